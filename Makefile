@@ -1,0 +1,63 @@
+# Everything here works from a fresh clone with Python >= 3.11 and make: targets create .venv.
+# `make PYTHON=python3.12 test` chooses another interpreter.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+JOBS ?= 2
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cacheprovider
+# One thread per worker: the tests share the cores among themselves.
+THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all check lint types golden docs clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+install: .venv/installed-dev ## create .venv with everything a developer needs
+
+demo: .venv/installed-demo ## build, draw, embed real sentences, train and generate
+	$(BIN)/python examples/demo.py
+
+test: .venv/installed-dev ## what every change must pass
+	$(THREADS) $(PYTEST) -n $(JOBS) --dist loadgroup -m "not slow" tests
+
+test-all: .venv/installed-demo ## the slow tests too
+	$(THREADS) $(PYTEST) -n $(JOBS) --dist loadgroup tests
+
+check: lint types test ## exactly what a reviewer runs
+
+lint: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+# A clone's folder may have a name that is no identifier; mypy sees the package through a link.
+types: .venv/installed-dev
+	cd .venv/types && ../bin/mypy --config-file ../../pyproject.toml -p modelwright
+
+golden: .venv/installed-dev ## write the golden files again; read the diff
+	$(THREADS) $(PYTEST) tests/golden --write-golden
+
+docs: .venv/installed-dev ## write docs/language.md and examples/schema.json from the schema
+	$(BIN)/python -m modelwright schema -o examples/schema.json --force
+	$(BIN)/python -m modelwright schema --markdown -o docs/language.md --force
+
+clean: ## remove .venv and what builds leave behind
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python >= 3.11 is needed; try make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	mkdir -p .venv/types
+	ln -sfn ../.. .venv/types/modelwright
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e '.[dev]'
+	@touch $@
+
+.venv/installed-demo: .venv/installed-dev
+	$(PIP) -e '.[demo]'
+	@touch $@

@@ -1,0 +1,70 @@
+"""Modelwright compiles a YAML description of a transformer into a PyTorch model.
+
+    import modelwright as mw
+
+    model = mw.compile("gpt2.yaml", device="cpu", seed=0)  # the class of the built file, instantiated
+    graph = mw.lower(mw.load("gpt2.yaml"))                 # what every backend reads
+    print(mw.report(graph).render())
+
+Importing this module is cheap: each name is fetched from its module when it is first used, so
+that only running a model, or loading its weights, imports torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .backends.diagram import draw
+    from .backends.huggingface import from_pretrained
+    from .backends.pytorch import compile, emit, load_weights, save_weights
+    from .compiler import lower
+    from .compiler.report import report
+    from .spec import ModelSpec, SpecErrors, load, loads
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ModelSpec",
+    "SpecErrors",
+    "__version__",
+    "compile",
+    "draw",
+    "emit",
+    "from_pretrained",
+    "load",
+    "load_weights",
+    "loads",
+    "lower",
+    "report",
+    "save_weights",
+]
+
+_HOME = {
+    "ModelSpec": ".spec",
+    "SpecErrors": ".spec",
+    "compile": ".backends.pytorch",
+    "draw": ".backends.diagram",
+    "emit": ".backends.pytorch",
+    "from_pretrained": ".backends.huggingface",
+    "load": ".spec",
+    "load_weights": ".backends.pytorch",
+    "loads": ".spec",
+    "lower": ".compiler",
+    "report": ".compiler.report",
+    "save_weights": ".backends.pytorch",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(home, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
