@@ -2,8 +2,8 @@
 
     import modelwright as mw
 
-    model = mw.compile("gpt2.yaml", device="cpu", seed=0)  # the class of the built file, instantiated
-    graph = mw.lower(mw.load("gpt2.yaml"))                 # what every backend reads
+    model = mw.compile("gpt2.yaml", device="cuda", dtype="bfloat16", seed=0)
+    graph = mw.lower(mw.load("gpt2.yaml"))
     print(mw.report(graph).render())
 
 Importing this module is cheap: each name is fetched from its module when it is first used, so

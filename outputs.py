@@ -1,0 +1,126 @@
+"""Files that modelwright writes: moved into place whole, and never over somebody's own work.
+
+What is written carries the sha256 of the rest of itself in the way its format allows: a last
+comment line, a `$comment`, a text chunk. So a file that was edited since is recognised, and a file
+of somebody else's too. Emitted Python carries its hash in its docstring, which its emitter reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+_COMMENT = {  # suffix -> what stands around a comment on the last line
+    ".dot": (b"// ", b""),
+    ".md": (b"<!-- ", b" -->"),
+    ".mmd": (b"%% ", b""),
+    ".pdf": (b"% ", b""),
+    ".svg": (b"<!-- ", b" -->"),
+    ".yaml": (b"# ", b""),
+    ".yml": (b"# ", b""),
+}
+_PNG_END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+
+
+class OutputError(Exception):
+    """A file that cannot be written, or must not be; the message says which and why."""
+
+
+def write(
+    path: Path,
+    data: bytes,
+    *,
+    force: bool = False,
+    is_ours: Callable[[bytes], bool] | None = None,
+) -> None:
+    """Write `data` to a new file beside `path` and move it there.
+
+    A file that is there already is replaced if `force`, if it holds the same bytes, or if
+    `is_ours(its bytes)`. Raises OutputError otherwise, and when the place cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise OutputError(f"{path} is a folder")
+    if not target.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}")
+    fresh = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        if target.exists() and not force:
+            _refuse_to_lose(path, target.read_bytes(), data, is_ours)
+        with open(fresh, "xb") as file:
+            file.write(data)
+        if target.exists():
+            shutil.copymode(target, fresh)
+        os.replace(fresh, target)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _refuse_to_lose(
+    path: Path, there: bytes, data: bytes, is_ours: Callable[[bytes], bool] | None
+) -> None:
+    if there == data or (is_ours is not None and is_ours(there)):
+        return
+    raise OutputError(
+        f"{path} was edited, or is not modelwright's: it is left alone; --force overwrites it"
+    )
+
+
+def stamp(data: bytes, suffix: str) -> bytes:
+    """The bytes with a note that holds their hash; unchanged for a suffix that has no place."""
+    if suffix == ".json":
+        content = json.loads(data)
+        return json_text({"$comment": _note(json_text(content)), **content})
+    if suffix == ".png":
+        return data.removesuffix(_PNG_END) + _png_text(_note(data)) + _PNG_END
+    if suffix in _COMMENT:
+        before, after = _COMMENT[suffix]
+        data = data.rstrip(b"\n") + b"\n"
+        return data + before + _note(data).encode() + after + b"\n"
+    return data
+
+
+def is_unedited(data: bytes, suffix: str) -> bool:
+    """Whether `data` is what `stamp` made, to the byte."""
+    rest = _without_stamp(data, suffix)
+    return rest is not None and _note(rest).encode() in data
+
+
+def _without_stamp(data: bytes, suffix: str) -> bytes | None:
+    """What was stamped; None where no stamp can be."""
+    if suffix == ".json":
+        try:
+            content = json.loads(data)
+        except ValueError:
+            return None
+        if not isinstance(content, dict):
+            return None
+        return json_text({key: value for key, value in content.items() if key != "$comment"})
+    if suffix == ".png":
+        return data[: -len(_png_text(_note(b"")) + _PNG_END)] + _PNG_END
+    if suffix in _COMMENT:
+        return data.rstrip(b"\n").rpartition(b"\n")[0] + b"\n"
+    return None
+
+
+def json_text(content: dict[str, object]) -> bytes:
+    """JSON as modelwright writes it."""
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _note(data: bytes) -> str:
+    return "Written by modelwright; sha256 of the rest: " + hashlib.sha256(data).hexdigest()
+
+
+def _png_text(note: str) -> bytes:
+    """A tEXt chunk (PNG, RFC 2083, section 4.2.3)."""
+    body = b"tEXt" + b"Comment\0" + note.encode()
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

@@ -1,0 +1,261 @@
+"""The house itself: what may import what, what is in the package, how it is started."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+FLOORS = ("spec", "compiler", "backends", "cli")
+"""From the ground up: each imports what stands before it, never what stands after."""
+
+HEAVY = {"torch", "transformers", "safetensors", "tokenizers"}
+
+
+def modules(root: Path) -> Iterator[tuple[str, Path]]:
+    """Every module of the package: its dotted name below `modelwright`, and its file."""
+    files = [*root.glob("*.py")]
+    for floor in FLOORS:
+        files += (root / floor).rglob("*.py")
+    for file in files:
+        parts = file.relative_to(root).with_suffix("").parts
+        yield ".".join(part for part in parts if part != "__init__"), file
+
+
+def imported(name: str, file: Path) -> Iterator[str]:
+    """What a module imports, anywhere in it: `spec.model` for ours, `/torch` for others."""
+    package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
+    package = [part for part in package if part]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (f"/{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield f"/{node.module}"
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - (node.level - 1)]
+            if node.module:
+                yield ".".join([*base, node.module])
+            else:
+                yield from (".".join([*base, alias.name]) for alias in node.names)
+
+
+def test_imports_go_one_way(root: Path) -> None:
+    wrong = [
+        f"{name} imports {other}"
+        for name, file in modules(root)
+        if (floor := name.split(".")[0]) in FLOORS
+        for other in imported(name, file)
+        if other.split(".")[0] in FLOORS[FLOORS.index(floor) + 1 :]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_imports_inside_the_package_are_relative(root: Path) -> None:
+    wrong = [
+        f"{name} imports {other[1:]}"
+        for name, file in modules(root)
+        for other in imported(name, file)
+        if other.startswith("/") and other[1:].split(".")[0] in {*FLOORS, "modelwright"}
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_spec_and_compiler_never_import_torch(root: Path) -> None:
+    wrong = [
+        f"{name} imports {other[1:]}"
+        for name, file in modules(root)
+        if name.split(".")[0] in ("spec", "compiler")
+        for other in imported(name, file)
+        if other[1:].split(".")[0] in HEAVY
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def run(*command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A command with this interpreter; its output, whatever its exit code."""
+    return subprocess.run(
+        [sys.executable, *command], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def loaded_after(command: list[str]) -> set[str]:
+    """The top-level modules that are loaded when a command line has been carried out."""
+    code = (
+        "import json, sys\n"
+        "from modelwright.cli import cli\n"
+        f"cli({command!r}, standalone_mode=False)\n"
+        "print('LOADED', json.dumps(sorted({name.split('.')[0] for name in sys.modules})))\n"
+    )
+    done = run("-c", code)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.rpartition("LOADED ")[2]))
+
+
+@pytest.mark.parametrize(
+    ("command", "without"),
+    [
+        ("check {spec}", HEAVY | {"networkx", "numpy", "rich"}),
+        ("show {spec}", HEAVY | {"networkx", "numpy"}),
+        ("new", HEAVY | {"networkx", "pydantic", "yaml", "rich"}),
+        ("schema", HEAVY | {"networkx", "rich"}),
+        ("inspect {spec}", HEAVY),
+        ("visualize {spec} -o {out}", HEAVY),
+    ],
+)
+def test_commands_load_no_more_than_they_need(
+    command: str, without: set[str], examples: Path, tmp_path: Path
+) -> None:
+    words = command.format(spec=examples / "gpt2.yaml", out=tmp_path / "gpt2.svg").split()
+    assert not loaded_after(words) & without
+
+
+def test_import_modelwright_loads_nothing_else() -> None:
+    code = "import sys, modelwright; print(*sys.modules)"
+    names = set(run("-c", code).stdout.split())
+    assert "modelwright" in names
+    assert not {name.split(".")[0] for name in names} & (HEAVY | {"networkx", "pydantic", "numpy"})
+
+
+def test_every_public_name_is_there() -> None:
+    import modelwright
+
+    for name in modelwright.__all__:
+        value = getattr(modelwright, name)
+        assert isinstance(value, str) or callable(value), name
+    assert set(modelwright.__all__) <= set(dir(modelwright))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        modelwright.nothing  # noqa: B018
+
+
+def test_python_dash_m_is_the_command() -> None:
+    done = run("-m", "modelwright", "--version")
+    assert done.stdout == f"modelwright, version {project_version()}\n"
+
+
+def project_version() -> str:
+    text = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+    return str(tomllib.loads(text)["project"]["version"])
+
+
+def test_version_is_said_once() -> None:
+    import modelwright
+
+    assert modelwright.__version__ == project_version()
+
+
+def test_lint_refuses_top_level_imports_of_our_folders(root: Path) -> None:
+    ruff = [sys.executable, "-m", "ruff", "check", "--config", str(root / "pyproject.toml")]
+    ruff += ["--select", "TID251", "--stdin-filename", str(root / "tests" / "x.py"), "-"]
+    for folder in FLOORS:
+        code = f"from {folder} import x\nimport {folder}.y\n"
+        done = subprocess.run(ruff, input=code, capture_output=True, text=True, check=False)
+        assert done.stdout.count("TID251") == 2, done.stdout + done.stderr
+
+
+def test_every_folder_of_the_package_is_listed(root: Path) -> None:
+    listed = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    found = {
+        ".".join(["modelwright", *file.parent.relative_to(root).parts])
+        for name, file in modules(root)
+        if file.name == "__init__.py"
+    }
+    assert set(listed["tool"]["setuptools"]["packages"]) == found
+
+
+@pytest.fixture(scope="module")
+def built(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist, built from a copy in a folder with a dash."""
+    out = tmp_path_factory.mktemp("dist")
+    clone = out / "my-clone"
+    files = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=root, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    for name in filter(None, files):
+        source = root / name
+        if source.is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            (clone / name).write_bytes(source.read_bytes())
+    done = run("-m", "build", "--no-isolation", "--outdir", str(out), str(clone))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return out
+
+
+def test_wheel_holds_the_package_and_nothing_else(root: Path, built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    expected = {f"modelwright/{file.relative_to(root).as_posix()}" for _, file in modules(root)}
+    expected |= {f"modelwright/examples/{p.name}" for p in (root / "examples").glob("*.yaml")}
+    expected |= {"modelwright/py.typed", "modelwright/examples/schema.json"}
+    assert names == expected
+
+
+def test_wheel_works_where_it_is_installed(built: Path, tmp_path: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import modelwright; assert modelwright.__file__.startswith(sys.path[0])\n"
+        "from modelwright.cli import main; sys.argv = ['modelwright', 'new', 'gpt2']; main()"
+    )
+    done = run("-c", code, cwd=tmp_path)
+    assert "name: gpt2" in done.stdout, done.stderr
+
+
+def test_sdist_can_build_the_package(root: Path, built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    needed = {file.relative_to(root).as_posix() for _, file in modules(root)}
+    needed |= {"pyproject.toml", "README.md", "LICENSE", "py.typed", "examples/gpt2.yaml"}
+    assert needed <= names
+
+
+def test_constraints_pin_what_the_project_needs(root: Path) -> None:
+    pins = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    }
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [project["dependencies"], *project["optional-dependencies"].values()]
+    names = {line.split(">")[0].split("=")[0] for lines in wanted for line in lines}
+    assert names <= pins
+
+
+def test_ci_runs_the_tests(root: Path) -> None:
+    script = root / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert "make test" in script.read_text(encoding="utf-8").splitlines()
+
+
+def doctested(root: Path) -> list[str]:
+    return sorted(
+        name for name, file in modules(root) if ">>> " in file.read_text(encoding="utf-8")
+    )
+
+
+@pytest.mark.parametrize("name", doctested(Path(__file__).parent.parent))
+def test_examples_in_docstrings(name: str) -> None:
+    module = importlib.import_module(f"modelwright.{name}" if name else "modelwright")
+    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted
+    assert not result.failed
+
+
+def test_no_machine_paths_in_the_repository(root: Path) -> None:
+    words = ("/work" + "/main", "/tmp" + "/", "/home" + "/")
+    for name, file in modules(root):
+        text = file.read_text(encoding="utf-8")
+        assert not [word for word in words if word in text], name
