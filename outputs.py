@@ -45,23 +45,30 @@ def write(
     `is_ours(its bytes)`. Raises OutputError otherwise, and when the place cannot be written.
     """
     target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise OutputError(f"{path} is a folder")
-    if not target.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}")
-    fresh = target.with_name(f".{target.name}.{os.getpid()}.part")
+    fresh = target.with_name(f".{os.getpid()}.{target.name}")
     try:
+        if target.is_dir():
+            raise OutputError(f"{path} is a folder")
+        if not target.parent.is_dir():
+            raise OutputError(f"{path}: there is no folder {path.parent}")
         if target.exists() and not force:
             _refuse_to_lose(path, target.read_bytes(), data, is_ours)
-        with open(fresh, "xb") as file:
-            file.write(data)
-        if target.exists():
-            shutil.copymode(target, fresh)
-        os.replace(fresh, target)
+        _move_into_place(fresh, target, data)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        fresh.unlink(missing_ok=True)
+
+
+def _move_into_place(fresh: Path, target: Path, data: bytes) -> None:
+    with open(fresh, "xb") as file:
+        try:
+            file.write(data)
+            file.close()
+            if target.exists():
+                shutil.copymode(target, fresh)
+            os.replace(fresh, target)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
 
 
 def _refuse_to_lose(
@@ -91,7 +98,7 @@ def stamp(data: bytes, suffix: str) -> bytes:
 def is_unedited(data: bytes, suffix: str) -> bool:
     """Whether `data` is what `stamp` made, to the byte."""
     rest = _without_stamp(data, suffix)
-    return rest is not None and _note(rest).encode() in data
+    return rest is not None and stamp(rest, suffix) == data
 
 
 def _without_stamp(data: bytes, suffix: str) -> bytes | None:
