@@ -1,0 +1,29 @@
+"""Linear attention."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..branch import Branch
+from ..scalars import Heads
+from .memory import Memory
+
+
+class LinearAttention(Branch):
+    """A feature map instead of the softmax (Katharopoulos et al., 2020, arXiv:2006.16236).
+
+    heads: of queries, keys and values
+    head_dim: width of a head; d_model / heads when left out
+    feature_map: of queries and keys
+    bias: of the projections
+    """
+
+    type: Literal["linear"] = "linear"
+    heads: Heads
+    head_dim: Heads | None = None
+    feature_map: Literal["elu", "relu", "softmax"] = "elu"
+    bias: bool | None = None
+
+
+class CrossLinearAttention(LinearAttention, Memory):
+    __doc__ = f"{LinearAttention.__doc__}\n    {Memory.__doc__}"

@@ -1,0 +1,15 @@
+"""What makes an attention a cross-attention."""
+
+from __future__ import annotations
+
+from ..part import Part
+from ..scalars import Name
+
+
+class Memory(Part):
+    """Keys and values come from another stack.
+
+    memory: the stack whose result is read
+    """
+
+    memory: Name

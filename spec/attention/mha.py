@@ -1,0 +1,92 @@
+"""Multi-head attention with all that checkpoints do to it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from ..branch import Branch
+from ..norm import Norm
+from ..part import Nothing, Part, Tagged, declare
+from ..scalars import Bias, Heads, Many, Maybe, MaybeNumber, Rate
+from .memory import Memory
+from .score_bias import ScoreBias
+
+
+class QkNorm(Part):
+    """A norm on queries and keys (Henry et al., 2020, arXiv:2010.04245).
+
+    norm: which
+    after_positions: it stands after the rotation
+    """
+
+    norm: Norm | None = None
+    after_positions: bool = False
+
+
+class HeadQkNorm(QkNorm):
+    """Over each head, with one weight for all heads (Qwen 3)."""
+
+    type: Literal["head"] = "head"
+
+
+class ProjectionQkNorm(QkNorm):
+    """Over the whole projection, before heads are split (OLMo 2)."""
+
+    type: Literal["projection"] = "projection"
+
+
+class PerHeadQkNorm(QkNorm):
+    """Over each head, with a weight of its own for each (StableLM)."""
+
+    type: Literal["per_head"] = "per_head"
+
+
+QkNorms = Annotated[
+    Nothing | HeadQkNorm | ProjectionQkNorm | PerHeadQkNorm, Tagged("qk_norm", "none")
+]
+declare(QkNorms)
+
+
+class Mha(Branch):
+    """Multi-head, multi-query (`kv_heads: 1`) and grouped-query attention (Vaswani et al., 2017,
+    arXiv:1706.03762; Shazeer, 2019, arXiv:1911.02150; Ainslie et al., 2023, arXiv:2305.13245).
+
+    heads: of the queries
+    kv_heads: of keys and values; `heads` when left out
+    head_dim: width of a head; d_model / heads when left out
+    value_dim: width of a head's values; `head_dim` when left out
+    bias: of the four projections: all, none, or a list of query, key, value, output
+    scale: multiplies the scores; 1/√head_dim when left out
+    score: of a query and a key
+    qk_norm: a norm on queries and keys
+    softcap: scores become softcap · tanh(scores / softcap) (Gemma 2)
+    sinks: a learned logit per head joins the softmax and takes no value (gpt-oss)
+    clip_qkv: bounds queries, keys and values after their projections (OLMo)
+    output_gate: the result is gated, by number or by head
+    output_norm: a norm before the output projection (BitNet)
+    score_bias: adds to the scores from data
+    separate_global: the rows of `global(…)` have projections of their own (Longformer)
+    dropout: rate on the attention weights
+    """
+
+    type: Literal["mha"] = "mha"
+    heads: Heads
+    kv_heads: Heads | None = None
+    head_dim: Heads | None = None
+    value_dim: Heads | None = None
+    bias: Bias | None = None
+    scale: MaybeNumber | None = None
+    score: Literal["dot", "additive", "cosine", "distance"] = "dot"
+    qk_norm: QkNorms = Nothing()
+    softcap: Maybe = "none"
+    sinks: bool = False
+    clip_qkv: Maybe = "none"
+    output_gate: Literal["none", "elementwise", "headwise"] = "none"
+    output_norm: bool = False
+    score_bias: Many[ScoreBias] = ()
+    separate_global: bool = False
+    dropout: Rate | None = None
+
+
+class CrossMha(Mha, Memory):
+    __doc__ = f"{Mha.__doc__}\n    {Memory.__doc__}"

@@ -1,0 +1,41 @@
+"""Multi-head latent attention."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..branch import Branch
+from ..scalars import Epsilon, Heads, MaybeNumber, OptionalCount, Rate
+from .memory import Memory
+
+
+class Mla(Branch):
+    """Keys and values are rebuilt from a small latent vector (DeepSeek-AI, 2024, arXiv:2405.04434).
+
+    heads: of queries, keys and values
+    query_rank: width of the queries' latent vector; `none`: no latent vector
+    kv_rank: width of the latent vector of keys and values
+    nope_dim: width of a head that is not rotated
+    rope_dim: width of a head that is rotated
+    value_dim: width of a head's values
+    latent_eps: of the norms on the latent vectors
+    bias: of the projections
+    scale: multiplies the scores; 1/√(nope_dim + rope_dim) when left out
+    dropout: rate on the attention weights
+    """
+
+    type: Literal["mla"] = "mla"
+    heads: Heads
+    query_rank: OptionalCount = None
+    kv_rank: Heads
+    nope_dim: Heads
+    rope_dim: Heads
+    value_dim: Heads
+    latent_eps: Epsilon = 1e-6
+    bias: bool | None = None
+    scale: MaybeNumber | None = None
+    dropout: Rate | None = None
+
+
+class CrossMla(Mla, Memory):
+    __doc__ = f"{Mla.__doc__}\n    {Memory.__doc__}"

@@ -1,0 +1,176 @@
+"""Inputs: what a stack reads, and how it becomes vectors of its width."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from .activation import Activation
+from .feed_forward import Glu, Mlp
+from .norm import Norm
+from .part import Nothing, Part, Tagged, declare
+from .scalars import (
+    Argument,
+    Count,
+    Entries,
+    InputScale,
+    Many,
+    Name,
+    NameOrNone,
+    OptionalId,
+    Rate,
+    Whole,
+    Width,
+)
+
+
+class Source(Part):
+    """An input.
+
+    prefix_tokens: learned tokens in front, with positions
+    normalize: a norm on the result, or before positions are added
+    norm: which
+    dropout: rate on the result
+    optional: the argument may be absent
+    """
+
+    prefix_tokens: Whole = 0
+    normalize: Literal[True, False, "before_positions"] = False
+    norm: Norm | None = None
+    dropout: Rate | None = None
+    optional: bool = False
+
+
+class Tokens(Source):
+    """Token ids (B, T), looked up in a table.
+
+    argument: its name in `forward`
+    vocab_size: entries of the table
+    width: of the table, when it is not d_model (a factorised table)
+    project: where the projection from `width` to d_model stands
+    scale: multiplies the embeddings
+    add: more embeddings that are summed: argument -> number of entries
+    tied: the stack whose table is used instead of an own one, or `none`
+    """
+
+    type: Literal["tokens"] = "tokens"
+    argument: Argument = "input_ids"
+    vocab_size: Entries | None = None
+    width: Width | None = None
+    project: Literal["after_positions", "before_positions"] = "after_positions"
+    scale: InputScale = 1
+    add: dict[Argument, Entries] = {}  # noqa: RUF012 - pydantic copies it
+    tied: NameOrNone = "none"
+
+
+class Patches(Source):
+    """Square patches of an image (B, C, H, W), projected (Dosovitskiy et al., 2020,
+    arXiv:2010.11929).
+
+    argument: its name in `forward`
+    image_size: height and width
+    patch_size: height and width of a patch
+    channels: of the image
+    bias: of the projection
+    registers: learned tokens without positions
+    """
+
+    type: Literal["patches"] = "patches"
+    argument: Argument = "pixel_values"
+    image_size: Count
+    patch_size: Count
+    channels: Count = 3
+    bias: bool | None = None
+    registers: Whole = 0
+
+
+class ConvLayer(Part):
+    """One convolution of a stem.
+
+    channels: that leave it
+    kernel: its width
+    stride: its step
+    dilation: distance between the numbers it reads
+    separable: one filter per channel, then a mixing
+    """
+
+    channels: Count
+    kernel: Count
+    stride: Count = 1
+    dilation: Count = 1
+    separable: bool = False
+
+
+class ConvStem(Source):
+    """Convolutions over a signal (Whisper).
+
+    argument: its name in `forward`
+    channels: of the signal
+    axes: 1 for sound, 2 for images
+    layers: the convolutions, in order
+    activation: after each
+    """
+
+    type: Literal["conv"] = "conv"
+    argument: Argument = "input_features"
+    channels: Count
+    axes: Literal[1, 2] = 1
+    layers: Many[ConvLayer]
+    activation: Activation | None = None
+
+
+class Features(Source):
+    """Vectors (B, T, size) from outside.
+
+    argument: its name in `forward`
+    size: their width, projected when it is not d_model
+    """
+
+    type: Literal["features"] = "features"
+    argument: Argument = "inputs_embeds"
+    size: Count | None = None
+
+
+class LearnedInput(Source):
+    """Learned vectors (the queries of a Q-Former or DETR).
+
+    tokens: how many
+    """
+
+    type: Literal["learned"] = "learned"
+    tokens: Count
+
+
+class LinearProjector(Part):
+    """One linear layer.
+
+    bias: of it
+    """
+
+    type: Literal["linear"] = "linear"
+    bias: bool | None = None
+
+
+Projector = Annotated[Nothing | LinearProjector | Mlp | Glu, Tagged("projector", "none")]
+declare(Projector)
+
+
+class StackInput(Source):
+    """The result of another stack.
+
+    stack: which
+    projector: to this stack's width
+    skip: leading tokens dropped
+    replace: token id whose places the vectors take; `none`: they stand in the order of the list
+    """
+
+    type: Literal["stack"] = "stack"
+    stack: Name
+    projector: Projector = Nothing()
+    skip: Whole = 0
+    replace: OptionalId = None
+
+
+Input = Annotated[
+    Tokens | Patches | ConvStem | Features | LearnedInput | StackInput, Tagged("input", "tokens")
+]
+declare(Input)

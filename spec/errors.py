@@ -1,0 +1,101 @@
+"""What is wrong with a spec, and where: one problem, all problems, one renderer.
+
+A message reads `file:line:column: what`, then the line, then a caret. Exit codes and colours are
+the command line's; here are exceptions and text.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+WIDTH = 100  # columns of a shown line; longer lines are cut around the caret
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in a text: `line` and `column` count from 1; line 0 means the file as a whole.
+
+    `file` is the path as it was given (never made absolute), `text` the whole line, and `why` says
+    who asked for the value when nobody wrote it there: "family", "default" or "".
+    """
+
+    file: str
+    line: int
+    column: int
+    text: str = ""
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def moved(self, columns: int) -> Mark:
+        """The place that many columns to the right."""
+        return Mark(self.file, self.line, self.column + columns, self.text, self.why)
+
+
+@dataclass(frozen=True)
+class SpecError:
+    """One located problem."""
+
+    mark: Mark
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.mark}: {self.message}{_excerpt(self.mark)}"
+
+
+class SpecErrors(Exception):  # noqa: N818 - it holds errors; `SpecError` is one of them
+    """Every problem of a spec at once, in the order of the text; `str()` renders them all."""
+
+    def __init__(self, problems: Iterable[SpecError]) -> None:
+        self.problems: tuple[SpecError, ...] = tuple(
+            sorted(
+                dict.fromkeys(problems),
+                key=lambda p: (p.mark.file, p.mark.line, p.mark.column, p.message),
+            )
+        )
+        super().__init__("\n\n".join(map(str, self.problems)))
+
+    def __reduce__(self) -> tuple[type[SpecErrors], tuple[tuple[SpecError, ...]]]:
+        return SpecErrors, (self.problems,)
+
+
+def _excerpt(mark: Mark) -> str:
+    """The line and a caret below the column; a long line is cut around it."""
+    if not mark.text.strip():
+        return ""
+    start = max(0, mark.column - 1 - WIDTH * 3 // 4) if len(mark.text) > WIDTH else 0
+    shown = mark.text[start : start + WIDTH].replace("\t", " ")
+    head = "…" if start else ""
+    tail = "…" if start + WIDTH < len(mark.text) else ""
+    caret = " " * (len(head) + mark.column - 1 - start) + "^"
+    return f"\n  {head}{shown.rstrip()}{tail}\n  {caret}"
+
+
+def nearest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The option that `word` was most likely meant to be."""
+    found = difflib.get_close_matches(word[:64], list(options), 1, cutoff)
+    return found[0] if found else None
+
+
+def choices(word: str, options: Sequence[str]) -> str:
+    """The end of a message about a word that is no option: the nearest one, or all of them."""
+    close = nearest(word, options)
+    if close is not None:
+        return f"did you mean `{close}`?"
+    return f"there {'is' if len(options) == 1 else 'are'} {', '.join(options) or 'none'}"
+
+
+def shown(value: object) -> str:
+    """A value as people wrote it, short enough for a message."""
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, dict):
+        return "a mapping"
+    elif isinstance(value, (list, tuple)):
+        return "a list"
+    else:
+        text = " ".join(str(value).split())
+    return f"`{text if len(text) <= 60 else text[:57] + '…'}`"

@@ -1,0 +1,27 @@
+"""Feed-forwards: one file per variant, joined here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from ..part import Nothing, Tagged, declare
+from .glu import Glu, GluBranch
+from .mlp import Mlp, MlpBranch
+from .moe import Expert, Groups, Moe, MoeBranch, Router, SharedExpert
+
+FeedForward = Annotated[MlpBranch | GluBranch | MoeBranch | Nothing, Tagged("feed_forward", "mlp")]
+declare(FeedForward)
+
+__all__ = [
+    "Expert",
+    "FeedForward",
+    "Glu",
+    "GluBranch",
+    "Groups",
+    "Mlp",
+    "MlpBranch",
+    "Moe",
+    "MoeBranch",
+    "Router",
+    "SharedExpert",
+]

@@ -1,0 +1,26 @@
+"""The gated feed-forward."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..branch import Branch
+from ..scalars import Maybe, Number
+from .mlp import Mlp
+
+
+class Glu(Mlp):
+    """down(activation(gate(x)) * up(x)) (Shazeer, 2020, arXiv:2002.05202). SwiGLU is `activation:
+    silu`, GEGLU is `activation: gelu`.
+
+    clamp: bounds gate and up before they meet
+    linear_offset: added to up
+    """
+
+    type: Literal["glu"] = "glu"  # type: ignore[assignment]
+    clamp: Maybe = "none"
+    linear_offset: Number = 0
+
+
+class GluBranch(Glu, Branch):
+    __doc__ = Glu.__doc__

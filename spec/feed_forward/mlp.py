@@ -1,0 +1,32 @@
+"""The plain feed-forward."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..activation import Activation
+from ..branch import Branch
+from ..part import Part
+from ..scalars import Rate, Size
+
+
+class Mlp(Part):
+    """Two linear layers with an activation between (Vaswani et al., 2017, arXiv:1706.03762).
+
+    hidden: width between the two
+    activation: between the two
+    bias: of both linear layers
+    hidden_dropout: rate after the activation
+    inner_norm: a norm before the last linear layer
+    """
+
+    type: Literal["mlp"] = "mlp"
+    hidden: Size = "4 * d_model"
+    activation: Activation | None = None
+    bias: bool | None = None
+    hidden_dropout: Rate = 0
+    inner_norm: bool = False
+
+
+class MlpBranch(Mlp, Branch):
+    __doc__ = Mlp.__doc__

@@ -1,0 +1,77 @@
+"""Mixtures of experts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from ..branch import Branch
+from ..part import Nothing, Part, Tagged, declare
+from ..scalars import Count, Maybe, Number
+from .glu import Glu
+from .mlp import Mlp
+
+
+class Groups(Part):
+    """Experts are chosen in two steps: groups, then experts of these (DeepSeek).
+
+    count: how many groups
+    top_k: how many of them are kept
+    score: of a group: its best expert, or the sum of its two best
+    """
+
+    count: Count
+    top_k: Count
+    score: Literal["max", "top2_sum"] = "max"
+
+
+class Router(Part):
+    """Chooses the experts of a token.
+
+    score: how logits become weights
+    normalize: the weights of the chosen sum to 1
+    bias: of the router's linear layer
+    selection_bias: a learned number per expert that affects the choice only
+    groups: choose groups first
+    scale: multiplies the weights
+    """
+
+    score: Literal["softmax", "sigmoid", "sparsemixer"] = "softmax"
+    normalize: bool = True
+    bias: bool = False
+    selection_bias: bool = False
+    groups: Annotated[Groups | None, BeforeValidator(lambda v: None if v == "none" else v)] = None
+    scale: Number = 1
+
+
+Expert = Annotated[Mlp | Glu, Tagged("expert", "mlp")]
+SharedExpert = Annotated[Mlp | Glu | Nothing, Tagged("shared_expert", "mlp")]
+declare(Expert)
+declare(SharedExpert)
+
+
+class Moe(Part):
+    """A few of many feed-forwards, chosen for each token (Shazeer et al., 2017, arXiv:1701.06538).
+
+    experts: how many there are
+    top_k: how many serve a token
+    expert: what one is
+    shared_expert: one that serves every token
+    shared_gate: the shared expert's output is gated
+    router: how the experts are chosen
+    capacity_factor: tokens beyond this share of an expert are dropped
+    """
+
+    type: Literal["moe"] = "moe"
+    experts: Count
+    top_k: Count
+    expert: Expert = Mlp()
+    shared_expert: SharedExpert = Nothing()
+    shared_gate: bool = False
+    router: Router = Router()
+    capacity_factor: Maybe = "none"
+
+
+class MoeBranch(Moe, Branch):
+    __doc__ = Moe.__doc__

@@ -1,0 +1,147 @@
+"""Heads: what a model makes of the hidden states."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from .activation import Activation, Identity
+from .norm import Norm
+from .part import Nothing, Part, Tagged, declare
+from .pool import Pool
+from .scalars import Count, Entries, Maybe, Name, Number, OptionalCount, Positive, Rate
+
+
+class DenseTransform(Part):
+    """A linear layer, an activation and a norm before the vocabulary (BERT).
+
+    activation: after the linear layer
+    norm: after the activation
+    bias: of the linear layer
+    """
+
+    type: Literal["dense"] = "dense"
+    activation: Activation | None = None
+    norm: Norm | None = None
+    bias: bool = True
+
+
+class Maxout(Part):
+    """The larger of each pair of numbers (Goodfellow et al., 2013, arXiv:1302.4389).
+
+    hidden: numbers that remain
+    """
+
+    type: Literal["maxout"] = "maxout"
+    hidden: Count
+
+
+Transform = Annotated[Nothing | DenseTransform | Maxout, Tagged("transform", "none")]
+declare(Transform)
+
+
+class HeadPart(Part):
+    """A head.
+
+    stack: which it reads; the last one when left out
+    """
+
+    stack: Name | None = None
+
+
+class LanguageModel(HeadPart):
+    """A score for each word: (B, T, vocab_size).
+
+    vocab_size: how many words
+    tied: uses the token table of its stack
+    bias: of the scores
+    transform: what stands before
+    input_scale: multiplies the hidden states (T5)
+    scale: multiplies the scores
+    softcap: scores become softcap · tanh(scores / softcap) (Gemma 2)
+    """
+
+    type: Literal["language_model"] = "language_model"
+    vocab_size: Entries | None = None
+    tied: bool = False
+    bias: bool = False
+    transform: Transform = Nothing()
+    input_scale: Number = 1
+    scale: Number = 1
+    softcap: Maybe = "none"
+
+
+class Classifier(HeadPart):
+    """A score for each class: (B, classes), or (B, T, classes) without a pool.
+
+    classes: how many
+    pool: how a sequence becomes one vector
+    hidden: width of a linear layer before, or `none`
+    activation: after that layer
+    dropout: rate before the last layer
+    """
+
+    type: Literal["classifier"] = "classifier"
+    classes: Count
+    pool: Pool = Nothing()
+    hidden: OptionalCount = None
+    activation: Activation | None = None
+    dropout: Rate | None = None
+
+
+class ProjectionHead(HeadPart):
+    """A vector: (B, size), or (B, T, size) without a pool.
+
+    size: its width
+    pool: how a sequence becomes one vector
+    activation: after the linear layer (the pooler of BERT: tanh)
+    normalize: to length 1
+    """
+
+    type: Literal["projection"] = "projection"
+    size: Count
+    pool: Pool = Nothing()
+    activation: Activation = Identity()
+    normalize: bool = False
+
+
+class Tower(Part):
+    """One side of a contrastive head.
+
+    pool: how its sequence becomes one vector
+    """
+
+    pool: Pool
+
+
+class Contrastive(Part):
+    """How well each item of one stack fits each of another: (B, B) (Radford et al., 2021,
+    arXiv:2103.00020).
+
+    size: of the space where they meet
+    towers: stack -> how it is pooled
+    loss: of the scores
+    temperature: the scores are divided by, learned from here
+    """
+
+    type: Literal["contrastive"] = "contrastive"
+    size: Count
+    towers: dict[Name, Tower]
+    loss: Literal["softmax", "sigmoid"] = "softmax"
+    temperature: Positive = 0.07
+
+
+class PatchesHead(HeadPart):
+    """An image (B, channels, H, W) from the patches of its stack.
+
+    channels: of the image
+    """
+
+    type: Literal["patches"] = "patches"
+    channels: Count
+
+
+Head = Annotated[
+    Nothing | LanguageModel | Classifier | ProjectionHead | Contrastive | PatchesHead,
+    Tagged("head", "none"),
+]
+declare(Head, "heads")

@@ -1,0 +1,46 @@
+"""How fresh weights are drawn."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from .part import Part, Tagged, declare
+from .scalars import Positive
+
+
+class Normal(Part):
+    """Normal with mean 0.
+
+    std: standard deviation
+    depth_scaled: weights that write to the stream are narrower by √(2 · layers) (GPT-2)
+    """
+
+    type: Literal["normal"] = "normal"
+    std: Positive = 0.02
+    depth_scaled: bool = False
+
+
+class TruncatedNormal(Part):
+    """Normal with mean 0, cut at two standard deviations.
+
+    std: standard deviation
+    """
+
+    type: Literal["truncated_normal"] = "truncated_normal"
+    std: Positive = 0.02
+
+
+class Xavier(Part):
+    """Uniform, as wide as keeps variances (Glorot and Bengio, 2010)."""
+
+    type: Literal["xavier"] = "xavier"
+
+
+class Orthogonal(Part):
+    """Orthogonal matrices (Saxe et al., 2013, arXiv:1312.6120)."""
+
+    type: Literal["orthogonal"] = "orthogonal"
+
+
+Init = Annotated[Normal | TruncatedNormal | Xavier | Orthogonal, Tagged("init", "normal")]
+declare(Init)

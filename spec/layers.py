@@ -1,0 +1,138 @@
+"""Layers that differ: named blocks, the pattern that repeats, and its exceptions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .errors import choices, shown
+from .merge import Reading, merge
+from .names import MAX_LENGTH
+from .source import Node
+
+MOST_LAYERS = 100_000
+ENTRY = re.compile(r"(\w{1,64})(?:\s*\*\s*(\d{1,6}))?\Z")
+LAYER = re.compile(r"(-?\d{1,6})(?:\.\.(-?\d{1,6}))?\Z")
+ONLY_BLOCK = "block"  # the name of the one block of a stack that names none
+
+
+@dataclass
+class Order:
+    """The blocks of a stack, levels merged, and which of them each layer is."""
+
+    blocks: dict[str, Node]
+    names: list[str]
+
+
+def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
+    """Fill `layers` with the pattern, then put the overrides in. `base`: the stack's block keys."""
+    said = stack.get("layers")
+    count = said.value if said and isinstance(said.value, int) else 0
+    count = count if 0 <= count <= MOST_LAYERS and not isinstance(count, bool) else 0
+    blocks = _named(stack, base, reading)
+    cycle = _cycle(stack, blocks, reading)
+    if not cycle:
+        blocks = {**blocks, ONLY_BLOCK: blocks.get(ONLY_BLOCK, base)}
+        cycle = [ONLY_BLOCK]
+    order = Order(blocks, [cycle[i % len(cycle)] for i in range(count)])
+    _override(stack, order, reading)
+    return order
+
+
+def _named(stack: Node, base: Node, reading: Reading) -> dict[str, Node]:
+    named = stack.get("blocks")
+    if named is None:
+        return {}
+    if not isinstance(named.value, dict):
+        reading.problem(named.mark, "`blocks` is a mapping: name of a block -> block")
+        return {}
+    blocks: dict[str, Node] = {}
+    for name, node in named.items():
+        if isinstance(node.value, dict):
+            blocks[name] = merge("block", base, node, reading)
+        else:
+            reading.problem(node.mark, f"a block is a mapping, not {shown(node.value)}")
+    return blocks
+
+
+def _cycle(stack: Node, blocks: dict[str, Node], reading: Reading) -> list[str]:
+    pattern, named = stack.get("pattern"), stack.get("blocks")
+    if pattern is None:
+        if blocks and named is not None and stack.get("overrides") is None:
+            reading.problem(named, "named blocks need a `pattern` that says where they stand")
+        return []
+    entries = pattern.value if isinstance(pattern.value, list) else None
+    if not entries:
+        reading.problem(pattern.mark, "`pattern` is a list of blocks: `[local * 5, global]`")
+        return []
+    cycle: list[str] = []
+    for entry in entries:
+        match = ENTRY.match(entry.value) if isinstance(entry.value, str) else None
+        if match is None:
+            reading.problem(
+                entry.mark, f"an entry is `name` or `name * n`, not {shown(entry.value)}"
+            )
+        elif match[1] not in blocks:
+            reading.problem(entry.mark, _no_block(match[1], blocks))
+        elif not 1 <= int(match[2] or 1) <= MOST_LAYERS - len(cycle):
+            reading.problem(entry.mark, f"a pattern repeats 1 to {MOST_LAYERS:,} layers")
+        else:
+            cycle += [match[1]] * int(match[2] or 1)
+    return cycle
+
+
+def _no_block(name: str, blocks: dict[str, Node]) -> str:
+    if not blocks:
+        return f"there is no block `{name}`; name it in `blocks`"
+    return f"there is no block `{name}`; {choices(name, list(blocks))}"
+
+
+def _override(stack: Node, order: Order, reading: Reading) -> None:
+    overrides = stack.get("overrides")
+    if overrides is None:
+        return
+    if not isinstance(overrides.value, dict):
+        reading.problem(overrides.mark, "`overrides` is a mapping: layer -> block")
+        return
+    for key, what in overrides.items():
+        layers = _layers(key, what, len(order.names), reading)
+        if isinstance(what.value, str):
+            if what.value not in order.blocks:
+                reading.problem(what.mark, _no_block(what.value, order.blocks))
+                continue
+            for i in layers:
+                order.names[i] = what.value
+        elif isinstance(what.value, dict):
+            _change(order, layers, what, reading)
+        else:
+            reading.problem(what.mark, "an override is the name of a block, or a block")
+
+
+def _layers(key: str, what: Node, count: int, reading: Reading) -> range:
+    """The layers that a key names; those beyond the last layer are left out."""
+    match = LAYER.match(key)
+    if match is None:
+        reading.problem(what, f"a layer is `0`, `-1` or a range `0..2`, not `{key}`")
+        return range(0)
+    first, last = int(match[1]), int(match[2] or match[1])
+    if (first < 0) == (last < 0) and last < first:
+        reading.problem(what, f"the range `{key}` is empty: {last} comes before {first}")
+    first, last = (end + count if end < 0 else end for end in (first, last))
+    found = range(max(first, 0), min(last + 1, count))
+    if not found and count:
+        reading.warn(what.at, f"the override `{key}` names none of the {count} layers")
+    return found
+
+
+def _change(order: Order, layers: range, what: Node, reading: Reading) -> None:
+    """A block written in `overrides` goes on top of the block that stands there."""
+    fresh: dict[str, str] = {}
+    for i in layers:
+        old = order.names[i]
+        if old not in fresh:
+            wanted = f"{old[: MAX_LENGTH - 16]}_layer_{i}"
+            fresh[old] = wanted
+            while fresh[old] in order.blocks:
+                fresh[old] += "x"
+            order.blocks[fresh[old]] = merge("block", order.blocks[old], what, reading)
+        order.names[i] = fresh[old]

@@ -1,0 +1,386 @@
+"""Rule 2 of the language: outside is the default for inside.
+
+From the tree of a document to the tree of a `ModelSpec`: families become stacks, outer levels merge
+into inner ones, words reach the components that take them, patterns become the order of layers.
+Every value keeps the mark of the place where it was written, whichever level that was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import Mark, SpecErrors, choices, nearest, shown
+from .files import circular, find, read_document
+from .layers import layer_order
+from .merge import Reading, expand, has_type, merge, merge_all, only, type_of, without_removed
+from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS, ModelSpec
+from .part import COMPONENTS, Part
+from .source import Node, from_data
+
+FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
+    "decoder-only": {"decoder": {"mask": "causal"}},
+    "encoder-only": {"encoder": {"mask": "full"}},
+    "encoder-decoder": {
+        "encoder": {"mask": "full"},
+        "decoder": {
+            "mask": "causal",
+            "cross_attention": {"memory": "encoder"},
+            "input": {"argument": "decoder_input_ids"},
+        },
+    },
+}
+OTHER_NAMES = {  # what else families are called -> the family
+    "decoder": "decoder-only", "causal": "decoder-only", "gpt": "decoder-only",
+    "causal_lm": "decoder-only", "encoder": "encoder-only", "bert": "encoder-only",
+    "seq2seq": "encoder-decoder", "t5": "encoder-decoder", "transformer": "encoder-decoder",
+}  # fmt: skip
+DEFAULTS: dict[str, Any] = {
+    "norm": "layernorm",
+    "norm_placement": "pre",
+    "activation": "gelu",
+    "bias": True,
+    "dropout": 0,
+}
+"""Words that reach inward, and what they are when nobody says."""
+WORDS = (*DEFAULTS, "vocab_size", "mask", "positions")
+INWARD = BLOCK_KEYS | STACK_KEYS
+Words = dict[str, Node]
+
+
+def resolve_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain data, or parts, in the written or the resolved form -> resolved data.
+
+    Raises SpecErrors when the levels do not fit together.
+    """
+    reading = Reading()
+    data = _unpacked(dict(data))
+    family = data.pop("family", None) if "stacks" in data else None
+    for stack in data.get("stacks", {}).values():
+        if isinstance(stack, dict) and stack.get("order"):
+            stack["pattern"] = stack.pop("order")
+    tree = from_data(data, Mark("<python>", 0, 0))
+    resolved = resolve(tree, Path(), reading)
+    if reading.problems:
+        raise ValueError(str(SpecErrors(reading.problems)))
+    if family is not None:
+        resolved.value["family"] = Node(family, tree.mark)
+    plain: dict[str, Any] = resolved.plain()
+    return plain
+
+
+def _unpacked(value: Any) -> Any:
+    """Parts as the data they were made from; what was left to its default stays open."""
+    if isinstance(value, Part):
+        said = {k: _unpacked(getattr(value, k)) for k in value.model_fields_set}
+        if "type" in type(value).model_fields:
+            said["type"] = type(value).model_fields["type"].default
+        return {k.removesuffix("_"): v for k, v in said.items() if v is not None}
+    if isinstance(value, Mapping):
+        return {k: _unpacked(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [_unpacked(v) for v in value]
+    return value
+
+
+def resolve(tree: Node, path: Path, reading: Reading) -> Node:
+    """The tree of a document -> the tree of a ModelSpec."""
+    tree = without_removed(tree, "model")
+    model = {k: v for k, v in tree.items() if k in ONLY_MODEL or k not in INWARD}
+    stacks = {
+        name: resolve_stack(stack, reading)
+        for name, stack in surface(tree, path, reading, ()).items()
+    }
+    for key in ("stacks", "encoder", "decoder"):
+        model.pop(key, None)
+    place = tree.get("stacks") or tree.get("family") or tree
+    model["stacks"] = Node(stacks, place.mark, place.key_mark)
+    _resolve_heads(tree, model, stacks, reading)
+    if "init" in model:
+        model["init"] = expand("init", model["init"])
+    if "tokens" in model and isinstance(model["tokens"].value, dict):
+        model["tokens"] = without_removed(model["tokens"], "add")
+    _settle_ties(stacks)
+    return Node(model, tree.mark, tree.key_mark)
+
+
+def surface(
+    tree: Node, path: Path, reading: Reading, seen: tuple[tuple[Path, str], ...]
+) -> dict[str, Node]:
+    """The stacks of a document with its outer levels merged in; their layers are still open."""
+    wide = only(tree, INWARD - ONLY_MODEL)
+    found: dict[str, Node] = {}
+    for name, (default, own) in _named_stacks(tree, reading).items():
+        here = own or Node({}, tree.mark)
+        if not isinstance(here.value, dict):
+            reading.problem(here.mark, f"a stack is a mapping, not {shown(here.value)}")
+            continue
+        base = here.get("extends")
+        if base is None:
+            found[name] = merge_all("stack", [default, wide, here], reading)
+            continue
+        own_part = Node({k: v for k, v in here.items() if k != "extends"}, here.mark, here.key_mark)
+        imported = _imported(base, path, reading, seen)
+        if imported is not None:
+            found[name] = merge("stack", imported, own_part, reading)
+    return found
+
+
+def _named_stacks(tree: Node, reading: Reading) -> dict[str, tuple[Node | None, Node | None]]:
+    """Name -> what the family says about the stack, and what the document says."""
+    family, stacks = tree.get("family"), tree.get("stacks")
+    own = {key: node for key in ("encoder", "decoder") if (node := tree.get(key)) is not None}
+    if stacks is not None:
+        if family is not None:
+            reading.problem(
+                stacks, f"`stacks` and `family` (line {family.at.line}) exclude one another; keep one"
+            )
+        for key, node in own.items():
+            reading.problem(
+                node, f"`{key}` refines a stack of a family; here it stands in `stacks: {{{key}: …}}`"
+            )
+        if not isinstance(stacks.value, dict):
+            reading.problem(stacks.mark, "`stacks` is a mapping: name of a stack -> stack")
+            return {}
+        if not stacks.value:
+            reading.problem(stacks, "`stacks` is empty; a model has one stack or more")
+        return {name: (None, node) for name, node in stacks.items()}
+    if family is None:
+        reading.problem(
+            tree,
+            "a spec says either `family` (decoder-only, encoder-only or encoder-decoder) or `stacks`",
+        )
+        return {name: (None, node) for name, node in own.items()}
+    kind = _family(family, reading)
+    defaults = FAMILIES.get(kind, {})
+    for key, node in own.items():
+        if defaults and key not in defaults:
+            reading.problem(node, f"the family {kind} has no {key}")
+    mark = Mark(family.mark.file, family.mark.line, family.mark.column, family.mark.text, "family")
+    return {
+        name: (from_data(said, mark), own.get(name)) for name, said in defaults.items()
+    } or {name: (None, node) for name, node in own.items()}
+
+
+def _family(family: Node, reading: Reading) -> str:
+    """The family that was said, or the one that was probably meant, with a problem."""
+    word = family.value if isinstance(family.value, str) else ""
+    if word in FAMILIES:
+        return word
+    plain = word.lower().replace("_", "-")
+    meant = OTHER_NAMES.get(plain.replace("-", "_")) or nearest(plain, FAMILIES, 0.5)
+    hint = f"did you mean `{meant}`?" if meant else choices(plain, list(FAMILIES))
+    reading.problem(family.mark, f"there is no family {shown(family.value)}; {hint}")
+    family.value = meant or family.value
+    return meant or ""
+
+
+def _imported(
+    base: Node, path: Path, reading: Reading, seen: tuple[tuple[Path, str], ...]
+) -> Node | None:
+    """The stack `file#name` with the outer levels of its own file."""
+    text = base.value if isinstance(base.value, str) else ""
+    file, sign, part = text.partition("#")
+    if not sign or not part:
+        reading.problem(base.mark, "a stack extends a stack of a file: `file.yaml#stack`")
+        return None
+    target = find(base, path, reading, file)
+    if target is None:
+        return None
+    if (target.resolve(), part) in seen:
+        reading.problem(base.mark, f"`extends` goes in a circle at {text}")
+        return None
+    if circular(base, target, tuple(p for p, _ in seen), Reading()):
+        reading.problem(base.mark, f"`extends` goes in a circle at {text}")
+        return None
+    document = read_document(target, reading)
+    if document is None:
+        return None
+    document = without_removed(document, "model")
+    others = surface(document, target, reading, (*seen, (target.resolve(), part)))
+    if part not in others:
+        reading.problem(base.mark, f"{file} has no stack `{part}`; {choices(part, list(others))}")
+    return others.get(part)
+
+
+def defaulted(value: object, place: Node) -> Node:
+    """A value that nobody wrote: it stands where it would have been written."""
+    mark = place.at
+    return from_data(value, Mark(mark.file, mark.line, mark.column, mark.text, "default"))
+
+
+def resolve_stack(stack: Node, reading: Reading) -> Node:
+    """A stack with its levels merged -> input, blocks and order, every word settled."""
+    items: Words = {key: expand(key, node) for key, node in stack.items()}
+    for key, value in DEFAULTS.items():
+        items.setdefault(key, expand(key, defaulted(value, stack)))
+    own = {
+        k: v
+        for k, v in items.items()
+        if k not in BLOCK_KEYS and k not in ("pattern", "overrides", "blocks")
+    }
+    words = {w: items[w] for w in ("norm", "activation", "bias", "dropout")}
+    own |= words
+    reach = words | ({"vocab_size": items["vocab_size"]} if "vocab_size" in items else {})
+    if "positions" in items:
+        own["positions"] = _listed("positions", items["positions"], {})
+    own["input"] = _listed("input", items.get("input") or defaulted({}, stack), reach)
+    _settle_streams(own)
+    base = only(Node(items, stack.mark, stack.key_mark), BLOCK_KEYS)
+    order = layer_order(stack, base, reading)
+    blocks = {name: resolve_block(node) for name, node in order.blocks.items()}
+    named = stack.get("blocks")
+    own["blocks"] = Node(blocks, (named or stack).mark, (named or stack).key_mark)
+    own["order"] = Node([Node(n, stack.mark) for n in order.names], stack.mark, stack.key_mark)
+    if "final_norm" not in own:
+        last = blocks[order.names[-1]] if order.names else Node(items, stack.mark)
+        placement = last.get("norm_placement")
+        own["final_norm"] = defaulted(placement is None or not placement.is_word("post"), stack)
+    return Node(own, stack.mark, stack.key_mark)
+
+
+def _settle_streams(own: Words) -> None:
+    """With several streams, the width of the stack is that of the first."""
+    streams = own.get("streams")
+    first = next((node for _, node in streams.items()), None) if streams else None
+    if first is not None and "d_model" not in own and (width := first.get("d_model")):
+        own["d_model"] = width
+
+
+def _settle_ties(stacks: dict[str, Node]) -> None:
+    """An input tied to another stack's table has that table's sizes, unless it says others."""
+    for stack in stacks.values():
+        for node in stack.value["input"].value:
+            tied = node.get("tied")
+            if tied is None or not isinstance(tied.value, str) or tied.value not in stacks:
+                continue
+            for source in stacks[tied.value].value["input"].value:
+                for key in ("vocab_size", "width"):
+                    value = source.get(key)
+                    if value is not None and has_type("input", source, "tokens"):
+                        node.value.setdefault(key, value)
+
+
+def _listed(key: str, node: Node, words: Words) -> Node:
+    """One component or a list of them, as a list."""
+    nodes = node.value if isinstance(node.value, list) else [node]
+    return Node([push(key, n, words) for n in nodes], node.mark, node.key_mark)
+
+
+def push(key: str, node: Node, outer: Words) -> Node:
+    """Rule 2 for components: an option that is open by default is taken from outside."""
+    node = expand(key, node)
+    if isinstance(node.value, list):
+        return Node([push(key, n, outer) for n in node.value], node.mark, node.key_mark)
+    cls = COMPONENTS[key].pick({"type": type_of(key, node)}) if key in COMPONENTS else None
+    if cls is None or not isinstance(node.value, dict):
+        return node
+    items = {k: expand(k, v) for k, v in node.items()}
+    for word, wide in outer.items():
+        field = cls.model_fields.get(word)
+        if field is None or field.default is not None or field.is_required():
+            continue
+        items[word] = merge(word, wide, items[word], Reading()) if word in items else wide
+    inner = {**outer, **{w: items[w] for w in outer if w in items}}
+    return Node(
+        {k: push(k, v, inner) if k in COMPONENTS else v for k, v in items.items()},
+        node.mark,
+        node.key_mark,
+    )
+
+
+def resolve_block(block: Node) -> Node:
+    """A block with its levels merged -> every branch complete."""
+    if not isinstance(block.value, dict):
+        return block
+    items = {key: expand(key, node) for key, node in block.items()}
+    words = {w: items[w] for w in DEFAULTS}
+    if "sublayers" in items:
+        for key in ("attention", "cross_attention", "feed_forward"):
+            items[key] = expand(key, defaulted("none", block))
+        items["sublayers"] = _sublayers(items, words)
+    else:
+        _complete_branches(items, block)
+        for key in ("attention", "cross_attention", "feed_forward"):
+            items[key] = push(key, items[key], words)
+    if "positions" in items:
+        items["positions"] = _listed("positions", items["positions"], {})
+    for key in ("condition", "residual"):
+        if key in items:
+            items[key] = push(key, items[key], {})
+    return Node(items, block.mark, block.key_mark)
+
+
+def _sublayers(items: Words, words: Words) -> Node:
+    """The list of branches, each with its words, its mask and its positions."""
+    node = items["sublayers"]
+    if not isinstance(node.value, list):
+        return node
+    places = {"mask": items["mask"]} if "mask" in items else {}
+    if "positions" in items:
+        places["positions"] = _listed("positions", items["positions"], {})
+    entries = [push("sublayers", entry, words | places) for entry in node.value]
+    for entry in entries:
+        if own := entry.get("positions"):
+            entry.value["positions"] = _listed("positions", own, {})
+    return Node(entries, node.mark, node.key_mark)
+
+
+def _complete_branches(items: Words, block: Node) -> None:
+    """The three branches of the ordinary block; cross-attention is as attention, unless said."""
+    said = items.get("attention")
+    attention = items.setdefault("attention", defaulted({}, block))
+    items.setdefault("feed_forward", defaulted({}, block))
+    cross = items.setdefault("cross_attention", expand("cross_attention", defaulted("none", block)))
+    if has_type("cross_attention", cross, "none") or not isinstance(cross.value, dict):
+        return
+    if said is None and "heads" not in cross.value:  # one missing `heads` is said once
+        items["cross_attention"] = expand("cross_attention", defaulted("none", block))
+    elif isinstance(attention.value, dict) and not has_type("attention", attention, "none"):
+        items["cross_attention"] = merge("attention", attention, cross, Reading())
+
+
+def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: Reading) -> None:
+    """`head` and `heads` -> heads, each with its stack, its words and its vocabulary."""
+    head, heads = model.pop("head", None), model.pop("heads", None)
+    if head is not None and heads is not None:
+        reading.problem(
+            head, f"`head` and `heads` (line {heads.at.line}) say one thing in two ways; keep one"
+        )
+    if heads is None and head is not None:
+        heads = Node({"head": head}, head.mark, head.key_mark)
+    if heads is None:
+        return
+    if not isinstance(heads.value, dict):
+        reading.problem(heads.mark, "`heads` is a mapping: name of a head -> head")
+        return
+    words = {
+        w: expand(w, tree.value.get(w) or defaulted(DEFAULTS[w], tree))
+        for w in ("norm", "activation", "dropout")
+    }
+    resolved: Words = {}
+    for name, node in heads.items():
+        node = expand("head", node)
+        if has_type("head", node, "none") or not isinstance(node.value, dict):
+            if not has_type("head", node, "none") or len(node.value) > 1:
+                resolved[name] = node
+            continue
+        cls = COMPONENTS["head"].pick({"type": type_of("head", node)})
+        reads = cls is not None and "stack" in cls.model_fields
+        if reads and "stack" not in node.value and stacks and min(len(stacks), len(heads.value)) == 1:
+            last = defaulted(list(stacks)[-1], node)
+            node = Node({**node.value, "stack": last}, node.mark, node.key_mark)
+        resolved[name] = push("head", node, words | _vocabulary(node, stacks, tree))
+    model["heads"] = Node(resolved, heads.mark, heads.key_mark)
+
+
+def _vocabulary(head: Node, stacks: dict[str, Node], tree: Node) -> Words:
+    """The vocab_size of the stack a head reads, or the model's."""
+    said = head.get("stack")
+    stack = stacks.get(said.value) if said and isinstance(said.value, str) else None
+    found = (stack.get("vocab_size") if stack else None) or tree.get("vocab_size")
+    return {} if found is None else {"vocab_size": found}
+
+
+__all__ = ["FAMILIES", "ModelSpec", "resolve", "resolve_data"]

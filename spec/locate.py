@@ -1,0 +1,39 @@
+"""From a path in resolved data to its node in the marked tree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .errors import Mark
+from .source import Node
+
+
+@dataclass(frozen=True)
+class Place:
+    """The deepest node on a path, and whether it is the path's own."""
+
+    node: Node
+    path: tuple[str | int, ...]
+    found: bool
+
+    @property
+    def mark(self) -> Mark:
+        """The value's own place; for a value that nobody wrote, the mapping it would stand in."""
+        return self.node.mark if self.found else self.node.at
+
+
+def locate(tree: Node, path: Sequence[str | int]) -> Place:
+    """Walk down as far as the path is written."""
+    node, walked = tree, []
+    for part in path:
+        inner: Node | None = None
+        if isinstance(node.value, dict):
+            inner = node.value.get(str(part)) or node.value.get(str(part).removesuffix("_"))
+        elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+            inner = node.value[part]
+        if inner is None:
+            return Place(node, tuple(walked), False)
+        node = inner
+        walked.append(part)
+    return Place(node, tuple(walked), True)

@@ -1,0 +1,414 @@
+"""Masks: a formula over atoms with `&`, `|`, `~` and parentheses, parsed into a predicate tree.
+
+A mask admits pairs (query q, key k); both count from 0 over all tokens seen so far, so a step
+with a cache uses the same predicate as training. The atoms, and exactly what each admits:
+
+    full           every pair
+    causal         k <= q
+    window(n)      q - n < k <= q: the last n tokens, the query itself included
+    band(n)        |q - k| <= n
+    band(l, r)     -r <= q - k <= l: l keys to the left, r to the right
+    strided(n)     (q - k) mod n = 0
+    fixed(n, c)    floor(q / n) = floor(k / n), or k mod n >= n - c: the same block of n, or one
+                   of the last c keys of any block (Child et al., 2019, arXiv:1904.10509)
+    blocks(n)      floor(q / n) = floor(k / n)
+    blocks(n, m)   |floor(q / n) - floor(k / n)| <= m
+    random(n, m, s)  for each block of n queries, m blocks of n keys drawn with seed s (0)
+                   (Zaheer et al., 2020, arXiv:2007.14062)
+    prefix         k < prefix_length, an argument of the model, one number for each row
+    documents      document_ids at q and at k are equal; the argument is (B, S)
+    global(a:b)    a <= q < b or a <= k < b; `global(n)` is `global(0:n)`; negative from the end
+    global(given)  global_mask, an argument (B, S), is 1 at q or at k
+    keys(a:b)      a <= k < b; `keys(n)` is `keys(0:n)`; negative from the end
+    queries(a:b)   a <= q < b; likewise
+
+"The end" is the number of tokens seen so far.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
+
+from .errors import choices
+
+MAX_LENGTH = 1000
+MAX_DEPTH = 24
+MAX_NUMBER = 1_000_000_000
+
+
+class MaskError(ValueError):
+    """A formula that cannot be read; `offset` is the character where it goes wrong."""
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+@dataclass(frozen=True)
+class Range:
+    """Positions start up to, not including, stop; None is the beginning or the end."""
+
+    start: int | None
+    stop: int | None
+
+    def __str__(self) -> str:
+        start, stop = ("" if end is None else str(end) for end in (self.start, self.stop))
+        return f"{start}:{stop}"
+
+
+Argument = int | Range | str
+"""What stands in an atom's parentheses: a number, a range, or the word `given`."""
+
+# name -> for each argument the least number allowed; `optional` of them may be left out at the end
+NUMBERS: dict[str, tuple[tuple[int, ...], int]] = {
+    "full": ((), 0),
+    "causal": ((), 0),
+    "prefix": ((), 0),
+    "documents": ((), 0),
+    "window": ((1,), 0),
+    "band": ((0, 0), 1),
+    "strided": ((1,), 0),
+    "fixed": ((1, 1), 0),
+    "blocks": ((1, 0), 1),
+    "random": ((1, 1, 0), 1),
+}
+RANGES = ("global", "keys", "queries")
+ATOMS = (*NUMBERS, *RANGES)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Any formula. `str` prints it; `parse_mask` reads that back to an equal tree."""
+
+    def __and__(self, other: Mask) -> Mask:
+        return And((self, other))
+
+    def __or__(self, other: Mask) -> Mask:
+        return Or((self, other))
+
+    def __invert__(self) -> Mask:
+        return Not(self)
+
+
+@dataclass(frozen=True)
+class Atom(Mask):
+    """One predicate by name, such as `window(8)`. Raises MaskError for what is no atom."""
+
+    name: str
+    args: tuple[Argument, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.name not in ATOMS:
+            raise MaskError(f"no atom `{self.name}`; {choices(self.name, ATOMS)}")
+        problem = _range_problem(self) if self.name in RANGES else _number_problem(self)
+        if problem:
+            raise MaskError(problem)
+        if self.name in RANGES and isinstance(self.args[0], int):
+            object.__setattr__(self, "args", (Range(0, self.args[0]),))
+        if self.name == "random" and len(self.args) == 2:
+            object.__setattr__(self, "args", (*self.args, 0))
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.args))})" if self.args else self.name
+
+
+@dataclass(frozen=True)
+class And(Mask):
+    """Admits what every part admits. Parts that are themselves `And` are taken apart."""
+
+    parts: tuple[Mask, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", _flat(And, self.parts))
+
+    def __str__(self) -> str:
+        return " & ".join(f"({p})" if isinstance(p, Or) else str(p) for p in self.parts)
+
+
+@dataclass(frozen=True)
+class Or(Mask):
+    """Admits what any part admits. Parts that are themselves `Or` are taken apart."""
+
+    parts: tuple[Mask, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", _flat(Or, self.parts))
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.parts))
+
+
+@dataclass(frozen=True)
+class Not(Mask):
+    """Admits what `part` does not."""
+
+    part: Mask
+
+    def __str__(self) -> str:
+        return f"~({self.part})" if isinstance(self.part, (And, Or)) else f"~{self.part}"
+
+
+def _flat(kind: type[And] | type[Or], parts: tuple[Mask, ...]) -> tuple[Mask, ...]:
+    flat = tuple(q for p in parts for q in (p.parts if isinstance(p, kind) else (p,)))
+    if len(flat) < 2:
+        raise MaskError("`&` and `|` join two masks or more")
+    return flat
+
+
+def _range_problem(atom: Atom) -> str | None:
+    also = " or `given`" if atom.name == "global" else ""
+    problem = f"{atom.name}(…) takes a number or a range such as 0:8{also}"
+    if len(atom.args) != 1:
+        return problem
+    argument = atom.args[0]
+    if isinstance(argument, str):
+        return None if argument == "given" and atom.name == "global" else problem
+    if isinstance(argument, int):
+        return None if 1 <= argument <= MAX_NUMBER else f"{problem}; the number is above 0"
+    start, stop = argument.start or 0, argument.stop
+    if any(abs(end or 0) > MAX_NUMBER for end in (start, stop)):
+        return f"{atom.name}(…): numbers up to {MAX_NUMBER:,}"
+    if stop is not None and (start < 0) == (stop < 0) and start >= stop:
+        return f"{atom.name}({argument}) is empty: {start} is not before {stop}"
+    return None
+
+
+def _number_problem(atom: Atom) -> str | None:
+    least, optional = NUMBERS[atom.name]
+    most, count = len(least), len(atom.args)
+    if not most - optional <= count <= most:
+        wanted = f"{most - optional} to {most} numbers" if optional else f"{most} number(s)"
+        if most == 0:
+            return f"{atom.name} takes nothing in parentheses"
+        return f"{atom.name}(…) takes {wanted.replace('1 number(s)', 'one number')}, not {count}"
+    for argument, low in zip(atom.args, least, strict=False):
+        if isinstance(argument, bool) or not isinstance(argument, int):
+            return f"{atom.name}(…) takes numbers, not `{argument}`"
+        if not low <= argument <= MAX_NUMBER:
+            return f"{atom.name}(…): {argument} is not from {low} to {MAX_NUMBER:,}"
+    if atom.name == "fixed" and isinstance(atom.args[0], int) and isinstance(atom.args[1], int):
+        n, c = atom.args[0], atom.args[1]
+        if c > n:
+            return f"fixed({n}, {c}): a block of {n} has no {c} last keys"
+    return None
+
+
+def atoms(mask: Mask) -> Iterator[Atom]:
+    """Every atom of a mask, from left to right."""
+    if isinstance(mask, Atom):
+        yield mask
+    elif isinstance(mask, Not):
+        yield from atoms(mask.part)
+    elif isinstance(mask, (And, Or)):
+        for part in mask.parts:
+            yield from atoms(part)
+
+
+Certainty = Literal["always", "sometimes", "never"]
+_FLIPPED: dict[Certainty, Certainty] = {
+    "always": "never",
+    "sometimes": "sometimes",
+    "never": "always",
+}
+
+
+def _future(mask: Mask) -> Certainty:
+    """Are pairs with k > q admitted?"""
+    if isinstance(mask, Not):
+        return _FLIPPED[_future(mask.part)]
+    if isinstance(mask, (And, Or)):
+        found = [_future(part) for part in mask.parts]
+        strong: Certainty = "never" if isinstance(mask, And) else "always"
+        weak = _FLIPPED[strong]
+        return strong if strong in found else weak if set(found) == {weak} else "sometimes"
+    assert isinstance(mask, Atom)
+    if mask.name == "full" or mask in _ALL:
+        return "always"
+    if mask.name in ("causal", "window") or mask in _SELF_ONLY:
+        return "never"
+    return "never" if mask.name == "band" and mask.args[-1] == 0 else "sometimes"
+
+
+def admits_future(mask: Mask) -> bool:
+    """Can some query see a key behind it? True when in doubt; arguments count as any value."""
+    return _future(mask) != "never"
+
+
+_ALL = (Atom("strided", (1,)),)
+_SELF_ONLY = (Atom("blocks", (1,)), Atom("blocks", (1, 0)))
+
+TOKEN = re.compile(
+    r"\s*(?:(?P<op>[&|~(),])|(?P<range>-?\d*:-?\d*)|(?P<number>-?\d+)|(?P<name>[A-Za-z_]+))"
+)
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"`{self.text}`" if self.text else "the end"
+
+
+def parse_mask(text: str) -> Mask:
+    """Read a formula: `causal & window(8)` -> And((Atom("causal"), Atom("window", (8,)))).
+
+    `&` binds tighter than `|`, `~` tighter than both. Raises MaskError with the offset.
+    """
+    if len(text) > MAX_LENGTH:
+        raise MaskError(f"a formula is at most {MAX_LENGTH:,} characters long, not {len(text):,}")
+    return _Parser(_tokens(text)).formula()
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    place = 0
+    while text[place:].strip():
+        match = TOKEN.match(text, place)
+        if not match or match.lastgroup is None:
+            place += len(text[place:]) - len(text[place:].lstrip())
+            raise MaskError(f"unexpected `{text[place]}`", place)
+        tokens.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
+        place = match.end()
+    return [*tokens, _Token("end", "", len(text))]
+
+
+class _Parser:
+    """Recursive descent over the tokens, bounded in depth."""
+
+    def __init__(self, tokens: list[_Token]) -> None:
+        self.tokens, self.place, self.depth = tokens, 0, 0
+
+    @property
+    def here(self) -> _Token:
+        return self.tokens[self.place]
+
+    def take(self, sign: str) -> bool:
+        found = self.here.kind == "op" and self.here.text == sign
+        self.place += found
+        return found
+
+    def expect(self, sign: str) -> None:
+        if not self.take(sign):
+            raise MaskError(f"`{sign}` is expected before {self.here}", self.here.offset)
+
+    def formula(self) -> Mask:
+        mask = self.either()
+        if self.here.kind != "end":
+            raise MaskError(f"unexpected {self.here}", self.here.offset)
+        return mask
+
+    def either(self) -> Mask:
+        parts = [self.both()]
+        while self.take("|"):
+            parts.append(self.both())
+        return Or(tuple(parts)) if len(parts) > 1 else parts[0]
+
+    def both(self) -> Mask:
+        parts = [self.single()]
+        while self.take("&"):
+            parts.append(self.single())
+        return And(tuple(parts)) if len(parts) > 1 else parts[0]
+
+    def single(self) -> Mask:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise MaskError(f"a formula is at most {MAX_DEPTH} deep", self.here.offset)
+        if self.take("~"):
+            mask: Mask = Not(self.single())
+        elif self.take("("):
+            mask = self.either()
+            self.expect(")")
+        else:
+            mask = self.atom()
+        self.depth -= 1
+        return mask
+
+    def atom(self) -> Mask:
+        name = self.here
+        if name.kind != "name":
+            raise MaskError(f"the name of an atom is expected, not {name}", name.offset)
+        self.place += 1
+        arguments: list[Argument] = []
+        if name.text in ATOMS and self.take("("):
+            while not self.take(")"):
+                arguments.append(self.argument())
+                if not (self.here.kind == "op" and self.here.text == ")"):
+                    self.expect(",")
+        try:
+            return Atom(name.text, tuple(arguments))
+        except MaskError as error:
+            raise MaskError(str(error), name.offset) from None
+
+    def argument(self) -> Argument:
+        token = self.here
+        self.place += 1
+        if token.kind == "number" and len(token.text) <= 12:
+            return int(token.text)
+        if token.kind == "range" and len(token.text) <= 25:
+            start, stop = (int(end) if end else None for end in token.text.split(":"))
+            return Range(start, stop)
+        if token.kind == "name":
+            return token.text
+        raise MaskError(f"a number or a range is expected, not {token}", token.offset)
+
+
+def read_mask(value: Any) -> Mask | tuple[Mask, ...]:
+    """A mask as it stands in a spec: a formula, a tree, or a list of them, one per run of heads."""
+    if isinstance(value, Mask):
+        return value
+    if isinstance(value, str):
+        return parse_mask(value)
+    if isinstance(value, (list, tuple)) and value:
+        masks = tuple(read_mask(v) for v in value)
+        if not any(isinstance(m, tuple) for m in masks):
+            return tuple(m for m in masks if isinstance(m, Mask))
+    raise MaskError("a formula such as `causal & window(512)`, or a list of them")
+
+
+class _MaskField:
+    """Lets pydantic read a mask, and print it as its formula."""
+
+    words = "a formula such as `causal & window(512)`, or a list of them"
+    json: dict[str, Any] = {  # noqa: RUF012 - read only
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    }
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(self.dump),
+        )
+
+    @staticmethod
+    def validate(value: Any) -> Mask | tuple[Mask, ...]:
+        items = value if isinstance(value, (list, tuple)) else [value]
+        for index, item in enumerate(items):
+            try:
+                read_mask(item)
+            except MaskError as error:
+                where = index if isinstance(value, (list, tuple)) else None
+                context = {"words": str(error), "offset": error.offset, "index": where}
+                raise PydanticCustomError("mask", "{words}", context) from None
+        try:
+            return read_mask(value)
+        except MaskError as error:
+            context = {"words": str(error), "offset": 0, "index": None}
+            raise PydanticCustomError("mask", "{words}", context) from None
+
+    @staticmethod
+    def dump(value: Any) -> Any:
+        return [str(m) for m in value] if isinstance(value, tuple) else str(value)
+
+
+MaskField = Annotated[Mask | tuple[Mask, ...], _MaskField()]

@@ -1,0 +1,127 @@
+"""Rules 1 and 3 of the language, on marked trees: a word is a type; one merge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import Mark, SpecError
+from .part import COMPONENTS
+from .source import Node
+
+# Maps of named things -> what stands under each name. `none` there removes an element.
+NAMED = {
+    "blocks": "block",
+    "stacks": "stack",
+    "heads": "head",
+    "overrides": "block",
+    "add": "entries",
+    "towers": "tower",
+}
+
+
+@dataclass
+class Reading:
+    """What is gathered while a spec is read.
+
+    folder: no file outside of it is opened; None: no file at all
+    """
+
+    folder: Path | None = None
+    problems: list[SpecError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def problem(self, place: Node | Mark, message: str) -> None:
+        mark = place.at if isinstance(place, Node) else place
+        self.problems.append(SpecError(mark, message))
+
+    def note(self, mark: Mark, message: str) -> None:
+        text = f"{mark}: {message}"
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def warn(self, mark: Mark, message: str) -> None:
+        text = f"{mark}: {message}"
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+
+def expand(key: str, node: Node) -> Node:
+    """Rule 1: where a component stands, a word is its type."""
+    if key in COMPONENTS and isinstance(node.value, str):
+        return Node({"type": Node(node.value, node.mark, node.key_mark)}, node.mark, node.key_mark)
+    return node
+
+
+def type_of(key: str, node: Node) -> object:
+    """The type a component says, or the default one."""
+    said = node.get("type")
+    return COMPONENTS[key].default if said is None else said.value
+
+
+def has_type(key: str, node: Node | None, name: str) -> bool:
+    if node is None:
+        return False
+    found = type_of(key, expand(key, node))
+    return isinstance(found, str) and found == name
+
+
+def merge(key: str, outer: Node, inner: Node, reading: Reading) -> Node:
+    """Rule 3: mappings meet key by key, anything else replaces, a new type starts afresh.
+
+    `key` is the key both stand under; it says whether they are components or maps of named things.
+    """
+    outer, inner = expand(key, outer), expand(key, inner)
+    if not (isinstance(outer.value, dict) and isinstance(inner.value, dict)):
+        return inner
+    if key in COMPONENTS and "type" in inner.value:
+        before, after = type_of(key, outer), inner.value["type"]
+        if not (isinstance(before, str) and after.is_word(before)):
+            _note_dropped(key, outer, inner, reading)
+            return inner
+    merged = dict(outer.value)
+    for name, node in inner.items():
+        if key in NAMED and node.is_word("none"):
+            merged.pop(name, None)
+        elif name in merged:
+            merged[name] = merge(NAMED.get(key, name), merged[name], node, reading)
+        else:
+            merged[name] = expand(NAMED.get(key, name), node)
+    return Node(merged, inner.mark, inner.key_mark)
+
+
+def merge_all(key: str, levels: list[Node | None], reading: Reading) -> Node:
+    """Several levels, the weakest first."""
+    there = [level for level in levels if level is not None]
+    merged = there[0]
+    for level in there[1:]:
+        merged = merge(key, merged, level, reading)
+    return merged
+
+
+def _note_dropped(key: str, outer: Node, inner: Node, reading: Reading) -> None:
+    dropped = [name for name in outer.value if name != "type"]
+    if dropped:
+        was, now = type_of(key, outer), type_of(key, inner)
+        reading.note(
+            inner.value["type"].mark,
+            f"{key} `{was}` becomes `{now}`, which drops its {', '.join(dropped)}",
+        )
+
+
+def only(node: Node, keys: frozenset[str]) -> Node:
+    """The mapping with these keys alone."""
+    return Node({k: v for k, v in node.items() if k in keys}, node.mark, node.key_mark)
+
+
+def without_removed(node: Node, key: str = "") -> Node:
+    """The tree without the named elements that are `none`."""
+    if isinstance(node.value, dict):
+        kept = {
+            name: without_removed(inner, NAMED.get(key, name))
+            for name, inner in node.items()
+            if not (key in NAMED and inner.is_word("none"))
+        }
+        return Node(kept, node.mark, node.key_mark)
+    return node

@@ -1,0 +1,243 @@
+"""A spec once its levels are resolved: blocks, stacks, the model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
+
+from .activation import Activation, Gelu
+from .attention import Attention, CrossAttention
+from .condition import Condition
+from .embedding import Input, Tokens
+from .feed_forward import FeedForward, MlpBranch
+from .head import Head
+from .initial import Init, Normal
+from .masks import Atom, MaskField
+from .names import camel_case
+from .norm import LayerNorm, Norm, Placement
+from .part import Nothing, Part
+from .positions import Position
+from .residual import Residual, Sequential
+from .scalars import BlockName, Entries, Id, Layers, Many, ModelName, Name, Rate, Text, Width
+from .sublayers import Sublayer
+
+if TYPE_CHECKING:
+    from .errors import Mark
+    from .source import Node
+
+
+def _without_nothing(positions: tuple[Position, ...]) -> tuple[Position, ...]:
+    return tuple(p for p in positions if not isinstance(p, Nothing))
+
+
+Positions = Annotated[
+    tuple[Position, ...], AfterValidator(_without_nothing), Field(strict=False)
+]
+"""Every position type that acts; `none` is the empty tuple."""
+
+
+class Block(Part):
+    """Residual branches around a stream: attention, then cross-attention, then feed-forward.
+
+    attention: self-attention
+    cross_attention: as `attention`, unless said; no mask, no positions
+    feed_forward: on each token by itself
+    sublayers: instead of these three, any branches in any order
+    mask: what self-attention may see, or a list of masks for runs of heads
+    positions: how attention knows the order; a list combines several
+    norm: which normalisation
+    norm_placement: where it stands, for each branch
+    residual: how branches join the stream
+    condition: adaptive norms from a vector
+    activation: for every part that has one
+    bias: of linear layers, not of norms and heads
+    dropout: rate on embeddings, attention weights and branch outputs
+    share: all layers made from this block use the same weights
+    """
+
+    attention: Attention = Nothing()
+    cross_attention: CrossAttention = Nothing()
+    feed_forward: FeedForward = MlpBranch()
+    sublayers: Many[Sublayer] = ()
+    mask: MaskField = Atom("full")
+    positions: Positions = ()
+    norm: Norm = LayerNorm()
+    norm_placement: Placement = "pre"
+    residual: Residual = Sequential()
+    condition: Condition = Nothing()
+    activation: Activation = Gelu()
+    bias: bool = True
+    dropout: Rate = 0
+    share: bool = False
+
+
+class Stream(Part):
+    """One of several streams of a stack.
+
+    d_model: its width
+    axes: names of its axes
+    input: what it reads
+    """
+
+    d_model: Width
+    axes: Many[Name]
+    input: Input
+
+
+class Stack(Part):
+    """A stack of layers over one stream.
+
+    layers: depth
+    d_model: width of the stream
+    vocab_size: entries of its token table and of its language model
+    max_positions: entries of its table of positions, and the longest sequence
+    input: what it reads; a list is joined along the sequence
+    streams: several streams instead of one
+    positions: those that act on the input
+    norm: which normalisation; the final norm is this one
+    activation: the default of its parts
+    bias: the default of its parts
+    dropout: the default of its parts
+    final_norm: a norm after the last layer; when left out: unless that layer is `post`
+    output_width: project the result to this width
+    blocks: named variants of the block
+    order: the block of every layer
+    """
+
+    layers: Layers
+    d_model: Width
+    vocab_size: Entries | None = None
+    max_positions: Entries | None = None
+    input: Many[Input] = (Tokens(),)
+    streams: dict[Name, Stream] = {}  # noqa: RUF012 - pydantic copies it
+    positions: Positions = ()
+    norm: Norm = LayerNorm()
+    activation: Activation = Gelu()
+    bias: bool = True
+    dropout: Rate = 0
+    final_norm: bool = True
+    output_width: Width | None = None
+    blocks: dict[BlockName, Block]
+    order: Many[str]
+
+
+class SpecialTokens(Part):
+    """Token ids with a meaning.
+
+    pad: fills rows
+    bos: begins a text
+    eos: ends a text
+    decoder_start: begins what a decoder writes
+    """
+
+    pad: Id | None = None
+    bos: Id | None = None
+    eos: Id | None = None
+    decoder_start: Id | None = None
+
+
+Family = Literal["decoder-only", "encoder-only", "encoder-decoder"]
+
+
+class ModelSpec(Part):
+    """A model, every value settled.
+
+    `ModelSpec(name=…, stacks={…})` takes the same as YAML: parts, mappings or words, on any level.
+    Raises `SpecErrors` from `load` and `loads`, pydantic's `ValidationError` from its constructor.
+
+    name: names the class and the file
+    description: goes to the docstring
+    family: which stacks there are
+    stacks: the general form
+    heads: several heads
+    init: how fresh weights are drawn
+    tokens: the special token ids
+    modelwright: version of this language
+    """
+
+    name: ModelName
+    description: Text = ""
+    family: Family | None = None
+    stacks: dict[Name, Stack]
+    heads: dict[Name, Head] = {}  # noqa: RUF012 - pydantic copies it
+    init: Init = Normal()
+    tokens: SpecialTokens = SpecialTokens()
+    modelwright: Literal[1] = 1
+
+    _tree: Node | None = PrivateAttr(None)
+    _source_name: str = PrivateAttr("")
+    _warnings: tuple[str, ...] = PrivateAttr(())
+    _notes: tuple[str, ...] = PrivateAttr(())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve(cls, data: Any, info: ValidationInfo) -> Any:
+        """From Python the levels are resolved here; `load` has done it on the marked tree."""
+        if isinstance(info.context, dict) and info.context.get("resolved"):
+            return data
+        from .levels import resolve_data
+
+        return resolve_data(data) if isinstance(data, dict) else data
+
+    @property
+    def class_name(self) -> str:
+        """The name of the emitted class."""
+        return camel_case(self.name)
+
+    @property
+    def source_name(self) -> str:
+        """The basename of the file this was read from, or the name given to `loads`."""
+        return self._source_name
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed and looks wrong, each with its place."""
+        return self._warnings
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a change of `type` dropped on the way, each with its place."""
+        return self._notes
+
+    @property
+    def sha(self) -> str:
+        """SHA-256 of the canonical form: the resolved data as sorted JSON."""
+        data = self.model_dump(mode="json", by_alias=True)
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def mark(self, path: tuple[str | int, ...]) -> Mark | None:
+        """Where the value at a resolved path was written; the nearest enclosing one if nowhere.
+
+        A path is that of the attributes, as in `("stacks", "decoder", "blocks", "block", "norm")`.
+        None when the spec was not read from a text.
+        """
+        from .locate import locate
+
+        return None if self._tree is None else locate(self._tree, path).mark
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModelSpec) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.sha)
+
+
+# The keys of each level as people write them. Some are settled on the way and leave no field.
+BLOCK_KEYS = frozenset(Block.model_fields)
+STACK_KEYS = frozenset(Stack.model_fields) - {"order"} | {"pattern", "overrides", "extends"}
+ONLY_MODEL = (frozenset(ModelSpec.model_fields) | {"encoder", "decoder", "head", "extends"}) - {
+    "blocks"
+}
+WRITTEN = {
+    "extends": "start from another spec; in a stack: `file.yaml#stack`",
+    "encoder": "refines the family's encoder",
+    "decoder": "refines the family's decoder",
+    "head": "the one head; `head: x` is `heads: {head: x}`",
+    "pattern": "names of blocks, `name` or `name * n`; repeated, and cut, to fill `layers`",
+    "overrides": "exceptions: layer `0`, `-1` or range `0..2` -> name of a block, or a block",
+}
+"""Keys that are settled on the way."""

@@ -1,0 +1,53 @@
+"""Names that people give, and what they become in code.
+
+Nothing of a spec reaches emitted code but names that pass here, so a spec cannot inject code.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+MAX_LENGTH = 64
+PLAIN_NAME = re.compile(r"^[A-Za-z]\w*\Z", re.ASCII)
+BLOCK_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]*\Z")  # only its class reaches code: `global` may be
+MODEL_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_.\-]*\Z")
+
+# What emitted files import, define or call: a model's class, a stack or an argument that took one
+# of these names would hide it.
+CODE_NAMES = frozenset(
+    ["Attention", "AttentionPool", "Block", "Cache", "Config", "Cross", "CrossAttention", "Decoder", "Dropout", "Embedding", "Encoder", "F", "False", "FeedForward", "Head", "Heads", "Inputs", "Layer", "LayerNorm", "Linear", "Module", "ModuleList", "NamedTuple", "None", "Parameter", "RMSNorm", "RmsNorm", "Shared", "Stack", "StaticCache", "Sequence", "Tensor", "Tokens", "True", "Unions", "annotations", "dataclass", "math", "nn", "torch"]
+)
+# Attributes of torch.nn.Module, and methods of every emitted model: no submodule may hide them.
+MODULE_NAMES = frozenset(
+    ["T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu", "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules", "named_parameters", "parameters", "register_backward_hook", "register_buffer", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train", "training", "type", "xpu", "zero_grad", "cache", "config", "decode", "encode", "generate", "hidden_states", "init_weights", "loss", "new_cache"]
+)
+# Arguments that every model has, and words of the code around them.
+ARGUMENT_NAMES = frozenset(
+    ["attention_mask", "cache", "cls", "config", "document_ids", "encoder_attention_mask", "global_mask", "labels", "layer", "logits", "mask", "memory", "math", "nn", "position_ids", "prefix_length", "self", "torch", "x"]
+)
+
+
+def camel_case(name: str) -> str:
+    """The class a name becomes: `llama-3.1-8b` -> `Llama318b`, `feed_forward` -> `FeedForward`."""
+    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[-_.]+", name))
+
+
+def name_problem(value: object, pattern: re.Pattern[str]) -> str | None:
+    """What a name must be, when `value` is not that; None when it is a good name."""
+    if not isinstance(value, str) or not pattern.match(value):
+        signs = "letters, digits, `_-.`" if pattern is MODEL_NAME else "letters, digits and `_`"
+        return f"a plain name: a letter, then {signs}"
+    if len(value) > MAX_LENGTH:
+        return f"a name of at most {MAX_LENGTH} characters"
+    if value == "none":
+        return "another name: `none` switches something off"
+    if pattern is PLAIN_NAME and keyword.iskeyword(value):
+        return "a name that is no word of Python"
+    if pattern is not PLAIN_NAME:
+        name = camel_case(value)
+        if not name.isidentifier() or keyword.iskeyword(name):
+            return f"a name whose class, {name}, is no word of Python"
+        if pattern is MODEL_NAME and name in CODE_NAMES:
+            return f"another name: the class {name} has a meaning of its own in the code"
+    return None

@@ -1,0 +1,48 @@
+"""Normalisations: which one. Where one stands is said by `norm_placement` and its kin."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from .part import Nothing, Part, Tagged, declare
+from .scalars import Epsilon, Number
+
+
+class LayerNorm(Part):
+    """(x - mean) / sqrt(variance + eps) * weight + bias, over the last axis (Ba et al., 2016,
+    arXiv:1607.06450).
+
+    eps: added to the variance
+    affine: it has a weight
+    bias: it has a bias too
+    weight_offset: added to the weight before it multiplies (Gemma: 1)
+    """
+
+    type: Literal["layernorm"] = "layernorm"
+    eps: Epsilon = 1e-5
+    affine: bool = True
+    bias: bool = True
+    weight_offset: Number = 0
+
+
+class RmsNorm(Part):
+    """x / sqrt(mean(x²) + eps) * weight, over the last axis (Zhang and Sennrich, 2019,
+    arXiv:1910.07467).
+
+    eps: added to the mean square
+    affine: it has a weight
+    weight_offset: added to the weight before it multiplies (Gemma: 1)
+    """
+
+    type: Literal["rmsnorm"] = "rmsnorm"
+    eps: Epsilon = 1e-5
+    affine: bool = True
+    weight_offset: Number = 0
+
+
+Norm = Annotated[LayerNorm | RmsNorm | Nothing, Tagged("norm", "layernorm")]
+declare(Norm)
+
+Placement = Literal["pre", "post", "sandwich", "output", "none"]
+"""Where a branch's norm stands: before the branch; after the add; before it and on its output; on
+its output only; nowhere."""

@@ -1,0 +1,122 @@
+"""What every part of a spec is: a strict, frozen mapping; and how a `type` picks its class.
+
+A place where a component may stand is annotated `Annotated[A | B | Nothing, Tagged("key")]` and
+declared with `declare`. A word is a type (rule 1), a mapping without `type` is the default type.
+The classes behind a place are built when they are first used, which keeps the import quick.
+
+The docstring of a part is its documentation: lines `option: words` describe the options, and the
+reference and the JSON Schema are printed from them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NoReturn, get_args
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, field_validator
+from pydantic_core import PydanticCustomError, core_schema
+
+
+class UnknownValueError(Exception):
+    """A law touched a value that could not be read: the law cannot be decided."""
+
+
+class _Broken:
+    """Stands where a value could not be read, so that the rest can still be checked."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "BROKEN"
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise UnknownValueError
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = __getattr__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _refuse
+    __floordiv__ = __rfloordiv__ = __truediv__ = __rtruediv__ = __int__ = __float__ = _refuse
+
+
+BROKEN: Any = _Broken()
+
+
+class Part(BaseModel):
+    """A mapping of a spec: unknown keys are refused, and nothing changes once it is read."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        defer_build=True,
+        populate_by_name=True,
+    )
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _let_broken_pass(cls, value: Any, handler: Any) -> Any:
+        return value if value is BROKEN else handler(value)
+
+
+class Nothing(Part):
+    """Switched off."""
+
+    type: Literal["none"] = "none"
+
+
+COMPONENTS: dict[str, Tagged] = {}
+"""Key of a spec -> what may stand there."""
+
+
+class Tagged:
+    """Marks a union of parts that `type` tells apart.
+
+    key: the key under which the component stands
+    default: the type of a mapping that does not say one; None: it must be said
+    """
+
+    def __init__(self, key: str, default: str | None = None) -> None:
+        self.key, self.default = key, default
+        self.classes: dict[str, type[Part]] = {}
+
+    def fill(self, union: Any) -> None:
+        classes = [c for c in get_args(union) if isinstance(c, type)] or [union]
+        self.classes = {c.model_fields["type"].default: c for c in classes}
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        if not self.classes:
+            self.fill(source)
+        return core_schema.with_info_plain_validator_function(self.validate)
+
+    def validate(self, value: Any, info: core_schema.ValidationInfo) -> Any:
+        if isinstance(value, tuple(self.classes.values())):
+            return value
+        if isinstance(value, str):
+            value = {"type": value}
+        if not isinstance(value, dict):
+            raise PydanticCustomError("wanted", "a word or a mapping of options")
+        name = value.get("type", self.default)
+        if name is None:
+            raise PydanticCustomError("no_type", "no type", {"options": list(self.classes)})
+        cls = self.classes.get(name) if isinstance(name, str) else None
+        if cls is None:
+            context = {"given": str(name), "options": list(self.classes)}
+            raise PydanticCustomError("unknown_type", "unknown type", context)
+        return cls.model_validate(value, context=info.context)
+
+    def pick(self, data: Any) -> type[Part] | None:
+        """The class that plain data asks for; None when it asks for none that exists."""
+        if isinstance(data, str):
+            return self.classes.get(data)
+        name = data.get("type", self.default) if isinstance(data, dict) else None
+        return self.classes.get(name) if isinstance(name, str) else None
+
+
+def declare(annotation: Any, *keys: str) -> None:
+    """Register a component's place: under its own key, and under `keys` where it stands too."""
+    union, tagged = get_args(annotation)
+    tagged.fill(union)
+    for key in (tagged.key, *keys):
+        COMPONENTS[key] = tagged

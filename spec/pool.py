@@ -1,0 +1,55 @@
+"""Pools: how the vectors of a sequence become one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from .part import Nothing, Part, Tagged, declare
+from .scalars import Id
+
+
+class FirstPool(Part):
+    """The first vector (BERT's [CLS])."""
+
+    type: Literal["first"] = "first"
+
+
+class LastPool(Part):
+    """The vector of the last token that attention_mask admits."""
+
+    type: Literal["last"] = "last"
+
+
+class MeanPool(Part):
+    """The mean over the tokens that attention_mask admits."""
+
+    type: Literal["mean"] = "mean"
+
+
+class MaxPool(Part):
+    """The largest of each number over the tokens that attention_mask admits."""
+
+    type: Literal["max"] = "max"
+
+
+class AttentionPool(Part):
+    """A mean with learned weights: softmax of a linear score for each token."""
+
+    type: Literal["attention"] = "attention"
+
+
+class TokenPool(Part):
+    """The vector at the first place of a token (CLIP's end-of-text).
+
+    id: of that token
+    """
+
+    type: Literal["token"] = "token"
+    id: Id
+
+
+Pool = Annotated[
+    Nothing | FirstPool | LastPool | MeanPool | MaxPool | AttentionPool | TokenPool,
+    Tagged("pool", "none"),
+]
+declare(Pool)

@@ -1,0 +1,239 @@
+"""Positions: how a model knows the order of its input. The type decides where it acts."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from .part import Nothing, Part, Tagged, declare
+from .scalars import Count, Fractional, Many, Number, Padding, Positive, Whole
+
+Place = Literal["input", "queries and keys", "scores"]
+
+
+class LinearScaling(Part):
+    """Positions divided by a factor (Chen et al., 2023, arXiv:2306.15595).
+
+    factor: how much longer sequences become
+    """
+
+    type: Literal["linear"] = "linear"
+    factor: Positive
+
+
+class DynamicScaling(Part):
+    """Theta grows with the length of the sequence ("dynamic NTK").
+
+    factor: how much longer sequences become
+    """
+
+    type: Literal["dynamic"] = "dynamic"
+    factor: Positive
+
+
+class Llama3(Part):
+    """Low frequencies are divided, high ones kept, those between are blended (Llama 3.1).
+
+    factor: divides the low frequencies
+    low_freq_factor: wavelengths above original_max_positions / this are low
+    high_freq_factor: wavelengths below original_max_positions / this are high
+    original_max_positions: the length of the first training
+    """
+
+    type: Literal["llama3"] = "llama3"
+    factor: Positive
+    low_freq_factor: Positive = 1
+    high_freq_factor: Positive = 4
+    original_max_positions: Count
+
+
+class Yarn(Part):
+    """YaRN (Peng et al., 2023, arXiv:2309.00071).
+
+    factor: how much longer sequences become
+    original_max_positions: the length of the first training
+    beta_fast: rotations above which a frequency is kept
+    beta_slow: rotations below which a frequency is divided
+    mscale: scales the temperature of the attention
+    mscale_all_dims: the same, for the scale of the scores
+    truncate: bounds of the blend are rounded to whole dimensions
+    """
+
+    type: Literal["yarn"] = "yarn"
+    factor: Positive
+    original_max_positions: Count
+    beta_fast: Positive = 32
+    beta_slow: Positive = 1
+    mscale: Number = 1
+    mscale_all_dims: Number = 0
+    truncate: bool = True
+
+
+class LongRope(Part):
+    """A factor for each frequency, short or long (Ding et al., 2024, arXiv:2402.13753).
+
+    short_factor: divisors while the sequence fits the first length
+    long_factor: divisors beyond it
+    original_max_positions: the length of the first training
+    """
+
+    type: Literal["longrope"] = "longrope"
+    short_factor: Many[Positive]
+    long_factor: Many[Positive]
+    original_max_positions: Count
+
+
+Scaling = Annotated[
+    Nothing | LinearScaling | DynamicScaling | Llama3 | Yarn | LongRope,
+    Tagged("scaling", "none"),
+]
+declare(Scaling)
+
+
+class Learned(Part):
+    """A learned vector for each position, added to the input.
+
+    offset: added to each position before the lookup (OPT, BART: 2)
+    skip_padding: which tokens take a position: `false` all, `mask` those that attention_mask admits
+        (OPT), `tokens` those that are not the `pad` id (RoBERTa)
+    """
+
+    acts_on: ClassVar[Place] = "input"
+    type: Literal["learned"] = "learned"
+    offset: Whole = 0
+    skip_padding: Padding = False
+
+
+class Sinusoidal(Part):
+    """Sines and cosines of each position, added to the input (Vaswani et al., 2017,
+    arXiv:1706.03762).
+
+    axes: of the positions; 2 for images
+    layout: all sines, then all cosines; or by turns
+    denominator: of the exponent: half the width, or half the width less one
+    offset: added to each position
+    skip_padding: as for `learned`
+    """
+
+    acts_on: ClassVar[Place] = "input"
+    type: Literal["sinusoidal"] = "sinusoidal"
+    axes: Literal[1, 2, 3] = 1
+    layout: Literal["concat", "interleaved"] = "concat"
+    denominator: Literal["half", "half_minus_one"] = "half"
+    offset: Whole = 0
+    skip_padding: Padding = False
+
+
+class Rotary(Part):
+    """Pairs of each query and key are rotated by an angle that grows with the position (Su et al.,
+    2021, arXiv:2104.09864).
+
+    theta: base of the wavelengths
+    fraction: of a head's width that is rotated, from its beginning
+    layout: pairs are (i, i + half) or (2i, 2i + 1)
+    axes: of the positions; 2 for images
+    scaling: stretches the wavelengths for sequences longer than those of the training
+    """
+
+    acts_on: ClassVar[Place] = "queries and keys"
+    type: Literal["rotary"] = "rotary"
+    theta: Positive = 10000
+    fraction: Fractional = 1
+    layout: Literal["half", "interleaved"] = "half"
+    axes: Literal[1, 2, 3] = 1
+    scaling: Scaling = Nothing()
+
+
+class Alibi(Part):
+    """Scores fall with the distance, at a slope for each head (Press et al., 2021,
+    arXiv:2108.12409).
+
+    slopes: for a head count that is no power of two, start from the one below, or the one above
+    before_scale: added to the scores before they are scaled (Falcon)
+    """
+
+    acts_on: ClassVar[Place] = "scores"
+    type: Literal["alibi"] = "alibi"
+    slopes: Literal["floor", "ceil"] = "floor"
+    before_scale: bool = False
+
+
+class RelativeBias(Part):
+    """A learned number for each head and bucket of distances (T5; Raffel et al., 2019,
+    arXiv:1910.10683).
+
+    buckets: how many
+    max_distance: distances from here on share the last bucket
+    bidirectional: half of the buckets are for keys behind the query
+    share: one table for the stack, or one for each layer
+    """
+
+    acts_on: ClassVar[Place] = "scores"
+    type: Literal["relative_bias"] = "relative_bias"
+    buckets: Count = 32
+    max_distance: Count = 128
+    bidirectional: bool = True
+    share: Literal["stack", "layer"] = "stack"
+
+
+class RelativeTable(Part):
+    """A learned number for each head and each offset on a grid (BEiT, Swin).
+
+    axes: of the grid
+    share: one table for the stack, or one for each layer
+    """
+
+    acts_on: ClassVar[Place] = "scores"
+    type: Literal["relative_table"] = "relative_table"
+    axes: Literal[1, 2, 3] = 2
+    share: Literal["stack", "layer"] = "layer"
+
+
+Term = Literal["content_to_position", "position_to_content"]
+
+
+class Disentangled(Part):
+    """DeBERTa: scores between contents and relative positions (He et al., 2020, arXiv:2006.03654).
+    The scale becomes 1/√((1 + terms) · head_dim).
+
+    terms: which are added
+    buckets: of distances
+    max_distance: of the last bucket
+    share_projections: positions use the projections of the contents
+    normalize: a norm on the table
+    """
+
+    acts_on: ClassVar[Place] = "scores"
+    type: Literal["disentangled"] = "disentangled"
+    terms: Many[Term] = ("content_to_position", "position_to_content")
+    buckets: Count = 256
+    max_distance: Count = 512
+    share_projections: bool = False
+    normalize: bool = False
+
+
+class TransformerXl(Part):
+    """Relative scores of Transformer-XL (Dai et al., 2019, arXiv:1901.02860)."""
+
+    acts_on: ClassVar[Place] = "scores"
+    type: Literal["transformer_xl"] = "transformer_xl"
+
+
+Position = Annotated[
+    Nothing
+    | Learned
+    | Sinusoidal
+    | Rotary
+    | Alibi
+    | RelativeBias
+    | RelativeTable
+    | Disentangled
+    | TransformerXl,
+    Tagged("positions", "none"),
+]
+declare(Position)
+
+
+def acts_on(position: Part) -> Place | None:
+    """Where a position type acts; None for `none`."""
+    place: Place | None = getattr(position, "acts_on", None)
+    return place

@@ -1,0 +1,250 @@
+"""Plain values: what a number, a name or a size must be, in words, as a test and as JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
+
+from .names import ARGUMENT_NAMES, BLOCK_NAME, MODEL_NAME, PLAIN_NAME, name_problem
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What a value must be.
+
+    words: for people, as in "`layers` must be a whole number from 0 to 100,000"
+    read: gives the value as it is kept, or raises ValueError
+    json: the same in JSON Schema
+    """
+
+    words: str
+    read: Callable[[Any], Any]
+    json: dict[str, Any]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.validate)
+
+    def validate(self, value: Any) -> Any:
+        try:
+            return self.read(value)
+        except ValueError as error:
+            context = {"words": str(error) or self.words}
+            raise PydanticCustomError("wanted", "{words}", context) from None
+
+
+def whole(low: int, high: int) -> Wanted:
+    """A whole number in a range, both ends included."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    words = f"a whole number from {low:,} to {high:,}"
+    return Wanted(words, read, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def real(low: float, high: float, *also: str, open_low: bool = False, below: bool = False) -> Wanted:
+    """A number in a range, or one of some words. The ends are included unless said otherwise."""
+
+    def read(value: Any) -> float | str:
+        if isinstance(value, str) and value in also:
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError
+        if not low <= value <= high or (open_low and value == low) or (below and value == high):
+            raise ValueError
+        return value
+
+    if open_low and high >= LARGE:
+        words = f"a number above {low:g}"
+    elif low <= -LARGE or high >= LARGE:
+        words = "a number" if low < 0 else f"a number from {low:g} up"
+    else:
+        words = f"a number {'above' if open_low else 'from'} {low:g} {'to below' if below else 'to'} {high:g}"
+    number: dict[str, Any] = {"type": "number"}
+    if low > -LARGE:
+        number["exclusiveMinimum" if open_low else "minimum"] = low
+    if high < LARGE:
+        number["exclusiveMaximum" if below else "maximum"] = high
+    json = {"anyOf": [number, {"enum": list(also)}]} if also else number
+    return Wanted(" or ".join([words, *(f"`{w}`" for w in also)]), read, json)
+
+
+LARGE = 1e30
+SIZE = re.compile(r"(?:(\d{1,9}(?:/\d{1,9})?)\s*\*\s*)?d_model\Z")
+
+
+def _read_size(value: Any) -> int | str:
+    if isinstance(value, str) and (match := SIZE.match(value)):
+        factor = match[1] or "1"
+        if factor.split("/")[-1].strip("0") and Fraction(factor) > 0:
+            return f"{factor} * d_model"
+    return int(whole(1, 100_000_000).read(value))
+
+
+def size_of(size: int | str, d_model: int) -> Fraction:
+    """The number behind a size: `8/3 * d_model` of 768 is 2048."""
+    return Fraction(size.split(" * ")[0]) * d_model if isinstance(size, str) else Fraction(size)
+
+
+def _read_name(value: Any) -> str:
+    problem = name_problem(value, PLAIN_NAME)
+    if problem:
+        raise ValueError(problem)
+    return str(value)
+
+
+def _read_argument(value: Any) -> str:
+    text = _read_name(value)
+    if text in ARGUMENT_NAMES:
+        raise ValueError("another word; this one has a meaning of its own in the code")
+    return text
+
+
+def _read_model_name(value: Any) -> str:
+    problem = name_problem(value, MODEL_NAME)
+    if problem:
+        raise ValueError(problem)
+    return str(value)
+
+
+def _read_block_name(value: Any) -> str:
+    problem = name_problem(value, BLOCK_NAME)
+    if problem:
+        raise ValueError(problem)
+    return str(value)
+
+
+def _read_text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 2000:
+        raise ValueError
+    return value
+
+
+Projection = Literal["query", "key", "value", "output"]
+PROJECTIONS = ("query", "key", "value", "output")
+
+
+def _read_bias(value: Any) -> bool | tuple[str, ...]:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, (list, tuple)) or not all(v in PROJECTIONS for v in value):
+        raise ValueError
+    if len(set(value)) < len(value):
+        raise ValueError
+    return tuple(p for p in PROJECTIONS if p in value)
+
+
+def _read_optional_id(value: Any) -> int | None:
+    return None if value in ("none", None) else int(whole(0, 2**31 - 1).read(value))
+
+
+def _read_optional_count(value: Any) -> int | None:
+    return None if value in ("none", None) else int(whole(1, 100_000_000).read(value))
+
+
+def _read_padding(value: Any) -> Any:
+    if value is True:  # the older spelling
+        return "mask"
+    if value is False or value in ("mask", "tokens"):
+        return value
+    raise ValueError
+
+
+_NAME_JSON = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"}
+
+Layers = Annotated[int, whole(0, 100_000)]
+Width = Annotated[int, whole(1, 1_000_000)]
+Heads = Annotated[int, whole(1, 100_000)]
+Count = Annotated[int, whole(1, 100_000_000)]
+Entries = Annotated[int, whole(1, 1_000_000_000)]
+Whole = Annotated[int, whole(0, 1_000_000_000)]
+Id = Annotated[int, whole(0, 2**31 - 1)]
+OptionalId = Annotated[
+    int | None,
+    Wanted(
+        "a token id or `none`",
+        _read_optional_id,
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"const": "none"}]},
+    ),
+]
+OptionalCount = Annotated[
+    int | None,
+    Wanted(
+        "a whole number above 0 or `none`",
+        _read_optional_count,
+        {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "none"}]},
+    ),
+]
+Number = Annotated[float, real(-LARGE, LARGE)]
+Positive = Annotated[float, real(0, LARGE, open_low=True)]
+Epsilon = Annotated[float, real(0, 1, open_low=True)]
+Fractional = Annotated[float, real(0, 1, open_low=True)]
+Rate = Annotated[float, real(0, 1, below=True)]
+Maybe = Annotated[float | Literal["none"], real(0, LARGE, "none", open_low=True)]
+MaybeNumber = Annotated[float | Literal["none"], real(-LARGE, LARGE, "none")]
+InputScale = Annotated[
+    float | Literal["sqrt_d_model"], real(0, LARGE, "sqrt_d_model", open_low=True)
+]
+Size = Annotated[
+    int | str,
+    Wanted(
+        "a whole number above 0, or a multiple such as `4 * d_model`",
+        _read_size,
+        {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "d_model$"}]},
+    ),
+]
+Bias = Annotated[
+    bool | tuple[Projection, ...],
+    Wanted(
+        "true, false, or a list of query, key, value, output",
+        _read_bias,
+        {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"enum": [*PROJECTIONS]}}]},
+    ),
+]
+Padding = Annotated[
+    Literal[False, "mask", "tokens"],
+    Wanted("false, `mask` or `tokens`", _read_padding, {"enum": [False, "mask", "tokens"]}),
+]
+Name = Annotated[
+    str,
+    Wanted("a plain name", _read_name, _NAME_JSON),
+]
+NameOrNone = Annotated[
+    str,
+    Wanted(
+        "a plain name or `none`",
+        lambda value: value if value == "none" else _read_name(value),
+        _NAME_JSON,
+    ),
+]
+Argument = Annotated[
+    str,
+    Wanted("a plain name", _read_argument, _NAME_JSON),
+]
+BlockName = Annotated[
+    str,
+    Wanted("a plain name", _read_block_name, _NAME_JSON),
+]
+ModelName = Annotated[
+    str,
+    Wanted("a plain name", _read_model_name, {"type": "string", "pattern": r"^[A-Za-z][A-Za-z0-9_.\-]*$"}),
+]
+Text = Annotated[
+    str,
+    Wanted("a text of at most 2,000 characters", _read_text, {"type": "string"}),
+]
+Many = Annotated[tuple[T, ...], Field(strict=False)]

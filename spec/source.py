@@ -1,0 +1,313 @@
+"""YAML text -> a tree of nodes that know their place. Safe and bounded.
+
+The tree is built from YAML's event stream, so depth and size are checked before anything is
+composed and no input can exhaust the stack. Read is YAML 1.2's core, narrowed: mappings with
+plain keys, lists, words, whole and decimal numbers, `true`, `false`. Anchors, aliases, tags,
+directives, duplicate keys and `null` are refused; dates, octals and `yes` are words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from .errors import Mark, SpecError, SpecErrors
+from .part import BROKEN
+
+MAX_CHARACTERS = 65_536
+MAX_DEPTH = 32
+MAX_NODES = 10_000
+MAX_DIGITS = 40
+
+WORDS = {"true": True, "false": False}
+NULLS = ("", "~", "null", "Null", "NULL")
+INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
+DECIMAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
+LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
+# Control characters, surrogates, and the marks that make text read in another order than written.
+FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+YAML_SAYS = (  # what the YAML scanner says -> what we say
+    (r"found character '\\t' that", "a tab cannot stand here; YAML is indented with spaces"),
+    (r"found character '(.+)' that cannot start", r"a word cannot begin with `\1`; put it in quotes"),
+    (r"mapping values are not allowed", "a `:` cannot stand here; put text that holds `: ` in quotes"),
+    (r"could not find expected ':'", "a `:` is expected after this key"),
+    (r"expected <block end>", "this line is not indented like the lines above it"),
+    (r"expected ',' or '}'", "`,` or `}` is expected here; is a `{` above never closed?"),
+    (r"expected ',' or ']'", "`,` or `]` is expected here; is a `[` above never closed?"),
+    (r"unexpected end of stream", "the text ends inside quotes"),
+    (r"unknown escape character", "no such escape in double quotes; use single quotes"),
+    (r"expected alphabetic or numeric", "a word cannot begin with `&` or `*`; put it in quotes"),
+    (r"expected the node content", "a value is expected here"),
+    (r"expected '<document start>'", "a spec is one document: a mapping `key: value`"),
+)  # fmt: skip
+
+
+@dataclass
+class Node:
+    """A value (`dict[str, Node]`, `list[Node]`, or a scalar) and where it and its key stand."""
+
+    value: Any
+    mark: Mark
+    key_mark: Mark | None = None
+
+    @property
+    def at(self) -> Mark:
+        """Where to point when the node as a whole is meant: its key, if it has one."""
+        return self.key_mark or self.mark
+
+    def get(self, key: str) -> Node | None:
+        return self.value.get(key) if isinstance(self.value, dict) else None
+
+    def items(self) -> Iterator[tuple[str, Node]]:
+        return iter(list(self.value.items()) if isinstance(self.value, dict) else ())
+
+    def is_word(self, word: str) -> bool:
+        return isinstance(self.value, str) and self.value == word
+
+    def plain(self) -> Any:
+        """The data alone, as fresh dicts and lists."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def remarked(self, mark: Mark) -> Node:
+        """The same tree with every mark replaced: defaults point at the word that asked for them."""
+        value = self.value
+        if isinstance(value, dict):
+            value = {key: node.remarked(mark) for key, node in value.items()}
+        elif isinstance(value, list):
+            value = [node.remarked(mark) for node in value]
+        return Node(value, mark, mark)
+
+
+def from_data(data: object, mark: Mark) -> Node:
+    """Plain Python data as a tree whose every node stands at `mark`."""
+    if isinstance(data, dict):
+        return Node({str(k): from_data(v, mark) for k, v in data.items()}, mark, mark)
+    if isinstance(data, (list, tuple)):
+        return Node([from_data(v, mark) for v in data], mark, mark)
+    return Node(data, mark, mark)
+
+
+def parse(text: str, file: str, problems: list[SpecError]) -> Node | None:
+    """The tree of a text. What can be read around a problem is read; None when nothing can.
+
+    Problems are appended to `problems`; a value that could not be read is `BROKEN` in the tree.
+    """
+    if len(text) > MAX_CHARACTERS:
+        message = f"a spec is at most {MAX_CHARACTERS:,} characters long, not {len(text):,}"
+        problems.append(SpecError(Mark(file, 1, 1), message))
+        return None
+    builder = _Builder(text, file, problems)
+    if bad := FORBIDDEN.search(text):
+        message = f"the character U+{ord(bad[0]):04X} is not allowed in a spec"
+        problems.append(SpecError(builder.at_index(bad.start()), message))
+        return None
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        problems.append(SpecError(builder.at(error.problem_mark), _in_our_words(error)))
+        return None
+    except SpecErrors as error:
+        problems.extend(error.problems)
+        return None
+    root = builder.root
+    if root is None or root.value is None:
+        message = "the file is empty; a spec begins with `name: …`"
+        problems.append(SpecError(Mark(file, 1, 1), message))
+        return None
+    if not isinstance(root.value, dict):
+        if not problems:
+            kind = "a list" if isinstance(root.value, list) else "a single value"
+            message = f"a spec is a mapping, `name: …` and so on; this is {kind}"
+            problems.append(SpecError(root.mark, message))
+        return None
+    return root
+
+
+def _in_our_words(error: yaml.MarkedYAMLError) -> str:
+    said = f"{error.problem or ''}"
+    for pattern, words in YAML_SAYS:
+        if match := re.search(pattern, said):
+            return match.expand(words)
+    return f"this is not YAML: {said}"
+
+
+@dataclass
+class _Frame:
+    """A collection being built."""
+
+    node: Node
+    flow: bool
+    key: tuple[str, Mark] | None = None  # a key that waits for its value
+    torn: list[str] = field(default_factory=list)  # pieces of a formula that commas tore apart
+    torn_mark: Mark | None = None
+    swallow: bool = False  # the empty value behind the last piece
+
+
+class _Builder:
+    """Events -> nodes, with an explicit stack."""
+
+    def __init__(self, text: str, file: str, problems: list[SpecError]) -> None:
+        self.text, self.file, self.problems = text, file, problems
+        self.lines = text.splitlines()
+        self.frames: list[_Frame] = []
+        self.root: Node | None = None
+        self.count = 0
+        self.documents = 0
+
+    def at(self, mark: Any) -> Mark:
+        line = self.lines[mark.line] if mark.line < len(self.lines) else ""
+        return Mark(self.file, mark.line + 1, mark.column + 1, line)
+
+    def at_index(self, index: int) -> Mark:
+        before = self.text[:index].splitlines(keepends=True) or [""]
+        fresh = before[-1].endswith(("\n", "\r"))
+        line = len(before) + fresh
+        column = 1 if fresh else len(before[-1]) + 1
+        shown = self.lines[line - 1] if line <= len(self.lines) else ""
+        return Mark(self.file, line, column, FORBIDDEN.sub("�", shown))
+
+    def problem(self, mark: Mark, message: str) -> None:
+        self.problems.append(SpecError(mark, message))
+
+    def stop(self, mark: Mark, message: str) -> SpecErrors:
+        return SpecErrors([SpecError(mark, message)])
+
+    def take(self, event: yaml.Event) -> None:
+        mark = self.at(event.start_mark)
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.start_document(event, mark)
+        elif isinstance(event, yaml.AliasEvent):
+            self.problem(mark, _NO_ALIASES)
+            self.place(Node(BROKEN, mark))
+        elif isinstance(event, yaml.NodeEvent):
+            self.take_node(event, mark)
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            frame = self.frames.pop()
+            if frame.torn_mark is not None:
+                self.problem(frame.torn_mark, "a parenthesis of this formula is never closed")
+
+    def start_document(self, event: yaml.DocumentStartEvent, mark: Mark) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            raise self.stop(mark, "a spec is one document; a second one begins here")
+        if event.version or event.tags:
+            self.problem(mark, "YAML directives (`%…`) are not used in specs")
+
+    def take_node(self, event: yaml.NodeEvent, mark: Mark) -> None:
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise self.stop(mark, f"a spec holds at most {MAX_NODES:,} values")
+        if event.anchor is not None:
+            self.problem(mark, _NO_ALIASES)
+        if getattr(event, "tag", None) is not None:
+            self.problem(mark, "YAML tags are not used in specs; quote a word that begins with `!`")
+        if isinstance(event, yaml.ScalarEvent):
+            self.take_scalar(event, mark)
+            return
+        if len(self.frames) >= MAX_DEPTH:
+            raise self.stop(mark, f"a spec is at most {MAX_DEPTH} levels deep")
+        if self.frames and self.waits_for_key():
+            raise self.stop(mark, "a key is a plain word, not a list or a mapping")
+        is_map = isinstance(event, yaml.MappingStartEvent)
+        node = Node({} if is_map else [], mark)
+        self.place(node)
+        self.frames.append(_Frame(node, bool(getattr(event, "flow_style", False))))
+
+    def waits_for_key(self) -> bool:
+        frame = self.frames[-1]
+        return isinstance(frame.node.value, dict) and frame.key is None
+
+    def take_scalar(self, event: yaml.ScalarEvent, mark: Mark) -> None:
+        plain = event.style is None
+        if self.frames and self.frames[-1].flow and plain and self.is_torn(event.value, mark):
+            return
+        if bad := FORBIDDEN.search(event.value):
+            self.problem(mark, f"the character U+{ord(bad[0]):04X} is not allowed in a spec")
+            event.value = FORBIDDEN.sub("", event.value)
+        if self.frames and self.waits_for_key():
+            self.take_key(event.value, mark)
+        elif not self.frames and plain and event.value == "":
+            self.root = Node(None, mark)
+        else:
+            self.place(Node(self.scalar(event.value, mark) if plain else event.value, mark))
+
+    def is_torn(self, value: str, mark: Mark) -> bool:
+        """Inside { } or [ ] a comma tears `window(2, 2)` in pieces: put them together, and say so."""
+        frame = self.frames[-1]
+        if frame.swallow:
+            frame.swallow = False
+            if value == "":
+                return True
+        if frame.torn_mark is None:
+            if value.count("(") <= value.count(")") or self.waits_for_key():
+                return False
+            frame.torn, frame.torn_mark = [value], mark
+            self.place(Node(BROKEN, mark))
+            return True
+        if value:
+            frame.torn.append(value)
+            formula = ", ".join(frame.torn)
+            if formula.count("(") <= formula.count(")"):
+                message = (
+                    "a formula with a comma inside { } or [ ] must stand in quotes: "
+                    f'write "{formula}"'
+                )
+                self.problem(frame.torn_mark, message)
+                frame.torn_mark, frame.swallow = None, isinstance(frame.node.value, dict)
+        return True
+
+    def take_key(self, key: str, mark: Mark) -> None:
+        frame = self.frames[-1]
+        if key == "<<":
+            self.problem(mark, "`<<` is not used in specs; levels and `extends` do its work")
+        elif key in frame.node.value:
+            first = frame.node.value[key].at.line
+            self.problem(mark, f"`{key}` is written twice (first on line {first})")
+        frame.key = (key, mark)
+
+    def place(self, node: Node) -> None:
+        if not self.frames:
+            self.root = node
+            return
+        frame = self.frames[-1]
+        if isinstance(frame.node.value, list):
+            frame.node.value.append(node)
+        elif frame.key is not None:
+            key, node.key_mark = frame.key
+            frame.key = None
+            if key != "<<":
+                frame.node.value.setdefault(key, node)
+
+    def scalar(self, text: str, mark: Mark) -> Any:
+        """A plain scalar by YAML 1.2's core rules, without null."""
+        if text in WORDS:
+            return WORDS[text]
+        if text in NULLS:
+            self.problem(mark, "a value is missing here; to switch something off, write `none`")
+            return BROKEN
+        if not DECIMAL.match(text) or LEADING_ZERO.match(text):
+            return text
+        if len(text) > MAX_DIGITS:
+            self.problem(mark, f"a number has at most {MAX_DIGITS} characters, not {len(text):,}")
+            return BROKEN
+        if INTEGER.match(text):
+            return int(text)
+        number = float(text)
+        if number in (float("inf"), float("-inf")):
+            self.problem(mark, f"the number `{text}` is too large")
+            return BROKEN
+        return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+_NO_ALIASES = "YAML anchors and aliases are not used in specs; quote a word that begins with & or *"

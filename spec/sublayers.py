@@ -1,0 +1,149 @@
+"""`sublayers`: blocks of another build, any branches in any order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from .activation import Activation
+from .attention import CrossAttention, Fastformer, LinearAttention, Mha, Mla
+from .branch import Branch
+from .feed_forward import Glu, Mlp, Moe
+from .masks import MaskField
+from .part import Nothing, Tagged, declare
+from .positions import Position
+from .residual import Residual
+from .scalars import Count, Many, Name
+
+
+class Own(Branch):
+    """What an entry of `sublayers` may say besides the options of its type.
+
+    residual: how it joins the stream
+    stream: which stream it writes
+    axis: along which of the stream's axes it works
+    """
+
+    residual: Residual | None = None
+    stream: Name | None = None
+    axis: Literal[0, 1] | None = None
+
+
+class OwnAttention(Own):
+    """An attention in `sublayers`.
+
+    memory: the stack it reads instead of its own stream
+    mask: what it may see
+    positions: that it knows
+    """
+
+    memory: Name | None = None
+    mask: MaskField | None = None
+    positions: Many[Position] | None = None
+
+
+class SublayerMha(Mha, OwnAttention):
+    __doc__ = Mha.__doc__
+
+
+class SublayerMla(Mla, OwnAttention):
+    __doc__ = Mla.__doc__
+
+
+class SublayerLinearAttention(LinearAttention, OwnAttention):
+    __doc__ = LinearAttention.__doc__
+
+
+class SublayerFastformer(Fastformer, OwnAttention):
+    __doc__ = Fastformer.__doc__
+
+
+class SublayerMlp(Mlp, Own):
+    __doc__ = Mlp.__doc__
+
+
+class SublayerGlu(Glu, Own):
+    __doc__ = Glu.__doc__
+
+
+class SublayerMoe(Moe, Own):
+    __doc__ = Moe.__doc__
+
+
+class Conv(Own):
+    """A convolution along the sequence (Gulati et al., 2020, arXiv:2005.08100).
+
+    kernel: its width
+    dilation: distance between the vectors it reads
+    separable: one filter per channel, then a mixing
+    causal: it reads no vector behind the one it writes
+    activation: after it
+    """
+
+    type: Literal["conv"] = "conv"
+    kernel: Count
+    dilation: Count = 1
+    separable: bool = False
+    causal: bool = False
+    activation: Activation | None = None
+
+
+class Gru(Own):
+    """A recurrence (Cho et al., 2014, arXiv:1406.1078).
+
+    hidden: width of its state
+    bidirectional: a second one runs from the end
+    attention: asked with the previous state; its context joins the input
+    """
+
+    type: Literal["gru"] = "gru"
+    hidden: Count
+    bidirectional: bool = False
+    attention: CrossAttention = Nothing()
+
+
+class Lstm(Gru):
+    """A recurrence with a memory cell (Hochreiter and Schmidhuber, 1997)."""
+
+    type: Literal["lstm"] = "lstm"  # type: ignore[assignment]
+
+
+class OuterProductMean(Own):
+    """Pairs from a stream of sequences (Jumper et al., 2021).
+
+    source: the stream read
+    hidden: width of the factors
+    """
+
+    type: Literal["outer_product_mean"] = "outer_product_mean"
+    source: Name
+    hidden: Count
+
+
+class TriangleMultiplication(Own):
+    """Pairs from the two other sides of each triangle (Jumper et al., 2021).
+
+    hidden: width of the factors
+    direction: of the edges
+    """
+
+    type: Literal["triangle_multiplication"] = "triangle_multiplication"
+    hidden: Count
+    direction: Literal["outgoing", "incoming"]
+
+
+Sublayer = Annotated[
+    SublayerMha
+    | SublayerMla
+    | SublayerLinearAttention
+    | SublayerFastformer
+    | SublayerMlp
+    | SublayerGlu
+    | SublayerMoe
+    | Conv
+    | Gru
+    | Lstm
+    | OuterProductMean
+    | TriangleMultiplication,
+    Tagged("sublayers"),
+]
+declare(Sublayer)
