@@ -1,0 +1,55 @@
+"""The glossary of axes: every letter that a shape comment, a shape rule or a figure may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .sizes import Size
+
+GLOSSARY = {
+    "B": "batch",
+    "T": "new tokens",
+    "S": "tokens seen so far, with the new ones",
+    "M": "tokens of the memory that cross-attention reads",
+    "D": "d_model",
+    "H": "query heads",
+    "K": "key/value heads",
+    "E": "head width",
+    "R": "rotated width of a head",
+    "W": "width of the token table",
+    "F": "feed-forward width",
+    "V": "vocabulary",
+    "C": "classes",
+    "N": "projection size",
+    "P": "positions in the table",
+    "U": "buckets of relative distance",
+    "O": "output width",
+}
+
+
+@dataclass(frozen=True)
+class Dim:
+    """One axis of a shape: the letter a reader sees and, unless it is data (B, T, S, M), its size."""
+
+    label: str
+    size: Size | None = None
+
+    def __str__(self) -> str:
+        return self.label
+
+    def __mul__(self, other: Dim) -> Dim:
+        assert self.size is not None
+        assert other.size is not None
+        return Dim(f"{self.label}*{other.label}", self.size * other.size)
+
+
+Shape = tuple[Dim, ...]
+
+B, T, S, M = Dim("B"), Dim("T"), Dim("S"), Dim("M")
+ONE = Dim("1", Size.of(1))
+
+
+def show(shape: Shape) -> str:
+    """`(B, T, D)`."""
+    labels = ", ".join(dim.label for dim in shape)
+    return f"({labels},)" if len(shape) == 1 else f"({labels})"

@@ -1,0 +1,80 @@
+"""Polynomials in the symbolic axes B, T, S and M: costs as formulas, numbers by substitution.
+
+>>> flops = 2 * Poly.of("B") * Poly.of("T") * 768 * 768
+>>> str(flops), flops.at(B=1, T=10)
+('1179648*B*T', 11796480)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .axes import Shape
+
+Monomial = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Poly:
+    """A sum of products: each tuple of sorted axis letters has a coefficient."""
+
+    terms: tuple[tuple[Monomial, float], ...] = ()
+
+    @classmethod
+    def of(cls, value: str | float | Poly) -> Poly:
+        if isinstance(value, Poly):
+            return value
+        if isinstance(value, str):
+            return cls((((value,), 1),))
+        return cls((((), value),)) if value else cls()
+
+    @classmethod
+    def _collect(cls, pairs: list[tuple[Monomial, float]]) -> Poly:
+        total: dict[Monomial, float] = {}
+        for letters, factor in pairs:
+            total[letters] = total.get(letters, 0) + factor
+        return cls(tuple(sorted((k, v) for k, v in total.items() if v)))
+
+    def __add__(self, other: Poly | float) -> Poly:
+        return self._collect([*self.terms, *Poly.of(other).terms])
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Poly | float) -> Poly:
+        return self._collect(
+            [
+                (tuple(sorted(a + b)), x * y)
+                for a, x in self.terms
+                for b, y in Poly.of(other).terms
+            ]
+        )
+
+    __rmul__ = __mul__
+
+    def at(self, **axes: int) -> float:
+        """The number for these axis lengths. An axis that is not given is an error."""
+        total: float = 0
+        for letters, factor in self.terms:
+            for letter in letters:
+                factor *= axes[letter]
+            total += factor
+        return total
+
+    def __str__(self) -> str:
+        shown = []
+        for letters, factor in sorted(self.terms, key=lambda t: (-len(t[0]), t[0])):
+            number = f"{factor:.0f}" if float(factor).is_integer() else f"{factor:g}"
+            product = [
+                letter if letters.count(letter) == 1 else f"{letter}^{letters.count(letter)}"
+                for letter in dict.fromkeys(letters)
+            ]
+            shown.append("*".join(([] if number == "1" and product else [number]) + product))
+        return " + ".join(shown) or "0"
+
+
+def elements(shape: Shape) -> Poly:
+    """How many numbers a tensor of this shape holds."""
+    total = Poly.of(1)
+    for dim in shape:
+        total = total * (Poly.of(dim.label) if dim.size is None else int(dim.size))
+    return total

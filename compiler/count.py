@@ -1,0 +1,196 @@
+"""Costs of a graph as sums over its ops: weights by part, FLOPs, what training and decoding keep.
+
+An op below a `layers` scope counts once for each layer of its kind (its weights: once for each
+stored module), so the cost of counting does not grow with the depth.
+
+Lengths are letters: T new tokens and S tokens seen by a stack that decodes, M the tokens of a stack
+that is read as a memory (there, T is the same length and written M).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from .axes import M
+from .cost import Poly, elements
+from .graph import ModuleGraph, Op, Value
+from .ops import OPS
+from .sizes import number
+
+PARTS = ("embedding", "positions", "attention", "feed_forward", "norm", "head", "other")
+BRANCHES = {
+    "attention": "attention",
+    "cross_attention": "attention",
+    "feed_forward": "feed_forward",
+}
+TABLES = {"position_embedding": "positions", "embedding_projection": "embedding"}
+KEEPS_NOTHING = {"argument", "layer_input", "split_heads", "cache", "mask"}
+
+
+@dataclass(frozen=True)
+class Attend:
+    """One attend op: where it stands, which layers it runs in, what it costs with every pair."""
+
+    scope: str
+    layers: tuple[int, ...]
+    formula: str
+    kernel: str
+    reason: str
+    op: Op
+    flops: Poly
+    scores: Poly  # B * H * T * S of all its layers
+    crosses: bool  # reads a memory
+
+
+def part_of(graph: ModuleGraph, op: Op) -> str:
+    """Which part of the report an op counts under: a branch's or a head's is its own, first."""
+    if op.origin[:1] == ("heads",):
+        return "head"
+    row = OPS[op.kind]
+    if row.part == "positions":
+        return "positions"
+    for name in op.scope.split("."):
+        if name in BRANCHES:
+            return BRANCHES[name]
+    return TABLES.get(op.name, row.part if row.part in PARTS else "other")
+
+
+def layers_of(graph: ModuleGraph, op: Op) -> int:
+    """How many layers run an op."""
+    block = graph.block_of(op.scope)
+    return 1 if block is None else len(block.layer_indices)
+
+
+def weights_by_part(graph: ModuleGraph) -> dict[str, int]:
+    """How many numbers each part stores. A tied weight counts where it is stored, once."""
+    counts = dict.fromkeys(PARTS, 0)
+    for op in graph.ops():
+        own = sum(weight.count for weight in op.weights if not weight.tied)
+        if own:
+            block = graph.block_of(op.scope)
+            stored = 1 if block is None else len(block.stored)
+            counts[part_of(graph, op)] += own * stored
+    return counts
+
+
+def flops_by_part(graph: ModuleGraph) -> dict[str, Poly]:
+    """The FLOPs of each part in one forward, without the attend ops."""
+    lengths = Lengths(graph)
+    totals = dict.fromkeys(PARTS, Poly())
+    for op in graph.ops():
+        if op.kind != "attend":
+            cost = OPS[op.kind].flops(op, lengths.values(op))
+            part = part_of(graph, op)
+            totals[part] = totals[part] + layers_of(graph, op) * cost
+    return totals
+
+
+def attends(graph: ModuleGraph) -> Iterator[Attend]:
+    """Every attend op, in the order in which they run."""
+    lengths = Lengths(graph)
+    for op in graph.ops():
+        if op.kind != "attend":
+            continue
+        block = graph.block_of(op.scope)
+        layers = block.layer_indices if block is not None else (0,)
+        values = lengths.values(op)
+        query, key = (values[name].shape for name in op.inputs[:2])
+        pairs = elements(query[:-1]) * Poly.of(key[-2].label)
+        yield Attend(
+            scope=op.scope,
+            layers=layers,
+            formula=str(op.attrs["formula"]),
+            kernel=op.attrs.get("kernel", ""),
+            reason=op.attrs.get("reason", ""),
+            op=op,
+            flops=len(layers) * OPS["attend"].flops(op, values),
+            scores=len(layers) * pairs,
+            crosses=lengths.crosses(op),
+        )
+
+
+class Lengths:
+    """Which letter the length of a value has, seen from the whole model."""
+
+    def __init__(self, graph: ModuleGraph) -> None:
+        self.graph = graph
+        self.memories = {
+            block.cross_attention.memory
+            for stack in graph.spec.stacks.values()
+            for block in stack.blocks.values()
+            if block.cross_attention.type != "none"
+        }
+
+    def of_memory(self, op: Op) -> bool:
+        """Is everything that this op computes as long as a memory?"""
+        scope = self.graph.scopes[op.scope]
+        return scope.stack in self.memories or scope.role == "method"
+
+    def crosses(self, op: Op) -> bool:
+        """Does an attend read keys that another stack's tokens gave?"""
+        producer = self.graph.producer(op.inputs[1])
+        return producer is not None and self.graph.scopes[producer.scope].role == "method"
+
+    def values(self, op: Op) -> Mapping[str, Value]:
+        """The values that an op touches, with M for the length of what belongs to a memory."""
+        touched = {name: self.graph.values[name] for name in (*op.inputs, *op.outputs) if name}
+        if self.of_memory(op):
+            return {name: _measured(value) for name, value in touched.items()}
+        if op.kind == "attend" and self.crosses(op):
+            return touched | {name: _measured(touched[name]) for name in op.inputs[1:3]}
+        return touched
+
+
+def _measured(value: Value) -> Value:
+    shape = tuple(M if dim.label in ("T", "S") else dim for dim in value.shape)
+    return replace(value, shape=shape)
+
+
+# -- what stays in memory
+
+
+def kept_by_training(graph: ModuleGraph) -> dict[str, Poly]:
+    """What a training forward keeps for its backward, in elements: `float` and `bool`.
+
+    The model: each op keeps its result once, whole; what only rearranges (split heads, the stream
+    entering a layer, a cache that is not used) and integers keep nothing; dropout keeps one boolean
+    for each number; a mask is one boolean for each pair, once for all layers. Attention keeps its
+    scores and its weights, 2 * B * H * T * S, only where its kernel is `explicit`; the fused ones
+    compute them again. Not counted: weights, gradients, the optimizer, and what a backward needs
+    for a moment.
+    """
+    lengths = Lengths(graph)
+    floats, booleans = Poly(), Poly()
+    for op in graph.ops():
+        layers = layers_of(graph, op)
+        values = lengths.values(op)
+        if op.kind == "mask":
+            booleans = booleans + elements(values[op.outputs[0]].shape)
+        if op.kind in KEEPS_NOTHING:
+            continue
+        for output in op.outputs:
+            if values[output].dtype == "float":
+                floats = floats + layers * elements(values[output].shape)
+        if op.kind == "dropout" and number(op.attrs["rate"]):
+            booleans = booleans + layers * elements(values[op.outputs[0]].shape)
+    for attend in attends(graph):
+        if attend.kernel == "explicit":
+            floats = floats + 2 * attend.scores
+    return {"float": floats, "bool": booleans}
+
+
+def cached_elements(graph: ModuleGraph) -> Poly:
+    """Keys and values that decoding keeps: S tokens of every cached layer, M of every memory."""
+    lengths = Lengths(graph)
+    caching = {graph.scopes[op.scope].stack for op in graph.ops() if op.kind == "cache"}
+    total = Poly()
+    for attend in attends(graph):
+        scope = graph.scopes[attend.scope]
+        own = graph.producer(attend.op.inputs[1])
+        cached = attend.crosses or (own is not None and own.kind == "cache")
+        if scope.stack in caching and cached:
+            values = lengths.values(attend.op)
+            for name in attend.op.inputs[1:3]:
+                total = total + len(attend.layers) * elements(values[name].shape)
+    return total

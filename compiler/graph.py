@@ -1,0 +1,276 @@
+"""ModuleGraph: the one type that goes through the house.
+
+Ops are the nodes of a `networkx.MultiDiGraph` (`graph.nx`); a value that flows from one op to
+another is an edge, keyed by the argument slot it fills, so `x * x` has two edges. Scopes are the
+modules that the ops stand in; a scope of layers stands once and repeats.
+
+Documented attributes of `graph.nx`: a node is an op's number and carries `op` (an `Op`); an edge
+carries `value` (the id of the value that flows along it). A layer's output that is the next
+layer's input is not an edge: the `layers` scope says it in `carry`, so the graph has no cycles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+
+from .axes import Shape, show
+from .sizes import Field, Size
+
+if TYPE_CHECKING:
+    from ..spec.model import ModelSpec
+
+Origin = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor: what a reader would call it, its symbolic shape, its kind of numbers.
+
+    `name` is "" where the value is worth no name of its own; `optional` values may be None.
+    """
+
+    id: str
+    name: str
+    shape: Shape
+    dtype: str = "float"  # float | int | bool
+    optional: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name or self.id} {show(self.shape)}"
+
+
+@dataclass(frozen=True)
+class Initial:
+    """How a fresh weight is drawn: zeros · ones · constant (value) · normal (the spec's `init`)."""
+
+    kind: str
+    value: float = 0.0
+    residual: bool = False  # writes into the residual stream: narrower when depth-scaled
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A parameter of an op. `name` is `weight`, `bias`, or "" for a parameter that stands alone.
+
+    `tied` names the logical weight that is used instead of an own one.
+    """
+
+    name: str
+    shape: tuple[Size, ...]
+    initial: Initial
+    tied: str = ""
+
+    @property
+    def count(self) -> int:
+        total = 1
+        for size in self.shape:
+            total *= int(size)
+        return total
+
+
+@dataclass(frozen=True)
+class Op:
+    """One line of a model. `kind` is a row of `ops.OPS`, `name` the attribute that holds it."""
+
+    number: int
+    kind: str
+    inputs: tuple[str, ...]  # ids of values, one per slot; "" for an absent optional one
+    outputs: tuple[str, ...]
+    scope: str
+    name: str = ""
+    attrs: dict[str, Any] = field(default_factory=dict, hash=False)
+    weights: tuple[Weight, ...] = ()
+    origin: Origin = ()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A module (or a method of one) that ops stand in.
+
+    role     model · stack · layers · block · module · method
+    path     where it stands, dotted; unique. `""` is the model.
+    weights  the prefix of its weights' logical names; holds `{layer}` below a `layers` scope
+    """
+
+    path: str
+    name: str
+    role: str
+    parent: str | None
+    weights: str = ""
+    noun: str = ""  # what its class is called before collisions are resolved
+    title: str = ""  # its docstring
+    origin: Origin = ()
+    stack: str = ""  # the stack it belongs to
+    # role layers
+    layers: Size | None = None
+    order: tuple[str, ...] = ()  # block kind of each layer
+    modules: tuple[int, ...] = ()  # which stored module each layer uses
+    carry: tuple[str, str] | None = None  # value in, value out of one repetition
+    result: str = ""  # the value after the last repetition
+    source: str = ""  # the value that enters the first repetition
+    # role block
+    layer_indices: tuple[int, ...] = ()
+    stored: tuple[int, ...] = ()  # numbers of the stored modules of this kind
+
+
+@dataclass(frozen=True)
+class LogicalWeight:
+    """A weight by the name that never changes: `layers.3.attention.query.weight`."""
+
+    name: str
+    shape: tuple[int, ...]
+    op: int
+    weight: Weight
+
+
+class ModuleGraph:
+    """A model as ops, values and scopes. Passes take one and return one; backends read one."""
+
+    def __init__(self, spec: ModelSpec, class_name: str) -> None:
+        self.spec = spec
+        self.name = spec.name
+        self.class_name = class_name
+        self.nx: nx.MultiDiGraph[int] = nx.MultiDiGraph()
+        self.values: dict[str, Value] = {}
+        self.producers: dict[str, int] = {}
+        self.scopes: dict[str, Scope] = {}
+        self.fields: list[Field] = []
+        self.outputs: dict[str, str] = {}  # head name, or "hidden_states", -> value id
+        self.hidden: dict[str, str] = {}  # stack name -> value id of its last hidden states
+        self.limits: dict[str, Size] = {}  # stack name -> the most positions that it may see
+        self._order: list[Op] | None = None
+
+    # -- building
+
+    def add_value(self, value: Value) -> str:
+        self.values[value.id] = value
+        return value.id
+
+    def add_op(self, op: Op) -> None:
+        self._order = None
+        self.nx.add_node(op.number, op=op)
+        for slot, value in enumerate(op.inputs):
+            if value and value in self.producers:
+                self.nx.add_edge(self.producers[value], op.number, key=slot, value=value)
+        for value in op.outputs:
+            self.producers[value] = op.number
+
+    def replace_op(self, number: int, **changes: Any) -> Op:
+        """The same op with other attributes; its edges follow its inputs."""
+        old = self.op(number)
+        new = replace(old, **changes)
+        self._order = None
+        if new.inputs != old.inputs:
+            for edge in list(self.nx.in_edges(number, keys=True)):
+                self.nx.remove_edge(*edge)
+            for slot, value in enumerate(new.inputs):
+                if value and value in self.producers:
+                    self.nx.add_edge(self.producers[value], number, key=slot, value=value)
+        self.nx.nodes[number]["op"] = new
+        return new
+
+    def remove_op(self, number: int) -> None:
+        self._order = None
+        for value in self.op(number).outputs:
+            self.producers.pop(value, None)
+            self.values.pop(value, None)
+        self.nx.remove_node(number)
+
+    def copy(self) -> ModuleGraph:
+        """An independent graph (ops, values and scopes are immutable and shared)."""
+        other = ModuleGraph(self.spec, self.class_name)
+        other.nx = self.nx.copy()
+        for name in ("values", "producers", "scopes", "fields", "outputs", "hidden", "limits"):
+            setattr(other, name, getattr(self, name).copy())
+        return other
+
+    # -- reading
+
+    def op(self, number: int) -> Op:
+        found: Op = self.nx.nodes[number]["op"]
+        return found
+
+    def ops(self, scope: str | None = None) -> list[Op]:
+        """All ops, or those directly in `scope`, in an order in which each can be computed."""
+        if self._order is None:
+            order = nx.lexicographical_topological_sort(self.nx, key=lambda n: n)
+            self._order = [self.op(number) for number in order]
+        return [op for op in self._order if scope is None or op.scope == scope]
+
+    def producer(self, value: str) -> Op | None:
+        number = self.producers.get(value)
+        return None if number is None else self.op(number)
+
+    def consumers(self, value: str) -> list[Op]:
+        return [op for op in self.ops() if value in op.inputs]
+
+    def children(self, path: str) -> list[Scope]:
+        return [s for s in self.scopes.values() if s.parent == path]
+
+    def inside(self, path: str, ancestor: str) -> bool:
+        """Is scope `path` the scope `ancestor`, or somewhere within it?"""
+        scope: str | None = path
+        while scope is not None:
+            if scope == ancestor:
+                return True
+            scope = self.scopes[scope].parent
+        return False
+
+    def subtree(self, path: str) -> list[Op]:
+        return [op for op in self.ops() if self.inside(op.scope, path)]
+
+    def layers_of(self, path: str) -> Scope | None:
+        """The repeated scope that `path` stands in, if any."""
+        scope: str | None = path
+        while scope is not None:
+            if self.scopes[scope].role == "layers":
+                return self.scopes[scope]
+            scope = self.scopes[scope].parent
+        return None
+
+    def block_of(self, path: str) -> Scope | None:
+        scope: str | None = path
+        while scope is not None:
+            if self.scopes[scope].role == "block":
+                return self.scopes[scope]
+            scope = self.scopes[scope].parent
+        return None
+
+    def stacks(self) -> dict[str, Scope]:
+        """The scope of each stack; a model's only stack is the model itself."""
+        found = {s.stack: s for s in self.scopes.values() if s.role == "stack"}
+        return found or {next(iter(self.spec.stacks)): self.scopes[""]}
+
+    def weight_name(self, op: Op, weight: Weight) -> str:
+        """The logical name, with `{layer}` where it stands in a layer."""
+        parts = (self.scopes[op.scope].weights, op.name, weight.name)
+        return ".".join(part for part in parts if part)
+
+    def weights(self) -> Iterator[LogicalWeight]:
+        """Every stored weight once: ties and shared layers are not counted again."""
+        for op in self.ops():
+            block = self.block_of(op.scope)
+            for weight in op.weights:
+                if weight.tied:
+                    continue
+                template = self.weight_name(op, weight)
+                shape = tuple(int(size) for size in weight.shape)
+                if block is None:
+                    yield LogicalWeight(template, shape, op.number, weight)
+                    continue
+                for module in block.stored:
+                    name = template.replace("{layer}", str(module))
+                    yield LogicalWeight(name, shape, op.number, weight)
+
+    def __repr__(self) -> str:
+        total = sum(weight.weight.count for weight in self.weights())
+        lines = [f"ModuleGraph {self.name}: {self.nx.number_of_nodes()} ops, {total:,} weights"]
+        for op in self.ops():
+            outputs = ", ".join(str(self.values[v]) for v in op.outputs)
+            names = ", ".join(self.values[v].name or v for v in op.inputs if v)
+            lines.append(f"  {op.scope or 'model':<36} {outputs} = {op.kind}({names})")
+        return "\n".join(lines)

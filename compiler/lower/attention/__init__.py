@@ -1,0 +1,27 @@
+"""Attention variants: each is a function that builds its subgraph out of ops.
+
+A new variant is one file here, one beside it in `spec/attention`, and one row in `VARIANTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..builder import Builder
+from ..state import Memory, StackState
+from .mha import lower_mha
+
+Lowering = Callable[[Builder, StackState, Any, Any, str, "Memory | None"], str]
+
+VARIANTS: dict[str, Lowering] = {"mha": lower_mha}
+
+
+def lower_attention(
+    b: Builder, state: StackState, block: Any, part: Any, x: str, memory: Memory | None = None
+) -> str:
+    """The result of an attention branch, (B, T, D)."""
+    return VARIANTS[part.type](b, state, block, part, x, memory)
+
+
+__all__ = ["VARIANTS", "lower_attention"]

@@ -1,0 +1,194 @@
+"""Multi-head scaled dot-product attention: self or cross, with grouped key/value heads.
+
+Vaswani et al. 2017, arXiv:1706.03762; multi-query: Shazeer 2019, arXiv:1911.02150; grouped-query:
+Ainslie et al. 2023, arXiv:2305.13245; query/key norm: Henry et al. 2020, arXiv:2010.04245; logit
+softcap: Gemma Team 2024, arXiv:2408.00118.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ....spec.attention import Mha
+from ....spec.model import Block
+from ....spec.part import Nothing
+from ....spec.positions import Alibi, RelativeBias, Rotary
+from ...axes import Dim
+from ...sizes import Field
+from ..builder import Builder
+from ..masks import lower_mask, lower_memory_mask
+from ..norm import lower_norm
+from ..positions import lower_rotary, lower_score_bias
+from ..state import Memory, StackState
+
+
+@dataclass(frozen=True)
+class Sizes:
+    heads: Dim
+    kv_heads: Dim
+    head: Dim
+    value: Dim
+
+
+def lower_mha(
+    b: Builder, state: StackState, block: Block, part: Mha, x: str, memory: Memory | None
+) -> str:
+    sizes = _sizes(b, part, state.width)
+    cross = memory is not None
+    name = "cross_attention" if cross else "attention"
+    noun = "CrossAttention" if cross else "Attention"
+    with b.module(name, noun=noun, title=_title(part, cross, cached=state.cached)):
+        query = _query(b, part, sizes, x)
+        if memory is not None:
+            keys = b.module(
+                "keys_and_values", role="method", title="What this layer reads in the memory."
+            )
+            with keys:
+                key, value = _keys(b, part, sizes, memory.value), None
+                value = _values(b, part, sizes, memory.value)
+                key, value = b.rename(key, "k"), b.rename(value, "v")
+            mask, bias = lower_memory_mask(b, memory), ""
+        else:
+            key, value = _keys(b, part, sizes, x), _values(b, part, sizes, x)
+            query, key = _rotated(b, state, block, part, sizes, query, key)
+            if state.cached:
+                b.rename(key, "k"), b.rename(value, "v")
+                key, value = b.ops("cache", key, value, out=("k", "v"))
+            mask = lower_mask(b, state, block.mask)
+            bias = _bias(b, state, block, part, sizes)
+        formula = b.graph.op(b.graph.producers[mask]).attrs["formula"]
+        if bias:
+            bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
+        y = b.op(
+            "attend",
+            b.rename(query, "q"),
+            b.rename(key, "k"),
+            b.rename(value, "v"),
+            mask,
+            bias,
+            out="y",
+            scale=_scale(b, part),
+            softcap=None if part.softcap == "none" else b.field("softcap", float(part.softcap)),
+            dropout=b.field("dropout", part.dropout) if part.dropout else None,
+            formula=formula,
+            heads=sizes.heads,
+            kv_heads=sizes.kv_heads,
+        )
+        y = b.op("merge_heads", y)
+        if part.output_norm:
+            y = lower_norm(b, part.norm, y, "output_norm")
+        return b.op(
+            "linear",
+            y,
+            name="output",
+            in_features=b.width(y).size,
+            out_dim=state.width,
+            bias=_has_bias(part, "output"),
+            residual=True,
+        )
+
+
+def _sizes(b: Builder, part: Mha, width: Dim) -> Sizes:
+    heads = Dim("H", b.size("heads", part.heads))
+    kv_heads = heads
+    if part.kv_heads is not None and part.kv_heads != part.heads:
+        kv_heads = Dim("K", b.size("kv_heads", part.kv_heads))
+    assert width.size is not None
+    assert heads.size is not None
+    derived = width.size // heads.size
+    head = Dim("E", derived if part.head_dim is None else b.size("head_dim", part.head_dim))
+    value = head
+    if part.value_dim is not None and part.value_dim != head.size:
+        value = Dim("Ev", b.size("value_dim", part.value_dim))
+    return Sizes(heads, kv_heads, head, value)
+
+
+def _has_bias(part: Mha, projection: str) -> bool:
+    bias = part.bias
+    return bool(bias) if isinstance(bias, bool) else projection in (bias or ())
+
+
+def _project(
+    b: Builder, part: Mha, name: str, x: str, heads: Dim, head: Dim, norm: str = ""
+) -> str:
+    """One projection, split in heads: (B, H, T, E)."""
+    y = b.op(
+        "linear",
+        x,
+        name=name,
+        in_features=b.width(x).size,
+        out_dim=heads * head,
+        bias=_has_bias(part, name),
+    )
+    if part.clip_qkv != "none":
+        limit = b.field("clip_qkv", float(part.clip_qkv))
+        y = b.op("clamp", y, low=limit, high=limit)
+    if norm and part.qk_norm.type == "projection":
+        y = lower_norm(b, part.qk_norm.norm, y, norm)
+    y = b.op("split_heads", y, heads=heads, width=head)
+    if norm and part.qk_norm.type in ("head", "per_head") and not part.qk_norm.after_positions:
+        y = _head_norm(b, part, y, heads, norm)
+    return y
+
+
+def _head_norm(b: Builder, part: Mha, y: str, heads: Dim, name: str) -> str:
+    per_head = heads if part.qk_norm.type == "per_head" else None
+    return lower_norm(b, part.qk_norm.norm, y, name, per_head=per_head)
+
+
+def _query(b: Builder, part: Mha, sizes: Sizes, x: str) -> str:
+    return b.rename(_project(b, part, "query", x, sizes.heads, sizes.head, "query_norm"), "q")
+
+
+def _keys(b: Builder, part: Mha, sizes: Sizes, x: str) -> str:
+    return b.rename(_project(b, part, "key", x, sizes.kv_heads, sizes.head, "key_norm"), "k")
+
+
+def _values(b: Builder, part: Mha, sizes: Sizes, x: str) -> str:
+    return b.rename(_project(b, part, "value", x, sizes.kv_heads, sizes.value), "v")
+
+
+def _rotated(
+    b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes, query: str, key: str
+) -> tuple[str, str]:
+    for index, position in enumerate(block.positions):
+        if isinstance(position, Rotary):
+            with b.at("positions", index):
+                cos, sin, width = lower_rotary(b, state, position, sizes.head)
+                turn: dict[str, Any] = {"layout": position.layout, "width": width}
+                turn["partial"] = int(width) != int(sizes.head.size or 0)
+                query = b.op("rotate", query, cos, sin, out="q", **turn)
+                key = b.op("rotate", key, cos, sin, out="k", **turn)
+    if not isinstance(part.qk_norm, Nothing) and part.qk_norm.after_positions:
+        query = b.rename(_head_norm(b, part, query, sizes.heads, "query_norm"), "q")
+        key = b.rename(_head_norm(b, part, key, sizes.kv_heads, "key_norm"), "k")
+    return query, key
+
+
+def _bias(
+    b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes
+) -> str:
+    total = ""
+    for index, position in enumerate(block.positions):
+        if isinstance(position, (Alibi, RelativeBias)):
+            with b.at("positions", index):
+                scale = _scale(b, part) or int(sizes.head.size or 0) ** -0.5
+                bias = lower_score_bias(b, state, position, sizes.heads, scale)
+            total = b.op("add", total, bias, out="bias") if total else bias
+    return total
+
+
+def _scale(b: Builder, part: Mha) -> Field | float | None:
+    if part.scale is None:
+        return None
+    return 1.0 if part.scale == "none" else b.field("scale", float(part.scale))
+
+
+def _title(part: Mha, cross: bool, *, cached: bool) -> str:
+    kind = "Multi-head attention"
+    if part.kv_heads == 1:
+        kind = "Multi-query attention: all query heads share one key/value head"
+    elif part.kv_heads is not None and part.kv_heads != part.heads:
+        kind = "Grouped-query attention: each key/value head serves H/K query heads"
+    return f"{kind} over a memory." if cross else f"{kind}."

@@ -1,0 +1,145 @@
+"""A block: branches around a residual stream. Where norms stand is topology, decided here.
+
+pre-norm    x + branch(norm(x))                     Xiong et al. 2020, arXiv:2002.04745
+post-norm   norm(x + branch(x))                     Vaswani et al. 2017, arXiv:1706.03762
+sandwich    x + norm(branch(norm(x)))               Ding et al. 2021, arXiv:2105.13290
+output      x + norm(branch(x))                     OLMo Team 2024, arXiv:2501.00656
+parallel    x + attention(norm(x)) + feed_forward(norm(x))   Wang, Komatsuzaki 2021 (GPT-J)
+DeepNorm    norm(alpha * x + branch(x))             Wang et al. 2022, arXiv:2203.00555
+layer scale x + vector * branch(norm(x))            Touvron et al. 2021, arXiv:2103.17239
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...spec.model import Block
+from ...spec.part import Nothing
+from .attention import lower_attention
+from .builder import Builder
+from .feed_forward import lower_feed_forward
+from .norm import lower_norm
+from .state import StackState
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One residual branch: its name, its part of the spec, and how to build it."""
+
+    name: str
+    part: Any
+    build: Callable[[str], str]
+
+
+def branches(b: Builder, state: StackState, block: Block) -> list[Branch]:
+    found = []
+    attention, cross, feed_forward = block.attention, block.cross_attention, block.feed_forward
+    if not isinstance(attention, Nothing):
+        found.append(
+            Branch(
+                "attention", attention, lambda x: lower_attention(b, state, block, attention, x)
+            )
+        )
+    if not isinstance(cross, Nothing):
+        memory = state.memories[cross.memory]
+        found.append(
+            Branch(
+                "cross_attention",
+                cross,
+                lambda x: lower_attention(b, state, block, cross, x, memory),
+            )
+        )
+    if not isinstance(feed_forward, Nothing):
+        found.append(
+            Branch(
+                "feed_forward", feed_forward, lambda x: lower_feed_forward(b, state, feed_forward, x)
+            )
+        )
+    return found
+
+
+def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
+    """One layer: the stream in, the stream out, both (B, T, D)."""
+    parts = branches(b, state, block)
+    if block.residual.type == "parallel":
+        return _parallel(b, block, parts, x)
+    for branch in parts:
+        with b.at(branch.name), b.within(branch.name):
+            x = _sequential(b, block, branch, x)
+    return x
+
+
+def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
+    placement, norm = branch.part.norm_placement, branch.part.norm
+    h = x
+    if placement in ("pre", "sandwich"):
+        h = lower_norm(b, norm, x, f"{branch.name}_norm")
+    y = branch.build(h)
+    if placement in ("sandwich", "output"):
+        y = lower_norm(b, norm, y, f"{branch.name}_output_norm")
+    y = _dropped(b, block, y)
+    if block.residual.type == "none":
+        x = y
+    else:
+        stream = h if block.residual.from_ == "normed" else x
+        if stream == h and h != x:
+            b.rename(h, "h")
+        x = b.op("add", _stream(b, block, stream), _scaled(b, block, y, branch.name), out="x")
+    if placement == "post":
+        x = lower_norm(b, norm, x, f"{branch.name}_norm", out="x")
+    return b.rename(x, "x")
+
+
+def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
+    shared = getattr(block.residual, "shared_norm", False)
+    h = x
+    if shared:
+        h = b.rename(lower_norm(b, block.norm, x, "norm"), "h")
+    stream = h if shared and block.residual.from_ == "normed" else x
+    total = _stream(b, block, stream)
+    for branch in parts:
+        placement, norm = branch.part.norm_placement, branch.part.norm
+        with b.at(branch.name), b.within(branch.name):
+            own = h
+            if not shared and placement in ("pre", "sandwich"):
+                own = lower_norm(b, norm, x, f"{branch.name}_norm")
+            y = branch.build(own)
+            if placement in ("sandwich", "output"):
+                y = lower_norm(b, norm, y, f"{branch.name}_output_norm")
+            y = _scaled(b, block, _dropped(b, block, y), branch.name)
+            last = branch is parts[-1]
+            total = b.op("add", total, y, out="x" if last else "")
+    if block.norm_placement == "post":
+        total = lower_norm(b, block.norm, total, "norm", out="x")
+    return total
+
+
+def _dropped(b: Builder, block: Block, y: str) -> str:
+    if block.dropout:
+        y = b.op("dropout", y, name="dropout", rate=b.field("dropout", block.dropout))
+    return y
+
+
+def _stream(b: Builder, block: Block, x: str) -> str:
+    if block.residual.stream_scale == 1:
+        return x
+    return b.op("scale", x, factor=b.field("stream_scale", float(block.residual.stream_scale)))
+
+
+def _scaled(b: Builder, block: Block, y: str, name: str) -> str:
+    residual = block.residual
+    if residual.layer_scale != "none":
+        y = b.op(
+            "learned_scale",
+            y,
+            name=f"{name}_scale",
+            dim=b.width(y),
+            initial=float(residual.layer_scale),
+        )
+    if residual.scale != 1:
+        y = b.op("scale", y, factor=b.field("residual_scale", float(residual.scale)))
+    if residual.drop_path:
+        y = b.op("drop_path", y, rate=b.field("drop_path", residual.drop_path))
+    return y

@@ -1,0 +1,146 @@
+"""Builder: what a lowering function holds in its hand while it writes ops into a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..axes import Dim, Shape
+from ..graph import ModuleGraph, Op, Origin, Scope, Value
+from ..ops import OPS
+from ..sizes import Field, Size
+
+
+class Builder:
+    """Appends ops to the current scope, remembering which part of the spec asked for them."""
+
+    def __init__(self, graph: ModuleGraph) -> None:
+        self.graph = graph
+        self.scope = ""
+        self.origin: Origin = ()
+        self.context: tuple[str, ...] = ()  # stack, block, branch: tells equal keys apart
+        self._requests: list[Field] = []
+        self._values = 0
+
+    # -- where we are
+
+    @contextmanager
+    def at(self, *path: Any) -> Iterator[None]:
+        """What is built here comes from this part of the spec (appended to the enclosing one)."""
+        before, self.origin = self.origin, (*self.origin, *path)
+        yield
+        self.origin = before
+
+    @contextmanager
+    def within(self, name: str) -> Iterator[None]:
+        """Sizes asked for here belong to this stack, block or branch."""
+        before, self.context = self.context, (*self.context, name)
+        yield
+        self.context = before
+
+    @contextmanager
+    def module(self, name: str, role: str = "module", **details: Any) -> Iterator[Scope]:
+        """A scope below the current one; its weights are prefixed by its name."""
+        parent = self.graph.scopes[self.scope]
+        path = f"{parent.path}.{name}" if parent.path else name
+        prefix = details.pop("weights", None)
+        if prefix is None:
+            own = name if role in ("module", "stack") else ""
+            prefix = ".".join(part for part in (parent.weights, own) if part)
+        details.setdefault("stack", parent.stack)
+        scope = Scope(path, name, role, parent.path, prefix, origin=self.origin, **details)
+        self.graph.scopes[path] = scope
+        before, self.scope = self.scope, path
+        yield scope
+        self.scope = before
+
+    @contextmanager
+    def in_scope(self, path: str) -> Iterator[None]:
+        """Build in another scope: what a whole stack shares stands outside its layers."""
+        before, self.scope = self.scope, path
+        yield
+        self.scope = before
+
+    # -- sizes
+
+    def field(self, key: str, value: Any, comment: str = "") -> Field:
+        """A number of the spec that becomes a field of the emitted Config."""
+        found = Field(key, value, self.origin, self.context, comment=comment)
+        self._requests.append(found)
+        return found
+
+    def size(self, key: str, value: int, comment: str = "") -> Size:
+        return Size.of(self.field(key, int(value), comment))
+
+    def name_fields(self) -> None:
+        """One name per number: the key alone where all agree, with a prefix where they do not."""
+        by_key: dict[str, list[Field]] = {}
+        for request in self._requests:
+            by_key.setdefault(request.key, []).append(request)
+        seen: dict[str, Field] = {}
+        for key, requests in by_key.items():
+            level = _telling_level(requests)
+            for request in requests:
+                request.name = "_".join((*_prefix(request, level), key))
+                seen.setdefault(request.name, request)
+        order = {id(request): i for i, request in enumerate(self._requests)}
+        self.graph.fields = sorted(seen.values(), key=lambda field: order[id(field)])
+
+    # -- values and ops
+
+    def value(
+        self, name: str, shape: Shape, dtype: str = "float", *, optional: bool = False
+    ) -> str:
+        self._values += 1
+        identity = f"{name or 'v'}_{self._values}"
+        return self.graph.add_value(Value(identity, name, shape, dtype, optional))
+
+    def op(self, kind: str, *inputs: str, name: str = "", out: str = "", **attrs: Any) -> str:
+        """Append an op with one result; returns the result's value id."""
+        return self.ops(kind, *inputs, name=name, out=(out,), **attrs)[0]
+
+    def ops(
+        self, kind: str, *inputs: str, name: str = "", out: tuple[str, ...], **attrs: Any
+    ) -> list[str]:
+        row = OPS[kind]
+        given = [self.graph.values[i] for i in inputs if i]
+        dtype = row.dtype or attrs.pop("dtype", "") or given[0].dtype
+        optional = attrs.pop("optional", False)
+        outputs = [
+            self.value(title, shape, dtype, optional=optional)
+            for title, shape in zip(out, row.shape(given, attrs), strict=True)
+        ]
+        number = self.graph.nx.number_of_nodes()
+        weights = row.weights(attrs)
+        self.graph.add_op(
+            Op(
+                number, kind, inputs, tuple(outputs), self.scope, name, attrs, weights, self.origin
+            )
+        )
+        return outputs
+
+    def shape(self, value: str) -> Shape:
+        return self.graph.values[value].shape
+
+    def rename(self, value: str, name: str) -> str:
+        """Give a value the name a reader would choose."""
+        old = self.graph.values[value]
+        self.graph.values[value] = Value(old.id, name, old.shape, old.dtype, old.optional)
+        return value
+
+    def width(self, value: str) -> Dim:
+        return self.graph.values[value].shape[-1]
+
+
+def _prefix(field: Field, level: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(field.context[i] for i in level if i < len(field.context))
+
+
+def _telling_level(requests: list[Field]) -> tuple[int, ...]:
+    """The shortest choice of context parts under which different numbers have different names."""
+    for level in ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)):
+        values: dict[tuple[str, ...], Any] = {}
+        if all(values.setdefault(_prefix(r, level), r.value) == r.value for r in requests):
+            return level
+    raise AssertionError(f"one part asks for two values of {requests[0].key}")

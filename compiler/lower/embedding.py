@@ -1,0 +1,92 @@
+"""Inputs: token tables, added embeddings, their scale, norm and projection."""
+
+from __future__ import annotations
+
+from ...spec.embedding import Tokens
+from ..axes import B, Dim, T
+from .builder import Builder
+from .norm import lower_norm
+from .positions import argument, lower_input_positions
+from .state import StackState
+
+SQRT_D_MODEL = "sqrt_d_model"
+
+
+def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
+    """The stream as it enters the first layer, (B, T, D)."""
+    x = _lookup(b, state, source)
+    with b.in_scope(state.scope):
+        if source.scale == SQRT_D_MODEL:
+            x = b.op("scale", x, factor=SQRT_D_MODEL, size=b.width(x).size, out="x")
+        elif source.scale != 1:
+            factor = b.field("embedding_scale", float(source.scale))
+            x = b.op("scale", x, factor=factor, out="x")
+        b.rename(x, "x")
+        for name, rows in source.add.items():
+            x = _added(b, state, name, rows, x)
+        x = _projected(b, state, source, x, when="before_positions")
+        if source.normalize == "before_positions":
+            x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
+        x = lower_input_positions(b, state, x)
+        if source.normalize is True:
+            x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
+        if source.dropout:
+            rate = b.field("dropout", source.dropout)
+            x = b.op("dropout", x, name="dropout", rate=rate, out="x")
+        return _projected(b, state, source, x, when="after_positions")
+
+
+def _lookup(b: Builder, state: StackState, source: Tokens) -> str:
+    """The vectors of the tokens. A table that several stacks use stands in the model itself."""
+    vocab, width = state.vocab_size, state.table_width
+    assert width is not None
+    scope = "" if state.table == "token_embedding.weight" else state.scope
+    shared = scope == "" and any(
+        op.kind == "embedding" and op.name == "token_embedding" for op in b.graph.ops("")
+    )
+    with b.in_scope(scope):
+        return b.op(
+            "embedding",
+            state.ids,
+            name="token_embedding",
+            out="x",
+            rows=vocab,
+            out_dim=width,
+            tied=state.table if shared else "",
+        )
+
+
+def _added(b: Builder, state: StackState, name: str, rows: int, x: str) -> str:
+    table = name.removesuffix("_ids").removesuffix("_id")
+    ids = argument(b, state, name, (B, T))
+    with b.at("add", name):
+        size = b.size(f"{table}s" if not table.endswith("s") else table, rows)
+        vectors = b.op(
+            "embedding",
+            ids,
+            name=f"{table}_embedding",
+            rows=size,
+            out_dim=b.width(x),
+            absent=state.ids,
+        )
+        return b.op("add", x, vectors, out="x")
+
+
+def _projected(b: Builder, state: StackState, source: Tokens, x: str, *, when: str) -> str:
+    if source.width is None or source.project != when or b.width(x) == state.width:
+        return x
+    return b.op(
+        "linear",
+        x,
+        name="embedding_projection",
+        in_features=b.width(x).size,
+        out_dim=state.width,
+        bias=bool(state.stack.bias),
+        out="x",
+    )
+
+
+def table_width(b: Builder, source: Tokens, width: Dim) -> Dim:
+    if source.width is None or source.width == width.size:
+        return width
+    return Dim("W", b.size("embedding_width", source.width))

@@ -1,0 +1,137 @@
+"""Heads: what a stack's hidden states become."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...spec.head import Classifier, LanguageModel, ProjectionHead
+from ...spec.part import Nothing
+from ..axes import B, Dim, S
+from ..sizes import Size
+from .builder import Builder
+from .feed_forward import lower_activation
+from .norm import lower_norm
+from .positions import argument
+from .state import StackState
+
+
+def lower_language_model(
+    b: Builder, state: StackState, name: str, head: LanguageModel, x: str
+) -> str:
+    """Logits over the vocabulary, (B, T, V)."""
+    if head.input_scale != 1:
+        x = b.op("scale", x, factor=b.field("head_input_scale", float(head.input_scale)))
+    vocab = Dim("V", _vocab(b, state, head))
+    tied = state.table if head.tied else ""
+    transform = None if isinstance(head.transform, Nothing) else head.transform
+    if transform is None and not (tied and head.bias):
+        logits = _unembed(b, x, name, vocab, tied=tied, bias=head.bias)
+    else:
+        title = "Hidden states to logits over the vocabulary."
+        with b.module(name, noun="LanguageModelHead", title=title):
+            if transform is not None:
+                width = state.table_width if tied and state.table_width else b.width(x)
+                x = b.op(
+                    "linear",
+                    x,
+                    name="dense",
+                    in_features=b.width(x).size,
+                    out_dim=width,
+                    bias=transform.bias,
+                    out="x",
+                )
+                x = lower_activation(b, transform.activation, x)
+                x = lower_norm(b, transform.norm, x, "norm", out="x")
+            logits = _unembed(b, x, "" if tied else "output", vocab, tied=tied, bias=head.bias)
+    if head.scale != 1:
+        logits = b.op("scale", logits, factor=b.field("logit_scale", float(head.scale)))
+    if head.softcap != "none":
+        logits = b.op("softcap", logits, cap=b.field("logit_softcap", float(head.softcap)))
+    return logits
+
+
+def _vocab(b: Builder, state: StackState, head: LanguageModel) -> Size:
+    own = getattr(head, "vocab_size", None)
+    if own is not None and own != state.stack.vocab_size:
+        return b.size("vocab_size", own)
+    if state.vocab_size is None:
+        assert state.stack.vocab_size is not None
+        return b.size("vocab_size", state.stack.vocab_size)
+    return state.vocab_size
+
+
+def _unembed(b: Builder, x: str, name: str, vocab: Dim, *, tied: str, bias: bool) -> str:
+    return b.op(
+        "linear",
+        x,
+        name=name,
+        in_features=b.width(x).size,
+        out_dim=vocab,
+        bias=bias,
+        tied=tied,
+    )
+
+
+def lower_pool(b: Builder, state: StackState, pool: Any, x: str) -> str:
+    """One vector per sequence, (B, D); `none` keeps one per token."""
+    if pool.type == "none":
+        return x
+    mask = ""
+    if pool.type in ("last", "mean", "max", "attention"):
+        mask = argument(b, state, "attention_mask", (B, S))
+    extra = ""
+    if pool.type == "attention":
+        one = Dim("1", Size.of(1))
+        extra = b.op(
+            "linear",
+            x,
+            name="pool_score",
+            in_features=b.width(x).size,
+            out_dim=one,
+            bias=False,
+        )
+    if pool.type == "token":
+        extra = state.ids
+    token = getattr(pool, "id", None)
+    return b.op("pool", x, mask, extra, how=pool.type, token=token, out="x")
+
+
+def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier, x: str) -> str:
+    """Scores of the classes, (B, C), or (B, T, C) without a pool."""
+    classes = Dim("C", b.size("classes", head.classes))
+    with b.module(name, noun="Classifier", title="Scores of the classes."):
+        x = lower_pool(b, state, head.pool, x)
+        if head.hidden is not None:
+            hidden = Dim("F", b.size("classifier_hidden", head.hidden))
+            x = _linear(b, x, "dense", hidden)
+            x = lower_activation(b, head.activation, x)
+        if head.dropout:
+            rate = b.field("dropout", head.dropout)
+            x = b.op("dropout", x, name="dropout", rate=rate)
+        return _linear(b, x, "output", classes)
+
+
+def _linear(b: Builder, x: str, name: str, out: Dim, *, bias: bool = True) -> str:
+    features = b.width(x).size
+    return b.op("linear", x, name=name, in_features=features, out_dim=out, bias=bias)
+
+
+def lower_projection(
+    b: Builder, state: StackState, name: str, head: ProjectionHead, x: str
+) -> str:
+    """Vectors of another width, (B, N), or (B, T, N) without a pool."""
+    size = Dim("N", b.size("projection_size", head.size))
+    title = "One vector per sequence." if head.pool.type != "none" else "One vector per token."
+    noun = "Pooler" if head.pool.type != "none" else "Projection"
+    with b.module(name, noun=noun, title=title):
+        x = lower_pool(b, state, head.pool, x)
+        x = _linear(b, x, "dense", size, bias=head.bias)
+        x = lower_activation(b, head.activation, x)
+        return b.op("l2_normalize", x) if head.normalize else x
+
+
+HEADS: dict[str, Any] = {
+    "language_model": lower_language_model,
+    "classifier": lower_classifier,
+    "projection": lower_projection,
+}

@@ -1,0 +1,102 @@
+"""Masks: the formula of a block becomes one `mask` op that data arguments join."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
+from ..axes import B, M, S, T
+from .builder import Builder
+from .positions import argument
+from .state import Memory, StackState
+
+SIZE_NAMES = {
+    "window": ("window",),
+    "band": ("band", "band_right"),
+    "strided": ("stride",),
+    "fixed": ("fixed_block", "fixed_last"),
+    "blocks": ("block_size", "block_neighbours"),
+    "random": ("random_block_size", "random_blocks", "random_seed"),
+    "global": ("global_tokens",),
+}
+
+
+def lower_mask(b: Builder, state: StackState, formula: Mask) -> str:
+    """True where a query of this stack may see a key of it; `attention_mask` hides padding."""
+    keys = S if state.cached else T
+    names = {atom.name for atom in atoms(formula)}
+    given = any(atom.name == "global" and atom.args == ("given",) for atom in atoms(formula))
+    return b.op(
+        "mask",
+        argument(b, state, "attention_mask", (B, keys)),
+        argument(b, state, "document_ids", (B, keys)) if "documents" in names else "",
+        argument(b, state, "prefix_length", (B,)) if "prefix" in names else "",
+        argument(b, state, "global_mask", (B, keys)) if given else "",
+        out="mask",
+        optional=True,
+        dtype="bool",
+        formula=named(b, formula),
+        keys=keys,
+        stack=state.name,
+        memory=False,
+    )
+
+
+def lower_memory_mask(b: Builder, memory: Memory) -> str:
+    """True at the real tokens of a memory, for every query."""
+    return b.op(
+        "mask",
+        memory.attention_mask,
+        "",
+        "",
+        "",
+        out="memory_mask",
+        optional=True,
+        dtype="bool",
+        formula=Atom("full", ()),
+        keys=M,
+        stack="",
+        memory=True,
+    )
+
+
+def named(b: Builder, formula: Mask) -> Mask:
+    """The same formula with its numbers as named sizes."""
+    if isinstance(formula, And):
+        return And(tuple(named(b, part) for part in formula.parts))
+    if isinstance(formula, Or):
+        return Or(tuple(named(b, part) for part in formula.parts))
+    if isinstance(formula, Not):
+        return Not(named(b, formula.part))
+    assert isinstance(formula, Atom)
+    keys = SIZE_NAMES.get(formula.name, ())
+    args: list[Any] = []
+    for index, value in enumerate(formula.args):
+        plain = isinstance(value, (Range, str)) or index >= len(keys)
+        args.append(value if plain else b.size(keys[index], int(value)))
+    return Atom(formula.name, tuple(args))
+
+
+def cacheable(formula: Mask) -> bool:
+    """Does a query see the same keys whether or not more tokens follow?
+
+    True where the formula admits no later key (a `prefix` counts as seen: it comes first), and
+    nothing in it is counted from the end of the sequence.
+    """
+    from ...spec.masks import admits_future
+
+    for atom in atoms(formula):
+        if atom.name == "random":
+            return False
+        for arg in atom.args:
+            if isinstance(arg, Range) and ((arg.start or 0) < 0 or (arg.stop or 0) < 0):
+                return False
+    return not admits_future(_without_prefix(formula))
+
+
+def _without_prefix(formula: Mask) -> Mask:
+    if isinstance(formula, (And, Or)):
+        return type(formula)(tuple(_without_prefix(part) for part in formula.parts))
+    if isinstance(formula, Atom) and formula.name == "prefix":
+        return Atom("causal", ())
+    return formula

@@ -1,0 +1,232 @@
+"""A whole spec to a graph: stacks in the order in which they read one another, then heads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...spec.attention import Mha
+from ...spec.embedding import Tokens
+from ...spec.model import Block, ModelSpec, Stack
+from ...spec.part import Nothing
+from ..axes import B, Dim, S, T
+from ..graph import ModuleGraph, Scope
+from ..sizes import Size
+from .block import lower_block
+from .builder import Builder
+from .embedding import lower_tokens, table_width
+from .head import HEADS
+from .masks import cacheable
+from .norm import lower_norm
+from .positions import argument
+from .state import Memory, StackState
+
+
+def lower_spec(spec: ModelSpec) -> ModuleGraph:
+    """The graph of a spec, before any pass."""
+    graph = ModuleGraph(spec, class_name(spec.name))
+    graph.scopes[""] = Scope("", "", "model", None, stack="")
+    b = Builder(graph)
+    states: dict[str, StackState] = {}
+    for name in reading_order(spec):
+        with b.at("stacks", name), b.within(name):
+            states[name] = _lower_stack(b, spec, name, states)
+    _lower_heads(b, spec, states)
+    b.name_fields()
+    return graph
+
+
+def class_name(name: str) -> str:
+    """`llama-3.1-8b` is `Llama31_8b`: a digit does not run into the digit before it."""
+    parts = [part for part in name.replace(".", "-").replace("_", "-").split("-") if part]
+    text = ""
+    for part in parts:
+        glue = "_" if text and text[-1].isdigit() and part[0].isdigit() else ""
+        text += glue + part[0].upper() + part[1:]
+    return text
+
+
+def readers(spec: ModelSpec, name: str) -> list[str]:
+    """The stacks whose hidden states this stack reads."""
+    found = []
+    for block in spec.stacks[name].blocks.values():
+        if not isinstance(block.cross_attention, Nothing):
+            found.append(block.cross_attention.memory)
+    return list(dict.fromkeys(found))
+
+
+def reading_order(spec: ModelSpec) -> list[str]:
+    """Each stack after those that it reads (the spec's laws refuse cycles)."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        if name not in order:
+            for other in readers(spec, name):
+                visit(other)
+            order.append(name)
+
+    for name in spec.stacks:
+        visit(name)
+    return order
+
+
+def _tokens(stack: Stack) -> Tokens:
+    source = stack.input[0]
+    assert isinstance(source, Tokens)
+    return source
+
+
+def _table(spec: ModelSpec, name: str, prefix: str) -> str:
+    """The logical name of a stack's token table; a shared table belongs to the model."""
+    sources = {other: _tokens(stack) for other, stack in spec.stacks.items()}
+    shared = sources[name].tied != "none" or any(s.tied == name for s in sources.values())
+    if shared or not prefix:
+        return "token_embedding.weight"
+    return f"{prefix}.token_embedding.weight"
+
+
+def _cached(stack: Stack) -> bool:
+    """A stack keeps a cache where no query sees what comes after it."""
+    blocks = [block for block in stack.blocks.values() if isinstance(block.attention, Mha)]
+    return bool(blocks) and all(cacheable(block.mask) for block in blocks)
+
+
+def _argument_names(spec: ModelSpec, name: str) -> dict[str, str]:
+    """`input_ids` goes with `attention_mask`, `decoder_input_ids` with `decoder_attention_mask`."""
+    ids = _tokens(spec.stacks[name]).argument
+    prefix = ids.removesuffix("input_ids")
+    if prefix == ids:
+        prefix = ids.removesuffix("_ids") + "_"
+    roles = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
+    return {role: prefix + role for role in roles}
+
+
+def _lower_stack(
+    b: Builder, spec: ModelSpec, name: str, states: dict[str, StackState]
+) -> StackState:
+    stack = spec.stacks[name]
+    alone = len(spec.stacks) == 1
+    source = _tokens(stack)
+    width = Dim("D", b.size("d_model", stack.d_model or 0))
+    prefix = "" if alone else name
+    if alone:
+        b.graph.scopes[""] = Scope("", "", "model", None, stack=name, origin=b.origin)
+    else:
+        noun = "".join(part.title() for part in name.split("_"))
+        with b.module(name, "stack", noun=noun, stack=name, title=_stack_title(name, spec)):
+            pass
+    memories = {
+        other: Memory(
+            b.graph.hidden[other],
+            argument(b, states[other], "attention_mask", (B, S)),
+            states[other].width,
+        )
+        for other in readers(spec, name)
+    }
+    state = StackState(name, spec, stack, prefix, width, _cached(stack), memories)
+    state.argument_names = _argument_names(spec, name)
+    state.ids = _ids(b, source.argument)
+    state.table = _table(spec, name, prefix)
+    state.table_width = table_width(b, source, width)
+    if stack.max_positions is not None:
+        b.graph.limits[name] = b.size("max_positions", stack.max_positions)
+    with b.at("input", 0):
+        vocab = source.vocab_size or stack.vocab_size
+        assert vocab is not None
+        state.vocab_size = b.size("vocab_size", vocab)
+        x = lower_tokens(b, state, source)
+    with b.in_scope(state.scope):
+        x = _lower_layers(b, state, x)
+        if stack.final_norm:
+            x = lower_norm(b, stack.norm, x, "norm", out="x")
+        if stack.output_width is not None and stack.output_width != stack.d_model:
+            out = Dim("O", b.size("output_width", stack.output_width))
+            x = b.op(
+                "linear",
+                x,
+                name="output_projection",
+                in_features=b.width(x).size,
+                out_dim=out,
+                bias=bool(stack.bias),
+                out="x",
+            )
+    b.graph.hidden[name] = b.rename(x, "x")
+    return state
+
+
+def _stack_title(name: str, spec: ModelSpec) -> str:
+    reads = readers(spec, name)
+    return f"The {name} stack" + (f", which reads the {' and the '.join(reads)}." if reads else ".")
+
+
+def _ids(b: Builder, name: str) -> str:
+    """The token ids; two stacks that name the same argument read one tensor."""
+    for op in b.graph.ops(""):
+        if op.kind == "argument" and op.name == name:
+            return op.outputs[0]
+    with b.in_scope(""):
+        return b.op("argument", name=name, out=name, shape=(B, T), dtype="int")
+
+
+def stored_modules(stack: Stack) -> tuple[int, ...]:
+    """Which stored module each layer uses: its own, or the one its shared block has."""
+    modules: list[int] = []
+    shared: dict[str, int] = {}
+    stored = 0
+    for kind in stack.order:
+        if stack.blocks[kind].share and kind in shared:
+            modules.append(shared[kind])
+            continue
+        shared[kind] = stored
+        modules.append(stored)
+        stored += 1
+    return tuple(modules)
+
+
+def _lower_layers(b: Builder, state: StackState, x: str) -> str:
+    stack = state.stack
+    if not stack.order:
+        return x
+    layers: Size = b.size("layers", stack.layers)
+    modules = stored_modules(stack)
+    parent = b.graph.scopes[state.scope].weights
+    prefix = ".".join(part for part in (parent, "layers.{layer}") if part)
+    source = x
+    with b.module("layers", "layers", weights=prefix, layers=layers) as scope:
+        for kind in dict.fromkeys(stack.order):
+            x = _lower_kind(b, state, kind, stack.blocks[kind], modules, x)
+    b.graph.scopes[scope.path] = replace(
+        scope, order=stack.order, modules=modules, source=source, result=x
+    )
+    return x
+
+
+def _lower_kind(
+    b: Builder, state: StackState, kind: str, block: Block, modules: tuple[int, ...], x: str
+) -> str:
+    order = state.stack.order
+    indices = tuple(i for i, other in enumerate(order) if other == kind)
+    stored = tuple(dict.fromkeys(modules[i] for i in indices))
+    plain = len(set(order)) == 1
+    noun = "Block" if plain else "".join(p.title() for p in kind.split("_")) + "Block"
+    with (
+        b.at("blocks", kind),
+        b.within(kind),
+        b.module(kind, "block", noun=noun, layer_indices=indices, stored=stored) as scope,
+    ):
+        entry = b.op("layer_input", x, out="x")
+        result = b.rename(lower_block(b, state, block, entry), "x")
+    b.graph.scopes[scope.path] = replace(scope, carry=(entry, result))
+    return result
+
+
+def _lower_heads(b: Builder, spec: ModelSpec, states: dict[str, StackState]) -> None:
+    last = list(spec.stacks)[-1]
+    for name, head in spec.heads.items():
+        stack = head.stack or last
+        with b.at("heads", name), b.within(name):
+            x = b.graph.hidden[stack]
+            b.graph.outputs[name] = HEADS[head.type](b, states[stack], name, head, x)
+    if not b.graph.outputs:
+        b.graph.outputs["hidden_states"] = b.graph.hidden[last]
+
+

@@ -1,0 +1,41 @@
+"""Norms: `layernorm`, `rmsnorm`, `none`.
+
+Layer normalisation: Ba, Kiros, Hinton 2016, arXiv:1607.06450.
+RMS normalisation: Zhang, Sennrich 2019, arXiv:1910.07467.
+"""
+
+from __future__ import annotations
+
+from ...spec.norm import LayerNorm, RmsNorm
+from ...spec.part import Nothing
+from ..axes import Dim
+from .builder import Builder
+
+Norm = LayerNorm | RmsNorm | Nothing
+
+
+def lower_norm(
+    b: Builder,
+    norm: Norm,
+    x: str,
+    name: str,
+    *,
+    per_head: Dim | None = None,
+    out: str = "",
+) -> str:
+    """`x` normalised over its last axis; `none` gives back `x` itself."""
+    if isinstance(norm, Nothing):
+        return x
+    layer = isinstance(norm, LayerNorm)
+    return b.op(
+        "layer_norm" if layer else "rms_norm",
+        x,
+        name=name,
+        out=out,
+        dim=b.width(x),
+        eps=b.field("eps", norm.eps),
+        affine=norm.affine,
+        bias=layer and norm.affine and norm.bias,
+        weight_offset=norm.weight_offset,
+        per_head=per_head if norm.affine else None,
+    )

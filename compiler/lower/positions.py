@@ -1,0 +1,167 @@
+"""Positions: where a token stands, as a vector added to it, a rotation, or a bias of the scores.
+
+learned        Vaswani et al. 2017, arXiv:1706.03762 (as compared there); Devlin et al. 2018
+sinusoidal     Vaswani et al. 2017, arXiv:1706.03762
+rotary         Su et al. 2021, arXiv:2104.09864
+alibi          Press, Smith, Lewis 2021, arXiv:2108.12409
+relative_bias  Raffel et al. 2019, arXiv:1910.10683 (T5 buckets)
+"""
+
+from __future__ import annotations
+
+from ...spec.part import Nothing
+from ...spec.positions import Alibi, Learned, RelativeBias, Rotary, Sinusoidal
+from ..axes import B, Dim, S, T
+from ..sizes import Size
+from .builder import Builder
+from .state import StackState
+
+
+def argument(
+    b: Builder, state: StackState, role: str, shape: tuple[Dim, ...], *, dtype: str = "int"
+) -> str:
+    """The optional argument of forward that plays this role for the stack; made on first use."""
+    if role not in state.arguments:
+        name = state.argument_names.get(role, role)
+        for op in b.graph.ops(""):
+            if op.kind == "argument" and op.name == name:
+                state.arguments[role] = op.outputs[0]
+                return op.outputs[0]
+        with b.in_scope(""):
+            state.arguments[role] = b.op(
+                "argument", name=name, out=name, shape=shape, dtype=dtype, optional=True
+            )
+    return state.arguments[role]
+
+
+def token_positions(b: Builder, state: StackState, rule: str = "index") -> str:
+    """The position of each new token, (T,) or (B, T), counted by this rule."""
+    if rule not in state.positions:
+        given = argument(b, state, "position_ids", (B, T))
+        data = ""
+        if rule == "mask":
+            data = argument(b, state, "attention_mask", (B, S))
+        elif rule == "tokens":
+            data = state.ids
+        with b.in_scope(state.scope):
+            state.positions[rule] = b.op(
+                "position_ids",
+                given,
+                data,
+                out="position_ids",
+                shape=(B, T),
+                rule=rule,
+                pad=state.spec.tokens.pad,
+                stack=state.name,
+            )
+    return state.positions[rule]
+
+
+def lower_input_positions(b: Builder, state: StackState, x: str) -> str:
+    """`x` with the positions added that act on the input of a stack."""
+    for index, position in enumerate(state.stack.positions):
+        with b.at("positions", index):
+            if isinstance(position, Learned):
+                x = _learned(b, state, position, x)
+            elif isinstance(position, Sinusoidal):
+                x = _sinusoidal(b, state, position, x)
+    return x
+
+
+def _rule(position: Learned | Sinusoidal) -> str:
+    return "index" if position.skip_padding in (False, "false") else str(position.skip_padding)
+
+
+def _shifted(b: Builder, state: StackState, position: Learned | Sinusoidal) -> str:
+    positions = token_positions(b, state, _rule(position))
+    return b.op("shift", positions, amount=position.offset) if position.offset else positions
+
+
+def _learned(b: Builder, state: StackState, position: Learned, x: str) -> str:
+    rows = b.graph.limits[state.name] + position.offset
+    positions = _shifted(b, state, position)
+    vectors = b.op(
+        "embedding", positions, name="position_embedding", rows=rows, out_dim=b.width(x)
+    )
+    return b.op("add", x, vectors, out="x")
+
+
+def _sinusoidal(b: Builder, state: StackState, position: Sinusoidal, x: str) -> str:
+    table = b.op(
+        "sinusoid",
+        _shifted(b, state, position),
+        shape=(B, T, b.width(x)),
+        width=b.width(x),
+        layout=position.layout,
+        denominator=position.denominator,
+    )
+    return b.op("add", x, table, out="x")
+
+
+def lower_rotary(
+    b: Builder, state: StackState, position: Rotary, head_dim: Dim
+) -> tuple[str, str, Size]:
+    """The (cos, sin) table of a rotary position and the width of a head that it turns."""
+    assert head_dim.size is not None
+    width = head_dim.size
+    if position.fraction != 1:
+        width = b.size("rotary_dim", int(int(head_dim.size) * position.fraction))
+    theta = b.field("rope_theta", float(position.theta))
+    scaling = None
+    if not isinstance(position.scaling, Nothing):
+        values = position.scaling.model_dump(exclude={"type"})
+        scaling = {
+            "type": position.scaling.type,
+            **{key: b.field(f"rope_{key}", value) for key, value in values.items()},
+        }
+    positions = token_positions(b, state)
+    cos, sin = b.ops(
+        "rope_table", positions, out=("cos", "sin"), width=width, theta=theta, scaling=scaling
+    )
+    return cos, sin, width
+
+
+def lower_score_bias(
+    b: Builder, state: StackState, position: Alibi | RelativeBias, heads: Dim, scale: object
+) -> str:
+    """A bias (H, T, S) of the scores that depends on the distance of query and key."""
+    keys = S if state.cached else T
+    shape = (heads, T, keys)
+    if isinstance(position, Alibi):
+        factor = scale if position.before_scale else None
+        return b.op(
+            "alibi",
+            out="bias",
+            shape=shape,
+            heads=heads,
+            rule=position.slopes,
+            scale=factor,
+            stack=state.name,
+        )
+    shared = position.share == "stack"
+    key = repr((position, int(heads.size or 0)))
+    if shared and key in state.relative_bias:
+        return state.relative_bias[key]
+    buckets = b.size("buckets", position.buckets)
+    with b.in_scope(state.scope if shared else b.scope):
+        distances = b.op(
+            "relative_buckets",
+            out="buckets",
+            shape=(T, keys),
+            buckets=buckets,
+            max_distance=b.size("max_distance", position.max_distance),
+            bidirectional=position.bidirectional,
+            stack=state.name,
+        )
+        bias = b.op(
+            "relative_bias",
+            distances,
+            name="relative_bias",
+            out="bias",
+            shape=shape,
+            heads=heads,
+            buckets=buckets,
+        )
+    if shared:
+        state.relative_bias[key] = bias
+    return bias

@@ -1,0 +1,40 @@
+"""What the lowering functions of one stack share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..axes import Dim
+from ..sizes import Size
+
+if TYPE_CHECKING:
+    from ...spec.model import ModelSpec, Stack
+
+
+@dataclass
+class Memory:
+    """The hidden states of a stack, as another stack's cross-attention reads them."""
+
+    value: str
+    attention_mask: str
+    width: Dim
+
+
+@dataclass
+class StackState:
+    name: str
+    spec: ModelSpec
+    stack: Stack
+    scope: str
+    width: Dim
+    cached: bool
+    memories: dict[str, Memory]
+    ids: str = ""
+    arguments: dict[str, str] = field(default_factory=dict)  # role -> value id
+    argument_names: dict[str, str] = field(default_factory=dict)  # role -> name in forward
+    positions: dict[str, str] = field(default_factory=dict)  # counting rule -> value id
+    table_width: Dim | None = None
+    table: str = ""  # logical name of the token table
+    vocab_size: Size | None = None
+    relative_bias: dict[str, str] = field(default_factory=dict)  # shared tables

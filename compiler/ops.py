@@ -1,0 +1,270 @@
+"""One row per op: what it computes, its result's shape, its weights, its matrix FLOPs.
+
+Backends know these ops and nothing above them. FLOPs count multiply-adds as 2 and, as is usual in
+the field, only those of matrix products; what is left is memory traffic, not arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .axes import ONE, B, Dim, S, Shape, T
+from .cost import Poly, elements
+from .graph import Initial, Op, Value, Weight
+from .sizes import Size
+
+Attrs = dict[str, Any]
+ONES, ZEROS, NORMAL = Initial("ones"), Initial("zeros"), Initial("normal")
+
+
+def same(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [inputs[0].shape]
+
+
+def declared(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    """The shape that lowering gave, for ops whose result is no function of their inputs' shapes."""
+    return [attrs["shape"]]
+
+
+def last(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(*inputs[0].shape[:-1], attrs["out_dim"])]
+
+
+def broadcast(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [max((value.shape for value in inputs), key=len)]
+
+
+def none(attrs: Attrs) -> tuple[Weight, ...]:
+    return ()
+
+
+def no_flops(op: Op, values: dict[str, Value]) -> Poly:
+    return Poly()
+
+
+# -- weights
+
+
+def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    out: Dim = attrs["out_dim"]
+    assert out.size is not None
+    initial = Initial("normal", residual=attrs.get("residual", False))
+    weight = Weight("weight", (out.size, attrs["in_features"]), initial, attrs.get("tied", ""))
+    if not attrs["bias"]:
+        return (weight,)
+    return (weight, Weight("bias", (out.size,), ZEROS))
+
+
+def embedding_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    shape = (attrs["rows"], attrs["out_dim"].size)
+    return (Weight("weight", shape, NORMAL, attrs.get("tied", "")),)
+
+
+def norm_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    if not attrs["affine"]:
+        return ()
+    heads: Dim | None = attrs.get("per_head")
+    width: Size = attrs["dim"].size
+    shape = (width,) if heads is None or heads.size is None else (heads.size, width)
+    offset = attrs.get("weight_offset", 0)
+    initial = ZEROS if offset == 1 else Initial("constant", 1 - offset) if offset else ONES
+    weight = Weight("weight", shape, initial)
+    return (weight, Weight("bias", shape, ZEROS)) if attrs.get("bias") else (weight,)
+
+
+def vector_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("", (attrs["dim"].size,), Initial("constant", attrs["initial"])),)
+
+
+def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("", (attrs["dim"].size,), ZEROS),)
+
+
+def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("weight", (attrs["buckets"], attrs["heads"].size), NORMAL),)
+
+
+# -- FLOPs
+
+
+def linear_flops(op: Op, values: dict[str, Value]) -> Poly:
+    return 2 * int(op.attrs["in_features"]) * elements(values[op.outputs[0]].shape)
+
+
+def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
+    """Scores and weighted sum over every pair; the report scales by the mask's density."""
+    q, k, v = (values[name].shape for name in op.inputs[:3])
+    pairs = elements(q[:-1]) * Poly.of(k[-2].label)
+    return 2 * pairs * elements(q[-1:]) + 2 * pairs * elements(v[-1:])
+
+
+def pool_flops(op: Op, values: dict[str, Value]) -> Poly:
+    return 2 * elements(values[op.inputs[0]].shape) if op.attrs["how"] == "attention" else Poly()
+
+
+# -- shapes
+
+
+def split_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    batch, length, _ = inputs[0].shape
+    return [(batch, attrs["heads"], length, attrs["width"])]
+
+
+def merge_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    batch, heads, length, width = inputs[0].shape
+    return [(batch, length, heads * width)]
+
+
+def rope_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    width: Size = attrs["width"]
+    half = Dim("R/2", width // 2)
+    return [(*inputs[0].shape, half)] * 2
+
+
+def cached_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(v.shape[0], v.shape[1], S, v.shape[3]) for v in inputs]
+
+
+def attend_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(*inputs[0].shape[:-1], inputs[2].shape[-1])]
+
+
+def pool_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(inputs[0].shape[0], inputs[0].shape[-1])]
+
+
+def mask_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    keys: Dim = attrs["keys"]
+    queries = attrs.get("queries", T)
+    return [(B, ONE, queries, keys)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of op."""
+
+    formula: str
+    shape: Callable[[list[Value], Attrs], list[Shape]] = same
+    weights: Callable[[Attrs], tuple[Weight, ...]] = none
+    flops: Callable[[Op, dict[str, Value]], Poly] = no_flops
+    dtype: str = ""  # "" is that of the first input
+    part: str = "other"  # what the report counts it under, unless its scope says otherwise
+
+
+OPS: dict[str, Row] = {
+    # data and positions. `start` and `end` number the new tokens among all tokens seen so far:
+    # without a cache they are 0 and T.
+    "argument": Row("an argument of forward", declared),
+    "layer_input": Row(
+        "the stream as it enters a layer: the input for the first one, then what the layer before "
+        "it gave"
+    ),
+    "position_ids": Row(
+        "the `position_ids` argument if given, else start..end; with rule `mask` or `tokens`: "
+        "cumsum(m) * m - 1 with m = attention_mask, or m = (ids != pad). Inputs: position_ids "
+        "argument, and for the two rules the mask or the ids. Then + offset",
+        declared,
+        dtype="int",
+        part="positions",
+    ),
+    "mask": Row(
+        "True where a query may see a key. Inputs, each optional: attention_mask, document_ids, "
+        "prefix_length, global_mask. attrs: formula (a mask tree), keys (axis S, or M for a "
+        "memory, which has attention_mask only)",
+        mask_shape,
+        dtype="bool",
+        part="attention",
+    ),
+    "sinusoid": Row(
+        "sin and cos of position * 10000^(-i/d), d = width/2 or width/2 - 1, side by side "
+        "(layout concat) or alternating (interleaved)",
+        declared,
+        dtype="float",
+        part="positions",
+    ),
+    "rope_table": Row(
+        "cos and sin of position * frequency_i, frequency_i = theta^(-2i/width), scaled",
+        rope_shape,
+        dtype="float",
+        part="positions",
+    ),
+    "rotate": Row(
+        "inputs x, cos, sin: rotates pairs of the first `width` columns of each head by the "
+        "angle of its position; pairs are (i, i + width/2) or, interleaved, (2i, 2i + 1)",
+        part="positions",
+    ),
+    "alibi": Row(
+        "slope_h * (key - query), times `scale`", declared, dtype="float", part="positions"
+    ),
+    "relative_buckets": Row(
+        "the bucket of key - query: T5's, half of them exact, half logarithmic up to "
+        "max_distance; bidirectional: one half of the buckets for keys behind the query",
+        declared,
+        dtype="int",
+        part="positions",
+    ),
+    "relative_bias": Row(
+        "weight[bucket, h], as (H, T, S)",
+        declared,
+        bucket_weights,
+        dtype="float",
+        part="positions",
+    ),
+    "masked_bias": Row("inputs bias, mask: bias where the mask admits, else -inf", broadcast),
+    # embeddings, linear layers, norms
+    "embedding": Row(
+        "weight[ids]",
+        lambda inputs, attrs: [(*inputs[0].shape, attrs["out_dim"])],
+        embedding_weights,
+        dtype="float",
+        part="embedding",
+    ),
+    "linear": Row("x @ weight.T + bias", last, linear_weights, linear_flops),
+    "layer_norm": Row(
+        "(x - mean) / sqrt(var + eps) * (weight + weight_offset) + bias, over the last axis; "
+        "per_head: x is (B, H, T, E) and each head has its own weight (H, E)",
+        same,
+        norm_weights,
+        part="norm",
+    ),
+    "rms_norm": Row(
+        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset)", same, norm_weights, part="norm"
+    ),
+    # elementwise
+    "activation": Row("the function `function` (and `beta` for swish)"),
+    "add": Row("a + b", broadcast),
+    "multiply": Row("a * b", broadcast),
+    "scale": Row("x * factor (a number, a Field, or the words sqrt_d_model)"),
+    "clamp": Row("x limited to low..high (either may be None)"),
+    "shift": Row("x + amount"),
+    "softcap": Row("cap * tanh(x / cap)"),
+    "learned_scale": Row("x * vector", same, vector_weights),
+    "add_bias": Row("x + vector", same, bias_weights),
+    "dropout": Row("in training, zero with probability `rate`, the rest scaled by 1/(1 - rate)"),
+    "drop_path": Row("in training, the whole branch of a sequence is zero with probability rate"),
+    "l2_normalize": Row("x / max(|x|, 1e-12) over the last axis"),
+    # attention
+    "split_heads": Row("(B, T, H*E) to (B, H, T, E)", split_shape),
+    "merge_heads": Row("(B, H, T, E) to (B, T, H*E)", merge_shape),
+    "cache": Row("k, v of the new tokens to k, v of all tokens seen so far", cached_shape),
+    "attend": Row(
+        "inputs q, k, v, mask or '', bias or ''. softmax(cap(q k^T * scale) + bias over the keys "
+        "that the mask admits) v; rows that see nothing give 0. Query head h reads key head "
+        "h // (H/K). attrs: scale (a number, a Field, or None = 1/sqrt(E)), softcap or None, "
+        "dropout, formula, kernel",
+        attend_shape,
+        flops=attend_flops,
+        part="attention",
+    ),
+    # results
+    "pool": Row(
+        "one vector per sequence. Inputs x, attention_mask or '', and for `attention` scores "
+        "(B, T, 1), for `token` the ids. how: first (token), last (real token), mean, max (over "
+        "real tokens), attention (softmax of the scores over real tokens), token (the first "
+        "place where ids == id)",
+        pool_shape,
+        flops=pool_flops,
+    ),
+}

@@ -1,0 +1,36 @@
+"""The passes, in order. Each takes a graph and returns one; `check` says what a legal graph is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..graph import ModuleGraph
+from .check import IllegalGraph, check
+from .choose_kernels import choose_kernels
+from .hoist_invariants import hoist_invariants
+from .merge_equal import merge_equal
+from .name_shared_values import name_shared_values
+
+Pass = Callable[[ModuleGraph], ModuleGraph]
+
+PASSES: tuple[Pass, ...] = (
+    hoist_invariants,
+    merge_equal,
+    name_shared_values,
+    choose_kernels,
+)
+
+
+def run_passes(graph: ModuleGraph, *, checked: bool = False) -> ModuleGraph:
+    """The graph after every pass; with `checked`, each result is checked and a bad pass named."""
+    for step in PASSES:
+        graph = step(graph)
+        if checked:
+            try:
+                check(graph)
+            except IllegalGraph as error:
+                raise IllegalGraph(f"after {step.__name__}: {error}") from None
+    return graph
+
+
+__all__ = ["PASSES", "IllegalGraph", "check", "run_passes"]

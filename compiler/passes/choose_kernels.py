@@ -1,0 +1,52 @@
+"""Decide for each attend how it is computed, and write the reason on the node.
+
+    sdpa       scaled_dot_product_attention, with a boolean mask or the kernel's own causal one
+    sdpa+bias  the same, with the bias (and -inf where the mask forbids) added to the scores
+    explicit   scores, softmax and sum as written: for what the fused kernel cannot express
+
+A mask that the kernel knows by itself need not be made: `implicit` on a mask op is `causal` (None
+means causal) or `full` (None means all); "" says that the mask is always made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..graph import ModuleGraph, Op
+
+
+def choose_kernels(graph: ModuleGraph) -> ModuleGraph:
+    graph = graph.copy()
+    for op in graph.ops():
+        if op.kind == "attend":
+            kernel, reason = _kernel(op)
+            graph.replace_op(op.number, attrs={**op.attrs, "kernel": kernel, "reason": reason})
+    for op in graph.ops():
+        if op.kind == "mask":
+            implicit = _implicit(graph, op)
+            graph.replace_op(op.number, attrs={**op.attrs, "implicit": implicit})
+            if not implicit:
+                _require(graph, op.outputs[0])
+    return graph
+
+def _kernel(op: Op) -> tuple[str, str]:
+    if op.attrs["softcap"] is not None:
+        return "explicit", "the fused kernel has no softcap"
+    if op.inputs[4]:
+        return "sdpa+bias", "the bias and the mask are added to the scores"
+    formula = str(op.attrs["formula"])
+    if formula in ("causal", "full"):
+        return "sdpa", f"the fused kernel knows a {formula} mask"
+    return "sdpa", "one dense boolean mask"
+
+def _implicit(graph: ModuleGraph, op: Op) -> str:
+    formula = str(op.attrs["formula"])
+    if formula == "full":
+        return "full"
+    users = graph.consumers(op.outputs[0])
+    fused = all(user.kind == "attend" and user.attrs["kernel"] == "sdpa" for user in users)
+    return "causal" if formula == "causal" and fused else ""
+
+def _require(graph: ModuleGraph, value: str) -> None:
+
+    graph.values[value] = replace(graph.values[value], optional=False)

@@ -1,0 +1,31 @@
+"""Move what is the same in every layer out of the layers, so that it is computed once.
+
+    layers/attention: cos, sin = rope_table(positions)    ->    model: cos, sin = rope_table(...)
+    layers/attention: mask = mask(attention_mask)         ->    model: mask = mask(attention_mask)
+
+An op moves when it has no weights, no state of its own, and reads nothing that a layer makes.
+"""
+
+from __future__ import annotations
+
+from ..graph import ModuleGraph, Op
+
+STATEFUL = {"dropout", "drop_path", "cache", "layer_input"}
+
+
+def hoist_invariants(graph: ModuleGraph) -> ModuleGraph:
+    graph = graph.copy()
+    for op in graph.ops():
+        layers = graph.layers_of(op.scope)
+        if layers is None or not _movable(graph, op, layers.path):
+            continue
+        assert layers.parent is not None
+        graph.replace_op(op.number, scope=layers.parent)
+    return graph
+
+
+def _movable(graph: ModuleGraph, op: Op, layers: str) -> bool:
+    if op.weights or op.kind in STATEFUL:
+        return False
+    producers = [graph.producer(value) for value in op.inputs if value]
+    return not any(p is not None and graph.inside(p.scope, layers) for p in producers)

@@ -1,0 +1,44 @@
+"""Tell values apart that several kinds of layers share under one name.
+
+    mask, mask       ->    local_mask, global_mask        (where the kinds differ)
+    cos              ->    cos                            (where all kinds use one table)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from ..graph import ModuleGraph
+
+SHARED = {"mask", "rope_table", "alibi", "relative_buckets", "relative_bias", "masked_bias"}
+
+
+def name_shared_values(graph: ModuleGraph) -> ModuleGraph:
+    graph = graph.copy()
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for op in graph.ops():
+        if op.kind in SHARED and graph.layers_of(op.scope) is None:
+            for value in op.outputs:
+                groups[op.scope, graph.values[value].name].append(value)
+    for (_, name), values in groups.items():
+        users = {value: _kinds(graph, value) for value in values}
+        if len(values) == 1 or len(set(users.values())) == 1:
+            continue
+        for value in values:
+            if users[value]:
+                prefix = "_and_".join(users[value])
+                graph.values[value] = replace(graph.values[value], name=f"{prefix}_{name}")
+    return graph
+
+
+def _kinds(graph: ModuleGraph, value: str) -> tuple[str, ...]:
+    """The kinds of block that use this value, directly or through another shared value."""
+    found: list[str] = []
+    for op in graph.consumers(value):
+        block = graph.block_of(op.scope)
+        if block is not None:
+            found.append(block.name)
+        elif op.kind in SHARED:
+            found.extend(kind for output in op.outputs for kind in _kinds(graph, output))
+    return tuple(dict.fromkeys(found))

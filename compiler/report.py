@@ -1,0 +1,196 @@
+"""What a model costs: weights, FLOPs and memory, counted from the graph. Nothing is allocated.
+
+FLOPs count a multiply-add as 2 and matrix products only; scores that the mask forbids are not
+counted; training is three forwards (Kaplan et al. 2020, arXiv:2001.08361).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .cost import Poly
+from .count import (
+    Attend,
+    attends,
+    cached_elements,
+    flops_by_part,
+    kept_by_training,
+    weights_by_part,
+)
+from .density import density
+from .graph import ModuleGraph
+
+BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+TRAINING = 3
+LONGEST = 1024
+LETTERS = {
+    "B": "batch",
+    "T": "new tokens",
+    "S": "tokens seen so far",
+    "M": "tokens of the memory",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The costs of one model at one batch, sequence length and dtype.
+
+    sequence            tokens of every stack (T = S = M)
+    weights             numbers stored, by part; ties and shared layers once
+    flops               of one forward, by part, without scores that the mask forbids
+    flops_dense         of one forward that computes every score
+    flops_formula       of one forward that computes every score, in B, T, S and M
+    attention_flops     of the scores and weighted sums alone, without what the mask forbids
+    attention_formula   of all scores and weighted sums, in B, T, S and M
+    density             for each distinct mask, the share of pairs that it admits
+    activation_bytes    what a training forward keeps (see `count.kept_by_training`)
+    cache_bytes         keys and values of `batch` sequences of `sequence` tokens, memories included
+    """
+
+    name: str
+    stacks: tuple[str, ...]  # one line about each
+    batch: int
+    sequence: int
+    dtype: str
+    weights: dict[str, int]
+    flops: dict[str, float]
+    flops_dense: float
+    flops_formula: str
+    attention_flops: float
+    attention_formula: str
+    density: dict[str, float]
+    activation_bytes: int
+    cache_bytes: int
+    attends: tuple[Attend, ...]
+
+    @property
+    def weights_total(self) -> int:
+        return sum(self.weights.values())
+
+    @property
+    def weights_bytes(self) -> int:
+        return self.weights_total * BYTES[self.dtype]
+
+    @property
+    def forward(self) -> float:
+        """FLOPs of one forward of the whole batch."""
+        return sum(self.flops.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain data: dicts, strings and whole numbers, densities as fractions."""
+        return {
+            "name": self.name,
+            "batch": self.batch,
+            "sequence": self.sequence,
+            "dtype": self.dtype,
+            "weights": {
+                "total": self.weights_total,
+                "parts": self.weights,
+                "bytes": self.weights_bytes,
+            },
+            "flops": {
+                "forward": round(self.forward),
+                "training": round(TRAINING * self.forward),
+                "per_token": round(self.forward / (self.batch * self.sequence)),
+                "parts": {part: round(flops) for part, flops in self.flops.items()},
+                "forward_dense": round(self.flops_dense),
+                "formula": self.flops_formula,
+            },
+            "activation_bytes": self.activation_bytes,
+            "cache_bytes": self.cache_bytes,
+            "attention": {
+                "flops": round(self.attention_flops),
+                "formula": self.attention_formula,
+                "density": self.density,
+                "kernels": [_kernel(attend) for attend in self.attends],
+            },
+        }
+
+    def render(self) -> str:
+        """The report as a table to read."""
+        from .report_text import render
+
+        return render(self)
+
+    def kernels(self) -> str:
+        """Which kernel computes each attention, in which layers, and why."""
+        from .report_text import kernels
+
+        return kernels(self)
+
+
+def _kernel(attend: Attend) -> dict[str, Any]:
+    return {
+        "scope": attend.scope,
+        "layers": list(attend.layers),
+        "mask": attend.formula,
+        "kernel": attend.kernel,
+        "reason": attend.reason,
+    }
+
+
+def report(
+    graph: ModuleGraph, batch: int = 1, sequence: int | None = None, dtype: str = "float32"
+) -> Report:
+    """The costs of a model for `batch` sequences of `sequence` tokens in each of its stacks.
+
+    `sequence` is by default what the model can read, at most 1024. `dtype` is that of weights,
+    activations and cache. Raises ValueError for a number below 1 or an unknown dtype.
+    """
+    if dtype not in BYTES:
+        raise ValueError(f"dtype {dtype!r} is none of {', '.join(BYTES)}")
+    length = default_sequence(graph) if sequence is None else sequence
+    for name, value in (("batch", batch), ("sequence", length)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be at least 1")
+    at = {"B": batch, "T": length, "S": length, "M": length}
+    found = tuple(attends(graph))
+    shares = {formula: _density(graph, formula, length) for formula in _formulas(found)}
+    parts = flops_by_part(graph)
+    every_score = sum((attend.flops for attend in found), Poly())
+    admitted = sum(attend.flops.at(**at) * shares[attend.formula] for attend in found)
+    flops = {part: cost.at(**at) for part, cost in parts.items()}
+    dense = sum(flops.values()) + every_score.at(**at)
+    flops["attention"] += admitted
+    kept = kept_by_training(graph)
+    return Report(
+        name=graph.name,
+        stacks=tuple(_about(graph)),
+        batch=batch,
+        sequence=length,
+        dtype=dtype,
+        weights=weights_by_part(graph),
+        flops=flops,
+        flops_dense=dense,
+        flops_formula=str(sum(parts.values(), every_score)),
+        attention_flops=admitted,
+        attention_formula=str(every_score),
+        density=shares,
+        activation_bytes=round(kept["float"].at(**at) * BYTES[dtype] + kept["bool"].at(**at)),
+        cache_bytes=round(cached_elements(graph).at(**at) * BYTES[dtype]),
+        attends=found,
+    )
+
+
+def default_sequence(graph: ModuleGraph) -> int:
+    """The shortest of the stacks' `max_positions`, at most 1024."""
+    limits = [stack.max_positions for stack in graph.spec.stacks.values() if stack.max_positions]
+    return min([LONGEST, *map(int, limits)])
+
+
+def _formulas(found: tuple[Attend, ...]) -> dict[str, None]:
+    return dict.fromkeys(attend.formula for attend in found)
+
+
+def _density(graph: ModuleGraph, formula: str, length: int) -> float:
+    from ..spec.masks import parse_mask
+
+    return density(parse_mask(formula), length)
+
+
+def _about(graph: ModuleGraph) -> list[str]:
+    return [
+        f"{name}: {stack.layers} layers, d_model {stack.d_model}"
+        for name, stack in graph.spec.stacks.items()
+    ]

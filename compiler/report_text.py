@@ -1,0 +1,132 @@
+"""The cost report as text: aligned columns, shares, and units that a person reads at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .report import Report
+
+BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+DECIMAL = ("", "k", "M", "G", "T", "P", "E", "Z")
+
+
+def in_bytes(count: float) -> str:
+    """`474.7 MiB`."""
+    return _scaled(count, 1024, BINARY)
+
+
+def in_flops(count: float) -> str:
+    """`291.6 GFLOPs`."""
+    return _scaled(count, 1000, tuple(f"{prefix}FLOPs" for prefix in DECIMAL))
+
+
+def _scaled(count: float, step: int, units: Sequence[str]) -> str:
+    place = 0
+    while round(count, 1) >= step and place < len(units) - 1:
+        count, place = count / step, place + 1
+    return f"{count:,.1f} {units[place]}" if place else f"{round(count)} {units[0]}"
+
+
+def layer_runs(layers: Sequence[int]) -> str:
+    """`0-4, 6-10, 12`."""
+    runs: list[list[int]] = []
+    for layer in sorted(layers):
+        if runs and layer == runs[-1][1] + 1:
+            runs[-1][1] = layer
+        else:
+            runs.append([layer, layer])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def table(rows: Sequence[Sequence[str]], align: str, indent: str = "  ") -> list[str]:
+    """Rows as lines with aligned columns; `align` has a `<` or `>` for each."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        (
+            indent
+            + "  ".join(
+                f"{cell:{side}{width}}"
+                for cell, side, width in zip(row, align, widths, strict=True)
+            )
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def render(report: Report) -> str:
+    """The whole report, ending without a newline."""
+    sections = [
+        [report.name, *(f"  {line}" for line in report.stacks)],
+        _weights(report),
+        _flops(report),
+        _memory(report),
+        _attention(report),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def _words(part: str) -> str:
+    return part.replace("_", "-")
+
+
+def _weights(report: Report) -> list[str]:
+    total = report.weights_total
+    rows = [("weights", f"{total:,}", "", f"{in_bytes(report.weights_bytes)} in {report.dtype}")]
+    for part, count in report.weights.items():
+        if count:
+            rows.append((f"  {_words(part)}", f"{count:,}", _share(count, total), ""))
+    return table(rows, "<>><", indent="")
+
+
+def _flops(report: Report) -> list[str]:
+    forward = report.forward
+    rows = [("  forward", in_flops(forward), "")]
+    for part, flops in report.flops.items():
+        if flops:
+            rows.append((f"    {_words(part)}", in_flops(flops), _share(flops, forward)))
+    rows.append(("  training (3 x forward)", in_flops(3 * forward), ""))
+    rows.append(("  per token", in_flops(forward / (report.batch * report.sequence)), ""))
+    title = f"FLOPs for batch {report.batch}, sequence {report.sequence}"
+    return [title, *table(rows, "<>>", indent=""), f"  formula  {report.flops_formula}"]
+
+
+def _memory(report: Report) -> list[str]:
+    rows = [("activations kept for training", in_bytes(report.activation_bytes))]
+    if report.cache_bytes:
+        rows.append(("key/value cache", in_bytes(report.cache_bytes)))
+    title = f"memory for batch {report.batch}, sequence {report.sequence} in {report.dtype}"
+    return [title, *table(rows, "<>")]
+
+
+def _attention(report: Report) -> list[str]:
+    if not report.attends:
+        return []
+    rows = [("pairs admitted", "", "")]
+    for formula, share in report.density.items():
+        layers = sum(len(a.layers) for a in report.attends if a.formula == formula)
+        count = f"in {layers} layer{'s' if layers != 1 else ''}"
+        rows.append((f"  {formula}", f"{100 * share:.2f} %", count))
+    lines = [
+        "attention",
+        f"  FLOPs over all pairs  {report.attention_formula}",
+        *table(rows, "<><"),
+    ]
+    letters = sorted(set(report.flops_formula) & set("BTSM"), key="BTSM".index)
+    from .report import LETTERS
+
+    return [*lines, "", "  ".join(f"{letter} {LETTERS[letter]}" for letter in letters)]
+
+
+def kernels(report: Report) -> str:
+    """One line for each attention: scope, layers, mask, kernel and the reason for it."""
+    rows = [("scope", "layers", "mask", "kernel", "because")]
+    for attend in report.attends:
+        layers = layer_runs(attend.layers)
+        rows.append((attend.scope, layers, attend.formula, attend.kernel, attend.reason))
+    return "\n".join(table(rows, "<<<<<", indent=""))

@@ -1,0 +1,125 @@
+"""Sizes that know their names: a `Size` behaves as an int and remembers how it was computed.
+
+>>> d_model = Size.of(Field("d_model", 768))
+>>> (3 * d_model).code(), int(3 * d_model)
+('3 * d_model', 2304)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+Number = Union[int, float, bool]
+Node = Union["Field", int, tuple[str, "Node", "Node"]]
+BINDING = {"+": 1, "-": 1, "*": 2, "//": 2}
+
+
+@dataclass(eq=False)
+class Field:
+    """One number of the spec, and one field of the emitted `Config`.
+
+    `key` is the spec's word for it (`d_model`); `name` is what the emitted file calls it, which
+    differs only where two parts of one model ask for different numbers (`local_window`).
+    """
+
+    key: str
+    value: Number | str
+    origin: tuple[Any, ...] = ()
+    context: tuple[str, ...] = ()
+    name: str = ""
+    comment: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.name or self.key
+
+
+class Size(int):
+    """A positive int with the expression that made it."""
+
+    tree: Node
+
+    @classmethod
+    def make(cls, value: int, tree: Node) -> Size:
+        size = cls(value)
+        size.tree = tree
+        return size
+
+    @classmethod
+    def of(cls, source: Field | int | Size) -> Size:
+        if isinstance(source, Size):
+            return source
+        if isinstance(source, Field):
+            assert isinstance(source.value, int)
+            return cls.make(source.value, source)
+        return cls.make(source, source)
+
+    def _join(self, operator: str, other: int, value: int, *, swapped: bool = False) -> Size:
+        left, right = self.tree, Size.of(other).tree
+        if swapped:
+            left, right = right, left
+        return Size.make(value, (operator, left, right))
+
+    def __mul__(self, other: Any) -> Any:
+        if not isinstance(other, int):
+            return int(self) * other
+        if other == 1:
+            return self
+        return self._join("*", other, int(self) * int(other))
+
+    def __rmul__(self, other: Any) -> Any:
+        if not isinstance(other, int):
+            return other * int(self)
+        if other == 1:
+            return self
+        return self._join("*", other, int(self) * int(other), swapped=True)
+
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, int):
+            return int(self) + other
+        return self if other == 0 else self._join("+", other, int(self) + int(other))
+
+    def __floordiv__(self, other: Any) -> Any:
+        if not isinstance(other, int):
+            return int(self) // other
+        return self if other == 1 else self._join("//", other, int(self) // int(other))
+
+    def code(self, prefix: str = "") -> str:
+        """The expression as Python text, each field written with `prefix` in front."""
+        return _code(self.tree, prefix)[0]
+
+    def fields(self) -> list[Field]:
+        return _fields(self.tree)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Size:
+        return self
+
+
+def _code(tree: Node, prefix: str) -> tuple[str, int]:
+    if isinstance(tree, Field):
+        return prefix + tree.name, 9
+    if isinstance(tree, int):
+        return str(int(tree)), 9
+    operator, left, right = tree
+    binding = BINDING[operator]
+    texts = []
+    for side, part in enumerate((left, right)):
+        text, tightness = _code(part, prefix)
+        loose = tightness < binding or (tightness == binding and side == 1)
+        texts.append(f"({text})" if loose else text)
+    return f"{texts[0]} {operator} {texts[1]}", binding
+
+
+def _fields(tree: Node) -> list[Field]:
+    if isinstance(tree, Field):
+        return [tree]
+    if isinstance(tree, int):
+        return []
+    return _fields(tree[1]) + _fields(tree[2])
+
+
+def number(value: Any) -> Any:
+    """The plain number behind a `Field`, a `Size` or a number."""
+    if isinstance(value, Field):
+        return value.value
+    return int(value) if isinstance(value, Size) else value
