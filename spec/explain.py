@@ -1,5 +1,229 @@
+"""pydantic's errors -> located words: what was written, what was expected, the nearest right key.
+
+A misspelt key arrives as two errors, one unknown and one missing: they are joined. A mistake at an
+outer level that fails in several stacks has one mark, so it is said once.
+"""
+
 from __future__ import annotations
-from .errors import SpecError
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from .errors import Mark, SpecError, nearest, shown
 from .locate import locate
-def explain(errors, tree):
-    return [SpecError(locate(tree, e["loc"]).mark, e["type"]+" "+str(e["loc"])+" "+e["msg"]) for e in errors]
+from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS, WRITTEN, ModelSpec, Stack
+from .part import COMPONENTS
+from .source import DECIMAL, Node
+from .structure import Holder, holder, shapes
+from .words import FOREIGN_KEYS, FOREIGN_TYPES, places
+
+Path = tuple[str | int, ...]
+KINDS = {
+    "bool_type": "true or false",
+    "string_type": "a word",
+    "dict_type": "a mapping",
+    "model_type": "a mapping of options",
+    "model_attributes_type": "a mapping of options",
+    "tuple_type": "a list",
+}
+TRUTH = {"yes": "true", "on": "true", "True": "true", "TRUE": "true", "no": "false"} | {
+    "off": "false",
+    "False": "false",
+    "FALSE": "false",
+}
+NUMBER_LIKE = re.compile(r"[-+]?(0[xob])?[0-9][0-9_,:]*\Z", re.IGNORECASE)
+
+
+class Explainer:
+    """Turns errors into problems, and remembers which keys were meant by misspelt ones."""
+
+    def __init__(self, tree: Node) -> None:
+        self.tree = tree
+        self.meant: set[str] = set()
+
+    def explain(self, errors: Sequence[ErrorDetails]) -> list[SpecError]:
+        """The problems behind these errors, without those that follow from another."""
+        unknown = [e for e in errors if e["type"] == "extra_forbidden"]
+        missing = {(*e["loc"],) for e in errors if e["type"] == "missing"}
+        problems = [self.unknown(e, missing) for e in unknown]
+        for error in errors:
+            if error["type"] == "extra_forbidden":
+                continue
+            if error["type"] == "missing" and self.follows(error["loc"]):
+                continue
+            problems.append(self.say(error))
+        return list(dict.fromkeys(problems))
+
+    def follows(self, path: Path) -> bool:
+        """Is this value missing only because its key, or one around it, was misspelt?"""
+        return any(part in self.meant for part in path)
+
+    def say(self, error: ErrorDetails) -> SpecError:
+        rule = RULES.get(error["type"])
+        if rule is not None:
+            return rule(self, error)
+        path = (*error["loc"],)
+        return SpecError(self.value_mark(path), f"`{_key(path)}`: {error['msg']}")
+
+    def value_mark(self, path: Path) -> Mark:
+        place = locate(self.tree, path)
+        return place.mark
+
+    # -- unknown and missing keys
+
+    def unknown(self, error: ErrorDetails, missing: set[Path]) -> SpecError:
+        *path, last = error["loc"]
+        key = str(last)
+        here = holder(path, self.tree)
+        options = _options(here, path)
+        absent = [str(m[-1]) for m in missing if m[:-1] == (*path,)]
+        place = locate(self.tree, (*path, last)).node
+        return SpecError(place.at, f"unknown key `{_short(key)}`{self.hint(key, options, absent, here)}")
+
+    def hint(self, key: str, options: list[str], absent: list[str], here: Holder) -> str:
+        lost = nearest(key, absent, 0.5) or (FOREIGN_KEYS.get(key) if key in FOREIGN_KEYS else None)
+        if lost in absent and lost is not None:
+            self.meant.add(lost)
+            return f"; did you mean `{lost}` (which is missing)?"
+        if key in FOREIGN_KEYS:
+            target = FOREIGN_KEYS[key]
+            self.meant.update(re.findall(r"[a-z_]+", target))
+            return f"; write `{target}`"
+        close = nearest(key, options, 0.8)
+        if close is None and (known := places(key)):
+            return f"; {known[0]}"
+        close = close or nearest(key, options, 0.6)
+        if close is not None:
+            self.meant.add(close)
+            return f"; did you mean `{close}`?"
+        if here.cls is not None and not options:
+            return f"; the type `{here.cls.model_fields['type'].default}` has no options"
+        return f"; here may stand {', '.join(options)}" if options else ""
+
+    def missing(self, error: ErrorDetails) -> SpecError:
+        path, key = error["loc"][:-1], str(error["loc"][-1])
+        here = holder(path, self.tree)
+        node = locate(self.tree, path).node
+        if here.cls is ModelSpec:
+            return SpecError(self.tree.at, f"`{key}` is missing: a spec begins with `{key}: …`")
+        if here.cls is Stack:
+            return SpecError(node.at, f"`{key}` is missing: write it in the stack, or at the top")
+        if key == "memory":
+            text = "`memory` is missing: which stack does this read? `cross_attention: {memory: …}`"
+        elif node.mark.why == "default" or "stacks" in path[:1]:
+            text = f"`{key}` is missing: write `{here.key}: {{{_typed(here)}{key}: …}}`"
+            text += " in the block, in the stack, or at the top" if here.key in BLOCK_KEYS else ""
+        else:
+            text = f"`{key}` is missing in `{here.key}`"
+        return SpecError(node.at, text)
+
+    # -- wrong values
+
+    def unknown_type(self, error: ErrorDetails) -> SpecError:
+        path, context = (*error["loc"],), error["ctx"]
+        node = locate(self.tree, path).node
+        mark = said.mark if (said := node.get("type")) else node.mark
+        return SpecError(mark, _none_of(context["given"], context["options"]))
+
+    def no_type(self, error: ErrorDetails) -> SpecError:
+        node = locate(self.tree, (*error["loc"],)).node
+        options = ", ".join(error["ctx"]["options"])
+        return SpecError(node.at, f"which? write `type: …`, one of {options}")
+
+    def literal(self, error: ErrorDetails) -> SpecError:
+        options = re.findall(r"'([^']+)'|(\w+)", str(error["ctx"]["expected"]))
+        words = [a or b.lower() for a, b in options if (a or b) != "or"]
+        given = error["input"]
+        if isinstance(given, (dict, list)) or not isinstance(given, str):
+            key, wanted = _key(error["loc"]), ", ".join(words)
+            text = f"`{key}` must be {'one of ' if len(words) > 1 else ''}{wanted}, not {shown(given)}"
+        else:
+            text = _none_of(given, words)
+        return SpecError(self.value_mark((*error["loc"],)), text)
+
+    def wanted(self, error: ErrorDetails) -> SpecError:
+        path = (*error["loc"],)
+        if path[-1] == "[key]":
+            node = locate(self.tree, path[:-1]).node
+            return SpecError(node.at, f"{shown(path[-2])} must be {error['ctx']['words']}")
+        words = str(error["ctx"]["words"]) if "ctx" in error else error["msg"]
+        return self.must_be(path, words, error["input"])
+
+    def kind(self, error: ErrorDetails) -> SpecError:
+        return self.must_be((*error["loc"],), KINDS[error["type"]], error["input"])
+
+    def must_be(self, path: Path, words: str, given: Any) -> SpecError:
+        text = f"`{_key(path)}` must be {words}, not {shown(given)}"
+        if isinstance(given, str):
+            if words.startswith("true") and given in TRUTH:
+                text += f"; write `{TRUTH[given]}`"
+            elif "number" in words and DECIMAL.match(given) and not re.match(r"[-+]?0\d", given):
+                text += ", which is in quotes"
+            elif "number" in words and NUMBER_LIKE.match(given):
+                text += "; write numbers plainly, such as 1000 or 1e-5"
+        return SpecError(self.value_mark(path), text)
+
+    def mask(self, error: ErrorDetails) -> SpecError:
+        context, path = error["ctx"], (*error["loc"],)
+        if context["index"] is not None:
+            path = (*path, context["index"])
+        place = locate(self.tree, path)
+        mark, value = place.mark, place.node.value
+        if isinstance(value, str):
+            start = mark.text.find(value, mark.column - 1)
+            if start in (mark.column - 1, mark.column):  # as it stands, or behind a quote
+                mark = mark.moved(start - mark.column + 1 + context["offset"])
+        return SpecError(mark, f"mask: {context['words']}")
+
+
+RULES: dict[str, Callable[[Explainer, ErrorDetails], SpecError]] = {
+    "missing": Explainer.missing,
+    "unknown_type": Explainer.unknown_type,
+    "no_type": Explainer.no_type,
+    "literal_error": Explainer.literal,
+    "wanted": Explainer.wanted,
+    "mask": Explainer.mask,
+    **dict.fromkeys(KINDS, Explainer.kind),
+}
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 60 else word[:57] + "…"
+
+
+def _key(path: Sequence[str | int]) -> str:
+    return next((str(p) for p in reversed(path) if isinstance(p, str)), "this")
+
+
+def _typed(here: Holder) -> str:
+    """`type: x, ` when the type must be said, or differs from the default one."""
+    if here.tagged is None or here.cls is None:
+        return ""
+    name = here.cls.model_fields["type"].default
+    return "" if name == here.tagged.default else f"type: {name}, "
+
+
+def _none_of(given: str, options: Sequence[str]) -> str:
+    text = f"{shown(given)} is none of {', '.join(options)}"
+    word = FOREIGN_TYPES.get(str(given).lower())
+    if word is not None and (word in options or word.split(",")[0].strip("{").split(": ")[-1] in options):
+        return f"{text}; write `{word}`" if "`" not in word else f"{text}; write {word}"
+    close = nearest(str(given), options)
+    return f"{text}; did you mean `{close}`?" if close else text
+
+
+def _options(here: Holder, path: Sequence[str | int]) -> list[str]:
+    """The keys that may be written in this mapping."""
+    if not path:
+        return sorted(ONLY_MODEL | STACK_KEYS | BLOCK_KEYS)
+    if here.cls is None:
+        return []
+    if here.cls is Stack:
+        return sorted(STACK_KEYS | BLOCK_KEYS)
+    return sorted(shapes(here.cls))
+
+
+__all__ = ["COMPONENTS", "WRITTEN", "Explainer"]

@@ -94,6 +94,7 @@ class ProjectionHead(HeadPart):
     size: its width
     pool: how a sequence becomes one vector
     activation: after the linear layer (the pooler of BERT: tanh)
+    bias: of the linear layer
     normalize: to length 1
     """
 
@@ -101,6 +102,7 @@ class ProjectionHead(HeadPart):
     size: Count
     pool: Pool = Nothing()
     activation: Activation = Identity()
+    bias: bool = True
     normalize: bool = False
 
 

@@ -296,7 +296,7 @@ def resolve_block(block: Node) -> Node:
         return block
     items = {key: expand(key, node) for key, node in block.items()}
     words = {w: items[w] for w in DEFAULTS}
-    if "sublayers" in items:
+    if "sublayers" in items and items["sublayers"].value != []:
         for key in ("attention", "cross_attention", "feed_forward"):
             items[key] = expand(key, defaulted("none", block))
         items["sublayers"] = _sublayers(items, words)

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import source
 from .errors import Mark, SpecErrors
-from .explain import explain
+from .explain import Explainer
 from .files import apply_sets, read_document
 from .laws import check_laws
 from .levels import resolve
@@ -59,9 +59,10 @@ def _finish(
     tree = apply_sets(tree, sets, reading)
     resolved = resolve(tree, path, reading)
     spec, errors = validate(resolved.plain())
-    reading.problems += explain(errors, resolved)
+    explainer = Explainer(resolved)
+    reading.problems += explainer.explain(errors)
     if spec is not None:
-        check_laws(spec, resolved, reading)
+        check_laws(spec, resolved, reading, explainer.meant)
         if check_support:
             reading.problems += not_yet(spec, resolved)
     if spec is None or reading.problems:

@@ -36,6 +36,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from .errors import choices
+from .part import BROKEN
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 24
@@ -393,6 +394,8 @@ class _MaskField:
     @staticmethod
     def validate(value: Any) -> Mask | tuple[Mask, ...]:
         items = value if isinstance(value, (list, tuple)) else [value]
+        if any(item is BROKEN for item in items):
+            return BROKEN  # type: ignore[no-any-return]
         for index, item in enumerate(items):
             try:
                 read_mask(item)

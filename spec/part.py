@@ -91,7 +91,7 @@ class Tagged:
         return core_schema.with_info_plain_validator_function(self.validate)
 
     def validate(self, value: Any, info: core_schema.ValidationInfo) -> Any:
-        if isinstance(value, tuple(self.classes.values())):
+        if value is BROKEN or isinstance(value, tuple(self.classes.values())):
             return value
         if isinstance(value, str):
             value = {"type": value}

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
+from .part import BROKEN
 from .names import ARGUMENT_NAMES, BLOCK_NAME, MODEL_NAME, PLAIN_NAME, name_problem
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ class Wanted:
         return core_schema.no_info_plain_validator_function(self.validate)
 
     def validate(self, value: Any) -> Any:
+        if value is BROKEN:
+            return value
         try:
             return self.read(value)
         except ValueError as error:
@@ -73,7 +76,8 @@ def real(low: float, high: float, *also: str, open_low: bool = False, below: boo
     elif low <= -LARGE or high >= LARGE:
         words = "a number" if low < 0 else f"a number from {low:g} up"
     else:
-        words = f"a number {'above' if open_low else 'from'} {low:g} {'to below' if below else 'to'} {high:g}"
+        start = f"above {low:g}" if open_low else f"from {low:g}"
+        words = f"a number {start} {'and below' if below else 'to'} {high:g}"
     number: dict[str, Any] = {"type": "number"}
     if low > -LARGE:
         number["exclusiveMinimum" if open_low else "minimum"] = low

@@ -1,2 +1,124 @@
+"""What the language has and this version cannot build yet: refused by name and place.
+
+A feature that is built loses its line here; nothing that stands here is ever silently left out.
+"""
+
 from __future__ import annotations
-def not_yet(spec, tree): return []
+
+from collections.abc import Iterator
+from typing import Any
+
+from .attention import Fastformer, LinearAttention, Mha, Mla
+from .condition import AdaLn
+from .embedding import ConvStem, Features, LearnedInput, Patches, Source, StackInput, Tokens
+from .errors import SpecError
+from .feed_forward import Moe
+from .head import Contrastive, Maxout, PatchesHead
+from .locate import locate
+from .model import Block, ModelSpec, Stack
+from .part import BROKEN, Part
+from .positions import (
+    Disentangled,
+    DynamicScaling,
+    LongRope,
+    RelativeTable,
+    Rotary,
+    Sinusoidal,
+    TransformerXl,
+    Yarn,
+)
+from .source import Node
+
+Path = tuple[str | int, ...]
+
+LATER_TYPES: dict[type[Part], str] = {
+    Patches: "input of type `patches`",
+    ConvStem: "input of type `conv`",
+    Features: "input of type `features`",
+    LearnedInput: "input of type `learned`",
+    StackInput: "input of type `stack`",
+    RelativeTable: "positions of type `relative_table`",
+    Disentangled: "positions of type `disentangled`",
+    TransformerXl: "positions of type `transformer_xl`",
+    DynamicScaling: "rotary scaling of type `dynamic`",
+    Yarn: "rotary scaling of type `yarn`",
+    LongRope: "rotary scaling of type `longrope`",
+    Mla: "attention of type `mla`",
+    LinearAttention: "attention of type `linear`",
+    Fastformer: "attention of type `fastformer`",
+    Moe: "feed-forward of type `moe`",
+    AdaLn: "`condition`",
+    Contrastive: "head of type `contrastive`",
+    PatchesHead: "head of type `patches`",
+    Maxout: "transform of type `maxout`",
+}
+
+# class -> option -> the values that can be built, and what any other is called
+LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
+    Source: {
+        "prefix_tokens": ((0,), "`prefix_tokens`"),
+        "optional": ((False,), "an `optional` input"),
+    },
+    Rotary: {"axes": ((1,), "positions with several axes")},
+    Sinusoidal: {"axes": ((1,), "positions with several axes")},
+    Mha: {
+        "score": (("dot",), "a `score` other than `dot`"),
+        "sinks": ((False,), "`sinks`"),
+        "score_bias": (((),), "`score_bias`"),
+        "output_gate": (("none",), "`output_gate`"),
+        "separate_global": ((False,), "`separate_global`"),
+    },
+    Block: {"sublayers": (((),), "`sublayers`")},
+    Stack: {"streams": (({},), "`streams`")},
+}
+
+
+def not_yet(spec: ModelSpec, tree: Node) -> list[SpecError]:
+    """A problem for everything in the spec that cannot be built yet."""
+    found: list[SpecError] = []
+    for path, what in refusals(spec):
+        place = locate(tree, path)
+        plain = place.found and not isinstance(place.node.value, (dict, list))
+        mark = place.node.mark if plain else place.node.at
+        text = f"not yet: {what} is in the language, but this version cannot build it"
+        found.append(SpecError(mark, text))
+    return list(dict.fromkeys(found))
+
+
+def refusals(part: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Paths, and what stands there that cannot be built."""
+    if isinstance(part, Part):
+        later = next((text for cls, text in LATER_TYPES.items() if isinstance(part, cls)), None)
+        if later is not None:
+            yield (*path, "type"), later
+            return
+        yield from _combinations(part, path)
+        refused = set()
+        for name, text in _options(part):
+            refused.add(name)
+            yield (*path, name), text
+        for name in type(part).model_fields:
+            if name not in refused:
+                yield from refusals(getattr(part, name), (*path, name))
+    elif isinstance(part, dict):
+        for name, inner in part.items():
+            yield from refusals(inner, (*path, name))
+    elif isinstance(part, tuple):
+        for index, inner in enumerate(part):
+            yield from refusals(inner, (*path, index))
+
+
+def _options(part: Part) -> Iterator[tuple[str, str]]:
+    for cls, options in LATER_OPTIONS.items():
+        for name, (values, text) in options.items() if isinstance(part, cls) else ():
+            value = getattr(part, name)
+            if value is not BROKEN and not any(value == known for known in values):
+                yield name, text
+
+
+def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(part, Block) and isinstance(part.mask, tuple):
+        yield (*path, "mask"), "a list of masks for runs of heads"
+    if isinstance(part, Stack) and isinstance(part.input, tuple) and len(part.input) > 1:
+        if all(isinstance(source, Tokens) for source in part.input):
+            yield (*path, "input"), "a stack that reads several inputs"

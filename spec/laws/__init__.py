@@ -1,2 +1,47 @@
+"""Laws: what takes two keys to be seen. They run on every part that is well formed."""
+
 from __future__ import annotations
-def check_laws(spec, tree, reading): ...
+
+from collections.abc import Iterator, Set
+
+from ..locate import locate
+from ..merge import Reading
+from ..model import Block, ModelSpec, Stack
+from ..part import Part
+from ..source import Node
+from . import attention, branches, doubts, heads, inputs, wiring
+from .findings import Finding, parts, tried
+
+BLOCK_LAWS = (*attention.LAWS, *branches.LAWS, *doubts.BLOCK_LAWS)
+STACK_LAWS = inputs.STACK_LAWS
+HEAD_LAWS = heads.LAWS
+SPEC_LAWS = (*wiring.LAWS, *inputs.SPEC_LAWS, *doubts.SPEC_LAWS)
+
+
+def findings(spec: ModelSpec) -> Iterator[Finding]:
+    """Every law that is broken, and every doubt."""
+    for law in SPEC_LAWS:
+        yield from tried(law, spec)
+    for name, stack in parts(spec.stacks, Stack):
+        for law in STACK_LAWS:
+            yield from tried(law, spec, ("stacks", name), stack)
+        for kind, block in parts(stack.blocks, Block):
+            for law in BLOCK_LAWS:
+                yield from tried(law, spec, stack, ("stacks", name, "blocks", kind), block)
+    for name, head in parts(spec.heads, Part):
+        for law in HEAD_LAWS:
+            yield from tried(law, spec, ("heads", name), head)
+
+
+def check_laws(spec: ModelSpec, tree: Node, reading: Reading, meant: Set[str] = frozenset()) -> None:
+    """Report what the laws find. `meant`: keys that were misspelt, so that nothing lacks them."""
+    for finding in findings(spec):
+        if finding.lacks in meant:
+            continue
+        place = locate(tree, finding.path)
+        plain = not isinstance(place.node.value, (dict, list))
+        mark = place.node.mark if plain and place.found else place.node.at
+        if finding.warning:
+            reading.warn(mark, finding.message)
+        else:
+            reading.problem(mark, finding.message)

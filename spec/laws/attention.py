@@ -1,0 +1,176 @@
+"""Laws of the attentions of a block: heads, widths, positions and masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..attention import Mha
+from ..masks import Mask, atoms
+from ..model import Block, ModelSpec, Stack
+from ..positions import Llama3, RelativeBias, Rotary, acts_on
+from .findings import Finding, Path, members
+
+MOST_PROJECTED = 10_000_000
+
+
+def attentions(block: Block) -> Iterator[tuple[str, Mha]]:
+    for key in ("attention", "cross_attention"):
+        part = getattr(block, key)
+        if isinstance(part, Mha):
+            yield key, part
+
+
+def head_width(attention: Mha, stack: Stack) -> int | None:
+    """The width of a head, said or derived; None when it cannot be."""
+    if attention.head_dim is not None:
+        return attention.head_dim
+    return None if stack.d_model % attention.heads else stack.d_model // attention.heads
+
+
+def heads_share_keys(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    for key, part in attentions(block):
+        if part.kv_heads is not None and part.heads % part.kv_heads:
+            yield Finding(
+                (*path, key, "kv_heads"),
+                f"heads ({part.heads}) must be a multiple of kv_heads ({part.kv_heads})",
+            )
+
+
+def heads_divide_width(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    for key, part in attentions(block):
+        width = head_width(part, stack)
+        if width is None:
+            yield Finding(
+                (*path, key, "heads"),
+                f"d_model ({stack.d_model}) is no multiple of heads ({part.heads}); "
+                "change one, or give `head_dim`",
+            )
+        elif part.heads * width > MOST_PROJECTED:
+            yield Finding(
+                (*path, key, "heads"),
+                f"{part.heads:,} heads of {width:,} are {part.heads * width:,} numbers wide; "
+                f"at most {MOST_PROJECTED:,}",
+            )
+
+
+def rotary_pairs(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    if not isinstance(block.attention, Mha):
+        return
+    width = head_width(block.attention, stack)
+    for i, position in enumerate(members(block.positions)):
+        if not isinstance(position, Rotary) or width is None:
+            continue
+        turned = width * position.fraction
+        if abs(turned - round(turned)) > 1e-6 or round(turned) % 2 or turned < 2:
+            part = "" if position.fraction == 1 else f" ({position.fraction:g} of {width})"
+            said = ("attention", "head_dim") if block.attention.head_dim else ("positions", i)
+            yield Finding(
+                (*path, *(said if position.fraction == 1 else ("positions", i, "fraction"))),
+                f"rotary turns pairs of numbers, so {turned:g}{part} of a head must be an even "
+                "number of them",
+            )
+
+
+def llama3_blend(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    for i, position in enumerate(members(block.positions)):
+        scaling = getattr(position, "scaling", None)
+        if isinstance(scaling, Llama3) and scaling.high_freq_factor <= scaling.low_freq_factor:
+            yield Finding(
+                (*path, "positions", i, "scaling"),
+                f"high_freq_factor ({scaling.high_freq_factor:g}) must be above "
+                f"low_freq_factor ({scaling.low_freq_factor:g})",
+            )
+
+
+def qk_norm_after(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    rotary = any(isinstance(p, Rotary) for p in members(block.positions))
+    for key, part in attentions(block):
+        after = getattr(part.qk_norm, "after_positions", False)
+        if after and (key == "cross_attention" or not rotary):
+            where = "which cross-attention never has" if key == "cross_attention" else "and none stand here"
+            yield Finding(
+                (*path, key, "qk_norm", "after_positions"),
+                f"`after_positions` needs rotary positions, {where}",
+            )
+
+
+def input_positions_in_stack(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    for i, position in enumerate(members(block.positions)):
+        if acts_on(position) == "input" and position not in members(stack.positions):
+            yield Finding(
+                (*path, "positions", i),
+                f"{position.type} positions act on the input, which belongs to the stack: "
+                "write them in the stack, not in a block",
+            )
+
+
+def positions_once(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for i, position in enumerate(members(block.positions)):
+        if position.type in seen:
+            yield Finding((*path, "positions", i), f"`{position.type}` stands twice in this list")
+        seen.add(position.type)
+
+
+def buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    for i, position in enumerate(members(block.positions)):
+        if not isinstance(position, RelativeBias):
+            continue
+        sides = 2 if position.bidirectional else 1
+        exact = position.buckets // (2 * sides)
+        if position.buckets % (2 * sides):
+            kind = "bidirectional " if sides == 2 else ""
+            yield Finding(
+                (*path, "positions", i, "buckets"),
+                f"{kind}buckets ({position.buckets}) must be a multiple of {2 * sides}",
+            )
+        elif position.max_distance <= exact:
+            yield Finding(
+                (*path, "positions", i, "max_distance"),
+                f"max_distance ({position.max_distance}) must be above the {exact} buckets that "
+                "hold one distance each",
+            )
+
+
+def masks(block: Block) -> list[Mask]:
+    return [block.mask] if isinstance(block.mask, Mask) else members(block.mask)
+
+
+def masks_share_heads(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    if not isinstance(block.attention, Mha) or not isinstance(block.mask, tuple):
+        return
+    count, heads = len(block.mask), block.attention.kv_heads or block.attention.heads
+    if heads % count:
+        yield Finding((*path, "mask"), f"{count} masks cannot share {heads} heads equally")
+
+
+def separate_global_named(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    part = block.attention
+    if isinstance(part, Mha) and part.separate_global:
+        if not any(a.name == "global" for m in masks(block) for a in atoms(m)):
+            said = " | ".join(map(str, masks(block)))
+            yield Finding(
+                (*path, "attention", "separate_global"),
+                f"`separate_global` needs a `global(…)` in the mask, which is `{said}`",
+            )
+
+
+LAWS = (
+    heads_share_keys,
+    heads_divide_width,
+    rotary_pairs,
+    llama3_blend,
+    qk_norm_after,
+    input_positions_in_stack,
+    positions_once,
+    buckets_fit,
+    masks_share_heads,
+    separate_global_named,
+)
+

@@ -1,0 +1,87 @@
+"""What is allowed and probably not meant: warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..masks import Mask, Not, admits_future, atoms
+from ..model import Block, ModelSpec, Stack
+from ..positions import RelativeBias
+from .attention import masks
+from .findings import Finding, Path, members, parts
+from .wiring import references
+
+FAMILY_DECODES = {"decoder-only": ("decoder",), "encoder-decoder": ("decoder",)}
+FAMILY_ENCODES = {"encoder-only": ("encoder",), "encoder-decoder": ("encoder",)}
+
+
+def _deliberate(mask: Mask) -> bool:
+    """`prefix` says that some tokens see one another both ways."""
+    return any(atom.name == "prefix" for atom in atoms(mask))
+
+
+def sees_the_future(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    if path[1] not in FAMILY_DECODES.get(spec.family or "", ()):
+        return
+    for mask in masks(block):
+        if admits_future(mask) and not _deliberate(mask):
+            other = "" if isinstance(mask, Not) else f"; did you mean `causal & {_grouped(mask)}`?"
+            yield Finding(
+                (*path, "mask"),
+                f"this decoder sees the future: its mask is `{mask}`"
+                + ("; did you mean `causal`?" if str(mask) == "full" else other),
+                warning=True,
+            )
+
+
+def _grouped(mask: Mask) -> str:
+    text = str(mask)
+    return f"({text})" if " | " in text else text
+
+
+def sees_one_side(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    if path[1] not in FAMILY_ENCODES.get(spec.family or "", ()):
+        return
+    for mask in masks(block):
+        if not admits_future(mask):
+            yield Finding(
+                (*path, "mask"),
+                f"this encoder sees one side only: its mask is `{mask}`",
+                warning=True,
+            )
+
+
+def buckets_match_mask(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    future = any(admits_future(mask) for mask in masks(block))
+    for i, position in enumerate(members(block.positions)):
+        if isinstance(position, RelativeBias) and position.bidirectional is not future:
+            text = (
+                "the mask looks ahead, but the buckets do not (`bidirectional: false`): every key "
+                "behind the query shares the first bucket"
+                if future
+                else "half of the buckets are never used: the mask looks back only; "
+                "write `bidirectional: false`"
+            )
+            yield Finding((*path, "positions", i), text, warning=True)
+
+
+def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
+    names = list(spec.stacks)
+    if not names:
+        return
+    heads = [getattr(head, "stack", None) for head in spec.heads.values()]
+    towers = [t for head in spec.heads.values() for t in getattr(head, "towers", ())]
+    read = {r.source for r in references(spec)} | {*heads, *towers, names[-1]}
+    ties = {
+        getattr(source, "tied", "none")
+        for _, stack in parts(spec.stacks, Stack)
+        for source in members(stack.input)
+    }
+    for name in names:
+        if name not in read:
+            only = "only its table is used" if name in ties else "nothing reads it"
+            yield Finding(("stacks", name), f"stack `{name}` does nothing: {only}", warning=True)
+
+
+BLOCK_LAWS = (sees_the_future, sees_one_side, buckets_match_mask)
+SPEC_LAWS = (everything_is_read,)

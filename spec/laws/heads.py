@@ -1,0 +1,114 @@
+"""Laws of the heads: which stack they read, and whether it has what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..embedding import Tokens
+from ..errors import choices
+from ..head import Contrastive, DenseTransform, HeadPart, LanguageModel
+from ..model import ModelSpec, Stack
+from ..part import Part
+from ..pool import TokenPool
+from .findings import Finding, Path, members
+
+
+def reads_a_stack(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    if not isinstance(head, HeadPart):
+        return
+    names = list(spec.stacks)
+    if head.stack is None:
+        yield Finding(
+            path, f"which stack does this head read? write `stack: …`, one of {', '.join(names)}"
+        )
+    elif head.stack not in names:
+        yield Finding(
+            (*path, "stack"),
+            f"this head reads `{head.stack}`, but there is no such stack; "
+            f"{choices(head.stack, names)}",
+        )
+
+
+def towers_are_known(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    if not isinstance(head, Contrastive):
+        return
+    names = list(spec.stacks)
+    for tower in head.towers:
+        if tower not in names:
+            yield Finding(
+                (*path, "towers", tower),
+                f"this head reads `{tower}`, but there is no such stack; {choices(tower, names)}",
+            )
+    if len(head.towers) < 2:
+        yield Finding((*path, "towers"), "a contrastive head has two towers or more")
+
+
+def _stack(spec: ModelSpec, head: HeadPart) -> Stack | None:
+    found = spec.stacks.get(head.stack or "")
+    return found if isinstance(found, Stack) else None
+
+
+def vocabulary_known(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    if not isinstance(head, LanguageModel) or head.vocab_size is not None:
+        return
+    stack = _stack(spec, head)
+    said = stack is not None and any(  # the stack's own law says it then
+        isinstance(s, Tokens) and s.vocab_size is None and s.tied == "none"
+        for s in members(stack.input)
+    )
+    if stack is not None and not said:
+        yield Finding(
+            path,
+            "`vocab_size` is missing: this head scores words; write it here, or in its stack",
+            lacks="vocab_size",
+        )
+
+
+def tied_to_a_table(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    if not isinstance(head, LanguageModel) or not head.tied:
+        return
+    stack = _stack(spec, head)
+    if stack is None:
+        return
+    table = next((s for s in members(stack.input) if isinstance(s, Tokens)), None)
+    place = (*path, "tied")
+    if table is None:
+        yield Finding(place, f"this head is tied to a token table, but `{head.stack}` has none")
+        return
+    if table.vocab_size is not None and head.vocab_size not in (None, table.vocab_size):
+        yield Finding(
+            place,
+            f"this head has {head.vocab_size} words, but the table it is tied to "
+            f"has {table.vocab_size}",
+        )
+    wide, width = table.width or stack.d_model, stack.output_width or stack.d_model
+    if wide != width and not isinstance(head.transform, DenseTransform):
+        yield Finding(
+            place,
+            f"the table is {wide} wide, but the stack gives {width}; "
+            "add `transform: dense`, or do not tie",
+        )
+
+
+def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    pool = getattr(head, "pool", None)
+    stack = _stack(spec, head) if isinstance(head, HeadPart) else None
+    if not isinstance(pool, TokenPool) or stack is None:
+        return
+    table = next((s for s in members(stack.input) if isinstance(s, Tokens)), None)
+    if table is None:
+        yield Finding((*path, "pool"), f"`pool: token` needs tokens, but `{head.stack}` reads none")
+    elif table.vocab_size is not None and pool.id >= table.vocab_size:
+        yield Finding(
+            (*path, "pool", "id"),
+            f"token {pool.id} is no word: the vocabulary has {table.vocab_size}",
+        )
+
+
+LAWS = (
+    reads_a_stack,
+    towers_are_known,
+    vocabulary_known,
+    tied_to_a_table,
+    pooled_token_is_a_word,
+)

@@ -1,0 +1,175 @@
+"""Laws of what a stack reads: tables, positions, arguments, special tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..embedding import ConvStem, Patches, Tokens
+from ..errors import choices
+from ..model import ModelSpec, Stack
+from ..names import camel_case
+from ..positions import Learned, Sinusoidal
+from .findings import Finding, Path, members, parts
+
+
+def tables(stack: Stack) -> list[tuple[int, Tokens]]:
+    """The token inputs of a stack, with their places."""
+    sources = () if stack.streams else members(stack.input)
+    return [(i, s) for i, s in enumerate(sources) if isinstance(s, Tokens)]
+
+
+def reads_something(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    if stack.input == ():
+        yield Finding((*path, "input"), "this stack reads nothing; `input` needs one entry or more")
+
+
+def vocabulary_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    for i, source in tables(stack):
+        if source.vocab_size is None and source.tied == "none":
+            yield Finding(
+                (*path, "input", i),
+                "`vocab_size` is missing: this stack reads tokens; write it in the stack, or at the top",
+                lacks="vocab_size",
+            )
+
+
+def tied_to_a_table(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    for i, source in tables(stack):
+        if source.tied == "none":
+            continue
+        place = (*path, "input", i, "tied")
+        if source.tied not in spec.stacks:
+            yield Finding(
+                place,
+                f"this input is tied to `{source.tied}`, but there is no such stack; "
+                f"{choices(source.tied, list(spec.stacks))}",
+            )
+            continue
+        other = spec.stacks[source.tied]
+        table = next((t for _, t in tables(other)), None)
+        if table is None or other is stack:
+            why = "is this stack itself" if other is stack else "has no token table"
+            yield Finding(place, f"this input is tied to `{source.tied}`, which {why}")
+            continue
+        here, there = source.width or stack.d_model, table.width or other.d_model
+        if here != there:
+            yield Finding(
+                place,
+                f"this input is {here} wide, but the table of `{source.tied}` is {there} wide",
+            )
+        if table.vocab_size is not None and source.vocab_size not in (None, table.vocab_size):
+            yield Finding(
+                place,
+                f"this input has {source.vocab_size} words, but the table of `{source.tied}` "
+                f"has {table.vocab_size}",
+            )
+
+
+def projection_has_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    for i, source in tables(stack):
+        if source.project == "before_positions" and source.width in (None, stack.d_model):
+            yield Finding(
+                (*path, "input", i, "project"),
+                f"`project` needs a `width` that is not d_model ({stack.d_model})",
+                lacks="width",
+            )
+
+
+def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    measured = any(isinstance(s, (Patches, ConvStem)) for s in members(stack.input))
+    for i, position in enumerate(members(stack.positions)):
+        if isinstance(position, Learned) and stack.max_positions is None and not measured:
+            yield Finding(
+                (*path, "positions", i),
+                "learned positions need `max_positions`: write it in the stack, or at the top",
+                lacks="max_positions",
+            )
+
+
+def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    for i, position in enumerate(members(stack.positions)):
+        if not isinstance(position, Sinusoidal):
+            continue
+        for _, source in tables(stack):
+            late = source.project == "after_positions"
+            width = (source.width if late else None) or stack.d_model
+            least = 4 if position.denominator == "half_minus_one" else 2
+            if width % 2 or width < least:
+                yield Finding(
+                    (*path, "positions", i),
+                    f"sinusoidal positions come in pairs, so the width ({width}) must be even"
+                    + (f" and {least} or more" if least > 2 else ""),
+                )
+
+
+def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    for i, position in enumerate(members(stack.positions)):
+        skip = getattr(position, "skip_padding", False)
+        if skip == "tokens" and spec.tokens.pad is None:
+            yield Finding(
+                (*path, "positions", i, "skip_padding"),
+                "`skip_padding: tokens` needs the id of padding: `tokens: {pad: …}` at the top",
+                lacks="pad",
+            )
+
+
+def _arguments(stack: Stack) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for i, source in enumerate(members(stack.input)):
+        argument = getattr(source, "argument", None)
+        if isinstance(argument, str):
+            yield ("input", i, "argument"), argument
+        for name, _ in parts(getattr(source, "add", {}), int):
+            yield ("input", i, "add", name), name
+
+
+def arguments_differ(spec: ModelSpec) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for name, stack in parts(spec.stacks, Stack):
+        for step, argument in _arguments(stack):
+            path: Path = ("stacks", name, *step)
+            if argument in seen:
+                who = "this stack" if seen[argument] == name else f"stack `{seen[argument]}`"
+                yield Finding(
+                    path,
+                    f"`{argument}` is read twice, here and by {who}; give one another name"
+                    + (" with `argument: …`" if step[-1] == "argument" else ""),
+                )
+            seen.setdefault(argument, name)
+
+
+def ids_are_words(spec: ModelSpec) -> Iterator[Finding]:
+    sizes = [
+        s.vocab_size for _, stack in parts(spec.stacks, Stack) for _, s in tables(stack)
+    ]
+    known = [size for size in sizes if isinstance(size, int)]
+    for key in ("pad", "bos", "eos", "decoder_start"):
+        value = getattr(spec.tokens, key)
+        if value is not None and known and value >= max(known):
+            yield Finding(
+                ("tokens", key),
+                f"token {value} is no word: the vocabulary has {max(known)}, from 0 to {max(known) - 1}",
+            )
+
+
+def classes_differ(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for name in stack.blocks if isinstance(stack.blocks, dict) else ():
+        other = seen.setdefault(camel_case(name), name)
+        if other != name:
+            yield Finding(
+                (*path, "blocks", name),
+                f"blocks `{other}` and `{name}` would both become the class {camel_case(name)}",
+            )
+
+
+STACK_LAWS = (
+    reads_something,
+    vocabulary_known,
+    tied_to_a_table,
+    projection_has_width,
+    table_for_positions,
+    sinusoid_width,
+    padding_known,
+    classes_differ,
+)
+SPEC_LAWS = (arguments_differ, ids_are_words)

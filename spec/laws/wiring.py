@@ -1,0 +1,131 @@
+"""Laws of who reads whom: every name is known, nothing goes in a circle, names are free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..embedding import StackInput, Tokens
+from ..errors import choices
+from ..model import Block, ModelSpec, Stack
+from ..names import MODULE_NAMES, camel_case
+from .findings import Finding, Path, members, parts
+
+
+@dataclass(frozen=True)
+class Reference:
+    """`reader` needs the result of `source`, as the word at `path` says."""
+
+    reader: str
+    source: str
+    path: Path
+    what: str
+
+
+def references(spec: ModelSpec) -> Iterator[Reference]:
+    """Every reference from stack to stack. A tie shares weights, not results, and is none."""
+    for name, stack in parts(spec.stacks, Stack):
+        here: Path = ("stacks", name)
+        for i, source in enumerate(members(stack.input)):
+            if isinstance(source, StackInput):
+                yield Reference(name, source.stack, (*here, "input", i, "stack"), "this input")
+        for kind, block in parts(stack.blocks, Block):
+            for path, reader in _readers(block):
+                memory = getattr(reader, "memory", None) or getattr(reader, "stack", None)
+                if isinstance(memory, str):
+                    last = "memory" if hasattr(reader, "memory") else "stack"
+                    place = (*here, "blocks", kind, *path, last)
+                    what = "cross-attention" if path[0] == "cross_attention" else "this part"
+                    yield Reference(name, memory, place, what)
+
+
+def _readers(block: Block) -> Iterator[tuple[Path, Any]]:
+    yield ("cross_attention",), block.cross_attention
+    for i, sublayer in enumerate(members(block.sublayers)):
+        yield ("sublayers", i), sublayer
+        yield ("sublayers", i, "attention"), getattr(sublayer, "attention", None)
+    for i, embed in enumerate(members(getattr(block.condition, "embed", ()))):
+        yield ("condition", "embed", i), embed
+
+
+def stacks_are_known(spec: ModelSpec) -> Iterator[Finding]:
+    names = list(spec.stacks)
+    for reference in references(spec):
+        if reference.source not in names:
+            yield Finding(
+                reference.path,
+                f"{reference.what} reads `{reference.source}`, but there is no such stack; "
+                f"{choices(reference.source, names)}",
+            )
+
+
+def no_circles(spec: ModelSpec) -> Iterator[Finding]:
+    reads: dict[str, list[Reference]] = {}
+    for reference in references(spec):
+        reads.setdefault(reference.reader, []).append(reference)
+    said: set[frozenset[str]] = set()
+    for start in reads:
+        for way in _ways_back(start, reads):
+            stacks = frozenset(r.reader for r in way)
+            if stacks not in said:
+                said.add(stacks)
+                circle = " -> ".join([way[0].reader, *(r.source for r in way)])
+                yield Finding(way[0].path, f"the stacks read one another in a circle: {circle}")
+
+
+def _ways_back(
+    start: str, reads: dict[str, list[Reference]]
+) -> Iterator[tuple[Reference, ...]]:
+    """A way from a stack back to itself, if there is one."""
+    ways = [(reference,) for reference in reads[start]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        last = way[-1].source
+        if last == start:
+            yield way
+            return
+        if last not in seen:
+            seen.add(last)
+            ways += [(*way, reference) for reference in reads.get(last, ())]
+
+
+def ties_end(spec: ModelSpec) -> Iterator[Finding]:
+    """A chain of ties must end at a stack that has a table of its own."""
+    tied = {
+        name: (source.tied, ("stacks", name, "input", i, "tied"))
+        for name, stack in parts(spec.stacks, Stack)
+        for i, source in enumerate(members(stack.input))
+        if isinstance(source, Tokens) and source.tied != "none"
+    }
+    for name, (source, path) in tied.items():
+        chain = [name]
+        while source in tied and source not in chain:
+            chain.append(source)
+            source = tied[source][0]
+        if source == name and len(chain) > 1 and name == min(chain):
+            yield Finding(path, f"the ties go in a circle: {' -> '.join([*chain, name])}")
+
+
+def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
+    classes: dict[str, str] = {}
+    for name in spec.stacks:
+        if name in MODULE_NAMES:
+            yield Finding(
+                ("stacks", name), f"a stack cannot be called `{name}`: every PyTorch model has that"
+            )
+        other = classes.setdefault(camel_case(name), name)
+        if other != name:
+            yield Finding(
+                ("stacks", name),
+                f"stacks `{other}` and `{name}` would both become the class {camel_case(name)}",
+            )
+    for name in spec.heads:
+        if name in MODULE_NAMES or name in spec.stacks:
+            why = "a stack is" if name in spec.stacks else "every model has that"
+            text = f"a head cannot be called `{name}`: {why}"
+            yield Finding(("heads", name), text + (" called so" if name in spec.stacks else ""))
+
+
+LAWS = (stacks_are_known, no_circles, ties_end, names_are_free)

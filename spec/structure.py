@@ -1,0 +1,127 @@
+"""What may stand where: the shape of every key, read from the classes.
+
+Messages, the JSON Schema, the reference and `show` all walk the same shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from .model import ModelSpec
+from .part import Part, Tagged
+from .source import Node
+
+Kind = Literal["leaf", "component", "part", "map", "list"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What stands under a key.
+
+    kind: a plain value; a component with a `type`; a mapping of fixed keys; a map of named things;
+        a list
+    inner: of a map or a list: what its elements are
+    tagged: of a component: its types
+    cls: of a part: its class
+    leaf: of a plain value: what describes it (`Wanted`, a Literal, `bool` …)
+    """
+
+    kind: Kind
+    inner: Shape | None = None
+    tagged: Tagged | None = None
+    cls: type[Part] | None = None
+    leaf: Any = None
+
+
+def shape_of(annotation: Any, metadata: Sequence[Any] = ()) -> Shape:
+    """Read an annotation."""
+    for marker in metadata:
+        if isinstance(marker, Tagged):
+            return Shape("component", tagged=marker)
+    for marker in metadata:
+        if hasattr(marker, "words"):
+            return Shape("leaf", leaf=marker)
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return shape_of(args[0], args[1:])
+    if origin in (Union, UnionType):
+        inner = [a for a in args if a is not NoneType]
+        return shape_of(inner[0]) if len(inner) == 1 else Shape("leaf", leaf=annotation)
+    if origin is tuple:
+        return Shape("list", inner=shape_of(args[0]))
+    if origin is dict:
+        return Shape("map", inner=shape_of(args[1]))
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return Shape("part", cls=annotation)
+    return Shape("leaf", leaf=annotation)
+
+
+def key_of(name: str, field: FieldInfo) -> str:
+    """The key as it is written: `from` for the attribute `from_`."""
+    return field.alias or name
+
+
+@cache
+def shapes(cls: type[Part]) -> dict[str, Shape]:
+    """Every key of a part, `type` left out."""
+    return {
+        key_of(name, field): shape_of(field.annotation, field.metadata)
+        for name, field in cls.model_fields.items()
+        if name != "type"
+    }
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The mapping at a path.
+
+    cls: its class, None when its type is not known
+    key: the key under which it stands
+    """
+
+    cls: type[Part] | None
+    key: str
+    tagged: Tagged | None = None
+
+
+def holder(path: Sequence[str | int], tree: Node) -> Holder:
+    """The part that stands at a path of the resolved tree."""
+    shape: Shape | None = Shape("part", cls=ModelSpec)
+    node: Node | None = tree
+    key = "the spec"
+    for part in path:
+        shape = _step(shape, part, node)
+        node = _down(node, part)
+        if isinstance(part, str):
+            key = part
+    if shape is None:
+        return Holder(None, key)
+    if shape.tagged is not None:
+        return Holder(shape.tagged.pick(_type_data(node)), key, shape.tagged)
+    return Holder(shape.cls, key)
+
+
+def _step(shape: Shape | None, part: str | int, node: Node | None) -> Shape | None:
+    if shape is None or shape.kind in ("map", "list"):
+        return shape.inner if shape else None
+    cls = shape.tagged.pick(_type_data(node)) if shape.tagged else shape.cls
+    return shapes(cls).get(str(part)) if cls else None
+
+
+def _down(node: Node | None, part: str | int) -> Node | None:
+    if node is not None and isinstance(node.value, dict):
+        return node.value.get(str(part))
+    if node is not None and isinstance(node.value, list) and isinstance(part, int):
+        return node.value[part] if part < len(node.value) else None
+    return None
+
+
+def _type_data(node: Node | None) -> dict[str, Any]:
+    said = node.get("type") if node else None
+    return {} if said is None else {"type": said.value}
