@@ -33,7 +33,11 @@ def last(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 
 
 def broadcast(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [max((value.shape for value in inputs), key=len)]
+    """Axes stand one above the other from the right; where one is 1, the other one is meant."""
+    length = max(len(value.shape) for value in inputs)
+    shapes = [(ONE,) * (length - len(value.shape)) + value.shape for value in inputs]
+    columns = zip(*shapes, strict=True)
+    return [tuple(next((d for d in column if d.label != "1"), ONE) for column in columns)]
 
 
 def none(attrs: Attrs) -> tuple[Weight, ...]:
