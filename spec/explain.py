@@ -29,6 +29,8 @@ KINDS = {
     "model_attributes_type": "a mapping of options",
     "tuple_type": "a list",
 }
+MOST_SHOWN = 20  # keys in a message
+MOST_ERRORS = 200  # of one spec
 TRUTH = {"yes": "true", "on": "true", "True": "true", "TRUE": "true", "no": "false"} | {
     "off": "false",
     "False": "false",
@@ -48,8 +50,8 @@ class Explainer:
         """The problems behind these errors, without those that follow from another."""
         unknown = [e for e in errors if e["type"] == "extra_forbidden"]
         missing = {(*e["loc"],) for e in errors if e["type"] == "missing"}
-        problems = [self.unknown(e, missing) for e in unknown]
-        for error in errors:
+        problems = [self.unknown(e, missing) for e in unknown[:MOST_ERRORS]]
+        for error in errors[:MOST_ERRORS]:
             if error["type"] == "extra_forbidden":
                 continue
             if error["type"] == "missing" and self.follows(error["loc"]):
@@ -101,7 +103,8 @@ class Explainer:
             return f"; did you mean `{close}`?"
         if here.cls is not None and not options:
             return f"; the type `{here.cls.model_fields['type'].default}` has no options"
-        return f"; here may stand {', '.join(options)}" if options else ""
+        few = 0 < len(options) <= MOST_SHOWN
+        return f"; here may stand {', '.join(options)}" if few else ""
 
     def missing(self, error: ErrorDetails) -> SpecError:
         path, key = error["loc"][:-1], str(error["loc"][-1])

@@ -61,23 +61,23 @@ def find(base: Node, path: Path, reading: Reading, file: str | None = None) -> P
     """The file that `extends` names, or None with a problem: it stays in the spec's folder."""
     name = base.value if file is None else file
     if not isinstance(name, str) or not name or "\0" in name:
-        reading.problem(base.mark, "`extends` names a file, such as `base.yaml`")
+        reading.wrong(base, "`extends` names a file, such as `base.yaml`")
         return None
     if "#" in name:
-        reading.problem(base.mark, "`file#stack` is for a stack; a spec extends a whole file")
+        reading.wrong(base, "`file#stack` is for a stack; a spec extends a whole file")
         return None
     if reading.folder is None:
-        reading.problem(base.mark, "a text has no folder to look in; `extends` needs `load(path)`")
+        reading.wrong(base, "a text has no folder to look in; `extends` needs `load(path)`")
         return None
     target = path.parent / name
     if not target.resolve().is_relative_to(reading.folder):
-        reading.problem(base.mark, f"`{name}` lies outside of the folder of the spec")
+        reading.wrong(base, f"`{name}` lies outside of the folder of the spec")
         return None
     if not target.is_file():
         there = sorted(p.name for p in target.parent.glob("*.yaml"))[:200]
         close = nearest(target.name, there)
         hint = f"; did you mean `{close}`?" if close else ""
-        reading.problem(base.mark, f"there is no file `{name}` beside {path.name}{hint}")
+        reading.wrong(base, f"there is no file `{name}` beside {path.name}{hint}")
         return None
     return target
 
@@ -87,10 +87,10 @@ def circular(base: Node, target: Path, seen: tuple[Path, ...], reading: Reading)
     resolved = [p.resolve() for p in seen]
     if target.resolve() in resolved:
         way = " -> ".join(p.name for p in (*seen, target))
-        reading.problem(base.mark, f"`extends` goes in a circle: {way}")
+        reading.wrong(base, f"`extends` goes in a circle: {way}")
         return True
     if len(seen) >= MAX_CHAIN:
-        reading.problem(base.mark, f"at most {MAX_CHAIN} files may extend one another")
+        reading.wrong(base, f"at most {MAX_CHAIN} files may extend one another")
         return True
     return False
 

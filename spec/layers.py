@@ -13,6 +13,7 @@ from .source import Node
 MOST_LAYERS = 100_000
 ENTRY = re.compile(r"(\w{1,64})(?:\s*\*\s*(\d{1,6}))?\Z")
 LAYER = re.compile(r"(-?\d{1,6})(?:\.\.(-?\d{1,6}))?\Z")
+MOST_BLOCKS = 256
 ONLY_BLOCK = "block"  # the name of the one block of a stack that names none
 
 
@@ -44,14 +45,17 @@ def _named(stack: Node, base: Node, reading: Reading) -> dict[str, Node]:
     if named is None:
         return {}
     if not isinstance(named.value, dict):
-        reading.problem(named.mark, "`blocks` is a mapping: name of a block -> block")
+        reading.wrong(named, "`blocks` is a mapping: name of a block -> block")
+        return {}
+    if len(named.value) > MOST_BLOCKS:
+        reading.problem(named, f"a stack has at most {MOST_BLOCKS} different blocks")
         return {}
     blocks: dict[str, Node] = {}
     for name, node in named.items():
         if isinstance(node.value, dict):
             blocks[name] = merge("block", base, node, reading)
         else:
-            reading.problem(node.mark, f"a block is a mapping, not {shown(node.value)}")
+            reading.wrong(node, f"a block is a mapping, not {shown(node.value)}")
     return blocks
 
 
@@ -63,19 +67,20 @@ def _cycle(stack: Node, blocks: dict[str, Node], reading: Reading) -> list[str]:
         return []
     entries = pattern.value if isinstance(pattern.value, list) else None
     if not entries:
-        reading.problem(pattern.mark, "`pattern` is a list of blocks: `[local * 5, global]`")
+        reading.wrong(pattern, "`pattern` is a list of blocks: `[local * 5, global]`")
         return []
     cycle: list[str] = []
     for entry in entries:
         match = ENTRY.match(entry.value) if isinstance(entry.value, str) else None
         if match is None:
-            reading.problem(
-                entry.mark, f"an entry is `name` or `name * n`, not {shown(entry.value)}"
+            reading.wrong(
+                entry, f"an entry is `name` or `name * n`, not {shown(entry.value)}"
             )
         elif match[1] not in blocks:
-            reading.problem(entry.mark, _no_block(match[1], blocks))
+            reading.wrong(entry, _no_block(match[1], blocks))
         elif not 1 <= int(match[2] or 1) <= MOST_LAYERS - len(cycle):
-            reading.problem(entry.mark, f"a pattern repeats 1 to {MOST_LAYERS:,} layers")
+            reading.wrong(entry, f"a pattern has 1 to {MOST_LAYERS:,} layers")
+            break
         else:
             cycle += [match[1]] * int(match[2] or 1)
     return cycle
@@ -92,20 +97,23 @@ def _override(stack: Node, order: Order, reading: Reading) -> None:
     if overrides is None:
         return
     if not isinstance(overrides.value, dict):
-        reading.problem(overrides.mark, "`overrides` is a mapping: layer -> block")
+        reading.wrong(overrides, "`overrides` is a mapping: layer -> block")
         return
     for key, what in overrides.items():
+        if len(order.blocks) > MOST_BLOCKS:
+            reading.problem(what, f"a stack has at most {MOST_BLOCKS} different blocks")
+            return
         layers = _layers(key, what, len(order.names), reading)
         if isinstance(what.value, str):
             if what.value not in order.blocks:
-                reading.problem(what.mark, _no_block(what.value, order.blocks))
+                reading.wrong(what, _no_block(what.value, order.blocks))
                 continue
             for i in layers:
                 order.names[i] = what.value
         elif isinstance(what.value, dict):
             _change(order, layers, what, reading)
         else:
-            reading.problem(what.mark, "an override is the name of a block, or a block")
+            reading.wrong(what, "an override is the name of a block, or a block")
 
 
 def _layers(key: str, what: Node, count: int, reading: Reading) -> range:

@@ -16,7 +16,7 @@ from .files import circular, find, read_document
 from .layers import layer_order
 from .merge import Reading, expand, has_type, merge, merge_all, only, type_of, without_removed
 from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS, ModelSpec
-from .part import COMPONENTS, Part
+from .part import BROKEN, COMPONENTS, Part
 from .source import Node, from_data
 
 FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
 }
 """Words that reach inward, and what they are when nobody says."""
 WORDS = (*DEFAULTS, "vocab_size", "mask", "positions")
+MOST_STACKS = 64
 INWARD = BLOCK_KEYS | STACK_KEYS
 Words = dict[str, Node]
 
@@ -114,7 +115,7 @@ def surface(
     for name, (default, own) in _named_stacks(tree, reading).items():
         here = own or Node({}, tree.mark)
         if not isinstance(here.value, dict):
-            reading.problem(here.mark, f"a stack is a mapping, not {shown(here.value)}")
+            reading.wrong(here, f"a stack is a mapping, not {shown(here.value)}")
             continue
         base = here.get("extends")
         if base is None:
@@ -141,10 +142,12 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, tuple[Node | None, 
                 node, f"`{key}` refines a stack of a family; here it stands in `stacks: {{{key}: …}}`"
             )
         if not isinstance(stacks.value, dict):
-            reading.problem(stacks.mark, "`stacks` is a mapping: name of a stack -> stack")
+            reading.wrong(stacks, "`stacks` is a mapping: name of a stack -> stack")
             return {}
-        if not stacks.value:
-            reading.problem(stacks, "`stacks` is empty; a model has one stack or more")
+        if not 1 <= len(stacks.value) <= MOST_STACKS:
+            count = f"a model has 1 to {MOST_STACKS} stacks, not {len(stacks.value):,}"
+            reading.problem(stacks, count)
+            return {}
         return {name: (None, node) for name, node in stacks.items()}
     if family is None:
         reading.problem(
@@ -168,11 +171,13 @@ def _family(family: Node, reading: Reading) -> str:
     word = family.value if isinstance(family.value, str) else ""
     if word in FAMILIES:
         return word
+    if not word:
+        return ""
     plain = word.lower().replace("_", "-")
     meant = OTHER_NAMES.get(plain.replace("-", "_")) or nearest(plain, FAMILIES, 0.5)
     hint = f"did you mean `{meant}`?" if meant else choices(plain, list(FAMILIES))
     reading.problem(family.mark, f"there is no family {shown(family.value)}; {hint}")
-    family.value = meant or family.value
+    family.value = meant or BROKEN
     return meant or ""
 
 
@@ -183,16 +188,16 @@ def _imported(
     text = base.value if isinstance(base.value, str) else ""
     file, sign, part = text.partition("#")
     if not sign or not part:
-        reading.problem(base.mark, "a stack extends a stack of a file: `file.yaml#stack`")
+        reading.wrong(base, "a stack extends a stack of a file: `file.yaml#stack`")
         return None
     target = find(base, path, reading, file)
     if target is None:
         return None
     if (target.resolve(), part) in seen:
-        reading.problem(base.mark, f"`extends` goes in a circle at {text}")
+        reading.wrong(base, f"`extends` goes in a circle at {text}")
         return None
     if circular(base, target, tuple(p for p, _ in seen), Reading()):
-        reading.problem(base.mark, f"`extends` goes in a circle at {text}")
+        reading.wrong(base, f"`extends` goes in a circle at {text}")
         return None
     document = read_document(target, reading)
     if document is None:
@@ -200,7 +205,7 @@ def _imported(
     document = without_removed(document, "model")
     others = surface(document, target, reading, (*seen, (target.resolve(), part)))
     if part not in others:
-        reading.problem(base.mark, f"{file} has no stack `{part}`; {choices(part, list(others))}")
+        reading.wrong(base, f"{file} has no stack `{part}`; {choices(part, list(others))}")
     return others.get(part)
 
 
@@ -353,7 +358,10 @@ def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: R
     if heads is None:
         return
     if not isinstance(heads.value, dict):
-        reading.problem(heads.mark, "`heads` is a mapping: name of a head -> head")
+        reading.wrong(heads, "`heads` is a mapping: name of a head -> head")
+        return
+    if len(heads.value) > MOST_STACKS:
+        reading.problem(heads, f"a model has at most {MOST_STACKS} heads, not {len(heads.value):,}")
         return
     words = {
         w: expand(w, tree.value.get(w) or defaulted(DEFAULTS[w], tree))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import Mark, SpecError
-from .part import COMPONENTS
+from .part import BROKEN, COMPONENTS
 from .source import Node
 
 # Maps of named things -> what stands under each name. `none` there removes an element.
@@ -33,8 +33,15 @@ class Reading:
     warnings: list[str] = field(default_factory=list)
 
     def problem(self, place: Node | Mark, message: str) -> None:
+        """Something is wrong at this key, or this mark."""
         mark = place.at if isinstance(place, Node) else place
         self.problems.append(SpecError(mark, message))
+
+    def wrong(self, node: Node, message: str) -> None:
+        """This value is wrong. From here on it counts as unreadable, so nothing else is said."""
+        if node.value is not BROKEN:
+            self.problems.append(SpecError(node.mark, message))
+            node.value = BROKEN
 
     def note(self, mark: Mark, message: str) -> None:
         text = f"{mark}: {message}"

@@ -76,8 +76,8 @@ def real(low: float, high: float, *also: str, open_low: bool = False, below: boo
     elif low <= -LARGE or high >= LARGE:
         words = "a number" if low < 0 else f"a number from {low:g} up"
     else:
-        start = f"above {low:g}" if open_low else f"from {low:g}"
-        words = f"a number {start} {'and below' if below else 'to'} {high:g}"
+        start = f"above {low:g}, at most" if open_low else f"from {low:g} to"
+        words = f"a number {start} {'less than ' if below else ''}{high:g}"
     number: dict[str, Any] = {"type": "number"}
     if low > -LARGE:
         number["exclusiveMinimum" if open_low else "minimum"] = low

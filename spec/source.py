@@ -115,7 +115,7 @@ def parse(text: str, file: str, problems: list[SpecError]) -> Node | None:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        problems.append(SpecError(builder.at(error.problem_mark), _in_our_words(error)))
+        problems.append(builder.from_yaml(error))
         return None
     except SpecErrors as error:
         problems.extend(error.problems)
@@ -177,6 +177,15 @@ class _Builder:
         shown = self.lines[line - 1] if line <= len(self.lines) else ""
         return Mark(self.file, line, column, FORBIDDEN.sub("�", shown))
 
+    def from_yaml(self, error: yaml.MarkedYAMLError) -> SpecError:
+        """What the YAML scanner says, in our words; what is never closed points at its opening."""
+        start, end = error.context_mark, error.problem_mark
+        if start is not None and end is not None and end.line >= len(self.lines):
+            sign = self.at(start).text[start.column : start.column + 1]
+            if sign and sign in "{['\"":
+                return SpecError(self.at(start), f"this `{sign}` is never closed")
+        return SpecError(self.at(end or start), _in_our_words(error))
+
     def problem(self, mark: Mark, message: str) -> None:
         self.problems.append(SpecError(mark, message))
 
@@ -210,7 +219,7 @@ class _Builder:
             raise self.stop(mark, f"a spec holds at most {MAX_NODES:,} values")
         if event.anchor is not None:
             self.problem(mark, _NO_ALIASES)
-        if getattr(event, "tag", None) is not None:
+        if tagged := getattr(event, "tag", None) is not None:
             self.problem(mark, "YAML tags are not used in specs; quote a word that begins with `!`")
         if isinstance(event, yaml.ScalarEvent):
             self.take_scalar(event, mark)
@@ -221,7 +230,7 @@ class _Builder:
             raise self.stop(mark, "a key is a plain word, not a list or a mapping")
         is_map = isinstance(event, yaml.MappingStartEvent)
         node = Node({} if is_map else [], mark)
-        self.place(node)
+        self.place(Node(BROKEN, mark) if tagged else node)
         self.frames.append(_Frame(node, bool(getattr(event, "flow_style", False))))
 
     def waits_for_key(self) -> bool:

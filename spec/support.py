@@ -80,7 +80,7 @@ def not_yet(spec: ModelSpec, tree: Node) -> list[SpecError]:
         place = locate(tree, path)
         plain = place.found and not isinstance(place.node.value, (dict, list))
         mark = place.node.mark if plain else place.node.at
-        text = f"not yet: {what} is in the language, but this version cannot build it"
+        text = f"not yet: this version cannot build {what}"
         found.append(SpecError(mark, text))
     return list(dict.fromkeys(found))
 
