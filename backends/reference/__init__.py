@@ -1,0 +1,13 @@
+"""The reference: a graph interpreted in NumPy float64, written from the ops' formulas alone.
+
+It judges what other backends make of the same graph, so it shares no code with them.
+"""
+
+from __future__ import annotations
+
+from .interpreter import run
+from .masks import Pairs, admits
+from .ops import COMPUTE
+from .weights import random_weights, weight_shapes
+
+__all__ = ["COMPUTE", "Pairs", "admits", "random_weights", "run", "weight_shapes"]

@@ -1,0 +1,173 @@
+"""Linear layers, tables, norms and what is done to each number by itself.
+
+gelu        Hendrycks, Gimpel 2016, arXiv:1606.08415 (exact with erf, its tanh form, and
+            `quick_gelu`, x * sigmoid(1.702 x), from the same paper)
+relu2       So et al. 2021, arXiv:2109.08668
+silu        Elfwing et al. 2017, arXiv:1702.03118; swish with beta: Ramachandran et al. 2017,
+            arXiv:1710.05941
+layer_norm  Ba, Kiros, Hinton 2016, arXiv:1607.06450
+rms_norm    Zhang, Sennrich 2019, arXiv:1910.07467
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from .call import Array, Call
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+# -- tables and linear layers
+
+
+def embedding(call: Call) -> Array:
+    """Rows of a table, (*ids, width). Raises ValueError for an id that it has no row for."""
+    ids, table = call.given(0), call.weights["weight"]
+    if ids.size and not (ids.min() >= 0 and ids.max() < len(table)):
+        raise ValueError(
+            f"embedding: ids from {ids.min()} to {ids.max()} in a table of {len(table)} rows"
+        )
+    rows: Array = table[ids]
+    return rows
+
+
+def linear(call: Call) -> Array:
+    result: Array = call.given(0) @ call.weights["weight"].T
+    return result + call.weights["bias"] if "bias" in call.weights else result
+
+
+# -- norms
+
+
+def layer_norm(call: Call) -> Array:
+    x = call.given(0)
+    centred = x - x.mean(axis=-1, keepdims=True)
+    variance = (centred**2).mean(axis=-1, keepdims=True)
+    return _affine(call, centred / np.sqrt(variance + call.value("eps")))
+
+
+def rms_norm(call: Call) -> Array:
+    x = call.given(0)
+    square = (x**2).mean(axis=-1, keepdims=True)
+    return _affine(call, x / np.sqrt(square + call.value("eps")))
+
+
+def _affine(call: Call, x: Array) -> Array:
+    """`x * (weight + weight_offset) + bias`; weights of (H, E) are one row for each head."""
+    if "weight" in call.weights:
+        x = x * _along(call.weights["weight"] + (call.value("weight_offset") or 0))
+    return x + _along(call.weights["bias"]) if "bias" in call.weights else x
+
+
+def _along(vector: Array) -> Array:
+    return vector if vector.ndim == 1 else vector[:, None, :]  # (H, 1, E) beside (B, H, T, E)
+
+
+def l2_normalize(call: Call) -> Array:
+    x = call.given(0)
+    length = np.sqrt((x**2).sum(axis=-1, keepdims=True))
+    result: Array = x / np.maximum(length, 1e-12)
+    return result
+
+
+# -- number by number
+
+
+def sigmoid(x: Array) -> Array:
+    small = np.exp(-np.abs(x))  # never overflows
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def gelu(x: Array) -> Array:
+    result: Array = 0.5 * x * (1 + _erf(x / math.sqrt(2)))
+    return result
+
+
+def gelu_tanh(x: Array) -> Array:
+    result: Array = 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    return result
+
+
+def relu(x: Array) -> Array:
+    return np.where(x > 0, x, 0.0)
+
+
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "gelu": gelu,
+    "gelu_tanh": gelu_tanh,
+    "quick_gelu": lambda x: x * sigmoid(1.702 * x),
+    "relu": relu,
+    "relu2": lambda x: relu(x) ** 2,
+    "silu": lambda x: x * sigmoid(x),
+    "tanh": lambda x: np.asarray(np.tanh(x)),
+    "sigmoid": sigmoid,
+    "identity": lambda x: x,
+}
+
+
+def activation(call: Call) -> Array:
+    x, name = call.given(0), call.attrs["function"]
+    if name == "swish":
+        result: Array = x * sigmoid(call.value("beta") * x)
+        return result
+    return FUNCTIONS[name](x)
+
+
+def scale(call: Call) -> Array:
+    """`x * factor`; the factor may be the words sqrt_d_model, with the width as `size`."""
+    factor = call.value("factor")
+    if factor == "sqrt_d_model":
+        factor = math.sqrt(call.value("size"))
+    result: Array = call.given(0) * factor
+    return result
+
+
+def clamp(call: Call) -> Array:
+    """`x` limited to -low..high: both are magnitudes, and either may be None."""
+    x, low, high = call.given(0), call.value("low"), call.value("high")
+    x = x if low is None else np.maximum(x, -low)
+    return x if high is None else np.minimum(x, high)
+
+
+def softcap(call: Call) -> Array:
+    return cap(call.given(0), call.value("cap"))
+
+
+def cap(x: Array, limit: float) -> Array:
+    """`limit * tanh(x / limit)` (Gemma Team 2024, arXiv:2408.00118)."""
+    result: Array = limit * np.tanh(x / limit)
+    return result
+
+
+def add(call: Call) -> Array:
+    result: Array = call.given(0) + call.given(1)
+    return result
+
+
+def multiply(call: Call) -> Array:
+    result: Array = call.given(0) * call.given(1)
+    return result
+
+
+def shift(call: Call) -> Array:
+    result: Array = call.given(0) + call.value("amount")
+    return result
+
+
+def learned_scale(call: Call) -> Array:
+    result: Array = call.given(0) * call.weights[""]
+    return result
+
+
+def add_bias(call: Call) -> Array:
+    result: Array = call.given(0) + call.weights[""]
+    return result
+
+
+def unchanged(call: Call) -> Array:
+    """What an op does that only training knows (dropout, drop_path)."""
+    return call.given(0)

@@ -1,0 +1,70 @@
+"""Attention: heads, scores, and what each query takes from the values.
+
+attend  Vaswani et al. 2017, arXiv:1706.03762; key heads shared by groups of query heads: Ainslie
+        et al. 2023, arXiv:2305.13245
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .arithmetic import cap
+from .call import Array, Call
+
+
+def split_heads(call: Call) -> Array:
+    """(B, T, H*E) to (B, H, T, E)."""
+    x, heads = call.given(0), int(call.attrs["heads"].size)
+    batch, length, width = x.shape
+    return x.reshape(batch, length, heads, width // heads).transpose(0, 2, 1, 3)
+
+
+def merge_heads(call: Call) -> Array:
+    """(B, H, T, E) to (B, T, H*E)."""
+    batch, heads, length, width = call.given(0).shape
+    return call.given(0).transpose(0, 2, 1, 3).reshape(batch, length, heads * width)
+
+
+def cache(call: Call) -> tuple[Array, Array]:
+    """Keys and values as they are: there is nothing before the first token here."""
+    return call.given(0), call.given(1)
+
+
+def masked_bias(call: Call) -> Array:
+    """The bias where the mask admits, -inf elsewhere, (B, H, T, S)."""
+    bias, mask = call.given(0), call.optional(1)
+    return bias if mask is None else np.where(mask, bias, -np.inf)
+
+
+def softmax(scores: Array) -> Array:
+    """Over the last axis; a row of nothing but -inf gives zeros."""
+    highest = scores.max(axis=-1, keepdims=True, initial=-np.inf)
+    raised = np.exp(scores - np.where(np.isfinite(highest), highest, 0.0))
+    total = raised.sum(axis=-1, keepdims=True)
+    result: Array = raised / np.where(total == 0, 1.0, total)
+    return result
+
+
+def attend(call: Call) -> Array:
+    """What each query takes from the values of the keys it sees, (B, H, T, E)."""
+    q, k, v = call.given(0), call.given(1), call.given(2)
+    batch, heads, queries, width = q.shape
+    key_heads, keys = k.shape[1:3]
+    everything = (batch, heads, queries, keys)
+    mask, bias = call.optional(3), call.optional(4)
+    mask = np.broadcast_to(np.bool_(True) if mask is None else mask, everything)
+    bias = np.broadcast_to(np.float64(0) if bias is None else bias, everything)
+    scale = call.value("scale")
+    scale = 1 / math.sqrt(width) if scale is None else scale
+    result = np.empty((batch, heads, queries, v.shape[-1]))
+    for b in range(batch):
+        for h in range(heads):
+            shared = h // (heads // key_heads)
+            scores = q[b, h] @ k[b, shared].T * scale
+            if call.value("softcap") is not None:
+                scores = cap(scores, call.value("softcap"))
+            scores = np.where(mask[b, h], scores + bias[b, h], -np.inf)
+            result[b, h] = softmax(scores) @ v[b, shared]
+    return result

@@ -1,0 +1,52 @@
+"""What the function of one op is given: its inputs, its numbers, its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...compiler.sizes import number
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One op, about to be computed.
+
+    inputs   one array per slot; None for an optional one that is absent
+    attrs    the op's attributes as the graph holds them; `value` reads one as a plain number
+    weights  by their names on the op: `weight`, `bias`, or "" for one that stands alone
+    batch    how many sequences there are, and `tokens` how many tokens each has, in the stack that
+             the op names in its attribute `stack`; 0 where it names none
+    """
+
+    kind: str
+    inputs: tuple[Array | None, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, Array] = field(default_factory=dict)
+    batch: int = 0
+    tokens: int = 0
+
+    def given(self, slot: int) -> Array:
+        """An input that must be there. Raises ValueError where it is not."""
+        array = self.optional(slot)
+        if array is None:
+            raise ValueError(f"{self.kind}: input {slot} is missing")
+        return array
+
+    def optional(self, slot: int) -> Array | None:
+        return self.inputs[slot] if slot < len(self.inputs) else None
+
+    def value(self, key: str) -> Any:
+        """An attribute as a plain number or word; None where the op does not have it."""
+        return number(self.attrs.get(key))
+
+
+def as_mask(array: Array) -> Array:
+    """0 and 1, or False and True, as booleans."""
+    return np.asarray(array != 0)

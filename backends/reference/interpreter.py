@@ -1,0 +1,164 @@
+"""Runs a ModuleGraph in float64, op by op, as `compiler/ops.py` says what each op means.
+
+There is no training, no cache and no kernel here: dropout changes nothing, every token is new, and
+attention is written out. It is slow and means to be obvious; what is compiled is judged by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...compiler.graph import ModuleGraph, Op, Scope
+from .call import Array, Call
+from .ops import COMPUTE
+from .weights import weight_shapes
+
+Values = dict[str, "Array | None"]
+
+
+def run(
+    graph: ModuleGraph, weights: Mapping[str, Array], inputs: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Every result of the model, in float64.
+
+    Weights are given by logical name (`weight_shapes` lists them), inputs by the name they have in
+    `forward`: token ids (B, T), attention_mask (B, T) with 1 = real, and so on; optional ones may
+    be left out, except that a formula's data then is neutral (one document, no prefix, no global
+    token). The result has an entry for each of `graph.outputs`, and `hidden:<stack>` for the last
+    hidden states of each stack, (B, T, D).
+
+    Raises ValueError for a weight or an argument that is missing, of another shape, or unknown.
+    """
+    _check_weights(graph, weights)
+    _check_inputs(graph, inputs)
+    model = _Model(graph, {n: np.asarray(w, np.float64) for n, w in weights.items()}, inputs)
+    results = {name: model.array(value) for name, value in graph.outputs.items()}
+    hidden = {f"hidden:{name}": model.array(value) for name, value in graph.hidden.items()}
+    return {**results, **hidden}
+
+
+@dataclass
+class _Model:
+    """Values as they are asked for: what an op needs is computed before it, once."""
+
+    graph: ModuleGraph
+    weights: dict[str, Array]
+    inputs: Mapping[str, Array]
+    values: Values = field(default_factory=dict)
+
+    def array(self, value: str) -> Array:
+        found = self.value(value)
+        assert found is not None, f"{value} is absent"
+        return found
+
+    def value(self, value: str) -> Array | None:
+        """A value outside the layers. None where it is an optional argument that is absent."""
+        if value not in self.values:
+            op = self.graph.op(self.graph.producers[value])
+            layers = self.graph.layers_of(op.scope)
+            if layers is None:
+                self.compute(op, self.values, layer=None)
+            else:
+                self.values[layers.result] = self.run_layers(layers)
+        return self.values[value]
+
+    def run_layers(self, layers: Scope) -> Array:
+        """The stream after the last layer: each layer is its kind of block on its own weights."""
+        kinds = {block.name: block for block in self.graph.children(layers.path)}
+        ops = {kind: self.graph.subtree(block.path) for kind, block in kinds.items()}
+        x = self.array(layers.source)
+        for kind, stored in zip(layers.order, layers.modules, strict=True):
+            carry = kinds[kind].carry
+            assert carry is not None
+            enter, leave = carry
+            inside: Values = {enter: x}
+            for op in ops[kind]:
+                if op.kind != "layer_input":
+                    self.compute(op, inside, layer=stored)
+            result = inside[leave]
+            assert result is not None
+            x = result
+        return x
+
+    def compute(self, op: Op, values: Values, layer: int | None) -> None:
+        """Add the results of one op to `values`: the model's, or those of one layer."""
+        if op.kind == "argument":
+            given = self.inputs.get(op.name)
+            values[op.outputs[0]] = None if given is None else np.asarray(given)
+            return
+        inputs = [self._input(value, values) for value in op.inputs]
+        if "absent" in op.attrs and inputs[0] is None:
+            inputs[0] = np.zeros_like(self.array(op.attrs["absent"]))
+        batch, tokens = self._tokens(op.attrs.get("stack", ""))
+        call = Call(op.kind, tuple(inputs), op.attrs, self._weights(op, layer), batch, tokens)
+        result = COMPUTE[op.kind](call)
+        results = result if isinstance(result, tuple) else (result,)
+        for value, array in zip(op.outputs, results, strict=True):
+            self._check_result(op, value, array)
+            values[value] = array
+
+    def _input(self, value: str, values: Values) -> Array | None:
+        if not value:
+            return None
+        return values[value] if value in values else self.value(value)
+
+    def _weights(self, op: Op, layer: int | None) -> dict[str, Array]:
+        """The op's weights by their short names; a tied one is the weight it is tied to."""
+        found = {}
+        for weight in op.weights:
+            name = weight.tied or self.graph.weight_name(op, weight)
+            found[weight.name] = self.weights[name.replace("{layer}", str(layer))]
+        return found
+
+    def _tokens(self, stack: str) -> tuple[int, int]:
+        """How many sequences, and tokens in each, a stack is given."""
+        if not stack:
+            return 0, 0
+        ids = self.inputs[_ids(self.graph, stack)]
+        return ids.shape[0], ids.shape[1]
+
+    def _check_result(self, op: Op, value: str, array: Array) -> None:
+        """The sizes that the graph knows must be those of the array (1 is any of them)."""
+        shape = self.graph.values[value].shape
+        wanted = [None if dim.size is None else int(dim.size) for dim in shape]
+        fits = len(wanted) == array.ndim and all(
+            size is None or size == actual or actual == 1
+            for size, actual in zip(wanted, array.shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(
+                f"{op.kind} in {op.scope or 'the model'} gave {array.shape}, "
+                f"which is not {self.graph.values[value]}"
+            )
+
+
+def _ids(graph: ModuleGraph, stack: str) -> str:
+    """The argument that holds the token ids of a stack."""
+    source = graph.spec.stacks[stack].input[0]
+    return str(getattr(source, "argument"))  # noqa: B009 - inputs are a union
+
+
+def _check_weights(graph: ModuleGraph, weights: Mapping[str, Array]) -> None:
+    wanted = weight_shapes(graph)
+    missing, unknown = sorted(wanted.keys() - weights.keys()), sorted(weights.keys() - wanted)
+    if missing or unknown:
+        raise ValueError(f"weights missing: {missing or 'none'}; unknown: {unknown or 'none'}")
+    for name, shape in wanted.items():
+        if np.shape(weights[name]) != shape:
+            raise ValueError(f"{name} has shape {np.shape(weights[name])}, not {shape}")
+
+
+def _check_inputs(graph: ModuleGraph, inputs: Mapping[str, Array]) -> None:
+    arguments = {op.name: op for op in graph.ops("") if op.kind == "argument"}
+    unknown = sorted(inputs.keys() - arguments.keys())
+    if unknown:
+        raise ValueError(f"no argument is called {unknown[0]}; there are {sorted(arguments)}")
+    for name, op in arguments.items():
+        value = graph.values[op.outputs[0]]
+        if name not in inputs and not value.optional:
+            raise ValueError(f"the argument {name} is missing")
+        if name in inputs and np.ndim(inputs[name]) != len(value.shape):
+            raise ValueError(f"{name} has shape {np.shape(inputs[name])}, not {value}")

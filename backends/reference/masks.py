@@ -1,0 +1,184 @@
+"""Mask formulas, evaluated pair by pair: which query may see which key.
+
+Every atom is written here as the language defines it, over query positions (T, 1) and key
+positions (1, S), both counted from 0 over all tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...spec.masks import And, Atom, Mask, Not, Or, Range
+from .call import Array, Call, as_mask
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """All pairs of a batch and the data that a formula may ask for.
+
+    Data that a caller leaves out is neutral: one document, no prefix, no global token.
+    """
+
+    queries: Array  # (T, 1)
+    keys: Array  # (1, S)
+    end: int  # the number of tokens; ranges from the end are counted from it
+    document_ids: Array | None = None  # (B, S)
+    prefix_length: Array | None = None  # (B,)
+    global_mask: Array | None = None  # (B, S)
+
+    @classmethod
+    def of(cls, tokens: int, **data: Array | None) -> Pairs:
+        places = np.arange(tokens)
+        return cls(places[:, None], places[None, :], tokens, **data)
+
+
+def _nothing(pairs: Pairs) -> Array:
+    return np.zeros((pairs.queries.size, pairs.keys.size), dtype=bool)
+
+
+def _full(pairs: Pairs) -> Array:
+    return ~_nothing(pairs)
+
+
+def _causal(pairs: Pairs) -> Array:
+    return np.less_equal(pairs.keys, pairs.queries)
+
+
+def _window(pairs: Pairs, n: int) -> Array:
+    return (pairs.queries - n < pairs.keys) & (pairs.keys <= pairs.queries)
+
+
+def _band(pairs: Pairs, left: int, right: int | None = None) -> Array:
+    behind = pairs.queries - pairs.keys
+    return (-(left if right is None else right) <= behind) & (behind <= left)
+
+
+def _strided(pairs: Pairs, n: int) -> Array:
+    return np.equal((pairs.queries - pairs.keys) % n, 0)
+
+
+def _fixed(pairs: Pairs, n: int, c: int) -> Array:
+    return _blocks(pairs, n) | (pairs.keys % n >= n - c)
+
+
+def _blocks(pairs: Pairs, n: int, m: int = 0) -> Array:
+    return np.less_equal(np.abs(pairs.queries // n - pairs.keys // n), m)
+
+
+def random_key(block: int, key_block: int, seed: int) -> int:
+    """The number by which `random` draws: the key blocks with the smallest ones are taken."""
+    x = (block * 92837111) ^ (key_block * 689287499) ^ (seed * 283923481)
+    x &= 0x7FFFFFFF
+    for _ in range(2):
+        x = (x * 48271) % 2147483647
+    return x
+
+
+def drawn_blocks(block: int, blocks: int, m: int, seed: int) -> list[int]:
+    """The `m` key blocks, of `blocks` in the sequence, that the queries of `block` see."""
+    return sorted(range(blocks), key=lambda key: (random_key(block, key, seed), key))[:m]
+
+
+def _random(pairs: Pairs, n: int, m: int, seed: int = 0) -> Array:
+    blocks = -(-pairs.end // n)
+    table = np.zeros((blocks, blocks), dtype=bool)
+    for block in range(blocks):
+        table[block, drawn_blocks(block, blocks, m, seed)] = True
+    drawn: Array = table[pairs.queries // n, pairs.keys // n]
+    return drawn
+
+
+def _prefix(pairs: Pairs) -> Array:
+    if pairs.prefix_length is None:
+        return _nothing(pairs)
+    return np.broadcast_to(
+        pairs.keys < pairs.prefix_length[:, None, None],
+        (len(pairs.prefix_length), pairs.queries.size, pairs.keys.size),
+    )
+
+
+def _documents(pairs: Pairs) -> Array:
+    ids = pairs.document_ids
+    return _full(pairs) if ids is None else ids[:, :, None] == ids[:, None, :]
+
+
+def _inside(places: Array, chosen: Range, end: int) -> Array:
+    """Whether each place lies in a range; negative ends count from `end`."""
+    start, stop = (
+        None if side is None else side + end if side < 0 else side
+        for side in (chosen.start, chosen.stop)
+    )
+    return (places >= (start or 0)) & (places < (end if stop is None else stop))
+
+
+def _global(pairs: Pairs, which: Range | str) -> Array:
+    if isinstance(which, Range):
+        rows = _inside(pairs.queries, which, pairs.end)
+        return rows | _inside(pairs.keys, which, pairs.end)
+    if pairs.global_mask is None:
+        return _nothing(pairs)
+    chosen = as_mask(pairs.global_mask)
+    return chosen[:, :, None] | chosen[:, None, :]
+
+
+def _keys(pairs: Pairs, which: Range) -> Array:
+    return _inside(pairs.keys, which, pairs.end) | _nothing(pairs)
+
+
+def _queries(pairs: Pairs, which: Range) -> Array:
+    return _inside(pairs.queries, which, pairs.end) | _nothing(pairs)
+
+
+ATOMS: dict[str, Callable[..., Array]] = {
+    "full": _full,
+    "causal": _causal,
+    "window": _window,
+    "band": _band,
+    "strided": _strided,
+    "fixed": _fixed,
+    "blocks": _blocks,
+    "random": _random,
+    "prefix": _prefix,
+    "documents": _documents,
+    "global": _global,
+    "keys": _keys,
+    "queries": _queries,
+}
+
+
+def admits(formula: Mask, pairs: Pairs) -> Array:
+    """True where the formula admits a pair: (T, S), or (B, T, S) where it reads data."""
+    if isinstance(formula, Not):
+        return ~admits(formula.part, pairs)
+    if isinstance(formula, (And, Or)):
+        join: Any = np.logical_and if isinstance(formula, And) else np.logical_or
+        result = admits(formula.parts[0], pairs)
+        for part in formula.parts[1:]:
+            result = join(result, admits(part, pairs))
+        return result
+    assert isinstance(formula, Atom)
+    numbers = (int(arg) if isinstance(arg, int) else arg for arg in formula.args)
+    return ATOMS[formula.name](pairs, *numbers)
+
+
+def mask(call: Call) -> Array:
+    """True where a query may see a key, (B or 1, 1, T or 1, S); padding is seen by no query."""
+    attention_mask = call.optional(0)
+    if call.attrs.get("memory"):
+        real = np.ones((1, 1), dtype=bool) if attention_mask is None else as_mask(attention_mask)
+        return real[:, None, None, :]
+    pairs = Pairs.of(
+        call.tokens,
+        document_ids=call.optional(1),
+        prefix_length=call.optional(2),
+        global_mask=call.optional(3),
+    )
+    admitted = admits(call.attrs["formula"], pairs)
+    admitted = admitted if admitted.ndim == 3 else admitted[None]
+    if attention_mask is not None:
+        admitted = admitted & as_mask(attention_mask)[:, None, :]
+    return admitted[:, None]

@@ -1,0 +1,51 @@
+"""One row per kind of op: the function that computes it from its inputs, numbers and weights.
+
+`argument` and `layer_input` have no row: they are how values enter a model and a layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import arithmetic, attention, masks, pooling, positions
+from .call import Array, Call
+
+Result = Array | tuple[Array, ...]
+
+COMPUTE: dict[str, Callable[[Call], Result]] = {
+    # positions and masks
+    "position_ids": positions.position_ids,
+    "mask": masks.mask,
+    "sinusoid": positions.sinusoid,
+    "rope_table": positions.rope_table,
+    "rotate": positions.rotate,
+    "alibi": positions.alibi,
+    "relative_buckets": positions.relative_buckets,
+    "relative_bias": positions.relative_bias,
+    "masked_bias": attention.masked_bias,
+    # tables, linear layers, norms
+    "embedding": arithmetic.embedding,
+    "linear": arithmetic.linear,
+    "layer_norm": arithmetic.layer_norm,
+    "rms_norm": arithmetic.rms_norm,
+    # number by number
+    "activation": arithmetic.activation,
+    "add": arithmetic.add,
+    "multiply": arithmetic.multiply,
+    "scale": arithmetic.scale,
+    "clamp": arithmetic.clamp,
+    "shift": arithmetic.shift,
+    "softcap": arithmetic.softcap,
+    "learned_scale": arithmetic.learned_scale,
+    "add_bias": arithmetic.add_bias,
+    "dropout": arithmetic.unchanged,
+    "drop_path": arithmetic.unchanged,
+    "l2_normalize": arithmetic.l2_normalize,
+    # attention
+    "split_heads": attention.split_heads,
+    "merge_heads": attention.merge_heads,
+    "cache": attention.cache,
+    "attend": attention.attend,
+    # results
+    "pool": pooling.pool,
+}

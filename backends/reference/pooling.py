@@ -1,0 +1,77 @@
+"""Pools: one vector per sequence. Padding, wherever it stands, is in none of them but `first`.
+
+A sequence without one real token gives zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .attention import softmax
+from .call import Array, Call, as_mask
+
+
+def _first(x: Array, real: Array, call: Call) -> Array:
+    return np.asarray(x[0])
+
+
+def _last(x: Array, real: Array, call: Call) -> Array:
+    return np.asarray(x[real][-1])
+
+
+def _mean(x: Array, real: Array, call: Call) -> Array:
+    average: Array = x[real].mean(axis=0)
+    return average
+
+
+def _max(x: Array, real: Array, call: Call) -> Array:
+    largest: Array = x[real].max(axis=0)
+    return largest
+
+
+POOLS: dict[str, Callable[[Array, Array, Call], Array]] = {
+    "first": _first,
+    "last": _last,
+    "mean": _mean,
+    "max": _max,
+}
+
+
+def _real(call: Call) -> Array:
+    batch, length = call.given(0).shape[:2]
+    mask = call.optional(1)
+    return np.ones((batch, length), dtype=bool) if mask is None else as_mask(mask)
+
+
+def _attention(call: Call) -> Array:
+    """The tokens, each with the softmax of its score for a weight."""
+    x, scores = call.given(0), call.given(2)[..., 0]  # (B, T, D), (B, T)
+    weights = softmax(np.where(_real(call), scores, -np.inf))
+    result: Array = (weights[..., None] * x).sum(axis=1)
+    return result
+
+
+def _token(call: Call) -> Array:
+    """The vector where the id stands first. Raises ValueError where it does not stand at all."""
+    x, ids, wanted = call.given(0), call.given(2), call.value("token")
+    rows = []
+    for row, vectors in zip(ids, x, strict=True):
+        places = np.flatnonzero(row == wanted)
+        if not places.size:
+            raise ValueError(f"pool: the id {wanted} does not stand in every sequence")
+        rows.append(vectors[places[0]])
+    return np.stack(rows)
+
+
+def pool(call: Call) -> Array:
+    """One vector per sequence, (B, D)."""
+    how = call.attrs["how"]
+    if how in ("attention", "token"):
+        return _attention(call) if how == "attention" else _token(call)
+    rows = []
+    for vectors, real in zip(call.given(0), _real(call), strict=True):
+        empty = how != "first" and not real.any()
+        rows.append(np.zeros(vectors.shape[-1]) if empty else POOLS[how](vectors, real, call))
+    return np.stack(rows)
