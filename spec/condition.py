@@ -63,20 +63,24 @@ Embed = Annotated[Timestep | Label | Vector | Pooled, Tagged("embed")]
 declare(Embed)
 
 
-class AdaLn(Part):
+class Adaptive(Part):
     """Every norm is shifted and scaled by the condition (Peebles and Xie, 2022, arXiv:2212.09748).
 
     embed: the vectors that are summed
     """
 
-    type: Literal["adaln"] = "adaln"
     embed: Many[Embed]
 
 
-class AdaLnZero(AdaLn):
+class AdaLn(Adaptive):
+    __doc__ = Adaptive.__doc__
+    type: Literal["adaln"] = "adaln"
+
+
+class AdaLnZero(Adaptive):
     """The same, and every branch is gated by a number that starts at zero."""
 
-    type: Literal["adaln_zero"] = "adaln_zero"  # type: ignore[assignment]
+    type: Literal["adaln_zero"] = "adaln_zero"
 
 
 Condition = Annotated[Nothing | AdaLn | AdaLnZero, Tagged("condition", "none")]

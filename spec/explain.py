@@ -83,7 +83,9 @@ class Explainer:
         options = _options(here, path)
         absent = [str(m[-1]) for m in missing if m[:-1] == (*path,)]
         place = locate(self.tree, (*path, last)).node
-        return SpecError(place.at, f"unknown key `{_short(key)}`{self.hint(key, options, absent, here)}")
+        return SpecError(
+            place.at, f"unknown key `{_short(key)}`{self.hint(key, options, absent, here)}"
+        )
 
     def hint(self, key: str, options: list[str], absent: list[str], here: Holder) -> str:
         lost = nearest(key, absent, 0.5) or (FOREIGN_KEYS.get(key) if key in FOREIGN_KEYS else None)
@@ -142,7 +144,9 @@ class Explainer:
         given = error["input"]
         if isinstance(given, (dict, list)) or not isinstance(given, str):
             key, wanted = _key(error["loc"]), ", ".join(words)
-            text = f"`{key}` must be {'one of ' if len(words) > 1 else ''}{wanted}, not {shown(given)}"
+            text = (
+                f"`{key}` must be {'one of ' if len(words) > 1 else ''}{wanted}, not {shown(given)}"
+            )
         else:
             text = _none_of(given, words)
         return SpecError(self.value_mark((*error["loc"],)), text)
@@ -212,7 +216,9 @@ def _typed(here: Holder) -> str:
 def _none_of(given: str, options: Sequence[str]) -> str:
     text = f"{shown(given)} is none of {', '.join(options)}"
     word = FOREIGN_TYPES.get(str(given).lower())
-    if word is not None and (word in options or word.split(",")[0].strip("{").split(": ")[-1] in options):
+    if word is not None and (
+        word in options or word.split(",")[0].strip("{").split(": ")[-1] in options
+    ):
         return f"{text}; write `{word}`" if "`" not in word else f"{text}; write {word}"
     close = nearest(str(given), options)
     return f"{text}; did you mean `{close}`?" if close else text

@@ -73,9 +73,7 @@ def _cycle(stack: Node, blocks: dict[str, Node], reading: Reading) -> list[str]:
     for entry in entries:
         match = ENTRY.match(entry.value) if isinstance(entry.value, str) else None
         if match is None:
-            reading.wrong(
-                entry, f"an entry is `name` or `name * n`, not {shown(entry.value)}"
-            )
+            reading.wrong(entry, f"an entry is `name` or `name * n`, not {shown(entry.value)}")
         elif match[1] not in blocks:
             reading.wrong(entry, _no_block(match[1], blocks))
         elif not 1 <= int(match[2] or 1) <= MOST_LAYERS - len(cycle):

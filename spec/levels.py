@@ -7,16 +7,15 @@ Every value keeps the mark of the place where it was written, whichever level th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import Mark, SpecErrors, choices, nearest, shown
+from .errors import Mark, choices, nearest, shown
 from .files import circular, find, read_document
 from .layers import layer_order
 from .merge import Reading, expand, has_type, merge, merge_all, only, type_of, without_removed
-from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS, ModelSpec
-from .part import BROKEN, COMPONENTS, Part
+from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS
+from .part import BROKEN, COMPONENTS
 from .source import Node, from_data
 
 FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
@@ -48,41 +47,6 @@ WORDS = (*DEFAULTS, "vocab_size", "mask", "positions")
 MOST_STACKS = 64
 INWARD = BLOCK_KEYS | STACK_KEYS
 Words = dict[str, Node]
-
-
-def resolve_data(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain data, or parts, in the written or the resolved form -> resolved data.
-
-    Raises SpecErrors when the levels do not fit together.
-    """
-    reading = Reading()
-    data = _unpacked(dict(data))
-    family = data.pop("family", None) if "stacks" in data else None
-    for stack in data.get("stacks", {}).values():
-        if isinstance(stack, dict) and stack.get("order"):
-            stack["pattern"] = stack.pop("order")
-    tree = from_data(data, Mark("<python>", 0, 0))
-    resolved = resolve(tree, Path(), reading)
-    if reading.problems:
-        raise ValueError(str(SpecErrors(reading.problems)))
-    if family is not None:
-        resolved.value["family"] = Node(family, tree.mark)
-    plain: dict[str, Any] = resolved.plain()
-    return plain
-
-
-def _unpacked(value: Any) -> Any:
-    """Parts as the data they were made from; what was left to its default stays open."""
-    if isinstance(value, Part):
-        said = {k: _unpacked(getattr(value, k)) for k in value.model_fields_set}
-        if "type" in type(value).model_fields:
-            said["type"] = type(value).model_fields["type"].default
-        return {k.removesuffix("_"): v for k, v in said.items() if v is not None}
-    if isinstance(value, Mapping):
-        return {k: _unpacked(v) for k, v in value.items() if v is not None}
-    if isinstance(value, (list, tuple)):
-        return [_unpacked(v) for v in value]
-    return value
 
 
 def resolve(tree: Node, path: Path, reading: Reading) -> Node:
@@ -135,11 +99,13 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, tuple[Node | None, 
     if stacks is not None:
         if family is not None:
             reading.problem(
-                stacks, f"`stacks` and `family` (line {family.at.line}) exclude one another; keep one"
+                stacks,
+                f"`stacks` and `family` (line {family.at.line}) exclude one another; keep one",
             )
         for key, node in own.items():
             reading.problem(
-                node, f"`{key}` refines a stack of a family; here it stands in `stacks: {{{key}: …}}`"
+                node,
+                f"`{key}` refines a stack of a family; here it stands in `stacks: {{{key}: …}}`",
             )
         if not isinstance(stacks.value, dict):
             reading.wrong(stacks, "`stacks` is a mapping: name of a stack -> stack")
@@ -152,7 +118,8 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, tuple[Node | None, 
     if family is None:
         reading.problem(
             tree,
-            "a spec says either `family` (decoder-only, encoder-only or encoder-decoder) or `stacks`",
+            "a spec says either `family` (decoder-only, encoder-only or encoder-decoder) "
+            "or `stacks`",
         )
         return {name: (None, node) for name, node in own.items()}
     kind = _family(family, reading)
@@ -161,9 +128,9 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, tuple[Node | None, 
         if defaults and key not in defaults:
             reading.problem(node, f"the family {kind} has no {key}")
     mark = Mark(family.mark.file, family.mark.line, family.mark.column, family.mark.text, "family")
-    return {
-        name: (from_data(said, mark), own.get(name)) for name, said in defaults.items()
-    } or {name: (None, node) for name, node in own.items()}
+    return {name: (from_data(said, mark), own.get(name)) for name, said in defaults.items()} or {
+        name: (None, node) for name, node in own.items()
+    }
 
 
 def _family(family: Node, reading: Reading) -> str:
@@ -376,7 +343,12 @@ def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: R
             continue
         cls = COMPONENTS["head"].pick({"type": type_of("head", node)})
         reads = cls is not None and "stack" in cls.model_fields
-        if reads and "stack" not in node.value and stacks and min(len(stacks), len(heads.value)) == 1:
+        if (
+            reads
+            and "stack" not in node.value
+            and stacks
+            and min(len(stacks), len(heads.value)) == 1
+        ):
             last = defaulted(list(stacks)[-1], node)
             node = Node({**node.value, "stack": last}, node.mark, node.key_mark)
         resolved[name] = push("head", node, words | _vocabulary(node, stacks, tree))
@@ -389,6 +361,3 @@ def _vocabulary(head: Node, stacks: dict[str, Node], tree: Node) -> Words:
     stack = stacks.get(said.value) if said and isinstance(said.value, str) else None
     found = (stack.get("vocab_size") if stack else None) or tree.get("vocab_size")
     return {} if found is None else {"vocab_size": found}
-
-
-__all__ = ["FAMILIES", "ModelSpec", "resolve", "resolve_data"]

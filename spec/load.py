@@ -45,7 +45,9 @@ def loads(
     return _finish(tree, Path(name), sets, reading, check_support)
 
 
-def from_data(data: Mapping[str, Any], name: str = "<data>", *, check_support: bool = True) -> ModelSpec:
+def from_data(
+    data: Mapping[str, Any], name: str = "<data>", *, check_support: bool = True
+) -> ModelSpec:
     """A spec from plain Python data in the written language."""
     tree = source.from_data(dict(data), Mark(name, 0, 0))
     return _finish(tree, Path(name), (), Reading(), check_support)

@@ -25,7 +25,8 @@ class Place:
 
 def locate(tree: Node, path: Sequence[str | int]) -> Place:
     """Walk down as far as the path is written."""
-    node, walked = tree, []
+    node = tree
+    walked: list[str | int] = []
     for part in path:
         inner: Node | None = None
         if isinstance(node.value, dict):

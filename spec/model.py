@@ -15,7 +15,8 @@ from .embedding import Input, Tokens
 from .feed_forward import FeedForward, MlpBranch
 from .head import Head
 from .initial import Init, Normal
-from .masks import Atom, MaskField
+from .mask_field import MaskField
+from .masks import Atom
 from .names import camel_case
 from .norm import LayerNorm, Norm, Placement
 from .part import Nothing, Part
@@ -33,9 +34,7 @@ def _without_nothing(positions: tuple[Position, ...]) -> tuple[Position, ...]:
     return tuple(p for p in positions if not isinstance(p, Nothing))
 
 
-Positions = Annotated[
-    tuple[Position, ...], AfterValidator(_without_nothing), Field(strict=False)
-]
+Positions = Annotated[tuple[Position, ...], AfterValidator(_without_nothing), Field(strict=False)]
 """Every position type that acts; `none` is the empty tuple."""
 
 
@@ -178,7 +177,7 @@ class ModelSpec(Part):
         """From Python the levels are resolved here; `load` has done it on the marked tree."""
         if isinstance(info.context, dict) and info.context.get("resolved"):
             return data
-        from .levels import resolve_data
+        from .python_data import resolve_data
 
         return resolve_data(data) if isinstance(data, dict) else data
 

@@ -80,7 +80,7 @@ class Tagged:
         self.classes: dict[str, type[Part]] = {}
 
     def fill(self, union: Any) -> None:
-        classes = [c for c in get_args(union) if isinstance(c, type)] or [union]
+        classes: list[type[Part]] = [c for c in get_args(union) if isinstance(c, type)] or [union]
         self.classes = {c.model_fields["type"].default: c for c in classes}
 
     def __get_pydantic_core_schema__(

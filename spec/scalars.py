@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
-from .part import BROKEN
 from .names import ARGUMENT_NAMES, BLOCK_NAME, MODEL_NAME, PLAIN_NAME, name_problem
+from .part import BROKEN
 
 T = TypeVar("T")
 
@@ -59,7 +59,9 @@ def whole(low: int, high: int) -> Wanted:
     return Wanted(words, read, {"type": "integer", "minimum": low, "maximum": high})
 
 
-def real(low: float, high: float, *also: str, open_low: bool = False, below: bool = False) -> Wanted:
+def real(
+    low: float, high: float, *also: str, open_low: bool = False, below: bool = False
+) -> Wanted:
     """A number in a range, or one of some words. The ends are included unless said otherwise."""
 
     def read(value: Any) -> float | str:
@@ -245,7 +247,11 @@ BlockName = Annotated[
 ]
 ModelName = Annotated[
     str,
-    Wanted("a plain name", _read_model_name, {"type": "string", "pattern": r"^[A-Za-z][A-Za-z0-9_.\-]*$"}),
+    Wanted(
+        "a plain name",
+        _read_model_name,
+        {"type": "string", "pattern": r"^[A-Za-z][A-Za-z0-9_.\-]*$"},
+    ),
 ]
 Text = Annotated[
     str,

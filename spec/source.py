@@ -34,8 +34,8 @@ FORBIDDEN = re.compile(
 )
 YAML_SAYS = (  # what the YAML scanner says -> what we say
     (r"found character '\\t' that", "a tab cannot stand here; YAML is indented with spaces"),
-    (r"found character '(.+)' that cannot start", r"a word cannot begin with `\1`; put it in quotes"),
-    (r"mapping values are not allowed", "a `:` cannot stand here; put text that holds `: ` in quotes"),
+    (r"found character '(.+)' that cannot", r"a word cannot begin with `\1`; put it in quotes"),
+    (r"mapping values are not allowed", "a `:` cannot stand here; quote a text that holds `: `"),
     (r"could not find expected ':'", "a `:` is expected after this key"),
     (r"expected <block end>", "this line is not indented like the lines above it"),
     (r"expected ',' or '}'", "`,` or `}` is expected here; is a `{` above never closed?"),
@@ -77,15 +77,6 @@ class Node:
         if isinstance(self.value, list):
             return [node.plain() for node in self.value]
         return self.value
-
-    def remarked(self, mark: Mark) -> Node:
-        """The same tree with every mark replaced: defaults point at the word that asked for them."""
-        value = self.value
-        if isinstance(value, dict):
-            value = {key: node.remarked(mark) for key, node in value.items()}
-        elif isinstance(value, list):
-            value = [node.remarked(mark) for node in value]
-        return Node(value, mark, mark)
 
 
 def from_data(data: object, mark: Mark) -> Node:
@@ -252,7 +243,7 @@ class _Builder:
             self.place(Node(self.scalar(event.value, mark) if plain else event.value, mark))
 
     def is_torn(self, value: str, mark: Mark) -> bool:
-        """Inside { } or [ ] a comma tears `window(2, 2)` in pieces: put them together, and say so."""
+        """Inside { } or [ ] a comma tears `window(2, 2)` in pieces: join them, and say so."""
         frame = self.frames[-1]
         if frame.swallow:
             frame.swallow = False

@@ -8,7 +8,7 @@ from .activation import Activation
 from .attention import CrossAttention, Fastformer, LinearAttention, Mha, Mla
 from .branch import Branch
 from .feed_forward import Glu, Mlp, Moe
-from .masks import MaskField
+from .mask_field import MaskField
 from .part import Nothing, Tagged, declare
 from .positions import Position
 from .residual import Residual
@@ -87,24 +87,29 @@ class Conv(Own):
     activation: Activation | None = None
 
 
-class Gru(Own):
-    """A recurrence (Cho et al., 2014, arXiv:1406.1078).
+class Recurrence(Own):
+    """A state that is carried along the sequence.
 
     hidden: width of its state
     bidirectional: a second one runs from the end
     attention: asked with the previous state; its context joins the input
     """
 
-    type: Literal["gru"] = "gru"
     hidden: Count
     bidirectional: bool = False
     attention: CrossAttention = Nothing()
 
 
-class Lstm(Gru):
+class Gru(Recurrence):
+    """A recurrence with gates (Cho et al., 2014, arXiv:1406.1078)."""
+
+    type: Literal["gru"] = "gru"
+
+
+class Lstm(Recurrence):
     """A recurrence with a memory cell (Hochreiter and Schmidhuber, 1997)."""
 
-    type: Literal["lstm"] = "lstm"  # type: ignore[assignment]
+    type: Literal["lstm"] = "lstm"
 
 
 class OuterProductMean(Own):

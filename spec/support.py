@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .attention import Fastformer, LinearAttention, Mha, Mla
-from .condition import AdaLn
+from .condition import Adaptive
 from .embedding import ConvStem, Features, LearnedInput, Patches, Source, StackInput, Tokens
 from .errors import SpecError
 from .feed_forward import Moe
@@ -47,7 +47,7 @@ LATER_TYPES: dict[type[Part], str] = {
     LinearAttention: "attention of type `linear`",
     Fastformer: "attention of type `fastformer`",
     Moe: "feed-forward of type `moe`",
-    AdaLn: "`condition`",
+    Adaptive: "`condition`",
     Contrastive: "head of type `contrastive`",
     PatchesHead: "head of type `patches`",
     Maxout: "transform of type `maxout`",
@@ -119,6 +119,6 @@ def _options(part: Part) -> Iterator[tuple[str, str]]:
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(part, Block) and isinstance(part.mask, tuple):
         yield (*path, "mask"), "a list of masks for runs of heads"
-    if isinstance(part, Stack) and isinstance(part.input, tuple) and len(part.input) > 1:
-        if all(isinstance(source, Tokens) for source in part.input):
-            yield (*path, "input"), "a stack that reads several inputs"
+    sources = part.input if isinstance(part, Stack) and part.input is not BROKEN else ()
+    if len(sources) > 1 and all(isinstance(source, Tokens) for source in sources):
+        yield (*path, "input"), "a stack that reads several inputs"

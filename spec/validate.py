@@ -44,5 +44,7 @@ def _mend(data: Any, error: ErrorDetails) -> None:
     if error["type"] == "extra_forbidden" or error["loc"][-1] == "[key]":
         if isinstance(holder, dict):
             holder.pop(last, None)
-    elif isinstance(holder, dict) or (isinstance(last, int) and isinstance(holder, list)):
+    elif isinstance(holder, dict):
+        holder[str(last)] = BROKEN
+    elif isinstance(last, int) and last < len(holder):
         holder[last] = BROKEN

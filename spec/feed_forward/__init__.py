@@ -6,7 +6,7 @@ from typing import Annotated
 
 from ..part import Nothing, Tagged, declare
 from .glu import Glu, GluBranch
-from .mlp import Mlp, MlpBranch
+from .mlp import Hidden, Mlp, MlpBranch
 from .moe import Expert, Groups, Moe, MoeBranch, Router, SharedExpert
 
 FeedForward = Annotated[MlpBranch | GluBranch | MoeBranch | Nothing, Tagged("feed_forward", "mlp")]
@@ -18,6 +18,7 @@ __all__ = [
     "Glu",
     "GluBranch",
     "Groups",
+    "Hidden",
     "Mlp",
     "MlpBranch",
     "Moe",

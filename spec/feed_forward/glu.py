@@ -6,10 +6,10 @@ from typing import Literal
 
 from ..branch import Branch
 from ..scalars import Maybe, Number
-from .mlp import Mlp
+from .mlp import Hidden
 
 
-class Glu(Mlp):
+class Glu(Hidden):
     """down(activation(gate(x)) * up(x)) (Shazeer, 2020, arXiv:2002.05202). SwiGLU is `activation:
     silu`, GEGLU is `activation: gelu`.
 
@@ -17,7 +17,7 @@ class Glu(Mlp):
     linear_offset: added to up
     """
 
-    type: Literal["glu"] = "glu"  # type: ignore[assignment]
+    type: Literal["glu"] = "glu"
     clamp: Maybe = "none"
     linear_offset: Number = 0
 

@@ -10,22 +10,27 @@ from ..part import Part
 from ..scalars import Rate, Size
 
 
-class Mlp(Part):
-    """Two linear layers with an activation between (Vaswani et al., 2017, arXiv:1706.03762).
+class Hidden(Part):
+    """What a feed-forward widens to, and what happens there.
 
-    hidden: width between the two
-    activation: between the two
-    bias: of both linear layers
+    hidden: width inside
+    activation: inside
+    bias: of the linear layers
     hidden_dropout: rate after the activation
     inner_norm: a norm before the last linear layer
     """
 
-    type: Literal["mlp"] = "mlp"
     hidden: Size = "4 * d_model"
     activation: Activation | None = None
     bias: bool | None = None
     hidden_dropout: Rate = 0
     inner_norm: bool = False
+
+
+class Mlp(Hidden):
+    """Two linear layers with an activation between (Vaswani et al., 2017, arXiv:1706.03762)."""
+
+    type: Literal["mlp"] = "mlp"
 
 
 class MlpBranch(Mlp, Branch):

@@ -10,12 +10,12 @@ from ..model import Block, ModelSpec, Stack
 from ..part import Part
 from ..source import Node
 from . import attention, branches, doubts, heads, inputs, wiring
-from .findings import Finding, parts, tried
+from .findings import Finding, Law, parts, tried
 
-BLOCK_LAWS = (*attention.LAWS, *branches.LAWS, *doubts.BLOCK_LAWS)
-STACK_LAWS = inputs.STACK_LAWS
-HEAD_LAWS = heads.LAWS
-SPEC_LAWS = (*wiring.LAWS, *inputs.SPEC_LAWS, *doubts.SPEC_LAWS)
+BLOCK_LAWS: tuple[Law, ...] = (*attention.LAWS, *branches.LAWS, *doubts.BLOCK_LAWS)
+STACK_LAWS: tuple[Law, ...] = inputs.STACK_LAWS
+HEAD_LAWS: tuple[Law, ...] = heads.LAWS
+SPEC_LAWS: tuple[Law, ...] = (*wiring.LAWS, *inputs.SPEC_LAWS, *doubts.SPEC_LAWS)
 
 
 def findings(spec: ModelSpec) -> Iterator[Finding]:
@@ -33,7 +33,9 @@ def findings(spec: ModelSpec) -> Iterator[Finding]:
             yield from tried(law, spec, ("heads", name), head)
 
 
-def check_laws(spec: ModelSpec, tree: Node, reading: Reading, meant: Set[str] = frozenset()) -> None:
+def check_laws(
+    spec: ModelSpec, tree: Node, reading: Reading, meant: Set[str] = frozenset()
+) -> None:
     """Report what the laws find. `meant`: keys that were misspelt, so that nothing lacks them."""
     for finding in findings(spec):
         if finding.lacks in meant:

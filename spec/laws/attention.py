@@ -89,7 +89,11 @@ def qk_norm_after(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
     for key, part in attentions(block):
         after = getattr(part.qk_norm, "after_positions", False)
         if after and (key == "cross_attention" or not rotary):
-            where = "which cross-attention never has" if key == "cross_attention" else "and none stand here"
+            where = (
+                "which cross-attention never has"
+                if key == "cross_attention"
+                else "and none stand here"
+            )
             yield Finding(
                 (*path, key, "qk_norm", "after_positions"),
                 f"`after_positions` needs rotary positions, {where}",
@@ -152,13 +156,14 @@ def separate_global_named(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
     part = block.attention
-    if isinstance(part, Mha) and part.separate_global:
-        if not any(a.name == "global" for m in masks(block) for a in atoms(m)):
-            said = " | ".join(map(str, masks(block)))
-            yield Finding(
-                (*path, "attention", "separate_global"),
-                f"`separate_global` needs a `global(…)` in the mask, which is `{said}`",
-            )
+    if not isinstance(part, Mha) or not part.separate_global:
+        return
+    if not any(a.name == "global" for m in masks(block) for a in atoms(m)):
+        said = ", ".join(map(str, masks(block)))
+        yield Finding(
+            (*path, "attention", "separate_global"),
+            f"`separate_global` needs a `global(…)` in the mask, which is `{said}`",
+        )
 
 
 LAWS = (
@@ -173,4 +178,3 @@ LAWS = (
     masks_share_heads,
     separate_global_named,
 )
-

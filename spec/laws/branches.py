@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..attention import Mha
-from ..feed_forward import Mlp, Moe
+from ..feed_forward import Hidden, Moe
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
-from ..residual import Parallel, Sequential
+from ..residual import Joining, Parallel
 from ..scalars import size_of
 from .attention import head_width
 from .findings import Finding, Path
@@ -18,7 +18,7 @@ MOST_WEIGHTS = 10**16
 
 def hidden_is_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     part = block.feed_forward
-    if not isinstance(part, Mlp):
+    if not isinstance(part, Hidden):
         return
     size = size_of(part.hidden, stack.d_model)
     if size.denominator != 1:
@@ -70,7 +70,8 @@ def shared_norm_shared(
         if placement != "pre":
             yield Finding(
                 (*path, "residual", "shared_norm"),
-                f"`shared_norm` is a norm before all branches, but that of {key} stands `{placement}`",
+                f"`shared_norm` is a norm before all branches, but that of {key} "
+                f"stands `{placement}`",
             )
             return
     if any(norm != norms[0] for norm in norms):
@@ -81,7 +82,7 @@ def shared_norm_shared(
 
 
 def normed_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    if not isinstance(block.residual, Sequential) or block.residual.from_ != "normed":
+    if not isinstance(block.residual, Joining) or block.residual.from_ != "normed":
         return
     for key, placement in placements(block):
         if placement not in ("pre", "sandwich"):
@@ -97,7 +98,7 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
     width = 0
     if isinstance(block.attention, Mha):
         width += 4 * block.attention.heads * (head_width(block.attention, stack) or 1)
-    if isinstance(block.feed_forward, Mlp):
+    if isinstance(block.feed_forward, Hidden):
         width += 3 * int(size_of(block.feed_forward.hidden, stack.d_model))
     weights = stack.layers * stack.d_model * width
     if weights > MOST_WEIGHTS:

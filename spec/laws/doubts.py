@@ -51,7 +51,9 @@ def sees_one_side(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
             )
 
 
-def buckets_match_mask(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+def buckets_match_mask(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
     future = any(admits_future(mask) for mask in masks(block))
     for i, position in enumerate(members(block.positions)):
         if isinstance(position, RelativeBias) and position.bidirectional is not future:

@@ -92,8 +92,10 @@ def tied_to_a_table(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding
 
 def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     pool = getattr(head, "pool", None)
-    stack = _stack(spec, head) if isinstance(head, HeadPart) else None
-    if not isinstance(pool, TokenPool) or stack is None:
+    if not isinstance(head, HeadPart) or not isinstance(pool, TokenPool):
+        return
+    stack = _stack(spec, head)
+    if stack is None:
         return
     table = next((s for s in members(stack.input) if isinstance(s, Tokens)), None)
     if table is None:

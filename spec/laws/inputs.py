@@ -28,7 +28,8 @@ def vocabulary_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Find
         if source.vocab_size is None and source.tied == "none":
             yield Finding(
                 (*path, "input", i),
-                "`vocab_size` is missing: this stack reads tokens; write it in the stack, or at the top",
+                "`vocab_size` is missing: this stack reads tokens; "
+                "write it in the stack, or at the top",
                 lacks="vocab_size",
             )
 
@@ -138,22 +139,21 @@ def arguments_differ(spec: ModelSpec) -> Iterator[Finding]:
 
 
 def ids_are_words(spec: ModelSpec) -> Iterator[Finding]:
-    sizes = [
-        s.vocab_size for _, stack in parts(spec.stacks, Stack) for _, s in tables(stack)
-    ]
+    sizes = [s.vocab_size for _, stack in parts(spec.stacks, Stack) for _, s in tables(stack)]
     known = [size for size in sizes if isinstance(size, int)]
     for key in ("pad", "bos", "eos", "decoder_start"):
         value = getattr(spec.tokens, key)
         if value is not None and known and value >= max(known):
             yield Finding(
                 ("tokens", key),
-                f"token {value} is no word: the vocabulary has {max(known)}, from 0 to {max(known) - 1}",
+                f"token {value} is no word: the vocabulary has {max(known)}, "
+                f"from 0 to {max(known) - 1}",
             )
 
 
 def classes_differ(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     seen: dict[str, str] = {}
-    for name in stack.blocks if isinstance(stack.blocks, dict) else ():
+    for name in stack.blocks:
         other = seen.setdefault(camel_case(name), name)
         if other != name:
             yield Finding(

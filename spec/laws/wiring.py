@@ -74,11 +74,9 @@ def no_circles(spec: ModelSpec) -> Iterator[Finding]:
                 yield Finding(way[0].path, f"the stacks read one another in a circle: {circle}")
 
 
-def _ways_back(
-    start: str, reads: dict[str, list[Reference]]
-) -> Iterator[tuple[Reference, ...]]:
+def _ways_back(start: str, reads: dict[str, list[Reference]]) -> Iterator[tuple[Reference, ...]]:
     """A way from a stack back to itself, if there is one."""
-    ways = [(reference,) for reference in reads[start]]
+    ways: list[tuple[Reference, ...]] = [(reference,) for reference in reads[start]]
     seen: set[str] = set()
     while ways:
         way = ways.pop()

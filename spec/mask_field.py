@@ -1,0 +1,66 @@
+"""A mask as a value of a spec: read from its formula, printed as its formula."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
+
+from .masks import Mask, MaskError, parse_mask
+from .part import BROKEN
+
+
+def read_mask(value: Any) -> Mask | tuple[Mask, ...]:
+    """A mask as it stands in a spec: a formula, a tree, or a list of them, one per run of heads."""
+    if isinstance(value, Mask):
+        return value
+    if isinstance(value, str):
+        return parse_mask(value)
+    if isinstance(value, (list, tuple)) and value:
+        masks = tuple(read_mask(v) for v in value)
+        if not any(isinstance(m, tuple) for m in masks):
+            return tuple(m for m in masks if isinstance(m, Mask))
+    raise MaskError("a formula such as `causal & window(512)`, or a list of them")
+
+
+class _MaskField:
+    """Lets pydantic read a mask, and print it as its formula."""
+
+    words = "a formula such as `causal & window(512)`, or a list of them"
+    json: dict[str, Any] = {  # noqa: RUF012 - read only
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    }
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(self.dump),
+        )
+
+    @staticmethod
+    def validate(value: Any) -> Mask | tuple[Mask, ...]:
+        items = value if isinstance(value, (list, tuple)) else [value]
+        if any(item is BROKEN for item in items):
+            return BROKEN  # type: ignore[no-any-return]
+        for index, item in enumerate(items):
+            try:
+                read_mask(item)
+            except MaskError as error:
+                where = index if isinstance(value, (list, tuple)) else None
+                context = {"words": str(error), "offset": error.offset, "index": where}
+                raise PydanticCustomError("mask", "{words}", context) from None
+        try:
+            return read_mask(value)
+        except MaskError as error:
+            context = {"words": str(error), "offset": 0, "index": None}
+            raise PydanticCustomError("mask", "{words}", context) from None
+
+    @staticmethod
+    def dump(value: Any) -> Any:
+        return [str(m) for m in value] if isinstance(value, tuple) else str(value)
+
+
+MaskField = Annotated[Mask | tuple[Mask, ...], _MaskField()]

@@ -1,0 +1,48 @@
+"""Specs built in Python: parts and plain data, written or resolved, through the same levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import Mark, SpecErrors
+from .levels import resolve
+from .merge import Reading
+from .part import Part
+from .source import Node, from_data
+
+
+def resolve_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain data, or parts, in the written or the resolved form -> resolved data.
+
+    Raises SpecErrors when the levels do not fit together.
+    """
+    reading = Reading()
+    said: dict[str, Any] = _unpacked(data)
+    family = said.pop("family", None) if "stacks" in said else None
+    for stack in said.get("stacks", {}).values():
+        if isinstance(stack, dict) and stack.get("order"):
+            stack["pattern"] = stack.pop("order")
+    tree = from_data(said, Mark("<python>", 0, 0))
+    resolved = resolve(tree, Path(), reading)
+    if reading.problems:
+        raise ValueError(str(SpecErrors(reading.problems)))
+    if family is not None:
+        resolved.value["family"] = Node(family, tree.mark)
+    plain: dict[str, Any] = resolved.plain()
+    return plain
+
+
+def _unpacked(value: Any) -> Any:
+    """Parts as the data they were made from; what was left to its default stays open."""
+    if isinstance(value, Part):
+        said = {k: _unpacked(getattr(value, k)) for k in value.model_fields_set}
+        if "type" in type(value).model_fields:
+            said["type"] = type(value).model_fields["type"].default
+        return {k.removesuffix("_"): v for k, v in said.items() if v is not None}
+    if isinstance(value, Mapping):
+        return {k: _unpacked(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [_unpacked(v) for v in value]
+    return value
