@@ -9,7 +9,7 @@ that is read as a memory (there, T is the same length and written M).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .axes import M
@@ -60,6 +60,12 @@ def layers_of(graph: ModuleGraph, op: Op) -> int:
     """How many layers run an op."""
     block = graph.block_of(op.scope)
     return 1 if block is None else len(block.layer_indices)
+
+
+def stored_layers(graph: ModuleGraph, stack: str) -> int:
+    """How many layers of a stack have weights of their own."""
+    scopes = [s for s in graph.scopes.values() if s.role == "layers" and s.stack == stack]
+    return len({module for scope in scopes for module in scope.modules})
 
 
 def weights_by_part(graph: ModuleGraph) -> dict[str, int]:
@@ -132,7 +138,7 @@ class Lengths:
         producer = self.graph.producer(op.inputs[1])
         return producer is not None and self.graph.scopes[producer.scope].role == "method"
 
-    def values(self, op: Op) -> Mapping[str, Value]:
+    def values(self, op: Op) -> dict[str, Value]:
         """The values that an op touches, with M for the length of what belongs to a memory."""
         touched = {name: self.graph.values[name] for name in (*op.inputs, *op.outputs) if name}
         if self.of_memory(op):
@@ -153,19 +159,19 @@ def _measured(value: Value) -> Value:
 def kept_by_training(graph: ModuleGraph) -> dict[str, Poly]:
     """What a training forward keeps for its backward, in elements: `float` and `bool`.
 
-    The model: each op keeps its result once, whole; what only rearranges (split heads, the stream
-    entering a layer, a cache that is not used) and integers keep nothing; dropout keeps one boolean
-    for each number; a mask is one boolean for each pair, once for all layers. Attention keeps its
-    scores and its weights, 2 * B * H * T * S, only where its kernel is `explicit`; the fused ones
-    compute them again. Not counted: weights, gradients, the optimizer, and what a backward needs
-    for a moment.
+    The model: each op keeps its result once, whole. What only rearranges (split heads, the stream
+    entering a layer, a cache that is not used) and integers keep nothing. Dropout keeps one boolean
+    for each number; a mask, unless the kernel knows it by itself, one for each pair, once for all
+    layers. Attention keeps its scores and its weights, 2 * B * H * T * S, only where its kernel is
+    `explicit`; the fused ones compute them again. Not counted: weights, gradients, the optimizer,
+    and what a backward needs for a moment.
     """
     lengths = Lengths(graph)
     floats, booleans = Poly(), Poly()
     for op in graph.ops():
         layers = layers_of(graph, op)
         values = lengths.values(op)
-        if op.kind == "mask":
+        if op.kind == "mask" and not op.attrs.get("implicit"):
             booleans = booleans + elements(values[op.outputs[0]].shape)
         if op.kind in KEEPS_NOTHING:
             continue

@@ -6,6 +6,8 @@ counted; training is three forwards (Kaplan et al. 2020, arXiv:2001.08361).
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,7 @@ from .count import (
     cached_elements,
     flops_by_part,
     kept_by_training,
+    stored_layers,
     weights_by_part,
 )
 from .density import density
@@ -189,8 +192,13 @@ def _density(graph: ModuleGraph, formula: str, length: int) -> float:
     return density(parse_mask(formula), length)
 
 
-def _about(graph: ModuleGraph) -> list[str]:
-    return [
-        f"{name}: {stack.layers} layers, d_model {stack.d_model}"
-        for name, stack in graph.spec.stacks.items()
-    ]
+def _about(graph: ModuleGraph) -> Iterator[str]:
+    """`decoder: 26 layers (22 local, 4 global), d_model 1152`."""
+    for name, stack in graph.spec.stacks.items():
+        kinds = Counter(stack.order)
+        notes = [f"{count} {kind}" for kind, count in kinds.items()] if len(kinds) > 1 else []
+        stored = stored_layers(graph, name)
+        if stored < stack.layers:
+            notes.append(f"weights of {stored}")
+        inner = f" ({', '.join(notes)})" if notes else ""
+        yield f"{name}: {stack.layers} layers{inner}, d_model {stack.d_model}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,12 @@ def _scaled(count: float, step: int, units: Sequence[str]) -> str:
     while round(count, 1) >= step and place < len(units) - 1:
         count, place = count / step, place + 1
     return f"{count:,.1f} {units[place]}" if place else f"{round(count)} {units[0]}"
+
+
+def in_words(formula: str) -> str:
+    """`36864*B*S*T + 8*M^2` as `36,864 B S T + 8 M^2`."""
+    grouped = re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", formula)
+    return grouped.replace("*", " ")
 
 
 def layer_runs(layers: Sequence[int]) -> str:
@@ -93,7 +100,11 @@ def _flops(report: Report) -> list[str]:
     rows.append(("  training (3 x forward)", in_flops(3 * forward), ""))
     rows.append(("  per token", in_flops(forward / (report.batch * report.sequence)), ""))
     title = f"FLOPs for batch {report.batch}, sequence {report.sequence}"
-    return [title, *table(rows, "<>>", indent=""), f"  formula  {report.flops_formula}"]
+    return [
+        title,
+        *table(rows, "<>>", indent=""),
+        f"  over all pairs: {in_words(report.flops_formula)}",
+    ]
 
 
 def _memory(report: Report) -> list[str]:
@@ -114,7 +125,7 @@ def _attention(report: Report) -> list[str]:
         rows.append((f"  {formula}", f"{100 * share:.2f} %", count))
     lines = [
         "attention",
-        f"  FLOPs over all pairs  {report.attention_formula}",
+        f"  FLOPs over all pairs: {in_words(report.attention_formula)}",
         *table(rows, "<><"),
     ]
     letters = sorted(set(report.flops_formula) & set("BTSM"), key="BTSM".index)

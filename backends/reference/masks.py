@@ -45,20 +45,20 @@ def _full(pairs: Pairs) -> Array:
 
 
 def _causal(pairs: Pairs) -> Array:
-    return np.less_equal(pairs.keys, pairs.queries)
+    return np.asarray(pairs.keys <= pairs.queries)
 
 
 def _window(pairs: Pairs, n: int) -> Array:
-    return (pairs.queries - n < pairs.keys) & (pairs.keys <= pairs.queries)
+    return np.asarray((pairs.queries - n < pairs.keys) & (pairs.keys <= pairs.queries))
 
 
 def _band(pairs: Pairs, left: int, right: int | None = None) -> Array:
     behind = pairs.queries - pairs.keys
-    return (-(left if right is None else right) <= behind) & (behind <= left)
+    return np.asarray((behind >= -(left if right is None else right)) & (behind <= left))
 
 
 def _strided(pairs: Pairs, n: int) -> Array:
-    return np.equal((pairs.queries - pairs.keys) % n, 0)
+    return np.asarray((pairs.queries - pairs.keys) % n == 0)
 
 
 def _fixed(pairs: Pairs, n: int, c: int) -> Array:
@@ -66,7 +66,7 @@ def _fixed(pairs: Pairs, n: int, c: int) -> Array:
 
 
 def _blocks(pairs: Pairs, n: int, m: int = 0) -> Array:
-    return np.less_equal(np.abs(pairs.queries // n - pairs.keys // n), m)
+    return np.asarray(np.abs(pairs.queries // n - pairs.keys // n) <= m)
 
 
 def random_key(block: int, key_block: int, seed: int) -> int:
