@@ -9,9 +9,17 @@ Nothing here imports torch or networkx.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from .errors import Mark, SpecError, SpecErrors
 from .load import from_data, load, loads
 from .model import Block, ModelSpec, SpecialTokens, Stack
+from .show import show
+
+if TYPE_CHECKING:
+    from .reference import language_reference
+    from .schema import json_schema
 
 __all__ = [
     "Block",
@@ -22,6 +30,19 @@ __all__ = [
     "SpecialTokens",
     "Stack",
     "from_data",
+    "json_schema",
+    "language_reference",
     "load",
     "loads",
+    "show",
 ]
+
+_LATER = {"json_schema": ".schema", "language_reference": ".reference"}
+
+
+def __getattr__(name: str) -> object:
+    """Pages about the language are written only when they are asked for."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_LATER[name], __name__), name)
+    return value

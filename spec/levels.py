@@ -271,7 +271,7 @@ def resolve_block(block: Node) -> Node:
     if "sublayers" in items and items["sublayers"].value != []:
         for key in ("attention", "cross_attention", "feed_forward"):
             items[key] = expand(key, defaulted("none", block))
-        items["sublayers"] = _sublayers(items, words)
+        items["sublayers"] = _sublayers(items, block, words)
     else:
         _complete_branches(items, block)
         for key in ("attention", "cross_attention", "feed_forward"):
@@ -284,14 +284,15 @@ def resolve_block(block: Node) -> Node:
     return Node(items, block.mark, block.key_mark)
 
 
-def _sublayers(items: Words, words: Words) -> Node:
+def _sublayers(items: Words, block: Node, words: Words) -> Node:
     """The list of branches, each with its words, its mask and its positions."""
     node = items["sublayers"]
     if not isinstance(node.value, list):
         return node
-    places = {"mask": items["mask"]} if "mask" in items else {}
-    if "positions" in items:
-        places["positions"] = _listed("positions", items["positions"], {})
+    places = {
+        "mask": items.get("mask") or defaulted("full", block),
+        "positions": _listed("positions", items.get("positions") or defaulted([], block), {}),
+    }
     entries = [push("sublayers", entry, words | places) for entry in node.value]
     for entry in entries:
         if own := entry.get("positions"):

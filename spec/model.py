@@ -42,7 +42,8 @@ class Block(Part):
     """Residual branches around a stream: attention, then cross-attention, then feed-forward.
 
     attention: self-attention
-    cross_attention: as `attention`, unless said; no mask, no positions
+    cross_attention: the same and `memory`, the stack it reads; it has the options of `attention`
+        unless it says others, no mask and no positions
     feed_forward: on each token by itself
     sublayers: instead of these three, any branches in any order
     mask: what self-attention may see, or a list of masks for runs of heads

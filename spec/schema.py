@@ -1,0 +1,146 @@
+"""JSON Schema of the language as people write it: levels, words for types, nothing required.
+
+An editor that reads it completes keys and types and marks unknown ones. What takes two keys to be
+seen is for `check`.
+"""
+
+from __future__ import annotations
+
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from .docs import options, summary
+from .layers import ENTRY, LAYER
+from .model import WRITTEN, Block, ModelSpec, Stack
+from .part import COMPONENTS, Part, Tagged
+from .structure import Shape, shapes
+
+Json = dict[str, Any]
+ONE_OR_MANY = ("positions", "input")  # one stands for a list of one
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> Json:
+    """The schema, as plain data with a fixed order of keys."""
+    definitions = {
+        tagged.key: _component(tagged)
+        for key, tagged in sorted(COMPONENTS.items())
+        if key == tagged.key
+    }
+    block = _keys(Block)
+    stack = {**_stack_keys(), **block}
+    definitions["block"] = _closed(block, summary(Block))
+    definitions["stack"] = _closed(stack, summary(Stack))
+    return {
+        "$schema": DRAFT,
+        "title": "Modelwright spec",
+        "description": "A transformer, from which modelwright writes a PyTorch file.",
+        "$defs": dict(sorted(definitions.items())),
+        **_closed({**_model_keys(), **{k: v for k, v in stack.items() if k != "extends"}}),
+        "required": ["name"],
+    }
+
+
+def _closed(properties: Json, description: str = "") -> Json:
+    said = {"description": description} if description else {}
+    return {
+        **said,
+        "type": "object",
+        "properties": dict(sorted(properties.items())),
+        "additionalProperties": False,
+    }
+
+
+def _keys(cls: type[Part]) -> Json:
+    """Every key of a part, with what it means."""
+    meaning = options(cls)
+    return {
+        key: _said(_value(key, shape), meaning.get(key, "")) for key, shape in shapes(cls).items()
+    }
+
+
+def _said(schema: Json, description: str) -> Json:
+    return {"description": description, **schema} if description else schema
+
+
+def _stack_keys() -> Json:
+    keys = _keys(Stack)
+    del keys["order"]
+    keys["blocks"] = _said(_named({"$ref": "#/$defs/block"}), options(Stack)["blocks"])
+    entry = {"type": "string", "pattern": ENTRY.pattern.replace(r"\Z", "$")}
+    keys["pattern"] = _said({"type": "array", "items": entry}, WRITTEN["pattern"])
+    layer = f"^(?:{LAYER.pattern.replace(chr(92) + 'Z', '')})$"
+    change = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/block"}]}
+    overrides = {"type": "object", "patternProperties": {layer: change}}
+    keys["overrides"] = _said({**overrides, "additionalProperties": False}, WRITTEN["overrides"])
+    keys["extends"] = _said({"type": "string"}, WRITTEN["extends"])
+    return keys
+
+
+def _model_keys() -> Json:
+    keys = _keys(ModelSpec)
+    stack = {"$ref": "#/$defs/stack"}
+    keys["stacks"] = _said(_named(stack), options(ModelSpec)["stacks"])
+    keys["head"] = _said({"$ref": "#/$defs/head"}, WRITTEN["head"])
+    keys["extends"] = _said({"type": "string"}, WRITTEN["extends"])
+    for name in ("encoder", "decoder"):
+        keys[name] = _said(stack, WRITTEN[name])
+    return keys
+
+
+def _named(inner: Json) -> Json:
+    """A map of named things, each of which may be `none`."""
+    return {"type": "object", "additionalProperties": {"anyOf": [{"const": "none"}, inner]}}
+
+
+def _value(key: str, shape: Shape) -> Json:
+    if shape.kind == "component" and shape.tagged is not None:
+        return {"$ref": f"#/$defs/{shape.tagged.key}"}
+    if shape.kind == "part" and shape.cls is not None:
+        return _closed(_keys(shape.cls), summary(shape.cls))
+    if shape.kind == "map" and shape.inner is not None:
+        return _named(_value(key, shape.inner))
+    if shape.kind == "list" and shape.inner is not None:
+        item = _value(key, shape.inner)
+        array = {"type": "array", "items": item}
+        return {"anyOf": [item, array]} if key in ONE_OR_MANY else array
+    return _leaf(shape.leaf)
+
+
+def _leaf(leaf: Any) -> Json:
+    if hasattr(leaf, "json"):
+        return dict(leaf.json)
+    if leaf is bool:
+        return {"type": "boolean"}
+    if get_origin(leaf) is Literal:
+        return {"enum": list(get_args(leaf))}
+    if get_origin(leaf) in (Union, UnionType):
+        return {"anyOf": [_leaf(a) for a in get_args(leaf)]}
+    return {"type": "string"}
+
+
+def _component(tagged: Tagged) -> Json:
+    """A word, or a mapping whose keys depend on its type; without `type` any of the keys may stand.
+
+    An inner level may leave the type to an outer one, so a mapping without it is no mistake.
+    """
+    words = [{"const": t, "description": summary(cls)} for t, cls in tagged.classes.items()]
+    by_type = {name: _keys(cls) for name, cls in tagged.classes.items()}
+    every: Json = {}
+    for keys in by_type.values():
+        for key, schema in keys.items():
+            every[key] = schema if every.get(key, schema) == schema else {}
+    rules = []
+    for name, keys in by_type.items():
+        said = {"properties": {"type": {"const": name}}, "required": ["type"]}
+        own = {key: schema for key, schema in keys.items() if not every[key]}
+        names = {"propertyNames": {"enum": ["type", *keys]}}
+        rules.append({"if": said, "then": {"properties": own, **names} if own else names})
+    default = {} if tagged.default is None else {"default": tagged.default}
+    mapping = {
+        "type": "object",
+        "properties": {"type": {"anyOf": words, **default}, **every},
+        "additionalProperties": False,
+        "allOf": rules,
+    }
+    return {"anyOf": [*words, mapping]}

@@ -1,0 +1,177 @@
+"""The resolved spec as text: every value, every default, and where each came from.
+
+What is printed is itself a spec, in the general form with `stacks`, and reads back to the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+from .branch import Branch
+from .errors import Mark
+from .locate import locate
+from .masks import Mask
+from .model import ModelSpec, Stack
+from .part import Part
+
+Path = tuple[str | int, ...]
+COLUMN = 44  # where the origins begin
+DERIVED = {  # options that are open by default -> what they then are
+    "kv_heads": "heads",
+    "head_dim": "d_model / heads",
+    "value_dim": "head_dim",
+    "scale": "1 / sqrt(head_dim)",
+    "width": "d_model",
+}
+LAST = ("norm", "norm_placement", "residual", "stream", "axis")  # common keys of branches
+ORDINARY = ("attention", "cross_attention", "feed_forward")  # what `sublayers` stand instead of
+PLAIN = re.compile(r"[A-Za-z_~(][\w .*/&|~(),:+-]*\Z")
+
+
+def show(spec: ModelSpec) -> str:
+    """Print a spec with all its values, each with its origin."""
+    return "\n".join(_Printer(spec).lines()) + "\n"
+
+
+class _Printer:
+    """One walk over the parts, with the marked tree beside it."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    def lines(self) -> Iterator[str]:
+        spec = self.spec
+        if spec.family is not None:
+            yield f"# family {spec.family}, written out"
+        yield from self.keys(spec, (), 0, skip=("family", "stacks", "heads"))
+        yield "stacks:"
+        for name, stack in spec.stacks.items():
+            yield f"  {name}:"
+            yield from self.stack(stack, ("stacks", name))
+        if spec.heads:
+            yield "heads:"
+            for name, head in spec.heads.items():
+                yield from self.entry(name, head, ("heads", name), 1)
+
+    def stack(self, stack: Stack, path: Path) -> Iterator[str]:
+        skip = ("blocks", "order", *(() if stack.streams else ("streams",)))
+        yield from self.keys(stack, path, 2, skip=skip)
+        if not stack.order:
+            return
+        yield self.line("    ", "pattern", f"[{', '.join(_pattern(stack.order))}]", "")
+        yield "    blocks:"
+        for name, block in stack.blocks.items():
+            yield f"      {name}:"
+            hide = ORDINARY if block.sublayers else ("sublayers",)
+            yield from self.keys(block, (*path, "blocks", name), 4, skip=hide)
+
+    def keys(self, part: Part, path: Path, depth: int, skip: tuple[str, ...] = ()) -> Iterator[str]:
+        fields = type(part).model_fields
+        for name in sorted(fields, key=lambda n: n in LAST and isinstance(part, Branch)):
+            if name not in skip and name != "type":
+                field = fields[name]
+                key = field.alias or name
+                yield from self.entry(key, getattr(part, name), (*path, key), depth)
+
+    def entry(self, key: str, value: Any, path: Path, depth: int) -> Iterator[str]:
+        pad = "  " * depth
+        if isinstance(value, Part):
+            yield from self.part(key, value, path, depth)
+        elif isinstance(value, dict) and value:
+            yield f"{pad}{key}:"
+            for name, inner in value.items():
+                yield from self.entry(name, inner, (*path, name), depth + 1)
+        elif isinstance(value, tuple) and any(isinstance(v, (Part, Mask)) for v in value):
+            yield f"{pad}{key}:"
+            for index, inner in enumerate(value):
+                yield from self.item(inner, (*path, index), depth + 1)
+        elif value is None:
+            yield f"{pad}# {key}: {DERIVED.get(key, 'not set')}"
+        else:
+            text = "none" if key == "positions" and value == () else scalar(value)
+            yield self.line(pad, key, text, self.origin(path))
+
+    def part(self, key: str, value: Part, path: Path, depth: int) -> Iterator[str]:
+        word = getattr(value, "type", None)
+        others = [name for name in type(value).model_fields if name != "type"]
+        if word is not None and not others:
+            place = (*path, "type")
+            yield self.line("  " * depth, key, scalar(word), self.origin(place))
+            return
+        if word is None and all(getattr(value, name) is None for name in others):
+            yield f"{'  ' * depth}{key}: {{}}"
+            return
+        yield f"{'  ' * depth}{key}:"
+        yield from self.inside(value, path, depth + 1)
+
+    def inside(self, value: Part, path: Path, depth: int) -> Iterator[str]:
+        """The lines of a part without its key: its type, then its options."""
+        word = getattr(value, "type", None)
+        if word is not None:
+            yield self.line("  " * depth, "type", scalar(word), self.origin((*path, "type")))
+        yield from self.keys(value, path, depth)
+
+    def item(self, value: Any, path: Path, depth: int) -> Iterator[str]:
+        pad = "  " * depth
+        if not isinstance(value, Part):
+            yield f"{pad}- {scalar(value)}"
+            return
+        first, *rest = self.inside(value, path, depth + 1)
+        yield f"{pad}- {first[len(pad) + 2 :]}"
+        yield from rest
+
+    def line(self, pad: str, key: str, text: str, origin: str) -> str:
+        said = f"{pad}{key}: {text}"
+        return f"{said:<{COLUMN}} # {origin}" if origin else said
+
+    def origin(self, path: Path) -> str:
+        """Who gave the value at this path."""
+        if self.spec._tree is None:
+            return ""
+        place = locate(self.spec._tree, path)
+        return _words(place.node.mark, self.spec) if place.found else "default"
+
+
+def _words(mark: Mark, spec: ModelSpec) -> str:
+    if mark.why == "default":
+        return "default"
+    if mark.why == "family":
+        return f"family {spec.family}"
+    if mark.why == "--set":
+        return f"--set {mark.text}"
+    return f"{PurePath(mark.file).name}:{mark.line}" if mark.line else ""
+
+
+def scalar(value: Any) -> str:
+    """A plain value as YAML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(scalar(v) for v in value)}]"
+    if isinstance(value, dict):
+        return "{}"
+    text = str(value)
+    if isinstance(value, str):
+        loose = text in ("true", "false", "null", "~") or text.endswith((":", " "))
+        return text if PLAIN.match(text) and not loose and ": " not in text else json.dumps(text)
+    return text
+
+
+def _pattern(order: tuple[str, ...]) -> list[str]:
+    """The shortest pattern that repeats to this order, as `name * n`."""
+    period = next(
+        n
+        for n in range(1, len(order) + 1)
+        if all(a == b for a, b in zip(order[n:], order, strict=False))
+    )
+    runs: list[tuple[str, int]] = []
+    for name in order[:period]:
+        if runs and runs[-1][0] == name:
+            runs[-1] = (name, runs[-1][1] + 1)
+        else:
+            runs.append((name, 1))
+    return [f"{name} * {count}" if count > 1 else name for name, count in runs]
