@@ -53,9 +53,8 @@ def _page() -> Iterator[str]:
     yield LEVELS["model"]
     yield from _table(ModelSpec, extra=("head", "encoder", "decoder", "extends"))
     yield LEVELS["stack"]
-    yield from _table(
-        Stack, extra=("pattern", "overrides", "extends"), skip=("order", *BLOCK_WORDS)
-    )
+    skip = ("order", *(key for key in shapes(Stack) if key in shapes(Block)))
+    yield from _table(Stack, extra=("pattern", "overrides", "extends"), skip=skip)
     yield LEVELS["block"]
     yield from _table(Block)
     yield "## Components\n"
