@@ -1,0 +1,1 @@
+"""Backends: each reads a ModuleGraph and knows ops, not variants."""

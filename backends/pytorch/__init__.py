@@ -1,0 +1,21 @@
+"""The PyTorch backend: a graph becomes a file that imports torch and nothing of ours."""
+
+from __future__ import annotations
+
+from .compile import compile, emit, graph_of, import_text, instantiate
+from .file import Emitted, emit_file, is_ours_unedited
+from .weights import WeightsError, load_weights, save_weights
+
+__all__ = [
+    "Emitted",
+    "WeightsError",
+    "compile",
+    "emit",
+    "emit_file",
+    "graph_of",
+    "import_text",
+    "instantiate",
+    "is_ours_unedited",
+    "load_weights",
+    "save_weights",
+]

@@ -1,0 +1,95 @@
+"""The model card: the docstring of an emitted file, printed from the graph that made it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import defaultdict
+
+from ...compiler.axes import GLOSSARY
+from ...compiler.graph import ModuleGraph
+
+VERSION = "0.1.0"
+
+
+def write_card(graph: ModuleGraph, body: str, file_name: str) -> str:
+    """What the model is, where its weights are, how to write it again, what the letters mean."""
+    spec = graph.spec
+    source = spec.source_name or f"{spec.name}.yaml"
+    lines = [f"{spec.name}: {summary(graph)}, in one file (PyTorch >= 2.5).", ""]
+    if spec.description:
+        lines += [*textwrap.wrap(clean(spec.description), 96), ""]
+    lines += [
+        f"Written by modelwright {VERSION} from {source} (sha256 {spec.sha[:12]}). Write it again:",
+        f"    modelwright build {source} -o {file_name}",
+        "",
+        *table(graph),
+        "",
+        *glossary(body),
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def clean(text: str) -> str:
+    """Free text that cannot end the docstring or smuggle in an escape."""
+    printable = "".join(c if c.isprintable() or c == " " else " " for c in " ".join(text.split()))
+    return printable.replace("\\", "\\\\").replace('"', "'")
+
+
+def summary(graph: ModuleGraph) -> str:
+    spec = graph.spec
+    family = spec.family or f"{len(spec.stacks)}-stack"
+    depths = {name: stack.layers for name, stack in spec.stacks.items()}
+    if len(depths) == 1 or len(set(depths.values())) == 1:
+        depth = f"{next(iter(depths.values()))}-layer"
+    else:
+        depth = " + ".join(str(n) for n in depths.values()) + "-layer"
+    article = "an" if depth[0] == "8" or depth.startswith(("11-", "18-")) else "a"
+    return f"{article} {depth} {family} transformer"
+
+
+def table(graph: ModuleGraph) -> list[str]:
+    """Weights by part: what stands outside the layers, each kind of layer, the total."""
+    rows: dict[str, int] = defaultdict(int)
+    counts: dict[str, int] = {}
+    for op in graph.ops():
+        own = [w for w in op.weights if not w.tied]
+        if not own:
+            continue
+        block = graph.block_of(op.scope)
+        number = sum(w.count for w in own)
+        if block is None:
+            rows[".".join(p for p in (graph.scopes[op.scope].weights, op.name) if p)] += number
+        else:
+            layers = graph.layers_of(op.scope)
+            assert layers is not None
+            stack = layers.weights.split("layers")[0]
+            title = f"{stack}{block.name if len(set(layers.order)) > 1 else 'layer'}"
+            counts[title] = len(block.stored)
+            rows[title] += number
+    width = max([len(title) for title in rows] + [5]) + 8
+    lines = [f"    {'part'.ljust(width)}{'weights'.rjust(16)}"]
+    total = 0
+    for title, number in rows.items():
+        count = counts.get(title, 1)
+        shown = f"{title} x{count}" if title in counts and count > 1 else title
+        total += number * count
+        lines.append(f"    {shown.ljust(width)}{number * count:>16,}")
+    lines.append(f"    {'total'.ljust(width)}{total:>16,}")
+    return lines
+
+
+def glossary(body: str) -> list[str]:
+    """The axes that the file's comments speak of."""
+    comments = " ".join(line.partition("#")[2] for line in body.splitlines() if "#" in line)
+    comments += " ".join(line for line in body.splitlines() if '"""' in line)
+    used = [
+        f"{letter} {meaning}"
+        for letter, meaning in GLOSSARY.items()
+        if f"({letter}," in comments
+        or f" {letter}," in comments
+        or f" {letter})" in comments
+        or f"({letter})" in comments
+        or f" {letter}/" in comments
+    ]
+    text = "Shapes:  " + "   ".join(used)
+    return textwrap.wrap(text, 96, subsequent_indent=" " * 9, break_long_words=False)

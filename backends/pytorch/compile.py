@@ -1,0 +1,107 @@
+"""`compile`: the file that `build` writes, imported without being written."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import linecache
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from ...compiler import ModuleGraph, lower
+from ...spec import load
+from ...spec.model import ModelSpec
+from .file import Emitted, emit_file, module_name
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Source = str | Path | ModelSpec | ModuleGraph
+
+
+def graph_of(source: Source, sets: Sequence[str] = ()) -> ModuleGraph:
+    """The graph of a spec file, a spec, or a graph itself."""
+    if isinstance(source, ModuleGraph):
+        return source
+    spec = source if isinstance(source, ModelSpec) else load(source, sets=tuple(sets))
+    return lower(spec)
+
+
+def emit(graph: ModuleGraph, *, gradient_checkpointing: bool = False) -> str:
+    """The text of the PyTorch file of a graph."""
+    return emit_file(graph, gradient_checkpointing=gradient_checkpointing).text
+
+
+def compile(
+    source: Source,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    seed: int | None = 0,
+    sets: Sequence[str] = (),
+    gradient_checkpointing: bool = False,
+) -> nn.Module:
+    """The model of a spec: the class in the built file, instantiated.
+
+    `device` may be "cpu", "cuda", "meta" …; `dtype` a torch dtype or its name ("bfloat16").
+    `seed` seeds the fresh weights and leaves the global generator as it was; None draws them from
+    it. Raises SpecErrors for a bad spec.
+    """
+    graph = graph_of(source, sets)
+    emitted = emit_file(graph, gradient_checkpointing=gradient_checkpointing)
+    return instantiate(emitted, graph.name, device=device, dtype=dtype, seed=seed)
+
+
+def instantiate(
+    emitted: Emitted,
+    name: str,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    seed: int | None = 0,
+) -> nn.Module:
+    """The emitted class, made on a device in a dtype with seeded weights."""
+    import torch
+
+    module = import_text(emitted.text, name)
+    kind = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+    if kind is not None and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
+        raise ValueError(f"dtype must be a floating dtype such as bfloat16, not {dtype}")
+    place = torch.device(device) if device is not None else torch.device("cpu")
+    before = torch.get_default_dtype()
+    devices = [place] if place.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices, enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        try:
+            torch.set_default_dtype(kind or before)
+            with place:
+                model: nn.Module = getattr(module, emitted.class_name)()
+        finally:
+            torch.set_default_dtype(before)
+    return model
+
+
+def import_text(text: str, name: str) -> ModuleType:
+    """The text as an imported module. It stands in `linecache`, so that tracebacks show it."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    full = f"modelwright_built.{module_name(name)}_{digest}"
+    if full in sys.modules:
+        return sys.modules[full]
+    parent = sys.modules.setdefault("modelwright_built", ModuleType("modelwright_built"))
+    module = ModuleType(full)
+    path = f"<{full}>"
+    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+    module.__file__ = path
+    sys.modules[full] = module
+    try:
+        exec(builtins.compile(text, path, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[full]
+        raise
+    setattr(parent, full.rpartition(".")[2], module)
+    return module

@@ -1,0 +1,52 @@
+"""The `Config` of an emitted file: each number of the spec that the file uses, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...compiler.graph import ModuleGraph
+from ...compiler.sizes import Field
+from .text import Line, literal
+
+
+def write_config(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]) -> list[Line]:
+    """The dataclass with the fields that the file's text mentions, and the checks they need."""
+    lines = [
+        Line("@dataclass(frozen=True)"),
+        Line("class Config:"),
+        Line('"""Sizes of the model. The defaults are the spec\'s."""', indent=1),
+        Line(""),
+    ]
+    fields = [(f.name, f.value) for f in graph.fields if f.name in used]
+    fields += [(name, value) for name, value in init if name in used]
+    for name, value in fields:
+        annotation = type(value).__name__
+        lines.append(Line(f"{name}: {annotation} = {literal(value)}", indent=1))
+    if not fields:
+        lines.append(Line("pass", indent=1))
+    checks = _checks(graph, {f.name: f for f in graph.fields if f.name in used})
+    if checks:
+        lines += [Line(""), Line("def __post_init__(self) -> None:", indent=1)]
+        for whole, part in checks:
+            lines.append(Line(f"if self.{whole} % self.{part}:", indent=2))
+            message = f'f"{whole} ({{self.{whole}}}) must be a multiple of {part} ({{self.{part}}})"'
+            lines.append(Line(f"raise ValueError({message})", indent=3))
+    return lines
+
+
+def _checks(graph: ModuleGraph, fields: dict[str, Field]) -> list[tuple[str, str]]:
+    """Sizes that must divide one another: heads by kv_heads, the width by heads where derived."""
+    found: list[tuple[str, str]] = []
+    for op in graph.ops():
+        if op.kind != "attend":
+            continue
+        heads, kv_heads = op.attrs["heads"].size, op.attrs["kv_heads"].size
+        width = graph.values[op.inputs[0]].shape[-1].size
+        pairs = []
+        if heads.code() != kv_heads.code():
+            pairs.append((heads.code(), kv_heads.code()))
+        if width is not None and "//" in width.code():
+            whole, _, part = width.code().partition(" // ")
+            pairs.append((whole, part))
+        found += [pair for pair in pairs if pair not in found and set(pair) <= set(fields)]
+    return found

@@ -1,0 +1,189 @@
+"""`init_weights`: one loop that sets every weight, printed from the data on the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...compiler.graph import ModuleGraph
+from ...spec.initial import Normal, TruncatedNormal
+from .text import Line
+
+DRAWS = {
+    "normal": "nn.init.normal_({w}, std={std})",
+    "truncated_normal": "nn.init.trunc_normal_({w}, std={std}, a=-2 * {std}, b=2 * {std})",
+    "xavier": "nn.init.xavier_uniform_({w})",
+    "orthogonal": "nn.init.orthogonal_({w})",
+}
+WORDS = {
+    "normal": "normal(0, std)",
+    "truncated_normal": "normal(0, std) cut at 2 std",
+    "xavier": "xavier",
+    "orthogonal": "orthogonal",
+}
+
+
+def init_fields(graph: ModuleGraph) -> list[tuple[str, Any]]:
+    """What `init_weights` adds to the Config."""
+    init = graph.spec.init
+    return [("init_std", init.std)] if isinstance(init, (Normal, TruncatedNormal)) else []
+
+
+def write_init(graph: ModuleGraph, text: str) -> list[Line]:
+    """The method; `text` is what stands in the file so far (it tells which modules exist)."""
+    init = graph.spec.init
+    draw = DRAWS[init.type].replace("{std}", "std")
+    norms = [n for n in ("nn.LayerNorm", "nn.RMSNorm", *OWN_NORMS) if f"{n}(" in text]
+    drawn = [n for n in ("nn.Linear", "nn.Embedding") if f"{n}(" in text]
+    lines = [
+        Line("def init_weights(self) -> None:"),
+        Line(f'"""Set every weight: {_summary(graph, norms)}."""', indent=1),
+    ]
+    if isinstance(init, (Normal, TruncatedNormal)):
+        lines.append(Line("std = self.config.init_std", indent=1))
+    lines.append(Line("for module in self.modules():", indent=1))
+    lines += _norm_lines(graph, norms)
+    lines += _drawn_lines(graph, drawn, draw)
+    lines += _depth_lines(graph, draw)
+    return lines + _alone_lines(graph)
+
+
+OWN_NORMS = (
+    "OffsetRMSNorm",
+    "OffsetLayerNorm",
+    "PerHeadLayerNorm",
+    "BiasedPerHeadLayerNorm",
+    "PerHeadRMSNorm",
+)
+
+
+def _weights(graph: ModuleGraph, *kinds: str) -> list[Any]:
+    return [
+        (op, weight)
+        for op in graph.ops()
+        if op.kind in kinds
+        for weight in op.weights
+        if not weight.tied
+    ]
+
+
+def _summary(graph: ModuleGraph, norms: list[str]) -> str:
+    words = []
+    if _weights(graph, "layer_norm", "rms_norm"):
+        words.append("norms as identity")
+    if any(w.name == "bias" for _, w in _weights(graph, "linear")):
+        words.append("biases 0")
+    words.append(f"the rest {WORDS[graph.spec.init.type]}")
+    if getattr(graph.spec.init, "depth_scaled", False):
+        words.append("what writes into the stream narrower")
+    return ", ".join(words)
+
+
+def _isinstance(classes: list[str]) -> str:
+    return classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
+
+
+def _norm_lines(graph: ModuleGraph, norms: list[str]) -> list[Line]:
+    lines: list[Line] = []
+    weights = _weights(graph, "layer_norm", "rms_norm")
+    if not weights:
+        return lines
+    plain = [n for n in norms if n not in OWN_NORMS[:2]]
+    offset = [n for n in norms if n in OWN_NORMS[:2]]
+    with_bias = {n for n in norms if n in ("nn.LayerNorm", "OffsetLayerNorm", OWN_NORMS[3])}
+    bare = any(op.kind in ("layer_norm", "rms_norm") and not op.weights for op in graph.ops())
+    for group, call in ((plain, "nn.init.ones_(module.weight)"), (offset, "")):
+        if not group:
+            continue
+        set_to = call or "nn.init.constant_(module.weight, 1 - module.offset)"
+        lines.append(Line(f"if isinstance(module, {_isinstance(group)}):", indent=2))
+        if bare and not call == "" and any(n.startswith("nn.") for n in group):
+            lines[-1] = Line(
+                f"if isinstance(module, {_isinstance(group)}) and module.weight is not None:",
+                indent=2,
+            )
+        lines.append(Line(set_to, indent=3))
+    biased = [n for n in norms if n in with_bias]
+    if any(w.name == "bias" for _, w in weights):
+        test = _isinstance(biased)
+        every = all(
+            len(op.weights) == 2 for op in graph.ops() if op.kind == "layer_norm"
+        )
+        guard = "" if every else " and module.bias is not None"
+        lines.append(Line(f"if isinstance(module, {test}){guard}:", indent=2))
+        lines.append(Line("nn.init.zeros_(module.bias)", indent=3))
+    return lines
+
+
+def _drawn_lines(graph: ModuleGraph, drawn: list[str], draw: str) -> list[Line]:
+    if not drawn:
+        return []
+    lines = [
+        Line(f"if isinstance(module, {_isinstance(drawn)}):", indent=2),
+        Line(draw.replace("{w}", "module.weight"), indent=3),
+    ]
+    linears = [op for op in graph.ops() if op.kind == "linear" and not op.weights[0].tied]
+    biased = [op for op in linears if len(op.weights) == 2]
+    if biased:
+        guard = "" if len(biased) == len(linears) else " and module.bias is not None"
+        lines.append(Line(f"if isinstance(module, nn.Linear){guard}:", indent=2))
+        lines.append(Line("nn.init.zeros_(module.bias)", indent=3))
+    return lines
+
+
+def _depth_lines(graph: ModuleGraph, draw: str) -> list[Line]:
+    """Depth-scaled normal (GPT-2): branches' last layers by 1/sqrt(number of branches)."""
+    if not getattr(graph.spec.init, "depth_scaled", False):
+        return []
+    lines: list[Line] = []
+    for layers in graph.scopes.values():
+        if layers.role != "layers" or layers.layers is None:
+            continue
+        names = [
+            f".{op.name}.weight"
+            for op in graph.subtree(layers.path)
+            for weight in op.weights
+            if weight.initial.residual
+        ]
+        blocks = graph.children(layers.path)
+        per_layer = max(
+            sum(
+                any(w.initial.residual for w in op.weights) for op in graph.subtree(block.path)
+            )
+            for block in blocks
+        )
+        prefix = f"{layers.weights.split('{')[0]}"
+        count = layers.layers.code("self.config.")
+        ends = ", ".join(f'"{name}"' for name in dict.fromkeys(names))
+        ends = f"({ends})" if "," in ends else ends
+        lines += [
+            Line(f"narrow = std / math.sqrt({per_layer} * {count})", indent=1),
+            Line("for name, weight in self.named_parameters():", indent=1),
+            Line(
+                f'if name.startswith("{prefix}") and name.endswith({ends}):',
+                indent=2,
+            ),
+            Line(draw.replace("{w}", "weight").replace("std=std", "std=narrow"), indent=3),
+        ]
+    return lines
+
+
+def _alone_lines(graph: ModuleGraph) -> list[Line]:
+    """Parameters that stand alone: vectors and biases without a module of torch's."""
+    lines: list[Line] = []
+    values: dict[str, tuple[str, float]] = {}
+    for op in graph.ops():
+        for weight in op.weights:
+            if weight.name == "" and not weight.tied:
+                values[op.name] = (op.name, weight.initial.value)
+            if weight.name == "bias" and op.weights[0].tied:
+                values["bias"] = (graph.weight_name(op, weight), 0.0)
+    for name, (full, value) in values.items():
+        if name == "bias":
+            lines.append(Line(f"nn.init.zeros_(self.{full})", indent=1))
+            continue
+        lines += [
+            Line("for name, weight in self.named_parameters():", indent=1),
+            Line(f'if name.endswith(".{name}"):', indent=2),
+            Line(f"nn.init.constant_(weight, {value!r})", indent=3),
+        ]
+    return lines

@@ -1,0 +1,433 @@
+"""The model's own class: its stacks as methods, its heads, loss, generation and fresh weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...compiler.graph import Op, Scope
+from ...spec.head import Classifier, LanguageModel
+from .function import Item, Needs, items_of
+from .helpers import method
+from .initial import write_init
+from .layout import signature
+from .module import (
+    Parameter,
+    ScopeFunction,
+    Structure,
+    before_return,
+    finish,
+    members,
+    position_lines,
+)
+from .text import Line, literal
+
+
+@dataclass(frozen=True)
+class Step:
+    """A method that gives the hidden states of one stack."""
+
+    name: str
+    stack: str
+    value: str
+    parameters: list[Parameter]
+    lines: list[Line]
+
+
+class Model:
+    """Writes the class of the whole model."""
+
+    def __init__(self, structure: Structure, needs: Needs) -> None:
+        self.structure = structure
+        self.graph = structure.graph
+        self.needs = needs
+        self.root = self.graph.scopes[""]
+        self.items = items_of(self.graph, "")
+        self.steps: list[Step] = []
+        self.done: set[int] = set()
+
+    # -- which items belong to which method
+
+    def needed(self, value: str) -> list[Item]:
+        """The items that make this value and belong to no earlier method, in order."""
+        made_by = {v: item for item in self.items for v in item.outputs}
+        wanted: set[int] = set()
+
+        def visit(name: str) -> None:
+            item = made_by.get(name)
+            if item is None or id(item) in wanted or id(item) in self.done:
+                return
+            wanted.add(id(item))
+            for other in item.inputs:
+                visit(other)
+
+        visit(value)
+        self.done |= wanted
+        return [item for item in self.items if id(item) in wanted]
+
+    def function(self, stack: str) -> ScopeFunction:
+        cached = stack in self.structure.cached
+        place = Scope("", "", "model", None, stack=stack)
+        f = ScopeFunction(self.structure, place, self.needs, root=True, cached=cached)
+        return f
+
+    def bind_inputs(
+        self, f: ScopeFunction, items: list[Item], stack: str, extra: list[str]
+    ) -> list[Parameter]:
+        """Parameters for what the items read and do not make: arguments first, as they came."""
+        made = {value for item in items for value in item.outputs}
+        read = [v for item in items for v in item.inputs if v]
+        read += [
+            item.op.attrs["absent"] for item in items if item.op and item.op.attrs.get("absent")
+        ]
+        values = [v for v in dict.fromkeys([*read, *extra]) if v not in made]
+        parameters = []
+        for value in values:
+            name = self.name_of(value, stack)
+            f.names[value], f.holds[name] = name, value
+            optional = self.graph.values[value].optional
+            parameters.append(
+                Parameter(
+                    name, value, "Tensor | None" if optional else "Tensor", "None" if optional else ""
+                )
+            )
+        return sorted(parameters, key=self.rank)
+
+    def rank(self, parameter: Parameter) -> tuple[int, int]:
+        """Ids, memory, then the optional arguments in the order that Hugging Face has."""
+        if parameter.default:
+            names = ("attention_mask", "position_ids", "token_type_ids")
+            place = next((i for i, n in enumerate(names) if parameter.name == n), len(names))
+            return 1, place
+        producer = self.graph.producer(parameter.value)
+        return 0, 0 if producer is not None and producer.kind == "argument" else 1
+
+    def name_of(self, value: str, stack: str) -> str:
+        for other, hidden in self.graph.hidden.items():
+            if hidden == value and other != stack:
+                return self.memory_name(other)
+        return self.graph.values[value].name
+
+    def memory_name(self, stack: str) -> str:
+        read = [s for s in self.graph.hidden if self.structure._read(s)]
+        return "memory" if len(read) <= 1 else f"{stack}_memory"
+
+    # -- methods
+
+    def step_name(self, stack: str) -> str:
+        stacks = list(self.graph.hidden)
+        if len(stacks) == 1:
+            return "hidden_states"
+        readers = [s for s in stacks if not self.structure._read(s)]
+        role, peers = ("decode", readers) if stack in readers else ("encode", [])
+        if role == "encode":
+            peers = [s for s in stacks if s not in readers]
+        reads = any(self._reads(s) for s in readers)
+        if not reads:
+            return f"encode_{stack}"
+        return role if len(peers) == 1 else f"{role}_{stack}"
+
+    def _reads(self, stack: str) -> bool:
+        return any(
+            op.attrs.get("memory") and self.graph.scopes[op.scope].stack == stack
+            for op in self.graph.ops()
+            if op.kind == "mask"
+        ) or any(
+            self.graph.scopes[op.scope].role == "method"
+            and self.graph.scopes[op.scope].stack == stack
+            for op in self.graph.ops()
+        )
+
+    def write_step(self, stack: str, value: str) -> Step:
+        f = self.function(stack)
+        items = self.needed(value)
+        parameters = self.bind_inputs(f, items, stack, [])
+        f.count_uses(items, [value])
+        f.graph_ids = self.ids(parameters)
+        self.structure.write_items(f, items)
+        finish(f, [value])
+        body = f.lines
+        alone = len(self.graph.hidden) == 1
+        if alone:
+            body = position_lines(self.structure, f, stack, self.anchor(parameters)) + body
+            if f.cached:
+                close = (Line("if cache is not None:"), Line("cache.length = end", indent=1))
+                if not body[-1].text == "return x":
+                    text = body[-1].text.removeprefix("return ")
+                    body = [*body[:-1], Line(f"x = {text}", "", body[-1].op), Line("return x")]
+                body = before_return(body, *close)
+        if f.cached:
+            parameters = [*parameters, Parameter("cache", "", "Cache | None", "None")]
+        step = Step(self.step_name(stack), stack, value, parameters, body)
+        self.steps.append(step)
+        return step
+
+    def ids(self, parameters: list[Parameter]) -> str:
+        return parameters[0].value
+
+    def anchor(self, parameters: list[Parameter]) -> str:
+        return parameters[0].name
+
+    def title(self, step: Step) -> str:
+        first = step.parameters[0].name
+        if step.name == "hidden_states":
+            text = f"The last hidden states of `{first}` (B, T), (B, T, D)."
+        elif step.name.startswith("encode"):
+            text = f"The hidden states of `{first}` (B, T), (B, T, D)."
+        else:
+            memory = next((p.name for p in step.parameters if "memory" in p.name), "")
+            text = f"The hidden states of `{first}` (B, T), (B, T, D)"
+            text += f", given the `{memory}` (B, M, D)." if memory else "."
+        if step.stack in self.structure.cached:
+            text += " With a cache, they go on from what it holds."
+        return text
+
+    def as_method(self, name: str, parameters: list[Parameter], title: str, body: list[Line],
+                  result: str = "Tensor") -> list[Line]:
+        texts = ["self", *(str(parameter) for parameter in parameters)]
+        head = [Line(text) for text in signature(name, texts, result, 0)]
+        return [
+            *head,
+            Line(f'"""{title}"""', indent=1),
+            *(Line(x.text, x.comment, x.op, x.indent + 1) for x in body),
+        ]
+
+    # -- heads
+
+    def language_head(self) -> str:
+        """The one language-model head whose logits `generate` samples from, if there is one."""
+        heads = self.graph.spec.heads
+        found = [name for name, head in heads.items() if isinstance(head, LanguageModel)]
+        return found[0] if len(found) == 1 and len(heads) == 1 else ""
+
+    def head_stack(self, name: str) -> str:
+        head = self.graph.spec.heads.get(name)
+        own = getattr(head, "stack", None)
+        return own or list(self.graph.spec.stacks)[-1]
+
+    def write_logits(self, name: str) -> list[Line]:
+        value = self.graph.outputs[name]
+        hidden = self.graph.hidden[self.head_stack(name)]
+        f = self.function(self.head_stack(name))
+        items = self.needed(value)
+        f.names[hidden], f.holds["x"] = "x", hidden
+        f.count_uses(items, [value])
+        self.structure.write_items(f, items)
+        finish(f, [value])
+        parameters = [Parameter("x", hidden)]
+        return self.as_method("logits", parameters, "Scores of the vocabulary.", f.lines)
+
+    def call_steps(self, f: ScopeFunction, stacks: list[str]) -> None:
+        """Statements that compute the hidden states of these stacks, each by its method."""
+        for step in self.steps:
+            if step.stack not in stacks:
+                continue
+            texts = [parameter.name for parameter in step.parameters]
+            name = self.local_name(step)
+            f.names[step.value], f.holds[name] = name, step.value
+            f.say(f"{name} = self.{step.name}({', '.join(texts)})")
+
+    def local_name(self, step: Step) -> str:
+        return self.memory_name(step.stack) if self.structure._read(step.stack) else (
+            "x" if len([s for s in self.steps if not self.structure._read(s.stack)]) == 1
+            else step.stack
+        )
+
+    def all_parameters(self, steps: list[Step], extra: list[Parameter]) -> list[Parameter]:
+        """Every argument of these steps, each once; memories are made inside."""
+        memories = {self.local_name(step) for step in self.steps}
+        found: dict[str, Parameter] = {}
+        for step in steps:
+            for parameter in step.parameters:
+                if parameter.name not in memories:
+                    found.setdefault(parameter.name, parameter)
+        for parameter in extra:
+            found.setdefault(parameter.name, parameter)
+        cache = [p for p in found.values() if p.name == "cache"]
+        others = [p for p in found.values() if p.name != "cache"]
+        required = [p for p in others if not p.default]
+        return [*required, *(p for p in others if p.default), *cache]
+
+    def write_hidden_states(self) -> list[Line]:
+        """`hidden_states` of a model with several stacks: the last one's, after what it reads."""
+        last = self.steps[-1]
+        f = self.function(last.stack)
+        wanted = [s.stack for s in self.steps if s is last or self.structure._read(s.stack)]
+        self.call_steps(f, wanted)
+        self._return_last(f, last)
+        steps = [s for s in self.steps if s.stack in wanted]
+        title = f"The {last.stack}'s last hidden states, (B, T, D)."
+        return self.as_method("hidden_states", self.all_parameters(steps, []), title, f.lines)
+
+    def _return_last(self, f: ScopeFunction, last: Step) -> None:
+        text = f.lines.pop().text
+        f.say("return " + text.removeprefix(f"{self.local_name(last)} = "))
+
+    def write_forward(self) -> list[Line]:
+        spec = self.graph.spec
+        language = self.language_head()
+        outputs = self.graph.outputs
+        f = self.function(self.steps[-1].stack)
+        stacks = [s.stack for s in self.steps]
+        several = len(outputs) > 1
+        if language:
+            return self._language_forward(f, language)
+        items_by_head = {name: self.needed(value) for name, value in outputs.items()}
+        items = [item for items in items_by_head.values() for item in items]
+        extra = self.bind_inputs(f, items, self.steps[-1].stack, [])
+        hidden = set(self.graph.hidden.values())
+        extra = [p for p in extra if p.value not in hidden]
+        self.call_steps(f, stacks)
+        f.count_uses(items, list(outputs.values()))
+        for value in hidden:
+            f.pending.setdefault(value, 0)
+        self.structure.write_items(f, items)
+        if several:
+            pairs = ", ".join(f'"{name}": {f.use(value)}' for name, value in outputs.items())
+            f.say(f"return {{{pairs}}}")
+        elif spec.heads:
+            finish(f, list(outputs.values()))
+        else:
+            self._return_last(f, self.steps[-1])
+        parameters = self.all_parameters(self.steps, extra)
+        result = "dict[str, Tensor]" if several else "Tensor"
+        return self.as_method("forward", parameters, self.forward_title(), f.lines, result)
+
+    def _language_forward(self, f: ScopeFunction, language: str) -> list[Line]:
+        stack = self.head_stack(language)
+        step = next(s for s in self.steps if s.stack == stack)
+        wanted = [s for s in self.steps if s is step or self.structure._read(s.stack)]
+        parameters = self.all_parameters(wanted, [])
+        names = ", ".join(p.name for p in parameters)
+        inner = "hidden_states" if step is self.steps[-1] else step.name
+        f.say(f"return self.logits(self.{inner}({names}))", "(B, T, V)")
+        return self.as_method("forward", parameters, self.forward_title(), f.lines)
+
+    def forward_title(self) -> str:
+        first = next(p.name for p in self.steps[-1].parameters)
+        heads = self.graph.spec.heads
+        if not heads:
+            return f"The last hidden states of `{first}` (B, T), (B, T, D)."
+        if len(heads) > 1:
+            return f"The result of each head for `{first}` (B, T)."
+        (output,) = self.graph.outputs.values()
+        shape = ", ".join(str(dim) for dim in self.graph.values[output].shape)
+        if self.language_head():
+            what = "Logits"
+        elif isinstance(next(iter(heads.values())), Classifier):
+            what = "Scores of the classes"
+        else:
+            what = "Vectors"
+        return f"{what} ({shape}) for `{first}` (B, T)."
+
+    # -- loss and generation
+
+    def write_loss(self) -> list[Line]:
+        """The loss of the first head that has labels; shifted where the model predicts the next."""
+        heads = list(self.graph.spec.heads.items())
+        if not heads:
+            return []
+        name, head = heads[0]
+        if not isinstance(head, (LanguageModel, Classifier)) or len(heads) > 1:
+            return []
+        stack = self.head_stack(name)
+        shifted = (
+            isinstance(head, LanguageModel)
+            and stack in self.structure.cached
+            and not self._reads(stack)
+        )
+        body = []
+        what = "labels"
+        if shifted:
+            what += ", which are the inputs: each position predicts the next"
+            body.append(Line("logits, labels = logits[:, :-1], labels[:, 1:]"))
+        body.append(Line("return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"))
+        parameters = ["logits: Tensor", "labels: Tensor"]
+        head_line = [Line("@staticmethod")]
+        head_line += [Line(text) for text in signature("loss", parameters, "Tensor", 0)]
+        title = f"Mean cross-entropy of the {what}. Labels of -100 do not count."
+        return [
+            *head_line,
+            Line(f'"""{title}"""', indent=1),
+            *(Line(x.text, x.comment, x.op, x.indent + 1) for x in body),
+        ]
+
+    def generate_text(self) -> str:
+        """`generate`, where a language-model head reads a stack that keeps a cache."""
+        name = self.language_head()
+        if not name or self.head_stack(name) not in self.structure.cached:
+            return ""
+        stack = self.head_stack(name)
+        step = next(s for s in self.steps if s.stack == stack)
+        arguments = {p.name for s in self.steps for p in s.parameters}
+        required = [p.name for p in self.all_parameters(self.steps, []) if not p.default]
+        if self._reads(stack):
+            if len(self.steps) != 2 or step.name != "decode" or len(required) != 2:
+                return ""
+            text = method("generate", "EncoderDecoder", "generate")
+            text = text.replace("decoder_input_ids", required[1])
+        else:
+            if len(self.steps) > 1 or len(required) != 1 or "prefix_length" in arguments:
+                return ""
+            if {"document_ids", "global_mask"} & arguments:
+                return ""
+            owner = "PlacedDecoder" if "position_ids" in arguments else "Decoder"
+            text = method("generate", owner, "generate")
+        self.needs.helpers |= {("sampling", "sample")}
+        return self._with_tokens(text, stack)
+
+    def _with_tokens(self, text: str, stack: str) -> str:
+        tokens = self.graph.spec.tokens
+        layers = self.graph.stacks()[stack].path
+        path = f"{layers}.layers" if layers else "layers"
+        count = self.graph.scopes[path].layers
+        assert count is not None
+        text = text.replace("self.config.layers", count.code("self.config."))
+        pad = tokens.pad if tokens.pad is not None else tokens.eos
+        start = tokens.decoder_start if tokens.decoder_start is not None else tokens.bos
+        given = {
+            "eos_token_id: int | None = None": (tokens.eos, "eos_token_id: int | None = {}"),
+            "pad_token_id: int = 0": (pad, "pad_token_id: int = {}"),
+            "decoder_start_token_id: int = 0": (start, "decoder_start_token_id: int = {}"),
+        }
+        for old, (value, new) in given.items():
+            if value is not None:
+                text = text.replace(old, new.format(literal(value)))
+        return text
+
+    # -- the class
+
+    def write(self) -> tuple[list[Line], str]:
+        """The lines of the class, less `class …:`, and the text of `generate`."""
+        for stack, value in self.graph.hidden.items():
+            self.write_step(stack, value)
+        methods: list[list[Line]] = []
+        if len(self.steps) == 1 or any(self.structure._read(s.stack) for s in self.steps):
+            if len(self.steps) > 1:
+                methods.append(self.write_hidden_states())
+        language = self.language_head()
+        logits = [self.write_logits(language)] if language else []
+        forward = self.write_forward()
+        steps = [
+            self.as_method(s.name, s.parameters, self.title(s), s.lines) for s in self.steps
+        ]
+        loss = self.write_loss()
+        bodies = [*steps, *methods, *logits, forward, *([loss] if loss else [])]
+        lines = self.constructor()
+        generate = self.generate_text()
+        joined = [*lines, Line(""), Line("\0init"), *(x for b in bodies for x in (Line(""), *b))]
+        return joined, generate
+
+    def constructor(self) -> list[Line]:
+        return [
+            Line("def __init__(self, config: Config | None = None) -> None:"),
+            Line("super().__init__()", indent=1),
+            Line("self.config = config = config or Config()", indent=1),
+            *members(self.structure, self.root, self.needs),
+            Line("self.init_weights()", indent=1),
+        ]
+
+    def init_lines(self, text: str) -> list[Line]:
+        return write_init(self.graph, text)
+
+
+__all__ = ["Model", "Op", "Step"]

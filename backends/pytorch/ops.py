@@ -1,0 +1,483 @@
+"""One row per op: how a line of PyTorch says it, and what its module needs to be constructed.
+
+A row knows an op and its attributes, never an attention variant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...compiler.axes import show
+from ...compiler.graph import Op, Value
+from ...compiler.sizes import Field, Size
+from .function import Function
+from .text import ATOM, CHOICE, PRODUCT, SUM, Expr, config_text, literal
+
+Row = Callable[[Function, Op], Expr | None]
+
+
+def call(function: str, *arguments: str) -> Expr:
+    return Expr(f"{function}({', '.join(arguments)})")
+
+
+def module_call(f: Function, op: Op) -> Expr:
+    return call(f"self.{op.name}", str(f.use(op.inputs[0])))
+
+
+# -- positions
+
+
+def position_ids(f: Function, op: Op) -> None:
+    given, data, rule = op.inputs[0], op.inputs[1], op.attrs["rule"]
+    name = str(f.use(given))
+    ids = f.names[f.graph_ids]
+    device = f"device={ids}.device"
+    counted = {
+        "index": lambda: (f"torch.arange({f.start()}, {f.end()}, {device})", "(T,)"),
+        "mask": lambda: (
+            str(
+                call(
+                    f.helper("positions", "positions_past_padding"),
+                    str(f.use(data)),
+                    f.start(),
+                    f.end(),
+                    f"{ids}.device",
+                )
+            ),
+            "",
+        ),
+        "tokens": lambda: (
+            str(
+                call(
+                    f.helper("positions", "positions_of_tokens"),
+                    str(f.use(data)),
+                    literal(op.attrs["pad"]),
+                )
+            ),
+            "",
+        ),
+    }[rule]()
+    text = counted[0].replace("torch.arange(0, ", "torch.arange(")
+    f.say(f"if {name} is None:", op=op.number)
+    f.say(f"{name} = {text}", counted[1], op.number, indent=1)
+    f.names[op.outputs[0]] = name
+    f.holds[name] = op.outputs[0]
+
+
+def shift(f: Function, op: Op) -> Expr:
+    amount = op.attrs["amount"]
+    sign = "-" if amount < 0 else "+"
+    return Expr(f"{f.use(op.inputs[0]).at(SUM)} {sign} {literal(abs(amount))}", SUM)
+
+
+def sinusoid(f: Function, op: Op) -> Expr:
+    width: Size = op.attrs["width"].size
+    half = width // 2
+    denominator = f.number(half)
+    if op.attrs["denominator"] == "half_minus_one":
+        denominator += " - 1"
+    name = "interleaved_sinusoids" if op.attrs["layout"] == "interleaved" else "sinusoids"
+    helper = f.helper("positions", name)
+    positions = str(f.use(op.inputs[0]))
+    return call(helper, positions, f.number(width), denominator, f"like={f.like}")
+
+
+def rope_table(f: Function, op: Op) -> None:
+    width, theta, scaling = op.attrs["width"], op.attrs["theta"], op.attrs["scaling"]
+    base = call(
+        f.helper("positions", "rope_frequencies"),
+        f.number(width),
+        f.number(theta),
+        f"like={f.like}",
+    )
+    if scaling is not None:
+        base = SCALINGS[scaling["type"]](f, base, scaling)
+    names = []
+    positions = str(f.use(op.inputs[0]))
+    for value in op.outputs:
+        names.append(f.bind(value, f.graph.values[value].name))
+    frequencies = names[0].removesuffix("cos") + "frequencies"
+    f.say(f"{frequencies} = {base}", "(R/2,)", op.number)
+    angles = call(f.helper("positions", "rope_angles"), positions, frequencies)
+    f.say(f"{', '.join(names)} = {angles}", "(B, 1, T, R/2) each", op.number)
+
+
+def linear_scaling(f: Function, base: Expr, scaling: dict[str, Any]) -> Expr:
+    return Expr(f"{base} / {f.number(scaling['factor'])}", PRODUCT)
+
+
+def llama3_scaling(f: Function, base: Expr, scaling: dict[str, Any]) -> Expr:
+    keys = ("factor", "low_freq_factor", "high_freq_factor", "original_max_positions")
+    numbers = [f.number(scaling[key]) for key in keys]
+    return call(f.helper("positions", "llama3_frequencies"), str(base), *numbers)
+
+
+SCALINGS: dict[str, Callable[[Function, Expr, dict[str, Any]], Expr]] = {
+    "linear": linear_scaling,
+    "llama3": llama3_scaling,
+}
+
+
+def rotate(f: Function, op: Op) -> Expr:
+    name = "apply_partial_rope" if op.attrs["partial"] else "apply_rope"
+    if op.attrs["layout"] == "interleaved":
+        name += "_interleaved"
+    return call(f.helper("positions", name), *(str(f.use(value)) for value in op.inputs))
+
+
+def alibi(f: Function, op: Op) -> Expr:
+    name = "alibi_bias_ceil" if op.attrs["rule"] == "ceil" else "alibi_bias"
+    heads = f.number(op.attrs["heads"].size)
+    scale = op.attrs["scale"]
+    factor = "1.0" if scale is None else f.number(scale)
+    helper = f.helper("positions", name)
+    return call(helper, f.start(), f.end(), heads, factor, f"like={f.like}")
+
+
+def relative_buckets(f: Function, op: Op) -> Expr:
+    name = "two_sided_buckets" if op.attrs["bidirectional"] else "relative_buckets"
+    sizes = [f.number(op.attrs[key]) for key in ("buckets", "max_distance")]
+    helper = f.helper("positions", name)
+    return call(helper, f.start(), f.end(), *sizes, f"{f.like}.device")
+
+
+def relative_bias(f: Function, op: Op) -> Expr:
+    return Expr(f"self.{op.name}({f.use(op.inputs[0])}).permute(2, 0, 1)")
+
+
+def masked_bias(f: Function, op: Op) -> Expr:
+    bias, mask = f.use(op.inputs[0]), f.use(op.inputs[1])
+    masked = f"{bias.at(ATOM)}.masked_fill(~{mask.at(ATOM)}, -math.inf)"
+    if f.graph.values[op.inputs[1]].optional:
+        return Expr(f"{bias} if {mask} is None else {masked}", CHOICE)
+    return Expr(masked)
+
+
+def mask(f: Function, op: Op) -> None:
+    value = f.graph.values[op.outputs[0]]
+    data = [str(f.use(v)) for v in op.inputs if v]
+    if op.attrs["implicit"] == "full":
+        expression = call(f.helper("functions", "padding_mask"), *data)
+        note = f"(B, 1, 1, {op.attrs['keys']})"
+    else:
+        name = mask_name(op)
+        f.needs.masks[name] = op
+        sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
+        device = f"{f.like}.device"
+        expression = call(name, f.start(), f.end(), *sizes, *data, device)
+        note = ""
+    bound = f.bind(value.id, value.name)
+    f.say(f"{bound} = {expression}", note, op.number)
+
+
+def mask_sizes(formula: Any) -> list[Size]:
+    """The named sizes of a formula, each once, in order."""
+    found: dict[str, Size] = {}
+    for atom in atoms_of(formula):
+        for arg in atom.args:
+            if isinstance(arg, Size):
+                found.setdefault(arg.code(), arg)
+    return list(found.values())
+
+
+def atoms_of(formula: Any) -> list[Any]:
+    if hasattr(formula, "parts"):
+        return [atom for part in formula.parts for atom in atoms_of(part)]
+    return atoms_of(formula.part) if hasattr(formula, "part") else [formula]
+
+
+def mask_name(op: Op) -> str:
+    words = dict.fromkeys(atom.name.rstrip("_") for atom in atoms_of(op.attrs["formula"]))
+    return "_".join(words) + ("_implicit" if False else "") + "_mask"
+
+
+# -- layers
+
+
+def embedding(f: Function, op: Op) -> Expr:
+    ids = str(f.use(op.inputs[0]))
+    absent = op.attrs.get("absent")
+    if absent and f.graph.values[op.inputs[0]].optional:
+        f.say(f"if {ids} is None:", op=op.number)
+        f.say(f"{ids} = torch.zeros_like({f.names[absent]})", "", op.number, indent=1)
+    return call(f"self.{op.name}", ids)
+
+
+def linear(f: Function, op: Op) -> Expr:
+    x = str(f.use(op.inputs[0]))
+    tied = op.weights[0].tied
+    if not tied:
+        return call(f"self.{op.name}", x)
+    table = f.table(tied)
+    if len(op.weights) == 1:
+        return call("F.linear", x, table)
+    return call("F.linear", x, table, f"self.{f'{op.name}_bias' if op.name else 'bias'}")
+
+
+ACTIVATIONS = {
+    "gelu": "F.gelu({x})",
+    "gelu_tanh": 'F.gelu({x}, approximate="tanh")',
+    "relu": "F.relu({x})",
+    "relu2": "F.relu({x}).square()",
+    "silu": "F.silu({x})",
+    "tanh": "torch.tanh({x})",
+    "sigmoid": "torch.sigmoid({x})",
+}
+
+
+def activation(f: Function, op: Op) -> Expr:
+    x = f.use(op.inputs[0])
+    function = op.attrs["function"]
+    if function in ACTIVATIONS:
+        return Expr(ACTIVATIONS[function].format(x=x))
+    helper = f.helper("functions", function)
+    if function == "swish":
+        return call(helper, str(x), f.number(op.attrs["beta"]))
+    return call(helper, str(x))
+
+
+def add(f: Function, op: Op) -> Expr:
+    left, right = (f.use(value) for value in op.inputs)
+    return Expr(f"{left.at(SUM)} + {right.at(SUM + 1)}", SUM)
+
+
+def multiply(f: Function, op: Op) -> Expr:
+    left, right = (f.use(value) for value in op.inputs)
+    return Expr(f"{left.at(PRODUCT)} * {right.at(PRODUCT + 1)}", PRODUCT)
+
+
+def scale(f: Function, op: Op) -> Expr:
+    x = f.use(op.inputs[0])
+    factor = op.attrs["factor"]
+    if factor == "sqrt_d_model":
+        text = f"math.sqrt({f.number(op.attrs['size'], 'd_model')})"
+    else:
+        text = f.number(factor)
+    return Expr(f"{x.at(PRODUCT)} * {text}", PRODUCT)
+
+
+def clamp(f: Function, op: Op) -> Expr:
+    x = f.use(op.inputs[0]).at(ATOM)
+    low, high = op.attrs["low"], op.attrs["high"]
+    if low is None:
+        return Expr(f"{x}.clamp(max={f.number(high)})")
+    return Expr(f"{x}.clamp(-{f.number(low)}, {f.number(high)})")
+
+
+def softcap(f: Function, op: Op) -> Expr:
+    return call(f.helper("functions", "softcap"), str(f.use(op.inputs[0])), f.number(op.attrs["cap"]))
+
+
+def learned_scale(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.use(op.inputs[0]).at(PRODUCT)} * self.{op.name}", PRODUCT)
+
+
+def add_bias(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.use(op.inputs[0]).at(SUM)} + self.{op.name}", SUM)
+
+
+def drop_path(f: Function, op: Op) -> Expr:
+    x = str(f.use(op.inputs[0]))
+    helper = f.helper("functions", "drop_path")
+    return call(helper, x, f.number(op.attrs["rate"]), "self.training")
+
+
+def l2_normalize(f: Function, op: Op) -> Expr:
+    return call("F.normalize", str(f.use(op.inputs[0])), "dim=-1")
+
+
+# -- attention
+
+
+def split_heads(f: Function, op: Op) -> Expr:
+    x = f.use(op.inputs[0]).at(ATOM)
+    width = f.number(op.attrs["width"].size, "head_dim")
+    return Expr(f"{x}.unflatten(-1, (-1, {width})).transpose(1, 2)")
+
+
+def merge_heads(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.transpose(1, 2).flatten(-2)")
+
+
+def cache(f: Function, op: Op) -> None:
+    k, v = (str(f.use(value)) for value in op.inputs)
+    f.say("if cache is not None:", op=op.number)
+    note = show(f.graph.values[op.outputs[0]].shape)
+    f.say(f"{k}, {v} = cache.append({f.layer()}, {k}, {v})", note, op.number, indent=1)
+    for value, name in zip(op.outputs, (k, v), strict=True):
+        f.names[value], f.holds[name] = name, value
+
+
+def attend(f: Function, op: Op) -> Expr:
+    return KERNELS[op.attrs["kernel"]](f, op)
+
+
+def _dropout(f: Function, op: Op) -> str:
+    rate = op.attrs["dropout"]
+    return "" if rate is None else f"{f.number(rate)} if self.training else 0.0"
+
+
+def sdpa(f: Function, op: Op) -> Expr:
+    q, k, v = (str(f.use(value)) for value in op.inputs[:3])
+    mask_value = op.inputs[4] or op.inputs[3]
+    arguments = [q, k, v]
+    if mask_value:
+        arguments.append(f"attn_mask={(name := str(f.use(mask_value)))}")
+    if rate := _dropout(f, op):
+        arguments.append(f"dropout_p={rate}")
+    producer = f.graph.producer(mask_value) if mask_value else None
+    if producer is not None and producer.attrs.get("implicit") == "causal":
+        several = f" and {q}.size(2) > 1" if f.cached else ""
+        arguments.append(f"is_causal={name} is None{several}")
+    if op.attrs["scale"] is not None:
+        arguments.append(f"scale={f.number(op.attrs['scale'])}")
+    if op.attrs["heads"] != op.attrs["kv_heads"]:
+        arguments.append("enable_gqa=True")
+    return call("F.scaled_dot_product_attention", *arguments)
+
+
+def explicit(f: Function, op: Op) -> Expr:
+    q, k, v = (str(f.use(value)) for value in op.inputs[:3])
+    given = [str(f.use(value)) if value else "None" for value in op.inputs[3:5]]
+    width: Size = f.graph.values[op.inputs[0]].shape[-1].size  # type: ignore[assignment]
+    scale_text = (
+        f"{f.number(width, 'head_dim')} ** -0.5"
+        if op.attrs["scale"] is None
+        else f.number(op.attrs["scale"])
+    )
+    arguments = [q, k, v, *given, scale_text, f.number(op.attrs["softcap"])]
+    if rate := _dropout(f, op):
+        arguments.append(rate)
+    return call(f.helper("functions", "explicit_attention"), *arguments)
+
+
+KERNELS: dict[str, Callable[[Function, Op], Expr]] = {
+    "sdpa": sdpa,
+    "sdpa+bias": sdpa,
+    "explicit": explicit,
+}
+
+
+# -- results
+
+
+def pool(f: Function, op: Op) -> Expr:
+    x, how = f.use(op.inputs[0]), op.attrs["how"]
+    mask_value, extra = op.inputs[1], op.inputs[2]
+    if how == "first":
+        return Expr(f"{x.at(ATOM)}[:, 0]")
+    arguments = [str(x)]
+    if extra:
+        arguments.append(str(f.use(extra)))
+    if mask_value:
+        arguments.append(str(f.use(mask_value)))
+    if how == "token":
+        arguments.append(literal(op.attrs["token"]))
+    name = {
+        "last": "last_token",
+        "mean": "mean_pool",
+        "max": "max_pool",
+        "attention": "attention_pool",
+        "token": "token_pool",
+    }[how]
+    return call(f.helper("functions", name), *arguments)
+
+
+ROWS: dict[str, Row] = {
+    "position_ids": position_ids,
+    "shift": shift,
+    "sinusoid": sinusoid,
+    "rope_table": rope_table,
+    "rotate": rotate,
+    "alibi": alibi,
+    "relative_buckets": relative_buckets,
+    "relative_bias": relative_bias,
+    "masked_bias": masked_bias,
+    "mask": mask,
+    "embedding": embedding,
+    "linear": linear,
+    "layer_norm": module_call,
+    "rms_norm": module_call,
+    "dropout": module_call,
+    "activation": activation,
+    "add": add,
+    "multiply": multiply,
+    "scale": scale,
+    "clamp": clamp,
+    "softcap": softcap,
+    "learned_scale": learned_scale,
+    "add_bias": add_bias,
+    "drop_path": drop_path,
+    "l2_normalize": l2_normalize,
+    "split_heads": split_heads,
+    "merge_heads": merge_heads,
+    "cache": cache,
+    "attend": attend,
+    "pool": pool,
+}
+
+
+# -- construction: what stands in __init__
+
+
+def make_linear(f: Function, op: Op) -> list[str]:
+    weight = op.weights[0]
+    if weight.tied:
+        name = f"{op.name}_bias" if op.name else "bias"
+        size = config_text(op.weights[-1].shape[0])
+        return [f"self.{name} = nn.Parameter(torch.zeros({size}))"] if len(op.weights) > 1 else []
+    sizes = [config_text(op.attrs["in_features"]), config_text(op.attrs["out_dim"].size)]
+    bias = "" if op.attrs["bias"] else ", bias=False"
+    return [f"self.{op.name} = nn.Linear({', '.join(sizes)}{bias})"]
+
+
+def make_embedding(f: Function, op: Op) -> list[str]:
+    if op.weights[0].tied:
+        return []
+    rows, width = (config_text(size) for size in op.weights[0].shape)
+    return [f"self.{op.name} = nn.Embedding({rows}, {width})"]
+
+
+def make_norm(f: Function, op: Op) -> list[str]:
+    layer = op.kind == "layer_norm"
+    width, eps = config_text(op.attrs["dim"].size), config_text(op.attrs["eps"])
+    heads, offset = op.attrs["per_head"], op.attrs["weight_offset"]
+    bias = op.attrs["bias"]
+    if heads is not None:
+        name = ("BiasedPerHead" if bias else "PerHead") + ("LayerNorm" if layer else "RMSNorm")
+        made = f"{f.helper('functions', name)}({config_text(heads.size)}, {width}, {eps})"
+    elif offset and op.attrs["affine"]:
+        name = f.helper("functions", "OffsetLayerNorm" if layer else "OffsetRMSNorm")
+        tail = f", bias={bias}" if layer else ""
+        made = f"{name}({width}, {eps}, {literal(float(offset))}{tail})"
+    else:
+        tail = "" if op.attrs["affine"] else ", elementwise_affine=False"
+        if layer and op.attrs["affine"] and not bias:
+            tail = ", bias=False"
+        made = f"nn.{'LayerNorm' if layer else 'RMSNorm'}({width}, {eps}{tail})"
+    return [f"self.{op.name} = {made}"]
+
+
+def make_dropout(f: Function, op: Op) -> list[str]:
+    return [f"self.{op.name} = nn.Dropout({config_text(op.attrs['rate'])})"]
+
+
+def make_vector(f: Function, op: Op) -> list[str]:
+    width = config_text(op.weights[0].shape[0])
+    value = op.weights[0].initial.value
+    return [f"self.{op.name} = nn.Parameter(torch.full(({width},), {literal(value)}))"]
+
+
+MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
+    "linear": make_linear,
+    "embedding": make_embedding,
+    "relative_bias": make_embedding,
+    "layer_norm": make_norm,
+    "rms_norm": make_norm,
+    "dropout": make_dropout,
+    "learned_scale": make_vector,
+    "add_bias": make_vector,
+}
+
+__all__ = ["KERNELS", "MAKERS", "ROWS", "Value", "atoms_of", "mask_name", "mask_sizes", "Field"]

@@ -1,0 +1,167 @@
+"""`generate`, one for each way in which a model takes its tokens; each is copied into a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .cache import Cache
+from .sampling import sample
+
+
+class Model(nn.Module):
+    """What `generate` needs of the model that it becomes a method of."""
+
+    config: Any
+
+    def logits(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class PlacedDecoder(Model):
+    """A decoder with `position_ids`: padded rows count from their first real token."""
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        *,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int | None = None,
+        pad_token_id: int = 0,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
+
+        Temperature 0 takes the likeliest token. A row that has made `eos_token_id` gets padding.
+        """
+        cache = Cache(self.config.layers, input_ids.size(1) + max_new_tokens)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        step, position_ids = input_ids, None
+        for _ in range(max_new_tokens):
+            if attention_mask is not None:
+                counted = attention_mask.long().cumsum(-1) - 1
+                position_ids = counted.clamp(min=0)[:, -step.size(1) :]
+            x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]
+            input_ids = torch.cat([input_ids, step], dim=1)
+            if attention_mask is not None:
+                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
+            if eos_token_id is not None:
+                done = done | (token == eos_token_id)
+                if done.all():
+                    break
+        return input_ids
+
+
+class Decoder(Model):
+    """A decoder whose positions are distances: padding on the left does not move them."""
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int | None = None,
+        pad_token_id: int = 0,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
+
+        Temperature 0 takes the likeliest token. A row that has made `eos_token_id` gets padding.
+        """
+        cache = Cache(self.config.layers, input_ids.size(1) + max_new_tokens)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        step = input_ids
+        for _ in range(max_new_tokens):
+            x = self.hidden_states(step, attention_mask, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]
+            input_ids = torch.cat([input_ids, step], dim=1)
+            if attention_mask is not None:
+                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
+            if eos_token_id is not None:
+                done = done | (token == eos_token_id)
+                if done.all():
+                    break
+        return input_ids
+
+
+class EncoderDecoder(Model):
+    """A decoder that reads what an encoder made of the input."""
+
+    def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        raise NotImplementedError
+
+    def decode(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        decoder_start_token_id: int = 0,
+        eos_token_id: int | None = None,
+        pad_token_id: int = 0,
+    ) -> Tensor:
+        """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start.
+
+        Temperature 0 takes the likeliest token. A row that has made `eos_token_id` gets padding.
+        """
+        memory = self.encode(input_ids, attention_mask)  # (B, M, D)
+        cache = Cache(self.config.layers, 1 + max_new_tokens)
+        step = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        answer = step
+        for _ in range(max_new_tokens):
+            x = self.decode(step, memory, attention_mask, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]
+            answer = torch.cat([answer, step], dim=1)
+            if eos_token_id is not None:
+                done = done | (token == eos_token_id)
+                if done.all():
+                    break
+        return answer

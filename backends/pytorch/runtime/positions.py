@@ -1,0 +1,148 @@
+"""Positions: rotary angles, sinusoids, ALiBi slopes, relative buckets, counting past padding."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
+    """How fast each pair of columns turns, in float32 or wider."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
+    return theta**-exponent  # (R/2,)
+
+
+def llama3_frequencies(
+    frequencies: Tensor, factor: float, low: float, high: float, original_max_positions: int
+) -> Tensor:
+    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (Llama 3.1)."""
+    turns = original_max_positions * frequencies / (2 * math.pi)
+    keep = ((turns - low) / (high - low)).clamp(0, 1)
+    return frequencies * (keep + (1 - keep) / factor)  # (R/2,)
+
+
+def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
+    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2)
+
+
+def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
+    x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
+    return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
+
+
+def apply_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate each pair (x[2i], x[2i + 1]) of a head by its position's angle."""
+    x1, x2 = x.to(cos.dtype).unflatten(-1, (-1, 2)).unbind(-1)  # (B, H, T, E/2) each
+    turned = torch.stack([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1)
+    return turned.flatten(-2).type_as(x)
+
+
+def apply_partial_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate the first R columns of each head, in pairs (x[i], x[i + R/2]); keep the rest."""
+    width = 2 * cos.size(-1)
+    return torch.cat([apply_rope(x[..., :width], cos, sin), x[..., width:]], dim=-1)
+
+
+def apply_partial_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate the first R columns of each head, in pairs (x[2i], x[2i + 1]); keep the rest."""
+    width = 2 * cos.size(-1)
+    turned = apply_rope_interleaved(x[..., :width], cos, sin)
+    return torch.cat([turned, x[..., width:]], dim=-1)
+
+
+def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
+    """Sines, then cosines, of the positions at `width / 2` frequencies from 1 to 1/10000."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
+    angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
+    return torch.cat([angle.sin(), angle.cos()], dim=-1).type_as(like)  # (T, D) or (B, T, D)
+
+
+def interleaved_sinusoids(
+    position_ids: Tensor, width: int, denominator: int, like: Tensor
+) -> Tensor:
+    """Sines and cosines in turn, of the positions at `width / 2` frequencies."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
+    angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
+    table = torch.stack([angle.sin(), angle.cos()], dim=-1)
+    return table.flatten(-2).type_as(like)  # (T, D) or (B, T, D)
+
+
+def alibi_bias(start: int, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
+    """Each head's slope times the distance of key and query (Press et al. 2021).
+
+    The slopes fall from 2^(-8/n) by that factor for the n heads up to a power of two; what is
+    left takes every other slope of the next power.
+    """
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    power = 2 ** math.floor(math.log2(heads))
+    slopes = [2 ** (-8 * (i + 1) / power) for i in range(power)]
+    slopes += [2 ** (-4 * (i + 1) / power) for i in range(0, 2 * (heads - power), 2)]
+    query = torch.arange(start, end, device=like.device)[:, None]
+    distance = torch.arange(end, device=like.device) - query  # (T, S)
+    slope = torch.tensor(slopes, device=like.device, dtype=dtype)[:, None, None]
+    return (slope * distance * scale).type_as(like)  # (H, T, S)
+
+
+def alibi_bias_ceil(start: int, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
+    """Each head's slope times the distance of key and query (Press et al. 2021).
+
+    The slopes are those of the next power of two: every other one first, then those between.
+    """
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    power = 2 ** math.ceil(math.log2(heads))
+    every = [2 ** (-8 * (i + 1) / power) for i in range(power)]
+    slopes = every if power == heads else (every[1::2] + every[::2])[:heads]
+    query = torch.arange(start, end, device=like.device)[:, None]
+    distance = torch.arange(end, device=like.device) - query  # (T, S)
+    slope = torch.tensor(slopes, device=like.device, dtype=dtype)[:, None, None]
+    return (slope * distance * scale).type_as(like)  # (H, T, S)
+
+
+def relative_buckets(
+    start: int, end: int, buckets: int, max_distance: int, device: torch.device
+) -> Tensor:
+    """The bucket of each distance back from query to key: half exact, half logarithmic (T5)."""
+    query = torch.arange(start, end, device=device)[:, None]
+    distance = (query - torch.arange(end, device=device)).clamp(min=0)  # (T, S)
+    exact = buckets // 2
+    growth = (distance.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
+    far = exact + (growth * (buckets - exact)).long()
+    return torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
+
+
+def two_sided_buckets(
+    start: int, end: int, buckets: int, max_distance: int, device: torch.device
+) -> Tensor:
+    """The bucket of each distance: one half for keys behind the query, one for keys after (T5)."""
+    query = torch.arange(start, end, device=device)[:, None]
+    distance = torch.arange(end, device=device) - query  # (T, S)
+    half = buckets // 2
+    exact = half // 2
+    size = distance.abs()
+    growth = (size.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
+    far = exact + (growth * (half - exact)).long()
+    return torch.where(size < exact, size, far.clamp(max=half - 1)) + half * (distance > 0)
+
+
+def positions_past_padding(
+    attention_mask: Tensor | None, start: int, end: int, device: torch.device
+) -> Tensor:
+    """The number of real tokens before each new one; -1 at padding."""
+    if attention_mask is None:
+        return torch.arange(start, end, device=device)  # (T,)
+    real = attention_mask.long()
+    return (real.cumsum(-1) * real - 1)[:, start:]  # (B, T)
+
+
+def positions_of_tokens(input_ids: Tensor, pad_token_id: int) -> Tensor:
+    """The number of tokens other than padding before each one; -1 at padding."""
+    real = (input_ids != pad_token_id).long()
+    return real.cumsum(-1) * real - 1  # (B, T)
