@@ -1,0 +1,51 @@
+"""Figures of a model, from its graph alone: no weights, no torch, one size for any depth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...compiler.graph import ModuleGraph
+from .drawing import Drawing
+from .engine import DrawError, render
+from .figure import DEPTHS, figure
+from .svg import svg
+
+
+def _dot(drawing: Drawing) -> bytes:
+    from .dot import dot
+
+    return dot(drawing).encode()
+
+
+def _mermaid(drawing: Drawing) -> bytes:
+    from .mermaid import mermaid
+
+    return mermaid(drawing).encode()
+
+
+_WRITERS: dict[str, Callable[[Drawing], bytes]] = {
+    "svg": svg,
+    "png": lambda drawing: render(_dot(drawing).decode(), "png"),
+    "pdf": lambda drawing: render(_dot(drawing).decode(), "pdf"),
+    "dot": _dot,
+    "mmd": _mermaid,
+}
+FORMATS = tuple(_WRITERS)
+
+
+def draw(graph: ModuleGraph, format: str = "svg", *, depth: str = "block") -> bytes:
+    """The figure of a model: each kind of block once, in a frame that says how often it stands.
+
+    `format` is svg, png, pdf, dot (every place given: `neato -n2` draws it) or mmd (Mermaid);
+    `depth` is `block`, or `stack` for one box per stack of layers. The same graph gives the same
+    bytes. Raises DrawError for another format or depth, and for png and pdf where Graphviz is
+    missing.
+    """
+    if format not in _WRITERS:
+        raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
+    if depth not in DEPTHS:
+        raise DrawError(f"no depth `{depth}`: it is one of {', '.join(DEPTHS)}")
+    return _WRITERS[format](figure(graph, depth=depth))
+
+
+__all__ = ["DEPTHS", "FORMATS", "DrawError", "draw"]

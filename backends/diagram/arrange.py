@@ -1,0 +1,180 @@
+"""Which part stands above which: a region becomes a column of parts, forks and side lanes.
+
+Every block that residual branches build is series-parallel: between a fork and the join above it
+stand branches, and a value that goes round a branch is a lane. The join of `x + f(norm(x))` has
+the lane x and the branch f; that of a parallel block has two branches and a lane; the queries, keys
+and values of an opened attention are three branches. A region that is not of that kind is still
+drawn right: all its parts in one column, with a lane for every edge that skips one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from .parts import Part, Parts
+
+
+@dataclass
+class Item:
+    """One part, and the chains of parts that feed it from the side, nearest first.
+
+    `joined`: it reads what stands right below it.
+    """
+
+    part: Part
+    sides: list[list[Part]] = field(default_factory=list)
+    joined: bool = True
+
+
+@dataclass
+class Fork:
+    """Branches beside one another, below the item that joins them."""
+
+    branches: list[Column]
+
+
+Column = list["Item | Fork"]
+"""From the bottom to the top."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """An edge that goes round what stands between its ends."""
+
+    start: str
+    end: str
+
+
+@dataclass
+class Arrangement:
+    column: Column
+    lanes: list[Lane]
+    entry: str = ""
+
+
+class Region:
+    """The flow inside one region: what feeds a part from below, and what from the side."""
+
+    def __init__(self, parts: Parts, path: str) -> None:
+        self.parts = parts
+        self.entry = parts.regions[path].entry
+        self.result = parts.regions[path].result
+        self.order = parts.order(path)
+        self.streams: dict[str, list[str]] = {}
+        self.sides: dict[str, list[str]] = {}
+        self.above: dict[str, tuple[str, ...]] = {}  # every part that all ways to a part pass
+        self.ancestors: dict[str, set[str]] = {}
+        self.readers: dict[str, int] = {}
+        for part in self.order:
+            self._add(part)
+
+    def _add(self, part: Part) -> None:
+        roots = [self.above[source][0] for source in part.inputs]
+        main = self.entry if self.entry in roots else roots[0] if roots else ""
+        stream = [s for s, root in zip(part.inputs, roots, strict=True) if root == main]
+        self.streams[part.key] = stream
+        self.sides[part.key] = [source for source in part.inputs if source not in stream]
+        shared = self.common(stream) if stream else ()
+        self.above[part.key] = (*shared, part.key)
+        self.ancestors[part.key] = set(stream).union(*(self.ancestors[s] for s in stream))
+        for source in part.inputs:
+            self.readers[source] = self.readers.get(source, 0) + 1
+
+    def common(self, keys: list[str]) -> tuple[str, ...]:
+        """The parts that all ways to all of these pass, the nearest last."""
+        ways = [self.above[key] for key in keys]
+        same = takewhile(lambda level: len(set(level)) == 1, zip(*ways, strict=False))
+        return tuple(level[0] for level in same)
+
+    def operands(self, key: str) -> list[str]:
+        """What feeds a part from below; a sum of a sum is one sum."""
+        found = []
+        for source in self.streams[key]:
+            inner = self.parts.by_key[source]
+            alike = inner.look == "sum" and inner.title == self.parts.by_key[key].title
+            if alike and self.readers[source] == 1 and len(self.streams[source]) > 1:
+                found.extend(self.operands(source))
+            else:
+                found.append(source)
+        return found
+
+    def chain(self, key: str) -> list[list[Part]]:
+        """What feeds a part from the side; sums on the way are taken apart."""
+        part = self.parts.by_key[key]
+        if part.look == "sum" and part.inputs:
+            return [chain for source in part.inputs for chain in self.chain(source)]
+        rest = self.chain(part.inputs[0]) if part.inputs else []
+        return [[part, *(rest[0] if rest else [])]]
+
+    def item(self, key: str) -> Item:
+        sides = [chain for source in self.sides[key] for chain in self.chain(source)]
+        return Item(self.parts.by_key[key], sides)
+
+
+def arrange(parts: Parts, path: str) -> Arrangement:
+    """The arrangement of a region that has an entry: a kind of block."""
+    region = Region(parts, path)
+    return arrange_from(region, region.result, frozenset([region.entry]))
+
+
+def arrange_from(region: Region, result: str, stops: frozenset[str]) -> Arrangement:
+    """The column that ends in `result` and stands on one of the parts `stops`, or on the ground."""
+    lanes: list[Lane] = []
+    column = _column(region, result, stops, lanes)
+    entry = next((key for key in region.above.get(result, ())[::-1] if key in stops), "")
+    if not _sound(column, lanes, entry):
+        return _single_file(region, result, stops, entry)
+    return Arrangement(column, lanes, entry)
+
+
+def _column(region: Region, key: str, stops: frozenset[str], lanes: list[Lane]) -> Column:
+    column: Column = []
+    while key and key not in stops:
+        column.append(region.item(key))
+        operands = region.operands(key)
+        if not operands:
+            break
+        around = [o for o in operands if any(o in region.ancestors[other] for other in operands)]
+        lanes.extend(Lane(start, key) for start in around)
+        branches = [o for o in operands if o not in around]
+        if len(branches) == 1:
+            key = branches[0]
+            continue
+        fork = region.common(branches)[-1]
+        column.append(Fork([_column(region, branch, stops | {fork}, lanes) for branch in branches]))
+        key = fork
+    return column[::-1]
+
+
+def keys(column: Column) -> list[str]:
+    """The parts of a column, those beside it left out."""
+    found = []
+    for item in column:
+        if isinstance(item, Item):
+            found.append(item.part.key)
+        else:
+            found.extend(key for branch in item.branches for key in keys(branch))
+    return found
+
+
+def _sound(column: Column, lanes: list[Lane], entry: str) -> bool:
+    """Does every part stand in one place, and every lane between two of them?"""
+    found = keys(column)
+    ends = {end for lane in lanes for end in (lane.start, lane.end)}
+    return len(set(found)) == len(found) and ends <= {*found, entry}
+
+
+def _single_file(region: Region, result: str, stops: frozenset[str], entry: str) -> Arrangement:
+    wanted = {result, *region.ancestors[result]}
+    below = set().union(*(region.ancestors[s] for s in stops if s in wanted), stops)
+    order = [part.key for part in region.order if part.key in wanted - below]
+    lanes: list[Lane] = []
+    column: Column = []
+    for index, key in enumerate(order):
+        before = order[index - 1] if index else entry
+        lanes.extend(Lane(s, key) for s in region.streams[key] if s != before)
+        item = region.item(key)
+        item.joined = before in region.streams[key]
+        column.append(item)
+    return Arrangement(column, lanes, entry)

@@ -1,0 +1,97 @@
+"""What a figure is made of once every place is decided: boxes, frames, edges, texts.
+
+Units are points (1/72 inch), x to the right, y upwards from the bottom. The writers (SVG, DOT,
+Mermaid) read a `Drawing` and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Point = tuple[float, float]
+
+TITLE, SMALL, COUNT, NAME = "title", "small", "count", "name"
+FONT_SIZES = {TITLE: 13.0, SMALL: 9.5, COUNT: 19.0, NAME: 11.0}
+
+
+@dataclass
+class Line:
+    """One line of text in a box."""
+
+    text: str
+    role: str = TITLE
+
+
+@dataclass
+class Box:
+    """A part of the model: `form` is box, pill, circle or text; `look` its colours and class."""
+
+    id: str
+    look: str
+    form: str
+    x: float
+    y: float
+    width: float
+    height: float
+    lines: list[Line]
+    path: str  # where it stands in the model, dotted
+    tip: str  # the full text, however much of it was shortened in the box
+    frame: str = ""  # the frame it stands in
+
+    @property
+    def top(self) -> float:
+        return self.y + self.height / 2
+
+    @property
+    def bottom(self) -> float:
+        return self.y - self.height / 2
+
+
+@dataclass
+class Frame:
+    """A rounded area around parts: the layers of a stack, or one kind of block among them."""
+
+    id: str
+    path: str
+    left: float
+    bottom: float
+    right: float
+    top: float
+    name: str = ""
+    count: str = ""  # what stands outside it: `12×`
+    parent: str = ""
+
+
+@dataclass
+class Edge:
+    """A line through `points`, its corners rounded; `look` is flow, residual, memory or tie."""
+
+    source: str
+    target: str
+    points: list[Point]
+    look: str = "flow"
+    arrow: bool = True
+
+
+@dataclass
+class Text:
+    """Words that belong to no box. `anchor`: -1 ends at x, 0 is centred on it, 1 starts at it."""
+
+    text: str
+    x: float
+    y: float
+    role: str = SMALL
+    anchor: int = 0
+    look: str = ""
+
+
+@dataclass
+class Drawing:
+    title: str
+    description: str = ""
+    boxes: list[Box] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)  # outer ones first
+    edges: list[Edge] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+    width: float = 0.0
+    height: float = 0.0

@@ -1,0 +1,170 @@
+"""One row per op: how it is drawn. Ops that a row calls `through` or `unseen` take no place.
+
+form    box      a full box of the column
+        pill     a low box: a small step, or a table that feeds another box
+        circle   a sign in a circle: sums and products
+        wave     a circle with a wave, its words beside it
+        text     words without a border: what goes in and comes out
+        entry    where the stream enters a layer; nothing is drawn
+        through  nothing is drawn: its first input stands for its result
+        unseen   neither it nor what only feeds it is drawn: masks and counters, said in words
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...compiler.graph import ModuleGraph, Op
+from ...compiler.sizes import Field, number
+from .text import plain, words
+
+Words = Callable[[Op, ModuleGraph], str]
+
+
+def _nothing(op: Op, graph: ModuleGraph) -> str:
+    return ""
+
+
+def _name(op: Op, graph: ModuleGraph) -> str:
+    return words(op.name or op.kind)
+
+
+def _const(text: str) -> Words:
+    return lambda op, graph: text
+
+
+@dataclass(frozen=True)
+class Look:
+    form: str
+    look: str = "other"
+    title: Words = _name
+    detail: Words = _nothing
+
+
+def figure(value: Any) -> str:
+    """A number of the spec as a figure shows it."""
+    return plain(number(value) if isinstance(value, Field) else value)
+
+
+def _argument(op: Op, graph: ModuleGraph) -> str:
+    return graph.values[op.outputs[0]].name or op.name
+
+
+def _shape(op: Op, graph: ModuleGraph) -> str:
+    return shape_text(graph, op.outputs[0])
+
+
+def shape_text(graph: ModuleGraph, value: str) -> str:
+    """`(B, T, 768)`: letters for data, numbers for sizes."""
+    shape = graph.values[value].shape
+    return f"({', '.join(d.label if d.size is None else plain(int(d.size)) for d in shape)})"
+
+
+def _table(op: Op, graph: ModuleGraph) -> str:
+    tied = " · tied" if any(weight.tied for weight in op.weights) else ""
+    return f"{plain(int(op.attrs['rows']))} × {plain(int(op.attrs['out_dim'].size))}{tied}"
+
+
+def _linear(op: Op, graph: ModuleGraph) -> str:
+    tied = " · tied" if any(weight.tied for weight in op.weights) else ""
+    width = plain(int(op.attrs["in_features"]))
+    return f"{width} → {plain(int(op.attrs['out_dim'].size))}{tied}"
+
+
+def _linear_title(op: Op, graph: ModuleGraph) -> str:
+    return words(op.name) if op.name else "Linear"
+
+
+ACTIVATIONS = {
+    "gelu": "GELU",
+    "gelu_tanh": "GELU (tanh)",
+    "quick_gelu": "quick GELU",
+    "relu": "ReLU",
+    "relu2": "ReLU²",
+    "silu": "SiLU",
+    "swish": "swish",
+}
+
+
+def activation(op: Op, graph: ModuleGraph) -> str:
+    return ACTIVATIONS.get(op.attrs["function"], str(op.attrs["function"]))
+
+
+def _factor(op: Op, graph: ModuleGraph) -> str:
+    factor = op.attrs["factor"]
+    if factor == "sqrt_d_model":
+        return f"× √{plain(int(op.attrs['size']))}"
+    return f"× {figure(factor)}"
+
+
+def _shift(op: Op, graph: ModuleGraph) -> str:
+    return f"+ {figure(op.attrs['amount'])}"
+
+
+def _clamp(op: Op, graph: ModuleGraph) -> str:
+    low, high = op.attrs["low"], op.attrs["high"]
+    limits = [f"≥ {figure(low)}"] * (low is not None) + [f"≤ {figure(high)}"] * (high is not None)
+    return f"clamp {', '.join(limits)}"
+
+
+def _cap(op: Op, graph: ModuleGraph) -> str:
+    return f"softcap {figure(op.attrs['cap'])}"
+
+
+def _rotary(op: Op, graph: ModuleGraph) -> str:
+    scaling = op.attrs.get("scaling")
+    theta = f"θ {figure(op.attrs['theta'])}"
+    return f"{theta} · {scaling['type']}" if scaling else theta
+
+
+def _buckets(op: Op, graph: ModuleGraph) -> str:
+    return f"{figure(op.attrs['buckets'])} buckets"
+
+
+def _pool(op: Op, graph: ModuleGraph) -> str:
+    how = op.attrs["how"]
+    names = {"first": "first token", "last": "last token", "token": "one token"}
+    return names.get(how, f"{how} over tokens")
+
+
+LOOKS: dict[str, Look] = {
+    "argument": Look("text", "text", _argument, _shape),
+    "layer_input": Look("entry"),
+    "position_ids": Look("unseen"),
+    "mask": Look("unseen"),
+    "shift": Look("pill", "other", _shift),
+    "sinusoid": Look("wave", "position", _const("Sinusoidal positions")),
+    "rope_table": Look("pill", "position", _const("Rotary"), _rotary),
+    "rotate": Look("pill", "position", _const("Rotate")),
+    "alibi": Look("pill", "position", _const("ALiBi"), _const("slope per head")),
+    "relative_buckets": Look("unseen"),
+    "relative_bias": Look("pill", "position", _const("Relative bias"), _buckets),
+    "masked_bias": Look("through"),
+    "embedding": Look("box", "embedding", _name, _table),
+    "linear": Look("box", "linear", _linear_title, _linear),
+    "layer_norm": Look("box", "norm", _const("LayerNorm")),
+    "rms_norm": Look("box", "norm", _const("RMSNorm")),
+    "activation": Look("pill", "feed_forward", activation),
+    "add": Look("circle", "sum", _const("+")),
+    "multiply": Look("circle", "sum", _const("×")),
+    "scale": Look("pill", "other", _factor),
+    "clamp": Look("pill", "other", _clamp),
+    "softcap": Look("pill", "other", _cap),
+    "learned_scale": Look("pill", "linear", _const("× learned vector")),
+    "add_bias": Look("pill", "linear", _const("+ learned vector")),
+    "dropout": Look("through"),
+    "drop_path": Look("through"),
+    "l2_normalize": Look("pill", "norm", _const("unit length")),
+    "split_heads": Look("through"),
+    "merge_heads": Look("through"),
+    "cache": Look("through"),
+    "attend": Look("box", "attention", _const("Attend")),
+    "pool": Look("pill", "other", _const("Pool"), _pool),
+}
+
+
+def look_of(op: Op) -> Look:
+    """The row of an op. A kind without a row is a plain box that says its name."""
+    return LOOKS.get(op.kind, Look("box", "other", lambda op, graph: words(op.kind)))

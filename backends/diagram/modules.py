@@ -1,0 +1,115 @@
+"""What a box says that stands for a whole module, read from the ops inside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...compiler.graph import ModuleGraph, Op, Scope
+from .look import activation, figure, look_of
+from .text import class_words, plain, words
+
+NORMS = ("layer_norm", "rms_norm")
+
+
+@dataclass(frozen=True)
+class Said:
+    look: str
+    title: str
+    lines: tuple[str, ...]
+
+
+def say(graph: ModuleGraph, scope: Scope, ops: list[Op], *, crossed: bool) -> Said:
+    """Title and small lines of a module; `crossed`: it reads what another stack made."""
+    attends = [op for op in ops if op.kind == "attend"]
+    if attends:
+        return _attention(graph, scope, ops, attends[0], crossed=crossed)
+    activations = [activation(op, graph) for op in ops if op.kind == "activation"]
+    chain = " → ".join(plain(width) for width in _widths(graph, ops))
+    if scope.parent is not None and graph.block_of(scope.path) is not None and activations:
+        gated = any(op.kind == "multiply" for op in ops)
+        title = "Gated feed-forward" if gated else "Feed-forward"
+        if scope.name != "feed_forward":
+            title = words(scope.name)
+        return Said("feed_forward", title, _lines(chain, *activations))
+    pools = [look_of(op).detail(op, graph) for op in ops if op.kind == "pool"]
+    tied = any(weight.tied for op in ops for weight in op.weights)
+    extras = [*pools, *activations, *(["tied"] if tied else [])]
+    return Said("linear", class_words(scope.noun or scope.name), _lines(chain, *extras))
+
+
+def _lines(chain: str, *extras: str) -> tuple[str, ...]:
+    """On one line where that is short, else on two."""
+    joined = " · ".join(part for part in (chain, *extras) if part)
+    if not joined:
+        return ()
+    if chain and extras and len(joined) > 30:
+        return (chain, " · ".join(extras))
+    return (joined,)
+
+
+def _widths(graph: ModuleGraph, ops: list[Op]) -> list[int]:
+    """The widths along the way of the last linear op back to the module's input."""
+    linears = {op.number: op for op in ops if op.kind == "linear"}
+    if not linears:
+        return []
+    op = list(linears.values())[-1]
+    found = [int(op.attrs["out_dim"].size)]
+    while True:
+        found.append(int(op.attrs["in_features"]))
+        before = _linear_before(graph, op, {o.number: o for o in ops})
+        if before is None:
+            return found[::-1]
+        op = before
+
+
+def _linear_before(graph: ModuleGraph, op: Op, inside: dict[int, Op]) -> Op | None:
+    current: Op | None = op
+    while current is not None:
+        producer = graph.producer(current.inputs[0]) if current.inputs else None
+        if producer is None or producer.number not in inside:
+            return None
+        if producer.kind == "linear":
+            return producer
+        current = producer
+    return None
+
+
+def _attention(
+    graph: ModuleGraph, scope: Scope, ops: list[Op], attend: Op, *, crossed: bool
+) -> Said:
+    queries, keys, values = (graph.values[name].shape for name in attend.inputs[:3])
+    heads, kv_heads = _size(queries[1]), _size(keys[1])
+    if crossed:
+        title = "Cross-attention"
+    elif kv_heads == heads:
+        title = "Multi-head attention"
+    else:
+        title = "Multi-query attention" if kv_heads == 1 else "Grouped-query attention"
+    width, value_width = _size(queries[-1]), _size(values[-1])
+    shared = "" if kv_heads == heads else f" · {kv_heads} kv {'head' if kv_heads == 1 else 'heads'}"
+    wide = f"{width}" if value_width == width else f"{width}/{value_width}"
+    lines = [f"{heads} {'head' if heads == 1 else 'heads'} × {wide}{shared}"]
+    formula = str(attend.attrs["formula"])
+    extras = _extras(attend, ops)
+    if formula != "full" or not crossed:
+        lines.append(f"mask: {formula}")
+    return Said("attention", title, (*lines, *([" · ".join(extras)] if extras else [])))
+
+
+def _extras(attend: Op, ops: list[Op]) -> list[str]:
+    before = ops[: ops.index(attend)]
+    found = []
+    if any(op.kind in NORMS for op in before):
+        found.append("query and key norm")
+    if attend.attrs.get("softcap") is not None:
+        found.append(f"softcap {figure(attend.attrs['softcap'])}")
+    scale = attend.attrs.get("scale")
+    if scale is not None:
+        found.append("unscaled" if scale == 1 else f"scale {figure(scale)}")
+    return found
+
+
+def _size(dim: object) -> int:
+    size = getattr(dim, "size", None)
+    assert size is not None
+    return int(size)

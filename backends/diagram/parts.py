@@ -1,0 +1,239 @@
+"""From a ModuleGraph to parts: what is drawn, and what feeds what.
+
+An op is a part, or belongs to one: the ops of a module are one box. Parts stand in regions: the
+model, each kind of block, and, where modules are opened, each module. A value that crosses into a
+region is remembered on the part that reads it (`outside`), and a repeated stack of layers is one
+part of the region around it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import networkx as nx
+
+from ...compiler.graph import ModuleGraph, Op, Scope
+from .look import look_of
+from .modules import NORMS, say
+
+ROOT = ""
+PORTS = ("Q", "K", "V")
+
+
+@dataclass
+class Part:
+    """Something that is drawn. `inputs` are parts of its own region, `outside` of outer ones."""
+
+    key: str
+    form: str  # a form of look.py, or `layers`
+    look: str
+    region: str
+    path: str
+    title: str = ""
+    lines: tuple[str, ...] = ()
+    inputs: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    ports: dict[str, str] = field(default_factory=dict)  # Q, K, V -> the part each comes from
+    ops: list[Op] = field(default_factory=list)
+
+
+@dataclass
+class Region:
+    """The parts of one scope that is drawn as a whole. `result` is the part that ends it."""
+
+    path: str
+    parts: list[Part] = field(default_factory=list)
+    entry: str = ""
+    result: str = ""
+
+
+class Parts:
+    """Every part of a model, by key and by region."""
+
+    def __init__(self, graph: ModuleGraph) -> None:
+        self.graph = graph
+        self.by_key: dict[str, Part] = {}
+        self.regions: dict[str, Region] = {ROOT: Region(ROOT)}
+        self._of_value: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+        for scope in graph.scopes.values():
+            if scope.role == "layers":
+                self._add(
+                    Part(
+                        f"{scope.path}", "layers", "layers", self._region(scope.parent), scope.path
+                    )
+                )
+            elif scope.role == "block":
+                self.regions[scope.path] = Region(scope.path)
+        for op in graph.ops():
+            self._place(op)
+        for op in graph.ops():
+            self._connect(op)
+        self._finish()
+
+    # -- reading
+
+    def source(self, value: str, region: str) -> str | None:
+        """The part that gives this value, as a region sees it; None for what is not drawn."""
+        key = self._of_value.get(value)
+        if key is None:
+            return None
+        part = self.by_key[key]
+        while part.region != region and not self._within(region, part.region):
+            part = self.by_key[self._holder(part.region)]
+        return part.key
+
+    def order(self, region: str) -> list[Part]:
+        """The parts of a region, each after those that feed it."""
+        parts = {part.key: index for index, part in enumerate(self.regions[region].parts)}
+        flow: nx.DiGraph[str] = nx.DiGraph()
+        flow.add_nodes_from(parts)
+        for key in parts:
+            flow.add_edges_from((source, key) for source in self.by_key[key].inputs)
+        return [self.by_key[key] for key in nx.lexicographical_topological_sort(flow, parts.get)]
+
+    def blocks(self, layers: str) -> list[Scope]:
+        return [scope for scope in self.graph.children(layers) if scope.role == "block"]
+
+    # -- building
+
+    def _add(self, part: Part) -> Part:
+        self.by_key[part.key] = part
+        self.regions[part.region].parts.append(part)
+        return part
+
+    def _region(self, scope: str | None) -> str:
+        """The region that a scope stands in."""
+        while scope:
+            if scope in self.regions:
+                return scope
+            scope = self.graph.scopes[scope].parent
+        return ROOT
+
+    def _holder(self, region: str) -> str:
+        """The part that stands for a whole region in the region around it."""
+        parent = self.graph.scopes[region].parent
+        assert parent is not None
+        return parent
+
+    def _within(self, region: str, outer: str) -> bool:
+        return outer == ROOT or self.graph.inside(region, outer)
+
+    def _module(self, op: Op) -> Scope | None:
+        """The outermost module that an op stands in: it is drawn as one box."""
+        found, path = None, op.scope
+        while path:
+            scope = self.graph.scopes[path]
+            if scope.role == "module":
+                found = scope
+            path = scope.parent or ""
+        return found
+
+    def _place(self, op: Op) -> None:
+        look = look_of(op)
+        if look.form == "unseen" or not self._seen(op):
+            return
+        if look.form == "through":
+            sources = [self._of_value.get(value) for value in op.inputs if value]
+            if sources and sources[0] is not None and self._module(op) is None:
+                self._of_value.update(dict.fromkeys(op.outputs, sources[0]))
+                return
+        module = self._module(op)
+        region = self._region(op.scope)
+        if module is not None:
+            part = self.by_key.get(module.path)
+            if part is None:
+                part = self._add(Part(module.path, "box", "other", region, module.path))
+        elif look.form == "through":
+            return
+        else:
+            path = ".".join(filter(None, (op.scope, op.name or op.kind)))
+            part = self._add(Part(self._key(op), look.form, look.look, region, path))
+            part.title = look.title(op, self.graph)
+            detail = look.detail(op, self.graph)
+            part.lines = (detail,) if detail else ()
+            if look.form == "entry":
+                self.regions[region].entry = part.key
+        part.ops.append(op)
+        self._of_value.update(dict.fromkeys(op.outputs, part.key))
+
+    def _seen(self, op: Op) -> bool:
+        """Numbers that only count or choose are said in words, and so are optional arguments."""
+        values = [self.graph.values[name] for name in op.outputs]
+        if op.kind == "argument":
+            return not all(value.optional for value in values)
+        return any(value.dtype == "float" for value in values)
+
+    def _key(self, op: Op) -> str:
+        """Unlike that of any module: ops without a name are counted, arguments have a place."""
+        parts = [op.scope, op.name] if op.name else [op.scope, op.kind]
+        if op.kind == "argument":
+            parts = ["argument", op.name]
+        path = ".".join(filter(None, parts))
+        self._counts[path] += 1
+        count = self._counts[path]
+        return path if op.name and count == 1 else f"{path}.{count}"
+
+    def _connect(self, op: Op) -> None:
+        target = self._of_value.get(op.outputs[0]) if op.outputs else None
+        if target is None or look_of(op).form == "entry":
+            return
+        part = self.by_key[target]
+        if op not in part.ops:
+            return
+        for value in op.inputs:
+            source = self.source(value, part.region) if value else None
+            if source is None or source == target:
+                continue
+            own = self.by_key[source].region == part.region
+            known = part.inputs if own else part.outside
+            if source not in known:
+                known.append(source)
+
+    def _finish(self) -> None:
+        for scope in self.graph.scopes.values():
+            if scope.role == "layers":
+                source = self.source(scope.source, self._region(scope.parent))
+                self.by_key[scope.path].inputs = [source] if source else []
+            elif scope.role == "block" and scope.carry is not None:
+                self.regions[scope.path].result = self.source(scope.carry[1], scope.path) or ""
+        stacks = self._stack_outputs()
+        for part in self.by_key.values():
+            scope = self.graph.scopes.get(part.key)
+            if scope is None or scope.role != "module":
+                continue
+            crossed = any(source in stacks for source in part.outside)
+            said = say(self.graph, scope, part.ops, crossed=crossed)
+            part.look, part.title, part.lines = said.look, said.title, said.lines
+            part.ports = self._ports(part)
+
+    def _stack_outputs(self) -> set[str]:
+        found = (self.source(value, ROOT) for value in self.graph.hidden.values())
+        return {key for key in found if key is not None}
+
+    def _ports(self, part: Part) -> dict[str, str]:
+        """Where the queries, keys and values of an attention box come from, if that is clear."""
+        attends = [op for op in part.ops if op.kind == "attend"]
+        if len(attends) != 1:
+            return {}
+        found = {}
+        for port, value in zip(PORTS, attends[0].inputs, strict=False):
+            sources = self._sources(part, value)
+            if len(sources) == 1:
+                found[port] = sources.pop()
+        return found if len(found) == len(PORTS) else {}
+
+    def _sources(self, part: Part, value: str) -> set[str]:
+        """The parts outside this box that a value inside it is made from, tables left out."""
+        op = self.graph.producer(value)
+        if op is None or op not in part.ops:
+            source = self.source(value, part.region)
+            if source is None or self.by_key[source].look == "position":
+                return set()
+            return {source}
+        return {s for name in op.inputs if name for s in self._sources(part, name)}
+
+
+def is_norm(part: Part) -> bool:
+    return len(part.ops) == 1 and part.ops[0].kind in NORMS
