@@ -38,6 +38,7 @@ class Value:
     shape: Shape
     dtype: str = "float"  # float | int | bool
     optional: bool = False
+    base: str = ""  # the name before it was told apart from others of that name
 
     def __str__(self) -> str:
         return f"{self.name or self.id} {show(self.shape)}"
@@ -204,6 +205,10 @@ class ModuleGraph:
     def producer(self, value: str) -> Op | None:
         number = self.producers.get(value)
         return None if number is None else self.op(number)
+
+    def scope_of(self, value: str) -> str:
+        """The scope in which a value is made."""
+        return self.op(self.producers[value]).scope
 
     def consumers(self, value: str) -> list[Op]:
         return [op for op in self.ops() if value in op.inputs]

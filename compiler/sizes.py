@@ -65,7 +65,8 @@ class Size(int):
             return int(self) * other
         if other == 1:
             return self
-        return self._join("*", other, int(self) * int(other))
+        whole = _whole(self, other)
+        return whole or self._join("*", other, int(self) * int(other))
 
     def __rmul__(self, other: Any) -> Any:
         if not isinstance(other, int):
@@ -93,6 +94,17 @@ class Size(int):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Size:
         return self
+
+
+def _whole(left: Size, right: int) -> Size | None:
+    """`heads * (d_model // heads)` is `d_model`, where the division is exact."""
+    if not isinstance(right, Size) or not isinstance(right.tree, tuple):
+        return None
+    operator, dividend, divisor = right.tree
+    if operator == "//" and divisor is left.tree and isinstance(dividend, Field):
+        size = Size.of(dividend)
+        return size if int(size) == int(left) * int(right) else None
+    return None
 
 
 def _code(tree: Node, prefix: str) -> tuple[str, int]:

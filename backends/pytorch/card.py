@@ -66,8 +66,8 @@ def table(graph: ModuleGraph) -> list[str]:
             title = f"{stack}{block.name if len(set(layers.order)) > 1 else 'layer'}"
             counts[title] = len(block.stored)
             rows[title] += number
-    width = max([len(title) for title in rows] + [5]) + 8
-    lines = [f"    {'part'.ljust(width)}{'weights'.rjust(16)}"]
+    width = max(len(title) for title in [*rows, "total"]) + 6
+    lines = [f"    {'part'.ljust(width)}{'weights':>16}"]
     total = 0
     for title, number in rows.items():
         count = counts.get(title, 1)

@@ -189,8 +189,11 @@ class Function:
         self.assign(op, value, expression, comment=comment)
 
     def assign(self, op: Op, value: Value, expression: Expr, *, comment: bool = True) -> None:
-        name = self.bind(value.id, value.name or _fallback(op))
-        note = show(value.shape) if comment else ""
+        name = value.name or _fallback(op)
+        before = self.graph.values.get(self.holds.get(name, ""))
+        kept = before is not None and show(before.shape) == show(value.shape)
+        name = self.bind(value.id, name)
+        note = show(value.shape) if comment and not kept else ""
         self.say(f"{name} = {expression}", note, op.number)
 
 

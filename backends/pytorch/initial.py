@@ -83,48 +83,51 @@ def _isinstance(classes: list[str]) -> str:
 
 
 def _norm_lines(graph: ModuleGraph, norms: list[str]) -> list[Line]:
+    """Norms that multiply by 1 and add 0; a guard only where some have no weight or no bias."""
+    ops = [op for op in graph.ops() if op.kind in ("layer_norm", "rms_norm")]
     lines: list[Line] = []
-    weights = _weights(graph, "layer_norm", "rms_norm")
-    if not weights:
-        return lines
-    plain = [n for n in norms if n not in OWN_NORMS[:2]]
-    offset = [n for n in norms if n in OWN_NORMS[:2]]
-    with_bias = {n for n in norms if n in ("nn.LayerNorm", "OffsetLayerNorm", OWN_NORMS[3])}
-    bare = any(op.kind in ("layer_norm", "rms_norm") and not op.weights for op in graph.ops())
-    for group, call in ((plain, "nn.init.ones_(module.weight)"), (offset, "")):
-        if not group:
+    for name in norms:
+        own = [op for op in ops if _norm_class(op) == name]
+        weights = {len(op.weights) for op in own}
+        if weights == {0}:
             continue
-        set_to = call or "nn.init.constant_(module.weight, 1 - module.offset)"
-        lines.append(Line(f"if isinstance(module, {_isinstance(group)}):", indent=2))
-        if bare and not call == "" and any(n.startswith("nn.") for n in group):
-            lines[-1] = Line(
-                f"if isinstance(module, {_isinstance(group)}) and module.weight is not None:",
-                indent=2,
-            )
+        set_to = "nn.init.ones_(module.weight)"
+        if name in OFFSET:
+            set_to = "nn.init.constant_(module.weight, 1 - module.offset)"
+        guard = " and module.weight is not None" if 0 in weights else ""
+        lines.append(Line(f"if isinstance(module, {name}){guard}:", indent=2))
         lines.append(Line(set_to, indent=3))
-    biased = [n for n in norms if n in with_bias]
-    if any(w.name == "bias" for _, w in weights):
-        test = _isinstance(biased)
-        every = all(
-            len(op.weights) == 2 for op in graph.ops() if op.kind == "layer_norm"
-        )
-        guard = "" if every else " and module.bias is not None"
-        lines.append(Line(f"if isinstance(module, {test}){guard}:", indent=2))
-        lines.append(Line("nn.init.zeros_(module.bias)", indent=3))
+        if 2 in weights and weights == {2}:
+            lines.append(Line("nn.init.zeros_(module.bias)", indent=3))
+        elif 2 in weights:
+            lines.append(Line("if module.bias is not None:", indent=3))
+            lines.append(Line("nn.init.zeros_(module.bias)", indent=4))
     return lines
+
+
+OFFSET = ("OffsetRMSNorm", "OffsetLayerNorm")
+
+
+def _norm_class(op: Any) -> str:
+    kind = "LayerNorm" if op.kind == "layer_norm" else "RMSNorm"
+    if op.attrs["per_head"] is not None:
+        return ("BiasedPerHead" if op.attrs["bias"] else "PerHead") + kind
+    return f"Offset{kind}" if op.attrs["weight_offset"] and op.attrs["affine"] else f"nn.{kind}"
 
 
 def _drawn_lines(graph: ModuleGraph, drawn: list[str], draw: str) -> list[Line]:
     if not drawn:
         return []
-    lines = [
-        Line(f"if isinstance(module, {_isinstance(drawn)}):", indent=2),
-        Line(draw.replace("{w}", "module.weight"), indent=3),
-    ]
+    drawing = draw.replace("{w}", "module.weight")
     linears = [op for op in graph.ops() if op.kind == "linear" and not op.weights[0].tied]
     biased = [op for op in linears if len(op.weights) == 2]
+    lines = [
+        Line(f"if isinstance(module, {_isinstance(drawn)}):", indent=2),
+        Line(drawing, indent=3),
+    ]
     if biased:
-        guard = "" if len(biased) == len(linears) else " and module.bias is not None"
+        always = len(biased) == len(linears)
+        guard = "" if always else " and module.bias is not None"
         lines.append(Line(f"if isinstance(module, nn.Linear){guard}:", indent=2))
         lines.append(Line("nn.init.zeros_(module.bias)", indent=3))
     return lines

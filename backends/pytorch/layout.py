@@ -14,6 +14,8 @@ def wrap(line: str, indent: int, comment: str = "") -> list[str]:
         return [margin + line + tail]
     if comment and len(margin + line) <= WIDTH and _split(line) is None:
         return [f"{margin}# {comment}", margin + line]
+    if comment and line.startswith("return ") and len(margin + line) <= WIDTH:
+        return [margin + line]
     parts = _split(line)
     if parts is None:
         return [margin + line + tail]

@@ -75,7 +75,7 @@ def global_(atom: Any) -> Expr:
     if isinstance(arg, int):
         return Expr(f"(q < {number(arg)}) | (k < {number(arg)})", BITAND - 1)
     rows, columns = in_range("q", arg), in_range("k", arg)
-    return Expr(f"{rows.at(BITAND)} | {columns.at(BITAND)}".replace("q <", "q <"), BITAND - 1)
+    return Expr(f"{rows.at(BITAND)} | {columns.at(BITAND)}", BITAND - 1)
 
 
 ATOMS: dict[str, Callable[[Any], Expr]] = {
@@ -104,8 +104,11 @@ def predicate(formula: Any) -> Expr:
     if hasattr(formula, "parts"):
         sign, binding = ("&", BITAND) if type(formula).__name__ == "And" else ("|", BITAND - 1)
         texts = []
+        names = [getattr(part, "name", "") for part in formula.parts]
         for part in formula.parts:
             expression = predicate(part)
+            if sign == "&" and "causal" in names and getattr(part, "name", "") == "window":
+                expression = Expr(f"k > q - {number(part.args[0])}", COMPARE)
             tight = expression.binding > BITAND or expression.binding == binding
             texts.append(str(expression) if tight else f"({expression})")
         return Expr(f" {sign} ".join(texts), binding)
@@ -123,7 +126,6 @@ def write_mask(op: Op) -> list[Line]:
     result = "Tensor | None" if implicit else "Tensor"
     lines = [Line(text) for text in signature(mask_name(op), parameters, result, 0)]
     body = [*_title(formula, implicit), *_implicit(implicit)]
-    body += [Line(f"{name} = {text}") for name, text in _required(given)]
     body += [
         Line("q = torch.arange(start, end, device=device)[:, None]", "(T, 1)"),
         Line("k = torch.arange(end, device=device)", "(S,)"),
@@ -142,10 +144,6 @@ def write_mask(op: Op) -> list[Line]:
     return lines + [Line(x.text, x.comment, op.number, x.indent + 1) for x in body]
 
 
-def _required(given: list[str]) -> list[tuple[str, str]]:
-    return []
-
-
 def _checks(names: list[str]) -> list[Line]:
     """Data that the formula speaks of must be there."""
     lines = []
@@ -156,14 +154,10 @@ def _checks(names: list[str]) -> list[Line]:
 
 
 def _title(formula: Any, implicit: bool) -> list[Line]:
-    text = f"True where query q may see key k: {plain(formula)}."
+    text = f"True where query q may see key k: {formula}."
     if implicit:
         text += " None where the kernel's own causal mask does."
     return [Line(f'"""{text}"""')]
-
-
-def plain(formula: Any) -> str:
-    return str(formula)
 
 
 def _implicit(implicit: bool) -> list[Line]:

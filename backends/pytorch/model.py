@@ -170,16 +170,16 @@ class Model:
     def title(self, step: Step) -> str:
         first = step.parameters[0].name
         if step.name == "hidden_states":
-            text = f"The last hidden states of `{first}` (B, T), (B, T, D)."
+            text = f"Hidden states (B, T, D) of `{first}` (B, T)"
         elif step.name.startswith("encode"):
-            text = f"The hidden states of `{first}` (B, T), (B, T, D)."
+            text = f"Hidden states (B, T, D) of `{first}` (B, T)"
         else:
             memory = next((p.name for p in step.parameters if "memory" in p.name), "")
-            text = f"The hidden states of `{first}` (B, T), (B, T, D)"
-            text += f", given the `{memory}` (B, M, D)." if memory else "."
+            text = f"Hidden states (B, T, D) of `{first}` (B, T)"
+            text += f" that read the `{memory}` (B, M, D)" if memory else ""
         if step.stack in self.structure.cached:
-            text += " With a cache, they go on from what it holds."
-        return text
+            text += "; with a cache, they extend it"
+        return text + "."
 
     def as_method(self, name: str, parameters: list[Parameter], title: str, body: list[Line],
                   result: str = "Tensor") -> list[Line]:
@@ -299,7 +299,8 @@ class Model:
         parameters = self.all_parameters(wanted, [])
         names = ", ".join(p.name for p in parameters)
         inner = "hidden_states" if step is self.steps[-1] else step.name
-        f.say(f"return self.logits(self.{inner}({names}))", "(B, T, V)")
+        f.say(f"x = self.{inner}({names})", "(B, T, D)")
+        f.say("return self.logits(x)", "(B, T, V)")
         return self.as_method("forward", parameters, self.forward_title(), f.lines)
 
     def forward_title(self) -> str:
@@ -338,13 +339,13 @@ class Model:
         body = []
         what = "labels"
         if shifted:
-            what += ", which are the inputs: each position predicts the next"
+            what = "next token"
             body.append(Line("logits, labels = logits[:, :-1], labels[:, 1:]"))
         body.append(Line("return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"))
         parameters = ["logits: Tensor", "labels: Tensor"]
         head_line = [Line("@staticmethod")]
         head_line += [Line(text) for text in signature("loss", parameters, "Tensor", 0)]
-        title = f"Mean cross-entropy of the {what}. Labels of -100 do not count."
+        title = f"Mean cross-entropy of the {what}; -100 in `labels` does not count."
         return [
             *head_line,
             Line(f'"""{title}"""', indent=1),
@@ -373,19 +374,14 @@ class Model:
             owner = "PlacedDecoder" if "position_ids" in arguments else "Decoder"
             text = method("generate", owner, "generate")
         self.needs.helpers |= {("sampling", "sample")}
-        return self._with_tokens(text, stack)
+        return self._with_tokens(text)
 
-    def _with_tokens(self, text: str, stack: str) -> str:
+    def _with_tokens(self, text: str) -> str:
         tokens = self.graph.spec.tokens
-        layers = self.graph.stacks()[stack].path
-        path = f"{layers}.layers" if layers else "layers"
-        count = self.graph.scopes[path].layers
-        assert count is not None
-        text = text.replace("self.config.layers", count.code("self.config."))
         pad = tokens.pad if tokens.pad is not None else tokens.eos
         start = tokens.decoder_start if tokens.decoder_start is not None else tokens.bos
         given = {
-            "eos_token_id: int | None = None": (tokens.eos, "eos_token_id: int | None = {}"),
+            "eos_token_id: int = -1": (tokens.eos, "eos_token_id: int = {}"),
             "pad_token_id: int = 0": (pad, "pad_token_id: int = {}"),
             "decoder_start_token_id: int = 0": (start, "decoder_start_token_id: int = {}"),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...compiler.graph import ModuleGraph, Op, Scope
 from .function import Function, Item, Needs, external, items_of
@@ -76,7 +76,10 @@ class Structure:
                 readers = [s for s in self.graph.hidden if s != self.graph.scopes[scope].stack]
                 several = len([s for s in readers if self._read(s)]) > 1
                 return f"{stack}_memory" if several else "memory"
-        return self.graph.values[value].name or "x"
+        found = self.graph.values[value]
+        if self.graph.scopes[scope].role in ("module", "method") and self.graph.layers_of(scope):
+            return found.base or found.name or "x"
+        return found.name or "x"
 
     def _read(self, stack: str) -> bool:
         return any(
@@ -330,7 +333,14 @@ def constructor(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
         lines.append(Line("self.layer = layer", indent=1))
     for name, expression in needs.attributes.items():
         lines.append(Line(f"self.{name} = {expression}", indent=1))
-    return lines + members(structure, scope, needs)
+    made = members(structure, scope, needs)
+    for name, expression in needs.attributes.items():
+        if " " in expression:
+            made = [
+                replace(line, text=line.text.replace(f"({expression})", f"self.{name}"))
+                for line in made
+            ]
+    return lines + made
 
 
 def members(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
@@ -535,8 +545,8 @@ def method_body(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
     if any(parameter.name == "cache" for parameter in parameters):
         kept = f"cache.memory[{f.layer()}]"
         lines += [
-            Line(f"if cache is not None and (kept := {kept}) is not None:"),
-            Line("return kept", indent=1),
+            Line(f"if cache is not None and {f.layer()} in cache.memory:"),
+            Line(f"return {kept}", indent=1),
         ]
         f.say("if cache is not None:")
         f.say(f"{kept} = {names}", indent=1)

@@ -189,7 +189,7 @@ def atoms_of(formula: Any) -> list[Any]:
 
 def mask_name(op: Op) -> str:
     words = dict.fromkeys(atom.name.rstrip("_") for atom in atoms_of(op.attrs["formula"]))
-    return "_".join(words) + ("_implicit" if False else "") + "_mask"
+    return "_".join(words) + "_mask"
 
 
 # -- layers
@@ -315,7 +315,10 @@ def attend(f: Function, op: Op) -> Expr:
 
 def _dropout(f: Function, op: Op) -> str:
     rate = op.attrs["dropout"]
-    return "" if rate is None else f"{f.number(rate)} if self.training else 0.0"
+    if rate is None:
+        return ""
+    f.say(f"dropout = {f.number(rate)} if self.training else 0.0", "", op.number)
+    return "dropout"
 
 
 def sdpa(f: Function, op: Op) -> Expr:
@@ -326,8 +329,7 @@ def sdpa(f: Function, op: Op) -> Expr:
         arguments.append(f"attn_mask={(name := str(f.use(mask_value)))}")
     if rate := _dropout(f, op):
         arguments.append(f"dropout_p={rate}")
-    producer = f.graph.producer(mask_value) if mask_value else None
-    if producer is not None and producer.attrs.get("implicit") == "causal":
+    if op.attrs["causal"]:
         several = f" and {q}.size(2) > 1" if f.cached else ""
         arguments.append(f"is_causal={name} is None{several}")
     if op.attrs["scale"] is not None:

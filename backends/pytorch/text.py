@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ def literal(value: Any) -> str:
     if isinstance(value, float):
         if value.is_integer() and 1e4 <= abs(value) < 1e15:
             return f"{int(value):_}.0"
-        return repr(value)
+        return re.sub(r"e([-+]?)0+(\d)", r"e\1\2", repr(value)).replace("e+", "e")
     return repr(value)
 
 

@@ -86,7 +86,8 @@ def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
         stream = h if block.residual.from_ == "normed" else x
         if stream == h and h != x:
             b.rename(h, "h")
-        x = b.op("add", _stream(b, block, stream), _scaled(b, block, y, branch.name), out="x")
+        out = "" if placement == "post" else "x"
+        x = b.op("add", _stream(b, block, stream), _scaled(b, block, y, branch.name), out=out)
     if placement == "post":
         x = lower_norm(b, norm, x, f"{branch.name}_norm", out="x")
     return b.rename(x, "x")

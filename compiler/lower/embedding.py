@@ -21,7 +21,6 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
         elif source.scale != 1:
             factor = b.field("embedding_scale", float(source.scale))
             x = b.op("scale", x, factor=factor, out="x")
-        b.rename(x, "x")
         for name, rows in source.add.items():
             x = _added(b, state, name, rows, x)
         x = _projected(b, state, source, x, when="before_positions")
@@ -33,7 +32,8 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
         if source.dropout:
             rate = b.field("dropout", source.dropout)
             x = b.op("dropout", x, name="dropout", rate=rate, out="x")
-        return _projected(b, state, source, x, when="after_positions")
+        x = _projected(b, state, source, x, when="after_positions")
+    return b.rename(x, "x") if state.scope == b.graph.scope_of(x) else x
 
 
 def _lookup(b: Builder, state: StackState, source: Tokens) -> str:
@@ -49,7 +49,6 @@ def _lookup(b: Builder, state: StackState, source: Tokens) -> str:
             "embedding",
             state.ids,
             name="token_embedding",
-            out="x",
             rows=vocab,
             out_dim=width,
             tied=state.table if shared else "",

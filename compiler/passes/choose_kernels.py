@@ -27,7 +27,25 @@ def choose_kernels(graph: ModuleGraph) -> ModuleGraph:
             graph.replace_op(op.number, attrs={**op.attrs, "implicit": implicit})
             if not implicit:
                 _require(graph, op.outputs[0])
+    causal = _stacks_with_implicit_causal(graph)
+    for op in graph.ops():
+        if op.kind == "attend":
+            own = op.inputs[3] and not graph.op(graph.producers[op.inputs[3]]).attrs["memory"]
+            known = bool(own) and graph.scopes[op.scope].stack in causal
+            graph.replace_op(op.number, attrs={**op.attrs, "causal": known})
+            if known:
+                value = graph.values[op.inputs[3]]
+                graph.values[value.id] = replace(value, optional=True)
     return graph
+
+
+def _stacks_with_implicit_causal(graph: ModuleGraph) -> set[str]:
+    """Stacks in which some layer gets None for a causal mask: all their layers then look alike."""
+    return {
+        op.attrs["stack"]
+        for op in graph.ops()
+        if op.kind == "mask" and op.attrs["implicit"] == "causal"
+    }
 
 def _kernel(op: Op) -> tuple[str, str]:
     if op.attrs["softcap"] is not None:

@@ -28,7 +28,9 @@ def name_shared_values(graph: ModuleGraph) -> ModuleGraph:
         for value in values:
             if users[value]:
                 prefix = "_and_".join(users[value])
-                graph.values[value] = replace(graph.values[value], name=f"{prefix}_{name}")
+                graph.values[value] = replace(
+                    graph.values[value], name=f"{prefix}_{name}", base=name
+                )
     return graph
 
 

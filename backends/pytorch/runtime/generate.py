@@ -43,14 +43,14 @@ class PlacedDecoder(Model):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int | None = None,
+        eos_token_id: int = -1,
         pad_token_id: int = 0,
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
 
-        Temperature 0 takes the likeliest token. A row that has made `eos_token_id` gets padding.
+        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
         """
-        cache = Cache(self.config.layers, input_ids.size(1) + max_new_tokens)
+        cache = Cache(input_ids.size(1) + max_new_tokens)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
         step, position_ids = input_ids, None
         for _ in range(max_new_tokens):
@@ -63,10 +63,9 @@ class PlacedDecoder(Model):
             input_ids = torch.cat([input_ids, step], dim=1)
             if attention_mask is not None:
                 attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
-            if eos_token_id is not None:
-                done = done | (token == eos_token_id)
-                if done.all():
-                    break
+            done |= token == eos_token_id
+            if done.all():
+                break
         return input_ids
 
 
@@ -92,14 +91,14 @@ class Decoder(Model):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int | None = None,
+        eos_token_id: int = -1,
         pad_token_id: int = 0,
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
 
-        Temperature 0 takes the likeliest token. A row that has made `eos_token_id` gets padding.
+        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
         """
-        cache = Cache(self.config.layers, input_ids.size(1) + max_new_tokens)
+        cache = Cache(input_ids.size(1) + max_new_tokens)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
         step = input_ids
         for _ in range(max_new_tokens):
@@ -109,10 +108,9 @@ class Decoder(Model):
             input_ids = torch.cat([input_ids, step], dim=1)
             if attention_mask is not None:
                 attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
-            if eos_token_id is not None:
-                done = done | (token == eos_token_id)
-                if done.all():
-                    break
+            done |= token == eos_token_id
+            if done.all():
+                break
         return input_ids
 
 
@@ -143,15 +141,15 @@ class EncoderDecoder(Model):
         top_k: int | None = None,
         top_p: float | None = None,
         decoder_start_token_id: int = 0,
-        eos_token_id: int | None = None,
+        eos_token_id: int = -1,
         pad_token_id: int = 0,
     ) -> Tensor:
         """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start.
 
-        Temperature 0 takes the likeliest token. A row that has made `eos_token_id` gets padding.
+        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
         """
         memory = self.encode(input_ids, attention_mask)  # (B, M, D)
-        cache = Cache(self.config.layers, 1 + max_new_tokens)
+        cache = Cache(1 + max_new_tokens)
         step = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
         answer = step
@@ -160,8 +158,7 @@ class EncoderDecoder(Model):
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]
             answer = torch.cat([answer, step], dim=1)
-            if eos_token_id is not None:
-                done = done | (token == eos_token_id)
-                if done.all():
-                    break
+            done |= token == eos_token_id
+            if done.all():
+                break
         return answer

@@ -106,30 +106,31 @@ def alibi_bias_ceil(start: int, end: int, heads: int, scale: float, like: Tensor
     return (slope * distance * scale).type_as(like)  # (H, T, S)
 
 
-def relative_buckets(
-    start: int, end: int, buckets: int, max_distance: int, device: torch.device
-) -> Tensor:
-    """The bucket of each distance back from query to key: half exact, half logarithmic (T5)."""
-    query = torch.arange(start, end, device=device)[:, None]
-    distance = (query - torch.arange(end, device=device)).clamp(min=0)  # (T, S)
+def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
+    """The bucket of each distance >= 0: half of them exact, half logarithmic (T5)."""
     exact = buckets // 2
     growth = (distance.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
     far = exact + (growth * (buckets - exact)).long()
     return torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
 
 
+def relative_buckets(
+    start: int, end: int, buckets: int, max_distance: int, device: torch.device
+) -> Tensor:
+    """The bucket of each distance back from query to key; keys after the query count as 0."""
+    query = torch.arange(start, end, device=device)[:, None]
+    distance = query - torch.arange(end, device=device)  # (T, S)
+    return log_buckets(distance.clamp(min=0), buckets, max_distance)
+
+
 def two_sided_buckets(
     start: int, end: int, buckets: int, max_distance: int, device: torch.device
 ) -> Tensor:
-    """The bucket of each distance: one half for keys behind the query, one for keys after (T5)."""
+    """The bucket of each distance: one half for keys up to the query, one for keys after it."""
     query = torch.arange(start, end, device=device)[:, None]
     distance = torch.arange(end, device=device) - query  # (T, S)
     half = buckets // 2
-    exact = half // 2
-    size = distance.abs()
-    growth = (size.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
-    far = exact + (growth * (half - exact)).long()
-    return torch.where(size < exact, size, far.clamp(max=half - 1)) + half * (distance > 0)
+    return log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
 
 
 def positions_past_padding(

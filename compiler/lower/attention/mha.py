@@ -128,6 +128,7 @@ def _project(
         y = lower_norm(b, part.qk_norm.norm, y, norm)
     y = b.op("split_heads", y, heads=heads, width=head)
     if norm and part.qk_norm.type in ("head", "per_head") and not part.qk_norm.after_positions:
+        b.rename(y, name[0])
         y = _head_norm(b, part, y, heads, norm)
     return y
 
