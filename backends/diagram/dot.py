@@ -30,8 +30,9 @@ def dot(drawing: Drawing) -> str:
             "fontname": FONT,
             "outputorder": "edgesfirst",
             "ranksep": "0.3",
+            "pad": "0.15",
         },
-        node_attr={"fontname": FONT, "fixedsize": "true", "shape": "box", "penwidth": "1.3"},
+        node_attr={"fontname": FONT, "fixedsize": "shape", "shape": "box", "penwidth": "1.3"},
         edge_attr={"color": INK, "penwidth": "1.2", "arrowsize": "0.62", "fontname": FONT},
     )
     _inside(graph, drawing, "")

@@ -30,6 +30,7 @@ def figure(graph: ModuleGraph, *, depth: str = "block") -> Drawing:
         columns.append(placer.place(_stack(graph, parts, root, stack, outputs)))
     drawing = Drawing(graph.name, _description(graph))
     placed = _side_by_side(columns)
+    _distinct(placed)
     for column in placed:
         drawing.boxes += column.boxes
         drawing.frames += column.frames
@@ -37,7 +38,6 @@ def figure(graph: ModuleGraph, *, depth: str = "block") -> Drawing:
         drawing.texts += column.texts
     drawing.edges += _readings(placed)
     _ties(drawing, parts, placed)
-    _distinct(drawing)
     _fit(drawing)
     return drawing
 
@@ -170,13 +170,17 @@ def _tie_beside(drawing: Drawing, lower: Box, upper: Box, column: Placed, outwar
     drawing.texts.append(Text("tied", x + 5 * outwards, upper.y - 16, "small", outwards, "tie"))
 
 
-def _distinct(drawing: Drawing) -> None:
+def _distinct(columns: list[Placed]) -> None:
     """An argument that two stacks read stands in both columns, with an id of its own in each."""
-    seen: dict[str, int] = {}
-    for box in drawing.boxes:
-        count = seen[box.id] = seen.get(box.id, 0) + 1
-        if count > 1:
-            box.id = f"{box.id}.{count}"
+    seen: set[str] = set()
+    for index, column in enumerate(columns, 1):
+        fresh = {box.id: f"{box.id}.column.{index}" for box in column.boxes if box.id in seen}
+        for box in column.boxes:
+            box.id = fresh.get(box.id, box.id)
+        for edge in column.edges:
+            edge.source = fresh.get(edge.source, edge.source)
+            edge.target = fresh.get(edge.target, edge.target)
+        seen.update(box.id for box in column.boxes)
 
 
 def _fit(drawing: Drawing) -> None:

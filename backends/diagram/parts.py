@@ -15,7 +15,8 @@ import networkx as nx
 
 from ...compiler.graph import ModuleGraph, Op, Scope
 from .look import look_of
-from .modules import NORMS, say
+from .modules import say
+from .text import plain, words
 
 ROOT = ""
 PORTS = ("Q", "K", "V")
@@ -193,20 +194,30 @@ class Parts:
 
     def _finish(self) -> None:
         for scope in self.graph.scopes.values():
-            if scope.role == "layers":
-                source = self.source(scope.source, self._region(scope.parent))
-                self.by_key[scope.path].inputs = [source] if source else []
-            elif scope.role == "block" and scope.carry is not None:
+            if scope.role == "block" and scope.carry is not None:
                 self.regions[scope.path].result = self.source(scope.carry[1], scope.path) or ""
         stacks = self._stack_outputs()
         for part in self.by_key.values():
-            scope = self.graph.scopes.get(part.key)
-            if scope is None or scope.role != "module":
-                continue
-            crossed = any(source in stacks for source in part.outside)
-            said = say(self.graph, scope, part.ops, crossed=crossed)
-            part.look, part.title, part.lines = said.look, said.title, said.lines
-            part.ports = self._ports(part)
+            scope_of = self.graph.scopes.get(part.key)
+            if scope_of is not None and scope_of.role == "module":
+                crossed = any(source in stacks for source in part.outside)
+                said = say(self.graph, scope_of, part.ops, crossed=crossed)
+                part.look, part.title, part.lines = said.look, said.title, said.lines
+                part.ports = self._ports(part)
+            elif scope_of is not None and scope_of.role == "layers":
+                self._whole(part, scope_of)
+
+    def _whole(self, part: Part, layers: Scope) -> None:
+        """What a stack of layers says and reads where it is drawn as one box."""
+        source = self.source(layers.source, part.region)
+        part.inputs = [source] if source else []
+        part.title = words(layers.stack)
+        depth = len(layers.order)
+        part.lines = (f"{plain(depth)} {'layer' if depth == 1 else 'layers'}",)
+        inside = [
+            each for block in self.blocks(layers.path) for each in self.regions[block.path].parts
+        ]
+        part.outside = list(dict.fromkeys(source for each in inside for source in each.outside))
 
     def _stack_outputs(self) -> set[str]:
         found = (self.source(value, ROOT) for value in self.graph.hidden.values())
@@ -233,7 +244,3 @@ class Parts:
                 return set()
             return {source}
         return {s for name in op.inputs if name for s in self._sources(part, name)}
-
-
-def is_norm(part: Part) -> bool:
-    return len(part.ops) == 1 and part.ops[0].kind in NORMS
