@@ -19,7 +19,7 @@ from .model import Model
 from .module import ClassText, Structure, classes, constants
 from .text import Line
 
-SEAL = "# modelwright: sha256 of all that stands above this line: "
+SEAL = "\n\n# sha256 of the above: "
 
 
 @dataclass

@@ -154,6 +154,10 @@ class Function:
             return config_text(value)
         if self.root:
             return config_text(value, "self.config.")
+        if isinstance(value, Size) and isinstance(value.tree, tuple) and not name:
+            for part in value.fields():
+                self.number(part)
+            return value.code("self.")
         attribute = _attribute(value, name)
         self.needs.attributes[attribute] = config_text(value)
         return f"self.{attribute}"
@@ -202,7 +206,7 @@ def _attribute(value: Size | Field, name: str) -> str:
         return value.name
     if isinstance(value.tree, Field):
         return value.tree.name
-    return name or "_".join(field.name for field in value.fields())
+    return name or config_text(value)
 
 
 def _fallback(op: Op) -> str:

@@ -16,6 +16,10 @@ def wrap(line: str, indent: int, comment: str = "") -> list[str]:
         return [f"{margin}# {comment}", margin + line]
     if comment and line.startswith("return ") and len(margin + line) <= WIDTH:
         return [margin + line]
+    if chain := _chain(line):
+        name, terms = chain
+        inner = [f"{margin}    {term}" for term in terms]
+        return [f"{margin}{name} = (", *inner, f"{margin}){tail}"]
     parts = _split(line)
     if parts is None:
         return [margin + line + tail]
@@ -23,6 +27,23 @@ def wrap(line: str, indent: int, comment: str = "") -> list[str]:
     inner = " " * (indent + 4)
     middle = [inner + body] if len(inner + body) <= WIDTH else _each(body, indent)
     return [margin + head, *middle, margin + end + tail]
+
+
+def _chain(line: str) -> tuple[str, list[str]] | None:
+    """`mask = a | b | c` as its name and its terms, each but the first led by the operator."""
+    name, equals, expression = line.partition(" = ")
+    if not equals or not name.isidentifier():
+        return None
+    for operator in (" | ", " & "):
+        depth, start, terms = 0, 0, []
+        for place, char in enumerate(expression):
+            depth += (char in OPENING) - (char in CLOSING)
+            if depth == 0 and expression.startswith(operator, place):
+                terms.append(expression[start:place].strip())
+                start = place + 1
+        if terms:
+            return name, [*terms, expression[start:].strip()]
+    return None
 
 
 def _each(body: str, indent: int) -> list[str]:
@@ -65,14 +86,17 @@ def _arguments(body: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def signature(name: str, parameters: list[str], result: str, indent: int) -> list[str]:
-    """`def name(self, …) -> result:`, on one line or broken as a formatter would."""
-    margin = " " * indent
-    one = f"{margin}def {name}({', '.join(parameters)}) -> {result}:"
-    if len(one) <= WIDTH:
+def signature(name: str, parameters: list[str], result: str, nested: int = 4) -> list[str]:
+    """`def name(self, …) -> result:`, on one line or broken as a formatter would.
+
+    The lines are not indented yet; they will stand `nested` columns in.
+    """
+    room = WIDTH - nested
+    one = f"def {name}({', '.join(parameters)}) -> {result}:"
+    if len(one) <= room:
         return [one]
-    inner = " " * (indent + 4) + ", ".join(parameters)
-    if len(inner) <= WIDTH:
-        return [f"{margin}def {name}(", inner, f"{margin}) -> {result}:"]
-    lines = [f"{' ' * (indent + 4)}{parameter}," for parameter in parameters]
-    return [f"{margin}def {name}(", *lines, f"{margin}) -> {result}:"]
+    inner = " " * 4 + ", ".join(parameters)
+    if len(inner) <= room:
+        return [f"def {name}(", inner, f") -> {result}:"]
+    lines = [f"    {parameter}," for parameter in parameters]
+    return [f"def {name}(", *lines, f") -> {result}:"]

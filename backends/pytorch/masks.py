@@ -124,7 +124,7 @@ def write_mask(op: Op) -> list[Line]:
     implicit = op.attrs["implicit"] == "causal"
     parameters = ["start: int", "end: int", *sizes, *data, "device: torch.device"]
     result = "Tensor | None" if implicit else "Tensor"
-    lines = [Line(text) for text in signature(mask_name(op), parameters, result, 0)]
+    lines = [Line(text) for text in signature(mask_name(op), parameters, result, nested=0)]
     body = [*_title(formula, implicit), *_implicit(implicit)]
     body += [
         Line("q = torch.arange(start, end, device=device)[:, None]", "(T, 1)"),

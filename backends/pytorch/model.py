@@ -184,7 +184,7 @@ class Model:
     def as_method(self, name: str, parameters: list[Parameter], title: str, body: list[Line],
                   result: str = "Tensor") -> list[Line]:
         texts = ["self", *(str(parameter) for parameter in parameters)]
-        head = [Line(text) for text in signature(name, texts, result, 0)]
+        head = [Line(text) for text in signature(name, texts, result)]
         return [
             *head,
             Line(f'"""{title}"""', indent=1),
@@ -344,7 +344,7 @@ class Model:
         body.append(Line("return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"))
         parameters = ["logits: Tensor", "labels: Tensor"]
         head_line = [Line("@staticmethod")]
-        head_line += [Line(text) for text in signature("loss", parameters, "Tensor", 0)]
+        head_line += [Line(text) for text in signature("loss", parameters, "Tensor")]
         title = f"Mean cross-entropy of the {what}; -100 in `labels` does not count."
         return [
             *head_line,

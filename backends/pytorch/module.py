@@ -327,7 +327,7 @@ def write_class(structure: Structure, scope: Scope) -> ClassText:
 def constructor(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
     knows = structure.knows_layer(scope.path) and scope.role != "stack"
     parameters = ["self", "config: Config"] + (["layer: int"] if knows else [])
-    lines = [Line(text) for text in signature("__init__", parameters, "None", 0)]
+    lines = [Line(text) for text in signature("__init__", parameters, "None")]
     lines.append(Line("super().__init__()", indent=1))
     if knows and needs.layer:
         lines.append(Line("self.layer = layer", indent=1))
@@ -468,7 +468,7 @@ def forward(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
     if scope.role == "stack" and f.cached:
         body = before_return(body, Line("if cache is not None:", indent=0), Line("cache.length = end", indent=1))
     texts = ["self", *(str(parameter) for parameter in parameters)]
-    head = [Line(text) for text in signature("forward", texts, "Tensor", 0)]
+    head = [Line(text) for text in signature("forward", texts, "Tensor")]
     return head + [Line(x.text, x.comment, x.op, x.indent + 1) for x in body]
 
 
@@ -553,7 +553,7 @@ def method_body(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
     f.say(f"return {names}")
     texts = ["self", *(str(parameter) for parameter in parameters)]
     result = f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
-    head = [Line(text) for text in signature(scope.name, texts, result, 0)]
+    head = [Line(text) for text in signature(scope.name, texts, result)]
     title = [Line(f'"""{scope.title}"""', indent=1)] if scope.title else []
     body = [*lines, *f.lines]
     return head + title + [Line(x.text, x.comment, x.op, x.indent + 1) for x in body]

@@ -111,7 +111,7 @@ def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
                 y = lower_norm(b, norm, y, f"{branch.name}_output_norm")
             y = _scaled(b, block, _dropped(b, block, y), branch.name)
             last = branch is parts[-1]
-            total = b.op("add", total, y, out="x" if last else "")
+            total = b.op("add", total, y, out="x" if last else "y")
     if block.norm_placement == "post":
         total = lower_norm(b, block.norm, total, "norm", out="x")
     return total

@@ -125,7 +125,7 @@ def _project(
         limit = b.field("clip_qkv", float(part.clip_qkv))
         y = b.op("clamp", y, low=limit, high=limit)
     if norm and part.qk_norm.type == "projection":
-        y = lower_norm(b, part.qk_norm.norm, y, norm)
+        y = b.rename(lower_norm(b, part.qk_norm.norm, y, norm), name[0])
     y = b.op("split_heads", y, heads=heads, width=head)
     if norm and part.qk_norm.type in ("head", "per_head") and not part.qk_norm.after_positions:
         b.rename(y, name[0])
