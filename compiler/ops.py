@@ -200,7 +200,7 @@ OPS: dict[str, Row] = {
         part="positions",
     ),
     "alibi": Row(
-        "slope_h * (key - query), times `scale`", declared, dtype="float", part="positions"
+        "-slope_h * |query - key|, times `scale`", declared, dtype="float", part="positions"
     ),
     "relative_buckets": Row(
         "the bucket of key - query: T5's, half of them exact, half logarithmic up to "
@@ -241,7 +241,7 @@ OPS: dict[str, Row] = {
     "add": Row("a + b", broadcast),
     "multiply": Row("a * b", broadcast),
     "scale": Row("x * factor (a number, a Field, or the words sqrt_d_model)"),
-    "clamp": Row("x limited to low..high (either may be None)"),
+    "clamp": Row("x limited to -low..high (low may be None: no lower limit)"),
     "shift": Row("x + amount"),
     "softcap": Row("cap * tanh(x / cap)"),
     "learned_scale": Row("x * vector", same, vector_weights),

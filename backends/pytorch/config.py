@@ -29,8 +29,16 @@ def write_config(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]
         lines += [Line(""), Line("def __post_init__(self) -> None:", indent=1)]
         for whole, part in checks:
             lines.append(Line(f"if self.{whole} % self.{part}:", indent=2))
-            message = f'f"{whole} ({{self.{whole}}}) must be a multiple of {part} ({{self.{part}}})"'
-            lines.append(Line(f"raise ValueError({message})", indent=3))
+            first = f'f"{whole} ({{self.{whole}}}) must be a multiple of'
+            second = f'{part} ({{self.{part}}})"'
+            whole_message = f"raise ValueError({first} {second})"
+            if len(whole_message) + 12 <= 100 or len(f"{first} {second}") + 16 <= 100:
+                lines.append(Line(whole_message, indent=3))
+                continue
+            lines.append(Line("raise ValueError(", indent=3))
+            lines.append(Line(f'{first} "', indent=4))
+            lines.append(Line(f'f"{second}', indent=4))
+            lines.append(Line(")", indent=3))
     return lines
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 WIDTH = 100
 OPENING, CLOSING = "([{", ")]}"
 
@@ -16,34 +18,52 @@ def wrap(line: str, indent: int, comment: str = "") -> list[str]:
         return [f"{margin}# {comment}", margin + line]
     if comment and line.startswith("return ") and len(margin + line) <= WIDTH:
         return [margin + line]
-    if chain := _chain(line):
-        name, terms = chain
-        inner = [f"{margin}    {term}" for term in terms]
-        return [f"{margin}{name} = (", *inner, f"{margin}){tail}"]
+    if chain := _chain(line, margin):
+        opening, terms = chain
+        return [margin + opening, *(f"{margin}    {term}" for term in terms), f"{margin}){tail}"]
     parts = _split(line)
     if parts is None:
         return [margin + line + tail]
     head, body, end = parts
     inner = " " * (indent + 4)
-    middle = [inner + body] if len(inner + body) <= WIDTH else _each(body, indent)
+    whole = len(inner + body) <= WIDTH and not head.endswith("{")
+    middle = [inner + body] if whole else _each(body, indent)
     return [margin + head, *middle, margin + end + tail]
 
 
-def _chain(line: str) -> tuple[str, list[str]] | None:
-    """`mask = a | b | c` as its name and its terms, each but the first led by the operator."""
-    name, equals, expression = line.partition(" = ")
-    if not equals or not name.isidentifier():
-        return None
-    for operator in (" | ", " & "):
+OPERATORS = ((" | ",), (" & ",), (" + ", " - "), (" * ", " / "))
+
+
+def _terms(expression: str) -> list[str]:
+    """The expression cut at its loosest operators; each term but the first is led by one."""
+    text = _unquoted(expression)
+    for group in OPERATORS:
         depth, start, terms = 0, 0, []
-        for place, char in enumerate(expression):
+        for place, char in enumerate(text):
             depth += (char in OPENING) - (char in CLOSING)
-            if depth == 0 and expression.startswith(operator, place):
+            if depth == 0 and any(text.startswith(operator, place) for operator in group):
                 terms.append(expression[start:place].strip())
                 start = place + 1
         if terms:
-            return name, [*terms, expression[start:].strip()]
-    return None
+            return [*terms, expression[start:].strip()]
+    return [expression]
+
+
+def _chain(line: str, margin: str) -> tuple[str, list[str]] | None:
+    """A long sum or union, in brackets of its own: how it opens, and its terms line by line."""
+    match = re.match(r"(\w+ = |return )(.*)", line)
+    if match is None or " if " in line:
+        return None
+    terms = _terms(match[2])
+    head = _split(line)
+    if len(terms) == 1:
+        dotted = head is not None and len(margin + head[0]) + 4 > WIDTH - 20
+        fits = len(margin + match[2]) + 4 <= WIDTH
+        return (match[1] + "(", terms) if dotted and fits and ")." in match[2] else None
+    bracketed = line.endswith(")") and head is not None and len(margin + head[0]) <= WIDTH
+    if len(terms) == 2 and bracketed:
+        return None
+    return match[1] + "(", terms
 
 
 def _each(body: str, indent: int) -> list[str]:
@@ -52,6 +72,11 @@ def _each(body: str, indent: int) -> list[str]:
     parts = _arguments(body)
     for part in parts:
         comma = "," if len(parts) > 1 else ""
+        terms = _terms(part)
+        if len(terms) > 1 and indent + 4 + len(part + comma) > WIDTH:
+            lines.extend(" " * (indent + 4) + term for term in terms[:-1])
+            lines.append(" " * (indent + 4) + terms[-1] + comma)
+            continue
         lines.extend(wrap(part + comma, indent + 4))
     return lines
 
@@ -59,7 +84,7 @@ def _each(body: str, indent: int) -> list[str]:
 def _split(line: str) -> tuple[str, str, str] | None:
     """Head up to the last outer opening bracket that has content, its content, and the rest."""
     depth, start, best = 0, -1, None
-    for place, char in enumerate(line):
+    for place, char in enumerate(_unquoted(line)):
         if char in OPENING:
             if depth == 0:
                 start = place
@@ -71,10 +96,15 @@ def _split(line: str) -> tuple[str, str, str] | None:
     return best
 
 
+def _unquoted(line: str) -> str:
+    """The line with what stands in quotes blanked out, column for column."""
+    return re.sub(r'"[^"]*"', lambda match: "_" * len(match[0]), line)
+
+
 def _arguments(body: str) -> list[str]:
     """The parts between top-level commas."""
     parts, depth, start = [], 0, 0
-    for place, char in enumerate(body):
+    for place, char in enumerate(_unquoted(body)):
         if char in OPENING:
             depth += 1
         elif char in CLOSING:

@@ -56,6 +56,8 @@ class Structure:
         scope = self.graph.scopes[path]
         if scope.stack not in self.cached:
             return False
+        if scope.role == "block":  # the blocks of a stack are called alike
+            path = scope.parent or ""
         return any(
             op.kind == "cache" or self.graph.scopes[op.scope].role == "method"
             for op in self.graph.subtree(path)
@@ -73,6 +75,8 @@ class Structure:
         """What a parameter that carries this value is called."""
         for stack, hidden in self.graph.hidden.items():
             if hidden == value and self.graph.scopes[scope].stack != stack and scope:
+                if self.graph.layers_of(scope) and self.graph.scopes[scope].role not in ("block", "layers"):
+                    return "memory"
                 readers = [s for s in self.graph.hidden if s != self.graph.scopes[scope].stack]
                 several = len([s for s in readers if self._read(s)]) > 1
                 return f"{stack}_memory" if several else "memory"
@@ -592,7 +596,7 @@ def _nothing(structure: Structure, scope: Scope) -> str:
 
 
 def _camel(name: str) -> str:
-    return "".join(part.title() for part in name.split("_"))
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
 def _stack_prefix(structure: Structure, scope: Scope) -> str:

@@ -91,14 +91,15 @@ def rope_table(f: Function, op: Op) -> None:
         f.number(theta),
         f"like={f.like}",
     )
-    if scaling is not None:
-        base = SCALINGS[scaling["type"]](f, base, scaling)
     names = []
     positions = str(f.use(op.inputs[0]))
     for value in op.outputs:
         names.append(f.bind(value, f.graph.values[value].name))
     frequencies = names[0].removesuffix("cos") + "frequencies"
     f.say(f"{frequencies} = {base}", "(R/2,)", op.number)
+    if scaling is not None:
+        scaled = SCALINGS[scaling["type"]](f, Expr(frequencies), scaling)
+        f.say(f"{frequencies} = {scaled}", "", op.number)
     angles = call(f.helper("positions", "rope_angles"), positions, frequencies)
     f.say(f"{', '.join(names)} = {angles}", "(B, 1, T, R/2) each", op.number)
 
@@ -344,7 +345,7 @@ def explicit(f: Function, op: Op) -> Expr:
     given = [str(f.use(value)) if value else "None" for value in op.inputs[3:5]]
     width: Size = f.graph.values[op.inputs[0]].shape[-1].size  # type: ignore[assignment]
     scale_text = (
-        f"{f.number(width, 'head_dim')} ** -0.5"
+        f"{f.number(width, 'head_dim')}**-0.5"
         if op.attrs["scale"] is None
         else f.number(op.attrs["scale"])
     )

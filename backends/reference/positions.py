@@ -141,7 +141,7 @@ def alibi(call: Call) -> Array:
     """A penalty that grows with the distance, (H, T, S)."""
     slopes = np.array(alibi_slopes(int(call.attrs["heads"].size), call.attrs["rule"]))
     factor = call.value("scale")
-    bias: Array = slopes[:, None, None] * _distances(call)
+    bias: Array = -slopes[:, None, None] * np.abs(_distances(call))
     return bias if factor is None else bias * factor
 
 

@@ -16,7 +16,7 @@ SIZE_NAMES = {
     "strided": ("stride",),
     "fixed": ("fixed_block", "fixed_last"),
     "blocks": ("block_size", "block_neighbours"),
-    "random": ("random_block_size", "random_blocks", "random_seed"),
+    "random": ("random_size", "random_count", "random_seed"),
     "global": ("global_tokens",),
 }
 

@@ -45,6 +45,11 @@ def class_name(name: str) -> str:
     return text
 
 
+def camel(name: str) -> str:
+    """`layer_0` is `Layer0`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
 def readers(spec: ModelSpec, name: str) -> list[str]:
     """The stacks whose hidden states this stack reads."""
     found = []
@@ -111,7 +116,7 @@ def _lower_stack(
     if alone:
         b.graph.scopes[""] = Scope("", "", "model", None, stack=name, origin=b.origin)
     else:
-        noun = "".join(part.title() for part in name.split("_"))
+        noun = camel(name)
         with b.module(name, "stack", noun=noun, stack=name, title=_stack_title(name, spec)):
             pass
     memories = {
@@ -206,8 +211,8 @@ def _lower_kind(
     order = state.stack.order
     indices = tuple(i for i, other in enumerate(order) if other == kind)
     stored = tuple(dict.fromkeys(modules[i] for i in indices))
-    plain = len(set(order)) == 1
-    noun = "Block" if plain else "".join(p.title() for p in kind.split("_")) + "Block"
+    plain = len(set(order)) == 1 or kind == "block"
+    noun = "Block" if plain else camel(kind.removeprefix("block_")) + "Block"
     with (
         b.at("blocks", kind),
         b.within(kind),

@@ -87,6 +87,7 @@ def _learned(b: Builder, state: StackState, position: Learned, x: str) -> str:
 
 
 def _sinusoidal(b: Builder, state: StackState, position: Sinusoidal, x: str) -> str:
+    b.rename(x, "x")
     table = b.op(
         "sinusoid",
         _shifted(b, state, position),

@@ -112,6 +112,12 @@ def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding
                 "`skip_padding: tokens` needs the id of padding: `tokens: {pad: …}` at the top",
                 lacks="pad",
             )
+        if skip is not False and position.type == "learned" and position.offset < 1:
+            yield Finding(
+                (*path, "positions", i, "skip_padding"),
+                "`skip_padding` gives padding the place before the first token, so `offset` must "
+                f"be at least 1, not {position.offset}",
+            )
 
 
 def _arguments(stack: Stack) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -146,7 +152,7 @@ def ids_are_words(spec: ModelSpec) -> Iterator[Finding]:
         if value is not None and known and value >= max(known):
             yield Finding(
                 ("tokens", key),
-                f"token {value} is no word: the vocabulary has {max(known)}, "
+                f"token {value} is no word: the vocabulary has {max(known)} words, "
                 f"from 0 to {max(known) - 1}",
             )
 

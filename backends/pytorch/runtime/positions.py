@@ -76,7 +76,7 @@ def interleaved_sinusoids(
 
 
 def alibi_bias(start: int, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
-    """Each head's slope times the distance of key and query (Press et al. 2021).
+    """Each head's slope times minus the distance of key and query (Press et al. 2021).
 
     The slopes fall from 2^(-8/n) by that factor for the n heads up to a power of two; what is
     left takes every other slope of the next power.
@@ -86,13 +86,13 @@ def alibi_bias(start: int, end: int, heads: int, scale: float, like: Tensor) -> 
     slopes = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     slopes += [2 ** (-4 * (i + 1) / power) for i in range(0, 2 * (heads - power), 2)]
     query = torch.arange(start, end, device=like.device)[:, None]
-    distance = torch.arange(end, device=like.device) - query  # (T, S)
+    distance = (query - torch.arange(end, device=like.device)).abs()  # (T, S)
     slope = torch.tensor(slopes, device=like.device, dtype=dtype)[:, None, None]
-    return (slope * distance * scale).type_as(like)  # (H, T, S)
+    return (-scale * slope * distance).type_as(like)  # (H, T, S)
 
 
 def alibi_bias_ceil(start: int, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
-    """Each head's slope times the distance of key and query (Press et al. 2021).
+    """Each head's slope times minus the distance of key and query (Press et al. 2021).
 
     The slopes are those of the next power of two: every other one first, then those between.
     """
@@ -101,9 +101,9 @@ def alibi_bias_ceil(start: int, end: int, heads: int, scale: float, like: Tensor
     every = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     slopes = every if power == heads else (every[1::2] + every[::2])[:heads]
     query = torch.arange(start, end, device=like.device)[:, None]
-    distance = torch.arange(end, device=like.device) - query  # (T, S)
+    distance = (query - torch.arange(end, device=like.device)).abs()  # (T, S)
     slope = torch.tensor(slopes, device=like.device, dtype=dtype)[:, None, None]
-    return (slope * distance * scale).type_as(like)  # (H, T, S)
+    return (-scale * slope * distance).type_as(like)  # (H, T, S)
 
 
 def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:

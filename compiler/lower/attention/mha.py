@@ -123,7 +123,7 @@ def _project(
     )
     if part.clip_qkv != "none":
         limit = b.field("clip_qkv", float(part.clip_qkv))
-        y = b.op("clamp", y, low=limit, high=limit)
+        y = b.op("clamp", y, low=limit, high=limit, out=name[0])
     if norm and part.qk_norm.type == "projection":
         y = b.rename(lower_norm(b, part.qk_norm.norm, y, norm), name[0])
     y = b.op("split_heads", y, heads=heads, width=head)
