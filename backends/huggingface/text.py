@@ -1,0 +1,83 @@
+"""Spec data as the YAML that a person would have written: no defaults, one line a key."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...spec import SpecErrors, from_data
+
+WIDTH = 100
+Path = tuple[str, ...]
+
+
+def shortest(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data without the keys that change nothing: the same spec without them.
+
+    Raises SpecErrors where the data is no spec.
+    """
+    whole = from_data(data).model_dump()
+    short = _copy(data)
+    for path in list(_paths(short)):
+        without = _without(short, path)
+        if _means(without) == whole:
+            short = without
+    return short
+
+
+def _means(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    try:
+        return from_data(data).model_dump()
+    except SpecErrors:
+        return None
+
+
+def _paths(data: Mapping[str, Any], before: Path = ()) -> Iterator[Path]:
+    """Every key, the inner ones before the one that holds them, `type` last of its level."""
+    for key in sorted(data, key=lambda key: key == "type"):
+        if isinstance(data[key], Mapping):
+            yield from _paths(data[key], (*before, key))
+        yield (*before, key)
+
+
+def _copy(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _copy(v) if isinstance(v, Mapping) else v for k, v in data.items()}
+
+
+def _without(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    if len(path) == 1:
+        return {key: value for key, value in data.items() if key != path[0]}
+    return {**data, path[0]: _without(data[path[0]], path[1:])}
+
+
+def yaml_text(data: Mapping[str, Any], comment: str) -> str:
+    """YAML: the comment, then a line for each key; `{…}` inside, blocks where it gets too long."""
+    lines = textwrap.wrap(comment, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    return "\n".join([*lines, *_lines(data, "")]) + "\n"
+
+
+def _lines(data: Mapping[str, Any], indent: str) -> Iterator[str]:
+    for key, value in data.items():
+        line = f"{indent}{key}: {_flow(value)}"
+        if len(line) <= WIDTH and not (isinstance(value, Mapping) and _deep(value)):
+            yield line
+        else:
+            yield f"{indent}{key}:"
+            yield from _lines(value, indent + "  ")
+
+
+def _deep(value: Mapping[str, Any]) -> bool:
+    """Whether it holds more than one mapping: those are read better on lines of their own."""
+    return sum(isinstance(inner, Mapping) for inner in value.values()) > 1
+
+
+def _flow(value: Any) -> str:
+    """One value. Words are names of the language or of the model: none needs quotes."""
+    if isinstance(value, Mapping):
+        if set(value) == {"type"}:
+            return str(value["type"])
+        return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, float) else str(value)
