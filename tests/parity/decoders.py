@@ -6,7 +6,7 @@ from typing import Any
 
 import transformers as hf
 from pairs import Pair, Table, columns, rows, share_of_heads, within
-from small_models import EAGER, PRE_NORMS, SEPARATE, causal
+from small_models import EAGER, PRE_NORMS, SEPARATE, small
 from torch import nn
 
 GPT2_SIZES: dict[str, Any] = {
@@ -77,7 +77,7 @@ attention: {heads: 4}
 feed_forward: {hidden: 48, activation: gelu}
 head: language_model
 """,
-    lambda: causal(hf.GPTNeoXConfig, hf.GPTNeoXForCausalLM, use_parallel_residual=True),
+    lambda: small(hf.GPTNeoXConfig, hf.GPTNeoXForCausalLM, use_parallel_residual=True),
     {
         "token_embedding": "gpt_neox.embed_in",
         "norm": "gpt_neox.final_layer_norm",
@@ -147,7 +147,7 @@ attention: {heads: 4, kv_heads: 2}
 feed_forward: {hidden: 48, activation: gelu_tanh}
 head: {type: language_model, bias: true}
 """,
-    lambda: causal(
+    lambda: small(
         hf.PhiConfig,
         hf.PhiForCausalLM,
         num_key_value_heads=2,
@@ -191,7 +191,7 @@ attention: {heads: 4, kv_heads: 1}
 feed_forward: {hidden: 4 * d_model, activation: gelu}
 head: {type: language_model, tied: true}
 """,
-    lambda: causal(
+    lambda: small(
         hf.FalconConfig, hf.FalconForCausalLM, multi_query=True, parallel_attn=True, bias=False
     ),
     {
@@ -298,7 +298,7 @@ attention: {heads: 4}
 feed_forward: {hidden: 48, activation: relu}
 head: {type: language_model, tied: true}
 """,
-    lambda: causal(
+    lambda: small(
         hf.OPTConfig,
         hf.OPTForCausalLM,
         intermediate_size=None,
@@ -327,7 +327,7 @@ attention: {heads: 4, bias: true}
 feed_forward: {hidden: 48, activation: relu, bias: true}
 head: {type: language_model, tied: true}
 """,
-    lambda: causal(
+    lambda: small(
         hf.OPTConfig,
         hf.OPTForCausalLM,
         intermediate_size=None,

@@ -6,7 +6,7 @@ from typing import Any
 
 import transformers as hf
 from pairs import Pair, Table, rows, share, within
-from small_models import EAGER, PRE_NORMS, SEPARATE, causal
+from small_models import EAGER, PRE_NORMS, SEPARATE, small
 from torch import nn
 
 GATED: Table = {
@@ -57,7 +57,7 @@ tokens: {pad: 0, eos: 2}
 
 def llama(**options: Any) -> nn.Module:
     rope = {"rope_type": "default", "rope_theta": 500000.0, **options}
-    return causal(hf.LlamaConfig, hf.LlamaForCausalLM, num_key_value_heads=2, rope_parameters=rope)
+    return small(hf.LlamaConfig, hf.LlamaForCausalLM, num_key_value_heads=2, rope_parameters=rope)
 
 
 LLAMA = Pair("llama", LLAMA_SPEC, llama, like_llama(PRE_NORMS), unmapped="")
@@ -106,7 +106,7 @@ attention: {heads: 4, kv_heads: 2, head_dim: 12}
 feed_forward: {type: glu, hidden: 48, activation: silu}
 head: language_model
 """,
-    lambda: causal(
+    lambda: small(
         hf.MistralConfig,
         hf.MistralForCausalLM,
         num_key_value_heads=2,
@@ -132,7 +132,7 @@ attention: {heads: 4, kv_heads: 2, head_dim: 12, qk_norm: head}
 feed_forward: {type: glu, hidden: 48, activation: silu}
 head: {type: language_model, tied: true}
 """,
-    lambda: causal(
+    lambda: small(
         hf.Qwen3Config,
         hf.Qwen3ForCausalLM,
         num_key_value_heads=2,
@@ -158,7 +158,7 @@ attention: {heads: 4, kv_heads: 1, bias: [query, key, value]}
 feed_forward: {type: glu, hidden: 48, activation: silu}
 head: language_model
 """,
-    lambda: causal(hf.Qwen2Config, hf.Qwen2ForCausalLM, num_key_value_heads=1),
+    lambda: small(hf.Qwen2Config, hf.Qwen2ForCausalLM, num_key_value_heads=1),
     like_llama(PRE_NORMS),
     unmapped="",
 )
@@ -179,7 +179,7 @@ attention: {heads: 4, kv_heads: 2, qk_norm: projection}
 feed_forward: {type: glu, hidden: 48, activation: silu}
 head: language_model
 """,
-    lambda: causal(
+    lambda: small(
         hf.Olmo2Config,
         hf.Olmo2ForCausalLM,
         num_key_value_heads=2,
@@ -211,7 +211,7 @@ blocks:
 pattern: [local, global]
 head: {type: language_model, tied: true, softcap: 3}
 """,
-    lambda: causal(
+    lambda: small(
         hf.Gemma2Config,
         hf.Gemma2ForCausalLM,
         num_hidden_layers=3,
@@ -246,7 +246,7 @@ blocks:
 pattern: [local * 2, global]
 head: {type: language_model, tied: true}
 """,
-    lambda: causal(
+    lambda: small(
         hf.Gemma3TextConfig,
         hf.Gemma3ForCausalLM,
         num_hidden_layers=4,
@@ -262,7 +262,7 @@ head: {type: language_model, tied: true}
 PHI3 = Pair(
     "phi3",
     LLAMA_SPEC.replace("name: llama", "name: phi3").replace("theta: 500000", "theta: 10000"),
-    lambda: causal(hf.Phi3Config, hf.Phi3ForCausalLM, num_key_value_heads=2, rms_norm_eps=1e-6),
+    lambda: small(hf.Phi3Config, hf.Phi3ForCausalLM, num_key_value_heads=2, rms_norm_eps=1e-6),
     {
         **like_llama(PRE_NORMS),
         **within(

@@ -58,6 +58,7 @@ class Pair:
 
     result      what to read in their output
     places      do both take `position_ids`? Then they are given where padding stands on the left
+    caches      would theirs keep a cache unless told not to?
     unmapped    names of theirs that are no weights of their own (a tied copy), as a pattern
     """
 
@@ -67,6 +68,7 @@ class Pair:
     table: Table
     result: Callable[[Any], Any] = lambda output: output.logits
     places: bool = True
+    caches: bool = True
     unmapped: str = r"lm_head\.weight"
 
     def __str__(self) -> str:

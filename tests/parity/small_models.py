@@ -23,7 +23,7 @@ SIZES: dict[str, Any] = {
 EAGER = {"attn_implementation": "eager"}  # where they have no other
 
 
-def causal(config: type[Any], model: type[Any], **options: Any) -> nn.Module:
+def small(config: type[Any], model: type[Any], **options: Any) -> nn.Module:
     """A small model of theirs; `options` add to the common sizes, or leave one out with None."""
     sizes = {name: size for name, size in {**SIZES, **options}.items() if size is not None}
     made: nn.Module = model(config(**sizes))
