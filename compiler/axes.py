@@ -29,7 +29,7 @@ GLOSSARY = {
 
 @dataclass(frozen=True)
 class Dim:
-    """One axis of a shape: the letter a reader sees and, unless it is data (B, T, S, M), its size."""
+    """One axis of a shape: the letter a reader sees, and its size unless that is data (B, T)."""
 
     label: str
     size: Size | None = None

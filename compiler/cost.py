@@ -42,11 +42,7 @@ class Poly:
 
     def __mul__(self, other: Poly | float) -> Poly:
         return self._collect(
-            [
-                (tuple(sorted(a + b)), x * y)
-                for a, x in self.terms
-                for b, y in Poly.of(other).terms
-            ]
+            [(tuple(sorted(a + b)), x * y) for a, x in self.terms for b, y in Poly.of(other).terms]
         )
 
     __rmul__ = __mul__

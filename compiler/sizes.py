@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-Number = Union[int, float, bool]
+Number = int | float | bool
 Node = Union["Field", int, tuple[str, "Node", "Node"]]
 BINDING = {"+": 1, "-": 1, "*": 2, "//": 2}
 

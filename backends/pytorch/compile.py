@@ -36,7 +36,7 @@ def emit(graph: ModuleGraph, *, gradient_checkpointing: bool = False) -> str:
     return emit_file(graph, gradient_checkpointing=gradient_checkpointing).text
 
 
-def compile(
+def compile(  # noqa: A001 - the public name is mw.compile
     source: Source,
     *,
     device: str | torch.device | None = None,

@@ -10,13 +10,14 @@ from typing import Any
 from ...compiler.graph import ModuleGraph
 from .card import write_card
 from .config import write_config
-from .function import Needs
 from .helpers import collect
 from .initial import init_fields
 from .layout import wrap
 from .masks import uses_random, write_mask
 from .model import Model
-from .module import ClassText, Structure, classes, constants
+from .module import constants
+from .naming import classes
+from .structure import ClassText, Needs, Structure
 from .text import Line
 
 SEAL = "\n\n# sha256 of the above: "
@@ -61,7 +62,7 @@ def render(lines: list[Line]) -> list[tuple[str, int | None]]:
         parts = (
             _docstring(line.text, line.indent * 4)
             if raw
-            else [t for t in line.text.split("\n")]
+            else line.text.split("\n")
             if "\n" in line.text
             else wrap(line.text, line.indent * 4, line.comment)
         )

@@ -1,124 +1,33 @@
-"""One scope's ops as the body of a Python function: what is named, what is inlined, in which order."""
+"""One function of an emitted file: what is named, what is inlined, which names are free."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 from ...compiler.axes import show
-from ...compiler.graph import ModuleGraph, Op, Scope, Value
+from ...compiler.graph import Op, Scope, Value
 from ...compiler.sizes import Field, Size
-from .text import ATOM, Expr, Line, config_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-SILENT = {"argument", "layer_input"}
-
-
-@dataclass
-class Item:
-    """One thing that a function does: an op of its own, or a call of a scope below it."""
-
-    order: int
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    op: Op | None = None
-    scope: Scope | None = None
-
-
-@dataclass
-class Needs:
-    """What a file or class must have because of what its functions say."""
-
-    helpers: set[tuple[str, str]] = field(default_factory=set)
-    attributes: dict[str, str] = field(default_factory=dict)  # name -> expression over config
-    masks: dict[str, Op] = field(default_factory=dict)  # function name -> mask op
-    tables: dict[str, str] = field(default_factory=dict)  # tied logical weight -> parameter name
-    layer: bool = False
-
-
-def external(graph: ModuleGraph, ops: Iterable[Op]) -> tuple[list[str], list[str]]:
-    """What these ops read that they do not make, and what they make that others read."""
-    ops = list(ops)
-    numbers = {op.number for op in ops}
-    made = [value for op in ops for value in op.outputs]
-    inputs: list[str] = []
-    for op in ops:
-        inputs += [v for v in op.inputs if v and v not in made and v not in inputs]
-        absent = op.attrs.get("absent", "")
-        if absent and absent not in made and absent not in inputs:
-            inputs.append(absent)
-    results = set(graph.outputs.values()) | set(graph.hidden.values())
-    outputs = [
-        value
-        for value in made
-        if value in results
-        or any(op.number not in numbers for op in graph.consumers(value))
-    ]
-    return inputs, outputs
-
-
-def items_of(graph: ModuleGraph, scope: str) -> list[Item]:
-    """The ops and calls of a scope, each after what it needs, otherwise as they were made."""
-    items = [
-        Item(op.number, op.inputs, op.outputs, op=op)
-        for op in graph.ops(scope)
-        if op.kind not in SILENT
-    ]
-    for child in graph.children(scope):
-        ops = graph.subtree(child.path)
-        if not ops:
-            continue
-        inputs, outputs = external(graph, ops)
-        order = min(op.number for op in ops)
-        items.append(Item(order, tuple(inputs), tuple(outputs), scope=child))
-    return _sorted(items)
-
-
-def _sorted(items: list[Item]) -> list[Item]:
-    made_by = {value: item for item in items for value in item.outputs}
-    done: list[Item] = []
-
-    def visit(item: Item) -> None:
-        if any(item is other for other in done):
-            return
-        for value in item.inputs:
-            if value in made_by and made_by[value] is not item:
-                visit(made_by[value])
-        done.append(item)
-
-    for item in sorted(items, key=lambda item: item.order):
-        visit(item)
-    return done
+from .items import Item
+from .structure import Needs, Structure
+from .text import Expr, Line, config_text
 
 
 class Function:
     """Writes the statements of one function. Backends' op rows call its methods."""
 
-    def __init__(
-        self,
-        graph: ModuleGraph,
-        needs: Needs,
-        *,
-        root: bool,
-        cached: bool,
-        stack: str,
-        origin_scope: str = "",
-    ) -> None:
-        self.graph = graph
+    def __init__(self, structure: Structure, place: Scope, needs: Needs, *, root: bool) -> None:
+        self.structure = structure
+        self.graph = structure.graph
+        self.place = place
         self.needs = needs
         self.root = root
-        self.cached = cached
-        self.stack = stack
-        self.scope = origin_scope
+        self.cached = place.stack in structure.cached
+        self.by_call = structure.layer_by_call(place.path)
+        self.ids = ""  # a value whose second axis is the new tokens
         self.lines: list[Line] = []
         self.names: dict[str, str] = {}  # value id -> the Python name that holds it
         self.holds: dict[str, str] = {}  # Python name -> the value id that it holds now
         self.waiting: dict[str, Expr] = {}  # unnamed values, to be written where they are used
         self.sources: dict[str, Op] = {}
         self.pending: dict[str, int] = {}  # value id -> how many uses are still to come
-        self.uses_start = False
         self.uses_end = False
 
     # -- names
@@ -167,7 +76,6 @@ class Function:
         return name
 
     def start(self) -> str:
-        self.uses_start = self.cached
         return "start" if self.cached else "0"
 
     def end(self) -> str:
@@ -200,6 +108,27 @@ class Function:
         note = show(value.shape) if comment and not kept else ""
         self.say(f"{name} = {expression}", note, op.number)
 
+    # -- what stands around the function
+
+    @property
+    def like(self) -> str:
+        """The float tensor at hand: it gives dtype and device to what is computed beside it."""
+        floats = [
+            name
+            for name, value in self.holds.items()
+            if value in self.graph.values and self.graph.values[value].dtype == "float"
+        ]
+        return "x" if "x" in floats else floats[-1] if floats else self.names[self.ids]
+
+    def layer(self) -> str:
+        self.needs.layer = True
+        return "layer" if self.by_call else "self.layer"
+
+    def table(self, weight: str) -> str:
+        if self.root:
+            return f"self.{weight}"
+        return self.structure.tables(self.place.path)[weight]
+
 
 def _attribute(value: Size | Field, name: str) -> str:
     if isinstance(value, Field):
@@ -211,6 +140,3 @@ def _attribute(value: Size | Field, name: str) -> str:
 
 def _fallback(op: Op) -> str:
     return "h" if op.attrs.get("stack") is None else op.kind
-
-
-__all__ = ["ATOM", "Function", "Item", "Needs", "external", "items_of"]

@@ -149,9 +149,7 @@ def _depth_lines(graph: ModuleGraph, draw: str) -> list[Line]:
         ]
         blocks = graph.children(layers.path)
         per_layer = max(
-            sum(
-                any(w.initial.residual for w in op.weights) for op in graph.subtree(block.path)
-            )
+            sum(any(w.initial.residual for w in op.weights) for op in graph.subtree(block.path))
             for block in blocks
         )
         prefix = f"{layers.weights.split('{')[0]}"

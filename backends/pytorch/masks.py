@@ -1,4 +1,4 @@
-"""A mask formula as a small function of query and key positions, written from its predicate tree."""
+"""A mask formula as a small function of query and key positions, from its predicate tree."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def _from_end(limit: int) -> str:
 def global_(atom: Any) -> Expr:
     (arg,) = atom.args
     if arg == "given":
-        rows = "global_mask[:, None, start:end, None].bool()"
-        return Expr(f"{rows} | global_mask[:, None, None, :].bool()", BITAND - 1)
+        given = "global_mask[:, None, start:end, None].bool()"
+        return Expr(f"{given} | global_mask[:, None, None, :].bool()", BITAND - 1)
     if isinstance(arg, int):
         return Expr(f"(q < {number(arg)}) | (k < {number(arg)})", BITAND - 1)
     rows, columns = in_range("q", arg), in_range("k", arg)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...compiler.graph import Op, Scope
+from ...compiler.graph import Scope
 from ...spec.head import Classifier, LanguageModel
-from .function import Item, Needs, items_of
+from .body import before_return, finish, position_lines, write_items
+from .function import Function
 from .helpers import method
 from .initial import write_init
+from .items import Item, items_of
 from .layout import signature
-from .module import (
-    Parameter,
-    ScopeFunction,
-    Structure,
-    before_return,
-    finish,
-    members,
-    position_lines,
-)
+from .module import members
+from .structure import Needs, Parameter, Structure
 from .text import Line, literal
 
 
@@ -64,14 +59,12 @@ class Model:
         self.done |= wanted
         return [item for item in self.items if id(item) in wanted]
 
-    def function(self, stack: str) -> ScopeFunction:
-        cached = stack in self.structure.cached
+    def function(self, stack: str) -> Function:
         place = Scope("", "", "model", None, stack=stack)
-        f = ScopeFunction(self.structure, place, self.needs, root=True, cached=cached)
-        return f
+        return Function(self.structure, place, self.needs, root=True)
 
     def bind_inputs(
-        self, f: ScopeFunction, items: list[Item], stack: str, extra: list[str]
+        self, f: Function, items: list[Item], stack: str, extra: list[str]
     ) -> list[Parameter]:
         """Parameters for what the items read and do not make: arguments first, as they came."""
         made = {value for item in items for value in item.outputs}
@@ -87,7 +80,10 @@ class Model:
             optional = self.graph.values[value].optional
             parameters.append(
                 Parameter(
-                    name, value, "Tensor | None" if optional else "Tensor", "None" if optional else ""
+                    name,
+                    value,
+                    "Tensor | None" if optional else "Tensor",
+                    "None" if optional else "",
                 )
             )
         return sorted(parameters, key=self.rank)
@@ -108,7 +104,7 @@ class Model:
         return self.graph.values[value].name
 
     def memory_name(self, stack: str) -> str:
-        read = [s for s in self.graph.hidden if self.structure._read(s)]
+        read = [s for s in self.graph.hidden if self.structure.is_read(s)]
         return "memory" if len(read) <= 1 else f"{stack}_memory"
 
     # -- methods
@@ -117,7 +113,7 @@ class Model:
         stacks = list(self.graph.hidden)
         if len(stacks) == 1:
             return "hidden_states"
-        readers = [s for s in stacks if not self.structure._read(s)]
+        readers = [s for s in stacks if not self.structure.is_read(s)]
         role, peers = ("decode", readers) if stack in readers else ("encode", [])
         if role == "encode":
             peers = [s for s in stacks if s not in readers]
@@ -142,8 +138,8 @@ class Model:
         items = self.needed(value)
         parameters = self.bind_inputs(f, items, stack, [])
         f.count_uses(items, [value])
-        f.graph_ids = self.ids(parameters)
-        self.structure.write_items(f, items)
+        f.ids = self.ids(parameters)
+        write_items(f, items)
         finish(f, [value])
         body = f.lines
         alone = len(self.graph.hidden) == 1
@@ -151,7 +147,7 @@ class Model:
             body = position_lines(self.structure, f, stack, self.anchor(parameters)) + body
             if f.cached:
                 close = (Line("if cache is not None:"), Line("cache.length = end", indent=1))
-                if not body[-1].text == "return x":
+                if body[-1].text != "return x":
                     text = body[-1].text.removeprefix("return ")
                     body = [*body[:-1], Line(f"x = {text}", "", body[-1].op), Line("return x")]
                 body = before_return(body, *close)
@@ -169,9 +165,7 @@ class Model:
 
     def title(self, step: Step) -> str:
         first = step.parameters[0].name
-        if step.name == "hidden_states":
-            text = f"Hidden states (B, T, D) of `{first}` (B, T)"
-        elif step.name.startswith("encode"):
+        if step.name == "hidden_states" or step.name.startswith("encode"):
             text = f"Hidden states (B, T, D) of `{first}` (B, T)"
         else:
             memory = next((p.name for p in step.parameters if "memory" in p.name), "")
@@ -181,8 +175,14 @@ class Model:
             text += "; with a cache, they extend it"
         return text + "."
 
-    def as_method(self, name: str, parameters: list[Parameter], title: str, body: list[Line],
-                  result: str = "Tensor") -> list[Line]:
+    def as_method(
+        self,
+        name: str,
+        parameters: list[Parameter],
+        title: str,
+        body: list[Line],
+        result: str = "Tensor",
+    ) -> list[Line]:
         texts = ["self", *(str(parameter) for parameter in parameters)]
         head = [Line(text) for text in signature(name, texts, result)]
         return [
@@ -211,12 +211,12 @@ class Model:
         items = self.needed(value)
         f.names[hidden], f.holds["x"] = "x", hidden
         f.count_uses(items, [value])
-        self.structure.write_items(f, items)
+        write_items(f, items)
         finish(f, [value])
         parameters = [Parameter("x", hidden)]
         return self.as_method("logits", parameters, "Scores of the vocabulary.", f.lines)
 
-    def call_steps(self, f: ScopeFunction, stacks: list[str]) -> None:
+    def call_steps(self, f: Function, stacks: list[str]) -> None:
         """Statements that compute the hidden states of these stacks, each by its method."""
         for step in self.steps:
             if step.stack not in stacks:
@@ -227,9 +227,14 @@ class Model:
             f.say(f"{name} = self.{step.name}({', '.join(texts)})")
 
     def local_name(self, step: Step) -> str:
-        return self.memory_name(step.stack) if self.structure._read(step.stack) else (
-            "x" if len([s for s in self.steps if not self.structure._read(s.stack)]) == 1
-            else step.stack
+        return (
+            self.memory_name(step.stack)
+            if self.structure.is_read(step.stack)
+            else (
+                "x"
+                if len([s for s in self.steps if not self.structure.is_read(s.stack)]) == 1
+                else step.stack
+            )
         )
 
     def all_parameters(self, steps: list[Step], extra: list[Parameter]) -> list[Parameter]:
@@ -251,14 +256,14 @@ class Model:
         """`hidden_states` of a model with several stacks: the last one's, after what it reads."""
         last = self.steps[-1]
         f = self.function(last.stack)
-        wanted = [s.stack for s in self.steps if s is last or self.structure._read(s.stack)]
+        wanted = [s.stack for s in self.steps if s is last or self.structure.is_read(s.stack)]
         self.call_steps(f, wanted)
         self._return_last(f, last)
         steps = [s for s in self.steps if s.stack in wanted]
         title = f"The {last.stack}'s last hidden states, (B, T, D)."
         return self.as_method("hidden_states", self.all_parameters(steps, []), title, f.lines)
 
-    def _return_last(self, f: ScopeFunction, last: Step) -> None:
+    def _return_last(self, f: Function, last: Step) -> None:
         text = f.lines.pop().text
         f.say("return " + text.removeprefix(f"{self.local_name(last)} = "))
 
@@ -280,7 +285,7 @@ class Model:
         f.count_uses(items, list(outputs.values()))
         for value in hidden:
             f.pending.setdefault(value, 0)
-        self.structure.write_items(f, items)
+        write_items(f, items)
         if several:
             pairs = ", ".join(f'"{name}": {f.use(value)}' for name, value in outputs.items())
             f.say(f"return {{{pairs}}}")
@@ -292,10 +297,10 @@ class Model:
         result = "dict[str, Tensor]" if several else "Tensor"
         return self.as_method("forward", parameters, self.forward_title(), f.lines, result)
 
-    def _language_forward(self, f: ScopeFunction, language: str) -> list[Line]:
+    def _language_forward(self, f: Function, language: str) -> list[Line]:
         stack = self.head_stack(language)
         step = next(s for s in self.steps if s.stack == stack)
-        wanted = [s for s in self.steps if s is step or self.structure._read(s.stack)]
+        wanted = [s for s in self.steps if s is step or self.structure.is_read(s.stack)]
         parameters = self.all_parameters(wanted, [])
         names = ", ".join(p.name for p in parameters)
         inner = "hidden_states" if step is self.steps[-1] else step.name
@@ -397,15 +402,12 @@ class Model:
         for stack, value in self.graph.hidden.items():
             self.write_step(stack, value)
         methods: list[list[Line]] = []
-        if len(self.steps) == 1 or any(self.structure._read(s.stack) for s in self.steps):
-            if len(self.steps) > 1:
-                methods.append(self.write_hidden_states())
+        if any(self.structure.is_read(s.stack) for s in self.steps):
+            methods.append(self.write_hidden_states())
         language = self.language_head()
         logits = [self.write_logits(language)] if language else []
         forward = self.write_forward()
-        steps = [
-            self.as_method(s.name, s.parameters, self.title(s), s.lines) for s in self.steps
-        ]
+        steps = [self.as_method(s.name, s.parameters, self.title(s), s.lines) for s in self.steps]
         loss = self.write_loss()
         bodies = [*steps, *methods, *logits, forward, *([loss] if loss else [])]
         lines = self.constructor()
@@ -424,6 +426,3 @@ class Model:
 
     def init_lines(self, text: str) -> list[Line]:
         return write_init(self.graph, text)
-
-
-__all__ = ["Model", "Op", "Step"]

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ...compiler.axes import show
-from ...compiler.graph import Op, Value
-from ...compiler.sizes import Field, Size
+from ...compiler.graph import Op
+from ...compiler.sizes import Size
 from .function import Function
-from .text import ATOM, CHOICE, PRODUCT, SUM, Expr, config_text, literal
+from .text import ATOM, CHOICE, PRODUCT, SUM, Expr, literal
 
 Row = Callable[[Function, Op], Expr | None]
 
@@ -31,38 +31,34 @@ def module_call(f: Function, op: Op) -> Expr:
 def position_ids(f: Function, op: Op) -> None:
     given, data, rule = op.inputs[0], op.inputs[1], op.attrs["rule"]
     name = str(f.use(given))
-    ids = f.names[f.graph_ids]
-    device = f"device={ids}.device"
-    counted = {
-        "index": lambda: (f"torch.arange({f.start()}, {f.end()}, {device})", "(T,)"),
-        "mask": lambda: (
-            str(
-                call(
-                    f.helper("positions", "positions_past_padding"),
-                    str(f.use(data)),
-                    f.start(),
-                    f.end(),
-                    f"{ids}.device",
-                )
-            ),
-            "",
-        ),
-        "tokens": lambda: (
-            str(
-                call(
-                    f.helper("positions", "positions_of_tokens"),
-                    str(f.use(data)),
-                    literal(op.attrs["pad"]),
-                )
-            ),
-            "",
-        ),
-    }[rule]()
-    text = counted[0].replace("torch.arange(0, ", "torch.arange(")
+    text, note = COUNTINGS[rule](f, op, data)
     f.say(f"if {name} is None:", op=op.number)
-    f.say(f"{name} = {text}", counted[1], op.number, indent=1)
+    f.say(f"{name} = {text}", note, op.number, indent=1)
     f.names[op.outputs[0]] = name
     f.holds[name] = op.outputs[0]
+
+
+def count_by_index(f: Function, op: Op, data: str) -> tuple[str, str]:
+    start = f"{f.start()}, " if f.cached else ""
+    return f"torch.arange({start}{f.end()}, device={f.names[f.ids]}.device)", "(T,)"
+
+
+def count_by_mask(f: Function, op: Op, data: str) -> tuple[str, str]:
+    helper = f.helper("positions", "positions_past_padding")
+    device = f"{f.names[f.ids]}.device"
+    return str(call(helper, str(f.use(data)), f.start(), f.end(), device)), ""
+
+
+def count_by_tokens(f: Function, op: Op, data: str) -> tuple[str, str]:
+    helper = f.helper("positions", "positions_of_tokens")
+    return str(call(helper, str(f.use(data)), literal(op.attrs["pad"]))), "(B, T)"
+
+
+COUNTINGS: dict[str, Callable[[Function, Op, str], tuple[str, str]]] = {
+    "index": count_by_index,
+    "mask": count_by_mask,
+    "tokens": count_by_tokens,
+}
 
 
 def shift(f: Function, op: Op) -> Expr:
@@ -267,7 +263,9 @@ def clamp(f: Function, op: Op) -> Expr:
 
 
 def softcap(f: Function, op: Op) -> Expr:
-    return call(f.helper("functions", "softcap"), str(f.use(op.inputs[0])), f.number(op.attrs["cap"]))
+    return call(
+        f.helper("functions", "softcap"), str(f.use(op.inputs[0])), f.number(op.attrs["cap"])
+    )
 
 
 def learned_scale(f: Function, op: Op) -> Expr:
@@ -324,10 +322,11 @@ def _dropout(f: Function, op: Op) -> str:
 
 def sdpa(f: Function, op: Op) -> Expr:
     q, k, v = (str(f.use(value)) for value in op.inputs[:3])
-    mask_value = op.inputs[4] or op.inputs[3]
+    mask_value, name = op.inputs[4] or op.inputs[3], ""
     arguments = [q, k, v]
     if mask_value:
-        arguments.append(f"attn_mask={(name := str(f.use(mask_value)))}")
+        name = str(f.use(mask_value))
+        arguments.append(f"attn_mask={name}")
     if rate := _dropout(f, op):
         arguments.append(f"dropout_p={rate}")
     if op.attrs["causal"]:
@@ -419,68 +418,3 @@ ROWS: dict[str, Row] = {
     "attend": attend,
     "pool": pool,
 }
-
-
-# -- construction: what stands in __init__
-
-
-def make_linear(f: Function, op: Op) -> list[str]:
-    weight = op.weights[0]
-    if weight.tied:
-        name = f"{op.name}_bias" if op.name else "bias"
-        size = config_text(op.weights[-1].shape[0])
-        return [f"self.{name} = nn.Parameter(torch.zeros({size}))"] if len(op.weights) > 1 else []
-    sizes = [config_text(op.attrs["in_features"]), config_text(op.attrs["out_dim"].size)]
-    bias = "" if op.attrs["bias"] else ", bias=False"
-    return [f"self.{op.name} = nn.Linear({', '.join(sizes)}{bias})"]
-
-
-def make_embedding(f: Function, op: Op) -> list[str]:
-    if op.weights[0].tied:
-        return []
-    rows, width = (config_text(size) for size in op.weights[0].shape)
-    return [f"self.{op.name} = nn.Embedding({rows}, {width})"]
-
-
-def make_norm(f: Function, op: Op) -> list[str]:
-    layer = op.kind == "layer_norm"
-    width, eps = config_text(op.attrs["dim"].size), config_text(op.attrs["eps"])
-    heads, offset = op.attrs["per_head"], op.attrs["weight_offset"]
-    bias = op.attrs["bias"]
-    if heads is not None:
-        name = ("BiasedPerHead" if bias else "PerHead") + ("LayerNorm" if layer else "RMSNorm")
-        made = f"{f.helper('functions', name)}({config_text(heads.size)}, {width}, {eps})"
-    elif offset and op.attrs["affine"]:
-        name = f.helper("functions", "OffsetLayerNorm" if layer else "OffsetRMSNorm")
-        tail = f", bias={bias}" if layer else ""
-        made = f"{name}({width}, {eps}, {literal(float(offset))}{tail})"
-    else:
-        tail = "" if op.attrs["affine"] else ", elementwise_affine=False"
-        if layer and op.attrs["affine"] and not bias:
-            tail = ", bias=False"
-        made = f"nn.{'LayerNorm' if layer else 'RMSNorm'}({width}, {eps}{tail})"
-    return [f"self.{op.name} = {made}"]
-
-
-def make_dropout(f: Function, op: Op) -> list[str]:
-    return [f"self.{op.name} = nn.Dropout({config_text(op.attrs['rate'])})"]
-
-
-def make_vector(f: Function, op: Op) -> list[str]:
-    width = config_text(op.weights[0].shape[0])
-    value = op.weights[0].initial.value
-    return [f"self.{op.name} = nn.Parameter(torch.full(({width},), {literal(value)}))"]
-
-
-MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
-    "linear": make_linear,
-    "embedding": make_embedding,
-    "relative_bias": make_embedding,
-    "layer_norm": make_norm,
-    "rms_norm": make_norm,
-    "dropout": make_dropout,
-    "learned_scale": make_vector,
-    "add_bias": make_vector,
-}
-
-__all__ = ["KERNELS", "MAKERS", "ROWS", "Value", "atoms_of", "mask_name", "mask_sizes", "Field"]

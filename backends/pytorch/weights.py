@@ -41,7 +41,7 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
         with safe_open(path, framework="pt") as file:
             _compare(
                 {name: tuple(tensor.shape) for name, tensor in target.items()},
-                {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()},
+                {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()},  # noqa: SIM118
                 Path(path).name,
             )
             with torch.no_grad():

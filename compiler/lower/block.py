@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...spec.feed_forward import GluBranch, MlpBranch
 from ...spec.model import Block
 from ...spec.part import Nothing
 from .attention import lower_attention
@@ -38,9 +39,7 @@ def branches(b: Builder, state: StackState, block: Block) -> list[Branch]:
     attention, cross, feed_forward = block.attention, block.cross_attention, block.feed_forward
     if not isinstance(attention, Nothing):
         found.append(
-            Branch(
-                "attention", attention, lambda x: lower_attention(b, state, block, attention, x)
-            )
+            Branch("attention", attention, lambda x: lower_attention(b, state, block, attention, x))
         )
     if not isinstance(cross, Nothing):
         memory = state.memories[cross.memory]
@@ -51,10 +50,12 @@ def branches(b: Builder, state: StackState, block: Block) -> list[Branch]:
                 lambda x: lower_attention(b, state, block, cross, x, memory),
             )
         )
-    if not isinstance(feed_forward, Nothing):
+    if isinstance(feed_forward, (MlpBranch, GluBranch)):
         found.append(
             Branch(
-                "feed_forward", feed_forward, lambda x: lower_feed_forward(b, state, feed_forward, x)
+                "feed_forward",
+                feed_forward,
+                lambda x: lower_feed_forward(b, state, feed_forward, x),
             )
         )
     return found
@@ -80,7 +81,7 @@ def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
     if placement in ("sandwich", "output"):
         y = lower_norm(b, norm, y, f"{branch.name}_output_norm")
     y = _dropped(b, block, y)
-    if block.residual.type == "none":
+    if isinstance(block.residual, Nothing):
         x = y
     else:
         stream = h if block.residual.from_ == "normed" else x
@@ -98,7 +99,7 @@ def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
     h = x
     if shared:
         h = b.rename(lower_norm(b, block.norm, x, "norm"), "h")
-    stream = h if shared and block.residual.from_ == "normed" else x
+    stream = h if shared and getattr(block.residual, "from_", "") == "normed" else x
     total = _stream(b, block, stream)
     for branch in parts:
         placement, norm = branch.part.norm_placement, branch.part.norm
@@ -124,13 +125,16 @@ def _dropped(b: Builder, block: Block, y: str) -> str:
 
 
 def _stream(b: Builder, block: Block, x: str) -> str:
-    if block.residual.stream_scale == 1:
+    residual = block.residual
+    if isinstance(residual, Nothing) or residual.stream_scale == 1:
         return x
-    return b.op("scale", x, factor=b.field("stream_scale", float(block.residual.stream_scale)))
+    return b.op("scale", x, factor=b.field("stream_scale", float(residual.stream_scale)))
 
 
 def _scaled(b: Builder, block: Block, y: str, name: str) -> str:
     residual = block.residual
+    if isinstance(residual, Nothing):
+        return y
     if residual.layer_scale != "none":
         y = b.op(
             "learned_scale",

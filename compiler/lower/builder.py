@@ -114,9 +114,7 @@ class Builder:
         number = self.graph.nx.number_of_nodes()
         weights = row.weights(attrs)
         self.graph.add_op(
-            Op(
-                number, kind, inputs, tuple(outputs), self.scope, name, attrs, weights, self.origin
-            )
+            Op(number, kind, inputs, tuple(outputs), self.scope, name, attrs, weights, self.origin)
         )
         return outputs
 

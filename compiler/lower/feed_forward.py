@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...spec.feed_forward import Glu, Mlp
-from ...spec.part import Nothing
+from ...spec.feed_forward import Glu, GluBranch, Mlp, MlpBranch
 from ..axes import Dim
 from ..sizes import Size
 from .builder import Builder
@@ -35,16 +34,15 @@ def lower_activation(b: Builder, activation: Any, x: str) -> str:
     return b.op("activation", x, function=activation.type, beta=beta)
 
 
-def lower_feed_forward(b: Builder, state: StackState, part: Mlp | Glu, x: str) -> str:
+def lower_feed_forward(b: Builder, state: StackState, part: MlpBranch | GluBranch, x: str) -> str:
     """The branch's result, (B, T, D)."""
-    gated = isinstance(part, Glu)
     width = b.width(x)
     assert width.size is not None
     hidden = Dim("F", size_of(b, "hidden", part.hidden, width.size))
     title = f"{_title(part)}."
     noun = "FeedForward"
     with b.module("feed_forward", noun=noun, title=title):
-        if gated:
+        if isinstance(part, Glu):
             h = _gated(b, part, x, width, hidden)
         else:
             h = b.op(
@@ -57,7 +55,7 @@ def lower_feed_forward(b: Builder, state: StackState, part: Mlp | Glu, x: str) -
             )
             h = lower_activation(b, part.activation, h)
         if part.inner_norm:
-            h = lower_norm(b, part.norm, h, "inner_norm")  # type: ignore[attr-defined]
+            h = lower_norm(b, part.norm, h, "inner_norm")
         if part.hidden_dropout:
             rate = b.field("hidden_dropout", part.hidden_dropout)
             h = b.op("dropout", h, name="hidden_dropout", rate=rate)
@@ -94,7 +92,3 @@ def _title(part: Mlp | Glu) -> str:
         return GATED.get(name, f"Gated linear unit with {name}")
     words = {"gelu_tanh": "GELU (tanh form)", "gelu": "GELU", "relu": "ReLU", "silu": "SiLU"}
     return f"Two linear layers with {words.get(name, name)} between them"
-
-
-def is_off(part: object) -> bool:
-    return isinstance(part, Nothing)

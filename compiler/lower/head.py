@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...spec.head import Classifier, LanguageModel, ProjectionHead
-from ...spec.part import Nothing
+from ...spec.head import Classifier, DenseTransform, LanguageModel, ProjectionHead
 from ..axes import B, Dim, S
 from ..sizes import Size
 from .builder import Builder
@@ -23,7 +22,7 @@ def lower_language_model(
         x = b.op("scale", x, factor=b.field("head_input_scale", float(head.input_scale)))
     vocab = Dim("V", _vocab(b, state, head))
     tied = state.table if head.tied else ""
-    transform = None if isinstance(head.transform, Nothing) else head.transform
+    transform = head.transform if isinstance(head.transform, DenseTransform) else None
     if transform is None and not (tied and head.bias):
         logits = _unembed(b, x, name, vocab, tied=tied, bias=head.bias)
     else:
@@ -116,9 +115,7 @@ def _linear(b: Builder, x: str, name: str, out: Dim, *, bias: bool = True) -> st
     return b.op("linear", x, name=name, in_features=features, out_dim=out, bias=bias)
 
 
-def lower_projection(
-    b: Builder, state: StackState, name: str, head: ProjectionHead, x: str
-) -> str:
+def lower_projection(b: Builder, state: StackState, name: str, head: ProjectionHead, x: str) -> str:
     """Vectors of another width, (B, N), or (B, T, N) without a pool."""
     size = Dim("N", b.size("projection_size", head.size))
     title = "One vector per sequence." if head.pool.type != "none" else "One vector per token."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
+from ...spec.masks import And, Atom, Mask, Not, Or, Range, admits_future, atoms
 from ..axes import B, M, S, T
 from .builder import Builder
 from .positions import argument
@@ -21,8 +21,9 @@ SIZE_NAMES = {
 }
 
 
-def lower_mask(b: Builder, state: StackState, formula: Mask) -> str:
+def lower_mask(b: Builder, state: StackState, formula: Mask | tuple[Mask, ...]) -> str:
     """True where a query of this stack may see a key of it; `attention_mask` hides padding."""
+    assert isinstance(formula, Mask), "lists of masks are refused by the spec"
     keys = S if state.cached else T
     names = {atom.name for atom in atoms(formula)}
     given = any(atom.name == "global" and atom.args == ("given",) for atom in atoms(formula))
@@ -72,19 +73,20 @@ def named(b: Builder, formula: Mask) -> Mask:
     keys = SIZE_NAMES.get(formula.name, ())
     args: list[Any] = []
     for index, value in enumerate(formula.args):
-        plain = isinstance(value, (Range, str)) or index >= len(keys)
-        args.append(value if plain else b.size(keys[index], int(value)))
+        if isinstance(value, int) and index < len(keys):
+            args.append(b.size(keys[index], value))
+        else:
+            args.append(value)
     return Atom(formula.name, tuple(args))
 
 
-def cacheable(formula: Mask) -> bool:
+def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
     """Does a query see the same keys whether or not more tokens follow?
 
     True where the formula admits no later key (a `prefix` counts as seen: it comes first), and
     nothing in it is counted from the end of the sequence.
     """
-    from ...spec.masks import admits_future
-
+    assert isinstance(formula, Mask), "lists of masks are refused by the spec"
     for atom in atoms(formula):
         if atom.name == "random":
             return False

@@ -227,11 +227,9 @@ def _lower_kind(
 def _lower_heads(b: Builder, spec: ModelSpec, states: dict[str, StackState]) -> None:
     last = list(spec.stacks)[-1]
     for name, head in spec.heads.items():
-        stack = head.stack or last
+        stack = getattr(head, "stack", None) or last
         with b.at("heads", name), b.within(name):
             x = b.graph.hidden[stack]
             b.graph.outputs[name] = HEADS[head.type](b, states[stack], name, head, x)
     if not b.graph.outputs:
         b.graph.outputs["hidden_states"] = b.graph.hidden[last]
-
-

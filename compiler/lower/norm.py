@@ -16,7 +16,7 @@ Norm = LayerNorm | RmsNorm | Nothing
 
 def lower_norm(
     b: Builder,
-    norm: Norm,
+    norm: Norm | None,
     x: str,
     name: str,
     *,
@@ -24,9 +24,11 @@ def lower_norm(
     out: str = "",
 ) -> str:
     """`x` normalised over its last axis; `none` gives back `x` itself."""
+    assert norm is not None, "the levels fill in every norm"
     if isinstance(norm, Nothing):
         return x
     layer = isinstance(norm, LayerNorm)
+    bias = isinstance(norm, LayerNorm) and norm.affine and norm.bias
     return b.op(
         "layer_norm" if layer else "rms_norm",
         x,
@@ -35,7 +37,7 @@ def lower_norm(
         dim=b.width(x),
         eps=b.field("eps", norm.eps),
         affine=norm.affine,
-        bias=layer and norm.affine and norm.bias,
+        bias=bias,
         weight_offset=norm.weight_offset,
         per_head=per_head if norm.affine else None,
     )

@@ -80,9 +80,7 @@ def _shifted(b: Builder, state: StackState, position: Learned | Sinusoidal) -> s
 def _learned(b: Builder, state: StackState, position: Learned, x: str) -> str:
     rows = b.graph.limits[state.name] + position.offset
     positions = _shifted(b, state, position)
-    vectors = b.op(
-        "embedding", positions, name="position_embedding", rows=rows, out_dim=b.width(x)
-    )
+    vectors = b.op("embedding", positions, name="position_embedding", rows=rows, out_dim=b.width(x))
     return b.op("add", x, vectors, out="x")
 
 

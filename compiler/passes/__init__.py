@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..graph import ModuleGraph
-from .check import IllegalGraph, check
+from .check import IllegalGraphError, check
 from .choose_kernels import choose_kernels
 from .hoist_invariants import hoist_invariants
 from .merge_equal import merge_equal
@@ -28,9 +28,9 @@ def run_passes(graph: ModuleGraph, *, checked: bool = False) -> ModuleGraph:
         if checked:
             try:
                 check(graph)
-            except IllegalGraph as error:
-                raise IllegalGraph(f"after {step.__name__}: {error}") from None
+            except IllegalGraphError as error:
+                raise IllegalGraphError(f"after {step.__name__}: {error}") from None
     return graph
 
 
-__all__ = ["PASSES", "IllegalGraph", "check", "run_passes"]
+__all__ = ["PASSES", "IllegalGraphError", "check", "run_passes"]

@@ -8,25 +8,27 @@ from ..graph import ModuleGraph, Op
 from ..ops import OPS
 
 
-class IllegalGraph(AssertionError):
+class IllegalGraphError(AssertionError):
     """A pass made a graph that no backend could read."""
 
 
 def check(graph: ModuleGraph) -> ModuleGraph:
-    """The graph itself, if it is legal; raises IllegalGraph."""
+    """The graph itself, if it is legal; raises IllegalGraphError."""
     if not nx.is_directed_acyclic_graph(graph.nx):
-        raise IllegalGraph("the ops form a cycle")
+        raise IllegalGraphError("the ops form a cycle")
     made: set[str] = set()
     for op in graph.ops():
         _check_op(graph, op, made)
         made.update(op.outputs)
     for name, value in {**graph.outputs, **graph.hidden}.items():
         if value not in made:
-            raise IllegalGraph(f"the result {name} ({value}) is made by no op")
+            raise IllegalGraphError(f"the result {name} ({value}) is made by no op")
     names = [weight.name for weight in graph.weights()]
-    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
+    twice = (
+        {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
+    )
     if twice:
-        raise IllegalGraph(f"two weights are called {sorted(twice)[0]}")
+        raise IllegalGraphError(f"two weights are called {sorted(twice)[0]}")
     _check_fields(graph)
     return graph
 
@@ -34,25 +36,25 @@ def check(graph: ModuleGraph) -> ModuleGraph:
 def _check_op(graph: ModuleGraph, op: Op, made: set[str]) -> None:
     where = f"op {op.number} ({op.kind} in {op.scope or 'model'})"
     if op.kind not in OPS:
-        raise IllegalGraph(f"{where}: no such kind of op")
+        raise IllegalGraphError(f"{where}: no such kind of op")
     if op.scope not in graph.scopes:
-        raise IllegalGraph(f"{where}: no such scope")
+        raise IllegalGraphError(f"{where}: no such scope")
     for value in op.inputs:
         if value and value not in made:
-            raise IllegalGraph(f"{where}: reads {value} before it is made")
+            raise IllegalGraphError(f"{where}: reads {value} before it is made")
     for value in op.outputs:
         if value in made:
-            raise IllegalGraph(f"{where}: makes {value} a second time")
+            raise IllegalGraphError(f"{where}: makes {value} a second time")
         if graph.producers.get(value) != op.number:
-            raise IllegalGraph(f"{where}: is not known as the producer of {value}")
+            raise IllegalGraphError(f"{where}: is not known as the producer of {value}")
     tied = [weight.tied for weight in op.weights if weight.tied]
     for name in tied:
         if not any(w.name == name for w in graph.weights()):
-            raise IllegalGraph(f"{where}: tied to {name}, which is no weight")
+            raise IllegalGraphError(f"{where}: tied to {name}, which is no weight")
 
 
 def _check_fields(graph: ModuleGraph) -> None:
     names = [field.name for field in graph.fields]
     for name in names:
         if not name.isidentifier() or names.count(name) > 1:
-            raise IllegalGraph(f"the Config field {name} is no identifier or stands twice")
+            raise IllegalGraphError(f"the Config field {name} is no identifier or stands twice")

@@ -47,6 +47,7 @@ def _stacks_with_implicit_causal(graph: ModuleGraph) -> set[str]:
         if op.kind == "mask" and op.attrs["implicit"] == "causal"
     }
 
+
 def _kernel(op: Op) -> tuple[str, str]:
     if op.attrs["softcap"] is not None:
         return "explicit", "the fused kernel has no softcap"
@@ -57,6 +58,7 @@ def _kernel(op: Op) -> tuple[str, str]:
         return "sdpa", f"the fused kernel knows a {formula} mask"
     return "sdpa", "one dense boolean mask"
 
+
 def _implicit(graph: ModuleGraph, op: Op) -> str:
     formula = str(op.attrs["formula"])
     if formula == "full":
@@ -64,6 +66,7 @@ def _implicit(graph: ModuleGraph, op: Op) -> str:
     users = graph.consumers(op.outputs[0])
     fused = all(user.kind == "attend" and user.attrs["kernel"] == "sdpa" for user in users)
     return "causal" if formula == "causal" and fused else ""
+
 
 def _require(graph: ModuleGraph, value: str) -> None:
 

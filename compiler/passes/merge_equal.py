@@ -1,7 +1,7 @@
 """Compute equal things once: two ops without weights that do the same to the same inputs.
 
-    model: cos_1, sin_1 = rope_table(positions)           ->    model: cos, sin = rope_table(...)
-    model: cos_2, sin_2 = rope_table(positions)
+model: cos_1, sin_1 = rope_table(positions)           ->    model: cos, sin = rope_table(...)
+model: cos_2, sin_2 = rope_table(positions)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tell values apart that several kinds of layers share under one name.
 
-    mask, mask       ->    local_mask, global_mask        (where the kinds differ)
-    cos              ->    cos                            (where all kinds use one table)
+mask, mask       ->    local_mask, global_mask        (where the kinds differ)
+cos              ->    cos                            (where all kinds use one table)
 """
 
 from __future__ import annotations

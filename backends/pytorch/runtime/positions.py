@@ -38,7 +38,7 @@ def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 def apply_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate each pair (x[2i], x[2i + 1]) of a head by its position's angle."""
-    x1, x2 = x.to(cos.dtype).unflatten(-1, (-1, 2)).unbind(-1)  # (B, H, T, E/2) each
+    x1, x2 = x[..., 0::2].to(cos.dtype), x[..., 1::2].to(cos.dtype)  # (B, H, T, E/2) each
     turned = torch.stack([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1)
     return turned.flatten(-2).type_as(x)
 

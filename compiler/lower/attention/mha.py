@@ -134,6 +134,7 @@ def _project(
 
 
 def _head_norm(b: Builder, part: Mha, y: str, heads: Dim, name: str) -> str:
+    assert not isinstance(part.qk_norm, Nothing)
     per_head = heads if part.qk_norm.type == "per_head" else None
     return lower_norm(b, part.qk_norm.norm, y, name, per_head=per_head)
 
@@ -167,9 +168,7 @@ def _rotated(
     return query, key
 
 
-def _bias(
-    b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes
-) -> str:
+def _bias(b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes) -> str:
     total = ""
     for index, position in enumerate(block.positions):
         if isinstance(position, (Alibi, RelativeBias)):

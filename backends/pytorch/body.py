@@ -1,0 +1,201 @@
+"""The body of a function: ops as statements, scopes as calls, layers as a loop."""
+
+from __future__ import annotations
+
+from ...compiler.graph import Scope
+from .function import Function
+from .items import Item
+from .ops import ROWS
+from .structure import Parameter, Structure
+from .text import Expr, Line, config_text
+
+
+def write_items(f: Function, items: list[Item]) -> None:
+    """The statements of these items, in order."""
+    for item in items:
+        if item.op is not None:
+            expression = ROWS[item.op.kind](f, item.op)
+            if expression is not None:
+                f.settle(item.op, expression)
+        elif item.scope is not None:
+            CALLS[item.scope.role](f.structure, f, item)
+
+
+def argument_texts(structure: Structure, f: Function, scope: Scope) -> list[str]:
+    """What a call of this scope passes, in the order of its parameters."""
+    texts = []
+    tables = {name: weight for weight, name in structure.tables(scope.path).items()}
+    for parameter in structure.parameters(scope.path):
+        if parameter.value:
+            texts.append(str(f.use(parameter.value)))
+        elif parameter.name in tables:
+            texts.append(f.table(tables[parameter.name]))
+        else:
+            texts.append(parameter.name)
+    return texts
+
+
+def call_module(structure: Structure, f: Function, item: Item) -> None:
+    scope = item.scope
+    assert scope is not None
+    texts = argument_texts(structure, f, scope)
+    expression = Expr(f"self.{scope.name}({', '.join(texts)})")
+    (output,) = item.outputs
+    producer = f.graph.producer(output)
+    assert producer is not None
+    f.settle(producer, expression)
+
+
+def call_method(structure: Structure, f: Function, item: Item) -> None:
+    scope = item.scope
+    assert scope is not None
+    texts = argument_texts(structure, f, scope)
+    names = [f.bind(value, f.graph.values[value].name) for value in item.outputs]
+    shapes = dict.fromkeys(f.comment(value) for value in item.outputs)
+    note = next(iter(shapes)) + (" each" if len(shapes) == 1 else "")
+    f.say(f"{', '.join(names)} = self.{scope.name}({', '.join(texts)})", note)
+
+
+def call_layers(structure: Structure, f: Function, item: Item) -> None:
+    layers = item.scope
+    assert layers is not None
+    x = str(f.use(layers.source))
+    blocks = structure.graph.children(layers.path)
+    parameters = structure.parameters(blocks[0].path)
+    shared = structure.shared_class(layers)
+    arguments = []
+    if shared:
+        values = structure.shared_values(layers)
+        pairs = []
+        for value in values:
+            name = structure.value_name(value, layers.path)
+            pairs.append(f"{name}={f.use(value)}")
+        f.say(f"shared = {shared}({', '.join(pairs)})")
+    for parameter in parameters[1:]:
+        if parameter.value:
+            arguments.append(str(f.use(parameter.value)))
+            continue
+        arguments.append(parameter.name)
+    f.names[layers.result] = x
+    f.holds[x] = layers.result
+    _loop(structure, f, layers, x, arguments)
+
+
+def _loop(structure: Structure, f: Function, layers: Scope, x: str, arguments: list[str]) -> None:
+    modules = layers.modules
+    joined = ", ".join([x, *arguments])
+    number = "layer" if "layer" in arguments else "_"
+    if len(set(modules)) == len(modules):
+        f.say("for block in self.layers:")
+        target = "block"
+    elif len(set(modules)) == 1:
+        count = config_text(layers.layers, "self.config." if f.root else "config.")
+        if not f.root:
+            count = f.number(layers.layers)
+        f.say(f"for {number} in range({count}):  # one block for all layers")
+        target = "self.layers[0]"
+    else:
+        constant = modules_constant(structure, layers)
+        if number == "_":
+            f.say(f"for module in {constant}:")
+        else:
+            f.say(f"for layer, module in enumerate({constant}):")
+        target = "self.layers[module]"
+    if structure.checkpointing:
+        f.say("if self.training:", indent=1)
+        f.say(f"{x} = checkpoint({target}, {joined}, use_reentrant=False)", indent=2)
+        f.say("else:", indent=1)
+        f.say(f"{x} = {target}({joined})", indent=2)
+    else:
+        f.say(f"{x} = {target}({joined})", indent=1)
+
+
+def modules_constant(structure: Structure, layers: Scope) -> str:
+    """The name of the tuple that says which stored block each layer uses."""
+    return constant_prefix(structure, layers) + "MODULES"
+
+
+def constant_prefix(structure: Structure, layers: Scope) -> str:
+    several = len([s for s in structure.graph.scopes.values() if s.role == "layers"]) > 1
+    return f"{layers.stack.upper()}_" if several else ""
+
+
+CALLS = {
+    "module": call_module,
+    "stack": call_module,
+    "method": call_method,
+    "layers": call_layers,
+}
+
+
+def enter(structure: Structure, f: Function, path: str) -> list[Parameter]:
+    """Bind the parameters of a scope's function."""
+    parameters = structure.parameters(path)
+    scope = structure.graph.scopes[path]
+    for parameter in parameters:
+        if parameter.value:
+            f.names[parameter.value] = parameter.name
+            f.holds[parameter.name] = parameter.value
+    if scope.role == "block":
+        layers = structure.graph.scopes[scope.parent or ""]
+        if structure.shared_class(layers):
+            for value in structure.shared_values(layers):
+                f.names[value] = f"shared.{structure.value_name(value, layers.path)}"
+    return parameters
+
+
+def before_return(body: list[Line], *lines: Line) -> list[Line]:
+    """The body with these lines in front of its return."""
+    return [*body[:-1], *lines, body[-1]]
+
+
+def ids_of(structure: Structure, scope: Scope, f: Function) -> str:
+    """A value at hand whose second axis is the new tokens: the ids, or the stream."""
+    for value in [*f.names]:
+        shape = structure.graph.values[value].shape if value in structure.graph.values else ()
+        labels = [dim.label for dim in shape]
+        if labels[:2] == ["B", "T"] and not structure.graph.values[value].optional:
+            return value
+    return next(iter(f.names), "")
+
+
+def prologue(structure: Structure, f: Function, scope: Scope) -> list[Line]:
+    """Where the new tokens stand among all that were seen; the limit, if there is one."""
+    anchor = structure.parameters(scope.path)[0].name if scope.path else f.names[f.ids]
+    return position_lines(structure, f, scope.stack, anchor)
+
+
+def position_lines(structure: Structure, f: Function, stack_name: str, anchor: str) -> list[Line]:
+    lines: list[Line] = []
+    limit = structure.graph.limits.get(stack_name)
+    end = "end" if f.cached else "length"
+    if f.cached:
+        lines.append(Line("start = 0 if cache is None else cache.length"))
+        lines.append(Line(f"end = start + {anchor}.size(1)"))
+    elif f.uses_end or limit is not None:
+        lines.append(Line(f"length = {anchor}.size(1)"))
+    if limit is not None:
+        most = f.number(limit)
+        lines.append(Line(f"if {end} > {most}:"))
+        message = f'f"{{{end}}} tokens, but max_positions is {{{most}}}"'
+        lines.append(Line(f"raise ValueError({message})", indent=1))
+    return lines
+
+
+def finish(f: Function, results: list[str]) -> None:
+    """`return` what the function makes; a last assignment becomes the return itself."""
+    if len(results) == 1:
+        (value,) = results
+        if value in f.waiting:
+            op = f.sources[value]
+            f.say(f"return {f.use(value)}", f.comment(value), op.number)
+            return
+        name = f.names[value]
+        if f.lines and f.lines[-1].text.startswith(f"{name} = ") and f.lines[-1].indent == 0:
+            last = f.lines.pop()
+            text = last.text.removeprefix(f"{name} = ")
+            f.say(f"return {text}", last.comment, last.op)
+            return
+        f.say(f"return {name}")
+        return
+    f.say(f"return {', '.join(str(f.use(value)) for value in results)}")

@@ -1,0 +1,160 @@
+"""What the classes of one emitted file agree on: signatures, shared values, class names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ...compiler.graph import ModuleGraph, Op, Scope
+from .items import external
+from .text import Line
+
+SHARED_LIMIT = 3  # more shared values than this travel in one dataclass
+
+
+@dataclass
+class Needs:
+    """What a file or class must have because of what its functions say."""
+
+    helpers: set[tuple[str, str]] = field(default_factory=set)
+    attributes: dict[str, str] = field(default_factory=dict)  # name -> expression over config
+    masks: dict[str, Op] = field(default_factory=dict)  # function name -> mask op
+    tables: dict[str, str] = field(default_factory=dict)  # tied logical weight -> parameter name
+    layer: bool = False
+
+
+@dataclass(frozen=True)
+class Parameter:
+    name: str
+    value: str = ""  # the value id, or "" for a table, the cache, or the layer's number
+    annotation: str = "Tensor"
+    default: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.annotation}" + (f" = {self.default}" if self.default else "")
+
+
+@dataclass
+class ClassText:
+    """An emitted class: lines with {0}, {1} … where the names of other classes will stand."""
+
+    scope: Scope
+    noun: str
+    lines: list[Line] = field(default_factory=list)
+    name: str = ""
+    needs: Needs = field(default_factory=Needs)
+
+    def key(self) -> str:
+        return "\n".join(f"{line.indent}{line.text}#{line.comment}" for line in self.lines)
+
+
+class Structure:
+    """What the classes of one file agree on: signatures, names of shared values, class names."""
+
+    def __init__(self, graph: ModuleGraph, *, checkpointing: bool) -> None:
+        self.graph = graph
+        self.checkpointing = checkpointing
+        self.classes: dict[str, ClassText] = {}
+        self.cached_stacks = {op.scope.split(".")[0] for op in graph.ops() if op.kind == "cache"}
+        self.cached = {graph.scopes[op.scope].stack for op in graph.ops() if op.kind == "cache"}
+
+    # -- facts about scopes
+
+    def uses_cache(self, path: str) -> bool:
+        scope = self.graph.scopes[path]
+        if scope.stack not in self.cached:
+            return False
+        if scope.role == "block":  # the blocks of a stack are called alike
+            path = scope.parent or ""
+        return any(
+            op.kind == "cache" or self.graph.scopes[op.scope].role == "method"
+            for op in self.graph.subtree(path)
+        )
+
+    def layer_by_call(self, path: str) -> bool:
+        """Do layers share modules, so that a module cannot know which layer it serves?"""
+        layers = self.graph.layers_of(path)
+        return layers is not None and len(set(layers.modules)) < len(layers.modules)
+
+    def knows_layer(self, path: str) -> bool:
+        return self.uses_cache(path) and not self.layer_by_call(path)
+
+    def value_name(self, value: str, scope: str) -> str:
+        """What a parameter that carries this value is called."""
+        for stack, hidden in self.graph.hidden.items():
+            if hidden == value and self.graph.scopes[scope].stack != stack and scope:
+                if self.graph.layers_of(scope) and self.graph.scopes[scope].role not in (
+                    "block",
+                    "layers",
+                ):
+                    return "memory"
+                readers = [s for s in self.graph.hidden if s != self.graph.scopes[scope].stack]
+                several = len([s for s in readers if self.is_read(s)]) > 1
+                return f"{stack}_memory" if several else "memory"
+        found = self.graph.values[value]
+        if self.graph.scopes[scope].role in ("module", "method") and self.graph.layers_of(scope):
+            return found.base or found.name or "x"
+        return found.name or "x"
+
+    def is_read(self, stack: str) -> bool:
+        return any(
+            self.graph.scopes[op.scope].stack not in ("", stack)
+            for op in self.graph.consumers(self.graph.hidden[stack])
+        )
+
+    def annotation(self, value: str) -> str:
+        return "Tensor | None" if self.graph.values[value].optional else "Tensor"
+
+    def shared_values(self, layers: Scope) -> list[str]:
+        """What every layer of a stack reads and none of them makes."""
+        inputs, _ = external(self.graph, self.graph.subtree(layers.path))
+        return [value for value in inputs if value != layers.source]
+
+    def shared_class(self, layers: Scope) -> str:
+        """The dataclass that carries them, if they are many."""
+        if len(self.shared_values(layers)) <= SHARED_LIMIT:
+            return ""
+        several = len([s for s in self.graph.scopes.values() if s.role == "layers"]) > 1
+        parent = self.graph.scopes[layers.parent or ""]
+        return f"{parent.noun}Shared" if several and parent.noun else "Shared"
+
+    def parameters(self, path: str) -> list[Parameter]:
+        """The parameters of a scope's forward, in order."""
+        scope = self.graph.scopes[path]
+        found: list[Parameter] = []
+        ops = self.graph.subtree(path)
+        if scope.role == "block":
+            layers = self.graph.scopes[scope.parent or ""]
+            found.append(Parameter("x", scope.carry[0] if scope.carry else ""))
+            shared = self.shared_class(layers)
+            if shared:
+                found.append(Parameter("shared", annotation=shared))
+            else:
+                found += [
+                    Parameter(self.value_name(v, path), v, self.annotation(v))
+                    for v in self.shared_values(layers)
+                ]
+        else:
+            inputs, _ = external(self.graph, ops)
+            found += [Parameter(self.value_name(v, path), v, self.annotation(v)) for v in inputs]
+            found.sort(key=lambda p: p.value in self.graph.hidden.values() and p.name != "x")
+            found.sort(key=lambda p: "None" in p.annotation)
+        found += [Parameter(name) for name in self.tables(path).values()]
+        if self.uses_cache(path):
+            found.append(Parameter("cache", annotation="Cache | None"))
+            if self.layer_by_call(path) and self.graph.layers_of(path) is not None:
+                found.append(Parameter("layer", annotation="int"))
+        return found
+
+    def tables(self, path: str) -> dict[str, str]:
+        """Weights of other modules that this one multiplies by, and what they are called here."""
+        found: dict[str, str] = {}
+        for op in self.graph.subtree(path):
+            for weight in op.weights:
+                if weight.tied and op.kind == "linear":
+                    found.setdefault(weight.tied, "table" if not found else f"table{len(found)}")
+        return found
+
+    # -- bodies
+
+    def child_class(self, scope: Scope) -> str:
+        return self.classes[scope.path].name
