@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from .errors import Mark, SpecError, SpecErrors
 from .load import from_data, load, loads
 from .model import Block, ModelSpec, SpecialTokens, Stack
-from .show import show
 
 if TYPE_CHECKING:
+    from .display import show
     from .reference import language_reference
     from .schema import json_schema
 
@@ -37,7 +37,7 @@ __all__ = [
     "show",
 ]
 
-_LATER = {"json_schema": ".schema", "language_reference": ".reference"}
+_LATER = {"json_schema": ".schema", "language_reference": ".reference", "show": ".display"}
 
 
 def __getattr__(name: str) -> object:
@@ -45,4 +45,5 @@ def __getattr__(name: str) -> object:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(importlib.import_module(_LATER[name], __name__), name)
+    globals()[name] = value
     return value

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from .activation import Activation
 from .feed_forward import Glu, Mlp
 from .norm import Norm
-from .part import Nothing, Part, Tagged, declare
+from .part import NOTHING, Nothing, Part, Tagged, declare
 from .scalars import (
     Argument,
     Count,
@@ -165,7 +165,7 @@ class StackInput(Source):
 
     type: Literal["stack"] = "stack"
     stack: Name
-    projector: Projector = Nothing()
+    projector: Projector = NOTHING
     skip: Whole = 0
     replace: OptionalId = None
 

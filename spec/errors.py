@@ -85,7 +85,9 @@ def choices(word: str, options: Sequence[str]) -> str:
     close = nearest(word, options)
     if close is not None:
         return f"did you mean `{close}`?"
-    return f"there {'is' if len(options) == 1 else 'are'} {', '.join(options) or 'none'}"
+    if len(options) == 1:
+        return f"there is only `{options[0]}`"
+    return f"there are {', '.join(options)}" if options else "there is none"
 
 
 def shown(value: object) -> str:

@@ -7,15 +7,15 @@ outer level that fails in several stacks has one mark, so it is said once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from .errors import Mark, SpecError, nearest, shown
 from .locate import locate
-from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS, WRITTEN, ModelSpec, Stack
-from .part import COMPONENTS
+from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS, ModelSpec, Stack
+from .part import BROKEN
 from .source import DECIMAL, Node
 from .structure import Holder, holder, shapes
 from .words import FOREIGN_KEYS, FOREIGN_TYPES, places
@@ -57,7 +57,7 @@ class Explainer:
             if error["type"] == "missing" and self.follows(error["loc"]):
                 continue
             problems.append(self.say(error))
-        return list(dict.fromkeys(problems))
+        return list(_once(problems))
 
     def follows(self, path: Path) -> bool:
         """Is this value missing only because its key, or one around it, was misspelt?"""
@@ -96,7 +96,7 @@ class Explainer:
             target = FOREIGN_KEYS[key]
             self.meant.update(re.findall(r"[a-z_]+", target))
             return f"; write `{target}`"
-        close = nearest(key, options, 0.8)
+        close = nearest(key, options, 0.84)
         if close is None and (known := places(key)):
             return f"; {known[0]}"
         close = close or nearest(key, options, 0.6)
@@ -130,7 +130,10 @@ class Explainer:
     def unknown_type(self, error: ErrorDetails) -> SpecError:
         path, context = (*error["loc"],), error["ctx"]
         node = locate(self.tree, path).node
-        mark = said.mark if (said := node.get("type")) else node.mark
+        said = node.get("type")
+        mark = said.mark if said else node.mark
+        if said and not isinstance(said.value, str):
+            return SpecError(mark, f"`type` must be a word, not {shown(said.value)}")
         return SpecError(mark, _none_of(context["given"], context["options"]))
 
     def no_type(self, error: ErrorDetails) -> SpecError:
@@ -163,7 +166,9 @@ class Explainer:
         return self.must_be((*error["loc"],), KINDS[error["type"]], error["input"])
 
     def must_be(self, path: Path, words: str, given: Any) -> SpecError:
-        text = f"`{_key(path)}` must be {words}, not {shown(given)}"
+        text = f"`{_key(path)}` must be {words}"
+        if not words.startswith("another") and ";" not in words and given is not BROKEN:
+            text += f", not {shown(given)}"
         if isinstance(given, str):
             if words.startswith("true") and given in TRUTH:
                 text += f"; write `{TRUTH[given]}`"
@@ -183,7 +188,8 @@ class Explainer:
             start = mark.text.find(value, mark.column - 1)
             if start in (mark.column - 1, mark.column):  # as it stands, or behind a quote
                 mark = mark.moved(start - mark.column + 1 + context["offset"])
-        return SpecError(mark, f"mask: {context['words']}")
+        words = str(context["words"])
+        return SpecError(mark, words if words.startswith("a mask") else f"mask: {words}")
 
 
 RULES: dict[str, Callable[[Explainer, ErrorDetails], SpecError]] = {
@@ -195,6 +201,16 @@ RULES: dict[str, Callable[[Explainer, ErrorDetails], SpecError]] = {
     "mask": Explainer.mask,
     **dict.fromkeys(KINDS, Explainer.kind),
 }
+
+
+def _once(problems: Sequence[SpecError]) -> Iterator[SpecError]:
+    """Each problem once. A value that fails in several places by the same key is one problem."""
+    said: set[tuple[Mark, str]] = set()
+    for problem in problems:
+        start = problem.message.split(" must be ")[0]
+        if (problem.mark, start) not in said:
+            said.add((problem.mark, start))
+            yield problem
 
 
 def _short(word: str) -> str:
@@ -233,6 +249,3 @@ def _options(here: Holder, path: Sequence[str | int]) -> list[str]:
     if here.cls is Stack:
         return sorted(STACK_KEYS | BLOCK_KEYS)
     return sorted(shapes(here.cls))
-
-
-__all__ = ["COMPONENTS", "WRITTEN", "Explainer"]

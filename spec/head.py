@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from .activation import Activation, Identity
 from .norm import Norm
-from .part import Nothing, Part, Tagged, declare
+from .part import NOTHING, Nothing, Part, Tagged, declare
 from .pool import Pool
 from .scalars import Count, Entries, Maybe, Name, Number, OptionalCount, Positive, Rate
 
@@ -64,7 +64,7 @@ class LanguageModel(HeadPart):
     vocab_size: Entries | None = None
     tied: bool = False
     bias: bool = False
-    transform: Transform = Nothing()
+    transform: Transform = NOTHING
     input_scale: Number = 1
     scale: Number = 1
     softcap: Maybe = "none"
@@ -82,7 +82,7 @@ class Classifier(HeadPart):
 
     type: Literal["classifier"] = "classifier"
     classes: Count
-    pool: Pool = Nothing()
+    pool: Pool = NOTHING
     hidden: OptionalCount = None
     activation: Activation | None = None
     dropout: Rate | None = None
@@ -100,8 +100,8 @@ class ProjectionHead(HeadPart):
 
     type: Literal["projection"] = "projection"
     size: Count
-    pool: Pool = Nothing()
-    activation: Activation = Identity()
+    pool: Pool = NOTHING
+    activation: Activation = Identity.model_construct()
     bias: bool = True
     normalize: bool = False
 

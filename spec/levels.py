@@ -256,7 +256,10 @@ def push(key: str, node: Node, outer: Words) -> Node:
         items[word] = merge(word, wide, items[word], Reading()) if word in items else wide
     inner = {**outer, **{w: items[w] for w in outer if w in items}}
     return Node(
-        {k: push(k, v, inner) if k in COMPONENTS else v for k, v in items.items()},
+        {
+            k: push(k, v, inner) if k in COMPONENTS and k in cls.model_fields else v
+            for k, v in items.items()
+        },
         node.mark,
         node.key_mark,
     )
@@ -338,9 +341,10 @@ def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: R
     resolved: Words = {}
     for name, node in heads.items():
         node = expand("head", node)
-        if has_type("head", node, "none") or not isinstance(node.value, dict):
-            if not has_type("head", node, "none") or len(node.value) > 1:
-                resolved[name] = node
+        if not isinstance(node.value, dict):
+            resolved[name] = node
+            continue
+        if has_type("head", node, "none") and set(node.value) <= {"type"}:
             continue
         cls = COMPONENTS["head"].pick({"type": type_of("head", node)})
         reads = cls is not None and "stack" in cls.model_fields

@@ -8,7 +8,6 @@ from typing import Any
 
 from . import source
 from .errors import Mark, SpecErrors
-from .explain import Explainer
 from .files import apply_sets, read_document
 from .laws import check_laws
 from .levels import resolve
@@ -61,10 +60,15 @@ def _finish(
     tree = apply_sets(tree, sets, reading)
     resolved = resolve(tree, path, reading)
     spec, errors = validate(resolved.plain())
-    explainer = Explainer(resolved)
-    reading.problems += explainer.explain(errors)
+    meant: set[str] = set()
+    if errors:
+        from .explain import Explainer  # words about mistakes are read when there are some
+
+        explainer = Explainer(resolved)
+        reading.problems += explainer.explain(errors)
+        meant = explainer.meant
     if spec is not None:
-        check_laws(spec, resolved, reading, explainer.meant)
+        check_laws(spec, resolved, reading, meant)
         if check_support:
             reading.problems += not_yet(spec, resolved)
     if spec is None or reading.problems:

@@ -183,7 +183,8 @@ def _number_problem(atom: Atom) -> str | None:
         wanted = f"{most - optional} to {most} numbers" if optional else f"{most} number(s)"
         if most == 0:
             return f"{atom.name} takes nothing in parentheses"
-        return f"{atom.name}(…) takes {wanted.replace('1 number(s)', 'one number')}, not {count}"
+        wanted = wanted.replace("1 number(s)", "one number").replace("number(s)", "numbers")
+        return f"{atom.name}(…) takes {wanted}, and here {'is' if count == 1 else 'are'} {count}"
     for argument, low in zip(atom.args, least, strict=False):
         if isinstance(argument, bool) or not isinstance(argument, int):
             return f"{atom.name}(…) takes numbers, not `{argument}`"

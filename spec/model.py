@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import PrivateAttr, ValidationInfo, model_validator
 
 from .activation import Activation, Gelu
 from .attention import Attention, CrossAttention
@@ -19,8 +19,8 @@ from .mask_field import MaskField
 from .masks import Atom
 from .names import camel_case
 from .norm import LayerNorm, Norm, Placement
-from .part import Nothing, Part
-from .positions import Position
+from .part import NOTHING, Part
+from .positions import Positions
 from .residual import Residual, Sequential
 from .scalars import BlockName, Entries, Id, Layers, Many, ModelName, Name, Rate, Text, Width
 from .sublayers import Sublayer
@@ -28,14 +28,6 @@ from .sublayers import Sublayer
 if TYPE_CHECKING:
     from .errors import Mark
     from .source import Node
-
-
-def _without_nothing(positions: tuple[Position, ...]) -> tuple[Position, ...]:
-    return tuple(p for p in positions if not isinstance(p, Nothing))
-
-
-Positions = Annotated[tuple[Position, ...], AfterValidator(_without_nothing), Field(strict=False)]
-"""Every position type that acts; `none` is the empty tuple."""
 
 
 class Block(Part):
@@ -58,17 +50,17 @@ class Block(Part):
     share: all layers made from this block use the same weights
     """
 
-    attention: Attention = Nothing()
-    cross_attention: CrossAttention = Nothing()
-    feed_forward: FeedForward = MlpBranch()
+    attention: Attention = NOTHING
+    cross_attention: CrossAttention = NOTHING
+    feed_forward: FeedForward = MlpBranch.model_construct()
     sublayers: Many[Sublayer] = ()
     mask: MaskField = Atom("full")
     positions: Positions = ()
-    norm: Norm = LayerNorm()
+    norm: Norm = LayerNorm.model_construct()
     norm_placement: Placement = "pre"
-    residual: Residual = Sequential()
-    condition: Condition = Nothing()
-    activation: Activation = Gelu()
+    residual: Residual = Sequential.model_construct()
+    condition: Condition = NOTHING
+    activation: Activation = Gelu.model_construct()
     bias: bool = True
     dropout: Rate = 0
     share: bool = False
@@ -111,11 +103,11 @@ class Stack(Part):
     d_model: Width
     vocab_size: Entries | None = None
     max_positions: Entries | None = None
-    input: Many[Input] = (Tokens(),)
+    input: Many[Input] = (Tokens.model_construct(),)
     streams: dict[Name, Stream] = {}  # noqa: RUF012 - pydantic copies it
     positions: Positions = ()
-    norm: Norm = LayerNorm()
-    activation: Activation = Gelu()
+    norm: Norm = LayerNorm.model_construct()
+    activation: Activation = Gelu.model_construct()
     bias: bool = True
     dropout: Rate = 0
     final_norm: bool = True
@@ -163,8 +155,8 @@ class ModelSpec(Part):
     family: Family | None = None
     stacks: dict[Name, Stack]
     heads: dict[Name, Head] = {}  # noqa: RUF012 - pydantic copies it
-    init: Init = Normal()
-    tokens: SpecialTokens = SpecialTokens()
+    init: Init = Normal.model_construct()
+    tokens: SpecialTokens = SpecialTokens.model_construct()
     modelwright: Literal[1] = 1
 
     _tree: Node | None = PrivateAttr(None)

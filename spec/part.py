@@ -24,7 +24,6 @@ class _Broken:
     """Stands where a value could not be read, so that the rest can still be checked."""
 
     __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return "BROKEN"
@@ -35,7 +34,9 @@ class _Broken:
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = __getattr__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _refuse
-    __floordiv__ = __rfloordiv__ = __truediv__ = __rtruediv__ = __int__ = __float__ = _refuse
+    __hash__ = __floordiv__ = __rfloordiv__ = __truediv__ = __rtruediv__ = __int__ = __float__ = (
+        _refuse
+    )
 
 
 BROKEN: Any = _Broken()
@@ -63,6 +64,10 @@ class Nothing(Part):
 
     type: Literal["none"] = "none"
 
+
+NOTHING = Nothing.model_construct()
+"""The default of parts that are off. Defaults are constructed, not validated: validators are built
+for the classes that a spec uses, not for all of them at import."""
 
 COMPONENTS: dict[str, Tagged] = {}
 """Key of a spec -> what may stand there."""

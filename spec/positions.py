@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from .part import Nothing, Part, Tagged, declare
+from pydantic import AfterValidator, Field
+
+from .part import NOTHING, Nothing, Part, Tagged, declare
 from .scalars import Count, Fractional, Many, Number, Padding, Positive, Whole
 
 Place = Literal["input", "queries and keys", "scores"]
@@ -140,7 +142,7 @@ class Rotary(Part):
     fraction: Fractional = 1
     layout: Literal["half", "interleaved"] = "half"
     axes: Literal[1, 2, 3] = 1
-    scaling: Scaling = Nothing()
+    scaling: Scaling = NOTHING
 
 
 class Alibi(Part):
@@ -231,6 +233,14 @@ Position = Annotated[
     Tagged("positions", "none"),
 ]
 declare(Position)
+
+
+def _without_nothing(positions: tuple[Position, ...]) -> tuple[Position, ...]:
+    return tuple(p for p in positions if not isinstance(p, Nothing))
+
+
+Positions = Annotated[tuple[Position, ...], AfterValidator(_without_nothing), Field(strict=False)]
+"""Every position type that acts; `none` is the empty tuple."""
 
 
 def acts_on(position: Part) -> Place | None:

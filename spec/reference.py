@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 from . import masks
 from .branch import Branch
 from .condition import Adaptive
+from .display import DERIVED, scalar
 from .docs import options, summary
 from .embedding import Source
 from .head import HeadPart
@@ -20,7 +21,6 @@ from .model import WRITTEN, Block, ModelSpec, Stack
 from .part import COMPONENTS, Part, Tagged
 from .prose import AFTER, BEFORE, LEVELS
 from .residual import Joining
-from .show import DERIVED, scalar
 from .structure import Shape, key_of, shapes
 from .sublayers import Own
 from .support import LATER_OPTIONS, LATER_TYPES

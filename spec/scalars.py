@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
+from .errors import shown
 from .names import ARGUMENT_NAMES, BLOCK_NAME, MODEL_NAME, PLAIN_NAME, name_problem
 from .part import BROKEN
 
@@ -103,7 +104,8 @@ def _read_size(value: Any) -> int | str:
 
 def size_of(size: int | str, d_model: int) -> Fraction:
     """The number behind a size: `8/3 * d_model` of 768 is 2048."""
-    return Fraction(size.split(" * ")[0]) * d_model if isinstance(size, str) else Fraction(size)
+    factor = Fraction(size.split(" * ")[0]) * d_model if isinstance(size, str) else size
+    return Fraction(1) * factor
 
 
 def _read_name(value: Any) -> str:
@@ -144,13 +146,18 @@ Projection = Literal["query", "key", "value", "output"]
 PROJECTIONS = ("query", "key", "value", "output")
 
 
+_BIAS_WORDS = f"true, false, or a list of {', '.join(PROJECTIONS)}"
+
+
 def _read_bias(value: Any) -> bool | tuple[str, ...]:
     if isinstance(value, bool):
         return value
-    if not isinstance(value, (list, tuple)) or not all(v in PROJECTIONS for v in value):
+    if not isinstance(value, (list, tuple)):
         raise ValueError
-    if len(set(value)) < len(value):
-        raise ValueError
+    for one in value:
+        if not isinstance(one, str) or one not in PROJECTIONS or value.count(one) > 1:
+            why = "stands twice" if one in PROJECTIONS else "is none of these"
+            raise ValueError(f"{_BIAS_WORDS}; {shown(one)} {why}")
     return tuple(p for p in PROJECTIONS if p in value)
 
 
@@ -216,7 +223,7 @@ Size = Annotated[
 Bias = Annotated[
     bool | tuple[Projection, ...],
     Wanted(
-        "true, false, or a list of query, key, value, output",
+        _BIAS_WORDS,
         _read_bias,
         {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"enum": [*PROJECTIONS]}}]},
     ),

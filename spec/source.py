@@ -171,11 +171,21 @@ class _Builder:
     def from_yaml(self, error: yaml.MarkedYAMLError) -> SpecError:
         """What the YAML scanner says, in our words; what is never closed points at its opening."""
         start, end = error.context_mark, error.problem_mark
-        if start is not None and end is not None and end.line >= len(self.lines):
+        if start is not None and end is not None and end.index >= len(self.text.rstrip()):
             sign = self.at(start).text[start.column : start.column + 1]
             if sign and sign in "{['\"":
                 return SpecError(self.at(start), f"this `{sign}` is never closed")
-        return SpecError(self.at(end or start), _in_our_words(error))
+        mark, words = self.at(end or start), _in_our_words(error)
+        if start is not None and end is not None and start.line < end.line:
+            words = words.replace("above never", f"of line {start.line + 1} never")
+        first = mark.text[: mark.column - 1]
+        if words.startswith("a `:`") and re.fullmatch(r" +[\w.-]+", first):
+            return SpecError(self.start_of(mark), "this line is indented deeper than the one above")
+        return SpecError(mark, words)
+
+    def start_of(self, mark: Mark) -> Mark:
+        """The first word of the same line."""
+        return mark.moved(len(mark.text) - len(mark.text.lstrip()) - mark.column + 1)
 
     def problem(self, mark: Mark, message: str) -> None:
         self.problems.append(SpecError(mark, message))

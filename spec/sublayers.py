@@ -9,10 +9,10 @@ from .attention import CrossAttention, Fastformer, LinearAttention, Mha, Mla
 from .branch import Branch
 from .feed_forward import Glu, Mlp, Moe
 from .mask_field import MaskField
-from .part import Nothing, Tagged, declare
-from .positions import Position
+from .part import NOTHING, Tagged, declare
+from .positions import Positions
 from .residual import Residual
-from .scalars import Count, Many, Name
+from .scalars import Count, Name
 
 
 class Own(Branch):
@@ -38,7 +38,7 @@ class OwnAttention(Own):
 
     memory: Name | None = None
     mask: MaskField | None = None
-    positions: Many[Position] | None = None
+    positions: Positions | None = None
 
 
 class SublayerMha(Mha, OwnAttention):
@@ -97,7 +97,7 @@ class Recurrence(Own):
 
     hidden: Count
     bidirectional: bool = False
-    attention: CrossAttention = Nothing()
+    attention: CrossAttention = NOTHING
 
 
 class Gru(Recurrence):

@@ -25,7 +25,7 @@ def validate(data: dict[str, Any]) -> tuple[ModelSpec | None, list[ErrorDetails]
             return ModelSpec.model_validate(data, context={"resolved": True}), errors
         except ValidationError as error:
             found = error.errors(include_url=False)
-        errors += found
+        errors += [one for one in found if one["input"] is not BROKEN]
         for one in found:
             _mend(data, one)
     return None, errors
@@ -33,18 +33,31 @@ def validate(data: dict[str, Any]) -> tuple[ModelSpec | None, list[ErrorDetails]
 
 def _mend(data: Any, error: ErrorDetails) -> None:
     """Take what an error complains about out of the data."""
-    *path, last = error["loc"]
-    if last == "[key]" and path:
-        *path, last = path
-    holder = data
-    for part in path:
-        holder = holder[part] if holder is not BROKEN else holder
-        if not isinstance(holder, (dict, list)):
-            return
-    if error["type"] == "extra_forbidden" or error["loc"][-1] == "[key]":
-        if isinstance(holder, dict):
+    path = list(error["loc"])
+    drop = error["type"] == "extra_forbidden" or path[-1] == "[key]"
+    if path[-1] == "[key]":
+        path.pop()
+    while path:
+        holder, last = _down(data, path[:-1]), path[-1]
+        if isinstance(holder, dict) and drop:
             holder.pop(last, None)
-    elif isinstance(holder, dict):
-        holder[str(last)] = BROKEN
-    elif isinstance(last, int) and last < len(holder):
-        holder[last] = BROKEN
+            return
+        if isinstance(holder, dict) and holder.get(str(last)) is not BROKEN:
+            holder[str(last)] = BROKEN
+            return
+        if isinstance(holder, list) and isinstance(last, int) and holder[last] is not BROKEN:
+            holder[last] = BROKEN
+            return
+        path.pop()  # it is out already, and what holds it cannot do without
+
+
+def _down(data: Any, path: list[int | str]) -> Any:
+    """The value at a path; BROKEN when the path leads nowhere any more."""
+    for part in path:
+        if isinstance(data, dict):
+            data = data.get(str(part), BROKEN)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            return BROKEN
+    return data

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from ..branch import Branch
 from ..norm import Norm
-from ..part import Nothing, Part, Tagged, declare
+from ..part import NOTHING, Nothing, Part, Tagged, declare
 from ..scalars import Bias, Heads, Many, Maybe, MaybeNumber, Rate
 from .memory import Memory
 from .score_bias import ScoreBias
@@ -77,7 +77,7 @@ class Mha(Branch):
     bias: Bias | None = None
     scale: MaybeNumber | None = None
     score: Literal["dot", "additive", "cosine", "distance"] = "dot"
-    qk_norm: QkNorms = Nothing()
+    qk_norm: QkNorms = NOTHING
     softcap: Maybe = "none"
     sinks: bool = False
     clip_qkv: Maybe = "none"

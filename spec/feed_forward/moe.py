@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from ..branch import Branch
-from ..part import Nothing, Part, Tagged, declare
+from ..part import NOTHING, Nothing, Part, Tagged, declare
 from ..scalars import Count, Maybe, Number
 from .glu import Glu
 from .mlp import Mlp
@@ -66,10 +66,10 @@ class Moe(Part):
     type: Literal["moe"] = "moe"
     experts: Count
     top_k: Count
-    expert: Expert = Mlp()
-    shared_expert: SharedExpert = Nothing()
+    expert: Expert = Mlp.model_construct()
+    shared_expert: SharedExpert = NOTHING
     shared_gate: bool = False
-    router: Router = Router()
+    router: Router = Router.model_construct()
     capacity_factor: Maybe = "none"
 
 

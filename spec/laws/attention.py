@@ -68,8 +68,7 @@ def rotary_pairs(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
             said = ("attention", "head_dim") if block.attention.head_dim else ("positions", i)
             yield Finding(
                 (*path, *(said if position.fraction == 1 else ("positions", i, "fraction"))),
-                f"rotary turns pairs of numbers, so {turned:g}{part} of a head must be an even "
-                "number of them",
+                f"rotary turns numbers in pairs, and {turned:g}{part} of a head is no even number",
             )
 
 

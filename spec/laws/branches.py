@@ -103,7 +103,7 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
     weights = stack.layers * stack.d_model * width
     if weights > MOST_WEIGHTS:
         yield Finding(
-            path[:2],
+            (*path[:2], "d_model"),
             f"{stack.layers:,} layers of width {stack.d_model:,} have about {weights:.0e} weights; "
             f"at most {MOST_WEIGHTS:.0e}",
         )

@@ -17,11 +17,11 @@ def reads_a_stack(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     if not isinstance(head, HeadPart):
         return
     names = list(spec.stacks)
-    if head.stack is None:
+    if head.stack is None and names:
         yield Finding(
             path, f"which stack does this head read? write `stack: …`, one of {', '.join(names)}"
         )
-    elif head.stack not in names:
+    elif head.stack is not None and head.stack not in names:
         yield Finding(
             (*path, "stack"),
             f"this head reads `{head.stack}`, but there is no such stack; "
@@ -103,7 +103,7 @@ def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[
     elif table.vocab_size is not None and pool.id >= table.vocab_size:
         yield Finding(
             (*path, "pool", "id"),
-            f"token {pool.id} is no word: the vocabulary has {table.vocab_size}",
+            f"token {pool.id} is no word: the vocabulary has {table.vocab_size} words",
         )
 
 

@@ -1,0 +1,69 @@
+"""What is allowed and looks wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelwright.spec import loads
+
+SIZES = "vocab_size: 9\nd_model: 8\nlayers: 1\nattention: {heads: 2}\n"
+GPT = "name: t\nfamily: decoder-only\n" + SIZES
+BERT = "name: t\nfamily: encoder-only\n" + SIZES
+T5 = "name: t\nfamily: encoder-decoder\n" + SIZES
+
+
+@pytest.mark.parametrize(
+    "text, warning",
+    [
+        (
+            GPT + "mask: band(4)\n",
+            "t.yaml:7:7: this decoder sees the future: its mask is `band(4)`; "
+            "did you mean `causal & band(4)`?",
+        ),
+        (
+            GPT + "mask: full\n",
+            "t.yaml:7:7: this decoder sees the future: its mask is `full`; did you mean `causal`?",
+        ),
+        (
+            GPT + "mask: band(4) | documents\n",
+            "t.yaml:7:7: this decoder sees the future: its mask is `band(4) | documents`; "
+            "did you mean `causal & (band(4) | documents)`?",
+        ),
+        (
+            BERT + "mask: causal\n",
+            "t.yaml:7:7: this encoder sees one side only: its mask is `causal`",
+        ),
+        (
+            GPT + "positions: relative_bias\n",
+            "t.yaml:7:1: half of the buckets are never used: the mask looks back only; "
+            "write `bidirectional: false`",
+        ),
+        (
+            BERT + "positions: {type: relative_bias, bidirectional: false}\n",
+            "t.yaml:7:1: the mask looks ahead, but the buckets do not (`bidirectional: false`): "
+            "every key behind the query shares the first bucket",
+        ),
+        (
+            T5 + "decoder: {cross_attention: none}\n",
+            "t.yaml:1:1: stack `encoder` does nothing: nothing reads it",
+        ),
+    ],
+)
+def test_a_doubt_is_said_once_with_its_place(text: str, warning: str) -> None:
+    assert loads(text, "t.yaml").warnings == (warning,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GPT,
+        BERT,
+        T5,
+        GPT + "mask: causal | prefix\n",
+        GPT + "mask: causal & documents\n",
+        BERT + "mask: band(4)\n",
+        GPT + "positions: {type: relative_bias, bidirectional: false}\n",
+    ],
+)
+def test_what_is_meant_is_not_doubted(text: str) -> None:
+    assert loads(text).warnings == ()
