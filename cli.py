@@ -156,7 +156,12 @@ def sets_option(command: Command) -> Command:
 def load_spec(path: Path, sets: tuple[str, ...]) -> ModelSpec:
     from .spec import load
 
-    return load(path, sets=sets)
+    spec = load(path, sets=sets)
+    for told in spec.notes:
+        note(f"note: {told}")
+    for told in spec.warnings:
+        note(f"warning: {told}")
+    return spec
 
 
 def load_graph(path: Path, sets: tuple[str, ...]) -> ModuleGraph:
@@ -370,11 +375,11 @@ def inspect(
     if as_json:
         from .outputs import json_text
 
-        click.echo(json_text(made.to_json()), nl=False)
-    else:
-        click.echo(made.render().rstrip("\n"))
+        put(None, json_text(made.to_json()), force=False)
+        return
+    click.echo(made.render().rstrip("\n"))
     if kernels:
-        raise NotImplementedError
+        click.echo("\n" + made.kernels().rstrip("\n"))
 
 
 @cli.command()
@@ -399,9 +404,13 @@ def visualize(spec: Path, sets: tuple[str, ...], output: Path, force: bool) -> N
     if figure not in FIGURES:
         fail(f"{output}: the suffix says what to draw: one of {', '.join(FIGURES)}")
     graph = load_graph(spec, sets)
-    from .backends.diagram import draw
+    from .backends.diagram import DrawError, draw
 
-    put(output, draw(graph, format=figure), force=force)
+    try:
+        drawn = draw(graph, format=figure)
+    except DrawError as error:
+        fail(str(error))
+    put(output, drawn, force=force)
 
 
 @cli.command()
@@ -420,7 +429,13 @@ def schema(output: Path | None, markdown: bool, force: bool) -> None:
     \b
       # yaml-language-server: $schema=schema.json
     """
-    raise NotImplementedError
+    from .outputs import json_text
+    from .spec import json_schema, language_reference
+
+    if markdown:
+        put(output, language_reference().encode(), force=force, stamped=False)
+    else:
+        put(output, json_text(json_schema()), force=force)
 
 
 @cli.command("import")
@@ -436,7 +451,13 @@ def import_(folder: Path, output: Path | None, force: bool) -> None:
 
     `modelwright.from_pretrained(FOLDER)` gives the compiled model with its weights.
     """
-    raise NotImplementedError
+    from .backends.huggingface import CheckpointError, import_folder
+
+    try:
+        text = import_folder(folder)
+    except CheckpointError as error:
+        fail(str(error))
+    put(output, text.encode(), force=force)
 
 
 @cli.command()
@@ -461,7 +482,15 @@ def import_(folder: Path, output: Path | None, force: bool) -> None:
 @click.option("--dtype", type=click.Choice(DTYPES))
 @quiet
 def generate(
-    spec: Path, sets: tuple[str, ...], weights: Path, tokenizer: str, prompt: str, **options: Any
+    spec: Path,
+    sets: tuple[str, ...],
+    weights: Path,
+    tokenizer: str,
+    prompt: str,
+    seed: int,
+    device: str | None,
+    dtype: str | None,
+    **sampling: Any,
 ) -> None:
     """Go on from a prompt with a model and its weights.
 
@@ -469,7 +498,19 @@ def generate(
       modelwright generate gpt2.yaml --weights gpt2.safetensors --tokenizer tokenizer.json \\
           --prompt "The house stands" --max-new-tokens 40 --top-p 0.9 --seed 1
     """
-    raise NotImplementedError
+    graph = load_graph(spec, sets)
+    from .prompting import PromptError, go_on, read_model, read_tokens
+
+    try:
+        tokens = read_tokens(tokenizer)
+        with working("reading weights"):
+            model = read_model(graph, weights, device=device, dtype=dtype)
+        with working("generating"):
+            text = sys.stdin.read() if prompt == "-" else prompt
+            made = go_on(model, tokens, text, seed=seed, **sampling)
+    except PromptError as error:
+        fail(str(error))
+    click.echo(made)
 
 
 @cli.command()
