@@ -7,7 +7,7 @@ from .function import Function
 from .items import Item
 from .ops import ROWS
 from .structure import Parameter, Structure
-from .text import Expr, Line, config_text
+from .text import Expr, Line
 
 
 def write_items(f: Function, items: list[Item]) -> None:
@@ -89,9 +89,7 @@ def _loop(structure: Structure, f: Function, layers: Scope, x: str, arguments: l
         f.say("for block in self.layers:")
         target = "block"
     elif len(set(modules)) == 1:
-        count = config_text(layers.layers, "self.config." if f.root else "config.")
-        if not f.root:
-            count = f.number(layers.layers)
+        count = f.number(layers.layers)
         f.say(f"for {number} in range({count}):  # one block for all layers")
         target = "self.layers[0]"
     else:

@@ -76,10 +76,10 @@ class Pair:
 
 
 @cache
-def built(pair: Pair) -> tuple[nn.Module, nn.Module]:
-    """Ours and theirs, with equal weights, ready to be compared."""
+def built(pair: Pair, std: float = 0.1) -> tuple[nn.Module, nn.Module]:
+    """Ours and theirs, with equal weights, moved by N(0, std), ready to be compared."""
     torch.manual_seed(0)
-    theirs = perturb(pair.theirs().float())
+    theirs = perturb(pair.theirs().float(), std=std)
     ours = mw.compile(mw.loads(pair.spec)).eval()
     ours.load_state_dict(mapped(pair, ours.state_dict(), theirs.state_dict()))
     return ours, theirs

@@ -1,0 +1,69 @@
+"""Arguments for any model, read from its graph: ids, padding, positions, segments."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from modelwright.compiler import ModuleGraph
+
+LENGTHS = {"decoder_": (10, 7), "answer_": (11, 7), "hint_": (5, 4)}
+USUAL = (13, 9)
+"""Real tokens of the two sequences, by what stands before `input_ids` or `ids`."""
+
+WORD = 5
+"""A token that stands in every sequence, at a place that is always real."""
+
+
+def streams(graph: ModuleGraph) -> Iterator[tuple[str, str]]:
+    """What stands before the names of each stack's arguments, and the name of its ids."""
+    for op in graph.ops(""):
+        if op.kind == "argument" and not graph.values[op.outputs[0]].optional:
+            yield op.name.removesuffix("input_ids").removesuffix("ids"), op.name
+
+
+def arguments(graph: ModuleGraph) -> set[str]:
+    return {op.name for op in graph.ops("") if op.kind == "argument"}
+
+
+def random_ids(name: str, rows: int, length: int, least: int = 3, most: int = 32) -> Tensor:
+    generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+    return torch.randint(least, most, (rows, length), generator=generator)
+
+
+def unpadded(graph: ModuleGraph) -> dict[str, Tensor]:
+    """Ids of two sequences for every stack, and nothing that may be left out."""
+    data = {}
+    for prefix, name in streams(graph):
+        longest, shorter = LENGTHS.get(prefix, USUAL)
+        data[name] = random_ids(name, 2, longest)
+        data[name][:, [longest - shorter, shorter - 1]] = WORD
+    return data
+
+
+def with_padding(graph: ModuleGraph, side: str) -> dict[str, Tensor]:
+    """The same with the second sequence padded, and every other argument that there is."""
+    data = unpadded(graph)
+    known = arguments(graph)
+    for prefix, name in streams(graph):
+        longest, shorter = LENGTHS.get(prefix, USUAL)
+        padding = slice(shorter, None) if side == "right" else slice(0, longest - shorter)
+        mask = torch.ones_like(data[name])
+        mask[1, padding] = 0
+        data[name][1, padding] = graph.spec.tokens.pad or 0
+        data[f"{prefix}attention_mask"] = mask
+        data[f"{prefix}position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+        data |= {
+            added: random_ids(added, *data[name].shape, least=0, most=entries)
+            for added, entries in _added(graph).items()
+        }
+    return {name: value for name, value in data.items() if name in known}
+
+
+def _added(graph: ModuleGraph) -> dict[str, int]:
+    """The arguments that add embeddings, and how many entries each has."""
+    sources = [source for stack in graph.spec.stacks.values() for source in stack.input]
+    return {name: entries for source in sources for name, entries in source.add.items()}
