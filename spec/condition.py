@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from .part import Nothing, Part, Tagged, declare
+from .part import Many, Nothing, Part, Tagged, declare
 from .pool import Pool
-from .scalars import Argument, Count, Many, Name, Rate
+from .scalars import Argument, Count, Name, Rate
 
 
 class Timestep(Part):

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from .activation import Activation
 from .feed_forward import Glu, Mlp
 from .norm import Norm
-from .part import NOTHING, Nothing, Part, Tagged, declare
+from .part import NOTHING, Inner, Many, Map, Nothing, OneOf, Part, Tagged, declare
 from .scalars import (
     Argument,
     Count,
     Entries,
+    Flag,
     InputScale,
-    Many,
     Name,
     NameOrNone,
     OptionalId,
@@ -34,10 +34,10 @@ class Source(Part):
     """
 
     prefix_tokens: Whole = 0
-    normalize: Literal[True, False, "before_positions"] = False
+    normalize: OneOf[Literal[True, False, "before_positions"]] = False
     norm: Norm | None = None
     dropout: Rate | None = None
-    optional: bool = False
+    optional: Flag = False
 
 
 class Tokens(Source):
@@ -56,9 +56,9 @@ class Tokens(Source):
     argument: Argument = "input_ids"
     vocab_size: Entries | None = None
     width: Width | None = None
-    project: Literal["after_positions", "before_positions"] = "after_positions"
+    project: OneOf[Literal["after_positions", "before_positions"]] = "after_positions"
     scale: InputScale = 1
-    add: dict[Argument, Entries] = {}  # noqa: RUF012 - pydantic copies it
+    add: Map[Argument, Entries] = {}  # noqa: RUF012 - pydantic copies it
     tied: NameOrNone = "none"
 
 
@@ -79,7 +79,7 @@ class Patches(Source):
     image_size: Count
     patch_size: Count
     channels: Count = 3
-    bias: bool | None = None
+    bias: Flag | None = None
     registers: Whole = 0
 
 
@@ -97,7 +97,7 @@ class ConvLayer(Part):
     kernel: Count
     stride: Count = 1
     dilation: Count = 1
-    separable: bool = False
+    separable: Flag = False
 
 
 class ConvStem(Source):
@@ -113,8 +113,8 @@ class ConvStem(Source):
     type: Literal["conv"] = "conv"
     argument: Argument = "input_features"
     channels: Count
-    axes: Literal[1, 2] = 1
-    layers: Many[ConvLayer]
+    axes: OneOf[Literal[1, 2]] = 1
+    layers: Many[Inner[ConvLayer]]
     activation: Activation | None = None
 
 
@@ -147,7 +147,7 @@ class LinearProjector(Part):
     """
 
     type: Literal["linear"] = "linear"
-    bias: bool | None = None
+    bias: Flag | None = None
 
 
 Projector = Annotated[Nothing | LinearProjector | Mlp | Glu, Tagged("projector", "none")]

@@ -6,7 +6,6 @@ the command line's; here are exceptions and text.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -76,6 +75,8 @@ def _excerpt(mark: Mark) -> str:
 
 def nearest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The option that `word` was most likely meant to be."""
+    import difflib  # wanted only when something is wrong
+
     found = difflib.get_close_matches(word[:64], list(options), 1, cutoff)
     return found[0] if found else None
 

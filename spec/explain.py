@@ -22,7 +22,6 @@ from .words import FOREIGN_KEYS, FOREIGN_TYPES, places
 
 Path = tuple[str | int, ...]
 KINDS = {
-    "bool_type": "true or false",
     "string_type": "a word",
     "dict_type": "a mapping",
     "model_type": "a mapping of options",
@@ -141,17 +140,14 @@ class Explainer:
         options = ", ".join(error["ctx"]["options"])
         return SpecError(node.at, f"which? write `type: …`, one of {options}")
 
-    def literal(self, error: ErrorDetails) -> SpecError:
-        options = re.findall(r"'([^']+)'|(\w+)", str(error["ctx"]["expected"]))
-        words = [a or b.lower() for a, b in options if (a or b) != "or"]
+    def choice(self, error: ErrorDetails) -> SpecError:
+        words = [shown(option).strip("`") for option in error["ctx"]["options"]]
         given = error["input"]
-        if isinstance(given, (dict, list)) or not isinstance(given, str):
-            key, wanted = _key(error["loc"]), ", ".join(words)
-            text = (
-                f"`{key}` must be {'one of ' if len(words) > 1 else ''}{wanted}, not {shown(given)}"
-            )
-        else:
+        if isinstance(given, str):
             text = _none_of(given, words)
+        else:
+            one = "one of " if len(words) > 1 else ""
+            text = f"`{_key(error['loc'])}` must be {one}{', '.join(words)}, not {shown(given)}"
         return SpecError(self.value_mark((*error["loc"],)), text)
 
     def wanted(self, error: ErrorDetails) -> SpecError:
@@ -196,7 +192,7 @@ RULES: dict[str, Callable[[Explainer, ErrorDetails], SpecError]] = {
     "missing": Explainer.missing,
     "unknown_type": Explainer.unknown_type,
     "no_type": Explainer.no_type,
-    "literal_error": Explainer.literal,
+    "choice": Explainer.choice,
     "wanted": Explainer.wanted,
     "mask": Explainer.mask,
     **dict.fromkeys(KINDS, Explainer.kind),

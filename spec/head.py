@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from .activation import Activation, Identity
 from .norm import Norm
-from .part import NOTHING, Nothing, Part, Tagged, declare
+from .part import NOTHING, Inner, Map, Nothing, OneOf, Part, Tagged, declare
 from .pool import Pool
-from .scalars import Count, Entries, Maybe, Name, Number, OptionalCount, Positive, Rate
+from .scalars import Count, Entries, Flag, Maybe, Name, Number, OptionalCount, Positive, Rate
 
 
 class DenseTransform(Part):
@@ -22,7 +22,7 @@ class DenseTransform(Part):
     type: Literal["dense"] = "dense"
     activation: Activation | None = None
     norm: Norm | None = None
-    bias: bool = True
+    bias: Flag = True
 
 
 class Maxout(Part):
@@ -62,8 +62,8 @@ class LanguageModel(HeadPart):
 
     type: Literal["language_model"] = "language_model"
     vocab_size: Entries | None = None
-    tied: bool = False
-    bias: bool = False
+    tied: Flag = False
+    bias: Flag = False
     transform: Transform = NOTHING
     input_scale: Number = 1
     scale: Number = 1
@@ -102,8 +102,8 @@ class ProjectionHead(HeadPart):
     size: Count
     pool: Pool = NOTHING
     activation: Activation = Identity.model_construct()
-    bias: bool = True
-    normalize: bool = False
+    bias: Flag = True
+    normalize: Flag = False
 
 
 class Tower(Part):
@@ -127,8 +127,8 @@ class Contrastive(Part):
 
     type: Literal["contrastive"] = "contrastive"
     size: Count
-    towers: dict[Name, Tower]
-    loss: Literal["softmax", "sigmoid"] = "softmax"
+    towers: Map[Name, Inner[Tower]]
+    loss: OneOf[Literal["softmax", "sigmoid"]] = "softmax"
     temperature: Positive = 0.07
 
 

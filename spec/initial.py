@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from .part import Part, Tagged, declare
-from .scalars import Positive
+from .scalars import Flag, Positive
 
 
 class Normal(Part):
@@ -17,7 +17,7 @@ class Normal(Part):
 
     type: Literal["normal"] = "normal"
     std: Positive = 0.02
-    depth_scaled: bool = False
+    depth_scaled: Flag = False
 
 
 class TruncatedNormal(Part):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import PrivateAttr, ValidationInfo, model_validator
@@ -19,10 +17,10 @@ from .mask_field import MaskField
 from .masks import Atom
 from .names import camel_case
 from .norm import LayerNorm, Norm, Placement
-from .part import NOTHING, Part
+from .part import NOTHING, Inner, Many, Map, OneOf, Part
 from .positions import Positions
 from .residual import Residual, Sequential
-from .scalars import BlockName, Entries, Id, Layers, Many, ModelName, Name, Rate, Text, Width
+from .scalars import BlockName, Entries, Flag, Id, Layers, ModelName, Name, Rate, Text, Width
 from .sublayers import Sublayer
 
 if TYPE_CHECKING:
@@ -61,9 +59,9 @@ class Block(Part):
     residual: Residual = Sequential.model_construct()
     condition: Condition = NOTHING
     activation: Activation = Gelu.model_construct()
-    bias: bool = True
+    bias: Flag = True
     dropout: Rate = 0
-    share: bool = False
+    share: Flag = False
 
 
 class Stream(Part):
@@ -104,15 +102,15 @@ class Stack(Part):
     vocab_size: Entries | None = None
     max_positions: Entries | None = None
     input: Many[Input] = (Tokens.model_construct(),)
-    streams: dict[Name, Stream] = {}  # noqa: RUF012 - pydantic copies it
+    streams: Map[Name, Inner[Stream]] = {}  # noqa: RUF012 - pydantic copies it
     positions: Positions = ()
     norm: Norm = LayerNorm.model_construct()
     activation: Activation = Gelu.model_construct()
-    bias: bool = True
+    bias: Flag = True
     dropout: Rate = 0
-    final_norm: bool = True
+    final_norm: Flag = True
     output_width: Width | None = None
-    blocks: dict[BlockName, Block]
+    blocks: Map[BlockName, Inner[Block]]
     order: Many[str]
 
 
@@ -131,7 +129,7 @@ class SpecialTokens(Part):
     decoder_start: Id | None = None
 
 
-Family = Literal["decoder-only", "encoder-only", "encoder-decoder"]
+Family = OneOf[Literal["decoder-only", "encoder-only", "encoder-decoder"]]
 
 
 class ModelSpec(Part):
@@ -153,11 +151,11 @@ class ModelSpec(Part):
     name: ModelName
     description: Text = ""
     family: Family | None = None
-    stacks: dict[Name, Stack]
-    heads: dict[Name, Head] = {}  # noqa: RUF012 - pydantic copies it
+    stacks: Map[Name, Inner[Stack]]
+    heads: Map[Name, Head] = {}  # noqa: RUF012 - pydantic copies it
     init: Init = Normal.model_construct()
-    tokens: SpecialTokens = SpecialTokens.model_construct()
-    modelwright: Literal[1] = 1
+    tokens: Inner[SpecialTokens] = SpecialTokens.model_construct()
+    modelwright: OneOf[Literal[1]] = 1
 
     _tree: Node | None = PrivateAttr(None)
     _source_name: str = PrivateAttr("")
@@ -197,6 +195,9 @@ class ModelSpec(Part):
     @property
     def sha(self) -> str:
         """SHA-256 of the canonical form: the resolved data as sorted JSON."""
+        import hashlib
+        import json
+
         data = self.model_dump(mode="json", by_alias=True)
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from .part import Nothing, Part, Tagged, declare
-from .scalars import Epsilon, Number
+from .part import Nothing, OneOf, Part, Tagged, declare
+from .scalars import Epsilon, Flag, Number
 
 
 class LayerNorm(Part):
@@ -20,8 +20,8 @@ class LayerNorm(Part):
 
     type: Literal["layernorm"] = "layernorm"
     eps: Epsilon = 1e-5
-    affine: bool = True
-    bias: bool = True
+    affine: Flag = True
+    bias: Flag = True
     weight_offset: Number = 0
 
 
@@ -36,13 +36,13 @@ class RmsNorm(Part):
 
     type: Literal["rmsnorm"] = "rmsnorm"
     eps: Epsilon = 1e-5
-    affine: bool = True
+    affine: Flag = True
     weight_offset: Number = 0
 
 
 Norm = Annotated[LayerNorm | RmsNorm | Nothing, Tagged("norm", "layernorm")]
 declare(Norm)
 
-Placement = Literal["pre", "post", "sandwich", "output", "none"]
+Placement = OneOf[Literal["pre", "post", "sandwich", "output", "none"]]
 """Where a branch's norm stands: before the branch; after the add; before it and on its output; on
 its output only; nowhere."""

@@ -10,9 +10,9 @@ reference and the JSON Schema are printed from them.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NoReturn, get_args
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, field_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 
@@ -53,11 +53,6 @@ class Part(BaseModel):
         populate_by_name=True,
     )
 
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _let_broken_pass(cls, value: Any, handler: Any) -> Any:
-        return value if value is BROKEN else handler(value)
-
 
 class Nothing(Part):
     """Switched off."""
@@ -68,6 +63,44 @@ class Nothing(Part):
 NOTHING = Nothing.model_construct()
 """The default of parts that are off. Defaults are constructed, not validated: validators are built
 for the classes that a spec uses, not for all of them at import."""
+
+
+class _Passing:
+    """Marks a value that may be BROKEN, because something inside or around it was."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_wrap_validator_function(self.validate, handler(source))
+
+    @staticmethod
+    def validate(value: Any, inner: core_schema.ValidatorFunctionWrapHandler) -> Any:
+        return value if value is BROKEN else inner(value)
+
+
+class _OneOf:
+    """Marks a Literal: a value must be one of its words."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        choices = get_args(source)
+
+        def validate(value: Any) -> Any:
+            if value is BROKEN or any(value == c and type(value) is type(c) for c in choices):
+                return value
+            raise PydanticCustomError("choice", "no such choice", {"options": list(choices)})
+
+        return core_schema.no_info_plain_validator_function(validate)
+
+
+PASSING = _Passing()
+K = TypeVar("K")
+V = TypeVar("V")
+Inner = Annotated[V, PASSING]
+Many = Annotated[tuple[V, ...], Field(strict=False), PASSING]
+Map = Annotated[dict[K, V], PASSING]
+OneOf = Annotated[V, _OneOf()]
 
 COMPONENTS: dict[str, Tagged] = {}
 """Key of a spec -> what may stand there."""
@@ -103,6 +136,8 @@ class Tagged:
         if not isinstance(value, dict):
             raise PydanticCustomError("wanted", "a word or a mapping of options")
         name = value.get("type", self.default)
+        if name is BROKEN:
+            return BROKEN
         if name is None:
             raise PydanticCustomError("no_type", "no type", {"options": list(self.classes)})
         cls = self.classes.get(name) if isinstance(name, str) else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
-from .part import NOTHING, Nothing, Part, Tagged, declare
-from .scalars import Count, Fractional, Many, Number, Padding, Positive, Whole
+from .part import BROKEN, NOTHING, Many, Nothing, OneOf, Part, Tagged, declare
+from .scalars import Count, Flag, Fractional, Number, Padding, Positive, Whole
 
 Place = Literal["input", "queries and keys", "scores"]
 
@@ -67,7 +67,7 @@ class Yarn(Part):
     beta_slow: Positive = 1
     mscale: Number = 1
     mscale_all_dims: Number = 0
-    truncate: bool = True
+    truncate: Flag = True
 
 
 class LongRope(Part):
@@ -118,9 +118,9 @@ class Sinusoidal(Part):
 
     acts_on: ClassVar[Place] = "input"
     type: Literal["sinusoidal"] = "sinusoidal"
-    axes: Literal[1, 2, 3] = 1
-    layout: Literal["concat", "interleaved"] = "concat"
-    denominator: Literal["half", "half_minus_one"] = "half"
+    axes: OneOf[Literal[1, 2, 3]] = 1
+    layout: OneOf[Literal["concat", "interleaved"]] = "concat"
+    denominator: OneOf[Literal["half", "half_minus_one"]] = "half"
     offset: Whole = 0
     skip_padding: Padding = False
 
@@ -140,8 +140,8 @@ class Rotary(Part):
     type: Literal["rotary"] = "rotary"
     theta: Positive = 10000
     fraction: Fractional = 1
-    layout: Literal["half", "interleaved"] = "half"
-    axes: Literal[1, 2, 3] = 1
+    layout: OneOf[Literal["half", "interleaved"]] = "half"
+    axes: OneOf[Literal[1, 2, 3]] = 1
     scaling: Scaling = NOTHING
 
 
@@ -155,8 +155,8 @@ class Alibi(Part):
 
     acts_on: ClassVar[Place] = "scores"
     type: Literal["alibi"] = "alibi"
-    slopes: Literal["floor", "ceil"] = "floor"
-    before_scale: bool = False
+    slopes: OneOf[Literal["floor", "ceil"]] = "floor"
+    before_scale: Flag = False
 
 
 class RelativeBias(Part):
@@ -173,8 +173,8 @@ class RelativeBias(Part):
     type: Literal["relative_bias"] = "relative_bias"
     buckets: Count = 32
     max_distance: Count = 128
-    bidirectional: bool = True
-    share: Literal["stack", "layer"] = "stack"
+    bidirectional: Flag = True
+    share: OneOf[Literal["stack", "layer"]] = "stack"
 
 
 class RelativeTable(Part):
@@ -186,11 +186,11 @@ class RelativeTable(Part):
 
     acts_on: ClassVar[Place] = "scores"
     type: Literal["relative_table"] = "relative_table"
-    axes: Literal[1, 2, 3] = 2
-    share: Literal["stack", "layer"] = "layer"
+    axes: OneOf[Literal[1, 2, 3]] = 2
+    share: OneOf[Literal["stack", "layer"]] = "layer"
 
 
-Term = Literal["content_to_position", "position_to_content"]
+Term = OneOf[Literal["content_to_position", "position_to_content"]]
 
 
 class Disentangled(Part):
@@ -209,8 +209,8 @@ class Disentangled(Part):
     terms: Many[Term] = ("content_to_position", "position_to_content")
     buckets: Count = 256
     max_distance: Count = 512
-    share_projections: bool = False
-    normalize: bool = False
+    share_projections: Flag = False
+    normalize: Flag = False
 
 
 class TransformerXl(Part):
@@ -236,10 +236,11 @@ declare(Position)
 
 
 def _without_nothing(positions: tuple[Position, ...]) -> tuple[Position, ...]:
-    return tuple(p for p in positions if not isinstance(p, Nothing))
+    there = () if positions is BROKEN else positions
+    return tuple(p for p in there if not isinstance(p, Nothing))
 
 
-Positions = Annotated[tuple[Position, ...], AfterValidator(_without_nothing), Field(strict=False)]
+Positions = Annotated[Many[Position], AfterValidator(_without_nothing)]
 """Every position type that acts; `none` is the empty tuple."""
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .part import Nothing, Part, Tagged, declare
-from .scalars import MaybeNumber, Number, Rate
+from .part import Nothing, OneOf, Part, Tagged, declare
+from .scalars import Flag, MaybeNumber, Number, Rate
 
 
 class Joining(Part):
@@ -26,7 +26,7 @@ class Joining(Part):
     stream_scale: Number = 1
     layer_scale: MaybeNumber = "none"
     drop_path: Rate = 0
-    from_: Literal["input", "normed"] = Field(default="input", alias="from")
+    from_: OneOf[Literal["input", "normed"]] = Field(default="input", alias="from")
 
 
 class Sequential(Joining):
@@ -42,7 +42,7 @@ class Parallel(Joining):
     """
 
     type: Literal["parallel"] = "parallel"
-    shared_norm: bool = False
+    shared_norm: Flag = False
 
 
 Residual = Annotated[Sequential | Parallel | Nothing, Tagged("residual", "sequential")]

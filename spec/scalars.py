@@ -6,16 +6,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from .errors import shown
 from .names import ARGUMENT_NAMES, BLOCK_NAME, MODEL_NAME, PLAIN_NAME, name_problem
 from .part import BROKEN
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +90,12 @@ def real(
 
 LARGE = 1e30
 SIZE = re.compile(r"(?:(\d{1,9}(?:/\d{1,9})?)\s*\*\s*)?d_model\Z")
+
+
+def _read_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
 
 
 def _read_size(value: Any) -> int | str:
@@ -179,6 +183,7 @@ def _read_padding(value: Any) -> Any:
 
 _NAME_JSON = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"}
 
+Flag = Annotated[bool, Wanted("true or false", _read_flag, {"type": "boolean"})]
 Layers = Annotated[int, whole(0, 100_000)]
 Width = Annotated[int, whole(1, 1_000_000)]
 Heads = Annotated[int, whole(1, 100_000)]
@@ -264,4 +269,3 @@ Text = Annotated[
     str,
     Wanted("a text of at most 2,000 characters", _read_text, {"type": "string"}),
 ]
-Many = Annotated[tuple[T, ...], Field(strict=False)]

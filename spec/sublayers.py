@@ -9,10 +9,10 @@ from .attention import CrossAttention, Fastformer, LinearAttention, Mha, Mla
 from .branch import Branch
 from .feed_forward import Glu, Mlp, Moe
 from .mask_field import MaskField
-from .part import NOTHING, Tagged, declare
+from .part import NOTHING, OneOf, Tagged, declare
 from .positions import Positions
 from .residual import Residual
-from .scalars import Count, Name
+from .scalars import Count, Flag, Name
 
 
 class Own(Branch):
@@ -25,7 +25,7 @@ class Own(Branch):
 
     residual: Residual | None = None
     stream: Name | None = None
-    axis: Literal[0, 1] | None = None
+    axis: OneOf[Literal[0, 1]] | None = None
 
 
 class OwnAttention(Own):
@@ -82,8 +82,8 @@ class Conv(Own):
     type: Literal["conv"] = "conv"
     kernel: Count
     dilation: Count = 1
-    separable: bool = False
-    causal: bool = False
+    separable: Flag = False
+    causal: Flag = False
     activation: Activation | None = None
 
 
@@ -96,7 +96,7 @@ class Recurrence(Own):
     """
 
     hidden: Count
-    bidirectional: bool = False
+    bidirectional: Flag = False
     attention: CrossAttention = NOTHING
 
 
@@ -133,7 +133,7 @@ class TriangleMultiplication(Own):
 
     type: Literal["triangle_multiplication"] = "triangle_multiplication"
     hidden: Count
-    direction: Literal["outgoing", "incoming"]
+    direction: OneOf[Literal["outgoing", "incoming"]]
 
 
 Sublayer = Annotated[

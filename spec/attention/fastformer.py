@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ..branch import Branch
-from ..scalars import Heads, Rate
+from ..scalars import Flag, Heads, Rate
 from .memory import Memory
 
 
@@ -19,7 +19,7 @@ class Fastformer(Branch):
 
     type: Literal["fastformer"] = "fastformer"
     heads: Heads
-    bias: bool | None = None
+    bias: Flag | None = None
     dropout: Rate | None = None
 
 

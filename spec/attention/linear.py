@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from ..branch import Branch
-from ..scalars import Heads
+from ..part import OneOf
+from ..scalars import Flag, Heads
 from .memory import Memory
 
 
@@ -21,8 +22,8 @@ class LinearAttention(Branch):
     type: Literal["linear"] = "linear"
     heads: Heads
     head_dim: Heads | None = None
-    feature_map: Literal["elu", "relu", "softmax"] = "elu"
-    bias: bool | None = None
+    feature_map: OneOf[Literal["elu", "relu", "softmax"]] = "elu"
+    bias: Flag | None = None
 
 
 class CrossLinearAttention(LinearAttention, Memory):

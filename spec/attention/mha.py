@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from ..branch import Branch
 from ..norm import Norm
-from ..part import NOTHING, Nothing, Part, Tagged, declare
-from ..scalars import Bias, Heads, Many, Maybe, MaybeNumber, Rate
+from ..part import NOTHING, Many, Nothing, OneOf, Part, Tagged, declare
+from ..scalars import Bias, Flag, Heads, Maybe, MaybeNumber, Rate
 from .memory import Memory
 from .score_bias import ScoreBias
 
@@ -20,7 +20,7 @@ class QkNorm(Part):
     """
 
     norm: Norm | None = None
-    after_positions: bool = False
+    after_positions: Flag = False
 
 
 class HeadQkNorm(QkNorm):
@@ -76,15 +76,15 @@ class Mha(Branch):
     value_dim: Heads | None = None
     bias: Bias | None = None
     scale: MaybeNumber | None = None
-    score: Literal["dot", "additive", "cosine", "distance"] = "dot"
+    score: OneOf[Literal["dot", "additive", "cosine", "distance"]] = "dot"
     qk_norm: QkNorms = NOTHING
     softcap: Maybe = "none"
-    sinks: bool = False
+    sinks: Flag = False
     clip_qkv: Maybe = "none"
-    output_gate: Literal["none", "elementwise", "headwise"] = "none"
-    output_norm: bool = False
+    output_gate: OneOf[Literal["none", "elementwise", "headwise"]] = "none"
+    output_norm: Flag = False
     score_bias: Many[ScoreBias] = ()
-    separate_global: bool = False
+    separate_global: Flag = False
     dropout: Rate | None = None
 
 

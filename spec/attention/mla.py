@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ..branch import Branch
-from ..scalars import Epsilon, Heads, MaybeNumber, OptionalCount, Rate
+from ..scalars import Epsilon, Flag, Heads, MaybeNumber, OptionalCount, Rate
 from .memory import Memory
 
 
@@ -32,7 +32,7 @@ class Mla(Branch):
     rope_dim: Heads
     value_dim: Heads
     latent_eps: Epsilon = 1e-6
-    bias: bool | None = None
+    bias: Flag | None = None
     scale: MaybeNumber | None = None
     dropout: Rate | None = None
 

@@ -7,7 +7,7 @@ from typing import Literal
 from ..activation import Activation
 from ..branch import Branch
 from ..part import Part
-from ..scalars import Rate, Size
+from ..scalars import Flag, Rate, Size
 
 
 class Hidden(Part):
@@ -22,9 +22,9 @@ class Hidden(Part):
 
     hidden: Size = "4 * d_model"
     activation: Activation | None = None
-    bias: bool | None = None
+    bias: Flag | None = None
     hidden_dropout: Rate = 0
-    inner_norm: bool = False
+    inner_norm: Flag = False
 
 
 class Mlp(Hidden):

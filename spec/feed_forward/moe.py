@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
 from ..branch import Branch
-from ..part import NOTHING, Nothing, Part, Tagged, declare
-from ..scalars import Count, Maybe, Number
+from ..part import NOTHING, Inner, Nothing, OneOf, Part, Tagged, declare
+from ..scalars import Count, Flag, Maybe, Number
 from .glu import Glu
 from .mlp import Mlp
 
@@ -23,7 +23,11 @@ class Groups(Part):
 
     count: Count
     top_k: Count
-    score: Literal["max", "top2_sum"] = "max"
+    score: OneOf[Literal["max", "top2_sum"]] = "max"
+
+
+def _none(value: Any) -> Any:
+    return None if isinstance(value, str) and value == "none" else value
 
 
 class Router(Part):
@@ -37,11 +41,11 @@ class Router(Part):
     scale: multiplies the weights
     """
 
-    score: Literal["softmax", "sigmoid", "sparsemixer"] = "softmax"
-    normalize: bool = True
-    bias: bool = False
-    selection_bias: bool = False
-    groups: Annotated[Groups | None, BeforeValidator(lambda v: None if v == "none" else v)] = None
+    score: OneOf[Literal["softmax", "sigmoid", "sparsemixer"]] = "softmax"
+    normalize: Flag = True
+    bias: Flag = False
+    selection_bias: Flag = False
+    groups: Annotated[Inner[Groups] | None, BeforeValidator(_none)] = None
     scale: Number = 1
 
 
@@ -68,8 +72,8 @@ class Moe(Part):
     top_k: Count
     expert: Expert = Mlp.model_construct()
     shared_expert: SharedExpert = NOTHING
-    shared_gate: bool = False
-    router: Router = Router.model_construct()
+    shared_gate: Flag = False
+    router: Inner[Router] = Router.model_construct()
     capacity_factor: Maybe = "none"
 
 

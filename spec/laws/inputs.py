@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from ..embedding import ConvStem, Patches, Tokens
 from ..errors import choices
-from ..model import ModelSpec, Stack
+from ..masks import Mask, admits_future
+from ..model import Block, ModelSpec, Stack
 from ..names import camel_case
 from ..positions import Learned, Sinusoidal
 from .findings import Finding, Path, members, parts
@@ -112,12 +113,26 @@ def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding
                 "`skip_padding: tokens` needs the id of padding: `tokens: {pad: …}` at the top",
                 lacks="pad",
             )
+        if skip == "tokens" and _causal(stack):
+            yield Finding(
+                (*path, "positions", i, "skip_padding"),
+                "not yet: a causal stack, which may go on step by step, cannot count padding by "
+                "its tokens; write `skip_padding: mask`",
+            )
         if skip is not False and position.type == "learned" and position.offset < 1:
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
                 "`skip_padding` gives padding the place before the first token, so `offset` must "
                 f"be at least 1, not {position.offset}",
             )
+
+
+def _causal(stack: Stack) -> bool:
+    """Does no block of the stack see what comes later?"""
+    masks = [block.mask for _, block in parts(stack.blocks, Block)]
+    formulas = [m for mask in masks for m in (mask if isinstance(mask, tuple) else (mask,))]
+    formulas = [formula for formula in formulas if isinstance(formula, Mask)]
+    return bool(formulas) and not any(admits_future(formula) for formula in formulas)
 
 
 def _arguments(stack: Stack) -> Iterator[tuple[tuple[str | int, ...], str]]:
