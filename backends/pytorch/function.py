@@ -68,6 +68,8 @@ class Function:
                 self.number(part)
             return value.code("self.")
         attribute = _attribute(value, name)
+        if attribute == "layers":  # the stack's blocks are called so
+            attribute = "depth"
         self.needs.attributes[attribute] = config_text(value)
         return f"self.{attribute}"
 

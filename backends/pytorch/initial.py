@@ -50,6 +50,8 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
 OWN_NORMS = (
     "OffsetRMSNorm",
     "OffsetLayerNorm",
+    "OffsetPerHeadRMSNorm",
+    "OffsetPerHeadLayerNorm",
     "PerHeadLayerNorm",
     "BiasedPerHeadLayerNorm",
     "PerHeadRMSNorm",
@@ -105,14 +107,17 @@ def _norm_lines(graph: ModuleGraph, norms: list[str]) -> list[Line]:
     return lines
 
 
-OFFSET = ("OffsetRMSNorm", "OffsetLayerNorm")
+OFFSET = tuple(name for name in OWN_NORMS if name.startswith("Offset"))
 
 
 def _norm_class(op: Any) -> str:
     kind = "LayerNorm" if op.kind == "layer_norm" else "RMSNorm"
+    offset = op.attrs["weight_offset"] and op.attrs["affine"]
+    if op.attrs["per_head"] is not None and offset:
+        return f"OffsetPerHead{kind}"
     if op.attrs["per_head"] is not None:
         return ("BiasedPerHead" if op.attrs["bias"] else "PerHead") + kind
-    return f"Offset{kind}" if op.attrs["weight_offset"] and op.attrs["affine"] else f"nn.{kind}"
+    return f"Offset{kind}" if offset else f"nn.{kind}"
 
 
 def _drawn_lines(graph: ModuleGraph, drawn: list[str], draw: str) -> list[Line]:

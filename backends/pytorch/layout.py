@@ -19,8 +19,8 @@ def wrap(line: str, indent: int, comment: str = "") -> list[str]:
     if comment and line.startswith("return ") and len(margin + line) <= WIDTH:
         return [margin + line]
     if chain := _chain(line, margin):
-        opening, terms = chain
-        return [margin + opening, *(f"{margin}    {term}" for term in terms), f"{margin}){tail}"]
+        opening, expression = chain
+        return [margin + opening, *_broken(expression, indent + 4), f"{margin}){tail}"]
     parts = _split(line)
     if parts is None:
         return [margin + line + tail]
@@ -49,7 +49,20 @@ def _terms(expression: str) -> list[str]:
     return [expression]
 
 
-def _chain(line: str, margin: str) -> tuple[str, list[str]] | None:
+def _broken(expression: str, indent: int, end: str = "") -> list[str]:
+    """An expression inside brackets: on one line, or broken at its loosest operators first."""
+    line = " " * indent + expression + end
+    terms = _terms(expression)
+    if len(line) <= WIDTH or len(terms) == 1:
+        return [line] if len(line) <= WIDTH else wrap(expression + end, indent)
+    *first, last = terms
+    return [
+        *(part for term in first for part in _broken(term, indent)),
+        *_broken(last, indent, end),
+    ]
+
+
+def _chain(line: str, margin: str) -> tuple[str, str] | None:
     """A long sum or union, in brackets of its own: how it opens, and its terms line by line."""
     match = re.match(r"(\w+ = |return )(.*)", line)
     if match is None or " if " in line:
@@ -59,11 +72,11 @@ def _chain(line: str, margin: str) -> tuple[str, list[str]] | None:
     if len(terms) == 1:
         dotted = head is not None and len(margin + head[0]) + 4 > WIDTH - 20
         fits = len(margin + match[2]) + 4 <= WIDTH
-        return (match[1] + "(", terms) if dotted and fits and ")." in match[2] else None
+        return (match[1] + "(", match[2]) if dotted and fits and ")." in match[2] else None
     bracketed = line.endswith(")") and head is not None and len(margin + head[0]) <= WIDTH
     if len(terms) == 2 and bracketed:
         return None
-    return match[1] + "(", terms
+    return match[1] + "(", match[2]
 
 
 def _each(body: str, indent: int) -> list[str]:
@@ -72,12 +85,7 @@ def _each(body: str, indent: int) -> list[str]:
     parts = _arguments(body)
     for part in parts:
         comma = "," if len(parts) > 1 else ""
-        terms = _terms(part)
-        if len(terms) > 1 and indent + 4 + len(part + comma) > WIDTH:
-            lines.extend(" " * (indent + 4) + term for term in terms[:-1])
-            lines.append(" " * (indent + 4) + terms[-1] + comma)
-            continue
-        lines.extend(wrap(part + comma, indent + 4))
+        lines.extend(_broken(part, indent + 4, comma))
     return lines
 
 

@@ -32,7 +32,12 @@ def make_norm(f: Function, op: Op) -> list[str]:
     width, eps = config_text(op.attrs["dim"].size), config_text(op.attrs["eps"])
     heads, offset = op.attrs["per_head"], op.attrs["weight_offset"]
     bias = op.attrs["bias"]
-    if heads is not None:
+    if heads is not None and offset:
+        name = f.helper("functions", f"OffsetPerHead{'LayerNorm' if layer else 'RMSNorm'}")
+        tail = f", bias={bias}" if layer else ""
+        size = config_text(heads.size)
+        made = f"{name}({size}, {width}, {eps}, {literal(float(offset))}{tail})"
+    elif heads is not None:
         name = ("BiasedPerHead" if bias else "PerHead") + ("LayerNorm" if layer else "RMSNorm")
         made = f"{f.helper('functions', name)}({config_text(heads.size)}, {width}, {eps})"
     elif offset and op.attrs["affine"]:

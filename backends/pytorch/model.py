@@ -366,15 +366,16 @@ class Model:
         step = next(s for s in self.steps if s.stack == stack)
         arguments = {p.name for s in self.steps for p in s.parameters}
         required = [p.name for p in self.all_parameters(self.steps, []) if not p.default]
+        data = ("document_ids", "prefix_length", "global_mask")
+        if any(name.endswith(data) for name in arguments):
+            return ""
         if self._reads(stack):
             if len(self.steps) != 2 or step.name != "decode" or len(required) != 2:
                 return ""
             text = method("generate", "EncoderDecoder", "generate")
             text = text.replace("decoder_input_ids", required[1])
         else:
-            if len(self.steps) > 1 or len(required) != 1 or "prefix_length" in arguments:
-                return ""
-            if {"document_ids", "global_mask"} & arguments:
+            if len(self.steps) > 1 or len(required) != 1:
                 return ""
             owner = "PlacedDecoder" if "position_ids" in arguments else "Decoder"
             text = method("generate", owner, "generate")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...spec.attention import Mha
 from ...spec.embedding import Tokens
 from ...spec.model import Block, ModelSpec, Stack
 from ...spec.part import Nothing
@@ -91,7 +90,7 @@ def _table(spec: ModelSpec, name: str, prefix: str) -> str:
 
 def _cached(stack: Stack) -> bool:
     """A stack keeps a cache where no query sees what comes after it."""
-    blocks = [block for block in stack.blocks.values() if isinstance(block.attention, Mha)]
+    blocks = [b for b in stack.blocks.values() if not isinstance(b.attention, Nothing)]
     return bool(blocks) and all(cacheable(block.mask) for block in blocks)
 
 

@@ -23,7 +23,7 @@ def name_shared_values(graph: ModuleGraph) -> ModuleGraph:
                 groups[op.scope, graph.values[value].name].append(value)
     for (_, name), values in groups.items():
         users = {value: _kinds(graph, value) for value in values}
-        if len(values) == 1 or len(set(users.values())) == 1:
+        if len({kinds for kinds in users.values() if kinds}) <= 1:
             continue
         for value in values:
             if users[value]:

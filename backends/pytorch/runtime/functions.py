@@ -74,6 +74,34 @@ class PerHeadRMSNorm(nn.Module):
         return F.rms_norm(x, x.shape[-1:], eps=self.eps) * self.weight[:, None]
 
 
+class OffsetPerHeadLayerNorm(nn.Module):
+    """Layer norm over each head's width that multiplies by `offset + weight`, one per head."""
+
+    def __init__(self, heads: int, width: int, eps: float, offset: float, bias: bool) -> None:
+        super().__init__()
+        self.eps = eps
+        self.offset = offset
+        self.weight = nn.Parameter(torch.full((heads, width), 1 - offset))
+        self.bias = nn.Parameter(torch.zeros(heads, width)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.layer_norm(x, x.shape[-1:], eps=self.eps) * (self.offset + self.weight)[:, None]
+        return x if self.bias is None else x + self.bias[:, None]
+
+
+class OffsetPerHeadRMSNorm(nn.Module):
+    """RMS norm over each head's width that multiplies by `offset + weight`, one per head."""
+
+    def __init__(self, heads: int, width: int, eps: float, offset: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.offset = offset
+        self.weight = nn.Parameter(torch.full((heads, width), 1 - offset))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, x.shape[-1:], eps=self.eps) * (self.offset + self.weight)[:, None]
+
+
 def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
