@@ -32,6 +32,12 @@ def position_ids(f: Function, op: Op) -> None:
     given, data, rule = op.inputs[0], op.inputs[1], op.attrs["rule"]
     name = str(f.use(given))
     text, note = COUNTINGS[rule](f, op, data)
+    if f.pending[given] > 0:  # the stack also counts by another rule
+        other = f.bind(op.outputs[0], "places")
+        f.say(f"{other} = {name}", op=op.number)
+        f.say(f"if {other} is None:", op=op.number)
+        f.say(f"{other} = {text}", note, op.number, indent=1)
+        return
     f.say(f"if {name} is None:", op=op.number)
     f.say(f"{name} = {text}", note, op.number, indent=1)
     f.names[op.outputs[0]] = name
