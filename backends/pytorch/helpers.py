@@ -13,10 +13,11 @@ FILES = ("cache", "cross_cache", "positions", "functions", "sampling", "generate
 def _definitions(file: str) -> dict[str, str]:
     """Every top-level class and function of a runtime file, as it stands there."""
     text = resources.files(f"{__package__}.runtime").joinpath(f"{file}.py").read_text()
-    found = {}
+    found, lines = {}, text.splitlines()
     for node in ast.parse(text).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found[node.name] = ast.get_source_segment(text, node) or ""
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            found[node.name] = "\n".join(lines[first - 1 : node.end_lineno])
     return found
 
 

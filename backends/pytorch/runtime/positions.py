@@ -27,7 +27,7 @@ def llama3_frequencies(
 def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of each (position, frequency) pair, alike for all heads."""
     angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
-    return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2)
+    return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
