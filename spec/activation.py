@@ -1,7 +1,5 @@
 """Activations: the curve inside a feed-forward, a head or a stem."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from .part import Part, Tagged, declare

@@ -1,7 +1,5 @@
 """What every residual branch may say for itself."""
 
-from __future__ import annotations
-
 from .norm import Norm, Placement
 from .part import Part
 

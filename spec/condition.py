@@ -1,7 +1,5 @@
 """Conditions: a vector that shifts, scales and gates every layer."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from .part import Many, Nothing, Part, Tagged, declare

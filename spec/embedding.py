@@ -1,7 +1,5 @@
 """Inputs: what a stack reads, and how it becomes vectors of its width."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from .activation import Activation

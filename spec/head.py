@@ -1,7 +1,5 @@
 """Heads: what a model makes of the hidden states."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from .activation import Activation, Identity

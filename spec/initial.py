@@ -1,7 +1,5 @@
 """How fresh weights are drawn."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from .part import Part, Tagged, declare

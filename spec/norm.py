@@ -1,7 +1,5 @@
 """Normalisations: which one. Where one stands is said by `norm_placement` and its kin."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from .part import Nothing, OneOf, Part, Tagged, declare

@@ -4,6 +4,9 @@ A place where a component may stand is annotated `Annotated[A | B | Nothing, Tag
 declared with `declare`. A word is a type (rule 1), a mapping without `type` is the default type.
 The classes behind a place are built when they are first used, which keeps the import quick.
 
+Modules that define parts leave out `from __future__ import annotations`: pydantic evaluates every
+annotation at import, and evaluating 350 of them from text is a tenth of the time of `check`.
+
 The docstring of a part is its documentation: lines `option: words` describe the options, and the
 reference and the JSON Schema are printed from them.
 """

@@ -1,7 +1,5 @@
 """Pools: how the vectors of a sequence become one."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from .part import Nothing, Part, Tagged, declare

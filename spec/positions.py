@@ -1,7 +1,5 @@
 """Positions: how a model knows the order of its input. The type decides where it acts."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator

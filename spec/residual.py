@@ -1,7 +1,5 @@
 """Residuals: how the branches of a block join its stream."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

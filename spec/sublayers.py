@@ -1,7 +1,5 @@
 """`sublayers`: blocks of another build, any branches in any order."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from .activation import Activation

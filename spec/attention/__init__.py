@@ -1,7 +1,5 @@
 """Attentions: one file per variant, joined here."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from ..part import Nothing, Tagged, declare

@@ -1,7 +1,5 @@
 """Additive attention of Fastformer."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from ..branch import Branch

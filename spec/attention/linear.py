@@ -1,7 +1,5 @@
 """Linear attention."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from ..branch import Branch

@@ -1,7 +1,5 @@
 """What makes an attention a cross-attention."""
 
-from __future__ import annotations
-
 from ..part import Part
 from ..scalars import Name
 

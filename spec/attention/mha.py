@@ -1,7 +1,5 @@
 """Multi-head attention with all that checkpoints do to it."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from ..branch import Branch

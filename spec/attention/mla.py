@@ -1,7 +1,5 @@
 """Multi-head latent attention."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from ..branch import Branch

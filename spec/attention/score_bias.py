@@ -1,7 +1,5 @@
 """Scores that come from data; those that come from positions are `positions`."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from ..part import Part, Tagged, declare

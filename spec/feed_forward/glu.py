@@ -1,7 +1,5 @@
 """The gated feed-forward."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from ..branch import Branch

@@ -1,7 +1,5 @@
 """The plain feed-forward."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from ..activation import Activation
