@@ -15,6 +15,7 @@ GLOSSARY = {
     "H": "query heads",
     "K": "key/value heads",
     "E": "head width",
+    "Ev": "width of a head's values",
     "R": "rotated width of a head",
     "W": "width of the token table",
     "F": "feed-forward width",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Origin = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Value:
     """A tensor: what a reader would call it, its symbolic shape, its kind of numbers.
 
@@ -44,7 +44,7 @@ class Value:
         return f"{self.name or self.id} {show(self.shape)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Initial:
     """How a fresh weight is drawn: zeros · ones · constant (value) · normal (the spec's `init`)."""
 
@@ -53,7 +53,7 @@ class Initial:
     residual: bool = False  # writes into the residual stream: narrower when depth-scaled
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Weight:
     """A parameter of an op. `name` is `weight`, `bias`, or "" for a parameter that stands alone.
 
@@ -73,7 +73,7 @@ class Weight:
         return total
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Op:
     """One line of a model. `kind` is a row of `ops.OPS`, `name` the attribute that holds it."""
 
@@ -83,12 +83,12 @@ class Op:
     outputs: tuple[str, ...]
     scope: str
     name: str = ""
-    attrs: dict[str, Any] = field(default_factory=dict, hash=False)
+    attrs: dict[str, Any] = field(default_factory=dict)
     weights: tuple[Weight, ...] = ()
     origin: Origin = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scope:
     """A module (or a method of one) that ops stand in.
 
@@ -118,7 +118,7 @@ class Scope:
     stored: tuple[int, ...] = ()  # numbers of the stored modules of this kind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LogicalWeight:
     """A weight by the name that never changes: `layers.3.attention.query.weight`."""
 

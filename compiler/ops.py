@@ -145,7 +145,7 @@ def mask_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     return [(B, ONE, queries, keys)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One kind of op."""
 

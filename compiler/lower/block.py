@@ -25,7 +25,7 @@ from .norm import lower_norm
 from .state import StackState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Branch:
     """One residual branch: its name, its part of the spec, and how to build it."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..axes import Dim, Shape
+from ..axes import Dim, Shape, T
 from ..graph import ModuleGraph, Op, Origin, Scope, Value
 from ..ops import OPS
 from ..sizes import Field, Size
@@ -22,6 +22,7 @@ class Builder:
         self.context: tuple[str, ...] = ()  # stack, block, branch: tells equal keys apart
         self._requests: list[Field] = []
         self._values = 0
+        self._length: Dim | None = None
 
     # -- where we are
 
@@ -61,6 +62,13 @@ class Builder:
         before, self.scope = self.scope, path
         yield
         self.scope = before
+
+    @contextmanager
+    def as_long_as(self, length: Dim) -> Iterator[None]:
+        """What is built here is not T long: what is read in a memory has its length, M."""
+        before, self._length = self._length, length
+        yield
+        self._length = before
 
     # -- sizes
 
@@ -108,7 +116,7 @@ class Builder:
         dtype = row.dtype or attrs.pop("dtype", "") or given[0].dtype
         optional = attrs.pop("optional", False)
         outputs = [
-            self.value(title, shape, dtype, optional=optional)
+            self.value(title, self._measured(shape), dtype, optional=optional)
             for title, shape in zip(out, row.shape(given, attrs), strict=True)
         ]
         number = self.graph.nx.number_of_nodes()
@@ -117,6 +125,11 @@ class Builder:
             Op(number, kind, inputs, tuple(outputs), self.scope, name, attrs, weights, self.origin)
         )
         return outputs
+
+    def _measured(self, shape: Shape) -> Shape:
+        if self._length is None:
+            return shape
+        return tuple(self._length if dim == T else dim for dim in shape)
 
     def shape(self, value: str) -> Shape:
         return self.graph.values[value].shape

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ...spec.model import ModelSpec, Stack
 
 
-@dataclass
+@dataclass(eq=False)
 class Memory:
     """The hidden states of a stack, as another stack's cross-attention reads them."""
 
@@ -21,7 +21,7 @@ class Memory:
     width: Dim
 
 
-@dataclass
+@dataclass(eq=False)
 class StackState:
     name: str
     spec: ModelSpec

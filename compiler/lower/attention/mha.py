@@ -14,7 +14,7 @@ from ....spec.attention import Mha
 from ....spec.model import Block
 from ....spec.part import Nothing
 from ....spec.positions import Alibi, RelativeBias, Rotary
-from ...axes import Dim
+from ...axes import Dim, M
 from ...sizes import Field
 from ..builder import Builder
 from ..masks import lower_mask, lower_memory_mask
@@ -23,7 +23,7 @@ from ..positions import lower_rotary, lower_score_bias
 from ..state import Memory, StackState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sizes:
     heads: Dim
     kv_heads: Dim
@@ -44,7 +44,7 @@ def lower_mha(
             keys = b.module(
                 "keys_and_values", role="method", title="What this layer reads in the memory."
             )
-            with keys:
+            with keys, b.as_long_as(M):
                 key, value = _keys(b, part, sizes, memory.value), None
                 value = _values(b, part, sizes, memory.value)
                 key, value = b.rename(key, "k"), b.rename(value, "v")
