@@ -56,6 +56,7 @@ def _named(stack: Node, base: Node, reading: Reading) -> dict[str, Node]:
             blocks[name] = merge("block", base, node, reading)
         else:
             reading.wrong(node, f"a block is a mapping, not {shown(node.value)}")
+            blocks[name] = base
     return blocks
 
 
