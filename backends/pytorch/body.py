@@ -51,9 +51,8 @@ def call_method(structure: Structure, f: Function, item: Item) -> None:
     assert scope is not None
     texts = argument_texts(structure, f, scope)
     names = [f.bind(value, f.graph.values[value].name) for value in item.outputs]
-    shapes = dict.fromkeys(f.comment(value) for value in item.outputs)
-    note = next(iter(shapes)) + (" each" if len(shapes) == 1 else "")
-    f.say(f"{', '.join(names)} = self.{scope.name}({', '.join(texts)})", note)
+    call = f"self.{scope.name}({', '.join(texts)})"
+    f.say(f"{', '.join(names)} = {call}", f.comment(*item.outputs))
 
 
 def call_layers(structure: Structure, f: Function, item: Item) -> None:

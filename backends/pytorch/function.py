@@ -89,8 +89,12 @@ class Function:
     def say(self, text: str, comment: str = "", op: int | None = None, indent: int = 0) -> None:
         self.lines.append(Line(text, comment, op, indent))
 
-    def comment(self, value: str) -> str:
-        return show(self.graph.values[value].shape)
+    def comment(self, *values: str) -> str:
+        """`(B, T, D)`; of several values `(B, T, E) each`, or one shape and another."""
+        shapes = [show(self.graph.values[value].shape) for value in values]
+        if len(shapes) > 1 and len(set(shapes)) == 1:
+            return f"{shapes[0]} each"
+        return " and ".join(shapes)
 
     def settle(self, op: Op, expression: Expr, *, comment: bool = True) -> None:
         """Give the op's one result a name now, or let it wait for its only use."""

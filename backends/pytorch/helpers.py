@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from importlib import resources
 
@@ -42,7 +43,8 @@ def collect(names: set[tuple[str, str]]) -> list[str]:
         file, name = queue.pop()
         text = _definitions(file)[name]
         for other in _definitions(file):
-            if other != name and (file, other) not in wanted and f"{other}(" in text:
+            calls = re.search(rf"\b{other}\(", text)
+            if calls and other != name and (file, other) not in wanted:
                 wanted.add((file, other))
                 queue.append((file, other))
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ...compiler.graph import ModuleGraph
@@ -32,8 +33,8 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
     """The method; `text` is what stands in the file so far (it tells which modules exist)."""
     init = graph.spec.init
     draw = DRAWS[init.type].replace("{std}", "std")
-    norms = [n for n in ("nn.LayerNorm", "nn.RMSNorm", *OWN_NORMS) if f"{n}(" in text]
-    drawn = [n for n in ("nn.Linear", "nn.Embedding") if f"{n}(" in text]
+    norms = [n for n in ("nn.LayerNorm", "nn.RMSNorm", *OWN_NORMS) if _called(n, text)]
+    drawn = [n for n in ("nn.Linear", "nn.Embedding") if _called(n, text)]
     lines = [
         Line("def init_weights(self) -> None:"),
         Line(f'"""Set every weight: {_summary(graph, norms)}."""', indent=1),
@@ -45,6 +46,10 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
     lines += _drawn_lines(graph, drawn, draw)
     lines += _depth_lines(graph, draw)
     return lines + _alone_lines(graph)
+
+
+def _called(name: str, text: str) -> bool:
+    return re.search(rf"\b{name}\(", text) is not None
 
 
 OWN_NORMS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...compiler.axes import show
 from ...compiler.graph import Scope
 from ...spec.head import Classifier, LanguageModel
 from .body import before_return, finish, position_lines, write_items
@@ -164,12 +165,10 @@ class Model:
         return parameters[0].name
 
     def title(self, step: Step) -> str:
-        first = step.parameters[0].name
-        if step.name == "hidden_states" or step.name.startswith("encode"):
-            text = f"Hidden states (B, T, D) of `{first}` (B, T)"
-        else:
+        shape = show(self.graph.values[step.value].shape)
+        text = f"Hidden states {shape} of `{step.parameters[0].name}` (B, T)"
+        if not (step.name == "hidden_states" or step.name.startswith("encode")):
             memory = next((p.name for p in step.parameters if "memory" in p.name), "")
-            text = f"Hidden states (B, T, D) of `{first}` (B, T)"
             text += f" that read the `{memory}` (B, M, D)" if memory else ""
         if step.stack in self.structure.cached:
             text += "; with a cache, they extend it"
@@ -260,7 +259,8 @@ class Model:
         self.call_steps(f, wanted)
         self._return_last(f, last)
         steps = [s for s in self.steps if s.stack in wanted]
-        title = f"The {last.stack}'s last hidden states, (B, T, D)."
+        shape = show(self.graph.values[last.value].shape)
+        title = f"The {last.stack}'s last hidden states, {shape}."
         return self.as_method("hidden_states", self.all_parameters(steps, []), title, f.lines)
 
     def _return_last(self, f: Function, last: Step) -> None:
@@ -304,15 +304,16 @@ class Model:
         parameters = self.all_parameters(wanted, [])
         names = ", ".join(p.name for p in parameters)
         inner = "hidden_states" if step is self.steps[-1] else step.name
-        f.say(f"x = self.{inner}({names})", "(B, T, D)")
-        f.say("return self.logits(x)", "(B, T, V)")
+        f.say(f"x = self.{inner}({names})", f.comment(step.value))
+        f.say("return self.logits(x)", f.comment(self.graph.outputs[language]))
         return self.as_method("forward", parameters, self.forward_title(), f.lines)
 
     def forward_title(self) -> str:
         first = next(p.name for p in self.steps[-1].parameters)
         heads = self.graph.spec.heads
         if not heads:
-            return f"The last hidden states of `{first}` (B, T), (B, T, D)."
+            shape = show(self.graph.values[self.steps[-1].value].shape)
+            return f"The last hidden states of `{first}` (B, T), {shape}."
         if len(heads) > 1:
             return f"The result of each head for `{first}` (B, T)."
         (output,) = self.graph.outputs.values()

@@ -308,7 +308,7 @@ def merge_heads(f: Function, op: Op) -> Expr:
 def cache(f: Function, op: Op) -> None:
     k, v = (str(f.use(value)) for value in op.inputs)
     f.say("if cache is not None:", op=op.number)
-    note = f"{show(f.graph.values[op.outputs[0]].shape)} each"
+    note = f.comment(*op.outputs)
     f.say(f"{k}, {v} = cache.append({f.layer()}, {k}, {v})", note, op.number, indent=1)
     for value, name in zip(op.outputs, (k, v), strict=True):
         f.names[value], f.holds[name] = name, value
