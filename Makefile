@@ -17,31 +17,31 @@ THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-install: .venv/installed-dev ## create .venv with everything a developer needs
+install: .venv/installed ## create .venv with everything that is needed here
 
-demo: .venv/installed-demo ## build, draw, embed real sentences, train and generate
+demo: .venv/installed ## build, draw, embed real sentences, train and generate
 	$(BIN)/python examples/demo.py
 
-test: .venv/installed-dev ## what every change must pass
+test: .venv/installed ## what every change must pass
 	$(THREADS) $(PYTEST) -n $(JOBS) --dist loadgroup -m "not slow" tests
 
-test-all: .venv/installed-demo ## the slow tests too
+test-all: .venv/installed ## the slow tests too
 	$(THREADS) $(PYTEST) -n $(JOBS) --dist loadgroup tests
 
 check: lint types test ## exactly what a reviewer runs
 
-lint: .venv/installed-dev
+lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
 # A clone's folder may have a name that is no identifier; mypy sees the package through a link.
-types: .venv/installed-dev
+types: .venv/installed
 	cd .venv/types && ../bin/mypy --config-file ../../pyproject.toml -p modelwright
 
-golden: .venv/installed-dev ## write the golden files again; read the diff
-	$(THREADS) $(PYTEST) tests/golden --write-golden
+golden: .venv/installed ## write the golden files again; read the diff
+	$(THREADS) $(PYTEST) -n $(JOBS) tests --write-golden
 
-docs: .venv/installed-dev ## write docs/language.md and examples/schema.json from the schema
+docs: .venv/installed ## write docs/language.md and examples/schema.json from the schema
 	$(BIN)/python -m modelwright schema -o examples/schema.json --force
 	$(BIN)/python -m modelwright schema --markdown -o docs/language.md --force
 
@@ -54,10 +54,7 @@ clean: ## remove .venv and what builds leave behind
 	mkdir -p .venv/types
 	ln -sfn ../.. .venv/types/modelwright
 
-.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) -e '.[dev]'
-	@touch $@
-
-.venv/installed-demo: .venv/installed-dev
-	$(PIP) -e '.[demo]'
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing what constraints.txt pins into .venv (once; some minutes)"
+	$(PIP) -e '.[dev,demo]'
 	@touch $@

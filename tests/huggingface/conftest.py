@@ -60,5 +60,5 @@ def minilm() -> Path:
     """The folder of all-MiniLM-L6-v2, which `pip install -e .[demo]` brings."""
     found = find_spec(MINILM)
     if found is None or found.origin is None:
-        pytest.skip(f"{MINILM} is not installed: make install-demo")
+        pytest.skip(f"{MINILM} is not installed: make install")
     return Path(found.origin).parent / "model"
