@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import combinations
 from typing import Any
 
 from ..axes import Dim, Shape, T
 from ..graph import ModuleGraph, Op, Origin, Scope, Value
 from ..ops import OPS
 from ..sizes import Field, Size
+
+LEVELS = tuple(level for count in range(5) for level in combinations(range(4), count))
+"""Which parts of a context (stack, block, branch, part of it) may stand before a key."""
 
 
 class Builder:
@@ -19,7 +23,7 @@ class Builder:
         self.graph = graph
         self.scope = ""
         self.origin: Origin = ()
-        self.context: tuple[str, ...] = ()  # stack, block, branch: tells equal keys apart
+        self.context: tuple[str, ...] = ()  # tells equal keys apart: see LEVELS
         self._requests: list[Field] = []
         self._values = 0
         self._length: Dim | None = None
@@ -35,7 +39,7 @@ class Builder:
 
     @contextmanager
     def within(self, name: str) -> Iterator[None]:
-        """Sizes asked for here belong to this stack, block or branch."""
+        """Sizes asked for here belong to this stack, block, branch or part of one."""
         before, self.context = self.context, (*self.context, name)
         yield
         self.context = before
@@ -150,7 +154,7 @@ def _prefix(field: Field, level: tuple[int, ...]) -> tuple[str, ...]:
 
 def _telling_level(requests: list[Field]) -> tuple[int, ...]:
     """The shortest choice of context parts under which different numbers have different names."""
-    for level in ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)):
+    for level in LEVELS:
         values: dict[tuple[str, ...], Any] = {}
         if all(values.setdefault(_prefix(r, level), r.value) == r.value for r in requests):
             return level

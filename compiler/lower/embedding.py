@@ -59,7 +59,8 @@ def _added(b: Builder, state: StackState, name: str, rows: int, x: str) -> str:
     table = name.removesuffix("_ids").removesuffix("_id")
     ids = argument(b, state, name, (B, T))
     with b.at("add", name):
-        size = b.size(f"{table}s" if not table.endswith("s") else table, rows)
+        # `token_types`; the plurals of other words may be fields already (`layers`) or of Python
+        size = b.size(f"{table}s" if table.endswith("_type") else f"{table}_entries", rows)
         vectors = b.op(
             "embedding",
             ids,

@@ -62,22 +62,37 @@ def lower_memory_mask(b: Builder, memory: Memory) -> str:
 
 
 def named(b: Builder, formula: Mask) -> Mask:
-    """The same formula with its numbers as named sizes."""
+    """The same formula with its numbers as named sizes.
+
+    An atom that stands twice with other numbers tells them apart: `window`, `second_window`.
+    """
+    met: dict[str, list[tuple[Any, ...]]] = {}
+    return _named(b, formula, met)
+
+
+def _named(b: Builder, formula: Mask, met: dict[str, list[tuple[Any, ...]]]) -> Mask:
     if isinstance(formula, And):
-        return And(tuple(named(b, part) for part in formula.parts))
+        return And(tuple(_named(b, part, met) for part in formula.parts))
     if isinstance(formula, Or):
-        return Or(tuple(named(b, part) for part in formula.parts))
+        return Or(tuple(_named(b, part, met) for part in formula.parts))
     if isinstance(formula, Not):
-        return Not(named(b, formula.part))
+        return Not(_named(b, formula.part, met))
     assert isinstance(formula, Atom)
     keys = SIZE_NAMES.get(formula.name, ())
+    same = met.setdefault(formula.name, [])
+    if formula.args not in same:
+        same.append(formula.args)
+    prefix = _ordinal(same.index(formula.args))
     args: list[Any] = []
     for index, value in enumerate(formula.args):
-        if isinstance(value, int) and index < len(keys):
-            args.append(b.size(keys[index], value))
-        else:
-            args.append(value)
+        plain = isinstance(value, (Range, str)) or index >= len(keys)
+        args.append(value if plain else b.size(prefix + keys[index], int(value)))
     return Atom(formula.name, tuple(args))
+
+
+def _ordinal(index: int) -> str:
+    words = ("", "second_", "third_", "fourth_")
+    return words[index] if index < len(words) else f"number_{index + 1}_"
 
 
 def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:

@@ -136,6 +136,21 @@ DECODES = {
         "activation: {type: swish, beta: 1.7}",
     ),
     "quick": changed(DECODER, "activation: quick_gelu", "output_width: 24", "head: language_model"),
+    "rates": changed(
+        DECODER,
+        "input: {dropout: 0.3, add: {layer_ids: 3, class_ids: 4}}",
+        "dropout: 0.1",
+        "attention: {heads: 4, dropout: 0.2}",
+    ),
+    "epsilons": changed(
+        DECODER,
+        "input: {normalize: true, norm: {type: rmsnorm, eps: 1e-2}}",
+        "norm: {type: layernorm, eps: 1e-4}",
+        "attention: {heads: 4, qk_norm: {type: head, norm: {type: rmsnorm, eps: 1e-3}}}",
+    ),
+    "windows": changed(
+        DECODER, "mask: window(3) | causal & blocks(2) | causal & blocks(4) & window(9)"
+    ),
     "translator": TRANSLATOR,
     "translator with distances": changed(
         TRANSLATOR,

@@ -33,7 +33,8 @@ class Reader:
         source: Any = spec.stacks[self.stack].input[0]
         self.ids = str(source.argument)
         prefix = self.ids.removesuffix("input_ids").removesuffix("ids")
-        self.mask, self.places = f"{prefix}attention_mask", f"{prefix}position_ids"
+        self.mask, self.new = f"{prefix}attention_mask", {self.ids, f"{prefix}position_ids"}
+        self.new |= set(source.add)
         self.data = data
         step = self.model.hidden_states if len(spec.stacks) == 1 else self.model.decode
         self.step, self.parameters = step, inspect.signature(step).parameters
@@ -68,11 +69,9 @@ class Reader:
             if end == start:
                 break
             given = dict(self.given)
-            given[self.ids] = self.given[self.ids][:, start:end]
+            given |= {key: value[:, start:end] for key, value in given.items() if key in self.new}
             if self.mask in given:
                 given[self.mask] = given[self.mask][:, :end]
-            if self.places in given:
-                given[self.places] = given[self.places][:, start:end]
             results.append(self.model.logits(self.step(**given, cache=cache)))
             start = end
         return torch.cat(results, dim=1)

@@ -112,6 +112,7 @@ def test_every_attribute_of_a_module_is_taken() -> None:
     from torch import nn
 
     public = {name for name in dir(nn.Module()) if not name.startswith("_")}
+    public -= {"smart_apply"}  # put there by transformers, where a test has imported it
     assert public <= MODULE_NAMES
 
 

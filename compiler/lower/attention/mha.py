@@ -70,7 +70,7 @@ def lower_mha(
             out="y",
             scale=_scale(b, part),
             softcap=None if part.softcap == "none" else b.field("softcap", float(part.softcap)),
-            dropout=b.field("dropout", part.dropout) if part.dropout else None,
+            dropout=_dropout(b, part, name),
             formula=formula,
             heads=sizes.heads,
             kv_heads=sizes.kv_heads,
@@ -136,7 +136,8 @@ def _project(
 def _head_norm(b: Builder, part: Mha, y: str, heads: Dim, name: str) -> str:
     assert not isinstance(part.qk_norm, Nothing)
     per_head = heads if part.qk_norm.type == "per_head" else None
-    return lower_norm(b, part.qk_norm.norm, y, name, per_head=per_head)
+    with b.within("qk_norm"):
+        return lower_norm(b, part.qk_norm.norm, y, name, per_head=per_head)
 
 
 def _query(b: Builder, part: Mha, sizes: Sizes, x: str) -> str:
@@ -177,6 +178,12 @@ def _bias(b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes) 
                 bias = lower_score_bias(b, state, position, sizes.heads, scale)
             total = b.op("add", total, bias, out="bias") if total else bias
     return total
+
+
+def _dropout(b: Builder, part: Mha, name: str) -> Field | None:
+    """The rate on the attention weights, which may differ from that on the branch."""
+    with b.within(name):
+        return b.field("dropout", part.dropout) if part.dropout else None
 
 
 def _scale(b: Builder, part: Mha) -> Field | float | None:
