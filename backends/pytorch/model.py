@@ -215,12 +215,12 @@ class Model:
         parameters = [Parameter("x", hidden)]
         return self.as_method("logits", parameters, "Scores of the vocabulary.", f.lines)
 
-    def call_steps(self, f: Function, stacks: list[str]) -> None:
+    def call_steps(self, f: Function, stacks: list[str], *, cached: bool = True) -> None:
         """Statements that compute the hidden states of these stacks, each by its method."""
         for step in self.steps:
             if step.stack not in stacks:
                 continue
-            texts = [parameter.name for parameter in step.parameters]
+            texts = [p.name for p in step.parameters if cached or p.name != "cache"]
             name = self.local_name(step)
             f.names[step.value], f.holds[name] = name, step.value
             f.say(f"{name} = self.{step.name}({', '.join(texts)})")
@@ -281,7 +281,8 @@ class Model:
         extra = self.bind_inputs(f, items, self.steps[-1].stack, [])
         hidden = set(self.graph.hidden.values())
         extra = [p for p in extra if p.value not in hidden]
-        self.call_steps(f, stacks)
+        pooled = any(op.kind == "pool" for op in self.graph.ops())  # reads all tokens at once
+        self.call_steps(f, stacks, cached=not pooled)
         f.count_uses(items, list(outputs.values()))
         for value in hidden:
             f.pending.setdefault(value, 0)
@@ -294,6 +295,7 @@ class Model:
         else:
             self._return_last(f, self.steps[-1])
         parameters = self.all_parameters(self.steps, extra)
+        parameters = [p for p in parameters if p.name != "cache" or not pooled]
         result = "dict[str, Tensor]" if several else "Tensor"
         return self.as_method("forward", parameters, self.forward_title(), f.lines, result)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...compiler.axes import show
 from ...compiler.graph import Op
 from ...compiler.sizes import Size
 from .function import Function

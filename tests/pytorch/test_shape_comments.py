@@ -1,0 +1,129 @@
+"""Shape comments are true: every one is compared with the tensor on its line."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+from shape_comments import Watch, claims, watched
+from small_examples import NAMES, small_graph
+from torch import Tensor, nn
+from variations import VARIATIONS, graph_of, inputs_of
+
+from modelwright.backends.pytorch import emit
+from modelwright.compiler import ModuleGraph
+
+
+def exercise(model: Any, graph: ModuleGraph, module: Any) -> None:
+    """Every way through a model: with and without padding and positions, cached, generating."""
+    for padding in ("none", "left"):
+        data = {name: torch.from_numpy(a) for name, a in inputs_of(graph, padding).items()}
+        model(**data)
+        places = with_positions(model, data)
+        result = model(**data, **places)
+        if hasattr(model, "loss"):
+            train(model, result)
+        for function in (model.forward, model.hidden_states):
+            if "cache" in parameters(function):
+                cached(function, {**data, **places}, module)
+                break
+        if hasattr(model, "generate"):
+            generate(model, data)
+
+
+def parameters(function: Any) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+def with_positions(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Tensor]:
+    found = {}
+    for name in parameters(model.forward):
+        if name.endswith("position_ids"):
+            ids = data[name.replace("position_ids", "input_ids")]
+            found[name] = torch.arange(ids.size(1)).expand_as(ids)
+    return found
+
+
+def train(model: Any, result: Any) -> None:
+    if isinstance(result, Tensor):
+        model.loss(result, torch.ones(result.shape[:-1], dtype=torch.long))
+
+
+def cached(function: Any, data: dict[str, Tensor], module: Any) -> None:
+    """All but the last token at once, then the last one."""
+    own = "decoder_" if any(name.startswith("decoder_") for name in data) else ""
+    if not own and "input_ids" not in data:
+        return
+    tokens = data[f"{own}input_ids"].size(1)
+    cache = module.Cache(tokens)
+    for step in (slice(0, tokens - 1), slice(tokens - 1, tokens)):
+        part = {name: tensor for name, tensor in data.items() if name in parameters(function)}
+        for name in (f"{own}input_ids", f"{own}position_ids"):
+            if name in part:
+                part[name] = part[name][:, step]
+        for name in (f"{own}{data}" for data in ("attention_mask", "document_ids")):
+            if name in part:
+                part[name] = part[name][:, : step.stop]
+        function(**part, cache=cache)
+
+
+def generate(model: Any, data: dict[str, Tensor]) -> None:
+    known = parameters(model.generate)
+    given = {name: tensor for name, tensor in data.items() if name in known}
+    model.generate(**given, max_new_tokens=2, temperature=0)
+    model.generate(**given, max_new_tokens=2, top_k=5, top_p=0.9)
+
+
+def check(graph: ModuleGraph) -> None:
+    module, watch = watched(emit(graph), graph)
+    torch.manual_seed(0)
+    model = getattr(module, graph.class_name)()
+    exercise(model, graph, module)
+    assert_true(watch)
+
+
+def assert_true(watch: Watch) -> None:
+    assert "\n".join(dict.fromkeys(watch.wrong)) == ""
+    assert sorted(watch.claims.keys() - watch.reached) == [], "lines that never ran"
+    assert sorted(watch.reached - watch.exact) == [], "lines that were never of the full shape"
+
+
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_shape_comments_of_variations(name: str) -> None:
+    check(graph_of(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shape_comments_of_examples(name: str) -> None:
+    check(small_graph(name))
+
+
+@pytest.mark.parametrize(
+    ("comment", "faults"),
+    [
+        ("(B, T, D)", 0),
+        ("(B, D, T)", 1),
+        ("(B, T)", 1),
+        ("(B, T, H)", 1),
+        ("(T, D)", 1),
+        ("(B, T, 2*D)", 1),
+    ],
+)
+def test_a_false_comment_is_found(comment: str, faults: int) -> None:
+    graph = graph_of("encoder")
+    text = emit(graph)
+    line = "x = self.token_embedding(input_ids)  # (B, T, D)"
+    assert line in text
+    module, watch = watched(text.replace(line, line.partition("#")[0] + f"# {comment}"), graph)
+    model = getattr(module, graph.class_name)()
+    model(**{name: torch.from_numpy(a) for name, a in inputs_of(graph).items()})
+    assert len(watch.wrong) == faults
+
+
+def test_a_comment_on_nothing_is_found() -> None:
+    with pytest.raises(AssertionError, match="on no statement"):
+        watched("# (B, T)\nx = 1\n", graph_of("encoder"))
+    with pytest.raises(AssertionError, match=r"line 1: \(B, T"):
+        claims("x = 1  # (B, T\n")

@@ -1,0 +1,444 @@
+"""One small spec for every option of the language that can be built, and inputs to try it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.backends.pytorch import Emitted, emit_file
+from modelwright.compiler import ModuleGraph, lower
+from modelwright.spec import ModelSpec, loads
+
+Arrays = dict[str, NDArray[np.int64]]
+
+BATCH, TOKENS, MEMORY = 3, 9, 7
+PAD, MARK = 1, 5  # ids that stand for padding, and once in every sequence
+VOCABULARY, FIRST_WORD = 31, 6
+
+DECODER = """
+name: small
+family: decoder-only
+vocab_size: 31
+max_positions: 24
+d_model: 16
+layers: 2
+attention: {heads: 4}
+head: language_model
+"""
+ENCODER = DECODER.replace("decoder-only", "encoder-only")
+BOTH = DECODER.replace("decoder-only", "encoder-decoder")
+HEADLESS = "head: language_model\n"
+
+TWO_MEMORIES = """
+name: two-memories
+vocab_size: 31
+d_model: 16
+layers: 1
+attention: {heads: 4}
+stacks:
+  source: {input: {argument: source_ids}}
+  image_text: {input: {argument: other_ids}}
+  target:
+    input: {argument: input_ids}
+    mask: causal
+    layers: 2
+    blocks:
+      a: {cross_attention: {memory: source}}
+      b: {cross_attention: {memory: image_text}}
+    pattern: [a, b]
+head: language_model
+"""
+TOWERS = """
+name: towers
+vocab_size: 31
+d_model: 16
+layers: 1
+attention: {heads: 4}
+stacks:
+  query: {input: {argument: query_ids}}
+  passage: {input: {argument: passage_ids}}
+heads:
+  q: {type: projection, size: 4, stack: query, pool: mean}
+  p: {type: projection, size: 4, stack: passage, pool: mean}
+"""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A base text with values written over it."""
+
+    text: str
+    sets: tuple[str, ...] = ()
+
+
+def decoder(*sets: str) -> Variation:
+    return Variation(DECODER, sets)
+
+
+def encoder(*sets: str) -> Variation:
+    return Variation(ENCODER, sets)
+
+
+def both(*sets: str) -> Variation:
+    return Variation(BOTH, sets)
+
+
+POSITIONS = {
+    "learned": "learned",
+    "learned_from_2": "{type: learned, offset: 2}",
+    "learned_past_mask": "{type: learned, offset: 2, skip_padding: mask}",
+    "sinusoidal": "sinusoidal",
+    "sinusoidal_interleaved": "{type: sinusoidal, layout: interleaved, offset: 1}",
+    "sinusoidal_denominator": "{type: sinusoidal, denominator: half_minus_one}",
+    "sinusoidal_past_mask": "{type: sinusoidal, skip_padding: mask}",
+    "rotary": "rotary",
+    "rotary_part": "{type: rotary, fraction: 0.5, theta: 500}",
+    "rotary_interleaved": "{type: rotary, layout: interleaved}",
+    "rotary_interleaved_part": "{type: rotary, layout: interleaved, fraction: 0.5}",
+    "rotary_linear": "{type: rotary, scaling: {type: linear, factor: 2}}",
+    "rotary_llama3": "{type: rotary, scaling: {type: llama3, factor: 8, low_freq_factor: 2, "
+    "high_freq_factor: 5, original_max_positions: 8}}",
+    "alibi": "alibi",
+    "alibi_before_scale": "{type: alibi, before_scale: true}",
+    "relative": "{type: relative_bias, buckets: 8, max_distance: 16}",
+    "relative_one_sided": "{type: relative_bias, bidirectional: false, buckets: 8}",
+    "relative_by_layer": "{type: relative_bias, share: layer, buckets: 8, max_distance: 16}",
+    "learned_rotary_alibi": "[learned, rotary, alibi]",
+    "learned_relative_alibi": "[learned, {type: relative_bias}, alibi]",
+}
+MASKS = (
+    "full",
+    "causal",
+    "causal & window(3)",
+    "window(3)",
+    "band(2)",
+    "band(3, 1)",
+    "band(2) & causal",
+    "strided(3)",
+    "causal & strided(3)",
+    "causal & fixed(4, 1)",
+    "fixed(4, 2)",
+    "blocks(4)",
+    "blocks(4, 1)",
+    "causal & blocks(4)",
+    "random(2, 2)",
+    "blocks(2) | random(2, 1, 7)",
+    "blocks(2, 1) | global(0:2) | global(-2:) | random(2, 2)",
+    "causal | prefix",
+    "documents",
+    "causal & documents",
+    "band(2) | global(given)",
+    "global(2) | band(1)",
+    "causal & keys(0:4) | keys(2:-1)",
+    "queries(1:3) | causal",
+    "queries(-3:-1) | causal",
+    "keys(-3:) | causal",
+    "~causal",
+    "~causal | band(0)",
+    "causal & ~(strided(2) & band(5))",
+)
+ACTIVATIONS = (
+    "gelu",
+    "gelu_tanh",
+    "quick_gelu",
+    "relu",
+    "relu2",
+    "silu",
+    "tanh",
+    "sigmoid",
+    "identity",
+    "{type: swish, beta: 1.7}",
+)
+POOLS = ("none", "first", "last", "mean", "max", "attention", "{type: token, id: 5}")
+
+NORMS = {
+    "rmsnorm": "norm={type: rmsnorm, eps: 1e-3}",
+    "no_norm": "norm=none",
+    "layernorm_without_bias": "norm={bias: false, eps: 1e-3}",
+    "layernorm_plain": "norm={affine: false}",
+    "layernorm_offset": "norm={weight_offset: 1}",
+    "layernorm_offset_without_bias": "norm={weight_offset: 1, bias: false}",
+    "rmsnorm_offset": "norm={type: rmsnorm, weight_offset: 1}",
+    "rmsnorm_plain": "norm={type: rmsnorm, affine: false}",
+    "post": "norm_placement=post",
+    "sandwich": "norm_placement=sandwich",
+    "output": "norm_placement=output",
+    "unplaced": "norm_placement=none",
+    "no_final_norm": "final_norm=false",
+    "own_norm": "attention.norm=rmsnorm",
+}
+RESIDUALS = {
+    "parallel": "residual=parallel",
+    "parallel_shared_norm": "residual={type: parallel, shared_norm: true}",
+    "scaled": "residual={scale: 0.5, stream_scale: 2}",
+    "layer_scale": "residual={layer_scale: 0.1}",
+    "parallel_scaled": "residual={type: parallel, layer_scale: 0.1, scale: 0.3, "
+    "stream_scale: 1.5, drop_path: 0.1}",
+    "drop_path": "residual={drop_path: 0.2}",
+    "from_normed": "residual={from: normed}",
+    "parallel_from_normed": "residual={type: parallel, shared_norm: true, from: normed}",
+    "no_residual": "residual=none",
+}
+ATTENTIONS = {
+    "grouped": "{heads: 4, kv_heads: 2}",
+    "multi_query": "{heads: 4, kv_heads: 1}",
+    "head_dim": "{heads: 4, head_dim: 6}",
+    "value_dim": "{heads: 4, value_dim: 6}",
+    "bias_list": "{heads: 4, bias: [query, value]}",
+    "bias_list_of_others": "{heads: 4, bias: [key, output]}",
+    "unbiased": "{heads: 4, bias: false}",
+    "unscaled": "{heads: 4, scale: none}",
+    "scale": "{heads: 4, scale: 0.3}",
+    "qk_norm_head": "{heads: 4, qk_norm: head}",
+    "qk_norm_projection": "{heads: 4, qk_norm: projection}",
+    "qk_norm_per_head": "{heads: 4, qk_norm: per_head}",
+    "qk_norm_per_head_rms": "{heads: 4, qk_norm: {type: per_head, norm: rmsnorm}}",
+    "qk_norm_per_head_without_bias": "{heads: 4, qk_norm: {type: per_head, norm: {bias: false}}}",
+    "qk_norm_offset": "{heads: 4, qk_norm: {norm: {type: rmsnorm, weight_offset: 1}, type: head}}",
+    "softcap": "{heads: 4, softcap: 5}",
+    "softcap_grouped": "{heads: 4, kv_heads: 2, softcap: 5, dropout: 0.2, scale: 0.2}",
+    "clip": "{heads: 4, clip_qkv: 0.5}",
+    "output_norm": "{heads: 4, output_norm: true}",
+    "dropout": "{heads: 4, dropout: 0.2}",
+    "post_norm": "{heads: 4, norm_placement: post}",
+}
+FEED_FORWARDS = {
+    "hidden": "{hidden: 24, bias: false}",
+    "hidden_multiple": "{hidden: 3/2 * d_model}",
+    "inner_norm": "{inner_norm: true, hidden_dropout: 0.1}",
+    "own_norm": "{norm: rmsnorm, norm_placement: output}",
+    "glu": "{type: glu, hidden: 24, activation: silu}",
+    "glu_clamped": "{type: glu, hidden: 24, activation: {type: swish, beta: 1.7}, clamp: 0.5, "
+    "linear_offset: 1}",
+    "glu_inner_norm": "{type: glu, inner_norm: true, bias: false, hidden_dropout: 0.2}",
+    "glu_own_norm": "{type: glu, norm: rmsnorm, norm_placement: none}",
+    "none": "none",
+}
+INPUTS = {
+    "scale_sqrt": "{scale: sqrt_d_model}",
+    "scale": "{scale: 3.5, dropout: 0.1}",
+    "width": "{width: 8}",
+    "width_before": "{width: 8, project: before_positions, normalize: true}",
+    "normalized_before": "{normalize: before_positions, norm: rmsnorm}",
+    "vocabulary": "{vocab_size: 40}",
+    "added": "{add: {token_type_ids: 2, row_ids: 3}, normalize: before_positions}",
+}
+LANGUAGE_MODELS = {
+    "tied": "tied: true",
+    "tied_bias": "tied: true, bias: true",
+    "tied_transform": "tied: true, bias: true, transform: dense",
+    "transform": "transform: {type: dense, bias: false, activation: tanh, norm: rmsnorm}",
+    "scaled": "input_scale: 0.5, scale: 2, softcap: 3, bias: true",
+}
+INITIALS = (
+    "{type: normal, std: 0.1}",
+    "{type: normal, depth_scaled: true}",
+    "{type: truncated_normal, std: 0.1}",
+    "xavier",
+    "orthogonal",
+)
+
+
+def pooled(pool: str) -> str:
+    return (
+        f"head={{type: classifier, classes: 3, pool: {pool}, hidden: 8, activation: tanh, "
+        "dropout: 0.1}"
+    )
+
+
+VARIATIONS: dict[str, Variation] = {
+    "decoder": decoder(),
+    "encoder": encoder(),
+    "encoder_decoder": both(),
+    "two_memories": Variation(TWO_MEMORIES),
+    "towers": Variation(TOWERS),
+    **{f"positions_{k}_decoder": decoder(f"positions={v}") for k, v in POSITIONS.items()},
+    **{f"positions_{k}_encoder": encoder(f"positions={v}") for k, v in POSITIONS.items()},
+    **{f"positions_{k}_both": both(f"positions={v}") for k, v in POSITIONS.items()},
+    "positions_learned_past_pad": encoder(
+        "positions={type: learned, offset: 2, skip_padding: tokens}", f"tokens.pad={PAD}"
+    ),
+    "positions_sinusoidal_past_pad": decoder(
+        "positions={type: sinusoidal, skip_padding: tokens}", f"tokens.pad={PAD}"
+    ),
+    "alibi_of_6_heads": decoder("positions=alibi", "attention={heads: 6, head_dim: 4}"),
+    "alibi_ceil": decoder(
+        "positions={type: alibi, slopes: ceil}", "attention={heads: 6, head_dim: 4}"
+    ),
+    **{f"mask {formula}": encoder(f'mask="{formula}"') for formula in MASKS},
+    **{
+        f"mask of a decoder {formula}": decoder(f'mask="{formula}"', "positions=rotary")
+        for formula in ("causal & window(3)", "causal | prefix", "causal & documents")
+    },
+    **{f"norm_{k}": decoder(v, "dropout=0.1") for k, v in NORMS.items()},
+    **{f"residual_{k}": decoder(v, "dropout=0.1") for k, v in RESIDUALS.items()},
+    "residual_parallel_sandwich": decoder("residual=parallel", "norm_placement=sandwich"),
+    "residual_parallel_both": both("residual=parallel"),
+    "no_bias": decoder("bias=false"),
+    **{
+        f"attention_{k}": decoder(f"attention={v}", "positions=rotary")
+        for k, v in ATTENTIONS.items()
+    },
+    **{f"attention_{k}_both": both(f"attention={v}") for k, v in ATTENTIONS.items()},
+    "attention_qk_norm_after_positions": decoder(
+        "attention={heads: 4, qk_norm: {type: head, after_positions: true}}", "positions=rotary"
+    ),
+    "attention_softcap_alibi": decoder(
+        "attention={heads: 4, kv_heads: 2, softcap: 5}", "positions=alibi"
+    ),
+    "attention_none": decoder("attention=none"),
+    "cross_attention_own_options": both(
+        "attention.kv_heads=2",
+        "decoder.cross_attention={bias: false, scale: none, heads: 2}",
+    ),
+    "decoder_without_cross_attention": both(
+        "decoder.blocks={a: {}, b: {cross_attention: none}}", "decoder.pattern=[a, b]"
+    ),
+    **{f"feed_forward_{k}": decoder(f"feed_forward={v}") for k, v in FEED_FORWARDS.items()},
+    **{f"activation {a}": decoder(f"activation={a}") for a in ACTIVATIONS},
+    **{f"input_{k}": encoder(f"input={v}", "positions=learned") for k, v in INPUTS.items()},
+    "input_tied": both("decoder.input.tied=encoder", "head={type: language_model, tied: true}"),
+    "output_width": decoder("output_width=8"),
+    "output_width_of_table": decoder(
+        "input={width: 8, project: before_positions}",
+        "output_width=8",
+        "head={type: language_model, tied: true}",
+        "positions=learned",
+    ),
+    **{
+        f"language_model_{k}": decoder(f"head={{type: language_model, {v}}}")
+        for k, v in LANGUAGE_MODELS.items()
+    },
+    "language_model_tied_to_narrow_table": decoder(
+        "input={width: 8}", "head={type: language_model, tied: true, transform: dense}"
+    ),
+    "language_model_tied_both": both("head={type: language_model, tied: true}"),
+    **{f"classifier {pool}": encoder(pooled(pool)) for pool in POOLS},
+    **{f"classifier of a decoder {pool}": decoder(pooled(pool)) for pool in POOLS},
+    "classifier_plain": encoder("head={type: classifier, classes: 3}"),
+    "projection": encoder("head={type: projection, size: 6, pool: mean, normalize: true}"),
+    "projection_of_tokens": encoder(
+        "head={type: projection, size: 6, activation: tanh, bias: false}"
+    ),
+    "no_head": encoder("head=none"),
+    "no_head_decoder": decoder("head=none"),
+    "no_head_both": both("head=none"),
+    "three_heads": Variation(
+        ENCODER.replace(HEADLESS, ""),
+        (
+            "heads={mlm: {type: language_model, tied: true, transform: dense}, "
+            "nsp: {type: classifier, classes: 2, pool: first}, emb: {type: projection, size: 3}}",
+        ),
+    ),
+    "heads_on_both_stacks": Variation(
+        BOTH.replace(HEADLESS, ""),
+        (
+            "heads={a: {type: language_model, stack: decoder}, "
+            "b: {type: classifier, stack: encoder, classes: 3, pool: mean}}",
+        ),
+    ),
+    "stacks_of_other_sizes": both(
+        "decoder.d_model=24",
+        "decoder.layers=3",
+        "encoder.attention.heads=2",
+        "encoder.max_positions=20",
+        "encoder.vocab_size=29",
+    ),
+    "shared_layers": decoder("share=true"),
+    "shared_layers_encoder": encoder("share=true", "layers=3"),
+    "pattern": decoder(
+        "layers=5",
+        'blocks={a: {mask: "causal & window(3)"}, b: {positions: rotary}}',
+        "pattern=[a * 2, b]",
+    ),
+    "pattern_of_shared_blocks": decoder(
+        "layers=6",
+        "blocks={a: {share: true}, b: {share: true, feed_forward: {type: glu}}}",
+        "pattern=[a * 2, b]",
+    ),
+    "pattern_with_one_shared_block": decoder(
+        "layers=6", "blocks={m: {attention: none}, s: {share: true}}", "pattern=[m * 2, s]"
+    ),
+    "overrides": decoder(
+        "layers=4", "overrides={0: {attention: none}, -1: {feed_forward: {hidden: 8}}}"
+    ),
+    "no_layers": decoder("layers=0"),
+    "one_layer": decoder("layers=1"),
+    "special_tokens": both("tokens={pad: 1, bos: 2, eos: 3, decoder_start: 4}"),
+    **{f"init {init}": decoder(f"init={init}", "residual.layer_scale=0.1") for init in INITIALS},
+}
+
+
+@cache
+def spec_of(name: str) -> ModelSpec:
+    variation = VARIATIONS[name]
+    return loads(variation.text, sets=variation.sets)
+
+
+@cache
+def graph_of(name: str) -> ModuleGraph:
+    return lower(spec_of(name))
+
+
+@cache
+def emitted(name: str) -> Emitted:
+    return emit_file(graph_of(name))
+
+
+def arguments(graph: ModuleGraph) -> list[str]:
+    """The data that a model takes, by its names in `forward`."""
+    return sorted(op.name for op in graph.ops("") if op.kind == "argument")
+
+
+def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
+    """Data for every argument but positions; padding stands at the `left`, the `right` or nowhere.
+
+    Encoders of an encoder-decoder read another number of tokens than its decoder.
+    """
+    names = arguments(graph)
+    several = any(name.startswith("decoder_") for name in names)
+    added = {
+        argument: rows
+        for stack in graph.spec.stacks.values()
+        for source in stack.input
+        for argument, rows in getattr(source, "add", {}).items()
+    }
+    found: Arrays = {}
+    for name in names:
+        length = MEMORY if several and not name.startswith("decoder_") else TOKENS
+        made = _data(name, length, added.get(name, 1))
+        if made is not None:
+            found[name] = made
+    for name in [name for name in names if name.endswith("attention_mask")]:
+        if padding == "none":
+            del found[name]
+            continue
+        ids = name.replace("attention_mask", "input_ids")
+        hidden = slice(0, 3) if padding == "left" else slice(-3, None)
+        found[name][-1, hidden] = 0
+        for data in [found[ids]] if ids in found else []:
+            data[-1, hidden] = PAD
+    return found
+
+
+def _data(name: str, tokens: int, entries: int) -> NDArray[np.int64] | None:
+    random = np.random.default_rng(len(name))
+    shape = (BATCH, tokens)
+    if name.endswith("position_ids"):
+        return None
+    if name.endswith("attention_mask"):
+        return np.ones(shape, np.int64)
+    if name.endswith("document_ids"):
+        return np.sort(random.integers(0, 3, shape), axis=1)
+    if name.endswith("prefix_length"):
+        return random.integers(1, 5, BATCH)
+    if name.endswith("global_mask"):
+        return (random.random(shape) < 0.3).astype(np.int64)
+    if name in ("token_type_ids", "row_ids"):
+        return random.integers(0, entries, shape)
+    ids = random.integers(FIRST_WORD, 29, shape)
+    ids[:, 4] = MARK
+    return ids
