@@ -99,9 +99,9 @@ def go_on(model: nn.Module, tokens: Tokens, prompt: str, *, seed: int, **samplin
         raise PromptError(f"the tokenizer gives token {max(ids)}, but vocab_size is {entries}")
     torch.manual_seed(seed)
     device = next(model.parameters()).device
-    generate: Callable[..., torch.Tensor] = model.generate
+    emitted: Any = model  # its methods are those of the built file
     try:
-        answer = generate(torch.tensor([ids], device=device), **sampling)[0].tolist()
+        answer = emitted.generate(torch.tensor([ids], device=device), **sampling)[0].tolist()
     except (ValueError, IndexError) as error:  # more tokens, or other ones, than the model has
         raise PromptError(str(error)) from None
     return tokens.decode(answer[1:] if hasattr(model, "encode") else answer)  # not its start

@@ -260,3 +260,131 @@ def test_a_progress_bar_is_shown_on_a_terminal_only_after_a_second() -> None:
     assert process.wait() == 0
     assert b"slow work" in shown
     assert b"quick work" not in shown
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with specs, weights of freshly drawn models, and a tokenizer."""
+    import tokenizers
+
+    import modelwright as mw
+
+    folder = tmp_path_factory.mktemp("trained")
+    for name in ("tiny_gpt", "tiny_t5", "tiny_bert"):
+        (folder / f"{name}.yaml").write_text(example_text(name), encoding="utf-8")
+        mw.save_weights(mw.compile(folder / f"{name}.yaml"), folder / f"{name}.safetensors")
+    words = {word: i for i, word in enumerate(["<unk>", "the", "house", "stands"])}
+    model = tokenizers.models.WordLevel(words, unk_token="<unk>")
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+class TestGenerate:
+    def go(self, folder: Path, name: str, *more: str, tokenizer: str = "bytes") -> Result:
+        return type_in(
+            "generate", folder / f"{name}.yaml", "--weights", folder / f"{name}.safetensors",
+            "--tokenizer", tokenizer, *more, "--max-new-tokens", "6", "--device", "cpu",
+        )  # fmt: skip
+
+    def test_a_decoder_goes_on_from_the_prompt(self, trained: Path) -> None:
+        result = self.go(trained, "tiny_gpt", "--prompt", "Once")
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout.startswith("Once")
+        assert len(result.stdout) > len("Once\n")
+
+    def test_the_seed_decides(self, trained: Path) -> None:
+        texts = [
+            self.go(trained, "tiny_gpt", "--prompt", "a", "--seed", seed).stdout for seed in "112"
+        ]
+        assert texts[0] == texts[1] != texts[2]
+
+    def test_sampling_options_reach_the_model(self, trained: Path) -> None:
+        greedy = self.go(trained, "tiny_gpt", "--prompt", "a", "--temperature", "0")
+        for words in (("--top-k", "1"), ("--top-p", "1e-9")):
+            assert self.go(trained, "tiny_gpt", "--prompt", "a", *words).stdout == greedy.stdout
+
+    def test_an_encoder_decoder_answers(self, trained: Path) -> None:
+        result = self.go(trained, "tiny_t5", "--prompt", "Once")
+        assert result.exit_code == 0
+        assert not result.stdout.startswith("Once")
+
+    def test_a_tokenizer_file(self, trained: Path) -> None:
+        name = str(trained / "tokenizer.json")
+        result = self.go(trained, "tiny_gpt", "--prompt", "the house", tokenizer=name)
+        assert result.stdout.startswith("the house"), result.stderr
+
+    @pytest.mark.parametrize(
+        ("name", "words", "message"),
+        [
+            ("tiny_bert", ["--prompt", "a"], "writes no text"),
+            ("tiny_gpt", ["--prompt", ""], "the prompt holds no token"),
+            ("tiny_gpt", ["--prompt", "a" * 200], "200 tokens, but max_positions is 128"),
+            ("tiny_t5", ["--prompt", "ü"], "gives token 195, but vocab_size is 128"),
+            ("tiny_gpt", ["--prompt", "a", "--set", "layers=6"], "missing: layers.5.attention"),
+            ("tiny_gpt", ["--prompt", "a", "--device", "moon"], "no device `moon`"),
+            ("tiny_gpt", ["--prompt", "a", "--tokenizer", "none.json"], "none.json: no such file"),
+            ("tiny_gpt", ["--prompt", "a", "--weights", "none.safetensors"], "does not exist"),
+        ],
+    )
+    def test_what_does_not_fit(
+        self, trained: Path, name: str, words: list[str], message: str
+    ) -> None:
+        folder = str(trained / name)
+        command = ["generate", f"{folder}.yaml", "--weights", f"{folder}.safetensors"]
+        command += ["--tokenizer", "bytes", "--max-new-tokens", "6", "--device", "cpu", *words]
+        result = type_in(*command)
+        assert result.exit_code == 2, result.output
+        assert message in result.stderr
+
+    def test_a_file_that_is_no_tokenizer_or_no_weights(self, trained: Path) -> None:
+        spec = str(trained / "tiny_gpt.yaml")
+        assert (
+            "is no tokenizer.json"
+            in self.go(trained, "tiny_gpt", "--prompt", "a", tokenizer=spec).stderr
+        )
+        result = type_in(
+            "generate", spec, "--weights", spec, "--tokenizer", "bytes", "--prompt", "a"
+        )
+        assert result.exit_code == 2
+        assert "safetensors" in result.stderr
+
+
+class TestImport:
+    CONFIG = {  # noqa: RUF012
+        "architectures": ["BertModel"],
+        "model_type": "bert",
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "vocab_size": 99,
+        "max_position_embeddings": 40,
+        "type_vocab_size": 2,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.1,
+        "attention_probs_dropout_prob": 0.1,
+        "layer_norm_eps": 1e-12,
+        "position_embedding_type": "absolute",
+        "pad_token_id": 0,
+        "initializer_range": 0.02,
+    }
+
+    def test_writes_a_spec_that_checks(self, tmp_path: Path) -> None:
+        import safetensors.numpy
+
+        import modelwright as mw
+
+        folder = tmp_path / "model"
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(self.CONFIG))
+        safetensors.numpy.save_file({}, folder / "model.safetensors")
+        result = type_in("import", folder, "-o", tmp_path / "spec.yaml")
+        assert result.exit_code == 0, result.stderr
+        assert mw.load(tmp_path / "spec.yaml").stacks["encoder"].d_model == 32
+
+    def test_says_what_is_wrong_with_a_folder(self, tmp_path: Path) -> None:
+        result = type_in("import", tmp_path)
+        assert result.exit_code == 2
+        assert "config.json" in result.stderr

@@ -1,0 +1,103 @@
+"""Every example spec: how it is written, how many weights it has, that it is built as counted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import modelwright as mw
+
+FOLDER = Path(__file__).parent.parent.parent / "examples"
+EXAMPLES = sorted(FOLDER.glob("*.yaml"))
+
+# As published or as transformers counts the checkpoint's model, each tied weight once.
+WEIGHTS = {
+    "albert_base": 11_683_584,
+    "bert_base": 109_482_240,
+    "bert_large": 335_141_888,
+    "bert_pretraining": 110_106_428,
+    "bloom_560m": 559_214_592,
+    "gemma2_2b": 2_614_341_888,
+    "gemma3_1b": 999_885_952,
+    "gpt2": 124_439_808,
+    "gpt2_large": 774_030_080,
+    "gpt2_medium": 354_823_168,
+    "gpt2_xl": 1_557_611_200,
+    "gpt_neox_20b": 20_554_567_680,
+    "gptj_6b": 6_050_882_784,
+    "llama3_1_8b": 8_030_261_248,
+    "llama3_8b": 8_030_261_248,
+    "mistral_7b": 7_241_732_096,
+    "modernbert_base": 149_655_232,
+    "olmo2_7b": 7_298_617_344,
+    "qwen3_8b": 8_190_735_360,
+    "roberta_base": 124_697_433,
+    "t5_base": 222_903_552,
+    "t5_small": 60_506_624,
+}
+
+UNPUBLISHED = {path.stem for path in EXAMPLES if path.stem.startswith("tiny_")} | {
+    "bart_base",  # transformers keeps its output bias as a buffer of zeros
+    "bigbird_base",
+    "gpt3_175b",
+    "transformer_base",
+    "transformer_big",
+}
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
+def example(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def test_every_family_has_a_small_and_a_known_example() -> None:
+    families = {path.stem: mw.load(path).family for path in EXAMPLES}
+    for family in ("decoder-only", "encoder-only", "encoder-decoder"):
+        names = [name for name, of in families.items() if of == family]
+        assert any(name.startswith("tiny_") for name in names)
+        assert any(not name.startswith("tiny_") for name in names)
+
+
+def test_it_says_what_it_is_and_after_whom(example: Path) -> None:
+    first, *rest = example.read_text(encoding="utf-8").splitlines()
+    assert re.match(r"# \S", first)
+    assert re.search(r"\d{4}\.\d{5}|\"[^\"]+\"|After GPT-2", first), "no source"
+    assert "# yaml-language-server: $schema=schema.json" in rest
+    assert len(example.read_text(encoding="utf-8").splitlines()) <= 30
+    assert all(len(line) <= 100 for line in [first, *rest])
+
+
+def test_its_file_is_named_after_it(example: Path) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", example.stem)
+    letters = re.sub(r"[^a-z0-9]", "", mw.load(example).name)
+    assert letters == example.stem.replace("_", "")
+
+
+def test_nothing_in_it_looks_wrong(example: Path) -> None:
+    spec = mw.load(example)
+    assert spec.warnings == ()
+    assert spec.notes == ()
+
+
+def test_published_numbers_are_known_or_known_to_be_missing() -> None:
+    assert WEIGHTS.keys() | UNPUBLISHED == {path.stem for path in EXAMPLES}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_it_has_the_published_number_of_weights(name: str) -> None:
+    graph = mw.lower(mw.load(FOLDER / f"{name}.yaml"))
+    assert mw.report(graph).weights_total == WEIGHTS[name]
+
+
+def test_it_is_built_as_counted(example: Path) -> None:
+    graph = mw.lower(mw.load(example))
+    model = mw.compile(graph, device="meta")
+    report = mw.report(graph)
+    assert sum(weight.numel() for weight in model.parameters()) == report.weights_total
+    assert sum(report.weights.values()) == report.weights_total
+    assert not list(model.buffers())
+    shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    assert shapes == {weight.name: tuple(map(int, weight.shape)) for weight in graph.weights()}
