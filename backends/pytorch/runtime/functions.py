@@ -149,7 +149,9 @@ def explicit_attention(
         scores = scores + bias
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
-    weights = scores.softmax(-1).masked_fill(scores == -math.inf, 0.0)
+    unseen = scores == -math.inf
+    scores = scores.masked_fill(unseen, torch.finfo(scores.dtype).min)  # -inf alone makes NaN
+    weights = scores.softmax(-1).masked_fill(unseen, 0.0)
     return F.dropout(weights, dropout) @ v  # (B, H, T, E)
 
 

@@ -1,0 +1,60 @@
+"""Slopes, buckets and stretched frequencies equal the functions of transformers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers.models.bloom.modeling_bloom import build_alibi_tensor
+from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
+from transformers.models.mpt.modeling_mpt import build_mpt_alibi_tensor
+from transformers.models.t5.modeling_t5 import T5Attention
+
+from modelwright.backends.pytorch.runtime import positions as ours
+from modelwright.backends.reference.positions import bucket
+
+CPU = torch.device("cpu")
+FLOAT = torch.zeros(())
+RULES = [(32, 128), (32, 64), (16, 64), (8, 20), (64, 256), (4, 9), (32, 512)]
+
+
+@pytest.mark.parametrize("heads", [1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 71])
+def test_alibi_slopes_of_bloom(heads: int) -> None:
+    theirs = build_alibi_tensor(torch.ones(1, 9), heads, torch.float32).reshape(heads, 9)
+    found = ours.alibi_bias(8, 9, heads, 1.0, like=FLOAT)[:, 0]  # of the last query, (H, S)
+    slopes, expected = -found[:, 0] / 8, theirs[:, 1]
+    torch.testing.assert_close(slopes, expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(found - found[:, :1], theirs - theirs[:, :1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 71])
+def test_alibi_slopes_of_mpt(heads: int) -> None:
+    theirs = build_mpt_alibi_tensor(heads, 9)[:, 0]  # (H, S)
+    found = ours.alibi_bias_ceil(8, 9, heads, 1.0, like=FLOAT)[:, 0]
+    torch.testing.assert_close(found, theirs, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize(("buckets", "most"), RULES)
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_buckets_of_t5(buckets: int, most: int, two_sided: bool) -> None:
+    length = 2 * most + 9
+    function = ours.two_sided_buckets if two_sided else ours.relative_buckets
+    found = function(0, length, buckets, most, CPU)
+    places = torch.arange(length)
+    theirs = T5Attention._relative_position_bucket(
+        places[None] - places[:, None],
+        bidirectional=two_sided,
+        num_buckets=buckets,
+        max_distance=most,
+    )
+    assert found.tolist() == theirs.tolist()
+    step = function(length - 3, length, buckets, most, CPU)
+    assert step.tolist() == theirs[-3:].tolist()
+    for place in range(length):
+        wanted = bucket(-place, buckets=buckets, max_distance=most, bidirectional=two_sided)
+        assert wanted == int(found[place, 0])
+
+
+def test_buckets_of_mpnet() -> None:
+    places = torch.arange(300)
+    theirs = MPNetEncoder.relative_position_bucket(places[None] - places[:, None], num_buckets=32)
+    assert ours.two_sided_buckets(0, 300, 32, 128, CPU).tolist() == theirs.tolist()
