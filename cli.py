@@ -25,7 +25,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXAMPLES = Path(__file__).parent / "examples"
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-FIGURES = ("svg", "png", "pdf", "dot")
+FIGURES = ("svg", "png", "pdf", "dot", "mmd")
+DEPTHS = ("block", "stack")
 OUTPUT = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 
 
@@ -267,7 +268,7 @@ def example_bases(name: str) -> Iterator[str]:
 @quiet
 @click.pass_context
 def check(ctx: click.Context, specs: tuple[Path, ...], sets: tuple[str, ...]) -> None:
-    """Say every mistake in the specs, each with its line, a caret and the nearest right key.
+    """Say every mistake at once, with its place and what is right.
 
     \b
       modelwright check gpt2.yaml
@@ -292,7 +293,7 @@ def check(ctx: click.Context, specs: tuple[Path, ...], sets: tuple[str, ...]) ->
 @reads_spec
 @quiet
 def show(spec: Path, sets: tuple[str, ...]) -> None:
-    """Print the resolved spec: every value, with every default, and where each came from.
+    """Print the resolved spec, with every default and its origin.
 
     \b
       modelwright show gpt2.yaml
@@ -361,7 +362,7 @@ def inspect(
     as_json: bool,
     kernels: bool,
 ) -> None:
-    """Print weights, FLOPs, memory and cache: from the graph, nothing is allocated.
+    """Print weights, FLOPs, memory and cache; allocates nothing.
 
     \b
       modelwright inspect gpt2.yaml
@@ -371,6 +372,9 @@ def inspect(
     graph = load_graph(spec, sets)
     from .compiler.report import report
 
+    for stack, limit in graph.limits.items():
+        if sequence is not None and sequence > limit:
+            note(f"warning: {sequence} tokens, but max_positions of `{stack}` is {int(limit)}")
     made = report(graph, batch=batch, sequence=sequence, dtype=dtype)
     if as_json:
         from .outputs import json_text
@@ -391,14 +395,22 @@ def inspect(
     type=OUTPUT,
     help=f"Its suffix says which: {', '.join(FIGURES)}.",
 )
+@click.option(
+    "--depth",
+    type=click.Choice(DEPTHS),
+    default="block",
+    show_default=True,
+    help="Draw what is in a layer, or one box for all layers of a stack.",
+)
 @force_option
 @quiet
-def visualize(spec: Path, sets: tuple[str, ...], output: Path, force: bool) -> None:
-    """Draw the model: one figure, whatever the depth.
+def visualize(spec: Path, sets: tuple[str, ...], output: Path, depth: str, force: bool) -> None:
+    """Draw the model, each kind of layer once.
 
     \b
       modelwright visualize gpt2.yaml -o gpt2.svg
-      modelwright visualize gpt2.yaml -o gpt2.pdf --set layers=6
+      modelwright visualize gpt2.yaml -o gpt2.pdf --depth stack
+      modelwright visualize gpt2.yaml -o gpt2.mmd     Mermaid, for Markdown pages
     """
     figure = output.suffix.lower().removeprefix(".")
     if figure not in FIGURES:
@@ -407,7 +419,7 @@ def visualize(spec: Path, sets: tuple[str, ...], output: Path, force: bool) -> N
     from .backends.diagram import DrawError, draw
 
     try:
-        drawn = draw(graph, format=figure)
+        drawn = draw(graph, format=figure, depth=depth)
     except DrawError as error:
         fail(str(error))
     put(output, drawn, force=force)
@@ -516,7 +528,7 @@ def generate(
 @cli.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> None:
-    """Print the script that completes commands, options and example names.
+    """Print the script that completes commands in your shell.
 
     \b
       eval "$(modelwright completion bash)"     in ~/.bashrc

@@ -18,6 +18,7 @@ from pathlib import Path
 
 _COMMENT = {  # suffix -> what stands around a comment on the last line
     ".dot": (b"// ", b""),
+    ".mmd": (b"%% ", b""),
     ".pdf": (b"% ", b""),
     ".svg": (b"<!-- ", b" -->"),
     ".yaml": (b"# ", b""),

@@ -171,13 +171,19 @@ class TestInspect:
         )
         assert json.loads(sized.stdout)["cache_bytes"] == 4 * 2 * 12 * 768 * 256 * 2
 
+    def test_more_tokens_than_positions_are_said(self, gpt2: Path) -> None:
+        result = type_in("inspect", gpt2, "--sequence", "5000")
+        assert "5000 tokens, but max_positions of `decoder` is 1024" in result.stderr
+        assert not type_in("inspect", gpt2, "--sequence", "1024").stderr
+
     def test_kernels_are_named_with_the_reason(self, gpt2: Path) -> None:
         assert "sdpa" in type_in("inspect", gpt2, "--kernels").stdout
 
 
 class TestVisualize:
     @pytest.mark.parametrize(
-        ("suffix", "magic"), [("svg", b"<"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"")]
+        ("suffix", "magic"),
+        [("svg", b"<"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b""), ("mmd", b"flow")],
     )
     def test_draws(self, gpt2: Path, tmp_path: Path, suffix: str, magic: bytes) -> None:
         out = tmp_path / f"figure.{suffix}"
@@ -191,6 +197,11 @@ class TestVisualize:
         result = type_in("visualize", gpt2, "-o", tmp_path / "figure.jpg")
         assert result.exit_code == 2
         assert "svg, png, pdf, dot" in result.stderr
+
+    def test_the_depth_is_the_readers_choice(self, gpt2: Path, tmp_path: Path) -> None:
+        for depth in ("block", "stack"):
+            type_in("visualize", gpt2, "-o", tmp_path / f"{depth}.svg", "--depth", depth)
+        assert (tmp_path / "stack.svg").stat().st_size < (tmp_path / "block.svg").stat().st_size
 
 
 class TestSchema:

@@ -26,6 +26,7 @@ PNG = (
 SAMPLES = {
     ".svg": b"<svg/>\n",
     ".dot": b"digraph {}",
+    ".mmd": b"flowchart BT\n",
     ".pdf": b"%PDF-1.4\n%%EOF\n\n",
     ".yaml": "name: größe\n".encode(),
     ".json": json_text({"b": 1, "a": [2]}),
