@@ -335,7 +335,8 @@ def sdpa(f: Function, op: Op) -> Expr:
     if rate := _dropout(f, op):
         arguments.append(f"dropout_p={rate}")
     if op.attrs["causal"]:
-        several = f" and {q}.size(2) > 1" if f.cached else ""
+        # bool: while torch exports, a comparison of sizes is no bool yet, and the kernel wants one
+        several = f" and bool({q}.size(2) > 1)" if f.cached else ""
         arguments.append(f"is_causal={name} is None{several}")
     if op.attrs["scale"] is not None:
         arguments.append(f"scale={f.number(op.attrs['scale'])}")
@@ -346,17 +347,18 @@ def sdpa(f: Function, op: Op) -> Expr:
 
 def explicit(f: Function, op: Op) -> Expr:
     q, k, v = (str(f.use(value)) for value in op.inputs[:3])
-    given = [str(f.use(value)) if value else "None" for value in op.inputs[3:5]]
+    name = "biased_explicit_attention" if op.inputs[4] else "explicit_attention"
+    given = str(f.use(op.inputs[4] or op.inputs[3]))
     width: Size = f.graph.values[op.inputs[0]].shape[-1].size  # type: ignore[assignment]
     scale_text = (
         f"{f.number(width, 'head_dim')}**-0.5"
         if op.attrs["scale"] is None
         else f.number(op.attrs["scale"])
     )
-    arguments = [q, k, v, *given, scale_text, f.number(op.attrs["softcap"])]
+    arguments = [q, k, v, given, scale_text, f.number(op.attrs["softcap"])]
     if rate := _dropout(f, op):
         arguments.append(rate)
-    return call(f.helper("functions", "explicit_attention"), *arguments)
+    return call(f.helper("functions", name), *arguments)
 
 
 KERNELS: dict[str, Callable[[Function, Op], Expr]] = {
