@@ -7,7 +7,7 @@ import re
 from functools import cache
 from importlib import resources
 
-FILES = ("cache", "cross_cache", "positions", "functions", "sampling", "generate")
+FILES = ("cache", "cross_cache", "positions", "norms", "functions", "sampling", "generate")
 
 
 @cache

@@ -7,8 +7,10 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph
 from ...spec.initial import Normal, TruncatedNormal
+from .make import norm_class
 from .text import Line
 
+NORMS = ("layer_norm", "rms_norm")
 DRAWS = {
     "normal": "nn.init.normal_({w}, std={std})",
     "truncated_normal": "nn.init.trunc_normal_({w}, std={std}, a=-2 * {std}, b=2 * {std})",
@@ -33,7 +35,7 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
     """The method; `text` is what stands in the file so far (it tells which modules exist)."""
     init = graph.spec.init
     draw = DRAWS[init.type].replace("{std}", "std")
-    norms = [n for n in ("nn.LayerNorm", "nn.RMSNorm", *OWN_NORMS) if _called(n, text)]
+    norms = sorted({norm_class(op) for op in graph.ops() if op.kind in NORMS}, key=_torch_first)
     drawn = [n for n in ("nn.Linear", "nn.Embedding") if _called(n, text)]
     lines = [
         Line("def init_weights(self) -> None:"),
@@ -48,19 +50,12 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
     return lines + _alone_lines(graph)
 
 
+def _torch_first(name: str) -> tuple[bool, str]:
+    return not name.startswith("nn."), name
+
+
 def _called(name: str, text: str) -> bool:
     return re.search(rf"\b{name}\(", text) is not None
-
-
-OWN_NORMS = (
-    "OffsetRMSNorm",
-    "OffsetLayerNorm",
-    "OffsetPerHeadRMSNorm",
-    "OffsetPerHeadLayerNorm",
-    "PerHeadLayerNorm",
-    "BiasedPerHeadLayerNorm",
-    "PerHeadRMSNorm",
-)
 
 
 def _weights(graph: ModuleGraph, *kinds: str) -> list[Any]:
@@ -91,15 +86,15 @@ def _isinstance(classes: list[str]) -> str:
 
 def _norm_lines(graph: ModuleGraph, norms: list[str]) -> list[Line]:
     """Norms that multiply by 1 and add 0; a guard only where some have no weight or no bias."""
-    ops = [op for op in graph.ops() if op.kind in ("layer_norm", "rms_norm")]
+    ops = [op for op in graph.ops() if op.kind in NORMS]
     lines: list[Line] = []
     for name in norms:
-        own = [op for op in ops if _norm_class(op) == name]
+        own = [op for op in ops if norm_class(op) == name]
         weights = {len(op.weights) for op in own}
         if weights == {0}:
             continue
         set_to = "nn.init.ones_(module.weight)"
-        if name in OFFSET:
+        if "Offset" in name:
             set_to = "nn.init.constant_(module.weight, 1 - module.offset)"
         guard = " and module.weight is not None" if 0 in weights else ""
         lines.append(Line(f"if isinstance(module, {name}){guard}:", indent=2))
@@ -110,19 +105,6 @@ def _norm_lines(graph: ModuleGraph, norms: list[str]) -> list[Line]:
             lines.append(Line("if module.bias is not None:", indent=3))
             lines.append(Line("nn.init.zeros_(module.bias)", indent=4))
     return lines
-
-
-OFFSET = tuple(name for name in OWN_NORMS if name.startswith("Offset"))
-
-
-def _norm_class(op: Any) -> str:
-    kind = "LayerNorm" if op.kind == "layer_norm" else "RMSNorm"
-    offset = op.attrs["weight_offset"] and op.attrs["affine"]
-    if op.attrs["per_head"] is not None and offset:
-        return f"OffsetPerHead{kind}"
-    if op.attrs["per_head"] is not None:
-        return ("BiasedPerHead" if op.attrs["bias"] else "PerHead") + kind
-    return f"Offset{kind}" if offset else f"nn.{kind}"
 
 
 def _drawn_lines(graph: ModuleGraph, drawn: list[str], draw: str) -> list[Line]:

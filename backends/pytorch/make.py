@@ -27,28 +27,29 @@ def make_embedding(f: Function, op: Op) -> list[str]:
     return [f"self.{op.name} = nn.Embedding({rows}, {width})"]
 
 
+def norm_class(op: Op) -> str:
+    """The class of a norm: torch's, or the one of `runtime/norms.py` that its name describes."""
+    layer = op.kind == "layer_norm"
+    offset = "Offset" if op.attrs["weight_offset"] and op.attrs["affine"] else ""
+    heads = "" if op.attrs["per_head"] is None else "PerHead"
+    kind = "LayerNorm" if layer else "RMSNorm"
+    if not offset and not heads:
+        return f"nn.{kind}"
+    return f"{'Biased' if layer and op.attrs['bias'] else ''}{offset}{heads}{kind}"
+
+
 def make_norm(f: Function, op: Op) -> list[str]:
     layer = op.kind == "layer_norm"
     width, eps = config_text(op.attrs["dim"].size), config_text(op.attrs["eps"])
-    heads, offset = op.attrs["per_head"], op.attrs["weight_offset"]
-    bias = op.attrs["bias"]
-    if heads is not None and offset:
-        name = f.helper("functions", f"OffsetPerHead{'LayerNorm' if layer else 'RMSNorm'}")
-        tail = f", bias={bias}" if layer else ""
-        size = config_text(heads.size)
-        made = f"{name}({size}, {width}, {eps}, {literal(float(offset))}{tail})"
-    elif heads is not None:
-        name = ("BiasedPerHead" if bias else "PerHead") + ("LayerNorm" if layer else "RMSNorm")
-        made = f"{f.helper('functions', name)}({config_text(heads.size)}, {width}, {eps})"
-    elif offset and op.attrs["affine"]:
-        name = f.helper("functions", "OffsetLayerNorm" if layer else "OffsetRMSNorm")
-        tail = f", bias={bias}" if layer else ""
-        made = f"{name}({width}, {eps}, {literal(float(offset))}{tail})"
-    else:
+    name, heads, offset = norm_class(op), op.attrs["per_head"], op.attrs["weight_offset"]
+    if name.startswith("nn."):
         tail = "" if op.attrs["affine"] else ", elementwise_affine=False"
-        if layer and op.attrs["affine"] and not bias:
+        if layer and op.attrs["affine"] and not op.attrs["bias"]:
             tail = ", bias=False"
-        made = f"nn.{'LayerNorm' if layer else 'RMSNorm'}({width}, {eps}{tail})"
+        return [f"self.{op.name} = {name}({width}, {eps}{tail})"]
+    sizes = [width] if heads is None else [config_text(heads.size), width]
+    more = [literal(float(offset))] if "Offset" in name else []
+    made = f"{f.helper('norms', name)}({', '.join([*sizes, eps, *more])})"
     return [f"self.{op.name} = {made}"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -126,17 +127,18 @@ def write_mask(op: Op) -> list[Line]:
     result = "Tensor | None" if implicit else "Tensor"
     lines = [Line(text) for text in signature(mask_name(op), parameters, result, nested=0)]
     body = [*_title(formula, implicit), *_implicit(implicit)]
-    body += [
-        Line("q = torch.arange(start, end, device=device)[:, None]", "(T, 1)"),
-        Line("k = torch.arange(end, device=device)", "(S,)"),
-    ]
+    admits = predicate(formula)
+    if re.search(r"\bq\b", admits.text):
+        body.append(Line("q = torch.arange(start, end, device=device)[:, None]", "(T, 1)"))
+    if re.search(r"\bk\b", admits.text):
+        body.append(Line("k = torch.arange(end, device=device)", "(S,)"))
     wide = {atom.name for atom in atoms_of(formula)} & {"prefix", "documents"} or any(
         atom.args == ("given",) for atom in atoms_of(formula)
     )
     shape = "(B, 1, T, S)" if wide else "(T, S)"
     optional = [name for name in given if name != "attention_mask"]
     body += _checks(optional)
-    body.append(Line(f"mask = {predicate(formula)}", shape))
+    body.append(Line(f"mask = {admits}", shape))
     body.append(Line("if attention_mask is not None:"))
     padded = "mask = mask & attention_mask.bool()[:, None, None, :]"
     body.append(Line(padded, "(B, 1, T, S)", indent=1))

@@ -93,7 +93,7 @@ def test_init_weights_sets_every_weight(name: str) -> None:
 def test_every_weight_that_matters_has_a_gradient(name: str) -> None:
     torch.manual_seed(0)
     model = perturbed(name).train()
-    found = results(model, inputs_of(graph_of(name), "right"))
+    found = results(model, inputs_of(graph_of(name), "left"))
     assert all(tensor.isfinite().all() for tensor in found.values())
     sum((tensor * torch.randn_like(tensor)).sum() for tensor in found.values()).backward()
     for key, weight in model.named_parameters():

@@ -25,10 +25,9 @@ def exercise(model: Any, graph: ModuleGraph, module: Any) -> None:
         result = model(**data, **places)
         if hasattr(model, "loss"):
             train(model, result)
-        for function in (model.forward, model.hidden_states):
-            if "cache" in parameters(function):
-                cached(function, {**data, **places}, module)
-                break
+        functions = [getattr(model, name, None) for name in ("forward", "hidden_states")]
+        for function in [f for f in functions if f and "cache" in parameters(f)][:1]:
+            cached(function, {**data, **places}, module)
         if hasattr(model, "generate"):
             generate(model, data)
 

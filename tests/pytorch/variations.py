@@ -198,6 +198,11 @@ ATTENTIONS = {
     "qk_norm_per_head_rms": "{heads: 4, qk_norm: {type: per_head, norm: rmsnorm}}",
     "qk_norm_per_head_without_bias": "{heads: 4, qk_norm: {type: per_head, norm: {bias: false}}}",
     "qk_norm_offset": "{heads: 4, qk_norm: {norm: {type: rmsnorm, weight_offset: 1}, type: head}}",
+    "qk_norm_per_head_offset": "{heads: 4, qk_norm: {type: per_head, norm: {weight_offset: 1}}}",
+    "qk_norm_per_head_offset_without_bias": "{heads: 4, qk_norm: {type: per_head, norm: "
+    "{weight_offset: 1, bias: false}}}",
+    "qk_norm_per_head_offset_rms": "{heads: 4, qk_norm: {type: per_head, norm: "
+    "{type: rmsnorm, weight_offset: 1}}}",
     "softcap": "{heads: 4, softcap: 5}",
     "softcap_grouped": "{heads: 4, kv_heads: 2, softcap: 5, dropout: 0.2, scale: 0.2}",
     "clip": "{heads: 4, clip_qkv: 0.5}",
@@ -261,7 +266,7 @@ VARIATIONS: dict[str, Variation] = {
     "positions_learned_past_pad": encoder(
         "positions={type: learned, offset: 2, skip_padding: tokens}", f"tokens.pad={PAD}"
     ),
-    "positions_sinusoidal_past_pad": decoder(
+    "positions_sinusoidal_past_pad": encoder(
         "positions={type: sinusoidal, skip_padding: tokens}", f"tokens.pad={PAD}"
     ),
     "alibi_of_6_heads": decoder("positions=alibi", "attention={heads: 6, head_dim: 4}"),

@@ -1,105 +1,12 @@
-"""Small functions and modules that torch does not have."""
+"""Small functions that torch does not have."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-
-
-class OffsetRMSNorm(nn.Module):
-    """RMS norm that multiplies by `offset + weight`."""
-
-    def __init__(self, width: int, eps: float, offset: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.offset = offset
-        self.weight = nn.Parameter(torch.full((width,), 1 - offset))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.offset + self.weight, self.eps)
-
-
-class OffsetLayerNorm(nn.Module):
-    """Layer norm that multiplies by `offset + weight`."""
-
-    def __init__(self, width: int, eps: float, offset: float, bias: bool) -> None:
-        super().__init__()
-        self.eps = eps
-        self.offset = offset
-        self.weight = nn.Parameter(torch.full((width,), 1 - offset))
-        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.weight.shape, self.offset + self.weight, self.bias, self.eps)
-
-
-class PerHeadLayerNorm(nn.Module):
-    """Layer norm over each head's width, with a weight for each head."""
-
-    def __init__(self, heads: int, width: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(heads, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, x.shape[-1:], eps=self.eps) * self.weight[:, None]
-
-
-class BiasedPerHeadLayerNorm(nn.Module):
-    """Layer norm over each head's width, with a weight and a bias for each head."""
-
-    def __init__(self, heads: int, width: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(heads, width))
-        self.bias = nn.Parameter(torch.zeros(heads, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.layer_norm(x, x.shape[-1:], eps=self.eps)
-        return x * self.weight[:, None] + self.bias[:, None]
-
-
-class PerHeadRMSNorm(nn.Module):
-    """RMS norm over each head's width, with a weight for each head."""
-
-    def __init__(self, heads: int, width: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(heads, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, x.shape[-1:], eps=self.eps) * self.weight[:, None]
-
-
-class OffsetPerHeadLayerNorm(nn.Module):
-    """Layer norm over each head's width that multiplies by `offset + weight`, one per head."""
-
-    def __init__(self, heads: int, width: int, eps: float, offset: float, bias: bool) -> None:
-        super().__init__()
-        self.eps = eps
-        self.offset = offset
-        self.weight = nn.Parameter(torch.full((heads, width), 1 - offset))
-        self.bias = nn.Parameter(torch.zeros(heads, width)) if bias else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.layer_norm(x, x.shape[-1:], eps=self.eps) * (self.offset + self.weight)[:, None]
-        return x if self.bias is None else x + self.bias[:, None]
-
-
-class OffsetPerHeadRMSNorm(nn.Module):
-    """RMS norm over each head's width that multiplies by `offset + weight`, one per head."""
-
-    def __init__(self, heads: int, width: int, eps: float, offset: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.offset = offset
-        self.weight = nn.Parameter(torch.full((heads, width), 1 - offset))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, x.shape[-1:], eps=self.eps) * (self.offset + self.weight)[:, None]
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -128,31 +35,42 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
+def capped_scores(q: Tensor, k: Tensor, scale: float, cap: float) -> Tensor:
+    """How well each query and key fit, bounded smoothly to -cap..cap."""
+    k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
+    return cap * torch.tanh(q @ k.transpose(-2, -1) * scale / cap)  # (B, H, T, S)
+
+
+def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
+    """The values by the softmax of their scores; zeros where a query sees nothing."""
+    v = v.repeat_interleave(scores.size(1) // v.size(1), dim=1)
+    unseen = scores == -math.inf
+    scores = scores.masked_fill(unseen, torch.finfo(scores.dtype).min)  # -inf alone makes NaN
+    weights = scores.softmax(-1).masked_fill(unseen, 0.0)
+    return F.dropout(weights, dropout) @ v
+
+
 def explicit_attention(
     q: Tensor,
     k: Tensor,
     v: Tensor,
     mask: Tensor | None,
-    bias: Tensor | None,
     scale: float,
     cap: float,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Attention with the scores bounded to -cap..cap before the mask and the softmax.
-
-    A query that may see nothing gets zeros.
-    """
-    groups = q.size(1) // k.size(1)
-    k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
-    scores = cap * torch.tanh(q @ k.transpose(-2, -1) * scale / cap)  # (B, H, T, S)
-    if bias is not None:
-        scores = scores + bias
+    """Attention with the scores bounded to -cap..cap before the mask and the softmax."""
+    scores = capped_scores(q, k, scale, cap)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
-    unseen = scores == -math.inf
-    scores = scores.masked_fill(unseen, torch.finfo(scores.dtype).min)  # -inf alone makes NaN
-    weights = scores.softmax(-1).masked_fill(unseen, 0.0)
-    return F.dropout(weights, dropout) @ v  # (B, H, T, E)
+    return weighted_values(scores, v, dropout)
+
+
+def biased_explicit_attention(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float, cap: float, dropout: float = 0.0
+) -> Tensor:
+    """Attention with the scores bounded to -cap..cap before the bias and the softmax."""
+    return weighted_values(capped_scores(q, k, scale, cap) + bias, v, dropout)
 
 
 def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:

@@ -19,5 +19,6 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     if top_p is not None:  # the fewest tokens whose probabilities reach top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        logits = logits.scatter(-1, order, ranked.masked_fill(before >= top_p, -math.inf))
+        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)

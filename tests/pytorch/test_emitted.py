@@ -1,0 +1,294 @@
+"""What every emitted file is: plain torch, well formed, free of options, the same each time."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from emitted_texts import ALL, built, tree, write_all
+from small_examples import FOLDER, NAMES, graph, small_graph
+from variations import VARIATIONS
+
+import modelwright as mw
+from modelwright.backends.pytorch import emit_file, instantiate, is_ours_unedited
+
+RULES = "E,F,I,B,UP,SIM,RET,PT,C4"
+TYPED = (
+    "gpt2",
+    "llama3_8b",
+    "bert_pretraining",
+    "t5_small",
+    "gemma3_1b",
+    "transformer_base",
+    "bigbird_base",
+    "albert_base",
+)
+SHORT = ("gpt2", "llama3_8b", "bert_base")
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds every emitted file."""
+    folder = tmp_path_factory.mktemp("emitted")
+    write_all(str(folder))
+    return folder
+
+
+# -- form
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_imports_torch_and_the_standard_library_only(name: str) -> None:
+    for node in ast.walk(tree(name)):
+        modules = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            modules = [node.module or ""]
+        for module in modules:
+            top = module.split(".")[0]
+            assert top == "torch" or top in sys.stdlib_module_names, module
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_lines_are_short_and_clean(name: str) -> None:
+    text = built(name).text
+    long = [line for line in text.splitlines() if len(line) > 100 or line != line.rstrip()]
+    assert long == []
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+    assert "\t" not in text
+    assert "\n\n\n\n" not in text
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nothing_is_written_that_is_not_used(name: str) -> None:
+    defined = [
+        node.name for node in tree(name).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    ]
+    read = {node.id for node in ast.walk(tree(name)) if isinstance(node, ast.Name)}
+    assert [one for one in defined if one not in read] == [built(name).class_name]
+
+
+def annotations_of(name: str) -> set[str]:
+    return {
+        field.target.id
+        for node in tree(name).body
+        if isinstance(node, ast.ClassDef) and node.name == "Config"
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_config_holds_what_is_read_and_no_more(name: str) -> None:
+    read = {
+        node.attr
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value) in ("config", "self.config", "self")
+    }
+    assert annotations_of(name) <= read
+    assert annotations_of(name), "a model has sizes"
+
+
+def test_ruff_has_nothing_to_say(files: Path) -> None:
+    ruff = [sys.executable, "-m", "ruff"]
+    plain = ["--isolated", "--no-cache", "--line-length", "100", str(files)]
+    rules = ["--target-version", "py311", "--select", RULES, "--output-format", "concise"]
+    for command in (["check", *rules], ["format", "--check"]):
+        done = subprocess.run(
+            [*ruff, *command, *plain], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+
+
+def test_mypy_has_nothing_to_say(tmp_path: Path) -> None:
+    for name in TYPED:
+        text = built(f"example {name}").text
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    strict = ["--disallow-untyped-defs", "--check-untyped-defs", "--warn-unreachable"]
+    command = [sys.executable, "-m", "mypy", "--config-file", os.devnull, *strict, "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_reader_needs_no_patience(name: str) -> None:
+    assert len(built(f"example {name}").text.splitlines()) <= 280
+
+
+# -- decided at build time: no statement asks for an option
+
+SAMPLING = {"temperature == 0", "top_k is not None", "top_p is not None", "done.all()"}
+LIMITS = {"end > self.capacity", "layer not in self.kept", "self.layer in cache.memory"}
+CASES = {
+    "start == 0",  # no cached tokens
+    "end - start == 1",  # one new token
+    "not training",
+    "self.training",
+    "power == heads",  # ALiBi: a number of heads that is a power of two
+}
+DATA = (
+    "cache",
+    "mask",
+    "attention_mask",
+    "position_ids",
+    "token_type_ids",
+    "row_ids",
+    "document_ids",
+    "prefix_length",
+    "global_mask",
+)
+
+
+def questions(node: ast.AST) -> Iterator[ast.expr]:
+    """The conditions of a tree, taken apart at `and` and `or`."""
+    for inner in ast.walk(node):
+        if isinstance(inner, (ast.If, ast.IfExp, ast.While, ast.Assert)):
+            yield from terms(inner.test)
+        elif isinstance(inner, ast.comprehension):
+            for test in inner.ifs:
+                yield from terms(test)
+        else:
+            assert not isinstance(inner, ast.Match)
+
+
+def terms(test: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(test, ast.BoolOp):
+        for value in test.values:
+            yield from terms(value)
+    else:
+        yield test
+
+
+def allowed(test: ast.expr, function: str) -> bool:
+    """May emitted code ask this? Only about its data, its limits, and which module stands here."""
+    text = ast.unparse(test)
+    if text in SAMPLING | LIMITS | CASES:
+        return True
+    if function == "__post_init__":
+        return isinstance(test, ast.BinOp) and isinstance(test.op, ast.Mod)
+    if function == "init_weights":
+        named = text.startswith(("isinstance(module, ", "name.startswith(", "name.endswith("))
+        return named or text in ("module.bias is not None", "module.weight is not None")
+    left, _, right = text.partition(" is ")
+    if right in ("None", "not None"):
+        return any(left == data or left.endswith(f"_{data}") for data in DATA)
+    left, _, right = text.partition(" > ")
+    return left in ("end", "length") and right.endswith("max_positions")
+
+
+def asked(root: ast.Module) -> list[str]:
+    """The conditions of a file that it may not have."""
+    functions = [node for node in ast.walk(root) if isinstance(node, ast.FunctionDef)]
+    outside = [node for node in root.body if not isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+    found = [
+        f"{function.name}: {ast.unparse(test)}"
+        for function in functions
+        for test in questions(function)
+        if not allowed(test, function.name)
+    ]
+    return found + [ast.unparse(test) for node in outside for test in questions(node)]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_statement_asks_for_an_option(name: str) -> None:
+    assert asked(tree(name)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(x):\n    return x if config.bias else 0\n",
+        "def f(x):\n    if self.scale is not None:\n        x = x * self.scale\n",
+        "def f(x):\n    if self.norm_first and x is not None: pass\n",
+        "def f(x):\n    return [y for y in x if tied]\n",
+        "class A:\n    def __init__(self):\n        while shared: pass\n",
+        "if OPTION: x = 1\n",
+    ],
+)
+def test_a_question_about_an_option_is_found(text: str) -> None:
+    assert asked(ast.parse(text)) != []
+
+
+# -- the same each time
+
+
+def fresh_digests() -> dict[str, str]:
+    """The hash of every file, lowered and written anew."""
+    from variations import spec_of
+
+    graphs = {f"example {n}": mw.lower(mw.load(FOLDER / f"{n}.yaml")) for n in NAMES}
+    graphs |= {name: mw.lower(spec_of(name)) for name in VARIATIONS}
+    return {name: hashlib.sha256(emit_file(graphs[name]).text.encode()).hexdigest() for name in ALL}
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "4321"])
+def test_same_bytes_in_another_process(hash_seed: str) -> None:
+    code = (
+        f"import json, sys; sys.path.insert(0, {str(HERE)!r})\n"
+        "import test_emitted; print('DIGESTS', json.dumps(test_emitted.fresh_digests()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    import json
+
+    theirs = json.loads(done.stdout.rpartition("DIGESTS ")[2] or "{}")
+    ours = {name: hashlib.sha256(built(name).text.encode()).hexdigest() for name in ALL}
+    assert theirs == ours, done.stderr[-2000:]
+
+
+def test_same_bytes_twice() -> None:
+    ours = {name: hashlib.sha256(built(name).text.encode()).hexdigest() for name in ALL}
+    assert fresh_digests() == ours
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_edit_is_recognised(name: str) -> None:
+    text = built(name).text
+    assert is_ours_unedited(text)
+    assert not is_ours_unedited(text.replace("Tensor", "tensor", 1))
+    assert not is_ours_unedited(text + "x = 1\n")
+    assert not is_ours_unedited(text.rpartition("\n\n# sha256")[0])
+    assert not is_ours_unedited("")
+
+
+# -- the model of an example
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_are_those_of_the_graph(name: str) -> None:
+    model = instantiate(built(f"example {name}"), graph(name).name, device="meta")
+    logical = {weight.name: weight.shape for weight in graph(name).weights()}
+    assert {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()} == logical
+    assert not list(model.buffers()), "nothing but weights is kept"
+    total = sum(weight.numel() for weight in model.parameters())
+    assert total == mw.report(graph(name)).to_json()["weights"]["total"]
+    assert total == sum(weight.weight.count for weight in graph(name).weights())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fresh_weights_are_all_set(name: str) -> None:
+    small = small_graph(name)
+    model = instantiate(emit_file(small), small.name, device="meta").to_empty(device="cpu")
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(torch.nan)
+    model.init_weights()
+    assert [key for key, weight in model.named_parameters() if weight.isnan().any()] == []
+    with torch.no_grad():
+        spread = max(weight.std() for weight in model.parameters() if weight.dim() == 2)
+    assert 0.001 < spread < 1
