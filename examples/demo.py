@@ -1,0 +1,113 @@
+"""What modelwright does, in about two minutes: `make demo`.
+
+1. builds and draws a model of each family into build/demo/;
+2. imports a real checkpoint and embeds real sentences with it, next to `transformers`;
+3. trains the GPT that it built, on Python's own documentation, and lets it write.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import torch
+from embed_sentences import SENTENCES, compare, installed_folder
+from rich.console import Console
+from torch import nn
+from train_gpt import PROMPT, train_with_a_bar, write
+
+import modelwright as mw
+
+EXAMPLES = Path(__file__).resolve().parent
+ROOT = EXAMPLES.parent
+OUTPUT = ROOT / "build" / "demo"
+FAMILIES = {"decoder-only": "tiny_gpt", "encoder-only": "bert_base", "encoder-decoder": "t5_small"}
+
+console = Console(highlight=False)
+
+
+def modelwright(*words: str | Path) -> None:
+    """Run the command line from the repository, and show what one would type."""
+    typed = [shown(word) for word in words]
+    console.print("[bold]$ modelwright " + " ".join(typed), soft_wrap=True)
+    subprocess.run([sys.executable, "-m", "modelwright", *typed], check=True, cwd=ROOT)
+
+
+def shown(word: str | Path) -> str:
+    """A path as it is called from the repository."""
+    inside = isinstance(word, Path) and word.is_relative_to(ROOT)
+    return str(Path(word).relative_to(ROOT) if inside else word)
+
+
+def build_and_draw() -> list[Path]:
+    """A PyTorch file and a figure for a model of each family; where they are."""
+    made = []
+    for family, name in FAMILIES.items():
+        console.rule(f"{family}: {name}")
+        spec = EXAMPLES / f"{name}.yaml"
+        built, figure = OUTPUT / f"{name}.py", OUTPUT / f"{name}.svg"
+        modelwright("build", spec, "-o", built)
+        modelwright("visualize", spec, "-o", figure)
+        made += [built, figure]
+    return made
+
+
+def import_built(path: Path) -> nn.Module:
+    """The model of a built file, imported as any Python file is."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    torch.manual_seed(0)
+    model: nn.Module = module.TinyGpt()
+    return model
+
+
+def import_and_embed() -> float:
+    """The spec of a real checkpoint, and its sentences; the largest difference to transformers."""
+    console.rule("a real checkpoint: all-MiniLM-L6-v2")
+    folder = installed_folder()
+    modelwright("import", folder, "-o", OUTPUT / "minilm.yaml")
+    print((OUTPUT / "minilm.yaml").read_text(encoding="utf-8"))
+    return compare(folder, list(SENTENCES))
+
+
+def train_and_write(built: Path, seconds: float) -> tuple[float, float]:
+    """Train the built GPT and print what it writes; its held-out loss before and after."""
+    console.rule(f"training the GPT that was built, {seconds:.0f} seconds")
+    model = import_built(built)
+    losses = train_with_a_bar(model, seconds=seconds)
+    mw.save_weights(model, OUTPUT / "tiny_gpt.safetensors")
+    console.rule("what it writes")
+    print(write(model, PROMPT))
+    return losses
+
+
+@click.command()
+@click.option("--seconds", default=60.0, show_default=True, help="For the training.")
+def main(seconds: float) -> None:
+    """Build, draw, import, embed, train and generate."""
+    start = time.monotonic()
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    made = build_and_draw()
+    difference = import_and_embed()
+    before, after = train_and_write(OUTPUT / "tiny_gpt.py", seconds)
+    console.rule("done")
+    for path in made:
+        print(f"made             {shown(path)}")
+    print(
+        f"embedded         {len(SENTENCES)} sentences; {difference:.0e} from transformers at most"
+    )
+    print(f"trained          held-out loss {before:.2f} -> {after:.2f} nats per byte")
+    print(f"weights          {shown(OUTPUT / 'tiny_gpt.safetensors')}")
+    print(f"it took          {time.monotonic() - start:.0f} seconds")
+
+
+if __name__ == "__main__":
+    main()
