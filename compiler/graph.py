@@ -131,10 +131,10 @@ class LogicalWeight:
 class ModuleGraph:
     """A model as ops, values and scopes. Passes take one and return one; backends read one."""
 
-    def __init__(self, spec: ModelSpec, class_name: str) -> None:
+    def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.name = spec.name
-        self.class_name = class_name
+        self.class_name = spec.class_name
         self.nx: nx.MultiDiGraph[int] = nx.MultiDiGraph()
         self.values: dict[str, Value] = {}
         self.producers: dict[str, int] = {}
@@ -183,7 +183,7 @@ class ModuleGraph:
 
     def copy(self) -> ModuleGraph:
         """An independent graph (ops, values and scopes are immutable and shared)."""
-        other = ModuleGraph(self.spec, self.class_name)
+        other = ModuleGraph(self.spec)
         other.nx = self.nx.copy()
         for name in ("values", "producers", "scopes", "fields", "outputs", "hidden", "limits"):
             setattr(other, name, getattr(self, name).copy())

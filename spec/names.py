@@ -125,6 +125,16 @@ MODULE_NAMES = frozenset(
         "init_weights",
         "loss",
         "new_cache",
+        "dropout",
+        "embedding_norm",
+        "embedding_projection",
+        "layers",
+        "logits",
+        "norm",
+        "output_projection",
+        "position_embedding",
+        "relative_bias",
+        "token_embedding",
     ]
 )
 # Arguments that every model has, and words of the code around them.
@@ -168,8 +178,15 @@ ARGUMENT_NAMES = frozenset(
 
 
 def camel_case(name: str) -> str:
-    """The class a name becomes: `llama-3.1-8b` -> `Llama318b`, `feed_forward` -> `FeedForward`."""
-    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[-_.]+", name))
+    """The class a name becomes: `feed_forward` -> `FeedForward`, `llama-3.1-8b` -> `Llama3_1_8b`.
+
+    A digit does not run into the digit before it.
+    """
+    text = ""
+    for part in filter(None, re.split(r"[-_.]+", name)):
+        glue = "_" if text and text[-1].isdigit() and part[0].isdigit() else ""
+        text += glue + part[0].upper() + part[1:]
+    return text
 
 
 def name_problem(value: object, pattern: re.Pattern[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...compiler.graph import Scope
+from ...spec.names import camel_case
 from .module import write_class
 from .structure import ClassText, Structure
 
@@ -36,7 +37,8 @@ def name_classes(structure: Structure, texts: list[ClassText]) -> list[ClassText
         for prefix in PREFIXES:
             names: dict[str, str] = {}
             proposed = [prefix(structure, text.scope) + noun for text in group]
-            if all(
+            taken = {other.name for other in structure.classes.values() if other.noun != noun}
+            if not taken.intersection(proposed) and all(
                 names.setdefault(n, t.key()) == t.key()
                 for n, t in zip(proposed, group, strict=True)
             ):
@@ -55,21 +57,17 @@ def _nothing(structure: Structure, scope: Scope) -> str:
     return ""
 
 
-def _camel(name: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
-
-
 def _stack_prefix(structure: Structure, scope: Scope) -> str:
-    return _camel(scope.stack)
+    return camel_case(scope.stack)
 
 
 def _kind_prefix(structure: Structure, scope: Scope) -> str:
     block = structure.graph.block_of(scope.path)
-    return _camel(block.name) if block is not None and block is not scope else ""
+    return camel_case(block.name) if block is not None and block is not scope else ""
 
 
 def _head_prefix(structure: Structure, scope: Scope) -> str:
-    return _camel(scope.name)
+    return camel_case(scope.name)
 
 
 PREFIXES = (

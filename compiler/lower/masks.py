@@ -85,8 +85,10 @@ def _named(b: Builder, formula: Mask, met: dict[str, list[tuple[Any, ...]]]) -> 
     prefix = _ordinal(same.index(formula.args))
     args: list[Any] = []
     for index, value in enumerate(formula.args):
-        plain = isinstance(value, (Range, str)) or index >= len(keys)
-        args.append(value if plain else b.size(prefix + keys[index], int(value)))
+        if isinstance(value, int) and index < len(keys):
+            args.append(b.size(prefix + keys[index], value))
+        else:
+            args.append(value)
     return Atom(formula.name, tuple(args))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...spec.embedding import Tokens
 from ...spec.model import Block, ModelSpec, Stack
+from ...spec.names import camel_case
 from ...spec.part import Nothing
 from ..axes import B, Dim, S, T
 from ..graph import ModuleGraph, Scope
@@ -22,7 +23,7 @@ from .state import Memory, StackState
 
 def lower_spec(spec: ModelSpec) -> ModuleGraph:
     """The graph of a spec, before any pass."""
-    graph = ModuleGraph(spec, class_name(spec.name))
+    graph = ModuleGraph(spec)
     graph.scopes[""] = Scope("", "", "model", None, stack="")
     b = Builder(graph)
     states: dict[str, StackState] = {}
@@ -32,21 +33,6 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
     _lower_heads(b, spec, states)
     b.name_fields()
     return graph
-
-
-def class_name(name: str) -> str:
-    """`llama-3.1-8b` is `Llama31_8b`: a digit does not run into the digit before it."""
-    parts = [part for part in name.replace(".", "-").replace("_", "-").split("-") if part]
-    text = ""
-    for part in parts:
-        glue = "_" if text and text[-1].isdigit() and part[0].isdigit() else ""
-        text += glue + part[0].upper() + part[1:]
-    return text
-
-
-def camel(name: str) -> str:
-    """`layer_0` is `Layer0`."""
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
 def readers(spec: ModelSpec, name: str) -> list[str]:
@@ -115,7 +101,7 @@ def _lower_stack(
     if alone:
         b.graph.scopes[""] = Scope("", "", "model", None, stack=name, origin=b.origin)
     else:
-        noun = camel(name)
+        noun = camel_case(name)
         with b.module(name, "stack", noun=noun, stack=name, title=_stack_title(name, spec)):
             pass
     memories = {
@@ -211,7 +197,7 @@ def _lower_kind(
     indices = tuple(i for i, other in enumerate(order) if other == kind)
     stored = tuple(dict.fromkeys(modules[i] for i in indices))
     plain = len(set(order)) == 1 or kind == "block"
-    noun = "Block" if plain else camel(kind.removeprefix("block_")) + "Block"
+    noun = "Block" if plain else camel_case(kind.removeprefix("block_")) + "Block"
     with (
         b.at("blocks", kind),
         b.within(kind),

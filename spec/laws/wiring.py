@@ -9,7 +9,7 @@ from typing import Any
 from ..embedding import StackInput, Tokens
 from ..errors import choices
 from ..model import Block, ModelSpec, Stack
-from ..names import MODULE_NAMES, camel_case
+from ..names import CODE_NAMES, MODULE_NAMES, camel_case
 from .findings import Finding, Path, members, parts
 
 
@@ -106,18 +106,29 @@ def ties_end(spec: ModelSpec) -> Iterator[Finding]:
             yield Finding(path, f"the ties go in a circle: {' -> '.join([*chain, name])}")
 
 
+FAMILY_CLASSES = frozenset(["Encoder", "Decoder"])
+
+
 def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
     classes: dict[str, str] = {}
+    named: object = spec.name  # what could not be read is no text
+    own = spec.class_name if isinstance(named, str) else ""
     for name in spec.stacks:
         if name in MODULE_NAMES:
             yield Finding(
                 ("stacks", name), f"a stack cannot be called `{name}`: every PyTorch model has that"
             )
-        other = classes.setdefault(camel_case(name), name)
+        class_name = camel_case(name)
+        if class_name in CODE_NAMES - FAMILY_CLASSES or class_name == own:
+            yield Finding(
+                ("stacks", name),
+                f"a stack cannot be called `{name}`: its class {class_name} would hide another",
+            )
+        other = classes.setdefault(class_name, name)
         if other != name:
             yield Finding(
                 ("stacks", name),
-                f"stacks `{other}` and `{name}` would both become the class {camel_case(name)}",
+                f"stacks `{other}` and `{name}` would both become the class {class_name}",
             )
     for name in spec.heads:
         if name in MODULE_NAMES or name in spec.stacks:
