@@ -102,6 +102,8 @@ def _lower_stack(
         b.graph.scopes[""] = Scope("", "", "model", None, stack=name, origin=b.origin)
     else:
         noun = camel_case(name)
+        if noun == spec.class_name:
+            noun += "Stack"
         with b.module(name, "stack", noun=noun, stack=name, title=_stack_title(name, spec)):
             pass
     memories = {

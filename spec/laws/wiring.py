@@ -111,15 +111,13 @@ FAMILY_CLASSES = frozenset(["Encoder", "Decoder"])
 
 def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
     classes: dict[str, str] = {}
-    named: object = spec.name  # what could not be read is no text
-    own = spec.class_name if isinstance(named, str) else ""
     for name in spec.stacks:
         if name in MODULE_NAMES:
             yield Finding(
                 ("stacks", name), f"a stack cannot be called `{name}`: every PyTorch model has that"
             )
         class_name = camel_case(name)
-        if class_name in CODE_NAMES - FAMILY_CLASSES or class_name == own:
+        if class_name in CODE_NAMES - FAMILY_CLASSES:
             yield Finding(
                 ("stacks", name),
                 f"a stack cannot be called `{name}`: its class {class_name} would hide another",

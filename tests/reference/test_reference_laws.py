@@ -115,7 +115,8 @@ def test_padding_changes_nothing(model, family, positions, left):
 @pytest.mark.parametrize("rule", ["mask", "tokens"])
 def test_positions_that_skip_padding_make_its_side_matter_no_more(model, kind, rule):
     text = small(
-        f"positions: {{type: {kind}, offset: 2, skip_padding: {rule}}}\ntokens: {{pad: 39}}"
+        f"positions: {{type: {kind}, offset: 2, skip_padding: {rule}}}\ntokens: {{pad: 39}}",
+        family="encoder-only",
     )
     m, tokens = model(text), ids(1, 7) % 39
     padded = np.full((1, 10), 39)

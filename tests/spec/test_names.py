@@ -96,7 +96,7 @@ def test_a_model_is_not_called_as_something_in_its_code(name: str) -> None:
     "name, wanted",
     [
         ("gpt2", "Gpt2"),
-        ("llama-3.1-8b", "Llama318b"),
+        ("llama-3.1-8b", "Llama3_1_8b"),
         ("bert-base-uncased", "BertBaseUncased"),
         ("T5", "T5"),
         ("a_b", "AB"),
