@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...compiler.graph import ModuleGraph
+from ...compiler.graph import ModuleGraph, Origin
+from ...spec import Mark
 from .card import write_card
 from .config import write_config
 from .helpers import collect
@@ -186,6 +187,15 @@ def module_name(name: str) -> str:
     return re.sub(r"\W+", "_", name).strip("_").lower()
 
 
+def _mark(graph: ModuleGraph, origin: Origin) -> Mark | None:
+    """Where a part of the spec was written; of a default, the part that it stands in."""
+    mark = graph.spec.mark(origin)
+    while mark is not None and mark.why == "default" and origin:
+        origin = origin[:-1]
+        mark = graph.spec.mark(origin)
+    return mark
+
+
 def _source_map(
     graph: ModuleGraph, lines: list[tuple[str, int | None]], offset: int
 ) -> dict[str, Any]:
@@ -202,9 +212,10 @@ def _source_map(
             "scope": op.scope,
             "spec": ".".join(str(part) for part in op.origin),
         }
-        mark = graph.spec.mark(op.origin)
+        mark = _mark(graph, op.origin)
         if mark is not None:
-            entry["source"] = {"line": mark.line, "column": mark.column}
+            file = mark.file.replace("\\", "/").rpartition("/")[2]  # the spec, or what it extends
+            entry["source"] = {"file": file, "line": mark.line, "column": mark.column}
         found.append(entry)
     return {
         "version": 1,

@@ -38,6 +38,14 @@ class Builder:
         self.origin = before
 
     @contextmanager
+    def beside(self, *path: Any) -> Iterator[None]:
+        """What is built here comes from a key of the enclosing block or stack."""
+        level = 4 if self.origin[2:3] == ("blocks",) else 2
+        before, self.origin = self.origin, (*self.origin[:level], *path)
+        yield
+        self.origin = before
+
+    @contextmanager
     def within(self, name: str) -> Iterator[None]:
         """Sizes asked for here belong to this stack, block, branch or part of one."""
         before, self.context = self.context, (*self.context, name)

@@ -40,7 +40,8 @@ def lower_language_model(
                     out="x",
                 )
                 x = lower_activation(b, transform.activation, x)
-                x = lower_norm(b, transform.norm, x, "norm", out="x")
+                with b.at("transform"):
+                    x = lower_norm(b, transform.norm, x, "norm", out="x")
             logits = _unembed(b, x, "" if tied else "output", vocab, tied=tied, bias=head.bias)
     if head.scale != 1:
         logits = b.op("scale", logits, factor=b.field("logit_scale", float(head.scale)))

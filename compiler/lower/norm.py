@@ -29,17 +29,16 @@ def lower_norm(
         return x
     layer = isinstance(norm, LayerNorm)
     bias = isinstance(norm, LayerNorm) and norm.affine and norm.bias
-    with b.within(name):
-        eps = b.field("eps", norm.eps)
-    return b.op(
-        "layer_norm" if layer else "rms_norm",
-        x,
-        name=name,
-        out=out,
-        dim=b.width(x),
-        eps=eps,
-        affine=norm.affine,
-        bias=bias,
-        weight_offset=norm.weight_offset,
-        per_head=per_head if norm.affine else None,
-    )
+    with b.at("norm"), b.within(name):
+        return b.op(
+            "layer_norm" if layer else "rms_norm",
+            x,
+            name=name,
+            out=out,
+            dim=b.width(x),
+            eps=b.field("eps", norm.eps),
+            affine=norm.affine,
+            bias=bias,
+            weight_offset=norm.weight_offset,
+            per_head=per_head if norm.affine else None,
+        )

@@ -60,7 +60,7 @@ def token_positions(b: Builder, state: StackState, rule: str = "index") -> str:
 def lower_input_positions(b: Builder, state: StackState, x: str) -> str:
     """`x` with the positions added that act on the input of a stack."""
     for index, position in enumerate(state.stack.positions):
-        with b.at("positions", index):
+        with b.beside("positions", index):
             if isinstance(position, Learned):
                 x = _learned(b, state, position, x)
             elif isinstance(position, Sinusoidal):

@@ -55,7 +55,8 @@ def lower_mha(
             if state.cached:
                 b.rename(key, "k"), b.rename(value, "v")
                 key, value = b.ops("cache", key, value, out=("k", "v"))
-            mask = lower_mask(b, state, block.mask)
+            with b.beside("mask"):
+                mask = lower_mask(b, state, block.mask)
             bias = _bias(b, state, block, part, sizes)
         formula = b.graph.op(b.graph.producers[mask]).attrs["formula"]
         if bias:
@@ -125,7 +126,8 @@ def _project(
         limit = b.field("clip_qkv", float(part.clip_qkv))
         y = b.op("clamp", y, low=limit, high=limit, out=name[0])
     if norm and part.qk_norm.type == "projection":
-        y = b.rename(lower_norm(b, part.qk_norm.norm, y, norm), name[0])
+        with b.at("qk_norm"):
+            y = b.rename(lower_norm(b, part.qk_norm.norm, y, norm), name[0])
     y = b.op("split_heads", y, heads=heads, width=head)
     if norm and part.qk_norm.type in ("head", "per_head") and not part.qk_norm.after_positions:
         b.rename(y, name[0])
@@ -136,7 +138,7 @@ def _project(
 def _head_norm(b: Builder, part: Mha, y: str, heads: Dim, name: str) -> str:
     assert not isinstance(part.qk_norm, Nothing)
     per_head = heads if part.qk_norm.type == "per_head" else None
-    with b.within("qk_norm"):
+    with b.within("qk_norm"), b.at("qk_norm"):
         return lower_norm(b, part.qk_norm.norm, y, name, per_head=per_head)
 
 
@@ -157,7 +159,7 @@ def _rotated(
 ) -> tuple[str, str]:
     for index, position in enumerate(block.positions):
         if isinstance(position, Rotary):
-            with b.at("positions", index):
+            with b.beside("positions", index):
                 cos, sin, width = lower_rotary(b, state, position, sizes.head)
                 turn: dict[str, Any] = {"layout": position.layout, "width": width}
                 turn["partial"] = int(width) != int(sizes.head.size or 0)
@@ -173,7 +175,7 @@ def _bias(b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes) 
     total = ""
     for index, position in enumerate(block.positions):
         if isinstance(position, (Alibi, RelativeBias)):
-            with b.at("positions", index):
+            with b.beside("positions", index):
                 scale = _scale(b, part) or int(sizes.head.size or 0) ** -0.5
                 bias = lower_score_bias(b, state, position, sizes.heads, scale)
             total = b.op("add", total, bias, out="bias") if total else bias
