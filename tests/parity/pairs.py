@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -24,7 +24,8 @@ class Piece:
     """Part of a weight (and of the bias beside it) of a module of theirs."""
 
     module: str
-    take: Callable[[Tensor], Tensor]
+    take: Callable[[Tensor], Tensor] = lambda tensor: tensor
+    heads: int = 0  # `{h}` in the module's name: the tensors of that many heads, stacked
 
 
 def rows(module: str, start: int, stop: int) -> Piece:
@@ -93,36 +94,35 @@ def mapped(
     used: set[str] = set()
     for name, wanted in ours.items():
         module, _, kind = name.rpartition(".")
-        source, taken = _source(pair.table, name, module, kind)
-        assert source in theirs, f"{pair}: {name} should come from {source}, which is not there"
-        found[name] = taken(theirs[source])
-        used.add(source)
+        source = _source(pair.table, name, module, kind)
+        names = [source.module.replace("{h}", str(h)) for h in range(max(source.heads, 1))]
+        assert names[0] in theirs, f"{pair}: {name} should come from {names[0]}, not there"
+        tensors = [theirs[each] for each in names]
+        found[name] = source.take(torch.stack(tensors) if source.heads else tensors[0])
+        used.update(names)
         assert found[name].shape == wanted.shape, (name, found[name].shape, wanted.shape)
     left = [name for name in theirs if name not in used and not re.fullmatch(pair.unmapped, name)]
     assert not left, f"{pair}: nobody takes {left}"
     return found
 
 
-def _source(
-    table: Table, name: str, module: str, kind: str
-) -> tuple[str, Callable[[Tensor], Tensor]]:
+def _source(table: Table, name: str, module: str, kind: str) -> Piece:
     """Where a weight of ours comes from, by its own name, its module's, or that of any layer."""
     for text, tail in ((name, ""), (module, f".{kind}")):
         layer = re.search(r"\.(\d+)\.", f".{text}.")
         general = re.sub(r"(^|\.)\d+(?=\.)", r"\1{i}", text)
         entry = table.get(text, table.get(general))
         if entry is not None:
+            piece = entry if isinstance(entry, Piece) else Piece(entry)
             number = layer.group(1) if layer else ""
-            if isinstance(entry, Piece):
-                return entry.module.replace("{i}", number) + tail, entry.take
-            return entry.replace("{i}", number) + tail, lambda tensor: tensor
+            return replace(piece, module=piece.module.replace("{i}", number) + tail)
     raise AssertionError(f"no table entry for {name}")
 
 
 def within(ours: str, theirs: str, parts: Table) -> dict[str, str | Piece]:
     """The entries of a module, both sides below their own prefix."""
     return {
-        f"{ours}.{name}": Piece(f"{theirs}.{entry.module}", entry.take)
+        f"{ours}.{name}": replace(entry, module=f"{theirs}.{entry.module}")
         if isinstance(entry, Piece)
         else f"{theirs}.{entry}"
         for name, entry in parts.items()

@@ -7,9 +7,10 @@ import torch
 from comparison import LONG, assert_equal_results, padded, places, tokens
 from decoders import DECODERS
 from llamas import LLAMAS
+from more_decoders import MORE_DECODERS
 from pairs import Pair
 
-PAIRS = (*DECODERS, *LLAMAS)
+PAIRS = (*DECODERS, *LLAMAS, *MORE_DECODERS)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
