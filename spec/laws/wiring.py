@@ -112,12 +112,12 @@ FAMILY_CLASSES = frozenset(["Encoder", "Decoder"])
 def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
     classes: dict[str, str] = {}
     for name in spec.stacks:
+        class_name = camel_case(name)
         if name in MODULE_NAMES:
             yield Finding(
                 ("stacks", name), f"a stack cannot be called `{name}`: every PyTorch model has that"
             )
-        class_name = camel_case(name)
-        if class_name in CODE_NAMES - FAMILY_CLASSES:
+        elif class_name in CODE_NAMES - FAMILY_CLASSES:
             yield Finding(
                 ("stacks", name),
                 f"a stack cannot be called `{name}`: its class {class_name} would hide another",
