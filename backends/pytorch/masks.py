@@ -10,7 +10,7 @@ from ...compiler.graph import Op
 from ...compiler.sizes import Size
 from .layout import signature
 from .ops import atoms_of, mask_name, mask_sizes
-from .text import BITAND, COMPARE, Expr, Line, literal
+from .text import ATOM, BITAND, COMPARE, Expr, Line, literal
 
 DATA = ("attention_mask", "document_ids", "prefix_length", "global_mask")
 ANNOTATIONS = {"attention_mask": "Tensor | None"}
@@ -138,12 +138,24 @@ def write_mask(op: Op) -> list[Line]:
     shape = "(B, 1, T, S)" if wide else "(T, S)"
     optional = [name for name in given if name != "attention_mask"]
     body += _checks(optional)
-    body.append(Line(f"mask = {admits}", shape))
+    body.append(Line(f"mask = {_of_pairs(formula, admits)}", shape))
     body.append(Line("if attention_mask is not None:"))
     padded = "mask = mask & attention_mask.bool()[:, None, None, :]"
     body.append(Line(padded, "(B, 1, T, S)", indent=1))
     body.append(Line("return mask"))
     return lines + [Line(x.text, x.comment, op.number, x.indent + 1) for x in body]
+
+
+def _of_pairs(formula: Any, admits: Expr) -> Expr:
+    """The expression over all pairs, also where the formula asks for one side of them only."""
+    names = {atom.name for atom in atoms_of(formula)}
+    given = any(atom.args == ("given",) for atom in atoms_of(formula))
+    sides = {side for side in "qk" if re.search(rf"\b{side}\b", admits.text)}
+    if sides == {"q", "k"} or given or "documents" in names:
+        return admits
+    if "prefix" not in names:
+        return Expr(f"{admits.at(ATOM)}.expand(end - start, end)")
+    return admits if "q" in sides else Expr(f"{admits.at(ATOM)}.expand(-1, -1, end - start, -1)")
 
 
 def _checks(names: list[str]) -> list[Line]:

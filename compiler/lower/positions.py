@@ -142,6 +142,8 @@ def lower_score_bias(
     if shared and key in state.relative_bias:
         return state.relative_bias[key]
     buckets = b.size("buckets", position.buckets)
+    # blocks that ask for another table than the first one have theirs by their own name
+    kind = b.context[1] if shared and state.relative_bias else ""
     with b.in_scope(state.scope if shared else b.scope):
         distances = b.op(
             "relative_buckets",
@@ -155,7 +157,7 @@ def lower_score_bias(
         bias = b.op(
             "relative_bias",
             distances,
-            name="relative_bias",
+            name=f"{kind}_relative_bias" if kind else "relative_bias",
             out="bias",
             shape=shape,
             heads=heads,

@@ -151,6 +151,12 @@ DECODES = {
     "windows": changed(
         DECODER, "mask: window(3) | causal & blocks(2) | causal & blocks(4) & window(9)"
     ),
+    "tables": changed(
+        DECODER,
+        "positions: {type: relative_bias, buckets: 8, max_distance: 20, bidirectional: false}",
+        "blocks: {a: {attention: {heads: 2}}, b: {attention: {heads: 4}}}",
+        "pattern: [a, b]",
+    ),
     "translator": TRANSLATOR,
     "translator with distances": changed(
         TRANSLATOR,
@@ -199,6 +205,8 @@ ENCODES = {
         " classes: 3, pool: first}}",
     ),
     "local": changed(ENCODER, "mask: band(2, 3) | global(0:1) | keys(-1:)"),
+    "the same keys for all": changed(ENCODER, "mask: keys(0:3)"),
+    "some queries": changed(ENCODER, "mask: queries(2:5)"),
     "random": changed(ENCODER, "mask: random(4, 2, 7) | band(1)"),
     "dilated": changed(ENCODER, "mask: band(6) & strided(2)"),
     "two towers": """
