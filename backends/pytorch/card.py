@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import defaultdict
 
@@ -9,24 +10,36 @@ from ...compiler.axes import GLOSSARY
 from ...compiler.graph import ModuleGraph
 
 VERSION = "0.1.0"
+WIDTH = 96
 
 
 def write_card(graph: ModuleGraph, body: str, file_name: str) -> str:
     """What the model is, where its weights are, how to write it again, what the letters mean."""
     spec = graph.spec
-    source = spec.source_name or f"{spec.name}.yaml"
-    lines = [f"{spec.name}: {summary(graph)}, in one file (PyTorch >= 2.5).", ""]
+    source = clean(spec.source_name or f"{spec.name}.yaml")
+    origin = f"Written by modelwright {VERSION} from {source}"
+    lines = [*wrap(f"{spec.name}: {summary(graph)}, in one file (PyTorch >= 2.5)."), ""]
     if spec.description:
-        lines += [*textwrap.wrap(clean(spec.description), 96), ""]
+        lines += [*wrap(clean(spec.description)), ""]
     lines += [
-        f"Written by modelwright {VERSION} from {source} (sha256 {spec.sha[:12]}). Write it again:",
-        f"    modelwright build {source} -o {file_name}",
+        *wrap(f"{origin} (sha256 {spec.sha[:12]}). Write it again:"),
+        *wrap(f"    modelwright build {quoted(source)} -o {file_name}"),
         "",
         *table(graph),
         "",
         *glossary(body),
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def wrap(text: str) -> list[str]:
+    """A paragraph of the card; what fits in one line stays as it is."""
+    return [text] if len(text) <= WIDTH else textwrap.wrap(text, WIDTH)
+
+
+def quoted(word: str) -> str:
+    """A word of a command line; one that a shell would take apart stands in quotes."""
+    return word if re.fullmatch(r"[\w.\-]+", word) else f"'{word}'"
 
 
 def clean(text: str) -> str:

@@ -11,7 +11,7 @@ FILES = ("cache", "cross_cache", "positions", "norms", "functions", "sampling", 
 
 
 @cache
-def _definitions(file: str) -> dict[str, str]:
+def definitions(file: str) -> dict[str, str]:
     """Every top-level class and function of a runtime file, as it stands there."""
     text = resources.files(f"{__package__}.runtime").joinpath(f"{file}.py").read_text()
     found, lines = {}, text.splitlines()
@@ -41,15 +41,12 @@ def collect(names: set[tuple[str, str]]) -> list[str]:
     queue = list(names)
     while queue:
         file, name = queue.pop()
-        text = _definitions(file)[name]
-        for other in _definitions(file):
+        text = definitions(file)[name]
+        for other in definitions(file):
             calls = re.search(rf"\b{other}\(", text)
             if calls and other != name and (file, other) not in wanted:
                 wanted.add((file, other))
                 queue.append((file, other))
     return [
-        text
-        for file in FILES
-        for name, text in _definitions(file).items()
-        if (file, name) in wanted
+        text for file in FILES for name, text in definitions(file).items() if (file, name) in wanted
     ]
