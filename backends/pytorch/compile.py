@@ -68,8 +68,8 @@ def instantiate(
     import torch
 
     module = import_text(emitted.text, name)
-    kind = getattr(torch, dtype) if isinstance(dtype, str) else dtype
-    if kind is not None and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
+    kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if dtype is not None and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
         raise ValueError(f"dtype must be a floating dtype such as bfloat16, not {dtype}")
     place = torch.device(device) if device is not None else torch.device("cpu")
     before = torch.get_default_dtype()

@@ -175,7 +175,7 @@ def _head(graph: ModuleGraph, body: str, *, checkpointing: bool) -> str:
     torch_lines.append("from torch import Tensor, nn")
     if re.search(r"\bF\.", body):
         torch_lines.append("from torch.nn import functional as F")
-    if checkpointing:
+    if checkpointing and "checkpoint(" in body:
         torch_lines.append("from torch.utils.checkpoint import checkpoint")
     standard, third = "\n".join(imports), "\n".join(torch_lines)
     future = "from __future__ import annotations"

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,6 @@ from small_examples import NAMES, graph, small_graph
 import modelwright as mw
 from modelwright.backends.pytorch import emit_file, instantiate, is_ours_unedited
 
-RULES = "E,F,I,B,UP,SIM,RET,PT,C4"
 TYPED = (
     "gpt2",
     "llama3_8b",
@@ -102,15 +101,8 @@ def test_config_holds_what_is_read_and_no_more(name: str) -> None:
     assert annotations_of(name), "a model has sizes"
 
 
-def test_ruff_has_nothing_to_say(files: Path) -> None:
-    ruff = [sys.executable, "-m", "ruff"]
-    plain = ["--isolated", "--no-cache", "--line-length", "100", str(files)]
-    rules = ["--target-version", "py311", "--select", RULES, "--output-format", "concise"]
-    for command in (["check", *rules], ["format", "--check"]):
-        done = subprocess.run(
-            [*ruff, *command, *plain], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+def test_ruff_has_nothing_to_say(files: Path, linted: Callable[[Path], None]) -> None:
+    linted(files)
 
 
 def test_mypy_has_nothing_to_say(root: Path, tmp_path: Path) -> None:
