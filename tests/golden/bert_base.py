@@ -1,0 +1,175 @@
+"""bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 04520a6c901c). Write it again:
+    modelwright build bert_base.yaml -o bert_base.py
+
+    part                               weights
+    token_embedding                 23,440,896
+    token_type_embedding                 1,536
+    position_embedding                 393,216
+    embedding_norm                       1,536
+    layer x12                       85,054,464
+    head.dense                         590,592
+    total                          109,482,240
+
+Shapes:  B batch   T new tokens   D d_model   H query heads   E head width   N projection size
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 768
+    max_positions: int = 512
+    vocab_size: int = 30522
+    token_types: int = 2
+    eps: float = 1e-12
+    dropout: float = 0.1
+    layers: int = 12
+    heads: int = 12
+    hidden: int = 3072
+    projection_size: int = 768
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.d_model % self.heads:
+            raise ValueError(f"d_model ({self.d_model}) must be a multiple of heads ({self.heads})")
+
+
+def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
+    """True at real tokens, for every query. None where there is no padding."""
+    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
+
+
+class Attention(nn.Module):
+    """Multi-head attention."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.head_dim = config.d_model // config.heads
+        self.dropout = config.dropout
+        self.query = nn.Linear(config.d_model, config.d_model)
+        self.key = nn.Linear(config.d_model, config.d_model)
+        self.value = nn.Linear(config.d_model, config.d_model)
+        self.output = nn.Linear(config.d_model, config.d_model)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with GELU between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.d_model, config.hidden)
+        self.down = nn.Linear(config.hidden, config.d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.up(x)))  # (B, T, D)
+
+
+class Block(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        x = self.attention_norm(x + self.dropout(self.attention(x, mask)))
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+
+class Pooler(nn.Module):
+    """One vector per sequence."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.d_model, config.projection_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[:, 0]  # (B, D)
+        return torch.tanh(self.dense(x))  # (B, N)
+
+
+class BertBase(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.token_type_embedding = nn.Embedding(config.token_types, config.d_model)
+        self.position_embedding = nn.Embedding(config.max_positions, config.d_model)
+        self.embedding_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.head = Pooler(config)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
+        std = self.config.init_std
+        for module in self.modules():
+            if isinstance(module, nn.LayerNorm):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=std)
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T)."""
+        length = input_ids.size(1)
+        if length > self.config.max_positions:
+            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
+        if token_type_ids is None:
+            token_type_ids = torch.zeros_like(input_ids)
+        x = self.token_embedding(input_ids) + self.token_type_embedding(token_type_ids)  # (B, T, D)
+        if position_ids is None:
+            position_ids = torch.arange(length, device=input_ids.device)  # (T,)
+        x = x + self.position_embedding(position_ids)
+        x = self.embedding_norm(x)
+        x = self.dropout(x)
+        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        for block in self.layers:
+            x = block(x, mask)
+        return x
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Vectors (B, N) for `input_ids` (B, T)."""
+        x = self.hidden_states(input_ids, attention_mask, position_ids, token_type_ids)
+        return self.head(x)  # (B, N)
+
+
+# sha256 of the above: 0f0eb7996131c442e3cad9911a9d8d4967aca4f13d344aa12ad9df4e63fe0ff9

@@ -1,0 +1,375 @@
+"""gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 57160e6fde9d). Write it again:
+    modelwright build gemma3_1b.yaml -o gemma_3_1b.py
+
+    part                          weights
+    token_embedding           301,989,888
+    local x22                 590,526,464
+    global x4                 107,368,448
+    norm                            1,152
+    total                     999,885,952
+
+Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   D d_model   H query
+         heads   K key/value heads   E head width   R rotated width of a head   V vocabulary
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 1152
+    max_positions: int = 32768
+    vocab_size: int = 262144
+    layers: int = 26
+    eps: float = 1e-6
+    heads: int = 4
+    kv_heads: int = 1
+    head_dim: int = 256
+    local_rope_theta: float = 10_000.0
+    window: int = 512
+    scale: float = 0.0625
+    hidden: int = 6912
+    global_rope_theta: float = 1_000_000.0
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.heads % self.kv_heads:
+            raise ValueError(
+                f"heads ({self.heads}) must be a multiple of kv_heads ({self.kv_heads})"
+            )
+
+
+class Cache:
+    """Keys and values of the tokens seen so far, by layer. Not part of the weights."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new tokens' (B, K, T, E); give back those of all tokens, (B, K, S, E)."""
+        end = self.length + k.size(2)
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        if layer not in self.kept:
+            room = [x.new_empty(*x.shape[:2], self.capacity, x.size(3)) for x in (k, v)]
+            self.kept[layer] = room[0], room[1]
+        keys, values = self.kept[layer]
+        keys[:, :, self.length : end] = k
+        values[:, :, self.length : end] = v
+        return keys[:, :, :end], values[:, :, :end]
+
+
+def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
+    """How fast each pair of columns turns, in float32 or wider."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
+    return theta**-exponent  # (R/2,)
+
+
+def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
+    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
+
+
+def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
+    x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
+    return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
+
+
+class OffsetRMSNorm(nn.Module):
+    """RMS norm that multiplies by `offset + weight`."""
+
+    def __init__(self, width: int, eps: float, offset: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.offset = offset
+        self.weight = nn.Parameter(torch.full((width,), 1 - offset))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.weight.shape, self.offset + self.weight, self.eps)
+
+
+def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
+    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    if temperature == 0:
+        return logits.argmax(-1)  # (B,)
+    logits = logits / temperature
+    if top_k is not None:
+        kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -math.inf)
+    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+        ranked, order = logits.sort(descending=True)
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
+        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+    return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
+
+
+def causal_window_mask(
+    start: int, end: int, window: int, attention_mask: Tensor | None, device: torch.device
+) -> Tensor:
+    """True where query q may see key k: causal & window(512)."""
+    q = torch.arange(start, end, device=device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=device)  # (S,)
+    mask = (k <= q) & (k > q - window)  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+def causal_mask(
+    start: int, end: int, attention_mask: Tensor | None, device: torch.device
+) -> Tensor | None:
+    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    if attention_mask is None and (start == 0 or end - start == 1):
+        return None
+    q = torch.arange(start, end, device=device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=device)  # (S,)
+    mask = k <= q  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every layer reads and none of them makes."""
+
+    local_cos: Tensor
+    local_sin: Tensor
+    local_mask: Tensor | None
+    global_cos: Tensor
+    global_sin: Tensor
+    global_mask: Tensor | None
+
+
+class Attention(nn.Module):
+    """Multi-query attention: all query heads share one key/value head."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.head_dim
+        self.scale = config.scale
+        self.query = nn.Linear(config.d_model, config.heads * config.head_dim, bias=False)
+        self.query_norm = OffsetRMSNorm(config.head_dim, config.eps, 1.0)
+        self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim, bias=False)
+        self.key_norm = OffsetRMSNorm(config.head_dim, config.eps, 1.0)
+        self.value = nn.Linear(config.d_model, config.kv_heads * config.head_dim, bias=False)
+        self.output = nn.Linear(config.heads * config.head_dim, config.d_model, bias=False)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        q = self.query_norm(q)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        k = self.key_norm(k)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        q = apply_rope(q, cos, sin)
+        k = apply_rope(k, cos, sin)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            is_causal=mask is None and bool(q.size(2) > 1),
+            scale=self.scale,
+            enable_gqa=True,
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class FeedForward(nn.Module):
+    """GEGLU."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.gate = nn.Linear(config.d_model, config.hidden, bias=False)
+        self.up = nn.Linear(config.d_model, config.hidden, bias=False)
+        self.down = nn.Linear(config.hidden, config.d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.gate(x), approximate="tanh") * self.up(x))  # (B, T, D)
+
+
+class LocalBlock(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.attention = Attention(config, layer)
+        self.attention_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.feed_forward_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+
+    def forward(self, x: Tensor, shared: Shared, cache: Cache | None) -> Tensor:
+        x = x + self.attention_output_norm(
+            self.attention(
+                self.attention_norm(x), shared.local_cos, shared.local_sin, shared.local_mask, cache
+            )
+        )
+        return x + self.feed_forward_output_norm(self.feed_forward(self.feed_forward_norm(x)))
+
+
+class GlobalBlock(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.attention = Attention(config, layer)
+        self.attention_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.feed_forward_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+
+    def forward(self, x: Tensor, shared: Shared, cache: Cache | None) -> Tensor:
+        x = x + self.attention_output_norm(
+            self.attention(
+                self.attention_norm(x),
+                shared.global_cos,
+                shared.global_sin,
+                shared.global_mask,
+                cache,
+            )
+        )
+        return x + self.feed_forward_output_norm(self.feed_forward(self.feed_forward_norm(x)))
+
+
+KINDS = (LocalBlock,) * 5 + (GlobalBlock,)
+
+
+class Gemma3_1b(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.layers = nn.ModuleList(KINDS[i % 6](config, i) for i in range(config.layers))
+        self.norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, the rest normal(0, std)."""
+        std = self.config.init_std
+        for module in self.modules():
+            if isinstance(module, OffsetRMSNorm):
+                nn.init.constant_(module.weight, 1 - module.offset)
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=std)
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        start = 0 if cache is None else cache.length
+        end = start + input_ids.size(1)
+        if end > self.config.max_positions:
+            raise ValueError(f"{end} tokens, but max_positions is {self.config.max_positions}")
+        x = self.token_embedding(input_ids) * math.sqrt(self.config.d_model)  # (B, T, D)
+        if position_ids is None:
+            position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
+        local_frequencies = rope_frequencies(
+            self.config.head_dim, self.config.local_rope_theta, like=x
+        )  # (R/2,)
+        local_cos, local_sin = rope_angles(position_ids, local_frequencies)  # (B, 1, T, R/2) each
+        local_mask = causal_window_mask(start, end, self.config.window, attention_mask, x.device)
+        global_frequencies = rope_frequencies(
+            self.config.head_dim, self.config.global_rope_theta, like=x
+        )  # (R/2,)
+        global_cos, global_sin = rope_angles(
+            position_ids, global_frequencies
+        )  # (B, 1, T, R/2) each
+        global_mask = causal_mask(start, end, attention_mask, x.device)
+        shared = Shared(
+            local_cos=local_cos,
+            local_sin=local_sin,
+            local_mask=local_mask,
+            global_cos=global_cos,
+            global_sin=global_sin,
+            global_mask=global_mask,
+        )
+        for block in self.layers:
+            x = block(x, shared, cache)
+        x = self.norm(x)
+        if cache is not None:
+            cache.length = end
+        return x
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Scores of the vocabulary."""
+        return F.linear(x, self.token_embedding.weight)  # (B, T, V)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) for `input_ids` (B, T)."""
+        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
+        return self.logits(x)  # (B, T, V)
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        logits, labels = logits[:, :-1], labels[:, 1:]
+        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int = 1,
+        pad_token_id: int = 0,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
+
+        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
+        """
+        cache = Cache(input_ids.size(1) + max_new_tokens)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        step, position_ids = input_ids, None
+        for _ in range(max_new_tokens):
+            if attention_mask is not None:
+                counted = attention_mask.long().cumsum(-1) - 1
+                position_ids = counted.clamp(min=0)[:, -step.size(1) :]
+            x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]
+            input_ids = torch.cat([input_ids, step], dim=1)
+            if attention_mask is not None:
+                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return input_ids
+
+
+# sha256 of the above: 842dde7ac3467dc343609f5a31b455da6d48110fb555d40e34ba065182894a4f

@@ -1,0 +1,442 @@
+"""t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 e7ca78190f80). Write it again:
+    modelwright build t5_small.yaml -o t5_small.py
+
+    part                                weights
+    token_embedding                  16,449,536
+    encoder.layer x6                 18,880,512
+    encoder.relative_bias                   256
+    encoder.norm                            512
+    decoder.layer x6                 25,175,040
+    decoder.relative_bias                   256
+    decoder.norm                            512
+    total                            60,506,624
+
+Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   M tokens of the
+         memory that cross-attention reads   D d_model   H query heads   K key/value heads   E
+         head width   V vocabulary
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 512
+    vocab_size: int = 32128
+    dropout: float = 0.1
+    layers: int = 6
+    eps: float = 1e-6
+    heads: int = 8
+    buckets: int = 32
+    max_distance: int = 128
+    hidden: int = 2048
+    hidden_dropout: float = 0.1
+    head_input_scale: float = 0.04419417382
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.d_model % self.heads:
+            raise ValueError(f"d_model ({self.d_model}) must be a multiple of heads ({self.heads})")
+
+
+class Cache:
+    """Keys and values of the tokens seen so far and of the memory, by layer. No weights."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.memory: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new tokens' (B, K, T, E); give back those of all tokens, (B, K, S, E)."""
+        end = self.length + k.size(2)
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        if layer not in self.kept:
+            room = [x.new_empty(*x.shape[:2], self.capacity, x.size(3)) for x in (k, v)]
+            self.kept[layer] = room[0], room[1]
+        keys, values = self.kept[layer]
+        keys[:, :, self.length : end] = k
+        values[:, :, self.length : end] = v
+        return keys[:, :, :end], values[:, :, :end]
+
+
+def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
+    """The bucket of each distance >= 0: half of them exact, half logarithmic (T5)."""
+    exact = buckets // 2
+    growth = (distance.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
+    far = exact + (growth * (buckets - exact)).long()
+    return torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
+
+
+def relative_buckets(
+    start: int, end: int, buckets: int, max_distance: int, device: torch.device
+) -> Tensor:
+    """The bucket of each distance back from query to key; keys after the query count as 0."""
+    query = torch.arange(start, end, device=device)[:, None]
+    distance = query - torch.arange(end, device=device)  # (T, S)
+    return log_buckets(distance.clamp(min=0), buckets, max_distance)
+
+
+def two_sided_buckets(
+    start: int, end: int, buckets: int, max_distance: int, device: torch.device
+) -> Tensor:
+    """The bucket of each distance: one half for keys up to the query, one for keys after it."""
+    query = torch.arange(start, end, device=device)[:, None]
+    distance = torch.arange(end, device=device) - query  # (T, S)
+    half = buckets // 2
+    return log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
+
+
+def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
+    """True at real tokens, for every query. None where there is no padding."""
+    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
+
+
+def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
+    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    if temperature == 0:
+        return logits.argmax(-1)  # (B,)
+    logits = logits / temperature
+    if top_k is not None:
+        kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -math.inf)
+    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+        ranked, order = logits.sort(descending=True)
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
+        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+    return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
+
+
+def causal_mask(
+    start: int, end: int, attention_mask: Tensor | None, device: torch.device
+) -> Tensor:
+    """True where query q may see key k: causal."""
+    q = torch.arange(start, end, device=device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=device)  # (S,)
+    mask = k <= q  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+class EncoderAttention(nn.Module):
+    """Multi-head attention."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.head_dim = config.d_model // config.heads
+        self.dropout = config.dropout
+        self.query = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.value = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.output = nn.Linear(config.d_model, config.d_model, bias=False)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=bias, dropout_p=dropout, scale=1.0
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class DecoderAttention(nn.Module):
+    """Multi-head attention."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.dropout = config.dropout
+        self.query = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.value = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.output = nn.Linear(config.d_model, config.d_model, bias=False)
+
+    def forward(self, x: Tensor, bias: Tensor, cache: Cache | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=bias, dropout_p=dropout, scale=1.0
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with ReLU between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.d_model, config.hidden, bias=False)
+        self.hidden_dropout = nn.Dropout(config.hidden_dropout)
+        self.down = nn.Linear(config.hidden, config.d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(self.hidden_dropout(F.relu(self.up(x))))  # (B, T, D)
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention over a memory."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.dropout = config.dropout
+        self.query = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.value = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.output = nn.Linear(config.d_model, config.d_model, bias=False)
+
+    def forward(
+        self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k, v = self.keys_and_values(memory, cache)  # (B, H, M, E) each
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=memory_mask, dropout_p=dropout, scale=1.0
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+    def keys_and_values(self, memory: Tensor, cache: Cache | None) -> tuple[Tensor, Tensor]:
+        """What this layer reads in the memory."""
+        if cache is not None and self.layer in cache.memory:
+            return cache.memory[self.layer]
+        k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+        v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+        if cache is not None:
+            cache.memory[self.layer] = k, v
+        return k, v
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention = EncoderAttention(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), bias))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+
+class DecoderBlock(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention = DecoderAttention(config, layer)
+        self.dropout = nn.Dropout(config.dropout)
+        self.cross_attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.cross_attention = CrossAttention(config, layer)
+        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(
+        self,
+        x: Tensor,
+        bias: Tensor,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        cache: Cache | None,
+    ) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), bias, cache))
+        x = x + self.dropout(
+            self.cross_attention(self.cross_attention_norm(x), memory, memory_mask, cache)
+        )
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+
+class Encoder(nn.Module):
+    """The encoder stack."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.buckets = config.buckets
+        self.max_distance = config.max_distance
+        self.dropout = nn.Dropout(config.dropout)
+        self.relative_bias = nn.Embedding(config.buckets, config.heads)
+        self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(config.d_model, config.eps)
+
+    def forward(self, x: Tensor, attention_mask: Tensor | None) -> Tensor:
+        length = x.size(1)
+        x = self.dropout(x)
+        buckets = two_sided_buckets(0, length, self.buckets, self.max_distance, x.device)  # (T, T)
+        bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
+        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        bias = bias if mask is None else bias.masked_fill(~mask, -math.inf)  # (B, H, T, T)
+        for block in self.layers:
+            x = block(x, bias)
+        return self.norm(x)
+
+
+class Decoder(nn.Module):
+    """The decoder stack, which reads the encoder."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.buckets = config.buckets
+        self.max_distance = config.max_distance
+        self.dropout = nn.Dropout(config.dropout)
+        self.relative_bias = nn.Embedding(config.buckets, config.heads)
+        self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
+        self.norm = nn.RMSNorm(config.d_model, config.eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor,
+        decoder_attention_mask: Tensor | None,
+        attention_mask: Tensor | None,
+        cache: Cache | None,
+    ) -> Tensor:
+        start = 0 if cache is None else cache.length
+        end = start + x.size(1)
+        x = self.dropout(x)
+        buckets = relative_buckets(start, end, self.buckets, self.max_distance, x.device)  # (T, S)
+        bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
+        mask = causal_mask(start, end, decoder_attention_mask, x.device)
+        bias = bias.masked_fill(~mask, -math.inf)  # (B, H, T, S)
+        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        for block in self.layers:
+            x = block(x, bias, memory, memory_mask, cache)
+        if cache is not None:
+            cache.length = end
+        return self.norm(x)
+
+
+class T5Small(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, the rest normal(0, std)."""
+        std = self.config.init_std
+        for module in self.modules():
+            if isinstance(module, nn.RMSNorm):
+                nn.init.ones_(module.weight)
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=std)
+
+    def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T)."""
+        return self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, T, D)
+
+    def decode(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        attention_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) that read the `memory` (B, M,
+        D); with a cache, they extend it.
+        """
+        return self.decoder(
+            self.token_embedding(decoder_input_ids),
+            memory,
+            decoder_attention_mask,
+            attention_mask,
+            cache,
+        )  # (B, T, D)
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        decoder_input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """The decoder's last hidden states, (B, T, D)."""
+        memory = self.encode(input_ids, attention_mask)
+        return self.decode(decoder_input_ids, memory, attention_mask, decoder_attention_mask, cache)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Scores of the vocabulary."""
+        return F.linear(x * self.config.head_input_scale, self.token_embedding.weight)  # (B, T, V)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        decoder_input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
+        x = self.hidden_states(
+            input_ids, decoder_input_ids, attention_mask, decoder_attention_mask, cache
+        )  # (B, T, D)
+        return self.logits(x)  # (B, T, V)
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the labels; -100 in `labels` does not count."""
+        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        decoder_start_token_id: int = 0,
+        eos_token_id: int = 1,
+        pad_token_id: int = 0,
+    ) -> Tensor:
+        """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start.
+
+        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
+        """
+        memory = self.encode(input_ids, attention_mask)  # (B, M, D)
+        cache = Cache(1 + max_new_tokens)
+        step = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        answer = step
+        for _ in range(max_new_tokens):
+            x = self.decode(step, memory, attention_mask, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]
+            answer = torch.cat([answer, step], dim=1)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return answer
+
+
+# sha256 of the above: 280db2bab80380af38548b6009df9235ebb9084fac6b8d4bf77d9d74d83c177c

@@ -1,0 +1,445 @@
+"""transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 49d507952ec2). Write it again:
+    modelwright build transformer_base.yaml -o transformer_base.py
+
+    part                          weights
+    token_embedding            18,944,000
+    encoder.layer x6           18,914,304
+    decoder.layer x6           25,224,192
+    total                      63,082,496
+
+Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   M tokens of the
+         memory that cross-attention reads   D d_model   H query heads   K key/value heads   E
+         head width   V vocabulary
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 512
+    vocab_size: int = 37000
+    dropout: float = 0.1
+    layers: int = 6
+    heads: int = 8
+    eps: float = 1e-5
+    hidden: int = 2048
+
+    def __post_init__(self) -> None:
+        if self.d_model % self.heads:
+            raise ValueError(f"d_model ({self.d_model}) must be a multiple of heads ({self.heads})")
+
+
+class Cache:
+    """Keys and values of the tokens seen so far and of the memory, by layer. No weights."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.memory: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new tokens' (B, K, T, E); give back those of all tokens, (B, K, S, E)."""
+        end = self.length + k.size(2)
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        if layer not in self.kept:
+            room = [x.new_empty(*x.shape[:2], self.capacity, x.size(3)) for x in (k, v)]
+            self.kept[layer] = room[0], room[1]
+        keys, values = self.kept[layer]
+        keys[:, :, self.length : end] = k
+        values[:, :, self.length : end] = v
+        return keys[:, :, :end], values[:, :, :end]
+
+
+def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
+    """Sines, then cosines, of the positions at `width / 2` frequencies from 1 to 1/10000."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
+    angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
+    return torch.cat([angle.sin(), angle.cos()], dim=-1).type_as(like)  # (T, D) or (B, T, D)
+
+
+def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
+    """True at real tokens, for every query. None where there is no padding."""
+    return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
+
+
+def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
+    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    if temperature == 0:
+        return logits.argmax(-1)  # (B,)
+    logits = logits / temperature
+    if top_k is not None:
+        kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -math.inf)
+    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+        ranked, order = logits.sort(descending=True)
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
+        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+    return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
+
+
+def causal_mask(
+    start: int, end: int, attention_mask: Tensor | None, device: torch.device
+) -> Tensor | None:
+    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    if attention_mask is None and (start == 0 or end - start == 1):
+        return None
+    q = torch.arange(start, end, device=device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=device)  # (S,)
+    mask = k <= q  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+class EncoderAttention(nn.Module):
+    """Multi-head attention."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.head_dim = config.d_model // config.heads
+        self.dropout = config.dropout
+        self.query = nn.Linear(config.d_model, config.d_model)
+        self.key = nn.Linear(config.d_model, config.d_model)
+        self.value = nn.Linear(config.d_model, config.d_model)
+        self.output = nn.Linear(config.d_model, config.d_model)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class DecoderAttention(nn.Module):
+    """Multi-head attention."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.dropout = config.dropout
+        self.query = nn.Linear(config.d_model, config.d_model)
+        self.key = nn.Linear(config.d_model, config.d_model)
+        self.value = nn.Linear(config.d_model, config.d_model)
+        self.output = nn.Linear(config.d_model, config.d_model)
+
+    def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            dropout_p=dropout,
+            is_causal=mask is None and bool(q.size(2) > 1),
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with ReLU between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.d_model, config.hidden)
+        self.down = nn.Linear(config.hidden, config.d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.relu(self.up(x)))  # (B, T, D)
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention over a memory."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.dropout = config.dropout
+        self.query = nn.Linear(config.d_model, config.d_model)
+        self.key = nn.Linear(config.d_model, config.d_model)
+        self.value = nn.Linear(config.d_model, config.d_model)
+        self.output = nn.Linear(config.d_model, config.d_model)
+
+    def forward(
+        self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k, v = self.keys_and_values(memory, cache)  # (B, H, M, E) each
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=memory_mask, dropout_p=dropout
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+    def keys_and_values(self, memory: Tensor, cache: Cache | None) -> tuple[Tensor, Tensor]:
+        """What this layer reads in the memory."""
+        if cache is not None and self.layer in cache.memory:
+            return cache.memory[self.layer]
+        k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+        v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+        if cache is not None:
+            cache.memory[self.layer] = k, v
+        return k, v
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention = EncoderAttention(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        x = self.attention_norm(x + self.dropout(self.attention(x, mask)))
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+
+class DecoderBlock(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention = DecoderAttention(config, layer)
+        self.dropout = nn.Dropout(config.dropout)
+        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.cross_attention = CrossAttention(config, layer)
+        self.cross_attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        cache: Cache | None,
+    ) -> Tensor:
+        x = self.attention_norm(x + self.dropout(self.attention(x, mask, cache)))
+        x = self.cross_attention_norm(
+            x + self.dropout(self.cross_attention(x, memory, memory_mask, cache))
+        )
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+
+class Encoder(nn.Module):
+    """The encoder stack."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.d_model = config.d_model
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
+
+    def forward(
+        self, x: Tensor, position_ids: Tensor | None, attention_mask: Tensor | None
+    ) -> Tensor:
+        length = x.size(1)
+        x = x * math.sqrt(self.d_model)
+        if position_ids is None:
+            position_ids = torch.arange(length, device=x.device)  # (T,)
+        x = x + sinusoids(position_ids, self.d_model, self.d_model // 2, like=x)
+        x = self.dropout(x)
+        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        for block in self.layers:
+            x = block(x, mask)
+        return x
+
+
+class Decoder(nn.Module):
+    """The decoder stack, which reads the encoder."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.d_model = config.d_model
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
+
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor,
+        decoder_position_ids: Tensor | None,
+        decoder_attention_mask: Tensor | None,
+        attention_mask: Tensor | None,
+        cache: Cache | None,
+    ) -> Tensor:
+        start = 0 if cache is None else cache.length
+        end = start + x.size(1)
+        x = x * math.sqrt(self.d_model)
+        if decoder_position_ids is None:
+            decoder_position_ids = torch.arange(start, end, device=x.device)  # (T,)
+        x = x + sinusoids(decoder_position_ids, self.d_model, self.d_model // 2, like=x)
+        x = self.dropout(x)
+        mask = causal_mask(start, end, decoder_attention_mask, x.device)
+        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        for block in self.layers:
+            x = block(x, mask, memory, memory_mask, cache)
+        if cache is not None:
+            cache.length = end
+        return x
+
+
+class TransformerBase(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, biases 0, the rest xavier."""
+        for module in self.modules():
+            if isinstance(module, nn.LayerNorm):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.xavier_uniform_(module.weight)
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+
+    def encode(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T)."""
+        return self.encoder(self.token_embedding(input_ids), position_ids, attention_mask)
+
+    def decode(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        attention_mask: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) that read the `memory` (B, M,
+        D); with a cache, they extend it.
+        """
+        return self.decoder(
+            self.token_embedding(decoder_input_ids),
+            memory,
+            decoder_position_ids,
+            decoder_attention_mask,
+            attention_mask,
+            cache,
+        )  # (B, T, D)
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        decoder_input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """The decoder's last hidden states, (B, T, D)."""
+        memory = self.encode(input_ids, attention_mask, position_ids)
+        return self.decode(
+            decoder_input_ids,
+            memory,
+            attention_mask,
+            decoder_position_ids,
+            decoder_attention_mask,
+            cache,
+        )
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Scores of the vocabulary."""
+        return F.linear(x, self.token_embedding.weight)  # (B, T, V)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        decoder_input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
+        x = self.hidden_states(
+            input_ids,
+            decoder_input_ids,
+            attention_mask,
+            position_ids,
+            decoder_position_ids,
+            decoder_attention_mask,
+            cache,
+        )  # (B, T, D)
+        return self.logits(x)  # (B, T, V)
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the labels; -100 in `labels` does not count."""
+        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        decoder_start_token_id: int = 1,
+        eos_token_id: int = 2,
+        pad_token_id: int = 0,
+    ) -> Tensor:
+        """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start.
+
+        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
+        """
+        memory = self.encode(input_ids, attention_mask)  # (B, M, D)
+        cache = Cache(1 + max_new_tokens)
+        step = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        answer = step
+        for _ in range(max_new_tokens):
+            x = self.decode(step, memory, attention_mask, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]
+            answer = torch.cat([answer, step], dim=1)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return answer
+
+
+# sha256 of the above: 8abcff50b7e3386eb0574bcf0825d9c218e8e9b7f4fcee2d7c008f03c30600f7
