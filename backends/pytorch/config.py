@@ -29,8 +29,8 @@ def write_config(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]
         lines += [Line(""), Line("def __post_init__(self) -> None:", indent=1)]
         for whole, part in checks:
             lines.append(Line(f"if self.{whole} % self.{part}:", indent=2))
-            first = f'f"{whole} ({{self.{whole}}}) must be a multiple of'
-            second = f'{part} ({{self.{part}}})"'
+            first = f'f"{part} ({{self.{part}}}) must divide'
+            second = f'{whole} ({{self.{whole}}})"'
             whole_message = f"raise ValueError({first} {second})"
             if len(whole_message) + 12 <= 100 or len(f"{first} {second}") + 16 <= 100:
                 lines.append(Line(whole_message, indent=3))

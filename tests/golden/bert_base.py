@@ -42,7 +42,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
-            raise ValueError(f"d_model ({self.d_model}) must be a multiple of heads ({self.heads})")
+            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
@@ -172,4 +172,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 0f0eb7996131c442e3cad9911a9d8d4967aca4f13d344aa12ad9df4e63fe0ff9
+# sha256 of the above: 7502671fc8d5fc6dc8d6db324083a4d54015c7f423a0ecc433bf335cd1f4f32f

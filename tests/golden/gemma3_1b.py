@@ -45,9 +45,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
-            raise ValueError(
-                f"heads ({self.heads}) must be a multiple of kv_heads ({self.kv_heads})"
-            )
+            raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
 
 
 class Cache:
@@ -372,4 +370,4 @@ class Gemma3_1b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 842dde7ac3467dc343609f5a31b455da6d48110fb555d40e34ba065182894a4f
+# sha256 of the above: 856ced3775ce094b3830a07a16f43cc3792be551e3deb942275e2f5816305e62

@@ -39,7 +39,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
-            raise ValueError(f"d_model ({self.d_model}) must be a multiple of heads ({self.heads})")
+            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
 
 class Cache:
@@ -261,4 +261,4 @@ class Gpt2(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 49b9e56a93ec72f705c28fb18325e963983fd5fbc878e9b987242f6d1d9fc512
+# sha256 of the above: 9e3ed7a12c09609b4a87f104ab46c51388491fb33922abad7741a647cac13664

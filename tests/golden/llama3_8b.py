@@ -41,11 +41,9 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
-            raise ValueError(
-                f"heads ({self.heads}) must be a multiple of kv_heads ({self.kv_heads})"
-            )
+            raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
         if self.d_model % self.heads:
-            raise ValueError(f"d_model ({self.d_model}) must be a multiple of heads ({self.heads})")
+            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
 
 class Cache:
@@ -278,4 +276,4 @@ class Llama3_8b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 328e9150d9094f5c1d922ccc9024130fe24cd1a306134b603c7c227e6eb689dc
+# sha256 of the above: d70052abc7f04f504d3d59677254c6c18616f2b543ff68b4b10a4c66c15d2a64

@@ -47,7 +47,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
-            raise ValueError(f"d_model ({self.d_model}) must be a multiple of heads ({self.heads})")
+            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
 
 class Cache:
@@ -439,4 +439,4 @@ class T5Small(nn.Module):
         return answer
 
 
-# sha256 of the above: 280db2bab80380af38548b6009df9235ebb9084fac6b8d4bf77d9d74d83c177c
+# sha256 of the above: b65f0cd179f7b2c06b5ebb6be1e6d662ff67d71624d73c7019a6a9b10778317c

@@ -38,7 +38,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
-            raise ValueError(f"d_model ({self.d_model}) must be a multiple of heads ({self.heads})")
+            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
 
 
 class Cache:
@@ -442,4 +442,4 @@ class TransformerBase(nn.Module):
         return answer
 
 
-# sha256 of the above: 8abcff50b7e3386eb0574bcf0825d9c218e8e9b7f4fcee2d7c008f03c30600f7
+# sha256 of the above: b7e197f7d837e51c3945d184e3b1a511bd124d619035a847ff7e96dd634eca99
