@@ -104,9 +104,9 @@ def test_a_thousand_layers_are_drawn_like_two():
         " attention: {{heads: 2}}}}"
     )
     deep, flat = (lower(loads(text.format(layers))) for layers in (1000, 2))
-    start = time.perf_counter()
+    start = time.process_time()
     drawn = draw(deep).decode()
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.1
     assert "1000×" in drawn
     assert drawn.replace("1000×", "2×").count("\n") == draw(flat).decode().count("\n")
     assert figure(deep).height == figure(flat).height
@@ -118,9 +118,9 @@ def test_a_pattern_over_a_thousand_layers_stays_small():
         " attention: {heads: 2}, blocks: {a: {mask: causal}, b: {mask: full}},"
         " pattern: [a * 3, b], overrides: {7: b, 501: a}}"
     )
-    start = time.perf_counter()
+    start = time.process_time()
     drawing = figure(lower(loads(text)))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert [frame.name for frame in drawing.frames] == ["", "a", "b"]
     assert drawing.height < 1000
 
@@ -131,9 +131,9 @@ def test_no_figure_takes_long(path):
     draw(graph)
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         draw(graph)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.1
 
 

@@ -19,10 +19,10 @@ def test_exact_words(
     path: Path, monkeypatch: pytest.MonkeyPatch, golden: Callable[[Path, str], None]
 ) -> None:
     monkeypatch.chdir(ERRORS)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(SpecErrors) as caught:
         load(path.name)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     golden(path.with_suffix(".txt"), f"{caught.value}\n")
 
 

@@ -99,18 +99,18 @@ HOSTILE = {
 def test_hostile_yaml_is_refused_quickly(text: str) -> None:
     if text.startswith("name: t\nfamily") and "overrides" in text:
         text = text.replace("layers: 4", "layers: 9999")
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(SpecErrors) as caught:
         loads(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert caught.value.problems[0].mark.line >= 1
 
 
 def test_the_largest_stack_is_read_quickly() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     spec = loads(TINY.replace("layers: 4", "layers: 100000"))
     assert len(spec.stacks["decoder"].order) == 100_000
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_a_file_that_is_not_there(tmp_path) -> None:
