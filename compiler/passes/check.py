@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import networkx as nx
 
+from ..axes import show
 from ..graph import ModuleGraph, Op
 from ..ops import OPS
 
@@ -47,10 +48,39 @@ def _check_op(graph: ModuleGraph, op: Op, made: set[str]) -> None:
             raise IllegalGraphError(f"{where}: makes {value} a second time")
         if graph.producers.get(value) != op.number:
             raise IllegalGraphError(f"{where}: is not known as the producer of {value}")
+    _check_edges(graph, op, where)
+    _check_sight(graph, op, where)
+    _check_shapes(graph, op, where)
     tied = [weight.tied for weight in op.weights if weight.tied]
     for name in tied:
         if not any(w.name == name for w in graph.weights()):
             raise IllegalGraphError(f"{where}: tied to {name}, which is no weight")
+
+
+def _check_edges(graph: ModuleGraph, op: Op, where: str) -> None:
+    wanted = {(slot, value) for slot, value in enumerate(op.inputs) if value}
+    edges = graph.nx.in_edges(op.number, keys=True, data="value")
+    if {(slot, value) for _, _, slot, value in edges} != wanted:
+        raise IllegalGraphError(f"{where}: its edges are not those of its inputs")
+
+
+def _check_sight(graph: ModuleGraph, op: Op, where: str) -> None:
+    """What a layer makes is seen within it; outside, only what the last layer gives."""
+    for value in filter(None, op.inputs):
+        layers = graph.layers_of(graph.scope_of(value))
+        if layers is None or value == layers.result or graph.inside(op.scope, layers.path):
+            continue
+        raise IllegalGraphError(f"{where}: reads {value} from inside {layers.path}")
+
+
+def _check_shapes(graph: ModuleGraph, op: Op, where: str) -> None:
+    """Each result has the shape that the op's row gives; a memory's length is M instead of T."""
+    given = [graph.values[value] for value in op.inputs if value]
+    shapes = OPS[op.kind].shape(given, op.attrs)
+    for value, shape in zip(op.outputs, shapes, strict=True):
+        found = graph.values[value]
+        if show(found.shape).replace("M", "T") != show(shape).replace("M", "T"):
+            raise IllegalGraphError(f"{where}: makes {found}, not {show(shape)}")
 
 
 def _check_fields(graph: ModuleGraph) -> None:

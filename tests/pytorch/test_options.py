@@ -16,6 +16,8 @@ from variations import VARIATIONS, Arrays, arguments, emitted, graph_of, inputs_
 
 from modelwright.backends.pytorch import instantiate
 from modelwright.backends.reference import random_weights, run
+from modelwright.compiler.lower import lower_spec
+from modelwright.compiler.passes import check, run_passes
 from modelwright.spec import ModelSpec
 from modelwright.spec.attention.memory import Memory
 from modelwright.spec.branch import Branch
@@ -54,6 +56,11 @@ def results(model: nn.Module, inputs: Arrays) -> dict[str, Tensor]:
 def paddings(name: str) -> Iterator[str]:
     takes_mask = any(argument.endswith("attention_mask") for argument in arguments(graph_of(name)))
     yield from PADDINGS if takes_mask else PADDINGS[:1]
+
+
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_the_graph_is_legal_after_every_pass(name: str) -> None:
+    run_passes(check(lower_spec(spec_of(name))), checked=True)
 
 
 @pytest.mark.parametrize("name", VARIATIONS)

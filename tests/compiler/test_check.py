@@ -1,0 +1,120 @@
+"""`check` finds what is planted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from graphs import lowered
+
+from modelwright.compiler import ModuleGraph, check
+from modelwright.compiler.graph import Op, Weight
+from modelwright.compiler.passes import IllegalGraphError
+
+Fault = Callable[[ModuleGraph], None]
+
+
+def first(graph: ModuleGraph, kind: str) -> Op:
+    return next(op for op in graph.ops() if op.kind == kind)
+
+
+def unknown_kind(graph: ModuleGraph) -> None:
+    graph.replace_op(first(graph, "add").number, kind="subtract")
+
+
+def unknown_scope(graph: ModuleGraph) -> None:
+    graph.replace_op(first(graph, "add").number, scope="nowhere")
+
+
+def unknown_value(graph: ModuleGraph) -> None:
+    op = first(graph, "add")
+    graph.replace_op(op.number, inputs=("nothing", op.inputs[1]))
+
+
+def cycle(graph: ModuleGraph) -> None:
+    op = first(graph, "attend")
+    later = graph.consumers(op.outputs[0])[0].outputs[0]
+    graph.replace_op(op.number, inputs=(later, *op.inputs[1:]))
+
+
+def made_twice(graph: ModuleGraph) -> None:
+    op = first(graph, "linear")
+    number = max(graph.nx) + 1
+    graph.add_op(replace(op, number=number))
+    graph.producers[op.outputs[0]] = op.number
+
+
+def other_producer(graph: ModuleGraph) -> None:
+    graph.producers[first(graph, "embedding").outputs[0]] = 10**6
+
+
+def lost_result(graph: ModuleGraph) -> None:
+    graph.outputs["head"] = "nothing"
+
+
+def lost_hidden(graph: ModuleGraph) -> None:
+    graph.hidden["decoder"] = "nothing"
+
+
+def weight_twice(graph: ModuleGraph) -> None:
+    query, key = (op for op in graph.ops() if op.name in ("query", "key"))
+    graph.replace_op(key.number, name=query.name)
+
+
+def tied_to_nothing(graph: ModuleGraph) -> None:
+    op = first(graph, "linear")
+    weight = op.weights[0]
+    tied = Weight(weight.name, weight.shape, weight.initial, "no.such.weight")
+    graph.replace_op(op.number, weights=(tied,))
+
+
+def field_twice(graph: ModuleGraph) -> None:
+    graph.fields[1].name = graph.fields[0].name
+
+
+def field_without_name(graph: ModuleGraph) -> None:
+    graph.fields[0].name = "d model"
+
+
+def lost_edge(graph: ModuleGraph) -> None:
+    source, target, slot = next(iter(graph.nx.edges(keys=True)))
+    graph.nx.remove_edge(source, target, slot)
+
+
+def read_from_inside_a_layer(graph: ModuleGraph) -> None:
+    inner, norm = first(graph, "attend"), graph.op(graph.producers[graph.hidden["decoder"]])
+    graph.replace_op(norm.number, inputs=(inner.outputs[0],))
+
+
+def wrong_shape(graph: ModuleGraph) -> None:
+    value = graph.values[first(graph, "linear").outputs[0]]
+    graph.values[value.id] = replace(value, shape=value.shape[:-1])
+
+
+FAULTS: dict[Fault, str] = {
+    unknown_kind: r"op \d+ \(subtract in .*\): no such kind of op",
+    unknown_scope: r"op \d+ \(add in nowhere\): no such scope",
+    unknown_value: r"op \d+ \(add in .*\): reads nothing before it is made",
+    cycle: "the ops form a cycle",
+    made_twice: r"op \d+ \(linear in .*\): makes \w+ a second time",
+    other_producer: r"op \d+ \(embedding in model\): is not known as the producer of \w+",
+    lost_result: r"the result head \(nothing\) is made by no op",
+    lost_hidden: r"the result decoder \(nothing\) is made by no op",
+    weight_twice: "two weights are called layers.0.attention.query.bias",
+    tied_to_nothing: r"op \d+ \(linear in .*\): tied to no.such.weight, which is no weight",
+    field_twice: "the Config field d_model is no identifier or stands twice",
+    field_without_name: "the Config field d model is no identifier or stands twice",
+    lost_edge: r"op \d+ \(\w+ in .*\): its edges are not those of its inputs",
+    read_from_inside_a_layer: r"op \d+ \(layer_norm in model\): reads \w+ from inside layers",
+    wrong_shape: r"op \d+ \(linear in .*\): makes \w+ \(B, T\), not \(B, T, H\*E\)",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_planted_fault_is_found(fault: Fault) -> None:
+    graph = lowered()
+    assert check(graph) is graph
+    fault(graph)
+    with pytest.raises(IllegalGraphError, match=f"^{FAULTS[fault]}$"):
+        check(graph)
