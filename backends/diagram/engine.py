@@ -7,8 +7,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 MISSING = (
     "a {format} needs Graphviz, and none is here. Either `pip install 'pygraphviz>=2.0.4'`, which "
@@ -44,12 +48,33 @@ def _with_pygraphviz(source: str, format: str) -> bytes:
         raise DrawError(f"{MISSING.format(format=format.upper())} ({error})") from None
     options = f"-Gdpi={DOTS_PER_INCH}" if format == "png" else ""
     try:
-        drawn: bytes = pygraphviz.AGraph(string=source).draw(
-            format=format, prog="nop2", args=options
-        )
+        with _without_font_warnings():
+            drawn: bytes = pygraphviz.AGraph(string=source).draw(
+                format=format, prog="nop2", args=options
+            )
     except (OSError, ValueError) as error:
         raise DrawError(f"Graphviz could not draw the {format.upper()}: {error}") from None
     return drawn
+
+
+@contextmanager
+def _without_font_warnings() -> Iterator[None]:
+    """Keep to itself what an older fontconfig says of a newer system's settings.
+
+    It writes to the process's stderr from C; all else that is written there is passed on.
+    """
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            kept.seek(0)
+            for line in kept:
+                if not line.startswith(b"Fontconfig warning"):
+                    os.write(2, line)
 
 
 def _with_program(source: str, format: str) -> bytes:

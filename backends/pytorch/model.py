@@ -17,6 +17,8 @@ from .module import members
 from .structure import Needs, Parameter, Structure
 from .text import Line, literal
 
+OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -89,14 +91,19 @@ class Model:
             )
         return sorted(parameters, key=self.rank)
 
-    def rank(self, parameter: Parameter) -> tuple[int, int]:
-        """Ids, memory, then the optional arguments in the order that Hugging Face has."""
-        if parameter.default:
-            names = ("attention_mask", "position_ids", "token_type_ids")
-            place = next((i for i, n in enumerate(names) if parameter.name == n), len(names))
-            return 1, place
-        producer = self.graph.producer(parameter.value)
-        return 0, 0 if producer is not None and producer.kind == "argument" else 1
+    def rank(self, parameter: Parameter) -> tuple[int, int, bool]:
+        """Ids, memory, then the optional arguments in the order that Hugging Face has.
+
+        Of two masks, that of what is read stands first.
+        """
+        if not parameter.default:
+            producer = self.graph.producer(parameter.value)
+            return 0, 0, producer is None or producer.kind != "argument"
+        place = next(
+            (i for i, name in enumerate(OPTIONAL) if parameter.name.endswith(name)), len(OPTIONAL)
+        )
+        readers = self.graph.consumers(parameter.value)
+        return 1, place, not any(op.attrs.get("memory") for op in readers)
 
     def name_of(self, value: str, stack: str) -> str:
         for other, hidden in self.graph.hidden.items():
@@ -249,7 +256,8 @@ class Model:
         cache = [p for p in found.values() if p.name == "cache"]
         others = [p for p in found.values() if p.name != "cache"]
         required = [p for p in others if not p.default]
-        return [*required, *(p for p in others if p.default), *cache]
+        optional = sorted((p for p in others if p.default), key=self.rank)
+        return [*required, *optional, *cache]
 
     def write_hidden_states(self) -> list[Line]:
         """`hidden_states` of a model with several stacks: the last one's, after what it reads."""
