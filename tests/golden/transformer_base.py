@@ -340,8 +340,8 @@ class TransformerBase(nn.Module):
         decoder_input_ids: Tensor,
         memory: Tensor,
         attention_mask: Tensor | None = None,
-        decoder_position_ids: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T) that read the `memory` (B, M,
@@ -361,9 +361,9 @@ class TransformerBase(nn.Module):
         input_ids: Tensor,
         decoder_input_ids: Tensor,
         attention_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         decoder_position_ids: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
         """The decoder's last hidden states, (B, T, D)."""
@@ -372,8 +372,8 @@ class TransformerBase(nn.Module):
             decoder_input_ids,
             memory,
             attention_mask,
-            decoder_position_ids,
             decoder_attention_mask,
+            decoder_position_ids,
             cache,
         )
 
@@ -386,9 +386,9 @@ class TransformerBase(nn.Module):
         input_ids: Tensor,
         decoder_input_ids: Tensor,
         attention_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         decoder_position_ids: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
@@ -396,9 +396,9 @@ class TransformerBase(nn.Module):
             input_ids,
             decoder_input_ids,
             attention_mask,
+            decoder_attention_mask,
             position_ids,
             decoder_position_ids,
-            decoder_attention_mask,
             cache,
         )  # (B, T, D)
         return self.logits(x)  # (B, T, V)
@@ -442,4 +442,4 @@ class TransformerBase(nn.Module):
         return answer
 
 
-# sha256 of the above: b7e197f7d837e51c3945d184e3b1a511bd124d619035a847ff7e96dd634eca99
+# sha256 of the above: 74ba990e8ab1e9410f77045e9ea78c6295b439388d5786ad5d1d874bf05a2170
