@@ -59,8 +59,8 @@ def _check_op(graph: ModuleGraph, op: Op, made: set[str]) -> None:
 
 def _check_edges(graph: ModuleGraph, op: Op, where: str) -> None:
     wanted = {(slot, value) for slot, value in enumerate(op.inputs) if value}
-    edges = graph.nx.in_edges(op.number, keys=True, data="value")
-    if {(slot, value) for _, _, slot, value in edges} != wanted:
+    edges = graph.nx.in_edges(op.number, keys=True, data=True)
+    if {(slot, data["value"]) for _, _, slot, data in edges} != wanted:
         raise IllegalGraphError(f"{where}: its edges are not those of its inputs")
 
 
