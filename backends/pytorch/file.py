@@ -103,7 +103,7 @@ def _body(structure: Structure) -> list[Line]:
     if any(uses_random(op) for op in needs.masks.values()):
         needs.helpers.add(("functions", "random_blocks"))
     parts: list[list[Line]] = [[Line(text)] for text in collect(needs.helpers)]
-    parts += [write_mask(op) for op in needs.masks.values()]
+    parts += [write_mask(name, op) for name, op in needs.masks.items()]
     parts += _shared_classes(structure)
     parts += [_class(text) for text in texts]
     if found := constants(structure):

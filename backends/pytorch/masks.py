@@ -9,7 +9,7 @@ from typing import Any
 from ...compiler.graph import Op
 from ...compiler.sizes import Size
 from .layout import signature
-from .ops import atoms_of, mask_name, mask_sizes
+from .ops import atoms_of, mask_sizes
 from .text import ATOM, BITAND, COMPARE, Expr, Line, literal
 
 DATA = ("attention_mask", "document_ids", "prefix_length", "global_mask")
@@ -116,7 +116,7 @@ def predicate(formula: Any) -> Expr:
     return ATOMS[formula.name](formula)
 
 
-def write_mask(op: Op) -> list[Line]:
+def write_mask(name: str, op: Op) -> list[Line]:
     """The function that makes one mask."""
     formula = op.attrs["formula"]
     given = [name for name, value in zip(DATA, op.inputs, strict=True) if value]
@@ -125,7 +125,7 @@ def write_mask(op: Op) -> list[Line]:
     implicit = op.attrs["implicit"] == "causal"
     parameters = ["start: int", "end: int", *sizes, *data, "device: torch.device"]
     result = "Tensor | None" if implicit else "Tensor"
-    lines = [Line(text) for text in signature(mask_name(op), parameters, result, nested=0)]
+    lines = [Line(text) for text in signature(name, parameters, result, nested=0)]
     body = [*_title(formula, implicit), *_implicit(implicit)]
     admits = predicate(formula)
     if re.search(r"\bq\b", admits.text):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...compiler.graph import Op
+from ...compiler.graph import ModuleGraph, Op
 from ...compiler.sizes import Size
 from .function import Function
 from .text import ATOM, CHOICE, PRODUCT, SUM, Expr, literal
@@ -163,7 +163,7 @@ def mask(f: Function, op: Op) -> None:
         expression = call(f.helper("functions", "padding_mask"), *data)
         note = f"(B, 1, 1, {op.attrs['keys']})"
     else:
-        name = mask_name(op)
+        name = mask_name(f.graph, op)
         f.needs.masks[name] = op
         sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
         device = f"{f.like}.device"
@@ -189,9 +189,37 @@ def atoms_of(formula: Any) -> list[Any]:
     return atoms_of(formula.part) if hasattr(formula, "part") else [formula]
 
 
-def mask_name(op: Op) -> str:
-    words = dict.fromkeys(atom.name.rstrip("_") for atom in atoms_of(op.attrs["formula"]))
+def mask_name(graph: ModuleGraph, op: Op) -> str:
+    """What the function of a mask is called: by its atoms; numbered where others have the same."""
+    base = _mask_words(op)
+    alike = dict.fromkeys(
+        _mask_shape(other)
+        for other in graph.ops()
+        if other.kind == "mask" and other.attrs["implicit"] != "full" and _mask_words(other) == base
+    )
+    place = list(alike).index(_mask_shape(op))
+    return f"{base}_{place + 1}" if place else base
+
+
+def _mask_words(op: Op) -> str:
+    words = dict.fromkeys(atom.name for atom in atoms_of(op.attrs["formula"]))
     return "_".join(words) + "_mask"
+
+
+def _mask_shape(op: Op) -> str:
+    """What makes a function of a mask another one: the formula, whatever its sizes are."""
+    sizes = [size.code() for size in mask_sizes(op.attrs["formula"])]
+    return f"{_without_sizes(op.attrs['formula'], sizes)} {op.attrs['implicit']}"
+
+
+def _without_sizes(formula: Any, sizes: list[str]) -> str:
+    if hasattr(formula, "parts"):
+        inner = ", ".join(_without_sizes(part, sizes) for part in formula.parts)
+        return f"{type(formula).__name__}({inner})"
+    if hasattr(formula, "part"):
+        return f"~{_without_sizes(formula.part, sizes)}"
+    args = [sizes.index(a.code()) if isinstance(a, Size) else repr(a) for a in formula.args]
+    return f"{formula.name}{args}"
 
 
 # -- layers

@@ -74,8 +74,14 @@ def _table(spec: ModelSpec, name: str, prefix: str) -> str:
     return f"{prefix}.token_embedding.weight"
 
 
-def _cached(stack: Stack) -> bool:
-    """A stack keeps a cache where no query sees what comes after it."""
+def _cached(spec: ModelSpec, name: str) -> bool:
+    """Does the stack keep a cache? The last one that no other reads does, if no query of it sees
+    what comes after it: a model goes on with one text, and all else is read whole.
+    """
+    read = {other for reader in spec.stacks for other in readers(spec, reader)}
+    if name != [stack for stack in spec.stacks if stack not in read][-1]:
+        return False
+    stack = spec.stacks[name]
     blocks = [b for b in stack.blocks.values() if not isinstance(b.attention, Nothing)]
     return bool(blocks) and all(cacheable(block.mask) for block in blocks)
 
@@ -114,7 +120,7 @@ def _lower_stack(
         )
         for other in readers(spec, name)
     }
-    state = StackState(name, spec, stack, prefix, width, _cached(stack), memories)
+    state = StackState(name, spec, stack, prefix, width, _cached(spec, name), memories)
     state.argument_names = _argument_names(spec, name)
     state.ids = _ids(b, source.argument)
     state.table = _table(spec, name, prefix)

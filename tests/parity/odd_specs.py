@@ -157,6 +157,18 @@ DECODES = {
         "blocks: {a: {attention: {heads: 2}}, b: {attention: {heads: 4}}}",
         "pattern: [a, b]",
     ),
+    "masks of the same atoms": changed(
+        DECODER,
+        "blocks: {a: {mask: causal & (window(3) | strided(3))}, b: {mask: causal & window(5)"
+        " & strided(2)}, c: {mask: causal & (window(4) | strided(4))}}",
+        "pattern: [a, b, c]",
+    ),
+    "two causal masks": changed(
+        TRANSLATOR,
+        "encoder: {mask: causal, positions: alibi}",
+        "decoder: {positions: rotary}",
+        "positions: none",
+    ),
     "translator": TRANSLATOR,
     "translator with distances": changed(
         TRANSLATOR,
