@@ -310,9 +310,21 @@ def show(spec: Path, sets: tuple[str, ...]) -> None:
 @click.option(
     "--map", "with_map", is_flag=True, help="Write FILE.map.json too: line to op to spec."
 )
+@click.option(
+    "--gradient-checkpointing",
+    is_flag=True,
+    help="In training, compute each layer's inside again instead of keeping it.",
+)
 @force_option
 @quiet
-def build(spec: Path, sets: tuple[str, ...], output: Path, with_map: bool, force: bool) -> None:
+def build(
+    spec: Path,
+    sets: tuple[str, ...],
+    output: Path,
+    with_map: bool,
+    gradient_checkpointing: bool,
+    force: bool,
+) -> None:
     """Write the model as a PyTorch file that imports torch only.
 
     \b
@@ -326,7 +338,7 @@ def build(spec: Path, sets: tuple[str, ...], output: Path, with_map: bool, force
     from . import outputs
     from .backends.pytorch import emit_file, is_ours_unedited
 
-    emitted = emit_file(graph)
+    emitted = emit_file(graph, gradient_checkpointing=gradient_checkpointing)
     if str(output) == "-":
         if with_map:
             fail("--map writes its file beside the output: give one with -o FILE.py")

@@ -73,7 +73,9 @@ def _finish(
             reading.problems += not_yet(spec, resolved)
     if spec is None or reading.problems:
         raise SpecErrors(reading.problems)
-    return _sealed(spec, resolved, path.name, reading)
+    sealed = _sealed(spec, resolved, path.name, reading)
+    sealed._sets = tuple(sets)
+    return sealed
 
 
 def _sealed(spec: ModelSpec, resolved: Node, name: str, reading: Reading) -> ModelSpec:

@@ -161,6 +161,7 @@ class ModelSpec(Part):
     _source_name: str = PrivateAttr("")
     _warnings: tuple[str, ...] = PrivateAttr(())
     _notes: tuple[str, ...] = PrivateAttr(())
+    _sets: tuple[str, ...] = PrivateAttr(())
 
     @model_validator(mode="before")
     @classmethod
@@ -181,6 +182,11 @@ class ModelSpec(Part):
     def source_name(self) -> str:
         """The basename of the file this was read from, or the name given to `loads`."""
         return self._source_name
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The `--set` changes that it was read with."""
+        return self._sets
 
     @property
     def warnings(self) -> tuple[str, ...]:

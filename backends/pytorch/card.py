@@ -13,17 +13,22 @@ VERSION = "0.1.0"
 WIDTH = 96
 
 
-def write_card(graph: ModuleGraph, body: str, file_name: str) -> str:
+QUOTES = {"'", '"', "\\"}
+
+
+def write_card(graph: ModuleGraph, body: str, file_name: str, options: list[str]) -> str:
     """What the model is, where its weights are, how to write it again, what the letters mean."""
     spec = graph.spec
     source = clean(spec.source_name or f"{spec.name}.yaml")
     origin = f"Written by modelwright {VERSION} from {source}"
+    changes, unsaid = said_changes(spec.sets)
     lines = [*wrap(f"{spec.name}: {summary(graph)}, in one file (PyTorch >= 2.5)."), ""]
     if spec.description:
         lines += [*wrap(clean(spec.description)), ""]
     lines += [
         *wrap(f"{origin} (sha256 {spec.sha[:12]}). Write it again:"),
-        *wrap(f"    modelwright build {quoted(source)} -o {file_name}"),
+        *command([f"modelwright build {quoted(source)}", f"-o {file_name}", *changes, *options]),
+        *unsaid,
         "",
         *table(graph),
         "",
@@ -37,9 +42,29 @@ def wrap(text: str) -> list[str]:
     return [text] if len(text) <= WIDTH else textwrap.wrap(text, WIDTH)
 
 
+def command(words: list[str]) -> list[str]:
+    """A command line, continued between its options where it is long."""
+    lines = [f"    {words[0]}"]
+    for word in words[1:]:
+        if len(f"{lines[-1]} {word}") <= WIDTH - 2:
+            lines[-1] += f" {word}"
+        else:
+            lines[-1] += " \\\\"
+            lines.append(f"        {word}")
+    return [part for line in lines for part in wrap(line)]
+
+
+def said_changes(sets: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The `--set` options that a command line here can repeat, and a line about the others."""
+    plain = [text for text in sets if re.fullmatch(r"[ -~]{1,80}", text) and not QUOTES & {*text}]
+    left = len(sets) - len(plain)
+    note = [f"    and {left} --set too long or too strange to repeat here"] if left else []
+    return [f"--set {quoted(text)}" for text in plain], note
+
+
 def quoted(word: str) -> str:
     """A word of a command line; one that a shell would take apart stands in quotes."""
-    return word if re.fullmatch(r"[\w.\-]+", word) else f"'{word}'"
+    return word if re.fullmatch(r"[\w.=,/\-]+", word) else f"'{word}'"
 
 
 def clean(text: str) -> str:

@@ -168,7 +168,8 @@ def _mentioned(parts: list[list[Line]]) -> set[str]:
 
 
 def _head(graph: ModuleGraph, body: str, *, checkpointing: bool) -> str:
-    card = write_card(graph, body, f"{module_name(graph.name)}.py")
+    options = ["--gradient-checkpointing"] if checkpointing else []
+    card = write_card(graph, body, f"{module_name(graph.name)}.py", options)
     imports = ["import math"] if "math." in body else []
     imports += ["from dataclasses import dataclass"]
     torch_lines = ["import torch"] if re.search(r"\btorch\.", body) else []
