@@ -135,9 +135,9 @@ def write_mask(name: str, op: Op) -> list[Line]:
     wide = {atom.name for atom in atoms_of(formula)} & {"prefix", "documents"} or any(
         atom.args == ("given",) for atom in atoms_of(formula)
     )
-    shape = "(B, 1, T, S)" if wide else "(T, S)"
+    shape = "(B or 1, 1, T, S)" if wide else "(T, S)"
     optional = [name for name in given if name != "attention_mask"]
-    body += _checks(optional)
+    body += _when_absent(optional)
     body.append(Line(f"mask = {_of_pairs(formula, admits)}", shape))
     body.append(Line("if attention_mask is not None:"))
     padded = "mask = mask & attention_mask.bool()[:, None, None, :]"
@@ -158,12 +158,20 @@ def _of_pairs(formula: Any, admits: Expr) -> Expr:
     return admits if "q" in sides else Expr(f"{admits.at(ATOM)}.expand(-1, -1, end - start, -1)")
 
 
-def _checks(names: list[str]) -> list[Line]:
-    """Data that the formula speaks of must be there."""
+ABSENT = {
+    "document_ids": ("one document", "torch.zeros(1, end, dtype=torch.long, device=device)"),
+    "prefix_length": ("no prefix", "torch.zeros(1, dtype=torch.long, device=device)"),
+    "global_mask": ("no global token", "torch.zeros(1, end, dtype=torch.long, device=device)"),
+}
+
+
+def _when_absent(names: list[str]) -> list[Line]:
+    """What data that the formula speaks of is, when it is not given."""
     lines = []
     for name in names:
-        lines.append(Line(f"if {name} is None:"))
-        lines.append(Line(f'raise ValueError("this model needs {name}")', indent=1))
+        meaning, neutral = ABSENT[name]
+        lines.append(Line(f"if {name} is None:  # {meaning}"))
+        lines.append(Line(f"{name} = {neutral}", indent=1))
     return lines
 
 

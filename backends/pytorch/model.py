@@ -377,7 +377,7 @@ class Model:
         step = next(s for s in self.steps if s.stack == stack)
         arguments = {p.name for s in self.steps for p in s.parameters}
         required = [p.name for p in self.all_parameters(self.steps, []) if not p.default]
-        data = ("document_ids", "prefix_length", "global_mask")
+        data = ("prefix_length", "global_mask")
         if any(name.endswith(data) for name in arguments):
             return ""
         if self._reads(stack):
