@@ -31,7 +31,7 @@ def wrap(line: str, indent: int, comment: str = "") -> list[str]:
     return [margin + head, *middle, margin + end + tail]
 
 
-OPERATORS = ((" | ",), (" & ",), (" + ", " - "), (" * ", " / "))
+OPERATORS = ((" == ",), (" | ",), (" & ",), (" + ", " - "), (" * ", " / "))
 
 
 def _terms(expression: str) -> list[str]:
