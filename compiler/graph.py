@@ -128,6 +128,18 @@ class LogicalWeight:
     weight: Weight
 
 
+TABLES = (  # what a graph holds beside its ops
+    "values",
+    "producers",
+    "scopes",
+    "fields",
+    "outputs",
+    "hidden",
+    "limits",
+    "predicts_next",
+)
+
+
 class ModuleGraph:
     """A model as ops, values and scopes. Passes take one and return one; backends read one."""
 
@@ -142,6 +154,7 @@ class ModuleGraph:
         self.fields: list[Field] = []
         self.outputs: dict[str, str] = {}  # head name, or "hidden_states", -> value id
         self.hidden: dict[str, str] = {}  # stack name -> value id of its last hidden states
+        self.predicts_next: set[str] = set()  # stacks that read no other and see nothing later
         self.limits: dict[str, Size] = {}  # stack name -> the most positions that it may see
         self._order: list[Op] | None = None
 
@@ -185,7 +198,16 @@ class ModuleGraph:
         """An independent graph (ops, values and scopes are immutable and shared)."""
         other = ModuleGraph(self.spec)
         other.nx = self.nx.copy()
-        for name in ("values", "producers", "scopes", "fields", "outputs", "hidden", "limits"):
+        for name in (
+            "values",
+            "producers",
+            "scopes",
+            "fields",
+            "outputs",
+            "hidden",
+            "limits",
+            "predicts_next",
+        ):
             setattr(other, name, getattr(self, name).copy())
         return other
 

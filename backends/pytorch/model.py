@@ -8,14 +8,14 @@ from ...compiler.axes import show
 from ...compiler.graph import Scope
 from ...spec.head import Classifier, LanguageModel
 from .body import before_return, finish, position_lines, write_items
+from .ending import generate_text, write_loss
 from .function import Function
-from .helpers import method
 from .initial import write_init
 from .items import Item, items_of
 from .layout import signature
 from .module import members
 from .structure import Needs, Parameter, Structure
-from .text import Line, literal
+from .text import Line
 
 OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
 
@@ -125,12 +125,12 @@ class Model:
         role, peers = ("decode", readers) if stack in readers else ("encode", [])
         if role == "encode":
             peers = [s for s in stacks if s not in readers]
-        reads = any(self._reads(s) for s in readers)
+        reads = any(self.reads_memory(s) for s in readers)
         if not reads:
             return f"encode_{stack}"
         return role if len(peers) == 1 else f"{role}_{stack}"
 
-    def _reads(self, stack: str) -> bool:
+    def reads_memory(self, stack: str) -> bool:
         return any(
             op.attrs.get("memory") and self.graph.scopes[op.scope].stack == stack
             for op in self.graph.ops()
@@ -336,77 +336,6 @@ class Model:
             what = "Vectors"
         return f"{what} ({shape}) for `{first}` (B, T)."
 
-    # -- loss and generation
-
-    def write_loss(self) -> list[Line]:
-        """The loss of the first head that has labels; shifted where the model predicts the next."""
-        heads = list(self.graph.spec.heads.items())
-        if not heads:
-            return []
-        name, head = heads[0]
-        if not isinstance(head, (LanguageModel, Classifier)) or len(heads) > 1:
-            return []
-        stack = self.head_stack(name)
-        shifted = (
-            isinstance(head, LanguageModel)
-            and stack in self.structure.cached
-            and not self._reads(stack)
-        )
-        body = []
-        what = "labels"
-        if shifted:
-            what = "next token"
-            body.append(Line("logits, labels = logits[:, :-1], labels[:, 1:]"))
-        body.append(Line("return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"))
-        parameters = ["logits: Tensor", "labels: Tensor"]
-        head_line = [Line("@staticmethod")]
-        head_line += [Line(text) for text in signature("loss", parameters, "Tensor")]
-        title = f"Mean cross-entropy of the {what}; -100 in `labels` does not count."
-        return [
-            *head_line,
-            Line(f'"""{title}"""', indent=1),
-            *(Line(x.text, x.comment, x.op, x.indent + 1) for x in body),
-        ]
-
-    def generate_text(self) -> str:
-        """`generate`, where a language-model head reads a stack that keeps a cache."""
-        name = self.language_head()
-        if not name or self.head_stack(name) not in self.structure.cached:
-            return ""
-        stack = self.head_stack(name)
-        step = next(s for s in self.steps if s.stack == stack)
-        arguments = {p.name for s in self.steps for p in s.parameters}
-        required = [p.name for p in self.all_parameters(self.steps, []) if not p.default]
-        data = ("prefix_length", "global_mask")
-        if any(name.endswith(data) for name in arguments):
-            return ""
-        if self._reads(stack):
-            if len(self.steps) != 2 or step.name != "decode" or len(required) != 2:
-                return ""
-            text = method("generate", "EncoderDecoder", "generate")
-            text = text.replace("decoder_input_ids", required[1])
-        else:
-            if len(self.steps) > 1 or len(required) != 1:
-                return ""
-            owner = "PlacedDecoder" if "position_ids" in arguments else "Decoder"
-            text = method("generate", owner, "generate")
-        self.needs.helpers |= {("sampling", "sample")}
-        return self._with_tokens(text)
-
-    def _with_tokens(self, text: str) -> str:
-        tokens = self.graph.spec.tokens
-        pad = tokens.pad if tokens.pad is not None else tokens.eos
-        start = tokens.decoder_start if tokens.decoder_start is not None else tokens.bos
-        given = {
-            "eos_token_id: int = -1": (tokens.eos, "eos_token_id: int = {}"),
-            "pad_token_id: int = 0": (pad, "pad_token_id: int = {}"),
-            "decoder_start_token_id: int = 0": (start, "decoder_start_token_id: int = {}"),
-        }
-        for old, (value, new) in given.items():
-            if value is not None:
-                text = text.replace(old, new.format(literal(value)))
-        return text
-
     # -- the class
 
     def write(self) -> tuple[list[Line], str]:
@@ -420,10 +349,10 @@ class Model:
         logits = [self.write_logits(language)] if language else []
         forward = self.write_forward()
         steps = [self.as_method(s.name, s.parameters, self.title(s), s.lines) for s in self.steps]
-        loss = self.write_loss()
+        loss = write_loss(self)
         bodies = [*steps, *methods, *logits, forward, *([loss] if loss else [])]
         lines = self.constructor()
-        generate = self.generate_text()
+        generate = generate_text(self)
         joined = [*lines, Line(""), Line("\0init"), *(x for b in bodies for x in (Line(""), *b))]
         return joined, generate
 

@@ -100,8 +100,7 @@ def _ordinal(index: int) -> str:
 def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
     """Does a query see the same keys whether or not more tokens follow?
 
-    True where the formula admits no later key (a `prefix` counts as seen: it comes first), and
-    nothing in it is counted from the end of the sequence.
+    True where the formula is causal and nothing in it is counted from the end of the sequence.
     """
     assert isinstance(formula, Mask), "lists of masks are refused by the spec"
     for atom in atoms(formula):
@@ -110,6 +109,12 @@ def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
         for arg in atom.args:
             if isinstance(arg, Range) and ((arg.start or 0) < 0 or (arg.stop or 0) < 0):
                 return False
+    return causal(formula)
+
+
+def causal(formula: Mask | tuple[Mask, ...]) -> bool:
+    """Does the formula admit no later key? A `prefix` counts as seen: it comes first."""
+    assert isinstance(formula, Mask), "lists of masks are refused by the spec"
     return not admits_future(_without_prefix(formula))
 
 

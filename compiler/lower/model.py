@@ -15,7 +15,7 @@ from .block import lower_block
 from .builder import Builder
 from .embedding import lower_tokens, table_width
 from .head import HEADS
-from .masks import cacheable
+from .masks import cacheable, causal
 from .norm import lower_norm
 from .positions import argument
 from .state import Memory, StackState
@@ -121,6 +121,8 @@ def _lower_stack(
         for other in readers(spec, name)
     }
     state = StackState(name, spec, stack, prefix, width, _cached(spec, name), memories)
+    if not memories and all(causal(block.mask) for block in stack.blocks.values()):
+        b.graph.predicts_next.add(name)
     state.argument_names = _argument_names(spec, name)
     state.ids = _ids(b, source.argument)
     state.table = _table(spec, name, prefix)

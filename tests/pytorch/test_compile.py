@@ -251,3 +251,29 @@ def test_checkpointed_files_are_well_formed(
     text = emit_file(graph_of(name), gradient_checkpointing=True).text
     (tmp_path / "built.py").write_text(text, encoding="utf-8")
     linted(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("family", "mask", "shifted"),
+    [
+        ("decoder-only", "causal", True),
+        ("decoder-only", "causal & blocks(2) | causal & random(2, 1)", True),
+        ("decoder-only", "causal & keys(-4:)", True),
+        ("decoder-only", "causal | prefix", True),
+        ("decoder-only", "full", False),
+        ("encoder-only", "full", False),
+    ],
+)
+def test_the_loss_is_shifted_where_nothing_later_is_seen(
+    family: str, mask: str, shifted: bool
+) -> None:
+    """Whether a model predicts the next token is a matter of its mask, not of its cache."""
+    text = (
+        f"{{name: t, family: {family}, vocab_size: 11, d_model: 8, layers: 1, "
+        f"attention: {{heads: 2}}, mask: '{mask}', head: language_model}}"
+    )
+    model = mw.compile(mw.loads(text))
+    logits, labels = torch.randn(2, 5, 11), torch.randint(0, 11, (2, 5))
+    asked = (logits[:, :-1], labels[:, 1:]) if shifted else (logits, labels)
+    wanted = torch.nn.functional.cross_entropy(asked[0].flatten(0, 1), asked[1].flatten())
+    assert torch.equal(model.loss(logits, labels), wanted)

@@ -1,0 +1,81 @@
+"""What stands at a model's end: its loss, and `generate` where it can go on from a text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...spec.head import Classifier, LanguageModel
+from .helpers import method
+from .layout import signature
+from .text import Line, literal
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+def write_loss(model: Model) -> list[Line]:
+    """The loss of the first head that has labels; shifted where the model predicts the next."""
+    heads = list(model.graph.spec.heads.items())
+    if not heads:
+        return []
+    name, head = heads[0]
+    if not isinstance(head, (LanguageModel, Classifier)) or len(heads) > 1:
+        return []
+    stack = model.head_stack(name)
+    shifted = isinstance(head, LanguageModel) and stack in model.graph.predicts_next
+    body = []
+    what = "labels"
+    if shifted:
+        what = "next token"
+        body.append(Line("logits, labels = logits[:, :-1], labels[:, 1:]"))
+    body.append(Line("return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"))
+    parameters = ["logits: Tensor", "labels: Tensor"]
+    head_line = [Line("@staticmethod")]
+    head_line += [Line(text) for text in signature("loss", parameters, "Tensor")]
+    title = f"Mean cross-entropy of the {what}; -100 in `labels` does not count."
+    return [
+        *head_line,
+        Line(f'"""{title}"""', indent=1),
+        *(Line(x.text, x.comment, x.op, x.indent + 1) for x in body),
+    ]
+
+
+def generate_text(model: Model) -> str:
+    """`generate`, where a language-model head reads a stack that keeps a cache."""
+    name = model.language_head()
+    if not name or model.head_stack(name) not in model.structure.cached:
+        return ""
+    stack = model.head_stack(name)
+    step = next(s for s in model.steps if s.stack == stack)
+    arguments = {p.name for s in model.steps for p in s.parameters}
+    required = [p.name for p in model.all_parameters(model.steps, []) if not p.default]
+    data = ("prefix_length", "global_mask")
+    if any(name.endswith(data) for name in arguments):
+        return ""
+    if model.reads_memory(stack):
+        if len(model.steps) != 2 or step.name != "decode" or len(required) != 2:
+            return ""
+        text = method("generate", "EncoderDecoder", "generate")
+        text = text.replace("decoder_input_ids", required[1])
+    else:
+        if len(model.steps) > 1 or len(required) != 1:
+            return ""
+        owner = "PlacedDecoder" if "position_ids" in arguments else "Decoder"
+        text = method("generate", owner, "generate")
+    model.needs.helpers |= {("sampling", "sample")}
+    return _with_tokens(model, text)
+
+
+def _with_tokens(model: Model, text: str) -> str:
+    tokens = model.graph.spec.tokens
+    pad = tokens.pad if tokens.pad is not None else tokens.eos
+    start = tokens.decoder_start if tokens.decoder_start is not None else tokens.bos
+    given = {
+        "eos_token_id: int = -1": (tokens.eos, "eos_token_id: int = {}"),
+        "pad_token_id: int = 0": (pad, "pad_token_id: int = {}"),
+        "decoder_start_token_id: int = 0": (start, "decoder_start_token_id: int = {}"),
+    }
+    for old, (value, new) in given.items():
+        if value is not None:
+            text = text.replace(old, new.format(literal(value)))
+    return text
