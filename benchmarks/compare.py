@@ -86,8 +86,8 @@ def pooled_loss(pooled: Tensor, _ids: Tensor) -> Tensor:
     return pooled.square().mean()
 
 
-def gpt2_tasks(scale: int) -> Iterator[Task]:
-    rivals = models.gpt2()
+def gpt2_tasks(scale: int, packed: bool) -> Iterator[Task]:
+    rivals = models.gpt2(packed)
     ids = torch.randint(50257, (4 * scale, 256), generator=torch.Generator().manual_seed(0))
     batch = ids[:, :64]
     yield "GPT-2 forward, 1 x 256", forward(rivals, ids[:1])
@@ -100,8 +100,8 @@ def gpt2_tasks(scale: int) -> Iterator[Task]:
     )
 
 
-def bert_tasks(scale: int) -> Iterator[Task]:
-    rivals = models.bert()
+def bert_tasks(scale: int, packed: bool) -> Iterator[Task]:
+    rivals = models.bert(packed)
     ids = torch.randint(30522, (4 * scale, 256), generator=torch.Generator().manual_seed(0))
     batch = ids[:, :64]
     lengths = torch.linspace(8, 64, len(batch)).long()[:, None]
@@ -116,11 +116,11 @@ TASKS = (gpt2_tasks, bert_tasks)
 
 
 def measured(
-    scale: int, rounds: int, only: str, clock: str, told: Callable[[str], None]
+    scale: int, packed: bool, rounds: int, only: str, clock: str, told: Callable[[str], None]
 ) -> Iterator[Timed]:
     """Every task whose name holds `only`."""
     for tasks in TASKS:
-        for name, candidates in tasks(scale):
+        for name, candidates in tasks(scale, packed):
             if only.lower() in name.lower():
                 start = time.monotonic()
                 yield alternate(name, candidates, rounds=rounds, clock=CLOCKS[clock])
@@ -141,6 +141,7 @@ def conditions() -> dict[str, object]:
 @click.command()
 @click.option("--rounds", default=11, show_default=True, type=click.IntRange(min=3))
 @click.option("--scale", default=1, show_default=True, type=click.IntRange(min=1), help="Batches.")
+@click.option("--packed", is_flag=True, help="Each model's weights in one block of memory.")
 @click.option("--only", default="", help="Tasks whose name holds this.")
 @click.option("--threads", type=int, help="[default: torch's]")
 @click.option(
@@ -152,7 +153,13 @@ def conditions() -> dict[str, object]:
 )
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the numbers there.")
 def main(
-    rounds: int, scale: int, only: str, threads: int | None, clock: str, path: Path | None
+    rounds: int,
+    scale: int,
+    packed: bool,
+    only: str,
+    threads: int | None,
+    clock: str,
+    path: Path | None,
 ) -> None:
     """Time emitted models next to their rivals: one run, alternating, on the CPU in float32."""
     if threads:
@@ -160,14 +167,20 @@ def main(
     transformers.utils.logging.set_verbosity_error()
     torch.manual_seed(0)
     told = functools.partial(click.echo, err=True)
-    results = list(measured(scale, rounds, only, clock, told))
+    results = list(measured(scale, packed, rounds, only, clock, told))
     if not results:
         raise click.BadParameter(f"no task holds `{only}`")
     print(table(results, OURS))
     print("± is half the distance of the quartiles; ratios are medians over the rounds")
     if path:
         found = [result.to_json(OURS) for result in results]
-        data = {**conditions(), "clock": clock, "rounds": rounds, "results": found}
+        data = {
+            **conditions(),
+            "clock": clock,
+            "packed": packed,
+            "rounds": rounds,
+            "results": found,
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 

@@ -1,0 +1,86 @@
+"""The benchmarks compare like with like, and count right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+Module = Callable[[str], ModuleType]
+
+
+@pytest.fixture
+def module(root: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
+    """`module("measure")` is `benchmarks.measure`."""
+    monkeypatch.syspath_prepend(str(root))
+    return lambda name: import_module(f"benchmarks.{name}")
+
+
+def test_every_round_has_each_candidate_once_in_another_order(module: Module) -> None:
+    measure = module("measure")
+    called: list[str] = []
+    now = iter(range(1000))
+    timed = measure.alternate(
+        "task",
+        {name: lambda name=name: called.append(name) for name in "abc"},
+        rounds=3,
+        warm_up=1,
+        clock=lambda: next(now),
+    )
+    assert "".join(called) == "abc" + "bca" + "cab" + "abc"
+    assert timed.rounds == {"a": [1] * 3, "b": [1] * 3, "c": [1] * 3}
+
+
+def test_a_ratio_is_of_times_of_the_same_round(module: Module) -> None:
+    """Twice as slow in every round, whatever the machine does."""
+    measure = module("measure")
+    timed = measure.Timed("task", {"ours": [2.0, 20.0, 200.0], "other": [1.0, 10.0, 100.0]})
+    assert timed.ratio("ours", "other") == 2
+    assert timed.median("ours") == 20
+    assert timed.to_json("ours")["ratio"] == {"other": 2}
+    (head, line) = measure.table([timed], "ours").splitlines()
+    assert head.split() == ["task", "ours", "other", "ours/other"]
+    assert line.split()[-1] == "2.000"
+    assert len(head) == len(line)
+
+
+def test_the_gpt2_by_hand_decodes_what_its_forward_says(module: Module) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    model = module("by_hand").Gpt2(50, 40, 32, layers=2, heads=4).eval()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    ids = torch.randint(50, (2, 5))
+    for _ in range(6):
+        with torch.no_grad():
+            ids = torch.cat([ids, model(ids)[:, -1].argmax(-1, keepdim=True)], dim=1)
+    assert torch.equal(model.generate(ids[:, :5], 6), ids)
+
+
+def test_packing_moves_weights_and_changes_none(module: Module) -> None:
+    import torch
+
+    models = module("models")
+    model = module("by_hand").Bert(50, 40, 32, layers=2, heads=4).eval()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    models.pack(model)
+    weights = list(model.parameters())
+    assert len({weight.untyped_storage().data_ptr() for weight in weights}) == 1
+    assert all(weight.is_leaf and weight.data_ptr() % 4 == 0 for weight in weights)
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+    model(torch.zeros(1, 3, dtype=torch.long)).sum().backward()
+    assert all(weight.grad is not None for weight in weights if weight is not model.types.weight)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gpt2", "bert"])
+def test_the_rivals_give_the_same_result(module: Module, name: str) -> None:
+    """They are compared when they are made: it raises where one differs."""
+    rivals = getattr(module("models"), name)(packed=True)
+    assert list(rivals.models) == ["emitted", "transformers", "by hand"]
+    counts = {sum(w.numel() for w in model.parameters()) for model in rivals.models.values()}
+    assert counts == {{"gpt2": 124_439_808, "bert": 109_482_240}[name]}
