@@ -99,7 +99,8 @@ def _loop(structure: Structure, f: Function, layers: Scope, x: str, arguments: l
             f.say(f"for layer, module in enumerate({constant}):")
         target = "self.layers[module]"
     if structure.checkpointing:
-        f.say("if self.training:", indent=1)
+        cached = " and cache is None" if "cache" in arguments else ""  # kept once, made twice
+        f.say(f"if self.training{cached}:", indent=1)
         f.say(f"{x} = checkpoint({target}, {joined}, use_reentrant=False)", indent=2)
         f.say("else:", indent=1)
         f.say(f"{x} = {target}({joined})", indent=2)

@@ -6,10 +6,10 @@ import re
 import textwrap
 from collections import defaultdict
 
+from ... import __version__
 from ...compiler.axes import GLOSSARY
 from ...compiler.graph import ModuleGraph
 
-VERSION = "0.1.0"
 WIDTH = 96
 
 
@@ -20,7 +20,7 @@ def write_card(graph: ModuleGraph, body: str, file_name: str, options: list[str]
     """What the model is, where its weights are, how to write it again, what the letters mean."""
     spec = graph.spec
     source = clean(spec.source_name or f"{spec.name}.yaml")
-    origin = f"Written by modelwright {VERSION} from {source}"
+    origin = f"Written by modelwright {__version__} from {source}"
     changes, unsaid = said_changes(spec.sets)
     lines = [*wrap(f"{spec.name}: {summary(graph)}, in one file (PyTorch >= 2.5)."), ""]
     if spec.description:

@@ -18,7 +18,6 @@ class Needs:
     helpers: set[tuple[str, str]] = field(default_factory=set)
     attributes: dict[str, str] = field(default_factory=dict)  # name -> expression over config
     masks: dict[str, Op] = field(default_factory=dict)  # function name -> mask op
-    tables: dict[str, str] = field(default_factory=dict)  # tied logical weight -> parameter name
     layer: bool = False
 
 
@@ -35,7 +34,7 @@ class Parameter:
 
 @dataclass
 class ClassText:
-    """An emitted class: lines with {0}, {1} … where the names of other classes will stand."""
+    """An emitted class, before it has its name: those that it uses have theirs."""
 
     scope: Scope
     noun: str
@@ -54,7 +53,6 @@ class Structure:
         self.graph = graph
         self.checkpointing = checkpointing
         self.classes: dict[str, ClassText] = {}
-        self.cached_stacks = {op.scope.split(".")[0] for op in graph.ops() if op.kind == "cache"}
         self.cached = {graph.scopes[op.scope].stack for op in graph.ops() if op.kind == "cache"}
 
     # -- facts about scopes

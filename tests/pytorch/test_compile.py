@@ -277,3 +277,22 @@ def test_the_loss_is_shifted_where_nothing_later_is_seen(
     asked = (logits[:, :-1], labels[:, 1:]) if shifted else (logits, labels)
     wanted = torch.nn.functional.cross_entropy(asked[0].flatten(0, 1), asked[1].flatten())
     assert torch.equal(model.loss(logits, labels), wanted)
+
+
+def test_checkpointing_keeps_each_token_once_in_a_cache() -> None:
+    """A cache is written while a layer runs, so such a layer is not run again in backward."""
+    plain, saving = (
+        mw.compile(spec_of("decoder"), gradient_checkpointing=on).train() for on in (False, True)
+    )
+    saving.load_state_dict(plain.state_dict())
+    ids = torch.tensor([[1, 2, 3, 4]])
+    gradients = []
+    for model in (plain, saving):
+        cache = sys.modules[type(model).__module__].Cache(4)  # no room for a second writing
+        torch.manual_seed(0)
+        model(ids, cache=cache).square().sum().backward()
+        gradients.append([weight.grad for weight in model.parameters()])
+        assert cache.length == 4
+    for one, other in zip(*gradients, strict=True):
+        assert (one is None) == (other is None)
+        assert one is None or torch.allclose(one, other)
