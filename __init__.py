@@ -15,6 +15,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .backends.diagram import draw
     from .backends.huggingface import from_pretrained
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from .compiler.report import report
     from .spec import ModelSpec, SpecErrors, load, loads
 
-__version__ = "0.1.0"
 
 __all__ = [
     "ModelSpec",

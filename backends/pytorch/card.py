@@ -6,9 +6,9 @@ import re
 import textwrap
 from collections import defaultdict
 
-from ... import __version__
 from ...compiler.axes import GLOSSARY
 from ...compiler.graph import ModuleGraph
+from ...version import __version__
 
 WIDTH = 96
 
