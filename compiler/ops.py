@@ -189,7 +189,9 @@ OPS: dict[str, Row] = {
         part="positions",
     ),
     "rope_table": Row(
-        "cos and sin of position * frequency_i, frequency_i = theta^(-2i/width), scaled",
+        "cos and sin of position * frequency_i, frequency_i = theta^(-2i/width), scaled: `scaling` "
+        "has a type and its numbers (dynamic and longrope look at the greatest position too), and "
+        "may multiply cos and sin",
         rope_shape,
         dtype="float",
         part="positions",

@@ -24,11 +24,11 @@ class Field:
     """
 
     key: str
-    value: Number | str
+    value: Number | str | tuple[float, ...]
     origin: tuple[Any, ...] = ()
     context: tuple[str, ...] = ()
     name: str = ""
-    comment: str = field(default="", repr=False)
+    comment: str = field(default="", repr=False)  # how the number follows from others
 
     def __post_init__(self) -> None:
         self.name = self.name or self.key

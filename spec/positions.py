@@ -21,13 +21,16 @@ class LinearScaling(Part):
 
 
 class DynamicScaling(Part):
-    """Theta grows with the length of the sequence ("dynamic NTK").
+    """Theta grows with the sequence beyond the first length ("dynamic NTK"; bloc97 and emozilla,
+    2023). Keys that a cache holds keep the angles of their own step.
 
-    factor: how much longer sequences become
+    factor: how fast theta grows
+    original_max_positions: the length of the first training
     """
 
     type: Literal["dynamic"] = "dynamic"
     factor: Positive
+    original_max_positions: Count
 
 
 class Llama3(Part):
@@ -47,15 +50,18 @@ class Llama3(Part):
 
 
 class Yarn(Part):
-    """YaRN (Peng et al., 2023, arXiv:2309.00071).
+    """YaRN: low frequencies are divided, high ones kept, those between are blended, and the turned
+    vectors grow by m(mscale) / m(mscale_all_dims), m(s) = 0.1 · s · ln(factor) + 1 (Peng et al.,
+    2023, arXiv:2309.00071).
 
     factor: how much longer sequences become
     original_max_positions: the length of the first training
-    beta_fast: rotations above which a frequency is kept
-    beta_slow: rotations below which a frequency is divided
-    mscale: scales the temperature of the attention
-    mscale_all_dims: the same, for the scale of the scores
-    truncate: bounds of the blend are rounded to whole dimensions
+    beta_fast: turns over the first length above which a frequency is kept
+    beta_slow: turns over the first length below which a frequency is divided
+    mscale: how much the turned vectors grow
+    mscale_all_dims: multiplies the scores by m(mscale_all_dims)², of what is not turned too
+        (DeepSeek-V3)
+    truncate: bounds of the blend are rounded to whole pairs
     """
 
     type: Literal["yarn"] = "yarn"
@@ -69,17 +75,23 @@ class Yarn(Part):
 
 
 class LongRope(Part):
-    """A factor for each frequency, short or long (Ding et al., 2024, arXiv:2402.13753).
+    """A divisor for each frequency, one of two: does the sequence fit the first length? (Ding et
+    al., 2024, arXiv:2402.13753). Keys that a cache holds keep the angles of their own step.
 
     short_factor: divisors while the sequence fits the first length
     long_factor: divisors beyond it
     original_max_positions: the length of the first training
+    short_mscale: multiplies the turned vectors while the sequence fits;
+        √(1 + ln(max_positions / original) / ln(original)) when left out
+    long_mscale: the same beyond the first length (PhiMoE)
     """
 
     type: Literal["longrope"] = "longrope"
     short_factor: Many[Positive]
     long_factor: Many[Positive]
     original_max_positions: Count
+    short_mscale: Positive | None = None
+    long_mscale: Positive | None = None
 
 
 Scaling = Annotated[

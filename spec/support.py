@@ -19,13 +19,10 @@ from .model import Block, ModelSpec, Stack
 from .part import BROKEN, Part
 from .positions import (
     Disentangled,
-    DynamicScaling,
-    LongRope,
     RelativeTable,
     Rotary,
     Sinusoidal,
     TransformerXl,
-    Yarn,
 )
 from .source import Node
 
@@ -40,9 +37,6 @@ LATER_TYPES: dict[type[Part], str] = {
     RelativeTable: "positions of type `relative_table`",
     Disentangled: "positions of type `disentangled`",
     TransformerXl: "positions of type `transformer_xl`",
-    DynamicScaling: "rotary scaling of type `dynamic`",
-    Yarn: "rotary scaling of type `yarn`",
-    LongRope: "rotary scaling of type `longrope`",
     Mla: "attention of type `mla`",
     LinearAttention: "attention of type `linear`",
     Fastformer: "attention of type `fastformer`",

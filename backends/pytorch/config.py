@@ -17,11 +17,12 @@ def write_config(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]
         Line('"""Sizes of the model. The defaults are the spec\'s."""', indent=1),
         Line(""),
     ]
-    fields = [(f.name, f.value) for f in graph.fields if f.name in used]
-    fields += [(name, value) for name, value in init if name in used]
-    for name, value in fields:
-        annotation = type(value).__name__
-        lines.append(Line(f"{name}: {annotation} = {literal(value)}", indent=1))
+    fields = [(f.name, f.value, f.comment) for f in graph.fields if f.name in used]
+    fields += [(name, value, "") for name, value in init if name in used]
+    for name, value, comment in fields:
+        several = isinstance(value, tuple)
+        annotation = "tuple[float, ...]" if several else type(value).__name__
+        lines.append(Line(f"{name}: {annotation} = {literal(value)}", comment, indent=1))
     if not fields:
         lines.append(Line("pass", indent=1))
     checks = _checks(graph, {f.name: f for f in graph.fields if f.name in used})

@@ -46,6 +46,9 @@ def literal(value: Any) -> str:
         if value.is_integer() and 1e4 <= abs(value) < 1e15:
             return f"{int(value):_}.0"
         return re.sub(r"e([-+]?)0+(\d)", r"e\1\2", repr(value)).replace("e+", "e")
+    if isinstance(value, tuple):
+        comma = "," if len(value) == 1 else ""
+        return f"({', '.join(map(literal, value))}{comma})"
     return repr(value)
 
 

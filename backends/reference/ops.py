@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import arithmetic, attention, masks, pooling, positions
+from . import arithmetic, attention, masks, pooling, positions, rotary
 from .call import Array, Call
 
 Result = Array | tuple[Array, ...]
@@ -17,8 +17,8 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "position_ids": positions.position_ids,
     "mask": masks.mask,
     "sinusoid": positions.sinusoid,
-    "rope_table": positions.rope_table,
-    "rotate": positions.rotate,
+    "rope_table": rotary.rope_table,
+    "rotate": rotary.rotate,
     "alibi": positions.alibi,
     "relative_buckets": positions.relative_buckets,
     "relative_bias": positions.relative_bias,

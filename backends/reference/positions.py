@@ -1,8 +1,6 @@
-"""Positions: how they are counted, and what they become.
+"""Positions: how they are counted, and what they become; rotation is in `rotary`.
 
 sinusoid       Vaswani et al. 2017, arXiv:1706.03762
-rope           Su et al. 2021, arXiv:2104.09864; scaled linearly: Chen et al. 2023,
-               arXiv:2306.15595; scaled by wavelength: Llama Team 2024, arXiv:2407.21783
 alibi          Press, Smith, Lewis 2021, arXiv:2108.12409
 relative_bias  Raffel et al. 2019, arXiv:1910.10683
 """
@@ -10,12 +8,9 @@ relative_bias  Raffel et al. 2019, arXiv:1910.10683
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
-from ...compiler.sizes import number
 from .call import Array, Call, as_mask
 
 
@@ -48,63 +43,6 @@ def sinusoid(call: Call) -> Array:
         return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
     result = np.empty((*angles.shape[:-1], width))
     result[..., 0::2], result[..., 1::2] = np.sin(angles), np.cos(angles)
-    return result
-
-
-# -- rotation
-
-
-def _linear(frequency: float, scaling: Mapping[str, Any]) -> float:
-    return frequency / float(scaling["factor"])
-
-
-def _llama3(frequency: float, scaling: Mapping[str, Any]) -> float:
-    """Short waves stay, long ones are divided by the factor, those between are mixed."""
-    low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
-    turns = scaling["original_max_positions"] * frequency / (2 * math.pi)
-    if turns > high:
-        return frequency
-    if turns < low:
-        return frequency / float(scaling["factor"])
-    smooth = (turns - low) / (high - low)
-    return float((1 - smooth) * frequency / scaling["factor"] + smooth * frequency)
-
-
-SCALINGS: dict[str, Callable[[float, Mapping[str, Any]], float]] = {
-    "linear": _linear,
-    "llama3": _llama3,
-}
-
-
-def frequencies(width: int, theta: float, scaling: Mapping[str, Any] | None) -> list[float]:
-    """The angle that each pair of columns turns by from one position to the next."""
-    plain = [theta ** (-2 * i / width) for i in range(width // 2)]
-    if scaling is None:
-        return plain
-    numbers = {key: number(value) for key, value in scaling.items()}
-    return [SCALINGS[numbers["type"]](frequency, numbers) for frequency in plain]
-
-
-def rope_table(call: Call) -> tuple[Array, Array]:
-    """Cosine and sine of the angle of each position and pair, both (B, T, R/2)."""
-    turns = frequencies(call.value("width"), call.value("theta"), call.attrs.get("scaling"))
-    angles = call.given(0)[..., None] * np.array(turns)
-    return np.cos(angles), np.sin(angles)
-
-
-def rotate(call: Call) -> Array:
-    """The first `width` columns of each head turned, pair by pair; the others as they are."""
-    x, cos, sin = call.given(0), call.given(1), call.given(2)
-    cos, sin = cos[..., None, :, :], sin[..., None, :, :]  # the same for every head
-    width = call.value("width")
-    half = width // 2
-    if call.attrs["layout"] == "interleaved":
-        first, second = np.arange(0, width, 2), np.arange(1, width, 2)
-    else:
-        first, second = np.arange(half), np.arange(half, width)
-    result = x.copy()
-    result[..., first] = x[..., first] * cos - x[..., second] * sin
-    result[..., second] = x[..., first] * sin + x[..., second] * cos
     return result
 
 

@@ -1,18 +1,15 @@
-"""Positions: where a token stands, as a vector added to it, a rotation, or a bias of the scores.
+"""Positions: where a token stands, as a vector added to it or a bias of the scores.
 
 learned        Vaswani et al. 2017, arXiv:1706.03762 (as compared there); Devlin et al. 2018
 sinusoidal     Vaswani et al. 2017, arXiv:1706.03762
-rotary         Su et al. 2021, arXiv:2104.09864
 alibi          Press, Smith, Lewis 2021, arXiv:2108.12409
 relative_bias  Raffel et al. 2019, arXiv:1910.10683 (T5 buckets)
 """
 
 from __future__ import annotations
 
-from ...spec.part import Nothing
-from ...spec.positions import Alibi, Learned, RelativeBias, Rotary, Sinusoidal
+from ...spec.positions import Alibi, Learned, RelativeBias, Sinusoidal
 from ..axes import B, Dim, S, T
-from ..sizes import Size
 from .builder import Builder
 from .state import StackState
 
@@ -95,29 +92,6 @@ def _sinusoidal(b: Builder, state: StackState, position: Sinusoidal, x: str) -> 
         denominator=position.denominator,
     )
     return b.op("add", x, table, out="x")
-
-
-def lower_rotary(
-    b: Builder, state: StackState, position: Rotary, head_dim: Dim
-) -> tuple[str, str, Size]:
-    """The (cos, sin) table of a rotary position and the width of a head that it turns."""
-    assert head_dim.size is not None
-    width = head_dim.size
-    if position.fraction != 1:
-        width = b.size("rotary_dim", int(int(head_dim.size) * position.fraction))
-    theta = b.field("rope_theta", float(position.theta))
-    scaling = None
-    if not isinstance(position.scaling, Nothing):
-        values = position.scaling.model_dump(exclude={"type"})
-        scaling = {
-            "type": position.scaling.type,
-            **{key: b.field(f"rope_{key}", value) for key, value in values.items()},
-        }
-    positions = token_positions(b, state)
-    cos, sin = b.ops(
-        "rope_table", positions, out=("cos", "sin"), width=width, theta=theta, scaling=scaling
-    )
-    return cos, sin, width
 
 
 def lower_score_bias(

@@ -9,10 +9,15 @@ from ..merge import Reading
 from ..model import Block, ModelSpec, Stack
 from ..part import Part
 from ..source import Node
-from . import attention, branches, doubts, heads, inputs, wiring
+from . import attention, branches, doubts, heads, inputs, rotary, wiring
 from .findings import Finding, Law, parts, tried
 
-BLOCK_LAWS: tuple[Law, ...] = (*attention.LAWS, *branches.LAWS, *doubts.BLOCK_LAWS)
+BLOCK_LAWS: tuple[Law, ...] = (
+    *attention.LAWS,
+    *rotary.LAWS,
+    *branches.LAWS,
+    *doubts.BLOCK_LAWS,
+)
 STACK_LAWS: tuple[Law, ...] = inputs.STACK_LAWS
 HEAD_LAWS: tuple[Law, ...] = heads.LAWS
 SPEC_LAWS: tuple[Law, ...] = (*wiring.LAWS, *inputs.SPEC_LAWS, *doubts.SPEC_LAWS)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..attention import Mha
 from ..masks import Mask, atoms
 from ..model import Block, ModelSpec, Stack
-from ..positions import Llama3, RelativeBias, Rotary, acts_on
+from ..positions import RelativeBias, Rotary, acts_on
 from .findings import Finding, Path, members
 
 MOST_PROJECTED = 10_000_000
@@ -52,34 +52,6 @@ def heads_divide_width(
                 (*path, key, "heads"),
                 f"{part.heads:,} heads of {width:,} are {part.heads * width:,} numbers wide; "
                 f"at most {MOST_PROJECTED:,}",
-            )
-
-
-def rotary_pairs(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    if not isinstance(block.attention, Mha):
-        return
-    width = head_width(block.attention, stack)
-    for i, position in enumerate(members(block.positions)):
-        if not isinstance(position, Rotary) or width is None:
-            continue
-        turned = width * position.fraction
-        if abs(turned - round(turned)) > 1e-6 or round(turned) % 2 or turned < 2:
-            part = "" if position.fraction == 1 else f" ({position.fraction:g} of {width})"
-            said = ("attention", "head_dim") if block.attention.head_dim else ("positions", i)
-            yield Finding(
-                (*path, *(said if position.fraction == 1 else ("positions", i, "fraction"))),
-                f"rotary turns numbers in pairs, and {turned:g}{part} of a head is no even number",
-            )
-
-
-def llama3_blend(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    for i, position in enumerate(members(block.positions)):
-        scaling = getattr(position, "scaling", None)
-        if isinstance(scaling, Llama3) and scaling.high_freq_factor <= scaling.low_freq_factor:
-            yield Finding(
-                (*path, "positions", i, "scaling"),
-                f"high_freq_factor ({scaling.high_freq_factor:g}) must be above "
-                f"low_freq_factor ({scaling.low_freq_factor:g})",
             )
 
 
@@ -168,8 +140,6 @@ def separate_global_named(
 LAWS = (
     heads_share_keys,
     heads_divide_width,
-    rotary_pairs,
-    llama3_blend,
     qk_norm_after,
     input_positions_in_stack,
     positions_once,

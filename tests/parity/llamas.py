@@ -55,9 +55,15 @@ tokens: {pad: 0, eos: 2}
 """
 
 
-def llama(**options: Any) -> nn.Module:
+def llama(positions: int = 48, **options: Any) -> nn.Module:
     rope = {"rope_type": "default", "rope_theta": 500000.0, **options}
-    return small(hf.LlamaConfig, hf.LlamaForCausalLM, num_key_value_heads=2, rope_parameters=rope)
+    return small(
+        hf.LlamaConfig,
+        hf.LlamaForCausalLM,
+        num_key_value_heads=2,
+        rope_parameters=rope,
+        max_position_embeddings=positions,
+    )
 
 
 LLAMA = Pair("llama", LLAMA_SPEC, llama, like_llama(PRE_NORMS), unmapped="")

@@ -99,6 +99,21 @@ DECODES = {
         "positions: {type: rotary, fraction: 0.5, layout: interleaved,"
         " scaling: {type: linear, factor: 3}}",
     ),
+    "slowed positions": changed(
+        DECODER,
+        "positions: {type: rotary, scaling: {type: dynamic, factor: 2,"
+        " original_max_positions: 16}}",
+    ),
+    "yarn": changed(
+        DECODER,
+        "positions: {type: rotary, fraction: 0.5, scaling: {type: yarn, factor: 4, beta_fast: 4,"
+        " original_max_positions: 64, mscale_all_dims: 0.7}}",
+    ),
+    "long and short positions": changed(
+        DECODER,
+        "positions: {type: rotary, scaling: {type: longrope, original_max_positions: 16,"
+        " short_factor: [1, 1.1, 1.2, 1.3], long_factor: [1, 2, 3, 4]}}",
+    ),
     "norms of queries": changed(
         DECODER,
         "attention: {heads: 4, kv_heads: 2, qk_norm: {type: per_head, after_positions: true},"

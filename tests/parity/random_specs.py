@@ -43,6 +43,8 @@ ROTARY = (
     "{type: rotary, fraction: 0.5, layout: interleaved}",
     "{type: rotary, scaling: {type: linear, factor: 2}}",
     "{type: rotary, scaling: {type: llama3, factor: 8, original_max_positions: 16}}",
+    "{type: rotary, scaling: {type: yarn, factor: 8, original_max_positions: 16, beta_fast: 2}}",
+    "{type: rotary, scaling: {type: dynamic, factor: 3, original_max_positions: 5}}",
 )
 DISTANCES = (
     "alibi",

@@ -9,8 +9,9 @@ from decoders import DECODERS
 from llamas import LLAMAS
 from more_decoders import MORE_DECODERS
 from pairs import Pair
+from scaled_llamas import SCALED_LLAMAS
 
-PAIRS = (*DECODERS, *LLAMAS, *MORE_DECODERS)
+PAIRS = (*DECODERS, *LLAMAS, *SCALED_LLAMAS, *MORE_DECODERS)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)

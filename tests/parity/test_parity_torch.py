@@ -31,6 +31,7 @@ FAMILIES = [
     "modernbert_base",
     "shared by turns",
     "two readers",
+    "long and short positions",
 ]
 QUICK = ("gpt2", "t5_small", "bert_pretraining")
 

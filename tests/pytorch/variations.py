@@ -101,6 +101,18 @@ POSITIONS = {
     "rotary_linear": "{type: rotary, scaling: {type: linear, factor: 2}}",
     "rotary_llama3": "{type: rotary, scaling: {type: llama3, factor: 8, low_freq_factor: 2, "
     "high_freq_factor: 5, original_max_positions: 8}}",
+    "rotary_dynamic": "{type: rotary, theta: 500, scaling: {type: dynamic, factor: 3, "
+    "original_max_positions: 4}}",
+    "rotary_yarn": "{type: rotary, theta: 30, scaling: {type: yarn, factor: 8, "
+    "original_max_positions: 16, beta_fast: 2, beta_slow: 0.5, mscale: 2}}",
+    "rotary_yarn_scores": "{type: rotary, scaling: {type: yarn, factor: 4, truncate: false, "
+    "original_max_positions: 64, mscale_all_dims: 0.5}}",
+    "rotary_longrope": "{type: rotary, scaling: {type: longrope, short_factor: [1, 1.5], "
+    "long_factor: [2, 4], original_max_positions: 4}}",
+    "rotary_longrope_short": "{type: rotary, scaling: {type: longrope, short_factor: [1, 1.5], "
+    "long_factor: [2, 4], original_max_positions: 12}}",
+    "rotary_longrope_mscales": "{type: rotary, scaling: {type: longrope, short_factor: [1, 1.5], "
+    "long_factor: [2, 4], original_max_positions: 4, short_mscale: 1.1, long_mscale: 1.3}}",
     "alibi": "alibi",
     "alibi_before_scale": "{type: alibi, before_scale: true}",
     "relative": "{type: relative_bias, buckets: 8, max_distance: 16}",

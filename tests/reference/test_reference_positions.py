@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from modelwright.backends.reference.positions import alibi_slopes, bucket, frequencies
+from modelwright.backends.reference.positions import alibi_slopes, bucket
+from modelwright.backends.reference.rotary import frequencies
 from modelwright.compiler.axes import Dim
 from modelwright.compiler.sizes import Size
 
@@ -101,6 +102,46 @@ def test_rope_scaled_as_llama_3_1():
     expected = (1 - share) * plain[between] / 8 + share * plain[between]
     assert between.sum() > 2
     assert np.allclose(scaled[between], expected, rtol=1e-14)
+
+
+def test_yarn_keeps_fast_pairs_and_slows_slow_ones():
+    scaling = {"type": "yarn", "factor": 4, "original_max_positions": 4096, "truncate": True}
+    scaling |= {"beta_fast": 32, "beta_slow": 1, "mscale": 1, "mscale_all_dims": 0}
+    plain, scaled = (np.array(frequencies(128, 10000.0, s)) for s in (None, scaling))
+    turns = 4096 * plain / (2 * np.pi)
+    slowed = plain / scaled
+    # the bounds are whole pairs: 20 turns 36 times and 21 turns 31, 45 turns 1.02 and 46 0.88
+    assert (turns[20] > 32 > turns[21], turns[45] > 1 > turns[46]) == (True, True)
+    assert np.array_equal(scaled[:21], plain[:21])
+    assert np.allclose(slowed[46:], 4, rtol=1e-15)
+    share = (np.arange(21, 46) - 20) / 26
+    assert np.allclose(scaled[21:46], plain[21:46] * (1 - share + share / 4), rtol=1e-14)
+
+
+def test_dynamic_positions_stretch_the_longest_wave_to_fit():
+    scaling = {"type": "dynamic", "factor": 3, "original_max_positions": 100}
+    plain = np.array(frequencies(8, 10000.0, None))
+    assert np.array_equal(frequencies(8, 10000.0, scaling, 100), plain)
+    longer = np.array(frequencies(8, 10000.0, scaling, 200))
+    assert np.allclose(plain / longer, [4 ** (i / 3) for i in range(4)], rtol=1e-14)
+
+
+def test_longrope_divides_by_length(compute):
+    scaling = {"type": "longrope", "short_factor": (1.0, 2.0), "long_factor": (3.0, 4.0)}
+    scaling |= {"original_max_positions": 10, "max_positions": 1000}
+    growth = math.sqrt(1 + math.log(100) / math.log(10))
+    for places, divisors in (([0, 9], (1, 2)), ([9, 10], (3, 4))):
+        cos, _ = compute("rope_table", [places], width=4, theta=100.0, scaling=scaling)
+        angles = places[1] / np.array(divisors) * [1, 0.1]
+        assert np.allclose(cos[0, 1], growth * np.cos(angles), rtol=1e-14)
+
+
+def test_yarn_grows_what_it_turns(compute):
+    scaling = {"type": "yarn", "factor": math.e**5, "original_max_positions": 64, "truncate": True}
+    scaling |= {"beta_fast": 32, "beta_slow": 1, "mscale": 4, "mscale_all_dims": 2}
+    cos, sin = compute("rope_table", [[0]], width=4, theta=100.0, scaling=scaling)
+    assert np.allclose(cos, 3 / 2, rtol=1e-15)
+    assert not sin.any()
 
 
 def turned(x: float, y: float, angle: float) -> list[float]:

@@ -12,11 +12,7 @@ SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
 LATER = {  # what each spec needs that is not built yet
     "clip_vit_b32": ["input of type `patches`", "head of type `contrastive`"],
     "deberta_v3_base": ["positions of type `disentangled`"],
-    "deepseek_v3": [
-        "rotary scaling of type `yarn`",
-        "attention of type `mla`",
-        "feed-forward of type `moe`",
-    ],
+    "deepseek_v3": ["attention of type `mla`", "feed-forward of type `moe`"],
     "dit_xl_2": [
         "input of type `patches`",
         "positions with several axes",
@@ -25,7 +21,7 @@ LATER = {  # what each spec needs that is not built yet
     ],
     "evoformer": ["`streams`", "`sublayers`"],
     "fastformer": ["attention of type `fastformer`"],
-    "gpt_oss_20b": ["rotary scaling of type `yarn`", "`sinks`", "feed-forward of type `moe`"],
+    "gpt_oss_20b": ["`sinks`", "feed-forward of type `moe`"],
     "graphormer_base": ["`prefix_tokens`", "`score_bias`"],
     "llava_like": ["input of type `patches`", "input of type `stack`"],
     "longformer_base": ["`separate_global`"],

@@ -24,6 +24,85 @@ def llama3_frequencies(
     return frequencies * (keep + (1 - keep) / factor)  # (R/2,)
 
 
+def dynamic_frequencies(
+    frequencies: Tensor, position_ids: Tensor, factor: float, original_max_positions: int
+) -> Tensor:
+    """Slow pairs are slowed by how far the tokens go beyond the original length ("dynamic NTK").
+
+    The fastest pair is kept, the slowest one slowed in full, as if theta were larger.
+    """
+    length = (position_ids.max() + 1).clamp(min=original_max_positions).to(frequencies.dtype)
+    growth = factor * length / original_max_positions - (factor - 1)
+    share = torch.linspace(0, 1, frequencies.size(0), device=growth.device, dtype=growth.dtype)
+    return frequencies * growth**-share  # (R/2,)
+
+
+def yarn_frequencies(
+    frequencies: Tensor,
+    theta: float,
+    factor: float,
+    original_max_positions: int,
+    fast: float,
+    slow: float,
+) -> Tensor:
+    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (YaRN).
+
+    Fast pairs turn more than `fast` times over the original length, slow ones less than `slow`
+    times; both bounds are rounded to whole pairs.
+    """
+    first = math.floor(yarn_pair(frequencies, theta, original_max_positions, fast))
+    last = math.ceil(yarn_pair(frequencies, theta, original_max_positions, slow))
+    return yarn_blend(frequencies, factor, first, last)  # (R/2,)
+
+
+def yarn_frequencies_between_pairs(
+    frequencies: Tensor,
+    theta: float,
+    factor: float,
+    original_max_positions: int,
+    fast: float,
+    slow: float,
+) -> Tensor:
+    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (YaRN).
+
+    Fast pairs turn more than `fast` times over the original length, slow ones less than `slow`
+    times; both bounds may stand between two pairs.
+    """
+    first = yarn_pair(frequencies, theta, original_max_positions, fast)
+    last = yarn_pair(frequencies, theta, original_max_positions, slow)
+    return yarn_blend(frequencies, factor, first, last)  # (R/2,)
+
+
+def yarn_pair(
+    frequencies: Tensor, theta: float, original_max_positions: int, turns: float
+) -> float:
+    """Which pair turns so many times over the original length, counted from 0."""
+    wave = original_max_positions / (2 * math.pi * turns)
+    return frequencies.size(0) * math.log(wave) / math.log(theta)
+
+
+def yarn_blend(frequencies: Tensor, factor: float, first: float, last: float) -> Tensor:
+    """Pairs up to `first` are kept, from `last` on slowed by `factor`, blended between."""
+    first, last = max(first, 0), min(last, 2 * frequencies.size(0) - 1)
+    width = last - first if last != first else 0.001
+    pair = torch.arange(frequencies.size(0), device=frequencies.device, dtype=frequencies.dtype)
+    slowed = ((pair - first) / width).clamp(0, 1)
+    return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
+
+
+def by_length(
+    position_ids: Tensor,
+    short: float | tuple[float, ...],
+    long: float | tuple[float, ...],
+    original_max_positions: int,
+    like: Tensor,
+) -> Tensor:
+    """`short` while all tokens stand within the original length, else `long` (LongRoPE)."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    either = torch.tensor([short, long], device=like.device, dtype=dtype)
+    return torch.where(position_ids.max() < original_max_positions, either[0], either[1])
+
+
 def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of each (position, frequency) pair, alike for all heads."""
     angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies

@@ -19,7 +19,9 @@ from ...sizes import Field
 from ..builder import Builder
 from ..masks import lower_mask, lower_memory_mask
 from ..norm import lower_norm
-from ..positions import lower_rotary, lower_score_bias
+from ..positions import lower_score_bias
+from ..rotary import lower_rotary
+from ..scale import lower_scale
 from ..state import Memory, StackState
 
 
@@ -69,7 +71,7 @@ def lower_mha(
             mask,
             bias,
             out="y",
-            scale=_scale(b, part),
+            scale=lower_scale(b, part.scale, sizes.head, () if cross else block.positions),
             softcap=None if part.softcap == "none" else b.field("softcap", float(part.softcap)),
             dropout=_dropout(b, part, name),
             formula=formula,
@@ -176,8 +178,9 @@ def _bias(b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes) 
     for index, position in enumerate(block.positions):
         if isinstance(position, (Alibi, RelativeBias)):
             with b.beside("positions", index):
-                scale = _scale(b, part) or int(sizes.head.size or 0) ** -0.5
-                bias = lower_score_bias(b, state, position, sizes.heads, scale)
+                scale = lower_scale(b, part.scale, sizes.head, block.positions)
+                factor = int(sizes.head.size or 0) ** -0.5 if scale is None else scale
+                bias = lower_score_bias(b, state, position, sizes.heads, factor)
             total = b.op("add", total, bias, out="bias") if total else bias
     return total
 
@@ -186,12 +189,6 @@ def _dropout(b: Builder, part: Mha, name: str) -> Field | None:
     """The rate on the attention weights, which may differ from that on the branch."""
     with b.within(name):
         return b.field("dropout", part.dropout) if part.dropout else None
-
-
-def _scale(b: Builder, part: Mha) -> Field | float | None:
-    if part.scale is None:
-        return None
-    return 1.0 if part.scale == "none" else b.field("scale", float(part.scale))
 
 
 def _title(part: Mha, cross: bool, *, cached: bool) -> str:

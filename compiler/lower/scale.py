@@ -1,0 +1,29 @@
+"""What the scores of an attention are multiplied by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..axes import Dim
+from ..sizes import Field
+from .builder import Builder
+from .rotary import score_growth
+
+
+def lower_scale(
+    b: Builder, said: float | str | None, head: Dim, positions: Iterable[Any] = ()
+) -> Field | float | None:
+    """The scale of the scores: None is 1/sqrt of the head's width; `said` is the spec's word.
+
+    YaRN's `mscale_all_dims` multiplies it.
+    """
+    growth, rule = score_growth(positions)
+    if growth == 1:
+        if said is None:
+            return None
+        return 1.0 if said == "none" else b.field("scale", float(said))
+    assert head.size is not None
+    plain = int(head.size) ** -0.5 if said is None else 1.0 if said == "none" else float(said)
+    first = f"{int(head.size)}**-0.5" if said is None else f"{plain:g}"
+    return b.field("scale", plain * growth, comment=f"{first} * {rule}")

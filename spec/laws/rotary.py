@@ -1,0 +1,100 @@
+"""Laws of rotary positions: what they turn, and how they are scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..attention import Mha
+from ..model import Block, ModelSpec, Stack
+from ..part import Nothing
+from ..positions import Llama3, LongRope, Rotary, Yarn
+from .attention import head_width
+from .findings import Finding, Path, members
+
+
+def rotaries(block: Block) -> Iterator[tuple[int, Rotary]]:
+    for i, position in enumerate(members(block.positions)):
+        if isinstance(position, Rotary):
+            yield i, position
+
+
+def turned(block: Block, stack: Stack, position: Rotary) -> float | None:
+    """How many numbers of a head a position turns, if that can be said."""
+    if not isinstance(block.attention, Mha):
+        return None
+    width = head_width(block.attention, stack)
+    return None if width is None else width * position.fraction
+
+
+def rotary_pairs(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    for i, position in rotaries(block):
+        width = turned(block, stack, position)
+        if width is None:
+            continue
+        if abs(width - round(width)) > 1e-6 or round(width) % 2 or width < 2:
+            whole = width / position.fraction
+            part = "" if position.fraction == 1 else f" ({position.fraction:g} of {whole:g})"
+            said: Path = ("positions", i)
+            if isinstance(block.attention, Mha) and block.attention.head_dim:
+                said = ("attention", "head_dim")
+            yield Finding(
+                (*path, *(said if position.fraction == 1 else ("positions", i, "fraction"))),
+                f"rotary turns numbers in pairs, and {width:g}{part} of a head is no even number",
+            )
+
+
+def llama3(stack: Stack, position: Rotary, scaling: Llama3, width: float | None) -> Iterator[str]:
+    if scaling.high_freq_factor <= scaling.low_freq_factor:
+        yield (
+            f"high_freq_factor ({scaling.high_freq_factor:g}) must be above "
+            f"low_freq_factor ({scaling.low_freq_factor:g})"
+        )
+
+
+def yarn(stack: Stack, position: Rotary, scaling: Yarn, width: float | None) -> Iterator[str]:
+    if scaling.beta_fast <= scaling.beta_slow:
+        yield (
+            f"beta_fast ({scaling.beta_fast:g}) must be above beta_slow ({scaling.beta_slow:g}): "
+            "fast pairs are those that turn more often"
+        )
+    if position.theta <= 1:
+        yield f"yarn needs a theta above 1, and it is {position.theta:g}"
+
+
+def longrope(
+    stack: Stack, position: Rotary, scaling: LongRope, width: float | None
+) -> Iterator[str]:
+    for key in ("short_factor", "long_factor"):
+        count = len(getattr(scaling, key))
+        if width is not None and count != width // 2:
+            yield f"{key} has {count} numbers, but a head has {width // 2:g} turned pairs"
+    if (scaling.short_mscale is None) is not (scaling.long_mscale is None):
+        yield "short_mscale and long_mscale stand together"
+    elif scaling.short_mscale is None and stack.max_positions is None:
+        yield (
+            "longrope grows with `max_positions`, which the stack does not say; or write "
+            "`short_mscale` and `long_mscale`"
+        )
+    elif scaling.short_mscale is None and scaling.original_max_positions < 2:
+        yield "longrope divides by ln(original_max_positions), which must be above 1"
+
+
+RULES: dict[type[Any], Callable[..., Iterator[str]]] = {
+    Llama3: llama3,
+    Yarn: yarn,
+    LongRope: longrope,
+}
+
+
+def scalings(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    for i, position in rotaries(block):
+        scaling = position.scaling
+        if isinstance(scaling, Nothing) or type(scaling) not in RULES:
+            continue
+        width = turned(block, stack, position)
+        for message in RULES[type(scaling)](stack, position, scaling, width):
+            yield Finding((*path, "positions", i, "scaling"), message)
+
+
+LAWS = (rotary_pairs, scalings)
