@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import modelwright as mw
 from modelwright.backends.huggingface import FAMILIES
-from modelwright.backends.huggingface.weights import Names
+from modelwright.backends.huggingface.names import Names
 
 from . import by_hand
 
@@ -61,7 +61,7 @@ def bert(packed: bool = False) -> Rivals:
     theirs = BertModel(BertConfig(attn_implementation="sdpa"))
     hand = by_hand.Bert()
     weights = ours.state_dict()
-    names = Names(FAMILIES["bert"], FAMILIES["bert"].heads["BertModel"])
+    names = Names(FAMILIES["bert"], FAMILIES["bert"].heads["BertModel"], {})
     _load(theirs, {str(names.theirs(name)): weight for name, weight in weights.items()})
     _load(hand, _renamed(_joined(weights), _BERT_BY_HAND))
     mask = torch.ones(2, 16, dtype=torch.long)

@@ -1,16 +1,19 @@
-"""Hugging Face folders: config.json becomes a spec, model.safetensors the weights of its model.
+"""Hugging Face folders: config.json becomes a spec, the files of weights those of its model.
 
-`transformers` is not needed. A family is one entry of data; `bert.py` is the first.
+`transformers` is not needed. A family is one entry of data, in `families/`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...spec import SpecErrors, loads
-from .config import FAMILIES, class_of, family_of, head_of, spec_data
+from .config import class_of, family_of, head_of, spec_data, values_of
 from .errors import CheckpointError
+from .families import FAMILIES
+from .family import Family, Head
 from .folder import CONFIG, Folder, read_folder
 from .text import shortest, yaml_text
 
@@ -22,23 +25,26 @@ __all__ = ["FAMILIES", "CheckpointError", "from_pretrained", "import_folder"]
 
 
 def import_folder(folder: str | Path) -> str:
-    """The spec of a model folder, as YAML. It reads config.json and the names in the weights file.
+    """The spec of a model folder, as YAML. It reads config.json and the names of the weights.
 
     Raises CheckpointError for a folder, a file or a model that cannot be imported.
     """
-    return _spec_text(read_folder(folder))
+    return _read(folder)[0]
 
 
-def _spec_text(folder: Folder) -> str:
-    family = family_of(folder)
-    head = head_of(folder, family)
-    data = spec_data(folder, family, head)
-    comment = f"{folder.name}: from the {CONFIG} of a Hugging Face {class_of(folder, family)}"
+def _read(folder: str | Path) -> tuple[str, Folder, Family, Head, Mapping[str, Any]]:
+    read = read_folder(folder)
+    family = family_of(read)
+    head = head_of(read, family)
+    values = values_of(read, family, head)
+    data = spec_data(read, family, head, values)
+    comment = f"{read.name}: from the {CONFIG} of a Hugging Face {class_of(read, family)}"
     try:
-        return yaml_text(shortest(data), comment)
+        text = yaml_text(shortest(data), comment)
     except SpecErrors as error:
         said = [problem.message for problem in error.problems]
-        raise CheckpointError(folder.path / CONFIG, said) from None
+        raise CheckpointError(read.path / CONFIG, said) from None
+    return text, read, family, head, values
 
 
 def from_pretrained(
@@ -49,17 +55,20 @@ def from_pretrained(
 ) -> nn.Module:
     """The compiled model of a folder with its weights, in eval mode.
 
-    `device` is "cpu" unless given; `dtype` is torch's default dtype, whatever the file holds.
+    `device` is "cpu" unless given; `dtype` is torch's default dtype, whatever the files hold.
     Raises CheckpointError for a folder that cannot be imported, with every tensor that is missing,
     unexpected or of another shape: no weight is ever left as it was drawn.
     """
-    from ..pytorch import compile
-    from .weights import Names, load_checkpoint
+    import torch
 
-    read = read_folder(folder)
-    family = family_of(read)
-    _ = read.weights  # refuse a folder without them before any work
-    spec = loads(_spec_text(read), CONFIG)
-    model = compile(spec, device="meta", dtype=dtype).to_empty(device=device or "cpu")
-    load_checkpoint(model, read, Names(family, head_of(read, family)))
+    from ..pytorch import compile
+    from .names import Names
+    from .weights import load_checkpoint
+
+    text, read, family, head, values = _read(folder)
+    found = read.weights  # refuse a folder without them before any work
+    model = compile(loads(text, CONFIG), device="meta", dtype=dtype)
+    wanted = next((weight.dtype for weight in model.parameters()), torch.get_default_dtype())
+    place = torch.device(device or "cpu")
+    load_checkpoint(model, found, Names(family, head, values), place, wanted)
     return model.eval()

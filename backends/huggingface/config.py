@@ -6,25 +6,32 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .bert import BERT
 from .errors import CheckpointError
-from .family import IRRELEVANT, Family, Head, Key, Multiple
+from .families import FAMILIES
+from .family import Family, Head
 from .folder import CONFIG, Folder
-
-FAMILIES: dict[str, Family] = {family.model_type: family for family in (BERT,)}
+from .irrelevant import IRRELEVANT
+from .layers import folded
+from .rotary import ROTARY_KEYS
+from .values import RefusedError, filled
 
 
 def family_of(folder: Folder) -> Family:
     """The family that config.json names. Raises CheckpointError for one that is not supported."""
-    known = ", ".join(FAMILIES)
     kind = folder.config.get("model_type")
     if not isinstance(kind, str):
-        raise CheckpointError(folder.path / CONFIG, [f"it names no model_type; known: {known}"])
+        known = f"{len(FAMILIES)} types are known, `bert` and `llama` among them"
+        raise CheckpointError(folder.path / CONFIG, [f"it names no model_type; {known}"])
     if kind not in FAMILIES:
-        raise CheckpointError(
-            folder.path / CONFIG, [f"model_type `{kind}` is not supported yet; supported: {known}"]
-        )
+        raise CheckpointError(folder.path / CONFIG, [_unknown(kind)])
     return FAMILIES[kind]
+
+
+def _unknown(kind: str) -> str:
+    from .unsupported import REASONS
+
+    text = f"model_type `{kind}` is not supported yet"
+    return f"{text}: {REASONS[kind]}" if kind in REASONS else text
 
 
 def class_of(folder: Folder, family: Family) -> str:
@@ -40,83 +47,152 @@ def class_of(folder: Folder, family: Family) -> str:
     return named[0]
 
 
-def head_of(folder: Folder, family: Family) -> Head | None:
-    """The head to build; None where it is optional and the weights have none of its tensors."""
+def head_of(folder: Folder, family: Family) -> Head:
+    """The head to build; an empty one where it is optional and the weights have none of it."""
     head = family.heads[class_of(folder, family)]
     if head.optional and folder.shapes is not None:
         parts = tuple(f"{theirs}." for theirs in head.names.values())
         names = (name.removeprefix(family.prefix) for name in folder.shapes)
         if not any(name.startswith(parts) for name in names):
-            return None
+            return Head()
     return head
 
 
-def spec_data(folder: Folder, family: Family, head: Head | None) -> dict[str, Any]:
-    """The spec as plain data, with every value of config.json in it.
+def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
+    """Every value that the family reads: config.json over the defaults.
 
     Raises CheckpointError with every key that is unknown, of a wrong type or not supported.
     """
-    fixed = {**family.fixed, **(head.fixed if head else {})}
-    problems = _problems(folder.config, family, fixed)
-    values = {**family.defaults, **folder.config}
-    template = {"name": folder.name, **family.spec, **(head.spec if head else {}), **family.last}
-    data = {} if problems else _fill(template, values, problems)
+    config = _own(folder, family)
+    fixed = fixed_of(family, head)
+    problems = _problems(config, family, fixed)
     if problems:
         raise CheckpointError(folder.path / CONFIG, problems)
+    nothing = dict.fromkeys(family.optional)
+    values = {**nothing, **family.defaults, **head.defaults, **config}
+    for output, table in head.untied.items():
+        if values.get("tie_word_embeddings") and folder.differ(output, table, family.prefix):
+            values["tie_word_embeddings"] = False
+    return values
+
+
+def fixed_of(family: Family, head: Head) -> dict[str, Any]:
+    """The keys that are supported at one value only, those of any family among them."""
+    kind = family.spec.get("family")
+    usual: dict[str, Any] = {
+        "add_cross_attention": False,
+        "cross_attention_hidden_size": None,
+        "is_encoder_decoder": kind == "encoder-decoder",
+        "pruned_heads": {},
+    }
+    if kind == "encoder-only":
+        usual["is_decoder"] = False
+    known = family.defaults.keys() | family.optional.keys() | family.irrelevant
+    usual = {key: value for key, value in usual.items() if key not in known}
+    return {**usual, **family.fixed, **head.fixed}
+
+
+def spec_data(
+    folder: Folder, family: Family, head: Head, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The spec as plain data. Raises CheckpointError with every value that is not supported."""
+    problems: list[str] = []
+    template = {"name": folder.name, **family.spec, **head.spec, **family.last}
+    data: dict[str, Any] = filled(template, values, problems)
+    try:
+        if family.layers is not None:
+            layers = [(kind, filled(block, values)) for kind, block in family.layers(values)]
+            inner = data.setdefault(family.layers_of, {}) if family.layers_of else data
+            merged = _merged(inner, folded(layers))
+            inner.clear()
+            inner.update(merged)
+    except RefusedError as error:
+        problems.append(str(error))
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        problems.append(f"its values do not go together: {error}")
+    if problems:
+        raise CheckpointError(folder.path / CONFIG, list(dict.fromkeys(problems)))
     return data
+
+
+def _merged(one: Any, other: Any) -> Any:
+    """Mappings key by key; anything else, and what has a type of its own, replaces.
+
+    What is added stands where it is read best: before the head.
+    """
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return other
+    if "type" in other and other["type"] != one.get("type"):
+        return other
+    new = {key: value for key, value in other.items() if key not in one}
+    merged: dict[str, Any] = {}
+    for key, value in one.items():
+        if key in ("head", "heads", "init", "tokens"):
+            merged.update(new)
+            new = {}
+        merged[key] = _merged(value, other[key]) if key in other else value
+    return {**merged, **new}
+
+
+def _own(folder: Folder, family: Family) -> Mapping[str, Any]:
+    """The part of config.json that is about this model."""
+    config = folder.config
+    if not family.inside or family.inside not in config:
+        return config
+    inner = config[family.inside]
+    if not isinstance(inner, dict):
+        raise CheckpointError(folder.path / CONFIG, [f"`{family.inside}` must be a mapping"])
+    shared = {key: config[key] for key in ("tie_word_embeddings",) if key in config}
+    return {**shared, **inner}
 
 
 def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any]) -> list[str]:
     problems = []
+    known = IRRELEVANT
+    if "rope_theta" in family.defaults:
+        known |= ROTARY_KEYS
+    if family.spec.get("family") == "decoder-only":
+        known |= {"is_decoder"}
     for key, value in config.items():
         if key in fixed:
             if value != fixed[key]:
                 problems.append(
                     f"`{key}: {_said(value)}` is not supported yet, only {_said(fixed[key])}"
                 )
-        elif key in family.defaults:
-            wanted = _wanted(value, family.defaults[key])
-            if wanted and not (value is None and key in family.optional):
+        elif key in family.defaults or key in family.optional:
+            if value is None and key in family.optional:
+                continue
+            wanted = _wanted(value, family.optional.get(key) or type(family.defaults[key]))
+            if wanted:
                 problems.append(f"`{key}` must be {wanted}, not {_said(value)}")
-        elif key not in IRRELEVANT and key not in family.irrelevant:
+        elif key not in known and key not in family.irrelevant:
             problems.append(
                 f"`{key}` is not known of {family.model_type}: it may change what is computed"
             )
     return problems
 
 
-def _wanted(value: Any, default: Any) -> str:
-    """What a value should have been, "" if it is that; its default says what it must be."""
-    if isinstance(default, dict):
-        return "" if isinstance(value, dict) and value else "a mapping that is not empty"
-    if isinstance(default, str):
-        return "" if isinstance(value, str) else "a word"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return "a whole number" if isinstance(default, int) else "a number"
-    return "a whole number" if isinstance(default, int) and not isinstance(value, int) else ""
+_KINDS: dict[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a word",
+    dict: "a mapping that is not empty",
+    list: "a list",
+}
 
 
-def _fill(template: Any, values: Mapping[str, Any], problems: list[str]) -> Any:
-    """The template with the config's values for its keys; what is None there is left out."""
-    if isinstance(template, Key):
-        return _value(template, values[template.name], problems)
-    if isinstance(template, Multiple):
-        size, of = values[template.name], values[template.of]
-        return f"{template.factor} * d_model" if size == template.factor * of else size
-    if isinstance(template, Mapping):
-        filled = {key: _fill(value, values, problems) for key, value in template.items()}
-        return {key: value for key, value in filled.items() if value not in (None, {})}
-    return template
-
-
-def _value(key: Key, value: Any, problems: list[str]) -> Any:
-    if key.words is not None and value not in key.words:
-        known = ", ".join(key.words)
-        problems.append(f"`{key.name}: {value}` is not supported yet; supported: {known}")
-        return None
-    if key.words is not None:
-        return key.words[value]
-    return key.read(value) if key.read is not None else value
+def _wanted(value: Any, kind: type) -> str:
+    """What a value should have been, "" if it is that."""
+    if kind is float:
+        right = isinstance(value, (int, float)) and not isinstance(value, bool)
+    elif kind is int:
+        right = isinstance(value, int) and not isinstance(value, bool)
+    elif kind is dict:
+        right = isinstance(value, dict) and bool(value)
+    else:
+        right = isinstance(value, kind)
+    return "" if right else _KINDS.get(kind, "of another kind")
 
 
 def _said(value: Any) -> str:

@@ -1,36 +1,21 @@
 """What a model family is to the importer: rows that say which config key and tensor is what.
 
-A family is data. Its `spec` is written as a spec is, with a `Key` where a number of config.json
-belongs; its `names` pair our modules with those of the checkpoint.
+A family is data. Its `spec` is written as a spec is, with something to call where config.json has
+a say (`values.py`); its `names` pair our modules with those of the checkpoint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .layers import Layer
+from .layouts import Layout
+from .values import Values
 
-@dataclass(frozen=True)
-class Key:
-    """A value of config.json.
-
-    words: what its words mean here; another word is refused
-    read: makes of it what the spec says
-    """
-
-    name: str
-    words: Mapping[str, str] | None = None
-    read: Callable[[Any], Any] | None = None
-
-
-@dataclass(frozen=True)
-class Multiple:
-    """A size of config.json that is written `4 * d_model` where it is four times another."""
-
-    name: str
-    of: str
-    factor: int = 4
+Names = Mapping[Any, str | Layout]
+"""Our module or weight, or several that are fused, to the checkpoint's; `{}` numbers the layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,15 +27,20 @@ class Head:
     optional: left out where the checkpoint has none of its tensors
     unused: tensors that the file may hold and this class does not read
     copies: tensors that must equal another one of the file, which they are tied to
+    untied: output table to input table: where a file has both and they differ, its output table
+        wins over `tie_word_embeddings: true`
     fixed: config keys that are supported at one value only, beyond the family's
+    defaults: values of config keys that this class alone has otherwise
     """
 
-    spec: Mapping[str, Any]
-    names: Mapping[str, str] = field(default_factory=dict)
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    names: Names = field(default_factory=dict)
     optional: bool = False
     unused: tuple[str, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)
+    untied: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,112 +48,34 @@ class Family:
     """One `model_type`.
 
     defaults: the library's values of the keys that matter, for a config.json that lacks them
-    optional: those of them that may be null
-    fixed: keys that are supported at one value only
+    optional: keys that may be null, and what they are otherwise; null is their default unless
+        `defaults` says another
+    fixed: keys that are supported at one value only, which is the library's default
     irrelevant: keys that do not change what the model computes, beyond `IRRELEVANT`
-    spec: the spec, with a `Key` where a value of config.json belongs
+    spec: the spec, with something to call where a value of config.json belongs
+    layers: the blocks of the layers, where they differ, from the config's values; merged into the
+        stack `layers_of` ("": the spec itself)
     last: what is written after the head
-    names: our modules to the checkpoint's, `{}` for the number of the layer
+    names: our modules to the checkpoint's, or a function of the config's values that gives them
     prefix: what may stand before the names of the checkpoint
     renamed: endings of older checkpoints to those of today
     unused: tensors that a file may hold and no model reads
     heads: class name to head; the first is taken when config.json names none
+    inside: the key of config.json that holds the model's own, where others stand beside it
     """
 
     model_type: str
     defaults: Mapping[str, Any]
-    optional: frozenset[str]
-    fixed: Mapping[str, Any]
-    irrelevant: frozenset[str]
+    optional: Mapping[str, type] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    irrelevant: frozenset[str] = frozenset()
     spec: Mapping[str, Any]
-    last: Mapping[str, Any]
-    names: Mapping[str, str]
-    prefix: str
-    renamed: Mapping[str, str]
-    unused: tuple[str, ...]
+    layers: Callable[[Values], Sequence[Layer]] | None = None
+    layers_of: str = ""
+    last: Mapping[str, Any] = field(default_factory=dict)
+    names: Names | Callable[[Values], Names]
+    prefix: str = ""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
     heads: Mapping[str, Head]
-
-
-# Names of activations in config.json; `ACT2FN` in the library has more that no one uses here.
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_fast": "gelu_tanh",
-    "gelu_new": "gelu_tanh",
-    "gelu_python": "gelu",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "linear": "identity",
-    "quick_gelu": "quick_gelu",
-    "relu": "relu",
-    "relu2": "relu2",
-    "sigmoid": "sigmoid",
-    "silu": "silu",
-    "swish": "silu",
-    "tanh": "tanh",
-}
-
-# What every config.json may say without changing what the model computes: bookkeeping, names of
-# classes, what to give back, and defaults for text generation.
-IRRELEVANT = frozenset(
-    [
-        "_attn_implementation",
-        "_attn_implementation_autoset",
-        "_commit_hash",
-        "_name_or_path",
-        "architectures",
-        "attn_implementation",
-        "bad_words_ids",
-        "begin_suppress_tokens",
-        "bos_token_id",
-        "chunk_size_feed_forward",
-        "decoder_start_token_id",
-        "diversity_penalty",
-        "do_sample",
-        "dtype",
-        "early_stopping",
-        "encoder_no_repeat_ngram_size",
-        "eos_token_id",
-        "exponential_decay_length_penalty",
-        "finetuning_task",
-        "forced_bos_token_id",
-        "forced_eos_token_id",
-        "gradient_checkpointing",
-        "id2label",
-        "initializer_factor",
-        "label2id",
-        "language",
-        "length_penalty",
-        "max_length",
-        "min_length",
-        "model_type",
-        "name",
-        "no_repeat_ngram_size",
-        "num_beam_groups",
-        "num_beams",
-        "num_return_sequences",
-        "output_attentions",
-        "output_hidden_states",
-        "output_past",
-        "output_scores",
-        "prefix",
-        "problem_type",
-        "remove_invalid_values",
-        "repetition_penalty",
-        "return_dict",
-        "return_dict_in_generate",
-        "sep_token_id",
-        "suppress_tokens",
-        "task_specific_params",
-        "temperature",
-        "tf_legacy_loss",
-        "tie_encoder_decoder",
-        "tokenizer_class",
-        "top_k",
-        "top_p",
-        "torch_dtype",
-        "torchscript",
-        "transformers_version",
-        "typical_p",
-        "use_bfloat16",
-        "use_cache",
-    ]
-)
+    inside: str = ""

@@ -1,37 +1,52 @@
-"""A model folder as it lies on disk: its config.json and the names in its model.safetensors."""
+"""A model folder as it lies on disk: its config.json and the names of its weights."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...spec.names import MODEL_NAME, name_problem
 from .errors import CheckpointError
+from .files import SAFETENSORS, Shape, Weights, find_weights
 
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.ckpt")
 _SNAPSHOT = re.compile(r"[0-9a-f]{40}\Z")
 _COMMON_NAMES = frozenset(["model", "checkpoint", "snapshot", "output", "pretrained", "weights"])
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What was read: the config, and the shape of each tensor (None: there is no weights file)."""
+    """What was read: the config, and where the weights are (None: there are none)."""
 
     path: Path
     config: dict[str, Any]
-    shapes: dict[str, tuple[int, ...]] | None
+    found: Weights | None
 
     @property
-    def weights(self) -> Path:
-        """The safetensors file. Raises CheckpointError, saying why, where there is none."""
-        if self.shapes is None:
-            raise CheckpointError(self.path, [_why_no_weights(self.path)])
-        return self.path / WEIGHTS
+    def shapes(self) -> Mapping[str, Shape] | None:
+        """The shape of each tensor, None where there is no file of weights."""
+        return None if self.found is None else self.found.shapes
+
+    @property
+    def weights(self) -> Weights:
+        """Where the weights are. Raises CheckpointError where there are none."""
+        if self.found is None:
+            raise CheckpointError(self.path, [f"{SAFETENSORS} is missing"])
+        return self.found
+
+    def differ(self, one: str, other: str, prefix: str) -> bool:
+        """Whether the file holds both tensors, with or without the prefix, and they differ."""
+        if self.found is None:
+            return False
+        found = [
+            next((n for n in (name, prefix + name) if n in self.found.shapes), name)
+            for name in (one, other)
+        ]
+        return self.found.differ(*found)
 
     @property
     def name(self) -> str:
@@ -43,20 +58,18 @@ class Folder:
         for name in (named, said):
             if not name_problem(name, MODEL_NAME) and name.lower() not in _COMMON_NAMES:
                 return name
-        return str(self.config["model_type"])
+        return str(self.config["model_type"]).replace("_", "-")
 
 
 def read_folder(path: str | Path) -> Folder:
-    """Read config.json, and the header of model.safetensors if it is there; no tensor.
+    """Read config.json, and the names in the files of weights if there are any; no tensor.
 
     Raises CheckpointError for a missing or broken file.
     """
     path = Path(path)
     if not path.is_dir():
         raise CheckpointError(path, ["there is no such folder"])
-    config = _read_config(path)
-    shapes = read_shapes(path / WEIGHTS) if (path / WEIGHTS).is_file() else None
-    return Folder(path, config, shapes)
+    return Folder(path, _read_config(path), find_weights(path))
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -72,26 +85,3 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise CheckpointError(path, [f"it must hold a mapping, not a {type(config).__name__}"])
     return config
-
-
-def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of a safetensors file, from its header."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            names = list(file.keys())
-            return {name: tuple(file.get_slice(name).get_shape()) for name in names}
-    except SafetensorError as error:
-        raise CheckpointError(path, [f"it is no whole safetensors file: {error}"]) from None
-
-
-def _why_no_weights(folder: Path) -> str:
-    if (folder / f"{WEIGHTS}.index.json").exists():
-        return f"its weights are in several files, which are not read yet: only one {WEIGHTS}"
-    pickles = [name for name in _PICKLES if (folder / name).exists()]
-    if pickles:
-        return (
-            f"{pickles[0]} is a pickle, which can run code when it is read: only {WEIGHTS} is read"
-        )
-    return f"{WEIGHTS} is missing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,10 +21,17 @@ def shortest(data: Mapping[str, Any]) -> dict[str, Any]:
     whole = from_data(data).model_dump()
     short = _copy(data)
     for path in list(_paths(short)):
+        if _tells_blocks_apart(path):
+            continue
         without = _without(short, path)
         if _means(without) == whole:
             short = without
     return short
+
+
+def _tells_blocks_apart(path: Path) -> bool:
+    """Whether it is a named block or one of its keys: they are read beside those of the others."""
+    return "blocks" in path and len(path) - path.index("blocks") in (2, 3)
 
 
 def _means(data: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -59,8 +67,8 @@ def yaml_text(data: Mapping[str, Any], comment: str) -> str:
 
 def _lines(data: Mapping[str, Any], indent: str) -> Iterator[str]:
     for key, value in data.items():
-        line = f"{indent}{key}: {_flow(value)}"
-        if len(line) <= WIDTH and not (isinstance(value, Mapping) and _deep(value)):
+        line = f"{indent}{key}: {_top(value)}"
+        if not isinstance(value, Mapping) or (len(line) <= WIDTH and not _deep(value)):
             yield line
         else:
             yield f"{indent}{key}:"
@@ -72,12 +80,28 @@ def _deep(value: Mapping[str, Any]) -> bool:
     return sum(isinstance(inner, Mapping) for inner in value.values()) > 1
 
 
+def _top(value: Any) -> str:
+    """One value that has the rest of its line: a comma needs no quotes there."""
+    return value if isinstance(value, str) and not set(value) & set("[]{}#:\"'") else _flow(value)
+
+
 def _flow(value: Any) -> str:
-    """One value. Words are names of the language or of the model: none needs quotes."""
+    """One value, as it may stand in braces."""
     if isinstance(value, Mapping):
         if set(value) == {"type"}:
             return str(value["type"])
         return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_flow(inner) for inner in value) + "]"
     if isinstance(value, bool):
         return str(value).lower()
-    return repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return f'"{value}"' if set(value) & set(",[]{}#:\"'") else value
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _number(value: float) -> str:
+    """A number as people write it: 8, 0.1, 1e-6."""
+    if value.is_integer() and abs(value) < 1e6:
+        return str(int(value))
+    return re.sub(r"e([+-])0*", lambda found: "e" + found[1].replace("+", ""), repr(value))

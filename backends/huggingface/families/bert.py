@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from .family import ACTIVATIONS, Family, Head, Key, Multiple
+from ..family import Family, Head, Names
+from ..values import Key, Multiple, activation
 
 _TRANSFORM = "cls.predictions.transform"
-_TIED = {
-    "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",
-    "cls.predictions.decoder.bias": "cls.predictions.bias",
+_UNTIED = {"cls.predictions.decoder.weight": "embeddings.word_embeddings.weight"}
+_COPIES = {"cls.predictions.decoder.bias": "cls.predictions.bias"}
+_MASKED = {
+    "type": "language_model",
+    "tied": Key("tie_word_embeddings"),
+    "bias": True,
+    "transform": {"type": "dense"},
 }
-_MASKED = {"type": "language_model", "tied": True, "bias": True, "transform": {"type": "dense"}}
 _POOLED = {"pool": "first", "hidden": Key("hidden_size"), "activation": "tanh"}
 _CLASSES = Key("id2label", read=len)
 
 
-def _masked(head: str) -> dict[str, str]:
+def _masked(head: str) -> Names:
     return {
+        f"{head}.output": "cls.predictions.decoder",
+        f"{head}.output.bias": "cls.predictions.bias",
         f"{head}.dense": f"{_TRANSFORM}.dense",
         f"{head}.norm": f"{_TRANSFORM}.LayerNorm",
         f"{head}.bias": "cls.predictions.bias",
@@ -39,8 +45,8 @@ HEADS = {
         spec={"head": _MASKED},
         names=_masked("head"),
         unused=(r"pooler\.dense\..*", r"cls\.seq_relationship\..*"),
-        copies=_TIED,
-        fixed={"tie_word_embeddings": True},
+        copies=_COPIES,
+        untied=_UNTIED,
     ),
     "BertForPreTraining": Head(
         spec={
@@ -50,8 +56,8 @@ HEADS = {
             }
         },
         names={**_masked("mlm"), "nsp.dense": "pooler.dense", "nsp.output": "cls.seq_relationship"},
-        copies=_TIED,
-        fixed={"tie_word_embeddings": True},
+        copies=_COPIES,
+        untied=_UNTIED,
     ),
     "BertForSequenceClassification": Head(
         spec={
@@ -82,7 +88,7 @@ HEADS = {
     ),
 }
 
-BERT = Family(
+_BERT = Family(
     model_type="bert",
     defaults={
         "vocab_size": 30522,
@@ -98,17 +104,12 @@ BERT = Family(
         "initializer_range": 0.02,
         "layer_norm_eps": 1e-12,
         "pad_token_id": 0,
-        "classifier_dropout": None,
+        "tie_word_embeddings": True,
         "id2label": {"0": "LABEL_0", "1": "LABEL_1"},
     },
-    optional=frozenset(["classifier_dropout", "pad_token_id"]),
+    optional={"classifier_dropout": float, "pad_token_id": int},
     fixed={
-        "add_cross_attention": False,
-        "cross_attention_hidden_size": None,
-        "is_decoder": False,
-        "is_encoder_decoder": False,
         "position_embedding_type": "absolute",
-        "pruned_heads": {},
     },
     irrelevant=frozenset(
         [
@@ -118,7 +119,6 @@ BERT = Family(
             "pooler_num_fc_layers",
             "pooler_size_per_head",
             "pooler_type",
-            "tie_word_embeddings",
         ]
     ),
     spec={
@@ -128,7 +128,7 @@ BERT = Family(
         "d_model": Key("hidden_size"),
         "layers": Key("num_hidden_layers"),
         "dropout": Key("hidden_dropout_prob"),
-        "activation": Key("hidden_act", words=ACTIVATIONS),
+        "activation": activation("hidden_act"),
         "norm": {"eps": Key("layer_norm_eps")},
         "norm_placement": "post",
         "input": {"add": {"token_type_ids": Key("type_vocab_size")}, "normalize": True},
@@ -137,7 +137,7 @@ BERT = Family(
             "heads": Key("num_attention_heads"),
             "dropout": Key("attention_probs_dropout_prob"),
         },
-        "feed_forward": {"hidden": Multiple("intermediate_size", of="hidden_size")},
+        "feed_forward": {"hidden": Multiple("intermediate_size")},
     },
     last={
         "init": {"type": "normal", "std": Key("initializer_range")},
@@ -162,3 +162,5 @@ BERT = Family(
     unused=(r"embeddings\.position_ids", r"embeddings\.token_type_ids"),
     heads=HEADS,
 )
+
+FAMILIES = (_BERT,)

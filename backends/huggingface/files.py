@@ -1,0 +1,187 @@
+"""Files of weights, read lazily: safetensors in one file or several, or a pickle of tensors."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SAFETENSORS = "model.safetensors"
+PICKLE = "pytorch_model.bin"
+Shape = tuple[int, ...]
+_BROKEN = (
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a reader of pickles may raise for a file that is none, or that holds more than tensors."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The tensors of a checkpoint: the shape of each, and the file that holds it.
+
+    names: of the files, in the order in which they are read
+    """
+
+    files: tuple[Path, ...]
+    shapes: Mapping[str, Shape]
+    holders: Mapping[str, Path]
+
+    @property
+    def place(self) -> Path:
+        """What an error about a tensor names: the file, or the folder of several."""
+        return self.files[0] if len(self.files) == 1 else self.files[0].parent
+
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[str], Tensor]]:
+        """A function that reads one tensor. Pages of the files are mapped, and read when used.
+
+        Raises CheckpointError where a file turns out to be broken.
+        """
+        with ExitStack() as stack:
+            readers = {path: _reader(path, stack) for path in self.files}
+
+            def read(name: str) -> Tensor:
+                tensor: Tensor = readers[self.holders[name]](name)
+                return tensor
+
+            yield read
+
+    def differ(self, one: str, other: str) -> bool:
+        """Whether two tensors are there and hold other numbers, byte for byte."""
+        if one not in self.shapes or other not in self.shapes:
+            return False
+        if self.shapes[one] != self.shapes[other]:
+            return True
+        if self.holders[one].suffix != ".safetensors":
+            with self.opened() as read:
+                return not bool((read(one) == read(other)).all())
+        return any(a != b for a, b in zip(self._chunks(one), self._chunks(other), strict=False))
+
+    def _chunks(self, name: str, size: int = 1 << 20) -> Iterator[bytes]:
+        with self.holders[name].open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            begin, end = json.loads(file.read(length))[name]["data_offsets"]
+            file.seek(8 + length + begin)
+            for start in range(begin, end, size):
+                yield file.read(min(size, end - start))
+
+
+def find_weights(folder: Path) -> Weights | None:
+    """The weights of a folder, None where there are none; no tensor is read.
+
+    Safetensors are taken before pickles. Raises CheckpointError for a file that is broken, an
+    index that is wrong, or a pickle that holds anything but tensors.
+    """
+    for name in (SAFETENSORS, PICKLE):
+        if (folder / name).is_file():
+            return _collected([folder / name])
+        index = folder / f"{name}.index.json"
+        if index.is_file():
+            return _indexed(index)
+    return None
+
+
+def _collected(files: list[Path]) -> Weights:
+    shapes: dict[str, Shape] = {}
+    holders: dict[str, Path] = {}
+    for path in files:
+        for name, shape in read_shapes(path).items():
+            if name in holders:
+                raise CheckpointError(path, [f"{name} stands in {holders[name].name} too"])
+            shapes[name], holders[name] = shape, path
+    return Weights(tuple(files), shapes, holders)
+
+
+def _indexed(index: Path) -> Weights:
+    """The weights of several files, which an index names."""
+    try:
+        said = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise CheckpointError(index, [f"it is no index of weights: {error!r}"]) from None
+    if not isinstance(said, dict) or not said:
+        raise CheckpointError(index, ["its `weight_map` must name a file for each tensor"])
+    problems = []
+    for name in sorted({str(file) for file in said.values()}):
+        if Path(name).name != name or name in (".", ".."):
+            problems.append(f"`{name}` is no name of a file beside it")
+        elif not (index.parent / name).is_file():
+            problems.append(f"{name} is missing")
+    if problems:
+        raise CheckpointError(index, problems)
+    weights = _collected([index.parent / name for name in sorted(set(said.values()))])
+    for name, file in said.items():
+        if name not in weights.holders:
+            problems.append(f"{name} is not in {file}, where the index has it")
+        elif weights.holders[name].name != file:
+            problems.append(f"{name} is in {weights.holders[name].name}, not in {file}")
+    if problems:
+        raise CheckpointError(index, problems)
+    return weights
+
+
+def read_shapes(path: Path) -> dict[str, Shape]:
+    """Name and shape of every tensor of a file; of safetensors only the header is read."""
+    if path.suffix != ".safetensors":
+        return {name: tuple(tensor.shape) for name, tensor in _unpickled(path).items()}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+            return {name: tuple(file.get_slice(name).get_shape()) for name in names}
+    except SafetensorError as error:
+        raise CheckpointError(path, [f"it is no whole safetensors file: {error}"]) from None
+
+
+def _reader(path: Path, stack: ExitStack) -> Callable[[str], Any]:
+    if path.suffix != ".safetensors":
+        return _unpickled(path).__getitem__
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        file = stack.enter_context(safe_open(path, framework="pt"))
+    except SafetensorError as error:
+        raise CheckpointError(path, [f"it cannot be read: {error}"]) from None
+    return file.get_tensor  # type: ignore[no-any-return]
+
+
+def _unpickled(path: Path) -> dict[str, Tensor]:
+    """The tensors of a pickle, mapped. Nothing in it is run: anything but tensors is refused."""
+    import warnings
+    import zipfile
+
+    import torch
+
+    try:
+        mapped = zipfile.is_zipfile(path)  # files from before torch 1.6 are none
+        with warnings.catch_warnings(action="ignore"):
+            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except _BROKEN as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        said = next((line for line in reason if "GLOBAL" in line), *reason[:1])
+        text = f"it is no file of tensors alone, and nothing else is read: {said.strip()}"
+        raise CheckpointError(path, [text]) from None
+    if not isinstance(loaded, dict):
+        raise CheckpointError(path, [f"it must hold a mapping, not a {type(loaded).__name__}"])
+    tensors = {name: tensor for name, tensor in loaded.items() if isinstance(tensor, torch.Tensor)}
+    if len(tensors) != len(loaded):
+        others = ", ".join(sorted(str(name) for name in loaded.keys() - tensors.keys()))
+        raise CheckpointError(path, [f"it holds more than tensors: {others}"])
+    return tensors

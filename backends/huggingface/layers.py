@@ -1,0 +1,73 @@
+"""Layers that differ, written as a person would: `blocks`, a `pattern`, a few `overrides`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+Layer = tuple[str, Mapping[str, Any]]
+"""The kind of a layer, and the block keys that layers of this kind have."""
+
+LONGEST = 12
+
+
+def folded(layers: Sequence[Layer]) -> dict[str, Any]:
+    """The keys of a stack that say these layers; layers of one kind have one block.
+
+    >>> folded([("a", {"mask": "causal"})] * 3)
+    {'mask': 'causal'}
+    >>> folded([("a", {"mask": "x", "norm": "n"}), ("b", {"mask": "y", "norm": "n"})] * 2)
+    {'norm': 'n', 'blocks': {'a': {'mask': 'x'}, 'b': {'mask': 'y'}}, 'pattern': ['a', 'b']}
+    """
+    kinds = [kind for kind, _ in layers]
+    blocks = dict(layers)
+    if len(blocks) <= 1:
+        return dict(layers[0][1]) if layers else {}
+    contents = list(blocks.values())
+    common = {
+        key: value
+        for key, value in contents[0].items()
+        if all(key in other and other[key] == value for other in contents[1:])
+    }
+    own = {
+        kind: {key: value for key, value in block.items() if key not in common}
+        for kind, block in blocks.items()
+    }
+    return {**common, "blocks": own, **_pattern(kinds)}
+
+
+def _pattern(kinds: Sequence[str]) -> dict[str, Any]:
+    """The shortest pattern and exceptions that give these kinds."""
+    best: tuple[int, dict[str, Any]] | None = None
+    for period in range(1, len(kinds) + 1 if len(kinds) <= LONGEST else LONGEST + 1):
+        said = [Counter(kinds[i::period]).most_common(1)[0][0] for i in range(period)]
+        wrong = [i for i, kind in enumerate(kinds) if kind != said[i % period]]
+        runs = list(_runs(wrong, kinds))
+        length = len(list(groupby(said))) + 2 * len(runs)
+        if best is None or length < best[0]:
+            overrides = {_range(start, stop): kind for start, stop, kind in runs}
+            pattern = {"pattern": [_times(kind, list(same)) for kind, same in groupby(said)]}
+            best = length, pattern | ({"overrides": overrides} if overrides else {})
+    assert best is not None
+    return best[1]
+
+
+def _runs(indexes: Sequence[int], kinds: Sequence[str]) -> Any:
+    """(first, last, kind) of each run of neighbours of one kind among the indexes."""
+    start = None
+    for place, index in enumerate(indexes):
+        start = index if start is None else start
+        following = indexes[place + 1] if place + 1 < len(indexes) else None
+        if following != index + 1 or kinds[following] != kinds[index]:
+            yield start, index, kinds[index]
+            start = None
+
+
+def _range(start: int, stop: int) -> str:
+    return str(start) if start == stop else f"{start}..{stop}"
+
+
+def _times(kind: str, same: Sequence[str]) -> str:
+    return kind if len(same) == 1 else f"{kind} * {len(same)}"

@@ -1,0 +1,103 @@
+"""How tensors of a checkpoint hold our weights: as they are, fused, transposed, stacked.
+
+Each layout works in both directions, so that what can be imported can be exported. It is written
+for any library of tensors that has `reshape`, `swapaxes` and slices: torch is not imported here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .values import Read, Values
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where one or several of our weights stand in the checkpoint.
+
+    theirs: its name; `{}` is the number of the layer, `{e}` that of one of several tensors which
+        ours stacks (experts, heads)
+    transposed: the last two axes change places
+    groups: several of ours are fused along `axis`: one after the other (None), or in that many
+        groups with an equal run of each (a number, or what config.json says)
+    axis: of our weight, along which they are fused
+    flat: the checkpoint has the same numbers in another shape
+    """
+
+    theirs: str
+    transposed: bool = False
+    groups: int | Read | None = None
+    axis: int = 0
+    flat: bool = False
+
+    @property
+    def stacked(self) -> bool:
+        """Whether ours stacks several tensors of the checkpoint."""
+        return "{e}" in self.theirs
+
+    def names(self, layer: Sequence[str], leaf: str, count: int) -> list[str]:
+        """The tensors of the checkpoint, for the numbers in our name and its last part."""
+        each = range(count) if self.stacked else range(1)
+        return [self.theirs.replace("{e}", str(e)).format(*layer) + leaf for e in each]
+
+    def stored_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """The shape of the tensor that holds weights of these shapes, before it is unstacked."""
+        whole = list(shapes[0])
+        if len(shapes) > 1:
+            whole[self.axis] = sum(shape[self.axis] for shape in shapes)
+        if self.transposed and len(whole) > 1:
+            whole[-1], whole[-2] = whole[-2], whole[-1]
+        return tuple(whole)
+
+    def fits(self, stored: Sequence[Shape], shapes: Sequence[Shape]) -> bool:
+        """Whether tensors of the shapes `stored` can hold weights of these shapes."""
+        wanted = self.stored_shape(shapes)
+        each = wanted[1:] if self.stacked else wanted
+        if self.flat:
+            return all(math.prod(shape) == math.prod(each) for shape in stored)
+        return all(shape == each for shape in stored)
+
+    def split(self, tensor: Any, shapes: Sequence[Shape], values: Values) -> list[Any]:
+        """Our weights out of the tensor of the checkpoint."""
+        tensor = tensor.reshape(self.stored_shape(shapes))
+        if self.transposed and tensor.ndim > 1:
+            tensor = tensor.swapaxes(-1, -2)
+        if len(shapes) == 1:
+            return [tensor]
+        axis, groups = self.axis, self.group_count(values)
+        sizes = [shape[axis] // groups for shape in shapes]
+        before, after = tensor.shape[:axis], tensor.shape[axis + 1 :]
+        grouped = tensor.reshape(*before, groups, sum(sizes), *after)
+        parts, start = [], 0
+        for size, shape in zip(sizes, shapes, strict=True):
+            index = (*[slice(None)] * (axis + 1), slice(start, start + size))
+            parts.append(grouped[index].reshape(shape))
+            start += size
+        return parts
+
+    def join(self, weights: Sequence[Any], values: Values, concatenate: Any) -> Any:
+        """The tensor of the checkpoint out of our weights: what `split` takes apart."""
+        shapes = [tuple(weight.shape) for weight in weights]
+        whole = weights[0]
+        if len(weights) > 1:
+            axis, groups = self.axis, self.group_count(values)
+            parts = [
+                weight.reshape(*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
+                for weight, shape in zip(weights, shapes, strict=True)
+            ]
+            whole = concatenate(parts, axis + 1)
+            total = sum(shape[axis] for shape in shapes)
+            whole = whole.reshape(*shapes[0][:axis], total, *shapes[0][axis + 1 :])
+        if self.transposed and whole.ndim > 1:
+            whole = whole.swapaxes(-1, -2)
+        return whole
+
+    def group_count(self, values: Values) -> int:
+        """The number of groups, which config.json may say."""
+        groups = self.groups(values) if callable(self.groups) else self.groups
+        return 1 if groups is None else int(groups)

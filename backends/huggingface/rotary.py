@@ -1,0 +1,105 @@
+"""Rotary positions as config.json says them: in `rope_parameters`, or in the keys before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .values import RefusedError, Values
+
+ROTARY_KEYS = frozenset(["rope_parameters", "rope_scaling", "rope_theta", "partial_rotary_factor"])
+"""Known of every family that has a default of `rope_theta`."""
+
+_LATER = {"su": "longrope", "mrope": "default", "ntk": "dynamic"}
+
+# our option of a scaling -> the library's; those with None are left to our default
+_SCALINGS: dict[str, dict[str, str]] = {
+    "linear": {"factor": "factor"},
+    "dynamic": {"factor": "factor"},
+    "llama3": {
+        "factor": "factor",
+        "low_freq_factor": "low_freq_factor",
+        "high_freq_factor": "high_freq_factor",
+        "original_max_positions": "original_max_position_embeddings",
+    },
+    "yarn": {
+        "factor": "factor",
+        "original_max_positions": "original_max_position_embeddings",
+        "beta_fast": "beta_fast",
+        "beta_slow": "beta_slow",
+        "mscale": "mscale",
+        "mscale_all_dims": "mscale_all_dim",
+        "attention_factor": "attention_factor",
+        "truncate": "truncate",
+    },
+    "longrope": {
+        "short_factor": "short_factor",
+        "long_factor": "long_factor",
+        "original_max_positions": "original_max_position_embeddings",
+        "attention_factor": "attention_factor",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Rotary:
+    """The `positions` that the config asks for.
+
+    layer_type: which of several `rope_parameters`, where they are said for each kind of layer
+    interleaved: whether pairs of columns are neighbours
+    fraction: of the head that is rotated where the config does not say
+    theta: another key that may say theta, as older configs do
+    """
+
+    layer_type: str = ""
+    interleaved: bool = False
+    fraction: float = 1.0
+    theta: str = "rope_theta"
+
+    def __call__(self, values: Values) -> dict[str, Any]:
+        said = self.parameters(values)
+        kind = said.get("rope_type", said.get("type", "default"))
+        kind = _LATER.get(kind, kind)
+        spec: dict[str, Any] = {
+            "type": "rotary",
+            "theta": said.get("rope_theta", values.get(self.theta)),
+            "fraction": said.get("partial_rotary_factor", self._fraction(values)),
+            "layout": "interleaved" if self.interleaved else "half",
+        }
+        if kind != "default":
+            spec["scaling"] = _scaling(kind, said, values)
+        return {key: value for key, value in spec.items() if value is not None}
+
+    def parameters(self, values: Values) -> Mapping[str, Any]:
+        """The library's parameters for this kind of layer."""
+        said = values.get("rope_parameters") or values.get("rope_scaling") or {}
+        if not isinstance(said, Mapping):
+            raise RefusedError(f"`rope_parameters` must be a mapping, not {said!r}")
+        if said and all(isinstance(each, Mapping) for each in said.values()):
+            if self.layer_type not in said:
+                raise RefusedError(f"`rope_parameters` says nothing of `{self.layer_type}`")
+            inner: Mapping[str, Any] = said[self.layer_type]
+            return inner
+        return said
+
+    def _fraction(self, values: Values) -> float:
+        said = values.get("partial_rotary_factor")
+        return self.fraction if said is None else said
+
+
+def _scaling(kind: str, said: Mapping[str, Any], values: Values) -> dict[str, Any]:
+    if kind not in _SCALINGS:
+        raise RefusedError(f"rotary scaling `{kind}` is not supported yet")
+    scaling: dict[str, Any] = {"type": kind}
+    for ours, theirs in _SCALINGS[kind].items():
+        if said.get(theirs) is not None:
+            scaling[ours] = said[theirs]
+    longest = values.get("max_position_embeddings")
+    if "original_max_positions" in _SCALINGS[kind] and "original_max_positions" not in scaling:
+        scaling["original_max_positions"] = (
+            values.get("original_max_position_embeddings") or longest
+        )
+    if kind == "yarn" and "factor" not in scaling:
+        scaling["factor"] = values["max_position_embeddings"] / scaling["original_max_positions"]
+    return scaling

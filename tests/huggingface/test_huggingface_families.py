@@ -1,0 +1,67 @@
+"""Every family: its defaults are the library's, its keys are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import CONFIG_MAPPING
+
+from modelwright.backends.huggingface import FAMILIES
+from modelwright.backends.huggingface.config import family_of, head_of, spec_data, values_of
+from modelwright.backends.huggingface.family import Family
+from modelwright.backends.huggingface.folder import read_folder
+from modelwright.spec import from_data
+
+
+def library(family: Family) -> dict[str, Any]:
+    """The library's defaults, with the base of rotary positions as a key of its own."""
+    said = CONFIG_MAPPING[family.model_type]().to_dict()
+    if family.inside:
+        said = {**said, **said[family.inside]}
+    rotary = said.get("rope_parameters") or {}
+    if "rope_theta" in rotary:
+        said["rope_theta"] = rotary["rope_theta"]
+    return said
+
+
+WORKED_OUT = {("qwen2", "sliding_window"), ("qwen3", "sliding_window")}
+"""Values that the library changes where another key switches them off."""
+
+
+def alike(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() != theirs.keys():
+        return {str(key) for key in ours} == {str(key) for key in theirs}
+    return bool(ours == theirs)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_the_defaults_are_the_library_s(family: Family) -> None:
+    theirs = library(family)
+    ours = {**dict.fromkeys(family.optional), **family.defaults, **family.fixed}
+    other = {
+        key: (value, theirs[key])
+        for key, value in ours.items()
+        if key in theirs
+        and not alike(value, theirs[key])
+        and (family.model_type, key) not in WORKED_OUT
+    }
+    # what the library works out from other keys, it writes: a null of ours means the same
+    derived = {key for key, (mine, _) in other.items() if mine is None and key in family.optional}
+    assert {key: both for key, both in other.items() if key not in derived} == {}
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_a_config_of_the_library_s_defaults_is_read(family: Family, tmp_path: Path) -> None:
+    """Written out, with every key that the library writes, and left out: the same spec."""
+    config = CONFIG_MAPPING[family.model_type]()
+    specs = []
+    for said in (config.to_dict(), {"model_type": family.model_type}):
+        (tmp_path / "config.json").write_text(json.dumps(said, default=str))
+        folder = read_folder(tmp_path)
+        head = head_of(folder, family_of(folder))
+        values = values_of(folder, family, head)
+        specs.append(from_data(spec_data(folder, family, head, values)).model_dump())
+    assert specs[0] == specs[1]

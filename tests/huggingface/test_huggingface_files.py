@@ -1,0 +1,142 @@
+"""Weights in several files, in pickles, and in files that are not what they say."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from modelwright.backends.huggingface import CheckpointError, from_pretrained, import_folder
+
+Checkpoint = Callable[..., tuple[Path, Any]]
+INDEX = "model.safetensors.index.json"
+
+
+@pytest.fixture
+def shards(checkpoint: Checkpoint) -> tuple[Path, Any]:
+    """A checkpoint in several files, and its model."""
+    folder, model = checkpoint("BertModel")
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="20KB")
+    assert len(list(folder.glob("model-*.safetensors"))) > 2
+    assert not (folder / "model.safetensors").exists()
+    return folder, model
+
+
+def equal(folder: Path, theirs: Any) -> bool:
+    ids = torch.arange(20)[None]
+    with torch.no_grad():
+        difference = from_pretrained(folder)(ids) - theirs(ids).pooler_output
+    return bool(difference.abs().max() < 1e-6)
+
+
+def problems_of(folder: Path) -> list[str]:
+    with pytest.raises(CheckpointError) as caught:
+        from_pretrained(folder)
+    return list(caught.value.problems)
+
+
+def change_index(folder: Path, **files: Any) -> None:
+    path = folder / INDEX
+    index = json.loads(path.read_text())
+    index["weight_map"].update(files)
+    path.write_text(json.dumps(index))
+
+
+def test_several_files(shards: tuple[Path, Any]) -> None:
+    assert equal(*shards)
+    assert "head: {type: projection" in import_folder(shards[0])
+
+
+def test_a_file_of_several_is_missing(shards: tuple[Path, Any]) -> None:
+    folder, _ = shards
+    gone = sorted(folder.glob("model-*.safetensors"))[0]
+    gone.unlink()
+    assert problems_of(folder) == [f"{gone.name} is missing"]
+
+
+@pytest.mark.parametrize("name", ["../other.safetensors", "/etc/passwd", "..", "a/b"])
+def test_an_index_stays_in_its_folder(shards: tuple[Path, Any], name: str) -> None:
+    folder, _ = shards
+    change_index(folder, **{"pooler.dense.bias": name})
+    assert problems_of(folder) == [f"`{name}` is no name of a file beside it"]
+
+
+def test_an_index_that_is_wrong(shards: tuple[Path, Any]) -> None:
+    folder, _ = shards
+    files = sorted(path.name for path in folder.glob("model-*.safetensors"))
+    there = json.loads((folder / INDEX).read_text())["weight_map"]["pooler.dense.bias"]
+    wrong = next(name for name in files if name != there)
+    change_index(folder, **{"pooler.dense.bias": wrong, "no.such": there})
+    assert problems_of(folder) == [
+        f"pooler.dense.bias is in {there}, not in {wrong}",
+        f"no.such is not in {there}, where the index has it",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"weight_map": {}}', '{"weight_map": 3}'])
+def test_a_file_that_is_no_index(shards: tuple[Path, Any], text: str) -> None:
+    folder, _ = shards
+    (folder / INDEX).write_text(text)
+    (problem,) = problems_of(folder)
+    assert "no index of weights" in problem or "must name a file" in problem
+
+
+def test_a_tensor_in_two_files(shards: tuple[Path, Any]) -> None:
+    folder, _ = shards
+    first, second = sorted(folder.glob("model-*.safetensors"))[:2]
+    name, tensor = next(iter(load_file(first).items()))
+    save_file({**load_file(second), name: tensor.clone()}, second)
+    assert problems_of(folder) == [f"{name} stands in {first.name} too"]
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_of_tensors(checkpoint: Checkpoint, zipped: bool) -> None:
+    folder, model = checkpoint("BertModel")
+    (folder / "model.safetensors").unlink()
+    file = folder / "pytorch_model.bin"
+    torch.save(model.state_dict(), file, _use_new_zipfile_serialization=zipped)
+    assert equal(folder, model)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, ("echo run > evil.txt",)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_with_code_in_it(
+    checkpoint: Checkpoint, zipped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = checkpoint("BertModel")
+    monkeypatch.chdir(folder)
+    (folder / "model.safetensors").unlink()
+    file = folder / "pytorch_model.bin"
+    torch.save({"a": Evil()}, file, _use_new_zipfile_serialization=zipped)
+    (problem,) = problems_of(folder)
+    assert problem.startswith("it is no file of tensors alone, and nothing else is read: ")
+    assert not (folder / "evil.txt").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"PK\x03\x04", b"no pickle"])
+def test_a_file_that_is_no_pickle(checkpoint: Checkpoint, content: bytes) -> None:
+    folder, _ = checkpoint("BertModel")
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(content)
+    (problem,) = problems_of(folder)
+    assert problem.startswith("it is no file of tensors alone")
+
+
+def test_a_pickle_of_something_else(checkpoint: Checkpoint) -> None:
+    folder, _ = checkpoint("BertModel")
+    (folder / "model.safetensors").unlink()
+    torch.save([torch.ones(3)], folder / "pytorch_model.bin")
+    assert problems_of(folder) == ["it must hold a mapping, not a list"]
+    torch.save({"a": torch.ones(3), "step": 3}, folder / "pytorch_model.bin")
+    assert problems_of(folder) == ["it holds more than tensors: step"]
