@@ -25,7 +25,7 @@ BRANCHES = {
     "feed_forward": "feed_forward",
 }
 TABLES = {"position_embedding": "positions", "embedding_projection": "embedding"}
-KEEPS_NOTHING = {"argument", "layer_input", "split_heads", "cache", "mask"}
+KEEPS_NOTHING = {"argument", "layer_input", "split_heads", "cache", "mask", "sinks"}
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,10 @@ def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     return 2 * pairs * elements(q[-1:]) + 2 * pairs * elements(v[-1:])
 
 
+def sink_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("", (attrs["heads"].size,), ZEROS),)
+
+
 def pool_flops(op: Op, values: dict[str, Value]) -> Poly:
     return 2 * elements(values[op.inputs[0]].shape) if op.attrs["how"] == "attention" else Poly()
 
@@ -255,9 +259,18 @@ OPS: dict[str, Row] = {
     "split_heads": Row("(B, T, H*E) to (B, H, T, E)", split_shape),
     "merge_heads": Row("(B, H, T, E) to (B, T, H*E)", merge_shape),
     "cache": Row("k, v of the new tokens to k, v of all tokens seen so far", cached_shape),
+    "sinks": Row(
+        "a learned number for each head, (H,)",
+        lambda inputs, attrs: [(attrs["heads"],)],
+        sink_weights,
+        dtype="float",
+        part="attention",
+    ),
     "attend": Row(
-        "inputs q, k, v, mask or '', bias or ''. softmax(cap(q k^T * scale) + bias over the keys "
-        "that the mask admits) v; rows that see nothing give 0. Query head h reads key head "
+        "inputs q, k, v, mask or '', bias or '', and sinks, if any. softmax(cap(q k^T * scale) + "
+        "bias over the keys that the mask admits) v; rows that see nothing give 0. A head's sink "
+        "joins the softmax as the score of one more key, whose value is 0. Query head h reads key "
+        "head "
         "h // (H/K). attrs: scale (a number, a Field, or None = 1/sqrt(E)), softcap or None, "
         "dropout, formula, kernel",
         attend_shape,

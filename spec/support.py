@@ -57,7 +57,6 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Sinusoidal: {"axes": ((1,), "positions with several axes")},
     Mha: {
         "score": (("dot",), "a `score` other than `dot`"),
-        "sinks": ((False,), "`sinks`"),
         "score_bias": (((),), "`score_bias`"),
         "output_gate": (("none",), "`output_gate`"),
         "separate_global": ((False,), "`separate_global`"),

@@ -160,6 +160,7 @@ LOOKS: dict[str, Look] = {
     "split_heads": Look("through"),
     "merge_heads": Look("through"),
     "cache": Look("through"),
+    "sinks": Look("pill", "linear", _const("Sinks"), _const("one per head")),
     "attend": Look("box", "attention", _const("Attend")),
     "pool": Look("pill", "other", _const("Pool"), _pool),
 }

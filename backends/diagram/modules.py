@@ -103,6 +103,8 @@ def _extras(attend: Op, ops: list[Op]) -> list[str]:
         found.append("query and key norm")
     if attend.attrs.get("softcap") is not None:
         found.append(f"softcap {figure(attend.attrs['softcap'])}")
+    if attend.inputs[5:]:
+        found.append("sinks")
     scale = attend.attrs.get("scale")
     if scale is not None:
         found.append("unscaled" if scale == 1 else f"scale {figure(scale)}")

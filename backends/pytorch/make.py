@@ -72,4 +72,5 @@ MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "dropout": make_dropout,
     "learned_scale": make_vector,
     "add_bias": make_vector,
+    "sinks": make_vector,
 }

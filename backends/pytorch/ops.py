@@ -393,12 +393,31 @@ def _dropout(f: Function, op: Op) -> str:
     return "dropout"
 
 
-def sdpa(f: Function, op: Op) -> Expr:
+def _given(f: Function, op: Op) -> tuple[list[str], str]:
+    """Queries, keys and values, and the mask or the bias of the scores, by their names."""
     q, k, v = (str(f.use(value)) for value in op.inputs[:3])
-    mask_value, name = op.inputs[4] or op.inputs[3], ""
-    arguments = [q, k, v]
-    if mask_value:
-        name = str(f.use(mask_value))
+    masked, biased, *sinks = op.inputs[3:]
+    given = str(f.use(biased or masked)) if biased or masked else ""
+    if not sinks:
+        return [q, k, v], given
+    learned = f.use(sinks[0])
+    if not biased:
+        mask, given = given, f.bind(sinks[0], "bias")
+        note = "(B, H, T, S)"
+        f.say(f"{given} = {call(f.helper('functions', 'as_bias'), mask, q, k)}", note, op.number)
+    wider = call(f.helper("functions", "with_sinks"), k, v, given, str(learned))
+    f.say(f"{k}, {v}, {given} = {wider}", "one key more, of zeros", op.number)
+    return [q, k, v], given
+
+
+def sinks(f: Function, op: Op) -> Expr:
+    return Expr(f"self.{op.name}")
+
+
+def sdpa(f: Function, op: Op) -> Expr:
+    arguments, name = _given(f, op)
+    q = arguments[0]
+    if name:
         arguments.append(f"attn_mask={name}")
     if rate := _dropout(f, op):
         arguments.append(f"dropout_p={rate}")
@@ -414,9 +433,8 @@ def sdpa(f: Function, op: Op) -> Expr:
 
 
 def explicit(f: Function, op: Op) -> Expr:
-    q, k, v = (str(f.use(value)) for value in op.inputs[:3])
-    name = "biased_explicit_attention" if op.inputs[4] else "explicit_attention"
-    given = str(f.use(op.inputs[4] or op.inputs[3]))
+    (q, k, v), given = _given(f, op)
+    name = "biased_explicit_attention" if op.inputs[4] or op.inputs[5:] else "explicit_attention"
     width: Size = f.graph.values[op.inputs[0]].shape[-1].size  # type: ignore[assignment]
     scale_text = (
         f"{f.number(width, 'head_dim')}**-0.5"
@@ -490,6 +508,7 @@ ROWS: dict[str, Row] = {
     "split_heads": split_heads,
     "merge_heads": merge_heads,
     "cache": cache,
+    "sinks": sinks,
     "attend": attend,
     "pool": pool,
 }

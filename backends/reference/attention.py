@@ -1,7 +1,8 @@
 """Attention: heads, scores, and what each query takes from the values.
 
 attend  Vaswani et al. 2017, arXiv:1706.03762; key heads shared by groups of query heads: Ainslie
-        et al. 2023, arXiv:2305.13245
+        et al. 2023, arXiv:2305.13245; sinks, which take a share and give nothing: OpenAI 2025,
+        arXiv:2508.10925
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ def masked_bias(call: Call) -> Array:
     return bias if mask is None else np.where(mask, bias, -np.inf)
 
 
+def sinks(call: Call) -> Array:
+    """The learned score of each head, (H,)."""
+    return call.weights[""]
+
+
 def softmax(scores: Array) -> Array:
     """Over the last axis; a row of nothing but -inf gives zeros."""
     highest = scores.max(axis=-1, keepdims=True, initial=-np.inf)
@@ -53,7 +59,7 @@ def attend(call: Call) -> Array:
     batch, heads, queries, width = q.shape
     key_heads, keys = k.shape[1:3]
     everything = (batch, heads, queries, keys)
-    mask, bias = call.optional(3), call.optional(4)
+    mask, bias, sinks = call.optional(3), call.optional(4), call.optional(5)
     mask = np.broadcast_to(np.bool_(True) if mask is None else mask, everything)
     bias = np.broadcast_to(np.float64(0) if bias is None else bias, everything)
     scale = call.value("scale")
@@ -66,5 +72,7 @@ def attend(call: Call) -> Array:
             if call.value("softcap") is not None:
                 scores = cap(scores, call.value("softcap"))
             scores = np.where(mask[b, h], scores + bias[b, h], -np.inf)
-            result[b, h] = softmax(scores) @ v[b, shared]
+            if sinks is not None:
+                scores = np.column_stack([scores, np.full(queries, sinks[h])])
+            result[b, h] = softmax(scores)[:, :keys] @ v[b, shared]
     return result

@@ -45,6 +45,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "split_heads": attention.split_heads,
     "merge_heads": attention.merge_heads,
     "cache": attention.cache,
+    "sinks": attention.sinks,
     "attend": attention.attend,
     # results
     "pool": pooling.pool,

@@ -1,7 +1,8 @@
 """Decide for each attend how it is computed, and write the reason on the node.
 
     sdpa       scaled_dot_product_attention, with a boolean mask or the kernel's own causal one
-    sdpa+bias  the same, with the bias (and -inf where the mask forbids) added to the scores
+    sdpa+bias  the same, with the bias (and -inf where the mask forbids) added to the scores; sinks
+               are the bias of one key more, whose value is 0
     explicit   scores, softmax and sum as written: for what the fused kernel cannot express
 
 A mask that the kernel knows by itself need not be made: `implicit` on a mask op is `causal` (None
@@ -32,7 +33,8 @@ def choose_kernels(graph: ModuleGraph) -> ModuleGraph:
         if op.kind == "attend":
             own = op.inputs[3] and not graph.op(graph.producers[op.inputs[3]]).attrs["memory"]
             known = bool(own) and graph.scopes[op.scope].stack in causal
-            graph.replace_op(op.number, attrs={**op.attrs, "causal": known})
+            fused = known and op.attrs["kernel"] == "sdpa"
+            graph.replace_op(op.number, attrs={**op.attrs, "causal": fused})
             if known:
                 value = graph.values[op.inputs[3]]
                 graph.values[value.id] = replace(value, optional=True)
@@ -51,6 +53,8 @@ def _stacks_with_implicit_causal(graph: ModuleGraph) -> set[str]:
 def _kernel(op: Op) -> tuple[str, str]:
     if op.attrs["softcap"] is not None:
         return "explicit", "the fused kernel has no softcap"
+    if op.inputs[5:]:
+        return "sdpa+bias", "one key more, of zeros, has the sinks for scores"
     if op.inputs[4]:
         return "sdpa+bias", "the bias and the mask are added to the scores"
     formula = str(op.attrs["formula"])

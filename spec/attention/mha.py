@@ -58,7 +58,7 @@ class Mha(Branch):
     score: of a query and a key
     qk_norm: a norm on queries and keys
     softcap: scores become softcap · tanh(scores / softcap) (Gemma 2)
-    sinks: a learned logit per head joins the softmax and takes no value (gpt-oss)
+    sinks: a learned score per head joins the softmax and takes no value (gpt-oss)
     clip_qkv: bounds queries, keys and values after their projections (OLMo)
     output_gate: the result is gated, by number or by head
     output_norm: a norm before the output projection (BitNet)

@@ -114,6 +114,11 @@ DECODES = {
         "positions: {type: rotary, scaling: {type: longrope, original_max_positions: 16,"
         " short_factor: [1, 1.1, 1.2, 1.3], long_factor: [1, 2, 3, 4]}}",
     ),
+    "sinks": changed(
+        DECODER,
+        "mask: causal & window(4)",
+        "attention: {heads: 4, kv_heads: 2, sinks: true}",
+    ),
     "norms of queries": changed(
         DECODER,
         "attention: {heads: 4, kv_heads: 2, qk_norm: {type: per_head, after_positions: true},"

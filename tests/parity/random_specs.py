@@ -107,6 +107,7 @@ class Dice:
             clip_qkv=("0.7",),
             qk_norm=[norm for norm in QK_NORMS if "after" not in norm],
             output_norm=("true",),
+            sinks=("true",),
             dropout=("0.3",),
             norm_placement=PLACEMENTS,
         )

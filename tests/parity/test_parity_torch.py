@@ -32,6 +32,7 @@ FAMILIES = [
     "shared by turns",
     "two readers",
     "long and short positions",
+    "sinks",
 ]
 QUICK = ("gpt2", "t5_small", "bert_pretraining")
 

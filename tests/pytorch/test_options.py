@@ -96,7 +96,8 @@ def test_init_weights_sets_every_weight(name: str) -> None:
 def without_effect(graph: ModuleGraph) -> set[str]:
     """Biases that add one number to all scores of a query, or of a pool: the softmax is the same.
 
-    Rotation, a norm, a limit or a cap between the bias and the softmax would make it matter.
+    Rotation, a norm, a limit or a cap between the bias and the softmax would make it matter, and so
+    would a sink, whose score stays.
     """
     return {
         weight.name
@@ -112,7 +113,8 @@ def shifts_scores(graph: ModuleGraph, op: Op) -> bool:
         value = reader.outputs[reader.inputs.index(value)]
         (reader, *_) = graph.consumers(value)
     if reader.kind == "attend":
-        return reader.inputs[1] == value and reader.attrs["softcap"] is None
+        plain = reader.attrs["softcap"] is None and not reader.inputs[5:]  # no cap, no sinks
+        return reader.inputs[1] == value and plain
     return (
         reader.kind == "pool" and reader.attrs["how"] == "attention" and reader.inputs[2] == value
     )

@@ -218,6 +218,9 @@ ATTENTIONS = {
     "softcap": "{heads: 4, softcap: 5}",
     "softcap_grouped": "{heads: 4, kv_heads: 2, softcap: 5, dropout: 0.2, scale: 0.2}",
     "clip": "{heads: 4, clip_qkv: 0.5}",
+    "sinks": "{heads: 4, sinks: true}",
+    "sinks_grouped": "{heads: 4, kv_heads: 2, sinks: true, dropout: 0.2, scale: 0.2}",
+    "sinks_softcap": "{heads: 4, kv_heads: 2, sinks: true, softcap: 5}",
     "output_norm": "{heads: 4, output_norm: true}",
     "dropout": "{heads: 4, dropout: 0.2}",
     "post_norm": "{heads: 4, norm_placement: post}",
@@ -305,6 +308,15 @@ VARIATIONS: dict[str, Variation] = {
     ),
     "attention_softcap_alibi": decoder(
         "attention={heads: 4, kv_heads: 2, softcap: 5}", "positions=alibi"
+    ),
+    "attention_sinks_alibi": decoder("attention={heads: 4, sinks: true}", "positions=alibi"),
+    "attention_sinks_alibi_softcap": encoder(
+        "attention={heads: 4, sinks: true, softcap: 3}", "positions=alibi", "mask=band(2)"
+    ),
+    "attention_sinks_in_some_layers": decoder(
+        "layers=3",
+        'blocks={a: {mask: "causal & window(3)", attention: {sinks: true}}, b: {mask: causal}}',
+        "pattern=[a, b]",
     ),
     "attention_none": decoder("attention=none"),
     "cross_attention_own_options": both(

@@ -69,6 +69,21 @@ def test_attend_with_mask_and_bias(compute, qkv):
     assert np.array_equal(again, got)
 
 
+def test_a_sink_takes_a_share_and_gives_nothing(compute, qkv):
+    plain = {"scale": 1.0, "softcap": None}
+    sinks = np.array([-1.0, 0.0, 2.0, -np.inf])
+    mask = np.arange(6) != np.arange(5)[:, None]
+    without = compute("attend", *qkv, mask, None, **plain)
+    got = compute("attend", *qkv, mask, None, sinks, **plain)
+    scores = np.einsum("bhte,bhse->bhts", qkv[0], np.repeat(qkv[1], 2, axis=1))
+    total = np.where(mask, np.exp(scores), 0).sum(axis=-1)
+    share = total / (total + np.exp(sinks)[:, None])
+    assert np.allclose(got, without * share[..., None], rtol=1e-13)
+    assert not compute(
+        "attend", *qkv, np.zeros((5, 6), bool), None, sinks[:3].repeat(2)[:4], **plain
+    ).any()
+
+
 def test_masked_bias_without_a_mask_is_the_bias(compute):
     assert compute("masked_bias", [[[1.0]]], None).tolist() == [[[1.0]]]
 

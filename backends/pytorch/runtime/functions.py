@@ -50,6 +50,23 @@ def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
     return F.dropout(weights, dropout) @ v
 
 
+def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
+    """What the mask adds to the scores: 0 where it admits, else -inf, (B, H, T, S)."""
+    bias = q.new_zeros(k.size(2)) if mask is None else q.new_zeros(mask.shape)
+    if mask is not None:
+        bias = bias.masked_fill(~mask, -math.inf)
+    return bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
+
+
+def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Add a key and a value of zeros; the bias of each head's scores of that key is its sink.
+
+    Such a key joins the softmax and takes nothing: the weights of the others sum to less than 1.
+    """
+    column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
+    return F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1)), torch.cat([bias, column], dim=-1)
+
+
 def explicit_attention(
     q: Tensor,
     k: Tensor,

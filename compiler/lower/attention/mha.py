@@ -2,7 +2,8 @@
 
 Vaswani et al. 2017, arXiv:1706.03762; multi-query: Shazeer 2019, arXiv:1911.02150; grouped-query:
 Ainslie et al. 2023, arXiv:2305.13245; query/key norm: Henry et al. 2020, arXiv:2010.04245; logit
-softcap: Gemma Team 2024, arXiv:2408.00118.
+softcap: Gemma Team 2024, arXiv:2408.00118; sinks: OpenAI 2025, arXiv:2508.10925, after Xiao et al.
+2023, arXiv:2309.17453.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def lower_mha(
             b.rename(value, "v"),
             mask,
             bias,
+            *([b.op("sinks", name="sinks", heads=sizes.heads)] if part.sinks else []),
             out="y",
             scale=lower_scale(b, part.scale, sizes.head, () if cross else block.positions),
             softcap=None if part.softcap == "none" else b.field("softcap", float(part.softcap)),
