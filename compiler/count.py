@@ -24,7 +24,11 @@ BRANCHES = {
     "cross_attention": "attention",
     "feed_forward": "feed_forward",
 }
-TABLES = {"position_embedding": "positions", "embedding_projection": "embedding"}
+TABLES = {
+    "position_embedding": "positions",
+    "relative_embedding": "positions",
+    "embedding_projection": "embedding",
+}
 KEEPS_NOTHING = {"argument", "layer_input", "split_heads", "cache", "mask", "sinks"}
 
 

@@ -7,7 +7,7 @@ the field, only those of matrix products; what is left is memory traffic, not ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .axes import ONE, B, Dim, S, Shape, T
@@ -61,6 +61,15 @@ def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (weight, Weight("bias", (out.size,), ZEROS))
 
 
+def again_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    """Those of the linear op that `module` names."""
+    names = ("weight", "bias") if attrs["bias"] else ("weight",)
+    return tuple(
+        replace(weight, tied=f"{attrs['module']}.{name}")
+        for name, weight in zip(names, linear_weights(attrs), strict=True)
+    )
+
+
 def embedding_weights(attrs: Attrs) -> tuple[Weight, ...]:
     shape = (attrs["rows"], attrs["out_dim"].size)
     return (Weight("weight", shape, NORMAL, attrs.get("tied", "")),)
@@ -86,6 +95,10 @@ def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["dim"].size,), ZEROS),)
 
 
+def table_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("weight", tuple(dim.size for dim in attrs["shape"]), NORMAL),)
+
+
 def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("weight", (attrs["buckets"], attrs["heads"].size), NORMAL),)
 
@@ -108,6 +121,12 @@ def sink_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["heads"].size,), ZEROS),)
 
 
+def position_flops(op: Op, values: dict[str, Value]) -> Poly:
+    """Every content with every row of the positions, of which the places are then taken."""
+    contents, positions = (values[name].shape for name in op.inputs[:2])
+    return 2 * elements(contents) * elements(positions[-2:-1])
+
+
 def pool_flops(op: Op, values: dict[str, Value]) -> Poly:
     return 2 * elements(values[op.inputs[0]].shape) if op.attrs["how"] == "attention" else Poly()
 
@@ -116,8 +135,8 @@ def pool_flops(op: Op, values: dict[str, Value]) -> Poly:
 
 
 def split_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    batch, length, _ = inputs[0].shape
-    return [(batch, attrs["heads"], length, attrs["width"])]
+    *batch, length, _ = inputs[0].shape
+    return [(*batch, attrs["heads"], length, attrs["width"])]
 
 
 def merge_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
@@ -137,6 +156,10 @@ def cached_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 
 def attend_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     return [(*inputs[0].shape[:-1], inputs[2].shape[-1])]
+
+
+def position_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(*inputs[0].shape[:2], *inputs[2].shape)]
 
 
 def pool_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
@@ -222,6 +245,22 @@ OPS: dict[str, Row] = {
         dtype="float",
         part="positions",
     ),
+    "relative_places": Row(
+        "the row of a table of relative positions that belongs to query - key = d: clamp(d, -r, "
+        "r - 1) + r. With rule `log`, r is `buckets` and d becomes its bucket first: d itself up "
+        "to half of them, then sign(d) * (h + ceil((h - 1) * log(|d| / h) / log((max_distance - "
+        "1) / h))) with h = buckets // 2; with rule `each`, r is `max_distance`",
+        declared,
+        dtype="int",
+        part="positions",
+    ),
+    "position_scores": Row(
+        "inputs x (B, H, T or S, E), positions (H, U, E), places (T, S): x . positions[place], "
+        "where x is that of the query or of the key (attr `side`)",
+        position_shape,
+        flops=position_flops,
+        part="positions",
+    ),
     "masked_bias": Row("inputs bias, mask: bias where the mask admits, else -inf", broadcast),
     # embeddings, linear layers, norms
     "embedding": Row(
@@ -231,7 +270,16 @@ OPS: dict[str, Row] = {
         dtype="float",
         part="embedding",
     ),
+    "table": Row(
+        "a learned table as it is", declared, table_weights, dtype="float", part="embedding"
+    ),
     "linear": Row("x @ weight.T + bias", last, linear_weights, linear_flops),
+    "linear_again": Row(
+        "the linear layer of the same name, in the same module, applied to another input",
+        last,
+        again_weights,
+        linear_flops,
+    ),
     "layer_norm": Row(
         "(x - mean) / sqrt(var + eps) * (weight + weight_offset) + bias, over the last axis; "
         "per_head: x is (B, H, T, E) and each head has its own weight (H, E)",
@@ -256,7 +304,7 @@ OPS: dict[str, Row] = {
     "drop_path": Row("in training, the whole branch of a sequence is zero with probability rate"),
     "l2_normalize": Row("x / max(|x|, 1e-12) over the last axis"),
     # attention
-    "split_heads": Row("(B, T, H*E) to (B, H, T, E)", split_shape),
+    "split_heads": Row("(B, T, H*E) to (B, H, T, E), or the same without B", split_shape),
     "merge_heads": Row("(B, H, T, E) to (B, T, H*E)", merge_shape),
     "cache": Row("k, v of the new tokens to k, v of all tokens seen so far", cached_shape),
     "sinks": Row(

@@ -130,6 +130,22 @@ def _fields(tree: Node) -> list[Field]:
     return _fields(tree[1]) + _fields(tree[2])
 
 
+class InverseRoot(float):
+    """1 / sqrt(times * width), a scale of scores that knows how it was computed."""
+
+    times: int
+    width: Size
+
+    @classmethod
+    def of(cls, times: int, width: Size) -> InverseRoot:
+        root = cls((times * int(width)) ** -0.5)
+        root.times, root.width = times, width
+        return root
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> InverseRoot:
+        return self
+
+
 def number(value: Any) -> Any:
     """The plain number behind a `Field`, a `Size` or a number."""
     if isinstance(value, Field):

@@ -134,6 +134,8 @@ MODULE_NAMES = frozenset(
         "output_projection",
         "position_embedding",
         "relative_bias",
+        "relative_embedding",
+        "relative_norm",
         "token_embedding",
     ]
 )
@@ -166,6 +168,7 @@ ARGUMENT_NAMES = frozenset(
         "position_ids",
         "prefix_length",
         "range",
+        "relative",
         "sample",
         "self",
         "shared",

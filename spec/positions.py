@@ -5,7 +5,16 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator
 
 from .part import BROKEN, NOTHING, Many, Nothing, OneOf, Part, Tagged, declare
-from .scalars import Count, Flag, Fractional, Number, Padding, Positive, Whole
+from .scalars import (
+    Count,
+    Flag,
+    Fractional,
+    Number,
+    OptionalCount,
+    Padding,
+    Positive,
+    Whole,
+)
 
 Place = Literal["input", "queries and keys", "scores"]
 
@@ -204,20 +213,23 @@ Term = OneOf[Literal["content_to_position", "position_to_content"]]
 
 
 class Disentangled(Part):
-    """DeBERTa: scores between contents and relative positions (He et al., 2020, arXiv:2006.03654).
-    The scale becomes 1/√((1 + terms) · head_dim).
+    """DeBERTa: scores between contents and relative positions (He et al., 2020, arXiv:2006.03654;
+    buckets, shared projections and the norm: He et al., 2021, arXiv:2111.09543). Where attention
+    says no scale, it becomes 1/√((1 + terms) · head_dim).
 
-    terms: which are added
-    buckets: of distances
-    max_distance: of the last bucket
-    share_projections: positions use the projections of the contents
+    terms: which are added to the scores of the contents
+    buckets: of distances to each side: half of them hold one distance each, the others grow with
+        the logarithm; `none` gives every distance its own (the first DeBERTa)
+    max_distance: distances from here on share the last place of their side
+    share_projections: positions go through the key and query projections of the contents; else
+        through their own, which have a bias where those of the contents have one
     normalize: a norm on the table
     """
 
     acts_on: ClassVar[Place] = "scores"
     type: Literal["disentangled"] = "disentangled"
     terms: Many[Term] = ("content_to_position", "position_to_content")
-    buckets: Count = 256
+    buckets: OptionalCount = 256
     max_distance: Count = 512
     share_projections: Flag = False
     normalize: Flag = False

@@ -18,7 +18,6 @@ from .locate import locate
 from .model import Block, ModelSpec, Stack
 from .part import BROKEN, Part
 from .positions import (
-    Disentangled,
     RelativeTable,
     Rotary,
     Sinusoidal,
@@ -35,7 +34,6 @@ LATER_TYPES: dict[type[Part], str] = {
     LearnedInput: "input of type `learned`",
     StackInput: "input of type `stack`",
     RelativeTable: "positions of type `relative_table`",
-    Disentangled: "positions of type `disentangled`",
     TransformerXl: "positions of type `transformer_xl`",
     Mla: "attention of type `mla`",
     LinearAttention: "attention of type `linear`",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...compiler.axes import show
 from ...compiler.graph import Op, Scope, Value
-from ...compiler.sizes import Field, Size
+from ...compiler.sizes import Field, InverseRoot, Size
 from .items import Item
 from .structure import Needs, Structure
 from .text import Expr, Line, config_text
@@ -59,6 +59,9 @@ class Function:
 
     def number(self, value: object, name: str = "") -> str:
         """A config value inside forward: `self.config.x` in the model, `self.x` in a module."""
+        if isinstance(value, InverseRoot):
+            width = self.number(value.width, "head_dim")
+            return f"({value.times} * {width}) ** -0.5" if value.times > 1 else f"{width}**-0.5"
         if not isinstance(value, (Size, Field)):
             return config_text(value)
         if self.root:

@@ -168,7 +168,7 @@ def _alone_lines(graph: ModuleGraph) -> list[Line]:
         for weight in op.weights:
             if weight.name == "" and not weight.tied:
                 values[op.name] = (op.name, weight.initial.value)
-            if weight.name == "bias" and op.weights[0].tied:
+            if weight.name == "bias" and op.weights[0].tied and not weight.tied:
                 values["bias"] = (graph.weight_name(op, weight), 0.0)
     for name, (full, value) in values.items():
         if name == "bias":

@@ -67,6 +67,7 @@ MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "linear": make_linear,
     "embedding": make_embedding,
     "relative_bias": make_embedding,
+    "table": make_embedding,
     "layer_norm": make_norm,
     "rms_norm": make_norm,
     "dropout": make_dropout,

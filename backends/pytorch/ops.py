@@ -188,6 +188,20 @@ def relative_bias(f: Function, op: Op) -> Expr:
     return Expr(f"self.{op.name}({f.use(op.inputs[0])}).permute(2, 0, 1)")
 
 
+def relative_places(f: Function, op: Op) -> Expr:
+    log = op.attrs["rule"] == "log"
+    sizes = [op.attrs["buckets"], op.attrs["max_distance"]] if log else [op.attrs["max_distance"]]
+    helper = f.helper("positions", "relative_log_places" if log else "relative_places")
+    numbers = [f.number(size) for size in sizes]
+    return call(helper, f.start(), f.end(), *numbers, f"{f.like}.device")
+
+
+def position_scores(f: Function, op: Op) -> Expr:
+    names = {"query": "content_to_position", "key": "position_to_content"}
+    helper = f.helper("positions", names[op.attrs["side"]])
+    return call(helper, *(str(f.use(value)) for value in op.inputs))
+
+
 def masked_bias(f: Function, op: Op) -> Expr:
     bias, mask = f.use(op.inputs[0]), f.use(op.inputs[1])
     masked = f"{bias.at(ATOM)}.masked_fill(~{mask.at(ATOM)}, -math.inf)"
@@ -285,6 +299,14 @@ def linear(f: Function, op: Op) -> Expr:
     return call("F.linear", x, table, f"self.{f'{op.name}_bias' if op.name else 'bias'}")
 
 
+def linear_again(f: Function, op: Op) -> Expr:
+    return call(f"self.{op.name}", str(f.use(op.inputs[0])))
+
+
+def table(f: Function, op: Op) -> Expr:
+    return Expr(f"self.{op.name}.weight")
+
+
 ACTIVATIONS = {
     "gelu": "F.gelu({x})",
     "gelu_tanh": 'F.gelu({x}, approximate="tanh")',
@@ -365,7 +387,8 @@ def l2_normalize(f: Function, op: Op) -> Expr:
 def split_heads(f: Function, op: Op) -> Expr:
     x = f.use(op.inputs[0]).at(ATOM)
     width = f.number(op.attrs["width"].size, "head_dim")
-    return Expr(f"{x}.unflatten(-1, (-1, {width})).transpose(1, 2)")
+    axes = "1, 2" if len(f.graph.values[op.inputs[0]].shape) == 3 else "0, 1"
+    return Expr(f"{x}.unflatten(-1, (-1, {width})).transpose({axes})")
 
 
 def merge_heads(f: Function, op: Op) -> Expr:
@@ -488,10 +511,14 @@ ROWS: dict[str, Row] = {
     "alibi": alibi,
     "relative_buckets": relative_buckets,
     "relative_bias": relative_bias,
+    "relative_places": relative_places,
+    "position_scores": position_scores,
     "masked_bias": masked_bias,
     "mask": mask,
     "embedding": embedding,
     "linear": linear,
+    "linear_again": linear_again,
+    "table": table,
     "layer_norm": module_call,
     "rms_norm": module_call,
     "dropout": module_call,

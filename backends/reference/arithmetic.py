@@ -40,6 +40,10 @@ def linear(call: Call) -> Array:
     return result + call.weights["bias"] if "bias" in call.weights else result
 
 
+def table(call: Call) -> Array:
+    return call.weights["weight"]
+
+
 # -- norms
 
 

@@ -16,10 +16,10 @@ from .call import Array, Call
 
 
 def split_heads(call: Call) -> Array:
-    """(B, T, H*E) to (B, H, T, E)."""
+    """(B, T, H*E) to (B, H, T, E), or the same without B."""
     x, heads = call.given(0), int(call.attrs["heads"].size)
-    batch, length, width = x.shape
-    return x.reshape(batch, length, heads, width // heads).transpose(0, 2, 1, 3)
+    *batch, length, width = x.shape
+    return x.reshape(*batch, length, heads, width // heads).swapaxes(-3, -2)
 
 
 def merge_heads(call: Call) -> Array:

@@ -22,10 +22,14 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "alibi": positions.alibi,
     "relative_buckets": positions.relative_buckets,
     "relative_bias": positions.relative_bias,
+    "relative_places": positions.relative_places,
+    "position_scores": positions.position_scores,
     "masked_bias": attention.masked_bias,
     # tables, linear layers, norms
     "embedding": arithmetic.embedding,
     "linear": arithmetic.linear,
+    "linear_again": arithmetic.linear,
+    "table": arithmetic.table,
     "layer_norm": arithmetic.layer_norm,
     "rms_norm": arithmetic.rms_norm,
     # number by number

@@ -3,6 +3,7 @@
 sinusoid       Vaswani et al. 2017, arXiv:1706.03762
 alibi          Press, Smith, Lewis 2021, arXiv:2108.12409
 relative_bias  Raffel et al. 2019, arXiv:1910.10683
+disentangled   He et al. 2020, arXiv:2006.03654; its buckets: He et al. 2021, arXiv:2111.09543
 """
 
 from __future__ import annotations
@@ -128,3 +129,41 @@ def relative_buckets(call: Call) -> Array:
 def relative_bias(call: Call) -> Array:
     """A learned bias for each bucket and head, (H, T, S)."""
     return np.moveaxis(call.weights["weight"][call.given(0)], -1, 0)
+
+
+# -- scores between contents and relative positions
+
+
+def log_bucket(distance: int, *, buckets: int, max_distance: int) -> int:
+    """The signed bucket of one distance (query - key), in whole numbers throughout.
+
+    Up to half of the buckets a distance is its own; beyond, the buckets grow geometrically, so that
+    `max_distance - 1` is the last one.
+    """
+    half, far = buckets // 2, abs(distance)
+    if far <= half:
+        return distance
+    # the first j with (far / half)^(half - 1) <= ((max_distance - 1) / half)^j
+    j, last = 0, max_distance - 1
+    while far ** (half - 1) * half**j > last**j * half ** (half - 1):
+        j += 1
+    return (half + j) * (1 if distance > 0 else -1)
+
+
+def relative_places(call: Call) -> Array:
+    """The row of query - key in a table that begins with the furthest key ahead, (T, S)."""
+    most, buckets = call.value("max_distance"), call.value("buckets")
+    behind = -_distances(call)
+    if call.attrs["rule"] == "log":
+        rule = {"buckets": buckets, "max_distance": most}
+        behind = np.vectorize(lambda d: log_bucket(int(d), **rule), otypes=[np.int64])(behind)
+        most = buckets
+    return np.asarray(np.minimum(np.maximum(behind, -most), most - 1) + most)
+
+
+def position_scores(call: Call) -> Array:
+    """Each content with the vector of each pair's relative position, (B, H, T, S)."""
+    x, positions, places = call.given(0), call.given(1), call.given(2)
+    of_pairs = positions[:, places]  # (H, T, S, E)
+    form = "bhte,htse->bhts" if call.attrs["side"] == "query" else "bhse,htse->bhts"
+    return np.asarray(np.einsum(form, x, of_pairs))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ...spec.positions import Disentangled
 from ..axes import Dim
-from ..sizes import Field
+from ..sizes import Field, InverseRoot
 from .builder import Builder
 from .rotary import score_growth
 
@@ -16,8 +17,13 @@ def lower_scale(
 ) -> Field | float | None:
     """The scale of the scores: None is 1/sqrt of the head's width; `said` is the spec's word.
 
-    YaRN's `mscale_all_dims` multiplies it.
+    YaRN's `mscale_all_dims` multiplies it; disentangled positions add terms to the scores.
     """
+    positions = tuple(positions)
+    terms = sum(len(p.terms) for p in positions if isinstance(p, Disentangled))
+    if said is None and terms:
+        assert head.size is not None
+        return InverseRoot.of(1 + terms, head.size)
     growth, rule = score_growth(positions)
     if growth == 1:
         if said is None:

@@ -53,8 +53,20 @@ def _check_op(graph: ModuleGraph, op: Op, made: set[str]) -> None:
     _check_shapes(graph, op, where)
     tied = [weight.tied for weight in op.weights if weight.tied]
     for name in tied:
-        if not any(w.name == name for w in graph.weights()):
+        if not _is_weight(graph, name):
             raise IllegalGraphError(f"{where}: tied to {name}, which is no weight")
+
+
+def _is_weight(graph: ModuleGraph, name: str) -> bool:
+    """Is this a weight's logical name, as it stands or with `{layer}` for a number?"""
+    if "{layer}" not in name:
+        return any(weight.name == name for weight in graph.weights())
+    return any(
+        graph.weight_name(op, weight) == name
+        for op in graph.ops()
+        for weight in op.weights
+        if not weight.tied
+    )
 
 
 def _check_edges(graph: ModuleGraph, op: Op, where: str) -> None:

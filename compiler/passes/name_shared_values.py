@@ -11,7 +11,16 @@ from dataclasses import replace
 
 from ..graph import ModuleGraph
 
-SHARED = {"mask", "rope_table", "alibi", "relative_buckets", "relative_bias", "masked_bias"}
+SHARED = {
+    "mask",
+    "rope_table",
+    "alibi",
+    "relative_buckets",
+    "relative_bias",
+    "relative_places",
+    "table",
+    "masked_bias",
+}
 
 
 def name_shared_values(graph: ModuleGraph) -> ModuleGraph:

@@ -9,12 +9,13 @@ from ..merge import Reading
 from ..model import Block, ModelSpec, Stack
 from ..part import Part
 from ..source import Node
-from . import attention, branches, doubts, heads, inputs, rotary, wiring
+from . import attention, branches, doubts, heads, inputs, relative, rotary, wiring
 from .findings import Finding, Law, parts, tried
 
 BLOCK_LAWS: tuple[Law, ...] = (
     *attention.LAWS,
     *rotary.LAWS,
+    *relative.LAWS,
     *branches.LAWS,
     *doubts.BLOCK_LAWS,
 )

@@ -19,6 +19,7 @@ WEIGHTS = {
     "bert_large": 335_141_888,
     "bert_pretraining": 110_106_428,
     "bloom_560m": 559_214_592,
+    "deberta_v3_base": 184_551_780,
     "gemma2_2b": 2_614_341_888,
     "gemma3_1b": 999_885_952,
     "gpt2": 124_439_808,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import transformers as hf
-from pairs import Pair, Table, share, within
+from pairs import Pair, Table, share, share_of_heads, within
 from small_models import EAGER, SIZES, small
 
 BERT_LAYER: Table = {
@@ -296,6 +296,125 @@ tokens: {pad: 1}
     unmapped=r"lm_head\.decoder\..*",
 )
 
+DEBERTA_SIZES: dict[str, Any] = {
+    "relative_attention": True,
+    "pos_att_type": ["c2p", "p2c"],
+    "position_biased_input": False,
+    "max_position_embeddings": 48,
+    "layer_norm_eps": 1e-7,
+    "attn_implementation": "eager",
+}
+DEBERTA_LAYER: Table = {
+    "attention.output": "attention.output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "feed_forward.up": "intermediate.dense",
+    "feed_forward.down": "output.dense",
+    "feed_forward_norm": "output.LayerNorm",
+}
+DEBERTA_TABLE: Table = {
+    "token_embedding": "deberta.embeddings.word_embeddings",
+    "embedding_norm": "deberta.embeddings.LayerNorm",
+    "relative_embedding": "deberta.encoder.rel_embeddings",
+    "relative_norm": "deberta.encoder.LayerNorm",
+    **within("layers.{i}", "deberta.encoder.layer.{i}", DEBERTA_LAYER),
+    **masked_head(
+        "cls.predictions.transform.dense",
+        "cls.predictions.transform.LayerNorm",
+        "cls.predictions.bias",
+    ),
+}
+
+
+def like_deberta(parts: Table) -> Table:
+    return {
+        **DEBERTA_TABLE,
+        **within("layers.{i}.attention", "deberta.encoder.layer.{i}.attention.self", parts),
+    }
+
+
+# Theirs also multiplies the embeddings by the mask: no real token sees what that changes.
+DEBERTA_SPEC = """
+name: deberta
+family: encoder-only
+vocab_size: 64
+max_positions: 48
+d_model: 32
+layers: 2
+norm: {eps: 1e-7}
+norm_placement: post
+input: {normalize: true}
+attention: {heads: 4}
+feed_forward: {hidden: 48, activation: gelu}
+head: {type: language_model, tied: true, bias: true, transform: dense}
+tokens: {pad: 0}
+"""
+
+DEBERTA = Pair(
+    "deberta",
+    DEBERTA_SPEC.replace("{heads: 4}", "{heads: 4, bias: [query, value, output]}")
+    + "positions: {type: disentangled, buckets: none, max_distance: 9}\n",
+    lambda: small(
+        hf.DebertaConfig,
+        hf.DebertaForMaskedLM,
+        **{**DEBERTA_SIZES, "max_relative_positions": 9, "type_vocab_size": 0},
+    ),
+    like_deberta(
+        {
+            "query.weight": share_of_heads("in_proj.weight", 0, 3, 4),
+            "key.weight": share_of_heads("in_proj.weight", 1, 3, 4),
+            "value.weight": share_of_heads("in_proj.weight", 2, 3, 4),
+            "query.bias": "q_bias",
+            "value.bias": "v_bias",
+            "position_key": "pos_proj",
+            "position_query": "pos_q_proj",
+        }
+    ),
+    places=False,
+    caches=False,
+    unmapped=r"cls\.predictions\.decoder\..*",
+)
+
+DEBERTA_V2 = Pair(
+    "deberta-v2",
+    DEBERTA_SPEC
+    + "positions: {type: disentangled, buckets: 8, max_distance: 20, normalize: true,\n"
+    "            share_projections: true}\n",
+    lambda: small(
+        hf.DebertaV2Config,
+        hf.DebertaV2ForMaskedLM,
+        **{**DEBERTA_SIZES, "max_relative_positions": 20, "type_vocab_size": 0},
+        position_buckets=8,
+        share_att_key=True,
+        norm_rel_ebd="layer_norm",
+    ),
+    like_deberta({"query": "query_proj", "key": "key_proj", "value": "value_proj"}),
+    places=False,
+    caches=False,
+    unmapped=r"cls\.predictions\.decoder\..*",
+)
+
+DEBERTA_V2_OWN = Pair(
+    "deberta-v2 with projections of its own",
+    DEBERTA_SPEC + "positions: {type: disentangled, buckets: none, max_distance: 48,\n"
+    "            terms: [position_to_content]}\n",
+    lambda: small(
+        hf.DebertaV2Config,
+        hf.DebertaV2ForMaskedLM,
+        **{**DEBERTA_SIZES, "pos_att_type": ["p2c"], "type_vocab_size": 0},
+    ),
+    like_deberta(
+        {
+            "query": "query_proj",
+            "key": "key_proj",
+            "value": "value_proj",
+            "position_query": "pos_query_proj",
+        }
+    ),
+    places=False,
+    caches=False,
+    unmapped=r"cls\.predictions\.decoder\..*",
+)
+
 MODERNBERT_SIZES: dict[str, Any] = {
     **SIZES,
     "num_hidden_layers": 4,
@@ -360,5 +479,8 @@ ENCODERS = (
     ELECTRA,
     DISTILBERT,
     MPNET,
+    DEBERTA,
+    DEBERTA_V2,
+    DEBERTA_V2_OWN,
     MODERNBERT,
 )

@@ -73,6 +73,18 @@ DECODES = {
         "pattern: [turned, free]",
         "overrides: {-1: {attention: {heads: 2}, feed_forward: none}}",
     ),
+    "contents and positions": changed(
+        DECODER,
+        "positions: {type: disentangled, buckets: 8, max_distance: 20, share_projections: true,"
+        " normalize: true}",
+        "dropout: 0.1",
+    ),
+    "contents and every distance": changed(
+        DECODER,
+        "positions: {type: disentangled, buckets: none, max_distance: 6}",
+        "attention: {heads: 4, bias: [query, value], softcap: 4, scale: 0.3}",
+        "share: true",
+    ),
     "learned and distances": changed(
         DECODER,
         "positions: [learned, {type: relative_bias, buckets: 8, max_distance: 20,"

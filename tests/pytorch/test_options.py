@@ -112,6 +112,8 @@ def shifts_scores(graph: ModuleGraph, op: Op) -> bool:
     while reader.kind in ("split_heads", "cache"):
         value = reader.outputs[reader.inputs.index(value)]
         (reader, *_) = graph.consumers(value)
+    if reader.kind == "position_scores":  # of a position's key, which each query asks for
+        return reader.inputs[1] == value and reader.attrs["side"] == "query"
     if reader.kind == "attend":
         plain = reader.attrs["softcap"] is None and not reader.inputs[5:]  # no cap, no sinks
         return reader.inputs[1] == value and plain

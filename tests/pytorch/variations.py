@@ -118,6 +118,12 @@ POSITIONS = {
     "relative": "{type: relative_bias, buckets: 8, max_distance: 16}",
     "relative_one_sided": "{type: relative_bias, bidirectional: false, buckets: 8}",
     "relative_by_layer": "{type: relative_bias, share: layer, buckets: 8, max_distance: 16}",
+    "disentangled": "{type: disentangled, buckets: 4, max_distance: 9, normalize: true}",
+    "disentangled_shared": "{type: disentangled, buckets: 4, max_distance: 8, "
+    "share_projections: true}",
+    "disentangled_every_distance": "{type: disentangled, buckets: none, max_distance: 5}",
+    "disentangled_one_term": "[{type: disentangled, terms: [position_to_content], buckets: 6, "
+    "max_distance: 20, share_projections: true, normalize: true}, alibi]",
     "learned_rotary_alibi": "[learned, rotary, alibi]",
     "learned_relative_alibi": "[learned, {type: relative_bias}, alibi]",
 }
@@ -316,6 +322,21 @@ VARIATIONS: dict[str, Variation] = {
     "attention_sinks_in_some_layers": decoder(
         "layers=3",
         'blocks={a: {mask: "causal & window(3)", attention: {sinks: true}}, b: {mask: causal}}',
+        "pattern=[a, b]",
+    ),
+    "attention_scaled_disentangled": decoder(
+        "attention={heads: 4, scale: 0.3, qk_norm: head, bias: [query], value_dim: 6}",
+        "positions={type: disentangled, buckets: 4, max_distance: 9}",
+        "dropout=0.1",
+    ),
+    "attention_unscaled_disentangled": decoder(
+        "attention={heads: 4, scale: none, softcap: 5}",
+        "positions={type: disentangled, buckets: 4, max_distance: 9, share_projections: true}",
+    ),
+    "disentangled_by_turns": encoder(
+        "layers=4",
+        "blocks={a: {positions: {type: disentangled, buckets: 4, max_distance: 9}}, "
+        "b: {positions: {type: disentangled, buckets: none, max_distance: 4}, share: true}}",
         "pattern=[a, b]",
     ),
     "attention_none": decoder("attention=none"),

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from modelwright.backends.reference.positions import alibi_slopes, bucket
+from modelwright.backends.reference.positions import alibi_slopes, bucket, log_bucket
 from modelwright.backends.reference.rotary import frequencies
 from modelwright.compiler.axes import Dim
 from modelwright.compiler.sizes import Size
@@ -265,3 +265,43 @@ def test_relative_bias_looks_up_buckets(compute):
     got = compute("relative_bias", places, weights={"weight": table})
     assert got.shape == (2, 3, 3)
     assert got[1, 2].tolist() == [5.0, 3.0, 1.0]
+
+
+# -- scores between contents and relative positions
+
+
+def test_log_buckets_hold_one_distance_each_and_then_grow():
+    rule = {"buckets": 8, "max_distance": 33}  # 8 = 2^3: the steps are at 4, 8, 16 and 32
+    known = {0: 0, 1: 1, 4: 4, 5: 5, 8: 5, 9: 6, 16: 6, 17: 7, 32: 7, 33: 8}
+    for distance, expected in known.items():
+        assert log_bucket(distance, **rule) == expected
+        assert log_bucket(-distance, **rule) == -expected
+
+
+@pytest.mark.parametrize(("buckets", "max_distance"), [(256, 512), (8, 20), (6, 100), (2, 9)])
+def test_log_buckets_are_those_of_the_logarithm(buckets, max_distance):
+    """The published form, in floating point, agrees wherever it is not within a hair of a step."""
+    half = buckets // 2
+    for distance in range(half + 1, 2 * max_distance):
+        place = math.log(distance / half) / math.log((max_distance - 1) / half) * (half - 1)
+        if abs(place - round(place)) > 1e-9:
+            found = log_bucket(distance, buckets=buckets, max_distance=max_distance)
+            assert found == half + math.ceil(place)
+
+
+def test_places_begin_with_the_furthest_key_ahead(compute):
+    each = compute("relative_places", tokens=4, batch=1, rule="each", max_distance=2)
+    assert each.tolist() == [[2, 1, 0, 0], [3, 2, 1, 0], [3, 3, 2, 1], [3, 3, 3, 2]]
+    far = compute("relative_places", tokens=60, batch=1, rule="log", buckets=8, max_distance=33)
+    assert (far[0, :6].tolist(), far[0, -1]) == ([8, 7, 6, 5, 4, 3], 0)
+    assert (far[:6, 0].tolist(), far[-1, 0]) == ([8, 9, 10, 11, 12, 13], 15)
+
+
+def test_position_scores_read_the_row_of_each_pair(compute):
+    x = np.arange(6.0).reshape(1, 1, 3, 2) + 1  # (B, H, T, E)
+    rows = np.array([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])  # (H, U, E)
+    places = np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+    asks = compute("position_scores", x, rows, places, side="query")
+    assert asks.tolist() == [[[[1.0, 2.0, 3.0], [7.0, 3.0, 4.0], [6.0, 11.0, 5.0]]]]
+    answers = compute("position_scores", x, rows, places, side="key")
+    assert answers.tolist() == [[[[1.0, 4.0, 11.0], [3.0, 3.0, 6.0], [2.0, 7.0, 5.0]]]]

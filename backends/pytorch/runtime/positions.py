@@ -212,6 +212,41 @@ def two_sided_buckets(
     return log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
 
 
+def relative_places(start: int, end: int, max_distance: int, device: torch.device) -> Tensor:
+    """The row of each distance back from query to key, in a table from -max_distance up."""
+    query = torch.arange(start, end, device=device)[:, None]
+    distance = query - torch.arange(end, device=device)  # (T, S)
+    return distance.clamp(-max_distance, max_distance - 1) + max_distance
+
+
+def relative_log_places(
+    start: int, end: int, buckets: int, max_distance: int, device: torch.device
+) -> Tensor:
+    """The row of each distance back from query to key: half of the buckets to each side hold one
+    distance, the others grow with the logarithm (He et al. 2021).
+    """
+    query = torch.arange(start, end, device=device)[:, None]
+    distance = query - torch.arange(end, device=device)  # (T, S)
+    half = buckets // 2
+    growth = (distance.abs().clamp(min=half) / half).log() / math.log((max_distance - 1) / half)
+    far = half + (growth * (half - 1) - 1e-4).ceil().long()  # a whole number stays what it is
+    bucket = torch.where(distance.abs() <= half, distance, far * distance.sign())
+    return bucket.clamp(-buckets, buckets - 1) + buckets
+
+
+def content_to_position(q: Tensor, position_key: Tensor, places: Tensor) -> Tensor:
+    """How each query fits the relative position of each key (He et al. 2020)."""
+    scores = q @ position_key.transpose(-2, -1)  # (B, H, T, U)
+    return scores.gather(-1, places.expand(*scores.shape[:2], -1, -1))  # (B, H, T, S)
+
+
+def position_to_content(k: Tensor, position_query: Tensor, places: Tensor) -> Tensor:
+    """How each key fits the relative position of each query (He et al. 2020)."""
+    scores = k @ position_query.transpose(-2, -1)  # (B, H, S, U)
+    columns = places.transpose(0, 1).expand(*scores.shape[:2], -1, -1)  # (B, H, S, T)
+    return scores.gather(-1, columns).transpose(-2, -1)  # (B, H, T, S)
+
+
 def positions_past_padding(
     attention_mask: Tensor | None, start: int, end: int, device: torch.device
 ) -> Tensor:

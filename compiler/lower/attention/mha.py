@@ -14,13 +14,14 @@ from typing import Any
 from ....spec.attention import Mha
 from ....spec.model import Block
 from ....spec.part import Nothing
-from ....spec.positions import Alibi, RelativeBias, Rotary
+from ....spec.positions import Alibi, Disentangled, RelativeBias, Rotary
 from ...axes import Dim, M
 from ...sizes import Field
 from ..builder import Builder
 from ..masks import lower_mask, lower_memory_mask
 from ..norm import lower_norm
 from ..positions import lower_score_bias
+from ..relative import Contents, lower_disentangled
 from ..rotary import lower_rotary
 from ..scale import lower_scale
 from ..state import Memory, StackState
@@ -60,7 +61,7 @@ def lower_mha(
                 key, value = b.ops("cache", key, value, out=("k", "v"))
             with b.beside("mask"):
                 mask = lower_mask(b, state, block.mask)
-            bias = _bias(b, state, block, part, sizes)
+            bias = _bias(b, state, block, part, sizes, query, key)
         formula = b.graph.op(b.graph.producers[mask]).attrs["formula"]
         if bias:
             bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
@@ -175,16 +176,43 @@ def _rotated(
     return query, key
 
 
-def _bias(b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes) -> str:
+def _bias(
+    b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes, query: str, key: str
+) -> str:
+    """What positions add to the scores, (H, T, S) or (B, H, T, S); "" for nothing."""
     total = ""
+    said = lower_scale(b, part.scale, sizes.head, block.positions)
+    scale = int(sizes.head.size or 0) ** -0.5 if said is None else said
     for index, position in enumerate(block.positions):
-        if isinstance(position, (Alibi, RelativeBias)):
-            with b.beside("positions", index):
-                scale = lower_scale(b, part.scale, sizes.head, block.positions)
-                factor = int(sizes.head.size or 0) ** -0.5 if scale is None else scale
-                bias = lower_score_bias(b, state, position, sizes.heads, factor)
-            total = b.op("add", total, bias, out="bias") if total else bias
+        with b.beside("positions", index):
+            if isinstance(position, (Alibi, RelativeBias)):
+                bias = lower_score_bias(b, state, position, sizes.heads, scale)
+            elif isinstance(position, Disentangled):
+                contents = _contents(b, part, sizes, query, key, scale)
+                bias = lower_disentangled(b, state, block, position, contents)
+            else:
+                continue
+        total = b.op("add", total, bias, out="bias") if total else bias
     return total
+
+
+def _contents(
+    b: Builder, part: Mha, sizes: Sizes, query: str, key: str, scale: Field | float
+) -> Contents:
+    def project(name: str, rows: str, again: bool) -> str:
+        linear: dict[str, Any] = {
+            "in_features": b.width(rows).size,
+            "out_dim": sizes.heads * sizes.head,
+            "bias": _has_bias(part, name.removeprefix("position_")),
+        }
+        if again:
+            module = f"{b.graph.scopes[b.scope].weights}.{name}"
+            y = b.op("linear_again", rows, name=name, module=module, **linear)
+        else:
+            y = b.op("linear", rows, name=name, **linear)
+        return b.op("split_heads", y, heads=sizes.heads, width=sizes.head)
+
+    return Contents(b.rename(query, "q"), b.rename(key, "k"), sizes.heads, scale, project)
 
 
 def _dropout(b: Builder, part: Mha, name: str) -> Field | None:

@@ -1,0 +1,95 @@
+"""Scores between contents and relative positions, which join those between contents.
+
+disentangled   He et al. 2020, arXiv:2006.03654; buckets, shared projections: arXiv:2111.09543
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...spec.model import Block
+from ...spec.positions import Disentangled
+from ..axes import Dim, S, T
+from ..sizes import Field, Size
+from .builder import Builder
+from .norm import lower_norm
+from .state import StackState
+
+SIDES = {"content_to_position": ("key", "query"), "position_to_content": ("query", "key")}
+"""Term -> the projection of the positions, and whose content meets them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What an attention has at hand: (B, H, T or S, E) each, and how it projects.
+
+    project: the projection of this name, its own or one that is there already, split in heads
+    """
+
+    query: str
+    key: str
+    heads: Dim
+    scale: Field | float
+    project: Callable[[str, str, bool], str]
+
+
+def lower_disentangled(
+    b: Builder, state: StackState, block: Block, position: Disentangled, contents: Contents
+) -> str:
+    """The terms of a disentangled attention, scaled as its scores are, (B, H, T, S)."""
+    table = _table(b, state, block, position)
+    places = _places(b, state, position)
+    if block.dropout:
+        rate = b.field("dropout", block.dropout)
+        table = b.op("dropout", table, name="position_dropout", rate=rate, out="relative")
+    total = ""
+    for term in position.terms:
+        projection, side = SIDES[term]
+        name = projection if position.share_projections else f"position_{projection}"
+        rows = contents.project(name, table, position.share_projections)
+        b.rename(rows, f"pos_{projection[0]}")
+        content = contents.query if side == "query" else contents.key
+        scores = b.op("position_scores", content, rows, places, side=side)
+        total = b.op("add", total, scores) if total else scores
+    b.rename(total, "bias")
+    if contents.scale == 1:
+        return total
+    return b.op("scale", total, factor=contents.scale, out="bias")
+
+
+def _span(b: Builder, position: Disentangled) -> Size:
+    """How many places there are to each side."""
+    if position.buckets is None:
+        return b.size("max_distance", position.max_distance)
+    return b.size("buckets", position.buckets)
+
+
+def _table(b: Builder, state: StackState, block: Block, position: Disentangled) -> str:
+    """The vectors of the relative positions, (U, D): one table for the stack."""
+    key = repr(position)
+    if key not in state.relative_bias:
+        kind = f"{b.context[1]}_" if state.relative_bias else ""
+        with b.in_scope(state.scope):
+            rows = Dim("U", 2 * _span(b, position))
+            name = f"{kind}relative_embedding"
+            table = b.op("table", name=name, shape=(rows, state.width))
+            if position.normalize:
+                with b.beside():
+                    table = lower_norm(b, block.norm, table, f"{kind}relative_norm")
+            b.rename(table, "relative")
+        state.relative_bias[key] = table
+    return state.relative_bias[key]
+
+
+def _places(b: Builder, state: StackState, position: Disentangled) -> str:
+    with b.in_scope(state.scope):
+        return b.op(
+            "relative_places",
+            out="places",
+            shape=(T, S if state.cached else T),
+            rule="each" if position.buckets is None else "log",
+            buckets=None if position.buckets is None else _span(b, position),
+            max_distance=b.size("max_distance", position.max_distance),
+            stack=state.name,
+        )

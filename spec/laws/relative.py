@@ -1,0 +1,66 @@
+"""Laws of positions that meet the contents in the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..attention import Mha
+from ..model import Block, ModelSpec, Stack
+from ..positions import Disentangled, Rotary
+from .findings import Finding, Path, members
+
+
+def log_buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    for i, position in enumerate(members(block.positions)):
+        if not isinstance(position, Disentangled) or position.buckets is None:
+            continue
+        half = position.buckets // 2
+        if position.buckets % 2:
+            yield Finding(
+                (*path, "positions", i, "buckets"),
+                f"buckets ({position.buckets}) must be even: half of them hold one distance each",
+            )
+        elif position.max_distance <= half + 1:
+            yield Finding(
+                (*path, "positions", i, "max_distance"),
+                f"max_distance ({position.max_distance}) must be above {half + 1}: {half} buckets "
+                "hold one distance each",
+            )
+
+
+def terms_once(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    for i, position in enumerate(members(block.positions)):
+        if not isinstance(position, Disentangled):
+            continue
+        terms = members(position.terms)
+        if not terms:
+            yield Finding(
+                (*path, "positions", i, "terms"),
+                "`terms` needs one term at least, or `positions: none`",
+            )
+        for term in dict.fromkeys(term for term in terms if terms.count(term) > 1):
+            yield Finding((*path, "positions", i, "terms"), f"`{term}` stands twice in this list")
+
+
+def positions_meet_contents(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """They need a content for each query head, and one that carries no position of its own."""
+    part = block.attention
+    for i, position in enumerate(members(block.positions)):
+        if not isinstance(position, Disentangled):
+            continue
+        if any(isinstance(other, Rotary) for other in members(block.positions)):
+            yield Finding(
+                (*path, "positions", i),
+                f"{position.type} positions meet contents, which rotary positions turn: write one "
+                "of the two",
+            )
+        if isinstance(part, Mha) and part.kv_heads not in (None, part.heads):
+            yield Finding(
+                (*path, "attention", "kv_heads"),
+                f"{position.type} positions need a key head for each query head ({part.heads})",
+            )
+
+
+LAWS = (log_buckets_fit, terms_once, positions_meet_contents)
