@@ -31,6 +31,8 @@ def folded(layers: Sequence[Layer]) -> dict[str, Any]:
         for key, value in contents[0].items()
         if all(key in other and other[key] == value for other in contents[1:])
     }
+    if not any(block.keys() - common.keys() for block in contents):
+        common = {}  # blocks that differ in their weights alone
     own = {
         kind: {key: value for key, value in block.items() if key not in common}
         for kind, block in blocks.items()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..family import Family
-from . import bert, gpt2, llama
+from . import bert, encoders, gpt2, llama
+
+_MODULES = (bert, encoders, gpt2, llama)
 
 FAMILIES: dict[str, Family] = {
-    family.model_type: family for module in (bert, gpt2, llama) for family in module.FAMILIES
+    family.model_type: family for module in _MODULES for family in module.FAMILIES
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..family import Family, Head, Names
 from ..values import Key, Multiple, activation
 
@@ -88,26 +90,61 @@ HEADS = {
     ),
 }
 
+BERT_DEFAULTS: dict[str, Any] = {
+    "vocab_size": 30522,
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+    "initializer_range": 0.02,
+    "layer_norm_eps": 1e-12,
+    "pad_token_id": 0,
+    "tie_word_embeddings": True,
+    "id2label": {"0": "LABEL_0", "1": "LABEL_1"},
+}
+BERT_OPTIONAL: dict[str, type] = {"classifier_dropout": float, "pad_token_id": int}
+BERT_SPEC: dict[str, Any] = {
+    "family": "encoder-only",
+    "vocab_size": Key("vocab_size"),
+    "max_positions": Key("max_position_embeddings"),
+    "d_model": Key("hidden_size"),
+    "layers": Key("num_hidden_layers"),
+    "dropout": Key("hidden_dropout_prob"),
+    "activation": activation("hidden_act"),
+    "norm": {"eps": Key("layer_norm_eps")},
+    "norm_placement": "post",
+    "input": {"add": {"token_type_ids": Key("type_vocab_size")}, "normalize": True},
+    "positions": "learned",
+    "attention": {
+        "heads": Key("num_attention_heads"),
+        "dropout": Key("attention_probs_dropout_prob"),
+    },
+    "feed_forward": {"hidden": Multiple("intermediate_size")},
+}
+BERT_NAMES: dict[str, str] = {
+    "token_embedding": "embeddings.word_embeddings",
+    "token_type_embedding": "embeddings.token_type_embeddings",
+    "position_embedding": "embeddings.position_embeddings",
+    "embedding_norm": "embeddings.LayerNorm",
+    "layers.{}.attention.query": "encoder.layer.{}.attention.self.query",
+    "layers.{}.attention.key": "encoder.layer.{}.attention.self.key",
+    "layers.{}.attention.value": "encoder.layer.{}.attention.self.value",
+    "layers.{}.attention.output": "encoder.layer.{}.attention.output.dense",
+    "layers.{}.attention_norm": "encoder.layer.{}.attention.output.LayerNorm",
+    "layers.{}.feed_forward.up": "encoder.layer.{}.intermediate.dense",
+    "layers.{}.feed_forward.down": "encoder.layer.{}.output.dense",
+    "layers.{}.feed_forward_norm": "encoder.layer.{}.output.LayerNorm",
+}
+
 _BERT = Family(
     model_type="bert",
-    defaults={
-        "vocab_size": 30522,
-        "hidden_size": 768,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "intermediate_size": 3072,
-        "hidden_act": "gelu",
-        "hidden_dropout_prob": 0.1,
-        "attention_probs_dropout_prob": 0.1,
-        "max_position_embeddings": 512,
-        "type_vocab_size": 2,
-        "initializer_range": 0.02,
-        "layer_norm_eps": 1e-12,
-        "pad_token_id": 0,
-        "tie_word_embeddings": True,
-        "id2label": {"0": "LABEL_0", "1": "LABEL_1"},
-    },
-    optional={"classifier_dropout": float, "pad_token_id": int},
+    defaults=BERT_DEFAULTS,
+    optional=BERT_OPTIONAL,
     fixed={
         "position_embedding_type": "absolute",
     },
@@ -121,42 +158,12 @@ _BERT = Family(
             "pooler_type",
         ]
     ),
-    spec={
-        "family": "encoder-only",
-        "vocab_size": Key("vocab_size"),
-        "max_positions": Key("max_position_embeddings"),
-        "d_model": Key("hidden_size"),
-        "layers": Key("num_hidden_layers"),
-        "dropout": Key("hidden_dropout_prob"),
-        "activation": activation("hidden_act"),
-        "norm": {"eps": Key("layer_norm_eps")},
-        "norm_placement": "post",
-        "input": {"add": {"token_type_ids": Key("type_vocab_size")}, "normalize": True},
-        "positions": "learned",
-        "attention": {
-            "heads": Key("num_attention_heads"),
-            "dropout": Key("attention_probs_dropout_prob"),
-        },
-        "feed_forward": {"hidden": Multiple("intermediate_size")},
-    },
+    spec=BERT_SPEC,
     last={
         "init": {"type": "normal", "std": Key("initializer_range")},
         "tokens": {"pad": Key("pad_token_id")},
     },
-    names={
-        "token_embedding": "embeddings.word_embeddings",
-        "token_type_embedding": "embeddings.token_type_embeddings",
-        "position_embedding": "embeddings.position_embeddings",
-        "embedding_norm": "embeddings.LayerNorm",
-        "layers.{}.attention.query": "encoder.layer.{}.attention.self.query",
-        "layers.{}.attention.key": "encoder.layer.{}.attention.self.key",
-        "layers.{}.attention.value": "encoder.layer.{}.attention.self.value",
-        "layers.{}.attention.output": "encoder.layer.{}.attention.output.dense",
-        "layers.{}.attention_norm": "encoder.layer.{}.attention.output.LayerNorm",
-        "layers.{}.feed_forward.up": "encoder.layer.{}.intermediate.dense",
-        "layers.{}.feed_forward.down": "encoder.layer.{}.output.dense",
-        "layers.{}.feed_forward_norm": "encoder.layer.{}.output.LayerNorm",
-    },
+    names=BERT_NAMES,
     prefix="bert.",
     renamed={".gamma": ".weight", ".beta": ".bias"},
     unused=(r"embeddings\.position_ids", r"embeddings\.token_type_ids"),
