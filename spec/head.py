@@ -76,6 +76,7 @@ class Classifier(HeadPart):
     hidden: width of a linear layer before, or `none`
     activation: after that layer
     dropout: rate before the last layer
+    bias: of the last layer
     """
 
     type: Literal["classifier"] = "classifier"
@@ -84,6 +85,7 @@ class Classifier(HeadPart):
     hidden: OptionalCount = None
     activation: Activation | None = None
     dropout: Rate | None = None
+    bias: Flag = True
 
 
 class ProjectionHead(HeadPart):

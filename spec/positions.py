@@ -236,10 +236,7 @@ class Disentangled(Part):
 
 
 class TransformerXl(Part):
-    """Scores between contents and relative positions, which are sinusoids with a projection of
-    their own; contents and positions are asked with a learned bias each (Dai et al., 2019,
-    arXiv:1901.02860). Memories of earlier segments are not carried.
-    """
+    """Relative scores of Transformer-XL (Dai et al., 2019, arXiv:1901.02860)."""
 
     acts_on: ClassVar[Place] = "scores"
     type: Literal["transformer_xl"] = "transformer_xl"

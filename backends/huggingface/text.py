@@ -10,6 +10,13 @@ from typing import Any
 from ...spec import SpecErrors, from_data
 
 WIDTH = 100
+ORDER = (
+    *("name", "family", "vocab_size", "max_positions", "d_model", "layers", "dropout"),
+    *("activation", "bias", "norm", "norm_placement", "final_norm", "residual", "input"),
+    *("positions", "mask", "attention", "cross_attention", "feed_forward"),
+    *("blocks", "pattern", "overrides", "output_width"),
+)
+LAST = ("encoder", "decoder", "stacks", "head", "heads", "init", "tokens")
 Path = tuple[str, ...]
 
 
@@ -62,7 +69,15 @@ def _without(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
 def yaml_text(data: Mapping[str, Any], comment: str) -> str:
     """YAML: the comment, then a line for each key; `{…}` inside, blocks where it gets too long."""
     lines = textwrap.wrap(comment, WIDTH, initial_indent="# ", subsequent_indent="# ")
-    return "\n".join([*lines, *_lines(data, "")]) + "\n"
+    return "\n".join([*lines, *_lines(_ordered(data), "")]) + "\n"
+
+
+def _ordered(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a spec or a stack in the order in which the models of `examples/` say them."""
+    places = {key: place for place, key in enumerate((*ORDER, "", *LAST))}
+    keys = sorted(data, key=lambda key: places.get(key, places[""]))
+    stacks = ("encoder", "decoder")
+    return {key: _ordered(data[key]) if key in stacks else data[key] for key in keys}
 
 
 def _lines(data: Mapping[str, Any], indent: str) -> Iterator[str]:
@@ -104,4 +119,6 @@ def _number(value: float) -> str:
     """A number as people write it: 8, 0.1, 1e-6."""
     if value.is_integer() and abs(value) < 1e6:
         return str(int(value))
-    return re.sub(r"e([+-])0*", lambda found: "e" + found[1].replace("+", ""), repr(value))
+    short = f"{value:g}"
+    text = short if float(short) == value else repr(value)
+    return re.sub(r"e([+-])0*", lambda found: "e" + found[1].replace("+", ""), text)

@@ -108,7 +108,7 @@ def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier,
         if head.dropout:
             rate = b.field("dropout", head.dropout)
             x = b.op("dropout", x, name="dropout", rate=rate)
-        return _linear(b, x, "output", classes)
+        return _linear(b, x, "output", classes, bias=head.bias)
 
 
 def _linear(b: Builder, x: str, name: str, out: Dim, *, bias: bool = True) -> str:

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 from ..attention import Mha
 from ..model import Block, ModelSpec, Stack
-from ..positions import Disentangled, Rotary, TransformerXl
+from ..positions import Disentangled, Rotary
 from .findings import Finding, Path, members
-
-MEETING = (Disentangled, TransformerXl)
 
 
 def log_buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
@@ -49,16 +47,9 @@ def positions_meet_contents(
 ) -> Iterator[Finding]:
     """They need a content for each query head, and one that carries no position of its own."""
     part = block.attention
-    found = [p for p in members(block.positions) if isinstance(p, MEETING)]
     for i, position in enumerate(members(block.positions)):
-        if not isinstance(position, MEETING):
+        if not isinstance(position, Disentangled):
             continue
-        if position is not found[0]:
-            yield Finding(
-                (*path, "positions", i),
-                f"{found[0].type} and {position.type} positions both change the scores of the "
-                "contents: write one of the two",
-            )
         if any(isinstance(other, Rotary) for other in members(block.positions)):
             yield Finding(
                 (*path, "positions", i),
@@ -72,16 +63,4 @@ def positions_meet_contents(
             )
 
 
-def relative_sinusoids(
-    spec: ModelSpec, stack: Stack, path: Path, block: Block
-) -> Iterator[Finding]:
-    for i, position in enumerate(members(block.positions)):
-        if isinstance(position, TransformerXl) and stack.d_model % 2:
-            yield Finding(
-                (*path, "positions", i),
-                f"transformer_xl positions are sines and cosines in pairs: d_model "
-                f"({stack.d_model}) must be even",
-            )
-
-
-LAWS = (log_buckets_fit, terms_once, positions_meet_contents, relative_sinusoids)
+LAWS = (log_buckets_fit, terms_once, positions_meet_contents)

@@ -8,9 +8,7 @@ from ..family import Family, Head, Names
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import Key, Only, Values, activation
-from .rows import LABELS, LAST, TOKEN_KEYS, causal_heads
-
-QKV = tuple(f"layers.{{}}.attention.{part}" for part in ("query", "key", "value"))
+from .rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
 
 # -- GPT-2
 

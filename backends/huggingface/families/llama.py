@@ -1,4 +1,4 @@
-"""Decoders built as Llama is (Touvron et al., 2023, arXiv:2302.13971): Mistral, Qwen, Gemma."""
+"""Decoders built as Llama is (Touvron et al., 2023, arXiv:2302.13971): Mistral, Qwen."""
 
 from __future__ import annotations
 
@@ -196,44 +196,5 @@ QWEN3 = llama_like(
     layers=_qwen_layers,
 )
 
-_GEMMA: dict[str, Any] = {
-    "vocab_size": 256000,
-    "hidden_size": 3072,
-    "intermediate_size": 24576,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 16,
-    "head_dim": 256,
-    "hidden_activation": "gelu_pytorch_tanh",
-    "max_position_embeddings": 8192,
-    "pad_token_id": 0,
-    "bos_token_id": 2,
-    "eos_token_id": 1,
-    "tie_word_embeddings": True,
-    "attention_bias": False,
-}
-_GEMMA_SPEC: dict[str, Any] = {
-    "norm": {"weight_offset": 1},
-    "input": {"scale": "sqrt_d_model"},
-    "attention": {"bias": Key("attention_bias")},
-    "feed_forward": {"activation": activation("hidden_activation")},
-}
-_SANDWICH = {
-    "layers.{}.attention_norm": "layers.{}.input_layernorm",
-    "layers.{}.attention_output_norm": "layers.{}.post_attention_layernorm",
-    "layers.{}.feed_forward_norm": "layers.{}.pre_feedforward_layernorm",
-    "layers.{}.feed_forward_output_norm": "layers.{}.post_feedforward_layernorm",
-}
 
-GEMMA = llama_like(
-    "gemma",
-    "Gemma",
-    defaults=_GEMMA,
-    without=["hidden_act"],
-    irrelevant=frozenset(["hidden_act"]),  # "gelu" in files of the hub, and never read
-    fixed={"use_bidirectional_attention": None},
-    spec=_GEMMA_SPEC,
-)
-
-
-FAMILIES = (LLAMA, MISTRAL, QWEN2, QWEN3, GEMMA)
+FAMILIES = (LLAMA, MISTRAL, QWEN2, QWEN3)

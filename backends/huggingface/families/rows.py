@@ -46,6 +46,19 @@ def kv_heads(values: Values) -> int | None:
     return None if said == values["num_attention_heads"] else said
 
 
+def score_scale(name: str) -> Any:
+    """What the scores are multiplied by, from what they are divided by the root of."""
+
+    def read(values: Values) -> float | None:
+        width: int = (
+            values.get("head_dim") or values["hidden_size"] // values["num_attention_heads"]
+        )
+        said: float = values[name]
+        return None if said == width else float(said**-0.5)
+
+    return read
+
+
 TOKENS: Mapping[str, Any] = {
     "pad": token("pad_token_id"),
     "bos": token("bos_token_id"),
@@ -58,6 +71,8 @@ LAST: Mapping[str, Any] = {
     "tokens": TOKENS,
 }
 
+QKV = tuple(f"layers.{{}}.attention.{part}" for part in ("query", "key", "value"))
+
 # -- layers
 
 
@@ -69,6 +84,15 @@ def layer_types(values: Values) -> list[str]:
     if len(said) != values["num_hidden_layers"]:
         raise RefusedError(f"`layer_types` has {len(said)} entries, the model {_layers(values)}")
     return list(said)
+
+
+def every(values: Values, period: int) -> Values:
+    """The values with `layer_types` filled in: each layer of that number is full, others slide."""
+    if values.get("layer_types") is not None:
+        return values
+    layers = range(1, values["num_hidden_layers"] + 1)
+    kinds = ["full_attention" if i % period == 0 else "sliding_attention" for i in layers]
+    return {**values, "layer_types": kinds}
 
 
 def _layers(values: Values) -> str:
@@ -108,31 +132,47 @@ LANGUAGE_MODEL: Mapping[str, Any] = {
 }
 
 
+_CLASSES: Mapping[str, Any] = {"type": "classifier", "classes": Key("id2label", read=len)}
+_TASKS: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "SequenceClassification": ({**_CLASSES, "pool": "last", "dropout": 0, "bias": False}, "score"),
+    "TokenClassification": ({**_CLASSES, "dropout": 0.1}, "score"),
+    "QuestionAnswering": ({"type": "classifier", "classes": 2, "dropout": 0}, "qa_outputs"),
+}
+SEQUENCE = ("SequenceClassification",)
+TOKENS_TOO = ("SequenceClassification", "TokenClassification")
+ALL_TASKS = tuple(_TASKS)
+
+
 def causal_heads(
     name: str,
     *,
     table: str = "embed_tokens",
     output: str = "lm_head",
     spec: Mapping[str, Any] = LANGUAGE_MODEL,
-    classifier: str = "score",
+    tasks: Sequence[str] = SEQUENCE,
+    names: Mapping[str, str] = {},
     unused: Sequence[str] = (),
 ) -> dict[str, Head]:
-    """The classes of a decoder: for text, bare, and for classes read at the last token."""
-    classes = {"type": "classifier", "classes": Key("id2label", read=len), "pool": "last"}
-    return {
-        f"{name}ForCausalLM": Head(
+    """The classes of a decoder: for text, bare, and for `tasks`, read at the last token or at each.
+
+    table, output: the tables of the tokens and of the words
+    names: classes that are not called after the model and the task
+    """
+    heads = {
+        "ForCausalLM": Head(
             spec=spec,
             names={"head": output},
             untied={f"{output}.weight": f"{table}.weight"},
             unused=tuple(unused),
         ),
-        f"{name}Model": Head(unused=tuple(unused)),
-        f"{name}ForSequenceClassification": Head(
-            spec={"head": {**classes, "dropout": 0, "bias": False}},
-            names={"head.output": classifier},
-            unused=tuple(unused),
-        ),
+        "Model": Head(unused=tuple(unused)),
     }
+    for task in tasks:
+        head, last = _TASKS[task]
+        heads[f"For{task}"] = Head(
+            spec={"head": head}, names={"head.output": last}, unused=tuple(unused)
+        )
+    return {names.get(kind, f"{name}{kind}"): head for kind, head in heads.items()}
 
 
 LABELS: Mapping[str, Any] = {"0": "LABEL_0", "1": "LABEL_1"}

@@ -1,0 +1,95 @@
+"""Command R: one norm serves both branches of a layer (Cohere, 2024), and Command R7B (2025)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..layers import Layer
+from ..rotary import Rotary
+from ..values import IfSet, Key, Values
+from .llama import QK_NORMS, llama_like
+from .rows import causal_heads, every, local_and_global
+
+_ROTARY = Rotary(interleaved=True)
+_DEFAULTS: dict[str, Any] = {
+    "vocab_size": 256000,
+    "hidden_size": 8192,
+    "intermediate_size": 22528,
+    "num_hidden_layers": 40,
+    "num_attention_heads": 64,
+    "max_position_embeddings": 8192,
+    "layer_norm_eps": 1e-5,
+    "logit_scale": 0.0625,
+    "pad_token_id": 0,
+    "bos_token_id": 5,
+    "eos_token_id": 255001,
+    "tie_word_embeddings": True,
+    "attention_bias": False,
+}
+_SPEC: dict[str, Any] = {
+    "norm": {"type": "layernorm", "bias": False, "eps": Key("layer_norm_eps")},
+    "residual": {"type": "parallel", "shared_norm": True},
+    "positions": _ROTARY,
+    "attention": {"bias": Key("attention_bias")},
+}
+_NAMES: dict[str, str] = {"layers.{}.norm": "layers.{}.input_layernorm"}
+_SCALED: dict[str, Any] = {
+    "head": {
+        "type": "language_model",
+        "tied": Key("tie_word_embeddings"),
+        "scale": Key("logit_scale"),
+    }
+}
+
+COHERE = llama_like(
+    "cohere",
+    "Cohere",
+    defaults={**_DEFAULTS, "rope_theta": 500000.0, "use_qk_norm": False},
+    without=["rms_norm_eps"],
+    irrelevant=frozenset(["model_max_length"]),
+    spec={
+        **_SPEC,
+        "attention": {**_SPEC["attention"], "qk_norm": IfSet("use_qk_norm", "per_head")},
+    },
+    names={**_NAMES, **QK_NORMS},
+    heads=causal_heads("Cohere", spec=_SCALED, tasks=()),
+)
+
+
+def _layers(values: Values) -> list[Layer]:
+    """Only the layers with a window rotate queries and keys."""
+    period = values["sliding_window_pattern"] or values["_sliding_window_pattern"] or 4
+    return local_and_global(
+        every(values, period),
+        local={"positions": IfSet("sliding_window", _ROTARY, "none")},
+        **{"global": {"positions": "none"}},
+    )
+
+
+COHERE2 = llama_like(
+    "cohere2",
+    "Cohere2",
+    defaults={**_DEFAULTS, "sliding_window": 4096},
+    optional={
+        "layer_types": list,
+        "sliding_window": int,
+        "sliding_window_pattern": int,
+        "_sliding_window_pattern": int,
+    },
+    without=["rms_norm_eps"],
+    fixed={
+        "order_of_interleaved_layers": "local_attn_first",
+        "position_embedding_type": "rope_gptj",
+        "rotary_pct": 1.0,
+        "use_embedding_sharing": True,
+        "use_gated_activation": True,
+        "use_parallel_block": True,
+    },
+    irrelevant=frozenset(["layer_switch", "model_max_length", "use_parallel_embedding"]),
+    spec={**_SPEC, "positions": None},
+    layers=_layers,
+    names=_NAMES,
+    heads=causal_heads("Cohere2", spec=_SCALED, tasks=()),
+)
+
+FAMILIES = (COHERE, COHERE2)

@@ -1,0 +1,186 @@
+"""Gemma (Gemma team, 2024, arXiv:2403.08295; 2024, arXiv:2408.00118; 2025, arXiv:2503.19786)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Names
+from ..layers import Layer
+from ..rotary import Rotary
+from ..values import ACTIVATIONS, Key, Values, activation
+from .llama import QK_NORMS, llama_like
+from .rows import TOKENS_TOO, causal_heads, every, local_and_global, score_scale
+
+SANDWICH: Names = {
+    "layers.{}.attention_norm": "layers.{}.input_layernorm",
+    "layers.{}.attention_output_norm": "layers.{}.post_attention_layernorm",
+    "layers.{}.feed_forward_norm": "layers.{}.pre_feedforward_layernorm",
+    "layers.{}.feed_forward_output_norm": "layers.{}.post_feedforward_layernorm",
+}
+
+_DEFAULTS: dict[str, Any] = {
+    "vocab_size": 256000,
+    "hidden_size": 3072,
+    "intermediate_size": 24576,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 16,
+    "head_dim": 256,
+    "max_position_embeddings": 8192,
+    "pad_token_id": 0,
+    "bos_token_id": 2,
+    "eos_token_id": 1,
+    "tie_word_embeddings": True,
+    "attention_bias": False,
+}
+_SPEC: dict[str, Any] = {
+    "norm": {"weight_offset": 1},
+    "input": {"scale": "sqrt_d_model"},
+    "attention": {"bias": Key("attention_bias")},
+}
+
+GEMMA = llama_like(
+    "gemma",
+    "Gemma",
+    defaults={**_DEFAULTS, "hidden_act": "gelu_pytorch_tanh"},
+    irrelevant=frozenset(["hidden_activation"]),  # of files of the hub, and never read
+    fixed={"use_bidirectional_attention": None},
+    spec={
+        **_SPEC,
+        # "gelu" of the first files meant the tanh approximation
+        "feed_forward": {"activation": Key("hidden_act", {**ACTIVATIONS, "gelu": "gelu_tanh"})},
+    },
+    heads=causal_heads("Gemma", tasks=TOKENS_TOO),
+)
+
+# -- Gemma 2
+
+_DEFAULTS_2: dict[str, Any] = {
+    **_DEFAULTS,
+    "hidden_size": 2304,
+    "intermediate_size": 9216,
+    "num_hidden_layers": 26,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "hidden_activation": "gelu_pytorch_tanh",
+    "query_pre_attn_scalar": 256,
+    "sliding_window": 4096,
+    "attn_logit_softcapping": 50.0,
+    "final_logit_softcapping": 30.0,
+}
+_OPTIONAL_2: dict[str, type] = {
+    "layer_types": list,
+    "sliding_window": int,
+    "attn_logit_softcapping": float,
+    "final_logit_softcapping": float,
+}
+_SPEC_2: dict[str, Any] = {
+    **_SPEC,
+    "attention": {
+        "bias": Key("attention_bias"),
+        "scale": score_scale("query_pre_attn_scalar"),
+        "softcap": Key("attn_logit_softcapping"),
+    },
+    "feed_forward": {"activation": activation("hidden_activation")},
+}
+_CAPPED: dict[str, Any] = {
+    "head": {
+        "type": "language_model",
+        "tied": Key("tie_word_embeddings"),
+        "softcap": Key("final_logit_softcapping"),
+    }
+}
+_NEVER_READ = frozenset(["hidden_act", "sliding_window_size"])
+
+
+def _alternating(values: Values) -> list[Layer]:
+    return local_and_global(every(values, 2))
+
+
+GEMMA2 = llama_like(
+    "gemma2",
+    "Gemma2",
+    defaults=_DEFAULTS_2,
+    optional=_OPTIONAL_2,
+    without=["hidden_act"],
+    irrelevant=_NEVER_READ,
+    fixed={"use_bidirectional_attention": None},
+    spec={**_SPEC_2, "norm_placement": "sandwich"},
+    layers=_alternating,
+    names=SANDWICH,
+    heads=causal_heads("Gemma2", spec=_CAPPED, tasks=TOKENS_TOO),
+)
+
+VAULTGEMMA = llama_like(
+    "vaultgemma",
+    "VaultGemma",
+    defaults=_DEFAULTS_2,
+    optional=_OPTIONAL_2,
+    without=["hidden_act"],
+    irrelevant=_NEVER_READ,
+    spec=_SPEC_2,
+    layers=_alternating,
+    names={"layers.{}.feed_forward_norm": "layers.{}.pre_feedforward_layernorm"},
+    heads=causal_heads("VaultGemma", spec=_CAPPED, tasks=()),
+)
+
+# -- Gemma 3
+
+
+def _rotary_3(layer_type: str, theta: str) -> Any:
+    """The rotation of a kind of layer; only the full ones were ever scaled."""
+
+    def read(values: Values) -> dict[str, Any]:
+        if values.get("rope_parameters"):
+            return Rotary(layer_type=layer_type)(values)
+        scaling = values.get("rope_scaling") if layer_type == "full_attention" else None
+        return Rotary()({**values, "rope_theta": values[theta], "rope_scaling": scaling})
+
+    return read
+
+
+def _layers_3(values: Values) -> list[Layer]:
+    period = values.get("sliding_window_pattern") or values["_sliding_window_pattern"]
+    return local_and_global(
+        every(values, period),
+        local={"positions": _rotary_3("sliding_attention", "rope_local_base_freq")},
+        **{"global": {"positions": _rotary_3("full_attention", "rope_theta")}},
+    )
+
+
+GEMMA3_TEXT = llama_like(
+    "gemma3_text",
+    "Gemma3",
+    defaults={
+        **_DEFAULTS_2,
+        "vocab_size": 262208,
+        "max_position_embeddings": 131072,
+        "attn_logit_softcapping": None,
+        "final_logit_softcapping": None,
+        "rope_theta": 1_000_000.0,
+        "rope_local_base_freq": 10_000.0,
+        "_sliding_window_pattern": 6,
+    },
+    optional={**_OPTIONAL_2, "sliding_window_pattern": int},
+    without=["hidden_act"],
+    irrelevant=_NEVER_READ,
+    fixed={"use_bidirectional_attention": False},
+    spec={
+        **_SPEC_2,
+        "positions": None,
+        "norm_placement": "sandwich",
+        "attention": {**_SPEC_2["attention"], "qk_norm": "head"},
+    },
+    layers=_layers_3,
+    names={**SANDWICH, **QK_NORMS},
+    heads=causal_heads(
+        "Gemma3",
+        spec=_CAPPED,
+        names={
+            "Model": "Gemma3TextModel",
+            "ForSequenceClassification": "Gemma3TextForSequenceClassification",
+        },
+    ),
+)
+
+FAMILIES = (GEMMA, GEMMA2, GEMMA3_TEXT, VAULTGEMMA)

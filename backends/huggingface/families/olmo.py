@@ -1,0 +1,78 @@
+"""OLMo (Groeneveld et al., 2024, arXiv:2402.00838) and OLMo 2 (2025, arXiv:2501.00656), OLMo 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Names
+from ..layers import Layer
+from ..rotary import Rotary
+from ..values import Key, Values
+from .llama import QK_NORMS, llama_like
+from .rows import every, local_and_global
+
+OUTPUT_NORMS: Names = {
+    "layers.{}.attention_output_norm": "layers.{}.post_attention_layernorm",
+    "layers.{}.feed_forward_output_norm": "layers.{}.post_feedforward_layernorm",
+}
+_DEFAULTS: dict[str, Any] = {
+    "vocab_size": 50304,
+    "pad_token_id": 1,
+    "bos_token_id": None,
+    "eos_token_id": 50279,
+    "attention_bias": False,
+}
+
+OLMO = llama_like(
+    "olmo",
+    "Olmo",
+    defaults=_DEFAULTS,
+    without=["rms_norm_eps"],
+    optional={"clip_qkv": float},
+    spec={
+        "norm": {"type": "layernorm", "affine": False},
+        "attention": {"bias": Key("attention_bias"), "clip_qkv": Key("clip_qkv")},
+    },
+)
+
+_DEFAULTS_2 = {**_DEFAULTS, "rms_norm_eps": 1e-5}
+_SPEC_2: dict[str, Any] = {
+    "norm_placement": "output",
+    "attention": {"bias": Key("attention_bias"), "qk_norm": "projection"},
+}
+
+OLMO2 = llama_like(
+    "olmo2", "Olmo2", defaults=_DEFAULTS_2, spec=_SPEC_2, names={**OUTPUT_NORMS, **QK_NORMS}
+)
+
+
+def _rotary_3(layer_type: str) -> Any:
+    """The rotation of a kind of layer; only the full ones were ever scaled."""
+
+    def read(values: Values) -> dict[str, Any]:
+        if values.get("rope_parameters") or layer_type == "full_attention":
+            return Rotary(layer_type=layer_type)(values)
+        return Rotary()({**values, "rope_scaling": None})
+
+    return read
+
+
+def _layers_3(values: Values) -> list[Layer]:
+    return local_and_global(
+        every(values, 4),
+        local={"positions": _rotary_3("sliding_attention")},
+        **{"global": {"positions": _rotary_3("full_attention")}},
+    )
+
+
+OLMO3 = llama_like(
+    "olmo3",
+    "Olmo3",
+    defaults={**_DEFAULTS_2, "rope_theta": 500000.0, "sliding_window": 4096},
+    optional={"layer_types": list, "sliding_window": int},
+    spec={**_SPEC_2, "positions": None},
+    layers=_layers_3,
+    names={**OUTPUT_NORMS, **QK_NORMS},
+)
+
+FAMILIES = (OLMO, OLMO2, OLMO3)
