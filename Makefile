@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cache
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check lint types golden docs clean
+.PHONY: help install demo test test-all check lint types golden coverage docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -40,6 +40,9 @@ types: .venv/installed
 
 golden: .venv/installed ## write the golden files again; read the diff
 	$(THREADS) $(PYTEST) -n $(JOBS) tests --write-golden
+
+coverage: .venv/installed ## judge every model type of transformers (minutes); docs/coverage.md
+	$(THREADS) $(BIN)/python -m tests.parity.coverage --write -j $(JOBS)
 
 docs: .venv/installed ## write docs/language.md and examples/schema.json from the schema
 	$(BIN)/python -m modelwright schema -o examples/schema.json --force

@@ -1,0 +1,122 @@
+"""Greedy generation, and rows with padding on the left."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+import torch
+from perturb import TOLERANCE
+from tiny.inputs import LENGTH, ROWS, tokens
+from torch import Tensor, nn
+from transformers import GenerationConfig
+
+from .calling import distance, ours, theirs
+from .verdict import bound, one_line
+
+NEW = 8
+MISSING = 5
+"""How many tokens of the second row are padding."""
+
+PAD = 0
+
+
+def greedy(model: nn.Module, reference: Any, data: dict[str, Any]) -> str:
+    """How many of the new tokens are the library's; "–" for a model that does not generate."""
+    if not hasattr(model, "generate") or "input_ids" not in data:
+        return "–"
+    ids = data["input_ids"]
+    named = getattr(reference.config, "decoder_start_token_id", None)
+    try:
+        expected = _library_generates(reference, ids, PAD if named is None else named)[:, -NEW:]
+    except Exception as error:
+        return one_line(f"HF cannot: {type(error).__name__}: {error}", 50)
+    options = {"temperature": 0, "eos_token_id": None, "pad_token_id": PAD}
+    if named is None:
+        options["decoder_start_token_id"] = PAD
+    found = model.generate(ids, NEW, **_given(model.generate, options))[:, -NEW:]
+    same = (found == expected).all(dim=0)
+    error = step_by_step(model, data)
+    if error > TOLERANCE:
+        return f"cached steps differ: {bound(error)}"
+    return f"{int(same.long().cumprod(0).sum())} of {NEW}"
+
+
+def step_by_step(model: nn.Module, data: dict[str, Any]) -> float:
+    """How far the logits of cached steps are from those of the whole text.
+
+    Sharper than the likeliest token, which for a model of tied tables is often the last one again.
+    """
+    known = inspect.signature(model.forward).parameters
+    given = {name: value for name, value in data.items() if name in known}
+    written = "decoder_input_ids" if "decoder_input_ids" in given else "input_ids"
+    text = given[written]
+    pieces = [text[:, : len(text[0]) // 2], *text[:, len(text[0]) // 2 :].split(1, dim=1)]
+    cache = sys.modules[type(model).__module__].Cache(text.size(1))
+    with torch.no_grad():
+        whole = model(**given)
+        steps = [model(**{**given, written: piece}, cache=cache) for piece in pieces]
+    return distance(torch.cat(steps, dim=1), whole)
+
+
+def _library_generates(reference: Any, ids: Tensor, start: int) -> Tensor:
+    reference.generation_config = GenerationConfig(
+        max_new_tokens=NEW,
+        do_sample=False,
+        num_beams=1,
+        pad_token_id=PAD,
+        eos_token_id=None,
+        bos_token_id=None,
+        decoder_start_token_id=start,
+    )
+    with torch.no_grad():
+        made: Tensor = reference.generate(ids, attention_mask=torch.ones_like(ids))
+    return made
+
+
+def _given(call: Any, options: dict[str, Any]) -> dict[str, Any]:
+    known = inspect.signature(call).parameters
+    return {name: value for name, value in options.items() if name in known}
+
+
+def padded(model: nn.Module, reference: nn.Module, head: str) -> str:
+    """Do the real tokens of a row that is padded on the left say what the library's say?
+
+    Positions are given where the library's generation would derive them from the mask.
+    """
+    data = _left_padded(model, reference, head)
+    if data is None:
+        return "–"
+    mask = data["attention_mask"]
+    try:
+        expected = theirs(reference, data, head)
+    except Exception as error:
+        return one_line(f"HF cannot: {type(error).__name__}: {error}", 50)
+    found = ours(model, data, head, expected)
+    real = mask.bool() if expected.shape[1] == LENGTH else torch.ones_like(expected[..., 0]) > 0
+    error = distance(found[real], expected[real])
+    if error <= TOLERANCE:
+        return "yes"
+    alone = {name: value[1:, MISSING:] for name, value in data.items() if name == "input_ids"}
+    alone |= {n: v[1:] for n, v in data.items() if n == "decoder_input_ids"}
+    unpadded = theirs(reference, alone, head)
+    moved = distance(expected[1:, -unpadded.shape[1] :], unpadded)
+    return "not invariant in HF" if moved > TOLERANCE else f"differs: {bound(error)}"
+
+
+def _left_padded(model: nn.Module, reference: nn.Module, head: str) -> dict[str, Any] | None:
+    known = inspect.signature(reference.forward).parameters
+    if not {"input_ids", "attention_mask"} <= inspect.signature(model.forward).parameters.keys():
+        return None
+    generator = torch.Generator().manual_seed(3)
+    ids = tokens(generator, ROWS, LENGTH)
+    mask = torch.ones_like(ids)
+    pad = getattr(reference.config, "pad_token_id", None)
+    ids[1, :MISSING], mask[1, :MISSING] = PAD if pad is None else pad, 0
+    data: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+    if head == "causal_lm" and "position_ids" in known:
+        data["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    if "decoder_input_ids" in known and head != "causal_lm":
+        data["decoder_input_ids"] = tokens(generator, ROWS, LENGTH - 4)
+    return data

@@ -1,0 +1,102 @@
+"""One case: the tiny model is saved, imported, run beside the library's, and judged."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import tiny
+import torch
+from perturb import TOLERANCE
+from tiny import Case
+from torch import nn
+
+import modelwright as mw
+from modelwright.backends.huggingface import CheckpointError, import_folder
+
+from .calling import distance, ours, theirs
+from .generation import greedy, padded
+from .reasons import NO_TRANSFORMERS, PARTLY
+from .verdict import Verdict, bound, one_line
+
+
+def judge(case: Case, *, more: bool = True) -> Verdict:
+    """What becomes of a case; `more` tries generation and padding with a model that is equal."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / f"tiny-{case.model_type}"
+        try:
+            reference = tiny.saved(case, folder)
+            data = tiny.questions(reference, case)
+            expected = theirs(reference, data, case.head)
+        except Exception as error:
+            return _unbuilt(case, error)
+        if not torch.isfinite(expected).all():
+            return Verdict("cannot be built", "its results are not finite")
+        try:
+            model = mw.from_pretrained(folder, dtype=torch.float32)
+        except CheckpointError as refusal:
+            return _refused(case, refusal)
+        except Exception as error:
+            return Verdict("fails", _said("import", error))
+        try:
+            error = distance(ours(model, data, case.head, expected), expected)
+        except ValueError as mistake:
+            return Verdict("differs", one_line(mistake))
+        except Exception as mistake:
+            return Verdict("fails", _said("run", mistake))
+        text = import_folder(folder)
+    lines = str(sum(line[:1] not in ("#", "") for line in text.splitlines()))
+    verdict = Verdict("equal" if error <= TOLERANCE else "differs", bound(error), lines)
+    if verdict.word == "differs" or not more:
+        return verdict
+    return verdict.with_(
+        again=_tried(_builds_again, model, text),
+        greedy=_tried(greedy, model, reference, data),
+        padded=_tried(padded, model, reference, case.head),
+    )
+
+
+def _unbuilt(case: Case, error: Exception) -> Verdict:
+    if case.model_type in NO_TRANSFORMERS:
+        return Verdict("not a transformer", NO_TRANSFORMERS[case.model_type])
+    return Verdict("cannot be built", one_line(f"{type(error).__name__}: {error}"))
+
+
+def _refused(case: Case, refusal: CheckpointError) -> Verdict:
+    problems = [problem.partition("; supported: ")[0] for problem in refusal.problems]
+    unknown = any(problem.startswith("model_type ") for problem in problems)
+    if unknown and case.model_type in NO_TRANSFORMERS:
+        return Verdict("not a transformer", NO_TRANSFORMERS[case.model_type])
+    if unknown:
+        return Verdict("not yet", PARTLY.get(case.model_type, "no family of this type"))
+    word = "not yet" if any(" yet" in problem for problem in problems) else "fails"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    first = next((problem for problem in problems if " yet" in problem), problems[0])
+    return Verdict(word, one_line(first, 110 - len(more)) + more)
+
+
+def _builds_again(model: nn.Module, text: str) -> str:
+    """Does the imported text, read as any spec is, compile to the file that the model is of?"""
+    place = str(sys.modules[type(model).__module__].__file__)
+    built = "".join(linecache.getlines(place))
+    return "yes" if _code(mw.emit(mw.lower(mw.loads(text)))) == _code(built) else "another file"
+
+
+def _code(file: str) -> str:
+    """An emitted file without its opening, which names its source, and the sum of that."""
+    return file[file.index("\nimport ") : file.rindex("# sha256")]
+
+
+def _tried(trial: Any, *arguments: Any) -> str:
+    try:
+        return str(trial(*arguments))
+    except Exception as error:
+        return _said("", error, 60)
+
+
+def _said(step: str, error: Exception, width: int = 110) -> str:
+    said = f"{type(error).__name__}: {error}"
+    return one_line(f"{step}: {said}" if step else said, width)

@@ -1,0 +1,109 @@
+"""The page of all verdicts: written from them, and read back."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import astuple
+from pathlib import Path
+
+import transformers
+from tiny import Case, all_cases
+from tiny.cases import TEXT_HEADS
+
+from .verdict import WORDS, Verdict
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "coverage.md"
+COLUMNS = ("model type", "head", "variant", "verdict", "why, or error", "lines", "again", "greedy")
+COLUMNS += ("left padding",)
+Verdicts = Mapping[Case, Verdict]
+
+OPENING = """\
+# Which models of `transformers` can be imported
+
+Written by `python -m tests.parity.coverage --write`, with transformers {version}.
+
+Every model type under every language-model head of the library, encoders of images and sounds, and
+variants that real checkpoints use: a tiny model with random weights, none of them at rest, is
+saved, imported with `from_pretrained` and run beside the library's. Equal means that no logit
+(without a head: no hidden state) is further away than 2e-5 of the largest, in float32.
+
+{counts}
+
+{words}
+
+For equal models: the lines of the imported spec; whether that text builds the same file **again**;
+how many tokens of **greedy** generation with a cache are the library's; whether rows with **left
+padding** say the same (`not invariant in HF`: the library's own result changes with the padding).
+
+{rows}
+"""
+
+
+def page(verdicts: Verdicts) -> str:
+    """The Markdown of the verdicts, sorted by case."""
+    rows = [
+        _row(case.model_type, case.head, case.variant, *astuple(verdicts[case]))
+        for case in sorted(verdicts, key=str)
+    ]
+    return OPENING.format(
+        version=transformers.__version__,
+        counts="\n".join(_counts(verdicts)),
+        words="\n".join(f"- **{word}**: {meaning}" for word, meaning in WORDS.items()),
+        rows="\n".join([_row(*COLUMNS), _row(*["---"] * len(COLUMNS)), *rows]),
+    )
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _counts(verdicts: Verdicts) -> list[str]:
+    groups = {
+        **{f"`{head}`": _kept(verdicts, head, variants=False) for head in TEXT_HEADS},
+        "images and sounds": {
+            case: verdict
+            for case, verdict in verdicts.items()
+            if case.head not in TEXT_HEADS and not case.variant
+        },
+        "variants": {case: verdict for case, verdict in verdicts.items() if case.variant},
+    }
+    groups["together"] = dict(verdicts)
+    lines = [_row("", *WORDS, "together"), _row(*["---"] * (len(WORDS) + 2))]
+    for name, group in groups.items():
+        counted = Counter(verdict.word for verdict in group.values())
+        lines.append(_row(name, *(str(counted[word]) for word in WORDS), str(len(group))))
+    types = {case.model_type for case in verdicts if case.head in TEXT_HEADS}
+    equal = {
+        case.model_type
+        for case, verdict in verdicts.items()
+        if case.head in TEXT_HEADS and verdict.word == "equal"
+    }
+    return [
+        *lines,
+        "",
+        f"Types of language models with an equal one: {len(equal)} of {len(types)}.",
+    ]
+
+
+def _kept(verdicts: Verdicts, head: str, *, variants: bool) -> dict[Case, Verdict]:
+    return {
+        case: verdict
+        for case, verdict in verdicts.items()
+        if case.head == head and bool(case.variant) == variants
+    }
+
+
+def read_page(path: Path = PAGE) -> dict[Case, Verdict]:
+    """The verdicts that a page holds, of those cases that there still are; {} without a page."""
+    if not path.exists():
+        return {}
+    cases = {(case.model_type, case.head, case.variant): case for case in all_cases()}
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        case = cases.get(tuple(cells[:3])) if len(cells) == len(COLUMNS) else None
+        if case is not None and re.match(r"\|", line):
+            found[case] = Verdict(*cells[3:])
+    return found

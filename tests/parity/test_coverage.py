@@ -1,0 +1,83 @@
+"""Every family that the importer knows has a tiny model that is equal; the page names all types."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+import transformers
+from judge import judge as judging
+from judge.page import PAGE, page, read_page
+from judge.verdict import Verdict, bound
+from judge.workers import judge_all
+from tiny import Case, all_cases
+from tiny.cases import TEXT_HEADS, text_cases
+from transformers.models.auto import modeling_auto
+
+from modelwright.backends.huggingface import FAMILIES
+
+CASES = all_cases()
+ONE = Case("bert", "masked_lm")
+
+
+@pytest.mark.parametrize("model_type", sorted(FAMILIES))
+def test_family(model_type: str) -> None:
+    """The first head of the type that the importer takes: `tests.parity.coverage` runs all."""
+    cases = [case for case in CASES if case.model_type == model_type and not case.variant]
+    assert cases, f"{model_type}: tests/parity/tiny has no model of this type"
+    for case in cases:
+        verdict = judging.judge(case, more=False)
+        if verdict.word != "not yet":
+            assert verdict.word == "equal", f"{case}: {verdict.word}: {verdict.why}"
+            return
+    pytest.fail(f"{model_type} is in FAMILIES, and no head of it is imported")
+
+
+def test_the_cases_are_all_there_are() -> None:
+    tables = [getattr(modeling_auto, table) for table in TEXT_HEADS.values()]
+    assert len(text_cases()) == sum(map(len, tables)) > 200
+    assert len({str(case) for case in CASES}) == len(CASES)
+
+
+def test_the_page_names_every_case() -> None:
+    """`python -m tests.parity.coverage --failed --write` adds what is new."""
+    assert set(read_page()) == set(CASES)
+
+
+def test_the_page_is_as_it_was_written() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(read_page())
+
+
+def test_the_page_is_of_the_installed_library() -> None:
+    assert f"with transformers {transformers.__version__}." in PAGE.read_text(encoding="utf-8")
+
+
+def _ends(case: Case) -> Verdict:
+    os._exit(3)
+
+
+def _hangs(case: Case) -> Verdict:
+    time.sleep(60)
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "answer, said", [(_ends, "the process ended with code 3"), (_hangs, "no answer within 1 s")]
+)
+def test_a_case_that_ends_badly_ends_nothing_else(
+    answer: object, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "judge", answer)
+    found = dict(judge_all([ONE, Case("gpt2", "causal_lm")], 2, limit=1))
+    assert len(found) == 2
+    assert {verdict.word for verdict in found.values()} == {"fails"}
+    assert all(said in verdict.why for verdict in found.values())
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [(0.0, "≤ 1e-6"), (1.1e-6, "≤ 2e-6"), (2e-5, "≤ 2e-5"), (0.00321, "3e-03"), (0.26, "0.3")],
+)
+def test_an_error_is_said_so_that_it_stays_the_same(error: float, said: str) -> None:
+    assert bound(error) == said
