@@ -19,7 +19,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .backends.diagram import draw
-    from .backends.huggingface import from_pretrained
+    from .backends.huggingface import export, from_pretrained
     from .backends.pytorch import compile, emit, load_weights, save_weights
     from .compiler import lower
     from .compiler.report import report
@@ -33,6 +33,7 @@ __all__ = [
     "compile",
     "draw",
     "emit",
+    "export",
     "from_pretrained",
     "load",
     "load_weights",
@@ -48,6 +49,7 @@ _HOME = {
     "compile": ".backends.pytorch",
     "draw": ".backends.diagram",
     "emit": ".backends.pytorch",
+    "export": ".backends.huggingface",
     "from_pretrained": ".backends.huggingface",
     "load": ".spec",
     "load_weights": ".backends.pytorch",

@@ -538,6 +538,46 @@ def generate(
 
 
 @cli.command()
+@reads_spec
+@click.option(
+    "--weights", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--to", type=click.Choice(("huggingface",)), default="huggingface", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The folder. It is moved into place when it is whole.",
+)
+@click.option("--force", is_flag=True, help="Replace a folder that was exported before.")
+@quiet
+def export(
+    spec: Path, sets: tuple[str, ...], weights: Path, to: str, output: Path, force: bool
+) -> None:
+    """Write a model and its weights as a folder that Hugging Face's tools read.
+
+    \b
+      modelwright export my.yaml --weights my.safetensors -o my-model
+      AutoModelForCausalLM.from_pretrained("my-model", trust_remote_code=True)
+
+    It holds the file that `build` writes, and two that make it a `PreTrainedModel`.
+    """
+    graph = load_graph(spec, sets)
+    from .backends.huggingface import ExportError
+    from .backends.huggingface import export as written
+    from .backends.pytorch import WeightsError
+    from .prompting import shortened
+
+    try:
+        with working("writing"):
+            written(graph, weights, output, to=to, force=force)
+    except (ExportError, WeightsError) as error:
+        fail(shortened(str(error)))
+    note(f"wrote {output}")
+
+
+@cli.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> None:
     """Print the script that completes commands in your shell.

@@ -57,6 +57,64 @@ def write(
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
+def write_folder(
+    path: Path,
+    fill: Callable[[Path], None],
+    *,
+    force: bool = False,
+    is_ours: Callable[[Path], bool] = lambda _: False,
+) -> None:
+    """Let `fill` write into a new folder beside `path` and move that there when it is whole.
+
+    A folder that is there already is replaced if it is empty, or if `force` and `is_ours(it)`.
+    Raises OutputError otherwise, and when the place cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    fresh = target.with_name(f".{os.getpid()}.{target.name}")
+    try:
+        _refuse_to_lose_folder(path, target, force=force, is_ours=is_ours)
+        fresh.mkdir()
+        try:
+            fill(fresh)
+            _swap_into_place(fresh, target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _refuse_to_lose_folder(
+    path: Path, target: Path, *, force: bool, is_ours: Callable[[Path], bool]
+) -> None:
+    if not target.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}")
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise OutputError(f"{path} is a file, not a folder")
+    if not any(target.iterdir()):
+        return
+    if not is_ours(target):
+        raise OutputError(f"{path} is there already, and not modelwright's: it is left alone")
+    if not force:
+        raise OutputError(f"{path} is there already: it is left alone; --force replaces it")
+
+
+def _swap_into_place(fresh: Path, target: Path) -> None:
+    """Move a folder to its place; what was there is put back if that fails."""
+    if not target.exists():
+        fresh.rename(target)
+        return
+    old = fresh.with_name(f"{fresh.name}.old")
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def _move_into_place(fresh: Path, target: Path, data: bytes) -> None:
     with open(fresh, "xb") as file:
         try:

@@ -73,10 +73,11 @@ def read_model(
     try:
         return load_weights(model.to_empty(device=place), weights).eval()
     except WeightsError as error:
-        raise PromptError(_shortened(str(error))) from None
+        raise PromptError(shortened(str(error))) from None
 
 
-def _shortened(message: str) -> str:
+def shortened(message: str) -> str:
+    """A message of many lines, less those that nobody reads."""
     lines = message.splitlines()
     if len(lines) <= SHOWN + 1:
         return message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -61,3 +61,13 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert text == expected, f"{path.name} differs: `make golden` writes it; read the diff"
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def code_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """`transformers` keeps the code of the folders that it loads here, and not at the user's."""
+    import transformers.dynamic_module_utils as loader
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loader, "HF_MODULES_CACHE", str(tmp_path_factory.mktemp("modules")))
+        yield

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...spec import SpecErrors, loads
 from .config import class_of, family_of, head_of, spec_data, values_of
-from .errors import CheckpointError
+from .errors import CheckpointError, ExportError
+from .export_folder import export, export_custom
 from .families import FAMILIES
 from .family import Family, Head
 from .folder import CONFIG, Folder, read_folder
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-__all__ = ["FAMILIES", "CheckpointError", "from_pretrained", "import_folder"]
+__all__ = [
+    "FAMILIES",
+    "CheckpointError",
+    "ExportError",
+    "export",
+    "export_custom",
+    "from_pretrained",
+    "import_folder",
+]
 
 
 def import_folder(folder: str | Path) -> str:

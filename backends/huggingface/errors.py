@@ -16,3 +16,7 @@ class CheckpointError(ValueError):
 
     def __reduce__(self) -> tuple[type[CheckpointError], tuple[str, tuple[str, ...]]]:
         return CheckpointError, (self.place, self.problems)
+
+
+class ExportError(ValueError):
+    """A model that cannot be exported; the message says why."""

@@ -62,3 +62,17 @@ def minilm() -> Path:
     if found is None or found.origin is None:
         pytest.skip(f"{MINILM} is not installed: make install")
     return Path(found.origin).parent / "model"
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """`training(max_steps=5)`: arguments for a `Trainer` that runs here and tells nobody."""
+    import transformers
+
+    def make(**options: Any) -> Any:
+        folder = str(tmp_path_factory.mktemp("training"))
+        quiet = {"report_to": [], "log_level": "error", "disable_tqdm": True, "use_cpu": True}
+        settled = {"per_device_train_batch_size": 4, "learning_rate": 1e-2, "save_strategy": "no"}
+        return transformers.TrainingArguments(folder, **{**quiet, **settled, **options})
+
+    return make

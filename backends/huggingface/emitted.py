@@ -1,0 +1,85 @@
+"""What an emitted file says of itself: its sizes, and the arguments of its methods."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Any
+
+from ...compiler.graph import ModuleGraph
+from ..pytorch.file import emit_file, module_name
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a method."""
+
+    name: str
+    required: bool
+
+
+@dataclass(frozen=True)
+class EmittedFile:
+    """An emitted file, read.
+
+    sizes: the fields of its `Config` and their defaults
+    methods: those of the model, each with its arguments
+    blocks: the classes of its layers
+    """
+
+    graph: ModuleGraph
+    text: str
+    module: str
+    class_name: str
+    sizes: dict[str, Any]
+    methods: dict[str, tuple[Argument, ...]]
+    blocks: tuple[str, ...]
+
+    def required(self, method: str) -> list[str]:
+        """The arguments that must be given; none for a method that is not there."""
+        return [one.name for one in self.methods.get(method, ()) if one.required]
+
+    def optional(self, method: str) -> list[str]:
+        """The other arguments, but for the cache."""
+        return [
+            one.name for one in self.methods[method] if not one.required and one.name != "cache"
+        ]
+
+    def cached(self, method: str) -> bool:
+        return any(one.name == "cache" for one in self.methods.get(method, ()))
+
+
+def read_emitted(graph: ModuleGraph) -> EmittedFile:
+    """The emitted file of a graph."""
+    emitted = emit_file(graph)
+    classes = {
+        node.name: node for node in ast.parse(emitted.text).body if isinstance(node, ast.ClassDef)
+    }
+    methods = {
+        node.name: _arguments(node)
+        for node in classes[emitted.class_name].body
+        if isinstance(node, ast.FunctionDef)
+    }
+    return EmittedFile(
+        graph=graph,
+        text=emitted.text,
+        module=module_name(graph.name),
+        class_name=emitted.class_name,
+        sizes=dict(_fields(classes["Config"])),
+        methods=methods,
+        blocks=tuple(name for name in classes if name.endswith("Block")),
+    )
+
+
+def _fields(config: ast.ClassDef) -> list[tuple[str, Any]]:
+    return [
+        (node.target.id, ast.literal_eval(node.value))
+        for node in config.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
+    ]
+
+
+def _arguments(method: ast.FunctionDef) -> tuple[Argument, ...]:
+    names = [one.arg for one in method.args.args if one.arg != "self"]
+    required = len(names) - len(method.args.defaults)
+    return tuple(Argument(name, place < required) for place, name in enumerate(names))

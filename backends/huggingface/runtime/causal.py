@@ -1,0 +1,56 @@
+"""A model that predicts the next token, and keeps a cache."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from transformers import Cache, DynamicCache, GenerationMixin
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from .base import NamePreTrainedModel
+from .cache import KeptCache
+
+
+class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
+    """The emitted model, whose logits are those of the next token."""
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        its_input: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+    ) -> CausalLMOutputWithPast | tuple[Tensor, ...]:
+        """Logits (B, T, V) for `input_ids` (B, T); of the last `logits_to_keep` tokens, if given.
+
+        `labels` are the ids themselves, -100 where they do not count: the loss shifts them.
+        """
+        self.refuse(
+            inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
+        if use_cache and past_key_values is None and not self.recomputes:
+            past_key_values = DynamicCache(config=self.config)
+        x = self.model.hidden_states(
+            input_ids,
+            emitted_input=its_input,
+            cache=None if past_key_values is None else KeptCache(past_key_values),
+        )  # (B, T, D)
+        if isinstance(logits_to_keep, Tensor):
+            x = x[:, logits_to_keep]
+        elif logits_to_keep:
+            x = x[:, -logits_to_keep:]
+        logits = self.model.logits(x)  # (B, T, V)
+        result = CausalLMOutputWithPast(
+            loss=None if labels is None else self.model.loss(logits, labels),
+            logits=logits,
+            past_key_values=past_key_values,
+        )
+        return result.to_tuple() if return_dict is False else result

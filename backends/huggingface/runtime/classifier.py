@@ -1,0 +1,70 @@
+"""A model that scores classes."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from transformers.modeling_outputs import SequenceClassifierOutput, TokenClassifierOutput
+
+from .base import NamePreTrainedModel
+
+
+class NameForSequenceClassification(NamePreTrainedModel):
+    """The emitted model, which scores the classes of a text."""
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        its_input: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> SequenceClassifierOutput | tuple[Tensor, ...]:
+        """Logits (B, C) for `input_ids` (B, T); what `labels` are, `problem_type` says."""
+        self.refuse(
+            inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
+        logits = self.model(
+            input_ids,
+            emitted_input=its_input,
+        )  # (B, C)
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
+        result = SequenceClassifierOutput(loss=loss, logits=logits)
+        return result.to_tuple() if return_dict is False else result
+
+
+class NameForTokenClassification(NamePreTrainedModel):
+    """The emitted model, which scores the classes of each token."""
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        its_input: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> TokenClassifierOutput | tuple[Tensor, ...]:
+        """Logits (B, T, C) for `input_ids` (B, T); -100 in `labels` (B, T) does not count."""
+        self.refuse(
+            inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
+        logits = self.model(
+            input_ids,
+            emitted_input=its_input,
+        )  # (B, T, C)
+        result = TokenClassifierOutput(
+            loss=None if labels is None else self.model.loss(logits, labels),
+            logits=logits,
+        )
+        return result.to_tuple() if return_dict is False else result

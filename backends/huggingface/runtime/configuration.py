@@ -1,0 +1,32 @@
+"""The configuration of an exported model."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from transformers import PreTrainedConfig
+
+MODEL_TYPE = ""
+SIZES: dict[str, Any] = {}
+ITS_VALUE = 0
+
+
+class NameConfig(PreTrainedConfig):
+    """Sizes of the model. Those that other libraries ask for have the names they ask by.
+
+    `sizes` are the rest, by their names in the `Config` of the emitted file.
+    """
+
+    model_type = MODEL_TYPE
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+
+    its_size: int = ITS_VALUE
+    sizes: dict[str, Any] | None = None
+
+    def emitted(self) -> dict[str, Any]:
+        """The fields of the emitted file's `Config`."""
+        return {
+            **SIZES,
+            **(self.sizes or {}),
+            "emitted_size": self.its_size,
+        }

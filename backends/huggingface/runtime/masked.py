@@ -1,0 +1,39 @@
+"""A model whose logits are those of the tokens where they stand."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from transformers.modeling_outputs import MaskedLMOutput
+
+from .base import NamePreTrainedModel
+
+
+class NameForMaskedLM(NamePreTrainedModel):
+    """The emitted model, whose logits are those of each token itself."""
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        its_input: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> MaskedLMOutput | tuple[Tensor, ...]:
+        """Logits (B, T, V) for `input_ids` (B, T); -100 in `labels` (B, T) does not count."""
+        self.refuse(
+            inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
+        logits = self.model(
+            input_ids,
+            emitted_input=its_input,
+        )  # (B, T, V)
+        result = MaskedLMOutput(
+            loss=None if labels is None else self.model.loss(logits, labels),
+            logits=logits,
+        )
+        return result.to_tuple() if return_dict is False else result

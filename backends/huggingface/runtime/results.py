@@ -1,0 +1,57 @@
+"""Models whose results no Hugging Face class describes: they are `AutoModel`s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from transformers.utils import ModelOutput
+
+from .base import NamePreTrainedModel
+
+MAIN_INPUT = ""
+
+
+@dataclass
+class NameOutput(ModelOutput):
+    """The results of the emitted model."""
+
+    its_result: Tensor | None = None
+
+
+class NameModel(NamePreTrainedModel):
+    """The emitted model and its one result."""
+
+    main_input_name = MAIN_INPUT
+
+    def forward(
+        self,
+        its_input: Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> NameOutput | tuple[Tensor, ...]:
+        """What the emitted model's `forward` gives for the same arguments."""
+        made = self.model(
+            emitted_input=its_input,
+        )
+        result = NameOutput(
+            its_result=made,
+        )
+        return result.to_tuple() if return_dict is False else result
+
+
+class NameModelOfSeveral(NamePreTrainedModel):
+    """The emitted model and the results of its heads."""
+
+    main_input_name = MAIN_INPUT
+
+    def forward(
+        self,
+        its_input: Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> NameOutput | tuple[Tensor, ...]:
+        """What the emitted model's `forward` gives for the same arguments."""
+        made = self.model(
+            emitted_input=its_input,
+        )
+        result = NameOutput(**made)
+        return result.to_tuple() if return_dict is False else result

@@ -1,0 +1,117 @@
+"""An encoder and a decoder that reads it."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from transformers import Cache, DynamicCache, EncoderDecoderCache, GenerationMixin
+from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
+
+from .base import NamePreTrainedModel
+from .cache import KeptCrossCache
+from .emitted import Emitted
+
+encoder_extra = encoder_input = decoder_input = None
+
+
+class NameEncoder(nn.Module):
+    """The encoder by itself. It looks at the model and owns no weights."""
+
+    main_input_name = "input_ids"
+    model: Emitted
+
+    def __init__(self, model: Emitted) -> None:
+        super().__init__()
+        vars(self)["model"] = model
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        encoder_extra: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> BaseModelOutput | tuple[Tensor, ...]:
+        """The memory (B, M, D) of `input_ids` (B, M)."""
+        memory = self.model.encode(
+            input_ids,
+            emitted_input=encoder_input,
+        )  # (B, M, D)
+        result = BaseModelOutput(last_hidden_state=memory)
+        return result.to_tuple() if return_dict is False else result
+
+
+class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
+    """The emitted model, whose decoder answers what the encoder has read."""
+
+    def get_encoder(self, modality: str | None = None) -> NameEncoder:
+        return NameEncoder(self.model)
+
+    def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
+        """The labels (B, T) one place later, behind the token that starts an answer."""
+        start, pad = self.config.decoder_start_token_id, self.config.pad_token_id
+        if start is None:
+            raise ValueError("labels need a decoder_start_token_id in the config")
+        shifted = labels.roll(1, dims=-1)
+        shifted[:, 0] = start
+        return shifted.masked_fill(shifted == -100, start if pad is None else pad)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        its_input: Tensor | None = None,
+        encoder_outputs: BaseModelOutput | tuple[Tensor, ...] | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        decoder_inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+    ) -> Seq2SeqLMOutput | tuple[Tensor, ...]:
+        """Logits (B, T, V) for `decoder_input_ids` (B, T), which read `input_ids` (B, M).
+
+        Without `decoder_input_ids` they are the `labels`, one place later; -100 does not count.
+        """
+        self.refuse(
+            inputs_embeds=inputs_embeds,
+            decoder_inputs_embeds=decoder_inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
+        if encoder_outputs is None:
+            encoder_outputs = self.get_encoder()(
+                input_ids,
+                attention_mask=attention_mask,
+                encoder_extra=encoder_extra,
+            )
+        if decoder_input_ids is None and labels is not None:
+            decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
+        if decoder_input_ids is None:
+            raise ValueError("decoder_input_ids are needed, or labels")
+        if use_cache and past_key_values is None and not self.recomputes:
+            kept = DynamicCache(config=self.config), DynamicCache(config=self.config)
+            past_key_values = EncoderDecoderCache(*kept)
+        x = self.model.decode(
+            decoder_input_ids,
+            encoder_outputs[0],
+            emitted_input=decoder_input,
+            cache=None if past_key_values is None else KeptCrossCache(past_key_values),
+        )  # (B, T, D)
+        if isinstance(logits_to_keep, Tensor):
+            x = x[:, logits_to_keep]
+        elif logits_to_keep:
+            x = x[:, -logits_to_keep:]
+        logits = self.model.logits(x)  # (B, T, V)
+        result = Seq2SeqLMOutput(
+            loss=None if labels is None else self.model.loss(logits, labels),
+            logits=logits,
+            past_key_values=past_key_values,
+            encoder_last_hidden_state=encoder_outputs[0],
+        )
+        return result.to_tuple() if return_dict is False else result

@@ -1,0 +1,59 @@
+"""A model that predicts the next token, and reads the whole text at each step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from transformers import GenerationMixin
+from transformers.modeling_outputs import CausalLMOutput
+
+from .base import NamePreTrainedModel
+
+
+class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
+    """The emitted model, whose logits are those of the next token. It keeps no cache."""
+
+    @classmethod
+    def _supports_default_dynamic_cache(cls) -> bool:
+        return False
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        its_input: Tensor | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+    ) -> CausalLMOutput | tuple[Tensor, ...]:
+        """Logits (B, T, V) for `input_ids` (B, T); of the last `logits_to_keep` tokens, if given.
+
+        `labels` are the ids themselves, -100 where they do not count: the loss shifts them.
+        """
+        self.refuse(
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
+        x = self.model.hidden_states(
+            input_ids,
+            emitted_input=its_input,
+        )  # (B, T, D)
+        if isinstance(logits_to_keep, Tensor):
+            x = x[:, logits_to_keep]
+        elif logits_to_keep:
+            x = x[:, -logits_to_keep:]
+        logits = self.model.logits(x)  # (B, T, V)
+        result = CausalLMOutput(
+            loss=None if labels is None else self.model.loss(logits, labels),
+            logits=logits,
+        )
+        return result.to_tuple() if return_dict is False else result

@@ -1,0 +1,111 @@
+"""The runtime's classes as text, with names filled in, and the imports that they need."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+
+from ..pytorch.layout import wrap
+
+WIDTH = 100
+Rows = Mapping[str, Sequence[Mapping[str, str]]]
+"""Word of a template -> what stands for its words, once for each line that it becomes."""
+
+
+@cache
+def source(file: str) -> str:
+    """A runtime file as it stands."""
+    return resources.files(f"{__package__}.runtime").joinpath(f"{file}.py").read_text("utf-8")
+
+
+def class_text(file: str, name: str, *, without: Iterable[str] = ()) -> str:
+    """The text of a class of a runtime file, less some of its methods."""
+    lines = source(file).splitlines()
+    for node in ast.parse(source(file)).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            dropped: set[int] = set()
+            for item in node.body:
+                if isinstance(item, ast.FunctionDef) and item.name in without:
+                    dropped |= {*range(item.lineno - 1, (item.end_lineno or 0) + 1)}
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            numbers = range(first - 1, node.end_lineno or 0)
+            return "\n".join(lines[n] for n in numbers if n not in dropped).rstrip()
+    raise KeyError(f"{file}.{name}")
+
+
+def filled(text: str, rows: Rows, names: Mapping[str, str]) -> str:
+    """The text with each line that says a word of `rows` once for each of its rows, then renamed.
+
+    A line that says several such words is the first one's.
+    """
+    found: list[str] = []
+    for line in text.splitlines():
+        words = set(re.findall(r"\w+", line))
+        key = next((key for key in rows if key in words), None)
+        repeated = [line] if key is None else [renamed(line, row) for row in rows[key]]
+        found += [part for one in repeated for part in _fitting(renamed(one, names))]
+    return "\n".join(found)
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """The text with other words for some of its words."""
+    return re.sub(r"\w+", lambda match: names.get(match[0], match[0]), text)
+
+
+def _fitting(line: str) -> list[str]:
+    """A line that a long name made too wide, broken as a formatter would."""
+    if len(line) <= WIDTH or '"""' in line:
+        return [line]
+    indent = len(line) - len(line.lstrip())
+    return wrap(line.strip(), indent)
+
+
+def imports(
+    files: Iterable[str], text: str, names: Mapping[str, str], modules: Mapping[str, str]
+) -> str:
+    """What these runtime files import, as far as the text says it, in a formatter's order.
+
+    Names are renamed as the text was. `modules` says what the runtime's own modules are called;
+    those that it does not name are part of the text.
+    """
+    found: dict[str, set[str]] = {}
+    for file in files:
+        for node in ast.parse(source(file)).body:
+            if isinstance(node, ast.ImportFrom):
+                module = node.module or ""
+                if node.level and module not in modules:
+                    continue
+                title = f".{modules[module]}" if node.level else module
+                said = {renamed(alias.name, names) for alias in node.names}
+                found.setdefault(title, set()).update(said)
+    words = set(re.findall(r"\w+", text))
+    blocks: dict[int, list[str]] = {}
+    for module in sorted(found):
+        wanted = sorted(found[module] & words if module != "__future__" else found[module])
+        if wanted:
+            line = f"from {module} import {', '.join(sorted(wanted, key=_import_order))}"
+            blocks.setdefault(_group(module), []).extend(_broken_import(line))
+    return "\n\n".join("\n".join(blocks[group]) for group in sorted(blocks))
+
+
+def _import_order(name: str) -> tuple[int, str]:
+    """Constants, classes, functions."""
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2), name
+
+
+def _group(module: str) -> int:
+    if module.startswith("."):
+        return 3
+    top = module.split(".")[0]
+    return 0 if top == "__future__" else 1 if top in sys.stdlib_module_names else 2
+
+
+def _broken_import(line: str) -> list[str]:
+    if len(line) <= WIDTH:
+        return [line]
+    head, _, names = line.partition(" import ")
+    return [f"{head} import (", *(f"    {name}," for name in names.split(", ")), ")"]

@@ -1,0 +1,147 @@
+"""Every variation and example as a Hugging Face folder: its text, and that it computes the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emitted_texts import ALL
+from small_examples import graph, small_graph
+from variations import FIRST_WORD, MARK, VOCABULARY, graph_of
+
+from modelwright.backends.huggingface.emitted import EmittedFile, read_emitted
+from modelwright.backends.huggingface.wrapper import Wrapper, kind_of, write_wrapper
+from modelwright.compiler import ModuleGraph
+
+WIDTH = 100
+KINDS = {  # one of each, and what is odd
+    "decoder": "AutoModelForCausalLM",
+    "attention_none": "AutoModelForCausalLM",
+    "mask of a decoder causal | prefix": "AutoModelForCausalLM",
+    "overrides": "AutoModelForCausalLM",
+    "shared_layers": "AutoModelForCausalLM",
+    "encoder": "AutoModelForMaskedLM",
+    "input_added": "AutoModelForMaskedLM",
+    "encoder_decoder": "AutoModelForSeq2SeqLM",
+    "stacks_of_other_sizes": "AutoModelForSeq2SeqLM",
+    "classifier of a decoder last": "AutoModelForSequenceClassification",
+    "classifier_plain": "AutoModelForTokenClassification",
+    "projection": "AutoModel",
+    "no_head_both": "AutoModel",
+    "three_heads": "AutoModel",
+    "two_memories": "AutoModel",
+    "towers": "AutoModel",
+}
+
+
+@cache
+def read(name: str) -> EmittedFile:
+    kind, _, example = name.partition(" ")
+    return read_emitted(graph(example) if kind == "example" else graph_of(name))
+
+
+@cache
+def wrapper(name: str) -> Wrapper:
+    return write_wrapper(read(name), "float32")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_text_is_plain(name: str) -> None:
+    for file, text in wrapper(name).texts.items():
+        assert file.removesuffix(".py").isidentifier()
+        assert "import modelwright" not in text
+        assert not [line for line in text.splitlines() if len(line) > WIDTH]
+        left = {"Name", "Emitted", "MAIN_INPUT", "INPUT_TABLE", "OUTPUT_TABLE", "MODEL_TYPE"}
+        left |= {"its_input", "its_size", "its_result", "emitted_input", "emitted_size"}
+        left |= {"encoder_input", "encoder_extra", "decoder_input", "ITS_VALUE"}
+        assert not left & set(re.findall(r"\w+", text))
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert str(node.module).split(".")[0] in {
+                    "__future__", "collections", "dataclasses", "functools", "math", "torch",
+                    "transformers", "typing",
+                }  # fmt: skip
+
+
+def test_ruff_has_nothing_to_say(tmp_path: Path, linted: Callable[[Path], None]) -> None:
+    for number, name in enumerate(ALL):
+        folder = tmp_path / f"f{number}"
+        folder.mkdir()
+        for file, text in wrapper(name).texts.items():
+            if file.startswith(("configuration_", "modeling_")):
+                (folder / file).write_text(text, encoding="utf-8")
+    linted(tmp_path)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_hugging_face_calls_it(name: str) -> None:
+    assert kind_of(read(name)).auto == KINDS[name]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_size_is_said_once(name: str) -> None:
+    found = wrapper(name)
+    (text,) = (t for file, t in found.texts.items() if file.startswith("configuration_"))
+    named = re.findall(r'^            "(\w+)": self\.', text, re.M)
+    assert sorted([*named, *found.config["sizes"]]) == sorted(read(name).sizes)
+
+
+def small(name: str) -> ModuleGraph:
+    kind, _, example = name.partition(" ")
+    return small_graph(example) if kind == "example" else graph_of(name)
+
+
+def checked(name: str, folder: Path) -> None:
+    """Export, load, compare; generate where that is possible, with and without a cache."""
+    import torch
+    import transformers
+
+    import modelwright as mw
+
+    found = small(name)
+    emitted = read_emitted(found)
+    kind = kind_of(emitted)
+    ours = mw.compile(found).eval()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in ours.parameters():
+            weight.normal_(0, 0.3, generator=generator)
+    mw.export(found, ours, folder)
+    theirs, info = getattr(transformers, kind.auto).from_pretrained(
+        folder, trust_remote_code=True, output_loading_info=True
+    )
+    assert not any(info.values())
+    required = emitted.required("forward")
+    ids = torch.randint(FIRST_WORD, VOCABULARY - 2, (2, 7), generator=generator)
+    ids[:, 3] = MARK
+    expected: Any = ours(*[ids for _ in required])
+    named = required if kind.auto == "AutoModel" or len(required) > 1 else ["input_ids"]
+    made = theirs.eval()(**dict.fromkeys(named, ids))
+    results = expected if isinstance(expected, dict) else {next(iter(made)): expected}
+    assert all(torch.allclose(made[key], results[key], atol=1e-6) for key in results)
+    if not hasattr(ours, "generate"):
+        return
+    mask = torch.ones_like(ids)
+    mask[0, :3] = 0
+    ours_made: Any = ours
+    answer = ours_made.generate(ids, 6, mask, temperature=0)
+    settled = {"max_new_tokens": 6, "do_sample": False, "attention_mask": mask}
+    assert torch.equal(theirs.generate(ids, **settled), answer)
+    beams = [theirs.generate(ids, **settled, num_beams=3, use_cache=c) for c in (True, False)]
+    assert torch.equal(*beams)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_it_computes_the_same(name: str, tmp_path: Path, code_cache: None) -> None:
+    checked(name, tmp_path / "exported")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({*ALL} - {*KINDS}))
+def test_all_of_them_compute_the_same(name: str, tmp_path: Path, code_cache: None) -> None:
+    checked(name, tmp_path / "exported")
