@@ -43,6 +43,11 @@ class Dim:
         assert other.size is not None
         return Dim(f"{self.label}*{other.label}", self.size * other.size)
 
+    def doubled(self) -> Dim:
+        """Twice as long: `2*T`. How long is data."""
+        assert self.size is None
+        return Dim(f"2*{self.label}")
+
 
 Shape = tuple[Dim, ...]
 

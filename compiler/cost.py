@@ -72,5 +72,9 @@ def elements(shape: Shape) -> Poly:
     """How many numbers a tensor of this shape holds."""
     total = Poly.of(1)
     for dim in shape:
-        total = total * (Poly.of(dim.label) if dim.size is None else int(dim.size))
+        if dim.size is not None:
+            total = total * int(dim.size)
+            continue
+        for factor in dim.label.split("*"):  # `T`, or `2*T`
+            total = total * (int(factor) if factor.isdigit() else Poly.of(factor))
     return total

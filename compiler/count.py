@@ -153,7 +153,8 @@ class Lengths:
 
 
 def _measured(value: Value) -> Value:
-    shape = tuple(M if dim.label in ("T", "S") else dim for dim in value.shape)
+    memory = {"T": M, "S": M, "2*T": M.doubled(), "2*S": M.doubled()}
+    shape = tuple(memory.get(dim.label, dim) for dim in value.shape)
     return replace(value, shape=shape)
 
 

@@ -91,6 +91,10 @@ def vector_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["dim"].size,), Initial("constant", attrs["initial"])),)
 
 
+def head_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("", (attrs["heads"].size, attrs["width"].size), ZEROS),)
+
+
 def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["dim"].size,), ZEROS),)
 
@@ -249,7 +253,14 @@ OPS: dict[str, Row] = {
         "the row of a table of relative positions that belongs to query - key = d: clamp(d, -r, "
         "r - 1) + r. With rule `log`, r is `buckets` and d becomes its bucket first: d itself up "
         "to half of them, then sign(d) * (h + ceil((h - 1) * log(|d| / h) / log((max_distance - "
-        "1) / h))) with h = buckets // 2; with rule `each`, r is `max_distance`",
+        "1) / h))) with h = buckets // 2; with rule `each`, r is `max_distance`, with `all` the "
+        "number of tokens",
+        declared,
+        dtype="int",
+        part="positions",
+    ),
+    "relative_positions": Row(
+        "every relative position in rising order, -n..n-1 of n tokens",
         declared,
         dtype="int",
         part="positions",
@@ -299,6 +310,7 @@ OPS: dict[str, Row] = {
     "shift": Row("x + amount"),
     "softcap": Row("cap * tanh(x / cap)"),
     "learned_scale": Row("x * vector", same, vector_weights),
+    "head_bias": Row("x + the vector of each head (H, E)", same, head_weights, part="positions"),
     "add_bias": Row("x + vector", same, bias_weights),
     "dropout": Row("in training, zero with probability `rate`, the rest scaled by 1/(1 - rate)"),
     "drop_path": Row("in training, the whole branch of a sequence is zero with probability rate"),

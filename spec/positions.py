@@ -236,7 +236,10 @@ class Disentangled(Part):
 
 
 class TransformerXl(Part):
-    """Relative scores of Transformer-XL (Dai et al., 2019, arXiv:1901.02860)."""
+    """Scores between contents and relative positions, which are sinusoids with a projection of
+    their own; contents and positions are asked with a learned bias each (Dai et al., 2019,
+    arXiv:1901.02860). Memories of earlier segments are not carried.
+    """
 
     acts_on: ClassVar[Place] = "scores"
     type: Literal["transformer_xl"] = "transformer_xl"

@@ -21,7 +21,6 @@ from .positions import (
     RelativeTable,
     Rotary,
     Sinusoidal,
-    TransformerXl,
 )
 from .source import Node
 
@@ -34,7 +33,6 @@ LATER_TYPES: dict[type[Part], str] = {
     LearnedInput: "input of type `learned`",
     StackInput: "input of type `stack`",
     RelativeTable: "positions of type `relative_table`",
-    TransformerXl: "positions of type `transformer_xl`",
     Mla: "attention of type `mla`",
     LinearAttention: "attention of type `linear`",
     Fastformer: "attention of type `fastformer`",

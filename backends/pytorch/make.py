@@ -63,6 +63,11 @@ def make_vector(f: Function, op: Op) -> list[str]:
     return [f"self.{op.name} = nn.Parameter(torch.full(({width},), {literal(value)}))"]
 
 
+def make_head_bias(f: Function, op: Op) -> list[str]:
+    sizes = ", ".join(config_text(size) for size in op.weights[0].shape)
+    return [f"self.{op.name} = nn.Parameter(torch.zeros({sizes}))"]
+
+
 MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "linear": make_linear,
     "embedding": make_embedding,
@@ -73,5 +78,6 @@ MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "dropout": make_dropout,
     "learned_scale": make_vector,
     "add_bias": make_vector,
+    "head_bias": make_head_bias,
     "sinks": make_vector,
 }

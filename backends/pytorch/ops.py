@@ -188,11 +188,16 @@ def relative_bias(f: Function, op: Op) -> Expr:
     return Expr(f"self.{op.name}({f.use(op.inputs[0])}).permute(2, 0, 1)")
 
 
+def relative_positions(f: Function, op: Op) -> Expr:
+    end = f.end()
+    return call("torch.arange", f"-{end}", end, f"device={f.like}.device")
+
+
 def relative_places(f: Function, op: Op) -> Expr:
     log = op.attrs["rule"] == "log"
     sizes = [op.attrs["buckets"], op.attrs["max_distance"]] if log else [op.attrs["max_distance"]]
     helper = f.helper("positions", "relative_log_places" if log else "relative_places")
-    numbers = [f.number(size) for size in sizes]
+    numbers = [f.end()] if op.attrs["rule"] == "all" else [f.number(size) for size in sizes]
     return call(helper, f.start(), f.end(), *numbers, f"{f.like}.device")
 
 
@@ -371,6 +376,10 @@ def add_bias(f: Function, op: Op) -> Expr:
     return Expr(f"{f.use(op.inputs[0]).at(SUM)} + self.{op.name}", SUM)
 
 
+def head_bias(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.use(op.inputs[0]).at(SUM)} + self.{op.name}[:, None]", SUM)
+
+
 def drop_path(f: Function, op: Op) -> Expr:
     x = str(f.use(op.inputs[0]))
     helper = f.helper("functions", "drop_path")
@@ -511,6 +520,7 @@ ROWS: dict[str, Row] = {
     "alibi": alibi,
     "relative_buckets": relative_buckets,
     "relative_bias": relative_bias,
+    "relative_positions": relative_positions,
     "relative_places": relative_places,
     "position_scores": position_scores,
     "masked_bias": masked_bias,
@@ -530,6 +540,7 @@ ROWS: dict[str, Row] = {
     "softcap": softcap,
     "learned_scale": learned_scale,
     "add_bias": add_bias,
+    "head_bias": head_bias,
     "drop_path": drop_path,
     "l2_normalize": l2_normalize,
     "split_heads": split_heads,

@@ -172,6 +172,11 @@ def add_bias(call: Call) -> Array:
     return result
 
 
+def head_bias(call: Call) -> Array:
+    """Each head's own vector added, (B, H, T, E)."""
+    return call.given(0) + _along(call.weights[""])
+
+
 def unchanged(call: Call) -> Array:
     """What an op does that only training knows (dropout, drop_path)."""
     return call.given(0)

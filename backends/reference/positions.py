@@ -4,6 +4,7 @@ sinusoid       Vaswani et al. 2017, arXiv:1706.03762
 alibi          Press, Smith, Lewis 2021, arXiv:2108.12409
 relative_bias  Raffel et al. 2019, arXiv:1910.10683
 disentangled   He et al. 2020, arXiv:2006.03654; its buckets: He et al. 2021, arXiv:2111.09543
+transformer_xl Dai et al. 2019, arXiv:1901.02860
 """
 
 from __future__ import annotations
@@ -158,7 +159,14 @@ def relative_places(call: Call) -> Array:
         rule = {"buckets": buckets, "max_distance": most}
         behind = np.vectorize(lambda d: log_bucket(int(d), **rule), otypes=[np.int64])(behind)
         most = buckets
+    if call.attrs["rule"] == "all":
+        most = call.tokens
     return np.asarray(np.minimum(np.maximum(behind, -most), most - 1) + most)
+
+
+def relative_positions(call: Call) -> Array:
+    """Every distance that a sequence can have, and one more, (2*T,)."""
+    return np.arange(-call.tokens, call.tokens)
 
 
 def position_scores(call: Call) -> Array:

@@ -1,12 +1,14 @@
 """Scores between contents and relative positions, which join those between contents.
 
-disentangled   He et al. 2020, arXiv:2006.03654; buckets, shared projections: arXiv:2111.09543
+disentangled    He et al. 2020, arXiv:2006.03654; buckets, shared projections: arXiv:2111.09543
+transformer_xl  Dai et al. 2019, arXiv:1901.02860
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ...spec.model import Block
 from ...spec.positions import Disentangled
@@ -40,9 +42,7 @@ def lower_disentangled(
     """The terms of a disentangled attention, scaled as its scores are, (B, H, T, S)."""
     table = _table(b, state, block, position)
     places = _places(b, state, position)
-    if block.dropout:
-        rate = b.field("dropout", block.dropout)
-        table = b.op("dropout", table, name="position_dropout", rate=rate, out="relative")
+    table = _dropped(b, block, table)
     total = ""
     for term in position.terms:
         projection, side = SIDES[term]
@@ -52,10 +52,7 @@ def lower_disentangled(
         content = contents.query if side == "query" else contents.key
         scores = b.op("position_scores", content, rows, places, side=side)
         total = b.op("add", total, scores) if total else scores
-    b.rename(total, "bias")
-    if contents.scale == 1:
-        return total
-    return b.op("scale", total, factor=contents.scale, out="bias")
+    return _scaled(b, total, contents)
 
 
 def _span(b: Builder, position: Disentangled) -> Size:
@@ -93,3 +90,55 @@ def _places(b: Builder, state: StackState, position: Disentangled) -> str:
             max_distance=b.size("max_distance", position.max_distance),
             stack=state.name,
         )
+
+
+def lower_transformer_xl(
+    b: Builder, state: StackState, block: Block, contents: Contents
+) -> tuple[str, str]:
+    """The query as the contents see it, and its scores with the relative positions, scaled.
+
+    Each asks with a bias of its own (u and v of the paper) for all heads.
+    """
+    length = S if state.cached else T
+    with b.in_scope(state.scope):
+        distances = b.op("relative_positions", shape=(length.doubled(),), stack=state.name)
+        relative = b.op(
+            "sinusoid",
+            distances,
+            out="relative",
+            shape=(length.doubled(), state.width),
+            width=state.width,
+            layout="concat",
+            denominator="half",
+        )
+        places = b.op(
+            "relative_places",
+            out="places",
+            shape=(T, length),
+            rule="all",
+            buckets=None,
+            max_distance=None,
+            stack=state.name,
+        )
+    relative = _dropped(b, block, relative)
+    rows = b.rename(contents.project("position", relative, False), "pos_k")
+    sizes: dict[str, Any] = {"heads": contents.heads, "width": b.width(rows)}
+    asking = b.op("head_bias", contents.query, name="position_bias", **sizes)
+    scores = b.op("position_scores", asking, rows, places, side="query", out="bias")
+    bias = _scaled(b, scores, contents)
+    query = b.op("head_bias", contents.query, name="content_bias", out="q", **sizes)
+    return query, bias
+
+
+def _dropped(b: Builder, block: Block, relative: str) -> str:
+    if not block.dropout:
+        return relative
+    rate = b.field("dropout", block.dropout)
+    return b.op("dropout", relative, name="position_dropout", rate=rate, out="relative")
+
+
+def _scaled(b: Builder, scores: str, contents: Contents) -> str:
+    b.rename(scores, "bias")
+    if contents.scale == 1:
+        return scores
+    return b.op("scale", scores, factor=contents.scale, out="bias")

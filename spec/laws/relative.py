@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from ..attention import Mha
 from ..model import Block, ModelSpec, Stack
-from ..positions import Disentangled, Rotary
+from ..positions import Disentangled, Rotary, TransformerXl
 from .findings import Finding, Path, members
+
+MEETING = (Disentangled, TransformerXl)
 
 
 def log_buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
@@ -47,9 +49,16 @@ def positions_meet_contents(
 ) -> Iterator[Finding]:
     """They need a content for each query head, and one that carries no position of its own."""
     part = block.attention
+    found = [p for p in members(block.positions) if isinstance(p, MEETING)]
     for i, position in enumerate(members(block.positions)):
-        if not isinstance(position, Disentangled):
+        if not isinstance(position, MEETING):
             continue
+        if position is not found[0]:
+            yield Finding(
+                (*path, "positions", i),
+                f"{found[0].type} and {position.type} positions both change the scores of the "
+                "contents: write one of the two",
+            )
         if any(isinstance(other, Rotary) for other in members(block.positions)):
             yield Finding(
                 (*path, "positions", i),
@@ -63,4 +72,16 @@ def positions_meet_contents(
             )
 
 
-LAWS = (log_buckets_fit, terms_once, positions_meet_contents)
+def relative_sinusoids(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    for i, position in enumerate(members(block.positions)):
+        if isinstance(position, TransformerXl) and stack.d_model % 2:
+            yield Finding(
+                (*path, "positions", i),
+                f"transformer_xl positions are sines and cosines in pairs: d_model "
+                f"({stack.d_model}) must be even",
+            )
+
+
+LAWS = (log_buckets_fit, terms_once, positions_meet_contents, relative_sinusoids)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import transformers as hf
-from pairs import Pair, Table, share, share_of_heads, within
+from pairs import Pair, Piece, Table, share, share_of_heads, within
 from small_models import EAGER, SIZES, small
 
 BERT_LAYER: Table = {
@@ -415,6 +415,56 @@ DEBERTA_V2_OWN = Pair(
     unmapped=r"cls\.predictions\.decoder\..*",
 )
 
+
+def of_heads(name: str) -> Piece:
+    """A weight that is stored as (in, H, E)."""
+    return Piece(f"rel_attn.{name}", lambda tensor: tensor.flatten(1).t())
+
+
+XLNET = Pair(
+    "xlnet, one stream",
+    """
+name: xlnet
+family: encoder-only
+vocab_size: 64
+d_model: 32
+layers: 2
+norm: {eps: 1e-12}
+norm_placement: post
+positions: transformer_xl
+attention: {heads: 4, bias: false}
+feed_forward: {hidden: 48, activation: gelu}
+head: {type: language_model, tied: true, bias: true}
+""",
+    lambda: hf.XLNetLMHeadModel(
+        hf.XLNetConfig(vocab_size=64, d_model=32, n_layer=2, n_head=4, d_inner=48)
+    ),
+    {
+        "token_embedding": "transformer.word_embedding",
+        **within(
+            "layers.{i}",
+            "transformer.layer.{i}",
+            {
+                "attention.query.weight": of_heads("q"),
+                "attention.key.weight": of_heads("k"),
+                "attention.value.weight": of_heads("v"),
+                "attention.position.weight": of_heads("r"),
+                "attention.output.weight": Piece("rel_attn.o", lambda tensor: tensor.flatten(1)),
+                "attention.content_bias": "rel_attn.r_w_bias",
+                "attention.position_bias": "rel_attn.r_r_bias",
+                "attention_norm": "rel_attn.layer_norm",
+                "feed_forward.up": "ff.layer_1",
+                "feed_forward.down": "ff.layer_2",
+                "feed_forward_norm": "ff.layer_norm",
+            },
+        ),
+        "head.bias": "lm_loss.bias",
+    },
+    places=False,
+    caches=False,
+    unmapped=r"lm_loss\.weight|transformer\.mask_emb|.*\.(seg_embed|r_s_bias)",
+)
+
 MODERNBERT_SIZES: dict[str, Any] = {
     **SIZES,
     "num_hidden_layers": 4,
@@ -482,5 +532,6 @@ ENCODERS = (
     DEBERTA,
     DEBERTA_V2,
     DEBERTA_V2_OWN,
+    XLNET,
     MODERNBERT,
 )

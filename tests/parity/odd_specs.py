@@ -85,6 +85,9 @@ DECODES = {
         "attention: {heads: 4, bias: [query, value], softcap: 4, scale: 0.3}",
         "share: true",
     ),
+    "asked twice": changed(
+        DECODER, "positions: transformer_xl", "dropout: 0.1", "mask: causal & window(5)"
+    ),
     "learned and distances": changed(
         DECODER,
         "positions: [learned, {type: relative_bias, buckets: 8, max_distance: 20,"
@@ -209,6 +212,7 @@ DECODES = {
         " cross_attention: {kv_heads: 2, scale: 0.4, softcap: 3, qk_norm: head}}",
         "norm_placement: post",
     ),
+    "translator asked twice": changed(TRANSLATOR, "positions: transformer_xl"),
     "translator of one block": changed(TRANSLATOR, "share: true", "residual: parallel"),
     "two readers": """
 name: two-readers

@@ -103,6 +103,10 @@ class Watch:
             return int(axis) == size
         if axis in letters:
             return letters[axis] == size
+        if axis[0].isdigit():  # `2*S`
+            times, letter = axis.split("*")
+            whole = size % int(times) == 0
+            return whole and self._means(letters, local, letter, size // int(times))
         if "*" in axis:
             product = 1
             for part in axis.split("*"):

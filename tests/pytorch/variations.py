@@ -124,6 +124,8 @@ POSITIONS = {
     "disentangled_every_distance": "{type: disentangled, buckets: none, max_distance: 5}",
     "disentangled_one_term": "[{type: disentangled, terms: [position_to_content], buckets: 6, "
     "max_distance: 20, share_projections: true, normalize: true}, alibi]",
+    "transformer_xl": "transformer_xl",
+    "transformer_xl_and_distances": "[transformer_xl, {type: relative_bias}]",
     "learned_rotary_alibi": "[learned, rotary, alibi]",
     "learned_relative_alibi": "[learned, {type: relative_bias}, alibi]",
 }
@@ -332,6 +334,15 @@ VARIATIONS: dict[str, Variation] = {
     "attention_unscaled_disentangled": decoder(
         "attention={heads: 4, scale: none, softcap: 5}",
         "positions={type: disentangled, buckets: 4, max_distance: 9, share_projections: true}",
+    ),
+    "attention_scaled_transformer_xl": decoder(
+        "attention={heads: 4, scale: 0.3, qk_norm: head, bias: false, value_dim: 6}",
+        "positions=transformer_xl",
+        "dropout=0.1",
+        "share=true",
+    ),
+    "attention_unscaled_transformer_xl": encoder(
+        "attention={heads: 4, scale: none, softcap: 5, head_dim: 6}", "positions=transformer_xl"
     ),
     "disentangled_by_turns": encoder(
         "layers=4",

@@ -297,6 +297,12 @@ def test_places_begin_with_the_furthest_key_ahead(compute):
     assert (far[:6, 0].tolist(), far[-1, 0]) == ([8, 9, 10, 11, 12, 13], 15)
 
 
+def test_every_distance_has_a_place(compute):
+    every = compute("relative_positions", tokens=3, batch=1)
+    places = compute("relative_places", tokens=3, batch=1, rule="all")
+    assert every[places].tolist() == [[0, -1, -2], [1, 0, -1], [2, 1, 0]]
+
+
 def test_position_scores_read_the_row_of_each_pair(compute):
     x = np.arange(6.0).reshape(1, 1, 3, 2) + 1  # (B, H, T, E)
     rows = np.array([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])  # (H, U, E)

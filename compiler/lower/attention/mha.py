@@ -14,14 +14,14 @@ from typing import Any
 from ....spec.attention import Mha
 from ....spec.model import Block
 from ....spec.part import Nothing
-from ....spec.positions import Alibi, Disentangled, RelativeBias, Rotary
+from ....spec.positions import Alibi, Disentangled, RelativeBias, Rotary, TransformerXl
 from ...axes import Dim, M
-from ...sizes import Field
+from ...sizes import Field, InverseRoot, Size
 from ..builder import Builder
 from ..masks import lower_mask, lower_memory_mask
 from ..norm import lower_norm
 from ..positions import lower_score_bias
-from ..relative import Contents, lower_disentangled
+from ..relative import Contents, lower_disentangled, lower_transformer_xl
 from ..rotary import lower_rotary
 from ..scale import lower_scale
 from ..state import Memory, StackState
@@ -61,7 +61,7 @@ def lower_mha(
                 key, value = b.ops("cache", key, value, out=("k", "v"))
             with b.beside("mask"):
                 mask = lower_mask(b, state, block.mask)
-            bias = _bias(b, state, block, part, sizes, query, key)
+            query, bias = _bias(b, state, block, part, sizes, query, key)
         formula = b.graph.op(b.graph.producers[mask]).attrs["formula"]
         if bias:
             bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
@@ -178,8 +178,8 @@ def _rotated(
 
 def _bias(
     b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes, query: str, key: str
-) -> str:
-    """What positions add to the scores, (H, T, S) or (B, H, T, S); "" for nothing."""
+) -> tuple[str, str]:
+    """The query, and what positions add to the scores: (H, T, S) or (B, H, T, S), or ""."""
     total = ""
     said = lower_scale(b, part.scale, sizes.head, block.positions)
     scale = int(sizes.head.size or 0) ** -0.5 if said is None else said
@@ -190,10 +190,14 @@ def _bias(
             elif isinstance(position, Disentangled):
                 contents = _contents(b, part, sizes, query, key, scale)
                 bias = lower_disentangled(b, state, block, position, contents)
+            elif isinstance(position, TransformerXl):
+                root = InverseRoot.of(1, Size.of(sizes.head.size or 0)) if said is None else scale
+                contents = _contents(b, part, sizes, query, key, root)
+                query, bias = lower_transformer_xl(b, state, block, contents)
             else:
                 continue
         total = b.op("add", total, bias, out="bias") if total else bias
-    return total
+    return query, total
 
 
 def _contents(
@@ -203,7 +207,7 @@ def _contents(
         linear: dict[str, Any] = {
             "in_features": b.width(rows).size,
             "out_dim": sizes.heads * sizes.head,
-            "bias": _has_bias(part, name.removeprefix("position_")),
+            "bias": name != "position" and _has_bias(part, name.removeprefix("position_")),
         }
         if again:
             module = f"{b.graph.scopes[b.scope].weights}.{name}"
