@@ -212,6 +212,13 @@ OPS: dict[str, Row] = {
         dtype="bool",
         part="attention",
     ),
+    "global_rows": Row(
+        "True at the queries that are global: where global_mask (an optional input) is 1, or in "
+        "one of the `ranges`, whose negative ends count from the end",
+        declared,
+        dtype="bool",
+        part="attention",
+    ),
     "sinusoid": Row(
         "sin and cos of position * 10000^(-i/d), d = width/2 or width/2 - 1, side by side "
         "(layout concat) or alternating (interleaved)",
@@ -323,6 +330,12 @@ OPS: dict[str, Row] = {
         "a learned number for each head, (H,)",
         lambda inputs, attrs: [(attrs["heads"],)],
         sink_weights,
+        dtype="float",
+        part="attention",
+    ),
+    "select": Row(
+        "inputs chosen, a, b: a where chosen, else b",
+        lambda inputs, attrs: [inputs[1].shape],
         dtype="float",
         part="attention",
     ),

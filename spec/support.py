@@ -55,7 +55,6 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
         "score": (("dot",), "a `score` other than `dot`"),
         "score_bias": (((),), "`score_bias`"),
         "output_gate": (("none",), "`output_gate`"),
-        "separate_global": ((False,), "`separate_global`"),
     },
     Block: {"sublayers": (((),), "`sublayers`")},
     Stack: {"streams": (({},), "`streams`")},
@@ -108,6 +107,8 @@ def _options(part: Part) -> Iterator[tuple[str, str]]:
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(part, Block) and isinstance(part.mask, tuple):
         yield (*path, "mask"), "a list of masks for runs of heads"
+    if isinstance(part, Mha) and part.separate_global and part.sinks:
+        yield (*path, "sinks"), "`sinks` beside `separate_global`"
     sources = part.input if isinstance(part, Stack) and part.input is not BROKEN else ()
     if len(sources) > 1 and all(isinstance(source, Tokens) for source in sources):
         yield (*path, "input"), "a stack that reads several inputs"

@@ -145,6 +145,8 @@ LOOKS: dict[str, Look] = {
     "relative_places": Look("unseen"),
     "position_scores": Look("pill", "position", _const("Positions and contents")),
     "masked_bias": Look("through"),
+    "global_rows": Look("unseen"),
+    "select": Look("pill", "attention", _const("Select")),
     "embedding": Look("box", "embedding", _name, _table),
     "linear": Look("box", "linear", _linear_title, _linear),
     "linear_again": Look("box", "linear", _linear_title, _linear),

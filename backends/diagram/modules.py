@@ -105,6 +105,8 @@ def _extras(attend: Op, ops: list[Op]) -> list[str]:
         found.append(f"softcap {figure(attend.attrs['softcap'])}")
     if attend.inputs[5:]:
         found.append("sinks")
+    if any(op.kind == "select" for op in ops):
+        found.append("global rows apart")
     scale = attend.attrs.get("scale")
     if scale is not None:
         found.append("unscaled" if scale == 1 else f"scale {figure(scale)}")

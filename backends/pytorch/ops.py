@@ -11,7 +11,7 @@ from typing import Any
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.sizes import Size
 from .function import Function
-from .text import ATOM, CHOICE, PRODUCT, SUM, Expr, literal
+from .text import ATOM, BITAND, CHOICE, PRODUCT, SUM, Expr, literal
 
 Row = Callable[[Function, Op], Expr | None]
 
@@ -232,6 +232,25 @@ def mask(f: Function, op: Op) -> None:
     f.say(f"{bound} = {expression}", note, op.number)
 
 
+def global_rows(f: Function, op: Op) -> Expr:
+    parts = []
+    if op.inputs[0]:
+        given = str(f.use(op.inputs[0]))
+        parts.append(str(call(f.helper("functions", "given_rows"), given, f"{f.like}.device")))
+    for limits in op.attrs["ranges"]:
+        ends = (limits.start or 0, f.end() if limits.stop is None else limits.stop)
+        texts = [
+            f"{f.end()} - {-end}" if isinstance(end, int) and end < 0 else str(end) for end in ends
+        ]
+        rows = f.helper("functions", "rows_between")
+        parts.append(str(call(rows, *texts, f.end(), f"{f.like}.device")))
+    return Expr(" | ".join(parts), ATOM if len(parts) == 1 else BITAND - 1)
+
+
+def select(f: Function, op: Op) -> Expr:
+    return call("torch.where", *(str(f.use(value)) for value in op.inputs))
+
+
 def mask_sizes(formula: Any) -> list[Size]:
     """The named sizes of a formula, each once, in order."""
     found: dict[str, Size] = {}
@@ -421,7 +440,9 @@ def _dropout(f: Function, op: Op) -> str:
     rate = op.attrs["dropout"]
     if rate is None:
         return ""
-    f.say(f"dropout = {f.number(rate)} if self.training else 0.0", "", op.number)
+    text = f"dropout = {f.number(rate)} if self.training else 0.0"
+    if all(line.text != text for line in f.lines):
+        f.say(text, "", op.number)
     return "dropout"
 
 
@@ -525,6 +546,8 @@ ROWS: dict[str, Row] = {
     "position_scores": position_scores,
     "masked_bias": masked_bias,
     "mask": mask,
+    "global_rows": global_rows,
+    "select": select,
     "embedding": embedding,
     "linear": linear,
     "linear_again": linear_again,

@@ -33,6 +33,11 @@ def cache(call: Call) -> tuple[Array, Array]:
     return call.given(0), call.given(1)
 
 
+def select(call: Call) -> Array:
+    """The second input where the first is True, else the third."""
+    return np.where(call.given(0), call.given(1), call.given(2))
+
+
 def masked_bias(call: Call) -> Array:
     """The bias where the mask admits, -inf elsewhere, (B, H, T, S)."""
     bias, mask = call.given(0), call.optional(1)

@@ -125,6 +125,17 @@ def _global(pairs: Pairs, which: Range | str) -> Array:
     return chosen[:, :, None] | chosen[:, None, :]
 
 
+def global_rows(call: Call) -> Array:
+    """True at the queries that are global, (B or 1, 1, T, 1)."""
+    places = np.arange(call.tokens)
+    chosen = np.zeros((1, call.tokens), dtype=bool)
+    for limits in call.attrs["ranges"]:
+        chosen = chosen | _inside(places, limits, call.tokens)
+    given = call.optional(0)
+    chosen = chosen if given is None else chosen | as_mask(given)
+    return chosen[:, None, :, None]
+
+
 def _keys(pairs: Pairs, which: Range) -> Array:
     return _inside(pairs.keys, which, pairs.end) | _nothing(pairs)
 

@@ -16,6 +16,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     # positions and masks
     "position_ids": positions.position_ids,
     "mask": masks.mask,
+    "global_rows": masks.global_rows,
     "sinusoid": positions.sinusoid,
     "rope_table": rotary.rope_table,
     "rotate": rotary.rotate,
@@ -52,6 +53,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "merge_heads": attention.merge_heads,
     "cache": attention.cache,
     "sinks": attention.sinks,
+    "select": attention.select,
     "attend": attention.attend,
     # results
     "pool": pooling.pool,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...spec.masks import And, Atom, Mask, Not, Or, Range, admits_future, atoms
-from ..axes import B, M, S, T
+from ..axes import ONE, B, M, S, T
 from .builder import Builder
 from .positions import argument
 from .state import Memory, StackState
@@ -40,6 +40,21 @@ def lower_mask(b: Builder, state: StackState, formula: Mask | tuple[Mask, ...]) 
         keys=keys,
         stack=state.name,
         memory=False,
+    )
+
+
+def lower_global_rows(b: Builder, state: StackState, formula: Mask | tuple[Mask, ...]) -> str:
+    """True at the queries whose rows a `global` of the formula opens, (B, 1, T, 1)."""
+    assert isinstance(formula, Mask), "the laws refuse a list here"
+    found = [atom.args[0] for atom in atoms(formula) if atom.name == "global"]
+    given = argument(b, state, "global_mask", (B, T)) if "given" in found else ""
+    return b.op(
+        "global_rows",
+        given,
+        out="rows",
+        shape=(B if given else ONE, ONE, T, ONE),
+        ranges=tuple(dict.fromkeys(one for one in found if isinstance(one, Range))),
+        stack=state.name,
     )
 
 

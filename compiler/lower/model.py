@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...spec.attention import Mha
 from ...spec.embedding import Tokens
 from ...spec.model import Block, ModelSpec, Stack
 from ...spec.names import camel_case
@@ -83,6 +84,8 @@ def _cached(spec: ModelSpec, name: str) -> bool:
         return False
     stack = spec.stacks[name]
     blocks = [b for b in stack.blocks.values() if not isinstance(b.attention, Nothing)]
+    if any(isinstance(b.attention, Mha) and b.attention.separate_global for b in blocks):
+        return False  # it would keep two keys and values of each token
     return bool(blocks) and all(cacheable(block.mask) for block in blocks)
 
 

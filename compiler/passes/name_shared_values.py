@@ -13,6 +13,7 @@ from ..graph import ModuleGraph
 
 SHARED = {
     "mask",
+    "global_rows",
     "rope_table",
     "alibi",
     "relative_buckets",

@@ -63,7 +63,8 @@ class Mha(Branch):
     output_gate: the result is gated, by number or by head
     output_norm: a norm before the output projection (BitNet)
     score_bias: adds to the scores from data
-    separate_global: the rows of `global(…)` have projections of their own (Longformer)
+    separate_global: the rows of `global(…)` have query, key and value projections of their own
+        (Longformer; Beltagy et al., 2020, arXiv:2004.05150); such a stack keeps no cache
     dropout: rate on the attention weights
     """
 

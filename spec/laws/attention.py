@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..attention import Mha
 from ..masks import Mask, atoms
 from ..model import Block, ModelSpec, Stack
-from ..positions import RelativeBias, Rotary, acts_on
+from ..positions import Disentangled, RelativeBias, Rotary, TransformerXl, acts_on
 from .findings import Finding, Path, members
 
 MOST_PROJECTED = 10_000_000
@@ -126,9 +126,26 @@ def masks_share_heads(spec: ModelSpec, stack: Stack, path: Path, block: Block) -
 def separate_global_named(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
-    part = block.attention
+    part, cross = block.attention, block.cross_attention
+    if isinstance(cross, Mha) and cross.separate_global:
+        yield Finding(
+            (*path, "cross_attention", "separate_global"),
+            "a memory has no global rows: write `cross_attention: {separate_global: false}`",
+        )
     if not isinstance(part, Mha) or not part.separate_global:
         return
+    if isinstance(block.mask, tuple):
+        yield Finding(
+            (*path, "attention", "separate_global"),
+            "`separate_global` needs one mask for all heads",
+        )
+    for i, position in enumerate(members(block.positions)):
+        if isinstance(position, (Disentangled, TransformerXl)):
+            yield Finding(
+                (*path, "positions", i),
+                f"{position.type} positions meet one content of each token, and `separate_global` "
+                "gives two",
+            )
     if not any(a.name == "global" for m in masks(block) for a in atoms(m)):
         said = ", ".join(map(str, masks(block)))
         yield Finding(

@@ -30,6 +30,7 @@ WEIGHTS = {
     "gptj_6b": 6_050_882_784,
     "llama3_1_8b": 8_030_261_248,
     "llama3_8b": 8_030_261_248,
+    "longformer_base": 148_711_257,
     "mistral_7b": 7_241_732_096,
     "modernbert_base": 149_655_232,
     "olmo2_7b": 7_298_617_344,

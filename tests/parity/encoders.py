@@ -465,6 +465,49 @@ head: {type: language_model, tied: true, bias: true}
     unmapped=r"lm_loss\.weight|transformer\.mask_emb|.*\.(seg_embed|r_s_bias)",
 )
 
+LONGFORMER = Pair(
+    "longformer",
+    """
+name: longformer
+family: encoder-only
+vocab_size: 64
+max_positions: 48
+d_model: 32
+layers: 2
+norm_placement: post
+input: {add: {token_type_ids: 1}, normalize: true}
+positions: {type: learned, offset: 2, skip_padding: tokens}
+mask: band(3) | global(given)
+attention: {heads: 4, separate_global: true}
+feed_forward: {hidden: 48, activation: gelu}
+head: {type: language_model, tied: true, bias: true, transform: dense}
+tokens: {pad: 1}
+""",
+    lambda: small(
+        hf.LongformerConfig,
+        hf.LongformerForMaskedLM,
+        attention_window=6,
+        pad_token_id=1,
+        bos_token_id=0,
+        type_vocab_size=1,
+        max_position_embeddings=50,
+        layer_norm_eps=1e-5,
+        **EAGER,
+    ),
+    {
+        **like_bert("longformer."),
+        **within(
+            "layers.{i}.attention",
+            "longformer.encoder.layer.{i}.attention.self",
+            {f"{name}_global": f"{name}_global" for name in ("query", "key", "value")},
+        ),
+        **masked_head("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
+    },
+    places=False,
+    caches=False,
+    unmapped=r"lm_head\.decoder\..*",
+)
+
 MODERNBERT_SIZES: dict[str, Any] = {
     **SIZES,
     "num_hidden_layers": 4,
@@ -533,5 +576,6 @@ ENCODERS = (
     DEBERTA_V2,
     DEBERTA_V2_OWN,
     XLNET,
+    LONGFORMER,
     MODERNBERT,
 )

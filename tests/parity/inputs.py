@@ -55,6 +55,7 @@ def with_padding(graph: ModuleGraph, side: str) -> dict[str, Tensor]:
         mask[1, padding] = 0
         data[name][1, padding] = graph.spec.tokens.pad or 0
         data[f"{prefix}attention_mask"] = mask
+        data[f"{prefix}global_mask"] = (data[name] == WORD).long()
         data[f"{prefix}position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
         data |= {
             added: random_ids(added, *data[name].shape, least=0, most=entries)

@@ -256,6 +256,11 @@ ENCODES = {
     "the same keys for all": changed(ENCODER, "mask: keys(0:3)"),
     "some queries": changed(ENCODER, "mask: queries(2:5)"),
     "random": changed(ENCODER, "mask: random(4, 2, 7) | band(1)"),
+    "global rows apart": changed(
+        ENCODER,
+        "attention: {heads: 4, separate_global: true, dropout: 0.1}",
+        "mask: band(2) | global(given) | global(-1:)",
+    ),
     "dilated": changed(ENCODER, "mask: band(6) & strided(2)"),
     "two towers": """
 name: two-towers

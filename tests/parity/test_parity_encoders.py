@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from comparison import LONG, assert_equal_results, padded, places, tokens
-from encoders import BERT, BERT_PRETRAINING, ENCODERS, MPNET, ROBERTA
+from encoders import BERT, BERT_PRETRAINING, ENCODERS, LONGFORMER, MPNET, ROBERTA
 from pairs import Pair, built
 from perturb import TOLERANCE, relative_error
 
-PAD = {MPNET: 1, ROBERTA: 1}
+PAD = {MPNET: 1, ROBERTA: 1, LONGFORMER: 1}
 
 
 @pytest.mark.parametrize("pair", ENCODERS, ids=str)
@@ -47,3 +47,19 @@ def test_hidden_states_of_bert(side: str) -> None:
         found, expected = ours.hidden_states(**data), theirs(**data).last_hidden_state
     real = mask.bool()
     assert relative_error(found[real], expected[real]) <= TOLERANCE
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_longformer_with_global_tokens(side: str) -> None:
+    """Theirs marks them in `global_attention_mask`, and gathers their rows."""
+    ids, mask = padded(side, PAD[LONGFORMER])
+    chosen = torch.zeros_like(ids)
+    chosen[0, [0, 5]] = chosen[1, [4, 6]] = 1
+    ours, theirs = built(LONGFORMER)
+    with torch.no_grad():
+        found = ours(ids, attention_mask=mask, global_mask=chosen)
+        plain = ours(ids, attention_mask=mask)
+        expected = theirs(ids, attention_mask=mask, global_attention_mask=chosen).logits
+    real = mask.bool()
+    assert relative_error(found[real], expected[real]) <= TOLERANCE
+    assert relative_error(plain[real], expected[real]) > 0.01

@@ -344,6 +344,21 @@ VARIATIONS: dict[str, Variation] = {
     "attention_unscaled_transformer_xl": encoder(
         "attention={heads: 4, scale: none, softcap: 5, head_dim: 6}", "positions=transformer_xl"
     ),
+    "separate_global": encoder(
+        "attention={heads: 4, separate_global: true}", 'mask="band(2) | global(given)"'
+    ),
+    "separate_global_ranges": encoder(
+        "attention={heads: 4, kv_heads: 2, separate_global: true, bias: [query], qk_norm: head, "
+        "value_dim: 6, dropout: 0.1}",
+        'mask="band(1) | global(0:2) | global(-2:) | global(given)"',
+        "positions=[rotary, alibi]",
+    ),
+    "separate_global_of_a_decoder": decoder(
+        "attention={heads: 4, separate_global: true, softcap: 5}",
+        'mask="causal & (window(3) | global(3))"',
+        "blocks={a: {}, b: {attention: {separate_global: false}}}",
+        "pattern=[a, b]",
+    ),
     "disentangled_by_turns": encoder(
         "layers=4",
         "blocks={a: {positions: {type: disentangled, buckets: 4, max_distance: 9}}, "

@@ -23,7 +23,6 @@ LATER = {  # what each spec needs that is not built yet
     "gpt_oss_20b": ["feed-forward of type `moe`"],
     "graphormer_base": ["`prefix_tokens`", "`score_bias`"],
     "llava_like": ["input of type `patches`", "input of type `stack`"],
-    "longformer_base": ["`separate_global`"],
     "mixtral_8x7b": ["feed-forward of type `moe`"],
     "multimodel": [
         "an `optional` input",

@@ -35,6 +35,19 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
+def given_rows(global_mask: Tensor | None, device: torch.device) -> Tensor:
+    """True at the global tokens; where none are given there is none."""
+    if global_mask is None:
+        return torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=device)
+    return global_mask.bool()[:, None, :, None]  # (B, 1, T, 1)
+
+
+def rows_between(first: int, stop: int, end: int, device: torch.device) -> Tensor:
+    """True at the tokens from `first` up to `stop`."""
+    place = torch.arange(end, device=device)[None, None, :, None]
+    return (place >= first) & (place < stop)  # (1, 1, T, 1)
+
+
 def capped_scores(q: Tensor, k: Tensor, scale: float, cap: float) -> Tensor:
     """How well each query and key fit, bounded smoothly to -cap..cap."""
     k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)

@@ -18,13 +18,17 @@ from ....spec.positions import Alibi, Disentangled, RelativeBias, Rotary, Transf
 from ...axes import Dim, M
 from ...sizes import Field, InverseRoot, Size
 from ..builder import Builder
-from ..masks import lower_mask, lower_memory_mask
+from ..masks import lower_global_rows, lower_mask, lower_memory_mask
 from ..norm import lower_norm
 from ..positions import lower_score_bias
 from ..relative import Contents, lower_disentangled, lower_transformer_xl
 from ..rotary import lower_rotary
 from ..scale import lower_scale
 from ..state import Memory, StackState
+
+APART = "_global"
+"""Ends the names of the projections that the rows of `global` have of their own (Beltagy et al.
+2020, arXiv:2004.05150)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,22 +69,26 @@ def lower_mha(
         formula = b.graph.op(b.graph.producers[mask]).attrs["formula"]
         if bias:
             bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
-        y = b.op(
-            "attend",
-            b.rename(query, "q"),
-            b.rename(key, "k"),
-            b.rename(value, "v"),
-            mask,
-            bias,
-            *([b.op("sinks", name="sinks", heads=sizes.heads)] if part.sinks else []),
-            out="y",
-            scale=lower_scale(b, part.scale, sizes.head, () if cross else block.positions),
-            softcap=None if part.softcap == "none" else b.field("softcap", float(part.softcap)),
-            dropout=_dropout(b, part, name),
-            formula=formula,
-            heads=sizes.heads,
-            kv_heads=sizes.kv_heads,
-        )
+        shared = [mask, bias]  # what is added to the scores, and joins them
+        shared += [b.op("sinks", name="sinks", heads=sizes.heads)] if part.sinks else []
+        options: dict[str, Any] = {
+            "scale": lower_scale(b, part.scale, sizes.head, () if cross else block.positions),
+            "softcap": None if part.softcap == "none" else b.field("softcap", float(part.softcap)),
+            "dropout": _dropout(b, part, name),
+            "formula": formula,
+            "heads": sizes.heads,
+            "kv_heads": sizes.kv_heads,
+        }
+        b.rename(query, "q"), b.rename(key, "k"), b.rename(value, "v")
+        y = b.op("attend", query, key, value, *shared, out="y", **options)
+        if part.separate_global:
+            query, key = _query(b, part, sizes, x, APART), _keys(b, part, sizes, x, APART)
+            value = _values(b, part, sizes, x, APART)
+            query, key = _rotated(b, state, block, part, sizes, query, key, APART)
+            apart = b.op("attend", query, key, value, *shared, out="y_global", **options)
+            with b.beside("mask"):
+                rows = lower_global_rows(b, state, block.mask)
+            y = b.op("select", rows, apart, y, out="y")
         y = b.op("merge_heads", y)
         if part.output_norm:
             y = lower_norm(b, part.norm, y, "output_norm")
@@ -111,7 +119,7 @@ def _sizes(b: Builder, part: Mha, width: Dim) -> Sizes:
 
 
 def _has_bias(part: Mha, projection: str) -> bool:
-    bias = part.bias
+    bias, projection = part.bias, projection.removesuffix(APART)
     return bool(bias) if isinstance(bias, bool) else projection in (bias or ())
 
 
@@ -147,20 +155,29 @@ def _head_norm(b: Builder, part: Mha, y: str, heads: Dim, name: str) -> str:
         return lower_norm(b, part.qk_norm.norm, y, name, per_head=per_head)
 
 
-def _query(b: Builder, part: Mha, sizes: Sizes, x: str) -> str:
-    return b.rename(_project(b, part, "query", x, sizes.heads, sizes.head, "query_norm"), "q")
+def _query(b: Builder, part: Mha, sizes: Sizes, x: str, of: str = "") -> str:
+    name = f"query{of}"
+    return b.rename(_project(b, part, name, x, sizes.heads, sizes.head, f"{name}_norm"), "q")
 
 
-def _keys(b: Builder, part: Mha, sizes: Sizes, x: str) -> str:
-    return b.rename(_project(b, part, "key", x, sizes.kv_heads, sizes.head, "key_norm"), "k")
+def _keys(b: Builder, part: Mha, sizes: Sizes, x: str, of: str = "") -> str:
+    name = f"key{of}"
+    return b.rename(_project(b, part, name, x, sizes.kv_heads, sizes.head, f"{name}_norm"), "k")
 
 
-def _values(b: Builder, part: Mha, sizes: Sizes, x: str) -> str:
-    return b.rename(_project(b, part, "value", x, sizes.kv_heads, sizes.value), "v")
+def _values(b: Builder, part: Mha, sizes: Sizes, x: str, of: str = "") -> str:
+    return b.rename(_project(b, part, f"value{of}", x, sizes.kv_heads, sizes.value), "v")
 
 
 def _rotated(
-    b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes, query: str, key: str
+    b: Builder,
+    state: StackState,
+    block: Block,
+    part: Mha,
+    sizes: Sizes,
+    query: str,
+    key: str,
+    of: str = "",
 ) -> tuple[str, str]:
     for index, position in enumerate(block.positions):
         if isinstance(position, Rotary):
@@ -171,8 +188,8 @@ def _rotated(
                 query = b.op("rotate", query, cos, sin, out="q", **turn)
                 key = b.op("rotate", key, cos, sin, out="k", **turn)
     if not isinstance(part.qk_norm, Nothing) and part.qk_norm.after_positions:
-        query = b.rename(_head_norm(b, part, query, sizes.heads, "query_norm"), "q")
-        key = b.rename(_head_norm(b, part, key, sizes.kv_heads, "key_norm"), "k")
+        query = b.rename(_head_norm(b, part, query, sizes.heads, f"query{of}_norm"), "q")
+        key = b.rename(_head_norm(b, part, key, sizes.kv_heads, f"key{of}_norm"), "k")
     return query, key
 
 
@@ -231,4 +248,6 @@ def _title(part: Mha, cross: bool, *, cached: bool) -> str:
         kind = "Multi-query attention: all query heads share one key/value head"
     elif part.kv_heads is not None and part.kv_heads != part.heads:
         kind = "Grouped-query attention: each key/value head serves H/K query heads"
+    if part.separate_global:
+        kind += "; global rows have projections of their own"
     return f"{kind} over a memory." if cross else f"{kind}."
