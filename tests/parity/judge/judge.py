@@ -62,7 +62,9 @@ def judge(case: Case, *, more: bool = True) -> Verdict:
 def _unbuilt(case: Case, error: Exception) -> Verdict:
     if case.model_type in NO_TRANSFORMERS:
         return Verdict("not a transformer", NO_TRANSFORMERS[case.model_type])
-    return Verdict("cannot be built", one_line(f"{type(error).__name__}: {error}"))
+    # What validates a config wraps what is wrong with it.
+    cause = error.__cause__ or error
+    return Verdict("cannot be built", one_line(f"{type(cause).__name__}: {cause}"))
 
 
 def _refused(case: Case, refusal: CheckpointError) -> Verdict:

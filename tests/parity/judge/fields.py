@@ -1,0 +1,64 @@
+"""One field of a config changed at a time: an importer that overlooks it makes another model."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tiny import Case
+from tiny.models import config_of
+from tiny.sizes import ORDINARY, SIZES, TOKENS
+from transformers.activations import ACT2FN
+
+NOTHING = re.compile(
+    r"(drop|initializer|init_|^use_cache$|output_|^return_dict$|_token_id|_index$|router_aux|_coef"
+    r"|gradient_checkpointing|^is_decoder$|^is_encoder_decoder$|chunk_size_feed_forward|jitter"
+    r"|problem_type|_loss|^mask_time|^mask_feature|apply_spec|^dtype$|summary|pretraining_tp)"
+)
+"""Fields that change nothing that is computed, or what kind of model it is."""
+
+ACTIVATIONS = ("relu", "silu")
+
+
+def changed_cases(case: Case) -> Iterator[Case]:
+    """The case with each field of its config changed alone, where there is something to try."""
+    config = config_of(case)
+    for field in sorted(dataclasses.fields(config), key=lambda field: field.name):
+        if NOTHING.search(field.name) or field.name in TOKENS:
+            continue
+        try:
+            value = getattr(config, field.name)
+        except RuntimeError:  # differs from layer to layer
+            continue
+        for other in _others(field.name, value):
+            name = f"{field.name}={str(other).replace(' ', '')}"
+            yield Case(case.model_type, case.head, name, {**case.over, field.name: other})
+
+
+def _others(name: str, value: Any) -> list[Any]:
+    """Values to try in the place of one."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, str):
+        return [word for word in ACTIVATIONS if word != value] if value in ACT2FN else []
+    if isinstance(value, float):
+        return [1e-3] if "eps" in name or 0 < value < 1e-4 else [value * 1.7 if value else 0.3]
+    if isinstance(value, int):
+        return _other_sizes(name, value)
+    if value is None and name in SIZES:
+        return [SIZES[name]]
+    if isinstance(value, dict) and "rope_theta" in value:
+        return [{**value, "rope_theta": 500.0}, {**value, "partial_rotary_factor": 0.5}]
+    return []
+
+
+def _other_sizes(name: str, value: int) -> list[int]:
+    if "vocab" in name:
+        return [value + 2] if value >= ORDINARY.stop else [value + 1]
+    if name in ("hidden_size", "d_model", "n_embd", "n_positions", "max_position_embeddings"):
+        return [value // 2]
+    if "head" in name or "kv" in name:
+        return [value // 2] if value > 1 else [2]
+    return [value + 1] if value < 8 else [value - 4]
