@@ -48,6 +48,8 @@ def _read(folder: str | Path) -> tuple[str, Folder, Family, Head, Mapping[str, A
     values = values_of(read, family, head)
     data = spec_data(read, family, head, values)
     comment = f"{read.name}: from the {CONFIG} of a Hugging Face {class_of(read, family)}"
+    note = family.note(values) if callable(family.note) else family.note
+    comment = f"{comment}. {note}" if note else comment
     try:
         text = yaml_text(shortest(data), comment)
     except SpecErrors as error:

@@ -11,7 +11,7 @@ from .families import FAMILIES
 from .family import Family, Head
 from .folder import CONFIG, Folder
 from .irrelevant import IRRELEVANT
-from .layers import folded
+from .layers import folded, said_once
 from .rotary import ROTARY_KEYS
 from .values import RefusedError, filled
 
@@ -70,6 +70,8 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
         raise CheckpointError(folder.path / CONFIG, problems)
     nothing = dict.fromkeys(family.optional)
     values = {**nothing, **family.defaults, **head.defaults, **config}
+    if head.always_tied:
+        values |= {"tied_as_written": values["tie_word_embeddings"], "tie_word_embeddings": True}
     for output, table in head.untied.items():
         if values.get("tie_word_embeddings") and folder.differ(output, table, family.prefix):
             values["tie_word_embeddings"] = False
@@ -112,7 +114,7 @@ def spec_data(
         problems.append(f"its values do not go together: {error}")
     if problems:
         raise CheckpointError(folder.path / CONFIG, list(dict.fromkeys(problems)))
-    return data
+    return said_once(data)
 
 
 def _merged(one: Any, other: Any) -> Any:

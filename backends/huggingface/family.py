@@ -29,6 +29,8 @@ class Head:
     copies: tensors that must equal another one of the file, which they are tied to
     untied: output table to input table: where a file has both and they differ, its output table
         wins over `tie_word_embeddings: true`
+    always_tied: whether `tie_word_embeddings` is not asked, and only the file can untie; what the
+        config says then stands as `tied_as_written`
     fixed: config keys that are supported at one value only, beyond the family's
     defaults: values of config keys that this class alone has otherwise
     """
@@ -39,6 +41,7 @@ class Head:
     unused: tuple[str, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)
     untied: Mapping[str, str] = field(default_factory=dict)
+    always_tied: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,6 +65,7 @@ class Family:
     unused: tensors that a file may hold and no model reads
     heads: class name to head; the first is taken when config.json names none
     inside: the key of config.json that holds the model's own, where others stand beside it
+    note: what the head of the imported YAML says of this family, a text or a function of values
     """
 
     model_type: str
@@ -79,3 +83,4 @@ class Family:
     unused: tuple[str, ...] = ()
     heads: Mapping[str, Head]
     inside: str = ""
+    note: str | Callable[[Values], str] = ""

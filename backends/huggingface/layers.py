@@ -40,6 +40,52 @@ def folded(layers: Sequence[Layer]) -> dict[str, Any]:
     return {**common, "blocks": own, **_pattern(kinds)}
 
 
+def said_once(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec of two stacks, with what they have in common written outside of both.
+
+    >>> said_once({"encoder": {"layers": 2, "attention": {"heads": 4}},
+    ...            "decoder": {"layers": 3, "attention": {"heads": 4}}})
+    {'attention': {'heads': 4}, 'encoder': {'layers': 2}, 'decoder': {'layers': 3}}
+    """
+    encoder, decoder = data.get("encoder"), data.get("decoder")
+    if not (isinstance(encoder, Mapping) and isinstance(decoder, Mapping)):
+        return dict(data)
+    common = _common(encoder, decoder)
+    stacks = {"encoder": _less(encoder, common), "decoder": _less(decoder, common)}
+    lifted: dict[str, Any] = {}
+    for key, value in data.items():
+        if key == "encoder":
+            lifted.update(common)
+        if key not in stacks:
+            lifted[key] = value
+        elif stacks[key]:
+            lifted[key] = stacks[key]
+    return lifted
+
+
+def _common(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    common: dict[str, Any] = {}
+    for key, value in one.items():
+        same = other.get(key)
+        if value == same:
+            common[key] = value
+        elif isinstance(value, Mapping) and isinstance(same, Mapping):
+            alike = value.get("type") == same.get("type")
+            if alike and (inner := _common(value, same)):
+                common[key] = inner
+    return common
+
+
+def _less(stack: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    rest: dict[str, Any] = {}
+    for key, value in stack.items():
+        if key not in common:
+            rest[key] = value
+        elif value != common[key]:
+            rest[key] = _less(value, common[key])
+    return rest
+
+
 def _pattern(kinds: Sequence[str]) -> dict[str, Any]:
     """The shortest pattern and exceptions that give these kinds."""
     best: tuple[int, dict[str, Any]] | None = None

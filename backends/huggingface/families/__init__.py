@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ..family import Family
-from . import bert, cohere, encoders, gemma, gpt2, llama, olmo, phi
-
-_MODULES = (
+from . import (
+    bart,
     bert,
     cohere,
     encoders,
@@ -14,6 +13,20 @@ _MODULES = (
     llama,
     olmo,
     phi,
+    t5,
+)
+
+_MODULES = (
+    bart,
+    bert,
+    cohere,
+    encoders,
+    gemma,
+    gpt2,
+    llama,
+    olmo,
+    phi,
+    t5,
 )
 
 FAMILIES: dict[str, Family] = {

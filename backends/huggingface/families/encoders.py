@@ -8,7 +8,7 @@ from typing import Any
 from ..family import Family, Head, Names
 from ..values import Key, Multiple, Only, Values, activation
 from .bert import BERT_DEFAULTS, BERT_NAMES, BERT_OPTIONAL, BERT_SPEC
-from .rows import LABELS, changed, token
+from .rows import LABELS, changed, full_attention, token
 
 LAST: Mapping[str, Any] = {
     "init": {"type": "normal", "std": Key("initializer_range")},
@@ -527,9 +527,14 @@ BIG_BIRD = bert_like(
         "attention_type": "block_sparse",
         "use_bias": True,
         "rescale_embeddings": False,
+        "block_size": 64,
+        "num_random_blocks": 3,
     },
-    irrelevant=frozenset(["block_size", "num_random_blocks"]),
-    spec={"input": {"scale": Only("rescale_embeddings", True, "sqrt_d_model")}},
+    note=full_attention,
+    spec={
+        "attention": {"bias": Key("use_bias")},
+        "input": {"scale": Only("rescale_embeddings", True, "sqrt_d_model")},
+    },
     unused=[r"pooler\..*"],
 )
 

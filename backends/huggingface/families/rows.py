@@ -125,6 +125,17 @@ def local_and_global(values: Values, **blocks: Any) -> list[Layer]:
     return said
 
 
+def full_attention(values: Values) -> str:
+    """What is said of BigBird's sparse attention, which depends on the length in the library."""
+    if values["attention_type"] != "block_sparse":
+        return ""
+    longest = (5 + 2 * values["num_random_blocks"]) * values["block_size"]
+    return (
+        f"Attention is full here at any length; the library makes it sparse, by random blocks, "
+        f"for more than {longest} tokens"
+    )
+
+
 # -- heads
 
 LANGUAGE_MODEL: Mapping[str, Any] = {

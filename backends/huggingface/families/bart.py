@@ -1,0 +1,406 @@
+"""BART (Lewis et al., 2019, arXiv:1910.13461), and encoder-decoders that are built as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..family import Family, Head, Names
+from ..layouts import Layout
+from ..values import IfSet, Key, Values, activation
+from .rows import LABELS, changed, full_attention, token
+
+_ATTENTION = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
+
+
+def _stack_rows(stack: str) -> dict[str, str]:
+    ours, theirs = f"{stack}.layers.{{}}", f"{stack}.layers.{{}}"
+    rows = {
+        f"{stack}.position_embedding": f"{stack}.embed_positions",
+        f"{stack}.embedding_norm": f"{stack}.layernorm_embedding",
+        f"{stack}.norm": f"{stack}.layer_norm",
+        f"{ours}.attention_norm": f"{theirs}.self_attn_layer_norm",
+        f"{ours}.cross_attention_norm": f"{theirs}.encoder_attn_layer_norm",
+        f"{ours}.feed_forward_norm": f"{theirs}.final_layer_norm",
+        f"{ours}.feed_forward.up": f"{theirs}.fc1",
+        f"{ours}.feed_forward.down": f"{theirs}.fc2",
+    }
+    for part, letter in _ATTENTION.items():
+        rows[f"{ours}.attention.{part}"] = f"{theirs}.self_attn.{letter}"
+        rows[f"{ours}.cross_attention.{part}"] = f"{theirs}.encoder_attn.{letter}"
+    return rows
+
+
+NAMES: Names = {"token_embedding": "shared", **_stack_rows("encoder"), **_stack_rows("decoder")}
+
+DEFAULTS: dict[str, Any] = {
+    "vocab_size": 50265,
+    "max_position_embeddings": 1024,
+    "encoder_layers": 12,
+    "encoder_ffn_dim": 4096,
+    "encoder_attention_heads": 16,
+    "decoder_layers": 12,
+    "decoder_ffn_dim": 4096,
+    "decoder_attention_heads": 16,
+    "activation_function": "gelu",
+    "d_model": 1024,
+    "dropout": 0.1,
+    "attention_dropout": 0.0,
+    "activation_dropout": 0.0,
+    "init_std": 0.02,
+    "scale_embedding": False,
+    "pad_token_id": 1,
+    "bos_token_id": 0,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 2,
+    "tie_word_embeddings": True,
+    "id2label": LABELS,
+}
+IRRELEVANT_HERE = frozenset(
+    [
+        "add_bias_logits",
+        "add_final_layer_norm",
+        "classif_dropout",
+        "classifier_dropout",
+        "decoder_layerdrop",
+        "encoder_layerdrop",
+        "extra_pos_embeddings",
+        "force_bos_token_to_be_generated",
+        "is_decoder",
+        "normalize_before",
+        "normalize_embedding",
+        "num_hidden_layers",
+        "static_position_embeddings",
+    ]
+)
+
+
+def _stack_spec(stack: str) -> dict[str, Any]:
+    return {
+        "layers": Key(f"{stack}_layers"),
+        "attention": {
+            "heads": Key(f"{stack}_attention_heads"),
+            "dropout": Key("attention_dropout"),
+        },
+        "feed_forward": {
+            "hidden": Key(f"{stack}_ffn_dim"),
+            "hidden_dropout": Key("activation_dropout"),
+        },
+    }
+
+
+SPEC: dict[str, Any] = {
+    "family": "encoder-decoder",
+    "vocab_size": Key("vocab_size"),
+    "max_positions": Key("max_position_embeddings"),
+    "d_model": Key("d_model"),
+    "dropout": Key("dropout"),
+    "activation": activation("activation_function"),
+    "norm_placement": "post",
+    "input": {"scale": IfSet("scale_embedding", "sqrt_d_model"), "normalize": True},
+    "positions": {"type": "learned", "offset": 2},
+    "encoder": _stack_spec("encoder"),
+    "decoder": {"input": {"tied": "encoder"}, **_stack_spec("decoder")},
+}
+PRE_NORM: Mapping[str, Any] = {"norm_placement": "pre"}
+_BARE: Mapping[str, Any] = {"input": {"normalize": None}}
+_COPIES = {
+    "encoder.embed_tokens.weight": "shared.weight",
+    "decoder.embed_tokens.weight": "shared.weight",
+}
+
+
+def bart_like(
+    model_type: str,
+    name: str,
+    *,
+    model: str = "",
+    defaults: Mapping[str, Any] = {},
+    spec: Mapping[str, Any] = {},
+    names: Mapping[Any, Any] = {},
+    bias: bool = True,
+    **more: Any,
+) -> Family:
+    """A family that differs from BART in these rows.
+
+    model: the class with the head
+    bias: whether the head has one, which no training changes
+    """
+    head = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": bias}
+    return Family(
+        model_type=model_type,
+        defaults={**DEFAULTS, **defaults},
+        optional={
+            "pad_token_id": int,
+            "bos_token_id": int,
+            "eos_token_id": object,
+            "decoder_start_token_id": int,
+        },
+        irrelevant=IRRELEVANT_HERE | more.pop("irrelevant", frozenset()),
+        spec=changed(SPEC, spec),
+        last={
+            "init": {"type": "normal", "std": Key("init_std")},
+            "tokens": {
+                "pad": token("pad_token_id"),
+                "bos": token("bos_token_id"),
+                "eos": token("eos_token_id"),
+                "decoder_start": token("decoder_start_token_id"),
+            },
+        },
+        names={**NAMES, **names},
+        prefix="model.",
+        heads={
+            model or f"{name}ForConditionalGeneration": Head(
+                spec={"head": head},
+                names={
+                    "head.weight": "lm_head.weight",
+                    "head.bias": Layout("final_logits_bias", flat=True),
+                },
+                untied={"lm_head.weight": "shared.weight"},
+                copies=_COPIES,
+            ),
+            f"{name}Model": Head(copies=_COPIES),
+        },
+        **more,
+    )
+
+
+_THREE_LABELS = {"id2label": {**LABELS, "2": "LABEL_2"}}
+
+BART = bart_like("bart", "Bart", defaults=_THREE_LABELS)
+MBART = bart_like("mbart", "MBart", defaults={"decoder_start_token_id": None}, spec=PRE_NORM)
+PLBART = bart_like(
+    "plbart",
+    "PLBart",
+    defaults={
+        "vocab_size": 50005,
+        "encoder_layers": 6,
+        "encoder_ffn_dim": 3072,
+        "encoder_attention_heads": 12,
+        "decoder_layers": 6,
+        "decoder_ffn_dim": 3072,
+        "decoder_attention_heads": 12,
+        "d_model": 768,
+        "attention_dropout": 0.1,
+        "scale_embedding": True,
+        "decoder_start_token_id": None,
+    },
+)
+MVP = bart_like(
+    "mvp",
+    "Mvp",
+    defaults={"vocab_size": 50267, **_THREE_LABELS},
+    fixed={"use_prompt": False},
+    irrelevant=frozenset(["prompt_length", "prompt_mid_dim"]),
+)
+
+# Positions that count from 0; Pegasus stores its sinusoids, so that they are read as learned.
+_FROM_ZERO: Mapping[str, Any] = {"positions": {"offset": None}}
+
+PEGASUS = bart_like(
+    "pegasus",
+    "Pegasus",
+    defaults={
+        "decoder_start_token_id": 0,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "bos_token_id": None,
+    },
+    spec={**PRE_NORM, **_BARE, **_FROM_ZERO},
+)
+MARIAN = bart_like(
+    "marian",
+    "Marian",
+    model="MarianMTModel",
+    defaults={
+        "vocab_size": 58101,
+        "decoder_start_token_id": 58100,
+        "pad_token_id": 58100,
+        "eos_token_id": 0,
+        "bos_token_id": None,
+    },
+    fixed={"share_encoder_decoder_embeddings": True},
+    irrelevant=frozenset(["decoder_vocab_size", "_num_labels"]),
+    spec={**_BARE, "positions": {"type": "sinusoidal"}},
+    unused=(r"(encoder|decoder)\.embed_positions\.weight",),
+)
+BLENDERBOT = bart_like(
+    "blenderbot",
+    "Blenderbot",
+    defaults={
+        "vocab_size": 8008,
+        "max_position_embeddings": 128,
+        "encoder_layers": 2,
+        "encoder_ffn_dim": 10240,
+        "encoder_attention_heads": 32,
+        "decoder_layers": 24,
+        "decoder_ffn_dim": 10240,
+        "decoder_attention_heads": 32,
+        "d_model": 2560,
+        "decoder_start_token_id": 1,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+    },
+    spec={**PRE_NORM, **_BARE, **_FROM_ZERO},
+)
+BLENDERBOT_SMALL = bart_like(
+    "blenderbot-small",
+    "BlenderbotSmall",
+    defaults={
+        "max_position_embeddings": 512,
+        "encoder_layers": 8,
+        "encoder_ffn_dim": 2048,
+        "decoder_layers": 8,
+        "decoder_ffn_dim": 2048,
+        "d_model": 512,
+        "decoder_start_token_id": 1,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+    },
+    spec={**_FROM_ZERO, "decoder": {"input": {"normalize": "before_positions"}}},
+)
+
+
+def _after_padding(values: Values) -> int:
+    offset: int = values["pad_token_id"] + 1
+    return offset
+
+
+M2M_100 = bart_like(
+    "m2m_100",
+    "M2M100",
+    defaults={
+        "vocab_size": 128112,
+        "activation_function": "relu",
+        "attention_dropout": 0.1,
+        "scale_embedding": True,
+    },
+    spec={
+        **PRE_NORM,
+        **_BARE,
+        "positions": {
+            "type": "sinusoidal",
+            "denominator": "half_minus_one",
+            "offset": _after_padding,
+            "skip_padding": "tokens",
+        },
+        "decoder": {"positions": {"skip_padding": "mask"}},
+    },
+    unused=(r"(encoder|decoder)\.embed_positions\.weights",),
+    bias=False,
+)
+
+BIGBIRD_PEGASUS = bart_like(
+    "bigbird_pegasus",
+    "BigBirdPegasus",
+    defaults={
+        "vocab_size": 96103,
+        "max_position_embeddings": 4096,
+        "encoder_layers": 16,
+        "decoder_layers": 16,
+        "activation_function": "gelu_new",
+        "scale_embedding": True,
+        "pad_token_id": 0,
+        "bos_token_id": 2,
+        "eos_token_id": 1,
+        "attention_type": "block_sparse",
+        "block_size": 64,
+        "num_random_blocks": 3,
+        "use_bias": False,
+    },
+    spec={
+        **PRE_NORM,
+        **_BARE,
+        **_FROM_ZERO,
+        "encoder": {"attention": {"bias": Key("use_bias")}},
+        "decoder": {"attention": {"bias": Key("use_bias")}},
+    },
+    names={
+        **{
+            f"encoder.layers.{{}}.attention.{part}": f"encoder.layers.{{}}.self_attn.self.{part}"
+            for part in ("query", "key", "value")
+        },
+        "encoder.layers.{}.attention.output": "encoder.layers.{}.self_attn.output",
+        "encoder.norm": "encoder.layernorm_embedding",
+        "decoder.norm": "decoder.layernorm_embedding",
+    },
+    note=full_attention,
+)
+
+# -- FSMT (Ng et al., 2019, arXiv:1907.06616): a vocabulary for each side
+
+
+def _after_padding_here(values: Values) -> dict[str, Any]:
+    return {"type": "sinusoidal", "denominator": "half_minus_one", "offset": _after_padding(values)}
+
+
+FSMT = Family(
+    model_type="fsmt",
+    defaults={
+        **{key: value for key, value in DEFAULTS.items() if key != "vocab_size"},
+        "src_vocab_size": 42024,
+        "tgt_vocab_size": 42024,
+        "activation_function": "relu",
+        "scale_embedding": True,
+        "tie_word_embeddings": False,
+    },
+    optional={"decoder_start_token_id": int, "decoder": dict},
+    irrelevant=IRRELEVANT_HERE | {"langs", "src_vocab_file", "tgt_vocab_file"},
+    spec={
+        "family": "encoder-decoder",
+        "max_positions": Key("max_position_embeddings"),
+        "d_model": Key("d_model"),
+        "dropout": Key("dropout"),
+        "activation": activation("activation_function"),
+        "norm_placement": "post",
+        "input": {"scale": IfSet("scale_embedding", "sqrt_d_model")},
+        "encoder": {
+            "vocab_size": Key("src_vocab_size"),
+            "positions": lambda values: {**_after_padding_here(values), "skip_padding": "tokens"},
+            **_stack_spec("encoder"),
+        },
+        "decoder": {
+            "vocab_size": Key("tgt_vocab_size"),
+            "positions": lambda values: {**_after_padding_here(values), "skip_padding": "mask"},
+            **_stack_spec("decoder"),
+        },
+    },
+    last={
+        "init": {"type": "normal", "std": Key("init_std")},
+        "tokens": {
+            "pad": Key("pad_token_id"),
+            "bos": Key("bos_token_id"),
+            "eos": Key("eos_token_id"),
+            "decoder_start": Key("decoder_start_token_id"),
+        },
+    },
+    names={
+        **NAMES,
+        "encoder.token_embedding": "encoder.embed_tokens",
+        "decoder.token_embedding": "decoder.embed_tokens",
+    },
+    prefix="model.",
+    unused=(r"(encoder|decoder)\.embed_positions\.weight",),
+    heads={
+        "FSMTForConditionalGeneration": Head(
+            spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings")}},
+            names={"head": "decoder.output_projection"},
+            untied={"decoder.output_projection.weight": "decoder.embed_tokens.weight"},
+        ),
+        "FSMTModel": Head(),
+    },
+)
+
+FAMILIES = (
+    BART,
+    MBART,
+    PLBART,
+    MVP,
+    PEGASUS,
+    MARIAN,
+    BLENDERBOT,
+    BLENDERBOT_SMALL,
+    M2M_100,
+    BIGBIRD_PEGASUS,
+    FSMT,
+)

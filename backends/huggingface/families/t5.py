@@ -1,0 +1,187 @@
+"""T5 (Raffel et al., 2020, arXiv:1910.10683), its version 1.1, mT5 and UMT5."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Family, Head, Names
+from ..values import Key, RefusedError, Values
+from .rows import LABELS, token
+
+_ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_new": "gelu_tanh", "silu": "silu"}
+_ATTENTION = {"query": "q", "key": "k", "value": "v", "output": "o"}
+
+
+def _feed_forward(values: Values) -> dict[str, Any]:
+    """`relu`, or `gated-gelu`, which means the tanh form."""
+    gate, _, function = values["feed_forward_proj"].rpartition("-")
+    name = "gelu_new" if values["feed_forward_proj"] == "gated-gelu" else function
+    if gate not in ("", "gated") or name not in _ACTIVATIONS:
+        raise RefusedError(f"`feed_forward_proj: {values['feed_forward_proj']}` is not supported")
+    return {
+        "type": "glu" if gate else "mlp",
+        "hidden": values["d_ff"],
+        "activation": _ACTIVATIONS[name],
+        "hidden_dropout": values["dropout_rate"],
+    }
+
+
+def _input_scale(values: Values) -> float | None:
+    """Version 1.0 divides by the root of d_model before its head; 1.1 says so by being untied."""
+    said = values.get("scale_decoder_outputs")
+    scaled = values["tied_as_written"] is not False if said is None else said
+    return float(values["d_model"]) ** -0.5 if scaled else None
+
+
+def _decoder_layers(values: Values) -> int:
+    said = values["num_decoder_layers"]
+    layers: int = values["num_layers"] if said is None else said
+    return layers
+
+
+def _head_dim(values: Values) -> int | None:
+    usual, rest = divmod(values["d_model"], values["num_heads"])
+    return None if values["d_kv"] == usual and not rest else values["d_kv"]
+
+
+def _spec(share: str) -> dict[str, Any]:
+    return {
+        "family": "encoder-decoder",
+        "vocab_size": Key("vocab_size"),
+        "d_model": Key("d_model"),
+        "dropout": Key("dropout_rate"),
+        "bias": False,
+        "norm": {"type": "rmsnorm", "eps": Key("layer_norm_epsilon")},
+        "positions": {
+            "type": "relative_bias",
+            "buckets": Key("relative_attention_num_buckets"),
+            "max_distance": Key("relative_attention_max_distance"),
+            "share": share,
+        },
+        "attention": {"heads": Key("num_heads"), "head_dim": _head_dim, "scale": "none"},
+        "feed_forward": _feed_forward,
+        "encoder": {"layers": Key("num_layers")},
+        "decoder": {
+            "layers": _decoder_layers,
+            "input": {"tied": "encoder"},
+            "positions": {"bidirectional": False},
+        },
+    }
+
+
+def _stack(stack: str, last: int) -> dict[str, str]:
+    """The rows of a stack; `last` numbers the feed-forward among the parts of a block."""
+    ours, theirs = f"{stack}.layers.{{}}", f"{stack}.block.{{}}.layer"
+    rows = {
+        f"{ours}.attention_norm": f"{theirs}.0.layer_norm",
+        f"{ours}.attention.relative_bias": f"{theirs}.0.SelfAttention.relative_attention_bias",
+        f"{ours}.cross_attention_norm": f"{theirs}.1.layer_norm",
+        f"{ours}.feed_forward_norm": f"{theirs}.{last}.layer_norm",
+        f"{stack}.relative_bias": f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias",
+        f"{stack}.norm": f"{stack}.final_layer_norm",
+    }
+    for part, letter in _ATTENTION.items():
+        rows[f"{ours}.attention.{part}"] = f"{theirs}.0.SelfAttention.{letter}"
+        rows[f"{ours}.cross_attention.{part}"] = f"{theirs}.1.EncDecAttention.{letter}"
+    return rows
+
+
+def _names(values: Values) -> Names:
+    """All rows; a gated feed-forward has two matrices where a plain one has one."""
+    gated = values["feed_forward_proj"].startswith("gated")
+    up = {"gate": "wi_0", "up": "wi_1"} if gated else {"up": "wi"}
+    rows = {"token_embedding": "shared", **_stack("encoder", 1), **_stack("decoder", 2)}
+    for stack, last in (("encoder", 1), ("decoder", 2)):
+        for part, theirs in {**up, "down": "wo"}.items():
+            rows[f"{stack}.layers.{{}}.feed_forward.{part}"] = (
+                f"{stack}.block.{{}}.layer.{last}.DenseReluDense.{theirs}"
+            )
+    return rows
+
+
+_DEFAULTS: dict[str, Any] = {
+    "vocab_size": 32128,
+    "d_model": 512,
+    "d_kv": 64,
+    "d_ff": 2048,
+    "num_layers": 6,
+    "num_heads": 8,
+    "relative_attention_num_buckets": 32,
+    "relative_attention_max_distance": 128,
+    "dropout_rate": 0.1,
+    "layer_norm_epsilon": 1e-6,
+    "feed_forward_proj": "relu",
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+    "tie_word_embeddings": True,
+    "id2label": LABELS,
+}
+_MULTILINGUAL = {
+    **_DEFAULTS,
+    "vocab_size": 250112,
+    "d_ff": 1024,
+    "num_layers": 8,
+    "num_heads": 6,
+    "feed_forward_proj": "gated-gelu",
+}
+_COPIES = {
+    "encoder.embed_tokens.weight": "shared.weight",
+    "decoder.embed_tokens.weight": "shared.weight",
+}
+
+
+def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -> Family:
+    head = {
+        "type": "language_model",
+        "tied": Key("tie_word_embeddings"),
+        "input_scale": more.pop("input_scale", None),
+    }
+    return Family(
+        model_type=model_type,
+        defaults=defaults,
+        optional={
+            "num_decoder_layers": int,
+            "pad_token_id": int,
+            "bos_token_id": int,
+            "eos_token_id": object,
+            "decoder_start_token_id": int,
+            "scale_decoder_outputs": bool,
+        },
+        irrelevant=frozenset(
+            ["classifier_dropout", "dense_act_fn", "is_decoder", "is_gated_act", "n_positions"]
+        ),
+        spec=_spec(more.pop("share", "stack")),
+        last={
+            "tokens": {
+                "pad": token("pad_token_id"),
+                "eos": token("eos_token_id"),
+                "decoder_start": token("decoder_start_token_id"),
+            }
+        },
+        names=_names,
+        unused=(r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",),
+        heads={
+            f"{name}ForConditionalGeneration": Head(
+                spec={"head": head},
+                names={"head": "lm_head"},
+                untied={"lm_head.weight": "shared.weight"},
+                always_tied=True,
+                copies=_COPIES,
+            ),
+            f"{name}Model": Head(always_tied=True, copies=_COPIES),
+        },
+        **more,
+    )
+
+
+T5 = _family("t5", "T5", _DEFAULTS, input_scale=_input_scale)
+MT5 = _family("mt5", "MT5", {**_MULTILINGUAL, "decoder_start_token_id": 0})
+UMT5 = _family(
+    "umt5",
+    "UMT5",
+    {**_MULTILINGUAL, "decoder_start_token_id": 0},
+    share="layer",
+    input_scale=lambda values: float(values["d_model"]) ** -0.5,
+)
+
+FAMILIES = (T5, MT5, UMT5)
