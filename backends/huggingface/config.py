@@ -129,7 +129,7 @@ def _merged(one: Any, other: Any) -> Any:
     new = {key: value for key, value in other.items() if key not in one}
     merged: dict[str, Any] = {}
     for key, value in one.items():
-        if key in ("head", "heads", "init", "tokens"):
+        if key in ("overrides", "head", "heads", "init", "tokens"):
             merged.update(new)
             new = {}
         merged[key] = _merged(value, other[key]) if key in other else value

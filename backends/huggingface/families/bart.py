@@ -189,7 +189,7 @@ PLBART = bart_like(
 MVP = bart_like(
     "mvp",
     "Mvp",
-    defaults={"vocab_size": 50267, **_THREE_LABELS},
+    defaults={"vocab_size": 50267},
     fixed={"use_prompt": False},
     irrelevant=frozenset(["prompt_length", "prompt_mid_dim"]),
 )
