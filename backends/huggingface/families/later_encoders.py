@@ -18,9 +18,8 @@ from .encoders import (
     token_heads,
     two_layers,
 )
-from .gpt2 import QKV
 from .llama import llama_like
-from .rows import LABELS, TOKEN_KEYS, layer_types
+from .rows import LABELS, QKV, TOKEN_KEYS, layer_types
 
 # -- ModernBERT (Warner et al., 2024, arXiv:2412.13663)
 
