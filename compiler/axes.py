@@ -19,6 +19,9 @@ GLOSSARY = {
     "R": "rotated width of a head",
     "W": "width of the token table",
     "F": "feed-forward width",
+    "X": "experts",
+    "A": "experts that serve a token",
+    "J": "pairs of a token and an expert that serves it, B * T * A",
     "V": "vocabulary",
     "C": "classes",
     "N": "projection size",
@@ -30,10 +33,14 @@ GLOSSARY = {
 
 @dataclass(frozen=True)
 class Dim:
-    """One axis of a shape: the letter a reader sees, and its size unless that is data (B, T)."""
+    """One axis of a shape: the letter a reader sees, and its size unless that is data (B, T).
+
+    `parts` are the axes that were flattened into this one.
+    """
 
     label: str
     size: Size | None = None
+    parts: tuple[Dim, ...] = ()
 
     def __str__(self) -> str:
         return self.label

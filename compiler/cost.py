@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .axes import Shape
+from .axes import Dim, Shape
 
 Monomial = tuple[str, ...]
 
@@ -72,9 +72,16 @@ def elements(shape: Shape) -> Poly:
     """How many numbers a tensor of this shape holds."""
     total = Poly.of(1)
     for dim in shape:
-        if dim.size is not None:
-            total = total * int(dim.size)
-            continue
-        for factor in dim.label.split("*"):  # `T`, or `2*T`
-            total = total * (int(factor) if factor.isdigit() else Poly.of(factor))
+        total = total * _length(dim)
+    return total
+
+
+def _length(dim: Dim) -> Poly | int:
+    if dim.size is not None:
+        return int(dim.size)
+    if dim.parts:
+        return elements(dim.parts)
+    total = Poly.of(1)
+    for factor in dim.label.split("*"):  # `T`, or `2*T`
+        total = total * (int(factor) if factor.isdigit() else Poly.of(factor))
     return total

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
-from .axes import M
+from .axes import M, Shape
 from .cost import Poly, elements
 from .graph import ModuleGraph, Op, Value
 from .ops import OPS
@@ -84,6 +85,22 @@ def weights_by_part(graph: ModuleGraph) -> dict[str, int]:
     return counts
 
 
+def active_weights(graph: ModuleGraph) -> int:
+    """How many of the stored numbers serve one token: all but the experts that it did not choose.
+
+    Every expert is as large as the others, so no choice has to be known.
+    """
+    total = 0
+    for op in graph.ops():
+        own = sum(weight.count for weight in op.weights if not weight.tied)
+        if own:
+            block = graph.block_of(op.scope)
+            stored = 1 if block is None else len(block.stored)
+            share = Fraction(op.attrs.get("top_k", 1), op.attrs.get("experts", 1))
+            total += int(own * stored * share)
+    return total
+
+
 def flops_by_part(graph: ModuleGraph) -> dict[str, Poly]:
     """The FLOPs of each part in one forward, without the attend ops."""
     lengths = Lengths(graph)
@@ -153,9 +170,12 @@ class Lengths:
 
 
 def _measured(value: Value) -> Value:
+    return replace(value, shape=_of_memory(value.shape))
+
+
+def _of_memory(shape: Shape) -> Shape:
     memory = {"T": M, "S": M, "2*T": M.doubled(), "2*S": M.doubled()}
-    shape = tuple(memory.get(dim.label, dim) for dim in value.shape)
-    return replace(value, shape=shape)
+    return tuple(memory.get(dim.label, replace(dim, parts=_of_memory(dim.parts))) for dim in shape)
 
 
 # -- what stays in memory

@@ -57,13 +57,15 @@ class Initial:
 class Weight:
     """A parameter of an op. `name` is `weight`, `bias`, or "" for a parameter that stands alone.
 
-    `tied` names the logical weight that is used instead of an own one.
+    `tied` names the logical weight that is used instead of an own one. One that is not `trained`
+    gets no gradient: what sets it is no part of the model.
     """
 
     name: str
     shape: tuple[Size, ...]
     initial: Initial
     tied: str = ""
+    trained: bool = True
 
     @property
     def count(self) -> int:

@@ -96,7 +96,16 @@ def head_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 
 def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
-    return (Weight("", (attrs["dim"].size,), ZEROS),)
+    return (Weight("", (attrs["dim"].size,), ZEROS, trained=attrs.get("trained", True)),)
+
+
+def expert_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    shape = (attrs["experts"], attrs["out_dim"].size, attrs["in_features"])
+    return (Weight("", shape, Initial("normal", residual=attrs["residual"])),)
+
+
+def expert_bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("", (attrs["experts"], attrs["out_dim"].size), ZEROS),)
 
 
 def table_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -166,6 +175,27 @@ def position_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     return [(*inputs[0].shape[:2], *inputs[2].shape)]
 
 
+def chosen_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    """Of `top_k` weights and as many numbers."""
+    return [(*inputs[0].shape[:-1], Dim("A", attrs["top_k"]))] * 2
+
+
+def like_second(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [inputs[1].shape]
+
+
+def flat_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(Dim("J", None, inputs[0].shape),)]
+
+
+def rows_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(inputs[1].shape[0], inputs[0].shape[-1])]
+
+
+def combined_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(*inputs[2].shape[:-1], inputs[0].shape[-1])]
+
+
 def pool_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     return [(inputs[0].shape[0], inputs[0].shape[-1])]
 
@@ -184,7 +214,7 @@ class Row:
     shape: Callable[[list[Value], Attrs], list[Shape]] = same
     weights: Callable[[Attrs], tuple[Weight, ...]] = none
     flops: Callable[[Op, dict[str, Value]], Poly] = no_flops
-    dtype: str = ""  # "" is that of the first input
+    dtype: str = ""  # "" is that of the first input; one word for each result, or for all
     part: str = "other"  # what the report counts it under, unless its scope says otherwise
 
 
@@ -291,7 +321,12 @@ OPS: dict[str, Row] = {
     "table": Row(
         "a learned table as it is", declared, table_weights, dtype="float", part="embedding"
     ),
-    "linear": Row("x @ weight.T + bias", last, linear_weights, linear_flops),
+    "linear": Row(
+        "x @ weight.T + bias; with `wide`, computed in float32 or wider",
+        last,
+        linear_weights,
+        linear_flops,
+    ),
     "linear_again": Row(
         "the linear layer of the same name, in the same module, applied to another input",
         last,
@@ -318,7 +353,9 @@ OPS: dict[str, Row] = {
     "softcap": Row("cap * tanh(x / cap)"),
     "learned_scale": Row("x * vector", same, vector_weights),
     "head_bias": Row("x + the vector of each head (H, E)", same, head_weights, part="positions"),
-    "add_bias": Row("x + vector", same, bias_weights),
+    "add_bias": Row(
+        "x + vector; with `trained` false, the vector gets no gradient", same, bias_weights
+    ),
     "dropout": Row("in training, zero with probability `rate`, the rest scaled by 1/(1 - rate)"),
     "drop_path": Row("in training, the whole branch of a sequence is zero with probability rate"),
     "l2_normalize": Row("x / max(|x|, 1e-12) over the last axis"),
@@ -349,6 +386,42 @@ OPS: dict[str, Row] = {
         attend_shape,
         flops=attend_flops,
         part="attention",
+    ),
+    # experts: J = B * T * A pairs of a token and an expert
+    "softmax": Row("exp(x) / sum(exp(x)) over the last axis"),
+    "best_groups": Row(
+        "scores of X experts, -inf outside the `kept` best of `groups` equal runs of them; a run "
+        "is as good as the sum of its `members` best scores"
+    ),
+    "top_k": Row(
+        "the `top_k` largest numbers of the last axis, and their places, best first",
+        chosen_shape,
+        dtype="float int",
+    ),
+    "gather": Row(
+        "inputs x, places: the numbers of x at these places of its last axis", like_second
+    ),
+    "sum_to_one": Row("x / (sum(x) + 1e-20) over the last axis"),
+    "sparse_mixer": Row(
+        "`top_k` times the best expert that is left; its weight is its softmax among those left "
+        "whose (best - logit) / max(|logit|, best) is at most 2 * jitter. Results: weights, places",
+        chosen_shape,
+        dtype="float int",
+    ),
+    "assign": Row("the expert of each pair, from the places that `top_k` gave", flat_shape),
+    "rows": Row("inputs x, experts of the pairs: the token of each pair", rows_shape),
+    "expert_linear": Row(
+        "inputs x, experts of the pairs: x[j] @ weight[expert[j]].T",
+        last,
+        expert_weights,
+        linear_flops,
+    ),
+    "expert_bias": Row(
+        "inputs x, experts of the pairs: x[j] + bias[expert[j]]", same, expert_bias_weights
+    ),
+    "combine": Row(
+        "inputs x, experts of the pairs, weights: the sum of each token's pairs by their weights",
+        combined_shape,
     ),
     # results
     "pool": Row(

@@ -14,6 +14,7 @@ from typing import Any
 from .cost import Poly
 from .count import (
     Attend,
+    active_weights,
     attends,
     cached_elements,
     flops_by_part,
@@ -41,6 +42,7 @@ class Report:
 
     sequence            tokens of every stack (T = S = M)
     weights             numbers stored, by part; ties and shared layers once
+    weights_active      those that serve one token: without the experts that it does not choose
     flops               of one forward, by part, without scores that the mask forbids
     flops_dense         of one forward that computes every score
     flops_formula       of one forward that computes every score, in B, T, S and M
@@ -57,6 +59,7 @@ class Report:
     sequence: int
     dtype: str
     weights: dict[str, int]
+    weights_active: int
     flops: dict[str, float]
     flops_dense: float
     flops_formula: str
@@ -89,6 +92,7 @@ class Report:
             "dtype": self.dtype,
             "weights": {
                 "total": self.weights_total,
+                "active": self.weights_active,
                 "parts": self.weights,
                 "bytes": self.weights_bytes,
             },
@@ -164,6 +168,7 @@ def report(
         sequence=length,
         dtype=dtype,
         weights=weights_by_part(graph),
+        weights_active=active_weights(graph),
         flops=flops,
         flops_dense=dense,
         flops_formula=str(sum(parts.values(), every_score)),

@@ -88,6 +88,9 @@ def _weights(report: Report) -> list[str]:
     for part, count in report.weights.items():
         if count:
             rows.append((f"  {_words(part)}", f"{count:,}", _share(count, total), ""))
+    if report.weights_active < total:
+        active = report.weights_active
+        rows.append(("active per token", f"{active:,}", _share(active, total), ""))
     return table(rows, "<>><", indent="")
 
 

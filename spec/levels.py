@@ -15,7 +15,7 @@ from .files import circular, find, read_document
 from .layers import layer_order
 from .merge import Reading, expand, has_type, merge, merge_all, only, type_of, without_removed
 from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS
-from .part import BROKEN, COMPONENTS
+from .part import BROKEN, COMPONENTS, NOTHING, Part
 from .source import Node, from_data
 
 FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
@@ -249,6 +249,8 @@ def push(key: str, node: Node, outer: Words) -> Node:
     if cls is None or not isinstance(node.value, dict):
         return node
     items = {k: expand(k, v) for k, v in node.items()}
+    for key in _parts_of(cls):
+        items.setdefault(key, expand(key, defaulted({}, node)))
     for word, wide in outer.items():
         field = cls.model_fields.get(word)
         if field is None or field.default is not None or field.is_required():
@@ -263,6 +265,15 @@ def push(key: str, node: Node, outer: Words) -> Node:
         node.mark,
         node.key_mark,
     )
+
+
+def _parts_of(cls: type[Part]) -> list[str]:
+    """The components that are there even where nobody speaks of them: the expert of a mixture."""
+    return [
+        key
+        for key, field in cls.model_fields.items()
+        if key in COMPONENTS and isinstance(field.default, Part) and field.default != NOTHING
+    ]
 
 
 def resolve_block(block: Node) -> Node:

@@ -12,7 +12,7 @@ from .attention import Fastformer, LinearAttention, Mha, Mla
 from .condition import Adaptive
 from .embedding import ConvStem, Features, LearnedInput, Patches, Source, StackInput, Tokens
 from .errors import SpecError
-from .feed_forward import Moe
+from .feed_forward import Hidden, Moe
 from .head import Contrastive, Maxout, PatchesHead
 from .locate import locate
 from .model import Block, ModelSpec, Stack
@@ -36,7 +36,6 @@ LATER_TYPES: dict[type[Part], str] = {
     Mla: "attention of type `mla`",
     LinearAttention: "attention of type `linear`",
     Fastformer: "attention of type `fastformer`",
-    Moe: "feed-forward of type `moe`",
     Adaptive: "`condition`",
     Contrastive: "head of type `contrastive`",
     PatchesHead: "head of type `patches`",
@@ -56,6 +55,7 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
         "score_bias": (((),), "`score_bias`"),
         "output_gate": (("none",), "`output_gate`"),
     },
+    Moe: {"capacity_factor": (("none",), "`capacity_factor`")},
     Block: {"sublayers": (((),), "`sublayers`")},
     Stack: {"streams": (({},), "`streams`")},
 }
@@ -109,6 +109,10 @@ def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
         yield (*path, "mask"), "a list of masks for runs of heads"
     if isinstance(part, Mha) and part.separate_global and part.sinks:
         yield (*path, "sinks"), "`sinks` beside `separate_global`"
+    for expert in ("expert", "shared_expert") if isinstance(part, Moe) else ():
+        inner = getattr(part, expert)
+        if isinstance(inner, Hidden) and inner.inner_norm is True:
+            yield (*path, expert, "inner_norm"), "the `inner_norm` of an expert"
     sources = part.input if isinstance(part, Stack) and part.input is not BROKEN else ()
     if len(sources) > 1 and all(isinstance(source, Tokens) for source in sources):
         yield (*path, "input"), "a stack that reads several inputs"

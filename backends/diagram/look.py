@@ -129,6 +129,14 @@ def _pool(op: Op, graph: ModuleGraph) -> str:
     return names.get(how, f"{how} over tokens")
 
 
+def _groups(op: Op, graph: ModuleGraph) -> str:
+    return f"{figure(op.attrs['kept'])} of {figure(op.attrs['groups'])}"
+
+
+def _top(op: Op, graph: ModuleGraph) -> str:
+    return f"best {figure(op.attrs['top_k'])}"
+
+
 LOOKS: dict[str, Look] = {
     "argument": Look("text", "text", _argument, _shape),
     "layer_input": Look("entry"),
@@ -170,6 +178,17 @@ LOOKS: dict[str, Look] = {
     "cache": Look("through"),
     "sinks": Look("pill", "linear", _const("Sinks"), _const("one per head")),
     "attend": Look("box", "attention", _const("Attend")),
+    "softmax": Look("pill", "other", _const("Softmax")),
+    "best_groups": Look("pill", "other", _const("Best groups"), _groups),
+    "top_k": Look("pill", "other", _top),
+    "gather": Look("through"),
+    "sum_to_one": Look("pill", "other", _const("Sum to 1")),
+    "sparse_mixer": Look("pill", "other", _const("Sparse mixer"), _top),
+    "assign": Look("unseen"),
+    "rows": Look("through"),
+    "expert_linear": Look("box", "linear", _name, _linear),
+    "expert_bias": Look("through"),
+    "combine": Look("circle", "sum", _const("+")),
     "pool": Look("pill", "other", _const("Pool"), _pool),
 }
 

@@ -9,6 +9,7 @@ from .look import activation, figure, look_of
 from .text import class_words, plain, words
 
 NORMS = ("layer_norm", "rms_norm")
+LINEAR = ("linear", "expert_linear")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ def say(graph: ModuleGraph, scope: Scope, ops: list[Op], *, crossed: bool) -> Sa
     attends = [op for op in ops if op.kind == "attend"]
     if attends:
         return _attention(graph, scope, ops, attends[0], crossed=crossed)
+    if any(op.kind == "expert_linear" for op in ops):
+        return _experts(graph, ops)
     activations = [activation(op, graph) for op in ops if op.kind == "activation"]
     chain = " → ".join(plain(width) for width in _widths(graph, ops))
     if scope.parent is not None and graph.block_of(scope.path) is not None and activations:
@@ -37,6 +40,18 @@ def say(graph: ModuleGraph, scope: Scope, ops: list[Op], *, crossed: bool) -> Sa
     return Said("linear", class_words(scope.noun or scope.name), _lines(chain, *extras))
 
 
+def _experts(graph: ModuleGraph, ops: list[Op]) -> Said:
+    """How many experts there are, what one is, and whether another one serves every token."""
+    inner = [op for op in ops if graph.scopes[op.scope].name == "experts"]
+    attrs = next(op.attrs for op in inner if op.kind == "expert_linear")
+    chain = " → ".join(plain(width) for width in _widths(graph, inner))
+    activations = [activation(op, graph) for op in inner if op.kind == "activation"]
+    shared = any(graph.scopes[op.scope].name == "shared_expert" for op in ops)
+    counts = f"{figure(attrs['top_k'])} of {figure(attrs['experts'])} experts"
+    lines = (counts + (" + shared" if shared else ""), *_lines(chain, *activations))
+    return Said("feed_forward", "Mixture of experts", lines)
+
+
 def _lines(chain: str, *extras: str) -> tuple[str, ...]:
     """On one line where that is short, else on two."""
     joined = " · ".join(part for part in (chain, *extras) if part)
@@ -49,7 +64,7 @@ def _lines(chain: str, *extras: str) -> tuple[str, ...]:
 
 def _widths(graph: ModuleGraph, ops: list[Op]) -> list[int]:
     """The widths along the way of the last linear op back to the module's input."""
-    linears = {op.number: op for op in ops if op.kind == "linear"}
+    linears = {op.number: op for op in ops if op.kind in LINEAR}
     if not linears:
         return []
     op = list(linears.values())[-1]
@@ -68,7 +83,7 @@ def _linear_before(graph: ModuleGraph, op: Op, inside: dict[int, Op]) -> Op | No
         producer = graph.producer(current.inputs[0]) if current.inputs else None
         if producer is None or producer.number not in inside:
             return None
-        if producer.kind == "linear":
+        if producer.kind in LINEAR:
             return producer
         current = producer
     return None

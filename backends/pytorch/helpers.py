@@ -7,7 +7,16 @@ import re
 from functools import cache
 from importlib import resources
 
-FILES = ("cache", "cross_cache", "positions", "norms", "functions", "sampling", "generate")
+FILES = (
+    "cache",
+    "cross_cache",
+    "positions",
+    "norms",
+    "functions",
+    "experts",
+    "sampling",
+    "generate",
+)
 
 
 @cache

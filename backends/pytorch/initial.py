@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...compiler.graph import ModuleGraph
+from ...compiler.graph import ModuleGraph, Op
 from ...spec.initial import Normal, TruncatedNormal
 from .make import norm_class
 from .text import Line
@@ -37,6 +37,8 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
     draw = DRAWS[init.type].replace("{std}", "std")
     norms = sorted({norm_class(op) for op in graph.ops() if op.kind in NORMS}, key=_torch_first)
     drawn = [n for n in ("nn.Linear", "nn.Embedding") if _called(n, text)]
+    if "nn.Linear" not in drawn and any(op.attrs.get("wide") for op in graph.ops()):
+        drawn.insert(0, "nn.Linear")  # routers are linear layers
     lines = [
         Line("def init_weights(self) -> None:"),
         Line(f'"""Set every weight: {_summary(graph, norms)}."""', indent=1),
@@ -46,6 +48,7 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
     lines.append(Line("for module in self.modules():", indent=1))
     lines += _norm_lines(graph, norms)
     lines += _drawn_lines(graph, drawn, draw)
+    lines += _expert_lines(graph, draw)
     lines += _depth_lines(graph, draw)
     return lines + _alone_lines(graph)
 
@@ -134,7 +137,7 @@ def _depth_lines(graph: ModuleGraph, draw: str) -> list[Line]:
         if layers.role != "layers" or layers.layers is None:
             continue
         names = [
-            f".{op.name}.weight"
+            ".".join(part for part in (_ending(op), weight.name) if part)
             for op in graph.subtree(layers.path)
             for weight in op.weights
             if weight.initial.residual
@@ -160,12 +163,34 @@ def _depth_lines(graph: ModuleGraph, draw: str) -> list[Line]:
     return lines
 
 
+def _ending(op: Op) -> str:
+    """How the names of an op's weights end, as far as it tells them from those of other ops."""
+    return f".experts.{op.name}" if op.kind == "expert_linear" else f".{op.name}"
+
+
+def _expert_lines(graph: ModuleGraph, draw: str) -> list[Line]:
+    """Matrices of experts: each is drawn as the matrix of a linear layer is."""
+    names = dict.fromkeys(_ending(op) for op, _ in _weights(graph, "expert_linear"))
+    if not names:
+        return []
+    ends = ", ".join(f'"{name}"' for name in names)
+    drawing = draw.replace("{w}", "matrix")
+    return [
+        Line("for name, weight in self.named_parameters():", indent=1),
+        Line(f"if name.endswith(({ends})):", indent=2),
+        Line("for matrix in weight:", indent=3),
+        Line(drawing, indent=4),
+    ]
+
+
 def _alone_lines(graph: ModuleGraph) -> list[Line]:
     """Parameters that stand alone: vectors and biases without a module of torch's."""
     lines: list[Line] = []
     values: dict[str, tuple[str, float]] = {}
     for op in graph.ops():
         for weight in op.weights:
+            if op.kind == "expert_linear":
+                continue
             if weight.name == "" and not weight.tied:
                 values[op.name] = (op.name, weight.initial.value)
             if weight.name == "bias" and op.weights[0].tied and not weight.tied:

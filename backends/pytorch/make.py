@@ -17,7 +17,10 @@ def make_linear(f: Function, op: Op) -> list[str]:
         return [f"self.{name} = nn.Parameter(torch.zeros({size}))"] if len(op.weights) > 1 else []
     sizes = [config_text(op.attrs["in_features"]), config_text(op.attrs["out_dim"].size)]
     bias = "" if op.attrs["bias"] else ", bias=False"
-    return [f"self.{op.name} = nn.Linear({', '.join(sizes)}{bias})"]
+    kind = "nn.Linear"
+    if op.attrs.get("wide"):
+        kind = f.helper("experts", "BiasedRouter" if op.attrs["bias"] else "Router")
+    return [f"self.{op.name} = {kind}({', '.join(sizes)}{bias})"]
 
 
 def make_embedding(f: Function, op: Op) -> list[str]:
@@ -60,7 +63,13 @@ def make_dropout(f: Function, op: Op) -> list[str]:
 def make_vector(f: Function, op: Op) -> list[str]:
     width = config_text(op.weights[0].shape[0])
     value = op.weights[0].initial.value
-    return [f"self.{op.name} = nn.Parameter(torch.full(({width},), {literal(value)}))"]
+    fixed = "" if op.weights[0].trained else ", requires_grad=False"
+    return [f"self.{op.name} = nn.Parameter(torch.full(({width},), {literal(value)}){fixed})"]
+
+
+def make_tensor(f: Function, op: Op) -> list[str]:
+    sizes = ", ".join(config_text(size) for size in op.weights[0].shape)
+    return [f"self.{op.name} = nn.Parameter(torch.empty({sizes}))"]
 
 
 def make_head_bias(f: Function, op: Op) -> list[str]:
@@ -80,4 +89,6 @@ MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "add_bias": make_vector,
     "head_bias": make_head_bias,
     "sinks": make_vector,
+    "expert_linear": make_tensor,
+    "expert_bias": make_tensor,
 }

@@ -135,7 +135,7 @@ class Structure:
             inputs, _ = external(self.graph, ops)
             found += [Parameter(self.value_name(v, path), v, self.annotation(v)) for v in inputs]
             found.sort(key=lambda p: p.value in self.graph.hidden.values() and p.name != "x")
-            found.sort(key=lambda p: "None" in p.annotation)
+            found.sort(key=lambda p: ("None" in p.annotation, p.name != "x"))
         found += [Parameter(name) for name in self.tables(path).values()]
         if self.uses_cache(path):
             found.append(Parameter("cache", annotation="Cache | None"))

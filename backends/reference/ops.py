@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import arithmetic, attention, masks, pooling, positions, rotary
+from . import arithmetic, attention, experts, masks, pooling, positions, rotary
 from .call import Array, Call
 
 Result = Array | tuple[Array, ...]
@@ -55,6 +55,18 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "sinks": attention.sinks,
     "select": attention.select,
     "attend": attention.attend,
+    # experts
+    "softmax": experts.softmax,
+    "best_groups": experts.best_groups,
+    "top_k": experts.top_k,
+    "gather": experts.gather,
+    "sum_to_one": experts.sum_to_one,
+    "sparse_mixer": experts.sparse_mixer,
+    "assign": experts.assign,
+    "rows": experts.rows,
+    "expert_linear": experts.expert_linear,
+    "expert_bias": experts.expert_bias,
+    "combine": experts.combine,
     # results
     "pool": pooling.pool,
 }

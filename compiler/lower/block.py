@@ -15,14 +15,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ...spec.feed_forward import GluBranch, MlpBranch
 from ...spec.model import Block
 from ...spec.part import Nothing
 from .attention import lower_attention
 from .builder import Builder
+from .experts import lower_experts
 from .feed_forward import lower_feed_forward
 from .norm import lower_norm
 from .state import StackState
+
+FEED_FORWARDS: dict[str, Callable[[Builder, StackState, Any, str], str]] = {
+    "mlp": lower_feed_forward,
+    "glu": lower_feed_forward,
+    "moe": lower_experts,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +56,12 @@ def branches(b: Builder, state: StackState, block: Block) -> list[Branch]:
                 lambda x: lower_attention(b, state, block, cross, x, memory),
             )
         )
-    if isinstance(feed_forward, (MlpBranch, GluBranch)):
+    if not isinstance(feed_forward, Nothing):
         found.append(
             Branch(
                 "feed_forward",
                 feed_forward,
-                lambda x: lower_feed_forward(b, state, feed_forward, x),
+                lambda x: FEED_FORWARDS[feed_forward.type](b, state, feed_forward, x),
             )
         )
     return found

@@ -126,10 +126,11 @@ class Builder:
         row = OPS[kind]
         given = [self.graph.values[i] for i in inputs if i]
         dtype = row.dtype or attrs.pop("dtype", "") or given[0].dtype
+        dtypes = dtype.split() if " " in dtype else [dtype] * len(out)
         optional = attrs.pop("optional", False)
         outputs = [
-            self.value(title, self._measured(shape), dtype, optional=optional)
-            for title, shape in zip(out, row.shape(given, attrs), strict=True)
+            self.value(title, self._measured(shape), kind_of, optional=optional)
+            for title, shape, kind_of in zip(out, row.shape(given, attrs), dtypes, strict=True)
         ]
         number = self.graph.nx.number_of_nodes()
         weights = row.weights(attrs)

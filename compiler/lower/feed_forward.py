@@ -7,14 +7,18 @@ glu  gated linear units: Dauphin et al. 2016, arXiv:1612.08083; Shazeer 2020, ar
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from ...spec.feed_forward import Glu, GluBranch, Mlp, MlpBranch
 from ..axes import Dim
 from ..sizes import Size
 from .builder import Builder
-from .norm import lower_norm
+from .norm import Norm, lower_norm
 from .state import StackState
+
+Project = Callable[[str, str], str]
+"""Makes the linear layer `gate`, `up` or `down` on a value."""
 
 
 def size_of(b: Builder, key: str, value: int | str, width: Size) -> Size:
@@ -36,44 +40,53 @@ def lower_activation(b: Builder, activation: Any, x: str) -> str:
 
 def lower_feed_forward(b: Builder, state: StackState, part: MlpBranch | GluBranch, x: str) -> str:
     """The branch's result, (B, T, D)."""
+    with b.module("feed_forward", noun="FeedForward", title=f"{title_of(part)}."):
+        return lower_dense(b, part, x, part.norm)
+
+
+def lower_dense(b: Builder, part: Mlp | Glu, x: str, norm: Norm | None = None) -> str:
+    """An mlp or glu out of linear layers, in the current scope."""
     width = b.width(x)
-    assert width.size is not None
-    hidden = Dim("F", size_of(b, "hidden", part.hidden, width.size))
-    title = f"{_title(part)}."
-    noun = "FeedForward"
-    with b.module("feed_forward", noun=noun, title=title):
-        if isinstance(part, Glu):
-            h = _gated(b, part, x, width, hidden)
-        else:
-            h = b.op(
-                "linear",
-                x,
-                name="up",
-                in_features=width.size,
-                out_dim=hidden,
-                bias=part.bias,
-            )
-            h = lower_activation(b, part.activation, h)
-        if part.inner_norm:
-            h = lower_norm(b, part.norm, h, "inner_norm")
-        if part.hidden_dropout:
-            rate = b.field("hidden_dropout", part.hidden_dropout)
-            h = b.op("dropout", h, name="hidden_dropout", rate=rate)
+    hidden = hidden_of(b, part, width)
+
+    def project(name: str, y: str) -> str:
+        down = name == "down"
         return b.op(
             "linear",
-            h,
-            name="down",
-            in_features=hidden.size,
-            out_dim=width,
+            y,
+            name=name,
+            in_features=(hidden if down else width).size,
+            out_dim=width if down else hidden,
             bias=part.bias,
-            residual=True,
+            residual=down,
         )
 
+    return lower_hidden(b, part, x, project, norm)
 
-def _gated(b: Builder, part: Glu, x: str, width: Dim, hidden: Dim) -> str:
-    shape: dict[str, Any] = {"in_features": width.size, "out_dim": hidden, "bias": part.bias}
-    gate = b.op("linear", x, name="gate", **shape)
-    up = b.op("linear", x, name="up", **shape)
+
+def hidden_of(b: Builder, part: Mlp | Glu, width: Dim) -> Dim:
+    assert width.size is not None
+    return Dim("F", size_of(b, "hidden", part.hidden, width.size))
+
+
+def lower_hidden(
+    b: Builder, part: Mlp | Glu, x: str, project: Project, norm: Norm | None = None
+) -> str:
+    """What stands between the linear layers; `project` says what they are."""
+    if isinstance(part, Glu):
+        h = _gated(b, part, x, project)
+    else:
+        h = lower_activation(b, part.activation, project("up", x))
+    if part.inner_norm:
+        h = lower_norm(b, norm, h, "inner_norm")
+    if part.hidden_dropout:
+        rate = b.field("hidden_dropout", part.hidden_dropout)
+        h = b.op("dropout", h, name="hidden_dropout", rate=rate)
+    return project("down", h)
+
+
+def _gated(b: Builder, part: Glu, x: str, project: Project) -> str:
+    gate, up = project("gate", x), project("up", x)
     if part.clamp != "none":
         limit = b.field("clamp", float(part.clamp))
         gate = b.op("clamp", gate, low=None, high=limit)
@@ -86,7 +99,7 @@ def _gated(b: Builder, part: Glu, x: str, width: Dim, hidden: Dim) -> str:
 GATED = {"silu": "SwiGLU", "gelu": "GEGLU", "gelu_tanh": "GEGLU", "relu": "ReGLU"}
 
 
-def _title(part: Mlp | Glu) -> str:
+def title_of(part: Mlp | Glu) -> str:
     name = part.activation.type  # type: ignore[union-attr]
     if isinstance(part, Glu):
         return GATED.get(name, f"Gated linear unit with {name}")

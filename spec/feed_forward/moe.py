@@ -6,13 +6,14 @@ from pydantic import BeforeValidator
 
 from ..branch import Branch
 from ..part import NOTHING, Inner, Nothing, OneOf, Part, Tagged, declare
-from ..scalars import Count, Flag, Maybe, Number
+from ..scalars import Count, Flag, Fractional, Maybe, Number
 from .glu import Glu
 from .mlp import Mlp
 
 
 class Groups(Part):
-    """Experts are chosen in two steps: groups, then experts of these (DeepSeek).
+    """Experts are chosen in two steps: groups, then experts of these (DeepSeek-AI, 2024,
+    arXiv:2405.04434).
 
     count: how many groups
     top_k: how many of them are kept
@@ -29,14 +30,19 @@ def _none(value: Any) -> Any:
 
 
 class Router(Part):
-    """Chooses the experts of a token.
+    """Chooses the experts of a token, from logits in float32 or wider: those with the best scores.
 
-    score: how logits become weights
-    normalize: the weights of the chosen sum to 1
+    score: how logits become weights: `softmax` over all experts (over the chosen, when normalised),
+        `sigmoid` of each, or `sparsemixer` (Liu et al., 2024, arXiv:2409.12136; in training too
+        by its rule for inference, without sampling)
+    normalize: the weights of the chosen sum to 1 (not with `sparsemixer`, whose weights stay)
     bias: of the router's linear layer
-    selection_bias: a learned number per expert that affects the choice only
+    selection_bias: a stored number per expert that affects the choice only; it gets no gradient,
+        what balances the load sets it (Wang et al., 2024, arXiv:2408.15664)
     groups: choose groups first
     scale: multiplies the weights
+    jitter: of `sparsemixer`: experts whose logit is further than twice this share below the best
+        one's are left out of its softmax
     """
 
     score: OneOf[Literal["softmax", "sigmoid", "sparsemixer"]] = "softmax"
@@ -45,6 +51,7 @@ class Router(Part):
     selection_bias: Flag = False
     groups: Annotated[Inner[Groups] | None, BeforeValidator(_none)] = None
     scale: Number = 1
+    jitter: Fractional = 0.01
 
 
 Expert = Annotated[Mlp | Glu, Tagged("expert", "mlp")]
@@ -55,12 +62,13 @@ declare(SharedExpert)
 
 class Moe(Part):
     """A few of many feed-forwards, chosen for each token (Shazeer et al., 2017, arXiv:1701.06538).
+    Nothing balances their load by itself: no auxiliary loss is added to `loss`.
 
     experts: how many there are
     top_k: how many serve a token
     expert: what one is
     shared_expert: one that serves every token
-    shared_gate: the shared expert's output is gated
+    shared_gate: the shared expert's output is multiplied by the sigmoid of a linear layer
     router: how the experts are chosen
     capacity_factor: tokens beyond this share of an expert are dropped
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..attention import Mha
-from ..feed_forward import Hidden, Moe
+from ..feed_forward import Hidden, Moe, Router
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
 from ..residual import Joining, Parallel
@@ -17,16 +17,26 @@ MOST_WEIGHTS = 10**16
 
 
 def hidden_is_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    for place, part in hidden_parts(block):
+        size = size_of(part.hidden, stack.d_model)
+        if size.denominator != 1:
+            yield Finding(
+                (*path, *place, "hidden"),
+                f"{part.hidden} is {float(size):g} with d_model {stack.d_model}, no whole number; "
+                "write the number that is meant",
+            )
+
+
+def hidden_parts(block: Block) -> Iterator[tuple[Path, Hidden]]:
+    """The mlp and glu of a block, those of a mixture of experts too, and where they stand."""
     part = block.feed_forward
-    if not isinstance(part, Hidden):
-        return
-    size = size_of(part.hidden, stack.d_model)
-    if size.denominator != 1:
-        yield Finding(
-            (*path, "feed_forward", "hidden"),
-            f"{part.hidden} is {float(size):g} with d_model {stack.d_model}, no whole number; "
-            "write the number that is meant",
-        )
+    if isinstance(part, Hidden):
+        yield ("feed_forward",), part
+    if isinstance(part, Moe):
+        for key in ("expert", "shared_expert"):
+            inner = getattr(part, key)
+            if isinstance(inner, Hidden):
+                yield ("feed_forward", key), inner
 
 
 def experts_enough(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
@@ -42,11 +52,53 @@ def experts_enough(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> I
         yield Finding(
             (*path, "feed_forward", "shared_gate"), "`shared_gate` needs a `shared_expert`"
         )
-    groups = part.router.groups
-    if groups is not None and part.experts % groups.count:
+
+
+def groups_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    part = block.feed_forward
+    if not isinstance(part, Moe) or part.router.groups is None:
+        return
+    groups, place = part.router.groups, (*path, "feed_forward", "router", "groups")
+    if part.experts % groups.count:
         yield Finding(
-            (*path, "feed_forward", "router", "groups", "count"),
+            (*place, "count"),
             f"experts ({part.experts}) must be a multiple of groups ({groups.count})",
+        )
+        return
+    members = part.experts // groups.count
+    if groups.top_k > groups.count:
+        yield Finding(
+            (*place, "top_k"),
+            f"top_k of the groups ({groups.top_k}) must be at most their count ({groups.count})",
+        )
+    elif part.top_k > groups.top_k * members:
+        yield Finding(
+            (*place, "top_k"),
+            f"the groups that are kept ({groups.top_k}) hold {groups.top_k * members} experts, "
+            f"fewer than top_k ({part.top_k})",
+        )
+    if groups.score == "top2_sum" and members < 2:
+        yield Finding((*place, "score"), "`top2_sum` needs groups of at least two experts")
+
+
+def sparse_mixer_alone(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """`sparsemixer` is a whole rule of choice; `jitter` is a number of it."""
+    part = block.feed_forward
+    if not isinstance(part, Moe):
+        return
+    router, place = part.router, (*path, "feed_forward", "router")
+    if router.score != "sparsemixer":
+        if router.jitter != Router.model_fields["jitter"].default:
+            yield Finding((*place, "jitter"), "`jitter` needs `score: sparsemixer`")
+        return
+    if router.groups is not None:
+        yield Finding((*place, "groups"), "`sparsemixer` chooses by itself; it has no `groups`")
+    if router.selection_bias:
+        yield Finding(
+            (*place, "selection_bias"),
+            "`sparsemixer` chooses by itself; it has no `selection_bias`",
         )
 
 
@@ -98,8 +150,10 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
     width = 0
     if isinstance(block.attention, Mha):
         width += 4 * block.attention.heads * (head_width(block.attention, stack) or 1)
-    if isinstance(block.feed_forward, Hidden):
-        width += 3 * int(size_of(block.feed_forward.hidden, stack.d_model))
+    experts = getattr(block.feed_forward, "experts", 1)
+    for place, part in hidden_parts(block):
+        many = experts if place[-1] == "expert" else 1
+        width += 3 * many * int(size_of(part.hidden, stack.d_model))
     weights = stack.layers * stack.d_model * width
     if weights > MOST_WEIGHTS:
         yield Finding(
@@ -112,6 +166,8 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
 LAWS = (
     hidden_is_whole,
     experts_enough,
+    groups_fit,
+    sparse_mixer_alone,
     shared_norm_shared,
     normed_is_there,
     bounded,

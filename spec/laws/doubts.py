@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..feed_forward import Moe
 from ..masks import Mask, Not, admits_future, atoms
 from ..model import Block, ModelSpec, Stack
 from ..positions import RelativeBias
@@ -67,6 +68,19 @@ def buckets_match_mask(
             yield Finding((*path, "positions", i), text, warning=True)
 
 
+def router_learns(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    part = block.feed_forward
+    if not isinstance(part, Moe) or part.top_k != 1:
+        return
+    if part.router.normalize and part.router.score != "sparsemixer":
+        yield Finding(
+            (*path, "feed_forward", "top_k"),
+            "the router learns nothing: the weight of one expert, normalised, is always 1; "
+            "write `router: {normalize: false}`",
+            warning=True,
+        )
+
+
 def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
     names = list(spec.stacks)
     if not names:
@@ -85,5 +99,5 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
             yield Finding(("stacks", name), f"stack `{name}` does nothing: {only}", warning=True)
 
 
-BLOCK_LAWS = (sees_the_future, sees_one_side, buckets_match_mask)
+BLOCK_LAWS = (sees_the_future, sees_one_side, buckets_match_mask, router_learns)
 SPEC_LAWS = (everything_is_read,)

@@ -28,6 +28,7 @@ SMALL: dict[str, int] = {
     "kv_heads": 2,
     "head_dim": 12,
     "hidden": 48,
+    "experts": 8,
     "size": 24,
     "buckets": 8,
     "max_distance": 20,

@@ -7,12 +7,13 @@ import torch
 from comparison import LONG, assert_equal_results, padded, places, tokens
 from decoders import DECODERS
 from llamas import LLAMAS
+from mixtures import MIXTURES
 from more_decoders import MORE_DECODERS
 from other_attentions import OTHER_ATTENTIONS
 from pairs import Pair
 from scaled_llamas import SCALED_LLAMAS
 
-PAIRS = (*DECODERS, *LLAMAS, *SCALED_LLAMAS, *OTHER_ATTENTIONS, *MORE_DECODERS)
+PAIRS = (*DECODERS, *LLAMAS, *SCALED_LLAMAS, *OTHER_ATTENTIONS, *MORE_DECODERS, *MIXTURES)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)

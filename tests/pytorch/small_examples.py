@@ -15,6 +15,15 @@ SMALL = ("d_model=32", "vocab_size=47", "max_positions=40")
 SPECIAL = {"pad": 1, "bos": 2, "eos": 3, "decoder_start": 4}
 WIDE_HEADS = ("gemma2_2b", "gemma3_1b", "qwen3_8b")
 GATED_LAYERS = {"gemma3_1b": 7, "modernbert_base": 5, "gemma2_2b": 3}
+MIXTURES = {
+    "mixtral_8x7b": ("feed_forward.expert.hidden=24",),
+    "olmoe_1b_7b": ("feed_forward.expert.hidden=24", "feed_forward.experts=12"),
+    "qwen1_5_moe_a2_7b": (
+        "feed_forward.expert.hidden=24",
+        "feed_forward.experts=6",
+        "feed_forward.shared_expert.hidden=20",
+    ),
+}
 HEADS = {
     "bert_pretraining": ("heads.nsp.hidden=32",),
     "bert_base": ("head.size=24",),
@@ -43,7 +52,7 @@ def small_graph(name: str) -> ModuleGraph:
     """The graph of an example made small."""
     spec = graph(name).spec
     sets = [*SMALL, f"layers={GATED_LAYERS.get(name, 2)}", "attention.heads=4"]
-    sets += ["feed_forward.hidden=40", *HEADS.get(name, ())]
+    sets += [*MIXTURES.get(name, ("feed_forward.hidden=40",)), *HEADS.get(name, ())]
     if name in WIDE_HEADS:
         sets.append("attention.head_dim=6")
     if any(

@@ -26,7 +26,7 @@ from modelwright.spec.embedding import Source
 from modelwright.spec.part import COMPONENTS, NOTHING, Part
 from modelwright.spec.support import LATER_OPTIONS, LATER_TYPES
 
-UNBUILT = ("condition", "embed", "expert", "projector", "score_bias", "shared_expert", "sublayers")
+UNBUILT = ("condition", "embed", "projector", "score_bias", "sublayers")
 """Places of the language where nothing that can be built stands yet."""
 
 PADDINGS = ("none", "left", "right")
@@ -132,7 +132,11 @@ def test_every_weight_that_matters_has_a_gradient(name: str) -> None:
     gone = without_effect(graph_of(name))
     if name == "classifier of a decoder first":  # a first token sees itself alone, whatever it asks
         gone |= {key for key in model.state_dict() if re.search(r"attention\.(query|key)\.", key)}
+    untrained = {w.name for w in graph_of(name).weights() if not w.weight.trained}
+    assert untrained == {key for key, w in model.named_parameters() if not w.requires_grad}
     for key, weight in model.named_parameters():
+        if key in untrained:
+            continue
         assert weight.grad is not None, key
         size = weight.grad.abs().max()
         assert size.isfinite(), key

@@ -42,7 +42,9 @@ def check_entries(graph: ModuleGraph, text: str, source_map: TREE) -> None:
         assert (op.kind, op.scope) == (entry["kind"], entry["scope"])
         assert resolve(graph.spec, entry["spec"]) is not None
         if op.name and op.weights and not op.weights[0].tied and f"self.{op.name} = " in line:
-            assert line.strip().startswith(f"self.{op.name} = nn.") or "Norm(" in line
+            made = line.strip()
+            own = "Norm(" in made or "Router(" in made
+            assert made.startswith(f"self.{op.name} = nn.") or own
 
 
 @pytest.mark.parametrize("name", NAMES)

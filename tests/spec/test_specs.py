@@ -11,7 +11,7 @@ from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
 LATER = {  # what each spec needs that is not built yet
     "clip_vit_b32": ["input of type `patches`", "head of type `contrastive`"],
-    "deepseek_v3": ["attention of type `mla`", "feed-forward of type `moe`"],
+    "deepseek_v3": ["attention of type `mla`"],
     "dit_xl_2": [
         "input of type `patches`",
         "positions with several axes",
@@ -20,10 +20,8 @@ LATER = {  # what each spec needs that is not built yet
     ],
     "evoformer": ["`streams`", "`sublayers`"],
     "fastformer": ["attention of type `fastformer`"],
-    "gpt_oss_20b": ["feed-forward of type `moe`"],
     "graphormer_base": ["`prefix_tokens`", "`score_bias`"],
     "llava_like": ["input of type `patches`", "input of type `stack`"],
-    "mixtral_8x7b": ["feed-forward of type `moe`"],
     "multimodel": [
         "an `optional` input",
         "input of type `conv`",

@@ -44,6 +44,11 @@ T5 = "name: t\nfamily: encoder-decoder\n" + SIZES
             "every key behind the query shares the first bucket",
         ),
         (
+            GPT + "feed_forward: {type: moe, experts: 4, top_k: 1}\n",
+            "t.yaml:7:46: the router learns nothing: the weight of one expert, normalised, is "
+            "always 1; write `router: {normalize: false}`",
+        ),
+        (
             T5 + "decoder: {cross_attention: none}\n",
             "t.yaml:1:1: stack `encoder` does nothing: nothing reads it",
         ),
@@ -62,6 +67,8 @@ def test_a_doubt_is_said_once_with_its_place(text: str, warning: str) -> None:
         GPT + "mask: causal | prefix\n",
         GPT + "mask: causal & documents\n",
         BERT + "mask: band(4)\n",
+        GPT + "feed_forward: {type: moe, experts: 4, top_k: 1, router: {normalize: false}}\n",
+        GPT + "feed_forward: {type: moe, experts: 4, top_k: 1, router: {score: sparsemixer}}\n",
         GPT + "positions: {type: relative_bias, bidirectional: false}\n",
     ],
 )

@@ -1,0 +1,96 @@
+"""Mixtures of experts, pair by pair: each token with each of the experts that it chose.
+
+experts      Shazeer et al. 2017, arXiv:1701.06538
+groups       DeepSeek-AI 2024, arXiv:2405.04434 (best member) and arXiv:2412.19437 (two best)
+sparse mixer Liu et al. 2024, arXiv:2409.12136, as it is after training
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .call import Array, Call
+
+
+def softmax(call: Call) -> Array:
+    return _softmax(call.given(0))
+
+
+def _softmax(x: Array) -> Array:
+    """Over the last axis; -inf gives 0."""
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    result: Array = powers / powers.sum(axis=-1, keepdims=True)
+    return result
+
+
+def top_k(call: Call) -> tuple[Array, Array]:
+    x = call.given(0)
+    places = np.argsort(-x, axis=-1, kind="stable")[..., : call.value("top_k")]
+    return np.take_along_axis(x, places, axis=-1), places
+
+
+def gather(call: Call) -> Array:
+    return np.take_along_axis(call.given(0), call.given(1), axis=-1)
+
+
+def sum_to_one(call: Call) -> Array:
+    x = call.given(0)
+    result: Array = x / (x.sum(axis=-1, keepdims=True) + 1e-20)
+    return result
+
+
+def best_groups(call: Call) -> Array:
+    scores, count = call.given(0), call.value("groups")
+    runs = scores.reshape(*scores.shape[:-1], count, -1)
+    value = np.sort(runs, axis=-1)[..., -call.value("members") :].sum(axis=-1)
+    rank = np.argsort(np.argsort(-value, axis=-1, kind="stable"), axis=-1)
+    kept = rank < call.value("kept")  # (B, T, groups)
+    return np.where(kept[..., None], runs, -np.inf).reshape(scores.shape)
+
+
+def sparse_mixer(call: Call) -> tuple[Array, Array]:
+    """Token by token: the best expert left, and its share among those about as good."""
+    logits, count = call.given(0), call.value("top_k")
+    weights = np.zeros((*logits.shape[:-1], count))
+    places = np.zeros(weights.shape, np.int64)
+    for token in np.ndindex(logits.shape[:-1]):
+        left = dict(enumerate(logits[token]))
+        for step in range(count):
+            expert = max(left, key=lambda e: left[e])
+            best = left[expert]
+            near = [
+                value
+                for value in left.values()
+                if best - value <= 2 * call.value("jitter") * max(abs(value), best)
+            ]
+            weights[(*token, step)] = 1 / sum(np.exp(value - best) for value in near)
+            places[(*token, step)] = expert
+            del left[expert]
+    return weights, places
+
+
+def assign(call: Call) -> Array:
+    return call.given(0).reshape(-1)  # (J,)
+
+
+def rows(call: Call) -> Array:
+    x, expert = call.given(0), call.given(1)
+    tokens = x.reshape(-1, x.shape[-1])
+    return np.repeat(tokens, len(expert) // len(tokens), axis=0)  # (J, D)
+
+
+def expert_linear(call: Call) -> Array:
+    x, expert, weight = call.given(0), call.given(1), call.weights[""]
+    return np.stack([weight[e] @ row for e, row in zip(expert, x, strict=True)])
+
+
+def expert_bias(call: Call) -> Array:
+    result: Array = call.given(0) + call.weights[""][call.given(1)]
+    return result
+
+
+def combine(call: Call) -> Array:
+    x, weights = call.given(0), call.given(2)
+    said = x.reshape(*weights.shape, -1)  # (B, T, A, D)
+    result: Array = (weights[..., None] * said).sum(axis=-2)
+    return result

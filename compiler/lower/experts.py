@@ -1,0 +1,151 @@
+"""Mixtures of experts: a router chooses, for each token, a few of many feed-forwards.
+
+sparse mixtures     Shazeer et al. 2017, arXiv:1701.06538
+softmax of the top  Jiang et al. 2024, "Mixtral of Experts", arXiv:2401.04088
+shared expert       Dai et al. 2024, "DeepSeekMoE", arXiv:2401.06066
+groups of experts   DeepSeek-AI 2024, "DeepSeek-V2", arXiv:2405.04434
+selection bias      Wang et al. 2024, arXiv:2408.15664
+sparse mixer        Liu et al. 2024, "GRIN", arXiv:2409.12136
+"""
+
+from __future__ import annotations
+
+from ...spec.feed_forward import Glu, Mlp, MoeBranch, Router
+from ...spec.part import Nothing
+from ..axes import ONE, Dim
+from ..sizes import Size
+from .builder import Builder
+from .feed_forward import hidden_of, lower_dense, lower_hidden, title_of
+from .state import StackState
+
+TITLE = "Mixture of experts: each token goes to the few that its router chooses."
+
+
+def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str:
+    """The branch's result, (B, T, D)."""
+    experts = b.size("experts", part.experts)
+    top_k = b.size("top_k", part.top_k)
+    with b.module("feed_forward", noun="MixtureOfExperts", title=TITLE):
+        with b.at("router"), b.within("router"):
+            weights, chosen = lower_router(b, part.router, x, Dim("X", experts), top_k)
+        with b.at("expert"), b.within("expert"):
+            y = _routed(b, part.expert, x, weights, chosen, (experts, top_k))
+        if isinstance(part.shared_expert, Nothing):
+            return y
+        with b.at("shared_expert"), b.within("shared_expert"):
+            return b.op("add", b.rename(y, "y"), _shared(b, part, x))
+
+
+def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) -> tuple[str, str]:
+    """The weights of the chosen experts and their numbers, both (B, T, A), best first.
+
+    A softmax that is renormalised over the chosen is the softmax of their logits. Where the order
+    of the logits is that of the scores, they are what is compared.
+    """
+    logits = b.op(
+        "linear",
+        x,
+        name="router",
+        in_features=b.width(x).size,
+        out_dim=experts,
+        bias=router.bias,
+        wide=True,
+        out="logits",
+    )
+    if router.score == "sparsemixer":
+        jitter = b.field("jitter", router.jitter)
+        weights, chosen = b.ops(
+            "sparse_mixer", logits, top_k=top_k, jitter=jitter, out=("weights", "chosen")
+        )
+        return _scaled(b, router, weights), chosen
+    last = router.score == "softmax" and router.normalize
+    sums = router.groups is not None and router.groups.score == "top2_sum"
+    scores = logits
+    if not last or router.selection_bias or sums:
+        scores = _scores(b, router, logits)
+    source = logits if last else scores
+    choice = _choice(b, router, scores, experts)
+    weights, chosen = b.ops("top_k", choice, top_k=top_k, out=("weights", "chosen"))
+    if choice != source:
+        weights = b.op("gather", source, chosen, out="weights")
+    if last:
+        weights = b.op("softmax", weights, out="weights")
+    elif router.normalize:
+        weights = b.op("sum_to_one", weights, out="weights")
+    return _scaled(b, router, weights), chosen
+
+
+def _scores(b: Builder, router: Router, logits: str) -> str:
+    if router.score == "softmax":
+        return b.op("softmax", logits, out="scores")
+    return b.op("activation", logits, function="sigmoid", beta=None, out="scores")
+
+
+def _choice(b: Builder, router: Router, scores: str, experts: Dim) -> str:
+    """What the experts are compared by."""
+    choice = scores
+    if router.selection_bias:
+        choice = b.op(
+            "add_bias", choice, name="selection_bias", dim=experts, trained=False, out="choice"
+        )
+    if router.groups is not None:
+        choice = b.op(
+            "best_groups",
+            choice,
+            groups=b.size("groups", router.groups.count),
+            kept=b.size("top_groups", router.groups.top_k),
+            members=2 if router.groups.score == "top2_sum" else 1,
+            out="choice",
+        )
+    return choice
+
+
+def _scaled(b: Builder, router: Router, weights: str) -> str:
+    if router.scale == 1:
+        return weights
+    factor = b.field("router_scale", float(router.scale))
+    return b.op("scale", weights, factor=factor, out="weights")
+
+
+def _routed(
+    b: Builder, part: Glu | Mlp, x: str, weights: str, chosen: str, counts: tuple[Size, Size]
+) -> str:
+    """What a token's experts make of it, weighted."""
+    experts, top_k = counts
+    width = b.width(x)
+    hidden = hidden_of(b, part, width)
+    many = {"experts": experts, "top_k": top_k}
+    title = f"{title_of(part)}, with weights for each expert."
+    with b.module("experts", noun="Experts", title=title):
+        pairs = b.op("assign", chosen, out="groups", experts=experts)
+        rows = b.op("rows", x, pairs, out="rows")
+
+        def project(name: str, h: str) -> str:
+            down = name == "down"
+            if down:
+                h = b.rename(h, "h")
+            out = {"in_features": (hidden if down else width).size}
+            shape = {**out, "out_dim": width if down else hidden, **many}
+            title = "y" if down else name if part.bias else ""
+            y = b.op("expert_linear", h, pairs, name=name, residual=down, out=title, **shape)
+            if part.bias:
+                y = b.op("expert_bias", y, pairs, name=f"{name}_bias", out=title, **shape)
+            return y
+
+        return b.op("combine", lower_hidden(b, part, rows, project), pairs, weights)
+
+
+def _shared(b: Builder, part: MoeBranch, x: str) -> str:
+    """The expert that serves every token, gated by a number of its own if that is asked."""
+    shared = part.shared_expert
+    assert not isinstance(shared, Nothing)
+    title = f"{title_of(shared)}, which serves every token."
+    with b.module("shared_expert", noun="SharedExpert", title=title):
+        y = lower_dense(b, shared, x)
+    if not part.shared_gate:
+        return y
+    gate = b.op(
+        "linear", x, name="shared_gate", in_features=b.width(x).size, out_dim=ONE, bias=False
+    )
+    gate = b.op("activation", gate, function="sigmoid", beta=None, out="gate")
+    return b.op("multiply", gate, y)
