@@ -14,6 +14,7 @@ from . import (
     llama,
     olmo,
     phi,
+    relative,
     t5,
 )
 
@@ -28,6 +29,7 @@ _MODULES = (
     llama,
     olmo,
     phi,
+    relative,
     t5,
 )
 
