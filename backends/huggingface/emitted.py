@@ -25,6 +25,7 @@ class EmittedFile:
     sizes: the fields of its `Config` and their defaults
     methods: those of the model, each with its arguments
     blocks: the classes of its layers
+    cache: the methods of its cache
     """
 
     graph: ModuleGraph
@@ -34,6 +35,7 @@ class EmittedFile:
     sizes: dict[str, Any]
     methods: dict[str, tuple[Argument, ...]]
     blocks: tuple[str, ...]
+    cache: frozenset[str]
 
     def required(self, method: str) -> list[str]:
         """The arguments that must be given; none for a method that is not there."""
@@ -46,7 +48,9 @@ class EmittedFile:
         ]
 
     def cached(self, method: str) -> bool:
-        return any(one.name == "cache" for one in self.methods.get(method, ()))
+        """Does a method take a cache of the sort that Hugging Face can keep?"""
+        takes = any(one.name == "cache" for one in self.methods.get(method, ()))
+        return takes and self.cache <= {"__init__", "append"}
 
 
 def read_emitted(graph: ModuleGraph) -> EmittedFile:
@@ -56,9 +60,7 @@ def read_emitted(graph: ModuleGraph) -> EmittedFile:
         node.name: node for node in ast.parse(emitted.text).body if isinstance(node, ast.ClassDef)
     }
     methods = {
-        node.name: _arguments(node)
-        for node in classes[emitted.class_name].body
-        if isinstance(node, ast.FunctionDef)
+        name: _arguments(node) for name, node in _methods(classes[emitted.class_name]).items()
     }
     return EmittedFile(
         graph=graph,
@@ -68,7 +70,12 @@ def read_emitted(graph: ModuleGraph) -> EmittedFile:
         sizes=dict(_fields(classes["Config"])),
         methods=methods,
         blocks=tuple(name for name in classes if name.endswith("Block")),
+        cache=frozenset(_methods(classes["Cache"]) if "Cache" in classes else ()),
     )
+
+
+def _methods(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
+    return {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
 
 
 def _fields(config: ast.ClassDef) -> list[tuple[str, Any]]:

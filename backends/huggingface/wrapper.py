@@ -7,12 +7,14 @@ import keyword
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...spec.head import Classifier, LanguageModel, ProjectionHead
+from ...spec.head import Classifier
 from ...version import __version__
 from ..pytorch.card import clean, wrap
 from ..pytorch.text import literal
 from .emitted import EmittedFile
 from .errors import ExportError
+from .inputs import input_rows
+from .kinds import SEQUENCES, TOKENS, Kind, kind_of
 from .sizes import (
     LABELS,
     Standard,
@@ -28,99 +30,12 @@ FAMILY = "modelwright_"  # what the model_type of every exported model begins wi
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What an exported model is to Hugging Face.
-
-    suffix: of its class
-    auto: the class of theirs that loads it
-    parts: the classes of the runtime that it consists of, by file
-    encoder_decoder: does the config say so?
-    cached: does `generate` keep a cache?
-    """
-
-    suffix: str
-    auto: str
-    parts: tuple[tuple[str, str], ...]
-    encoder_decoder: bool = False
-    cached: bool = True
-
-    @property
-    def generates(self) -> bool:
-        return self.suffix in ("ForCausalLM", "ForConditionalGeneration")
-
-
-BASE = ("base", "NamePreTrainedModel")
-OUTPUT = ("results", "NameOutput")
-CAUSAL = Kind(
-    "ForCausalLM",
-    "AutoModelForCausalLM",
-    (("cache", "KeptCache"), BASE, ("causal", "NameForCausalLM")),
-)
-UNCACHED = Kind(
-    "ForCausalLM", "AutoModelForCausalLM", (BASE, ("uncached", "NameForCausalLM")), cached=False
-)
-SEQ2SEQ = Kind(
-    "ForConditionalGeneration",
-    "AutoModelForSeq2SeqLM",
-    (
-        ("cache", "KeptCache"),
-        ("cache", "KeptMemory"),
-        ("cache", "KeptCrossCache"),
-        BASE,
-        ("seq2seq", "NameEncoder"),
-        ("seq2seq", "NameForConditionalGeneration"),
-    ),
-    encoder_decoder=True,
-)
-MASKED = Kind("ForMaskedLM", "AutoModelForMaskedLM", (BASE, ("masked", "NameForMaskedLM")))
-SEQUENCES = Kind(
-    "ForSequenceClassification",
-    "AutoModelForSequenceClassification",
-    (BASE, ("classifier", "NameForSequenceClassification")),
-)
-TOKENS = Kind(
-    "ForTokenClassification",
-    "AutoModelForTokenClassification",
-    (BASE, ("classifier", "NameForTokenClassification")),
-)
-ONE_RESULT = Kind("Model", "AutoModel", (OUTPUT, BASE, ("results", "NameModel")))
-SEVERAL = Kind("Model", "AutoModel", (OUTPUT, BASE, ("results", "NameModelOfSeveral")))
-
-OF_A_MAPPING = {*dir(dict), "move_to_end", "to_tuple"}  # methods of Hugging Face's outputs
-
-
-@dataclass(frozen=True)
 class Wrapper:
     """The files of an exported folder but for the weights: name -> text, and data for JSON."""
 
     texts: dict[str, str]
     config: dict[str, Any]
     generation: dict[str, Any] = field(default_factory=dict)
-
-
-def kind_of(emitted: EmittedFile) -> Kind:
-    """What Hugging Face calls such a model; one that it has no name for is an `AutoModel`."""
-    graph, heads = emitted.graph, emitted.graph.spec.heads
-    if len(heads) > 1:
-        return SEVERAL
-    head = next(iter(heads.values()), None)
-    if len(graph.hidden) == 1:
-        if len(emitted.required("forward")) != 1:
-            return ONE_RESULT
-        if isinstance(head, Classifier):
-            return TOKENS if head.pool.type == "none" else SEQUENCES
-        if not isinstance(head, LanguageModel):
-            return ONE_RESULT
-        if next(iter(graph.hidden)) not in graph.predicts_next:
-            return MASKED
-        return CAUSAL if emitted.cached("hidden_states") else UNCACHED
-    answers = (
-        isinstance(head, LanguageModel)
-        and len(emitted.required("encode")) == 1
-        and len(emitted.required("decode")) == 2
-        and emitted.cached("decode")
-    )
-    return SEQ2SEQ if answers else ONE_RESULT
 
 
 def write_wrapper(emitted: EmittedFile, dtype: str) -> Wrapper:
@@ -237,7 +152,7 @@ def _modeling(
         "OUTPUT_TABLE": f'"{output}"',
         "MAIN_INPUT": f'"{main}"',
     }
-    rows = _rows(emitted, kind)
+    rows = input_rows(emitted, kind)
     texts = [
         filled(class_text(file, name, without=without), rows, {**names, **constants})
         for file, name in kind.parts
@@ -258,75 +173,6 @@ def _list_constant(name: str, words: list[str]) -> str:
 
 def _quoted(word: str) -> str:
     return f'"{word}"'
-
-
-# -- what stands for a line that is said once for each input or result
-
-
-def _rows(emitted: EmittedFile, kind: Kind) -> Rows:
-    if kind.encoder_decoder:
-        return _seq2seq_rows(emitted)
-    if kind in (ONE_RESULT, SEVERAL):
-        arguments = [*emitted.required("forward"), *emitted.optional("forward")]
-        return {
-            "emitted_input": [_passed(name, name, "its_input") for name in arguments],
-            "its_input": [{"its_input": name} for name in arguments],
-            "its_result": [{"its_result": name} for name in result_names(emitted)],
-        }
-    method = "hidden_states" if kind in (CAUSAL, UNCACHED) else "forward"
-    theirs = _standard_names(emitted.optional(method))
-    return {
-        "emitted_input": [_passed(own, name, "its_input") for own, name in theirs.items()],
-        "its_input": [
-            {"its_input": name} for name in theirs.values() if name not in ("attention_mask",)
-        ],
-    }
-
-
-def _seq2seq_rows(emitted: EmittedFile) -> Rows:
-    encoder = _standard_names(emitted.optional("encode"))
-    decoder = {
-        own: encoder.get(own) or name
-        for own, name in _standard_names(emitted.optional("decode"), "decoder_").items()
-    }
-    fixed = ("attention_mask", "decoder_attention_mask")
-    extra = [name for name in encoder.values() if name not in fixed]
-    more = [name for name in decoder.values() if name not in (*fixed, *extra)]
-    return {
-        "encoder_input": [_passed(own, name, "encoder_input") for own, name in encoder.items()],
-        "decoder_input": [_passed(own, name, "decoder_input") for own, name in decoder.items()],
-        "encoder_extra": [{"encoder_extra": name} for name in extra],
-        "its_input": [{"its_input": name} for name in [*extra, *more]],
-    }
-
-
-def _passed(own: str, name: str, word: str) -> dict[str, str]:
-    return {"emitted_input": own, word: name}
-
-
-def _standard_names(arguments: list[str], prefix: str = "") -> dict[str, str]:
-    """Own name of an argument -> its name in Hugging Face models, where they have one."""
-    found = {}
-    for own in arguments:
-        role = next((r for r in ("attention_mask", "position_ids") if own.endswith(r)), "")
-        found[own] = prefix + role if role else own
-    return found
-
-
-def result_names(emitted: EmittedFile) -> list[str]:
-    """The fields of an `AutoModel`'s output."""
-    heads = emitted.graph.spec.heads
-    if len(heads) > 1:
-        if clash := sorted(OF_A_MAPPING & heads.keys()):
-            raise ExportError(
-                f"a head called `{clash[0]}` cannot be exported: Hugging Face's outputs have a "
-                "method of that name"
-            )
-        return list(heads)
-    head = next(iter(heads.values()), None)
-    if isinstance(head, ProjectionHead) and head.pool.type != "none":
-        return ["pooler_output"]
-    return ["logits" if isinstance(head, (LanguageModel, Classifier)) else "last_hidden_state"]
 
 
 # -- JSON

@@ -15,7 +15,8 @@ from small_examples import graph, small_graph
 from variations import FIRST_WORD, MARK, VOCABULARY, graph_of
 
 from modelwright.backends.huggingface.emitted import EmittedFile, read_emitted
-from modelwright.backends.huggingface.wrapper import Wrapper, kind_of, write_wrapper
+from modelwright.backends.huggingface.kinds import kind_of
+from modelwright.backends.huggingface.wrapper import Wrapper, write_wrapper
 from modelwright.compiler import ModuleGraph
 
 WIDTH = 100

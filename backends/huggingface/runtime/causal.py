@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from transformers import Cache, DynamicCache, GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
@@ -12,6 +14,12 @@ from .cache import KeptCache
 
 class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
     """The emitted model, whose logits are those of the next token."""
+
+    def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
+        """What `forward` is given at each step; the cache knows its place by itself."""
+        inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
+        inputs.pop("cache_position", None)
+        return inputs
 
     def forward(
         self,

@@ -18,6 +18,12 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
     def _supports_default_dynamic_cache(cls) -> bool:
         return False
 
+    def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
+        """What `forward` is given at each step; the cache knows its place by itself."""
+        inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
+        inputs.pop("cache_position", None)
+        return inputs
+
     def forward(
         self,
         input_ids: Tensor,

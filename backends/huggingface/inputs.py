@@ -1,0 +1,78 @@
+"""Which inputs and results an exported model has, by its own names and by Hugging Face's."""
+
+from __future__ import annotations
+
+from ...spec.head import Classifier, LanguageModel, ProjectionHead
+from .emitted import EmittedFile
+from .errors import ExportError
+from .kinds import CAUSAL, ONE_RESULT, SEVERAL, UNCACHED, Kind
+from .templates import Rows
+
+OF_A_MAPPING = {*dir(dict), "move_to_end", "to_tuple"}  # methods of Hugging Face's outputs
+
+
+def input_rows(emitted: EmittedFile, kind: Kind) -> Rows:
+    """What stands for the lines of a template that speak of inputs and results."""
+    if kind.encoder_decoder:
+        return _seq2seq_rows(emitted)
+    if kind in (ONE_RESULT, SEVERAL):
+        arguments = [*emitted.required("forward"), *emitted.optional("forward")]
+        return {
+            "emitted_input": [_passed(name, name, "its_input") for name in arguments],
+            "its_input": [{"its_input": name} for name in arguments],
+            "its_result": [{"its_result": name} for name in result_names(emitted)],
+        }
+    method = "hidden_states" if kind in (CAUSAL, UNCACHED) else "forward"
+    theirs = _standard_names(emitted.optional(method))
+    return {
+        "emitted_input": [_passed(own, name, "its_input") for own, name in theirs.items()],
+        "its_input": [
+            {"its_input": name} for name in theirs.values() if name not in ("attention_mask",)
+        ],
+    }
+
+
+def _seq2seq_rows(emitted: EmittedFile) -> Rows:
+    encoder = _standard_names(emitted.optional("encode"))
+    decoder = {
+        own: encoder.get(own) or name
+        for own, name in _standard_names(emitted.optional("decode"), "decoder_").items()
+    }
+    fixed = ("attention_mask", "decoder_attention_mask")
+    extra = [name for name in encoder.values() if name not in fixed]
+    more = [name for name in decoder.values() if name not in (*fixed, *extra)]
+    return {
+        "encoder_input": [_passed(own, name, "encoder_input") for own, name in encoder.items()],
+        "decoder_input": [_passed(own, name, "decoder_input") for own, name in decoder.items()],
+        "encoder_extra": [{"encoder_extra": name} for name in extra],
+        "its_input": [{"its_input": name} for name in [*extra, *more]],
+    }
+
+
+def _passed(own: str, name: str, word: str) -> dict[str, str]:
+    return {"emitted_input": own, word: name}
+
+
+def _standard_names(arguments: list[str], prefix: str = "") -> dict[str, str]:
+    """Own name of an argument -> its name in Hugging Face models, where they have one."""
+    found = {}
+    for own in arguments:
+        role = next((r for r in ("attention_mask", "position_ids") if own.endswith(r)), "")
+        found[own] = prefix + role if role else own
+    return found
+
+
+def result_names(emitted: EmittedFile) -> list[str]:
+    """The fields of an `AutoModel`'s output."""
+    heads = emitted.graph.spec.heads
+    if len(heads) > 1:
+        if clash := sorted(OF_A_MAPPING & heads.keys()):
+            raise ExportError(
+                f"a head called `{clash[0]}` cannot be exported: Hugging Face's outputs have a "
+                "method of that name"
+            )
+        return list(heads)
+    head = next(iter(heads.values()), None)
+    if isinstance(head, ProjectionHead) and head.pool.type != "none":
+        return ["pooler_output"]
+    return ["logits" if isinstance(head, (LanguageModel, Classifier)) else "last_hidden_state"]

@@ -1,0 +1,93 @@
+"""What an exported model is to Hugging Face: the class that loads it, and what that consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...spec.head import Classifier, LanguageModel
+from .emitted import EmittedFile
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an exported model is to Hugging Face.
+
+    suffix: of its class
+    auto: the class of theirs that loads it
+    parts: the classes of the runtime that it consists of, by file
+    encoder_decoder: does the config say so?
+    cached: does `generate` keep a cache?
+    """
+
+    suffix: str
+    auto: str
+    parts: tuple[tuple[str, str], ...]
+    encoder_decoder: bool = False
+    cached: bool = True
+
+    @property
+    def generates(self) -> bool:
+        return self.suffix in ("ForCausalLM", "ForConditionalGeneration")
+
+
+BASE = ("base", "NamePreTrainedModel")
+OUTPUT = ("results", "NameOutput")
+CAUSAL = Kind(
+    "ForCausalLM",
+    "AutoModelForCausalLM",
+    (("cache", "KeptCache"), BASE, ("causal", "NameForCausalLM")),
+)
+UNCACHED = Kind(
+    "ForCausalLM", "AutoModelForCausalLM", (BASE, ("uncached", "NameForCausalLM")), cached=False
+)
+SEQ2SEQ = Kind(
+    "ForConditionalGeneration",
+    "AutoModelForSeq2SeqLM",
+    (
+        ("cache", "KeptCache"),
+        ("cache", "KeptMemory"),
+        ("cache", "KeptCrossCache"),
+        BASE,
+        ("seq2seq", "NameEncoder"),
+        ("seq2seq", "NameForConditionalGeneration"),
+    ),
+    encoder_decoder=True,
+)
+MASKED = Kind("ForMaskedLM", "AutoModelForMaskedLM", (BASE, ("masked", "NameForMaskedLM")))
+SEQUENCES = Kind(
+    "ForSequenceClassification",
+    "AutoModelForSequenceClassification",
+    (BASE, ("classifier", "NameForSequenceClassification")),
+)
+TOKENS = Kind(
+    "ForTokenClassification",
+    "AutoModelForTokenClassification",
+    (BASE, ("classifier", "NameForTokenClassification")),
+)
+ONE_RESULT = Kind("Model", "AutoModel", (OUTPUT, BASE, ("results", "NameModel")))
+SEVERAL = Kind("Model", "AutoModel", (OUTPUT, BASE, ("results", "NameModelOfSeveral")))
+
+
+def kind_of(emitted: EmittedFile) -> Kind:
+    """What Hugging Face calls such a model; one that it has no name for is an `AutoModel`."""
+    graph, heads = emitted.graph, emitted.graph.spec.heads
+    if len(heads) > 1:
+        return SEVERAL
+    head = next(iter(heads.values()), None)
+    if len(graph.hidden) == 1:
+        if len(emitted.required("forward")) != 1:
+            return ONE_RESULT
+        if isinstance(head, Classifier):
+            return TOKENS if head.pool.type == "none" else SEQUENCES
+        if not isinstance(head, LanguageModel):
+            return ONE_RESULT
+        if next(iter(graph.hidden)) not in graph.predicts_next:
+            return MASKED
+        return CAUSAL if emitted.cached("hidden_states") else UNCACHED
+    answers = (
+        isinstance(head, LanguageModel)
+        and len(emitted.required("encode")) == 1
+        and len(emitted.required("decode")) == 2
+        and emitted.cached("decode")
+    )
+    return SEQ2SEQ if answers else ONE_RESULT
