@@ -30,7 +30,15 @@ TABLES = {
     "relative_embedding": "positions",
     "embedding_projection": "embedding",
 }
-KEEPS_NOTHING = {"argument", "layer_input", "split_heads", "cache", "mask", "sinks"}
+KEEPS_NOTHING = {
+    "argument",
+    "layer_input",
+    "split_heads",
+    "expand_heads",
+    "cache",
+    "mask",
+    "sinks",
+}
 
 
 @dataclass(frozen=True)
@@ -212,15 +220,16 @@ def kept_by_training(graph: ModuleGraph) -> dict[str, Poly]:
 
 
 def cached_elements(graph: ModuleGraph) -> Poly:
-    """Keys and values that decoding keeps: S tokens of every cached layer, M of every memory."""
+    """What decoding keeps: what caches hold of S tokens, and keys and values of every memory."""
     lengths = Lengths(graph)
-    caching = {graph.scopes[op.scope].stack for op in graph.ops() if op.kind == "cache"}
+    caches = [op for op in graph.ops() if op.kind == "cache"]
+    caching = {graph.scopes[op.scope].stack for op in caches}
     total = Poly()
+    for op in caches:
+        for name in op.outputs:
+            total = total + layers_of(graph, op) * elements(graph.values[name].shape)
     for attend in attends(graph):
-        scope = graph.scopes[attend.scope]
-        own = graph.producer(attend.op.inputs[1])
-        cached = attend.crosses or (own is not None and own.kind == "cache")
-        if scope.stack in caching and cached:
+        if attend.crosses and graph.scopes[attend.scope].stack in caching:
             values = lengths.values(attend.op)
             for name in attend.op.inputs[1:3]:
                 total = total + len(attend.layers) * elements(values[name].shape)

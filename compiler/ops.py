@@ -164,7 +164,16 @@ def rope_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 
 
 def cached_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(v.shape[0], v.shape[1], S, v.shape[3]) for v in inputs]
+    return [(*v.shape[:-2], S, v.shape[-1]) for v in inputs]
+
+
+def joined_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(*inputs[0].shape[:-1], attrs["dim"])]
+
+
+def expanded_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    batch, _, *rest = inputs[0].shape
+    return [(batch, attrs["heads"], *rest)]
 
 
 def attend_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
@@ -265,8 +274,9 @@ OPS: dict[str, Row] = {
         part="positions",
     ),
     "rotate": Row(
-        "inputs x, cos, sin: rotates pairs of the first `width` columns of each head by the "
-        "angle of its position; pairs are (i, i + width/2) or, interleaved, (2i, 2i + 1)",
+        "inputs x, cos, sin: rotates pairs of the first (with `end`, the last) `width` columns of "
+        "each head by the angle of its position; pairs are (i, i + width/2) or, interleaved, "
+        "(2i, 2i + 1)",
         part="positions",
     ),
     "alibi": Row(
@@ -362,7 +372,13 @@ OPS: dict[str, Row] = {
     # attention
     "split_heads": Row("(B, T, H*E) to (B, H, T, E), or the same without B", split_shape),
     "merge_heads": Row("(B, H, T, E) to (B, T, H*E)", merge_shape),
-    "cache": Row("k, v of the new tokens to k, v of all tokens seen so far", cached_shape),
+    "expand_heads": Row("(B, 1, T, E) to (B, H, T, E): one for all heads", expanded_shape),
+    "concat": Row("the inputs side by side along the last axis", joined_shape),
+    "cache": Row(
+        "two values (..., T, E) of the new tokens, such as k and v, to those of all tokens seen "
+        "so far, (..., S, E)",
+        cached_shape,
+    ),
     "sinks": Row(
         "a learned number for each head, (H,)",
         lambda inputs, attrs: [(attrs["heads"],)],

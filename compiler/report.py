@@ -50,7 +50,7 @@ class Report:
     attention_formula   of all scores and weighted sums, in B, T, S and M
     density             for each distinct mask, the share of pairs that it admits
     activation_bytes    what a training forward keeps (see `count.kept_by_training`)
-    cache_bytes         keys and values of `batch` sequences of `sequence` tokens, memories included
+    cache_bytes         what is kept of `batch` sequences of `sequence` tokens, memories included
     """
 
     name: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .attention import Fastformer, LinearAttention, Mha, Mla
+from .attention import Fastformer, LinearAttention, Mha
 from .condition import Adaptive
 from .embedding import ConvStem, Features, LearnedInput, Patches, Source, StackInput, Tokens
 from .errors import SpecError
@@ -33,7 +33,6 @@ LATER_TYPES: dict[type[Part], str] = {
     LearnedInput: "input of type `learned`",
     StackInput: "input of type `stack`",
     RelativeTable: "positions of type `relative_table`",
-    Mla: "attention of type `mla`",
     LinearAttention: "attention of type `linear`",
     Fastformer: "attention of type `fastformer`",
     Adaptive: "`condition`",

@@ -175,6 +175,8 @@ LOOKS: dict[str, Look] = {
     "l2_normalize": Look("pill", "norm", _const("unit length")),
     "split_heads": Look("through"),
     "merge_heads": Look("through"),
+    "expand_heads": Look("through"),
+    "concat": Look("through"),
     "cache": Look("through"),
     "sinks": Look("pill", "linear", _const("Sinks"), _const("one per head")),
     "attend": Look("box", "attention", _const("Attend")),

@@ -94,7 +94,9 @@ def _attention(
 ) -> Said:
     queries, keys, values = (graph.values[name].shape for name in attend.inputs[:3])
     heads, kv_heads = _size(queries[1]), _size(keys[1])
-    if crossed:
+    if scope.noun not in ("", "Attention", "CrossAttention"):
+        title = class_words(scope.noun)
+    elif crossed:
         title = "Cross-attention"
     elif kv_heads == heads:
         title = "Multi-head attention"
@@ -114,7 +116,10 @@ def _attention(
 def _extras(attend: Op, ops: list[Op]) -> list[str]:
     before = ops[: ops.index(attend)]
     found = []
-    if any(op.kind in NORMS for op in before):
+    latent = [op for op in before if op.kind == "linear" and op.name == "kv_down"]
+    if latent:
+        found.append(f"latent {plain(_size(latent[0].attrs['out_dim']))}")
+    elif any(op.kind in NORMS for op in before):
         found.append("query and key norm")
     if attend.attrs.get("softcap") is not None:
         found.append(f"softcap {figure(attend.attrs['softcap'])}")

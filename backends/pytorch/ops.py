@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...compiler.axes import ONE
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.sizes import Size
 from .function import Function
@@ -163,6 +164,8 @@ SCALINGS: dict[str, Callable[[Function, str, str, dict[str, Any]], Expr]] = {
 
 def rotate(f: Function, op: Op) -> Expr:
     name = "apply_partial_rope" if op.attrs["partial"] else "apply_rope"
+    if op.attrs.get("end"):
+        name = "apply_rope_to_end"
     if op.attrs["layout"] == "interleaved":
         name += "_interleaved"
     return call(f.helper("positions", name), *(str(f.use(value)) for value in op.inputs))
@@ -414,6 +417,8 @@ def l2_normalize(f: Function, op: Op) -> Expr:
 
 def split_heads(f: Function, op: Op) -> Expr:
     x = f.use(op.inputs[0]).at(ATOM)
+    if op.attrs["heads"] == ONE:
+        return Expr(f"{x}.unsqueeze(1)")
     width = f.number(op.attrs["width"].size, "head_dim")
     axes = "1, 2" if len(f.graph.values[op.inputs[0]].shape) == 3 else "0, 1"
     return Expr(f"{x}.unflatten(-1, (-1, {width})).transpose({axes})")
@@ -421,6 +426,16 @@ def split_heads(f: Function, op: Op) -> Expr:
 
 def merge_heads(f: Function, op: Op) -> Expr:
     return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.transpose(1, 2).flatten(-2)")
+
+
+def expand_heads(f: Function, op: Op) -> Expr:
+    heads = f.number(op.attrs["heads"].size)
+    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.expand(-1, {heads}, -1, -1)")
+
+
+def concat(f: Function, op: Op) -> Expr:
+    parts = ", ".join(str(f.use(value)) for value in op.inputs)
+    return Expr(f"torch.cat([{parts}], dim=-1)")
 
 
 def cache(f: Function, op: Op) -> None:
@@ -640,6 +655,8 @@ ROWS: dict[str, Row] = {
     "split_heads": split_heads,
     "merge_heads": merge_heads,
     "cache": cache,
+    "expand_heads": expand_heads,
+    "concat": concat,
     "sinks": sinks,
     "attend": attend,
     "softmax": softmax,

@@ -177,6 +177,11 @@ def head_bias(call: Call) -> Array:
     return call.given(0) + _along(call.weights[""])
 
 
+def concat(call: Call) -> Array:
+    """The inputs side by side along the last axis."""
+    return np.concatenate([call.given(slot) for slot in range(len(call.inputs))], axis=-1)
+
+
 def unchanged(call: Call) -> Array:
     """What an op does that only training knows (dropout, drop_path)."""
     return call.given(0)

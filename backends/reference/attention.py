@@ -28,6 +28,11 @@ def merge_heads(call: Call) -> Array:
     return call.given(0).transpose(0, 2, 1, 3).reshape(batch, length, heads * width)
 
 
+def expand_heads(call: Call) -> Array:
+    """(B, 1, T, E) to (B, H, T, E): the same for every head."""
+    return np.repeat(call.given(0), int(call.attrs["heads"].size), axis=1)
+
+
 def cache(call: Call) -> tuple[Array, Array]:
     """Keys and values as they are: there is nothing before the first token here."""
     return call.given(0), call.given(1)

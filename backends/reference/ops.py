@@ -51,6 +51,8 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     # attention
     "split_heads": attention.split_heads,
     "merge_heads": attention.merge_heads,
+    "expand_heads": attention.expand_heads,
+    "concat": arithmetic.concat,
     "cache": attention.cache,
     "sinks": attention.sinks,
     "select": attention.select,

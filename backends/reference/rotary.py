@@ -144,7 +144,7 @@ def rope_table(call: Call) -> tuple[Array, Array]:
 
 
 def rotate(call: Call) -> Array:
-    """The first `width` columns of each head turned, pair by pair; the others as they are."""
+    """The first (or last) `width` columns of each head turned, pair by pair; the others stay."""
     x, cos, sin = call.given(0), call.given(1), call.given(2)
     cos, sin = cos[..., None, :, :], sin[..., None, :, :]  # the same for every head
     width = call.value("width")
@@ -153,6 +153,8 @@ def rotate(call: Call) -> Array:
         first, second = np.arange(0, width, 2), np.arange(1, width, 2)
     else:
         first, second = np.arange(half), np.arange(half, width)
+    if call.value("end"):
+        first, second = first + x.shape[-1] - width, second + x.shape[-1] - width
     result = x.copy()
     result[..., first] = x[..., first] * cos - x[..., second] * sin
     result[..., second] = x[..., first] * sin + x[..., second] * cos

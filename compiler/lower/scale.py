@@ -21,15 +21,13 @@ def lower_scale(
     """
     positions = tuple(positions)
     terms = sum(len(p.terms) for p in positions if isinstance(p, Disentangled))
-    if said is None and terms:
-        assert head.size is not None
-        return InverseRoot.of(1 + terms, head.size)
     growth, rule = score_growth(positions)
+    assert head.size is not None
     if growth == 1:
         if said is None:
-            return None
+            return InverseRoot.of(1 + terms, head.size) if terms else None
         return 1.0 if said == "none" else b.field("scale", float(said))
-    assert head.size is not None
-    plain = int(head.size) ** -0.5 if said is None else 1.0 if said == "none" else float(said)
-    first = f"{int(head.size)}**-0.5" if said is None else f"{plain:g}"
+    width = (1 + terms) * int(head.size)
+    plain = width**-0.5 if said is None else 1.0 if said == "none" else float(said)
+    first = f"{width}**-0.5" if said is None else f"{plain:g}"
     return b.field("scale", plain * growth, comment=f"{first} * {rule}")

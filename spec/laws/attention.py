@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..attention import Mha
+from ..attention import Mha, Mla
 from ..masks import Mask, atoms
 from ..model import Block, ModelSpec, Stack
 from ..positions import Disentangled, RelativeBias, Rotary, TransformerXl, acts_on
@@ -27,6 +27,11 @@ def head_width(attention: Mha, stack: Stack) -> int | None:
     return None if stack.d_model % attention.heads else stack.d_model // attention.heads
 
 
+def latent_width(attention: Mla) -> int:
+    """The width of the widest vector of a head."""
+    return max(attention.nope_dim + attention.rope_dim, attention.value_dim)
+
+
 def heads_share_keys(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     for key, part in attentions(block):
         if part.kv_heads is not None and part.heads % part.kv_heads:
@@ -47,12 +52,21 @@ def heads_divide_width(
                 f"d_model ({stack.d_model}) is no multiple of heads ({part.heads}); "
                 "change one, or give `head_dim`",
             )
-        elif part.heads * width > MOST_PROJECTED:
-            yield Finding(
-                (*path, key, "heads"),
-                f"{part.heads:,} heads of {width:,} are {part.heads * width:,} numbers wide; "
-                f"at most {MOST_PROJECTED:,}",
-            )
+        else:
+            yield from _too_wide((*path, key, "heads"), part.heads, width)
+    for key in ("attention", "cross_attention"):
+        part = getattr(block, key)
+        if isinstance(part, Mla):
+            yield from _too_wide((*path, key, "heads"), part.heads, latent_width(part))
+
+
+def _too_wide(path: Path, heads: int, width: int) -> Iterator[Finding]:
+    if heads * width > MOST_PROJECTED:
+        yield Finding(
+            path,
+            f"{heads:,} heads of {width:,} are {heads * width:,} numbers wide; "
+            f"at most {MOST_PROJECTED:,}",
+        )
 
 
 def qk_norm_after(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:

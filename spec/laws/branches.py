@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..attention import Mha
+from ..attention import Mha, Mla
 from ..feed_forward import Hidden, Moe, Router
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
 from ..residual import Joining, Parallel
 from ..scalars import size_of
-from .attention import head_width
+from .attention import head_width, latent_width
 from .findings import Finding, Path
 
 MOST_WEIGHTS = 10**16
@@ -150,6 +150,8 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
     width = 0
     if isinstance(block.attention, Mha):
         width += 4 * block.attention.heads * (head_width(block.attention, stack) or 1)
+    if isinstance(block.attention, Mla):
+        width += 4 * block.attention.heads * latent_width(block.attention)
     experts = getattr(block.feed_forward, "experts", 1)
     for place, part in hidden_parts(block):
         many = experts if place[-1] == "expert" else 1

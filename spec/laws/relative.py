@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..attention import Mha
+from ..attention import Mha, Mla
 from ..model import Block, ModelSpec, Stack
 from ..positions import Disentangled, Rotary, TransformerXl
 from .findings import Finding, Path, members
@@ -64,6 +64,12 @@ def positions_meet_contents(
                 (*path, "positions", i),
                 f"{position.type} positions meet contents, which rotary positions turn: write one "
                 "of the two",
+            )
+        if isinstance(part, Mla):
+            yield Finding(
+                (*path, "positions", i),
+                f"{position.type} positions meet queries and keys, which attention of type `mla` "
+                "makes of latent vectors: that is not defined",
             )
         if isinstance(part, Mha) and part.kv_heads not in (None, part.heads):
             yield Finding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..attention import Mha
+from ..attention import Mha, Mla
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
 from ..positions import Llama3, LongRope, Rotary, Yarn
@@ -21,6 +21,8 @@ def rotaries(block: Block) -> Iterator[tuple[int, Rotary]]:
 
 def turned(block: Block, stack: Stack, position: Rotary) -> float | None:
     """How many numbers of a head a position turns, if that can be said."""
+    if isinstance(block.attention, Mla):
+        return block.attention.rope_dim * position.fraction
     if not isinstance(block.attention, Mha):
         return None
     width = head_width(block.attention, stack)
@@ -36,11 +38,23 @@ def rotary_pairs(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
             whole = width / position.fraction
             part = "" if position.fraction == 1 else f" ({position.fraction:g} of {whole:g})"
             said: Path = ("positions", i)
-            if isinstance(block.attention, Mha) and block.attention.head_dim:
+            if isinstance(block.attention, Mla):
+                said = ("attention", "rope_dim")
+            elif isinstance(block.attention, Mha) and block.attention.head_dim:
                 said = ("attention", "head_dim")
             yield Finding(
                 (*path, *(said if position.fraction == 1 else ("positions", i, "fraction"))),
                 f"rotary turns numbers in pairs, and {width:g}{part} of a head is no even number",
+            )
+
+
+def latent_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    for i, position in rotaries(block):
+        if isinstance(block.attention, Mla) and position.fraction != 1:
+            yield Finding(
+                (*path, "positions", i, "fraction"),
+                "attention of type `mla` says in `rope_dim` how much of a head turns: "
+                "its `fraction` is 1",
             )
 
 
@@ -97,4 +111,4 @@ def scalings(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterato
             yield Finding((*path, "positions", i, "scaling"), message)
 
 
-LAWS = (rotary_pairs, scalings)
+LAWS = (rotary_pairs, latent_whole, scalings)

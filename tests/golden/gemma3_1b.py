@@ -57,17 +57,17 @@ class Cache:
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (B, K, T, E); give back those of all tokens, (B, K, S, E)."""
-        end = self.length + k.size(2)
+        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
         if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:2], self.capacity, x.size(3)) for x in (k, v)]
+            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
-        keys[:, :, self.length : end] = k
-        values[:, :, self.length : end] = v
-        return keys[:, :, :end], values[:, :, :end]
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -370,4 +370,4 @@ class Gemma3_1b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 856ced3775ce094b3830a07a16f43cc3792be551e3deb942275e2f5816305e62
+# sha256 of the above: 3a6dfc99cfcdbc5c07e316a111f40fffce1ad6d3f9b6093105766afd44c28036

@@ -11,7 +11,7 @@ Written by modelwright 0.1.0 from gpt2.yaml (sha256 0d9bf176ab11). Write it agai
     total                        124,439,808
 
 Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   D d_model   H query
-         heads   K key/value heads   E head width   V vocabulary
+         heads   E head width   V vocabulary
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ class Cache:
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (B, K, T, E); give back those of all tokens, (B, K, S, E)."""
-        end = self.length + k.size(2)
+        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
         if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:2], self.capacity, x.size(3)) for x in (k, v)]
+            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
-        keys[:, :, self.length : end] = k
-        values[:, :, self.length : end] = v
-        return keys[:, :, :end], values[:, :, :end]
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -261,4 +261,4 @@ class Gpt2(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 9e3ed7a12c09609b4a87f104ab46c51388491fb33922abad7741a647cac13664
+# sha256 of the above: 954475bb2483630d6dfefa68004cb4841ed686e5d31322f55e87ecbb79a6a2f8

@@ -55,17 +55,17 @@ class Cache:
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (B, K, T, E); give back those of all tokens, (B, K, S, E)."""
-        end = self.length + k.size(2)
+        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
         if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:2], self.capacity, x.size(3)) for x in (k, v)]
+            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
-        keys[:, :, self.length : end] = k
-        values[:, :, self.length : end] = v
-        return keys[:, :, :end], values[:, :, :end]
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -276,4 +276,4 @@ class Llama3_8b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: d70052abc7f04f504d3d59677254c6c18616f2b543ff68b4b10a4c66c15d2a64
+# sha256 of the above: e498c9f26cf1b281f2ce50e91647b957c82a7612b57cf057b85de0e35b42334f

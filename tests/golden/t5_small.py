@@ -14,8 +14,8 @@ Written by modelwright 0.1.0 from t5_small.yaml (sha256 e7ca78190f80). Write it 
     total                            60,506,624
 
 Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   M tokens of the
-         memory that cross-attention reads   D d_model   H query heads   K key/value heads   E
-         head width   V vocabulary
+         memory that cross-attention reads   D d_model   H query heads   E head width   V
+         vocabulary
 """
 
 from __future__ import annotations
@@ -60,17 +60,17 @@ class Cache:
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (B, K, T, E); give back those of all tokens, (B, K, S, E)."""
-        end = self.length + k.size(2)
+        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
         if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:2], self.capacity, x.size(3)) for x in (k, v)]
+            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
-        keys[:, :, self.length : end] = k
-        values[:, :, self.length : end] = v
-        return keys[:, :, :end], values[:, :, :end]
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
 
 
 def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
@@ -439,4 +439,4 @@ class T5Small(nn.Module):
         return answer
 
 
-# sha256 of the above: b65f0cd179f7b2c06b5ebb6be1e6d662ff67d71624d73c7019a6a9b10778317c
+# sha256 of the above: 78704b250f4d1f84b559679800ff5e4962aa756c8ab0825572a6c7c65d74b92d

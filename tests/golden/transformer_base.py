@@ -10,8 +10,8 @@ Written by modelwright 0.1.0 from transformer_base.yaml (sha256 49d507952ec2). W
     total                      63,082,496
 
 Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   M tokens of the
-         memory that cross-attention reads   D d_model   H query heads   K key/value heads   E
-         head width   V vocabulary
+         memory that cross-attention reads   D d_model   H query heads   E head width   V
+         vocabulary
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ class Cache:
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (B, K, T, E); give back those of all tokens, (B, K, S, E)."""
-        end = self.length + k.size(2)
+        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
         if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:2], self.capacity, x.size(3)) for x in (k, v)]
+            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
-        keys[:, :, self.length : end] = k
-        values[:, :, self.length : end] = v
-        return keys[:, :, :end], values[:, :, :end]
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
@@ -442,4 +442,4 @@ class TransformerBase(nn.Module):
         return answer
 
 
-# sha256 of the above: 74ba990e8ab1e9410f77045e9ea78c6295b439388d5786ad5d1d874bf05a2170
+# sha256 of the above: c78eea070c433d84da7cb921b2065392bc3d5e6f179ab7b902d2fb95536d1a83

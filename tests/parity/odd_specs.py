@@ -134,6 +134,19 @@ DECODES = {
         "mask: causal & window(4)",
         "attention: {heads: 4, kv_heads: 2, sinks: true}",
     ),
+    "latent": changed(
+        DECODER,
+        "attention: {type: mla, heads: 4, query_rank: 12, kv_rank: 10, nope_dim: 6, rope_dim: 4,"
+        " value_dim: 5}",
+        "positions: {type: rotary, layout: interleaved}",
+    ),
+    "latent translator": changed(
+        TRANSLATOR,
+        "attention: {type: mla, heads: 4, kv_rank: 10, nope_dim: 6, rope_dim: 4, value_dim: 5}",
+        "decoder: {attention: {type: mha, heads: 4}, cross_attention: {type: mla,"
+        " memory: encoder, heads: 2, kv_rank: 6, nope_dim: 4, rope_dim: 2, value_dim: 8,"
+        " scale: 0.5}}",
+    ),
     "norms of queries": changed(
         DECODER,
         "attention: {heads: 4, kv_heads: 2, qk_norm: {type: per_head, after_positions: true},"

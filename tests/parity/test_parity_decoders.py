@@ -6,6 +6,7 @@ import pytest
 import torch
 from comparison import LONG, assert_equal_results, padded, places, tokens
 from decoders import DECODERS
+from latents import LATENTS
 from llamas import LLAMAS
 from mixtures import MIXTURES
 from more_decoders import MORE_DECODERS
@@ -13,7 +14,7 @@ from other_attentions import OTHER_ATTENTIONS
 from pairs import Pair
 from scaled_llamas import SCALED_LLAMAS
 
-PAIRS = (*DECODERS, *LLAMAS, *SCALED_LLAMAS, *OTHER_ATTENTIONS, *MORE_DECODERS, *MIXTURES)
+PAIRS = (*DECODERS, *LLAMAS, *SCALED_LLAMAS, *OTHER_ATTENTIONS, *LATENTS, *MORE_DECODERS, *MIXTURES)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)

@@ -33,6 +33,7 @@ FAMILIES = [
     "two readers",
     "long and short positions",
     "sinks",
+    "latent",
 ]
 QUICK = ("gpt2", "t5_small", "bert_pretraining")
 

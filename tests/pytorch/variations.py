@@ -233,6 +233,13 @@ ATTENTIONS = {
     "dropout": "{heads: 4, dropout: 0.2}",
     "post_norm": "{heads: 4, norm_placement: post}",
 }
+LATENT = "type: mla, heads: 2, kv_rank: 6, nope_dim: 5, rope_dim: 4, value_dim: 3"
+LATENTS = {
+    "": "",
+    "queries": ", query_rank: 7, latent_eps: 1e-2",
+    "scale": ", scale: 0.4, dropout: 0.2, bias: false",
+    "unscaled": ", scale: none",
+}
 FEED_FORWARDS = {
     "hidden": "{hidden: 24, bias: false}",
     "hidden_multiple": "{hidden: 3/2 * d_model}",
@@ -329,6 +336,24 @@ VARIATIONS: dict[str, Variation] = {
         for k, v in ATTENTIONS.items()
     },
     **{f"attention_{k}_both": both(f"attention={v}") for k, v in ATTENTIONS.items()},
+    **{
+        f"attention_latent_{k}": decoder(f"attention={{{LATENT}{v}}}", "positions=rotary")
+        for k, v in LATENTS.items()
+    },
+    **{
+        f"attention_latent_{k}": Variation(text.replace("{heads: 4}", f"{{{LATENT}}}"), sets)
+        for k, text, sets in (
+            ("both", BOTH, ("positions={type: rotary, layout: interleaved}",)),
+            ("encoder", ENCODER, ("positions=[alibi, learned]", "mask=band(2)")),
+            ("yarn", DECODER, (f"positions={POSITIONS['rotary_yarn_scores']}",)),
+            ("without_positions", DECODER, ("attention.query_rank=5", "norm=rmsnorm")),
+            (
+                "in_some_layers",
+                DECODER,
+                ("blocks={a: {attention: {type: mha, heads: 2}}, b: {}}", "pattern=[a, b]"),
+            ),
+        )
+    },
     "attention_qk_norm_after_positions": decoder(
         "attention={heads: 4, qk_norm: {type: head, after_positions: true}}", "positions=rotary"
     ),

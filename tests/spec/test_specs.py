@@ -11,7 +11,6 @@ from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
 LATER = {  # what each spec needs that is not built yet
     "clip_vit_b32": ["input of type `patches`", "head of type `contrastive`"],
-    "deepseek_v3": ["attention of type `mla`"],
     "dit_xl_2": [
         "input of type `patches`",
         "positions with several axes",

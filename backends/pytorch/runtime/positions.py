@@ -84,7 +84,7 @@ def yarn_pair(
 def yarn_blend(frequencies: Tensor, factor: float, first: float, last: float) -> Tensor:
     """Pairs up to `first` are kept, from `last` on slowed by `factor`, blended between."""
     first, last = max(first, 0), min(last, 2 * frequencies.size(0) - 1)
-    width = last - first if last != first else 0.001
+    width = (last - first) or 0.001
     pair = torch.arange(frequencies.size(0), device=frequencies.device, dtype=frequencies.dtype)
     slowed = ((pair - first) / width).clamp(0, 1)
     return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
@@ -133,6 +133,19 @@ def apply_partial_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tenso
     width = 2 * cos.size(-1)
     turned = apply_rope_interleaved(x[..., :width], cos, sin)
     return torch.cat([turned, x[..., width:]], dim=-1)
+
+
+def apply_rope_to_end(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate the last R columns of each head, in pairs R/2 apart; keep the rest."""
+    width = 2 * cos.size(-1)
+    return torch.cat([x[..., :-width], apply_rope(x[..., -width:], cos, sin)], dim=-1)
+
+
+def apply_rope_to_end_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate the last R columns of each head, in pairs of neighbours; keep the rest."""
+    width = 2 * cos.size(-1)
+    turned = apply_rope_interleaved(x[..., -width:], cos, sin)
+    return torch.cat([x[..., :-width], turned], dim=-1)
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:

@@ -11,10 +11,11 @@ from typing import Any
 from ..builder import Builder
 from ..state import Memory, StackState
 from .mha import lower_mha
+from .mla import lower_mla
 
 Lowering = Callable[[Builder, StackState, Any, Any, str, "Memory | None"], str]
 
-VARIANTS: dict[str, Lowering] = {"mha": lower_mha}
+VARIANTS: dict[str, Lowering] = {"mha": lower_mha, "mla": lower_mla}
 
 
 def lower_attention(

@@ -2,29 +2,26 @@
 
 Vaswani et al. 2017, arXiv:1706.03762; multi-query: Shazeer 2019, arXiv:1911.02150; grouped-query:
 Ainslie et al. 2023, arXiv:2305.13245; query/key norm: Henry et al. 2020, arXiv:2010.04245; logit
-softcap: Gemma Team 2024, arXiv:2408.00118; sinks: OpenAI 2025, arXiv:2508.10925, after Xiao et al.
-2023, arXiv:2309.17453.
+softcap: Gemma Team 2024, arXiv:2408.00118.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ....spec.attention import Mha
 from ....spec.model import Block
 from ....spec.part import Nothing
-from ....spec.positions import Alibi, Disentangled, RelativeBias, Rotary, TransformerXl
+from ....spec.positions import Rotary
 from ...axes import Dim, M
-from ...sizes import Field, InverseRoot, Size
 from ..builder import Builder
-from ..masks import lower_global_rows, lower_mask, lower_memory_mask
+from ..masks import lower_global_rows
 from ..norm import lower_norm
-from ..positions import lower_score_bias
-from ..relative import Contents, lower_disentangled, lower_transformer_xl
 from ..rotary import lower_rotary
-from ..scale import lower_scale
 from ..state import Memory, StackState
+from .weigh import weigh
 
 APART = "_global"
 """Ends the names of the projections that the rows of `global` have of their own (Beltagy et al.
@@ -56,36 +53,31 @@ def lower_mha(
                 key, value = _keys(b, part, sizes, memory.value), None
                 value = _values(b, part, sizes, memory.value)
                 key, value = b.rename(key, "k"), b.rename(value, "v")
-            mask, bias = lower_memory_mask(b, memory), ""
         else:
             key, value = _keys(b, part, sizes, x), _values(b, part, sizes, x)
             query, key = _rotated(b, state, block, part, sizes, query, key)
             if state.cached:
                 b.rename(key, "k"), b.rename(value, "v")
                 key, value = b.ops("cache", key, value, out=("k", "v"))
-            with b.beside("mask"):
-                mask = lower_mask(b, state, block.mask)
-            query, bias = _bias(b, state, block, part, sizes, query, key)
-        formula = b.graph.op(b.graph.producers[mask]).attrs["formula"]
-        if bias:
-            bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
-        shared = [mask, bias]  # what is added to the scores, and joins them
-        shared += [b.op("sinks", name="sinks", heads=sizes.heads)] if part.sinks else []
-        options: dict[str, Any] = {
-            "scale": lower_scale(b, part.scale, sizes.head, () if cross else block.positions),
-            "softcap": None if part.softcap == "none" else b.field("softcap", float(part.softcap)),
-            "dropout": _dropout(b, part, name),
-            "formula": formula,
-            "heads": sizes.heads,
-            "kv_heads": sizes.kv_heads,
-        }
         b.rename(query, "q"), b.rename(key, "k"), b.rename(value, "v")
-        y = b.op("attend", query, key, value, *shared, out="y", **options)
+        query, weighing = weigh(
+            b,
+            state,
+            block,
+            part,
+            (query, key),
+            memory,
+            kv_heads=sizes.kv_heads,
+            softcap=None if part.softcap == "none" else b.field("softcap", float(part.softcap)),
+            sinks=part.sinks,
+            project=_of_positions(b, part, sizes),
+        )
+        y = weighing.attend(b, query, key, value)
         if part.separate_global:
             query, key = _query(b, part, sizes, x, APART), _keys(b, part, sizes, x, APART)
             value = _values(b, part, sizes, x, APART)
             query, key = _rotated(b, state, block, part, sizes, query, key, APART)
-            apart = b.op("attend", query, key, value, *shared, out="y_global", **options)
+            apart = weighing.attend(b, query, key, value, out="y_global")
             with b.beside("mask"):
                 rows = lower_global_rows(b, state, block.mask)
             y = b.op("select", rows, apart, y, out="y")
@@ -193,33 +185,9 @@ def _rotated(
     return query, key
 
 
-def _bias(
-    b: Builder, state: StackState, block: Block, part: Mha, sizes: Sizes, query: str, key: str
-) -> tuple[str, str]:
-    """The query, and what positions add to the scores: (H, T, S) or (B, H, T, S), or ""."""
-    total = ""
-    said = lower_scale(b, part.scale, sizes.head, block.positions)
-    scale = int(sizes.head.size or 0) ** -0.5 if said is None else said
-    for index, position in enumerate(block.positions):
-        with b.beside("positions", index):
-            if isinstance(position, (Alibi, RelativeBias)):
-                bias = lower_score_bias(b, state, position, sizes.heads, scale)
-            elif isinstance(position, Disentangled):
-                contents = _contents(b, part, sizes, query, key, scale)
-                bias = lower_disentangled(b, state, block, position, contents)
-            elif isinstance(position, TransformerXl):
-                root = InverseRoot.of(1, Size.of(sizes.head.size or 0)) if said is None else scale
-                contents = _contents(b, part, sizes, query, key, root)
-                query, bias = lower_transformer_xl(b, state, block, contents)
-            else:
-                continue
-        total = b.op("add", total, bias, out="bias") if total else bias
-    return query, total
+def _of_positions(b: Builder, part: Mha, sizes: Sizes) -> Callable[[str, str, bool], str]:
+    """How relative positions are projected: as queries and keys are, or by weights of their own."""
 
-
-def _contents(
-    b: Builder, part: Mha, sizes: Sizes, query: str, key: str, scale: Field | float
-) -> Contents:
     def project(name: str, rows: str, again: bool) -> str:
         linear: dict[str, Any] = {
             "in_features": b.width(rows).size,
@@ -233,13 +201,7 @@ def _contents(
             y = b.op("linear", rows, name=name, **linear)
         return b.op("split_heads", y, heads=sizes.heads, width=sizes.head)
 
-    return Contents(b.rename(query, "q"), b.rename(key, "k"), sizes.heads, scale, project)
-
-
-def _dropout(b: Builder, part: Mha, name: str) -> Field | None:
-    """The rate on the attention weights, which may differ from that on the branch."""
-    with b.within(name):
-        return b.field("dropout", part.dropout) if part.dropout else None
+    return project
 
 
 def _title(part: Mha, cross: bool, *, cached: bool) -> str:

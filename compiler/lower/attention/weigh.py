@@ -1,0 +1,122 @@
+"""What attentions with scores share: the mask, the biases, the scale, the weighted sum.
+
+Sinks: OpenAI 2025, arXiv:2508.10925, after Xiao et al. 2023, arXiv:2309.17453.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ....spec.model import Block
+from ....spec.positions import Alibi, Disentangled, RelativeBias, TransformerXl
+from ...axes import Dim
+from ...sizes import Field, InverseRoot, Size
+from ..builder import Builder
+from ..masks import lower_mask, lower_memory_mask
+from ..positions import lower_score_bias
+from ..relative import Contents, lower_disentangled, lower_transformer_xl
+from ..scale import lower_scale
+from ..state import Memory, StackState
+
+Compared = tuple[str, str]
+Project = Callable[[str, str, bool], str]
+
+
+@dataclass(frozen=True, eq=False)
+class Weighing:
+    """How values are weighed, whichever queries, keys and values they are.
+
+    joining: the mask, the bias, and the sinks, if any
+    """
+
+    joining: tuple[str, ...]
+    options: dict[str, Any]
+
+    def attend(self, b: Builder, query: str, key: str, value: str, out: str = "y") -> str:
+        """What each query takes from the values, (B, H, T, E)."""
+        return b.op("attend", query, key, value, *self.joining, out=out, **self.options)
+
+
+def weigh(
+    b: Builder,
+    state: StackState,
+    block: Block,
+    part: Any,
+    compared: Compared,
+    memory: Memory | None,
+    *,
+    kv_heads: Dim,
+    softcap: Field | None = None,
+    sinks: bool = False,
+    project: Project | None = None,
+) -> tuple[str, Weighing]:
+    """The query as it is to be compared, and all that weighs the values.
+
+    memory: where keys and values come from, if not from the stack itself: then there is no mask but
+        its padding, and no positions
+    project: what `Contents` need, for positions whose scores have to do with contents
+    """
+    query = compared[0]
+    _, heads, _, head = b.shape(query)
+    if memory is not None:
+        mask, bias = lower_memory_mask(b, memory), ""
+    else:
+        with b.beside("mask"):
+            mask = lower_mask(b, state, block.mask)
+        query, bias = _bias(b, state, block, part, compared, project)
+    options: dict[str, Any] = {
+        "scale": lower_scale(b, part.scale, head, () if memory is not None else block.positions),
+        "softcap": softcap,
+        "dropout": _dropout(b, part, "attention" if memory is None else "cross_attention"),
+        "formula": b.graph.op(b.graph.producers[mask]).attrs["formula"],
+        "heads": heads,
+        "kv_heads": kv_heads,
+    }
+    if bias:
+        bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
+    joining = [mask, bias]
+    if sinks:
+        joining.append(b.op("sinks", name="sinks", heads=heads))
+    return b.rename(query, "q"), Weighing(tuple(joining), options)
+
+
+def _bias(
+    b: Builder,
+    state: StackState,
+    block: Block,
+    part: Any,
+    compared: Compared,
+    project: Project | None,
+) -> tuple[str, str]:
+    """The query, and what positions add to the scores: (H, T, S) or (B, H, T, S), or ""."""
+    query, key = compared
+    _, heads, _, head = b.shape(query)
+    width = Size.of(head.size or 0)
+    total = ""
+    said = lower_scale(b, part.scale, head, block.positions)
+    scale = int(width) ** -0.5 if said is None else said
+    for index, position in enumerate(block.positions):
+        with b.beside("positions", index):
+            if isinstance(position, (Alibi, RelativeBias)):
+                bias = lower_score_bias(b, state, position, heads, scale)
+            elif isinstance(position, Disentangled):
+                assert project is not None, "refused by the laws"
+                contents = Contents(query, key, heads, scale, project)
+                bias = lower_disentangled(b, state, block, position, contents)
+            elif isinstance(position, TransformerXl):
+                assert project is not None, "refused by the laws"
+                root = InverseRoot.of(1, width) if said is None else scale
+                contents = Contents(query, key, heads, root, project)
+                query, bias = lower_transformer_xl(b, state, block, contents)
+            else:
+                continue
+        total = b.op("add", total, bias, out="bias") if total else bias
+    return query, total
+
+
+def _dropout(b: Builder, part: Any, name: str) -> Field | None:
+    """The rate on the attention weights, which may differ from that on the branch."""
+    with b.within(name):
+        return b.field("dropout", part.dropout) if part.dropout else None
