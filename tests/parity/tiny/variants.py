@@ -48,6 +48,10 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("deepseek_v3", "causal_lm"): {
         "yarn": _rope("yarn", **_YARN, mscale=1.0, mscale_all_dim=1.0, beta_fast=32, beta_slow=1),
     },
+    ("esm", "masked_lm"): {
+        "plain": {"token_dropout": False},
+        "learned": {"token_dropout": False, "position_embedding_type": "absolute"},
+    },
     ("dinov2", "base"): {"swiglu": {"use_swiglu_ffn": True}},
     ("falcon", "causal_lm"): {
         "40b": {"new_decoder_architecture": True, "num_kv_heads": 2},
