@@ -110,6 +110,17 @@ _COPIES = {
 }
 
 
+TOKENS: Mapping[str, Any] = {
+    "init": {"type": "normal", "std": Key("init_std")},
+    "tokens": {
+        "pad": token("pad_token_id"),
+        "bos": token("bos_token_id"),
+        "eos": token("eos_token_id"),
+        "decoder_start": token("decoder_start_token_id"),
+    },
+}
+
+
 def bart_like(
     model_type: str,
     name: str,
@@ -138,15 +149,7 @@ def bart_like(
         },
         irrelevant=IRRELEVANT_HERE | more.pop("irrelevant", frozenset()),
         spec=changed(SPEC, spec),
-        last={
-            "init": {"type": "normal", "std": Key("init_std")},
-            "tokens": {
-                "pad": token("pad_token_id"),
-                "bos": token("bos_token_id"),
-                "eos": token("eos_token_id"),
-                "decoder_start": token("decoder_start_token_id"),
-            },
-        },
+        last=TOKENS,
         names={**NAMES, **names},
         prefix="model.",
         heads={
