@@ -52,7 +52,7 @@ def head_of(folder: Folder, family: Family) -> Head:
     head = family.heads[class_of(folder, family)]
     if head.optional and folder.shapes is not None:
         parts = tuple(f"{theirs}." for theirs in head.names.values())
-        names = (name.removeprefix(family.prefix) for name in folder.shapes)
+        names = (name.removeprefix(head.prefix or family.prefix) for name in folder.shapes)
         if not any(name.startswith(parts) for name in names):
             return Head()
     return head
@@ -73,7 +73,9 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
     if head.always_tied:
         values |= {"tied_as_written": values["tie_word_embeddings"], "tie_word_embeddings": True}
     for output, table in head.untied.items():
-        if values.get("tie_word_embeddings") and folder.differ(output, table, family.prefix):
+        if values.get("tie_word_embeddings") and folder.differ(
+            output, table, head.prefix or family.prefix
+        ):
             values["tie_word_embeddings"] = False
     return values
 

@@ -24,6 +24,7 @@ class Head:
 
     spec: the keys that it adds to the family's
     names: our modules, or weights, to the checkpoint's
+    prefix: what may stand before the names of this class, where it is not the family's
     optional: left out where the checkpoint has none of its tensors
     unused: tensors that the file may hold and this class does not read
     copies: tensors that must equal another one of the file, which they are tied to
@@ -37,6 +38,7 @@ class Head:
 
     spec: Mapping[str, Any] = field(default_factory=dict)
     names: Names = field(default_factory=dict)
+    prefix: str = ""
     optional: bool = False
     unused: tuple[str, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)

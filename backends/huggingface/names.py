@@ -32,6 +32,7 @@ class Names:
 
     def __init__(self, family: Family, head: Head, values: Values) -> None:
         self.family, self.values = family, values
+        self.prefix = head.prefix or family.prefix
         table = family.names(values) if callable(family.names) else family.names
         self.rows: dict[str, tuple[Layout, tuple[str, ...]]] = {}
         for ours, theirs in {**table, **head.names}.items():
@@ -70,7 +71,7 @@ class Names:
 
     def normal(self, stored: str) -> str:
         """The name as the table writes it: no prefix, and today's endings."""
-        name = stored.removeprefix(self.family.prefix)
+        name = stored.removeprefix(self.prefix)
         for old, new in self.family.renamed.items():
             if name.endswith(old):
                 return name.removesuffix(old) + new

@@ -31,7 +31,7 @@ def load_checkpoint(
     weights = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     moves, problems = _compare(weights, shapes, names)
     if len(stored) != len(found.shapes):
-        problems.append(f"tensors stand twice in it, with and without `{names.family.prefix}`")
+        problems.append(f"tensors stand twice in it, with and without `{names.prefix}`")
     problems += [] if problems else _different_copies(found, stored, names, moves)
     if problems:
         raise CheckpointError(found.place, problems)

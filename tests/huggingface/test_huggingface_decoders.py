@@ -24,6 +24,14 @@ IDS = torch.tensor(
 )
 
 
+def wanted(result: Any) -> torch.Tensor:
+    """What our model gives in one tensor."""
+    if "start_logits" in result:
+        return torch.stack([result.start_logits, result.end_logits], -1)
+    tensor: torch.Tensor = result["logits" if "logits" in result else "last_hidden_state"]
+    return tensor
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("case", DECODERS)
 def test_the_results_are_the_library_s(case: str, tmp_path: Path) -> None:
@@ -31,12 +39,13 @@ def test_the_results_are_the_library_s(case: str, tmp_path: Path) -> None:
     folder = tmp_path / case.replace(" ", "-")
     theirs.save_pretrained(folder)
     ours = mw.from_pretrained(folder)
-    result: Any = theirs(IDS)
-    wanted = result.logits if "logits" in result else result.last_hidden_state
-    assert relative_error(ours(IDS), wanted) < 2e-5, import_folder(folder)
+    assert relative_error(ours(IDS), wanted(theirs(IDS))) < 2e-5, import_folder(folder)
     assert json.loads((folder / "config.json").read_text())["model_type"] in FAMILIES
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_the_classes_are_the_library_s(family: Any) -> None:
-    assert [name for name in family.heads if not hasattr(transformers, name)] == []
+    """Or are those that the hub's own code has, for what the library reads as a Llama."""
+    ours = ("InternLM3", "IQuestCoder")
+    classes = [name for name in family.heads if not name.startswith(ours)]
+    assert [name for name in classes if not hasattr(transformers, name)] == []

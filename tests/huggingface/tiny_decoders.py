@@ -33,6 +33,15 @@ LONG = {
         "long_factor": [2.0, 2.5, 3.0, 8.0],
     },
 }
+MULTIPLIERS = {
+    "embedding_multiplier": 3.0,
+    "attention_multiplier": 0.3,
+    "residual_multiplier": 0.7,
+    "logits_scaling": 4.0,
+}
+ALPHA = {
+    "rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "alpha": 7.0, "factor": 1.0}
+}
 
 DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma": ("GemmaForCausalLM", WIDE),
@@ -55,13 +64,53 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "cohere": ("CohereForCausalLM", {**GROUPED, "use_qk_norm": True}),
     "cohere plain": ("CohereForCausalLM", SIZES),
     "cohere2": ("Cohere2ForCausalLM", {**GROUPED, **WINDOW}),
+    "stablelm": ("StableLmForCausalLM", {**GROUPED, "use_qkv_bias": True}),
+    "stablelm parallel": (
+        "StableLmForCausalLM",
+        {**GROUPED, "use_parallel_residual": True, "qk_layernorm": True},
+    ),
+    "starcoder2": ("Starcoder2ForCausalLM", {**GROUPED, "sliding_window": 5}),
+    "nemotron": ("NemotronForCausalLM", WIDE),
+    "nemotron answers": ("NemotronForQuestionAnswering", WIDE),
+    "persimmon": ("PersimmonForCausalLM", SIZES),
+    "jais2": ("Jais2ForCausalLM", WIDE),
+    "glm": ("GlmForCausalLM", WIDE),
+    "glm4": ("Glm4ForCausalLM", WIDE),
+    "ernie4_5": ("Ernie4_5ForCausalLM", {**WIDE, "use_bias": True}),
+    "helium": ("HeliumForCausalLM", {**GROUPED, "head_dim": 8, "attention_bias": True}),
+    "granite": ("GraniteForCausalLM", {**GROUPED, **MULTIPLIERS}),
+    "hyperclovax": ("HyperCLOVAXForCausalLM", {**WIDE, **MULTIPLIERS}),
+    "granite_swa": (
+        "GraniteSWAForCausalLM",
+        {**GROUPED, **MULTIPLIERS, **WINDOW, "layer_rope_theta": [1e4, 100.0, 0, 1000.0]},
+    ),
+    "granite_swa plain": ("GraniteSWAForCausalLM", {**GROUPED, **WINDOW}),
+    "smollm3": ("SmolLM3ForCausalLM", {**GROUPED, "num_hidden_layers": 4}),
+    "smollm3 windows": (
+        "SmolLM3ForCausalLM",
+        {**GROUPED, **WINDOW, "use_sliding_window": True, "no_rope_layers": [0, 1, 1, 0]},
+    ),
+    "exaone4": ("Exaone4ForCausalLM", {**GROUPED, **WINDOW}),
+    "exaone4 full": (
+        "Exaone4ForCausalLM",
+        {**GROUPED, "sliding_window": None, "layer_types": ["full_attention"] * 2},
+    ),
+    "arcee": ("ArceeForCausalLM", WIDE),
+    "seed_oss": ("SeedOssForCausalLM", {**WIDE, "attention_out_bias": True}),
+    "hunyuan_v1_dense": ("HunYuanDenseV1ForCausalLM", {**WIDE, **ALPHA}),
+    "internlm3": ("LlamaForCausalLM", {**WIDE, "config": "InternLM3Config"}),
+    "iquestcoder": ("LlamaForCausalLM", {**WIDE, "config": "IQuestCoderConfig"}),
+    "ministral": ("MinistralForCausalLM", {**WIDE, **WINDOW}),
+    "cwm": ("CwmForCausalLM", {**WIDE, **WINDOW}),
+    "bitnet": ("BitNetForCausalLM", GROUPED),
 }
 
 
 def tiny(case: str) -> torch.nn.Module:
     """The model of a case, in eval mode."""
-    name, config = DECODERS[case]
-    torch.manual_seed(1)
+    name, changes = DECODERS[case]
     model = getattr(transformers, name)
-    built: torch.nn.Module = model(model.config_class(**config))
+    config = getattr(transformers, changes.get("config", model.config_class.__name__))
+    torch.manual_seed(1)
+    built: torch.nn.Module = model(config(**{k: v for k, v in changes.items() if k != "config"}))
     return built.eval()

@@ -10,6 +10,7 @@ from ..layers import Layer
 from ..rotary import Rotary
 from ..values import Key, Values, activation
 from .rows import (
+    ALL_TASKS,
     LABELS,
     LAST,
     TOKEN_KEYS,
@@ -100,7 +101,7 @@ LLAMA = Family(
     names=NAMES,
     prefix="model.",
     unused=UNUSED,
-    heads=causal_heads("Llama"),
+    heads=causal_heads("Llama", tasks=ALL_TASKS),
 )
 
 
@@ -147,6 +148,7 @@ MISTRAL = llama_like(
     },
     optional={"sliding_window": int},
     layers=lambda values: [("block", {"mask": mask_of("sliding_attention", values)})],
+    heads=causal_heads("Mistral", tasks=ALL_TASKS, answers="model."),
 )
 
 
@@ -184,6 +186,7 @@ QWEN2 = llama_like(
     optional=_QWEN_OPTIONAL,
     spec={"attention": {"bias": ["query", "key", "value"]}},
     layers=_qwen_layers,
+    heads=causal_heads("Qwen2", tasks=ALL_TASKS),
 )
 
 QWEN3 = llama_like(
@@ -194,6 +197,7 @@ QWEN3 = llama_like(
     spec={"attention": {"bias": Key("attention_bias"), "qk_norm": "head"}},
     names=QK_NORMS,
     layers=_qwen_layers,
+    heads=causal_heads("Qwen3", tasks=ALL_TASKS),
 )
 
 

@@ -162,12 +162,14 @@ def causal_heads(
     spec: Mapping[str, Any] = LANGUAGE_MODEL,
     tasks: Sequence[str] = SEQUENCE,
     names: Mapping[str, str] = {},
+    answers: str = "transformer.",
     unused: Sequence[str] = (),
 ) -> dict[str, Head]:
     """The classes of a decoder: for text, bare, and for `tasks`, read at the last token or at each.
 
     table, output: the tables of the tokens and of the words
     names: classes that are not called after the model and the task
+    answers: the prefix of the class for answers
     """
     heads = {
         "ForCausalLM": Head(
@@ -181,7 +183,10 @@ def causal_heads(
     for task in tasks:
         head, last = _TASKS[task]
         heads[f"For{task}"] = Head(
-            spec={"head": head}, names={"head.output": last}, unused=tuple(unused)
+            spec={"head": head},
+            names={"head.output": last},
+            prefix=answers if task == "QuestionAnswering" else "",
+            unused=tuple(unused),
         )
     return {names.get(kind, f"{name}{kind}"): head for kind, head in heads.items()}
 

@@ -1,0 +1,121 @@
+"""Granite (IBM, 2024) and HyperCLOVA X (2024, arXiv:2404.01954): multipliers of maximal updates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..layers import Layer
+from ..rotary import Rotary
+from ..values import IfSet, Key, Values
+from .llama import llama_like
+from .rows import causal_heads, layer_types, mask_of
+
+_DEFAULTS: dict[str, Any] = {
+    "embedding_multiplier": 1.0,
+    "attention_multiplier": 1.0,
+    "residual_multiplier": 1.0,
+    "logits_scaling": 1.0,
+    "attention_bias": False,
+    "mlp_bias": False,
+}
+
+
+def _scale(values: Values) -> float | None:
+    width = values.get("head_dim") or values["hidden_size"] // values["num_attention_heads"]
+    said: float = values["attention_multiplier"]
+    return None if said == width**-0.5 else said
+
+
+_SPEC: dict[str, Any] = {
+    "input": {"scale": Key("embedding_multiplier")},
+    "residual": {"scale": Key("residual_multiplier")},
+    "attention": {"bias": Key("attention_bias"), "scale": _scale},
+    "feed_forward": {"bias": Key("mlp_bias")},
+}
+
+
+def _scaled_head(read: Any) -> dict[str, Any]:
+    scale = Key("logits_scaling", read=read)
+    return {"head": {"type": "language_model", "tied": Key("tie_word_embeddings"), "scale": scale}}
+
+
+_DIVIDED = _scaled_head(lambda scaling: 1 / scaling)
+
+GRANITE = llama_like(
+    "granite",
+    "Granite",
+    defaults=_DEFAULTS,
+    spec=_SPEC,
+    heads=causal_heads("Granite", spec=_DIVIDED, tasks=()),
+)
+
+HYPERCLOVAX = llama_like(
+    "hyperclovax",
+    "HyperCLOVAX",
+    defaults={
+        **_DEFAULTS,
+        "head_dim": 128,
+        "attention_multiplier": 128**-0.5,
+        "use_post_norm": True,
+    },
+    spec={**_SPEC, "norm_placement": IfSet("use_post_norm", "sandwich")},
+    names={
+        "layers.{}.attention_output_norm": "layers.{}.post_norm1",
+        "layers.{}.feed_forward_output_norm": "layers.{}.post_norm2",
+    },
+    heads=causal_heads("HyperCLOVAX", spec=_scaled_head(None), tasks=()),
+)
+
+# -- Granite with windows and sinks
+
+
+def _swa_layers(values: Values) -> list[Layer]:
+    """A block for each kind of mask and theta; 0 is a layer without positions."""
+    if values.get("layer_types") is None:
+        count = values["num_hidden_layers"]
+        kinds = ["sliding_attention" if i % 4 else "full_attention" for i in range(count)]
+    else:
+        kinds = layer_types(values)
+    thetas = values["layer_rope_theta"] or [None] * len(kinds)
+    layers: list[Layer] = []
+    for kind, theta in zip(kinds, thetas, strict=True):
+        name = "global" if kind == "full_attention" else "local"
+        several = len({t for k, t in zip(kinds, thetas, strict=True) if k == kind}) > 1
+        positions = "none" if theta == 0 else _rotary(values, theta)
+        if several:
+            name += "_free" if theta == 0 else f"_{theta:.0f}"
+        layers.append((name, {"mask": mask_of(kind, values), "positions": positions}))
+    return layers
+
+
+def _rotary(values: Values, theta: float | None) -> dict[str, Any]:
+    said = Rotary()(values)
+    return said if theta is None else {**said, "theta": theta}
+
+
+GRANITE_SWA = llama_like(
+    "granite_swa",
+    "GraniteSWA",
+    defaults={
+        **_DEFAULTS,
+        "vocab_size": 100352,
+        "hidden_size": 2560,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 20,
+        "num_key_value_heads": 4,
+        "max_position_embeddings": 8192,
+        "rms_norm_eps": 1e-5,
+        "bos_token_id": 100257,
+        "eos_token_id": 100257,
+        "tie_word_embeddings": True,
+        "sliding_window": 128,
+    },
+    optional={"layer_types": list, "layer_rope_theta": list, "sliding_window": int},
+    spec={**_SPEC, "positions": None, "attention": {**_SPEC["attention"], "sinks": True}},
+    layers=_swa_layers,
+    names={"layers.{}.attention.sinks": "layers.{}.self_attn.sinks"},
+    heads=causal_heads("GraniteSWA", spec=_DIVIDED, tasks=()),
+)
+
+FAMILIES = (GRANITE, HYPERCLOVAX, GRANITE_SWA)
