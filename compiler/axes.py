@@ -32,6 +32,7 @@ GLOSSARY = {
     "P": "positions in the table",
     "U": "buckets of relative distance",
     "O": "output width",
+    "G": "patches of an image",
 }
 
 
@@ -55,9 +56,13 @@ class Dim:
         return Dim(f"{self.label}*{other.label}", self.size * other.size)
 
     def doubled(self) -> Dim:
-        """Twice as long: `2*T`. How long is data."""
-        assert self.size is None
-        return Dim(f"2*{self.label}")
+        """Twice as long: `2*T`."""
+        return Dim(f"2*{self.label}", None if self.size is None else 2 * self.size)
+
+    def __add__(self, other: int) -> Dim:
+        """`G+1`: as long, and so many more."""
+        assert self.size is not None
+        return Dim(f"{self.label}+{int(other)}", self.size + other)
 
 
 Shape = tuple[Dim, ...]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from .axes import M, Shape
+from .axes import Dim, M, Shape
 from .cost import Poly, elements
 from .graph import ModuleGraph, Op, Value
 from .ops import OPS
@@ -131,7 +131,7 @@ def attends(graph: ModuleGraph) -> Iterator[Attend]:
         layers = block.layer_indices if block is not None else (0,)
         values = lengths.values(op)
         query, key = (values[name].shape for name in op.inputs[:2])
-        pairs = elements(query[:-1]) * Poly.of(key[-2].label)
+        pairs = elements(query[:-1]) * elements(key[-2:-1])
         yield Attend(
             scope=op.scope,
             layers=layers,
@@ -146,7 +146,10 @@ def attends(graph: ModuleGraph) -> Iterator[Attend]:
 
 
 class Lengths:
-    """Which letter the length of a value has, seen from the whole model."""
+    """Which letter the length of a value has, seen from the whole model.
+
+    A stack whose input decides how many tokens it has (an image) has that number instead.
+    """
 
     def __init__(self, graph: ModuleGraph) -> None:
         self.graph = graph
@@ -170,20 +173,43 @@ class Lengths:
     def values(self, op: Op) -> dict[str, Value]:
         """The values that an op touches, with M for the length of what belongs to a memory."""
         touched = {name: self.graph.values[name] for name in (*op.inputs, *op.outputs) if name}
-        if self.of_memory(op):
-            return {name: _measured(value) for name, value in touched.items()}
+        if self.of_memory(op) or self.graph.scopes[op.scope].stack in self.graph.lengths:
+            length = self.of_what(op)
+            touched = {name: _measured(value, length) for name, value in touched.items()}
         if op.kind == "attend" and self.crosses(op):
-            return touched | {name: _measured(touched[name]) for name in op.inputs[1:3]}
+            producer = self.graph.producer(op.inputs[1])
+            assert producer is not None
+            length = self.of_what(producer)
+            touched |= {name: _measured(touched[name], length) for name in op.inputs[1:3]}
         return touched
 
+    def length(self, stack: str) -> Dim:
+        """How long a stack is that another reads, or whose input decides."""
+        size = self.graph.lengths.get(stack)
+        return M if size is None else Dim("T", size)
 
-def _measured(value: Value) -> Value:
-    return replace(value, shape=_of_memory(value.shape))
+    def of_what(self, op: Op) -> Dim:
+        """How long the memory is that an op makes or reads."""
+        scope = self.graph.scopes[op.scope]
+        if scope.role != "method":
+            return self.length(scope.stack)
+        hidden = {value: stack for stack, value in self.graph.hidden.items()}
+        found: list[str] = []
+        for each in self.graph.ops(op.scope):
+            found += [hidden[value] for value in each.inputs if value in hidden]
+        return self.length(found[0]) if found else M
 
 
-def _of_memory(shape: Shape) -> Shape:
-    memory = {"T": M, "S": M, "2*T": M.doubled(), "2*S": M.doubled()}
-    return tuple(memory.get(dim.label, replace(dim, parts=_of_memory(dim.parts))) for dim in shape)
+def _measured(value: Value, length: Dim) -> Value:
+    return replace(value, shape=_as_long_as(value.shape, length))
+
+
+def _as_long_as(shape: Shape, length: Dim) -> Shape:
+    twice = length.doubled()
+    known = {"T": length, "S": length, "M": length, "2*T": twice, "2*S": twice, "2*M": twice}
+    return tuple(
+        known.get(dim.label, replace(dim, parts=_as_long_as(dim.parts, length))) for dim in shape
+    )
 
 
 # -- what stays in memory

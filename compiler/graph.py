@@ -139,6 +139,7 @@ TABLES = (  # what a graph holds beside its ops
     "hidden",
     "limits",
     "predicts_next",
+    "lengths",
 )
 
 
@@ -158,6 +159,7 @@ class ModuleGraph:
         self.hidden: dict[str, str] = {}  # stack name -> value id of its last hidden states
         self.predicts_next: set[str] = set()  # stacks that read no other and see nothing later
         self.limits: dict[str, Size] = {}  # stack name -> the most positions that it may see
+        self.lengths: dict[str, Size] = {}  # stack name -> its tokens, where its input decides
         self._order: list[Op] | None = None
 
     # -- building
@@ -200,16 +202,7 @@ class ModuleGraph:
         """An independent graph (ops, values and scopes are immutable and shared)."""
         other = ModuleGraph(self.spec)
         other.nx = self.nx.copy()
-        for name in (
-            "values",
-            "producers",
-            "scopes",
-            "fields",
-            "outputs",
-            "hidden",
-            "limits",
-            "predicts_next",
-        ):
+        for name in TABLES:
             setattr(other, name, getattr(self, name).copy())
         return other
 

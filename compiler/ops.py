@@ -112,6 +112,16 @@ def table_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("weight", tuple(dim.size for dim in attrs["shape"]), NORMAL),)
 
 
+def inserted_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("", (attrs["rows"], attrs["out_dim"].size), NORMAL),)
+
+
+def patch_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    patch, width = attrs["patch"], attrs["out_dim"].size
+    weight = Weight("weight", (width, attrs["channels"], patch, patch), NORMAL)
+    return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
+
+
 def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("weight", (attrs["buckets"], attrs["heads"].size), NORMAL),)
 
@@ -123,10 +133,15 @@ def linear_flops(op: Op, values: dict[str, Value]) -> Poly:
     return 2 * int(op.attrs["in_features"]) * elements(values[op.outputs[0]].shape)
 
 
+def patch_flops(op: Op, values: dict[str, Value]) -> Poly:
+    read = int(op.attrs["channels"]) * int(op.attrs["patch"]) ** 2
+    return 2 * read * elements(values[op.outputs[0]].shape)
+
+
 def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     """Scores and weighted sum over every pair; the report scales by the mask's density."""
     q, k, v = (values[name].shape for name in op.inputs[:3])
-    pairs = elements(q[:-1]) * Poly.of(k[-2].label)
+    pairs = elements(q[:-1]) * elements(k[-2:-1])
     return 2 * pairs * elements(q[-1:]) + 2 * pairs * elements(v[-1:])
 
 
@@ -155,6 +170,15 @@ def split_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 def merge_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     batch, heads, length, width = inputs[0].shape
     return [(batch, length, heads * width)]
+
+
+def patch_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(inputs[0].shape[0], attrs["length"], attrs["out_dim"])]
+
+
+def insert_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    batch, _, width = inputs[0].shape
+    return [(batch, attrs["length"], width)]
 
 
 def rope_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
@@ -212,6 +236,8 @@ def pool_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 def mask_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     keys: Dim = attrs["keys"]
     queries = attrs.get("queries", T)
+    if attrs.get("alike"):
+        return [(queries, keys)]
     return [(B, ONE, queries, keys)]
 
 
@@ -246,7 +272,7 @@ OPS: dict[str, Row] = {
     "mask": Row(
         "True where a query may see a key. Inputs, each optional: attention_mask, document_ids, "
         "prefix_length, global_mask. attrs: formula (a mask tree), keys (axis S, or M for a "
-        "memory, which has attention_mask only)",
+        "memory, which has attention_mask only), alike (the same for every sequence: no data)",
         mask_shape,
         dtype="bool",
         part="attention",
@@ -330,6 +356,21 @@ OPS: dict[str, Row] = {
     ),
     "table": Row(
         "a learned table as it is", declared, table_weights, dtype="float", part="embedding"
+    ),
+    "patchify": Row(
+        "the numbers of each square patch of an image (channels, then rows, then columns), "
+        "@ weight.T + bias; patches row by row from the top left, what is left over at the right "
+        "and the bottom is not read",
+        patch_shape,
+        patch_weights,
+        patch_flops,
+        part="embedding",
+    ),
+    "insert_tokens": Row(
+        "the rows of the weight stand in each sequence, from place `at` on",
+        insert_shape,
+        inserted_weights,
+        part="embedding",
     ),
     "linear": Row(
         "x @ weight.T + bias; with `wide`, computed in float32 or wider",

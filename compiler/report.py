@@ -40,7 +40,7 @@ LETTERS = {
 class Report:
     """The costs of one model at one batch, sequence length and dtype.
 
-    sequence            tokens of every stack (T = S = M)
+    sequence            tokens of every stack (T = S = M) but those that read an image
     weights             numbers stored, by part; ties and shared layers once
     weights_active      those that serve one token: without the experts that it does not choose
     flops               of one forward, by part, without scores that the mask forbids
@@ -143,11 +143,17 @@ def report(
     """The costs of a model for `batch` sequences of `sequence` tokens in each of its stacks.
 
     `sequence` is by default what the model can read, at most 1024. `dtype` is that of weights,
-    activations and cache. Raises ValueError for a number below 1 or an unknown dtype.
+    activations and cache. Raises ValueError for a number below 1, an unknown dtype, and another
+    `sequence` than the images of a model that reads nothing else have tokens.
     """
     if dtype not in BYTES:
         raise ValueError(f"dtype {dtype!r} is none of {', '.join(BYTES)}")
     length = default_sequence(graph) if sequence is None else sequence
+    decided = graph.lengths.keys() >= graph.spec.stacks.keys()
+    if decided and length != default_sequence(graph):
+        raise ValueError(
+            f"sequence is {length}, but an image has {default_sequence(graph)} tokens here"
+        )
     for name, value in (("batch", batch), ("sequence", length)):
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
@@ -182,7 +188,9 @@ def report(
 
 
 def default_sequence(graph: ModuleGraph) -> int:
-    """The shortest of the stacks' `max_positions`, at most 1024."""
+    """The shortest of the stacks' `max_positions`, at most 1024; of an image, all its tokens."""
+    if graph.lengths.keys() >= graph.spec.stacks.keys():
+        return int(list(graph.lengths.values())[-1])
     limits = [stack.max_positions for stack in graph.spec.stacks.values() if stack.max_positions]
     return min([LONGEST, *map(int, limits)])
 

@@ -12,7 +12,7 @@ from typing import Any, Union
 
 Number = int | float | bool
 Node = Union["Field", int, tuple[str, "Node", "Node"]]
-BINDING = {"+": 1, "-": 1, "*": 2, "//": 2}
+BINDING = {"+": 1, "-": 1, "*": 2, "//": 2, "**": 3}
 
 
 @dataclass(eq=False)
@@ -84,6 +84,9 @@ class Size(int):
         if not isinstance(other, int):
             return int(self) // other
         return self if other == 1 else self._join("//", other, int(self) // int(other))
+
+    def __pow__(self, other: Any, modulo: Any = None) -> Any:
+        return self if other == 1 else self._join("**", other, int(self) ** int(other))
 
     def code(self, prefix: str = "") -> str:
         """The expression as Python text, each field written with `prefix` in front."""

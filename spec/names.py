@@ -166,6 +166,7 @@ ARGUMENT_NAMES = frozenset(
         "nn",
         "places",
         "position_ids",
+        "size",
         "prefix_length",
         "range",
         "relative",

@@ -10,7 +10,7 @@ from typing import Any
 
 from .attention import Fastformer, LinearAttention, Mha
 from .condition import Adaptive
-from .embedding import ConvStem, Features, LearnedInput, Patches, Source, StackInput, Tokens
+from .embedding import ConvStem, Features, LearnedInput, Source, StackInput, Tokens
 from .errors import SpecError
 from .feed_forward import Hidden, Moe
 from .head import Contrastive, Maxout, PatchesHead
@@ -27,7 +27,6 @@ from .source import Node
 Path = tuple[str | int, ...]
 
 LATER_TYPES: dict[type[Part], str] = {
-    Patches: "input of type `patches`",
     ConvStem: "input of type `conv`",
     Features: "input of type `features`",
     LearnedInput: "input of type `learned`",
@@ -43,10 +42,8 @@ LATER_TYPES: dict[type[Part], str] = {
 
 # class -> option -> the values that can be built, and what any other is called
 LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
-    Source: {
-        "prefix_tokens": ((0,), "`prefix_tokens`"),
-        "optional": ((False,), "an `optional` input"),
-    },
+    Source: {"optional": ((False,), "an `optional` input")},
+    Tokens: {"prefix_tokens": ((0,), "`prefix_tokens` in front of token ids")},
     Rotary: {"axes": ((1,), "positions with several axes")},
     Sinusoidal: {"axes": ((1,), "positions with several axes")},
     Mha: {

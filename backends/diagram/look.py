@@ -67,6 +67,16 @@ def _table(op: Op, graph: ModuleGraph) -> str:
     return f"{plain(int(op.attrs['rows']))} × {plain(int(op.attrs['out_dim'].size))}{tied}"
 
 
+def _patches(op: Op, graph: ModuleGraph) -> str:
+    patch, channels = plain(int(op.attrs["patch"])), plain(int(op.attrs["channels"]))
+    return f"{channels} × {patch} × {patch} → {plain(int(op.attrs['out_dim'].size))}"
+
+
+def _tokens(op: Op, graph: ModuleGraph) -> str:
+    count = int(op.attrs["rows"])
+    return f"{plain(count)} learned token{'' if count == 1 else 's'}"
+
+
 def _linear(op: Op, graph: ModuleGraph) -> str:
     tied = " · tied" if any(weight.tied for weight in op.weights) else ""
     width = plain(int(op.attrs["in_features"]))
@@ -156,6 +166,8 @@ LOOKS: dict[str, Look] = {
     "global_rows": Look("unseen"),
     "select": Look("pill", "attention", _const("Select")),
     "embedding": Look("box", "embedding", _name, _table),
+    "patchify": Look("box", "embedding", _name, _patches),
+    "insert_tokens": Look("pill", "embedding", _name, _tokens),
     "linear": Look("box", "linear", _linear_title, _linear),
     "linear_again": Look("box", "linear", _linear_title, _linear),
     "table": Look("box", "embedding", _name, _shape),

@@ -157,10 +157,20 @@ def ids_of(structure: Structure, scope: Scope, f: Function) -> str:
     return next(iter(f.names), "")
 
 
-def prologue(structure: Structure, f: Function, scope: Scope) -> list[Line]:
-    """Where the new tokens stand among all that were seen; the limit, if there is one."""
-    anchor = structure.parameters(scope.path)[0].name if scope.path else f.names[f.ids]
-    return position_lines(structure, f, scope.stack, anchor)
+def with_positions(
+    structure: Structure, f: Function, stack: str, parameters: list[Parameter]
+) -> list[Line]:
+    """The body, and in it how long the sequences are, said as soon as it can be known.
+
+    That is at its beginning where the first argument holds something for each token, else behind
+    the line that makes the tokens.
+    """
+    value, anchor, place = parameters[0].value, parameters[0].name, 0
+    shape = structure.graph.values[value].shape
+    if f.first is not None and [dim.label for dim in shape[1:2]] != ["T"]:
+        place, anchor = f.first
+    lines = position_lines(structure, f, stack, anchor)
+    return [*f.lines[:place], *lines, *f.lines[place:]]
 
 
 def position_lines(structure: Structure, f: Function, stack_name: str, anchor: str) -> list[Line]:

@@ -55,8 +55,10 @@ def generate_text(model: Model) -> str:
     if model.reads_memory(stack):
         if len(model.steps) != 2 or step.name != "decode" or len(required) != 2:
             return ""
-        text = method("generate", "EncoderDecoder", "generate")
-        text = text.replace("decoder_input_ids", required[1])
+        padded = any(p.name.endswith("attention_mask") for p in model.steps[0].parameters)
+        owner = "EncoderDecoder" if padded else "FeatureDecoder"
+        text = method("generate", owner, "generate")
+        text = text.replace("decoder_input_ids", required[1]).replace("features", required[0])
     else:
         if len(model.steps) > 1 or len(required) != 1:
             return ""

@@ -29,6 +29,7 @@ class Function:
         self.sources: dict[str, Op] = {}
         self.pending: dict[str, int] = {}  # value id -> how many uses are still to come
         self.uses_end = False
+        self.first: tuple[int, str] | None = None  # the line that first makes T tokens; their name
 
     # -- names
 
@@ -116,6 +117,8 @@ class Function:
         name = self.bind(value.id, name)
         note = show(value.shape) if comment and not kept else ""
         self.say(f"{name} = {expression}", note, op.number)
+        if self.first is None and show(value.shape).startswith("(B, T"):
+            self.first = len(self.lines), name
 
     # -- what stands around the function
 

@@ -10,6 +10,7 @@ from ...spec.initial import Normal, TruncatedNormal
 from .make import norm_class
 from .text import Line
 
+BIASED = ("linear", "patchify")  # those whose biases begin with 0
 NORMS = ("layer_norm", "rms_norm")
 DRAWS = {
     "normal": "nn.init.normal_({w}, std={std})",
@@ -36,7 +37,7 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
     init = graph.spec.init
     draw = DRAWS[init.type].replace("{std}", "std")
     norms = sorted({norm_class(op) for op in graph.ops() if op.kind in NORMS}, key=_torch_first)
-    drawn = [n for n in ("nn.Linear", "nn.Embedding") if _called(n, text)]
+    drawn = [n for n in ("nn.Linear", "nn.Conv2d", "nn.Embedding") if _called(n, text)]
     if "nn.Linear" not in drawn and any(op.attrs.get("wide") for op in graph.ops()):
         drawn.insert(0, "nn.Linear")  # routers are linear layers
     lines = [
@@ -50,7 +51,7 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
     lines += _drawn_lines(graph, drawn, draw)
     lines += _expert_lines(graph, draw)
     lines += _depth_lines(graph, draw)
-    return lines + _alone_lines(graph)
+    return lines + _alone_lines(graph, draw)
 
 
 def _torch_first(name: str) -> tuple[bool, str]:
@@ -75,7 +76,7 @@ def _summary(graph: ModuleGraph, norms: list[str]) -> str:
     words = []
     if _weights(graph, "layer_norm", "rms_norm"):
         words.append("norms as identity")
-    if any(w.name == "bias" for _, w in _weights(graph, "linear")):
+    if any(w.name == "bias" for _, w in _weights(graph, *BIASED)):
         words.append("biases 0")
     words.append(f"the rest {WORDS[graph.spec.init.type]}")
     if getattr(graph.spec.init, "depth_scaled", False):
@@ -114,7 +115,8 @@ def _drawn_lines(graph: ModuleGraph, drawn: list[str], draw: str) -> list[Line]:
     if not drawn:
         return []
     drawing = draw.replace("{w}", "module.weight")
-    linears = [op for op in graph.ops() if op.kind == "linear" and not op.weights[0].tied]
+    linears = [op for op in graph.ops() if op.kind in BIASED and not op.weights[0].tied]
+    kinds = _isinstance([name for name in drawn if name != "nn.Embedding"])
     biased = [op for op in linears if len(op.weights) == 2]
     lines = [
         Line(f"if isinstance(module, {_isinstance(drawn)}):", indent=2),
@@ -122,8 +124,10 @@ def _drawn_lines(graph: ModuleGraph, drawn: list[str], draw: str) -> list[Line]:
     ]
     if biased:
         always = len(biased) == len(linears)
+        if always and "nn.Embedding" not in drawn:
+            return [*lines, Line("nn.init.zeros_(module.bias)", indent=3)]
         guard = "" if always else " and module.bias is not None"
-        lines.append(Line(f"if isinstance(module, nn.Linear){guard}:", indent=2))
+        lines.append(Line(f"if isinstance(module, {kinds}){guard}:", indent=2))
         lines.append(Line("nn.init.zeros_(module.bias)", indent=3))
     return lines
 
@@ -183,18 +187,22 @@ def _expert_lines(graph: ModuleGraph, draw: str) -> list[Line]:
     ]
 
 
-def _alone_lines(graph: ModuleGraph) -> list[Line]:
+def _alone_lines(graph: ModuleGraph, draw: str) -> list[Line]:
     """Parameters that stand alone: vectors and biases without a module of torch's."""
     lines: list[Line] = []
     values: dict[str, tuple[str, float]] = {}
+    drawn: list[str] = []
     for op in graph.ops():
         for weight in op.weights:
             if op.kind == "expert_linear":
                 continue
-            if weight.name == "" and not weight.tied:
+            if weight.name == "" and weight.initial.kind == "normal" and not weight.tied:
+                drawn.append(graph.weight_name(op, weight))
+            elif weight.name == "" and not weight.tied:
                 values[op.name] = (op.name, weight.initial.value)
             if weight.name == "bias" and op.weights[0].tied and not weight.tied:
                 values["bias"] = (graph.weight_name(op, weight), 0.0)
+    lines += [Line(draw.replace("{w}", f"self.{name}"), indent=1) for name in drawn]
     for name, (full, value) in values.items():
         if name == "bias":
             lines.append(Line(f"nn.init.zeros_(self.{full})", indent=1))

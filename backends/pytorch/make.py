@@ -72,9 +72,17 @@ def make_tensor(f: Function, op: Op) -> list[str]:
     return [f"self.{op.name} = nn.Parameter(torch.empty({sizes}))"]
 
 
-def make_head_bias(f: Function, op: Op) -> list[str]:
+def make_numbers(f: Function, op: Op) -> list[str]:
     sizes = ", ".join(config_text(size) for size in op.weights[0].shape)
     return [f"self.{op.name} = nn.Parameter(torch.zeros({sizes}))"]
+
+
+def make_patches(f: Function, op: Op) -> list[str]:
+    channels, width = config_text(op.attrs["channels"]), config_text(op.attrs["out_dim"].size)
+    patch = config_text(op.attrs["patch"])
+    bias = "" if op.attrs["bias"] else ", bias=False"
+    sizes = f"{channels}, {width}, {patch}, stride={patch}{bias}"
+    return [f"self.{op.name} = nn.Conv2d({sizes})"]
 
 
 MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
@@ -82,12 +90,14 @@ MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "embedding": make_embedding,
     "relative_bias": make_embedding,
     "table": make_embedding,
+    "patchify": make_patches,
+    "insert_tokens": make_numbers,
     "layer_norm": make_norm,
     "rms_norm": make_norm,
     "dropout": make_dropout,
     "learned_scale": make_vector,
     "add_bias": make_vector,
-    "head_bias": make_head_bias,
+    "head_bias": make_numbers,
     "sinks": make_vector,
     "expert_linear": make_tensor,
     "expert_bias": make_tensor,

@@ -126,7 +126,8 @@ def write_mask(name: str, op: Op) -> list[Line]:
     parameters = ["start: int", "end: int", *sizes, *data, "device: torch.device"]
     result = "Tensor | None" if implicit else "Tensor"
     lines = [Line(text) for text in signature(name, parameters, result, nested=0)]
-    body = [*_title(formula, implicit), *_implicit(implicit)]
+    padded = "attention_mask" in given
+    body = [*_title(formula, implicit), *_implicit(implicit, padded)]
     admits = predicate(formula)
     if re.search(r"\bq\b", admits.text):
         body.append(Line("q = torch.arange(start, end, device=device)[:, None]", "(T, 1)"))
@@ -138,11 +139,14 @@ def write_mask(name: str, op: Op) -> list[Line]:
     shape = "(B or 1, 1, T, S)" if wide else "(T, S)"
     optional = [name for name in given if name != "attention_mask"]
     body += _when_absent(optional)
-    body.append(Line(f"mask = {_of_pairs(formula, admits)}", shape))
-    body.append(Line("if attention_mask is not None:"))
-    padded = "mask = mask & attention_mask.bool()[:, None, None, :]"
-    body.append(Line(padded, "(B, 1, T, S)", indent=1))
-    body.append(Line("return mask"))
+    if padded:
+        body.append(Line(f"mask = {_of_pairs(formula, admits)}", shape))
+        body.append(Line("if attention_mask is not None:"))
+        hidden = "mask = mask & attention_mask.bool()[:, None, None, :]"
+        body.append(Line(hidden, "(B, 1, T, S)", indent=1))
+        body.append(Line("return mask"))
+    else:
+        body.append(Line(f"return {_of_pairs(formula, admits)}", shape))
     return lines + [Line(x.text, x.comment, op.number, x.indent + 1) for x in body]
 
 
@@ -182,11 +186,12 @@ def _title(formula: Any, implicit: bool) -> list[Line]:
     return [Line(f'"""{text}"""')]
 
 
-def _implicit(implicit: bool) -> list[Line]:
+def _implicit(implicit: bool, padded: bool) -> list[Line]:
     if not implicit:
         return []
+    known = "start == 0 or end - start == 1"
     return [
-        Line("if attention_mask is None and (start == 0 or end - start == 1):"),
+        Line(f"if attention_mask is None and ({known}):" if padded else f"if {known}:"),
         Line("return None", indent=1),
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...compiler.axes import show
 from ...compiler.graph import Scope
 from ...spec.head import Classifier, LanguageModel
-from .body import before_return, finish, position_lines, write_items
+from .body import before_return, finish, with_positions, write_items
 from .ending import generate_text, write_loss
 from .function import Function
 from .initial import write_init
@@ -152,7 +152,7 @@ class Model:
         body = f.lines
         alone = len(self.graph.hidden) == 1
         if alone:
-            body = position_lines(self.structure, f, stack, self.anchor(parameters)) + body
+            body = with_positions(self.structure, f, stack, parameters)
             if f.cached:
                 close = (Line("if cache is not None:"), Line("cache.length = end", indent=1))
                 if body[-1].text != "return x":
@@ -168,18 +168,19 @@ class Model:
     def ids(self, parameters: list[Parameter]) -> str:
         return parameters[0].value
 
-    def anchor(self, parameters: list[Parameter]) -> str:
-        return parameters[0].name
-
     def title(self, step: Step) -> str:
         shape = show(self.graph.values[step.value].shape)
-        text = f"Hidden states {shape} of `{step.parameters[0].name}` (B, T)"
+        text = f"Hidden states {shape} of {self.said(step.parameters[0])}"
         if not (step.name == "hidden_states" or step.name.startswith("encode")):
             memory = next((p.name for p in step.parameters if "memory" in p.name), "")
             text += f" that read the `{memory}` (B, M, D)" if memory else ""
         if step.stack in self.structure.cached:
             text += "; with a cache, they extend it"
         return text + "."
+
+    def said(self, parameter: Parameter) -> str:
+        """`input_ids` (B, T)."""
+        return f"`{parameter.name}` {show(self.graph.values[parameter.value].shape)}"
 
     def as_method(
         self,
@@ -319,13 +320,13 @@ class Model:
         return self.as_method("forward", parameters, self.forward_title(), f.lines)
 
     def forward_title(self) -> str:
-        first = next(p.name for p in self.steps[-1].parameters)
+        first = self.said(self.steps[-1].parameters[0])
         heads = self.graph.spec.heads
         if not heads:
             shape = show(self.graph.values[self.steps[-1].value].shape)
-            return f"The last hidden states of `{first}` (B, T), {shape}."
+            return f"The last hidden states of {first}, {shape}."
         if len(heads) > 1:
-            return f"The result of each head for `{first}` (B, T)."
+            return f"The result of each head for {first}."
         (output,) = self.graph.outputs.values()
         shape = ", ".join(str(dim) for dim in self.graph.values[output].shape)
         if self.language_head():
@@ -334,7 +335,7 @@ class Model:
             what = "Scores of the classes"
         else:
             what = "Vectors"
-        return f"{what} ({shape}) for `{first}` (B, T)."
+        return f"{what} ({shape}) for {first}."
 
     # -- the class
 

@@ -11,7 +11,7 @@ from .body import (
     enter,
     finish,
     ids_of,
-    prologue,
+    with_positions,
     write_items,
 )
 from .function import Function
@@ -162,7 +162,9 @@ def forward(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
     f.ids = ids_of(structure, scope, f)
     write_items(f, items)
     finish(f, results)
-    body = prologue(structure, f, scope) + f.lines if scope.role == "stack" else f.lines
+    body = f.lines
+    if scope.role == "stack":
+        body = with_positions(structure, f, scope.stack, parameters)
     if scope.role == "stack" and f.cached:
         body = before_return(
             body, Line("if cache is not None:", indent=0), Line("cache.length = end", indent=1)

@@ -30,6 +30,10 @@ def module_call(f: Function, op: Op) -> Expr:
 
 def position_ids(f: Function, op: Op) -> None:
     given, data, rule = op.inputs[0], op.inputs[1], op.attrs["rule"]
+    if not given:
+        bound = f.bind(op.outputs[0], f.graph.values[op.outputs[0]].name)
+        f.say(f"{bound} = {count_by_index(f, op, data)[0]}", "(T,)", op.number)
+        return
     name = str(f.use(given))
     text, note = COUNTINGS[rule](f, op, data)
     if f.pending[given] > 0:  # the stack also counts by another rule
@@ -103,7 +107,10 @@ def rope_table(f: Function, op: Op) -> None:
         scaled = SCALINGS[scaling["type"]](f, frequencies, positions, scaling)
         f.say(f"{frequencies} = {scaled}", "", op.number)
     angles = call(f.helper("positions", "rope_angles"), positions, frequencies)
-    f.say(f"{', '.join(names)} = {angles}", "(B, 1, T, R/2) each", op.number)
+    counted = f.graph.producer(op.inputs[0])
+    alike = counted is not None and not any(counted.inputs)  # the same for every sequence
+    note = "(1, T, R/2) each" if alike else "(B, 1, T, R/2) each"
+    f.say(f"{', '.join(names)} = {angles}", note, op.number)
     if factor := attention_factor(f, op, positions, names[0]):
         grown = ", ".join(f"{name} * {factor}" for name in names)
         f.say(f"{', '.join(names)} = {grown}", "", op.number)
@@ -315,6 +322,25 @@ def embedding(f: Function, op: Op) -> Expr:
     return call(f"self.{op.name}", ids)
 
 
+def patchify(f: Function, op: Op) -> Expr:
+    image = str(f.use(op.inputs[0]))
+    f.say(f"size = {f.number(op.attrs['image'])}", op=op.number)
+    f.say(f"if {image}.shape[-2:] != (size, size):", op=op.number)
+    text = f"{{tuple({image}.shape[-2:])}} pixels, but image_size is {{size}}"
+    f.say(f'raise ValueError(f"{text}")', op=op.number, indent=1)
+    return Expr(f"self.{op.name}({image}).flatten(2).transpose(1, 2)")
+
+
+def insert_tokens(f: Function, op: Op) -> Expr:
+    x = str(f.use(op.inputs[0]))
+    tokens = f"self.{op.name}.expand({x}.size(0), -1, -1)"
+    at = op.attrs["at"]
+    if int(at) == 0:
+        return Expr(f"torch.cat([{tokens}, {x}], dim=1)")
+    place = f.number(at)
+    return Expr(f"torch.cat([{x}[:, : {place}], {tokens}, {x}[:, {place} :]], dim=1)")
+
+
 def linear(f: Function, op: Op) -> Expr:
     x = str(f.use(op.inputs[0]))
     tied = op.weights[0].tied
@@ -472,7 +498,11 @@ def _given(f: Function, op: Op) -> tuple[list[str], str]:
     if not biased:
         mask, given = given, f.bind(sinks[0], "bias")
         note = "(B, H, T, S)"
-        f.say(f"{given} = {call(f.helper('functions', 'as_bias'), mask, q, k)}", note, op.number)
+        f.say(
+            f"{given} = {call(f.helper('functions', 'as_bias'), mask or 'None', q, k)}",
+            note,
+            op.number,
+        )
     wider = call(f.helper("functions", "with_sinks"), k, v, given, str(learned))
     f.say(f"{k}, {v}, {given} = {wider}", "one key more, of zeros", op.number)
     return [q, k, v], given
@@ -509,7 +539,7 @@ def explicit(f: Function, op: Op) -> Expr:
         if op.attrs["scale"] is None
         else f.number(op.attrs["scale"])
     )
-    arguments = [q, k, v, given, scale_text, f.number(op.attrs["softcap"])]
+    arguments = [q, k, v, given or "None", scale_text, f.number(op.attrs["softcap"])]
     if rate := _dropout(f, op):
         arguments.append(rate)
     return call(f.helper("functions", name), *arguments)
@@ -596,11 +626,22 @@ def combine(f: Function, op: Op) -> Expr:
 # -- results
 
 
+WHOLE = {  # pools of sequences without padding
+    "last": "{x}[:, -1]",
+    "mean": "{x}.mean(1)",
+    "max": "{x}.amax(1)",
+    "attention": "({scores}.softmax(1) * {x}).sum(1)",
+}
+
+
 def pool(f: Function, op: Op) -> Expr:
     x, how = f.use(op.inputs[0]), op.attrs["how"]
     mask_value, extra = op.inputs[1], op.inputs[2]
     if how == "first":
         return Expr(f"{x.at(ATOM)}[:, 0]")
+    if not mask_value and how in WHOLE:
+        scores = str(f.use(extra)) if extra else ""
+        return Expr(WHOLE[how].format(x=x.at(ATOM), scores=scores))
     arguments = [str(x)]
     if extra:
         arguments.append(str(f.use(extra)))
@@ -635,6 +676,8 @@ ROWS: dict[str, Row] = {
     "global_rows": global_rows,
     "select": select,
     "embedding": embedding,
+    "patchify": patchify,
+    "insert_tokens": insert_tokens,
     "linear": linear,
     "linear_again": linear_again,
     "table": table,

@@ -117,8 +117,9 @@ class _Model:
         """How many sequences, and tokens in each, a stack is given."""
         if not stack:
             return 0, 0
-        ids = self.inputs[_ids(self.graph, stack)]
-        return ids.shape[0], ids.shape[1]
+        data = self.inputs[_argument(self.graph, stack)]
+        decided = self.graph.lengths.get(stack)
+        return data.shape[0], data.shape[1] if decided is None else int(decided)
 
     def _check_result(self, op: Op, value: str, array: Array) -> None:
         """The sizes that the graph knows must be those of the array (1 is any of them)."""
@@ -135,8 +136,8 @@ class _Model:
             )
 
 
-def _ids(graph: ModuleGraph, stack: str) -> str:
-    """The argument that holds the token ids of a stack."""
+def _argument(graph: ModuleGraph, stack: str) -> str:
+    """The argument that holds what a stack reads."""
     source = graph.spec.stacks[stack].input[0]
     return str(getattr(source, "argument"))  # noqa: B009 - inputs are a union
 

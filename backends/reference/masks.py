@@ -177,7 +177,10 @@ def admits(formula: Mask, pairs: Pairs) -> Array:
 
 
 def mask(call: Call) -> Array:
-    """True where a query may see a key, (B or 1, 1, T or 1, S); padding is seen by no query."""
+    """True where a query may see a key, (B or 1, 1, T or 1, S); padding is seen by no query.
+
+    What is alike for all sequences, because no data joins it, is (T, S).
+    """
     attention_mask = call.optional(0)
     if call.attrs.get("memory"):
         real = np.ones((1, 1), dtype=bool) if attention_mask is None else as_mask(attention_mask)
@@ -189,6 +192,8 @@ def mask(call: Call) -> Array:
         global_mask=call.optional(3),
     )
     admitted = admits(call.attrs["formula"], pairs)
+    if call.attrs.get("alike"):
+        return admitted
     admitted = admitted if admitted.ndim == 3 else admitted[None]
     if attention_mask is not None:
         admitted = admitted & as_mask(attention_mask)[:, None, :]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import arithmetic, attention, experts, masks, pooling, positions, rotary
+from . import arithmetic, attention, experts, images, masks, pooling, positions, rotary
 from .call import Array, Call
 
 Result = Array | tuple[Array, ...]
@@ -29,6 +29,8 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "masked_bias": attention.masked_bias,
     # tables, linear layers, norms
     "embedding": arithmetic.embedding,
+    "patchify": images.patchify,
+    "insert_tokens": images.insert_tokens,
     "linear": arithmetic.linear,
     "linear_again": arithmetic.linear,
     "table": arithmetic.table,

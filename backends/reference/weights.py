@@ -32,6 +32,6 @@ def _draw(weight: LogicalWeight, seed: int) -> Array:
     noise = generator.standard_normal(weight.shape)
     initial = weight.weight.initial
     if initial.kind == "normal":
-        return np.asarray(noise / np.sqrt(weight.shape[-1]))
+        return np.asarray(noise / np.sqrt(np.prod(weight.shape[1:])))
     centre = {"zeros": 0.0, "ones": 1.0}.get(initial.kind, initial.value)
     return np.asarray(centre + JITTER * noise)

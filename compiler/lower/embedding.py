@@ -1,19 +1,42 @@
-"""Inputs: token tables, added embeddings, their scale, norm and projection."""
+"""Inputs: what a stack reads, and what is done to it before the first layer."""
 
 from __future__ import annotations
 
-from ...spec.embedding import Tokens
+from collections.abc import Callable
+from typing import Any
+
+from ...spec.embedding import Patches, Source, Tokens
 from ..axes import B, Dim, T
 from .builder import Builder
 from .norm import lower_norm
+from .patches import lower_patches, lower_registers
 from .positions import argument, lower_input_positions
 from .state import StackState
 
 SQRT_D_MODEL = "sqrt_d_model"
 
 
-def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
+def lower_input(b: Builder, state: StackState, source: Source) -> str:
     """The stream as it enters the first layer, (B, T, D)."""
+    x = SOURCES[type(source)](b, state, source)
+    with b.in_scope(state.scope):
+        if source.normalize == "before_positions":
+            x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
+        x = lower_input_positions(b, state, x)
+        if isinstance(source, Patches):
+            x = lower_registers(b, state, source, x)
+        if source.normalize is True:
+            x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
+        if source.dropout:
+            rate = b.field("dropout", source.dropout)
+            x = b.op("dropout", x, name="dropout", rate=rate, out="x")
+        if isinstance(source, Tokens):
+            x = _projected(b, state, source, x, when="after_positions")
+    return b.rename(x, "x") if state.scope == b.graph.scope_of(x) else x
+
+
+def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
+    """The vectors of token ids, scaled, and what is added to them."""
     x = _lookup(b, state, source)
     with b.in_scope(state.scope):
         if source.scale == SQRT_D_MODEL:
@@ -23,17 +46,13 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
             x = b.op("scale", x, factor=factor, out="x")
         for name, rows in source.add.items():
             x = _added(b, state, name, rows, x)
-        x = _projected(b, state, source, x, when="before_positions")
-        if source.normalize == "before_positions":
-            x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
-        x = lower_input_positions(b, state, x)
-        if source.normalize is True:
-            x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
-        if source.dropout:
-            rate = b.field("dropout", source.dropout)
-            x = b.op("dropout", x, name="dropout", rate=rate, out="x")
-        x = _projected(b, state, source, x, when="after_positions")
-    return b.rename(x, "x") if state.scope == b.graph.scope_of(x) else x
+        return _projected(b, state, source, x, when="before_positions")
+
+
+SOURCES: dict[type[Source], Callable[[Builder, StackState, Any], str]] = {
+    Tokens: lower_tokens,
+    Patches: lower_patches,
+}
 
 
 def _lookup(b: Builder, state: StackState, source: Tokens) -> str:

@@ -22,17 +22,26 @@ SIZE_NAMES = {
 
 
 def lower_mask(b: Builder, state: StackState, formula: Mask | tuple[Mask, ...]) -> str:
-    """True where a query of this stack may see a key of it; `attention_mask` hides padding."""
+    """True where a query of this stack may see a key of it; `attention_mask` hides padding.
+
+    "" where every query sees every key.
+    """
     assert isinstance(formula, Mask), "lists of masks are refused by the spec"
+    if str(formula) == "full" and not state.padded:
+        return ""
     keys = S if state.cached else T
     names = {atom.name for atom in atoms(formula)}
     given = any(atom.name == "global" and atom.args == ("given",) for atom in atoms(formula))
-    return b.op(
-        "mask",
+    data = (
         argument(b, state, "attention_mask", (B, keys)),
         argument(b, state, "document_ids", (B, keys)) if "documents" in names else "",
         argument(b, state, "prefix_length", (B,)) if "prefix" in names else "",
         argument(b, state, "global_mask", (B, keys)) if given else "",
+    )
+    return b.op(
+        "mask",
+        *data,
+        alike=not any(data),
         out="mask",
         optional=True,
         dtype="bool",
@@ -59,7 +68,9 @@ def lower_global_rows(b: Builder, state: StackState, formula: Mask | tuple[Mask,
 
 
 def lower_memory_mask(b: Builder, memory: Memory) -> str:
-    """True at the real tokens of a memory, for every query."""
+    """True at the real tokens of a memory, for every query; "" where all of them are real."""
+    if not memory.attention_mask:
+        return ""
     return b.op(
         "mask",
         memory.attention_mask,

@@ -14,7 +14,7 @@ from ..graph import ModuleGraph, Scope
 from ..sizes import Size
 from .block import lower_block
 from .builder import Builder
-from .embedding import lower_tokens, table_width
+from .embedding import lower_input, table_width
 from .head import HEADS
 from .masks import cacheable, causal
 from .norm import lower_norm
@@ -60,16 +60,15 @@ def reading_order(spec: ModelSpec) -> list[str]:
     return order
 
 
-def _tokens(stack: Stack) -> Tokens:
-    source = stack.input[0]
-    assert isinstance(source, Tokens)
-    return source
+def _tokens(stack: Stack) -> Tokens | None:
+    """The token ids that a stack reads, if it reads any."""
+    return next((source for source in stack.input if isinstance(source, Tokens)), None)
 
 
 def _table(spec: ModelSpec, name: str, prefix: str) -> str:
     """The logical name of a stack's token table; a shared table belongs to the model."""
-    sources = {other: _tokens(stack) for other, stack in spec.stacks.items()}
-    shared = sources[name].tied != "none" or any(s.tied == name for s in sources.values())
+    ties = {other: s.tied for other, stack in spec.stacks.items() if (s := _tokens(stack))}
+    shared = ties[name] != "none" or name in ties.values()
     if shared or not prefix:
         return "token_embedding.weight"
     return f"{prefix}.token_embedding.weight"
@@ -83,6 +82,8 @@ def _cached(spec: ModelSpec, name: str) -> bool:
     if name != [stack for stack in spec.stacks if stack not in read][-1]:
         return False
     stack = spec.stacks[name]
+    if _tokens(stack) is None:
+        return False
     blocks = [b for b in stack.blocks.values() if not isinstance(b.attention, Nothing)]
     if any(isinstance(b.attention, Mha) and b.attention.separate_global for b in blocks):
         return False  # it would keep two keys and values of each token
@@ -91,7 +92,10 @@ def _cached(spec: ModelSpec, name: str) -> bool:
 
 def _argument_names(spec: ModelSpec, name: str) -> dict[str, str]:
     """`input_ids` goes with `attention_mask`, `decoder_input_ids` with `decoder_attention_mask`."""
-    ids = _tokens(spec.stacks[name]).argument
+    source = _tokens(spec.stacks[name])
+    ids = "input_ids" if source is None and len(spec.stacks) == 1 else f"{name}_ids"
+    if source is not None:
+        ids = source.argument
     prefix = ids.removesuffix("input_ids")
     if prefix == ids:
         prefix = ids.removesuffix("_ids") + "_"
@@ -104,7 +108,6 @@ def _lower_stack(
 ) -> StackState:
     stack = spec.stacks[name]
     alone = len(spec.stacks) == 1
-    source = _tokens(stack)
     width = Dim("D", b.size("d_model", stack.d_model or 0))
     prefix = "" if alone else name
     if alone:
@@ -123,20 +126,28 @@ def _lower_stack(
         )
         for other in readers(spec, name)
     }
+    source = _tokens(stack)
     state = StackState(name, spec, stack, prefix, width, _cached(spec, name), memories)
-    if not memories and all(causal(block.mask) for block in stack.blocks.values()):
+    state.padded = source is not None
+    if (
+        source is not None
+        and not memories
+        and all(causal(block.mask) for block in stack.blocks.values())
+    ):
         b.graph.predicts_next.add(name)
     state.argument_names = _argument_names(spec, name)
-    state.ids = _ids(b, source.argument)
-    state.table = _table(spec, name, prefix)
-    state.table_width = table_width(b, source, width)
-    if stack.max_positions is not None:
+    if source is not None:
+        state.ids = _ids(b, source.argument)
+        state.table = _table(spec, name, prefix)
+        state.table_width = table_width(b, source, width)
+    if stack.max_positions is not None and source is not None:
         b.graph.limits[name] = b.size("max_positions", stack.max_positions)
     with b.at("input", 0):
-        vocab = source.vocab_size or stack.vocab_size
-        assert vocab is not None
-        state.vocab_size = b.size("vocab_size", vocab)
-        x = lower_tokens(b, state, source)
+        if source is not None:
+            vocab = source.vocab_size or stack.vocab_size
+            assert vocab is not None
+            state.vocab_size = b.size("vocab_size", vocab)
+        x = lower_input(b, state, stack.input[0])
     with b.in_scope(state.scope):
         x = _lower_layers(b, state, x)
         if stack.final_norm:

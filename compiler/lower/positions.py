@@ -17,7 +17,12 @@ from .state import StackState
 def argument(
     b: Builder, state: StackState, role: str, shape: tuple[Dim, ...], *, dtype: str = "int"
 ) -> str:
-    """The optional argument of forward that plays this role for the stack; made on first use."""
+    """The optional argument of forward that plays this role for the stack; made on first use.
+
+    "" where it has none: no token of an image is padding, and each has its place.
+    """
+    if not state.padded and role in ("attention_mask", "position_ids"):
+        return ""
     if role not in state.arguments:
         name = state.argument_names.get(role, role)
         for op in b.graph.ops(""):
@@ -75,6 +80,10 @@ def _shifted(b: Builder, state: StackState, position: Learned | Sinusoidal) -> s
 
 
 def _learned(b: Builder, state: StackState, position: Learned, x: str) -> str:
+    if state.placed is not None:
+        rows = Dim("P", state.placed)
+        table = b.op("table", name="position_embedding", shape=(rows, b.width(x)))
+        return b.op("add", x, table, out="x")
     rows = b.graph.limits[state.name] + position.offset
     positions = _shifted(b, state, position)
     vectors = b.op("embedding", positions, name="position_embedding", rows=rows, out_dim=b.width(x))

@@ -31,9 +31,11 @@ class StackState:
     cached: bool
     memories: dict[str, Memory]
     ids: str = ""
+    padded: bool = True  # may some of its tokens be no real ones, as `attention_mask` says?
     arguments: dict[str, str] = field(default_factory=dict)  # role -> value id
     argument_names: dict[str, str] = field(default_factory=dict)  # role -> name in forward
     positions: dict[str, str] = field(default_factory=dict)  # counting rule -> value id
+    placed: Size | None = None  # how many of its tokens have positions, where its input decides
     table_width: Dim | None = None
     table: str = ""  # logical name of the token table
     vocab_size: Size | None = None

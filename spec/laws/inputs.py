@@ -88,13 +88,41 @@ def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
             )
 
 
+def patches_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    for i, source in enumerate(members(stack.input)):
+        if isinstance(source, Patches) and source.patch_size > source.image_size:
+            yield Finding(
+                (*path, "input", i, "patch_size"),
+                f"patch_size ({source.patch_size}) must be at most image_size "
+                f"({source.image_size})",
+            )
+
+
+def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """No token of an image is padding, each has a row of its own, registers have none."""
+    sources = [s for s in members(stack.input) if isinstance(s, Patches)]
+    for i, position in enumerate(members(stack.positions) if sources else ()):
+        for key in ("offset", "skip_padding"):
+            if getattr(position, key, 0):
+                yield Finding(
+                    (*path, "positions", i, key),
+                    f"`{key}` is for tokens; each patch of an image has one position",
+                )
+        if any(source.registers for source in sources) and not isinstance(position, Learned):
+            yield Finding(
+                (*path, "positions", i),
+                f"`registers` stand without positions, but {position.type} positions count them; "
+                "write `learned`, or more `prefix_tokens` instead",
+            )
+
+
 def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     for i, position in enumerate(members(stack.positions)):
         if not isinstance(position, Sinusoidal):
             continue
-        for _, source in tables(stack):
-            late = source.project == "after_positions"
-            width = (source.width if late else None) or stack.d_model
+        for source in members(stack.input):
+            late = getattr(source, "project", "") == "after_positions"
+            width = (getattr(source, "width", None) if late else None) or stack.d_model
             least = 4 if position.denominator == "half_minus_one" else 2
             if width % 2 or width < least:
                 yield Finding(
@@ -189,6 +217,8 @@ STACK_LAWS = (
     tied_to_a_table,
     projection_has_width,
     table_for_positions,
+    patches_fit,
+    positions_of_patches,
     sinusoid_width,
     padding_known,
     classes_differ,

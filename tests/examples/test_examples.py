@@ -20,6 +20,7 @@ WEIGHTS = {
     "bert_pretraining": 110_106_428,
     "bloom_560m": 559_214_592,
     "deberta_v3_base": 184_551_780,
+    "dinov2_base": 86_582_784,  # without the token that stands for hidden patches in training
     "gemma2_2b": 2_614_341_888,
     "gemma3_1b": 999_885_952,
     "gpt2": 124_439_808,
@@ -41,6 +42,7 @@ WEIGHTS = {
     "roberta_base": 124_697_433,
     "t5_base": 222_903_552,
     "t5_small": 60_506_624,
+    "vit_b16": 86_567_656,
 }
 
 UNPUBLISHED = {path.stem for path in EXAMPLES if path.stem.startswith("tiny_")} | {

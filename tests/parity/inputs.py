@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from modelwright.compiler import ModuleGraph
+from modelwright.spec.embedding import Patches, Tokens
 
 LENGTHS = {"decoder_": (10, 7), "answer_": (11, 7), "hint_": (5, 4)}
 USUAL = (13, 9)
@@ -21,12 +22,28 @@ WORD = 5
 def streams(graph: ModuleGraph) -> Iterator[tuple[str, str]]:
     """What stands before the names of each stack's arguments, and the name of its ids."""
     for op in graph.ops(""):
-        if op.kind == "argument" and not graph.values[op.outputs[0]].optional:
+        value = graph.values[op.outputs[0]]
+        if op.kind == "argument" and value.dtype == "int" and not value.optional:
             yield op.name.removesuffix("input_ids").removesuffix("ids"), op.name
 
 
 def arguments(graph: ModuleGraph) -> set[str]:
     return {op.name for op in graph.ops("") if op.kind == "argument"}
+
+
+def pictures(graph: ModuleGraph) -> dict[str, Tensor]:
+    """Two images for every stack that reads some."""
+    generator = torch.Generator().manual_seed(1)
+    return {
+        source.argument: torch.randn(
+            *(2, source.channels, source.image_size, source.image_size),
+            generator=generator,
+            dtype=torch.float64,
+        )
+        for stack in graph.spec.stacks.values()
+        for source in stack.input
+        if isinstance(source, Patches)
+    }
 
 
 def random_ids(name: str, rows: int, length: int, least: int = 3, most: int = 32) -> Tensor:
@@ -36,7 +53,7 @@ def random_ids(name: str, rows: int, length: int, least: int = 3, most: int = 32
 
 def unpadded(graph: ModuleGraph) -> dict[str, Tensor]:
     """Ids of two sequences for every stack, and nothing that may be left out."""
-    data = {}
+    data = pictures(graph)
     for prefix, name in streams(graph):
         longest, shorter = LENGTHS.get(prefix, USUAL)
         data[name] = random_ids(name, 2, longest)
@@ -67,4 +84,9 @@ def with_padding(graph: ModuleGraph, side: str) -> dict[str, Tensor]:
 def _added(graph: ModuleGraph) -> dict[str, int]:
     """The arguments that add embeddings, and how many entries each has."""
     sources = [source for stack in graph.spec.stacks.values() for source in stack.input]
-    return {name: entries for source in sources for name, entries in source.add.items()}
+    return {
+        name: entries
+        for source in sources
+        if isinstance(source, Tokens)
+        for name, entries in source.add.items()
+    }

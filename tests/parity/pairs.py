@@ -26,6 +26,7 @@ class Piece:
     module: str
     take: Callable[[Tensor], Tensor] = lambda tensor: tensor
     heads: int = 0  # `{h}` in the module's name: the tensors of that many heads, stacked
+    beside: tuple[str, ...] = ()  # more modules, whose rows follow its own
 
 
 def rows(module: str, start: int, stop: int) -> Piece:
@@ -96,9 +97,11 @@ def mapped(
         module, _, kind = name.rpartition(".")
         source = _source(pair.table, name, module, kind)
         names = [source.module.replace("{h}", str(h)) for h in range(max(source.heads, 1))]
+        names += source.beside
         assert names[0] in theirs, f"{pair}: {name} should come from {names[0]}, not there"
         tensors = [theirs[each] for each in names]
-        found[name] = source.take(torch.stack(tensors) if source.heads else tensors[0])
+        joined = torch.cat(tensors, dim=-2) if source.beside else tensors[0]
+        found[name] = source.take(torch.stack(tensors) if source.heads else joined)
         used.update(names)
         assert found[name].shape == wanted.shape, (name, found[name].shape, wanted.shape)
     left = [name for name in theirs if name not in used and not re.fullmatch(pair.unmapped, name)]

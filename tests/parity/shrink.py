@@ -36,6 +36,8 @@ SMALL: dict[str, int] = {
     "experts": 8,
     "size": 24,
     "buckets": 8,
+    "image_size": 20,
+    "patch_size": 8,
     "max_distance": 20,
 }
 SPANS = {"window": 5, "band": 3, "blocks": 4, "random": 4}

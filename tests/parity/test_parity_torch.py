@@ -42,6 +42,12 @@ def slow_but(quick: tuple[str, ...], names: list[str]) -> list[Any]:
     return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in names]
 
 
+def like(data: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Ids as they are, numbers in the dtype of the weights."""
+    dtype = next(network.parameters()).dtype
+    return {k: v.to(dtype) if v.is_floating_point() else v for k, v in data.items()}
+
+
 def total(found: Tensor | dict[str, Tensor]) -> Tensor:
     """One number that every result takes part in, each entry by a weight of its own."""
     parts = found.values() if isinstance(found, dict) else [found]
@@ -146,7 +152,7 @@ def test_from_meta(name: str) -> None:
     poison(network)
     network.init_weights()
     with torch.no_grad():
-        found = network.eval()(**unpadded(graph(name)))
+        found = network.eval()(**like(unpadded(graph(name)), network))
     assert torch.isfinite(total(found))
 
 
@@ -227,7 +233,7 @@ def test_bfloat16(name: str) -> None:
     exact.load_state_dict(network.state_dict())
     data = with_padding(graph(name), "right")
     with torch.no_grad():
-        found, expected = network(**data), exact(**data)
+        found, expected = network(**like(data, network)), exact(**data)
     for key in graph(name).outputs:
         ours = found[key] if isinstance(found, dict) else found
         theirs = expected[key] if isinstance(expected, dict) else expected

@@ -114,6 +114,9 @@ class Watch:
                     return any(size % n == 0 for n in self.sizes.get(part, ()))
                 product *= letters[part]
             return product == size
+        if "+" in axis:
+            letter, more = axis.split("+")
+            return self._means(letters, local, letter, size - int(more))
         if "/" in axis:
             letter, part = axis.split("/")
             return self._means(letters, local, letter, size * int(part))

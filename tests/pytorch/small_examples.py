@@ -24,7 +24,10 @@ MIXTURES = {
         "feed_forward.shared_expert.hidden=20",
     ),
 }
+IMAGE = ("input.image_size=20", "input.patch_size=8")
 HEADS = {
+    "vit_b16": IMAGE,
+    "dinov2_base": IMAGE,
     "bert_pretraining": ("heads.nsp.hidden=32",),
     "bert_base": ("head.size=24",),
     "bert_large": ("head.size=24",),

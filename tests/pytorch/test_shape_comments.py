@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from numpy.typing import NDArray
 from shape_comments import Watch, claims, watched
 from small_examples import NAMES, small_graph
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from modelwright.compiler import ModuleGraph
 def exercise(model: Any, graph: ModuleGraph, module: Any) -> None:
     """Every way through a model: with and without padding and positions, cached, generating."""
     for padding in ("none", "left"):
-        data = {name: torch.from_numpy(a) for name, a in inputs_of(graph, padding).items()}
+        data = {name: single(a) for name, a in inputs_of(graph, padding).items()}
         model(**data)
         places = with_positions(model, data)
         result = model(**data, **places)
@@ -30,6 +31,12 @@ def exercise(model: Any, graph: ModuleGraph, module: Any) -> None:
             cached(function, {**data, **places}, module)
         if hasattr(model, "generate"):
             generate(model, data)
+
+
+def single(array: NDArray[Any]) -> Tensor:
+    """Ids as they are, numbers in single precision."""
+    tensor = torch.from_numpy(array)
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def parameters(function: Any) -> list[str]:

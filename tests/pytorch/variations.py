@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from modelwright.backends.pytorch import Emitted, emit_file
 from modelwright.compiler import ModuleGraph, lower
 from modelwright.spec import ModelSpec, loads
+from modelwright.spec.embedding import Patches
 
-Arrays = dict[str, NDArray[np.int64]]
+Arrays = dict[str, NDArray[Any]]
 
 BATCH, TOKENS, MEMORY = 3, 9, 7
 PAD, MARK = 1, 5  # ids that stand for padding, and once in every sequence
@@ -30,6 +32,16 @@ head: language_model
 """
 ENCODER = DECODER.replace("decoder-only", "encoder-only")
 BOTH = DECODER.replace("decoder-only", "encoder-decoder")
+IMAGES = """
+name: small
+family: encoder-only
+d_model: 16
+layers: 2
+input: {type: patches, image_size: 12, patch_size: 4}
+positions: learned
+attention: {heads: 4}
+head: {type: classifier, classes: 3, pool: mean}
+"""
 HEADLESS = "head: language_model\n"
 
 TWO_MEMORIES = """
@@ -84,6 +96,10 @@ def encoder(*sets: str) -> Variation:
 
 def both(*sets: str) -> Variation:
     return Variation(BOTH, sets)
+
+
+def images(*sets: str) -> Variation:
+    return Variation(IMAGES, sets)
 
 
 POSITIONS = {
@@ -279,6 +295,25 @@ INPUTS = {
     "vocabulary": "{vocab_size: 40}",
     "added": "{add: {token_type_ids: 2, row_ids: 3}, normalize: before_positions}",
 }
+PATCHES = {
+    "plain": (),
+    "cls": ("input.prefix_tokens=1", "head.pool=first"),
+    "no_positions": ("positions=none", "input.prefix_tokens=1"),
+    "two_tokens": ("input={prefix_tokens: 2, bias: false, channels: 1, normalize: true}",),
+    "registers": ("input={prefix_tokens: 1, registers: 3, dropout: 0.1}",),
+    "registers_alone": ("input={registers: 2, normalize: before_positions}", "head=none"),
+    "left_over": ("input={image_size: 14, argument: image}", "dropout=0.1"),
+    "sinusoidal": ("positions=sinusoidal", "input.prefix_tokens=1", "head.pool=last"),
+    "rotary": ("positions=[learned, rotary]", "head.pool=max"),
+    "alibi": ("positions=alibi", "head.pool=attention"),
+    "relative": ("positions={type: relative_bias, buckets: 8}", "head.pool=none"),
+    "disentangled": ("positions={type: disentangled, buckets: 4, max_distance: 8}",),
+    "sinks": ("attention={heads: 4, sinks: true}",),
+    "softcap": ("attention={heads: 4, softcap: 5}",),
+    "band": ("mask=band(2)", "head={type: projection, size: 4, pool: mean}"),
+    "causal": ("mask=causal", "attention={heads: 4, softcap: 5}"),
+    "causal_window": ('mask="causal & window(3)"', "positions=alibi"),
+}
 LANGUAGE_MODELS = {
     "tied": "tied: true",
     "tied_bias": "tied: true, bias: true",
@@ -432,6 +467,12 @@ VARIATIONS: dict[str, Variation] = {
     ),
     **{f"activation {a}": decoder(f"activation={a}") for a in ACTIVATIONS},
     **{f"input_{k}": encoder(f"input={v}", "positions=learned") for k, v in INPUTS.items()},
+    **{f"patches_{k}": images(*v) for k, v in PATCHES.items()},
+    "captions": both(
+        "encoder.input={type: patches, image_size: 12, patch_size: 4, prefix_tokens: 1}",
+        "encoder.positions=learned",
+        "decoder.positions=learned",
+    ),
     "input_tied": both("decoder.input.tied=encoder", "head={type: language_model, tied: true}"),
     "output_width": decoder("output_width=8"),
     "output_width_of_table": decoder(
@@ -540,7 +581,16 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
         for argument, rows in getattr(source, "add", {}).items()
     }
     found: Arrays = {}
+    images = {
+        source.argument: (BATCH, source.channels, source.image_size, source.image_size)
+        for stack in graph.spec.stacks.values()
+        for source in stack.input
+        if isinstance(source, Patches)
+    }
     for name in names:
+        if name in images:
+            found[name] = np.random.default_rng(len(name)).standard_normal(images[name])
+            continue
         length = MEMORY if several and not name.startswith("decoder_") else TOKENS
         made = _data(name, length, added.get(name, 1))
         if made is not None:

@@ -10,17 +10,16 @@ from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
 LATER = {  # what each spec needs that is not built yet
-    "clip_vit_b32": ["input of type `patches`", "head of type `contrastive`"],
+    "clip_vit_b32": ["head of type `contrastive`"],
     "dit_xl_2": [
-        "input of type `patches`",
         "positions with several axes",
         "`condition`",
         "head of type `patches`",
     ],
     "evoformer": ["`streams`", "`sublayers`"],
     "fastformer": ["attention of type `fastformer`"],
-    "graphormer_base": ["`prefix_tokens`", "`score_bias`"],
-    "llava_like": ["input of type `patches`", "input of type `stack`"],
+    "graphormer_base": ["`prefix_tokens` in front of token ids", "`score_bias`"],
+    "llava_like": ["input of type `stack`"],
     "multimodel": [
         "an `optional` input",
         "input of type `conv`",
@@ -31,7 +30,6 @@ LATER = {  # what each spec needs that is not built yet
     ],
     "rnnsearch": ["`sublayers`", "`sublayers`", "transform of type `maxout`"],
     "sparse_transformer": ["a list of masks for runs of heads"],
-    "vit_b16": ["input of type `patches`"],
     "whisper_tiny": ["input of type `conv`"],
 }
 

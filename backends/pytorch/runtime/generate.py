@@ -162,3 +162,48 @@ class EncoderDecoder(Model):
             if done.all():
                 break
         return answer
+
+
+class FeatureDecoder(Model):
+    """A decoder that reads what an encoder made of images or sounds; nothing there is padding."""
+
+    def encode(self, features: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def decode(
+        self, decoder_input_ids: Tensor, memory: Tensor, *, cache: Cache | None = None
+    ) -> Tensor:
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        features: Tensor,
+        max_new_tokens: int,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        decoder_start_token_id: int = 0,
+        eos_token_id: int = -1,
+        pad_token_id: int = 0,
+    ) -> Tensor:
+        """The decoder's answer to `features`: up to `max_new_tokens` after its start.
+
+        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
+        """
+        memory = self.encode(features)  # (B, M, D)
+        cache = Cache(1 + max_new_tokens)
+        size, device = (memory.size(0), 1), memory.device
+        step = torch.full(size, decoder_start_token_id, device=device)  # (B, 1)
+        done = torch.zeros_like(step[:, 0], dtype=torch.bool)
+        answer = step
+        for _ in range(max_new_tokens):
+            x = self.decode(step, memory, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]
+            answer = torch.cat([answer, step], dim=1)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return answer

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ....spec.masks import Atom
 from ....spec.model import Block
 from ....spec.positions import Alibi, Disentangled, RelativeBias, TransformerXl
 from ...axes import Dim
@@ -20,6 +21,7 @@ from ..relative import Contents, lower_disentangled, lower_transformer_xl
 from ..scale import lower_scale
 from ..state import Memory, StackState
 
+FULL = Atom("full")
 Compared = tuple[str, str]
 Project = Callable[[str, str, bool], str]
 
@@ -70,11 +72,11 @@ def weigh(
         "scale": lower_scale(b, part.scale, head, () if memory is not None else block.positions),
         "softcap": softcap,
         "dropout": _dropout(b, part, "attention" if memory is None else "cross_attention"),
-        "formula": b.graph.op(b.graph.producers[mask]).attrs["formula"],
+        "formula": b.graph.op(b.graph.producers[mask]).attrs["formula"] if mask else FULL,
         "heads": heads,
         "kv_heads": kv_heads,
     }
-    if bias:
+    if bias and mask:
         bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
     joining = [mask, bias]
     if sinks:

@@ -1,0 +1,32 @@
+"""Images: a vector for each square patch (Dosovitskiy et al. 2020, arXiv:2010.11929), and tokens.
+
+They are read as the paper says it: cut, flattened, multiplied.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .call import Array, Call
+
+
+def patchify(call: Call) -> Array:
+    """The patches of each image, row by row, (B, G, D). Raises ValueError for another size."""
+    images, size, width = call.given(0), call.value("image"), call.value("patch")
+    if images.shape[2:] != (size, size):
+        raise ValueError(f"patchify: an image is {images.shape[2:]}, not {(size, size)}")
+    matrix = call.weights["weight"].reshape(len(call.weights["weight"]), -1)
+    found = []
+    for top in range(0, size - width + 1, width):
+        for left in range(0, size - width + 1, width):
+            patch = images[:, :, top : top + width, left : left + width]
+            found.append(patch.reshape(len(images), -1) @ matrix.T)
+    result = np.stack(found, axis=1)
+    return result + call.weights["bias"] if "bias" in call.weights else result
+
+
+def insert_tokens(call: Call) -> Array:
+    """The tokens of the weight, alike in every sequence, from place `at` on."""
+    x, at = call.given(0), call.value("at")
+    tokens = np.broadcast_to(call.weights[""], (len(x), *call.weights[""].shape))
+    return np.concatenate([x[:, :at], tokens, x[:, at:]], axis=1)
