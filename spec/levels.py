@@ -268,11 +268,17 @@ def push(key: str, node: Node, outer: Words) -> Node:
 
 
 def _parts_of(cls: type[Part]) -> list[str]:
-    """The components that are there even where nobody speaks of them: the expert of a mixture."""
+    """The components that are there even where nobody speaks of them: the expert of a mixture.
+
+    Not those whose own default is another type than the component's: a projection's activation.
+    """
     return [
         key
         for key, field in cls.model_fields.items()
-        if key in COMPONENTS and isinstance(field.default, Part) and field.default != NOTHING
+        if key in COMPONENTS
+        and isinstance(field.default, Part)
+        and field.default != NOTHING
+        and getattr(field.default, "type", "") == COMPONENTS[key].default
     ]
 
 

@@ -288,3 +288,9 @@ def test_types() -> None:
     inside = block(loads(TINY))
     assert type(inside.attention) is Mha
     assert isinstance(inside.feed_forward, Mlp)
+
+
+def test_a_default_of_another_type_than_the_usual_stays() -> None:
+    """A projection has no activation, whatever stands outside."""
+    spec = loads(TINY + "activation: relu\nhead: {type: projection, size: 4, pool: first}\n")
+    assert spec.heads["head"].activation.type == "identity"
