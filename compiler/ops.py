@@ -399,6 +399,7 @@ OPS: dict[str, Row] = {
     "add": Row("a + b", broadcast),
     "multiply": Row("a * b", broadcast),
     "scale": Row("x * factor (a number, a Field, or the words sqrt_d_model)"),
+    "by_layer": Row("x / the number of the layer, from 1"),
     "clamp": Row("x limited to -low..high (low may be None: no lower limit)"),
     "shift": Row("x + amount"),
     "softcap": Row("cap * tanh(x / cap)"),

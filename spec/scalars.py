@@ -214,6 +214,7 @@ Fractional = Annotated[float, real(0, 1, open_low=True)]
 Rate = Annotated[float, real(0, 1, below=True)]
 Maybe = Annotated[float | Literal["none"], real(0, LARGE, "none", open_low=True)]
 MaybeNumber = Annotated[float | Literal["none"], real(-LARGE, LARGE, "none")]
+ScoreScale = Annotated[float | Literal["none", "by_layer"], real(-LARGE, LARGE, "none", "by_layer")]
 InputScale = Annotated[
     float | Literal["sqrt_d_model"], real(0, LARGE, "sqrt_d_model", open_low=True)
 ]

@@ -49,7 +49,6 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Mha: {
         "score": (("dot",), "a `score` other than `dot`"),
         "score_bias": (((),), "`score_bias`"),
-        "output_gate": (("none",), "`output_gate`"),
     },
     Moe: {"capacity_factor": (("none",), "`capacity_factor`")},
     Block: {"sublayers": (((),), "`sublayers`")},

@@ -177,6 +177,7 @@ LOOKS: dict[str, Look] = {
     "add": Look("circle", "sum", _const("+")),
     "multiply": Look("circle", "sum", _const("×")),
     "scale": Look("pill", "other", _factor),
+    "by_layer": Look("pill", "other", _const("÷ layer")),
     "clamp": Look("pill", "other", _clamp),
     "softcap": Look("pill", "other", _cap),
     "learned_scale": Look("pill", "linear", _const("× learned vector")),

@@ -123,10 +123,14 @@ def _extras(attend: Op, ops: list[Op]) -> list[str]:
         found.append("query and key norm")
     if attend.attrs.get("softcap") is not None:
         found.append(f"softcap {figure(attend.attrs['softcap'])}")
+    if any(op.kind == "multiply" for op in ops[ops.index(attend) :]):
+        found.append("gated")
     if attend.inputs[5:]:
         found.append("sinks")
     if any(op.kind == "select" for op in ops):
         found.append("global rows apart")
+    if any(op.kind == "by_layer" for op in ops):
+        found.append("scale ÷ layer")
     scale = attend.attrs.get("scale")
     if scale is not None:
         found.append("unscaled" if scale == 1 else f"scale {figure(scale)}")

@@ -402,6 +402,10 @@ def scale(f: Function, op: Op) -> Expr:
     return Expr(f"{x.at(PRODUCT)} * {text}", PRODUCT)
 
 
+def by_layer(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.use(op.inputs[0]).at(PRODUCT)} / ({f.layer()} + 1)", PRODUCT)
+
+
 def clamp(f: Function, op: Op) -> Expr:
     x = f.use(op.inputs[0]).at(ATOM)
     low, high = op.attrs["low"], op.attrs["high"]
@@ -445,6 +449,8 @@ def split_heads(f: Function, op: Op) -> Expr:
     x = f.use(op.inputs[0]).at(ATOM)
     if op.attrs["heads"] == ONE:
         return Expr(f"{x}.unsqueeze(1)")
+    if op.attrs["width"] == ONE:
+        return Expr(f"{x}.transpose(1, 2).unsqueeze(-1)")
     width = f.number(op.attrs["width"].size, "head_dim")
     axes = "1, 2" if len(f.graph.values[op.inputs[0]].shape) == 3 else "0, 1"
     return Expr(f"{x}.unflatten(-1, (-1, {width})).transpose({axes})")
@@ -688,6 +694,7 @@ ROWS: dict[str, Row] = {
     "add": add,
     "multiply": multiply,
     "scale": scale,
+    "by_layer": by_layer,
     "clamp": clamp,
     "softcap": softcap,
     "learned_scale": learned_scale,

@@ -68,13 +68,20 @@ class Structure:
             for op in self.graph.subtree(path)
         )
 
+    def counts_layers(self, path: str) -> bool:
+        """Does it compute with the number of its layer?"""
+        if self.graph.scopes[path].role == "block":  # the blocks of a stack are called alike
+            path = self.graph.scopes[path].parent or ""
+        return any(op.kind == "by_layer" for op in self.graph.subtree(path))
+
     def layer_by_call(self, path: str) -> bool:
         """Do layers share modules, so that a module cannot know which layer it serves?"""
         layers = self.graph.layers_of(path)
         return layers is not None and len(set(layers.modules)) < len(layers.modules)
 
     def knows_layer(self, path: str) -> bool:
-        return self.uses_cache(path) and not self.layer_by_call(path)
+        used = self.uses_cache(path) or self.counts_layers(path)
+        return used and not self.layer_by_call(path)
 
     def value_name(self, value: str, scope: str) -> str:
         """What a parameter that carries this value is called."""
@@ -139,8 +146,9 @@ class Structure:
         found += [Parameter(name) for name in self.tables(path).values()]
         if self.uses_cache(path):
             found.append(Parameter("cache", annotation="Cache | None"))
-            if self.layer_by_call(path) and self.graph.layers_of(path) is not None:
-                found.append(Parameter("layer", annotation="int"))
+        counts = self.uses_cache(path) or self.counts_layers(path)
+        if counts and self.layer_by_call(path):
+            found.append(Parameter("layer", annotation="int"))
         return found
 
     def tables(self, path: str) -> dict[str, str]:

@@ -177,6 +177,12 @@ def head_bias(call: Call) -> Array:
     return call.given(0) + _along(call.weights[""])
 
 
+def by_layer(call: Call) -> Array:
+    """Divided by the number of the layer, from 1."""
+    result: Array = call.given(0) / (call.layer + 1)
+    return result
+
+
 def concat(call: Call) -> Array:
     """The inputs side by side along the last axis."""
     return np.concatenate([call.given(slot) for slot in range(len(call.inputs))], axis=-1)

@@ -23,6 +23,7 @@ class Call:
     weights  by their names on the op: `weight`, `bias`, or "" for one that stands alone
     batch    how many sequences there are, and `tokens` how many tokens each has, in the stack that
              the op names in its attribute `stack`; 0 where it names none
+    layer    the number of the layer that the op runs in, from 0
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Call:
     weights: Mapping[str, Array] = field(default_factory=dict)
     batch: int = 0
     tokens: int = 0
+    layer: int = 0
 
     def given(self, slot: int) -> Array:
         """An input that must be there. Raises ValueError where it is not."""

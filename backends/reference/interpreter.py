@@ -70,21 +70,25 @@ class _Model:
         kinds = {block.name: block for block in self.graph.children(layers.path)}
         ops = {kind: self.graph.subtree(block.path) for kind, block in kinds.items()}
         x = self.array(layers.source)
-        for kind, stored in zip(layers.order, layers.modules, strict=True):
+        both = zip(layers.order, layers.modules, strict=True)
+        for number, (kind, stored) in enumerate(both):
             carry = kinds[kind].carry
             assert carry is not None
             enter, leave = carry
             inside: Values = {enter: x}
             for op in ops[kind]:
                 if op.kind != "layer_input":
-                    self.compute(op, inside, layer=stored)
+                    self.compute(op, inside, layer=stored, number=number)
             result = inside[leave]
             assert result is not None
             x = result
         return x
 
-    def compute(self, op: Op, values: Values, layer: int | None) -> None:
-        """Add the results of one op to `values`: the model's, or those of one layer."""
+    def compute(self, op: Op, values: Values, layer: int | None, number: int = 0) -> None:
+        """Add the results of one op to `values`: the model's, or those of one layer.
+
+        `layer` is the layer whose weights it has, `number` that in which it runs.
+        """
         if op.kind == "argument":
             given = self.inputs.get(op.name)
             values[op.outputs[0]] = None if given is None else np.asarray(given)
@@ -93,7 +97,9 @@ class _Model:
         if "absent" in op.attrs and inputs[0] is None:
             inputs[0] = np.zeros_like(self.array(op.attrs["absent"]))
         batch, tokens = self._tokens(op.attrs.get("stack", ""))
-        call = Call(op.kind, tuple(inputs), op.attrs, self._weights(op, layer), batch, tokens)
+        call = Call(
+            op.kind, tuple(inputs), op.attrs, self._weights(op, layer), batch, tokens, number
+        )
         result = COMPUTE[op.kind](call)
         results = result if isinstance(result, tuple) else (result,)
         for value, array in zip(op.outputs, results, strict=True):

@@ -41,6 +41,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "add": arithmetic.add,
     "multiply": arithmetic.multiply,
     "scale": arithmetic.scale,
+    "by_layer": arithmetic.by_layer,
     "clamp": arithmetic.clamp,
     "shift": arithmetic.shift,
     "softcap": arithmetic.softcap,

@@ -17,9 +17,11 @@ def lower_scale(
 ) -> Field | float | None:
     """The scale of the scores: None is 1/sqrt of the head's width; `said` is the spec's word.
 
-    YaRN's `mscale_all_dims` multiplies it; disentangled positions add terms to the scores.
+    `by_layer` is said by an op of its own. YaRN's `mscale_all_dims` multiplies the scale;
+    disentangled positions add terms to the scores.
     """
     positions = tuple(positions)
+    said = None if said == "by_layer" else said
     terms = sum(len(p.terms) for p in positions if isinstance(p, Disentangled))
     growth, rule = score_growth(positions)
     assert head.size is not None

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from ..branch import Branch
 from ..norm import Norm
 from ..part import NOTHING, Many, Nothing, OneOf, Part, Tagged, declare
-from ..scalars import Bias, Flag, Heads, Maybe, MaybeNumber, Rate
+from ..scalars import Bias, Flag, Heads, Maybe, Rate, ScoreScale
 from .memory import Memory
 from .score_bias import ScoreBias
 
@@ -54,14 +54,16 @@ class Mha(Branch):
     head_dim: width of a head; d_model / heads when left out
     value_dim: width of a head's values; `head_dim` when left out
     bias: of the four projections: all, none, or a list of query, key, value, output
-    scale: multiplies the scores; 1/√head_dim when left out
+    scale: multiplies the scores; 1/√head_dim when left out; `by_layer`: that, divided by the number
+        of the layer, from 1 (an option of GPT-2)
     score: of a query and a key
     qk_norm: a norm on queries and keys
     softcap: scores become softcap · tanh(scores / softcap) (Gemma 2)
     sinks: a learned score per head joins the softmax and takes no value (gpt-oss)
     clip_qkv: bounds queries, keys and values after their projections (OLMo)
-    output_gate: the result is gated, by number or by head
-    output_norm: a norm before the output projection (BitNet)
+    output_gate: a sigmoid of the layer's input multiplies what is taken from the values, number by
+        number or head by head (Qiu et al., 2025, arXiv:2505.06708); with a bias if `bias` is true
+    output_norm: a norm before the output projection, after the gate (BitNet)
     score_bias: adds to the scores from data
     separate_global: the rows of `global(…)` have query, key and value projections of their own
         (Longformer; Beltagy et al., 2020, arXiv:2004.05150); such a stack keeps no cache
@@ -74,7 +76,7 @@ class Mha(Branch):
     head_dim: Heads | None = None
     value_dim: Heads | None = None
     bias: Bias | None = None
-    scale: MaybeNumber | None = None
+    scale: ScoreScale | None = None
     score: OneOf[Literal["dot", "additive", "cosine", "distance"]] = "dot"
     qk_norm: QkNorms = NOTHING
     softcap: Maybe = "none"

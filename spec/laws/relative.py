@@ -90,4 +90,16 @@ def relative_sinusoids(
             )
 
 
-LAWS = (log_buckets_fit, terms_once, positions_meet_contents, relative_sinusoids)
+def scaled_by_layer(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    """It divides the scores of contents; those of positions must not want to be divided too."""
+    if getattr(block.attention, "scale", None) != "by_layer":
+        return
+    for position in members(block.positions):
+        if isinstance(position, MEETING) or getattr(position, "before_scale", False):
+            yield Finding(
+                (*path, "attention", "scale"),
+                f"`by_layer` does not go with {position.type} positions whose scores are scaled",
+            )
+
+
+LAWS = (log_buckets_fit, terms_once, positions_meet_contents, relative_sinusoids, scaled_by_layer)

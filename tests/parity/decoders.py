@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import transformers as hf
@@ -56,6 +57,15 @@ tokens: {pad: 0, eos: 2}
             },
         ),
     },
+)
+
+GPT2_BY_LAYER = replace(
+    GPT2,
+    name="gpt2 scaled by layer",
+    spec=GPT2.spec.replace("{heads: 4}", "{heads: 4, scale: by_layer}"),
+    theirs=lambda: hf.GPT2LMHeadModel(
+        hf.GPT2Config(**GPT2_SIZES, scale_attn_by_inverse_layer_idx=True)
+    ),
 )
 
 NEOX_ATTENTION: Table = {
@@ -341,6 +351,7 @@ head: {type: language_model, tied: true}
 
 DECODERS = (
     GPT2,
+    GPT2_BY_LAYER,
     GPT_NEOX,
     GPTJ,
     PHI,

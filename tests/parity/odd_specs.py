@@ -147,6 +147,17 @@ DECODES = {
         " memory: encoder, heads: 2, kv_rank: 6, nope_dim: 4, rope_dim: 2, value_dim: 8,"
         " scale: 0.5}}",
     ),
+    "gates": changed(
+        DECODER,
+        "blocks: {a: {attention: {output_gate: headwise}}, b: {attention: {output_gate:"
+        " elementwise}}}",
+        "pattern: [a, b]",
+    ),
+    "scaled by layer": changed(
+        DECODER,
+        "blocks: {a: {attention: {scale: by_layer}}, b: {}}",
+        "pattern: [b, a]",
+    ),
     "norms of queries": changed(
         DECODER,
         "attention: {heads: 4, kv_heads: 2, qk_norm: {type: per_head, after_positions: true},"

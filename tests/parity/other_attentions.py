@@ -1,10 +1,12 @@
-"""Decoders whose attention does more than weigh values: sinks."""
+"""Decoders whose attention does more than weigh values: sinks and gates."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import transformers as hf
-from llamas import GATED, like_llama
-from pairs import Pair
+from llamas import GATED, QUERY_KEY_NORMS, like_llama
+from pairs import Pair, within
 from small_models import EAGER, PRE_NORMS, small
 from torch import Tensor, nn
 from transformers.models.llama.modeling_llama import LlamaMLP
@@ -78,4 +80,82 @@ head: language_model
     unmapped="",
 )
 
-OTHER_ATTENTIONS = (GPT_OSS,)
+
+class PerHead(nn.Module):
+    """A gate for each head, where AFMoE has one for each number."""
+
+    def __init__(self, width: int, heads: int, head_dim: int) -> None:
+        super().__init__()
+        self.head_dim = head_dim
+        self.gate = nn.Linear(width, heads, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gate(x).repeat_interleave(self.head_dim, dim=-1)
+
+
+def afmoe(*, of_heads: bool = False) -> nn.Module:
+    model = small(
+        hf.AfmoeConfig,
+        hf.AfmoeForCausalLM,
+        num_key_value_heads=2,
+        head_dim=12,
+        num_dense_layers=2,
+        layer_types=["sliding_attention", "full_attention"],
+        sliding_window=5,
+        mup_enabled=True,
+    )
+    for layer in model.model.layers if of_heads else ():
+        layer.self_attn.gate_proj = PerHead(32, 4, 12)
+    return model
+
+
+AFMOE = Pair(
+    "afmoe",
+    """
+name: afmoe
+family: decoder-only
+vocab_size: 64
+d_model: 32
+layers: 2
+bias: false
+norm: rmsnorm
+norm_placement: sandwich
+input: {scale: sqrt_d_model}
+attention: {heads: 4, kv_heads: 2, head_dim: 12, qk_norm: head, output_gate: elementwise}
+feed_forward: {type: glu, hidden: 48, activation: silu}
+blocks:
+  local: {mask: causal & window(5), positions: rotary}
+  global: {mask: causal}
+pattern: [local, global]
+head: language_model
+""",
+    afmoe,
+    {
+        **like_llama(QUERY_KEY_NORMS),
+        **within(
+            "layers.{i}",
+            "model.layers.{i}",
+            {
+                "attention_norm": "input_layernorm",
+                "attention_output_norm": "post_attention_layernorm",
+                "feed_forward_norm": "pre_mlp_layernorm",
+                "feed_forward_output_norm": "post_mlp_layernorm",
+                "attention.output_gate": "self_attn.gate_proj",
+            },
+        ),
+    },
+    unmapped="",
+)
+
+AFMOE_BY_HEAD = replace(
+    AFMOE,
+    name="afmoe with gates of heads",
+    spec=AFMOE.spec.replace("elementwise", "headwise"),
+    theirs=lambda: afmoe(of_heads=True),
+    table={
+        **AFMOE.table,
+        "layers.{i}.attention.output_gate": "model.layers.{i}.self_attn.gate_proj.gate",
+    },
+)
+
+OTHER_ATTENTIONS = (GPT_OSS, AFMOE, AFMOE_BY_HEAD)

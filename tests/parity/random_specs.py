@@ -108,6 +108,7 @@ class Dice:
             qk_norm=[norm for norm in QK_NORMS if "after" not in norm],
             output_norm=("true",),
             sinks=("true",),
+            output_gate=("elementwise", "headwise"),
             dropout=("0.3",),
             norm_placement=PLACEMENTS,
         )

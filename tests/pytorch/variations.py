@@ -227,6 +227,7 @@ ATTENTIONS = {
     "bias_list_of_others": "{heads: 4, bias: [key, output]}",
     "unbiased": "{heads: 4, bias: false}",
     "unscaled": "{heads: 4, scale: none}",
+    "scaled_by_layer": "{heads: 4, scale: by_layer}",
     "scale": "{heads: 4, scale: 0.3}",
     "qk_norm_head": "{heads: 4, qk_norm: head}",
     "qk_norm_projection": "{heads: 4, qk_norm: projection}",
@@ -246,6 +247,9 @@ ATTENTIONS = {
     "sinks_grouped": "{heads: 4, kv_heads: 2, sinks: true, dropout: 0.2, scale: 0.2}",
     "sinks_softcap": "{heads: 4, kv_heads: 2, sinks: true, softcap: 5}",
     "output_norm": "{heads: 4, output_norm: true}",
+    "gate": "{heads: 4, output_gate: elementwise, value_dim: 6}",
+    "gate_of_heads": "{heads: 4, output_gate: headwise, kv_heads: 2, bias: [query, output]}",
+    "gate_and_norm": "{heads: 4, output_gate: headwise, output_norm: true}",
     "dropout": "{heads: 4, dropout: 0.2}",
     "post_norm": "{heads: 4, norm_placement: post}",
 }
@@ -442,6 +446,12 @@ VARIATIONS: dict[str, Variation] = {
         "blocks={a: {positions: {type: disentangled, buckets: 4, max_distance: 9}}, "
         "b: {positions: {type: disentangled, buckets: none, max_distance: 4}, share: true}}",
         "pattern=[a, b]",
+    ),
+    "attention_scaled_by_layer_in_an_encoder": encoder(
+        "attention={heads: 4, scale: by_layer, softcap: 3}", "layers=3", "share=true"
+    ),
+    "attention_scaled_by_layer_shared": decoder(
+        "attention={heads: 4, scale: by_layer}", "layers=3", "share=true"
     ),
     "attention_none": decoder("attention=none"),
     "cross_attention_own_options": both(

@@ -15,7 +15,7 @@ from ....spec.attention import Mha
 from ....spec.model import Block
 from ....spec.part import Nothing
 from ....spec.positions import Rotary
-from ...axes import Dim, M
+from ...axes import ONE, Dim, M
 from ..builder import Builder
 from ..masks import lower_global_rows
 from ..norm import lower_norm
@@ -81,7 +81,7 @@ def lower_mha(
             with b.beside("mask"):
                 rows = lower_global_rows(b, state, block.mask)
             y = b.op("select", rows, apart, y, out="y")
-        y = b.op("merge_heads", y)
+        y = _gated(b, part, sizes, x, y)
         if part.output_norm:
             y = lower_norm(b, part.norm, y, "output_norm")
         return b.op(
@@ -183,6 +183,29 @@ def _rotated(
         query = b.rename(_head_norm(b, part, query, sizes.heads, f"query{of}_norm"), "q")
         key = b.rename(_head_norm(b, part, key, sizes.kv_heads, f"key{of}_norm"), "k")
     return query, key
+
+
+def _gated(b: Builder, part: Mha, sizes: Sizes, x: str, y: str) -> str:
+    """The heads side by side, (B, T, H*E), each number or each head gated by the layer's input.
+
+    Qiu et al. 2025, arXiv:2505.06708.
+    """
+    if part.output_gate == "none":
+        return b.op("merge_heads", y)
+    each_head = part.output_gate == "headwise"
+    gate = b.op(
+        "linear",
+        x,
+        name="output_gate",
+        in_features=b.width(x).size,
+        out_dim=sizes.heads if each_head else sizes.heads * sizes.value,
+        bias=part.bias is True,
+    )
+    gate = b.op("activation", gate, function="sigmoid")
+    if each_head:
+        gate = b.op("split_heads", gate, heads=sizes.heads, width=ONE)  # (B, H, T, 1)
+        return b.op("merge_heads", b.op("multiply", y, gate, out="y"))
+    return b.op("multiply", b.op("merge_heads", y), gate, out="y")
 
 
 def _of_positions(b: Builder, part: Mha, sizes: Sizes) -> Callable[[str, str, bool], str]:

@@ -31,13 +31,17 @@ class Weighing:
     """How values are weighed, whichever queries, keys and values they are.
 
     joining: the mask, the bias, and the sinks, if any
+    by_layer: scores are divided by the number of their layer
     """
 
     joining: tuple[str, ...]
     options: dict[str, Any]
+    by_layer: bool
 
     def attend(self, b: Builder, query: str, key: str, value: str, out: str = "y") -> str:
         """What each query takes from the values, (B, H, T, E)."""
+        if self.by_layer:
+            query = b.op("by_layer", query, out="q")
         return b.op("attend", query, key, value, *self.joining, out=out, **self.options)
 
 
@@ -81,7 +85,7 @@ def weigh(
     joining = [mask, bias]
     if sinks:
         joining.append(b.op("sinks", name="sinks", heads=heads))
-    return b.rename(query, "q"), Weighing(tuple(joining), options)
+    return b.rename(query, "q"), Weighing(tuple(joining), options, part.scale == "by_layer")
 
 
 def _bias(
