@@ -190,26 +190,22 @@ def _expert_lines(graph: ModuleGraph, draw: str) -> list[Line]:
 def _alone_lines(graph: ModuleGraph, draw: str) -> list[Line]:
     """Parameters that stand alone: vectors and biases without a module of torch's."""
     lines: list[Line] = []
-    values: dict[str, tuple[str, float]] = {}
-    drawn: list[str] = []
+    ends: dict[float, dict[str, None]] = {}
     for op in graph.ops():
-        for weight in op.weights:
-            if op.kind == "expert_linear":
-                continue
+        for weight in op.weights if op.kind != "expert_linear" else ():
+            name = graph.weight_name(op, weight)
             if weight.name == "" and weight.initial.kind == "normal" and not weight.tied:
-                drawn.append(graph.weight_name(op, weight))
+                lines.append(Line(draw.replace("{w}", f"self.{name}"), indent=1))
             elif weight.name == "" and not weight.tied:
-                values[op.name] = (op.name, weight.initial.value)
+                ends.setdefault(weight.initial.value, {})[f'".{op.name}"'] = None
             if weight.name == "bias" and op.weights[0].tied and not weight.tied:
-                values["bias"] = (graph.weight_name(op, weight), 0.0)
-    lines += [Line(draw.replace("{w}", f"self.{name}"), indent=1) for name in drawn]
-    for name, (full, value) in values.items():
-        if name == "bias":
-            lines.append(Line(f"nn.init.zeros_(self.{full})", indent=1))
-            continue
+                lines.append(Line(f"nn.init.zeros_(self.{name})", indent=1))
+    for value, names in ends.items():
+        joined = ", ".join(names)
+        joined = f"({joined})" if len(names) > 1 else joined
         lines += [
             Line("for name, weight in self.named_parameters():", indent=1),
-            Line(f'if name.endswith(".{name}"):', indent=2),
+            Line(f"if name.endswith({joined}):", indent=2),
             Line(f"nn.init.constant_(weight, {value!r})", indent=3),
         ]
     return lines

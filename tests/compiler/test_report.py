@@ -55,6 +55,31 @@ def test_published_sizes(name, total):
     assert mw.report(example(name)).to_json()["weights"]["total"] == total
 
 
+def test_weights_that_serve_a_token():
+    """All but the experts that it did not choose; without experts, all."""
+    report = mw.report(example("mixtral_8x7b"))
+    one = 3 * 4096 * 14336
+    assert report.weights_total - report.weights_active == 32 * (8 - 2) * one
+    assert report.to_json()["weights"]["active"] == 12_879_925_248
+    assert "active per token  12,879,925,248  27.6 %" in report.render()
+    plain = mw.report(example("gpt2"))
+    assert plain.weights_active == plain.weights_total
+    assert "active" not in plain.render()
+
+
+def test_experts_cost_what_the_chosen_ones_do():
+    """Two of eight experts and the router, for each token of every layer."""
+    flops = mw.report(example("mixtral_8x7b"), batch=2, sequence=10).flops["feed_forward"]
+    assert flops == 2 * 20 * 32 * (4096 * 8 + 2 * 3 * 4096 * 14336)
+
+
+def test_experts_of_a_memory_are_counted_by_its_length():
+    sizes = ("feed_forward={type: moe, experts: 4, top_k: 2}", "family=encoder-decoder")
+    formula = report_of(SMALL, sizes).flops_formula
+    assert "B*M" in formula
+    assert set(formula) & set("ABCDEFGHIJKLMNOPQRSUVWXYZ") == {"B", "S", "M"}
+
+
 def test_gpt2_by_part():
     d, layers = 768, 12
     parts = mw.report(example("gpt2")).weights

@@ -7,7 +7,7 @@ from typing import Any
 import transformers as hf
 from llamas import GATED, QUERY_KEY_NORMS
 from pairs import Pair, Piece, Table, within
-from small_models import PRE_NORMS, SEPARATE, small
+from small_models import EAGER, PRE_NORMS, SEPARATE, small
 
 
 def halves(module: str, index: int) -> Piece:
@@ -201,4 +201,69 @@ PHIMOE = Pair(
     unmapped="",
 )
 
-MIXTURES = (MIXTRAL, QWEN2_MOE, QWEN3_MOE, OLMOE, GRANITE_MOE, PHIMOE)
+
+def every_second(module: str, index: int) -> Piece:
+    """The gates or the ups of all experts, stored as (experts, width, gate and up in turn)."""
+    return Piece(module, lambda tensor: tensor[..., index::2])
+
+
+def turned(piece: Piece) -> Piece:
+    """A piece stored as (experts, in, out)."""
+    return Piece(piece.module, lambda tensor: piece.take(tensor).transpose(1, 2))
+
+
+GPT_OSS_EXPERTS: Table = {
+    "feed_forward.router": "mlp.router",
+    "feed_forward.experts.gate": turned(every_second("mlp.experts.gate_up_proj", 0)),
+    "feed_forward.experts.up": turned(every_second("mlp.experts.gate_up_proj", 1)),
+    "feed_forward.experts.down": turned(Piece("mlp.experts.down_proj")),
+    "feed_forward.experts.gate_bias": every_second("mlp.experts.gate_up_proj_bias", 0),
+    "feed_forward.experts.up_bias": every_second("mlp.experts.gate_up_proj_bias", 1),
+    "feed_forward.experts.down_bias": "mlp.experts.down_proj_bias",
+}
+
+GPT_OSS = Pair(
+    "gpt_oss with experts",
+    """
+name: gpt-oss
+family: decoder-only
+vocab_size: 64
+d_model: 32
+layers: 2
+norm: rmsnorm
+positions: {type: rotary, theta: 150000}
+attention: {heads: 4, kv_heads: 2, head_dim: 12, sinks: true}
+feed_forward:
+  type: moe
+  experts: 6
+  top_k: 2
+  router: {bias: true}
+  expert:
+    type: glu
+    hidden: 24
+    activation: {type: swish, beta: 1.702}
+    clamp: 0.3
+    linear_offset: 1
+blocks:
+  local: {mask: causal & window(5)}
+  global: {mask: causal}
+pattern: [local, global]
+head: language_model
+""",
+    lambda: small(
+        hf.GptOssConfig,
+        hf.GptOssForCausalLM,
+        **GROUPED,
+        intermediate_size=24,
+        head_dim=12,
+        sliding_window=5,
+        num_local_experts=6,
+        swiglu_limit=0.3,
+        rope_parameters={"rope_type": "default", "rope_theta": 150000.0},
+        **EAGER,
+    ),
+    decoder(GPT_OSS_EXPERTS, {"attention.sinks": "self_attn.sinks"}),
+    unmapped="",
+)
+
+MIXTURES = (MIXTRAL, QWEN2_MOE, QWEN3_MOE, OLMOE, GRANITE_MOE, PHIMOE, GPT_OSS)

@@ -13,9 +13,10 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 SMALL = ("d_model=32", "vocab_size=47", "max_positions=40")
 SPECIAL = {"pad": 1, "bos": 2, "eos": 3, "decoder_start": 4}
-WIDE_HEADS = ("gemma2_2b", "gemma3_1b", "qwen3_8b")
+WIDE_HEADS = ("gpt_oss_20b", "gemma2_2b", "gemma3_1b", "qwen3_8b")
 GATED_LAYERS = {"gemma3_1b": 7, "modernbert_base": 5, "gemma2_2b": 3}
 MIXTURES = {
+    "gpt_oss_20b": ("feed_forward.expert.hidden=24", "feed_forward.expert.clamp=0.5"),
     "mixtral_8x7b": ("feed_forward.expert.hidden=24",),
     "olmoe_1b_7b": ("feed_forward.expert.hidden=24", "feed_forward.experts=12"),
     "qwen1_5_moe_a2_7b": (
@@ -37,6 +38,10 @@ HEADS = {
         'mask="blocks(2, 1) | global(0:2) | global(-2:) | random(2, 2)"',
     ),
     "llama3_1_8b": ("positions.scaling.original_max_positions=16",),
+    "gpt_oss_20b": (
+        "positions.scaling.original_max_positions=16",
+        'blocks.local.mask="causal & window(4)"',
+    ),
     "mistral_7b": ('mask="causal & window(4)"',),
     "gemma2_2b": ('blocks.local.mask="causal & window(4)"',),
     "gemma3_1b": ('blocks.local.mask="causal & window(4)"',),

@@ -1,0 +1,201 @@
+"""Mixtures of experts by themselves: those of other models, compiled ones, and who runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import transformers as hf
+from perturb import TOLERANCE, perturb, relative_error
+from torch import Tensor, nn
+from transformers.models.deepseek_v2.modeling_deepseek_v2 import DeepseekV2Moe
+from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3MoE
+from transformers.models.ernie4_5_moe.modeling_ernie4_5_moe import Ernie4_5_MoeSparseMoeBlock
+from transformers.models.hunyuan_v1_moe.modeling_hunyuan_v1_moe import HunYuanMoEV1Moe
+
+import modelwright as mw
+from modelwright.backends.pytorch.runtime.experts import ExpertGroups
+
+EXPERTS, TOP_K, WIDTH, HIDDEN = 8, 3, 32, 24
+SPEC = """
+name: mixture
+family: decoder-only
+vocab_size: 8
+d_model: 32
+layers: 1
+bias: false
+activation: silu
+attention: {heads: 4}
+feed_forward: {type: moe, experts: 8, top_k: 3, expert: {type: glu, hidden: 24}, %s}
+"""
+SHARED = "shared_expert: {type: glu, hidden: 24}"
+SIZES: dict[str, Any] = {
+    "hidden_size": WIDTH,
+    "num_experts_per_tok": TOP_K,
+    "moe_intermediate_size": HIDDEN,
+}
+GROUPS: dict[str, Any] = {"n_routed_experts": EXPERTS, "n_group": 4, "topk_group": 2}
+
+
+def deepseek_v2() -> nn.Module:
+    config = hf.DeepseekV2Config(
+        **SIZES,
+        **GROUPS,
+        n_shared_experts=1,
+        topk_method="group_limited_greedy",
+        routed_scaling_factor=2.5,
+    )
+    return DeepseekV2Moe(config)
+
+
+def deepseek_v3() -> nn.Module:
+    config = hf.DeepseekV3Config(
+        **SIZES, **GROUPS, n_shared_experts=1, norm_topk_prob=True, routed_scaling_factor=2.5
+    )
+    return DeepseekV3MoE(config)
+
+
+def ernie() -> nn.Module:
+    config = hf.Ernie4_5_MoeConfig(
+        hidden_size=WIDTH,
+        moe_k=TOP_K,
+        moe_intermediate_size=HIDDEN,
+        moe_num_experts=EXPERTS,
+        moe_num_shared_experts=1,
+    )
+    return Ernie4_5_MoeSparseMoeBlock(config)
+
+
+def hunyuan() -> nn.Module:
+    config = hf.HunYuanMoEV1Config(
+        hidden_size=WIDTH, intermediate_size=HIDDEN, num_experts=EXPERTS, moe_topk=TOP_K
+    )
+    return HunYuanMoEV1Moe(config, 0)
+
+
+CASES = {
+    "deepseek_v2": (
+        deepseek_v2,
+        "router: {normalize: false, scale: 2.5, groups: {count: 4, top_k: 2}}, " + SHARED,
+    ),
+    "deepseek_v3": (
+        deepseek_v3,
+        "router: {score: sigmoid, selection_bias: true, scale: 2.5, "
+        "groups: {count: 4, top_k: 2, score: top2_sum}}, " + SHARED,
+    ),
+    "ernie4_5_moe": (ernie, "router: {selection_bias: true}, " + SHARED),
+    "hunyuan_v1_moe": (hunyuan, SHARED),
+}
+
+
+def mixture(options: str, dtype: str = "float32") -> nn.Module:
+    """The feed-forward of a small decoder, all weights moved."""
+    torch.manual_seed(0)
+    module = mw.compile(mw.loads(SPEC % options), dtype=dtype).layers[0].feed_forward
+    return perturb(module, std=0.2)
+
+
+def weights_of(theirs: nn.Module) -> dict[str, Tensor]:
+    """Their weights by our names."""
+    found = {}
+    for name, tensor in theirs.state_dict().items():
+        last = name.rsplit(".", 1)[-1]
+        if last == "gate_up_proj":
+            found["experts.gate"], found["experts.up"] = tensor.chunk(2, dim=1)
+        elif last == "down_proj":
+            found["experts.down"] = tensor
+        elif "bias" in last:
+            found["selection_bias"] = tensor.flatten()
+        elif "shared" in name:
+            kind = name.rsplit(".", 2)[-2].removesuffix("_proj")
+            found[f"shared_expert.{kind}.weight"] = tensor
+        else:
+            found["router.weight"] = tensor
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_equals_the_mixture_of(name: str) -> None:
+    make, options = CASES[name]
+    theirs = make().float()
+    for tensor in theirs.state_dict().values():  # a module by itself is not initialised
+        tensor.zero_()
+    perturb(theirs, std=0.2)
+    ours = mixture(options)
+    ours.load_state_dict(weights_of(theirs))
+    x = torch.randn(2, 21, WIDTH, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        assert relative_error(ours(x), theirs(x).view_as(x)) <= TOLERANCE
+
+
+ROUTERS = ("router: {scale: 1}", CASES["deepseek_v3"][1], "router: {score: sparsemixer}")
+
+
+@pytest.mark.parametrize("options", ROUTERS)
+@pytest.mark.parametrize("tokens", [1, 2, 19, 64])
+def test_compiled_equals_eager_and_so_do_its_gradients(options: str, tokens: int) -> None:
+    torch._dynamo.reset()
+    module = mixture(options, "float64")
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    x = torch.randn(2, tokens, WIDTH, dtype=torch.float64, requires_grad=True)
+    results = []
+    for function in (module, compiled):
+        module.zero_grad()
+        x.grad = None
+        y = function(x)
+        y.sin().sum().backward()
+        weights = [weight for weight in module.parameters() if weight.requires_grad]
+        results.append([y, x.grad.clone(), *(w.grad.clone() for w in weights)])
+    for eager, other in zip(*results, strict=True):
+        torch.testing.assert_close(other, eager)
+
+
+def test_one_compiled_mixture_serves_any_length() -> None:
+    torch._dynamo.reset()
+    module = mixture("router: {scale: 1}")
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager", dynamic=True)
+    for tokens in (40, 5, 33, 1, 12):
+        x = torch.randn(2, tokens, WIDTH)
+        with torch.no_grad():
+            torch.testing.assert_close(compiled(x), module(x))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_rounding_does_not_choose(dtype: str) -> None:
+    """In half precision, the logits are those of the rounded weights, not rounded themselves."""
+    module = mixture("router: {bias: true}", dtype)
+    x = torch.randn(1, 50, WIDTH).to(getattr(torch, dtype))
+    logits = module.router(x)
+    exact = x.double() @ module.router.weight.double().T + module.router.bias.double()
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(logits.double(), exact, atol=1e-5, rtol=1e-5)
+    assert module(x).dtype == x.dtype
+
+
+def test_only_the_chosen_experts_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token costs its own experts: one product for each of their three matrices."""
+    module, seen = mixture("router: {scale: 1}"), []
+    linear = nn.functional.linear
+
+    def counted(x: Tensor, weight: Tensor, *rest: Tensor) -> Tensor:
+        seen.append(weight.size(0))
+        return linear(x, weight, *rest)
+
+    monkeypatch.setattr("torch.nn.functional.linear", counted)
+    with torch.no_grad():
+        module(torch.randn(1, 1, WIDTH))
+    assert len(seen) == 1 + 3 * TOP_K
+
+
+@pytest.mark.parametrize("chosen", [[[[0, 1]]], [[[2, 3], [3, 2], [2, 0]]], [[[1, 3]] * 9]])
+def test_rows_come_back_to_their_tokens(chosen: list[list[list[int]]]) -> None:
+    places = torch.tensor(chosen)
+    groups = ExpertGroups(places, 4)
+    x = torch.randn(*places.shape[:2], 5)
+    weight = torch.randn(4, 3, 5)
+    weights = torch.rand(places.shape)
+    found = groups.combine(groups.linear(groups.rows(x), weight), weights)
+    wanted = torch.einsum("btd,btaod,bta->bto", x, weight[places], weights)
+    torch.testing.assert_close(found, wanted)
+    assert groups.expert.tolist() == sorted(places.flatten().tolist())
