@@ -9,13 +9,13 @@ from typing import Any
 
 from tiny import Case
 from tiny.models import config_of
-from tiny.sizes import ORDINARY, SIZES, TOKENS
+from tiny.sizes import HEAD_COUNTS, LAYER_COUNTS, ORDINARY, SIZES, TOKENS
 from transformers.activations import ACT2FN
 
 NOTHING = re.compile(
     r"(drop|initializer|init_|^use_cache$|output_|^return_dict$|_token_id|_index$|router_aux|_coef"
     r"|gradient_checkpointing|^is_decoder$|^is_encoder_decoder$|chunk_size_feed_forward|jitter"
-    r"|problem_type|_loss|^mask_time|^mask_feature|apply_spec|^dtype$|summary|pretraining_tp)"
+    r"|^add_cross_attention$|problem_type|_loss|^mask_time|^mask_feature|apply_spec|^dtype$|summary|pretraining_tp)"
 )
 """Fields that change nothing that is computed, or what kind of model it is."""
 
@@ -34,7 +34,10 @@ def changed_cases(case: Case) -> Iterator[Case]:
             continue
         for other in _others(field.name, value):
             name = f"{field.name}={str(other).replace(' ', '')}"
-            yield Case(case.model_type, case.head, name, {**case.over, field.name: other})
+            over = {**case.over, field.name: other}
+            if field.name in LAYER_COUNTS and getattr(config, "layer_types", None):
+                over["layer_types"] = [*config.layer_types, config.layer_types[0]]
+            yield Case(case.model_type, case.head, name, over)
 
 
 def _others(name: str, value: Any) -> list[Any]:
@@ -49,14 +52,24 @@ def _others(name: str, value: Any) -> list[Any]:
         return _other_sizes(name, value)
     if value is None and name in SIZES:
         return [SIZES[name]]
-    if isinstance(value, dict) and "rope_theta" in value:
+    return _other_ropes(value) if isinstance(value, dict) else []
+
+
+def _other_ropes(value: dict[str, Any]) -> list[Any]:
+    """RoPE's parameters with another base, and of a part of the head; or a set for each kind."""
+    if "rope_theta" in value:
         return [{**value, "rope_theta": 500.0}, {**value, "partial_rotary_factor": 0.5}]
-    return []
+    sets = {kind: _other_ropes(rope) for kind, rope in value.items() if isinstance(rope, dict)}
+    return [{**value, kind: others[0]} for kind, others in sets.items() if others]
 
 
 def _other_sizes(name: str, value: int) -> list[int]:
     if "vocab" in name:
         return [value + 2] if value >= ORDINARY.stop else [value + 1]
+    if name in LAYER_COUNTS:
+        return [value + 1]
+    if name in HEAD_COUNTS:
+        return [value * 2]
     if name in ("hidden_size", "d_model", "n_embd", "n_positions", "max_position_embeddings"):
         return [value // 2]
     if "head" in name or "kv" in name:

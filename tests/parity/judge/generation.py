@@ -80,15 +80,17 @@ def _given(call: Any, options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in known}
 
 
-def padded(model: nn.Module, reference: nn.Module, head: str) -> str:
+def padded(model: nn.Module, reference: nn.Module, asked: dict[str, Any], head: str) -> str:
     """Do the real tokens of a row that is padded on the left say what the library's say?
 
-    Positions are given where the library's generation would derive them from the mask.
+    Positions are given where the library's generation would derive them from the mask; what else
+    was `asked` besides tokens is asked again.
     """
     data = _left_padded(model, reference, head)
     if data is None:
         return "–"
     mask = data["attention_mask"]
+    data |= {name: value for name, value in asked.items() if name == "use_cache"}
     try:
         expected = theirs(reference, data, head)
     except Exception as error:
@@ -98,11 +100,17 @@ def padded(model: nn.Module, reference: nn.Module, head: str) -> str:
     error = distance(found[real], expected[real])
     if error <= TOLERANCE:
         return "yes"
-    alone = {name: value[1:, MISSING:] for name, value in data.items() if name == "input_ids"}
-    alone |= {n: v[1:] for n, v in data.items() if n == "decoder_input_ids"}
-    unpadded = theirs(reference, alone, head)
+    unpadded = theirs(reference, _alone(data), head)
     moved = distance(expected[1:, -unpadded.shape[1] :], unpadded)
     return "not invariant in HF" if moved > TOLERANCE else f"differs: {bound(error)}"
+
+
+def _alone(data: dict[str, Any]) -> dict[str, Any]:
+    """The second row without its padding, and without a mask and positions, which it needs not."""
+    cut = {"input_ids": data["input_ids"][1:, MISSING:]}
+    if "decoder_input_ids" in data:
+        cut["decoder_input_ids"] = data["decoder_input_ids"][1:]
+    return cut | {name: value for name, value in data.items() if name == "use_cache"}
 
 
 def _left_padded(model: nn.Module, reference: nn.Module, head: str) -> dict[str, Any] | None:

@@ -55,7 +55,7 @@ def judge(case: Case, *, more: bool = True) -> Verdict:
     return verdict.with_(
         again=_tried(_builds_again, model, text),
         greedy=_tried(greedy, model, reference, data),
-        padded=_tried(padded, model, reference, case.head),
+        padded=_tried(padded, model, reference, data, case.head),
     )
 
 

@@ -96,7 +96,10 @@ def _kept(verdicts: Verdicts, head: str, *, variants: bool) -> dict[Case, Verdic
 
 
 def read_page(path: Path = PAGE) -> dict[Case, Verdict]:
-    """The verdicts that a page holds, of those cases that there still are; {} without a page."""
+    """The verdicts that a page holds, of those cases that there still are; {} without a page.
+
+    Other lines are passed over, those that mark a conflict among them.
+    """
     if not path.exists():
         return {}
     cases = {(case.model_type, case.head, case.variant): case for case in all_cases()}
