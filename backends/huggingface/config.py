@@ -139,10 +139,12 @@ def _merged(one: Any, other: Any) -> Any:
 
 
 def _own(folder: Folder, family: Family) -> Mapping[str, Any]:
-    """The part of config.json that is about this model."""
+    """The part of config.json that is about this model, with today's names of its keys."""
     config = folder.config
     if not family.inside or family.inside not in config:
-        return config
+        older = {key: config[key] for key in family.aliases if key in config}
+        rest = {key: value for key, value in config.items() if key not in older}
+        return {**{family.aliases[key]: value for key, value in older.items()}, **rest}
     inner = config[family.inside]
     if not isinstance(inner, dict):
         raise CheckpointError(folder.path / CONFIG, [f"`{family.inside}` must be a mapping"])

@@ -55,6 +55,7 @@ class Family:
     defaults: the library's values of the keys that matter, for a config.json that lacks them
     optional: keys that may be null, and what they are otherwise; null is their default unless
         `defaults` says another
+    aliases: older keys to those of today
     fixed: keys that are supported at one value only, which is the library's default
     irrelevant: keys that do not change what the model computes, beyond `IRRELEVANT`
     spec: the spec, with something to call where a value of config.json belongs
@@ -73,6 +74,7 @@ class Family:
     model_type: str
     defaults: Mapping[str, Any]
     optional: Mapping[str, type] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     irrelevant: frozenset[str] = frozenset()
     spec: Mapping[str, Any]

@@ -42,6 +42,39 @@ MULTIPLIERS = {
 ALPHA = {
     "rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "alpha": 7.0, "factor": 1.0}
 }
+GPT = {
+    "vocab_size": 40,
+    "n_embd": 32,
+    "n_inner": 48,
+    "n_layer": 2,
+    "n_head": 4,
+    "n_positions": 20,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+NO_LAYERS = {
+    k: v for k, v in SIZES.items() if k not in ("num_hidden_layers", "num_attention_heads")
+}
+BLOOM = {"vocab_size": 40, "hidden_size": 32, "n_layer": 2, "n_head": 4}
+MPT = {"vocab_size": 40, "d_model": 48, "n_layers": 2, "n_heads": 6, "max_seq_len": 20}
+FALCON = {
+    **{k: v for k, v in SIZES.items() if k != "intermediate_size"},
+    "ffn_hidden_size": 48,
+    "attn_implementation": "sdpa",  # eager attention adds ALiBi twice
+}
+OPT = {
+    **{k: v for k, v in SIZES.items() if k != "intermediate_size"},
+    "ffn_dim": 48,
+    "word_embed_proj_dim": 32,
+    "pad_token_id": 1,
+}
+FAIRSEQ = {
+    "vocab_size": 40,
+    "d_model": 32,
+    "ffn_dim": 48,
+    "max_position_embeddings": 20,
+    "pad_token_id": 1,
+}
 
 DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma": ("GemmaForCausalLM", WIDE),
@@ -103,6 +136,82 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ministral": ("MinistralForCausalLM", {**WIDE, **WINDOW}),
     "cwm": ("CwmForCausalLM", {**WIDE, **WINDOW}),
     "bitnet": ("BitNetForCausalLM", GROUPED),
+    "gpt_bigcode": ("GPTBigCodeForCausalLM", GPT),
+    "gpt_bigcode many": ("GPTBigCodeForCausalLM", {**GPT, "multi_query": False}),
+    "gpt_neo": (
+        "GPTNeoForCausalLM",
+        {
+            **NO_LAYERS,
+            "num_layers": 4,
+            "num_heads": 4,
+            "attention_types": [[["global", "local"], 2]],
+            "window_size": 5,
+        },
+    ),
+    "gptj": ("GPTJForCausalLM", {**GPT, "rotary_dim": 4}),
+    "gptj answers": ("GPTJForQuestionAnswering", {**GPT, "rotary_dim": 4}),
+    "codegen": ("CodeGenForCausalLM", {**GPT, "n_head": 8, "n_embd": 64, "rotary_dim": 4}),
+    "openai-gpt": ("OpenAIGPTLMHeadModel", {k: v for k, v in GPT.items() if k != "n_inner"}),
+    "gpt_neox_japanese": (
+        "GPTNeoXJapaneseForCausalLM",
+        {k: v for k, v in SIZES.items() if k != "intermediate_size"},
+    ),
+    "bloom": ("BloomForCausalLM", BLOOM),
+    "bloom classes": ("BloomForSequenceClassification", {**BLOOM, "pad_token_id": 0}),
+    "bloom normed": (
+        "BloomForCausalLM",
+        {**BLOOM, "apply_residual_connection_post_layernorm": True},
+    ),
+    "mpt": ("MptForCausalLM", MPT),
+    "mpt clipped": (
+        "MptForCausalLM",
+        {**MPT, "attn_config": {"clip_qkv": 0.2, "softmax_scale": 0.3}},
+    ),
+    "falcon": ("FalconForCausalLM", FALCON),
+    "falcon 40b": (
+        "FalconForCausalLM",
+        {**FALCON, "new_decoder_architecture": True, "num_kv_heads": 2},
+    ),
+    "falcon 11b": (
+        "FalconForCausalLM",
+        {
+            **FALCON,
+            "new_decoder_architecture": True,
+            "num_kv_heads": 2,
+            "num_ln_in_parallel_attn": 1,
+        },
+    ),
+    "falcon rw": (
+        "FalconForCausalLM",
+        {**FALCON, "alibi": True, "multi_query": False, "parallel_attn": False, "bias": True},
+    ),
+    "opt": ("OPTForCausalLM", OPT),
+    "opt 350m": (
+        "OPTForCausalLM",
+        {**OPT, "word_embed_proj_dim": 24, "do_layer_norm_before": False},
+    ),
+    "opt 350m bare": (
+        "OPTModel",
+        {**OPT, "word_embed_proj_dim": 24, "do_layer_norm_before": False},
+    ),
+    "opt bare": ("OPTModel", {**OPT, "enable_bias": False, "layer_norm_elementwise_affine": False}),
+    "xglm": ("XGLMForCausalLM", {**FAIRSEQ, "num_layers": 2, "attention_heads": 4}),
+    "biogpt": ("BioGptForCausalLM", {**SIZES, "pad_token_id": 1}),
+    "biogpt classes": ("BioGptForSequenceClassification", {**SIZES, "pad_token_id": 1}),
+    "trocr": (
+        "TrOCRForCausalLM",
+        {
+            **{k: v for k, v in FAIRSEQ.items() if k != "ffn_dim"},
+            "decoder_layers": 2,
+            "decoder_attention_heads": 4,
+            "decoder_ffn_dim": 48,
+            "scale_embedding": True,
+        },
+    ),
+    "ctrl": (
+        "CTRLLMHeadModel",
+        {**{k: v for k, v in GPT.items() if k != "n_inner"}, "dff": 48},
+    ),
 }
 
 

@@ -70,7 +70,7 @@ _SUMMARY = frozenset(
         "summary_use_proj",
     ]
 )
-_GPT2_UNUSED = (r"h\.\d+\.attn\.(masked_)?bias",)
+GPT2_UNUSED = (r"h\.\d+\.attn\.(masked_)?bias",)
 
 GPT2 = Family(
     model_type="gpt2",
@@ -82,7 +82,7 @@ GPT2 = Family(
     last=LAST,
     names=_GPT2_NAMES,
     prefix="transformer.",
-    unused=_GPT2_UNUSED,
+    unused=GPT2_UNUSED,
     heads={
         "GPT2LMHeadModel": causal_heads("GPT2", table="wte")["GPT2ForCausalLM"],
         "GPT2Model": Head(),

@@ -1,0 +1,93 @@
+"""GPT-J (Wang and Komatsuzaki, 2021) and CodeGen (Nijkamp et al., 2022, arXiv:2203.13474): rotary
+positions, and both branches of a layer read one norm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..family import Family, Head, Names
+from ..layouts import Layout
+from ..values import Key, RefusedError, Values
+from .gpt2 import GPT2, GPT2_UNUSED
+from .rows import LAST, causal_heads, changed
+
+_BIASED = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": True}
+
+
+def _turned(values: Values) -> dict[str, Any]:
+    width = values["n_embd"] // values["n_head"]
+    turned = values["rotary_dim"]
+    if turned is None:
+        raise RefusedError("`rotary_dim: null`, angles over the whole model, is not supported")
+    return {"type": "rotary", "layout": "interleaved", "fraction": turned / width}
+
+
+_J_DEFAULTS: dict[str, Any] = {
+    **{key: value for key, value in GPT2.defaults.items() if key != "scale_attn_weights"},
+    "vocab_size": 50400,
+    "n_positions": 2048,
+    "n_embd": 4096,
+    "n_layer": 28,
+    "n_head": 16,
+    "rotary_dim": 64,
+    "resid_pdrop": 0.0,
+    "embd_pdrop": 0.0,
+    "attn_pdrop": 0.0,
+    "tie_word_embeddings": False,
+}
+_J_SPEC = changed(
+    GPT2.spec,
+    {
+        "positions": _turned,
+        "residual": {"type": "parallel", "shared_norm": True},
+        "attention": {"bias": False, "scale": None},
+    },
+)
+_J_NAMES: Names = {
+    "token_embedding": "wte",
+    "norm": "ln_f",
+    "layers.{}.norm": "h.{}.ln_1",
+    "layers.{}.attention.query": "h.{}.attn.q_proj",
+    "layers.{}.attention.key": "h.{}.attn.k_proj",
+    "layers.{}.attention.value": "h.{}.attn.v_proj",
+    "layers.{}.attention.output": "h.{}.attn.out_proj",
+    "layers.{}.feed_forward.up": "h.{}.mlp.fc_in",
+    "layers.{}.feed_forward.down": "h.{}.mlp.fc_out",
+}
+
+
+def _like_gpt_j(model_type: str, names: Names, heads: Mapping[str, Head]) -> Family:
+    return Family(
+        model_type=model_type,
+        defaults=_J_DEFAULTS,
+        optional={**GPT2.optional, "rotary_dim": int},
+        fixed={"scale_attn_weights": True, "rotary": True},
+        irrelevant=GPT2.irrelevant,
+        spec=_J_SPEC,
+        last=LAST,
+        names=names,
+        prefix="transformer.",
+        unused=GPT2_UNUSED,
+        heads=heads,
+    )
+
+
+GPTJ = _like_gpt_j(
+    "gptj",
+    _J_NAMES,
+    causal_heads(
+        "GPTJ",
+        table="wte",
+        spec={"head": _BIASED},
+        tasks=("SequenceClassification", "QuestionAnswering"),
+    ),
+)
+_CODEGEN_QVK = tuple(f"layers.{{}}.attention.{part}" for part in ("query", "value", "key"))
+CODEGEN = _like_gpt_j(
+    "codegen",
+    {**_J_NAMES, _CODEGEN_QVK: Layout("h.{}.attn.qkv_proj", groups=4)},  # of four devices
+    causal_heads("CodeGen", table="wte", spec={"head": _BIASED}, tasks=()),
+)
+
+FAMILIES = (GPTJ, CODEGEN)
