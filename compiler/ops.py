@@ -277,6 +277,12 @@ OPS: dict[str, Row] = {
         dtype="bool",
         part="attention",
     ),
+    "head_masks": Row(
+        "a mask for each of several equal runs of heads, in order, as one (B, H, T, S)",
+        declared,
+        dtype="bool",
+        part="attention",
+    ),
     "global_rows": Row(
         "True at the queries that are global: where global_mask (an optional input) is 1, or in "
         "one of the `ranges`, whose negative ends count from the end",

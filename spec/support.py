@@ -100,8 +100,6 @@ def _options(part: Part) -> Iterator[tuple[str, str]]:
 
 
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(part, Block) and isinstance(part.mask, tuple):
-        yield (*path, "mask"), "a list of masks for runs of heads"
     if isinstance(part, Mha) and part.separate_global and part.sinks:
         yield (*path, "sinks"), "`sinks` beside `separate_global`"
     for expert in ("expert", "shared_expert") if isinstance(part, Moe) else ():

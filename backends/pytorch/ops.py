@@ -242,6 +242,12 @@ def mask(f: Function, op: Op) -> None:
     f.say(f"{bound} = {expression}", note, op.number)
 
 
+def head_masks(f: Function, op: Op) -> Expr:
+    masks = [str(f.use(value)) for value in op.inputs]
+    heads = f.number(op.attrs["shape"][1].size)
+    return call(f.helper("functions", "masks_of_heads"), heads, *masks)
+
+
 def global_rows(f: Function, op: Op) -> Expr:
     parts = []
     if op.inputs[0]:
@@ -679,6 +685,7 @@ ROWS: dict[str, Row] = {
     "position_scores": position_scores,
     "masked_bias": masked_bias,
     "mask": mask,
+    "head_masks": head_masks,
     "global_rows": global_rows,
     "select": select,
     "embedding": embedding,

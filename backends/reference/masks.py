@@ -125,6 +125,15 @@ def _global(pairs: Pairs, which: Range | str) -> Array:
     return chosen[:, :, None] | chosen[:, None, :]
 
 
+def head_masks(call: Call) -> Array:
+    """Each mask for as many heads as the others, in order, (B or 1, H, T, S)."""
+    heads = int(call.attrs["shape"][1].size)
+    given = [call.given(i) for i in range(len(call.inputs))]
+    masks = np.broadcast_arrays(np.zeros((1, 1, 1, 1), dtype=bool), *given)[1:]
+    of_heads = [masks[head * len(masks) // heads][:, 0] for head in range(heads)]
+    return np.stack(of_heads, axis=1)
+
+
 def global_rows(call: Call) -> Array:
     """True at the queries that are global, (B or 1, 1, T, 1)."""
     places = np.arange(call.tokens)

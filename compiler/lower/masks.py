@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ...spec.masks import And, Atom, Mask, Not, Or, Range, admits_future, atoms
-from ..axes import ONE, B, M, S, T
+from ..axes import ONE, B, Dim, M, S, T
 from .builder import Builder
 from .positions import argument
 from .state import Memory, StackState
 
+ORDINALS = ("first", "second", "third", "fourth")
 SIZE_NAMES = {
     "window": ("window",),
     "band": ("band", "band_right"),
@@ -21,14 +22,37 @@ SIZE_NAMES = {
 }
 
 
-def lower_mask(b: Builder, state: StackState, formula: Mask | tuple[Mask, ...]) -> str:
+class HeadMasks(tuple[Mask, ...]):
+    """The masks of equal runs of heads, in order; written as a spec writes them."""
+
+    def __str__(self) -> str:
+        return f"[{', '.join(map(str, self))}]"
+
+
+def lower_mask(
+    b: Builder, state: StackState, formula: Mask | tuple[Mask, ...], heads: Dim | None = None
+) -> str:
     """True where a query of this stack may see a key of it; `attention_mask` hides padding.
 
-    "" where every query sees every key.
+    (B, 1, T, S), or (B, H, T, S) where a list of masks shares out the heads. "" where every query
+    sees every key.
     """
-    assert isinstance(formula, Mask), "lists of masks are refused by the spec"
+    met: dict[str, list[tuple[Any, ...]]] = {}
     if str(formula) == "full" and not state.padded:
         return ""
+    if isinstance(formula, Mask):
+        return _mask(b, state, _named(b, formula, met), "mask")
+    parts = HeadMasks(_named(b, part, met) for part in formula)
+    runs = [
+        _mask(b, state, part, f"{ORDINALS[i] if i < len(ORDINALS) else f'number_{i + 1}'}_mask")
+        for i, part in enumerate(parts)
+    ]
+    keys = S if state.cached else T
+    shape = (B, heads, T, keys)
+    return b.op("head_masks", *runs, out="mask", shape=shape, formula=parts, memory=False)
+
+
+def _mask(b: Builder, state: StackState, formula: Mask, out: str) -> str:
     keys = S if state.cached else T
     names = {atom.name for atom in atoms(formula)}
     given = any(atom.name == "global" and atom.args == ("given",) for atom in atoms(formula))
@@ -42,10 +66,10 @@ def lower_mask(b: Builder, state: StackState, formula: Mask | tuple[Mask, ...]) 
         "mask",
         *data,
         alike=not any(data),
-        out="mask",
+        out=out,
         optional=True,
         dtype="bool",
-        formula=named(b, formula),
+        formula=formula,
         keys=keys,
         stack=state.name,
         memory=False,
@@ -87,16 +111,11 @@ def lower_memory_mask(b: Builder, memory: Memory) -> str:
     )
 
 
-def named(b: Builder, formula: Mask) -> Mask:
+def _named(b: Builder, formula: Mask, met: dict[str, list[tuple[Any, ...]]]) -> Mask:
     """The same formula with its numbers as named sizes.
 
     An atom that stands twice with other numbers tells them apart: `window`, `second_window`.
     """
-    met: dict[str, list[tuple[Any, ...]]] = {}
-    return _named(b, formula, met)
-
-
-def _named(b: Builder, formula: Mask, met: dict[str, list[tuple[Any, ...]]]) -> Mask:
     if isinstance(formula, And):
         return And(tuple(_named(b, part, met) for part in formula.parts))
     if isinstance(formula, Or):
@@ -119,8 +138,9 @@ def _named(b: Builder, formula: Mask, met: dict[str, list[tuple[Any, ...]]]) -> 
 
 
 def _ordinal(index: int) -> str:
-    words = ("", "second_", "third_", "fourth_")
-    return words[index] if index < len(words) else f"number_{index + 1}_"
+    if not index:
+        return ""
+    return f"{ORDINALS[index]}_" if index < len(ORDINALS) else f"number_{index + 1}_"
 
 
 def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
@@ -128,7 +148,8 @@ def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
 
     True where the formula is causal and nothing in it is counted from the end of the sequence.
     """
-    assert isinstance(formula, Mask), "lists of masks are refused by the spec"
+    if not isinstance(formula, Mask):
+        return all(cacheable(part) for part in formula)
     for atom in atoms(formula):
         if atom.name == "random":
             return False
@@ -140,7 +161,8 @@ def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
 
 def causal(formula: Mask | tuple[Mask, ...]) -> bool:
     """Does the formula admit no later key? A `prefix` counts as seen: it comes first."""
-    assert isinstance(formula, Mask), "lists of masks are refused by the spec"
+    if not isinstance(formula, Mask):
+        return all(causal(part) for part in formula)
     return not admits_future(_without_prefix(formula))
 
 

@@ -65,9 +65,11 @@ def _kernel(op: Op) -> tuple[str, str]:
 
 def _implicit(graph: ModuleGraph, op: Op) -> str:
     formula = str(op.attrs["formula"])
+    users = graph.consumers(op.outputs[0])
+    if any(user.kind == "head_masks" for user in users):
+        return ""
     if formula == "full":
         return "full"
-    users = graph.consumers(op.outputs[0])
     fused = all(user.kind == "attend" and user.attrs["kernel"] == "sdpa" for user in users)
     return "causal" if formula == "causal" and fused else ""
 

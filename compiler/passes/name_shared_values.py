@@ -13,6 +13,7 @@ from ..graph import ModuleGraph
 
 SHARED = {
     "mask",
+    "head_masks",
     "global_rows",
     "rope_table",
     "alibi",

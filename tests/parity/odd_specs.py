@@ -85,6 +85,15 @@ DECODES = {
         "attention: {heads: 4, bias: [query, value], softcap: 4, scale: 0.3}",
         "share: true",
     ),
+    "masks for heads": changed(
+        DECODER, "mask: [causal & window(4), causal & strided(3)]", "attention: {heads: 4}"
+    ),
+    "masks for heads and sinks": changed(
+        DECODER,
+        "mask: [causal, causal & blocks(4)]",
+        "attention: {heads: 4, kv_heads: 2, sinks: true}",
+        "positions: alibi",
+    ),
     "asked twice": changed(
         DECODER, "positions: transformer_xl", "dropout: 0.1", "mask: causal & window(5)"
     ),

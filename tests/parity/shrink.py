@@ -40,7 +40,7 @@ SMALL: dict[str, int] = {
     "patch_size": 8,
     "max_distance": 20,
 }
-SPANS = {"window": 5, "band": 3, "blocks": 4, "random": 4}
+SPANS = {"window": 5, "band": 3, "blocks": 4, "random": 4, "strided": 3}
 """How wide the atoms of a formula are here: all narrower than a sequence of the tests."""
 
 
@@ -82,7 +82,8 @@ def _changes(prefix: str, part: dict[str, Any]) -> Iterator[tuple[str, object]]:
         elif key == "layers":
             yield place, min(value, _period(part) + 1)
         elif key == "mask":
-            yield place, f'"{_narrow(value)}"'
+            narrow = [f'"{_narrow(one)}"' for one in ([value] if isinstance(value, str) else value)]
+            yield place, narrow[0] if isinstance(value, str) else f"[{', '.join(narrow)}]"
         elif prefix == "tokens.":
             yield place, SPECIAL[key]
         elif key in SMALL and isinstance(value, int):

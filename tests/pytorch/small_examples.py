@@ -37,6 +37,8 @@ HEADS = {
         "head.size=24",
         'mask="blocks(2, 1) | global(0:2) | global(-2:) | random(2, 2)"',
     ),
+    "sparse_transformer": ('mask=["causal & window(4)", "causal & strided(3)"]',),
+    "longformer_base": ('mask="band(2) | global(given)"',),
     "llama3_1_8b": ("positions.scaling.original_max_positions=16",),
     "gpt_oss_20b": (
         "positions.scaling.original_max_positions=16",

@@ -142,6 +142,8 @@ DATA = (
     "position_ids",
     "token_type_ids",
     "row_ids",
+    "column_ids",
+    "channel_ids",
     "document_ids",
     "prefix_length",
     "global_mask",

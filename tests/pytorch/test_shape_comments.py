@@ -57,6 +57,9 @@ def train(model: Any, result: Any) -> None:
         model.loss(result, torch.ones(result.shape[:-1], dtype=torch.long))
 
 
+ADDED = ("row_ids", "column_ids", "channel_ids")
+
+
 def cached(function: Any, data: dict[str, Tensor], module: Any) -> None:
     """All but the last token at once, then the last one."""
     own = "decoder_" if any(name.startswith("decoder_") for name in data) else ""
@@ -66,7 +69,7 @@ def cached(function: Any, data: dict[str, Tensor], module: Any) -> None:
     cache = module.Cache(tokens)
     for step in (slice(0, tokens - 1), slice(tokens - 1, tokens)):
         part = {name: tensor for name, tensor in data.items() if name in parameters(function)}
-        for name in (f"{own}input_ids", f"{own}position_ids"):
+        for name in (f"{own}input_ids", f"{own}position_ids", *ADDED):
             if name in part:
                 part[name] = part[name][:, step]
         for name in (f"{own}{data}" for data in ("attention_mask", "document_ids")):

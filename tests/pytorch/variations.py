@@ -361,6 +361,21 @@ VARIATIONS: dict[str, Variation] = {
         "positions={type: alibi, slopes: ceil}", "attention={heads: 6, head_dim: 4}"
     ),
     **{f"mask {formula}": encoder(f'mask="{formula}"') for formula in MASKS},
+    "masks_of_heads": encoder('mask=["band(2)", "full"]'),
+    "masks_of_heads_padded": encoder(
+        'mask=["band(2) | global(given)", "documents", "strided(2)", "strided(3)"]',
+        "positions=alibi",
+    ),
+    "masks_of_heads_of_a_decoder": decoder(
+        'mask=["causal & window(4)", "causal & strided(4)"]', "attention={heads: 4, kv_heads: 2}"
+    ),
+    "masks_of_heads_in_some_layers": decoder(
+        "layers=3",
+        'blocks={a: {mask: ["causal & window(3)", causal]}, b: {mask: causal, attention: '
+        "{softcap: 4}}}",
+        "pattern=[a, b]",
+        "dropout=0.1",
+    ),
     **{
         f"mask of a decoder {formula}": decoder(f'mask="{formula}"', "positions=rotary")
         for formula in ("causal & window(3)", "causal | prefix", "causal & documents")
@@ -602,7 +617,7 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
             found[name] = np.random.default_rng(len(name)).standard_normal(images[name])
             continue
         length = MEMORY if several and not name.startswith("decoder_") else TOKENS
-        made = _data(name, length, added.get(name, 1))
+        made = _data(name, length, added.get(name, 0))
         if made is not None:
             found[name] = made
     for name in [name for name in names if name.endswith("attention_mask")]:
@@ -630,7 +645,7 @@ def _data(name: str, tokens: int, entries: int) -> NDArray[np.int64] | None:
         return random.integers(1, 5, BATCH)
     if name.endswith("global_mask"):
         return (random.random(shape) < 0.3).astype(np.int64)
-    if name in ("token_type_ids", "row_ids"):
+    if entries:
         return random.integers(0, entries, shape)
     ids = random.integers(FIRST_WORD, 29, shape)
     ids[:, 4] = MARK

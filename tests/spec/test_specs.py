@@ -29,7 +29,6 @@ LATER = {  # what each spec needs that is not built yet
         "`sublayers`",
     ],
     "rnnsearch": ["`sublayers`", "`sublayers`", "transform of type `maxout`"],
-    "sparse_transformer": ["a list of masks for runs of heads"],
     "whisper_tiny": ["input of type `conv`"],
 }
 

@@ -35,6 +35,15 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
+def masks_of_heads(heads: int, *masks: Tensor) -> Tensor:
+    """One mask for all heads, of which each of these is that of an equal run."""
+    none = masks[0].new_zeros(1, 1, 1, 1)
+    for mask in masks:
+        none = none & mask  # in the end as large as all of them: (B or 1, 1, T, S)
+    run = heads // len(masks)
+    return torch.cat([(mask | none).expand(-1, run, -1, -1) for mask in masks], dim=1)
+
+
 def given_rows(global_mask: Tensor | None, device: torch.device) -> Tensor:
     """True at the global tokens; where none are given there is none."""
     if global_mask is None:

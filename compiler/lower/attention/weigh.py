@@ -70,7 +70,7 @@ def weigh(
         mask, bias = lower_memory_mask(b, memory), ""
     else:
         with b.beside("mask"):
-            mask = lower_mask(b, state, block.mask)
+            mask = lower_mask(b, state, block.mask, heads)
         query, bias = _bias(b, state, block, part, compared, project)
     options: dict[str, Any] = {
         "scale": lower_scale(b, part.scale, head, () if memory is not None else block.positions),
