@@ -9,8 +9,8 @@ from .sizes import Size
 GLOSSARY = {
     "B": "batch",
     "T": "new tokens",
-    "S": "tokens seen so far, with the new ones",
-    "M": "tokens of the memory that cross-attention reads",
+    "S": "tokens seen so far",
+    "M": "memory tokens",
     "D": "d_model",
     "H": "query heads",
     "K": "key/value heads",

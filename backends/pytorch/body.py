@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...compiler.graph import Scope
 from .function import Function
-from .items import Item
+from .items import Item, items_of
+from .layout import WIDTH
 from .ops import ROWS
 from .structure import Parameter, Structure
 from .text import Expr, Line
@@ -38,6 +39,7 @@ def argument_texts(structure: Structure, f: Function, scope: Scope) -> list[str]
 def call_module(structure: Structure, f: Function, item: Item) -> None:
     scope = item.scope
     assert scope is not None
+    name_long_input(structure, f, scope)
     texts = argument_texts(structure, f, scope)
     expression = Expr(f"self.{scope.name}({', '.join(texts)})")
     (output,) = item.outputs
@@ -46,13 +48,44 @@ def call_module(structure: Structure, f: Function, item: Item) -> None:
     f.settle(producer, expression)
 
 
+def name_long_input(structure: Structure, f: Function, scope: Scope) -> None:
+    """Give what a module reads a name of its own where the call would be long otherwise."""
+    parameters = structure.parameters(scope.path)
+    first = parameters[0].value
+    if first not in f.waiting or len(parameters) == 1:
+        return
+    waiting = [str(f.waiting.get(p.value) or f.names.get(p.value, p.name)) for p in parameters]
+    room = WIDTH - 20 if f.root else WIDTH - 28  # a block adds to its stream what comes back
+    if len(f"self.{scope.name}({', '.join(waiting)})") > room:
+        op, expression = f.sources[first], f.waiting.pop(first)
+        name, note = ("x", f.comment(first)) if f.root else ("h", "")
+        f.say(f"{f.bind(first, name)} = {expression}", note, op.number)
+
+
 def call_method(structure: Structure, f: Function, item: Item) -> None:
-    scope = item.scope
-    assert scope is not None
-    texts = argument_texts(structure, f, scope)
-    names = [f.bind(value, f.graph.values[value].name) for value in item.outputs]
-    call = f"self.{scope.name}({', '.join(texts)})"
-    f.say(f"{', '.join(names)} = {call}", f.comment(*item.outputs))
+    """What a cache keeps once it is made: cross-attention's keys and values of its memory."""
+    assert item.scope is not None
+    inner = items_of(structure.graph, item.scope.path)
+    f.count_uses(inner, [])
+    before, f.lines = f.lines, []
+    write_items(f, inner)
+    made, f.lines = f.lines, before
+    names = ", ".join(f.names[value] for value in item.outputs)
+    if not f.cached:
+        f.lines += made
+        return
+    kept = f"cache.memory[{f.layer()}]"
+    f.say(f"if cache is not None and {f.layer()} in cache.memory:")
+    f.say(f"{names} = {kept}", f.comment(*item.outputs), indent=1)
+    f.say("else:")
+    f.lines += [Line(x.text, _short(x), x.op, x.indent + 1) for x in made]
+    f.say("if cache is not None:", indent=1)
+    f.say(f"{kept} = {names}", indent=2)
+
+
+def _short(line: Line) -> str:
+    """The comment of a line that moves in, where it still fits beside it."""
+    return line.comment if len(f"{line.text}  # {line.comment}") <= WIDTH - 12 else ""
 
 
 def call_layers(structure: Structure, f: Function, item: Item) -> None:

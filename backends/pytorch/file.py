@@ -17,7 +17,7 @@ from .layout import wrap
 from .masks import uses_random, write_mask
 from .model import Model
 from .module import constants
-from .naming import classes
+from .naming import classes, structure_of
 from .structure import ClassText, Needs, Structure
 from .text import Line
 
@@ -35,7 +35,7 @@ class Emitted:
 
 def emit_file(graph: ModuleGraph, *, gradient_checkpointing: bool = False) -> Emitted:
     """The PyTorch file of a graph. Same graph, same bytes."""
-    structure = Structure(graph, checkpointing=gradient_checkpointing)
+    structure = structure_of(graph, checkpointing=gradient_checkpointing)
     body = _body(structure)
     lines = render(body)
     text = "\n".join(line for line, _ in lines)

@@ -123,16 +123,16 @@ def write_mask(name: str, op: Op) -> list[Line]:
     sizes = [f"{size.code()}: int" for size in mask_sizes(formula)]
     data = [f"{name}: {ANNOTATIONS.get(name, 'Tensor | None')}" for name in given]
     implicit = op.attrs["implicit"] == "causal"
-    parameters = ["start: int", "end: int", *sizes, *data, "device: torch.device"]
+    parameters = ["start: int", "end: int", *sizes, *data, "like: Tensor"]
     result = "Tensor | None" if implicit else "Tensor"
     lines = [Line(text) for text in signature(name, parameters, result, nested=0)]
     padded = "attention_mask" in given
     body = [*_title(formula, implicit), *_implicit(implicit, padded)]
     admits = predicate(formula)
     if re.search(r"\bq\b", admits.text):
-        body.append(Line("q = torch.arange(start, end, device=device)[:, None]", "(T, 1)"))
+        body.append(Line("q = torch.arange(start, end, device=like.device)[:, None]", "(T, 1)"))
     if re.search(r"\bk\b", admits.text):
-        body.append(Line("k = torch.arange(end, device=device)", "(S,)"))
+        body.append(Line("k = torch.arange(end, device=like.device)", "(S,)"))
     wide = {atom.name for atom in atoms_of(formula)} & {"prefix", "documents"} or any(
         atom.args == ("given",) for atom in atoms_of(formula)
     )
@@ -163,9 +163,9 @@ def _of_pairs(formula: Any, admits: Expr) -> Expr:
 
 
 ABSENT = {
-    "document_ids": ("one document", "torch.zeros(1, end, dtype=torch.long, device=device)"),
-    "prefix_length": ("no prefix", "torch.zeros(1, dtype=torch.long, device=device)"),
-    "global_mask": ("no global token", "torch.zeros(1, end, dtype=torch.long, device=device)"),
+    "document_ids": ("one document", "torch.zeros(1, end, dtype=torch.long, device=like.device)"),
+    "prefix_length": ("no prefix", "torch.zeros(1, dtype=torch.long, device=like.device)"),
+    "global_mask": ("no global token", "torch.zeros(1, end, dtype=torch.long, device=like.device)"),
 }
 
 

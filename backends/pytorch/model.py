@@ -12,11 +12,12 @@ from .ending import generate_text, write_loss
 from .function import Function
 from .initial import write_init
 from .items import Item, items_of
-from .layout import signature
+from .layout import WIDTH, signature
 from .module import members
 from .structure import Needs, Parameter, Structure
 from .text import Line
 
+ROOM = 90  # columns of a statement in a method, with space for the sign of a comment
 OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
 
 
@@ -105,6 +106,10 @@ class Model:
         readers = self.graph.consumers(parameter.value)
         return 1, place, not any(op.attrs.get("memory") for op in readers)
 
+    def crosses(self) -> bool:
+        """Does a stack read another? Then each is called by itself where tokens come in steps."""
+        return any(self.structure.is_read(step.stack) for step in self.steps)
+
     def name_of(self, value: str, stack: str) -> str:
         for other, hidden in self.graph.hidden.items():
             if hidden == value and other != stack:
@@ -173,10 +178,9 @@ class Model:
         text = f"Hidden states {shape} of {self.said(step.parameters[0])}"
         if not (step.name == "hidden_states" or step.name.startswith("encode")):
             memory = next((p.name for p in step.parameters if "memory" in p.name), "")
-            text += f" that read the `{memory}` (B, M, D)" if memory else ""
-        if step.stack in self.structure.cached:
-            text += "; with a cache, they extend it"
-        return text + "."
+            text += f" over the `{memory}` (B, M, D)" if memory else ""
+        more = "; with a cache, they extend it" if step.stack in self.structure.cached else ""
+        return f"{text}{more}." if len(text + more) < WIDTH - 14 else f"{text}."
 
     def said(self, parameter: Parameter) -> str:
         """`input_ids` (B, T)."""
@@ -231,7 +235,10 @@ class Model:
             texts = [p.name for p in step.parameters if cached or p.name != "cache"]
             name = self.local_name(step)
             f.names[step.value], f.holds[name] = name, step.value
-            f.say(f"{name} = self.{step.name}({', '.join(texts)})")
+            call = f"{name} = self.{step.name}({', '.join(texts)})"
+            shape = show(self.graph.values[step.value].shape)
+            note = shape.replace("T", "M") if self.structure.is_read(step.stack) else shape
+            f.say(call, note if not ROOM - len(note) < len(call) <= ROOM else "")
 
     def local_name(self, step: Step) -> str:
         return (
@@ -260,21 +267,9 @@ class Model:
         optional = sorted((p for p in others if p.default), key=self.rank)
         return [*required, *optional, *cache]
 
-    def write_hidden_states(self) -> list[Line]:
-        """`hidden_states` of a model with several stacks: the last one's, after what it reads."""
-        last = self.steps[-1]
-        f = self.function(last.stack)
-        wanted = [s.stack for s in self.steps if s is last or self.structure.is_read(s.stack)]
-        self.call_steps(f, wanted)
-        self._return_last(f, last)
-        steps = [s for s in self.steps if s.stack in wanted]
-        shape = show(self.graph.values[last.value].shape)
-        title = f"The {last.stack}'s last hidden states, {shape}."
-        return self.as_method("hidden_states", self.all_parameters(steps, []), title, f.lines)
-
     def _return_last(self, f: Function, last: Step) -> None:
-        text = f.lines.pop().text
-        f.say("return " + text.removeprefix(f"{self.local_name(last)} = "))
+        line = f.lines.pop()
+        f.say("return " + line.text.removeprefix(f"{self.local_name(last)} = "), line.comment)
 
     def write_forward(self) -> list[Line]:
         spec = self.graph.spec
@@ -291,7 +286,8 @@ class Model:
         hidden = set(self.graph.hidden.values())
         extra = [p for p in extra if p.value not in hidden]
         pooled = any(op.kind == "pool" for op in self.graph.ops())  # reads all tokens at once
-        self.call_steps(f, stacks, cached=not pooled)
+        cached = not pooled and not self.crosses()
+        self.call_steps(f, stacks, cached=cached)
         f.count_uses(items, list(outputs.values()))
         for value in hidden:
             f.pending.setdefault(value, 0)
@@ -304,7 +300,7 @@ class Model:
         else:
             self._return_last(f, self.steps[-1])
         parameters = self.all_parameters(self.steps, extra)
-        parameters = [p for p in parameters if p.name != "cache" or not pooled]
+        parameters = [p for p in parameters if p.name != "cache" or cached]
         result = "dict[str, Tensor]" if several else "Tensor"
         return self.as_method("forward", parameters, self.forward_title(), f.lines, result)
 
@@ -312,11 +308,12 @@ class Model:
         stack = self.head_stack(language)
         step = next(s for s in self.steps if s.stack == stack)
         wanted = [s for s in self.steps if s is step or self.structure.is_read(s.stack)]
+        cached = not self.crosses()
+        self.call_steps(f, [s.stack for s in wanted], cached=cached)
+        given = self.local_name(step)
+        f.say(f"return self.logits({given})", f.comment(self.graph.outputs[language]))
         parameters = self.all_parameters(wanted, [])
-        names = ", ".join(p.name for p in parameters)
-        inner = "hidden_states" if step is self.steps[-1] else step.name
-        f.say(f"x = self.{inner}({names})", f.comment(step.value))
-        f.say("return self.logits(x)", f.comment(self.graph.outputs[language]))
+        parameters = [p for p in parameters if p.name != "cache" or cached]
         return self.as_method("forward", parameters, self.forward_title(), f.lines)
 
     def forward_title(self) -> str:
@@ -343,15 +340,12 @@ class Model:
         """The lines of the class, less `class …:`, and the text of `generate`."""
         for stack, value in self.graph.hidden.items():
             self.write_step(stack, value)
-        methods: list[list[Line]] = []
-        if any(self.structure.is_read(s.stack) for s in self.steps):
-            methods.append(self.write_hidden_states())
         language = self.language_head()
         logits = [self.write_logits(language)] if language else []
         forward = self.write_forward()
         steps = [self.as_method(s.name, s.parameters, self.title(s), s.lines) for s in self.steps]
         loss = write_loss(self)
-        bodies = [*steps, *methods, *logits, forward, *([loss] if loss else [])]
+        bodies = [*steps, *logits, forward, *([loss] if loss else [])]
         lines = self.constructor()
         generate = generate_text(self)
         joined = [*lines, Line(""), Line("\0init"), *(x for b in bodies for x in (Line(""), *b))]

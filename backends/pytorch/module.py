@@ -24,25 +24,19 @@ from .text import Line, config_text
 
 def write_class(structure: Structure, scope: Scope) -> ClassText:
     """The class of a module, block or stack scope; its children's classes are named already."""
-    graph = structure.graph
     text = ClassText(scope, scope.noun)
-    bodies = [forward(structure, scope, text.needs)]
-    bodies += [
-        method_body(structure, child, text.needs)
-        for child in graph.children(scope.path)
-        if child.role == "method"
-    ]
-    text.lines = [*constructor(structure, scope, text.needs)]
-    for body in bodies:
-        text.lines += [Line(""), *body]
-    if scope.title:
+    body = forward(structure, scope, text.needs)
+    text.lines = [*constructor(structure, scope, text.needs), Line(""), *body]
+    if scope.title and scope.role != "stack":  # its name says it
         text.lines = [Line(f'"""{scope.title}"""'), Line(""), *text.lines]
     return text
 
 
 def constructor(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
     knows = structure.knows_layer(scope.path) and scope.role != "stack"
-    parameters = ["self", "config: Config"] + (["layer: int"] if knows else [])
+    idle = scope.path in structure.lenient and not structure.counts_layers(scope.path)
+    layer = "layer: int = 0" if idle else "layer: int"
+    parameters = ["self", "config: Config"] + ([layer] if knows else [])
     lines = [Line(text) for text in signature("__init__", parameters, "None")]
     lines.append(Line("super().__init__()", indent=1))
     if knows and needs.layer:
@@ -172,30 +166,3 @@ def forward(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
     texts = ["self", *(str(parameter) for parameter in parameters)]
     head = [Line(text) for text in signature("forward", texts, "Tensor")]
     return head + [Line(x.text, x.comment, x.op, x.indent + 1) for x in body]
-
-
-def method_body(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
-    """A method whose results a cache keeps: what cross-attention reads in its memory."""
-    f = Function(structure, scope, needs, root=False)
-    parameters = enter(structure, f, scope.path)
-    items = items_of(structure.graph, scope.path)
-    _, outputs = external(structure.graph, structure.graph.subtree(scope.path))
-    f.count_uses(items, outputs)
-    write_items(f, items)
-    names = ", ".join(str(f.use(value)) for value in outputs)
-    lines: list[Line] = []
-    if any(parameter.name == "cache" for parameter in parameters):
-        kept = f"cache.memory[{f.layer()}]"
-        lines += [
-            Line(f"if cache is not None and {f.layer()} in cache.memory:"),
-            Line(f"return {kept}", indent=1),
-        ]
-        f.say("if cache is not None:")
-        f.say(f"{kept} = {names}", indent=1)
-    f.say(f"return {names}")
-    texts = ["self", *(str(parameter) for parameter in parameters)]
-    result = f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
-    head = [Line(text) for text in signature(scope.name, texts, result)]
-    title = [Line(f'"""{scope.title}"""', indent=1)] if scope.title else []
-    body = [*lines, *f.lines]
-    return head + title + [Line(x.text, x.comment, x.op, x.indent + 1) for x in body]

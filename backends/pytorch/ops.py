@@ -12,6 +12,7 @@ from ...compiler.axes import ONE
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.sizes import Size
 from .function import Function
+from .layout import wrap
 from .text import ATOM, BITAND, CHOICE, PRODUCT, SUM, Expr, literal
 
 Row = Callable[[Function, Op], Expr | None]
@@ -188,10 +189,16 @@ def alibi(f: Function, op: Op) -> Expr:
 
 
 def relative_buckets(f: Function, op: Op) -> Expr:
-    name = "two_sided_buckets" if op.attrs["bidirectional"] else "relative_buckets"
+    start = f"{f.start()}:" if f.cached else ":"
+    if f.holds.get("distance") != "key - query":  # another table may have asked for it
+        keys = "(S,)" if f.cached else "(T,)"
+        f.say(f"place = torch.arange({f.end()}, device={f.like}.device)", keys, op.number)
+        f.say(f"distance = place - place[{start}, None]", f.comment(*op.outputs), op.number)
+        f.holds["distance"] = "key - query"
     sizes = [f.number(op.attrs[key]) for key in ("buckets", "max_distance")]
-    helper = f.helper("positions", name)
-    return call(helper, f.start(), f.end(), *sizes, f"{f.like}.device")
+    if op.attrs["bidirectional"]:
+        return call(f.helper("positions", "two_sided_buckets"), "distance", *sizes)
+    return call(f.helper("positions", "log_buckets"), "-distance.clamp(max=0)", *sizes)
 
 
 def relative_bias(f: Function, op: Op) -> Expr:
@@ -235,11 +242,12 @@ def mask(f: Function, op: Op) -> None:
         name = mask_name(f.graph, op)
         f.needs.masks[name] = op
         sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
-        device = f"{f.like}.device"
-        expression = call(name, f.start(), f.end(), *sizes, *data, device)
+        expression = call(name, f.start(), f.end(), *sizes, *data, f"like={f.like}")
         note = ""
     bound = f.bind(value.id, value.name)
     f.say(f"{bound} = {expression}", note, op.number)
+    if op.attrs["implicit"] == "causal" and f.structure.causal_given:
+        f.say(f"causal = {causal_case(f, bound, f'{f.like}.size(1)')}", "", op.number)
 
 
 def head_masks(f: Function, op: Op) -> Expr:
@@ -478,9 +486,10 @@ def concat(f: Function, op: Op) -> Expr:
 
 def cache(f: Function, op: Op) -> None:
     k, v = (str(f.use(value)) for value in op.inputs)
-    f.say("if cache is not None:", op=op.number)
-    note = f.comment(*op.outputs)
-    f.say(f"{k}, {v} = cache.append({f.layer()}, {k}, {v})", note, op.number, indent=1)
+    if f.cached:
+        f.say("if cache is not None:", op=op.number)
+        note = f.comment(*op.outputs)
+        f.say(f"{k}, {v} = cache.append({f.layer()}, {k}, {v})", note, op.number, indent=1)
     for value, name in zip(op.outputs, (k, v), strict=True):
         f.names[value], f.holds[name] = name, value
 
@@ -528,18 +537,38 @@ def sdpa(f: Function, op: Op) -> Expr:
     arguments, name = _given(f, op)
     q = arguments[0]
     if name:
-        arguments.append(f"attn_mask={name}")
+        arguments.append(name)
     if rate := _dropout(f, op):
-        arguments.append(f"dropout_p={rate}")
-    if op.attrs["causal"]:
-        # bool: while torch exports, a comparison of sizes is no bool yet, and the kernel wants one
-        several = f" and bool({q}.size(2) > 1)" if f.cached else ""
-        arguments.append(f"is_causal={name} is None{several}")
+        arguments.append(rate if name else f"dropout_p={rate}")
+    if f.structure.told_causal(f.place.path):
+        arguments.append("causal" if rate else "is_causal=causal")
+    elif op.attrs["causal"] and not f.structure.causal_given:
+        arguments.append(f"is_causal={causal_case(f, name, f'{q}.size(2)')}")
     if op.attrs["scale"] is not None:
         arguments.append(f"scale={f.number(op.attrs['scale'])}")
     if op.attrs["heads"] != op.attrs["kv_heads"]:
         arguments.append("enable_gqa=True")
-    return call("F.scaled_dot_product_attention", *arguments)
+    return _causal_by_name(f, op, arguments)
+
+
+def causal_case(f: Function, mask: str, tokens: str) -> str:
+    """When the kernel makes the causal mask: none is given, and not for one token alone."""
+    # bool: while torch exports, a comparison of sizes is no bool yet, and the kernel wants one
+    return f"{mask} is None" + (f" and bool({tokens} > 1)" if f.cached else "")
+
+
+def _causal_by_name(f: Function, op: Op, arguments: list[str]) -> Expr:
+    """The kernel's call; the case for its own causal mask has a name where that is shorter."""
+    function = "F.scaled_dot_product_attention"
+    long = call(function, *arguments)
+    case = next((a for a in arguments if a.startswith("is_causal=")), "")
+    name = "causal" if any(a == "dropout" for a in arguments) else "is_causal=causal"
+    short = call(function, *(name if a == case else a for a in arguments))
+    rows = [len(wrap(f"y = {text}", 8, f.comment(*op.outputs))) for text in (long, short)]
+    if not case or rows[0] <= rows[1] + 1:
+        return long
+    f.say(f"causal = {case.removeprefix('is_causal=')}", "", op.number)
+    return short
 
 
 def explicit(f: Function, op: Op) -> Expr:

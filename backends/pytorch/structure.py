@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 
 from ...compiler.graph import ModuleGraph, Op, Scope
@@ -49,11 +50,22 @@ class ClassText:
 class Structure:
     """What the classes of one file agree on: signatures, names of shared values, class names."""
 
-    def __init__(self, graph: ModuleGraph, *, checkpointing: bool) -> None:
+    def __init__(
+        self, graph: ModuleGraph, *, checkpointing: bool, causal_given: bool = False
+    ) -> None:
         self.graph = graph
         self.checkpointing = checkpointing
+        self.causal_given = causal_given  # a stack tells its layers when the kernel masks
+        self.plain = False  # modules as they would be without a cache and without a causal case
+        self.lenient: set[str] = set()  # scopes that may be called without them
         self.classes: dict[str, ClassText] = {}
         self.cached = {graph.scopes[op.scope].stack for op in graph.ops() if op.kind == "cache"}
+
+    def as_plain(self) -> Structure:
+        """The same file, if no module kept a cache or were told that it is causal."""
+        other = copy(self)
+        other.plain, other.cached = True, set()
+        return other
 
     # -- facts about scopes
 
@@ -73,6 +85,15 @@ class Structure:
         if self.graph.scopes[path].role == "block":  # the blocks of a stack are called alike
             path = self.graph.scopes[path].parent or ""
         return any(op.kind == "by_layer" for op in self.graph.subtree(path))
+
+    def told_causal(self, path: str) -> bool:
+        """Is this scope told by its stack when the kernel makes the causal mask?"""
+        scope = self.graph.scopes[path]
+        if not self.causal_given or self.plain or scope.role not in ("module", "block"):
+            return False
+        if scope.role == "block":  # the blocks of a stack are called alike
+            path = scope.parent or ""
+        return any(op.kind == "attend" and op.attrs["causal"] for op in self.graph.subtree(path))
 
     def layer_by_call(self, path: str) -> bool:
         """Do layers share modules, so that a module cannot know which layer it serves?"""
@@ -144,8 +165,11 @@ class Structure:
             found.sort(key=lambda p: p.value in self.graph.hidden.values() and p.name != "x")
             found.sort(key=lambda p: ("None" in p.annotation, p.name != "x"))
         found += [Parameter(name) for name in self.tables(path).values()]
+        lenient = path in self.lenient
+        if self.told_causal(path):
+            found.append(Parameter("causal", "", "bool", "False" if lenient else ""))
         if self.uses_cache(path):
-            found.append(Parameter("cache", annotation="Cache | None"))
+            found.append(Parameter("cache", "", "Cache | None", "None" if lenient else ""))
         counts = self.uses_cache(path) or self.counts_layers(path)
         if counts and self.layer_by_call(path):
             found.append(Parameter("layer", annotation="int"))

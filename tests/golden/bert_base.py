@@ -67,9 +67,7 @@ class Attention(nn.Module):
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, dropout_p=dropout
-        )  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -168,8 +166,8 @@ class BertBase(nn.Module):
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
         """Vectors (B, N) for `input_ids` (B, T)."""
-        x = self.hidden_states(input_ids, attention_mask, position_ids, token_type_ids)
+        x = self.hidden_states(input_ids, attention_mask, position_ids, token_type_ids)  # (B, T, D)
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 7502671fc8d5fc6dc8d6db324083a4d54015c7f423a0ecc433bf335cd1f4f32f
+# sha256 of the above: ba48d01e21ad07c7d3bf976025ae7c410a6ed4606b5d0bb596393018ad2333bf

@@ -10,8 +10,8 @@ Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 57160e6fde9d). Write it
     norm                            1,152
     total                     999,885,952
 
-Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   D d_model   H query
-         heads   K key/value heads   E head width   R rotated width of a head   V vocabulary
+Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   K key/value
+         heads   E head width   R rotated width of a head   V vocabulary
 """
 
 from __future__ import annotations
@@ -119,25 +119,23 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 
 
 def causal_window_mask(
-    start: int, end: int, window: int, attention_mask: Tensor | None, device: torch.device
+    start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
     """True where query q may see key k: causal & window(512)."""
-    q = torch.arange(start, end, device=device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=device)  # (S,)
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
     mask = (k <= q) & (k > q - window)  # (T, S)
     if attention_mask is not None:
         mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
     return mask
 
 
-def causal_mask(
-    start: int, end: int, attention_mask: Tensor | None, device: torch.device
-) -> Tensor | None:
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
     """True where query q may see key k: causal. None where the kernel's own causal mask does."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
-    q = torch.arange(start, end, device=device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=device)  # (S,)
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
     if attention_mask is not None:
         mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
@@ -183,14 +181,9 @@ class Attention(nn.Module):
         k = apply_rope(k, cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
+        causal = mask is None and bool(q.size(2) > 1)
         y = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=mask,
-            is_causal=mask is None and bool(q.size(2) > 1),
-            scale=self.scale,
-            enable_gqa=True,
+            q, k, v, mask, is_causal=causal, scale=self.scale, enable_gqa=True
         )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
@@ -219,10 +212,9 @@ class LocalBlock(nn.Module):
         self.feed_forward_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
 
     def forward(self, x: Tensor, shared: Shared, cache: Cache | None) -> Tensor:
+        h = self.attention_norm(x)
         x = x + self.attention_output_norm(
-            self.attention(
-                self.attention_norm(x), shared.local_cos, shared.local_sin, shared.local_mask, cache
-            )
+            self.attention(h, shared.local_cos, shared.local_sin, shared.local_mask, cache)
         )
         return x + self.feed_forward_output_norm(self.feed_forward(self.feed_forward_norm(x)))
 
@@ -238,14 +230,9 @@ class GlobalBlock(nn.Module):
         self.feed_forward_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
 
     def forward(self, x: Tensor, shared: Shared, cache: Cache | None) -> Tensor:
+        h = self.attention_norm(x)
         x = x + self.attention_output_norm(
-            self.attention(
-                self.attention_norm(x),
-                shared.global_cos,
-                shared.global_sin,
-                shared.global_mask,
-                cache,
-            )
+            self.attention(h, shared.global_cos, shared.global_sin, shared.global_mask, cache)
         )
         return x + self.feed_forward_output_norm(self.feed_forward(self.feed_forward_norm(x)))
 
@@ -290,14 +277,14 @@ class Gemma3_1b(nn.Module):
             self.config.head_dim, self.config.local_rope_theta, like=x
         )  # (R/2,)
         local_cos, local_sin = rope_angles(position_ids, local_frequencies)  # (B, 1, T, R/2) each
-        local_mask = causal_window_mask(start, end, self.config.window, attention_mask, x.device)
+        local_mask = causal_window_mask(start, end, self.config.window, attention_mask, like=x)
         global_frequencies = rope_frequencies(
             self.config.head_dim, self.config.global_rope_theta, like=x
         )  # (R/2,)
         global_cos, global_sin = rope_angles(
             position_ids, global_frequencies
         )  # (B, 1, T, R/2) each
-        global_mask = causal_mask(start, end, attention_mask, x.device)
+        global_mask = causal_mask(start, end, attention_mask, like=x)
         shared = Shared(
             local_cos=local_cos,
             local_sin=local_sin,
@@ -347,10 +334,7 @@ class Gemma3_1b(nn.Module):
         eos_token_id: int = 1,
         pad_token_id: int = 0,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
-
-        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
-        """
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
         cache = Cache(input_ids.size(1) + max_new_tokens)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
         step, position_ids = input_ids, None
@@ -360,7 +344,7 @@ class Gemma3_1b(nn.Module):
                 position_ids = counted.clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             input_ids = torch.cat([input_ids, step], dim=1)
             if attention_mask is not None:
                 attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
@@ -370,4 +354,4 @@ class Gemma3_1b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 3a6dfc99cfcdbc5c07e316a111f40fffce1ad6d3f9b6093105766afd44c28036
+# sha256 of the above: ea7ccb8990e03aad191bedda286320910350346ed8d8d0cb9544dd879a7a51e7

@@ -10,8 +10,8 @@ Written by modelwright 0.1.0 from gpt2.yaml (sha256 0d9bf176ab11). Write it agai
     norm                               1,536
     total                        124,439,808
 
-Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   D d_model   H query
-         heads   E head width   V vocabulary
+Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   E head
+         width   V vocabulary
 """
 
 from __future__ import annotations
@@ -80,14 +80,12 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def causal_mask(
-    start: int, end: int, attention_mask: Tensor | None, device: torch.device
-) -> Tensor | None:
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
     """True where query q may see key k: causal. None where the kernel's own causal mask does."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
-    q = torch.arange(start, end, device=device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=device)  # (S,)
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
     if attention_mask is not None:
         mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
@@ -114,14 +112,8 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=mask,
-            dropout_p=dropout,
-            is_causal=mask is None and bool(q.size(2) > 1),
-        )  # (B, H, T, E)
+        causal = mask is None and bool(q.size(2) > 1)
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -196,7 +188,7 @@ class Gpt2(nn.Module):
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
         x = self.token_embedding(input_ids) + self.position_embedding(position_ids)  # (B, T, D)
         x = self.dropout(x)
-        mask = causal_mask(start, end, attention_mask, x.device)
+        mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, mask, cache)
         x = self.norm(x)
@@ -238,10 +230,7 @@ class Gpt2(nn.Module):
         eos_token_id: int = 50256,
         pad_token_id: int = 50256,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
-
-        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
-        """
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
         cache = Cache(input_ids.size(1) + max_new_tokens)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
         step, position_ids = input_ids, None
@@ -251,7 +240,7 @@ class Gpt2(nn.Module):
                 position_ids = counted.clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             input_ids = torch.cat([input_ids, step], dim=1)
             if attention_mask is not None:
                 attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
@@ -261,4 +250,4 @@ class Gpt2(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 954475bb2483630d6dfefa68004cb4841ed686e5d31322f55e87ecbb79a6a2f8
+# sha256 of the above: 0ba8cbff4199ad4cb9c9121249e9be163d7f9ac43b7a79ce44735fb623fcef9e

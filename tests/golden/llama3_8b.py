@@ -10,8 +10,8 @@ Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 c2c91e2fe45e). Write it
     head                      525,336,576
     total                   8,030,261,248
 
-Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   D d_model   H query
-         heads   K key/value heads   E head width   R rotated width of a head   V vocabulary
+Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   K key/value
+         heads   E head width   R rotated width of a head   V vocabulary
 """
 
 from __future__ import annotations
@@ -103,14 +103,12 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def causal_mask(
-    start: int, end: int, attention_mask: Tensor | None, device: torch.device
-) -> Tensor | None:
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
     """True where query q may see key k: causal. None where the kernel's own causal mask does."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
-    q = torch.arange(start, end, device=device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=device)  # (S,)
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
     if attention_mask is not None:
         mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
@@ -140,7 +138,7 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None and bool(q.size(2) > 1), enable_gqa=True
+            q, k, v, mask, is_causal=mask is None and bool(q.size(2) > 1), enable_gqa=True
         )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
@@ -211,7 +209,7 @@ class Llama3_8b(nn.Module):
             self.config.d_model // self.config.heads, self.config.rope_theta, like=x
         )  # (R/2,)
         cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
-        mask = causal_mask(start, end, attention_mask, x.device)
+        mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
         x = self.norm(x)
@@ -253,10 +251,7 @@ class Llama3_8b(nn.Module):
         eos_token_id: int = 128001,
         pad_token_id: int = 128001,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
-
-        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
-        """
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
         cache = Cache(input_ids.size(1) + max_new_tokens)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
         step, position_ids = input_ids, None
@@ -266,7 +261,7 @@ class Llama3_8b(nn.Module):
                 position_ids = counted.clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             input_ids = torch.cat([input_ids, step], dim=1)
             if attention_mask is not None:
                 attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
@@ -276,4 +271,4 @@ class Llama3_8b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: e498c9f26cf1b281f2ce50e91647b957c82a7612b57cf057b85de0e35b42334f
+# sha256 of the above: ba2093f07dcc4fa98fc223d9370534de8cc18874d3e1fe898f1fb71a8ce10185

@@ -13,9 +13,8 @@ Written by modelwright 0.1.0 from t5_small.yaml (sha256 e7ca78190f80). Write it 
     decoder.norm                            512
     total                            60,506,624
 
-Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   M tokens of the
-         memory that cross-attention reads   D d_model   H query heads   E head width   V
-         vocabulary
+Shapes:  B batch   T new tokens   S tokens seen so far   M memory tokens   D d_model   H query
+         heads   E head width   V vocabulary
 """
 
 from __future__ import annotations
@@ -81,21 +80,8 @@ def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
     return torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
 
 
-def relative_buckets(
-    start: int, end: int, buckets: int, max_distance: int, device: torch.device
-) -> Tensor:
-    """The bucket of each distance back from query to key; keys after the query count as 0."""
-    query = torch.arange(start, end, device=device)[:, None]
-    distance = query - torch.arange(end, device=device)  # (T, S)
-    return log_buckets(distance.clamp(min=0), buckets, max_distance)
-
-
-def two_sided_buckets(
-    start: int, end: int, buckets: int, max_distance: int, device: torch.device
-) -> Tensor:
+def two_sided_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
     """The bucket of each distance: one half for keys up to the query, one for keys after it."""
-    query = torch.arange(start, end, device=device)[:, None]
-    distance = torch.arange(end, device=device) - query  # (T, S)
     half = buckets // 2
     return log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
 
@@ -121,45 +107,20 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def causal_mask(
-    start: int, end: int, attention_mask: Tensor | None, device: torch.device
-) -> Tensor:
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor:
     """True where query q may see key k: causal."""
-    q = torch.arange(start, end, device=device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=device)  # (S,)
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
     if attention_mask is not None:
         mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
     return mask
 
 
-class EncoderAttention(nn.Module):
+class Attention(nn.Module):
     """Multi-head attention."""
 
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.head_dim = config.d_model // config.heads
-        self.dropout = config.dropout
-        self.query = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.value = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.output = nn.Linear(config.d_model, config.d_model, bias=False)
-
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=bias, dropout_p=dropout, scale=1.0
-        )  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
-class DecoderAttention(nn.Module):
-    """Multi-head attention."""
-
-    def __init__(self, config: Config, layer: int) -> None:
+    def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
         self.layer = layer
         self.head_dim = config.d_model // config.heads
@@ -169,16 +130,14 @@ class DecoderAttention(nn.Module):
         self.value = nn.Linear(config.d_model, config.d_model, bias=False)
         self.output = nn.Linear(config.d_model, config.d_model, bias=False)
 
-    def forward(self, x: Tensor, bias: Tensor, cache: Cache | None) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor, cache: Cache | None = None) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=bias, dropout_p=dropout, scale=1.0
-        )  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, bias, dropout, scale=1.0)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -212,29 +171,23 @@ class CrossAttention(nn.Module):
         self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k, v = self.keys_and_values(memory, cache)  # (B, H, M, E) each
-        dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=memory_mask, dropout_p=dropout, scale=1.0
-        )  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-    def keys_and_values(self, memory: Tensor, cache: Cache | None) -> tuple[Tensor, Tensor]:
-        """What this layer reads in the memory."""
         if cache is not None and self.layer in cache.memory:
-            return cache.memory[self.layer]
-        k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
-        v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
-        if cache is not None:
-            cache.memory[self.layer] = k, v
-        return k, v
+            k, v = cache.memory[self.layer]  # (B, H, M, E) each
+        else:
+            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            if cache is not None:
+                cache.memory[self.layer] = k, v
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, memory_mask, dropout, scale=1.0)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class EncoderBlock(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.attention = EncoderAttention(config)
+        self.attention = Attention(config)
         self.dropout = nn.Dropout(config.dropout)
         self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
         self.feed_forward = FeedForward(config)
@@ -248,7 +201,7 @@ class DecoderBlock(nn.Module):
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.attention = DecoderAttention(config, layer)
+        self.attention = Attention(config, layer)
         self.dropout = nn.Dropout(config.dropout)
         self.cross_attention_norm = nn.RMSNorm(config.d_model, config.eps)
         self.cross_attention = CrossAttention(config, layer)
@@ -264,15 +217,12 @@ class DecoderBlock(nn.Module):
         cache: Cache | None,
     ) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), bias, cache))
-        x = x + self.dropout(
-            self.cross_attention(self.cross_attention_norm(x), memory, memory_mask, cache)
-        )
+        h = self.cross_attention_norm(x)
+        x = x + self.dropout(self.cross_attention(h, memory, memory_mask, cache))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
 
 class Encoder(nn.Module):
-    """The encoder stack."""
-
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.buckets = config.buckets
@@ -285,7 +235,9 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, attention_mask: Tensor | None) -> Tensor:
         length = x.size(1)
         x = self.dropout(x)
-        buckets = two_sided_buckets(0, length, self.buckets, self.max_distance, x.device)  # (T, T)
+        place = torch.arange(length, device=x.device)  # (T,)
+        distance = place - place[:, None]  # (T, T)
+        buckets = two_sided_buckets(distance, self.buckets, self.max_distance)  # (T, T)
         bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
         mask = padding_mask(attention_mask)  # (B, 1, 1, T)
         bias = bias if mask is None else bias.masked_fill(~mask, -math.inf)  # (B, H, T, T)
@@ -295,8 +247,6 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The decoder stack, which reads the encoder."""
-
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.buckets = config.buckets
@@ -317,9 +267,11 @@ class Decoder(nn.Module):
         start = 0 if cache is None else cache.length
         end = start + x.size(1)
         x = self.dropout(x)
-        buckets = relative_buckets(start, end, self.buckets, self.max_distance, x.device)  # (T, S)
+        place = torch.arange(end, device=x.device)  # (S,)
+        distance = place - place[start:, None]  # (T, S)
+        buckets = log_buckets(-distance.clamp(max=0), self.buckets, self.max_distance)  # (T, S)
         bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
-        mask = causal_mask(start, end, decoder_attention_mask, x.device)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
         bias = bias.masked_fill(~mask, -math.inf)  # (B, H, T, S)
         memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
         for block in self.layers:
@@ -359,28 +311,9 @@ class T5Small(nn.Module):
         decoder_attention_mask: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) that read the `memory` (B, M,
-        D); with a cache, they extend it.
-        """
-        return self.decoder(
-            self.token_embedding(decoder_input_ids),
-            memory,
-            decoder_attention_mask,
-            attention_mask,
-            cache,
-        )  # (B, T, D)
-
-    def hidden_states(
-        self,
-        input_ids: Tensor,
-        decoder_input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-        cache: Cache | None = None,
-    ) -> Tensor:
-        """The decoder's last hidden states, (B, T, D)."""
-        memory = self.encode(input_ids, attention_mask)
-        return self.decode(decoder_input_ids, memory, attention_mask, decoder_attention_mask, cache)
+        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
+        x = self.token_embedding(decoder_input_ids)  # (B, T, D)
+        return self.decoder(x, memory, decoder_attention_mask, attention_mask, cache)
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
@@ -392,12 +325,10 @@ class T5Small(nn.Module):
         decoder_input_ids: Tensor,
         attention_mask: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None,
-        cache: Cache | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
-        x = self.hidden_states(
-            input_ids, decoder_input_ids, attention_mask, decoder_attention_mask, cache
-        )  # (B, T, D)
+        memory = self.encode(input_ids, attention_mask)  # (B, M, D)
+        x = self.decode(decoder_input_ids, memory, attention_mask, decoder_attention_mask)
         return self.logits(x)  # (B, T, V)
 
     @staticmethod
@@ -419,19 +350,15 @@ class T5Small(nn.Module):
         eos_token_id: int = 1,
         pad_token_id: int = 0,
     ) -> Tensor:
-        """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start.
-
-        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
-        """
+        """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start."""
         memory = self.encode(input_ids, attention_mask)  # (B, M, D)
         cache = Cache(1 + max_new_tokens)
-        step = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        answer = step
+        answer = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
         for _ in range(max_new_tokens):
-            x = self.decode(step, memory, attention_mask, cache=cache)
-            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]
+            x = self.decode(answer[:, -1:], memory, attention_mask, cache=cache)
+            token = sample(self.logits(x)[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             answer = torch.cat([answer, step], dim=1)
             done |= token == eos_token_id
             if done.all():
@@ -439,4 +366,4 @@ class T5Small(nn.Module):
         return answer
 
 
-# sha256 of the above: 78704b250f4d1f84b559679800ff5e4962aa756c8ab0825572a6c7c65d74b92d
+# sha256 of the above: b15b5b5fd2fbadd45bda44f784799f165719622729dceb33a2937b07e551f413

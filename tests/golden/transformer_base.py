@@ -9,9 +9,8 @@ Written by modelwright 0.1.0 from transformer_base.yaml (sha256 49d507952ec2). W
     decoder.layer x6           25,224,192
     total                      63,082,496
 
-Shapes:  B batch   T new tokens   S tokens seen so far, with the new ones   M tokens of the
-         memory that cross-attention reads   D d_model   H query heads   E head width   V
-         vocabulary
+Shapes:  B batch   T new tokens   S tokens seen so far   M memory tokens   D d_model   H query
+         heads   E head width   V vocabulary
 """
 
 from __future__ import annotations
@@ -93,47 +92,22 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def causal_mask(
-    start: int, end: int, attention_mask: Tensor | None, device: torch.device
-) -> Tensor | None:
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
     """True where query q may see key k: causal. None where the kernel's own causal mask does."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
-    q = torch.arange(start, end, device=device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=device)  # (S,)
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
     if attention_mask is not None:
         mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
     return mask
 
 
-class EncoderAttention(nn.Module):
+class Attention(nn.Module):
     """Multi-head attention."""
 
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.head_dim = config.d_model // config.heads
-        self.dropout = config.dropout
-        self.query = nn.Linear(config.d_model, config.d_model)
-        self.key = nn.Linear(config.d_model, config.d_model)
-        self.value = nn.Linear(config.d_model, config.d_model)
-        self.output = nn.Linear(config.d_model, config.d_model)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, dropout_p=dropout
-        )  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
-class DecoderAttention(nn.Module):
-    """Multi-head attention."""
-
-    def __init__(self, config: Config, layer: int) -> None:
+    def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
         self.layer = layer
         self.head_dim = config.d_model // config.heads
@@ -143,21 +117,16 @@ class DecoderAttention(nn.Module):
         self.value = nn.Linear(config.d_model, config.d_model)
         self.output = nn.Linear(config.d_model, config.d_model)
 
-    def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, mask: Tensor | None, causal: bool = False, cache: Cache | None = None
+    ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=mask,
-            dropout_p=dropout,
-            is_causal=mask is None and bool(q.size(2) > 1),
-        )  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -190,28 +159,22 @@ class CrossAttention(nn.Module):
         self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k, v = self.keys_and_values(memory, cache)  # (B, H, M, E) each
-        dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=memory_mask, dropout_p=dropout
-        )  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-    def keys_and_values(self, memory: Tensor, cache: Cache | None) -> tuple[Tensor, Tensor]:
-        """What this layer reads in the memory."""
         if cache is not None and self.layer in cache.memory:
-            return cache.memory[self.layer]
-        k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
-        v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
-        if cache is not None:
-            cache.memory[self.layer] = k, v
-        return k, v
+            k, v = cache.memory[self.layer]  # (B, H, M, E) each
+        else:
+            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            if cache is not None:
+                cache.memory[self.layer] = k, v
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, memory_mask, dropout)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class EncoderBlock(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.attention = EncoderAttention(config)
+        self.attention = Attention(config)
         self.dropout = nn.Dropout(config.dropout)
         self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
         self.feed_forward = FeedForward(config)
@@ -225,7 +188,7 @@ class EncoderBlock(nn.Module):
 class DecoderBlock(nn.Module):
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
-        self.attention = DecoderAttention(config, layer)
+        self.attention = Attention(config, layer)
         self.dropout = nn.Dropout(config.dropout)
         self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
         self.cross_attention = CrossAttention(config, layer)
@@ -239,9 +202,10 @@ class DecoderBlock(nn.Module):
         mask: Tensor | None,
         memory: Tensor,
         memory_mask: Tensor | None,
+        causal: bool,
         cache: Cache | None,
     ) -> Tensor:
-        x = self.attention_norm(x + self.dropout(self.attention(x, mask, cache)))
+        x = self.attention_norm(x + self.dropout(self.attention(x, mask, causal, cache)))
         x = self.cross_attention_norm(
             x + self.dropout(self.cross_attention(x, memory, memory_mask, cache))
         )
@@ -249,8 +213,6 @@ class DecoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The encoder stack."""
-
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.d_model = config.d_model
@@ -273,8 +235,6 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The decoder stack, which reads the encoder."""
-
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.d_model = config.d_model
@@ -297,10 +257,11 @@ class Decoder(nn.Module):
             decoder_position_ids = torch.arange(start, end, device=x.device)  # (T,)
         x = x + sinusoids(decoder_position_ids, self.d_model, self.d_model // 2, like=x)
         x = self.dropout(x)
-        mask = causal_mask(start, end, decoder_attention_mask, x.device)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        causal = mask is None and bool(x.size(1) > 1)
         memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
         for block in self.layers:
-            x = block(x, mask, memory, memory_mask, cache)
+            x = block(x, mask, memory, memory_mask, causal, cache)
         if cache is not None:
             cache.length = end
         return x
@@ -344,37 +305,10 @@ class TransformerBase(nn.Module):
         decoder_position_ids: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) that read the `memory` (B, M,
-        D); with a cache, they extend it.
-        """
+        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
+        x = self.token_embedding(decoder_input_ids)  # (B, T, D)
         return self.decoder(
-            self.token_embedding(decoder_input_ids),
-            memory,
-            decoder_position_ids,
-            decoder_attention_mask,
-            attention_mask,
-            cache,
-        )  # (B, T, D)
-
-    def hidden_states(
-        self,
-        input_ids: Tensor,
-        decoder_input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        decoder_position_ids: Tensor | None = None,
-        cache: Cache | None = None,
-    ) -> Tensor:
-        """The decoder's last hidden states, (B, T, D)."""
-        memory = self.encode(input_ids, attention_mask, position_ids)
-        return self.decode(
-            decoder_input_ids,
-            memory,
-            attention_mask,
-            decoder_attention_mask,
-            decoder_position_ids,
-            cache,
+            x, memory, decoder_position_ids, decoder_attention_mask, attention_mask, cache
         )
 
     def logits(self, x: Tensor) -> Tensor:
@@ -389,17 +323,11 @@ class TransformerBase(nn.Module):
         decoder_attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         decoder_position_ids: Tensor | None = None,
-        cache: Cache | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
-        x = self.hidden_states(
-            input_ids,
-            decoder_input_ids,
-            attention_mask,
-            decoder_attention_mask,
-            position_ids,
-            decoder_position_ids,
-            cache,
+        memory = self.encode(input_ids, attention_mask, position_ids)  # (B, M, D)
+        x = self.decode(
+            decoder_input_ids, memory, attention_mask, decoder_attention_mask, decoder_position_ids
         )  # (B, T, D)
         return self.logits(x)  # (B, T, V)
 
@@ -422,19 +350,15 @@ class TransformerBase(nn.Module):
         eos_token_id: int = 2,
         pad_token_id: int = 0,
     ) -> Tensor:
-        """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start.
-
-        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
-        """
+        """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start."""
         memory = self.encode(input_ids, attention_mask)  # (B, M, D)
         cache = Cache(1 + max_new_tokens)
-        step = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        answer = step
+        answer = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
         for _ in range(max_new_tokens):
-            x = self.decode(step, memory, attention_mask, cache=cache)
-            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]
+            x = self.decode(answer[:, -1:], memory, attention_mask, cache=cache)
+            token = sample(self.logits(x)[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             answer = torch.cat([answer, step], dim=1)
             done |= token == eos_token_id
             if done.all():
@@ -442,4 +366,4 @@ class TransformerBase(nn.Module):
         return answer
 
 
-# sha256 of the above: c78eea070c433d84da7cb921b2065392bc3d5e6f179ab7b902d2fb95536d1a83
+# sha256 of the above: 41762c5b22c5faa94781e6158780cad78a97578713f1d015d97fa3362cfdf003

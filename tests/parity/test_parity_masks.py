@@ -119,7 +119,7 @@ def mask_function(formula: str) -> tuple[Callable[..., Tensor | None], Any]:
 def made(formula: str, start: int, end: int, *, padded: bool) -> Tensor:
     """The emitted mask of queries start..end-1 among `end` tokens, (2, end - start, end)."""
     function, config = mask_function(formula)
-    given: dict[str, Any] = {"start": start, "end": end, "device": torch.device("cpu")}
+    given: dict[str, Any] = {"start": start, "end": end, "like": torch.zeros(())}
     for name in inspect.signature(function).parameters:
         if name in DATA:
             data = DATA[name] if name == "prefix_length" else DATA[name][:, :end]

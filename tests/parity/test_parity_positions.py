@@ -12,7 +12,6 @@ from transformers.models.t5.modeling_t5 import T5Attention
 from modelwright.backends.pytorch.runtime import positions as ours
 from modelwright.backends.reference.positions import bucket
 
-CPU = torch.device("cpu")
 FLOAT = torch.zeros(())
 RULES = [(32, 128), (32, 64), (16, 64), (8, 20), (64, 256), (4, 9), (32, 512)]
 
@@ -37,18 +36,19 @@ def test_alibi_slopes_of_mpt(heads: int) -> None:
 @pytest.mark.parametrize("two_sided", [False, True])
 def test_buckets_of_t5(buckets: int, most: int, two_sided: bool) -> None:
     length = 2 * most + 9
-    function = ours.two_sided_buckets if two_sided else ours.relative_buckets
-    found = function(0, length, buckets, most, CPU)
     places = torch.arange(length)
+    distance = places - places[:, None]
+    if two_sided:
+        found = ours.two_sided_buckets(distance, buckets, most)
+    else:
+        found = ours.log_buckets(-distance.clamp(max=0), buckets, most)
     theirs = T5Attention._relative_position_bucket(
-        places[None] - places[:, None],
+        distance,
         bidirectional=two_sided,
         num_buckets=buckets,
         max_distance=most,
     )
     assert found.tolist() == theirs.tolist()
-    step = function(length - 3, length, buckets, most, CPU)
-    assert step.tolist() == theirs[-3:].tolist()
     for place in range(length):
         wanted = bucket(-place, buckets=buckets, max_distance=most, bidirectional=two_sided)
         assert wanted == int(found[place, 0])
@@ -56,5 +56,6 @@ def test_buckets_of_t5(buckets: int, most: int, two_sided: bool) -> None:
 
 def test_buckets_of_mpnet() -> None:
     places = torch.arange(300)
-    theirs = MPNetEncoder.relative_position_bucket(places[None] - places[:, None], num_buckets=32)
-    assert ours.two_sided_buckets(0, 300, 32, 128, CPU).tolist() == theirs.tolist()
+    distance = places - places[:, None]
+    theirs = MPNetEncoder.relative_position_bucket(distance, num_buckets=32)
+    assert ours.two_sided_buckets(distance, 32, 128).tolist() == theirs.tolist()

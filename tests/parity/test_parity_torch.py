@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import sys
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import torch
 from inputs import unpadded, with_padding
 from odd_specs import DECODER, changed
 from perturb import perturb, relative_error
+from reader import Reader
 from shrink import ODD, caches, examples, graph, model
 from torch import Tensor, nn
 
@@ -76,17 +76,11 @@ def test_compile_without_breaks(name: str) -> None:
 @pytest.mark.parametrize("name", slow_but(QUICK[:1], [n for n in FAMILIES if caches(n)]))
 def test_compile_a_cached_step(name: str) -> None:
     torch.compiler.reset()
-    network = model(name)
-    make = sys.modules[type(network).__module__].Cache
-    step = torch.compile(network, fullgraph=True, backend="aot_eager")
-    data = unpadded(graph(name))
-    ids = list(data)[-1]
     with torch.no_grad():
-        whole = network(**data)
-        cache = make(data[ids].size(1))
-        pieces = data[ids].split([5, 1, 1, data[ids].size(1) - 7], dim=1)
-        found = [step(**{**data, ids: piece}, cache=cache) for piece in pieces]
-        close(torch.cat(found, dim=1), whole)
+        reader = Reader(name, unpadded(graph(name)))
+        whole = reader.whole()
+        reader.step = torch.compile(reader.step, fullgraph=True, backend="aot_eager")
+        close(reader.pieces([5, 1, 1, 50], whole.size(1)), whole)
 
 
 @pytest.mark.parametrize("name", slow_but(QUICK, FAMILIES))

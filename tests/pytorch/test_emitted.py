@@ -30,7 +30,13 @@ TYPED = (
     "albert_base",
 )
 EXAMPLES = ALL[: len(NAMES)]
-SHORT = ("gpt2", "llama3_8b", "bert_base")
+MOST_LINES = {
+    "gpt2": 255,
+    "llama3_8b": 275,
+    "bert_base": 175,
+    "t5_small": 370,
+    "transformer_base": 370,
+}
 HERE = Path(__file__).parent
 
 
@@ -117,9 +123,9 @@ def test_mypy_has_nothing_to_say(root: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", MOST_LINES)
 def test_a_reader_needs_no_patience(name: str) -> None:
-    assert len(built(f"example {name}").text.splitlines()) < 280
+    assert len(built(f"example {name}").text.splitlines()) <= MOST_LINES[name]
 
 
 # -- decided at build time: no statement asks for an option

@@ -26,9 +26,9 @@ def exercise(model: Any, graph: ModuleGraph, module: Any) -> None:
         result = model(**data, **places)
         if hasattr(model, "loss"):
             train(model, result)
-        functions = [getattr(model, name, None) for name in ("forward", "hidden_states")]
+        functions = [getattr(model, name, None) for name in ("forward", "hidden_states", "decode")]
         for function in [f for f in functions if f and "cache" in parameters(f)][:1]:
-            cached(function, {**data, **places}, module)
+            cached(function, {**data, **places, **memories(model, data)}, module)
         if hasattr(model, "generate"):
             generate(model, data)
 
@@ -55,6 +55,16 @@ def with_positions(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Tenso
 def train(model: Any, result: Any) -> None:
     if isinstance(result, Tensor):
         model.loss(result, torch.ones(result.shape[:-1], dtype=torch.long))
+
+
+def memories(model: Any, data: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What a decoder reads, where the model has one that does."""
+    found = {}
+    for name in [name for name in dir(model) if name.split("_")[0] == "encode"]:
+        encode = getattr(model, name)
+        given = {key: x for key, x in data.items() if key in parameters(encode)}
+        found[f"{name}_memory".removeprefix("encode_")] = encode(**given)
+    return found
 
 
 ADDED = ("row_ids", "column_ids", "channel_ids")

@@ -46,10 +46,7 @@ class PlacedDecoder(Model):
         eos_token_id: int = -1,
         pad_token_id: int = 0,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
-
-        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
-        """
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
         cache = Cache(input_ids.size(1) + max_new_tokens)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
         step, position_ids = input_ids, None
@@ -59,7 +56,7 @@ class PlacedDecoder(Model):
                 position_ids = counted.clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             input_ids = torch.cat([input_ids, step], dim=1)
             if attention_mask is not None:
                 attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
@@ -94,17 +91,14 @@ class Decoder(Model):
         eos_token_id: int = -1,
         pad_token_id: int = 0,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
-
-        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
-        """
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
         cache = Cache(input_ids.size(1) + max_new_tokens)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
         step = input_ids
         for _ in range(max_new_tokens):
             x = self.hidden_states(step, attention_mask, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             input_ids = torch.cat([input_ids, step], dim=1)
             if attention_mask is not None:
                 attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
@@ -144,19 +138,15 @@ class EncoderDecoder(Model):
         eos_token_id: int = -1,
         pad_token_id: int = 0,
     ) -> Tensor:
-        """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start.
-
-        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
-        """
+        """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start."""
         memory = self.encode(input_ids, attention_mask)  # (B, M, D)
         cache = Cache(1 + max_new_tokens)
-        step = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        answer = step
+        answer = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
         for _ in range(max_new_tokens):
-            x = self.decode(step, memory, attention_mask, cache=cache)
-            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]
+            x = self.decode(answer[:, -1:], memory, attention_mask, cache=cache)
+            token = sample(self.logits(x)[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             answer = torch.cat([answer, step], dim=1)
             done |= token == eos_token_id
             if done.all():

@@ -206,21 +206,8 @@ def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
     return torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
 
 
-def relative_buckets(
-    start: int, end: int, buckets: int, max_distance: int, device: torch.device
-) -> Tensor:
-    """The bucket of each distance back from query to key; keys after the query count as 0."""
-    query = torch.arange(start, end, device=device)[:, None]
-    distance = query - torch.arange(end, device=device)  # (T, S)
-    return log_buckets(distance.clamp(min=0), buckets, max_distance)
-
-
-def two_sided_buckets(
-    start: int, end: int, buckets: int, max_distance: int, device: torch.device
-) -> Tensor:
+def two_sided_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
     """The bucket of each distance: one half for keys up to the query, one for keys after it."""
-    query = torch.arange(start, end, device=device)[:, None]
-    distance = torch.arange(end, device=device) - query  # (T, S)
     half = buckets // 2
     return log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
 

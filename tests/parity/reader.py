@@ -1,0 +1,66 @@
+"""The decoding stack of a model, called piece by piece with a cache."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from shrink import caches, graph, model
+from torch import Tensor
+
+
+class Reader:
+    """The decoding stack of a model, called piece by piece."""
+
+    def __init__(self, name: str, data: dict[str, Tensor]) -> None:
+        self.model = model(name)
+        self.stack = caches(name)
+        spec = graph(name).spec
+        source: Any = spec.stacks[self.stack].input[0]
+        self.ids = str(source.argument)
+        prefix = self.ids.removesuffix("input_ids").removesuffix("ids")
+        self.mask, self.new = f"{prefix}attention_mask", {self.ids, f"{prefix}position_ids"}
+        self.new |= set(source.add)
+        self.data = data
+        step = self.model.hidden_states if len(spec.stacks) == 1 else self.model.decode
+        self.step, self.parameters = step, inspect.signature(step).parameters
+        self.given = {
+            key: value for key, value in {**data, **self.memories(spec)}.items() if self.takes(key)
+        }
+
+    def takes(self, name: str) -> bool:
+        return name in self.parameters
+
+    def memories(self, spec: Any) -> dict[str, Tensor]:
+        """What the stack reads of others, as `decode` calls it."""
+        others = [name for name in spec.stacks if name != self.stack]
+        found = {}
+        for other in others:
+            several = len(others) > 1
+            encode = getattr(self.model, f"encode_{other}" if several else "encode")
+            wanted = inspect.signature(encode).parameters
+            given = {key: value for key, value in self.data.items() if key in wanted}
+            found[f"{other}_memory" if several else "memory"] = encode(**given)
+        return found
+
+    def whole(self) -> Tensor:
+        return self.model.logits(self.step(**self.given))
+
+    def pieces(self, sizes: Sequence[int], capacity: int) -> Tensor:
+        """The logits of all pieces, joined; the cache is as large as it must be."""
+        cache = sys.modules[type(self.model).__module__].Cache(capacity)
+        results, start = [], 0
+        for size in sizes:
+            end = min(start + size, capacity)
+            if end == start:
+                break
+            given = dict(self.given)
+            given |= {key: value[:, start:end] for key, value in given.items() if key in self.new}
+            if self.mask in given:
+                given[self.mask] = given[self.mask][:, :end]
+            results.append(self.model.logits(self.step(**given, cache=cache)))
+            start = end
+        return torch.cat(results, dim=1)
