@@ -75,6 +75,13 @@ FAIRSEQ = {
     "max_position_embeddings": 20,
     "pad_token_id": 1,
 }
+LATENT = {
+    "q_lora_rank": 12,
+    "kv_lora_rank": 10,
+    "qk_nope_head_dim": 6,
+    "qk_rope_head_dim": 4,
+    "v_head_dim": 5,
+}
 
 DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma": ("GemmaForCausalLM", WIDE),
@@ -136,6 +143,8 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ministral": ("MinistralForCausalLM", {**WIDE, **WINDOW}),
     "cwm": ("CwmForCausalLM", {**WIDE, **WINDOW}),
     "bitnet": ("BitNetForCausalLM", GROUPED),
+    "gpt2 by layer": ("GPT2LMHeadModel", {**GPT, "scale_attn_by_inverse_layer_idx": True}),
+    "gpt2 plain": ("GPT2LMHeadModel", {**GPT, "scale_attn_weights": False}),
     "gpt_bigcode": ("GPTBigCodeForCausalLM", GPT),
     "gpt_bigcode many": ("GPTBigCodeForCausalLM", {**GPT, "multi_query": False}),
     "gpt_neo": (
@@ -212,6 +221,15 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
         "CTRLLMHeadModel",
         {**{k: v for k, v in GPT.items() if k != "n_inner"}, "dff": 48},
     ),
+    "minicpm3": ("MiniCPM3ForCausalLM", {**SIZES, **LATENT, "scale_emb": 3, "dim_model_base": 8}),
+    "youtu": ("YoutuForCausalLM", {**SIZES, **LATENT, "initializer_range": 0.02}),
+    "youtu narrow": ("YoutuForCausalLM", {**SIZES, **LATENT, "q_lora_rank": None}),
+    "modernbert-decoder": (
+        "ModernBertDecoderForCausalLM",
+        {**SIZES, "num_hidden_layers": 4, "pad_token_id": 0, "local_attention": 8},
+    ),
+    "bert-generation": ("BertGenerationDecoder", {**SIZES, "is_decoder": True}),
+    "bert-generation bare": ("BertGenerationEncoder", SIZES),
 }
 
 

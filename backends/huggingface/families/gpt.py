@@ -17,6 +17,8 @@ GPT_SW3 = replace(GPT2, model_type="gpt-sw3")
 
 # -- GPT-BigCode
 
+_BY_LAYER = "scale_attn_by_inverse_layer_idx"
+
 
 def _bigcode_names(values: Values) -> Names:
     """With one key for all heads the projections follow each other; else they do in each head."""
@@ -37,7 +39,7 @@ def _bigcode_names(values: Values) -> Names:
 GPT_BIGCODE = Family(
     model_type="gpt_bigcode",
     defaults={
-        **GPT2.defaults,
+        **{key: value for key, value in GPT2.defaults.items() if key != _BY_LAYER},
         "activation_function": "gelu_pytorch_tanh",
         "multi_query": True,
     },
@@ -54,7 +56,15 @@ GPT_BIGCODE = Family(
         "scale_attention_softmax_in_fp32",
         "validate_runner_input",
     },
-    spec=changed(GPT2.spec, {"attention": {"kv_heads": Only("multi_query", True, 1)}}),
+    spec=changed(
+        GPT2.spec,
+        {
+            "attention": {
+                "kv_heads": Only("multi_query", True, 1),
+                "scale": Only("scale_attn_weights", False, "none"),
+            }
+        },
+    ),
     last=LAST,
     names=_bigcode_names,
     prefix="transformer.",
@@ -141,7 +151,7 @@ GPT_NEO = Family(
 
 # -- The first GPT
 
-_NOT_GPT = ("scale_attn_weights", "activation_function")
+_NOT_GPT = ("scale_attn_weights", _BY_LAYER, "activation_function")
 
 OPENAI_GPT = Family(
     model_type="openai-gpt",

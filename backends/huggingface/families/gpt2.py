@@ -7,7 +7,7 @@ from typing import Any
 from ..family import Family, Head, Names
 from ..layouts import Layout
 from ..rotary import Rotary
-from ..values import Key, Only, Values, activation
+from ..values import Key, Only, RefusedError, Values, activation
 from .rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
 
 # -- GPT-2
@@ -40,8 +40,20 @@ _GPT2_DEFAULTS: dict[str, Any] = {
     "eos_token_id": 50256,
     "tie_word_embeddings": True,
     "scale_attn_weights": True,
+    "scale_attn_by_inverse_layer_idx": False,
     "id2label": LABELS,
 }
+
+
+def _scale(values: Values) -> str | None:
+    """What is said of the scores, which may be divided by the number of the layer too."""
+    if not values["scale_attn_by_inverse_layer_idx"]:
+        return None if values["scale_attn_weights"] else "none"
+    if not values["scale_attn_weights"]:
+        raise RefusedError("`scale_attn_by_inverse_layer_idx` alone is not supported")
+    return "by_layer"
+
+
 _GPT2_SPEC: dict[str, Any] = {
     "family": "decoder-only",
     "vocab_size": Key("vocab_size"),
@@ -54,7 +66,7 @@ _GPT2_SPEC: dict[str, Any] = {
     "positions": "learned",
     "attention": {
         "heads": Key("n_head"),
-        "scale": Only("scale_attn_weights", False, "none"),
+        "scale": _scale,
         "dropout": Key("attn_pdrop"),
     },
     "feed_forward": {"hidden": Key("n_inner"), "activation": activation("activation_function")},
@@ -76,7 +88,6 @@ GPT2 = Family(
     model_type="gpt2",
     defaults=_GPT2_DEFAULTS,
     optional={**TOKEN_KEYS, "n_inner": int},
-    fixed={"scale_attn_by_inverse_layer_idx": False},
     irrelevant=_SUMMARY,
     spec=_GPT2_SPEC,
     last=LAST,

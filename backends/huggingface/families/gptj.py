@@ -23,8 +23,9 @@ def _turned(values: Values) -> dict[str, Any]:
     return {"type": "rotary", "layout": "interleaved", "fraction": turned / width}
 
 
+_NOT_GPT_J = ("scale_attn_weights", "scale_attn_by_inverse_layer_idx")
 _J_DEFAULTS: dict[str, Any] = {
-    **{key: value for key, value in GPT2.defaults.items() if key != "scale_attn_weights"},
+    **{key: value for key, value in GPT2.defaults.items() if key not in _NOT_GPT_J},
     "vocab_size": 50400,
     "n_positions": 2048,
     "n_embd": 4096,
