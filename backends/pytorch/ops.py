@@ -546,7 +546,7 @@ def sdpa(f: Function, op: Op) -> Expr:
         arguments.append(f"is_causal={causal_case(f, name, f'{q}.size(2)')}")
     if op.attrs["scale"] is not None:
         arguments.append(f"scale={f.number(op.attrs['scale'])}")
-    if op.attrs["heads"] != op.attrs["kv_heads"]:
+    if op.attrs["heads"] != op.attrs["kv_heads"] and not op.inputs[5:]:
         arguments.append("enable_gqa=True")
     return _causal_by_name(f, op, arguments)
 

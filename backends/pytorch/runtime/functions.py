@@ -84,7 +84,9 @@ def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tenso
     """Add a key and a value of zeros; the bias of each head's scores of that key is its sink.
 
     Such a key joins the softmax and takes nothing: the weights of the others sum to less than 1.
+    Keys and values that heads share are repeated for each.
     """
+    k, v = (x.repeat_interleave(sinks.size(0) // x.size(1), dim=1) for x in (k, v))
     column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
     return F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1)), torch.cat([bias, column], dim=-1)
 
