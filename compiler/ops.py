@@ -314,6 +314,14 @@ OPS: dict[str, Row] = {
     "alibi": Row(
         "-slope_h * |query - key|, times `scale`", declared, dtype="float", part="positions"
     ),
+    "grid_offsets": Row(
+        "the row of a table for each pair of patches on a square grid: with n = 2 * grid - 1, "
+        "(rows down from key to query + grid - 1) * n + (columns likewise); behind these n^2 "
+        "rows, where tokens stand in `front`: one of them is the query, the key, both",
+        declared,
+        dtype="int",
+        part="positions",
+    ),
     "relative_buckets": Row(
         "the bucket of key - query: T5's, half of them exact, half logarithmic up to "
         "max_distance; bidirectional: one half of the buckets for keys behind the query",

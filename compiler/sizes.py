@@ -85,6 +85,11 @@ class Size(int):
             return int(self) // other
         return self if other == 1 else self._join("//", other, int(self) // int(other))
 
+    def __sub__(self, other: Any) -> Any:
+        if not isinstance(other, int):
+            return int(self) - other
+        return self if other == 0 else self._join("-", other, int(self) - int(other))
+
     def __pow__(self, other: Any, modulo: Any = None) -> Any:
         return self if other == 1 else self._join("**", other, int(self) ** int(other))
 

@@ -31,7 +31,6 @@ LATER_TYPES: dict[type[Part], str] = {
     Features: "input of type `features`",
     LearnedInput: "input of type `learned`",
     StackInput: "input of type `stack`",
-    RelativeTable: "positions of type `relative_table`",
     LinearAttention: "attention of type `linear`",
     Fastformer: "attention of type `fastformer`",
     Adaptive: "`condition`",
@@ -45,6 +44,7 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Source: {"optional": ((False,), "an `optional` input")},
     Tokens: {"prefix_tokens": ((0,), "`prefix_tokens` in front of token ids")},
     Rotary: {"axes": ((1,), "positions with several axes")},
+    RelativeTable: {"axes": ((2,), "a grid of another number of axes than 2")},
     Sinusoidal: {"axes": ((1,), "positions with several axes")},
     Mha: {
         "score": (("dot",), "a `score` other than `dot`"),

@@ -158,6 +158,7 @@ LOOKS: dict[str, Look] = {
     "rotate": Look("pill", "position", _const("Rotate")),
     "alibi": Look("pill", "position", _const("ALiBi"), _const("slope per head")),
     "relative_buckets": Look("unseen"),
+    "grid_offsets": Look("unseen"),
     "relative_bias": Look("pill", "position", _const("Relative bias"), _buckets),
     "relative_positions": Look("unseen"),
     "relative_places": Look("unseen"),

@@ -201,6 +201,13 @@ def relative_buckets(f: Function, op: Op) -> Expr:
     return call(f.helper("positions", "log_buckets"), "-distance.clamp(max=0)", *sizes)
 
 
+def grid_offsets(f: Function, op: Op) -> Expr:
+    name = "grid_offsets_behind" if int(op.attrs["front"]) else "grid_offsets"
+    sizes = [f.number(op.attrs["grid"])]
+    sizes += [f.number(op.attrs["front"])] if int(op.attrs["front"]) else []
+    return call(f.helper("positions", name), *sizes, f"{f.like}.device")
+
+
 def relative_bias(f: Function, op: Op) -> Expr:
     return Expr(f"self.{op.name}({f.use(op.inputs[0])}).permute(2, 0, 1)")
 
@@ -708,6 +715,7 @@ ROWS: dict[str, Row] = {
     "rotate": rotate,
     "alibi": alibi,
     "relative_buckets": relative_buckets,
+    "grid_offsets": grid_offsets,
     "relative_bias": relative_bias,
     "relative_positions": relative_positions,
     "relative_places": relative_places,

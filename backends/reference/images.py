@@ -30,3 +30,19 @@ def insert_tokens(call: Call) -> Array:
     x, at = call.given(0), call.value("at")
     tokens = np.broadcast_to(call.weights[""], (len(x), *call.weights[""].shape))
     return np.concatenate([x[:, :at], tokens, x[:, at:]], axis=1)
+
+
+def grid_offsets(call: Call) -> Array:
+    """The row of the table for each pair of tokens, (T, T) (Bao et al. 2021, arXiv:2106.08254)."""
+    grid, front = call.value("grid"), call.value("front")
+    span = 2 * grid - 1
+    rows = np.empty((front + grid**2, front + grid**2), dtype=np.int64)
+    for query in range(len(rows)):
+        for key in range(len(rows)):
+            if query < front or key < front:
+                case = 2 if query < front and key < front else 0 if query < front else 1
+                rows[query, key] = span**2 + case
+                continue
+            (down, right), (below, beside) = divmod(query - front, grid), divmod(key - front, grid)
+            rows[query, key] = (down - below + grid - 1) * span + right - beside + grid - 1
+    return rows

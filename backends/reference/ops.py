@@ -22,6 +22,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "rope_table": rotary.rope_table,
     "rotate": rotary.rotate,
     "alibi": positions.alibi,
+    "grid_offsets": images.grid_offsets,
     "relative_buckets": positions.relative_buckets,
     "relative_bias": positions.relative_bias,
     "relative_positions": positions.relative_positions,

@@ -3,13 +3,15 @@
 learned        Vaswani et al. 2017, arXiv:1706.03762 (as compared there); Devlin et al. 2018
 sinusoidal     Vaswani et al. 2017, arXiv:1706.03762
 alibi          Press, Smith, Lewis 2021, arXiv:2108.12409
+relative_table Bao et al. 2021, arXiv:2106.08254 (BEiT)
 relative_bias  Raffel et al. 2019, arXiv:1910.10683 (T5 buckets)
 """
 
 from __future__ import annotations
 
-from ...spec.positions import Alibi, Learned, RelativeBias, Sinusoidal
+from ...spec.positions import Alibi, Learned, RelativeBias, RelativeTable, Sinusoidal
 from ..axes import B, Dim, S, T
+from ..sizes import Size
 from .builder import Builder
 from .state import StackState
 
@@ -104,7 +106,11 @@ def _sinusoidal(b: Builder, state: StackState, position: Sinusoidal, x: str) -> 
 
 
 def lower_score_bias(
-    b: Builder, state: StackState, position: Alibi | RelativeBias, heads: Dim, scale: object
+    b: Builder,
+    state: StackState,
+    position: Alibi | RelativeBias | RelativeTable,
+    heads: Dim,
+    scale: object,
 ) -> str:
     """A bias (H, T, S) of the scores that depends on the distance of query and key."""
     keys = S if state.cached else T
@@ -124,19 +130,11 @@ def lower_score_bias(
     key = repr((position, int(heads.size or 0)))
     if shared and key in state.relative_bias:
         return state.relative_bias[key]
-    buckets = b.size("buckets", position.buckets)
+    buckets = _buckets(b, state, position)
     # blocks that ask for another table than the first one have theirs by their own name
     kind = b.context[1] if shared and state.relative_bias else ""
     with b.in_scope(state.scope if shared else b.scope):
-        distances = b.op(
-            "relative_buckets",
-            out="buckets",
-            shape=(T, keys),
-            buckets=buckets,
-            max_distance=b.size("max_distance", position.max_distance),
-            bidirectional=position.bidirectional,
-            stack=state.name,
-        )
+        distances = _distances(b, state, position, (T, keys), buckets)
         bias = b.op(
             "relative_bias",
             distances,
@@ -149,3 +147,42 @@ def lower_score_bias(
     if shared:
         state.relative_bias[key] = bias
     return bias
+
+
+def _buckets(b: Builder, state: StackState, position: RelativeBias | RelativeTable) -> Size:
+    """The rows of a table of biases: one for each bucket, or for each offset on the grid.
+
+    Three more are for a token in front as query, as key, and as both.
+    """
+    if isinstance(position, RelativeBias):
+        return b.size("buckets", position.buckets)
+    assert state.grid is not None, "refused by the laws"
+    rows: Size = (2 * state.grid - 1) ** 2 + (3 if state.front else 0)
+    return rows
+
+
+def _distances(
+    b: Builder,
+    state: StackState,
+    position: RelativeBias | RelativeTable,
+    shape: tuple[Dim, Dim],
+    buckets: Size,
+) -> str:
+    if isinstance(position, RelativeTable):
+        return b.op(
+            "grid_offsets",
+            out="offsets",
+            shape=shape,
+            grid=state.grid,
+            front=state.front,
+            stack=state.name,
+        )
+    return b.op(
+        "relative_buckets",
+        out="buckets",
+        shape=shape,
+        buckets=buckets,
+        max_distance=b.size("max_distance", position.max_distance),
+        bidirectional=position.bidirectional,
+        stack=state.name,
+    )

@@ -35,6 +35,8 @@ class StackState:
     arguments: dict[str, str] = field(default_factory=dict)  # role -> value id
     argument_names: dict[str, str] = field(default_factory=dict)  # role -> name in forward
     positions: dict[str, str] = field(default_factory=dict)  # counting rule -> value id
+    grid: Size | None = None  # patches of an image beside one another, and one below another
+    front: Size | None = None  # tokens in front of them
     placed: Size | None = None  # how many of its tokens have positions, where its input decides
     table_width: Dim | None = None
     table: str = ""  # logical name of the token table

@@ -18,6 +18,7 @@ SHARED = {
     "rope_table",
     "alibi",
     "relative_buckets",
+    "grid_offsets",
     "relative_bias",
     "relative_places",
     "table",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..attention import Mha, Mla
+from ..embedding import Patches
 from ..masks import Mask, atoms
 from ..model import Block, ModelSpec, Stack
-from ..positions import Disentangled, RelativeBias, Rotary, TransformerXl, acts_on
+from ..positions import Disentangled, RelativeBias, RelativeTable, Rotary, TransformerXl, acts_on
 from .findings import Finding, Path, members
 
 MOST_PROJECTED = 10_000_000
@@ -125,6 +126,18 @@ def buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iter
             )
 
 
+def grid_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    """A table of offsets on a grid is for patches, each of which has a place on it."""
+    grid = [s for s in members(stack.input) if isinstance(s, Patches) and not s.registers]
+    for i, position in enumerate(members(block.positions)):
+        if isinstance(position, RelativeTable) and not grid:
+            yield Finding(
+                (*path, "positions", i),
+                "`relative_table` needs the grid of an image: an input of type `patches` without "
+                "registers",
+            )
+
+
 def masks(block: Block) -> list[Mask]:
     return [block.mask] if isinstance(block.mask, Mask) else members(block.mask)
 
@@ -169,6 +182,7 @@ def separate_global_named(
 
 
 LAWS = (
+    grid_is_there,
     heads_share_keys,
     heads_divide_width,
     qk_norm_after,

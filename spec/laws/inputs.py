@@ -9,7 +9,7 @@ from ..errors import choices
 from ..masks import Mask, admits_future
 from ..model import Block, ModelSpec, Stack
 from ..names import camel_case
-from ..positions import Learned, Sinusoidal
+from ..positions import Learned, RelativeTable, Sinusoidal
 from .findings import Finding, Path, members, parts
 
 
@@ -108,7 +108,9 @@ def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
                     (*path, "positions", i, key),
                     f"`{key}` is for tokens; each patch of an image has one position",
                 )
-        if any(source.registers for source in sources) and not isinstance(position, Learned):
+        if any(source.registers for source in sources) and not isinstance(
+            position, (Learned, RelativeTable)
+        ):
             yield Finding(
                 (*path, "positions", i),
                 f"`registers` stand without positions, but {position.type} positions count them; "

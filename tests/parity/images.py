@@ -228,4 +228,57 @@ feed_forward: {hidden: 48}
     unmapped=r"head\..*",
 )
 
-IMAGES = (VIT, DEIT, DINO, DINO_GATED, DINO_REGISTERS, CLIP, SIGLIP)
+BEIT_SPEC = """
+name: beit
+family: encoder-only
+d_model: 32
+layers: 2
+norm: {eps: 1e-12}
+final_norm: false
+input: {type: patches, image_size: 22, patch_size: 5, prefix_tokens: 1}
+positions: {type: relative_table, share: layer}
+attention: {heads: 4, bias: [query, value, output]}
+feed_forward: {hidden: 48, activation: gelu}
+residual: {layer_scale: 0.1}
+"""
+BEIT_TABLE: Table = {
+    **embeddings(""),
+    **within("layers.{i}", "layers.{i}", VIT_LAYER),
+    **within(
+        "layers.{i}",
+        "layers.{i}",
+        {"attention_scale": "lambda_1", "feed_forward_scale": "lambda_2"},
+    ),
+}
+
+
+def beit(name: str, spec: str, table: Table, **options: Any) -> Pair:
+    return Pair(
+        name,
+        spec,
+        lambda: hf.BeitModel(hf.BeitConfig(**SIZES, **options), add_pooling_layer=False),
+        {**BEIT_TABLE, **table},
+        result=lambda output: output.last_hidden_state,
+        caches=False,
+        unmapped="",
+    )
+
+
+BEIT = beit(
+    "beit",
+    BEIT_SPEC,
+    {
+        "layers.{i}.attention.relative_bias.weight": (
+            "layers.{i}.relative_position_bias.relative_position_bias_table"
+        )
+    },
+    use_relative_position_bias=True,
+)
+BEIT_SHARED = beit(
+    "beit with one table",
+    BEIT_SPEC.replace("share: layer", "share: stack"),
+    {"relative_bias.weight": "shared_position_bias.relative_position_bias_table"},
+    use_shared_relative_position_bias=True,
+)
+
+IMAGES = (VIT, BEIT, BEIT_SHARED, DEIT, DINO, DINO_GATED, DINO_REGISTERS, CLIP, SIGLIP)

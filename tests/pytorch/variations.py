@@ -311,6 +311,8 @@ PATCHES = {
     "rotary": ("positions=[learned, rotary]", "head.pool=max"),
     "alibi": ("positions=alibi", "head.pool=attention"),
     "relative": ("positions={type: relative_bias, buckets: 8}", "head.pool=none"),
+    "table": ("positions=relative_table",),
+    "table_behind": ("positions={type: relative_table, share: stack}", "input.prefix_tokens=2"),
     "disentangled": ("positions={type: disentangled, buckets: 4, max_distance: 8}",),
     "sinks": ("attention={heads: 4, sinks: true}",),
     "softcap": ("attention={heads: 4, softcap: 5}",),

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -261,3 +262,21 @@ def positions_of_tokens(input_ids: Tensor, pad_token_id: int) -> Tensor:
     """The number of tokens other than padding before each one; -1 at padding."""
     real = (input_ids != pad_token_id).long()
     return real.cumsum(-1) * real - 1  # (B, T)
+
+
+def grid_offsets(grid: int, device: torch.device) -> Tensor:
+    """A number for each offset, in rows and columns, between two patches on a square grid."""
+    place = torch.arange(grid * grid, device=device)
+    row, column = place // grid, place % grid
+    down = row[:, None] - row + grid - 1  # (T, T)
+    right = column[:, None] - column + grid - 1  # (T, T)
+    return down * (2 * grid - 1) + right
+
+
+def grid_offsets_behind(grid: int, front: int, device: torch.device) -> Tensor:
+    """The same with `front` tokens before the patches: three more numbers for pairs with them."""
+    last = (2 * grid - 1) ** 2
+    offsets = F.pad(grid_offsets(grid, device), (front, 0, front, 0), value=last)
+    offsets[front:, :front] = last + 1
+    offsets[:front, :front] = last + 2
+    return offsets

@@ -11,7 +11,7 @@ from typing import Any
 
 from ....spec.masks import Atom
 from ....spec.model import Block
-from ....spec.positions import Alibi, Disentangled, RelativeBias, TransformerXl
+from ....spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable, TransformerXl
 from ...axes import Dim
 from ...sizes import Field, InverseRoot, Size
 from ..builder import Builder
@@ -105,7 +105,7 @@ def _bias(
     scale = int(width) ** -0.5 if said is None else said
     for index, position in enumerate(block.positions):
         with b.beside("positions", index):
-            if isinstance(position, (Alibi, RelativeBias)):
+            if isinstance(position, (Alibi, RelativeBias, RelativeTable)):
                 bias = lower_score_bias(b, state, position, heads, scale)
             elif isinstance(position, Disentangled):
                 assert project is not None, "refused by the laws"
