@@ -31,6 +31,7 @@ TABLES = {
     "embedding_projection": "embedding",
 }
 KEEPS_NOTHING = {
+    "score_vector",
     "argument",
     "layer_input",
     "split_heads",
@@ -240,7 +241,7 @@ def kept_by_training(graph: ModuleGraph) -> dict[str, Poly]:
         if op.kind == "dropout" and number(op.attrs["rate"]):
             booleans = booleans + layers * elements(values[op.outputs[0]].shape)
     for attend in attends(graph):
-        if attend.kernel == "explicit":
+        if attend.kernel in ("explicit", "additive"):
             floats = floats + 2 * attend.scores
     return {"float": floats, "bool": booleans}
 

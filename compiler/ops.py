@@ -145,6 +145,11 @@ def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     return 2 * pairs * elements(q[-1:]) + 2 * pairs * elements(v[-1:])
 
 
+def score_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    shape = (attrs["heads"].size, attrs["width"].size)
+    return (Weight("", shape, Initial("constant", 1.0)),)
+
+
 def sink_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["heads"].size,), ZEROS),)
 
@@ -435,6 +440,13 @@ OPS: dict[str, Row] = {
         "so far, (..., S, E)",
         cached_shape,
     ),
+    "score_vector": Row(
+        "a learned vector for each head, (H, E)",
+        lambda inputs, attrs: [(attrs["heads"], attrs["width"])],
+        score_weights,
+        dtype="float",
+        part="attention",
+    ),
     "sinks": Row(
         "a learned number for each head, (H,)",
         lambda inputs, attrs: [(attrs["heads"],)],
@@ -453,8 +465,9 @@ OPS: dict[str, Row] = {
         "bias over the keys that the mask admits) v; rows that see nothing give 0. A head's sink "
         "joins the softmax as the score of one more key, whose value is 0. Query head h reads key "
         "head "
-        "h // (H/K). attrs: scale (a number, a Field, or None = 1/sqrt(E)), softcap or None, "
-        "dropout, formula, kernel",
+        "h // (H/K). With attr score `distance`, -|q - k|^2 stands for q k^T; with `additive`, "
+        "vector . tanh(q + k), where the vector of each head is the last input. attrs: scale (a "
+        "number, a Field, or None = 1/sqrt(E)), score, softcap or None, dropout, formula, kernel",
         attend_shape,
         flops=attend_flops,
         part="attention",

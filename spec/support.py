@@ -47,7 +47,6 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     RelativeTable: {"axes": ((2,), "a grid of another number of axes than 2")},
     Sinusoidal: {"axes": ((1,), "positions with several axes")},
     Mha: {
-        "score": (("dot",), "a `score` other than `dot`"),
         "score_bias": (((),), "`score_bias`"),
     },
     Moe: {"capacity_factor": (("none",), "`capacity_factor`")},

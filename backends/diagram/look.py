@@ -194,6 +194,7 @@ LOOKS: dict[str, Look] = {
     "concat": Look("through"),
     "cache": Look("through"),
     "sinks": Look("pill", "linear", _const("Sinks"), _const("one per head")),
+    "score_vector": Look("unseen"),
     "attend": Look("box", "attention", _const("Attend")),
     "softmax": Look("pill", "other", _const("Softmax")),
     "best_groups": Look("pill", "other", _const("Best groups"), _groups),

@@ -127,6 +127,10 @@ def _extras(attend: Op, ops: list[Op]) -> list[str]:
         found.append("gated")
     if attend.inputs[5:]:
         found.append("sinks")
+    if attend.attrs.get("score"):
+        found.append(f"{attend.attrs['score']} scores")
+    if any(op.kind == "l2_normalize" for op in before):
+        found.append("cosine scores")
     if any(op.kind == "select" for op in ops):
         found.append("global rows apart")
     if any(op.kind == "by_layer" for op in ops):

@@ -77,6 +77,11 @@ def make_numbers(f: Function, op: Op) -> list[str]:
     return [f"self.{op.name} = nn.Parameter(torch.zeros({sizes}))"]
 
 
+def make_score_vector(f: Function, op: Op) -> list[str]:
+    sizes = ", ".join(config_text(size) for size in op.weights[0].shape)
+    return [f"self.{op.name} = nn.Parameter(torch.ones({sizes}))"]
+
+
 def make_patches(f: Function, op: Op) -> list[str]:
     channels, width = config_text(op.attrs["channels"]), config_text(op.attrs["out_dim"].size)
     patch = config_text(op.attrs["patch"])
@@ -99,6 +104,7 @@ MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "add_bias": make_vector,
     "head_bias": make_numbers,
     "sinks": make_vector,
+    "score_vector": make_score_vector,
     "expert_linear": make_tensor,
     "expert_bias": make_tensor,
 }

@@ -581,22 +581,50 @@ def _causal_by_name(f: Function, op: Op, arguments: list[str]) -> Expr:
 def explicit(f: Function, op: Op) -> Expr:
     (q, k, v), given = _given(f, op)
     name = "biased_explicit_attention" if op.inputs[4] or op.inputs[5:] else "explicit_attention"
-    width: Size = f.graph.values[op.inputs[0]].shape[-1].size  # type: ignore[assignment]
-    scale_text = (
-        f"{f.number(width, 'head_dim')}**-0.5"
-        if op.attrs["scale"] is None
-        else f.number(op.attrs["scale"])
-    )
-    arguments = [q, k, v, given or "None", scale_text, f.number(op.attrs["softcap"])]
+    arguments = [q, k, v, given or "None", _scale_text(f, op), f.number(op.attrs["softcap"])]
     if rate := _dropout(f, op):
         arguments.append(rate)
     return call(f.helper("functions", name), *arguments)
+
+
+def distance(f: Function, op: Op) -> Expr:
+    q, k, v, given = (str(f.use(value)) if value else "" for value in _operands(op))
+    arguments = [q, k, v, given or "None", _scale_text(f, op)]
+    name = "biased_distance_attention" if op.inputs[4] else "distance_attention"
+    if rate := _dropout(f, op):
+        arguments.append(rate)
+    return call(f.helper("functions", name), *arguments)
+
+
+def additive(f: Function, op: Op) -> Expr:
+    q, k, v, given = (str(f.use(value)) if value else "" for value in _operands(op))
+    vector, scale = f.use(op.inputs[5]), op.attrs["scale"]
+    weights = str(vector) if scale == 1 else f"{vector.at(PRODUCT)} * {f.number(scale)}"
+    arguments = [q, k, v, weights, given or "None"]
+    name = "biased_additive_attention" if op.inputs[4] else "additive_attention"
+    if rate := _dropout(f, op):
+        arguments.append(rate)
+    return call(f.helper("functions", name), *arguments)
+
+
+def _operands(op: Op) -> tuple[str, ...]:
+    """Queries, keys, values, and the bias or else the mask."""
+    return (*op.inputs[:3], op.inputs[4] or op.inputs[3])
+
+
+def _scale_text(f: Function, op: Op) -> str:
+    width: Size = f.graph.values[op.inputs[0]].shape[-1].size  # type: ignore[assignment]
+    if op.attrs["scale"] is None:
+        return f"{f.number(width, 'head_dim')}**-0.5"
+    return f.number(op.attrs["scale"])
 
 
 KERNELS: dict[str, Callable[[Function, Op], Expr]] = {
     "sdpa": sdpa,
     "sdpa+bias": sdpa,
     "explicit": explicit,
+    "distance": distance,
+    "additive": additive,
 }
 
 
@@ -752,6 +780,7 @@ ROWS: dict[str, Row] = {
     "expand_heads": expand_heads,
     "concat": concat,
     "sinks": sinks,
+    "score_vector": sinks,
     "attend": attend,
     "softmax": softmax,
     "best_groups": best_groups,

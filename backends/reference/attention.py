@@ -63,6 +63,25 @@ def softmax(scores: Array) -> Array:
     return result
 
 
+def _product(q: Array, k: Array, vector: Array) -> Array:
+    return np.asarray(q @ k.T)
+
+
+def _distance(q: Array, k: Array, vector: Array) -> Array:
+    return np.asarray(-((q[:, None] - k[None]) ** 2).sum(axis=-1))
+
+
+def _sum(q: Array, k: Array, vector: Array) -> Array:
+    return np.asarray(np.tanh(q[:, None] + k[None]) @ vector)
+
+
+SCORES = {"dot": _product, "distance": _distance, "additive": _sum}
+
+
+def score_vector(call: Call) -> Array:
+    return call.weights[""]
+
+
 def attend(call: Call) -> Array:
     """What each query takes from the values of the keys it sees, (B, H, T, E)."""
     q, k, v = call.given(0), call.given(1), call.given(2)
@@ -70,6 +89,11 @@ def attend(call: Call) -> Array:
     key_heads, keys = k.shape[1:3]
     everything = (batch, heads, queries, keys)
     mask, bias, sinks = call.optional(3), call.optional(4), call.optional(5)
+    compare = SCORES[call.value("score") or "dot"]
+    if call.value("score") == "additive":
+        vectors, sinks = call.given(5), None
+    else:
+        vectors = np.empty((heads, 0))
     mask = np.broadcast_to(np.bool_(True) if mask is None else mask, everything)
     bias = np.broadcast_to(np.float64(0) if bias is None else bias, everything)
     scale = call.value("scale")
@@ -78,7 +102,7 @@ def attend(call: Call) -> Array:
     for b in range(batch):
         for h in range(heads):
             shared = h // (heads // key_heads)
-            scores = q[b, h] @ k[b, shared].T * scale
+            scores = compare(q[b, h], k[b, shared], vectors[h]) * scale
             if call.value("softcap") is not None:
                 scores = cap(scores, call.value("softcap"))
             scores = np.where(mask[b, h], scores + bias[b, h], -np.inf)

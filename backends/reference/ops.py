@@ -61,6 +61,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "cache": attention.cache,
     "sinks": attention.sinks,
     "select": attention.select,
+    "score_vector": attention.score_vector,
     "attend": attention.attend,
     # experts
     "softmax": experts.softmax,

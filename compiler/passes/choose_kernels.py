@@ -3,6 +3,8 @@
     sdpa       scaled_dot_product_attention, with a boolean mask or the kernel's own causal one
     sdpa+bias  the same, with the bias (and -inf where the mask forbids) added to the scores; sinks
                are the bias of one key more, whose value is 0
+    distance   sdpa+bias, where the bias makes squared distances of the products
+    additive   scores of sums as written
     explicit   scores, softmax and sum as written: for what the fused kernel cannot express
 
 A mask that the kernel knows by itself need not be made: `implicit` on a mask op is `causal` (None
@@ -51,6 +53,10 @@ def _stacks_with_implicit_causal(graph: ModuleGraph) -> set[str]:
 
 
 def _kernel(op: Op) -> tuple[str, str]:
+    if op.attrs.get("score") == "additive":
+        return "additive", "a query and a key are added, not multiplied"
+    if op.attrs.get("score") == "distance":
+        return "distance", "the squared lengths of the keys are added to the scores"
     if op.attrs["softcap"] is not None:
         return "explicit", "the fused kernel has no softcap"
     if op.inputs[5:]:

@@ -56,7 +56,10 @@ class Mha(Branch):
     bias: of the four projections: all, none, or a list of query, key, value, output
     scale: multiplies the scores; 1/√head_dim when left out; `by_layer`: that, divided by the number
         of the layer, from 1 (an option of GPT-2)
-    score: of a query and a key
+    score: of a query and a key: their product; the `cosine` of their angle (Swin 2; Liu et al.,
+        2021, arXiv:2111.09883), which needs a `scale`; minus their squared `distance` (kernel
+        regression; Nadaraya, 1964; Watson, 1964); or `additive`, a learned vector · tanh(q + k)
+        (Bahdanau et al., 2014, arXiv:1409.0473), whose scale is 1 when left out
     qk_norm: a norm on queries and keys
     softcap: scores become softcap · tanh(scores / softcap) (Gemma 2)
     sinks: a learned score per head joins the softmax and takes no value (gpt-oss)

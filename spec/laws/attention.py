@@ -181,6 +181,39 @@ def separate_global_named(
         )
 
 
+def scores_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    """What belongs to a product of query and key, beside another score."""
+    for key, part in attentions(block):
+        if part.score == "cosine" and part.scale is None:
+            yield Finding(
+                (*path, key, "score"),
+                "cosines lie between -1 and 1: say their `scale`, such as `scale: 10`",
+            )
+        if part.score == "cosine" and getattr(part.qk_norm, "after_positions", False):
+            yield Finding(
+                (*path, key, "qk_norm", "after_positions"),
+                "a norm after the positions would undo the unit length that `score: cosine` needs",
+            )
+        if part.score not in ("additive", "distance"):
+            continue
+        for option in [
+            name for name in ("softcap", "sinks", "separate_global") if _said(part, name)
+        ]:
+            yield Finding(
+                (*path, key, option), f"`{option}` belongs to products, not to {part.score} scores"
+            )
+        for i, position in enumerate(members(block.positions)):
+            if isinstance(position, (Disentangled, TransformerXl)):
+                yield Finding(
+                    (*path, "positions", i),
+                    f"{position.type} positions belong to products, not to {part.score} scores",
+                )
+
+
+def _said(part: Mha, option: str) -> bool:
+    return getattr(part, option) not in (False, "none")
+
+
 LAWS = (
     grid_is_there,
     heads_share_keys,
@@ -191,4 +224,5 @@ LAWS = (
     buckets_fit,
     masks_share_heads,
     separate_global_named,
+    scores_fit,
 )

@@ -85,6 +85,11 @@ DECODES = {
         "attention: {heads: 4, bias: [query, value], softcap: 4, scale: 0.3}",
         "share: true",
     ),
+    "cosines": changed(DECODER, "attention: {heads: 4, score: cosine, scale: 8}"),
+    "distances of contents": changed(
+        DECODER, "attention: {heads: 4, kv_heads: 2, score: distance}", "mask: causal & window(5)"
+    ),
+    "sums": changed(DECODER, "attention: {heads: 4, score: additive}", "positions: alibi"),
     "masks for heads": changed(
         DECODER, "mask: [causal & window(4), causal & strided(3)]", "attention: {heads: 4}"
     ),

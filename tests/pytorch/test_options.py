@@ -115,7 +115,8 @@ def shifts_scores(graph: ModuleGraph, op: Op) -> bool:
     if reader.kind == "position_scores":  # of a position's key, which each query asks for
         return reader.inputs[1] == value and reader.attrs["side"] == "query"
     if reader.kind == "attend":
-        plain = reader.attrs["softcap"] is None and not reader.inputs[5:]  # no cap, no sinks
+        plain = reader.attrs["softcap"] is None and "score" not in reader.attrs
+        plain = plain and not reader.inputs[5:]  # no cap, no sinks
         return reader.inputs[1] == value and plain
     return (
         reader.kind == "pool" and reader.attrs["how"] == "attention" and reader.inputs[2] == value

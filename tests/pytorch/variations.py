@@ -336,6 +336,15 @@ INITIALS = (
 )
 
 
+SCORES = {
+    "cosine": "score: cosine, scale: 7",
+    "distance": "score: distance",
+    "distance_scaled": "score: distance, scale: 0.3",
+    "additive": "score: additive",
+    "additive_scaled": "score: additive, scale: 0.3",
+}
+
+
 def pooled(pool: str) -> str:
     return (
         f"head={{type: classifier, classes: 3, pool: {pool}, hidden: 8, activation: tanh, "
@@ -416,6 +425,16 @@ VARIATIONS: dict[str, Variation] = {
     "attention_softcap_alibi": decoder(
         "attention={heads: 4, kv_heads: 2, softcap: 5}", "positions=alibi"
     ),
+    **{
+        f"score_{score}_{name}": Variation(text, (f"attention={{heads: 4, {said}{more}}}", *sets))
+        for score, said in SCORES.items()
+        for name, text, more, sets in (
+            ("decoder", DECODER, ", kv_heads: 2, value_dim: 6", ()),
+            ("encoder", ENCODER, ", dropout: 0.2", ("positions=alibi", "mask=band(3)")),
+            ("encoder_scaled", ENCODER, "", ()),
+            ("both", BOTH, ", qk_norm: head", ()),
+        )
+    },
     "attention_sinks_alibi": decoder("attention={heads: 4, sinks: true}", "positions=alibi"),
     "attention_sinks_alibi_softcap": encoder(
         "attention={heads: 4, sinks: true, softcap: 3}", "positions=alibi", "mask=band(2)"

@@ -114,6 +114,53 @@ def biased_explicit_attention(
     return weighted_values(capped_scores(q, k, scale, cap) + bias, v, dropout)
 
 
+def distance_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, dropout: float = 0.0
+) -> Tensor:
+    """Attention whose scores are minus the squared distances of queries and keys, scaled."""
+    bias = q.new_zeros(1) if mask is None else q.new_zeros(mask.shape).masked_fill(~mask, -math.inf)
+    return biased_distance_attention(q, k, v, bias, scale, dropout)
+
+
+def biased_distance_attention(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float, dropout: float = 0.0
+) -> Tensor:
+    """Attention whose scores are a bias, less the scaled squared distances of queries and keys.
+
+    -|q - k|^2 is 2 q k - |k|^2, less |q|^2, which is alike for all keys: softmax forgets it.
+    """
+    groups = q.size(1) // k.size(1)
+    k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
+    bias = bias - scale * k.square().sum(-1)[:, :, None]  # (B, H, T, S) or (B, H, 1, S)
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=bias, dropout_p=dropout, scale=2 * scale
+    )
+
+
+def added_scores(q: Tensor, k: Tensor, vector: Tensor) -> Tensor:
+    """What each head's vector finds in tanh(q + k), of every pair (Bahdanau et al. 2014)."""
+    k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
+    sums = torch.tanh(q[:, :, :, None] + k[:, :, None])  # (B, H, T, S, E)
+    return (sums @ vector[:, None, :, None]).squeeze(-1)  # (B, H, T, S)
+
+
+def additive_attention(
+    q: Tensor, k: Tensor, v: Tensor, vector: Tensor, mask: Tensor | None, dropout: float = 0.0
+) -> Tensor:
+    """Attention that adds queries and keys instead of multiplying them."""
+    scores = added_scores(q, k, vector)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return weighted_values(scores, v, dropout)
+
+
+def biased_additive_attention(
+    q: Tensor, k: Tensor, v: Tensor, vector: Tensor, bias: Tensor, dropout: float = 0.0
+) -> Tensor:
+    """Attention that adds queries and keys, with a bias of the scores."""
+    return weighted_values(added_scores(q, k, vector) + bias, v, dropout)
+
+
 def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
     """The vector of each sequence's last real token."""
     if attention_mask is None:

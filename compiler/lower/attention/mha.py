@@ -70,6 +70,7 @@ def lower_mha(
             kv_heads=sizes.kv_heads,
             softcap=None if part.softcap == "none" else b.field("softcap", float(part.softcap)),
             sinks=part.sinks,
+            score=part.score,
             project=_of_positions(b, part, sizes),
         )
         y = weighing.attend(b, query, key, value)
@@ -149,12 +150,21 @@ def _head_norm(b: Builder, part: Mha, y: str, heads: Dim, name: str) -> str:
 
 def _query(b: Builder, part: Mha, sizes: Sizes, x: str, of: str = "") -> str:
     name = f"query{of}"
-    return b.rename(_project(b, part, name, x, sizes.heads, sizes.head, f"{name}_norm"), "q")
+    return _compared(
+        b, part, _project(b, part, name, x, sizes.heads, sizes.head, f"{name}_norm"), "q"
+    )
 
 
 def _keys(b: Builder, part: Mha, sizes: Sizes, x: str, of: str = "") -> str:
     name = f"key{of}"
-    return b.rename(_project(b, part, name, x, sizes.kv_heads, sizes.head, f"{name}_norm"), "k")
+    return _compared(
+        b, part, _project(b, part, name, x, sizes.kv_heads, sizes.head, f"{name}_norm"), "k"
+    )
+
+
+def _compared(b: Builder, part: Mha, y: str, name: str) -> str:
+    """A query or key as its score compares it: of a cosine only the direction counts."""
+    return b.rename(b.op("l2_normalize", y) if part.score == "cosine" else y, name)
 
 
 def _values(b: Builder, part: Mha, sizes: Sizes, x: str, of: str = "") -> str:

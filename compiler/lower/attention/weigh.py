@@ -22,6 +22,10 @@ from ..scale import lower_scale
 from ..state import Memory, StackState
 
 FULL = Atom("full")
+SCORES = ("additive", "distance")
+"""What is more than a product of query and key (additive: Bahdanau et al. 2014, arXiv:1409.0473;
+distance: Nadaraya 1964, Watson 1964)."""
+
 Compared = tuple[str, str]
 Project = Callable[[str, str, bool], str]
 
@@ -56,6 +60,7 @@ def weigh(
     kv_heads: Dim,
     softcap: Field | None = None,
     sinks: bool = False,
+    score: str = "dot",
     project: Project | None = None,
 ) -> tuple[str, Weighing]:
     """The query as it is to be compared, and all that weighs the values.
@@ -80,11 +85,17 @@ def weigh(
         "heads": heads,
         "kv_heads": kv_heads,
     }
+    if score in SCORES:
+        options["score"] = score
+    if score == "additive" and part.scale is None:
+        options["scale"] = 1.0
     if bias and mask:
         bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
     joining = [mask, bias]
     if sinks:
         joining.append(b.op("sinks", name="sinks", heads=heads))
+    if score == "additive":
+        joining.append(b.op("score_vector", name="score", heads=heads, width=head))
     return b.rename(query, "q"), Weighing(tuple(joining), options, part.scale == "by_layer")
 
 
