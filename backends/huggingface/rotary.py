@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,13 @@ from .values import RefusedError, Values
 ROTARY_KEYS = frozenset(["rope_parameters", "rope_scaling", "rope_theta", "partial_rotary_factor"])
 """Known of every family that has a default of `rope_theta`."""
 
+_PARTIAL = "partial_rotary_factor"
 _LATER = {"su": "longrope", "mrope": "default", "ntk": "dynamic"}
 
 # our option of a scaling -> the library's; those with None are left to our default
 _SCALINGS: dict[str, dict[str, str]] = {
     "linear": {"factor": "factor"},
-    "dynamic": {"factor": "factor"},
+    "dynamic": {"factor": "factor", "original_max_positions": ""},  # max_position_embeddings
     "llama3": {
         "factor": "factor",
         "low_freq_factor": "low_freq_factor",
@@ -49,12 +51,14 @@ class Rotary:
     layer_type: which of several `rope_parameters`, where they are said for each kind of layer
     interleaved: whether pairs of columns are neighbours
     fraction: of the head that is rotated where the config does not say
+    partial: whether the library reads the fraction in the config; it does where `fraction` is not 1
     theta: another key that may say theta, as older configs do
     """
 
     layer_type: str = ""
     interleaved: bool = False
     fraction: float = 1.0
+    partial: bool = False
     theta: str = "rope_theta"
 
     def __call__(self, values: Values) -> dict[str, Any]:
@@ -64,7 +68,7 @@ class Rotary:
         spec: dict[str, Any] = {
             "type": "rotary",
             "theta": said.get("rope_theta", values.get(self.theta)),
-            "fraction": said.get("partial_rotary_factor", self._fraction(values)),
+            "fraction": self._fraction(said, values),
             "layout": "interleaved" if self.interleaved else "half",
         }
         if kind != "default":
@@ -83,9 +87,13 @@ class Rotary:
             return inner
         return said
 
-    def _fraction(self, values: Values) -> float:
-        said = values.get("partial_rotary_factor")
-        return self.fraction if said is None else said
+    def _fraction(self, said: Mapping[str, Any], values: Values) -> float:
+        fraction: float | None = said.get(_PARTIAL, values.get(_PARTIAL))
+        if fraction is None or fraction == self.fraction:
+            return self.fraction
+        if not self.partial and self.fraction == 1:
+            raise RefusedError(f"`{_PARTIAL}: {fraction}` is not read by the library's model")
+        return fraction
 
 
 def _scaling(kind: str, said: Mapping[str, Any], values: Values) -> dict[str, Any]:
@@ -102,4 +110,15 @@ def _scaling(kind: str, said: Mapping[str, Any], values: Values) -> dict[str, An
         )
     if kind == "yarn" and "factor" not in scaling:
         scaling["factor"] = values["max_position_embeddings"] / scaling["original_max_positions"]
-    return scaling
+    return _multiplied(scaling)
+
+
+def _multiplied(scaling: dict[str, Any]) -> dict[str, Any]:
+    """The scaling with the library's `attention_factor` as our multipliers of what is turned."""
+    factor = scaling.pop("attention_factor", None)
+    if factor is None:
+        return scaling
+    if scaling["type"] == "longrope":
+        return {**scaling, "short_mscale": factor, "long_mscale": factor}
+    scaling.pop("mscale_all_dims", None)
+    return {**scaling, "mscale": (factor - 1) / (0.1 * math.log(scaling["factor"]))}

@@ -9,6 +9,13 @@ _HYBRID = "some of its layers are no attention (state-space or linear recurrence
 REASONS: dict[str, str] = {
     **dict.fromkeys(["mamba", "mamba2", "falcon_mamba"], _SSM),
     **dict.fromkeys(["rwkv", "xlstm"], _RECURRENT),
+    "apertus": "the activation of its feed-forwards has weights of its own (xIELU)",
+    "diffllama": "its attention is the difference of two, which the language cannot say",
+    "doge": "its masks are made from the values of the tokens, which the language cannot say",
+    "hrm_text": "its layers run again and again over two states, which the language cannot say",
+    "ministral3": "its queries grow with their positions, which the language cannot say",
+    "nanochat": "it rotates queries and keys the other way round, which the language cannot say",
+    "reformer": "it attends by hashes, in reversible layers, which the language cannot say",
     "fnet": "it mixes tokens by a Fourier transform, which the language cannot say",
     **dict.fromkeys(
         [

@@ -24,7 +24,7 @@ WINDOW = {"num_hidden_layers": 4, "sliding_window": 5}
 PARTIAL = {
     "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5}
 }
-LONG = {
+LONG: dict[str, Any] = {
     "original_max_position_embeddings": 8,
     "rope_parameters": {
         "rope_type": "longrope",
@@ -82,6 +82,7 @@ LATENT = {
     "qk_rope_head_dim": 4,
     "v_head_dim": 5,
 }
+YARN = {"rope_type": "yarn", "rope_theta": 1e4, "original_max_position_embeddings": 8}
 
 DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma": ("GemmaForCausalLM", WIDE),
@@ -230,6 +231,25 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "bert-generation": ("BertGenerationDecoder", {**SIZES, "is_decoder": True}),
     "bert-generation bare": ("BertGenerationEncoder", SIZES),
+    "llama dynamic": (
+        "LlamaForCausalLM",
+        {
+            **GROUPED,
+            "max_position_embeddings": 8,
+            "rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0},
+        },
+    ),
+    "llama yarn": ("LlamaForCausalLM", {**GROUPED, "rope_parameters": {**YARN, "factor": 2.5}}),
+    "llama yarn factor": (
+        "LlamaForCausalLM",
+        {**GROUPED, "rope_parameters": {**YARN, "factor": 2.5, "attention_factor": 1.3}},
+    ),
+    "phi3 longrope factor": (
+        "Phi3ForCausalLM",
+        {**SIZES, **LONG, "rope_parameters": {**LONG["rope_parameters"], "attention_factor": 1.4}},
+    ),
+    "emu3_text_model": ("Emu3ForCausalLM", {**GROUPED, "pad_token_id": 0}),
+    "fuyu": ("FuyuForCausalLM", {**SIZES, "text_config": {**SIZES, "model_type": "persimmon"}}),
 }
 
 

@@ -19,6 +19,7 @@ from .rows import (
     head_dim,
     kv_heads,
     local_and_global,
+    longest,
     mask_of,
 )
 
@@ -68,7 +69,7 @@ UNUSED = (r"(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq",)
 SPEC: dict[str, Any] = {
     "family": "decoder-only",
     "vocab_size": Key("vocab_size"),
-    "max_positions": Key("max_position_embeddings"),
+    "max_positions": longest,
     "d_model": Key("hidden_size"),
     "layers": Key("num_hidden_layers"),
     "bias": False,

@@ -17,7 +17,7 @@ def _japanese_rotary(values: Values) -> dict[str, Any]:
         "rope_theta": values["rotary_emb_base"] or values["rope_theta"],
         "partial_rotary_factor": values["rotary_pct"] or 1.0,
     }
-    return Rotary()({**values, **older})
+    return Rotary(partial=True)({**values, **older})
 
 
 def _japanese_layers(values: Values) -> list[Layer]:

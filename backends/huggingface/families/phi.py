@@ -63,8 +63,8 @@ def _rotary_3(values: Values) -> dict[str, Any]:
     first = {"original_max_position_embeddings": values["original_max_position_embeddings"]}
     scaled = {**(values.get("rope_scaling") or {}), **(values.get("rope_parameters") or {})}
     if scaled.get("rope_type", scaled.get("type", "default")) == "default":
-        return Rotary()(values)
-    return Rotary()({**values, "rope_parameters": {**scaled, **first}})
+        return Rotary(partial=True)(values)
+    return Rotary(partial=True)({**values, "rope_parameters": {**scaled, **first}})
 
 
 PHI3 = llama_like(

@@ -33,6 +33,16 @@ def token(name: str) -> Any:
     return read
 
 
+def longest(values: Values) -> int:
+    """The longest sequence: the config's, unless theta grows with those that are longer."""
+    said: int = values["max_position_embeddings"]
+    scaling = values.get("rope_parameters") or values.get("rope_scaling") or {}
+    if not isinstance(scaling, Mapping):
+        return said
+    dynamic = "dynamic" in (scaling.get("rope_type"), scaling.get("type"))
+    return int(said * scaling.get("factor", 1)) if dynamic else said
+
+
 def head_dim(values: Values) -> int | None:
     """The width of a head where it is not the width of the model over the heads."""
     said = values.get("head_dim")

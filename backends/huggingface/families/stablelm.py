@@ -4,6 +4,7 @@ arXiv:2402.17834), StarCoder 2 (Lozhkov et al., 2024, arXiv:2402.19173), Nemotro
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..layouts import Layout
@@ -175,6 +176,17 @@ PERSIMMON = llama_like(
     heads=causal_heads("Persimmon", tasks=TOKENS_TOO),
 )
 
+# Fuyu (Adept, 2023): Persimmon that reads patches of images among its tokens; here, the text alone
+FUYU = replace(
+    PERSIMMON,
+    model_type="fuyu",
+    inside="text_config",
+    prefix="language_model.model.",
+    unused=(r"vision_embed_tokens\..*",),
+    heads=causal_heads("Fuyu", output="language_model.lm_head", tasks=()),
+    note="The text alone: images are left out",
+)
+
 JAIS2 = llama_like(
     "jais2",
     "Jais2",
@@ -200,4 +212,4 @@ JAIS2 = llama_like(
     heads=causal_heads("Jais2", tasks=()),
 )
 
-FAMILIES = (STABLELM, STARCODER2, NEMOTRON, PERSIMMON, JAIS2)
+FAMILIES = (STABLELM, STARCODER2, NEMOTRON, PERSIMMON, FUYU, JAIS2)
