@@ -8,7 +8,8 @@
     explicit   scores, softmax and sum as written: for what the fused kernel cannot express
 
 A mask that the kernel knows by itself need not be made: `implicit` on a mask op is `causal` (None
-means causal) or `full` (None means all); "" says that the mask is always made.
+means causal) or `full` (None means all); "" says that the mask is always made. `causal` on an
+attend says that it takes no mask for the causal one.
 """
 
 from __future__ import annotations
@@ -30,21 +31,29 @@ def choose_kernels(graph: ModuleGraph) -> ModuleGraph:
             graph.replace_op(op.number, attrs={**op.attrs, "implicit": implicit})
             if not implicit:
                 _require(graph, op.outputs[0])
-    causal = _stacks_with_implicit_causal(graph)
+    stacks = _stacks_with_implicit_causal(graph)
     for op in graph.ops():
         if op.kind == "attend":
-            own = op.inputs[3] and not graph.op(graph.producers[op.inputs[3]]).attrs["memory"]
-            known = bool(own) and graph.scopes[op.scope].stack in causal
-            fused = known and op.attrs["kernel"] == "sdpa"
+            alike = graph.scopes[op.scope].stack in stacks and _may_be_told_causal(graph, op)
+            fused = alike and op.attrs["kernel"] == "sdpa"
             graph.replace_op(op.number, attrs={**op.attrs, "causal": fused})
-            if known:
+            if alike:
                 value = graph.values[op.inputs[3]]
                 graph.values[value.id] = replace(value, optional=True)
     return graph
 
 
+def _may_be_told_causal(graph: ModuleGraph, attend: Op) -> bool:
+    """Is no mask the causal one here, or never the case? Not so where None means all."""
+    mask = graph.producer(attend.inputs[3]) if attend.inputs[3] else None
+    return mask is not None and not mask.attrs["memory"] and mask.attrs.get("implicit") != "full"
+
+
 def _stacks_with_implicit_causal(graph: ModuleGraph) -> set[str]:
-    """Stacks in which some layer gets None for a causal mask: all their layers then look alike."""
+    """Stacks in which some layer gets None for a causal mask.
+
+    Layers whose mask is always made are then written alike: they never get None.
+    """
     return {
         op.attrs["stack"]
         for op in graph.ops()

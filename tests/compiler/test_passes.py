@@ -206,6 +206,22 @@ def test_masks_that_need_not_be_made(sets: tuple[str, ...], implicit: str, optio
     assert graph.values[mask.outputs[0]].optional is optional
 
 
+@pytest.mark.parametrize(
+    ("masks", "causal"),
+    [
+        (("causal", "causal & window(3)"), [True, True]),  # a window is made: never None
+        (("causal", "full"), [True, False]),  # None means all
+        (("full", "band(2)"), [False, False]),
+    ],
+)
+def test_no_mask_is_the_causal_one_where_the_layer_is_causal(
+    masks: tuple[str, str], causal: list[bool]
+) -> None:
+    blocks = f'{{a: {{mask: "{masks[0]}"}}, b: {{mask: "{masks[1]}"}}}}'
+    graph = run_passes(lowered(f"blocks={blocks}", "pattern=[a, b]"))
+    assert [op.attrs["causal"] for op in graph.ops() if op.kind == "attend"] == causal
+
+
 def test_a_mask_or_a_bias_is_never_dropped() -> None:
     for name in NAMES:
         graph = mw.lower(mw.load(EXAMPLES / f"{name}.yaml"))

@@ -236,6 +236,17 @@ DECODES = {
         " & strided(2)}, c: {mask: causal & (window(4) | strided(4))}}",
         "pattern: [a, b, c]",
     ),
+    "masks of layers": changed(
+        DECODER,
+        "blocks: {a: {mask: causal}, b: {mask: causal & (window(3) | keys(0:2))}, c: {mask:"
+        " [causal, causal & strided(2)]}}",
+        "pattern: [a, b, c]",
+    ),
+    "a translator's masks of layers": changed(
+        TRANSLATOR,
+        "encoder: {blocks: {a: {mask: full}, b: {mask: causal}}, pattern: [a, b]}",
+        "decoder: {blocks: {a: {mask: causal}, b: {mask: causal & window(3)}}, pattern: [a, b]}",
+    ),
     "two causal masks": changed(
         TRANSLATOR,
         "encoder: {mask: causal, positions: alibi}",
@@ -298,6 +309,9 @@ ENCODES = {
         ENCODER,
         "attention: {heads: 4, separate_global: true, dropout: 0.1}",
         "mask: band(2) | global(given) | global(-1:)",
+    ),
+    "causal layers and full ones": changed(
+        ENCODER, "blocks: {a: {mask: causal}, b: {mask: full}}", "pattern: [a, b]"
     ),
     "dilated": changed(ENCODER, "mask: band(6) & strided(2)"),
     "two towers": """

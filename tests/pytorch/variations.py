@@ -176,6 +176,12 @@ MASKS = (
     "~causal | band(0)",
     "causal & ~(strided(2) & band(5))",
 )
+MASKS_OF_LAYERS = (
+    ("causal", "full"),
+    ("full", "causal", "band(2)"),
+    ("causal", "causal & window(3)", "causal & documents"),
+    ("causal", "causal & documents | prefix"),
+)
 ACTIVATIONS = (
     "gelu",
     "gelu_tanh",
@@ -352,6 +358,13 @@ def pooled(pool: str) -> str:
     )
 
 
+def in_turns(*masks: str) -> tuple[str, str]:
+    """Layers that have these masks, one after the other."""
+    kinds = dict(zip("abc", masks, strict=False))
+    blocks = ", ".join(f'{kind}: {{mask: "{mask}"}}' for kind, mask in kinds.items())
+    return f"blocks={{{blocks}}}", f"pattern=[{', '.join(kinds)}]"
+
+
 VARIATIONS: dict[str, Variation] = {
     "decoder": decoder(),
     "encoder": encoder(),
@@ -444,6 +457,21 @@ VARIATIONS: dict[str, Variation] = {
         'blocks={a: {mask: "causal & window(3)", attention: {sinks: true}}, b: {mask: causal}}',
         "pattern=[a, b]",
     ),
+    **{
+        f"masks_of_layers {' and '.join(masks)}": decoder(
+            *in_turns(*masks), "positions=rotary", "layers=3", "dropout=0.1"
+        )
+        for masks in MASKS_OF_LAYERS
+    },
+    "masks_of_layers_both": both(
+        *(
+            f"{stack}.{pattern}"
+            for stack, masks in (("encoder", ("full", "causal")), ("decoder", ("causal", "full")))
+            for pattern in in_turns(*masks)
+        ),
+        "decoder.layers=3",
+    ),
+    "masks_of_layers_of_images": images(*in_turns("causal", "full")),
     "attention_scaled_disentangled": decoder(
         "attention={heads: 4, scale: 0.3, qk_norm: head, bias: [query], value_dim: 6}",
         "positions={type: disentangled, buckets: 4, max_distance: 9}",
