@@ -27,7 +27,7 @@ def library(family: Family) -> dict[str, Any]:
     return said
 
 
-WORKED_OUT = {("qwen2", "sliding_window"), ("qwen3", "sliding_window")}
+WORKED_OUT = {(kind, "sliding_window") for kind in ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe")}
 """Values that the library changes where another key switches them off."""
 
 

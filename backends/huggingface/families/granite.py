@@ -10,7 +10,7 @@ from ..values import IfSet, Key, Values
 from .llama import llama_like
 from .rows import causal_heads, layer_types, mask_of
 
-_DEFAULTS: dict[str, Any] = {
+MULTIPLIERS: dict[str, Any] = {
     "embedding_multiplier": 1.0,
     "attention_multiplier": 1.0,
     "residual_multiplier": 1.0,
@@ -26,7 +26,7 @@ def _scale(values: Values) -> float | None:
     return None if said == width**-0.5 else said
 
 
-_SPEC: dict[str, Any] = {
+MULTIPLIED: dict[str, Any] = {
     "input": {"scale": Key("embedding_multiplier")},
     "residual": {"scale": Key("residual_multiplier")},
     "attention": {"bias": Key("attention_bias"), "scale": _scale},
@@ -39,26 +39,26 @@ def _scaled_head(read: Any) -> dict[str, Any]:
     return {"head": {"type": "language_model", "tied": Key("tie_word_embeddings"), "scale": scale}}
 
 
-_DIVIDED = _scaled_head(lambda scaling: 1 / scaling)
+DIVIDED = _scaled_head(lambda scaling: 1 / scaling)
 
 GRANITE = llama_like(
     "granite",
     "Granite",
-    defaults=_DEFAULTS,
-    spec=_SPEC,
-    heads=causal_heads("Granite", spec=_DIVIDED, tasks=()),
+    defaults=MULTIPLIERS,
+    spec=MULTIPLIED,
+    heads=causal_heads("Granite", spec=DIVIDED, tasks=()),
 )
 
 HYPERCLOVAX = llama_like(
     "hyperclovax",
     "HyperCLOVAX",
     defaults={
-        **_DEFAULTS,
+        **MULTIPLIERS,
         "head_dim": 128,
         "attention_multiplier": 128**-0.5,
         "use_post_norm": True,
     },
-    spec={**_SPEC, "norm_placement": IfSet("use_post_norm", "sandwich")},
+    spec={**MULTIPLIED, "norm_placement": IfSet("use_post_norm", "sandwich")},
     names={
         "layers.{}.attention_output_norm": "layers.{}.post_norm1",
         "layers.{}.feed_forward_output_norm": "layers.{}.post_norm2",
@@ -69,7 +69,7 @@ HYPERCLOVAX = llama_like(
 # -- Granite with windows and sinks
 
 
-def _swa_layers(values: Values) -> list[Layer]:
+def swa_layers(values: Values) -> list[Layer]:
     """A block for each kind of mask and theta; 0 is a layer without positions."""
     if values.get("layer_types") is None:
         count = values["num_hidden_layers"]
@@ -97,7 +97,7 @@ GRANITE_SWA = llama_like(
     "granite_swa",
     "GraniteSWA",
     defaults={
-        **_DEFAULTS,
+        **MULTIPLIERS,
         "vocab_size": 100352,
         "hidden_size": 2560,
         "intermediate_size": 8192,
@@ -112,10 +112,10 @@ GRANITE_SWA = llama_like(
         "sliding_window": 128,
     },
     optional={"layer_types": list, "layer_rope_theta": list, "sliding_window": int},
-    spec={**_SPEC, "positions": None, "attention": {**_SPEC["attention"], "sinks": True}},
-    layers=_swa_layers,
+    spec={**MULTIPLIED, "positions": None, "attention": {**MULTIPLIED["attention"], "sinks": True}},
+    layers=swa_layers,
     names={"layers.{}.attention.sinks": "layers.{}.self_attn.sinks"},
-    heads=causal_heads("GraniteSWA", spec=_DIVIDED, tasks=()),
+    heads=causal_heads("GraniteSWA", spec=DIVIDED, tasks=()),
 )
 
 FAMILIES = (GRANITE, HYPERCLOVAX, GRANITE_SWA)

@@ -167,7 +167,7 @@ def _qwen_layers(values: Values) -> list[Layer]:
     return local_and_global({**values, "layer_types": said, "sliding_window": window})
 
 
-_QWEN = {
+QWEN_DEFAULTS = {
     "vocab_size": 151936,
     "intermediate_size": 22016,
     "num_key_value_heads": 32,
@@ -178,13 +178,13 @@ _QWEN = {
     "bos_token_id": None,
     "eos_token_id": None,
 }
-_QWEN_OPTIONAL = {"sliding_window": int, "layer_types": list}
+QWEN_OPTIONAL = {"sliding_window": int, "layer_types": list}
 
 QWEN2 = llama_like(
     "qwen2",
     "Qwen2",
-    defaults=_QWEN,
-    optional=_QWEN_OPTIONAL,
+    defaults=QWEN_DEFAULTS,
+    optional=QWEN_OPTIONAL,
     spec={"attention": {"bias": ["query", "key", "value"]}},
     layers=_qwen_layers,
     heads=causal_heads("Qwen2", tasks=ALL_TASKS),
@@ -193,8 +193,8 @@ QWEN2 = llama_like(
 QWEN3 = llama_like(
     "qwen3",
     "Qwen3",
-    defaults={**_QWEN, "attention_bias": False, "head_dim": 128},
-    optional=_QWEN_OPTIONAL,
+    defaults={**QWEN_DEFAULTS, "attention_bias": False, "head_dim": 128},
+    optional=QWEN_OPTIONAL,
     spec={"attention": {"bias": Key("attention_bias"), "qk_norm": "head"}},
     names=QK_NORMS,
     layers=_qwen_layers,

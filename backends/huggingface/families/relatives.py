@@ -70,7 +70,7 @@ SEED_OSS = llama_like(
 )
 
 
-def _hunyuan_rotary(values: Values) -> dict[str, Any]:
+def hunyuan_rotary(values: Values) -> dict[str, Any]:
     """`alpha` of "dynamic" parameters grows theta once and for all."""
     said = Rotary().parameters(values)
     alpha = said.get("alpha")
@@ -80,6 +80,18 @@ def _hunyuan_rotary(values: Values) -> dict[str, Any]:
     theta = said.get("rope_theta", values["rope_theta"]) * alpha ** (width / (width - 2))
     return {"type": "rotary", "theta": theta}
 
+
+HUNYUAN_NORMS = {
+    "layers.{}.attention.query_norm": "layers.{}.self_attn.query_layernorm",
+    "layers.{}.attention.key_norm": "layers.{}.self_attn.key_layernorm",
+}
+HUNYUAN_SPEC: dict[str, Any] = {
+    "positions": hunyuan_rotary,
+    "attention": {
+        "bias": Key("attention_bias"),
+        "qk_norm": {"type": "head", "after_positions": True},
+    },
+}
 
 HUNYUAN = llama_like(
     "hunyuan_v1_dense",
@@ -91,17 +103,8 @@ HUNYUAN = llama_like(
         "attention_bias": False,
     },
     irrelevant=frozenset(["eod_token_id", "pretraining_tp"]),
-    spec={
-        "positions": _hunyuan_rotary,
-        "attention": {
-            "bias": Key("attention_bias"),
-            "qk_norm": {"type": "head", "after_positions": True},
-        },
-    },
-    names={
-        "layers.{}.attention.query_norm": "layers.{}.self_attn.query_layernorm",
-        "layers.{}.attention.key_norm": "layers.{}.self_attn.key_layernorm",
-    },
+    spec=HUNYUAN_SPEC,
+    names=HUNYUAN_NORMS,
     heads=causal_heads("HunYuanDenseV1", tasks=SEQUENCE),
 )
 

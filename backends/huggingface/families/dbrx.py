@@ -1,0 +1,137 @@
+"""DBRX (Databricks, 2024): its config has a part for attention and one for the experts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..family import Family
+from ..irrelevant import IRRELEVANT
+from ..layouts import Layout
+from ..rotary import Rotary
+from ..values import ACTIVATIONS, Key, RefusedError, Values
+from .expert_rows import PART, TRAINED
+from .rows import LAST, QKV, TOKEN_KEYS, causal_heads
+
+_ATTENTION: dict[str, Any] = {
+    "attn_pdrop": 0.0,
+    "clip_qkv": None,
+    "kv_n_heads": 1,
+    "rope_theta": None,
+}
+_EXPERTS: dict[str, Any] = {
+    "ffn_act_fn": None,
+    "ffn_hidden_size": 3584,
+    "moe_num_experts": 4,
+    "moe_top_k": 1,
+    "moe_normalize_expert_weights": 1.0,
+}
+_UNREAD = IRRELEVANT | {
+    "add_cross_attention",
+    "cross_attention_hidden_size",
+    "hidden_size",
+    "is_decoder",
+    "is_encoder_decoder",
+    "moe_jitter_eps",
+    "moe_loss_weight",
+    "pruned_heads",
+    "tie_word_embeddings",
+}
+
+
+def _part(values: Values, name: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    said = values[name] or {}
+    for key in said:
+        if key not in defaults and key not in _UNREAD:
+            raise RefusedError(f"`{name}: {key}` is not known of dbrx")
+    return {**defaults, **{key: value for key, value in said.items() if key in defaults}}
+
+
+def _attention(values: Values) -> dict[str, Any]:
+    said = _part(values, "attn_config", _ATTENTION)
+    heads = values["n_heads"]
+    return {
+        "heads": heads,
+        "kv_heads": None if said["kv_n_heads"] == heads else said["kv_n_heads"],
+        "clip_qkv": "none" if said["clip_qkv"] is None else said["clip_qkv"],
+        "dropout": said["attn_pdrop"],
+    }
+
+
+def _mixture(values: Values) -> dict[str, Any]:
+    said = _part(values, "ffn_config", _EXPERTS)
+    norm = said["moe_normalize_expert_weights"]
+    if norm not in (None, 1):
+        raise RefusedError(f"`moe_normalize_expert_weights: {norm}` is not supported yet")
+    name = (said["ffn_act_fn"] or {"name": "silu"}).get("name", "silu")
+    if name not in ACTIVATIONS:
+        raise RefusedError(f"`ffn_act_fn: {name}` is not supported yet")
+    return {
+        "type": "moe",
+        "experts": said["moe_num_experts"],
+        "top_k": said["moe_top_k"],
+        "expert": {
+            "type": "glu",
+            "hidden": said["ffn_hidden_size"],
+            "activation": ACTIVATIONS[name],
+        },
+        "router": {"normalize": norm is not None},
+    }
+
+
+def _rotary(values: Values) -> dict[str, Any]:
+    """Theta stands beside the other values of attention in the files of the hub."""
+    inner = _part(values, "attn_config", _ATTENTION)["rope_theta"]
+    return Rotary()(values if inner is None else {**values, "rope_theta": inner})
+
+
+DBRX = Family(
+    model_type="dbrx",
+    defaults={
+        "d_model": 2048,
+        "n_heads": 16,
+        "n_layers": 24,
+        "max_seq_len": 2048,
+        "vocab_size": 32000,
+        "resid_pdrop": 0.0,
+        "emb_pdrop": 0.0,
+        "initializer_range": 0.02,
+        "rope_theta": 10000.0,
+        "tie_word_embeddings": False,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    },
+    optional={**TOKEN_KEYS, "attn_config": dict, "ffn_config": dict},
+    irrelevant=TRAINED | {"num_key_value_heads", "init_config"},
+    spec={
+        "family": "decoder-only",
+        "vocab_size": Key("vocab_size"),
+        "max_positions": Key("max_seq_len"),
+        "d_model": Key("d_model"),
+        "layers": Key("n_layers"),
+        "dropout": Key("resid_pdrop"),
+        "bias": False,
+        "norm": {"bias": False},
+        "input": {"dropout": Key("emb_pdrop")},
+        "positions": _rotary,
+        "attention": _attention,
+        "feed_forward": _mixture,
+    },
+    last=LAST,
+    names={
+        "token_embedding": "wte",
+        "norm": "norm_f",
+        "layers.{}.attention_norm": "blocks.{}.norm_attn_norm.norm_1",
+        QKV: Layout("blocks.{}.norm_attn_norm.attn.Wqkv"),
+        "layers.{}.attention.output": "blocks.{}.norm_attn_norm.attn.out_proj",
+        "layers.{}.feed_forward_norm": "blocks.{}.norm_attn_norm.norm_2",
+        f"{PART}.router": "blocks.{}.ffn.router.layer",
+        f"{PART}.experts.gate": Layout("blocks.{}.ffn.experts.mlp.w1", flat=True),
+        f"{PART}.experts.up": Layout("blocks.{}.ffn.experts.mlp.v1", flat=True),
+        f"{PART}.experts.down": Layout("blocks.{}.ffn.experts.mlp.w2", flat=True, transposed=True),
+    },
+    prefix="transformer.",
+    heads=causal_heads("Dbrx", table="wte", tasks=()),
+)
+
+FAMILIES = (DBRX,)

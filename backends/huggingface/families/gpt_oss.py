@@ -1,0 +1,104 @@
+"""gpt-oss (OpenAI, 2025, arXiv:2508.10925): clamped gates and sinks; files of the full weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Names
+from ..layers import Layer
+from ..layouts import Layout
+from ..rotary import Rotary
+from ..values import Key, Values
+from .expert_rows import PART, TRAINED, mixture, router
+from .llama import llama_like
+from .rows import TOKENS_TOO, causal_heads, every, local_and_global
+
+_YARN = {
+    "rope_type": "yarn",
+    "factor": 32.0,
+    "beta_fast": 32.0,
+    "beta_slow": 1.0,
+    "truncate": False,
+    "original_max_position_embeddings": 4096,
+}
+
+
+def _rotary(values: Values) -> dict[str, Any]:
+    """Positions are stretched where the config says nothing, too."""
+    said = values.get("rope_parameters") or values.get("rope_scaling")
+    return Rotary()({**values, "rope_parameters": said or _YARN})
+
+
+def _layers(values: Values) -> list[Layer]:
+    return local_and_global(every(values, 2))
+
+
+def _fused(bias: str = "") -> Names:
+    """Gates and ups of all experts in turns: their columns, or their biases."""
+    ours = [f"{PART}.experts.{part}{bias}" for part in ("gate", "up", "down")]
+    matrix = not bias
+    return {
+        (ours[0], ours[1]): Layout(
+            f"layers.{{}}.mlp.experts.gate_up_proj{bias}",
+            transposed=matrix,
+            groups=Key("intermediate_size"),
+            axis=1,
+        ),
+        ours[2]: Layout(f"layers.{{}}.mlp.experts.down_proj{bias}", transposed=matrix),
+    }
+
+
+GPT_OSS = llama_like(
+    "gpt_oss",
+    "GptOss",
+    defaults={
+        "vocab_size": 201088,
+        "hidden_size": 2880,
+        "intermediate_size": 2880,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 8,
+        "head_dim": 64,
+        "max_position_embeddings": 131072,
+        "rms_norm_eps": 1e-5,
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "rope_theta": 150000.0,
+        "attention_bias": True,
+        "sliding_window": 128,
+        "num_local_experts": 128,
+        "num_experts_per_tok": 4,
+        "swiglu_alpha": 1.702,
+        "swiglu_limit": 7.0,
+    },
+    without=["hidden_act"],
+    optional={"layer_types": list},
+    aliases={"num_experts": "num_local_experts"},
+    irrelevant=TRAINED | {"experts_per_token", "hidden_act", "initial_context_length"},
+    spec={
+        "bias": None,
+        "positions": _rotary,
+        "attention": {"bias": Key("attention_bias"), "sinks": True},
+        "feed_forward": {
+            **mixture(experts="num_local_experts"),
+            "expert": {
+                "type": "glu",
+                "hidden": Key("intermediate_size"),
+                "activation": {"type": "swish", "beta": Key("swiglu_alpha")},
+                "clamp": Key("swiglu_limit"),
+                "linear_offset": 1,
+            },
+            "router": {"bias": True},
+        },
+    },
+    layers=_layers,
+    names={
+        **router("mlp.router"),
+        **_fused(),
+        **_fused("_bias"),
+        "layers.{}.attention.sinks": "layers.{}.self_attn.sinks",
+    },
+    heads=causal_heads("GptOss", tasks=TOKENS_TOO),
+)
+
+FAMILIES = (GPT_OSS,)
