@@ -65,7 +65,7 @@ class Family:
     names: our modules to the checkpoint's, or a function of the config's values that gives them
     prefix: what may stand before the names of the checkpoint
     renamed: endings of older checkpoints to those of today
-    unused: tensors that a file may hold and no model reads
+    unused: tensors that a file may hold and no model reads, or a function that gives them
     heads: class name to head; the first is taken when config.json names none
     inside: the key of config.json that holds the model's own, where others stand beside it
     note: what the head of the imported YAML says of this family, a text or a function of values
@@ -84,7 +84,7 @@ class Family:
     names: Names | Callable[[Values], Names]
     prefix: str = ""
     renamed: Mapping[str, str] = field(default_factory=dict)
-    unused: tuple[str, ...] = ()
+    unused: tuple[str, ...] | Callable[[Values], tuple[str, ...]] = ()
     heads: Mapping[str, Head]
     inside: str = ""
     note: str | Callable[[Values], str] = ""

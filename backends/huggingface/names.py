@@ -41,7 +41,8 @@ class Names:
             for each in group:
                 self.rows[each] = layout, group
         self.copies = {**head.copies, **head.untied}
-        unused = (*family.unused, *head.unused)
+        unread = family.unused(values) if callable(family.unused) else family.unused
+        unused = (*unread, *head.unused)
         self._unused = re.compile(
             "|".join(f"(?:{pattern})" for pattern in unused) + r"\Z" if unused else r"(?!)"
         )

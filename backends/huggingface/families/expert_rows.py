@@ -8,7 +8,7 @@ from typing import Any
 from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
-from ..values import Key, RefusedError, Values, activation, filled
+from ..values import Key, Read, RefusedError, Values, activation, filled
 
 PART = "layers.{}.feed_forward"
 
@@ -46,7 +46,7 @@ def mixture(
     return {"type": "moe", **sizes, "expert": glu(hidden), **more}
 
 
-def several(hidden: str, count: str) -> dict[str, Any] | Any:
+def several(hidden: str, count: str) -> Read:
     """A shared expert as wide as some experts are together; none where the count is 0."""
 
     def read(values: Values) -> Any:
@@ -54,6 +54,20 @@ def several(hidden: str, count: str) -> dict[str, Any] | Any:
         return filled(glu(lambda _: width), values) if width else None
 
     return read
+
+
+def sigmoid_router(values: Values) -> dict[str, Any]:
+    """DeepSeek-V3's: experts are chosen by group, with a bias that their weights do not have."""
+    said = {
+        "score": "sigmoid",
+        "normalize": values["norm_topk_prob"],
+        "selection_bias": True,
+        "scale": values["routed_scaling_factor"],
+    }
+    if (values["n_group"] or 1) > 1:
+        groups = {"count": values["n_group"], "top_k": values["topk_group"]}
+        said["groups"] = {**groups, "score": "top2_sum"}
+    return said
 
 
 # -- layers
