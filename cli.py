@@ -553,10 +553,17 @@ def generate(
     type=click.Path(path_type=Path),
     help="The folder. It is moved into place when it is whole.",
 )
+@click.option("--custom-code", is_flag=True, help="With the file that `build` writes, always.")
 @click.option("--force", is_flag=True, help="Replace a folder that was exported before.")
 @quiet
 def export(
-    spec: Path, sets: tuple[str, ...], weights: Path, to: str, output: Path, force: bool
+    spec: Path,
+    sets: tuple[str, ...],
+    weights: Path,
+    to: str,
+    output: Path,
+    custom_code: bool,
+    force: bool,
 ) -> None:
     """Write a model and its weights as a folder that Hugging Face's tools read.
 
@@ -564,20 +571,23 @@ def export(
       modelwright export my.yaml --weights my.safetensors -o my-model
       AutoModelForCausalLM.from_pretrained("my-model", trust_remote_code=True)
 
-    It holds the file that `build` writes, and two that make it a `PreTrainedModel`.
+    A spec that is an architecture of `transformers` becomes a folder of that class, without code.
+    For any other it holds the file that `build` writes, and two that make it a `PreTrainedModel`.
     """
     graph = load_graph(spec, sets)
     from .backends.huggingface import ExportError
     from .backends.huggingface import export as written
+    from .backends.huggingface.native import find_native
     from .backends.pytorch import WeightsError
     from .prompting import shortened
 
     try:
         with working("writing"):
-            written(graph, weights, output, to=to, force=force)
+            written(graph, weights, output, to=to, custom_code=custom_code, force=force)
     except (ExportError, WeightsError) as error:
         fail(shortened(str(error)))
-    note(f"wrote {output}")
+    native = None if custom_code else find_native(graph.spec)
+    note(f"wrote {output}, a {native.class_name}" if native else f"wrote {output}, with its code")
 
 
 @cli.command()

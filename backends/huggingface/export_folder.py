@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ... import outputs
 from ...compiler import ModuleGraph
+from ...version import __version__
 from ..pytorch import graph_of
 from ..pytorch.compile import Source
 from .emitted import read_emitted
 from .errors import ExportError
 from .folder import CONFIG
+from .irrelevant import MARK
+from .native import Native, find_native, native_tensors
 from .wrapper import FAMILY, write_wrapper
 
 if TYPE_CHECKING:
@@ -29,15 +32,41 @@ def export(
     folder: str | Path,
     *,
     to: str = "huggingface",
+    custom_code: bool = False,
     force: bool = False,
 ) -> Path:
-    """Write a model and its weights as another library reads them: `export_custom` for all specs.
+    """Write a model and its weights as another library reads them.
+
+    A spec that is an architecture of the library is written in the hub's layout of its family,
+    which needs no code; any other, and with `custom_code` this one too, as `export_custom` does.
 
     Raises ValueError for a library that is not known, and what `export_custom` raises.
     """
     if to not in TARGETS:
         raise ValueError(f"models are exported to {' or '.join(TARGETS)}, not to {to}")
-    return export_custom(source, weights, folder, force=force)
+    graph = graph_of(source)
+    native = None if custom_code else find_native(graph.spec)
+    if native is None:
+        return export_custom(graph, weights, folder, force=force)
+    return _export_native(native, graph, weights, Path(folder), force)
+
+
+def _export_native(
+    native: Native, graph: ModuleGraph, weights: str | Path | nn.Module, folder: Path, force: bool
+) -> Path:
+    """Write config.json and model.safetensors as the library's own class would."""
+    tensors = _fitting_weights(graph, weights)
+    config = {**native.config, "dtype": _dtype(tensors), MARK: __version__}
+    stored = native_tensors(native, graph, tensors)
+
+    def fill(fresh: Path) -> None:
+        from safetensors.torch import save_file
+
+        (fresh / CONFIG).write_bytes(outputs.json_text(config))
+        save_file(stored, fresh / WEIGHTS, metadata={"format": "pt"})
+
+    outputs.write_folder(folder, fill, force=force, is_ours=_is_ours)
+    return folder
 
 
 def export_custom(
@@ -108,4 +137,6 @@ def _is_ours(folder: Path) -> bool:
         config: Any = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(config, dict) and str(config.get("model_type")).startswith(FAMILY)
+    if not isinstance(config, dict):
+        return False
+    return MARK in config or str(config.get("model_type")).startswith(FAMILY)

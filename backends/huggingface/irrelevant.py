@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+MARK = "modelwright_version"
+"""The key by which a folder that was exported from here is known again."""
+
 # What every config.json may say without changing what the model computes: bookkeeping, names of
 # classes, what to give back, and defaults for text generation.
 IRRELEVANT = frozenset(
@@ -38,6 +41,7 @@ IRRELEVANT = frozenset(
         "max_length",
         "min_length",
         "model_type",
+        MARK,
         "name",
         "no_repeat_ngram_size",
         "num_beam_groups",

@@ -7,7 +7,7 @@ for any library of tensors that has `reshape`, `swapaxes` and slices: torch is n
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,14 +26,14 @@ class Layout:
     groups: several of ours are fused along `axis`: one after the other (None), or in that many
         groups with an equal run of each (a number, or what config.json says)
     axis: of our weight, along which they are fused
-    flat: the checkpoint has the same numbers in another shape
+    stored: the checkpoint has the same numbers in this other shape; -1 stands for what is left
     """
 
     theirs: str
     transposed: bool = False
     groups: int | Read | None = None
     axis: int = 0
-    flat: bool = False
+    stored: Callable[[Values], Shape] | None = None
 
     @property
     def stacked(self) -> bool:
@@ -58,7 +58,7 @@ class Layout:
         """Whether tensors of the shapes `stored` can hold weights of these shapes."""
         wanted = self.stored_shape(shapes)
         each = wanted[1:] if self.stacked else wanted
-        if self.flat:
+        if self.stored is not None:
             return all(math.prod(shape) == math.prod(each) for shape in stored)
         return all(shape == each for shape in stored)
 
@@ -95,7 +95,7 @@ class Layout:
             whole = whole.reshape(*shapes[0][:axis], total, *shapes[0][axis + 1 :])
         if self.transposed and whole.ndim > 1:
             whole = whole.swapaxes(-1, -2)
-        return whole
+        return whole if self.stored is None else whole.reshape(self.stored(values))
 
     def group_count(self, values: Values) -> int:
         """The number of groups, which config.json may say."""

@@ -27,6 +27,11 @@ class Move:
     theirs: list[str] = field(default_factory=list)
 
 
+def _flat(head: Head) -> Iterator[str]:
+    for ours in head.names:
+        yield from (ours,) if isinstance(ours, str) else ours
+
+
 class Names:
     """The table of a family and its head for one config, read in both directions."""
 
@@ -40,6 +45,7 @@ class Names:
             group = (ours,) if isinstance(ours, str) else ours
             for each in group:
                 self.rows[each] = layout, group
+        self._of_the_head = {layout.theirs for layout, _ in map(self.rows.__getitem__, _flat(head))}
         self.copies = {**head.copies, **head.untied}
         unread = family.unused(values) if callable(family.unused) else family.unused
         unused = (*unread, *head.unused)
@@ -47,6 +53,10 @@ class Names:
             "|".join(f"(?:{pattern})" for pattern in unused) + r"\Z" if unused else r"(?!)"
         )
         self._ours = {layout.theirs: group[0] for layout, group in self.rows.values()}
+
+    def is_of_the_head(self, theirs: str) -> bool:
+        """Whether it is a tensor of the head, which stands beside the model in the checkpoint."""
+        return theirs in self._of_the_head or theirs.rpartition(".")[0] in self._of_the_head
 
     def ours(self, theirs: str) -> str | None:
         """Our name of a tensor, or what it would be in a model that had it."""

@@ -16,7 +16,7 @@ _PARTIAL = "partial_rotary_factor"
 _LATER = {"su": "longrope", "mrope": "default", "ntk": "dynamic"}
 
 # our option of a scaling -> the library's; those with None are left to our default
-_SCALINGS: dict[str, dict[str, str]] = {
+SCALINGS: dict[str, dict[str, str]] = {
     "linear": {"factor": "factor"},
     "dynamic": {"factor": "factor", "original_max_positions": ""},  # max_position_embeddings
     "llama3": {
@@ -97,14 +97,14 @@ class Rotary:
 
 
 def _scaling(kind: str, said: Mapping[str, Any], values: Values) -> dict[str, Any]:
-    if kind not in _SCALINGS:
+    if kind not in SCALINGS:
         raise RefusedError(f"rotary scaling `{kind}` is not supported yet")
     scaling: dict[str, Any] = {"type": kind}
-    for ours, theirs in _SCALINGS[kind].items():
+    for ours, theirs in SCALINGS[kind].items():
         if said.get(theirs) is not None:
             scaling[ours] = said[theirs]
     longest = values.get("max_position_embeddings")
-    if "original_max_positions" in _SCALINGS[kind] and "original_max_positions" not in scaling:
+    if "original_max_positions" in SCALINGS[kind] and "original_max_positions" not in scaling:
         scaling["original_max_positions"] = (
             values.get("original_max_position_embeddings") or longest
         )

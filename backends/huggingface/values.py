@@ -82,6 +82,21 @@ class IfSet:
         return filled(self.then if values[self.name] else self.other, values)
 
 
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Something that is read out of several keys, and how it is written back into them.
+
+    read: what the spec says, from the config's values
+    write: what config.json says, from what the spec says
+    """
+
+    read: Read
+    write: Callable[[Any], dict[str, Any]]
+
+    def __call__(self, values: Values) -> Any:
+        return self.read(values)
+
+
 def filled(template: Any, values: Values, problems: list[str] | None = None) -> Any:
     """The template with the config's values in it; what is None there is left out.
 

@@ -157,7 +157,7 @@ def bart_like(
                 spec={"head": head},
                 names={
                     "head.weight": "lm_head.weight",
-                    "head.bias": Layout("final_logits_bias", flat=True),
+                    "head.bias": Layout("final_logits_bias", stored=lambda values: (1, -1)),
                 },
                 untied={"lm_head.weight": "shared.weight"},
                 copies=_COPIES,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..family import Family, Head, Names
-from ..values import Key, Multiple, Only, Values, activation
+from ..values import Key, Multiple, Only, Row, Values, activation
 from .bert import BERT_DEFAULTS, BERT_NAMES, BERT_OPTIONAL, BERT_SPEC
 from .rows import LABELS, changed, full_attention, token
 
@@ -146,7 +146,10 @@ AFTER_PADDING = {
     "skip_padding": "tokens",
 }
 AFTER_PADDING_SPEC: Mapping[str, Any] = {
-    "max_positions": lambda values: values["max_position_embeddings"] - values["pad_token_id"] - 1,
+    "max_positions": Row(
+        lambda values: values["max_position_embeddings"] - values["pad_token_id"] - 1,
+        lambda said: {"max_position_embeddings": said + 2},  # right where the pad id is 1
+    ),
     "positions": AFTER_PADDING,
 }
 ROBERTA_DEFAULTS: Mapping[str, Any] = {"vocab_size": 50265, "pad_token_id": 1}

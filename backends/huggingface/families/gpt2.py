@@ -7,7 +7,7 @@ from typing import Any
 from ..family import Family, Head, Names
 from ..layouts import Layout
 from ..rotary import Rotary
-from ..values import Key, Only, RefusedError, Values, activation
+from ..values import Key, Only, RefusedError, Row, Values, activation
 from .rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
 
 # -- GPT-2
@@ -112,6 +112,13 @@ def _neox_rotary(values: Values) -> dict[str, Any]:
     return Rotary(fraction=0.25)({**values, **older})
 
 
+def _neox_rotary_back(said: Any) -> dict[str, Any]:
+    rotary = next((part for part in said if part.type == "rotary"), None)
+    if rotary is None:
+        return {}
+    return {"rotary_pct": float(rotary.fraction), "rotary_emb_base": float(rotary.theta)}
+
+
 GPT_NEOX = Family(
     model_type="gpt_neox",
     defaults={
@@ -144,7 +151,7 @@ GPT_NEOX = Family(
         "layers": Key("num_hidden_layers"),
         "dropout": Key("hidden_dropout"),
         "norm": {"eps": Key("layer_norm_eps")},
-        "positions": _neox_rotary,
+        "positions": Row(_neox_rotary, _neox_rotary_back),
         "residual": Only("use_parallel_residual", True, "parallel"),
         "attention": {
             "heads": Key("num_attention_heads"),

@@ -102,7 +102,7 @@ LED = Family(
             },
             names={
                 "head.weight": "lm_head.weight",
-                "head.bias": Layout("final_logits_bias", flat=True),
+                "head.bias": Layout("final_logits_bias", stored=lambda values: (1, -1)),
             },
             untied={"lm_head.weight": "shared.weight"},
         ),

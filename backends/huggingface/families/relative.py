@@ -137,9 +137,13 @@ DEBERTA_V2 = _deberta(
 _ATTENTION = "layer.{}.rel_attn"
 
 
+def _by_head(values: Values) -> tuple[int, ...]:
+    return (values["d_model"], values["n_head"], -1)
+
+
 def _flat(name: str) -> Layout:
     """(d_model, heads, head_dim) in the checkpoint, (heads * head_dim, d_model) here."""
-    return Layout(f"{_ATTENTION}.{name}", transposed=True, flat=True)
+    return Layout(f"{_ATTENTION}.{name}", transposed=True, stored=_by_head)
 
 
 XLNET = Family(
@@ -200,7 +204,7 @@ XLNET = Family(
         "layers.{}.attention.key.weight": _flat("k"),
         "layers.{}.attention.value.weight": _flat("v"),
         "layers.{}.attention.position.weight": _flat("r"),
-        "layers.{}.attention.output.weight": Layout(f"{_ATTENTION}.o", flat=True),
+        "layers.{}.attention.output.weight": Layout(f"{_ATTENTION}.o", stored=_by_head),
         "layers.{}.attention.content_bias": f"{_ATTENTION}.r_w_bias",
         "layers.{}.attention.position_bias": f"{_ATTENTION}.r_r_bias",
         "layers.{}.attention_norm": f"{_ATTENTION}.layer_norm",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..family import Head
 from ..layers import Layer
-from ..values import Key, RefusedError, Values, filled
+from ..values import Key, RefusedError, Row, Values, filled
 
 # -- spec
 
@@ -22,18 +23,22 @@ def changed(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return {key: value for key, value in merged.items() if value is not None}
 
 
-def token(name: str) -> Any:
+@dataclass(frozen=True)
+class Token:
     """A special id: the first where there are several, none where the vocabulary lacks it."""
 
-    def read(values: Values) -> int | None:
-        said = values.get(name)
+    name: str
+
+    def __call__(self, values: Values) -> int | None:
+        said = values.get(self.name)
         one = said[0] if isinstance(said, list) and said else said
         return one if isinstance(one, int) and 0 <= one < values["vocab_size"] else None
 
-    return read
+
+token = Token
 
 
-def longest(values: Values) -> int:
+def _longest(values: Values) -> int:
     """The longest sequence: the config's, unless theta grows with those that are longer."""
     said: int = values["max_position_embeddings"]
     scaling = values.get("rope_parameters") or values.get("rope_scaling") or {}
@@ -43,17 +48,22 @@ def longest(values: Values) -> int:
     return int(said * scaling.get("factor", 1)) if dynamic else said
 
 
-def head_dim(values: Values) -> int | None:
+def _head_dim(values: Values) -> int | None:
     """The width of a head where it is not the width of the model over the heads."""
     said = values.get("head_dim")
     usual, rest = divmod(values["hidden_size"], values["num_attention_heads"])
     return None if said == usual and not rest else said
 
 
-def kv_heads(values: Values) -> int | None:
+def _kv_heads(values: Values) -> int | None:
     """The number of key and value heads where it is not that of the query heads."""
     said: int | None = values.get("num_key_value_heads")
     return None if said == values["num_attention_heads"] else said
+
+
+longest = Row(_longest, lambda said: {"max_position_embeddings": said})
+head_dim = Row(_head_dim, lambda said: {"head_dim": said})
+kv_heads = Row(_kv_heads, lambda said: {"num_key_value_heads": said})
 
 
 def score_scale(name: str) -> Any:
@@ -66,7 +76,12 @@ def score_scale(name: str) -> Any:
         said: float = values[name]
         return None if said == width else float(said**-0.5)
 
-    return read
+    return Row(read, lambda said: {} if said == "none" else {name: _whole(said**-2)})
+
+
+def _whole(number: float) -> int | float:
+    near = round(number, 6)
+    return int(near) if near == int(near) else near
 
 
 TOKENS: Mapping[str, Any] = {

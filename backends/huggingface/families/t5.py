@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..family import Family, Head, Names
-from ..values import Key, RefusedError, Values
+from ..values import Key, RefusedError, Row, Values
 from .rows import LABELS, token
 
 _ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_new": "gelu_tanh", "silu": "silu"}
@@ -24,6 +24,13 @@ def _feed_forward(values: Values) -> dict[str, Any]:
         "activation": _ACTIVATIONS[name],
         "hidden_dropout": values["dropout_rate"],
     }
+
+
+def _feed_forward_back(said: Any) -> dict[str, Any]:
+    names = {"relu": "relu", "gelu_tanh": "gelu", "silu": "silu"}
+    name = names.get(said.activation.type, "")
+    kind = f"gated-{name}" if said.type == "glu" else said.activation.type
+    return {"feed_forward_proj": kind, "d_ff": said.hidden}
 
 
 def _input_scale(values: Values) -> float | None:
@@ -58,11 +65,15 @@ def _spec(share: str) -> dict[str, Any]:
             "max_distance": Key("relative_attention_max_distance"),
             "share": share,
         },
-        "attention": {"heads": Key("num_heads"), "head_dim": _head_dim, "scale": "none"},
-        "feed_forward": _feed_forward,
+        "attention": {
+            "heads": Key("num_heads"),
+            "head_dim": Row(_head_dim, lambda said: {"d_kv": said}),
+            "scale": "none",
+        },
+        "feed_forward": Row(_feed_forward, _feed_forward_back),
         "encoder": {"layers": Key("num_layers")},
         "decoder": {
-            "layers": _decoder_layers,
+            "layers": Row(_decoder_layers, lambda said: {"num_decoder_layers": said}),
             "input": {"tied": "encoder"},
             "positions": {"bidirectional": False},
         },
@@ -174,7 +185,12 @@ def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
     )
 
 
-T5 = _family("t5", "T5", _DEFAULTS, input_scale=_input_scale)
+T5 = _family(
+    "t5",
+    "T5",
+    _DEFAULTS,
+    input_scale=Row(_input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
+)
 MT5 = _family("mt5", "MT5", {**_MULTILINGUAL, "decoder_start_token_id": 0})
 UMT5 = _family(
     "umt5",

@@ -1,0 +1,147 @@
+"""A spec and its weights in the hub's layout of a family, where the library has this architecture.
+
+That it has is proved, not assumed: the config.json that was written is imported again, and every
+part of the two specs must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...compiler import ModuleGraph
+from ...spec import ModelSpec, SpecErrors, from_data
+from .config import spec_data, values_of
+from .errors import CheckpointError
+from .families import FAMILIES
+from .family import Family, Head
+from .folder import Folder
+from .inverse import guess, size
+from .names import Move, Names
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Of several families that say the same, the first of these; the others after them.
+_FIRST = ("llama", "mistral", "gpt2", "bert", "roberta", "t5", "bart")
+
+
+@dataclass(frozen=True)
+class Native:
+    """The family and class of the library that a spec is, and its config.json."""
+
+    family: Family
+    class_name: str
+    head: Head
+    values: Mapping[str, Any]
+    config: Mapping[str, Any]
+
+
+def find_native(spec: ModelSpec) -> Native | None:
+    """The first class of the library whose models are this spec, None where there is none."""
+    wanted = canonical(spec)
+    order = [*_FIRST, *(name for name in FAMILIES if name not in _FIRST)]
+    for family in (FAMILIES[name] for name in order):
+        if family.spec.get("family") != spec.family or family.inside:
+            continue
+        for name, head in family.heads.items():
+            found = _try(spec, family, name, head)
+            if found is not None and canonical(found[0]) == wanted:
+                return found[1]
+    return None
+
+
+def _try(spec: ModelSpec, family: Family, name: str, head: Head) -> tuple[ModelSpec, Native] | None:
+    """What the importer makes of the config that this class would have; None: it takes none."""
+    if head.optional and not spec.heads:
+        head = Head()
+    kinds = [part["type"] for part in _heads(head) if "type" in part]
+    if kinds != [part.type for part in spec.heads.values()]:
+        return None
+    try:
+        config = {"model_type": family.model_type, **guess(spec, family, head)}
+        folder = Folder(Path(spec.name), config, None)
+        values = values_of(folder, family, head)
+        again = from_data(spec_data(folder, family, head, values))
+    except (CheckpointError, SpecErrors, AttributeError, LookupError, TypeError, ValueError):
+        return None  # this family cannot say it
+    usual = {**family.defaults, **family.fixed, **head.defaults}
+    whole = {"architectures": [name], **usual, **config}
+    return again, Native(family, name, head, values, whole)
+
+
+def _heads(head: Head) -> list[Mapping[str, Any]]:
+    if "head" in head.spec:
+        return [head.spec["head"]]
+    return list(head.spec.get("heads", {}).values())
+
+
+def canonical(spec: ModelSpec) -> dict[str, Any]:
+    """What a spec computes, layer by layer, with its defaults worked out; no names, no init."""
+    dumped = spec.model_dump()
+    stacks = {}
+    for name, stack in dumped["stacks"].items():
+        blocks = stack.pop("blocks")
+        order = stack.pop("order")
+        shared = {kind: order.index(kind) for kind in order if blocks[kind]["share"]}
+        layers = [(shared.get(kind), _block(blocks[kind], stack["d_model"])) for kind in order]
+        stacks[name] = {**stack, "layers": layers}
+    whole = {"stacks": stacks, "heads": dumped["heads"], "family": dumped["family"]}
+    rounded: dict[str, Any] = _rounded(whole)
+    return rounded
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers to nine digits: a person writes 0.04419417382 for 512 ** -0.5."""
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(inner) for inner in value]
+    return float(f"{value:.9g}") if isinstance(value, float) else value
+
+
+def _block(block: Mapping[str, Any], width: int) -> dict[str, Any]:
+    """A block with the numbers that are left to be worked out."""
+    settled = dict(block)
+    for branch in ("attention", "cross_attention"):
+        part = dict(block[branch] or {})
+        if part.get("type") == "mha":
+            heads = part["heads"]
+            part["kv_heads"] = part["kv_heads"] or heads
+            part["head_dim"] = part["head_dim"] or width // heads
+            part["value_dim"] = part["value_dim"] or part["head_dim"]
+            part["scale"] = part["scale"] or part["head_dim"] ** -0.5
+        settled[branch] = part
+    part = dict(block["feed_forward"])
+    if isinstance(part.get("hidden"), str):
+        part["hidden"] = size(part["hidden"], width)
+    settled["feed_forward"] = part
+    return settled
+
+
+def native_tensors(
+    native: Native, graph: ModuleGraph, weights: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The weights under the names of the hub, fused and stacked as the library has them."""
+    import torch
+
+    names = Names(native.family, native.head, native.values)
+    bare = not native.head.names or (native.class_name.endswith("Model") and not _tables(native))
+    tensors: dict[str, Tensor] = {}
+    for move in names.moves({name: tuple(x.shape) for name, x in weights.items()}):
+        assert isinstance(move, Move), f"{move} has no name in {native.class_name}"
+        parts = [weights[name] for name in move.ours]
+        whole = move.layout.join(parts, native.values, torch.cat)
+        each = whole.unbind(0) if move.layout.stacked else [whole]
+        for name, tensor in zip(move.theirs, each, strict=True):
+            own = names.is_of_the_head(name) and not name.startswith("pooler.")
+            prefix = "" if bare or own else native.family.prefix
+            tensors[prefix + name] = tensor.contiguous().clone()
+    return tensors
+
+
+def _tables(native: Native) -> bool:
+    """Whether the class has a head beside the model itself, so that names have a prefix."""
+    return any(not str(name).startswith("pooler") for name in native.head.names.values())

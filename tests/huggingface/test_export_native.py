@@ -1,0 +1,174 @@
+"""Specs that are an architecture of the library: a folder that its own classes load, no code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from click.testing import CliRunner
+from safetensors.torch import save_file
+
+import modelwright as mw
+from modelwright.backends.huggingface import export, import_folder
+from modelwright.backends.huggingface.native import canonical, find_native
+from modelwright.cli import cli
+
+SIZES = "vocab_size: 64\nmax_positions: 40\nd_model: 32\n"
+DECODER = f"name: tiny\nfamily: decoder-only\n{SIZES}layers: 4\n"
+GATED = "feed_forward: {type: glu, hidden: 48, activation: silu}\n"
+LLAMA = f"{DECODER}bias: false\nnorm: rmsnorm\npositions: rotary\n{GATED}"
+HEAD = "head: language_model\n"
+TIED = "head: {type: language_model, tied: true}\n"
+BERT = f"""name: tiny
+family: encoder-only
+{SIZES}layers: 2
+norm_placement: post
+input: {{add: {{token_type_ids: 2}}, normalize: true}}
+positions: learned
+attention: {{heads: 4}}
+"""
+MASKED = "head: {type: language_model, tied: true, bias: true, transform: dense}\n"
+BOTH = """name: tiny
+family: encoder-decoder
+vocab_size: 64
+d_model: 32
+layers: 2
+decoder: {input: {tied: encoder}}
+"""
+LLAMA3 = "{type: llama3, factor: 8, original_max_positions: 16}"
+
+SPECS = {
+    "GPT2LMHeadModel": DECODER + "positions: learned\nattention: {heads: 4}\n"
+    "feed_forward: {activation: gelu_tanh}\n" + TIED,
+    "GPTNeoXForCausalLM": DECODER + "positions: {type: rotary, fraction: 0.5}\n"
+    "residual: parallel\nattention: {heads: 4}\n" + HEAD,
+    "LlamaForCausalLM": LLAMA.replace(
+        "positions: rotary", f"positions: {{type: rotary, theta: 500, scaling: {LLAMA3}}}"
+    )
+    + "attention: {heads: 4, kv_heads: 2}\n"
+    + HEAD,
+    "LlamaModel": LLAMA + "attention: {heads: 4}\n",
+    "MistralForCausalLM": LLAMA + "mask: causal & window(4)\nattention: {heads: 4}\n" + HEAD,
+    "Qwen2ForCausalLM": LLAMA + "attention: {heads: 4, bias: [query, key, value]}\n" + TIED,
+    "Qwen3ForCausalLM": LLAMA + "attention: {heads: 4, head_dim: 16, qk_norm: head}\n" + HEAD,
+    "Gemma2ForCausalLM": LLAMA.replace("norm: rmsnorm", "norm: {type: rmsnorm, weight_offset: 1}")
+    .replace("layers: 4", "layers: 4\nnorm_placement: sandwich\ninput: {scale: sqrt_d_model}")
+    .replace("silu", "gelu_tanh")
+    + "attention: {heads: 4, scale: 0.25, softcap: 50}\n"
+    "blocks: {here: {mask: causal & window(4)}, all: {mask: causal}}\npattern: [here, all]\n"
+    "head: {type: language_model, tied: true, softcap: 30}\n",
+    "BertModel": BERT + "head: {type: projection, size: 32, pool: first, activation: tanh}\n",
+    "BertForMaskedLM": BERT + MASKED,
+    "BertForSequenceClassification": BERT
+    + "head: {type: classifier, classes: 3, pool: first, hidden: 32, activation: tanh}\n",
+    "RobertaForMaskedLM": BERT.replace(
+        "positions: learned", "positions: {type: learned, offset: 2, skip_padding: tokens}"
+    )
+    + MASKED
+    + "tokens: {pad: 1}\n",
+    "T5ForConditionalGeneration": BOTH + "bias: false\nnorm: {type: rmsnorm, eps: 1e-6}\n"
+    "attention: {heads: 4, head_dim: 6, scale: none}\n"
+    "feed_forward: {hidden: 48, activation: relu}\n"
+    "positions: {type: relative_bias, buckets: 8, max_distance: 20}\n"
+    + TIED.replace("}", ", input_scale: 0.17677669529}"),
+    "BartForConditionalGeneration": BOTH
+    + "max_positions: 40\nnorm_placement: post\ninput: {normalize: true}\n"
+    "positions: {type: learned, offset: 2}\nattention: {heads: 4}\n"
+    + TIED.replace("}", ", bias: true}"),
+}
+SPECS["T5ForConditionalGeneration"] = SPECS["T5ForConditionalGeneration"].replace(
+    "decoder: {input: {tied: encoder}}",
+    "decoder: {input: {tied: encoder}, positions: {bidirectional: false}}",
+)
+
+
+def logits(result: Any) -> torch.Tensor:
+    names = ("logits", "pooler_output", "last_hidden_state")
+    return next(value for name in names if (value := getattr(result, name, None)) is not None)
+
+
+def perturbed(text: str) -> Any:
+    model = mw.compile(mw.loads(text), seed=1).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+    return model
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_library_s_own_class_loads_it(name: str, tmp_path: Path) -> None:
+    spec = mw.loads(SPECS[name])
+    ours = perturbed(SPECS[name])
+    folder = export(spec, ours, tmp_path / "exported")
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+    config = json.loads((folder / "config.json").read_text())
+    assert config["architectures"] == [name]
+    theirs, info = getattr(transformers, name).from_pretrained(folder, output_loading_info=True)
+    assert not any(info.values()), info
+    ids = torch.randint(3, 64, (2, 9), generator=torch.Generator().manual_seed(0))
+    inputs = {"decoder_input_ids": ids[:, :5]} if spec.family == "encoder-decoder" else {}
+    with torch.no_grad():
+        wanted = logits(theirs.eval()(ids, **inputs))
+        given = ours(ids, **inputs)
+    assert float((given - wanted).abs().max() / wanted.abs().max()) < 2e-5
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_it_comes_back(name: str, tmp_path: Path) -> None:
+    """Exported and imported: the same spec, and the same weights."""
+    spec, ours = mw.loads(SPECS[name]), perturbed(SPECS[name])
+    folder = export(spec, ours, tmp_path / "exported")
+    assert canonical(mw.loads(import_folder(folder))) == canonical(spec)
+    again = mw.from_pretrained(folder).state_dict()
+    assert again.keys() == ours.state_dict().keys()
+    assert all(again[key].equal(value) for key, value in ours.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "init: {type: orthogonal}",  # fresh weights only: no part of an architecture
+        "tokens: {pad: 3}",
+        "description: mine",
+    ],
+)
+def test_what_changes_no_result_does_not_matter(change: str) -> None:
+    assert find_native(mw.loads(f"{SPECS['GPT2LMHeadModel']}{change}\n")) is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "--set=positions=alibi",
+        "--set=mask=causal & window(3)",
+        "--set=final_norm=false",
+        "--set=feed_forward.type=glu",
+        "--set=head.scale=2",
+        "--set=overrides.0={residual: parallel}",
+    ],
+)
+def test_another_architecture_has_no_class(change: str, tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(SPECS["GPT2LMHeadModel"])
+    spec = mw.load(tmp_path / "spec.yaml", sets=(change.removeprefix("--set="),))
+    found = find_native(spec)
+    assert found is None or found.class_name != "GPT2LMHeadModel"
+
+
+def test_the_command_says_which_class(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(SPECS["LlamaForCausalLM"])
+    save_file(perturbed(SPECS["LlamaForCausalLM"]).state_dict(), tmp_path / "w.safetensors")
+    arguments = ["export", "spec.yaml", "--weights", "w.safetensors", "-o", "out"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        result = CliRunner().invoke(cli, arguments)
+        assert result.exit_code == 0, result.output
+        assert "wrote out, a LlamaForCausalLM" in result.output
+        assert CliRunner().invoke(cli, arguments).exit_code == 2  # it is there already
+        assert CliRunner().invoke(cli, [*arguments, "--force"]).exit_code == 0
+        custom = CliRunner().invoke(cli, [*arguments, "--force", "--custom-code"])
+        assert custom.exit_code == 0, custom.output
+        assert (tmp_path / "out" / "tiny.py").exists()
