@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...compiler import lower
 from ...spec import SpecErrors, loads
 from .config import class_of, family_of, head_of, spec_data, values_of
 from .errors import CheckpointError, ExportError
@@ -30,6 +31,7 @@ __all__ = [
     "export_custom",
     "from_pretrained",
     "import_folder",
+    "import_weights",
 ]
 
 
@@ -74,12 +76,37 @@ def from_pretrained(
 
     from ..pytorch import compile
     from .names import Names
-    from .weights import load_checkpoint
+    from .weights import read_checkpoint
 
     text, read, family, head, values = _read(folder)
     found = read.weights  # refuse a folder without them before any work
     model = compile(loads(text, CONFIG), device="meta", dtype=dtype)
     wanted = next((weight.dtype for weight in model.parameters()), torch.get_default_dtype())
+    shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     place = torch.device(device or "cpu")
-    load_checkpoint(model, found, Names(family, head, values), place, wanted)
+    state = dict(read_checkpoint(shapes, found, Names(family, head, values), place, wanted))
+    model.load_state_dict(state, assign=True)
     return model.eval()
+
+
+def import_weights(folder: str | Path, output: str | Path) -> None:
+    """Write the weights of a model folder as safetensors under their logical names, as stored.
+
+    `load_weights` reads them into the model of the imported spec. The file is moved into place
+    when it is whole. Raises CheckpointError as `from_pretrained` does.
+    """
+    from safetensors.torch import save_file
+
+    from .names import Names
+    from .weights import read_checkpoint
+
+    text, read, family, head, values = _read(folder)
+    shapes = {weight.name: weight.shape for weight in lower(loads(text, CONFIG)).weights()}
+    state = dict(read_checkpoint(shapes, read.weights, Names(family, head, values)))
+    output = Path(output)
+    part = output.with_name(f".{output.name}.part")
+    try:
+        save_file(state, part)
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)

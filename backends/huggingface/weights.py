@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .errors import CheckpointError
@@ -12,15 +12,21 @@ from .names import Move, Names
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
-def load_checkpoint(
-    model: nn.Module, found: Weights, names: Names, device: torch.device, dtype: torch.dtype
-) -> None:
-    """Give every weight of a model on the meta device its numbers, one tensor at a time.
+def read_checkpoint(
+    weights: Mapping[str, Shape],
+    found: Weights,
+    names: Names,
+    device: torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> Iterator[tuple[str, Tensor]]:
+    """Every weight by its logical name, one tensor of the checkpoint at a time.
 
-    A tensor that is stored as the model wants it is not copied: its pages stay those of the file.
+    weights: the names and shapes of the model
+    device, dtype: None leaves a tensor as it is stored, and its pages those of the file
+
     Raises CheckpointError with every tensor that is missing, unexpected or of another shape, by
     both names, before anything is read.
     """
@@ -28,22 +34,19 @@ def load_checkpoint(
 
     stored = {names.normal(name): name for name in found.shapes}
     shapes = {names.normal(name): shape for name, shape in found.shapes.items()}
-    weights = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     moves, problems = _compare(weights, shapes, names)
     if len(stored) != len(found.shapes):
-        problems.append(f"tensors stand twice in it, with and without `{names.prefix}`")
+        problems.append(f"tensors stand twice in it, with and without `{names.family.prefix}`")
     problems += [] if problems else _different_copies(found, stored, names, moves)
     if problems:
         raise CheckpointError(found.place, problems)
-    state: dict[str, Tensor] = {}
     with found.opened() as read, torch.no_grad():
         for move in moves:
             tensors = [read(stored[name]) for name in move.theirs]
             whole = torch.stack(tensors) if move.layout.stacked else tensors[0]
             parts = move.layout.split(whole, move.shapes, names.values)
             for name, part in zip(move.ours, parts, strict=True):
-                state[name] = part.to(device=device, dtype=dtype).contiguous()
-        model.load_state_dict(state, assign=True)
+                yield name, part.to(device=device, dtype=dtype).contiguous()
 
 
 def _different_copies(

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
+import modelwright as mw
 from modelwright.backends.huggingface import CheckpointError, from_pretrained, import_folder
+from modelwright.cli import cli
 
 Checkpoint = Callable[..., tuple[Path, Any]]
 INDEX = "model.safetensors.index.json"
@@ -140,3 +143,23 @@ def test_a_pickle_of_something_else(checkpoint: Checkpoint) -> None:
     assert problems_of(folder) == ["it must hold a mapping, not a list"]
     torch.save({"a": torch.ones(3), "step": 3}, folder / "pytorch_model.bin")
     assert problems_of(folder) == ["it holds more than tensors: step"]
+
+
+def test_weights_under_logical_names(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """`import --weights` keeps the dtype of the file; `load_weights` reads what it wrote."""
+    folder, theirs = checkpoint("BertModel")
+    theirs.to(torch.bfloat16).save_pretrained(folder)
+    spec, weights = tmp_path / "spec.yaml", tmp_path / "weights.safetensors"
+    arguments = ["import", str(folder), "-o", str(spec), "--weights", str(weights)]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    tensors = load_file(weights)
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.bfloat16}
+    assert tensors["layers.1.attention.query.weight"].equal(
+        theirs.encoder.layer[1].attention.self.query.weight
+    )
+    mw.load_weights(mw.compile(spec, dtype="bfloat16"), weights)
+    again = CliRunner().invoke(cli, [*arguments, "--quiet"])
+    assert again.exit_code == 2
+    assert "exists" in again.output
+    assert CliRunner().invoke(cli, [*arguments, "--force"]).exit_code == 0
