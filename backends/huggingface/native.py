@@ -57,8 +57,11 @@ def _try(spec: ModelSpec, family: Family, name: str, head: Head) -> tuple[ModelS
     """What the importer makes of the config that this class would have; None: it takes none."""
     if head.optional and not spec.heads:
         head = Head()
-    kinds = [part["type"] for part in _heads(head) if "type" in part]
-    if kinds != [part.type for part in spec.heads.values()]:
+    kinds = [part["type"] if isinstance(part, Mapping) else None for part in _heads(head)]
+    wanted = [part.type for part in spec.heads.values()]
+    if len(kinds) != len(wanted) or any(
+        k not in (w, None) for k, w in zip(kinds, wanted, strict=True)
+    ):
         return None
     try:
         config = {"model_type": family.model_type, **guess(spec, family, head)}
@@ -72,7 +75,8 @@ def _try(spec: ModelSpec, family: Family, name: str, head: Head) -> tuple[ModelS
     return again, Native(family, name, head, values, whole)
 
 
-def _heads(head: Head) -> list[Mapping[str, Any]]:
+def _heads(head: Head) -> list[Any]:
+    """The templates of the heads; one that is a function can be of any type."""
     if "head" in head.spec:
         return [head.spec["head"]]
     return list(head.spec.get("heads", {}).values())
