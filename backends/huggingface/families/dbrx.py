@@ -85,6 +85,11 @@ def _rotary(values: Values) -> dict[str, Any]:
     return Rotary()(values if inner is None else {**values, "rope_theta": inner})
 
 
+def _rows_of_all(values: Values) -> tuple[int, ...]:
+    """The experts of a layer, one below the other."""
+    return (-1, values["d_model"])
+
+
 DBRX = Family(
     model_type="dbrx",
     defaults={
@@ -126,9 +131,11 @@ DBRX = Family(
         "layers.{}.attention.output": "blocks.{}.norm_attn_norm.attn.out_proj",
         "layers.{}.feed_forward_norm": "blocks.{}.norm_attn_norm.norm_2",
         f"{PART}.router": "blocks.{}.ffn.router.layer",
-        f"{PART}.experts.gate": Layout("blocks.{}.ffn.experts.mlp.w1", flat=True),
-        f"{PART}.experts.up": Layout("blocks.{}.ffn.experts.mlp.v1", flat=True),
-        f"{PART}.experts.down": Layout("blocks.{}.ffn.experts.mlp.w2", flat=True, transposed=True),
+        f"{PART}.experts.gate": Layout("blocks.{}.ffn.experts.mlp.w1", stored=_rows_of_all),
+        f"{PART}.experts.up": Layout("blocks.{}.ffn.experts.mlp.v1", stored=_rows_of_all),
+        f"{PART}.experts.down": Layout(
+            "blocks.{}.ffn.experts.mlp.w2", stored=_rows_of_all, transposed=True
+        ),
     },
     prefix="transformer.",
     heads=causal_heads("Dbrx", table="wte", tasks=()),
