@@ -131,7 +131,7 @@ def test_the_name_is_the_folder_s(tmp_path: Path, folder: str, said: str, name: 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     folder = folder_of(
         tmp_path,
-        is_decoder=True,
+        add_cross_attention=True,
         position_embedding_type="relative_key",
         hidden_size="wide",
         num_hidden_layers=2.5,
@@ -139,7 +139,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         rope_theta=10000,
     )
     assert problems_of(folder) == [
-        "`is_decoder: true` is not supported yet, only false",
+        "`add_cross_attention: true` is not supported yet, only false",
         '`position_embedding_type: "relative_key"` is not supported yet, only "absolute"',
         '`hidden_size` must be a whole number, not "wide"',
         "`num_hidden_layers` must be a whole number, not 2.5",

@@ -250,6 +250,8 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "emu3_text_model": ("Emu3ForCausalLM", {**GROUPED, "pad_token_id": 0}),
     "fuyu": ("FuyuForCausalLM", {**SIZES, "text_config": {**SIZES, "model_type": "persimmon"}}),
+    "bert that writes": ("BertLMHeadModel", {**SIZES, "is_decoder": True}),
+    "electra that writes": ("ElectraForCausalLM", {**SIZES, "is_decoder": True}),
 }
 
 

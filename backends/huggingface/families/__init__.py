@@ -40,6 +40,7 @@ from . import (
     stablelm,
     t5,
 )
+from .writers import writer
 
 _MODULES = (
     bart,
@@ -80,5 +81,5 @@ _MODULES = (
 )
 
 FAMILIES: dict[str, Family] = {
-    family.model_type: family for module in _MODULES for family in module.FAMILIES
+    family.model_type: writer(family) for module in _MODULES for family in module.FAMILIES
 }
