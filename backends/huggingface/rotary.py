@@ -92,7 +92,7 @@ class Rotary:
         if fraction is None or fraction == self.fraction:
             return self.fraction
         if not self.partial and self.fraction == 1:
-            raise RefusedError(f"`{_PARTIAL}: {fraction}` is not read by the library's model")
+            raise RefusedError(f"`{_PARTIAL}: {fraction}` is not supported; the library ignores it")
         return fraction
 
 
