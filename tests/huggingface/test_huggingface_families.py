@@ -34,6 +34,7 @@ WORKED_OUT = {(kind, "sliding_window") for kind in ("qwen2", "qwen3", "qwen2_moe
 NEEDED = {
     "deepseek_v2": {"num_experts_per_tok": 6},
     "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6},
+    "glm4_moe": {"head_dim": 128},
     "esm": {"vocab_size": 33, "pad_token_id": 1},
 }
 """What a config of a family cannot be without: the library's defaults are no model."""

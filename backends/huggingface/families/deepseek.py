@@ -17,13 +17,14 @@ from .expert_rows import (
     dense_and_sparse,
     mixture,
     named_sparse,
+    predicted,
     selection_bias,
     several,
     shared,
     sigmoid_router,
     sparse_after,
 )
-from .llama import UNUSED, llama_like
+from .llama import llama_like
 from .rows import SEQUENCE, TOKENS_TOO, causal_heads
 
 # -- attention
@@ -76,12 +77,6 @@ def _turned(values: Values) -> dict[str, Any]:
     return Rotary(interleaved=values["rope_interleave"])(values)
 
 
-def _predicted(values: Values) -> tuple[str, ...]:
-    """Layers that predict later tokens stand after the model's own, which runs without them."""
-    count, more = values["num_hidden_layers"], values["num_nextn_predict_layers"] or 0
-    return (*UNUSED, *(rf"layers\.{count + index}\..*" for index in range(more)))
-
-
 # -- DeepSeek-V2
 
 
@@ -104,11 +99,7 @@ def _v2_layers(values: Values) -> list[Layer]:
         shared_expert=wide and {**wide, **biased},
     )
     sparse = sparse_after(values["first_k_dense_replace"], values)
-    layers = dense_and_sparse(values, sparse, said)
-    return [
-        (kind, block if is_sparse else {"feed_forward": {**block["feed_forward"], **biased}})
-        for (kind, block), is_sparse in zip(layers, sparse, strict=True)
-    ]
+    return dense_and_sparse(values, sparse, said, biased=biased)
 
 
 DEEPSEEK_V2 = llama_like(
@@ -200,7 +191,7 @@ DEEPSEEK_V3 = llama_like(
     spec=_V3_SPEC,
     layers=_v3_layers,
     names=_V3_NAMES,
-    unused=_predicted,
+    unused=predicted,
     heads=causal_heads("DeepseekV3", tasks=TOKENS_TOO),
 )
 
@@ -245,7 +236,7 @@ GLM4_MOE_LITE = llama_like(
     spec=_V3_SPEC,
     layers=lambda values: dense_and_sparse(values, _named(values), _V3_MIXTURE),
     names=_V3_NAMES,
-    unused=_predicted,
+    unused=predicted,
     heads=causal_heads("Glm4MoeLite", tasks=()),
 )
 

@@ -9,6 +9,7 @@ from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
 from ..values import Key, Read, RefusedError, Values, activation, filled
+from .llama import UNUSED
 
 PART = "layers.{}.feed_forward"
 
@@ -80,12 +81,14 @@ def dense_and_sparse(
     *,
     dense: Any = "intermediate_size",
     others: Sequence[Layer] | None = None,
+    biased: Mapping[str, Any] = {},
 ) -> list[Layer]:
     """A block for the layers with one feed-forward and one for those with a mixture.
 
     sparse: which layers have a mixture
     dense: what says how wide the feed-forward of the others is
     others: in what else the layers differ; a block is named after both where both differ
+    biased: what else is said of the feed-forward of the others
     """
     count = values["num_hidden_layers"]
     if len(sparse) != count:
@@ -96,7 +99,7 @@ def dense_and_sparse(
     for (kind, block), is_sparse in zip(others, sparse, strict=True):
         names = kind, "sparse" if is_sparse else "dense"
         name = "_".join(name for name, said in zip(names, differ, strict=True) if said)
-        inner = filled(mixture if is_sparse else glu(dense), values)
+        inner = filled(mixture if is_sparse else {**glu(dense), **biased}, values)
         layers.append((name, {**block, "feed_forward": inner}))
     return layers
 
@@ -116,6 +119,12 @@ def sparse_after(first: int, values: Values) -> list[bool]:
 
 
 # -- names
+
+
+def predicted(values: Values) -> tuple[str, ...]:
+    """Layers that predict later tokens stand after the model's own, which runs without them."""
+    count, more = values["num_hidden_layers"], values["num_nextn_predict_layers"] or 0
+    return (*UNUSED, *(rf"layers\.{count + index}\..*" for index in range(more)))
 
 
 def separate(

@@ -50,8 +50,8 @@ def _longest(values: Values) -> int:
 
 def _head_dim(values: Values) -> int | None:
     """The width of a head where it is not the width of the model over the heads."""
-    said = values.get("head_dim")
     usual, rest = divmod(values["hidden_size"], values["num_attention_heads"])
+    said: int = values.get("head_dim") or usual
     return None if said == usual and not rest else said
 
 
