@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _SSM = "it has state-space layers, which the language cannot say"
 _RECURRENT = "it has recurrent layers, which the language cannot say"
+_CAPACITY = "experts drop the tokens beyond a number, which this version does not build"
 _HYBRID = "some of its layers are no attention (state-space or linear recurrences)"
 
 REASONS: dict[str, str] = {
@@ -16,6 +17,18 @@ REASONS: dict[str, str] = {
     "ministral3": "its queries grow with their positions, which the language cannot say",
     "nanochat": "it rotates queries and keys the other way round, which the language cannot say",
     "reformer": "it attends by hashes, in reversible layers, which the language cannot say",
+    **dict.fromkeys(["switch_transformers", "nllb-moe"], _CAPACITY),
+    "beam": "branches are weighed by depth and queries by position, which the language cannot say",
+    "jetmoe": "its attention is a mixture of experts too, which the language cannot say",
+    "kolibri1": "it adds a bias to the experts' logits, which the language cannot say",
+    "laguna": "its attention is gated by a softplus, which the language cannot say",
+    "longcat_flash": "a layer has two attentions, and experts that do nothing",
+    "mimo_v2_flash": "the values of its attention are scaled, which the language cannot say",
+    **dict.fromkeys(
+        ["llama4", "llama4_text"],
+        "experts read tokens that are weighed before, which the language cannot say",
+    ),
+    "zaya": "its attention has convolutions inside, which the language cannot say",
     "fnet": "it mixes tokens by a Fourier transform, which the language cannot say",
     **dict.fromkeys(
         [

@@ -10,8 +10,8 @@ from ..values import IfSet, Key, Values
 from .llama import QK_NORMS, llama_like
 from .rows import causal_heads, every, local_and_global
 
-_ROTARY = Rotary(interleaved=True)
-_DEFAULTS: dict[str, Any] = {
+COHERE_ROTARY = Rotary(interleaved=True)
+COHERE_DEFAULTS: dict[str, Any] = {
     "vocab_size": 256000,
     "hidden_size": 8192,
     "intermediate_size": 22528,
@@ -26,14 +26,14 @@ _DEFAULTS: dict[str, Any] = {
     "tie_word_embeddings": True,
     "attention_bias": False,
 }
-_SPEC: dict[str, Any] = {
+COHERE_SPEC: dict[str, Any] = {
     "norm": {"type": "layernorm", "bias": False, "eps": Key("layer_norm_eps")},
     "residual": {"type": "parallel", "shared_norm": True},
-    "positions": _ROTARY,
+    "positions": COHERE_ROTARY,
     "attention": {"bias": Key("attention_bias")},
 }
-_NAMES: dict[str, str] = {"layers.{}.norm": "layers.{}.input_layernorm"}
-_SCALED: dict[str, Any] = {
+COHERE_NAMES: dict[str, str] = {"layers.{}.norm": "layers.{}.input_layernorm"}
+COHERE_HEAD: dict[str, Any] = {
     "head": {
         "type": "language_model",
         "tied": Key("tie_word_embeddings"),
@@ -44,15 +44,15 @@ _SCALED: dict[str, Any] = {
 COHERE = llama_like(
     "cohere",
     "Cohere",
-    defaults={**_DEFAULTS, "rope_theta": 500000.0, "use_qk_norm": False},
+    defaults={**COHERE_DEFAULTS, "rope_theta": 500000.0, "use_qk_norm": False},
     without=["rms_norm_eps"],
     irrelevant=frozenset(["model_max_length"]),
     spec={
-        **_SPEC,
-        "attention": {**_SPEC["attention"], "qk_norm": IfSet("use_qk_norm", "per_head")},
+        **COHERE_SPEC,
+        "attention": {**COHERE_SPEC["attention"], "qk_norm": IfSet("use_qk_norm", "per_head")},
     },
-    names={**_NAMES, **QK_NORMS},
-    heads=causal_heads("Cohere", spec=_SCALED, tasks=()),
+    names={**COHERE_NAMES, **QK_NORMS},
+    heads=causal_heads("Cohere", spec=COHERE_HEAD, tasks=()),
 )
 
 
@@ -61,7 +61,7 @@ def _layers(values: Values) -> list[Layer]:
     period = values["sliding_window_pattern"] or values["_sliding_window_pattern"] or 4
     return local_and_global(
         every(values, period),
-        local={"positions": IfSet("sliding_window", _ROTARY, "none")},
+        local={"positions": IfSet("sliding_window", COHERE_ROTARY, "none")},
         **{"global": {"positions": "none"}},
     )
 
@@ -69,7 +69,7 @@ def _layers(values: Values) -> list[Layer]:
 COHERE2 = llama_like(
     "cohere2",
     "Cohere2",
-    defaults={**_DEFAULTS, "sliding_window": 4096},
+    defaults={**COHERE_DEFAULTS, "sliding_window": 4096},
     optional={
         "layer_types": list,
         "sliding_window": int,
@@ -86,10 +86,10 @@ COHERE2 = llama_like(
         "use_parallel_block": True,
     },
     irrelevant=frozenset(["layer_switch", "model_max_length", "use_parallel_embedding"]),
-    spec={**_SPEC, "positions": None},
+    spec={**COHERE_SPEC, "positions": None},
     layers=_layers,
-    names=_NAMES,
-    heads=causal_heads("Cohere2", spec=_SCALED, tasks=()),
+    names=COHERE_NAMES,
+    heads=causal_heads("Cohere2", spec=COHERE_HEAD, tasks=()),
 )
 
 FAMILIES = (COHERE, COHERE2)
