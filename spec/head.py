@@ -12,12 +12,15 @@ from .scalars import Count, Entries, Flag, Maybe, Name, Number, OptionalCount, P
 class DenseTransform(Part):
     """A linear layer, an activation and a norm before the vocabulary (BERT).
 
+    width: numbers that remain (RemBERT: Chung et al., 2020, arXiv:2010.12821); `none`: as many as
+        the table has that the head is tied to, else those of the stack
     activation: after the linear layer
     norm: after the activation
     bias: of the linear layer
     """
 
     type: Literal["dense"] = "dense"
+    width: OptionalCount = None
     activation: Activation | None = None
     norm: Norm | None = None
     bias: Flag = True

@@ -77,7 +77,16 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
             output, table, head.prefix or family.prefix
         ):
             values["tie_word_embeddings"] = False
+    values["separate"] = _separate(folder, head, values, head.prefix or family.prefix)
     return values
+
+
+def _separate(folder: Folder, head: Head, values: Mapping[str, Any], prefix: str) -> bool:
+    """Whether tensors that could be tied are others here; without weights, the config says."""
+    if not head.copies or values.get("tie_word_embeddings", True):
+        return False
+    pairs = head.copies.items()
+    return folder.found is None or any(folder.differ(*pair, prefix) for pair in pairs)
 
 
 def fixed_of(family: Family, head: Head) -> dict[str, Any]:

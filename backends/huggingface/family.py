@@ -27,7 +27,10 @@ class Head:
     prefix: what may stand before the names of this class, where it is not the family's
     optional: left out where the checkpoint has none of its tensors
     unused: tensors that the file may hold and this class does not read
-    copies: tensors that must equal another one of the file, which they are tied to
+    copies: tensors that must equal another one of the file, which they are tied to; `separate` is
+        true in the values where nothing is tied and they do not
+    instead: tensors to those of the file that are read in their place where it has them, as the
+        library reads the bias of an output table of its own
     untied: output table to input table: where a file has both and they differ, its output table
         wins over `tie_word_embeddings: true`
     always_tied: whether `tie_word_embeddings` is not asked, and only the file can untie; what the
@@ -42,6 +45,7 @@ class Head:
     optional: bool = False
     unused: tuple[str, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)
+    instead: Mapping[str, str] = field(default_factory=dict)
     untied: Mapping[str, str] = field(default_factory=dict)
     always_tied: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .family import Family, Head
@@ -47,6 +47,7 @@ class Names:
                 self.rows[each] = layout, group
         self._of_the_head = {layout.theirs for layout, _ in map(self.rows.__getitem__, _flat(head))}
         self.copies = {**head.copies, **head.untied}
+        self.instead = head.instead
         unread = family.unused(values) if callable(family.unused) else family.unused
         unused = (*unread, *head.unused)
         self._unused = re.compile(
@@ -75,6 +76,17 @@ class Names:
             return None
         layout, _, numbers, leaf = row
         return layout.names(numbers, leaf, 1)[0]
+
+    def stored_as(self, theirs: str, tensors: Container[str]) -> str:
+        """The tensor that is read for one of the table: another one, where the file has it."""
+        other = self.instead.get(theirs, theirs)
+        return other if other in tensors else theirs
+
+    def written_as(self, theirs: str) -> tuple[str, ...]:
+        """The tensors that hold it in a file: two, where the library has two that it can tie."""
+        other = self.instead.get(theirs, theirs)
+        tied = self.values.get("tie_word_embeddings", True)
+        return (theirs,) if tied or other == theirs else (theirs, other)
 
     def is_unused(self, theirs: str) -> bool:
         """Whether a file may hold this tensor, which the model does not read."""

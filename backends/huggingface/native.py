@@ -142,7 +142,8 @@ def native_tensors(
         for name, tensor in zip(move.theirs, each, strict=True):
             own = names.is_of_the_head(name) and not name.startswith("pooler.")
             prefix = "" if bare or own else native.family.prefix
-            tensors[prefix + name] = tensor.contiguous().clone()
+            for written in names.written_as(name):
+                tensors[prefix + written] = tensor.contiguous().clone()
     return tensors
 
 

@@ -92,7 +92,9 @@ class Rotary:
         if fraction is None or fraction == self.fraction:
             return self.fraction
         if not self.partial and self.fraction == 1:
-            raise RefusedError(f"`{_PARTIAL}: {fraction}` is not supported; the library ignores it")
+            raise RefusedError(
+                f"`{_PARTIAL}: {fraction}` is not supported yet: the library does not read it here"
+            )
         return fraction
 
 

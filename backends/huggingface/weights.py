@@ -72,6 +72,7 @@ def _compare(
         if isinstance(move, str):
             problems.append(f"the weight {move} {weights[move]} has no name in such a file")
             continue
+        move.theirs = [names.stored_as(name, tensors) for name in move.theirs]
         said = " and ".join(move.ours)
         wanted = move.layout.stored_shape(move.shapes)
         each = wanted[1:] if move.layout.stacked else wanted
@@ -84,7 +85,7 @@ def _compare(
                 )
         read.update(move.theirs)
         moves.append(move)
-    for theirs in sorted(tensors.keys() - read - names.copies.keys()):
+    for theirs in sorted(tensors.keys() - read - names.copies.keys() - names.instead.keys()):
         if names.is_unused(theirs):
             continue
         ours = names.ours(theirs)

@@ -11,6 +11,8 @@ from ...compiler.graph import ModuleGraph
 from ...version import __version__
 
 WIDTH = 96
+IMPORTED = "config.json"
+"""The source of a spec that was read from a Hugging Face folder."""
 
 
 QUOTES = {"'", '"', "\\"}
@@ -20,14 +22,21 @@ def write_card(graph: ModuleGraph, body: str, file_name: str, options: list[str]
     """What the model is, where its weights are, how to write it again, what the letters mean."""
     spec = graph.spec
     source = clean(spec.source_name or f"{spec.name}.yaml")
-    origin = f"Written by modelwright {__version__} from {source}"
     changes, unsaid = said_changes(spec.sets)
+    commands: list[str] = []
+    written = f"{source} (sha256 {spec.sha[:12]}). Write it"
+    if source == IMPORTED:
+        source = f"{spec.name}.yaml"
+        written = f"the {IMPORTED} of the folder {spec.name}. Write it, beside that folder,"
+        commands = command([f"modelwright import {quoted(spec.name)}", f"-o {quoted(source)}"])
+    build = [f"modelwright build {quoted(source)}", f"-o {file_name}", *changes, *options]
+    commands += command(build)
     lines = [*wrap(f"{spec.name}: {summary(graph)}, in one file (PyTorch >= 2.5)."), ""]
     if spec.description:
         lines += [*wrap(clean(spec.description)), ""]
     lines += [
-        *wrap(f"{origin} (sha256 {spec.sha[:12]}). Write it again:"),
-        *command([f"modelwright build {quoted(source)}", f"-o {file_name}", *changes, *options]),
+        *wrap(f"Written by modelwright {__version__} from {written} again:"),
+        *commands,
         *unsaid,
         "",
         *table(graph),

@@ -30,6 +30,8 @@ def lower_language_model(
         with b.module(name, noun="LanguageModelHead", title=title):
             if transform is not None:
                 width = state.table_width if tied and state.table_width else b.width(x)
+                if transform.width not in (None, width.size):
+                    width = Dim("N", b.size("transform_width", transform.width))
                 x = b.op(
                     "linear",
                     x,

@@ -88,6 +88,13 @@ def tied_to_a_table(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding
             f"the table is {wide} wide, but the stack gives {width}; "
             "add `transform: dense`, or do not tie",
         )
+    own = head.transform.width if isinstance(head.transform, DenseTransform) else None
+    if own is not None and own != wide:
+        yield Finding(
+            (*path, "transform", "width"),
+            f"this head is tied to a table that is {wide} wide, but its transform gives {own}; "
+            "leave `width` out, or do not tie",
+        )
 
 
 def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:

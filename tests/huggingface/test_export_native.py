@@ -128,6 +128,15 @@ def test_it_comes_back(name: str, tmp_path: Path) -> None:
     assert all(again[key].equal(value) for key, value in ours.state_dict().items())
 
 
+def test_the_bias_of_an_output_table_is_where_the_library_reads_it(tmp_path: Path) -> None:
+    text = BERT + MASKED.replace("tied: true, ", "")
+    ours = perturbed(text)
+    folder = export(mw.loads(text), ours, tmp_path / "exported")
+    theirs, info = transformers.BertForMaskedLM.from_pretrained(folder, output_loading_info=True)
+    assert not any(info.values()), info
+    assert theirs.cls.predictions.decoder.bias.equal(ours.state_dict()["head.output.bias"])
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import linecache
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,3 +165,13 @@ def test_weights_under_logical_names(checkpoint: Checkpoint, tmp_path: Path) -> 
     assert again.exit_code == 2
     assert "exists" in again.output
     assert CliRunner().invoke(cli, [*arguments, "--force"]).exit_code == 0
+
+
+def test_the_file_of_an_imported_model_says_how_to_write_it(checkpoint: Checkpoint) -> None:
+    folder, _ = checkpoint()
+    model = from_pretrained(folder)
+    text = "".join(linecache.getlines(str(sys.modules[type(model).__module__].__file__)))
+    assert "from the config.json of the folder tiny-bert." in text
+    assert "    modelwright import tiny-bert -o tiny-bert.yaml\n" in text
+    assert "    modelwright build tiny-bert.yaml -o tiny_bert.py\n" in text
+    assert str(folder.parent) not in text

@@ -35,6 +35,21 @@ def test_family(model_type: str) -> None:
     pytest.fail(f"{model_type} is in FAMILIES, and no head of it is imported")
 
 
+UNTIED = (
+    "albert/masked_lm/untied",
+    "bart/seq2seq_lm/untied",
+    "llama/causal_lm/tied",
+    "roberta/masked_lm/untied",
+)
+
+
+@pytest.mark.parametrize("name", UNTIED)
+def test_tables_that_are_tied_and_not(name: str) -> None:
+    case = next(case for case in CASES if str(case) == name)
+    verdict = judging.judge(case, more=False)
+    assert verdict.word == "equal", verdict.why
+
+
 def test_the_cases_are_all_there_are() -> None:
     tables = [getattr(modeling_auto, table) for table in TEXT_HEADS.values()]
     assert len(text_cases()) == sum(map(len, tables)) > 200

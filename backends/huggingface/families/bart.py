@@ -7,7 +7,7 @@ from typing import Any
 
 from ..family import Family, Head, Names
 from ..layouts import Layout
-from ..values import IfSet, Key, Values, activation
+from ..values import IfSet, Key, Read, RefusedError, Values, activation
 from .rows import LABELS, changed, full_attention, token
 
 _ATTENTION = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
@@ -31,7 +31,15 @@ def _stack_rows(stack: str) -> dict[str, str]:
     return rows
 
 
-NAMES: Names = {"token_embedding": "shared", **_stack_rows("encoder"), **_stack_rows("decoder")}
+SEPARATE: Names = {
+    "encoder.token_embedding": "encoder.embed_tokens",
+    "decoder.token_embedding": "decoder.embed_tokens",
+}
+NAMES: Mapping[Any, Any] = {
+    "token_embedding": "shared",
+    **_stack_rows("encoder"),
+    **_stack_rows("decoder"),
+}
 
 DEFAULTS: dict[str, Any] = {
     "vocab_size": 50265,
@@ -89,6 +97,11 @@ def _stack_spec(stack: str) -> dict[str, Any]:
     }
 
 
+def _tied(values: Values) -> str | None:
+    """One table serves both sides, unless the file has one for each."""
+    return None if values["separate"] else "encoder"
+
+
 SPEC: dict[str, Any] = {
     "family": "encoder-decoder",
     "vocab_size": Key("vocab_size"),
@@ -100,7 +113,7 @@ SPEC: dict[str, Any] = {
     "input": {"scale": IfSet("scale_embedding", "sqrt_d_model"), "normalize": True},
     "positions": {"type": "learned", "offset": 2},
     "encoder": _stack_spec("encoder"),
-    "decoder": {"input": {"tied": "encoder"}, **_stack_spec("decoder")},
+    "decoder": {"input": {"tied": _tied}, **_stack_spec("decoder")},
 }
 PRE_NORM: Mapping[str, Any] = {"norm_placement": "pre"}
 _BARE: Mapping[str, Any] = {"input": {"normalize": None}}
@@ -150,8 +163,9 @@ def bart_like(
         irrelevant=IRRELEVANT_HERE | more.pop("irrelevant", frozenset()),
         spec=changed(SPEC, spec),
         last=TOKENS,
-        names={**NAMES, **names},
+        names=lambda values: {**NAMES, **names, **(SEPARATE if values["separate"] else {})},
         prefix="model.",
+        unused=(r"shared\.weight", *more.pop("unused", ())),
         heads={
             model or f"{name}ForConditionalGeneration": Head(
                 spec={"head": head},
@@ -260,7 +274,12 @@ BLENDERBOT_SMALL = bart_like(
         "pad_token_id": 0,
         "bos_token_id": 1,
     },
-    spec={**_FROM_ZERO, "decoder": {"input": {"normalize": "before_positions"}}},
+    spec={
+        **_FROM_ZERO,
+        "input": {"scale": None},
+        "encoder": {"input": {"scale": IfSet("scale_embedding", "sqrt_d_model")}},
+        "decoder": {"input": {"normalize": "before_positions"}},
+    },
 )
 
 
@@ -337,6 +356,24 @@ def _after_padding_here(values: Values) -> dict[str, Any]:
     return {"type": "sinusoidal", "denominator": "half_minus_one", "offset": _after_padding(values)}
 
 
+def _own_words(name: str) -> Read:
+    """The size of the table of one side."""
+    return lambda values: None if values["tie_word_embeddings"] else values[name]
+
+
+def _shared_words(values: Values) -> int | None:
+    """The size of the one table, if one serves both sides."""
+    words: int = values["src_vocab_size"]
+    if not values["tie_word_embeddings"]:
+        return None
+    if words != values["tgt_vocab_size"]:
+        raise RefusedError("`tie_word_embeddings: true` needs one vocabulary for both sides")
+    return words
+
+
+_SHARED = "decoder.embed_tokens"
+_FSMT_COPIES = {"encoder.embed_tokens.weight": f"{_SHARED}.weight"}
+
 FSMT = Family(
     model_type="fsmt",
     defaults={
@@ -351,6 +388,7 @@ FSMT = Family(
     irrelevant=IRRELEVANT_HERE | {"langs", "src_vocab_file", "tgt_vocab_file"},
     spec={
         "family": "encoder-decoder",
+        "vocab_size": _shared_words,
         "max_positions": Key("max_position_embeddings"),
         "d_model": Key("d_model"),
         "dropout": Key("dropout"),
@@ -358,12 +396,13 @@ FSMT = Family(
         "norm_placement": "post",
         "input": {"scale": IfSet("scale_embedding", "sqrt_d_model")},
         "encoder": {
-            "vocab_size": Key("src_vocab_size"),
+            "vocab_size": _own_words("src_vocab_size"),
             "positions": lambda values: {**_after_padding_here(values), "skip_padding": "tokens"},
             **_stack_spec("encoder"),
         },
         "decoder": {
-            "vocab_size": Key("tgt_vocab_size"),
+            "vocab_size": _own_words("tgt_vocab_size"),
+            "input": {"tied": lambda values: "encoder" if values["tie_word_embeddings"] else None},
             "positions": lambda values: {**_after_padding_here(values), "skip_padding": "mask"},
             **_stack_spec("decoder"),
         },
@@ -377,10 +416,9 @@ FSMT = Family(
             "decoder_start": Key("decoder_start_token_id"),
         },
     },
-    names={
+    names=lambda values: {
         **NAMES,
-        "encoder.token_embedding": "encoder.embed_tokens",
-        "decoder.token_embedding": "decoder.embed_tokens",
+        **({"token_embedding": _SHARED} if values["tie_word_embeddings"] else SEPARATE),
     },
     prefix="model.",
     unused=(r"(encoder|decoder)\.embed_positions\.weight",),
@@ -388,9 +426,10 @@ FSMT = Family(
         "FSMTForConditionalGeneration": Head(
             spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings")}},
             names={"head": "decoder.output_projection"},
-            untied={"decoder.output_projection.weight": "decoder.embed_tokens.weight"},
+            untied={"decoder.output_projection.weight": f"{_SHARED}.weight"},
+            copies=_FSMT_COPIES,
         ),
-        "FSMTModel": Head(),
+        "FSMTModel": Head(copies=_FSMT_COPIES),
     },
 )
 

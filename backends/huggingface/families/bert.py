@@ -9,7 +9,7 @@ from ..values import Key, Multiple, activation
 
 _TRANSFORM = "cls.predictions.transform"
 _UNTIED = {"cls.predictions.decoder.weight": "embeddings.word_embeddings.weight"}
-_COPIES = {"cls.predictions.decoder.bias": "cls.predictions.bias"}
+_INSTEAD = {"cls.predictions.bias": "cls.predictions.decoder.bias"}
 _MASKED = {
     "type": "language_model",
     "tied": Key("tie_word_embeddings"),
@@ -47,7 +47,7 @@ HEADS = {
         spec={"head": _MASKED},
         names=_masked("head"),
         unused=(r"pooler\.dense\..*", r"cls\.seq_relationship\..*"),
-        copies=_COPIES,
+        instead=_INSTEAD,
         untied=_UNTIED,
     ),
     "BertForPreTraining": Head(
@@ -58,7 +58,7 @@ HEADS = {
             }
         },
         names={**_masked("mlm"), "nsp.dense": "pooler.dense", "nsp.output": "cls.seq_relationship"},
-        copies=_COPIES,
+        instead=_INSTEAD,
         untied=_UNTIED,
     ),
     "BertForSequenceClassification": Head(

@@ -41,7 +41,7 @@ BERT_GENERATION = bert_like(
             },
             names={"head": "lm_head.decoder", "head.bias": "lm_head.bias"},
             untied={"lm_head.decoder.weight": "embeddings.word_embeddings.weight"},
-            copies={"lm_head.decoder.bias": "lm_head.bias"},
+            instead={"lm_head.bias": "lm_head.decoder.bias"},
         ),
         "BertGenerationEncoder": Head(),
     },

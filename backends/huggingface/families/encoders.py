@@ -28,9 +28,13 @@ def masked_head(
     bias: str = "bias",
     table: str = "embeddings.word_embeddings",
     act: Any = None,
+    width: Any = None,
     unused: Collection[str] = (),
 ) -> Head:
-    """A head for masked tokens below `prefix`: a dense layer, a norm, and the table of tokens."""
+    """A head for masked tokens below `prefix`: a dense layer, a norm, and the table of tokens.
+
+    width: of the dense layer, where the table is another one than that of the tokens
+    """
     root = f"{prefix}." if prefix else ""
     return Head(
         spec={
@@ -38,7 +42,7 @@ def masked_head(
                 "type": "language_model",
                 "tied": Key("tie_word_embeddings"),
                 "bias": True,
-                "transform": {"type": "dense", "activation": act},
+                "transform": {"type": "dense", "width": width, "activation": act},
             }
         },
         names={
@@ -49,7 +53,7 @@ def masked_head(
             "head.output.bias": root + bias,
         },
         untied={f"{root}{decoder}.weight": f"{table}.weight"},
-        copies={f"{root}{decoder}.bias": root + bias},
+        instead={root + bias: f"{root}{decoder}.bias"},
         unused=(r"pooler\.dense\..*", *unused),
     )
 
@@ -224,9 +228,10 @@ MPNET = bert_like(
         **two_layers("MPNet", dropout=Key("hidden_dropout_prob")),
         **token_heads("MPNet", dropout=Key("hidden_dropout_prob")),
     },
-    defaults={"vocab_size": 30527, "pad_token_id": 1, "relative_attention_num_buckets": 32},
+    defaults={"vocab_size": 30527, "pad_token_id": 1},
     without=["type_vocab_size"],
-    fixed={"pad_token_id": 1},  # the library counts positions from 2, whatever the id
+    # the library counts positions from 2 and makes 32 buckets, whatever the config says
+    fixed={"pad_token_id": 1, "relative_attention_num_buckets": 32},
     spec={
         "max_positions": lambda values: values["max_position_embeddings"] - 2,
         "positions": [
@@ -336,6 +341,16 @@ def _narrow(values: Values) -> int | None:
     return None if narrow == values["hidden_size"] else narrow
 
 
+def _narrow_input(values: Values) -> int | None:
+    """The width of RemBERT's table of tokens."""
+    return _narrow({**values, "embedding_size": values["input_embedding_size"]})
+
+
+def _narrow_head(values: Values) -> int | None:
+    """The width before an output table of its own, which is as narrow."""
+    return None if values["tie_word_embeddings"] else _narrow(values)
+
+
 _ELECTRA_CLASSES = two_layers("Electra", act="gelu")
 
 ELECTRA = bert_like(
@@ -349,6 +364,7 @@ ELECTRA = bert_like(
             decoder="generator_lm_head",
             bias="generator_lm_head.bias",
             act="gelu",
+            width=_narrow_head,
         ),
         "ElectraModel": Head(),
         **_ELECTRA_CLASSES,
@@ -442,11 +458,55 @@ ALBERT = Family(
     unused=UNUSED,
     heads={
         "AlbertForMaskedLM": masked_head(
-            "predictions", norm="LayerNorm", unused=[r"pooler\..*", r"sop_classifier\..*"]
+            "predictions",
+            norm="LayerNorm",
+            width=_narrow_head,
+            unused=[r"pooler\..*", r"sop_classifier\..*"],
         ),
         "AlbertModel": pooled_model({"head.dense": "pooler"}),
         **token_heads("Albert", dropout=Key("classifier_dropout_prob")),
     },
+)
+
+# -- RemBERT (Chung et al., 2020, arXiv:2010.12821): a narrow table before, a wide one after
+
+REMBERT = bert_like(
+    "rembert",
+    prefix="rembert.",
+    heads={
+        "RemBertForMaskedLM": Head(
+            spec={
+                "head": {
+                    "type": "language_model",
+                    "bias": True,
+                    "transform": {"type": "dense", "width": Key("output_embedding_size")},
+                }
+            },
+            names={
+                "head.dense": "cls.predictions.dense",
+                "head.norm": "cls.predictions.LayerNorm",
+                "head.output": "cls.predictions.decoder",
+            },
+            unused=(r"pooler\.dense\..*",),
+        ),
+        "RemBertModel": pooled_model(),
+        **token_heads("RemBert", dropout=Key("classifier_dropout_prob")),
+    },
+    defaults={
+        "vocab_size": 250300,
+        "hidden_size": 1152,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 18,
+        "input_embedding_size": 256,
+        "output_embedding_size": 1664,
+        "intermediate_size": 4608,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "classifier_dropout_prob": 0.1,
+        "tie_word_embeddings": False,
+    },
+    spec={"input": {"width": _narrow_input}},
+    names={"embedding_projection": "encoder.embedding_hidden_mapping_in"},
 )
 
 # -- Others
@@ -535,7 +595,7 @@ BIG_BIRD = bert_like(
     },
     note=full_attention,
     spec={
-        "attention": {"bias": Key("use_bias")},
+        "attention": {"bias": Only("use_bias", False, ["output"])},
         "input": {"scale": Only("rescale_embeddings", True, "sqrt_d_model")},
     },
     unused=[r"pooler\..*"],
@@ -554,6 +614,7 @@ FAMILIES = (
     ALBERT,
     ERNIE,
     MEGATRON_BERT,
+    REMBERT,
     ROFORMER,
     BIG_BIRD,
 )

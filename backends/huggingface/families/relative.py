@@ -41,15 +41,33 @@ def _disentangled(values: Values) -> dict[str, Any]:
     }
 
 
+def _scale(values: Values) -> float | None:
+    """Scores are divided for each term that `pos_att_type` names, also where there are none."""
+    terms = values["pos_att_type"] or []
+    if values["relative_attention"] or not terms:
+        return None
+    count = 1 + len(terms.split("|") if isinstance(terms, str) else terms)
+    width = values["hidden_size"] // values["num_attention_heads"]
+    return float((count * width) ** -0.5)
+
+
 def _types(values: Values) -> dict[str, int] | None:
     count: int = values["type_vocab_size"]
     return {"token_type_ids": count} if count else None
+
+
+_ATTENTION_SPEC: dict[str, Any] = {
+    "heads": Key("num_attention_heads"),
+    "scale": _scale,
+    "dropout": Key("attention_probs_dropout_prob"),
+}
 
 
 def _deberta(model_type: str, name: str, **more: Any) -> Family:
     spec = {
         "positions": _deberta_positions,
         "input": {"add": _types},
+        "attention": {**_ATTENTION_SPEC, **more.pop("attention", {})},
         **more.pop("spec", {}),
     }
     heads = {
@@ -94,13 +112,7 @@ _PARTS = ("query", "key", "value")
 DEBERTA = _deberta(
     "deberta",
     "Deberta",
-    spec={
-        "attention": {
-            "heads": Key("num_attention_heads"),
-            "dropout": Key("attention_probs_dropout_prob"),
-            "bias": ["query", "value", "output"],
-        }
-    },
+    attention={"bias": ["query", "value", "output"]},
     names={
         **{f"layers.{{}}.attention.{part}": None for part in _PARTS},
         tuple(f"layers.{{}}.attention.{part}.weight" for part in _PARTS): Layout(
@@ -127,6 +139,7 @@ DEBERTA_V2 = _deberta(
         "norm_rel_ebd": "none",
     },
     fixed={"conv_kernel_size": 0},
+    unused=(r"encoder\.LayerNorm\..*",),  # of relative positions, which there may be none of
     names={
         **{f"layers.{{}}.attention.{part}": f"{_SELF}.{part}_proj" for part in _PARTS},
         "layers.{}.attention.position_key": f"{_SELF}.pos_key_proj",

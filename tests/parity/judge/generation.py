@@ -38,12 +38,12 @@ def greedy(model: nn.Module, reference: Any, data: dict[str, Any]) -> str:
     found = model.generate(ids, NEW, **_given(model.generate, options))[:, -NEW:]
     same = (found == expected).all(dim=0)
     error = step_by_step(model, data)
-    if error > TOLERANCE:
+    if error > TOLERANCE and not _turned_anew(reference):
         return f"cached steps differ: {bound(error)}"
     return f"{int(same.long().cumprod(0).sum())} of {NEW}"
 
 
-def step_by_step(model: nn.Module, data: dict[str, Any]) -> float:
+def step_by_step(model: Any, data: dict[str, Any]) -> float:
     """How far the logits of cached steps are from those of the whole text.
 
     Sharper than the likeliest token, which for a model of tied tables is often the last one again.
@@ -56,8 +56,19 @@ def step_by_step(model: nn.Module, data: dict[str, Any]) -> float:
     cache = sys.modules[type(model).__module__].Cache(text.size(1))
     with torch.no_grad():
         whole = model(**given)
-        steps = [model(**{**given, written: piece}, cache=cache) for piece in pieces]
+        if written == "decoder_input_ids":
+            memory = model.encode(given["input_ids"])
+            hidden = [model.decode(piece, memory, cache=cache) for piece in pieces]
+            steps = [model.logits(x) for x in hidden]
+        else:
+            steps = [model(**{**given, written: piece}, cache=cache) for piece in pieces]
     return distance(torch.cat(steps, dim=1), whole)
+
+
+def _turned_anew(reference: Any) -> bool:
+    """Does RoPE change with the length, so that keys in a cache stay as they were turned?"""
+    said = getattr(reference.config, "rope_parameters", None) or {}
+    return bool(said.get("rope_type") == "dynamic")
 
 
 def _library_generates(reference: Any, ids: Tensor, start: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import linecache
 import sys
 import tempfile
@@ -54,8 +55,9 @@ def judge(case: Case, *, more: bool = True) -> Verdict:
         return verdict
     return verdict.with_(
         again=_tried(_builds_again, model, text),
-        greedy=_tried(greedy, model, reference, data),
-        padded=_tried(padded, model, reference, data, case.head),
+        # Copies: the library's "dynamic" frequencies remember the longest text they have seen.
+        greedy=_tried(greedy, model, copy.deepcopy(reference), data),
+        padded=_tried(padded, model, copy.deepcopy(reference), data, case.head),
     )
 
 

@@ -28,8 +28,12 @@ _FALCON_RW = {"parallel_attn": False, "multi_query": False, "bias": True}
 VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("albert", "masked_lm"): {
         "groups": {"num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 2},
+        "untied": {"tie_word_embeddings": False},
     },
-    ("bart", "seq2seq_lm"): {"scaled": {"scale_embedding": True}},
+    ("bart", "seq2seq_lm"): {
+        "scaled": {"scale_embedding": True},
+        "untied": {"tie_word_embeddings": False},
+    },
     ("beit", "base"): {
         "relative": {
             "use_absolute_position_embeddings": False,
@@ -40,7 +44,11 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
             "use_shared_relative_position_bias": True,
         },
     },
+    ("blenderbot-small", "seq2seq_lm"): {"scaled": {"scale_embedding": True}},
     ("cohere", "causal_lm"): {"qk-norm": {"use_qk_norm": True}},
+    ("deberta", "masked_lm"): {
+        "absolute": {"relative_attention": False, "position_biased_input": True},
+    },
     ("deberta-v2", "masked_lm"): {
         "plain": {"share_att_key": False, "conv_kernel_size": 0, "position_buckets": -1},
     },
@@ -64,7 +72,7 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("gpt_neox", "causal_lm"): {"sequential": {"use_parallel_residual": False}},
     ("llama", "causal_lm"): {
         "biases": {"attention_bias": True, "mlp_bias": True},
-        "dynamic": {**_rope("dynamic", factor=2.0), "max_position_embeddings": 10},
+        "dynamic": {**_rope("dynamic", factor=4.0), "max_position_embeddings": 10},
         "head-dim": {"head_dim": 24},
         "linear": _rope("linear", factor=4.0),
         "llama3": _rope("llama3", **_LLAMA3, original_max_position_embeddings=32),
