@@ -37,6 +37,7 @@ class Head:
         config says then stands as `tied_as_written`
     fixed: config keys that are supported at one value only, beyond the family's
     defaults: values of config keys that this class alone has otherwise
+    partial: the class has more weights than are read, so that nothing is exported as it
     """
 
     spec: Mapping[str, Any] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Head:
     always_tied: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    partial: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

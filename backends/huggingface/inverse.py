@@ -176,7 +176,7 @@ def alike(value: Any, template: Any) -> bool:
     if isinstance(template, Mapping):
         return all(alike(getattr(value, key, None), inner) for key, inner in template.items())
     if isinstance(template, (list, tuple)):
-        return list(value or ()) == list(template)
+        return not isinstance(value, bool) and list(value or ()) == list(template)
     return bool(getattr(value, "type", value) == template)
 
 

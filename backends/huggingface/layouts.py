@@ -27,6 +27,7 @@ class Layout:
         groups with an equal run of each (a number, or what config.json says)
     axis: of our weight, along which they are fused
     stored: the checkpoint has the same numbers in this other shape; -1 stands for what is left
+    beside: more tensors, which ours stacks behind `theirs`
     """
 
     theirs: str
@@ -34,16 +35,18 @@ class Layout:
     groups: int | Read | None = None
     axis: int = 0
     stored: Callable[[Values], Shape] | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def stacked(self) -> bool:
         """Whether ours stacks several tensors of the checkpoint."""
-        return "{e}" in self.theirs
+        return "{e}" in self.theirs or bool(self.beside)
 
     def names(self, layer: Sequence[str], leaf: str, count: int) -> list[str]:
         """The tensors of the checkpoint, for the numbers in our name and its last part."""
-        each = range(count) if self.stacked else range(1)
-        return [self.theirs.replace("{e}", str(e)).format(*layer) + leaf for e in each]
+        each = range(count) if "{e}" in self.theirs else range(1)
+        said = [self.theirs.replace("{e}", str(e)) for e in each]
+        return [name.format(*layer) + leaf for name in (*said, *self.beside)]
 
     def stored_shape(self, shapes: Sequence[Shape]) -> Shape:
         """The shape of the tensor that holds weights of these shapes, before it is unstacked."""
@@ -95,7 +98,10 @@ class Layout:
             whole = whole.reshape(*shapes[0][:axis], total, *shapes[0][axis + 1 :])
         if self.transposed and whole.ndim > 1:
             whole = whole.swapaxes(-1, -2)
-        return whole if self.stored is None else whole.reshape(self.stored(values))
+        if self.stored is None:
+            return whole
+        rows = whole.shape[:1] if self.stacked else ()
+        return whole.reshape((*rows, *self.stored(values)))
 
     def group_count(self, values: Values) -> int:
         """The number of groups, which config.json may say."""

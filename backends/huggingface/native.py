@@ -47,6 +47,8 @@ def find_native(spec: ModelSpec) -> Native | None:
         if family.spec.get("family") != spec.family or family.inside:
             continue
         for name, head in family.heads.items():
+            if head.partial:
+                continue
             found = _try(spec, family, name, head)
             if found is not None and canonical(found[0]) == wanted:
                 return found[1]

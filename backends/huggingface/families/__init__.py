@@ -8,6 +8,7 @@ from . import (
     bert,
     bert_generation,
     bloom,
+    clip,
     cohere,
     ctrl,
     dbrx,
@@ -41,6 +42,7 @@ from . import (
     smollm,
     stablelm,
     t5,
+    vit,
 )
 from .writers import writer
 
@@ -49,6 +51,7 @@ _MODULES = (
     bert,
     bert_generation,
     bloom,
+    clip,
     cohere,
     ctrl,
     dbrx,
@@ -82,6 +85,7 @@ _MODULES = (
     smollm,
     stablelm,
     t5,
+    vit,
 )
 
 FAMILIES: dict[str, Family] = {

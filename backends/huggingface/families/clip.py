@@ -1,0 +1,196 @@
+"""The towers of CLIP (Radford et al., 2021, arXiv:2103.00020) and SigLIP (Zhai et al., 2023,
+arXiv:2303.15343), for texts and for images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..family import Family, Head
+from ..layouts import Layout
+from ..values import Key, Multiple, Row, Values, activation, first
+from .images import PATCHES, SIDES, SIZES
+from .rows import token
+
+_DEFAULTS: Mapping[str, Any] = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "attention_dropout": 0.0,
+    "hidden_act": "quick_gelu",
+    "layer_norm_eps": 1e-5,
+}
+_SIGLIP: Mapping[str, Any] = {"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-6}
+_TEXT: Mapping[str, Any] = {
+    "vocab_size": 49408,
+    "max_position_embeddings": 77,
+    "pad_token_id": 1,
+    "bos_token_id": 49406,
+    "eos_token_id": 49407,
+}
+_TEXT_OPTIONAL: Mapping[str, type] = {
+    "pad_token_id": int,
+    "bos_token_id": int,
+    "eos_token_id": object,
+}
+# Keys of parts that once held what all models have: how to write texts, and names of labels.
+_IRRELEVANT = frozenset(["id2label", "initializer_factor", "label2id"])
+
+_SPEC: Mapping[str, Any] = {
+    "family": "encoder-only",
+    "d_model": Key("hidden_size"),
+    "layers": Key("num_hidden_layers"),
+    "activation": activation("hidden_act"),
+    "norm": {"eps": Key("layer_norm_eps")},
+    "positions": "learned",
+    "attention": {"heads": Key("num_attention_heads"), "dropout": Key("attention_dropout")},
+    "feed_forward": {"hidden": Multiple("intermediate_size")},
+}
+_TEXT_SPEC: Mapping[str, Any] = {
+    **_SPEC,
+    "vocab_size": Key("vocab_size"),
+    "max_positions": Key("max_position_embeddings"),
+}
+_TEXT_LAST: Mapping[str, Any] = {
+    "tokens": {
+        "pad": token("pad_token_id"),
+        "bos": token("bos_token_id"),
+        "eos": token("eos_token_id"),
+    }
+}
+_LAYER: Mapping[Any, Any] = {
+    **{
+        f"layers.{{}}.attention.{part}": f"encoder.layers.{{}}.self_attn.{name}"
+        for part, name in (
+            ("query", "q_proj"),
+            ("key", "k_proj"),
+            ("value", "v_proj"),
+            ("output", "out_proj"),
+        )
+    },
+    "layers.{}.attention_norm": "encoder.layers.{}.layer_norm1",
+    "layers.{}.feed_forward_norm": "encoder.layers.{}.layer_norm2",
+    "layers.{}.feed_forward.up": "encoder.layers.{}.mlp.fc1",
+    "layers.{}.feed_forward.down": "encoder.layers.{}.mlp.fc2",
+}
+_TEXT_NAMES: Mapping[Any, Any] = {
+    **_LAYER,
+    "token_embedding": "embeddings.token_embedding",
+    "position_embedding": "embeddings.position_embedding",
+    "norm": "final_layer_norm",
+}
+_IMAGE_NAMES: Mapping[Any, Any] = {
+    **_LAYER,
+    "patch_embedding": "embeddings.patch_embedding",
+    "prefix_tokens": Layout("embeddings.class_embedding", stored=lambda _: (-1,)),
+    "position_embedding": "embeddings.position_embedding",
+    "embedding_norm": "pre_layrnorm",
+    "norm": "post_layernorm",
+}
+_POSITION_IDS = r"embeddings\.position_ids"
+
+
+def _projection(pool: Any, size: Any, name: str, *, bias: bool) -> Head:
+    head = {"type": "projection", "size": size, "pool": pool, "bias": bias}
+    return Head(spec={"head": head}, names={"head.dense": name})
+
+
+def _end_of_text(values: Values) -> dict[str, Any]:
+    """Where a text is read: configs before 2023 name a wrong id, and mean the largest."""
+    end = first(values["eos_token_id"])
+    return {"type": "token", "id": values["vocab_size"] - 1 if end == 2 else end}
+
+
+CLIP_TEXT = Family(
+    model_type="clip_text_model",
+    defaults={
+        **_DEFAULTS,
+        **_TEXT,
+        "hidden_size": 512,
+        "intermediate_size": 2048,
+        "num_attention_heads": 8,
+        "projection_dim": 512,
+        "initializer_range": 0.02,
+    },
+    optional=_TEXT_OPTIONAL,
+    irrelevant=_IRRELEVANT,
+    spec={**_TEXT_SPEC, "family": "decoder-only"},
+    last={"init": {"type": "normal", "std": Key("initializer_range")}, **_TEXT_LAST},
+    names=_TEXT_NAMES,
+    prefix="text_model.",
+    unused=(_POSITION_IDS,),
+    heads={
+        "CLIPTextModel": Head(),
+        "CLIPTextModelWithProjection": _projection(
+            _end_of_text, Key("projection_dim"), "text_projection", bias=False
+        ),
+    },
+)
+CLIP_VISION = Family(
+    model_type="clip_vision_model",
+    defaults={
+        **_DEFAULTS,
+        **SIZES,
+        "patch_size": 32,
+        "projection_dim": 512,
+        "initializer_range": 0.02,
+    },
+    optional=SIDES,
+    irrelevant=_IRRELEVANT,
+    spec={
+        **_SPEC,
+        "input": {**PATCHES, "bias": False, "prefix_tokens": 1, "normalize": True},
+    },
+    last={"init": {"type": "normal", "std": Key("initializer_range")}},
+    names=_IMAGE_NAMES,
+    prefix="vision_model.",
+    unused=(_POSITION_IDS,),
+    heads={
+        # its last norm is for the pooled vector alone
+        "CLIPVisionModel": Head(
+            spec={"final_norm": False}, unused=(r"post_layernorm\..*",), partial=True
+        ),
+        "CLIPVisionModelWithProjection": _projection(
+            "first", Key("projection_dim"), "visual_projection", bias=False
+        ),
+    },
+)
+SIGLIP_TEXT = Family(
+    model_type="siglip_text_model",
+    defaults={**_DEFAULTS, **_SIGLIP, **_TEXT, "vocab_size": 32000, "max_position_embeddings": 64},
+    optional={**_TEXT_OPTIONAL, "projection_size": int},
+    irrelevant=_IRRELEVANT,
+    spec=_TEXT_SPEC,
+    last=_TEXT_LAST,
+    names=_TEXT_NAMES,
+    prefix="text_model.",
+    unused=(_POSITION_IDS,),
+    heads={
+        "SiglipTextModel": _projection(
+            "last",
+            Row(
+                lambda values: values["projection_size"] or values["hidden_size"],
+                lambda size: {"projection_size": size},
+            ),
+            "head",
+            bias=True,
+        )
+    },
+    note="Texts are padded to their full length and given without a mask, as the library does: "
+    "with one, the last real token would be read, not the last place",
+)
+SIGLIP_VISION = Family(
+    model_type="siglip_vision_model",
+    defaults={**_DEFAULTS, **_SIGLIP, **SIZES},
+    optional=SIDES,
+    irrelevant=_IRRELEVANT | {"vision_use_head"},
+    spec={**_SPEC, "input": PATCHES},
+    names=_IMAGE_NAMES,
+    prefix="vision_model.",
+    unused=(_POSITION_IDS, r"head\..*"),
+    heads={"SiglipVisionModel": Head(partial=True)},
+    note="The head that asks all patches with one learned query is left out",
+)
+
+FAMILIES = (CLIP_TEXT, CLIP_VISION, SIGLIP_TEXT, SIGLIP_VISION)

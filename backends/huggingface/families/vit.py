@@ -1,0 +1,188 @@
+"""The Vision Transformer (Dosovitskiy et al., 2020, arXiv:2010.11929), and what is built as it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..family import Family, Head, Names
+from ..layouts import Layout
+from ..values import IfSet, Key, Values
+from .images import (
+    BACKBONE,
+    DEFAULTS,
+    EMBEDDINGS,
+    LAST,
+    LAYER,
+    MASK_TOKEN,
+    NAMES,
+    SIDES,
+    SPEC,
+    image_classes,
+    in_batches,
+    pooled_model,
+)
+from .rows import changed
+
+_POOLER: Mapping[str, Any] = {"pooler_act": "tanh"}
+
+
+def vit_like(
+    model_type: str,
+    *,
+    heads: Mapping[str, Head],
+    prefix: str,
+    defaults: Mapping[str, Any] = {},
+    optional: Mapping[str, type] = {},
+    spec: Mapping[str, Any] = {},
+    names: Names | Callable[[Values], Names] = NAMES,
+    **more: Any,
+) -> Family:
+    """A family that differs from ViT in these rows."""
+    usual = {"intermediate_size": 3072, "layer_norm_eps": 1e-12}
+    return Family(
+        model_type=model_type,
+        defaults={**DEFAULTS, **usual, **defaults},
+        optional={**SIDES, **optional},
+        spec=changed(SPEC, spec),
+        last=LAST,
+        names=names,
+        prefix=prefix,
+        unused=(MASK_TOKEN,),
+        heads=heads,
+        **more,
+    )
+
+
+VIT = vit_like(
+    "vit",
+    prefix="vit.",
+    defaults=_POOLER,
+    optional={"pooler_output_size": int},
+    irrelevant=frozenset(["encoder_stride"]),
+    heads={"ViTModel": pooled_model(), "ViTForImageClassification": image_classes("first")},
+)
+
+# -- DeiT (Touvron et al., 2020, arXiv:2012.12877): a second token, which learns from a teacher
+
+DEIT = vit_like(
+    "deit",
+    prefix="deit.",
+    defaults=_POOLER,
+    optional={"pooler_output_size": int},
+    irrelevant=frozenset(["encoder_stride"]),
+    spec={"input": {"prefix_tokens": 2}},
+    names={
+        **NAMES,
+        "prefix_tokens": Layout(
+            "embeddings.cls_token",
+            stored=lambda values: (1, 1, values["hidden_size"]),
+            beside=("embeddings.distillation_token",),
+        ),
+    },
+    heads={"DeiTModel": pooled_model(), "DeiTForImageClassification": image_classes("first")},
+)
+
+# -- MSN (Assran et al., 2022, arXiv:2204.07141) and I-JEPA (Assran et al., 2023, arXiv:2301.08243)
+
+VIT_MSN = vit_like(
+    "vit_msn",
+    prefix="vit.",
+    defaults={"layer_norm_eps": 1e-6},
+    heads={"ViTMSNModel": Head(), "ViTMSNForImageClassification": image_classes("first")},
+)
+IJEPA = vit_like(
+    "ijepa",
+    prefix="ijepa.",
+    irrelevant=frozenset(["pooler_act", "pooler_output_size"]),
+    spec={"input": {"prefix_tokens": None}},
+    heads={"IJepaModel": Head(), "IJepaForImageClassification": image_classes("mean")},
+)
+
+# -- DINOv2 (Oquab et al., 2023, arXiv:2304.07193)
+
+
+def _wide(values: Values) -> int:
+    return int(values["hidden_size"] * values["mlp_ratio"])
+
+
+def _two_thirds(values: Values) -> int:
+    """The width of the gated feed-forward: two thirds of the other's, and a multiple of 8."""
+    return (int(_wide(values) * 2 / 3) + 7) // 8 * 8
+
+
+_GATED: Mapping[str, Any] = {"type": "glu", "hidden": _two_thirds, "activation": "silu"}
+_DINO_LAYER: Mapping[Any, Any] = {
+    **{key: name for key, name in LAYER.items() if ".attention." in key},
+    "layers.{}.attention_norm": "encoder.layer.{}.norm1",
+    "layers.{}.feed_forward_norm": "encoder.layer.{}.norm2",
+    "layers.{}.attention_scale": "encoder.layer.{}.layer_scale1.lambda1",
+    "layers.{}.feed_forward_scale": "encoder.layer.{}.layer_scale2.lambda1",
+}
+
+
+def _dino_names(values: Values) -> Mapping[Any, Any]:
+    if values["use_swiglu_ffn"]:
+        gate_and_up = tuple(f"layers.{{}}.feed_forward.{part}" for part in ("gate", "up"))
+        inner: Mapping[Any, Any] = {
+            gate_and_up: "encoder.layer.{}.mlp.weights_in",
+            "layers.{}.feed_forward.down": "encoder.layer.{}.mlp.weights_out",
+        }
+    else:
+        inner = {
+            "layers.{}.feed_forward.up": "encoder.layer.{}.mlp.fc1",
+            "layers.{}.feed_forward.down": "encoder.layer.{}.mlp.fc2",
+        }
+    registers = {"registers": in_batches("embeddings.register_tokens")}
+    return {**EMBEDDINGS, **registers, **_DINO_LAYER, **inner, "norm": "layernorm"}
+
+
+def _stretched(values: Values) -> str:
+    return (
+        f"Images have {values['image_size']} pixels a side, as the positions were learned; for "
+        "other sizes the library stretches them"
+    )
+
+
+def _dino(model_type: str, name: str, **more: Any) -> Family:
+    return vit_like(
+        model_type,
+        prefix=f"{model_type}.",
+        defaults={
+            "intermediate_size": None,
+            "layer_norm_eps": 1e-6,
+            "mlp_ratio": 4,
+            "layerscale_value": 1.0,
+            "drop_path_rate": 0.0,
+            "use_swiglu_ffn": False,
+            **more.pop("defaults", {}),
+        },
+        irrelevant=BACKBONE | more.pop("irrelevant", frozenset()),
+        spec=changed(
+            {
+                "residual": {
+                    "layer_scale": Key("layerscale_value"),
+                    "drop_path": Key("drop_path_rate"),
+                },
+                "feed_forward": IfSet("use_swiglu_ffn", _GATED, {"hidden": _wide}),
+            },
+            more.pop("spec", {}),
+        ),
+        names=_dino_names,
+        heads={f"{name}Model": Head()},
+        note=_stretched,
+        **more,
+    )
+
+
+DINOV2 = _dino(
+    "dinov2", "Dinov2", defaults={"patch_size": 14}, irrelevant=frozenset(["use_mask_token"])
+)
+DINOV2_WITH_REGISTERS = _dino(
+    "dinov2_with_registers",
+    "Dinov2WithRegisters",
+    defaults={"num_register_tokens": 4},
+    spec={"input": {"registers": Key("num_register_tokens")}},
+)
+
+FAMILIES = (VIT, DEIT, VIT_MSN, IJEPA, DINOV2, DINOV2_WITH_REGISTERS)

@@ -1,0 +1,135 @@
+"""Tiny encoders of images, and of the texts beside them, read back from the library's files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from tiny_towers import TOWERS, question, tiny
+
+import modelwright as mw
+from modelwright.backends.huggingface import CheckpointError, ExportError, export, import_folder
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "parity"))
+
+from perturb import perturb, relative_error
+
+Saved = Callable[..., tuple[Path, Any]]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Saved:
+    """`saved("vit")`: a folder, and the model that lies there."""
+
+    def make(case: str) -> tuple[Path, Any]:
+        folder = tmp_path / case.replace(" ", "-")
+        theirs = perturb(tiny(case))
+        theirs.save_pretrained(folder)  # type: ignore[operator]
+        return folder, theirs
+
+    return make
+
+
+def config(folder: Path, **changes: Any) -> None:
+    """Write some keys of config.json otherwise."""
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", TOWERS)
+def test_the_results_are_the_library_s(case: str, saved: Saved) -> None:
+    folder, theirs = saved(case)
+    ours, asked = mw.from_pretrained(folder), question(theirs)
+    output = theirs(asked)
+    found = [name for name in ("logits", "image_embeds", "text_embeds") if name in output]
+    wanted = output[found[0] if found else "last_hidden_state"]
+    if not found and "\nhead: " in import_folder(folder):
+        assert relative_error(ours.hidden_states(asked), wanted) < 2e-5
+        wanted = output.pooler_output
+    assert relative_error(ours(asked), wanted) < 2e-5, import_folder(folder)
+
+
+def test_a_bare_encoder_without_a_pooler(saved: Saved) -> None:
+    folder, _ = saved("vit")
+    tensors = load_file(folder / "model.safetensors")
+    kept = {name: tensor for name, tensor in tensors.items() if "pooler" not in name}
+    save_file(kept, folder / "model.safetensors")
+    assert "\nhead:" not in import_folder(folder)
+    assert mw.from_pretrained(folder)(torch.zeros(1, 3, 22, 22)).shape == (1, 17, 32)
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"image_size": [22, 27]}, "`image_size: [22, 27]` is not supported yet: only squares are"),
+        ({"patch_size": [5, 5, 5]}, "`patch_size: [5, 5, 5]` is not supported yet"),
+        ({"image_size": None}, "`image_size: None` is not supported yet"),
+        ({"image_size": [[22, 22]]}, "`image_size: [[22, 22]]` is not supported yet"),
+    ],
+)
+def test_what_is_no_square_is_refused(changes: Any, said: str, saved: Saved) -> None:
+    folder, _ = saved("vit")
+    config(folder, **changes)
+    with pytest.raises(CheckpointError) as caught:
+        import_folder(folder)
+    assert said in str(caught.value)
+
+
+def test_the_tokens_in_front_lie_in_two_tensors(saved: Saved) -> None:
+    """Each has rows of ours; both must be there, and as wide as the model."""
+    folder, _ = saved("deit")
+    tensors = load_file(folder / "model.safetensors")
+    mine = mw.from_pretrained(folder).state_dict()["prefix_tokens"]
+    names = [f"embeddings.{kind}_token" for kind in ("cls", "distillation")]
+    assert torch.equal(mine, torch.cat([tensors[name][0] for name in names]))
+
+    save_file({**tensors, names[1]: torch.zeros(1, 1, 31)}, folder / "model.safetensors")
+    with pytest.raises(CheckpointError) as caught:
+        mw.from_pretrained(folder)
+    said = f"shape of {names[1]}: (1, 1, 31) in the file, (32,) as prefix_tokens in the model"
+    assert said in str(caught.value)
+
+    del tensors[names[1]]
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"missing: embeddings\.distillation_token"):
+        mw.from_pretrained(folder)
+
+
+def test_images_of_another_size_than_the_positions(saved: Saved) -> None:
+    """The library stretches DINOv2's positions; here the size is said, and another refused."""
+    folder, _ = saved("dinov2")
+    assert "Images have 22 pixels a side" in " ".join(import_folder(folder).split())
+    with pytest.raises(ValueError, match="image_size is 22"):
+        mw.from_pretrained(folder)(torch.zeros(1, 3, 32, 32))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", ["vit classes", "deit", "ijepa", "clip image vector"])
+def test_it_is_exported_as_the_library_s_class(case: str, saved: Saved, tmp_path: Path) -> None:
+    """With every tensor that the class has, in the shape that the library writes."""
+    folder, theirs = saved(case)
+    spec = mw.loads(import_folder(folder))
+    written = export(spec, mw.from_pretrained(folder), tmp_path / "exported")
+    kind: Any = getattr(transformers, type(theirs).__name__)
+    again, told = kind.from_pretrained(written, output_loading_info=True)
+    assert not any(told.values())
+    asked = question(theirs)
+    assert torch.equal(again.eval()(asked)[0], theirs(asked)[0])
+    names = load_file(folder / "model.safetensors").keys()
+    assert load_file(written / "model.safetensors").keys() == names
+
+
+def test_a_part_of_a_class_is_not_exported_as_it(saved: Saved, tmp_path: Path) -> None:
+    """The library would fill in the norm of CLIP's pooled vector at random."""
+    folder, _ = saved("clip image")
+    spec = mw.loads(import_folder(folder))
+    with pytest.raises(ExportError, match="image"):
+        export(spec, mw.from_pretrained(folder), tmp_path / "exported")
