@@ -117,7 +117,7 @@ SPEC: dict[str, Any] = {
 }
 PRE_NORM: Mapping[str, Any] = {"norm_placement": "pre"}
 _BARE: Mapping[str, Any] = {"input": {"normalize": None}}
-_COPIES = {
+COPIES = {
     "encoder.embed_tokens.weight": "shared.weight",
     "decoder.embed_tokens.weight": "shared.weight",
 }
@@ -174,9 +174,9 @@ def bart_like(
                     "head.bias": Layout("final_logits_bias", stored=lambda values: (1, -1)),
                 },
                 untied={"lm_head.weight": "shared.weight"},
-                copies=_COPIES,
+                copies=COPIES,
             ),
-            f"{name}Model": Head(copies=_COPIES),
+            f"{name}Model": Head(copies=COPIES),
         },
         **more,
     )

@@ -209,7 +209,13 @@ EUROBERT = llama_like(
     },
     heads={
         "EuroBertForMaskedLM": Head(
-            spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings")}},
+            spec={
+                "head": {
+                    "type": "language_model",
+                    "tied": Key("tie_word_embeddings"),
+                    "bias": Key("mlp_bias"),
+                }
+            },
             names={"head": "lm_head"},
             untied={"lm_head.weight": "embed_tokens.weight"},
         ),

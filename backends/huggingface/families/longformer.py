@@ -8,7 +8,7 @@ from ..family import Family, Head
 from ..layers import Layer
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values
-from .bart import DEFAULTS, IRRELEVANT_HERE, NAMES, SPEC, TOKENS
+from .bart import COPIES, DEFAULTS, IRRELEVANT_HERE, NAMES, SEPARATE, SPEC, TOKENS
 from .encoders import AFTER_PADDING_SPEC, bert_like, masked_head, pooled_model, token_heads
 from .rows import changed
 
@@ -83,8 +83,9 @@ LED = Family(
     layers=_windows("encoder_layers"),
     layers_of="encoder",
     last=TOKENS,
-    names={
+    names=lambda values: {
         **NAMES,
+        **(SEPARATE if values["separate"] else {}),
         **{
             f"encoder.layers.{{}}.attention.{part}{kind}": (
                 f"{_LED_ATTENTION}.longformer_self_attn.{part}{kind}"
@@ -95,6 +96,7 @@ LED = Family(
         "encoder.layers.{}.attention.output": f"{_LED_ATTENTION}.output",
     },
     prefix="led.",
+    unused=(r"shared\.weight",),
     heads={
         "LEDForConditionalGeneration": Head(
             spec={
@@ -105,8 +107,9 @@ LED = Family(
                 "head.bias": Layout("final_logits_bias", stored=lambda values: (1, -1)),
             },
             untied={"lm_head.weight": "shared.weight"},
+            copies=COPIES,
         ),
-        "LEDModel": Head(),
+        "LEDModel": Head(copies=COPIES),
     },
 )
 
