@@ -17,6 +17,7 @@ SIZES: dict[str, Any] = {
 IMAGE: dict[str, Any] = {**SIZES, "image_size": 22, "patch_size": 5}
 DINO: dict[str, Any] = {**IMAGE, "mlp_ratio": 2}
 DINO.pop("intermediate_size")
+BEIT: dict[str, Any] = {**IMAGE, "use_mask_token": True}
 TEXT: dict[str, Any] = {**SIZES, "vocab_size": 40, "max_position_embeddings": 20}
 END: dict[str, Any] = {"pad_token_id": 1, "bos_token_id": 0}
 PROJECTED: dict[str, Any] = {"projection_dim": 24}
@@ -38,6 +39,24 @@ TOWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "dinov2 gated": ("Dinov2Model", {**DINO, "use_swiglu_ffn": True}),
     "dinov2 scaled": ("Dinov2Model", {**DINO, "layerscale_value": 0.1, "drop_path_rate": 0.2}),
     "dinov2 registers": ("Dinov2WithRegistersModel", {**DINO, "num_register_tokens": 3}),
+    "beit": ("BeitModel", BEIT),
+    "beit with tables": (
+        "BeitModel",
+        {**BEIT, "use_relative_position_bias": True, "drop_path_rate": 0.0},
+    ),
+    "beit with one table and positions": (
+        "BeitModel",
+        {
+            **BEIT,
+            "use_shared_relative_position_bias": True,
+            "use_absolute_position_embeddings": True,
+        },
+    ),
+    "beit with a last norm": (
+        "BeitModel",
+        {**BEIT, "use_mean_pooling": False, "layer_scale_init_value": 0.0},
+    ),
+    "data2vec": ("Data2VecVisionModel", {**IMAGE, "use_mask_token": True}),
     "clip image": ("CLIPVisionModel", IMAGE),
     "clip image vector": ("CLIPVisionModelWithProjection", {**IMAGE, **PROJECTED}),
     "clip text": ("CLIPTextModel", {**TEXT, **END, "eos_token_id": 3}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..family import Family
 from . import (
     bart,
+    beit,
     bert,
     bert_generation,
     bloom,
@@ -48,6 +49,7 @@ from .writers import writer
 
 _MODULES = (
     bart,
+    beit,
     bert,
     bert_generation,
     bloom,

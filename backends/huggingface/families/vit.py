@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ..family import Family, Head, Names
@@ -36,19 +36,25 @@ def vit_like(
     optional: Mapping[str, type] = {},
     spec: Mapping[str, Any] = {},
     names: Names | Callable[[Values], Names] = NAMES,
+    without: Collection[str] = (),
+    unused: Collection[str] = (),
     **more: Any,
 ) -> Family:
-    """A family that differs from ViT in these rows."""
+    """A family that differs from ViT in these rows.
+
+    without: keys of config.json that ViT has and this family has not
+    """
     usual = {"intermediate_size": 3072, "layer_norm_eps": 1e-12}
+    kept = {key: value for key, value in {**DEFAULTS, **usual}.items() if key not in without}
     return Family(
         model_type=model_type,
-        defaults={**DEFAULTS, **usual, **defaults},
+        defaults={**kept, **defaults},
         optional={**SIDES, **optional},
         spec=changed(SPEC, spec),
         last=LAST,
         names=names,
         prefix=prefix,
-        unused=(MASK_TOKEN,),
+        unused=(MASK_TOKEN, *unused),
         heads=heads,
         **more,
     )
@@ -148,8 +154,8 @@ def _dino(model_type: str, name: str, **more: Any) -> Family:
     return vit_like(
         model_type,
         prefix=f"{model_type}.",
+        without=["intermediate_size"],
         defaults={
-            "intermediate_size": None,
             "layer_norm_eps": 1e-6,
             "mlp_ratio": 4,
             "layerscale_value": 1.0,

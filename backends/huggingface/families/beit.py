@@ -1,0 +1,97 @@
+"""BEiT (Bao et al., 2021, arXiv:2106.08254) and data2vec for images (Baevski et al., 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..family import Family, Head
+from ..values import IfSet, Key, Values
+from .images import NAMES
+from .vit import vit_like
+
+_DEFAULTS: Mapping[str, Any] = {
+    "drop_path_rate": 0.1,
+    "layer_scale_init_value": 0.1,
+    "use_absolute_position_embeddings": False,
+    "use_relative_position_bias": False,
+    "use_shared_relative_position_bias": False,
+    "use_mean_pooling": True,
+}
+_IRRELEVANT = frozenset(
+    [
+        "add_fpn",
+        "auxiliary_channels",
+        "auxiliary_concat_input",
+        "auxiliary_loss_weight",
+        "auxiliary_num_convs",
+        "out_features",
+        "out_indices",
+        "pool_scales",
+        "reshape_hidden_states",
+        "segmentation_indices",
+        "semantic_loss_ignore_index",
+        "stage_names",
+        "use_auxiliary_head",
+        "use_mask_token",
+        "vocab_size",
+    ]
+)
+
+
+def _positions(values: Values) -> Any:
+    """Vectors that are added, a table of offsets in each layer or one for all, or several."""
+    said: list[Any] = ["learned"] if values["use_absolute_position_embeddings"] else []
+    for key, share in (("relative", "layer"), ("shared_relative", "stack")):
+        if values[f"use_{key}_position_bias"]:
+            said.append({"type": "relative_table", "share": share})
+    return said[0] if len(said) == 1 else said or None
+
+
+def _note(values: Values) -> str:
+    if not values["drop_path_rate"]:
+        return ""
+    return (
+        f"In training the library leaves branches out, the last layer's with a chance of "
+        f"{values['drop_path_rate']:g} (drop_path), fewer before it; not so here"
+    )
+
+
+def _beit(model_type: str, name: str, **more: Any) -> Family:
+    prefix = f"{model_type.replace('-', '_')}."
+    table = "relative_position_bias.relative_position_bias_table"
+    return vit_like(
+        model_type,
+        prefix=prefix,
+        without=["qkv_bias"],
+        defaults=_DEFAULTS,
+        irrelevant=_IRRELEVANT,
+        spec={
+            "final_norm": IfSet("use_mean_pooling", False),
+            "positions": _positions,
+            "attention": {"bias": ["query", "value", "output"]},
+            "residual": {"layer_scale": Key("layer_scale_init_value", read=lambda x: x or None)},
+        },
+        names={
+            **NAMES,
+            "layers.{}.attention_scale": "encoder.layer.{}.lambda_1",
+            "layers.{}.feed_forward_scale": "encoder.layer.{}.lambda_2",
+            "layers.{}.attention.relative_bias.weight": (
+                f"encoder.layer.{{}}.attention.attention.{table}"
+            ),
+            "relative_bias.weight": f"encoder.{table}",
+        },
+        unused=(r".*relative_position_index",),
+        heads={
+            # the pooler is a norm of the patches' mean
+            f"{name}Model": Head(unused=(r"pooler\.layernorm\..*",), partial=True),
+        },
+        note=_note,
+        **more,
+    )
+
+
+BEIT = _beit("beit", "Beit")
+DATA2VEC_VISION = _beit("data2vec-vision", "Data2VecVision")
+
+FAMILIES = (BEIT, DATA2VEC_VISION)
