@@ -1,0 +1,155 @@
+"""Loading a checkpoint, ours against `transformers`: time and peak memory, in fresh processes.
+
+    python -m benchmarks.load                 # GPT-2's 124M and a Llama of 1B
+    python -m benchmarks.load --only gpt2 --rounds 5
+
+Both read the same folder of random weights. What is imported is imported before the clock starts.
+Memory is that of the process alone (`RssAnon`): pages of the file that are mapped are the system's,
+and are counted when they are read, so that the time to the first logits stands beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+MODELS: dict[str, dict[str, Any]] = {
+    "gpt2": {"model_type": "gpt2"},
+    "llama-1b": {
+        "model_type": "llama",
+        "vocab_size": 128256,
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "tie_word_embeddings": True,
+    },
+}
+SIDES = ("modelwright", "transformers")
+
+
+def checkpoint(name: str, folder: Path) -> None:
+    """A folder of random weights in float32, written by `transformers`."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = dict(MODELS[name])
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(config.pop("model_type"), **config)
+    )
+    model.save_pretrained(folder)
+
+
+def anonymous() -> int:
+    """Bytes of this process that are no pages of a file."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("this system does not tell RssAnon")
+
+
+class Peak:
+    """The most anonymous memory while it is entered, beyond that at its start."""
+
+    def __enter__(self) -> Peak:
+        self.start = self.most = anonymous()
+        self.running = True
+        self.thread = threading.Thread(target=self._watch)
+        self.thread.start()
+        return self
+
+    def _watch(self) -> None:
+        while self.running:
+            self.most = max(self.most, anonymous())
+            time.sleep(0.002)
+
+    def __exit__(self, *_: object) -> None:
+        self.running = False
+        self.thread.join()
+        self.bytes = max(self.most, anonymous()) - self.start
+
+
+def loader(side: str) -> Callable[[str], Any]:
+    """The function that loads a folder, with all that it needs imported."""
+    import torch
+
+    torch.set_grad_enabled(False)
+    if side == "modelwright":
+        import modelwright as mw
+        from modelwright.backends import huggingface, pytorch  # noqa: F401
+        from modelwright.backends.huggingface import weights  # noqa: F401
+
+        return mw.from_pretrained
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    load: Callable[[str], Any] = transformers.AutoModelForCausalLM.from_pretrained
+    return load
+
+
+def measure(side: str, folder: str) -> dict[str, float]:
+    """One load in this process: seconds, bytes, and seconds with one forward pass after it."""
+    import torch
+
+    load = loader(side)
+    ids = torch.arange(8)[None]
+    with Peak() as peak:
+        start = time.perf_counter()
+        model = load(folder)
+        loaded = time.perf_counter() - start
+    model(ids)
+    total = time.perf_counter() - start
+    size = sum(weight.nbytes for weight in model.parameters())
+    return {"load": loaded, "first logits": total, "peak": peak.bytes / size}
+
+
+def compare(name: str, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """The measures of both sides, in fresh processes that take turns."""
+    found: dict[str, dict[str, list[float]]] = {side: {} for side in SIDES}
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint(name, Path(folder))
+        for number in range(rounds + 1):
+            for side in SIDES[:: 1 if number % 2 else -1]:
+                command = [sys.executable, "-m", "benchmarks.load", "--one", side, folder]
+                said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                for key, value in json.loads(said.splitlines()[-1]).items():
+                    if number:  # the first round fills the system's cache of files
+                        found[side].setdefault(key, []).append(value)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", choices=MODELS, help="one model")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--one", nargs=2, metavar=("SIDE", "FOLDER"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(*options.one)))
+        return
+    for name in [options.only] if options.only else MODELS:
+        found = compare(name, options.rounds)
+        for key in found[SIDES[0]]:
+            ours, theirs = (found[side][key] for side in SIDES)
+            ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+            unit = "x the weights" if key == "peak" else "s"
+            print(
+                f"{name:10} {key:13} ours {statistics.median(ours):8.3f} {unit}   "
+                f"transformers {statistics.median(theirs):8.3f} {unit}   ratio {ratio:.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
