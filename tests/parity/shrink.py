@@ -34,6 +34,8 @@ SMALL: dict[str, int] = {
     "value_dim": 5,
     "hidden": 48,
     "experts": 8,
+    "count": 4,
+    "top_k": 2,
     "size": 24,
     "buckets": 8,
     "image_size": 20,

@@ -14,8 +14,14 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SMALL = ("d_model=32", "vocab_size=47", "max_positions=40")
 SPECIAL = {"pad": 1, "bos": 2, "eos": 3, "decoder_start": 4}
 WIDE_HEADS = ("gpt_oss_20b", "gemma2_2b", "gemma3_1b", "qwen3_8b")
-GATED_LAYERS = {"gemma3_1b": 7, "modernbert_base": 5, "gemma2_2b": 3}
+GATED_LAYERS = {"deepseek_v3": 5, "gemma3_1b": 7, "modernbert_base": 5, "gemma2_2b": 3}
 MIXTURES = {
+    "deepseek_v3": (
+        "blocks.dense.feed_forward.hidden=40",
+        "blocks.sparse.feed_forward.experts=16",
+        "blocks.sparse.feed_forward.expert.hidden=24",
+        "blocks.sparse.feed_forward.shared_expert.hidden=20",
+    ),
     "gpt_oss_20b": ("feed_forward.expert.hidden=24", "feed_forward.expert.clamp=0.5"),
     "mixtral_8x7b": ("feed_forward.expert.hidden=24",),
     "olmoe_1b_7b": ("feed_forward.expert.hidden=24", "feed_forward.experts=12"),
@@ -40,6 +46,14 @@ HEADS = {
     "sparse_transformer": ('mask=["causal & window(4)", "causal & strided(3)"]',),
     "longformer_base": ('mask="band(2) | global(given)"',),
     "llama3_1_8b": ("positions.scaling.original_max_positions=16",),
+    "deepseek_v3": (
+        "positions.scaling.original_max_positions=16",
+        "attention.query_rank=12",
+        "attention.kv_rank=10",
+        "attention.nope_dim=6",
+        "attention.rope_dim=4",
+        "attention.value_dim=5",
+    ),
     "gpt_oss_20b": (
         "positions.scaling.original_max_positions=16",
         'blocks.local.mask="causal & window(4)"',
