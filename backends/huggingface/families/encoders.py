@@ -514,12 +514,13 @@ REMBERT = bert_like(
 _PREDICTIONS = "cls.predictions"
 
 
-def _like_bert_heads(name: str) -> dict[str, Head]:
+def _like_bert_heads(name: str, width: Any = None) -> dict[str, Head]:
     return {
         f"{name}ForMaskedLM": masked_head(
             _PREDICTIONS,
             dense="transform.dense",
             norm="transform.LayerNorm",
+            width=width,
             unused=[r"cls\.seq_relationship\..*"],
         ),
         f"{name}Model": pooled_model(),
@@ -561,7 +562,7 @@ ROFORMER = bert_like(
     "roformer",
     prefix="roformer.",
     heads={
-        "RoFormerForMaskedLM": _like_bert_heads("RoFormer")["RoFormerForMaskedLM"],
+        "RoFormerForMaskedLM": _like_bert_heads("RoFormer", _narrow_head)["RoFormerForMaskedLM"],
         "RoFormerModel": Head(),
         **token_heads("RoFormer", dropout=Key("hidden_dropout_prob")),
     },

@@ -19,7 +19,7 @@ from .encoders import (
     two_layers,
 )
 from .llama import llama_like
-from .rows import LABELS, QKV, TOKEN_KEYS, layer_types
+from .rows import LABELS, QKV, TOKEN_KEYS, head_dim, layer_types
 
 # -- ModernBERT (Warner et al., 2024, arXiv:2412.13663)
 
@@ -266,7 +266,7 @@ NOMIC_BERT = bert_like(
     optional={"head_dim": int},
     spec={
         "positions": Rotary(),
-        "attention": {"bias": False},
+        "attention": {"head_dim": head_dim, "bias": False},
         "feed_forward": {"type": "glu", "hidden": Key("intermediate_size"), "bias": False},
     },
     names={
