@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import CheckpointError
-from .families import FAMILIES
+from .families import ALSO, FAMILIES
 from .family import Family, Head
 from .folder import CONFIG, Folder
 from .irrelevant import IRRELEVANT
@@ -22,6 +22,7 @@ def family_of(folder: Folder) -> Family:
     if not isinstance(kind, str):
         known = f"{len(FAMILIES)} types are known, `bert` and `llama` among them"
         raise CheckpointError(folder.path / CONFIG, [f"it names no model_type; {known}"])
+    kind = ALSO.get(kind, kind)
     if kind not in FAMILIES:
         raise CheckpointError(folder.path / CONFIG, [_unknown(kind)])
     return FAMILIES[kind]

@@ -93,3 +93,6 @@ _MODULES = (
 FAMILIES: dict[str, Family] = {
     family.model_type: writer(family) for module in _MODULES for family in module.FAMILIES
 }
+
+ALSO = {"kimi_k2": "deepseek_v3"}
+"""Types of files of the hub that the library does not know, and those that they are built as."""

@@ -45,14 +45,14 @@ MIXTRAL = llama_like(
 
 
 def _rotary(values: Values) -> dict[str, Any]:
-    """Cosine and sine have factors for short and for long texts here, which must be one."""
-    said = Rotary().parameters(values)
+    """Factors of cosine and sine for short and for long texts, which the config must say."""
     spec = Rotary()(values)
     if "scaling" in spec:
-        short, long = said.get("short_mscale"), said.get("long_mscale")
-        if spec["scaling"]["type"] != "longrope" or short != long or short is None:
+        said = Rotary().parameters(values)
+        factors = {key: said.get(key) for key in ("short_mscale", "long_mscale")}
+        if spec["scaling"]["type"] != "longrope" or None in factors.values():
             raise RefusedError("this rotary scaling of phimoe is not supported yet")
-        spec["scaling"]["attention_factor"] = short
+        spec["scaling"] |= factors
     return spec
 
 
@@ -72,7 +72,7 @@ PHIMOE = llama_like(
         "num_experts_per_tok": 2,
         "router_jitter_noise": 0.01,
     },
-    optional={"sliding_window": int},
+    optional={"sliding_window": int, "original_max_position_embeddings": int},
     irrelevant=TRAINED | {"input_jitter_noise"},
     spec={
         "norm": {"type": "layernorm", "eps": Key("rms_norm_eps")},
@@ -103,7 +103,7 @@ def _partial(values: Values) -> dict[str, Any]:
     """What is rotated of a head, which the first checkpoints say as a width."""
     said = values["rotary_dim"]
     fraction = 1.0 if said is None else said / values["head_dim"]
-    return Rotary(fraction=fraction)(values)
+    return Rotary(fraction=fraction, partial=True)(values)
 
 
 MINIMAX_M2 = llama_like(

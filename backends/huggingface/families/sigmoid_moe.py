@@ -170,6 +170,7 @@ SOLAR_OPEN = llama_like(
     aliases=_ALIASES,
     irrelevant=TRAINED | {"intermediate_size"},
     spec={
+        "positions": Rotary(partial=True),
         "attention": {"bias": IfSet("attention_bias", PROJECTED)},
         "feed_forward": _MIXTURE,
     },
@@ -375,7 +376,7 @@ _MELLUM_MIXTURE = mixture(experts="num_local_experts", router={"normalize": Key(
 def _mellum_layers(values: Values) -> list[Layer]:
     values = {**values, "rope_parameters": values.get("rope_parameters") or _MELLUM_ROPE}
     others = [
-        (kind, {**block, "positions": Rotary(layer_type=layer_type)(values)})
+        (kind, {**block, "positions": Rotary(layer_type=layer_type, partial=True)(values)})
         for (kind, block), layer_type in zip(
             local_and_global(values), layer_types(values), strict=True
         )

@@ -56,6 +56,12 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("deepseek_v3", "causal_lm"): {
         "yarn": _rope("yarn", **_YARN, mscale=1.0, mscale_all_dim=1.0, beta_fast=32, beta_slow=1),
     },
+    ("dots1", "causal_lm"): {
+        "window": {"max_window_layers": 1, "sliding_window": WINDOW, "num_hidden_layers": 3},
+    },
+    ("ernie4_5_moe", "causal_lm"): {
+        "interval": {"moe_layer_interval": 2, "num_hidden_layers": 4, "use_bias": True},
+    },
     ("esm", "masked_lm"): {
         "plain": {"token_dropout": False},
         "learned": {"token_dropout": False, "position_embedding_type": "absolute"},
@@ -85,6 +91,7 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
         "no-window": {"sliding_window": None},
         "window-4": {"sliding_window": 4},
     },
+    ("minimax_m2", "causal_lm"): {"partial": _rope("default", partial_rotary_factor=0.5)},
     ("mixtral", "causal_lm"): {"window": {"sliding_window": WINDOW}},
     ("mpt", "causal_lm"): {
         "clipped": {"attn_config": {"clip_qkv": 0.5, "attn_impl": "eager"}},
@@ -92,6 +99,9 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("olmo", "causal_lm"): {"clipped": {"clip_qkv": 0.5}},
     ("opt", "causal_lm"): {"350m": {"do_layer_norm_before": False}},
     ("phi", "causal_lm"): {"qk-norm": {"qk_layernorm": True}},
+    ("phimoe", "causal_lm"): {
+        "longrope": _rope("longrope", **_LONGROPE, short_mscale=1.2, long_mscale=1.4),
+    },
     ("phi3", "causal_lm"): {
         "grouped": {"num_key_value_heads": 2},
         "longrope": _rope("longrope", **_LONGROPE),
@@ -104,6 +114,14 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
             "sliding_window": WINDOW,
             "max_window_layers": 1,
             "num_hidden_layers": 3,
+        },
+    },
+    ("qwen2_moe", "causal_lm"): {
+        "window": {
+            "use_sliding_window": True,
+            "sliding_window": WINDOW,
+            "mlp_only_layers": [0],
+            "num_hidden_layers": 4,
         },
     },
     ("qwen3", "causal_lm"): {
