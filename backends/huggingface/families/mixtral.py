@@ -73,6 +73,7 @@ PHIMOE = llama_like(
         "router_jitter_noise": 0.01,
     },
     optional={"sliding_window": int, "original_max_position_embeddings": int},
+    fixed={"num_experts_per_tok": 2},  # the library's router is made for two
     irrelevant=TRAINED | {"input_jitter_noise"},
     spec={
         "norm": {"type": "layernorm", "eps": Key("rms_norm_eps")},
