@@ -33,11 +33,37 @@ def folded(layers: Sequence[Layer]) -> dict[str, Any]:
     }
     if not any(block.keys() - common.keys() for block in contents):
         common = {}  # blocks that differ in their weights alone
+    usual = _usual(contents) if len(contents) > 2 else {}
     own = {
-        kind: {key: value for key, value in block.items() if key not in common}
+        kind: {
+            key: value
+            for key, value in block.items()
+            if key not in common and not (key in usual and usual[key] == value)
+        }
         for kind, block in blocks.items()
     }
-    return {**common, "blocks": own, **_pattern(kinds)}
+    if not all(own.values()):
+        usual, own = {}, {kind: _less(block, common) for kind, block in blocks.items()}
+    return {**common, **usual, "blocks": own, **_pattern(kinds)}
+
+
+def _usual(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What half of the blocks or more say of a part of which every other one says another type.
+
+    It can stand outside of them: another type starts afresh.
+    """
+    usual: dict[str, Any] = {}
+    for key in blocks[0]:
+        parts = [block.get(key) for block in blocks]
+        said = [part for part in parts if isinstance(part, Mapping) and "type" in part]
+        if len(said) < len(blocks):
+            continue
+        most = max(said, key=lambda value: (said.count(value), len(str(value))))
+        others = [value for value in said if value != most]
+        alone = len(others) * 2 > len(said) or len(others) == len(said) - 1
+        if not alone and all(value["type"] != most["type"] for value in others):
+            usual[key] = most
+    return usual
 
 
 def said_once(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,14 @@ def test_layers_are_named_by_what_differs(tmp_path: Path) -> None:
     assert "pattern: [dense, sparse]" in text
 
 
+def test_what_most_blocks_say_stands_outside_of_them(tmp_path: Path) -> None:
+    folder_of(tmp_path, model_type="exaone_moe", num_hidden_layers=12)
+    text = import_folder(tmp_path)
+    assert text.count("experts: 64") == 1
+    assert "  global_sparse: {mask: causal}\n" in text
+    assert "overrides: {0: local_dense}" in text
+
+
 def test_experts_that_differ_from_layer_to_layer_are_refused(tmp_path: Path) -> None:
     folder_of(
         tmp_path,
