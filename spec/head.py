@@ -76,6 +76,8 @@ class Classifier(HeadPart):
 
     classes: how many
     pool: how a sequence becomes one vector
+    pooled_norm: a norm on that vector (BEiT)
+    norm: which
     hidden: width of a linear layer before, or `none`
     activation: after that layer
     dropout: rate before the last layer
@@ -85,6 +87,8 @@ class Classifier(HeadPart):
     type: Literal["classifier"] = "classifier"
     classes: Count
     pool: Pool = NOTHING
+    pooled_norm: Flag = False
+    norm: Norm | None = None
     hidden: OptionalCount = None
     activation: Activation | None = None
     dropout: Rate | None = None

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from .part import Nothing, Part, Tagged, declare
-from .scalars import Id
+from .scalars import Id, Whole
 
 
 class FirstPool(Part):
@@ -19,9 +19,13 @@ class LastPool(Part):
 
 
 class MeanPool(Part):
-    """The mean over the tokens that attention_mask admits."""
+    """The mean over the tokens that attention_mask admits.
+
+    skip: learned tokens in front of an image's patches that are left out
+    """
 
     type: Literal["mean"] = "mean"
+    skip: Whole = 0
 
 
 class MaxPool(Part):

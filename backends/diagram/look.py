@@ -135,6 +135,8 @@ def _buckets(op: Op, graph: ModuleGraph) -> str:
 
 def _pool(op: Op, graph: ModuleGraph) -> str:
     how = op.attrs["how"]
+    if op.attrs["skip"]:
+        return "mean over patches"
     names = {"first": "first token", "last": "last token", "token": "one token"}
     return names.get(how, f"{how} over tokens")
 

@@ -159,7 +159,8 @@ def _own(folder: Folder, family: Family) -> Mapping[str, Any]:
     if not isinstance(inner, dict):
         raise CheckpointError(folder.path / CONFIG, [f"`{family.inside}` must be a mapping"])
     shared = {key: config[key] for key in ("tie_word_embeddings",) if key in config}
-    return {**shared, **inner}
+    labels = {key: config[key] for key in ("id2label",) if key in config}
+    return {**shared, **inner, **labels}
 
 
 def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any]) -> list[str]:

@@ -704,7 +704,7 @@ def combine(f: Function, op: Op) -> Expr:
 
 WHOLE = {  # pools of sequences without padding
     "last": "{x}[:, -1]",
-    "mean": "{x}.mean(1)",
+    "mean": "{x}{after}.mean(1)",
     "max": "{x}.amax(1)",
     "attention": "({scores}.softmax(1) * {x}).sum(1)",
 }
@@ -717,7 +717,8 @@ def pool(f: Function, op: Op) -> Expr:
         return Expr(f"{x.at(ATOM)}[:, 0]")
     if not mask_value and how in WHOLE:
         scores = str(f.use(extra)) if extra else ""
-        return Expr(WHOLE[how].format(x=x.at(ATOM), scores=scores))
+        after = f"[:, {op.attrs['skip']}:]" if op.attrs["skip"] else ""
+        return Expr(WHOLE[how].format(x=x.at(ATOM), scores=scores, after=after))
     arguments = [str(x)]
     if extra:
         arguments.append(str(f.use(extra)))

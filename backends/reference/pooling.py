@@ -22,7 +22,8 @@ def _last(x: Array, real: Array, call: Call) -> Array:
 
 
 def _mean(x: Array, real: Array, call: Call) -> Array:
-    average: Array = x[real].mean(axis=0)
+    skip = call.attrs.get("skip", 0)
+    average: Array = x[skip:][real[skip:]].mean(axis=0)
     return average
 
 

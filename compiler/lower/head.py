@@ -95,7 +95,8 @@ def lower_pool(b: Builder, state: StackState, pool: Any, x: str) -> str:
     if pool.type == "token":
         extra = state.ids
     token = getattr(pool, "id", None)
-    return b.op("pool", x, mask, extra, how=pool.type, token=token, out="x")
+    skip = getattr(pool, "skip", 0)
+    return b.op("pool", x, mask, extra, how=pool.type, token=token, skip=skip, out="x")
 
 
 def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier, x: str) -> str:
@@ -103,6 +104,8 @@ def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier,
     classes = Dim("C", b.size("classes", head.classes))
     with b.module(name, noun="Classifier", title="Scores of the classes."):
         x = lower_pool(b, state, head.pool, x)
+        if head.pooled_norm:
+            x = lower_norm(b, head.norm, x, "norm", out="x")
         if head.hidden is not None:
             hidden = Dim("F", b.size("classifier_hidden", head.hidden))
             x = _linear(b, x, "dense", hidden)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..embedding import Tokens
+from ..embedding import Patches, Tokens
 from ..errors import choices
-from ..head import Contrastive, DenseTransform, HeadPart, LanguageModel
+from ..head import Classifier, Contrastive, DenseTransform, HeadPart, LanguageModel
 from ..model import ModelSpec, Stack
 from ..part import Part
-from ..pool import TokenPool
+from ..pool import MeanPool, TokenPool
 from .findings import Finding, Path, members
 
 
@@ -97,6 +97,30 @@ def tied_to_a_table(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding
         )
 
 
+def skipped_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    """A mean that leaves tokens out is of an image, and those stand in front of its patches."""
+    pool = getattr(head, "pool", None)
+    if not isinstance(head, HeadPart) or not isinstance(pool, MeanPool) or not pool.skip:
+        return
+    stack = _stack(spec, head)
+    sources = members(stack.input) if stack else []
+    image = next((source for source in sources if isinstance(source, Patches)), None)
+    if stack is not None and image is None:
+        yield Finding((*path, "pool", "skip"), "`skip` needs the patches of an image")
+    elif image is not None and pool.skip > (there := image.prefix_tokens + image.registers):
+        yield Finding(
+            (*path, "pool", "skip"),
+            f"`skip: {pool.skip}`, but `prefix_tokens` and `registers` together are {there}",
+        )
+
+
+def pooled_norm_needs_a_pool(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    if isinstance(head, Classifier) and head.pooled_norm is True and head.pool.type == "none":
+        yield Finding(
+            (*path, "pooled_norm"), "`pooled_norm` is for one vector of the sequence; add a `pool`"
+        )
+
+
 def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     pool = getattr(head, "pool", None)
     if not isinstance(head, HeadPart) or not isinstance(pool, TokenPool):
@@ -119,5 +143,7 @@ LAWS = (
     towers_are_known,
     vocabulary_known,
     tied_to_a_table,
+    skipped_tokens_are_there,
+    pooled_norm_needs_a_pool,
     pooled_token_is_a_word,
 )

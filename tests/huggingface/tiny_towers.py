@@ -56,6 +56,20 @@ TOWERS: dict[str, tuple[str, dict[str, Any]]] = {
         "BeitModel",
         {**BEIT, "use_mean_pooling": False, "layer_scale_init_value": 0.0},
     ),
+    "beit classes": ("BeitForImageClassification", {**BEIT, "num_labels": 5}),
+    "beit classes of the first": (
+        "BeitForImageClassification",
+        {**BEIT, "use_mean_pooling": False},
+    ),
+    "data2vec classes": ("Data2VecVisionForImageClassification", IMAGE),
+    "clip classes": (
+        "CLIPForImageClassification",
+        {"vision_config": IMAGE, "text_config": TEXT, "num_labels": 5},
+    ),
+    "siglip classes": (
+        "SiglipForImageClassification",
+        {"vision_config": IMAGE, "text_config": TEXT, "num_labels": 5},
+    ),
     "data2vec": ("Data2VecVisionModel", {**IMAGE, "use_mask_token": True}),
     "clip image": ("CLIPVisionModel", IMAGE),
     "clip image vector": ("CLIPVisionModelWithProjection", {**IMAGE, **PROJECTED}),
@@ -86,7 +100,7 @@ def question(model: Any) -> Tensor:
     """What a tiny model is asked: ids (2, 12) with an end in each row, or two images."""
     config = model.config
     generator = torch.Generator().manual_seed(1)
-    if hasattr(config, "vocab_size") and not hasattr(config, "image_size"):
+    if "Text" in type(model).__name__:
         ids = torch.randint(4, 39, (2, 12), generator=generator)
         end = 39 if config.eos_token_id == 2 else 3
         ids[0, 5], ids[1, 11] = end, end

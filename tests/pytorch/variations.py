@@ -309,6 +309,10 @@ PATCHES = {
     "plain": (),
     "cls": ("input.prefix_tokens=1", "head.pool=first"),
     "no_positions": ("positions=none", "input.prefix_tokens=1"),
+    "averaged": (
+        "input={prefix_tokens: 2, registers: 1}",
+        "head={type: classifier, classes: 3, pool: {type: mean, skip: 3}, pooled_norm: true}",
+    ),
     "two_tokens": ("input={prefix_tokens: 2, bias: false, channels: 1, normalize: true}",),
     "registers": ("input={prefix_tokens: 1, registers: 3, dropout: 0.1}",),
     "registers_alone": ("input={registers: 2, normalize: before_positions}", "head=none"),
@@ -567,6 +571,9 @@ VARIATIONS: dict[str, Variation] = {
     **{f"classifier {pool}": encoder(pooled(pool)) for pool in POOLS},
     **{f"classifier of a decoder {pool}": decoder(pooled(pool)) for pool in POOLS},
     "classifier_plain": encoder("head={type: classifier, classes: 3}"),
+    "classifier_normed": encoder(
+        "head={type: classifier, classes: 3, pool: first, pooled_norm: true, norm: rmsnorm}"
+    ),
     "classifier_unbiased": encoder("head={type: classifier, classes: 3, bias: false}"),
     "projection": encoder("head={type: projection, size: 6, pool: mean, normalize: true}"),
     "projection_of_tokens": encoder(

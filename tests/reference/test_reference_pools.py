@@ -29,6 +29,11 @@ def test_pools_over_all_tokens_without_a_mask(compute):
     assert compute("pool", X, None, None, how="mean").tolist() == X.mean(axis=1).tolist()
 
 
+def test_a_mean_may_leave_the_first_tokens_out(compute):
+    got = compute("pool", X, None, None, how="mean", skip=1)
+    assert got.tolist() == X[:, 1:].mean(axis=1).tolist()
+
+
 def test_attention_pool_weighs_real_tokens(compute):
     scores = np.log([[5.0, 1.0, 3.0], [1.0, 1.0, 7.0]])[..., None]
     got = compute("pool", X, LEFT_AND_RIGHT, scores, how="attention")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..family import Family, Head
-from ..values import IfSet, Key, Values
-from .images import NAMES
+from ..values import IfSet, Key, Only, Values
+from .images import NAMES, OF_PATCHES, image_classes
 from .vit import vit_like
 
 _DEFAULTS: Mapping[str, Any] = {
@@ -84,6 +84,11 @@ def _beit(model_type: str, name: str, **more: Any) -> Family:
         unused=(r".*relative_position_index",),
         heads={
             # the pooler is a norm of the patches' mean
+            f"{name}ForImageClassification": image_classes(
+                IfSet("use_mean_pooling", OF_PATCHES, "first"),
+                norm="pooler.layernorm",
+                normed=Only("use_mean_pooling", True, True),
+            ),
             f"{name}Model": Head(unused=(r"pooler\.layernorm\..*",), partial=True),
         },
         note=_note,

@@ -4,13 +4,14 @@ arXiv:2303.15343), for texts and for images."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head
 from ..layouts import Layout
 from ..values import Key, Multiple, Row, Values, activation, first
-from .images import PATCHES, SIDES, SIZES
-from .rows import token
+from .images import OF_PATCHES, PATCHES, SIDES, SIZES, image_classes
+from .rows import LABELS, token
 
 _DEFAULTS: Mapping[str, Any] = {
     "hidden_size": 768,
@@ -193,4 +194,35 @@ SIGLIP_VISION = Family(
     note="The head that asks all patches with one learned query is left out",
 )
 
-FAMILIES = (CLIP_TEXT, CLIP_VISION, SIGLIP_TEXT, SIGLIP_VISION)
+
+# -- models of two towers, of which a class for images has one
+
+
+def _both(model_type: str, image: Family, head: Mapping[str, Head]) -> Family:
+    """What the vision tower of a model of two is, where it stands alone."""
+    return replace(
+        image,
+        model_type=model_type,
+        defaults={**image.defaults, "id2label": LABELS},
+        irrelevant=image.irrelevant - {"id2label"},
+        inside="vision_config",
+        heads=head,
+        note="",
+    )
+
+
+def _clip(model_type: str, name: str) -> Family:
+    classes = image_classes(OF_PATCHES, unused=[r"post_layernorm\..*"])
+    alone = replace(classes, spec={"final_norm": False, **classes.spec}, partial=True)
+    return _both(model_type, CLIP_VISION, {f"{name}ForImageClassification": alone})
+
+
+CLIP = _clip("clip", "CLIP")
+METACLIP_2 = _clip("metaclip_2", "MetaClip2")
+SIGLIP = _both(
+    "siglip",
+    SIGLIP_VISION,
+    {"SiglipForImageClassification": replace(image_classes("mean"), partial=True)},
+)
+
+FAMILIES = (CLIP_TEXT, CLIP_VISION, SIGLIP_TEXT, SIGLIP_VISION, CLIP, METACLIP_2, SIGLIP)

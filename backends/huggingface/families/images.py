@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..family import Head
@@ -125,16 +125,27 @@ def pooled_model() -> Head:
     )
 
 
-def image_classes(pool: Any) -> Head:
-    """Classes of the whole image, from one vector."""
+OF_PATCHES: Mapping[str, Any] = {"type": "mean", "skip": 1}
+"""The mean of an image's patches, without the class token."""
+
+
+def image_classes(
+    pool: Any, *, norm: str = "", normed: Any = None, unused: Collection[str] = ()
+) -> Head:
+    """Classes of the whole image, from one vector.
+
+    norm, normed: of that vector: its name, and whether there is one
+    """
     return Head(
         spec={
             "head": {
                 "type": "classifier",
                 "classes": Key("id2label", read=len),
                 "pool": pool,
+                "pooled_norm": normed,
                 "dropout": 0,
             }
         },
-        names={"head.output": "classifier"},
+        names={"head.output": "classifier", **({"head.norm": norm} if norm else {})},
+        unused=tuple(unused),
     )
