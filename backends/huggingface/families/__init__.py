@@ -32,6 +32,7 @@ from . import (
     ministral,
     mixtral,
     modernbert_decoder,
+    narrow_bert,
     neox_japanese,
     olmo,
     opt,
@@ -39,11 +40,13 @@ from . import (
     qwen_moe,
     relative,
     relatives,
+    roberta,
     sigmoid_moe,
     smollm,
     stablelm,
     t5,
     vit,
+    xlm,
 )
 from .writers import writer
 
@@ -75,6 +78,7 @@ _MODULES = (
     longformer,
     ministral,
     mixtral,
+    narrow_bert,
     modernbert_decoder,
     neox_japanese,
     olmo,
@@ -82,11 +86,13 @@ _MODULES = (
     phi,
     qwen_moe,
     relative,
+    roberta,
     relatives,
     sigmoid_moe,
     smollm,
     stablelm,
     t5,
+    xlm,
     vit,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..family import Head
 from ..values import Key, Only
 from .bert import BERT_OPTIONAL
-from .encoders import bert_like
+from .like_bert import bert_like
 from .rows import LAST, TOKEN_KEYS
 
 BERT_GENERATION = bert_like(

@@ -1,16 +1,14 @@
-"""Encoders with what decoders brought: rotary positions, gated units, windows. And XLM."""
+"""Encoders with what decoders brought: rotary positions, gated units, windows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..family import Family, Head
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import Key, Only, RefusedError, Values
-from .encoders import (
-    CLASSES,
+from .like_bert import (
     LAST,
     bert_like,
     masked_head,
@@ -359,106 +357,4 @@ ESM = bert_like(
     ],
 )
 
-# -- XLM (Lample and Conneau, 2019, arXiv:1901.07291) and FlauBERT (Le et al., 2019)
-
-_XLM_DEFAULTS: Mapping[str, Any] = {
-    "vocab_size": 30145,
-    "emb_dim": 2048,
-    "n_layers": 12,
-    "n_heads": 16,
-    "dropout": 0.1,
-    "attention_dropout": 0.1,
-    "gelu_activation": True,
-    "causal": False,
-    "max_position_embeddings": 512,
-    "init_std": 0.02,
-    "layer_norm_eps": 1e-12,
-    "pad_token_id": 2,
-    "bos_token_id": 0,
-    "eos_token_id": 1,
-    "tie_word_embeddings": True,
-    "id2label": LABELS,
-}
-
-
-def _xlm(model_type: str, name: str, **more: Any) -> Family:
-    head = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": True}
-    return Family(
-        model_type=model_type,
-        defaults=_XLM_DEFAULTS,
-        optional=TOKEN_KEYS,
-        fixed={"asm": False, "is_encoder": True, "n_langs": 1, **more.pop("fixed", {})},
-        irrelevant=frozenset(
-            [
-                "embed_init_std",
-                "end_n_top",
-                "lang_id",
-                "lang2id",
-                "id2lang",
-                "layerdrop",
-                "mask_index",
-                "mask_token_id",
-                "sinusoidal_embeddings",
-                "start_n_top",
-                "summary_activation",
-                "summary_first_dropout",
-                "summary_proj_to_labels",
-                "summary_type",
-                "summary_use_proj",
-                "unk_index",
-                "use_lang_emb",
-            ]
-        ),
-        spec={
-            "family": "encoder-only",
-            "vocab_size": Key("vocab_size"),
-            "max_positions": Key("max_position_embeddings"),
-            "d_model": Key("emb_dim"),
-            "layers": Key("n_layers"),
-            "dropout": Key("dropout"),
-            "norm": {"eps": Key("layer_norm_eps")},
-            "norm_placement": "post",
-            "input": {"normalize": True},
-            "positions": "learned",
-            "mask": Only("causal", True, "causal"),
-            "attention": {"heads": Key("n_heads"), "dropout": Key("attention_dropout")},
-            "feed_forward": {"activation": Only("gelu_activation", False, "relu", "gelu")},
-        },
-        last={
-            "init": {"type": "normal", "std": Key("init_std")},
-            "tokens": {"pad": Key("pad_token_id")},
-        },
-        names={
-            "token_embedding": "embeddings",
-            "position_embedding": "position_embeddings",
-            "embedding_norm": "layer_norm_emb",
-            "layers.{}.attention.query": "attentions.{}.q_lin",
-            "layers.{}.attention.key": "attentions.{}.k_lin",
-            "layers.{}.attention.value": "attentions.{}.v_lin",
-            "layers.{}.attention.output": "attentions.{}.out_lin",
-            "layers.{}.attention_norm": "layer_norm1.{}",
-            "layers.{}.feed_forward.up": "ffns.{}.lin1",
-            "layers.{}.feed_forward.down": "ffns.{}.lin2",
-            "layers.{}.feed_forward_norm": "layer_norm2.{}",
-        },
-        prefix="transformer.",
-        unused=(r"position_ids",),
-        heads={
-            f"{name}WithLMHeadModel": Head(
-                spec={"head": head},
-                names={"head.bias": "pred_layer.proj.bias", "head": "pred_layer.proj"},
-                untied={"pred_layer.proj.weight": "embeddings.weight"},
-            ),
-            f"{name}Model": Head(),
-            f"{name}ForTokenClassification": Head(
-                spec={"head": {"type": "classifier", "classes": CLASSES}},
-                names={"head.output": "classifier"},
-            ),
-        },
-    )
-
-
-XLM = _xlm("xlm", "XLM")
-FLAUBERT = _xlm("flaubert", "Flaubert", fixed={"pre_norm": False})
-
-FAMILIES = (MODERNBERT, EUROBERT, NOMIC_BERT, JINA_EMBEDDINGS_V3, ESM, XLM, FLAUBERT)
+FAMILIES = (MODERNBERT, EUROBERT, NOMIC_BERT, JINA_EMBEDDINGS_V3, ESM)

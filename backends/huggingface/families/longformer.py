@@ -9,7 +9,8 @@ from ..layers import Layer
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values
 from .bart import COPIES, DEFAULTS, IRRELEVANT_HERE, NAMES, SEPARATE, SPEC, TOKENS
-from .encoders import AFTER_PADDING_SPEC, bert_like, masked_head, pooled_model, token_heads
+from .like_bert import bert_like, masked_head, pooled_model, token_heads
+from .roberta import AFTER_PADDING_SPEC
 from .rows import changed
 
 _PARTS = ("query", "key", "value")

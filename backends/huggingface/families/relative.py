@@ -9,7 +9,7 @@ from typing import Any
 from ..family import Family, Head
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values
-from .encoders import CLASSES, bert_like, masked_head, token_heads
+from .like_bert import CLASSES, bert_like, masked_head, token_heads
 from .rows import LABELS, LAST, TOKEN_KEYS
 
 _TERMS = {"c2p": "content_to_position", "p2c": "position_to_content"}

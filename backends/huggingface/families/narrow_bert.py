@@ -1,0 +1,198 @@
+"""Encoders whose table of tokens is narrower than the model: ELECTRA, ALBERT, RemBERT."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Family, Head, Names
+from ..values import Key, Values
+from .bert import BERT_DEFAULTS, BERT_SPEC
+from .like_bert import (
+    LAST,
+    UNUSED,
+    bert_like,
+    masked_head,
+    pooled_model,
+    token_heads,
+    two_layers,
+)
+from .rows import LABELS, changed
+
+# -- ELECTRA (Clark et al., 2020, arXiv:2003.10555): a narrow table of tokens
+
+
+def narrow(values: Values) -> int | None:
+    """The width of the table of tokens, where it is not that of the model."""
+    narrow: int = values["embedding_size"]
+    return None if narrow == values["hidden_size"] else narrow
+
+
+def narrow_input(values: Values) -> int | None:
+    """The width of RemBERT's table of tokens."""
+    return narrow({**values, "embedding_size": values["input_embedding_size"]})
+
+
+def narrow_head(values: Values) -> int | None:
+    """The width before an output table of its own, which is as narrow."""
+    return None if values["tie_word_embeddings"] else narrow(values)
+
+
+_ELECTRA_CLASSES = two_layers("Electra", act="gelu")
+
+ELECTRA = bert_like(
+    "electra",
+    prefix="electra.",
+    heads={
+        "ElectraForMaskedLM": masked_head(
+            "",
+            dense="generator_predictions.dense",
+            norm="generator_predictions.LayerNorm",
+            decoder="generator_lm_head",
+            bias="generator_lm_head.bias",
+            act="gelu",
+            width=narrow_head,
+        ),
+        "ElectraModel": Head(),
+        **_ELECTRA_CLASSES,
+        **token_heads("Electra"),
+    },
+    defaults={
+        "embedding_size": 128,
+        "hidden_size": 256,
+        "num_attention_heads": 4,
+        "intermediate_size": 1024,
+    },
+    irrelevant=frozenset(
+        ["summary_activation", "summary_last_dropout", "summary_type", "summary_use_proj"]
+    ),
+    spec={"input": {"width": narrow}},
+    names={"embedding_projection": "embeddings_project"},
+)
+
+# -- ALBERT (Lan et al., 2020, arXiv:1909.11942): groups of layers share their weights
+
+
+def _albert_layers(values: Values) -> list[Any]:
+    """A block for each group; a group whose layers share their weights is a shared block."""
+    layers, groups = values["num_hidden_layers"], values["num_hidden_groups"]
+    if groups == 1:
+        return [("block", {"share": True})] * layers
+    return [
+        (f"group_{int(layer / (layers / groups)) + 1}", {"share": True}) for layer in range(layers)
+    ]
+
+
+_ALBERT_GROUP = "encoder.albert_layer_groups.{}.albert_layers.0"
+_ALBERT_PARTS = {
+    "attention.query": "attention.query",
+    "attention.key": "attention.key",
+    "attention.value": "attention.value",
+    "attention.output": "attention.dense",
+    "attention_norm": "attention.LayerNorm",
+    "feed_forward.up": "ffn",
+    "feed_forward.down": "ffn_output",
+    "feed_forward_norm": "full_layer_layer_norm",
+}
+
+
+def _albert_names(values: Values) -> Names:
+    """One layer of ours for each of the library's groups."""
+    names: dict[str, str] = {
+        "token_embedding": "embeddings.word_embeddings",
+        "token_type_embedding": "embeddings.token_type_embeddings",
+        "position_embedding": "embeddings.position_embeddings",
+        "embedding_norm": "embeddings.LayerNorm",
+        "embedding_projection": "encoder.embedding_hidden_mapping_in",
+    }
+    groups = values["num_hidden_groups"]
+    for group in range(groups):
+        for part, theirs in _ALBERT_PARTS.items():
+            names[f"layers.{group}.{part}"] = f"{_ALBERT_GROUP.format(group)}.{theirs}"
+    return names
+
+
+ALBERT = Family(
+    model_type="albert",
+    defaults={
+        **{key: BERT_DEFAULTS[key] for key in ("max_position_embeddings", "type_vocab_size")},
+        **{key: BERT_DEFAULTS[key] for key in ("initializer_range", "layer_norm_eps")},
+        "vocab_size": 30000,
+        "embedding_size": 128,
+        "hidden_size": 4096,
+        "num_hidden_layers": 12,
+        "num_hidden_groups": 1,
+        "num_attention_heads": 64,
+        "intermediate_size": 16384,
+        "hidden_act": "gelu_new",
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "classifier_dropout_prob": 0.1,
+        "pad_token_id": 0,
+        "tie_word_embeddings": True,
+        "id2label": LABELS,
+    },
+    optional={"pad_token_id": int},
+    fixed={"inner_group_num": 1},
+    irrelevant=frozenset(
+        ["down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks"]
+    ),
+    spec=changed(BERT_SPEC, {"input": {"width": narrow}}),
+    layers=_albert_layers,
+    last=LAST,
+    names=_albert_names,
+    prefix="albert.",
+    unused=UNUSED,
+    heads={
+        "AlbertForMaskedLM": masked_head(
+            "predictions",
+            norm="LayerNorm",
+            width=narrow_head,
+            unused=[r"pooler\..*", r"sop_classifier\..*"],
+        ),
+        "AlbertModel": pooled_model({"head.dense": "pooler"}),
+        **token_heads("Albert", dropout=Key("classifier_dropout_prob")),
+    },
+)
+
+# -- RemBERT (Chung et al., 2020, arXiv:2010.12821): a narrow table before, a wide one after
+
+REMBERT = bert_like(
+    "rembert",
+    prefix="rembert.",
+    heads={
+        "RemBertForMaskedLM": Head(
+            spec={
+                "head": {
+                    "type": "language_model",
+                    "bias": True,
+                    "transform": {"type": "dense", "width": Key("output_embedding_size")},
+                }
+            },
+            names={
+                "head.dense": "cls.predictions.dense",
+                "head.norm": "cls.predictions.LayerNorm",
+                "head.output": "cls.predictions.decoder",
+            },
+            unused=(r"pooler\.dense\..*",),
+        ),
+        "RemBertModel": pooled_model(),
+        **token_heads("RemBert", dropout=Key("classifier_dropout_prob")),
+    },
+    defaults={
+        "vocab_size": 250300,
+        "hidden_size": 1152,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 18,
+        "input_embedding_size": 256,
+        "output_embedding_size": 1664,
+        "intermediate_size": 4608,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "classifier_dropout_prob": 0.1,
+        "tie_word_embeddings": False,
+    },
+    spec={"input": {"width": narrow_input}},
+    names={"embedding_projection": "encoder.embedding_hidden_mapping_in"},
+)
+
+FAMILIES = (ELECTRA, ALBERT, REMBERT)
