@@ -14,17 +14,21 @@ class QkNorm(Part):
     """A norm on queries and keys (Henry et al., 2020, arXiv:2010.04245).
 
     norm: which
-    after_positions: it stands after the rotation
+    before_clip: it stands before `clip_qkv`, which otherwise comes right after the projections
     """
 
     norm: Norm | None = None
-    after_positions: Flag = False
+    before_clip: Flag = False
 
 
 class HeadQkNorm(QkNorm):
-    """Over each head, with one weight for all heads (Qwen 3)."""
+    """Over each head, with one weight for all heads (Qwen 3).
+
+    after_positions: it stands after the rotation
+    """
 
     type: Literal["head"] = "head"
+    after_positions: Flag = False
 
 
 class ProjectionQkNorm(QkNorm):
@@ -34,9 +38,13 @@ class ProjectionQkNorm(QkNorm):
 
 
 class PerHeadQkNorm(QkNorm):
-    """Over each head, with a weight of its own for each (StableLM)."""
+    """Over each head, with a weight of its own for each (StableLM).
+
+    after_positions: it stands after the rotation
+    """
 
     type: Literal["per_head"] = "per_head"
+    after_positions: Flag = False
 
 
 QkNorms = Annotated[
@@ -63,7 +71,8 @@ class Mha(Branch):
     qk_norm: a norm on queries and keys
     softcap: scores become softcap · tanh(scores / softcap) (Gemma 2)
     sinks: a learned score per head joins the softmax and takes no value (gpt-oss)
-    clip_qkv: bounds queries, keys and values after their projections (OLMo)
+    clip_qkv: bounds queries, keys and values after their projections (OLMo; `before_clip` of
+        `qk_norm`: after that norm, as OLMoE does)
     output_gate: a sigmoid of the layer's input multiplies what is taken from the values, number by
         number or head by head (Qiu et al., 2025, arXiv:2505.06708); with a bias if `bias` is true
     output_norm: a norm before the output projection, after the gate (BitNet)

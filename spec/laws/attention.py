@@ -84,6 +84,13 @@ def qk_norm_after(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
                 (*path, key, "qk_norm", "after_positions"),
                 f"`after_positions` needs rotary positions, {where}",
             )
+        if not getattr(part.qk_norm, "before_clip", False):
+            continue
+        place = (*path, key, "qk_norm", "before_clip")
+        if part.clip_qkv == "none":
+            yield Finding(place, "`before_clip` needs a `clip_qkv`, and none stands here")
+        elif after:
+            yield Finding(place, "`before_clip`: with `after_positions` the norm comes after it")
 
 
 def input_positions_in_stack(

@@ -139,13 +139,15 @@ OLMOE = Pair(
     "olmoe",
     spec(
         norm="{type: rmsnorm, eps: 1e-5}",
-        attention="{heads: 4, kv_heads: 2, qk_norm: projection}",
+        attention="{heads: 4, kv_heads: 2, clip_qkv: 0.9, qk_norm: {type: projection, "
+        "before_clip: true}}",
         feed_forward=mixed("router: {normalize: false}"),
     ),
     lambda: small(
         hf.OlmoeConfig,
         hf.OlmoeForCausalLM,
         **GROUPED,
+        clip_qkv=0.9,
         intermediate_size=24,
         num_experts=6,
     ),

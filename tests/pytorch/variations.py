@@ -249,6 +249,8 @@ ATTENTIONS = {
     "softcap": "{heads: 4, softcap: 5}",
     "softcap_grouped": "{heads: 4, kv_heads: 2, softcap: 5, dropout: 0.2, scale: 0.2}",
     "clip": "{heads: 4, clip_qkv: 0.5}",
+    "clip_of_norms": "{heads: 4, clip_qkv: 0.5, qk_norm: {type: projection, before_clip: true}}",
+    "clip_of_norms_of_heads": "{heads: 4, clip_qkv: 0.5, qk_norm: {type: head, before_clip: true}}",
     "sinks": "{heads: 4, sinks: true}",
     "sinks_grouped": "{heads: 4, kv_heads: 2, sinks: true, dropout: 0.2, scale: 0.2}",
     "sinks_softcap": "{heads: 4, kv_heads: 2, sinks: true, softcap: 5}",
@@ -437,9 +439,13 @@ VARIATIONS: dict[str, Variation] = {
             ),
         )
     },
-    "attention_qk_norm_after_positions": decoder(
-        "attention={heads: 4, qk_norm: {type: head, after_positions: true}}", "positions=rotary"
-    ),
+    **{
+        f"attention_qk_norm_{kind}_after_positions": decoder(
+            f"attention={{heads: 4, qk_norm: {{type: {kind}, after_positions: true}}}}",
+            "positions=rotary",
+        )
+        for kind in ("head", "per_head")
+    },
     "attention_softcap_alibi": decoder(
         "attention={heads: 4, kv_heads: 2, softcap: 5}", "positions=alibi"
     ),

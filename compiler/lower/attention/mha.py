@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ....spec.attention import Mha
+from ....spec.attention.mha import HeadQkNorm, Mha, PerHeadQkNorm
 from ....spec.model import Block
 from ....spec.part import Nothing
 from ....spec.positions import Rotary
@@ -26,6 +26,9 @@ from .weigh import weigh
 APART = "_global"
 """Ends the names of the projections that the rows of `global` have of their own (Beltagy et al.
 2020, arXiv:2004.05150)."""
+
+HEADS = (HeadQkNorm, PerHeadQkNorm)
+"""Norms that know each head."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,17 +131,24 @@ def _project(
         out_dim=heads * head,
         bias=_has_bias(part, name),
     )
-    if part.clip_qkv != "none":
-        limit = b.field("clip_qkv", float(part.clip_qkv))
-        y = b.op("clamp", y, low=limit, high=limit, out=name[0])
+    late = bool(norm) and getattr(part.qk_norm, "before_clip", False)
+    if not late:
+        y = _clipped(b, part, y, name)
     if norm and part.qk_norm.type == "projection":
         with b.at("qk_norm"):
             y = b.rename(lower_norm(b, part.qk_norm.norm, y, norm), name[0])
     y = b.op("split_heads", y, heads=heads, width=head)
-    if norm and part.qk_norm.type in ("head", "per_head") and not part.qk_norm.after_positions:
+    if norm and isinstance(part.qk_norm, HEADS) and not part.qk_norm.after_positions:
         b.rename(y, name[0])
         y = _head_norm(b, part, y, heads, norm)
-    return y
+    return _clipped(b, part, y, name) if late else y
+
+
+def _clipped(b: Builder, part: Mha, y: str, name: str) -> str:
+    if part.clip_qkv == "none":
+        return y
+    limit = b.field("clip_qkv", float(part.clip_qkv))
+    return b.op("clamp", b.rename(y, name[0]), low=limit, high=limit, out=name[0])
 
 
 def _head_norm(b: Builder, part: Mha, y: str, heads: Dim, name: str) -> str:
@@ -189,7 +199,7 @@ def _rotated(
                 turn["partial"] = int(width) != int(sizes.head.size or 0)
                 query = b.op("rotate", query, cos, sin, out="q", **turn)
                 key = b.op("rotate", key, cos, sin, out="k", **turn)
-    if not isinstance(part.qk_norm, Nothing) and part.qk_norm.after_positions:
+    if isinstance(part.qk_norm, HEADS) and part.qk_norm.after_positions:
         query = b.rename(_head_norm(b, part, query, sizes.heads, f"query{of}_norm"), "q")
         key = b.rename(_head_norm(b, part, key, sizes.kv_heads, f"key{of}_norm"), "k")
     return query, key
