@@ -1,6 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 57160e6fde9d). Write it again:
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 9e8abc3be4be). Write it again:
     modelwright build gemma3_1b.yaml -o gemma_3_1b.py
 
     part                          weights
@@ -354,4 +354,4 @@ class Gemma3_1b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: ea7ccb8990e03aad191bedda286320910350346ed8d8d0cb9544dd879a7a51e7
+# sha256 of the above: 0702418661cb7fac6c31e8b3d381027e28fa2968d220f9cb6d8ad52f9febf717
