@@ -133,10 +133,15 @@ def _loop(structure: Structure, f: Function, layers: Scope, x: str, arguments: l
         target = "self.layers[module]"
     if structure.checkpointing:
         cached = " and cache is None" if "cache" in arguments else ""  # kept once, made twice
+        ways = f"checkpoint({target}, {joined}, use_reentrant=False)", f"{target}({joined})"
+        either = f"{x} = {ways[0]} if self.training{cached} else {ways[1]}"
+        if len(either) <= WIDTH - 12:  # the loop stands in a method
+            f.say(either, indent=1)
+            return
         f.say(f"if self.training{cached}:", indent=1)
-        f.say(f"{x} = checkpoint({target}, {joined}, use_reentrant=False)", indent=2)
+        f.say(f"{x} = {ways[0]}", indent=2)
         f.say("else:", indent=1)
-        f.say(f"{x} = {target}({joined})", indent=2)
+        f.say(f"{x} = {ways[1]}", indent=2)
     else:
         f.say(f"{x} = {target}({joined})", indent=1)
 

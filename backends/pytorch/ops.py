@@ -560,8 +560,9 @@ def sdpa(f: Function, op: Op) -> Expr:
 
 def causal_case(f: Function, mask: str, tokens: str) -> str:
     """When the kernel makes the causal mask: none is given, and not for one token alone."""
-    # bool: while torch exports, a comparison of sizes is no bool yet, and the kernel wants one
-    return f"{mask} is None" + (f" and bool({tokens} > 1)" if f.cached else "")
+    # sizes first: while torch compiles for any length, a comparison of them is no bool yet, and
+    # the kernel wants one
+    return (f"{tokens} > 1 and " if f.cached else "") + f"{mask} is None"
 
 
 def _causal_by_name(f: Function, op: Op, arguments: list[str]) -> Expr:

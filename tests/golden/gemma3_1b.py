@@ -181,7 +181,7 @@ class Attention(nn.Module):
         k = apply_rope(k, cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        causal = mask is None and bool(q.size(2) > 1)
+        causal = q.size(2) > 1 and mask is None
         y = F.scaled_dot_product_attention(
             q, k, v, mask, is_causal=causal, scale=self.scale, enable_gqa=True
         )  # (B, H, T, E)
@@ -354,4 +354,4 @@ class Gemma3_1b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 0702418661cb7fac6c31e8b3d381027e28fa2968d220f9cb6d8ad52f9febf717
+# sha256 of the above: 657e717895d6afa1b08a6c23c9d49dc41078ac78caf3afb94262dcd89dfd01ee

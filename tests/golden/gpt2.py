@@ -112,7 +112,7 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
         dropout = self.dropout if self.training else 0.0
-        causal = mask is None and bool(q.size(2) > 1)
+        causal = q.size(2) > 1 and mask is None
         y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
@@ -250,4 +250,4 @@ class Gpt2(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 0ba8cbff4199ad4cb9c9121249e9be163d7f9ac43b7a79ce44735fb623fcef9e
+# sha256 of the above: b86c2394983b0cf422c3a29fcead56e8de046269458ae36062f4ab61763aa1c4

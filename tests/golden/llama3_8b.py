@@ -138,7 +138,7 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         y = F.scaled_dot_product_attention(
-            q, k, v, mask, is_causal=mask is None and bool(q.size(2) > 1), enable_gqa=True
+            q, k, v, mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
         )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
@@ -271,4 +271,4 @@ class Llama3_8b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: ba2093f07dcc4fa98fc223d9370534de8cc18874d3e1fe898f1fb71a8ce10185
+# sha256 of the above: 952e7bae41b71a6a34fa32b1d5ff5d5b9c03445b6dccc38ff052f053fd4d921f

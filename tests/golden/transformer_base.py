@@ -258,7 +258,7 @@ class Decoder(nn.Module):
         x = x + sinusoids(decoder_position_ids, self.d_model, self.d_model // 2, like=x)
         x = self.dropout(x)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
-        causal = mask is None and bool(x.size(1) > 1)
+        causal = x.size(1) > 1 and mask is None
         memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
         for block in self.layers:
             x = block(x, mask, memory, memory_mask, causal, cache)
@@ -366,4 +366,4 @@ class TransformerBase(nn.Module):
         return answer
 
 
-# sha256 of the above: 41762c5b22c5faa94781e6158780cad78a97578713f1d015d97fa3362cfdf003
+# sha256 of the above: a63144c6e3c1eec55873b76ee0d9cbde11c0260621f21bbd1f267d88cb0c8974

@@ -73,13 +73,16 @@ def test_compile_without_breaks(name: str) -> None:
         close(compiled(**data), network(**data))
 
 
+@pytest.mark.parametrize("dynamic", [None, True], ids=["", "any length"])
 @pytest.mark.parametrize("name", slow_but(QUICK[:1], [n for n in FAMILIES if caches(n)]))
-def test_compile_a_cached_step(name: str) -> None:
+def test_compile_a_cached_step(name: str, dynamic: bool | None) -> None:
     torch.compiler.reset()
     with torch.no_grad():
         reader = Reader(name, unpadded(graph(name)))
         whole = reader.whole()
-        reader.step = torch.compile(reader.step, fullgraph=True, backend="aot_eager")
+        reader.step = torch.compile(
+            reader.step, fullgraph=True, backend="aot_eager", dynamic=dynamic
+        )
         close(reader.pieces([5, 1, 1, 50], whole.size(1)), whole)
 
 

@@ -180,7 +180,7 @@ MASKS_OF_LAYERS = (
     ("causal", "full"),
     ("full", "causal", "band(2)"),
     ("causal", "causal & window(3)", "causal & documents"),
-    ("causal", "causal & documents | prefix"),
+    ("causal", "causal | prefix"),
 )
 ACTIVATIONS = (
     "gelu",
@@ -482,7 +482,6 @@ VARIATIONS: dict[str, Variation] = {
         ),
         "decoder.layers=3",
     ),
-    "masks_of_layers_of_images": images(*in_turns("causal", "full")),
     "attention_scaled_disentangled": decoder(
         "attention={heads: 4, scale: 0.3, qk_norm: head, bias: [query], value_dim: 6}",
         "positions={type: disentangled, buckets: 4, max_distance: 9}",
