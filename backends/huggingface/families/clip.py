@@ -37,6 +37,8 @@ _TEXT_OPTIONAL: Mapping[str, type] = {
 }
 # Keys of parts that once held what all models have: how to write texts, and names of labels.
 _IRRELEVANT = frozenset(["id2label", "initializer_factor", "label2id"])
+_FIXED: Mapping[str, Any] = {"dropout": 0.0}
+"""What older configs of CLIP say besides."""
 
 _SPEC: Mapping[str, Any] = {
     "family": "encoder-only",
@@ -115,6 +117,7 @@ CLIP_TEXT = Family(
         "initializer_range": 0.02,
     },
     optional=_TEXT_OPTIONAL,
+    fixed=_FIXED,
     irrelevant=_IRRELEVANT,
     spec={**_TEXT_SPEC, "family": "decoder-only"},
     last={"init": {"type": "normal", "std": Key("initializer_range")}, **_TEXT_LAST},
@@ -138,6 +141,7 @@ CLIP_VISION = Family(
         "initializer_range": 0.02,
     },
     optional=SIDES,
+    fixed=_FIXED,
     irrelevant=_IRRELEVANT,
     spec={
         **_SPEC,
