@@ -24,6 +24,17 @@ from .names import Move, Names
 if TYPE_CHECKING:
     from torch import Tensor
 
+_NO_MATCH = (
+    CheckpointError,
+    SpecErrors,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What a row raises that is turned round on a spec which is not of its family."""
+
 # Of several families that say the same, the first of these; the others after them.
 _FIRST = ("llama", "mistral", "gpt2", "bert", "roberta", "t5", "bart")
 
@@ -70,8 +81,8 @@ def _try(spec: ModelSpec, family: Family, name: str, head: Head) -> tuple[ModelS
         folder = Folder(Path(spec.name), config, None)
         values = values_of(folder, family, head)
         again = from_data(spec_data(folder, family, head, values))
-    except (CheckpointError, SpecErrors, AttributeError, LookupError, TypeError, ValueError):
-        return None  # this family cannot say it
+    except _NO_MATCH:
+        return None
     usual = {**family.defaults, **family.fixed, **head.defaults}
     whole = {"architectures": [name], **usual, **config}
     return again, Native(family, name, head, values, whole)

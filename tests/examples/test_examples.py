@@ -20,6 +20,7 @@ WEIGHTS = {
     "bert_pretraining": 110_106_428,
     "bloom_560m": 559_214_592,
     "deberta_v3_base": 184_551_780,
+    "deepseek_v3": 671_026_419_200,  # without the layer that guesses a second token
     "dinov2_base": 86_582_784,  # without the token that stands for hidden patches in training
     "gemma2_2b": 2_614_341_888,
     "gemma3_1b": 999_885_952,
