@@ -5,6 +5,7 @@ Each row is turned round on its own and may guess: what the importer makes of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -166,6 +167,10 @@ def _turned(positions: Any) -> Config | None:
         option = getattr(scaling, ours, None)
         if option is not None:
             config[theirs] = list(option) if isinstance(option, tuple) else option
+    if scaling.type == "yarn" and not scaling.mscale_all_dims:
+        config = {key: value for key, value in config.items() if not key.startswith("mscale")}
+        growth = 1 + 0.1 * scaling.mscale * math.log(max(scaling.factor, 1))
+        config |= {} if scaling.mscale == 1 else {"attention_factor": growth}
     return config
 
 

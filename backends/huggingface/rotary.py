@@ -52,6 +52,7 @@ class Rotary:
     interleaved: whether pairs of columns are neighbours
     fraction: of the head that is rotated where the config does not say
     partial: whether the library reads the fraction in the config; it does where `fraction` is not 1
+    scores: whether the library multiplies the scores too, by YaRN's `mscale_all_dim` (DeepSeek)
     theta: another key that may say theta, as older configs do
     """
 
@@ -59,6 +60,7 @@ class Rotary:
     interleaved: bool = False
     fraction: float = 1.0
     partial: bool = False
+    scores: bool = False
     theta: str = "rope_theta"
 
     def __call__(self, values: Values) -> dict[str, Any]:
@@ -72,7 +74,7 @@ class Rotary:
             "layout": "interleaved" if self.interleaved else "half",
         }
         if kind != "default":
-            spec["scaling"] = _scaling(kind, said, values)
+            spec["scaling"] = _scaling(kind, said, values, self.scores)
         return {key: value for key, value in spec.items() if value is not None}
 
     def parameters(self, values: Values) -> Mapping[str, Any]:
@@ -98,7 +100,7 @@ class Rotary:
         return fraction
 
 
-def _scaling(kind: str, said: Mapping[str, Any], values: Values) -> dict[str, Any]:
+def _scaling(kind: str, said: Mapping[str, Any], values: Values, scores: bool) -> dict[str, Any]:
     if kind not in SCALINGS:
         raise RefusedError(f"rotary scaling `{kind}` is not supported yet")
     scaling: dict[str, Any] = {"type": kind}
@@ -112,15 +114,30 @@ def _scaling(kind: str, said: Mapping[str, Any], values: Values) -> dict[str, An
         )
     if kind == "yarn" and "factor" not in scaling:
         scaling["factor"] = values["max_position_embeddings"] / scaling["original_max_positions"]
-    return _multiplied(scaling)
+    return _multiplied(scaling, scores)
 
 
-def _multiplied(scaling: dict[str, Any]) -> dict[str, Any]:
-    """The scaling with the library's `attention_factor` as our multipliers of what is turned."""
+def _multiplied(scaling: dict[str, Any], scores: bool) -> dict[str, Any]:
+    """The scaling with what the library multiplies by, as our multipliers."""
+    if scaling["type"] == "yarn":
+        return _yarn(scaling, scores)
     factor = scaling.pop("attention_factor", None)
     if factor is None:
         return scaling
-    if scaling["type"] == "longrope":
-        return {**scaling, "short_mscale": factor, "long_mscale": factor}
-    scaling.pop("mscale_all_dims", None)
-    return {**scaling, "mscale": (factor - 1) / (0.1 * math.log(scaling["factor"]))}
+    return {**scaling, "short_mscale": factor, "long_mscale": factor}
+
+
+def _yarn(scaling: dict[str, Any], scores: bool) -> dict[str, Any]:
+    """The library reads `mscale` only beside `mscale_all_dim`, and this for scores only in MLA."""
+    factor, mscale, whole = (
+        scaling.pop(key, None) for key in ("attention_factor", "mscale", "mscale_all_dims")
+    )
+    step = 0.1 * math.log(max(scaling["factor"], 1))
+    if factor is None:
+        both = mscale and whole
+        factor = (1 + step * mscale) / (1 + step * whole) if both else 1 + step
+    kept = whole if scores and whole else 0
+    if step:
+        multiplier = round((factor * (1 + step * kept) - 1) / step, 12)
+        scaling["mscale"] = mscale if mscale == multiplier else multiplier
+    return {**scaling, "mscale_all_dims": kept} if kept else scaling

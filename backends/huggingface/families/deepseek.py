@@ -74,7 +74,7 @@ _UNREAD = TRAINED | {"pretraining_tp", "qk_head_dim"}
 
 def _turned(values: Values) -> dict[str, Any]:
     """Neighbouring columns turn together, unless the config says otherwise."""
-    return Rotary(interleaved=values["rope_interleave"])(values)
+    return Rotary(interleaved=values["rope_interleave"], scores=True)(values)
 
 
 # -- DeepSeek-V2
@@ -127,7 +127,7 @@ DEEPSEEK_V2 = llama_like(
     aliases={"num_experts": "n_routed_experts"},
     irrelevant=_UNREAD,
     spec={
-        "positions": Rotary(interleaved=True),
+        "positions": Rotary(interleaved=True, scores=True),
         "attention": LATENT,
         "feed_forward": None,
     },

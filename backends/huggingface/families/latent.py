@@ -116,7 +116,9 @@ YOUTU = llama_like(
     optional={"q_lora_rank": int},
     irrelevant=WORKED_OUT | {"embedding_initializer_range"},
     spec={
-        "positions": lambda values: Rotary(interleaved=values["rope_interleave"])(values),
+        "positions": lambda values: Rotary(interleaved=values["rope_interleave"], scores=True)(
+            values
+        ),
         "attention": LATENT_ATTENTION,
     },
     names=LATENT_NAMES,

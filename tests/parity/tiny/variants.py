@@ -86,6 +86,7 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
         "grouped": {"num_key_value_heads": 2},
         "tied": {"tie_word_embeddings": True},
         "yarn": _rope("yarn", **_YARN),
+        "yarn-mscale": _rope("yarn", **_YARN, mscale=0.7, mscale_all_dim=1.2),
     },
     ("mistral", "causal_lm"): {
         "no-window": {"sliding_window": None},
