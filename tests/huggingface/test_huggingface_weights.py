@@ -18,15 +18,13 @@ from modelwright.backends.huggingface import CheckpointError, from_pretrained, i
 
 Checkpoint = Callable[..., tuple[Path, Any]]
 
-SENTENCES = (
-    "The parliament voted on the budget after a long and difficult debate.",
-    "Rain.",
-    "A cat sits on the mat and watches the birds in the garden.",
-    "How do I sort a list of dictionaries by a value of the dictionary in Python?",
-    "Photosynthesis turns light, water and carbon dioxide into sugar and oxygen.",
-    "She sold the old house by the river, although she had been born in it.",
-    "Über die Brücke fährt ein Zug — 3½ Stunden zu spät.",
-)
+
+def sentences() -> list[str]:
+    """A hundred pieces of a real English text, of one to a hundred words."""
+    from pydoc_data.topics import topics
+
+    words = " ".join(topics.values()).split()
+    return [" ".join(words[200 * n : 200 * n + n]) for n in range(1, 101)]
 
 
 def batch() -> tuple[Tensor, Tensor, Tensor]:
@@ -48,10 +46,12 @@ def test_real_sentences_in_a_padded_batch(minilm: Path) -> None:
 
     tokenizer = Tokenizer.from_file(str(minilm / "tokenizer.json"))
     tokenizer.enable_padding(length=None)
-    encoded = tokenizer.encode_batch(list(SENTENCES))
+    encoded = tokenizer.encode_batch(sentences())
     ids = torch.tensor([each.ids for each in encoded])
     mask = torch.tensor([each.attention_mask for each in encoded])
+    assert len(ids) == 100
     assert 0 < mask.float().mean() < 0.9
+    assert len(set(mask.sum(-1).tolist())) > 40
     theirs = transformers.BertModel.from_pretrained(minilm, attn_implementation="sdpa").eval()
     model = from_pretrained(minilm)
     with torch.no_grad():
