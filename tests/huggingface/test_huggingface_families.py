@@ -11,6 +11,7 @@ from transformers import CONFIG_MAPPING
 
 from modelwright.backends.huggingface import FAMILIES
 from modelwright.backends.huggingface.config import family_of, head_of, spec_data, values_of
+from modelwright.backends.huggingface.families import _MODULES
 from modelwright.backends.huggingface.family import Family
 from modelwright.backends.huggingface.folder import read_folder
 from modelwright.spec import from_data
@@ -75,3 +76,9 @@ def test_a_config_of_the_library_s_defaults_is_read(family: Family, tmp_path: Pa
         values = values_of(folder, family, head)
         specs.append(from_data(spec_data(folder, family, head, values)).model_dump())
     assert specs[0] == specs[1]
+
+
+def test_no_type_is_written_twice() -> None:
+    """Of two entries of one type, the later one would win in silence."""
+    written = [family.model_type for module in _MODULES for family in module.FAMILIES]
+    assert sorted(written) == sorted(set(written))

@@ -284,7 +284,7 @@ YOUTU = llama_like(
         "intermediate_size": 6144,
         "num_attention_heads": 16,
         "max_position_embeddings": 131072,
-        "initializer_range": (2 / (5 * 2048)) ** 0.5,
+        "initializer_range": 2 / (5 * 2048) ** 0.5,
         "bos_token_id": 128000,
         "eos_token_id": 128001,
         "tie_word_embeddings": True,
@@ -334,6 +334,7 @@ MINICPM3 = llama_like(
     optional={**_OPTIONAL, "scale_depth": float, "dim_model_base": int},
     irrelevant=_UNREAD,
     spec={
+        "positions": Rotary(scores=True),
         "input": {"scale": Key("scale_emb")},
         "residual": {"scale": _depth},
         "attention": LATENT,
