@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from modelwright.cli import cli, example_names, example_text
+from modelwright.cli import COMMANDS, cli
+from modelwright.cli.new import example_names, example_text
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -79,7 +80,7 @@ def test_readme_shows_real_mistakes(
 
 def test_readme_names_every_command_and_no_other(readme: Path) -> None:
     named = set(re.findall(r"`modelwright (\w+)", readme.read_text(encoding="utf-8")))
-    assert named == set(cli.commands)
+    assert named == set(COMMANDS)
 
 
 def test_readme_counts_the_examples(readme: Path) -> None:

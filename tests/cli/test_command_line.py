@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from modelwright.cli import cli, example_names, example_text
+from modelwright.cli import COMMANDS, cli
+from modelwright.cli.new import example_names, example_text
 
 
 def type_in(*words: str | Path, stdin: str | None = None) -> Result:
@@ -236,7 +237,7 @@ class TestCompletion:
 
 
 class TestHelp:
-    @pytest.mark.parametrize("command", sorted(cli.commands))
+    @pytest.mark.parametrize("command", sorted(COMMANDS))
     def test_every_command_has_an_example(self, command: str) -> None:
         result = type_in(command, "--help")
         assert result.exit_code == 0
@@ -254,7 +255,7 @@ class TestHelp:
 def test_a_progress_bar_is_shown_on_a_terminal_only_after_a_second() -> None:
     code = (
         "import time, click\n"
-        "from modelwright.cli import working\n"
+        "from modelwright.cli.speaking import working\n"
         "with click.Context(click.Command('x')):\n"
         "    with working('quick work'): pass\n"
         "    with working('slow work'): time.sleep(1.6)\n"

@@ -1,0 +1,61 @@
+"""`modelwright build`: the PyTorch file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import OUTPUT, force_option, load_graph, quiet, reads_spec
+from .speaking import fail, note, put
+
+
+@click.command()
+@reads_spec
+@click.option("-o", "--output", required=True, type=OUTPUT, help="The file; `-` is stdout.")
+@click.option(
+    "--map", "with_map", is_flag=True, help="Write FILE.map.json too: line to op to spec."
+)
+@click.option(
+    "--gradient-checkpointing",
+    is_flag=True,
+    help="In training, compute each layer's inside again instead of keeping it.",
+)
+@force_option
+@quiet
+def build(
+    spec: Path,
+    sets: tuple[str, ...],
+    output: Path,
+    with_map: bool,
+    gradient_checkpointing: bool,
+    force: bool,
+) -> None:
+    """Write the model as a PyTorch file that imports torch only.
+
+    \b
+      modelwright build gpt2.yaml -o gpt2.py
+      modelwright build gpt2.yaml -o small.py --set layers=6 --map
+      python -c "from gpt2 import Gpt2; print(Gpt2())"
+
+    A file that was edited since it was written is left alone without --force.
+    """
+    graph = load_graph(spec, sets)
+    from .. import outputs
+    from ..backends.pytorch import emit_file, is_ours_unedited
+
+    emitted = emit_file(graph, gradient_checkpointing=gradient_checkpointing)
+    if str(output) == "-":
+        if with_map:
+            fail("--map writes its file beside the output: give one with -o FILE.py")
+        click.echo(emitted.text, nl=False)
+        return
+    outputs.write(
+        output,
+        emitted.text.encode(),
+        force=force,
+        is_ours=lambda there: is_ours_unedited(there.decode(errors="replace")),
+    )
+    note(f"wrote {output}: class {emitted.class_name}")
+    if with_map:
+        put(output.with_suffix(".map.json"), outputs.json_text(emitted.source_map), force=force)

@@ -1,0 +1,60 @@
+"""`modelwright export`: a folder for Hugging Face's tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import load_graph, quiet, reads_spec
+from .speaking import fail, note, working
+
+
+@click.command()
+@reads_spec
+@click.option(
+    "--weights", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--to", type=click.Choice(("huggingface",)), default="huggingface", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The folder. It is moved into place when it is whole.",
+)
+@click.option("--custom-code", is_flag=True, help="With the file that `build` writes, always.")
+@click.option("--force", is_flag=True, help="Replace a folder that was exported before.")
+@quiet
+def export(
+    spec: Path,
+    sets: tuple[str, ...],
+    weights: Path,
+    to: str,
+    output: Path,
+    custom_code: bool,
+    force: bool,
+) -> None:
+    """Write a model and its weights as a folder that Hugging Face's tools read.
+
+    \b
+      modelwright export my.yaml --weights my.safetensors -o my-model
+      AutoModelForCausalLM.from_pretrained("my-model", trust_remote_code=True)
+
+    A spec that is an architecture of `transformers` becomes a folder of that class, without code.
+    For any other it holds the file that `build` writes, and two that make it a `PreTrainedModel`.
+    """
+    graph = load_graph(spec, sets)
+    from ..backends.huggingface import ExportError
+    from ..backends.huggingface import export as written
+    from ..backends.huggingface.native import find_native
+    from ..backends.pytorch import WeightsError
+    from ..prompting import shortened
+
+    try:
+        with working("writing"):
+            written(graph, weights, output, to=to, custom_code=custom_code, force=force)
+    except (ExportError, WeightsError) as error:
+        fail(shortened(str(error)))
+    native = None if custom_code else find_native(graph.spec)
+    note(f"wrote {output}, a {native.class_name}" if native else f"wrote {output}, with its code")

@@ -1,0 +1,56 @@
+"""`modelwright inspect`: weights, FLOPs, memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import DTYPES, load_graph, quiet, reads_spec
+from .speaking import note, put
+
+
+@click.command()
+@reads_spec
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--sequence", type=click.IntRange(min=1), help="Tokens. [default: max_positions, at most 1024]"
+)
+@click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as data.")
+@click.option("--kernels", is_flag=True, help="Which kernel runs each attention, and why.")
+@quiet
+def inspect(
+    spec: Path,
+    sets: tuple[str, ...],
+    batch: int,
+    sequence: int | None,
+    dtype: str,
+    as_json: bool,
+    kernels: bool,
+) -> None:
+    """Print weights, FLOPs, memory and cache; allocates nothing.
+
+    \b
+      modelwright inspect gpt2.yaml
+      modelwright inspect gpt2.yaml --batch 8 --sequence 512 --dtype bfloat16
+      modelwright inspect gpt2.yaml --json | jq .weights.total
+    """
+    graph = load_graph(spec, sets)
+    from ..compiler.report import report
+
+    for stack, limit in graph.limits.items():
+        if sequence is not None and sequence > limit:
+            note(f"warning: {sequence} tokens, but max_positions of `{stack}` is {int(limit)}")
+    decided = list(graph.lengths.values())
+    if sequence is not None and len(decided) == len(graph.spec.stacks):
+        raise click.UsageError(f"--sequence: an image has {int(decided[-1])} tokens here")
+    made = report(graph, batch=batch, sequence=sequence, dtype=dtype)
+    if as_json:
+        from ..outputs import json_text
+
+        put(None, json_text(made.to_json()), force=False)
+        return
+    click.echo(made.render().rstrip("\n"))
+    if kernels:
+        click.echo("\n" + made.kernels().rstrip("\n"))

@@ -1,0 +1,52 @@
+"""`modelwright visualize`: the figure of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import OUTPUT, force_option, load_graph, quiet, reads_spec
+from .speaking import fail, put
+
+FIGURES = ("svg", "png", "pdf", "dot", "mmd")
+DEPTHS = ("block", "stack")
+
+
+@click.command()
+@reads_spec
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=OUTPUT,
+    help=f"Its suffix says which: {', '.join(FIGURES)}.",
+)
+@click.option(
+    "--depth",
+    type=click.Choice(DEPTHS),
+    default="block",
+    show_default=True,
+    help="Draw what is in a layer, or one box for all layers of a stack.",
+)
+@force_option
+@quiet
+def visualize(spec: Path, sets: tuple[str, ...], output: Path, depth: str, force: bool) -> None:
+    """Draw the model, each kind of layer once.
+
+    \b
+      modelwright visualize gpt2.yaml -o gpt2.svg
+      modelwright visualize gpt2.yaml -o gpt2.pdf --depth stack
+      modelwright visualize gpt2.yaml -o gpt2.mmd     Mermaid, for Markdown pages
+    """
+    figure = output.suffix.lower().removeprefix(".")
+    if figure not in FIGURES:
+        fail(f"{output}: the suffix says what to draw: one of {', '.join(FIGURES)}")
+    graph = load_graph(spec, sets)
+    from ..backends.diagram import DrawError, draw
+
+    try:
+        drawn = draw(graph, format=figure, depth=depth)
+    except DrawError as error:
+        fail(str(error))
+    put(output, drawn, force=force)
