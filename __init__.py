@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .backends.diagram import draw
+    from .backends.diagram import DrawOptions, draw
     from .backends.huggingface import export, from_pretrained
     from .backends.pytorch import compile, emit, load_weights, save_weights
     from .compiler import lower
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "DrawOptions",
     "ModelSpec",
     "SpecErrors",
     "__version__",
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "DrawOptions": ".backends.diagram",
     "ModelSpec": ".spec",
     "SpecErrors": ".spec",
     "compile": ".backends.pytorch",

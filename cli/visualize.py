@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,6 +12,7 @@ from .speaking import fail, put
 
 FIGURES = ("svg", "png", "pdf", "dot", "mmd")
 DEPTHS = ("block", "stack")
+THEMES = ("auto", "light", "dark", "print")
 
 
 @click.command()
@@ -29,9 +31,16 @@ DEPTHS = ("block", "stack")
     show_default=True,
     help="Draw what is in a layer, or one box for all layers of a stack.",
 )
+@click.option(
+    "--theme",
+    type=click.Choice(THEMES),
+    default="auto",
+    show_default=True,
+    help="The colours; auto follows the reader's page, print needs none.",
+)
 @force_option
 @quiet
-def visualize(spec: Path, sets: tuple[str, ...], output: Path, depth: str, force: bool) -> None:
+def visualize(spec: Path, sets: tuple[str, ...], output: Path, force: bool, **options: Any) -> None:
     """Draw the model, each kind of layer once.
 
     \b
@@ -43,10 +52,10 @@ def visualize(spec: Path, sets: tuple[str, ...], output: Path, depth: str, force
     if figure not in FIGURES:
         fail(f"{output}: the suffix says what to draw: one of {', '.join(FIGURES)}")
     graph = load_graph(spec, sets)
-    from ..backends.diagram import DrawError, draw
+    from ..backends.diagram import DrawError, DrawOptions, draw
 
     try:
-        drawn = draw(graph, format=figure, depth=depth)
+        drawn = draw(graph, figure, DrawOptions(**options))
     except DrawError as error:
         fail(str(error))
     put(output, drawn, force=force)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from ...compiler.graph import ModuleGraph
 from .drawing import Drawing
-from .engine import DrawError, render
-from .figure import DEPTHS, figure
+from .engine import render
+from .figure import figure
+from .options import DEPTHS, DrawError, DrawOptions
 from .svg import svg
 
 
@@ -33,19 +34,16 @@ _WRITERS: dict[str, Callable[[Drawing], bytes]] = {
 FORMATS = tuple(_WRITERS)
 
 
-def draw(graph: ModuleGraph, format: str = "svg", *, depth: str = "block") -> bytes:
+def draw(graph: ModuleGraph, format: str = "svg", options: DrawOptions | None = None) -> bytes:
     """The figure of a model: each kind of block once, in a frame that says how often it stands.
 
-    `format` is svg, png, pdf, dot (every place given: `neato -n2` draws it) or mmd (Mermaid);
-    `depth` is `block`, or `stack` for one box per stack of layers. The same graph gives the same
-    bytes. Raises DrawError for another format or depth, and for png and pdf where Graphviz is
-    missing.
+    `format` is svg, png, pdf, dot (every place given: `neato -n2` draws it) or mmd (Mermaid). The
+    same graph and options give the same bytes. Raises DrawError for another format, and for png
+    and pdf where Graphviz is missing.
     """
     if format not in _WRITERS:
         raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
-    if depth not in DEPTHS:
-        raise DrawError(f"no depth `{depth}`: it is one of {', '.join(DEPTHS)}")
-    return _WRITERS[format](figure(graph, depth=depth))
+    return _WRITERS[format](figure(graph, options))
 
 
-__all__ = ["DEPTHS", "FORMATS", "DrawError", "draw"]
+__all__ = ["DEPTHS", "FORMATS", "DrawError", "DrawOptions", "draw"]

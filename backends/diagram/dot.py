@@ -8,8 +8,8 @@ from html import escape
 import graphviz
 
 from .drawing import COUNT, FONT_SIZES, NAME, SMALL, Box, Drawing, Edge, Frame, Line, Point, Text
-from .palette import EDGE_COLOURS, FRAME, INK, INNER_FRAME, LOOK_COLOURS, MEMORY, MUTED
-from .svg import RADIUS, identity
+from .palette import SIGNS, theme
+from .svg import BADGE, OUTLINE, RADIUS, identity, towards
 from .text import clean, text_width
 
 FONT = "Helvetica"
@@ -19,42 +19,188 @@ KAPPA = 0.5523  # a quarter of a circle as a cubic curve
 
 def dot(drawing: Drawing) -> str:
     """DOT text. Nodes, clusters and edges have the classes and ids that the SVG has."""
-    bounds = f"0,0,{_number(drawing.width)},{_number(drawing.height)}"
-    graph = graphviz.Digraph(
-        identity(drawing.title).removeprefix("n-"),
-        graph_attr={
-            "rankdir": "BT",
-            "newrank": "true",
-            "bb": bounds,
-            "bgcolor": "white",
-            "fontname": FONT,
-            "outputorder": "edgesfirst",
-            "ranksep": "0.3",
-            "pad": "0.15",
-        },
-        node_attr={"fontname": FONT, "fixedsize": "shape", "shape": "box", "penwidth": "1.3"},
-        edge_attr={"color": INK, "penwidth": "1.2", "arrowsize": "0.62", "fontname": FONT},
-    )
-    _inside(graph, drawing, "")
-    for index, text in enumerate(drawing.texts):
-        _text(graph, text, index)
-    for edge in drawing.edges:
-        _edge(graph, edge)
-    source: str = graph.source
-    return source
+    return _Writer(drawing).source()
 
 
-def _inside(graph: graphviz.Digraph, drawing: Drawing, parent: str) -> None:
-    """The boxes and frames that stand directly in a frame."""
-    for box in drawing.boxes:
-        if box.frame == parent:
-            _box(graph, box)
-    for frame in drawing.frames:
-        if frame.parent == parent:
-            leaf = all(other.parent != frame.id for other in drawing.frames)
-            with graph.subgraph(name=f"cluster_{identity(frame.id)}") as cluster:
-                cluster.attr(**_frame(frame, inner=leaf and bool(parent)))
-                _inside(cluster, drawing, frame.id)
+class _Writer:
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        self.theme = theme(drawing.theme)
+
+    def source(self) -> str:
+        drawing = self.drawing
+        flow = self.theme.strokes["flow"]
+        graph = graphviz.Digraph(
+            identity(drawing.title).removeprefix("n-"),
+            graph_attr={
+                "rankdir": "BT",
+                "newrank": "true",
+                "bb": f"0,0,{_number(drawing.width)},{_number(drawing.height)}",
+                "bgcolor": self.theme.page,
+                "fontname": FONT,
+                "outputorder": "edgesfirst",
+                "ranksep": "0.3",
+                "pad": "0.15",
+            },
+            node_attr={
+                "fontname": FONT,
+                "fixedsize": "shape",
+                "shape": "box",
+                "penwidth": "1.3",
+                "fontcolor": self.theme.ink,
+            },
+            edge_attr={
+                "color": flow.colour,
+                "penwidth": str(flow.width),
+                "arrowsize": "0.62",
+                "fontname": FONT,
+            },
+        )
+        self.inside(graph, "")
+        for index, text in enumerate(drawing.texts):
+            self.text(graph, text, index)
+        for edge in drawing.edges:
+            self.edge(graph, edge)
+        for part in drawing.parts():
+            if part.mark:
+                self.mark(graph, part)
+        source: str = graph.source
+        return source
+
+    def inside(self, graph: graphviz.Digraph, parent: str) -> None:
+        """The boxes and frames that stand directly in a frame."""
+        for box in self.drawing.boxes:
+            if box.frame == parent:
+                self.box(graph, box)
+        for frame in self.drawing.frames:
+            if frame.parent == parent:
+                with graph.subgraph(name=f"cluster_{identity(frame.id)}") as cluster:
+                    cluster.attr(**self.frame(frame))
+                    self.inside(cluster, frame.id)
+
+    def frame(self, frame: Frame) -> dict[str, str]:
+        inner = self.drawing.is_inner(frame)
+        fill, border = self.theme.inner_frame if inner else self.theme.frame
+        corners = (frame.left, frame.bottom, frame.right, frame.top)
+        attributes = {
+            "bb": ",".join(map(_number, corners)),
+            "style": "rounded,filled",
+            "fillcolor": fill,
+            "color": border,
+            "penwidth": "1.1",
+            "label": "",
+            "class": " ".join(filter(None, ("frame", _marked(frame)))),
+            "id": identity(frame.id),
+            "tooltip": clean(frame.path),
+        }
+        if frame.name:
+            width = text_width(frame.name, FONT_SIZES[NAME])
+            name = f'<FONT COLOR="{self.theme.muted}"><B>{_html(frame.name)}</B></FONT>'
+            attributes["label"] = f"<{name}>"
+            attributes["fontsize"] = str(FONT_SIZES[NAME])
+            attributes["lp"] = _at((frame.left + 9 + width / 2, frame.top - 12))
+            attributes["labeljust"], attributes["labelloc"] = "l", "b"
+        return attributes
+
+    def label(self, lines: list[Line]) -> str:
+        """An HTML label: the small lines are small and grey."""
+        rows = []
+        for line in lines:
+            text, size = _html(line.text), FONT_SIZES[line.role]
+            colour = f' COLOR="{self.theme.muted}"' if line.role == SMALL else ""
+            rows.append(f'<TR><TD><FONT POINT-SIZE="{size:g}"{colour}>{text}</FONT></TD></TR>')
+        table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0.8">'
+        return f"<{table}{''.join(rows)}</TABLE>>"
+
+    def box(self, graph: graphviz.Digraph, box: Box) -> None:
+        attributes = {
+            "pos": _at((box.x, box.y)),
+            "width": f"{box.width / 72:.4f}",
+            "height": f"{box.height / 72:.4f}",
+            "class": " ".join(filter(None, ("node", box.look, _marked(box)))),
+            "id": identity(box.id),
+            "tooltip": graphviz.escape(clean(box.tip)),
+            "label": self.label(box.lines),
+        }
+        if box.form == "text":
+            attributes |= {"shape": "plaintext"}
+        else:
+            paint = self.theme.looks[box.look]
+            attributes |= {"fillcolor": paint.fill, "color": paint.border}
+            circle = box.form == "circle"
+            attributes |= {"style": "filled" if circle else "rounded,filled"}
+            attributes |= {"shape": "circle"} if circle else {}
+        graph.node(identity(box.id), **attributes)
+
+    def mark(self, graph: graphviz.Digraph, part: Box | Frame) -> None:
+        """A line around a part and a sign on it, as nodes of their own."""
+        colour = self.theme.marks[part.mark]
+        if isinstance(part, Box):
+            middle, size = (part.x, part.y), (part.width, part.height)
+        else:
+            middle = (part.left + part.right) / 2, (part.bottom + part.top) / 2
+            size = part.right - part.left, part.top - part.bottom
+        wide, high = size[0] + 2 * OUTLINE, size[1] + 2 * OUTLINE
+        graph.node(
+            f"{identity(part.id)}-outline",
+            label="",
+            pos=_at(middle),
+            width=f"{wide / 72:.4f}",
+            height=f"{high / 72:.4f}",
+            style="rounded,dashed" if part.mark == "removed" else "rounded",
+            color=colour,
+            penwidth="2",
+        )
+        graph.node(
+            f"{identity(part.id)}-badge",
+            label=SIGNS[part.mark],
+            shape="circle",
+            pos=_at((middle[0] + wide / 2 - 2, middle[1] + high / 2 - 2)),
+            width=f"{2 * BADGE / 72:.4f}",
+            height=f"{2 * BADGE / 72:.4f}",
+            style="filled",
+            fillcolor=colour,
+            color=colour,
+            fontcolor=self.theme.page,
+            fontsize="11",
+        )
+
+    def text(self, graph: graphviz.Digraph, text: Text, index: int) -> None:
+        size = FONT_SIZES[text.role]
+        width = text_width(text.text, size)
+        colour = self.theme.ink if text.role == COUNT else self.theme.muted
+        if text.look == "memory":
+            colour = self.theme.strokes["memory"].colour
+        graph.node(
+            f"text-{index}",
+            label=graphviz.escape(clean(text.text)),
+            shape="plaintext",
+            pos=_at((text.x + text.anchor * width / 2, text.y)),
+            width=f"{(width + 8) / 72:.4f}",
+            height=f"{size * 1.6 / 72:.4f}",
+            fontsize=f"{size:g}",
+            fontcolor=colour,
+        )
+
+    def edge(self, graph: graphviz.Digraph, edge: Edge) -> None:
+        stroke = self.theme.strokes[edge.look]
+        attributes = {
+            "pos": _spline(edge.points, arrow=edge.arrow),
+            "class": f"edge {edge.look}",
+            "color": stroke.colour,
+            "penwidth": str(stroke.width),
+        }
+        if not edge.arrow:
+            attributes["arrowhead"] = "none"
+        if stroke.dashes:
+            attributes["style"] = "dashed" if edge.look == "tie" else "dotted"
+        if edge.look == "tie":
+            attributes["constraint"] = "false"
+        graph.edge(identity(edge.source), identity(edge.target), **attributes)
+
+
+def _marked(part: Box | Frame) -> str:
+    return f"marked {part.mark}" if part.mark else ""
 
 
 def _number(value: float) -> str:
@@ -65,103 +211,21 @@ def _at(point: Point) -> str:
     return f"{_number(point[0])},{_number(point[1])}"
 
 
-def _frame(frame: Frame, *, inner: bool) -> dict[str, str]:
-    fill, border = INNER_FRAME if inner else FRAME
-    corners = (frame.left, frame.bottom, frame.right, frame.top)
-    attributes = {
-        "bb": ",".join(map(_number, corners)),
-        "style": "rounded,filled",
-        "fillcolor": fill,
-        "color": border,
-        "penwidth": "1.1",
-        "label": "",
-        "class": "frame",
-        "id": identity(frame.id),
-        "tooltip": clean(frame.path),
-    }
-    if frame.name:
-        width = text_width(frame.name, FONT_SIZES[NAME])
-        attributes["label"] = f'<<FONT COLOR="{MUTED}"><B>{_html(frame.name)}</B></FONT>>'
-        attributes["fontsize"] = str(FONT_SIZES[NAME])
-        attributes["lp"] = _at((frame.left + 9 + width / 2, frame.top - 12))
-        attributes["labeljust"], attributes["labelloc"] = "l", "b"
-    return attributes
-
-
 def _html(text: str) -> str:
     return escape(clean(text), quote=True)
-
-
-def _label(lines: list[Line]) -> str:
-    """An HTML label: the small lines are small and grey."""
-    rows = []
-    for line in lines:
-        text, size = _html(line.text), FONT_SIZES[line.role]
-        colour = f' COLOR="{MUTED}"' if line.role == SMALL else ""
-        rows.append(f'<TR><TD><FONT POINT-SIZE="{size:g}"{colour}>{text}</FONT></TD></TR>')
-    table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0.8">'
-    return f"<{table}{''.join(rows)}</TABLE>>"
-
-
-def _box(graph: graphviz.Digraph, box: Box) -> None:
-    attributes = {
-        "pos": _at((box.x, box.y)),
-        "width": f"{box.width / 72:.4f}",
-        "height": f"{box.height / 72:.4f}",
-        "class": f"node {box.look}",
-        "id": identity(box.id),
-        "tooltip": graphviz.escape(clean(box.tip)),
-        "label": _label(box.lines),
-    }
-    if box.form == "text":
-        attributes |= {"shape": "plaintext"}
-    else:
-        colours = LOOK_COLOURS[box.look]
-        attributes |= {"fillcolor": colours.fill, "color": colours.border}
-        circle = box.form == "circle"
-        attributes |= {"style": "filled" if circle else "rounded,filled"}
-        attributes |= {"shape": "circle"} if circle else {}
-    graph.node(identity(box.id), **attributes)
-
-
-def _text(graph: graphviz.Digraph, text: Text, index: int) -> None:
-    size = FONT_SIZES[text.role]
-    width = text_width(text.text, size)
-    colour = {"memory": MEMORY}.get(text.look, INK if text.role == COUNT else MUTED)
-    graph.node(
-        f"text-{index}",
-        label=graphviz.escape(clean(text.text)),
-        shape="plaintext",
-        pos=_at((text.x + text.anchor * width / 2, text.y)),
-        width=f"{(width + 8) / 72:.4f}",
-        height=f"{size * 1.6 / 72:.4f}",
-        fontsize=f"{size:g}",
-        fontcolor=colour,
-    )
-
-
-def _edge(graph: graphviz.Digraph, edge: Edge) -> None:
-    attributes = {"pos": _spline(edge.points, arrow=edge.arrow), "class": f"edge {edge.look}"}
-    if edge.look in EDGE_COLOURS:
-        attributes["color"] = EDGE_COLOURS[edge.look]
-    if not edge.arrow:
-        attributes["arrowhead"] = "none"
-    if edge.look == "tie":
-        attributes |= {"style": "dashed", "constraint": "false"}
-    graph.edge(identity(edge.source), identity(edge.target), **attributes)
 
 
 def _spline(points: list[Point], *, arrow: bool) -> str:
     """Rounded corners as the cubic curves that DOT's `pos` is made of."""
     end = points[-1]
     if arrow:
-        points = [*points[:-1], _towards(end, points[-2], HEAD)]
+        points = [*points[:-1], towards(end, points[-2], HEAD)]
     found = [points[0]]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         radius = min(RADIUS, math.dist(before, corner) / 2, math.dist(corner, after) / 2)
-        start, stop = _towards(corner, before, radius), _towards(corner, after, radius)
+        start, stop = towards(corner, before, radius), towards(corner, after, radius)
         found += _straight(found[-1], start)
-        found += [_towards(start, corner, radius * KAPPA), _towards(stop, corner, radius * KAPPA)]
+        found += [towards(start, corner, radius * KAPPA), towards(stop, corner, radius * KAPPA)]
         found.append(stop)
     found += _straight(found[-1], points[-1])
     text = " ".join(map(_at, found))
@@ -170,10 +234,4 @@ def _spline(points: list[Point], *, arrow: bool) -> str:
 
 def _straight(start: Point, end: Point) -> list[Point]:
     length = math.dist(start, end)
-    return [_towards(start, end, length / 3), _towards(start, end, length * 2 / 3), end]
-
-
-def _towards(start: Point, end: Point, distance: float) -> Point:
-    length = math.dist(start, end) or 1.0
-    part = distance / length
-    return start[0] + (end[0] - start[0]) * part, start[1] + (end[1] - start[1]) * part
+    return [towards(start, end, length / 3), towards(start, end, length * 2 / 3), end]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 Point = tuple[float, float]
 
-TITLE, SMALL, COUNT, NAME = "title", "small", "count", "name"
-FONT_SIZES = {TITLE: 13.0, SMALL: 9.5, COUNT: 19.0, NAME: 11.0}
+TITLE, SMALL, COUNT, NAME, SIGN = "title", "small", "count", "name", "sign"
+FONT_SIZES = {TITLE: 13.0, SMALL: 9.5, COUNT: 19.0, NAME: 11.0, SIGN: 11.0}
 
 
 @dataclass
@@ -37,6 +37,9 @@ class Box:
     path: str  # where it stands in the model, dotted
     tip: str  # the full text, however much of it was shortened in the box
     frame: str = ""  # the frame it stands in
+    spec: str = ""  # the place in the resolved spec that asked for it, dotted
+    source: str = ""  # where that was written: `gpt2.yaml:12`
+    mark: str = ""  # added, changed or removed
 
     @property
     def top(self) -> float:
@@ -60,6 +63,9 @@ class Frame:
     name: str = ""
     count: str = ""  # what stands outside it: `12×`
     parent: str = ""
+    spec: str = ""
+    source: str = ""
+    mark: str = ""
 
 
 @dataclass
@@ -95,3 +101,12 @@ class Drawing:
     texts: list[Text] = field(default_factory=list)
     width: float = 0.0
     height: float = 0.0
+    theme: str = "auto"
+
+    def parts(self) -> list[Box | Frame]:
+        """The frames, outer ones first, then the boxes."""
+        return [*self.frames, *self.boxes]
+
+    def is_inner(self, frame: Frame) -> bool:
+        """Is this the frame of one kind of layer within that of all layers?"""
+        return bool(frame.parent) and all(other.parent != frame.id for other in self.frames)

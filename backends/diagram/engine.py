@@ -14,16 +14,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .options import DrawError
+
 MISSING = (
     "a {format} needs Graphviz, and none is here. Either `pip install 'pygraphviz>=2.0.4'`, which "
     "brings it along, or install Graphviz so that `neato` is on the PATH; or draw an svg, which "
     "needs neither"
 )
 DOTS_PER_INCH = 144
-
-
-class DrawError(Exception):
-    """A figure that cannot be drawn here; the message says why, and what can be done."""
 
 
 def render(source: str, format: str) -> bytes:

@@ -8,27 +8,29 @@ from ...compiler.graph import ModuleGraph
 from .arrange import Arrangement, Column, Fork, Item, Region, arrange_from
 from .drawing import Box, Drawing, Edge, Point, Text
 from .look import shape_text
+from .marks import mark
+from .options import DrawOptions
 from .parts import ROOT, Part, Parts
 from .place import Placer
 from .placed import Placed
 from .sizes import MARGIN
 from .text import plain, words
 
-DEPTHS = ("stack", "block")
 GAP = 30.0  # between columns
 _RESULTS = {"V": "logits", "C": "scores", "N": "vector"}
 
 
-def figure(graph: ModuleGraph, *, depth: str = "block") -> Drawing:
+def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:
     """Everything in its place. The size depends on the kinds of blocks, never on their number."""
+    options = options or DrawOptions()
     parts = Parts(graph)
     root = Region(parts, ROOT)
     outputs = {stack: parts.source(value, ROOT) or "" for stack, value in graph.hidden.items()}
     columns: list[Placed] = []
     for stack in graph.hidden:
-        placer = Placer(parts, root, frozenset(outputs.values()), depth)
+        placer = Placer(parts, root, frozenset(outputs.values()), options.depth)
         columns.append(placer.place(_stack(graph, parts, root, stack, outputs)))
-    drawing = Drawing(graph.name, _description(graph))
+    drawing = Drawing(graph.name, _description(graph), theme=options.theme)
     placed = _side_by_side(columns)
     _distinct(placed)
     for column in placed:
@@ -38,6 +40,7 @@ def figure(graph: ModuleGraph, *, depth: str = "block") -> Drawing:
         drawing.texts += column.texts
     drawing.edges += _readings(placed)
     _ties(drawing, parts, placed)
+    mark(drawing, options.marks)
     _fit(drawing)
     return drawing
 

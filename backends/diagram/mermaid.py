@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .drawing import Box, Drawing
-from .palette import FRAME, LOOK_COLOURS
+from .palette import theme
 from .svg import identity
 from .text import clean
 
@@ -21,10 +21,18 @@ def mermaid(drawing: Drawing) -> str:
         if ends not in done:
             done.add(ends)
             lines.append("  " + " ".join(ends))
-    for look, colours in LOOK_COLOURS.items():
-        lines.append(f"  classDef {look} fill:{colours.fill},stroke:{colours.border},color:#17181b")
+    colours = theme(drawing.theme)
+    for look, paint in colours.looks.items():
+        style = f"fill:{paint.fill},stroke:{paint.border},color:{colours.ink}"
+        lines.append(f"  classDef {look} {style}")
     lines.append("  classDef text fill:none,stroke:none")
-    lines.append(f"  classDef frame fill:{FRAME[0]},stroke:{FRAME[1]}")
+    lines.append(f"  classDef frame fill:{colours.frame.fill},stroke:{colours.frame.border}")
+    for mark, colour in colours.marks.items():
+        if any(part.mark == mark for part in drawing.parts()):
+            lines.append(f"  classDef {mark} stroke:{colour},stroke-width:3px")
+    for part in drawing.parts():
+        if part.mark:
+            lines.append(f"  class {_name(part.id)} {part.mark}")
     return "\n".join(lines) + "\n"
 
 

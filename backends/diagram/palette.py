@@ -1,31 +1,143 @@
-"""Colours: fill and border of each look, by light and by dark. Borders differ for colour blindness;
-no colour carries a meaning that words do not."""
+"""Colours: of each look, of lines and of words, in each theme.
+
+Borders differ for colour blindness, and no colour carries a meaning that words or the kind of line
+do not. `print` needs no colour at all: white boxes, grey steps, lines told apart by their strokes.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-INK, MUTED, MEMORY = "#2b2e33", "#53575e", "#B3261E"
-FRAME = ("#F4F4F6", "#A3A6AC")
-INNER_FRAME = ("#FBFBFC", "#A3A6AC")
+THEMES = ("auto", "light", "dark", "print")
 
 
-class Colours(NamedTuple):
+class Paint(NamedTuple):
     fill: str
     border: str
-    dark_fill: str
-    dark_border: str
 
 
-LOOK_COLOURS: dict[str, Colours] = {
-    "attention": Colours("#FFD49A", "#C25400", "#4d3413", "#f0a44a"),
-    "feed_forward": Colours("#BBDCF5", "#0A5FA5", "#173a56", "#6bb6ee"),
-    "norm": Colours("#FDF9D8", "#A69A2B", "#3f3d14", "#cfc45a"),
-    "embedding": Colours("#F6CFE0", "#9C2F6B", "#4a2438", "#e07fb2"),
-    "linear": Colours("#E4E4E8", "#3E4046", "#33353b", "#b9bcc4"),
-    "position": Colours("#FFFFFF", "#9C2F6B", "#26282d", "#e07fb2"),
-    "layers": Colours("#F4F4F6", "#A3A6AC", "#1f2126", "#5c6068"),
-    "other": Colours("#FFFFFF", "#55585E", "#26282d", "#9a9da3"),
-    "sum": Colours("#FFFFFF", "#2b2e33", "#26282d", "#c9ccd2"),
-}
-EDGE_COLOURS = {"memory": MEMORY, "tie": MUTED, "position": "#9C2F6B"}
+class Stroke(NamedTuple):
+    colour: str
+    width: float = 1.25
+    dashes: str = ""  # as in SVG's stroke-dasharray
+
+
+class Theme(NamedTuple):
+    page: str  # behind everything; "" for nothing
+    ink: str
+    muted: str
+    frame: Paint
+    inner_frame: Paint
+    looks: dict[str, Paint]
+    strokes: dict[str, Stroke]
+    marks: dict[str, str]
+
+
+LIGHT = Theme(
+    page="#FFFFFF",
+    ink="#17181B",
+    muted="#53575E",
+    frame=Paint("#F4F4F6", "#A3A6AC"),
+    inner_frame=Paint("#FBFBFC", "#A3A6AC"),
+    looks={
+        "attention": Paint("#FFD49A", "#C25400"),
+        "feed_forward": Paint("#BBDCF5", "#0A5FA5"),
+        "norm": Paint("#FDF9D8", "#A69A2B"),
+        "embedding": Paint("#F6CFE0", "#9C2F6B"),
+        "linear": Paint("#E4E4E8", "#3E4046"),
+        "position": Paint("#FFFFFF", "#9C2F6B"),
+        "layers": Paint("#F4F4F6", "#A3A6AC"),
+        "other": Paint("#FFFFFF", "#55585E"),
+        "sum": Paint("#FFFFFF", "#2B2E33"),
+    },
+    strokes={
+        "flow": Stroke("#2B2E33"),
+        "residual": Stroke("#2B2E33"),
+        "memory": Stroke("#B3261E"),
+        "position": Stroke("#9C2F6B"),
+        "tie": Stroke("#53575E", dashes="5 4"),
+    },
+    marks={"added": "#1A7F37", "changed": "#6B3FC0", "removed": "#B3261E"},
+)
+DARK = Theme(
+    page="#16181C",
+    ink="#EDEDF0",
+    muted="#B9BDC6",
+    frame=Paint("#1F2126", "#6A6E77"),
+    inner_frame=Paint("#26282E", "#6A6E77"),
+    looks={
+        "attention": Paint("#4D3413", "#F0A44A"),
+        "feed_forward": Paint("#173A56", "#6BB6EE"),
+        "norm": Paint("#3F3D14", "#CFC45A"),
+        "embedding": Paint("#4A2438", "#E07FB2"),
+        "linear": Paint("#33353B", "#B9BCC4"),
+        "position": Paint("#26282D", "#E07FB2"),
+        "layers": Paint("#1F2126", "#6A6E77"),
+        "other": Paint("#26282D", "#9A9DA3"),
+        "sum": Paint("#26282D", "#C9CCD2"),
+    },
+    strokes={
+        "flow": Stroke("#C9CCD2"),
+        "residual": Stroke("#C9CCD2"),
+        "memory": Stroke("#FF8A7A"),
+        "position": Stroke("#E07FB2"),
+        "tie": Stroke("#B9BDC6", dashes="5 4"),
+    },
+    marks={"added": "#4AC26B", "changed": "#B392F0", "removed": "#FF8A7A"},
+)
+PRINT = Theme(
+    page="#FFFFFF",
+    ink="#000000",
+    muted="#333333",
+    frame=Paint("#FFFFFF", "#777777"),
+    inner_frame=Paint("#FFFFFF", "#777777"),
+    looks={
+        "attention": Paint("#D2D2D2", "#000000"),
+        "feed_forward": Paint("#E8E8E8", "#000000"),
+        "norm": Paint("#FFFFFF", "#000000"),
+        "embedding": Paint("#F4F4F4", "#000000"),
+        "linear": Paint("#F4F4F4", "#000000"),
+        "position": Paint("#FFFFFF", "#000000"),
+        "layers": Paint("#E8E8E8", "#000000"),
+        "other": Paint("#FFFFFF", "#000000"),
+        "sum": Paint("#FFFFFF", "#000000"),
+    },
+    strokes={
+        "flow": Stroke("#000000"),
+        "residual": Stroke("#000000"),
+        "memory": Stroke("#000000", 2.2),
+        "position": Stroke("#000000", 1.1, "1.5 2.5"),
+        "tie": Stroke("#000000", dashes="5 4"),
+    },
+    marks={"added": "#000000", "changed": "#000000", "removed": "#000000"},
+)
+_THEMES = {"auto": LIGHT, "light": LIGHT, "dark": DARK, "print": PRINT}
+SIGNS = {"added": "+", "changed": "≠", "removed": "−"}  # in the badge of a marked part
+
+
+def theme(name: str) -> Theme:
+    """The colours of a theme; `auto` has those of `light`, and `dark_style` beside them."""
+    return _THEMES[name]
+
+
+def dark_style() -> str:
+    """CSS that turns the colours of `auto` dark where the reader's page is."""
+    rules = [
+        f"text{{fill:{DARK.ink}}}text.small,text.name{{fill:{DARK.muted}}}",
+        f".frame>rect{{fill:{DARK.frame.fill};stroke:{DARK.frame.border}}}",
+        f".inner>rect{{fill:{DARK.inner_frame.fill}}}",
+    ]
+    for name, stroke in DARK.strokes.items():
+        rules.append(
+            f".{name}>path{{stroke:{stroke.colour}}}.{name}>polygon{{fill:{stroke.colour}}}"
+        )
+    rules.append(f"text.memory{{fill:{DARK.strokes['memory'].colour}}}")
+    for name, paint in DARK.looks.items():
+        both = f".node.{name}>rect,.node.{name}>circle"
+        rules.append(f"{both}{{fill:{paint.fill};stroke:{paint.border}}}")
+    for name, colour in DARK.marks.items():
+        rules.append(f".{name}>.outline{{fill:none;stroke:{colour}}}")
+        rules.append(
+            f".{name}>.badge{{fill:{colour};stroke:none}}.{name}>.sign{{fill:{DARK.page}}}"
+        )
+    return f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import networkx as nx
 
-from ...compiler.graph import ModuleGraph, Op, Scope
+from ...compiler.graph import ModuleGraph, Op, Origin, Scope
 from .look import look_of
 from .modules import say
 from .text import plain, words
@@ -37,6 +37,11 @@ class Part:
     outside: list[str] = field(default_factory=list)
     ports: dict[str, str] = field(default_factory=dict)  # Q, K, V -> the part each comes from
     ops: list[Op] = field(default_factory=list)
+
+    def origin(self, graph: ModuleGraph) -> Origin:
+        """The place in the spec that asked for it."""
+        scope = graph.scopes.get(self.key)
+        return scope.origin if scope else self.ops[0].origin if self.ops else ()
 
 
 @dataclass

@@ -25,6 +25,7 @@ from .sizes import (
     width_of,
 )
 from .text import shorten, wrap
+from .written import written
 
 SIDE_GAP = 5.0  # between tables that stand above one another
 COUNT_WIDTH, COUNT_LINES = 124.0, 8  # of the words beside a frame
@@ -121,6 +122,7 @@ class Placer:
         box = Box(
             part.key, part.look, form, u, y, width, height, lines, part.path, tip, self._frame
         )
+        box.spec, box.source = written(self.parts.graph, part.origin(self.parts.graph))
         self.out.boxes.append(box)
         return box
 
@@ -218,6 +220,8 @@ class Placer:
 
     def _open(self, key: str, path: str, bottom: float) -> Frame:
         frame = Frame(f"{key}.frame", path, 0, bottom, 0, 0, parent=self._frame)
+        graph = self.parts.graph
+        frame.spec, frame.source = written(graph, graph.scopes[path].origin)
         self.out.frames.append(frame)
         self._frame = frame.id
         return frame

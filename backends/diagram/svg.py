@@ -7,54 +7,150 @@ import re
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
-from .drawing import COUNT, FONT_SIZES, NAME, SMALL, Box, Drawing, Edge, Frame, Point, Text
-from .palette import EDGE_COLOURS, FRAME, INK, INNER_FRAME, LOOK_COLOURS, MEMORY, MUTED
+from .drawing import COUNT, FONT_SIZES, NAME, SIGN, SMALL, Box, Drawing, Edge, Frame, Point, Text
+from .palette import SIGNS, Paint, Theme, dark_style, theme
 from .text import clean
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 RADIUS = 7.0
 HEAD = (7.0, 2.9)  # length and half width of an arrow's head
+OUTLINE = 3.0  # from a part to the line around it that marks it
+BADGE = 7.5  # the radius of the sign on that line
 
 
 def svg(drawing: Drawing) -> bytes:
     """The whole document, UTF-8."""
-    return "\n".join(_document(drawing)).encode() + b"\n"
+    return "\n".join(_Writer(drawing).document()).encode() + b"\n"
 
 
-def _document(drawing: Drawing) -> Iterator[str]:
-    width, height = number(drawing.width), number(drawing.height)
-    yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height}pt" '
-        f'viewBox="0 0 {width} {height}" role="img" '
-        f'aria-labelledby="figure-title figure-description" font-family="{FONTS}">'
-    )
-    yield f'<title id="figure-title">{text(drawing.title)}</title>'
-    yield f'<desc id="figure-description">{text(drawing.description)}</desc>'
-    yield f"<style>{_style()}</style>"
-    outer = {frame.parent for frame in drawing.frames}
-    for frame in drawing.frames:
-        yield _frame(frame, drawing.height, inner=bool(frame.parent) and frame.id not in outer)
-    for index, edge in enumerate(drawing.edges):
-        yield _edge(edge, index, drawing.height)
-    for box in drawing.boxes:
-        yield _box(box, drawing.height)
-    for words in drawing.texts:
-        yield _text(words, drawing.height)
-    yield "</svg>"
+class _Writer:
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        self.height = drawing.height
+        self.theme: Theme = theme(drawing.theme)
+
+    def document(self) -> Iterator[str]:
+        drawing = self.drawing
+        width, height = number(drawing.width), number(drawing.height)
+        yield (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height}pt" '
+            f'viewBox="0 0 {width} {height}" role="img" '
+            f'aria-labelledby="figure-title figure-description" font-family="{FONTS}">'
+        )
+        yield f'<title id="figure-title">{text(drawing.title)}</title>'
+        yield f'<desc id="figure-description">{text(drawing.description)}</desc>'
+        if drawing.theme == "auto":
+            yield f"<style>{dark_style()}</style>"
+        else:
+            yield f'<rect class="page" width="100%" height="100%" fill="{self.theme.page}"/>'
+        for frame in drawing.frames:
+            yield self.frame(frame)
+        for index, edge in enumerate(drawing.edges):
+            yield self.edge(edge, index)
+        for box in drawing.boxes:
+            yield self.box(box)
+        for words in drawing.texts:
+            yield self.text(words)
+        yield "</svg>"
+
+    # -- parts
+
+    def frame(self, frame: Frame) -> str:
+        inner = self.drawing.is_inner(frame)
+        paint = self.theme.inner_frame if inner else self.theme.frame
+        middle = (frame.left + frame.right) / 2, (frame.bottom + frame.top) / 2
+        size = frame.right - frame.left, frame.top - frame.bottom
+        shape = self.rect(middle, size, 11, paint, 1.1)
+        if frame.name:
+            left, top = frame.left + 9, self.height - frame.top + 15
+            bold = f'fill="{self.theme.muted}" font-weight="bold"'
+            shape += words(frame.name, left, top, NAME, "start", bold)
+        tip = " ".join(part for part in (frame.name, frame.count) if part)
+        css = "frame inner" if inner else "frame"
+        return self.part(frame, css, tip or frame.path, shape, middle, size)
+
+    def box(self, box: Box) -> str:
+        shape, size = "", (box.width, box.height)
+        if box.form == "circle":
+            paint = self.theme.looks[box.look]
+            shape = (
+                f'<circle cx="{number(box.x)}" cy="{self.y(box.y)}" r="{number(box.width / 2)}" '
+                f'fill="{paint.fill}" stroke="{paint.border}" stroke-width="1.3"/>'
+            )
+        elif box.form != "text":
+            corner = 9 if box.form == "box" else 7
+            shape = self.rect((box.x, box.y), size, corner, self.theme.looks[box.look], 1.3)
+        for line, baseline in zip(box.lines, baselines(box), strict=True):
+            fill = f'fill="{self.theme.muted if line.role == SMALL else self.theme.ink}"'
+            at = box.x, self.height - baseline
+            shape += words(line.text, *at, line.role, "middle", fill)
+        return self.part(box, f"node {box.look}", box.tip, shape, (box.x, box.y), size)
+
+    def part(
+        self, part: Box | Frame, css: str, tip: str, inside: str, middle: Point, size: Point
+    ) -> str:
+        """The group of a box or frame: what it is, where it stands, what asked for it."""
+        if part.mark:
+            css += f" marked {part.mark}"
+            inside += self.outline(part.mark, middle, size)
+        data = {"path": part.path, "spec": part.spec, "source": part.source}
+        said = "".join(f" data-{k}={quoteattr(clean(v))}" for k, v in data.items() if v)
+        attributes = f"class={quoteattr(css)} id={quoteattr(identity(part.id))}{said}"
+        return f"<g {attributes}><title>{text(tip)}</title>{inside}</g>"
+
+    def outline(self, mark: str, middle: Point, size: Point) -> str:
+        """A line around a part and a sign on it: what happened to it."""
+        colour = self.theme.marks[mark]
+        wide, high = size[0] + 2 * OUTLINE, size[1] + 2 * OUTLINE
+        dashes = ' stroke-dasharray="6 3"' if mark == "removed" else ""
+        paint = Paint("none", colour)
+        ring = self.rect(middle, (wide, high), 12, paint, 2.0, f'class="outline"{dashes} ')
+        x, y = middle[0] + wide / 2 - 2, middle[1] + high / 2 - 2
+        badge = f'<circle class="badge" cx="{number(x)}" cy="{self.y(y)}" r="{BADGE}" '
+        badge += f'fill="{colour}"/>'
+        fill = f'fill="{self.theme.page}" font-weight="bold"'
+        sign = words(SIGNS[mark], x, self.height - y + 4, SIGN, "middle", fill)
+        return ring + badge + sign
+
+    def rect(
+        self, middle: Point, size: Point, corner: float, paint: Paint, line: float, more: str = ""
+    ) -> str:
+        left, top = number(middle[0] - size[0] / 2), self.y(middle[1] + size[1] / 2)
+        return (
+            f'<rect {more}x="{left}" y="{top}" width="{number(size[0])}" '
+            f'height="{number(size[1])}" rx="{corner}" fill="{paint.fill}" '
+            f'stroke="{paint.border}" stroke-width="{line}"/>'
+        )
+
+    def text(self, item: Text) -> str:
+        anchor = ("end", "middle", "start")[item.anchor + 1]
+        y = self.height - item.y + FONT_SIZES[item.role] * 0.36
+        colour = self.theme.ink if item.role == COUNT else self.theme.muted
+        if item.look == "memory":
+            colour = self.theme.strokes["memory"].colour
+        return words(item.text, item.x, y, item.role, anchor, f'fill="{colour}"', item.look)
+
+    def edge(self, edge: Edge, index: int) -> str:
+        points = [(x, self.height - y) for x, y in edge.points]
+        stroke = self.theme.strokes[edge.look]
+        head = ""
+        if edge.arrow:
+            points, head = _arrow(points, stroke.colour)
+        dashes = f' stroke-dasharray="{stroke.dashes}"' if stroke.dashes else ""
+        path = (
+            f'<path d="{_path(points)}" fill="none" stroke="{stroke.colour}" '
+            f'stroke-width="{stroke.width}"{dashes}/>'
+        )
+        ends = f"{clean(edge.source)} to {clean(edge.target)}"
+        opening = f'<g class="edge {edge.look}" id="e-{index}"><title>{text(ends)}</title>'
+        return f"{opening}{path}{head}</g>"
+
+    def y(self, up: float) -> str:
+        """SVG counts downwards."""
+        return number(self.height - up)
 
 
-def _style() -> str:
-    dark = [
-        "text{fill:#e8e8ea}.small{fill:#b4b8c0}",
-        ".frame>rect{fill:#1f2126;stroke:#5c6068}",
-        ".edge>path{stroke:#c9ccd2}.edge>polygon{fill:#c9ccd2}",
-        ".memory>path{stroke:#ff8a7a}.memory>polygon,text.memory{fill:#ff8a7a}",
-    ]
-    dark += [
-        f".{look}>rect,.{look}>circle{{fill:{colours.dark_fill};stroke:{colours.dark_border}}}"
-        for look, colours in LOOK_COLOURS.items()
-    ]
-    return f"@media (prefers-color-scheme:dark){{{''.join(dark)}}}"
+# -- words and numbers
 
 
 def number(value: float) -> str:
@@ -72,46 +168,15 @@ def identity(path: str) -> str:
     return "n-" + re.sub(r"[^A-Za-z0-9_-]", "-", path)
 
 
-def _group(css: str, path: str, key: str, tip: str, inside: str) -> str:
-    attributes = f"class={quoteattr(css)} id={quoteattr(identity(key))}"
-    data = quoteattr(clean(path))
-    return f"<g {attributes} data-path={data}><title>{text(tip)}</title>{inside}</g>"
-
-
-def _frame(frame: Frame, height: float, *, inner: bool) -> str:
-    fill, border = INNER_FRAME if inner else FRAME
-    x, y = number(frame.left), number(height - frame.top)
-    wide, high = number(frame.right - frame.left), number(frame.top - frame.bottom)
-    shape = (
-        f'<rect x="{x}" y="{y}" width="{wide}" height="{high}" rx="11" fill="{fill}" '
-        f'stroke="{border}" stroke-width="1.1"/>'
+def words(
+    value: str, x: float, y: float, role: str, anchor: str, more: str = "", look: str = ""
+) -> str:
+    """One line of text, its baseline at y."""
+    size, css = number(FONT_SIZES[role]), f"{role} {look}".rstrip()
+    return (
+        f'<text class="{css}" x="{number(x)}" y="{number(y)}" font-size="{size}" '
+        f'text-anchor="{anchor}" {more}>{text(value)}</text>'
     )
-    if frame.name:
-        left, top = frame.left + 9, height - frame.top + 15
-        shape += words(frame.name, left, top, NAME, "start", f'fill="{MUTED}" font-weight="bold"')
-    tip = " ".join(part for part in (frame.name, frame.count) if part)
-    return _group("frame", frame.path, frame.id, tip or frame.path, shape)
-
-
-def _box(box: Box, height: float) -> str:
-    y = height - box.y
-    shape = ""
-    if box.form != "text":
-        colours = LOOK_COLOURS[box.look]
-        paint = f'fill="{colours.fill}" stroke="{colours.border}" stroke-width="1.3"'
-        if box.form == "circle":
-            shape = f'<circle cx="{number(box.x)}" cy="{number(y)}" r="{number(box.width / 2)}" '
-            shape += f"{paint}/>"
-        else:
-            left, top = number(box.x - box.width / 2), number(y - box.height / 2)
-            shape = (
-                f'<rect x="{left}" y="{top}" width="{number(box.width)}" '
-                f'height="{number(box.height)}" rx="{9 if box.form == "box" else 7}" {paint}/>'
-            )
-    for line, baseline in zip(box.lines, baselines(box), strict=True):
-        fill = f'fill="{MUTED}"' if line.role == SMALL else 'fill="#17181b"'
-        shape += words(line.text, box.x, height - baseline, line.role, "middle", fill)
-    return _group(f"node {box.look}", box.path, box.id, box.tip, shape)
 
 
 def baselines(box: Box) -> list[float]:
@@ -126,34 +191,7 @@ def baselines(box: Box) -> list[float]:
     return found
 
 
-def words(
-    value: str, x: float, y: float, role: str, anchor: str, more: str = "", look: str = ""
-) -> str:
-    """One line of text, its baseline at y."""
-    size, css = number(FONT_SIZES[role]), f"{role} {look}".rstrip()
-    return (
-        f'<text class="{css}" x="{number(x)}" y="{number(y)}" font-size="{size}" '
-        f'text-anchor="{anchor}" {more}>{text(value)}</text>'
-    )
-
-
-def _text(item: Text, height: float) -> str:
-    anchor = ("end", "middle", "start")[item.anchor + 1]
-    y = height - item.y + FONT_SIZES[item.role] * 0.36
-    colour = {"memory": MEMORY}.get(item.look, INK if item.role == COUNT else MUTED)
-    return words(item.text, item.x, y, item.role, anchor, f'fill="{colour}"', item.look)
-
-
-def _edge(edge: Edge, index: int, height: float) -> str:
-    points = [(x, height - y) for x, y in edge.points]
-    colour = EDGE_COLOURS.get(edge.look, INK)
-    head = ""
-    if edge.arrow:
-        points, head = _arrow(points, colour)
-    dashed = ' stroke-dasharray="5 4"' if edge.look == "tie" else ""
-    path = f'<path d="{_path(points)}" fill="none" stroke="{colour}" stroke-width="1.25"{dashed}/>'
-    ends = f"{clean(edge.source)} to {clean(edge.target)}"
-    return f'<g class="edge {edge.look}" id="e-{index}"><title>{text(ends)}</title>{path}{head}</g>'
+# -- lines
 
 
 def _arrow(points: list[Point], colour: str) -> tuple[list[Point], str]:
@@ -175,9 +213,9 @@ def _path(points: list[Point]) -> str:
     """Straight lines with rounded corners."""
     parts = [f"M{_at(points[0])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        radius = min(RADIUS, _distance(before, corner) / 2, _distance(corner, after) / 2)
-        parts.append(f"L{_at(_towards(corner, before, radius))}")
-        parts.append(f"Q{_at(corner)} {_at(_towards(corner, after, radius))}")
+        radius = min(RADIUS, math.dist(before, corner) / 2, math.dist(corner, after) / 2)
+        parts.append(f"L{_at(towards(corner, before, radius))}")
+        parts.append(f"Q{_at(corner)} {_at(towards(corner, after, radius))}")
     parts.append(f"L{_at(points[-1])}")
     return "".join(parts)
 
@@ -186,11 +224,7 @@ def _at(point: Point) -> str:
     return f"{number(point[0])},{number(point[1])}"
 
 
-def _distance(a: Point, b: Point) -> float:
-    return math.hypot(a[0] - b[0], a[1] - b[1])
-
-
-def _towards(start: Point, end: Point, distance: float) -> Point:
-    length = _distance(start, end) or 1.0
+def towards(start: Point, end: Point, distance: float) -> Point:
+    length = math.dist(start, end) or 1.0
     part = distance / length
     return start[0] + (end[0] - start[0]) * part, start[1] + (end[1] - start[1]) * part

@@ -16,7 +16,7 @@ import pytest
 from diagram_reading import EXAMPLES, small
 
 from modelwright import load, loads, lower
-from modelwright.backends.diagram import DrawError, draw, engine
+from modelwright.backends.diagram import DrawError, DrawOptions, draw, engine
 from modelwright.backends.diagram.drawing import Box, Drawing, Line
 from modelwright.backends.diagram.figure import figure
 from modelwright.backends.diagram.mermaid import mermaid
@@ -182,14 +182,14 @@ def test_long_names_are_shortened_and_kept_whole_in_the_tip():
 
 
 def test_a_figure_of_the_stacks_alone(gpt2):
-    drawing = figure(gpt2, depth="stack")
+    drawing = figure(gpt2, DrawOptions(depth="stack"))
     assert drawing.frames == []
     box = next(box for box in drawing.boxes if box.look == "layers")
     assert [line.text for line in box.lines] == ["Decoder", "12 layers"]
 
 
 def test_the_stacks_alone_still_read_one_another(examples):
-    drawing = figure(lower(load(examples / "t5_small.yaml")), depth="stack")
+    drawing = figure(lower(load(examples / "t5_small.yaml")), DrawOptions(depth="stack"))
     memory = [(edge.source, edge.target) for edge in drawing.edges if edge.look == "memory"]
     assert memory == [("encoder.norm", "decoder.layers")]
     assert [box.id for box in drawing.boxes if box.look == "layers"] == [
@@ -207,7 +207,7 @@ def test_the_stacks_alone_still_read_one_another(examples):
 )
 def test_what_cannot_be_drawn_is_said(gpt2, format, depth, message):
     with pytest.raises(DrawError, match=re.escape(message)):
-        draw(gpt2, format, depth=depth)
+        draw(gpt2, format, DrawOptions(depth=depth))
 
 
 @pytest.mark.parametrize("format", ["png", "pdf"])
