@@ -1,0 +1,19 @@
+"""`verify`: what is compiled is tried against the reference and against laws that hold by theory.
+
+    from modelwright.backends.verify import verify
+
+    report = verify("gpt2.yaml")
+    print(report.render())
+    assert not report.failures
+
+Importing this imports torch.
+"""
+
+from __future__ import annotations
+
+from .laws import LAWS, Law
+from .report import Finding, Report
+from .shrink import shrink
+from .verify import verify
+
+__all__ = ["LAWS", "Finding", "Law", "Report", "shrink", "verify"]

@@ -1,0 +1,229 @@
+"""Arguments for any model, read from its graph: ids, images, padding, positions, documents.
+
+Every case holds two sequences of each stream, of different length where there is padding. Numbers
+are drawn from seeds of their names: the same spec is always tried on the same data.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...compiler.graph import ModuleGraph, Op
+from ...spec.model import SpecialTokens
+from ...spec.pool import TokenPool
+from .shrink import parts_of
+
+Array = NDArray[Any]
+Data = dict[str, Array]
+
+LENGTHS = ((13, 9), (10, 7), (11, 8), (7, 5))
+"""Real tokens of the two sequences of the first stream, the second …"""
+
+LONG = 40
+ROLES = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The tokens that one argument holds.
+
+    longest, shorter: how many tokens its two sequences have; `fixed` where the input decides
+    """
+
+    ids: str
+    prefix: str
+    rows: int
+    longest: int
+    shorter: int
+
+
+@dataclass(frozen=True, eq=False)
+class Arguments:
+    """What a model of this graph can be given."""
+
+    graph: ModuleGraph
+
+    # -- what there is
+
+    def known(self) -> dict[str, Op]:
+        return {op.name: op for op in self.graph.ops("") if op.kind == "argument"}
+
+    def optional(self, name: str) -> bool:
+        return self.graph.values[self.known()[name].outputs[0]].optional
+
+    def streams(self) -> list[Stream]:
+        """Arguments of token ids, in the order in which they are read."""
+        found: list[Stream] = []
+        for name, op in self.known().items():
+            value = self.graph.values[op.outputs[0]]
+            if value.dtype != "int" or value.optional or len(value.shape) != 2:
+                continue
+            prefix = name.removesuffix("input_ids")
+            if prefix == name:
+                prefix = name.removesuffix("_ids") + "_"
+            longest, shorter = LENGTHS[min(len(found), len(LENGTHS) - 1)]
+            limit = self.limit(name)
+            if limit < longest:
+                longest, shorter = limit, max(1, limit * 2 // 3)
+            found.append(Stream(name, prefix, self.entries(op), longest, shorter))
+        return found
+
+    def limit(self, ids: str) -> int:
+        """How many tokens the stack that reads these ids can see."""
+        spec = self.graph.spec
+        for name, stack in spec.stacks.items():
+            read = any(getattr(source, "argument", "") == ids for source in stack.input)
+            if read and name in self.graph.limits:
+                return int(self.graph.limits[name])
+        return LONG
+
+    def entries(self, op: Op) -> int:
+        """Rows of the smallest table in which an argument's numbers are looked up."""
+        rows = [
+            int(reader.weights[0].shape[0])
+            for reader in self.graph.consumers(op.outputs[0])
+            if reader.kind == "embedding"
+        ]
+        return min(rows, default=8)
+
+    def kept_ids(self) -> dict[str, int]:
+        """Ids with a meaning: `pad`, and those that a pool looks for."""
+        found: dict[str, int] = {}
+        for part in parts_of(self.graph.spec):
+            if isinstance(part, SpecialTokens) and part.pad is not None:
+                found["pad"] = part.pad
+            if isinstance(part, TokenPool):
+                found[f"pooled {part.id}"] = part.id
+        return found
+
+    # -- cases
+
+    def plain(self) -> Data:
+        """Nothing that may be left out: two sequences, all of whose tokens are real."""
+        data = {
+            name: self._floats(op)
+            for name, op in self.known().items()
+            if not self.optional(name) and self.graph.values[op.outputs[0]].dtype != "int"
+        }
+        for name, op in self.known().items():
+            shape = self.graph.values[op.outputs[0]].shape
+            if not self.optional(name) and len(shape) == 1:
+                data[name] = self.draw(name, (2,), self.entries(op))
+        for stream in self.streams():
+            data[stream.ids] = self._ids(stream, stream.longest)
+        return data
+
+    def padded(self, side: str) -> Data:
+        """The second sequence is shorter and padded on a side; positions count what is real."""
+        data = self.plain()
+        known = self.known()
+        pad = self.kept_ids().get("pad", 0)
+        for stream in self.streams():
+            real = np.ones_like(data[stream.ids])
+            gap = stream.longest - stream.shorter
+            real[1, slice(stream.shorter, None) if side == "right" else slice(0, gap)] = 0
+            data[stream.ids] = np.where(real == 1, data[stream.ids], pad)
+            data[f"{stream.prefix}attention_mask"] = real
+            places = np.maximum(np.cumsum(real, axis=1) - 1, 0)
+            data[f"{stream.prefix}position_ids"] = places
+            chosen = self.draw(f"{stream.prefix}global", real.shape, 4) == 0
+            data[f"{stream.prefix}global_mask"] = chosen.astype(np.int64) * real
+        data |= self._added(data)
+        return {name: value for name, value in data.items() if name in known}
+
+    def everything(self) -> Data:
+        """Every argument there is: documents, a prefix, global tokens, positions."""
+        data = self.plain()
+        for stream in self.streams():
+            length = stream.longest
+            document = np.searchsorted([length // 3, length // 2], np.arange(length), "right")
+            begun = np.array([np.flatnonzero(document == d)[0] for d in document])
+            both = (2, length)
+            data[f"{stream.prefix}document_ids"] = np.broadcast_to(document, both).copy()
+            data[f"{stream.prefix}position_ids"] = np.broadcast_to(
+                np.arange(length) - begun, both
+            ).copy()
+            data[f"{stream.prefix}prefix_length"] = np.array([length // 2, 1])
+            chosen = self.draw(f"{stream.prefix}given", both, 5) == 0
+            data[f"{stream.prefix}global_mask"] = chosen.astype(np.int64)
+            data[f"{stream.prefix}attention_mask"] = np.ones(both, np.int64)
+        data |= self._added(data)
+        known = self.known()
+        return {name: value for name, value in data.items() if name in known}
+
+    def long(self) -> Data:
+        """One sequence of each stream that is longer than all windows, and nothing else."""
+        data = {name: value[:1] for name, value in self.plain().items()}
+        for stream in self.streams():
+            length = min(LONG, self.limit(stream.ids))
+            data[stream.ids] = self._ids(stream, length)[:1]
+        return data
+
+    def single(self, padded: Data) -> Data:
+        """The second sequences of padded data, without their padding."""
+        found = {name: value[1:] for name, value in padded.items()}
+        for stream in self.streams():
+            mask = padded.get(f"{stream.prefix}attention_mask")
+            if mask is None:
+                continue
+            real = mask[1] == 1
+            for name in self.companions(stream):
+                if name in found and found[name].ndim == 2:
+                    found[name] = found[name][:, real]
+            found.pop(f"{stream.prefix}attention_mask")
+            found.pop(f"{stream.prefix}position_ids", None)
+        return found
+
+    def companions(self, stream: Stream) -> list[str]:
+        """The arguments that hold a number for each token of a stream."""
+        own = [stream.ids, *(f"{stream.prefix}{role}" for role in ROLES if role != "prefix_length")]
+        return [*own, *self.added_names(stream)]
+
+    def added_names(self, stream: Stream) -> list[str]:
+        """More embeddings that are summed with those of these ids."""
+        found: list[str] = []
+        for stack in self.graph.spec.stacks.values():
+            for source in stack.input:
+                if getattr(source, "argument", "") == stream.ids:
+                    found += list(getattr(source, "add", {}))
+        return list(dict.fromkeys(found))
+
+    def _added(self, data: Data) -> Data:
+        known = self.known()
+        return {
+            name: self.draw(name, data[stream.ids].shape, self.entries(known[name]))
+            for stream in self.streams()
+            for name in self.added_names(stream)
+            if name in known
+        }
+
+    def _ids(self, stream: Stream, length: int) -> Array:
+        """Two rows of words that mean nothing special, but for those that a pool looks for."""
+        special = set(self.kept_ids().values())
+        words = np.array([i for i in range(stream.rows) if i not in special] or [0])
+        ids: Array = words[self.draw(stream.ids, (2, length), len(words))]
+        pooled = [i for key, i in self.kept_ids().items() if key != "pad" and i < stream.rows]
+        for place, number in enumerate(pooled):
+            ids[:, min(length - 1, stream.shorter - 1 - place)] = number
+            ids[1, max(0, stream.longest - stream.shorter) + place] = number
+        return ids
+
+    def _floats(self, op: Op) -> Array:
+        """Two of what an argument holds, every axis of unknown length as long as a sequence."""
+        shape = self.graph.values[op.outputs[0]].shape[1:]
+        sizes = [LENGTHS[0][0] if dim.size is None else int(dim.size) for dim in shape]
+        drawn: Array = _generator(op.name).standard_normal((2, *sizes))
+        return drawn
+
+    @staticmethod
+    def draw(name: str, shape: tuple[int, ...], entries: int) -> Array:
+        return _generator(name).integers(0, entries, shape)
+
+
+def _generator(name: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(name.encode()))

@@ -1,0 +1,42 @@
+"""The laws: what must be true of every compiled model, one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..measure import Measured, NotHere
+from ..subject import Subject
+from . import cached, equality, padding, sight, training
+
+Judge = Callable[[Subject], Measured | NotHere]
+
+
+@dataclass(frozen=True)
+class Law:
+    """name: one word, for tables and options; says: the law in a few words."""
+
+    name: str
+    says: str
+    judge: Judge
+
+
+LAWS: tuple[Law, ...] = (
+    Law("weights", "the state dict holds the logical weights and nothing else", equality.weights),
+    Law("reference", "float64 equals the NumPy reference", equality.reference),
+    Law("float32", "float32 is as near as its rounding allows", equality.float32),
+    Law("dtype", "the chosen dtype is as near as its rounding allows", equality.chosen),
+    Law("future", "what comes later changes nothing", sight.future),
+    Law("mask", "a key that no mask admits changes nothing", sight.excluded),
+    Law("documents", "packed documents do not see each other", sight.documents),
+    Law("padding", "padding, and what stands there, changes nothing", padding.padding),
+    Law("cache", "steps with a cache equal the whole", cached.steps),
+    Law("generate", "greedy generation equals the whole, token by token", cached.generation),
+    Law("gradients", "every weight that can matter gets a gradient", training.gradients),
+    Law("init", "`init_weights` sets every weight", training.initial),
+    Law("dropout", "what is dropped is dropped in training alone", training.dropout),
+    Law("loss", "`loss` is the mean cross-entropy of its labels", training.loss),
+)
+"""In the order in which they are tried and shown."""
+
+__all__ = ["LAWS", "Judge", "Law"]

@@ -1,0 +1,102 @@
+"""The law of padding: a padded sequence is what it is alone, whatever stands at its padding."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....spec.masks import Range, atoms
+from ....spec.positions import DynamicScaling, LongRope, Rotary
+from ..arguments import Data
+from ..measure import Largest, Measured, NotHere
+from ..subject import Subject
+from .sight import ABSOLUTE, attending, masks_of, word_stacks
+
+
+def padding(subject: Subject) -> Measured | NotHere:
+    """Left and right: hidden states of real tokens, and results."""
+    largest, reasons = Largest(), []
+    for side in ("right", "left"):
+        reason = _moved(subject, side)
+        if reason:
+            reasons.append(f"{side}: {reason}")
+            continue
+        data = subject.data(f"padded {side}")
+        single = subject.arguments.single(data)
+        for stream, stack in word_stacks(subject):
+            mask = data.get(f"{stream.prefix}attention_mask")
+            if mask is None:
+                continue
+            real, hidden = mask[1] == 1, subject.hidden(stack, data)
+            alone = subject.hidden(stack, single)[0]
+            largest.compare(hidden[1][real], alone, f"padded {side}: {stack}")
+            if not counts_words(subject):
+                other = subject.hidden(stack, _scribbled(subject, data))
+                where = f"other words at the padding {side}: {stack}"
+                largest.compare(other[1][real], hidden[1][real], where)
+        _compare_results(subject, data, single, side, largest)
+    if not largest.compared:
+        return NotHere("; ".join(reasons) or "no argument says what is padding")
+    return largest.measured("; ".join(reasons))
+
+
+def _compare_results(
+    subject: Subject, data: Data, single: Data, side: str, largest: Largest
+) -> None:
+    """Results of whole sequences; one of the first place is another where padding stands there."""
+    found, alone = subject.results(data), subject.results(single)
+    for name, head in subject.spec.heads.items():
+        if found[name].dim() != 2 or found[name].size(0) != 2:
+            continue
+        if side == "left" and getattr(getattr(head, "pool", None), "type", "") == "first":
+            continue
+        largest.compare(found[name][1], alone[name][0], f"padded {side}: {name}")
+
+
+def _scribbled(subject: Subject, data: Data) -> Data:
+    """The same with other words where padding stands."""
+    made = dict(data)
+    for stream in subject.arguments.streams():
+        mask = data.get(f"{stream.prefix}attention_mask")
+        if mask is not None:
+            words = subject.arguments.draw("scribble", mask.shape, stream.rows)
+            made[stream.ids] = np.where(mask == 1, data[stream.ids], words)
+    return made
+
+
+def counts_words(subject: Subject) -> bool:
+    """Do positions count words that are not the padding's id, or does a pool look for one?"""
+    counted = any(
+        getattr(position, "skip_padding", False) == "tokens"
+        for stack in subject.spec.stacks.values()
+        for position in stack.positions
+    )
+    return counted or any(key != "pad" for key in subject.arguments.kept_ids())
+
+
+def _moved(subject: Subject, side: str) -> str:
+    """Why padding on this side moves what a model sees; "" where it does not."""
+    for _, stack in word_stacks(subject):
+        for block in attending(subject, stack):
+            used = [atom for mask in masks_of(block) for atom in atoms(mask)]
+            if side == "left" and any(atom.name in ABSOLUTE for atom in used):
+                return "its mask counts from the beginning of the row"
+            ends = [arg for atom in used for arg in atom.args if isinstance(arg, Range)]
+            counted = any(min(end.start or 0, end.stop or 0) < 0 for end in ends)
+            if counted or any(atom.name == "random" for atom in used):
+                return "its mask counts from the end of the row"
+    longest = max((s.longest for s in subject.arguments.streams()), default=0)
+    if first_length(subject) < longest:
+        return "its angles change with the longest sequence of the batch"
+    return ""
+
+
+def first_length(subject: Subject) -> int:
+    """How long sequences may be before rotations change with their length."""
+    lengths = [
+        position.scaling.original_max_positions
+        for stack in subject.spec.stacks.values()
+        for block in stack.blocks.values()
+        for position in block.positions
+        if isinstance(position, Rotary) and isinstance(position.scaling, (DynamicScaling, LongRope))
+    ]
+    return min(lengths, default=10**9)

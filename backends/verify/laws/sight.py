@@ -1,0 +1,156 @@
+"""Laws of sight: the future, keys that a mask excludes, packed documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ....compiler.lower.masks import causal
+from ....spec.masks import Atom, Mask, atoms
+from ....spec.model import Block
+from ....spec.part import Nothing
+from ....spec.positions import acts_on
+from ...reference import Pairs, admits
+from ..arguments import Array, Data, Stream
+from ..measure import Largest, Measured, NotHere
+from ..subject import Subject
+
+ABSOLUTE = frozenset({"blocks", "fixed", "global", "keys", "queries", "random", "prefix"})
+"""Atoms that ask where in the row a token stands."""
+
+
+def masks_of(block: Block) -> tuple[Mask, ...]:
+    return block.mask if isinstance(block.mask, tuple) else (block.mask,)
+
+
+def attending(subject: Subject, stack: str) -> list[Block]:
+    """The blocks of a stack, layer by layer, that have self-attention."""
+    found = subject.spec.stacks[stack]
+    blocks = [found.blocks[kind] for kind in found.order]
+    return [block for block in blocks if not isinstance(block.attention, Nothing)]
+
+
+def word_stacks(subject: Subject) -> Iterator[tuple[Stream, str]]:
+    """Each stream of token ids, and the stack that reads it."""
+    for stream in subject.arguments.streams():
+        yield stream, subject.stack_of(stream.ids)
+
+
+def changed_words(subject: Subject, stream: Stream, data: Data) -> Data:
+    """The first sequence, and below it once for each place the same with another word there."""
+    length = data[stream.ids].shape[1]
+    rows = {name: np.repeat(value[:1], length + 1, axis=0) for name, value in data.items()}
+    special = set(subject.arguments.kept_ids().values())
+    for place in range(length):
+        old = int(rows[stream.ids][0, place])
+        others = (i for i in range(stream.rows) if i != old and i not in special)
+        rows[stream.ids][place + 1, place] = next(others, old)
+    return rows
+
+
+def future(subject: Subject) -> Measured | NotHere:
+    """A stack whose masks are all causal: a later word moves no earlier hidden state."""
+    largest = Largest()
+    for stream, stack in word_stacks(subject):
+        blocks = attending(subject, stack)
+        if not all(causal(block.mask) for block in blocks):
+            continue
+        data = changed_words(subject, stream, subject.data("plain"))
+        hidden = subject.hidden(stack, data).double().cpu().numpy()
+        for place in range(hidden.shape[1]):
+            where = f"{stack}: word {place} in place"
+            largest.compare(hidden[place + 1, :place], hidden[0, :place], where)
+    if not largest.compared:
+        return NotHere("no stack has causal masks alone")
+    return largest.measured()
+
+
+def excluded(subject: Subject) -> Measured | NotHere:
+    """A word that no path of admitted keys joins to a query does not move its hidden state."""
+    largest = Largest()
+    for stream, stack in word_stacks(subject):
+        if not attending(subject, stack):
+            continue
+        for case in ("plain", "every argument"):
+            data = changed_words(subject, stream, subject.data(case))
+            reach = _reach(subject, stack, stream, data)
+            if reach.all():
+                continue
+            hidden = subject.hidden(stack, data).double().cpu().numpy()
+            for place in range(hidden.shape[1]):
+                unseen = ~reach[:, place]
+                where = f"{case}: {stack}: word {place} in place"
+                largest.compare(hidden[place + 1][unseen], hidden[0][unseen], where)
+    if not largest.compared:
+        return NotHere("every query is joined to every key")
+    return largest.measured()
+
+
+def _reach(subject: Subject, stack: str, stream: Stream, data: Data) -> Array:
+    """True where a word (column) may reach a hidden state (row), through all layers."""
+    length = data[stream.ids].shape[1]
+    pairs = Pairs.of(
+        length,
+        document_ids=_first(data, f"{stream.prefix}document_ids"),
+        prefix_length=_first(data, f"{stream.prefix}prefix_length"),
+        global_mask=_first(data, f"{stream.prefix}global_mask"),
+    )
+    found = np.eye(length, dtype=bool)
+    for block in attending(subject, stack):
+        step = np.eye(length, dtype=bool)
+        for mask in masks_of(block):
+            step |= np.broadcast_to(admits(mask, pairs), (1, length, length))[0]
+        found = (step.astype(int) @ found.astype(int)) > 0
+    return found
+
+
+def _first(data: Data, name: str) -> Any:
+    return data[name][:1] if name in data else None
+
+
+def documents(subject: Subject) -> Measured | NotHere:
+    """A sequence of several documents equals each of them alone."""
+    largest = Largest()
+    for stream, stack in word_stacks(subject):
+        reason = _no_documents(subject, stack, stream)
+        if reason:
+            return NotHere(reason)
+        packed = {name: value[:1] for name, value in subject.data("every argument").items()}
+        hidden = subject.hidden(stack, packed)
+        numbers = packed[f"{stream.prefix}document_ids"][0]
+        companions = subject.arguments.companions(stream)
+        for number in np.unique(numbers):
+            own = numbers == number
+            alone = {n: a[:, own] if n in companions else a for n, a in packed.items()}
+            where = f"{stack}: document {number}"
+            largest.compare(hidden[:, own], subject.hidden(stack, alone), where)
+    return largest.measured() if largest.compared else NotHere("no stack reads words")
+
+
+def _no_documents(subject: Subject, stack: str, stream: Stream) -> str:
+    known = subject.arguments.known()
+    if len(subject.spec.stacks) > 1:
+        return "several stacks"
+    blocks = attending(subject, stack)
+    for mask in (mask for block in blocks for mask in masks_of(block)):
+        if not _speaks_of_documents(mask):
+            return f"the mask `{mask}` lets documents see each other"
+        if any(atom.name in ABSOLUTE for atom in atoms(mask)):
+            return f"the mask `{mask}` counts from the beginning of the sequence"
+    if not blocks:
+        return "there is no attention"
+    placed = any(acts_on(p) != "scores" for b in blocks for p in b.positions)
+    if placed and f"{stream.prefix}position_ids" not in known:
+        return "positions cannot begin anew"
+    return ""
+
+
+def _speaks_of_documents(mask: Mask) -> bool:
+    """Must two tokens be of one document, whatever else is asked of them?"""
+    if isinstance(mask, Atom):
+        return mask.name == "documents"
+    parts = getattr(mask, "parts", ())
+    join = any if type(mask).__name__ == "And" else all
+    return bool(parts) and join(_speaks_of_documents(part) for part in parts)

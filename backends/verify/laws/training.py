@@ -1,0 +1,162 @@
+"""Laws of training: gradients, fresh weights, dropout, the loss."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ....compiler.graph import LogicalWeight
+from ....compiler.sizes import number
+from ....spec.head import Classifier, LanguageModel
+from ..arguments import Array
+from ..measure import EXACT, Largest, Measured, NotHere
+from ..subject import Subject
+
+SHIFTS = re.compile(r"(^|\.)(position_)?key(_up|_rope|_global)?(_norm)?\.bias$")
+"""A bias that all keys have alike moves all scores of a query alike: softmax forgets it."""
+
+MOVED = 1e-3
+
+
+def gradients(subject: Subject) -> Measured | NotHere:
+    """A weight without a gradient is an error, unless the reference does not move with it either.
+
+    Exempt are a bias of keys before softmax, rows that are never used (a table counts as a whole),
+    weights that are not trained, and what the reference says cannot matter here.
+    """
+    model = subject.fresh()
+    data = subject.data("every argument")
+    total = sum(
+        (value * torch.linspace(1, 2, value.numel(), dtype=value.dtype).view_as(value)).sum()
+        for value in subject.named(model(**subject.tensors(data))).values()
+    )
+    assert isinstance(total, Tensor)
+    total.backward()  # type: ignore[no-untyped-call]
+    still, infinite = [], []
+    for name, weight in model.named_parameters():
+        if weight.grad is not None and not bool(torch.isfinite(weight.grad).all()):
+            infinite.append(name)
+        elif weight.grad is None or not bool((weight.grad != 0).any()):
+            still.append(name)
+    trained = {weight.name: weight.weight.trained for weight in subject.graph.weights()}
+    still = [name for name in still if trained.get(name, True)]
+    lost = [name for name in still if _matters(subject, name, data)]
+    exempt = [name for name in still if name not in lost]
+    note = f"exempt, for nothing moves with it: {', '.join(exempt[:3])}" if exempt else ""
+    if len(exempt) > 3:
+        note += f" and {len(exempt) - 3} more"
+    wrong = infinite + lost
+    return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(trained)} weights", note)
+
+
+def _matters(subject: Subject, name: str, data: dict[str, Array]) -> bool:
+    """Does the reference move when this weight does?"""
+    if SHIFTS.search(name) and "rotary" not in repr(subject.spec):
+        return False
+    weight = subject.weights[name]
+    noise = np.random.default_rng(0).standard_normal(weight.shape)
+    before = subject.reference(data)
+    after = subject.reference(data, {**subject.weights, name: weight + MOVED * noise})
+    largest = Largest()
+    for result, expected in before.items():
+        largest.compare(after[result], expected, result)
+    return largest.error > 100 * EXACT
+
+
+# -- fresh weights
+
+
+def initial(subject: Subject) -> Measured | NotHere:
+    """Weights that hold no number are all set; constants are those that the graph asks for."""
+    model = subject.fresh()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(torch.nan)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model.init_weights()  # type: ignore[operator]
+    wrong = []
+    wanted = {weight.name: weight for weight in subject.graph.weights()}
+    for name, value in model.state_dict().items():
+        if not bool(torch.isfinite(value).all()):
+            wrong.append(f"{name}: not set")
+        elif name in wanted and (problem := _drawn_wrong(subject, wanted[name], value)):
+            wrong.append(f"{name}: {problem}")
+    return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(wanted)} weights")
+
+
+def _drawn_wrong(subject: Subject, weight: LogicalWeight, value: Tensor) -> str:
+    initial = weight.weight.initial
+    constant = {"zeros": 0.0, "ones": 1.0, "constant": initial.value}.get(initial.kind)
+    if constant is not None:
+        return "" if bool((value == constant).all()) else f"not {constant:g} everywhere"
+    if value.numel() > 1 and float(value.std()) == 0:
+        return "all numbers are alike"
+    init = subject.spec.init
+    if init.type != "normal" or value.numel() < 100:
+        return ""
+    most = float(init.std)
+    least = 0.0 if initial.residual and init.depth_scaled else most
+    spread, tolerance = float(value.std()), 5 / math.sqrt(2 * value.numel())
+    if not least * (1 - tolerance) <= spread <= most * (1 + tolerance):
+        return f"deviates by {spread:.3g}, not {most:g}"
+    return ""
+
+
+# -- dropout
+
+
+def rates(subject: Subject) -> list[float]:
+    """Every rate at which something is dropped in training."""
+    found = [number(op.attrs.get(key)) for op in subject.graph.ops() for key in ("rate", "dropout")]
+    return [rate for rate in found if isinstance(rate, (int, float)) and rate > 0]
+
+
+def dropout(subject: Subject) -> Measured | NotHere:
+    """Two runs are equal, and training is another thing if and only if something is dropped."""
+    data, largest = subject.data("plain"), Largest()
+    first = subject.results(data)
+    for name, value in subject.results(data).items():
+        largest.compare(value, first[name], f"a second run: {name}")
+    model = subject.fresh().train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        trained = subject.results(data, model)
+    if not rates(subject):
+        for name, value in trained.items():
+            largest.compare(value, first[name], f"in training: {name}")
+    elif all(torch.equal(value, first[name]) for name, value in trained.items()):
+        largest.take(float("inf"), "in training nothing is dropped")
+    return largest.measured()
+
+
+# -- the loss
+
+
+def loss(subject: Subject) -> Measured | NotHere:
+    """Against the sum written out; -100 does not count."""
+    judge = getattr(subject.model, "loss", None)
+    heads = list(subject.spec.heads.values())
+    if judge is None or not isinstance(heads[0], (LanguageModel, Classifier)):
+        return NotHere("the model has no `loss`")
+    logits = next(iter(subject.results(subject.data("plain")).values()))
+    labels = subject.arguments.draw("labels", tuple(logits.shape[:-1]), logits.size(-1))
+    if labels.ndim == 2:
+        labels[0, 2:4] = -100
+    found = judge(logits, torch.from_numpy(labels).to(logits.device))
+    scores = logits.double().cpu().numpy()
+    stack = getattr(heads[0], "stack", None) or list(subject.spec.stacks)[-1]
+    if isinstance(heads[0], LanguageModel) and stack in subject.graph.predicts_next:
+        scores, labels = scores[:, :-1], labels[:, 1:]
+    taken = [
+        float(np.log(np.exp(row - row.max()).sum()) - (row[label] - row.max()))
+        for row, label in zip(scores.reshape(-1, scores.shape[-1]), labels.ravel(), strict=True)
+        if label != -100
+    ]
+    largest = Largest()
+    largest.compare(found.reshape(1), [sum(taken) / len(taken)], "loss")
+    return largest.measured()

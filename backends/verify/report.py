@@ -1,0 +1,93 @@
+"""What `verify` found: a line for each law."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one law found.
+
+    error, bound: None where the law says nothing here, or could not be tried
+    where: the tensor and index, or the weight, of the largest error
+    note: why a law says nothing, or what it leaves out
+    """
+
+    law: str
+    says: str
+    holds: bool
+    error: float | None = None
+    bound: float | None = None
+    where: str = ""
+    note: str = ""
+    seconds: float = 0.0
+
+    @property
+    def applies(self) -> bool:
+        return self.error is not None or not self.holds
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings about one model.
+
+    sizes: what the model was made of when it was tried
+    """
+
+    name: str
+    sizes: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def failures(self) -> list[Finding]:
+        return [finding for finding in self.findings if not finding.holds]
+
+    @property
+    def holds(self) -> bool:
+        return not self.failures
+
+    def finding(self, law: str) -> Finding:
+        """What a law found. Raises KeyError for one that was not tried."""
+        for finding in self.findings:
+            if finding.law == law:
+                return finding
+        raise KeyError(law)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "sizes": self.sizes,
+            "holds": self.holds,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    def render(self) -> str:
+        """A table with a line for each law."""
+        rows = [("law", "", "error", "bound", "where")]
+        for finding in self.findings:
+            word = "FAILS" if not finding.holds else "holds" if finding.applies else "-"
+            rows.append((finding.law, word, *_numbers(finding), _where(finding)))
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        lines = [f"{self.name}: {self.sizes}", ""]
+        for law, word, error, bound, where in rows:
+            line = f"  {law:<{widths[0]}}  {word:<{widths[1]}}  {error:>{widths[2]}}  "
+            lines.append(f"{line}{bound:>{widths[3]}}  {where}".rstrip())
+        tried = [finding for finding in self.findings if finding.applies]
+        failed = len(self.failures)
+        told = f"{failed} of {len(tried)} laws FAIL" if failed else f"all {len(tried)} laws hold"
+        return "\n".join([*lines, "", told])
+
+
+def _numbers(finding: Finding) -> tuple[str, str]:
+    return tuple(  # type: ignore[return-value]
+        "" if value is None else f"{value:.0f}" if finding.bound == 0 else f"{value:.1e}"
+        for value in (finding.error, finding.bound)
+    )
+
+
+def _where(finding: Finding) -> str:
+    if not finding.applies:
+        return f"not applicable: {finding.note}"
+    return f"{finding.where} ({finding.note})" if finding.note else finding.where

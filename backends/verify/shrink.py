@@ -1,0 +1,416 @@
+"""A spec at a size that runs in no time, with all of its structure.
+
+Kept are: which parts there are, how heads, key heads and groups of experts relate, patterns of
+layers, what shares its weights, which sizes are equal, which is larger, shares that are rotated,
+and windows that are narrower than a sequence. Everything else becomes as small as that allows.
+
+The laws of the language judge what is tried, so that no rule of it stands here a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise, product
+from typing import Any
+
+from ...spec.attention import Mha, Mla
+from ...spec.embedding import Patches
+from ...spec.feed_forward import Glu, Moe, Router
+from ...spec.laws import findings
+from ...spec.laws.rotary import rotaries, turned
+from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
+from ...spec.model import Block, ModelSpec, SpecialTokens, Stack
+from ...spec.part import Nothing, Part
+from ...spec.pool import TokenPool
+from ...spec.positions import Alibi, Disentangled, LongRope, Rotary
+
+WIDTHS = (32, 40, 48, 64, 24, 80, 96, 120, 128, 144, 160, 192, 240, 256, 320, 384)
+HEAD_WIDTHS = (12, 16, 8, 20, 24, 32, 40, 64)
+
+# kind -> what its smallest number becomes, and by how much each larger one exceeds the one before
+KINDS: dict[str, tuple[int, int]] = {
+    "vocabulary": (61, 4),
+    "positions": (64, 8),
+    "first length": (32, 8),
+    "hidden": (40, 8),
+    "classes": (5, 1),
+    "projection": (24, 4),
+    "buckets": (8, 2),
+    "log buckets": (6, 2),
+    "distance": (12, 3),
+    "rank": (10, 2),
+    "still": (6, 2),
+    "turned": (8, 2),
+    "latent value": (5, 2),
+    "added": (5, 1),
+}
+FIELDS: dict[str, str] = {
+    "vocab_size": "vocabulary",
+    "max_positions": "positions",
+    "original_max_positions": "first length",
+    "d_model": "width",
+    "width": "width",
+    "output_width": "width",
+    "hidden": "hidden",
+    "classes": "classes",
+    "size": "projection",
+    "buckets": "buckets",
+    "max_distance": "distance",
+    "head_dim": "head width",
+    "value_dim": "head width",
+    "query_rank": "rank",
+    "kv_rank": "rank",
+    "nope_dim": "still",
+    "rope_dim": "turned",
+}
+SPECIAL_FIELDS: dict[type[Part], dict[str, str]] = {
+    Mla: {"value_dim": "latent value"},
+    Disentangled: {"buckets": "log buckets"},
+}
+SPANS: dict[str, tuple[int, int]] = {
+    "window": (5, 2),
+    "band": (3, 1),
+    "strided": (3, 1),
+    "blocks": (4, 1),
+    "fixed": (4, 1),
+    "random": (4, 1),
+}
+"""Atom -> what the narrowest becomes, all narrower than a sequence of the checks."""
+RANGE_ENDS = (3, 2)
+LEAST_IDS = 3
+Sizes = dict[str, dict[int, int]]
+
+
+def shrink(spec: ModelSpec) -> ModelSpec:
+    """The spec made small; the spec itself where nothing smaller obeys the laws."""
+    values = _values(spec)
+    heads = {True: HEAD_WIDTHS, False: HEAD_WIDTHS[:1]}["head width" in values]
+    for pairs in (True, False):  # first such that a rotation has several pairs
+        for width, head in product(WIDTHS, heads):
+            bases = {**KINDS, "width": (width, 8), "head width": (head, 4)}
+            sizes = {kind: ranked(found, *bases[kind]) for kind, found in values.items()}
+            small = _Small(spec, sizes).spec()
+            if any(not found.warning for found in findings(small)):
+                continue
+            if not pairs or _turns_enough(small):
+                return small
+    return spec
+
+
+def ranked(values: set[int], least: int, step: int) -> dict[int, int]:
+    """Smaller numbers in the same order, equal where they were equal; none grows.
+
+    >>> ranked({768, 3072, 2}, 40, 8)
+    {2: 2, 768: 48, 3072: 56}
+    """
+    return {value: min(value, least + step * i) for i, value in enumerate(sorted(values))}
+
+
+def _values(spec: ModelSpec) -> dict[str, set[int]]:
+    """Every number that is made smaller, by its kind."""
+    found: dict[str, set[int]] = {}
+    for part in parts_of(spec):
+        for name in type(part).model_fields:
+            value, kind = getattr(part, name), kind_of(part, name)
+            if kind and isinstance(value, int):
+                found.setdefault(kind, set()).add(value)
+    return found
+
+
+def kind_of(part: Part, name: str) -> str:
+    for cls, fields in SPECIAL_FIELDS.items():
+        if isinstance(part, cls) and name in fields:
+            return fields[name]
+    return FIELDS.get(name, "")
+
+
+def parts_of(value: Any) -> Iterator[Part]:
+    """A part and all parts within it."""
+    if isinstance(value, Part):
+        yield value
+        for name in type(value).model_fields:
+            yield from parts_of(getattr(value, name))
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from parts_of(inner)
+    elif isinstance(value, tuple):
+        for inner in value:
+            yield from parts_of(inner)
+
+
+def _turns_enough(spec: ModelSpec) -> bool:
+    """Are there two pairs where a head is rotated, and four where slow ones are scaled?"""
+    for stack in spec.stacks.values():
+        for block in stack.blocks.values():
+            for _, position in rotaries(block):
+                least = 4 if isinstance(position.scaling, Nothing) else 8
+                if (turned(block, stack, position) or least) < least:
+                    return False
+    return True
+
+
+class _Small:
+    """One attempt: a spec written again with these sizes."""
+
+    def __init__(self, spec: ModelSpec, sizes: Sizes) -> None:
+        self.old, self.sizes = spec, sizes
+        self.ids = self._small_ids()
+        self.spans = self._small_spans()
+
+    def spec(self) -> ModelSpec:
+        made = self.part(self.old)
+        assert isinstance(made, ModelSpec)
+        stacks = {name: _fitted(stack) for name, stack in made.stacks.items()}
+        return made.model_copy(update={"stacks": stacks})
+
+    def part(self, part: Part) -> Part:
+        """A part with smaller numbers and smaller parts."""
+        update: dict[str, Any] = {}
+        for name in type(part).model_fields:
+            old = getattr(part, name)
+            kind = kind_of(part, name)
+            new = self.sizes[kind][old] if kind and isinstance(old, int) else self.value(old)
+            if new is not old:
+                update[name] = new
+        for cls, rule in RULES.items():
+            if isinstance(part, cls):
+                update |= rule(self, part, update)
+        return part.model_copy(update=update) if update else part
+
+    def value(self, value: Any) -> Any:
+        if isinstance(value, Part):
+            return self.part(value)
+        if isinstance(value, Mask):
+            return self.mask(value)
+        if isinstance(value, dict):
+            made = {key: self.value(inner) for key, inner in value.items()}
+            return made if any(made[key] is not value[key] for key in value) else value
+        if isinstance(value, tuple):
+            new = tuple(self.value(inner) for inner in value)
+            return new if any(a is not b for a, b in zip(new, value, strict=True)) else value
+        return value
+
+    # -- token ids
+
+    def _small_ids(self) -> dict[int, int]:
+        """Special ids that are words of a small vocabulary too; equal ones stay equal."""
+        rows = min(self.sizes.get("vocabulary", {0: 61}).values())
+        ids = {
+            value
+            for part in parts_of(self.old)
+            for name, value in _ids(part)
+            if isinstance(value, int)
+        }
+        taken = {value for value in ids if value < rows}
+        free = (number for number in range(LEAST_IDS, rows) if number not in taken)
+        return {value: value if value < rows else next(free, 0) for value in sorted(ids)}
+
+    # -- masks
+
+    def _small_spans(self) -> dict[str, dict[int, int]]:
+        formulas = [
+            mask
+            for stack in self.old.stacks.values()
+            for block in stack.blocks.values()
+            for mask in (block.mask if isinstance(block.mask, tuple) else (block.mask,))
+        ]
+        spans: dict[str, set[int]] = {}
+        for atom in (atom for mask in formulas for atom in atoms(mask)):
+            for arg in atom.args[: 2 if atom.name == "band" else 1]:
+                if isinstance(arg, int):
+                    spans.setdefault(atom.name, set()).add(arg)
+                elif isinstance(arg, Range):
+                    spans.setdefault("ends", set()).update(_ends(arg))
+        bases = {**SPANS, "ends": RANGE_ENDS}
+        return {name: ranked(found, *bases[name]) for name, found in spans.items()}
+
+    def mask(self, mask: Mask) -> Mask:
+        if isinstance(mask, Not):
+            return Not(self.mask(mask.part))
+        if isinstance(mask, (And, Or)):
+            return type(mask)(tuple(self.mask(part) for part in mask.parts))
+        assert isinstance(mask, Atom)
+        args = tuple(self.argument(mask.name, i, arg) for i, arg in enumerate(mask.args))
+        if mask.name == "fixed" and isinstance(mask.args[0], int) and isinstance(mask.args[1], int):
+            share = round(int(args[0]) * mask.args[1] / mask.args[0])
+            args = (args[0], max(1, share))
+        if mask.name == "random":
+            args = (args[0], min(int(args[1]), 2), *args[2:])
+        return mask if args == mask.args else Atom(mask.name, args)
+
+    def argument(self, atom: str, index: int, arg: Any) -> Any:
+        if isinstance(arg, Range):
+            start, stop = (self._end(end) for end in (arg.start, arg.stop))
+            return Range(start, stop)
+        known = self.spans.get(atom, {})
+        return known.get(arg, arg) if index == 0 or atom == "band" else arg
+
+    def _end(self, end: int | None) -> int | None:
+        if not end:
+            return end
+        return (1 if end > 0 else -1) * self.spans["ends"][abs(end)]
+
+
+def _ids(part: Part) -> Iterator[tuple[str, Any]]:
+    if isinstance(part, SpecialTokens):
+        yield from ((name, getattr(part, name)) for name in type(part).model_fields)
+    if isinstance(part, TokenPool):
+        yield "id", part.id
+    if hasattr(part, "replace") and "replace" in type(part).model_fields:
+        yield "replace", getattr(part, "replace")  # noqa: B009 - not every part has it
+
+
+def _ends(limits: Range) -> set[int]:
+    return {abs(end) for end in (limits.start, limits.stop) if end}
+
+
+# -- what several numbers of a part decide together
+
+
+def _tokens(small: _Small, part: Part, update: dict[str, Any]) -> dict[str, Any]:
+    return {name: small.ids[value] for name, value in _ids(part) if isinstance(value, int)}
+
+
+def _stack(small: _Small, stack: Stack, update: dict[str, Any]) -> dict[str, Any]:
+    order = few_layers(stack.order)
+    return {"layers": len(order), "order": order}
+
+
+def few_layers(order: tuple[str, ...]) -> tuple[str, ...]:
+    """The first layers, until each kind has followed on each that it ever follows on.
+
+    Runs are two layers long at most.
+
+    >>> few_layers(("local",) * 5 + ("global",) + ("local",) * 5)
+    ('local', 'local', 'global', 'local')
+    """
+    runs: list[str] = []
+    for kind in order:
+        if runs[-2:] != [kind, kind]:
+            runs.append(kind)
+    wanted = set(pairwise(runs))
+    for length in range(1, len(runs) + 1):
+        if set(pairwise(runs[:length])) == wanted and length >= min(2, len(runs)):
+            return tuple(runs[:length])
+    return tuple(runs)
+
+
+def _block(small: _Small, block: Block, update: dict[str, Any]) -> dict[str, Any]:
+    """Few heads: as many as the masks and the slopes of ALiBi need."""
+    changed = {}
+    runs = len(block.mask) if isinstance(block.mask, tuple) else 1
+    sloped = any(isinstance(position, Alibi) for position in block.positions)
+    for name in ("attention", "cross_attention"):
+        part = update.get(name, getattr(block, name))
+        if isinstance(part, (Mha, Mla)):
+            changed[name] = part.model_copy(
+                update=few_heads(
+                    part.heads, getattr(part, "kv_heads", None), runs=runs, sloped=sloped
+                )
+            )
+    return changed
+
+
+def few_heads(heads: int, kv_heads: int | None, *, runs: int, sloped: bool) -> dict[str, int]:
+    """Heads and key heads of which each key head serves several, if it did.
+
+    >>> few_heads(32, 8, runs=1, sloped=False)
+    {'heads': 4, 'kv_heads': 2}
+    >>> few_heads(12, None, runs=1, sloped=True)
+    {'heads': 6}
+    """
+    odd = sloped and heads & (heads - 1) != 0
+    if heads <= (6 if odd else 4):
+        return {"heads": heads}
+    if kv_heads is None or kv_heads == heads:
+        few = 6 if odd else 4
+        few = few if few % runs == 0 else 2 * runs
+        return {"heads": few} if kv_heads is None else {"heads": few, "kv_heads": few}
+    keys = min(kv_heads, 2)
+    keys = keys if keys % runs == 0 else runs
+    group = min(heads // kv_heads, 3 if odd else 2)
+    if keys * group < 4 and heads // kv_heads >= 4:
+        group = 6 if odd else 4
+    return {"heads": keys * group, "kv_heads": keys}
+
+
+def _moe(small: _Small, part: Moe, update: dict[str, Any]) -> dict[str, Any]:
+    """Few experts: of each group two or more, of which some are chosen and some not."""
+    groups = part.router.groups
+    experts = min(part.experts, 8)
+    top_k = part.top_k if experts == part.experts else min(part.top_k, 2)
+    if groups is None:
+        return {"experts": experts, "top_k": top_k}
+    count = min(groups.count, 4)
+    kept = count if groups.top_k == groups.count else min(groups.top_k, max(1, count // 2))
+    members = min(part.experts // groups.count, 3 if count < 4 else 2)
+    top_k = min(part.top_k, max(1, kept * members - 1), 3)
+    fewer = groups.model_copy(update={"count": count, "top_k": kept})
+    router = part.router.model_copy(update={"groups": fewer})
+    return {"experts": count * members, "top_k": top_k, "router": router}
+
+
+def _patches(small: _Small, part: Patches, update: dict[str, Any]) -> dict[str, Any]:
+    """Nine patches; where pixels were left over at the edge, some are again."""
+    if part.image_size <= 32:
+        return {}
+    patch = min(part.patch_size, 6)
+    rest = 2 if part.image_size % part.patch_size and patch > 2 else 0
+    return {"patch_size": patch, "image_size": 3 * patch + rest}
+
+
+def _rotary(small: _Small, part: Rotary, update: dict[str, Any]) -> dict[str, Any]:
+    """Waves as much shorter as sequences are, so that angles still differ within them."""
+    return {"theta": round(part.theta**0.45, 2)} if part.theta >= 1000 else {}
+
+
+def _clipped(small: _Small, part: Mha, update: dict[str, Any]) -> dict[str, Any]:
+    """A limit that numbers of this size reach."""
+    return {} if isinstance(part.clip_qkv, str) else {"clip_qkv": min(part.clip_qkv, 0.8)}
+
+
+def _clamped(small: _Small, part: Glu, update: dict[str, Any]) -> dict[str, Any]:
+    return {} if isinstance(part.clamp, str) else {"clamp": min(part.clamp, 0.5)}
+
+
+def _router(small: _Small, part: Router, update: dict[str, Any]) -> dict[str, Any]:
+    """A share within which more than one expert lies."""
+    return {"jitter": max(part.jitter, 0.3)} if part.score == "sparsemixer" else {}
+
+
+RULES: dict[type[Part], Callable[[_Small, Any, dict[str, Any]], dict[str, Any]]] = {
+    SpecialTokens: _tokens,
+    TokenPool: _tokens,
+    Stack: _stack,
+    Block: _block,
+    Moe: _moe,
+    Patches: _patches,
+    Rotary: _rotary,
+    Mha: _clipped,
+    Glu: _clamped,
+    Router: _router,
+}
+
+
+def _fitted(stack: Stack) -> Stack:
+    """A stack whose longrope has a divisor for each pair that is left, spread over those it had."""
+    blocks = {}
+    for name, block in stack.blocks.items():
+        positions = list(block.positions)
+        for i, position in rotaries(block):
+            width = turned(block, stack, position)
+            if isinstance(position.scaling, LongRope) and width is not None:
+                scaling = _fewer_divisors(position.scaling, int(width) // 2)
+                positions[i] = position.model_copy(update={"scaling": scaling})
+        blocks[name] = block.model_copy(update={"positions": tuple(positions)})
+    return stack.model_copy(update={"blocks": blocks})
+
+
+def _fewer_divisors(scaling: LongRope, count: int) -> LongRope:
+    update = {}
+    for name in ("short_factor", "long_factor"):
+        old = getattr(scaling, name)
+        if len(old) > count > 0:
+            step = (len(old) - 1) / max(count - 1, 1)
+            update[name] = tuple(old[round(i * step)] for i in range(count))
+    return scaling.model_copy(update=update)

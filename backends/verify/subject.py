@@ -1,0 +1,176 @@
+"""What the laws are tried on: a graph, the model that its text makes, weights, and data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...compiler.graph import ModuleGraph
+from ...spec.model import ModelSpec
+from ..pytorch import import_text
+from ..reference import random_weights, run
+from .arguments import Arguments, Array, Data
+
+CASES = ("plain", "padded left", "padded right", "every argument", "long")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model under test. All of it is made once, and no law changes it.
+
+    text: of the emitted file
+    weights: by logical name, as float32 can hold them
+    """
+
+    graph: ModuleGraph
+    text: str
+    weights: dict[str, Array]
+    device: str = "cpu"
+    dtype: str = ""
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.graph.spec
+
+    @cached_property
+    def module(self) -> ModuleType:
+        return import_text(self.text, self.graph.name)
+
+    @cached_property
+    def arguments(self) -> Arguments:
+        return Arguments(self.graph)
+
+    # -- models
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The model in float64, with these weights, not training."""
+        return self.fresh("float64")
+
+    def fresh(self, dtype: str = "float64") -> nn.Module:
+        """A model of its own, which a law may change."""
+        kind = getattr(torch, dtype)
+        before = torch.get_default_dtype()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            try:
+                torch.set_default_dtype(kind)
+                model: nn.Module = getattr(self.module, self.graph.class_name)()
+            finally:
+                torch.set_default_dtype(before)
+        state = {name: torch.from_numpy(weight).to(kind) for name, weight in self.weights.items()}
+        model.load_state_dict(state)
+        return model.to(self.device).eval()
+
+    # -- data
+
+    def data(self, case: str) -> Data:
+        """The arguments of one case."""
+        return _cases(self.arguments)[case]()
+
+    def tensors(self, data: Data, dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:
+        """Whole numbers as they are, others in the dtype of the weights."""
+        found = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in data.items()}
+        return {
+            name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).to(self.device)
+            for name, tensor in found.items()
+        }
+
+    # -- results
+
+    def results(self, data: Data, model: nn.Module | None = None) -> dict[str, Tensor]:
+        """What the model gives, by the names of its results."""
+        model = model or self.model
+        dtype = next((w.dtype for w in model.parameters()), torch.float64)
+        with torch.no_grad():
+            found = model(**self.tensors(data, dtype))
+        return self.named(found)
+
+    def named(self, found: Any) -> dict[str, Tensor]:
+        return found if isinstance(found, dict) else {next(iter(self.graph.outputs)): found}
+
+    def reference(self, data: Data, weights: dict[str, Array] | None = None) -> dict[str, Array]:
+        """What the reference says of these data."""
+        found = run(self.graph, weights or self.weights, data)
+        return {name: found[name] for name in self.graph.outputs}
+
+    @cached_property
+    def references(self) -> dict[str, dict[str, Array]]:
+        """What the reference says of each case."""
+        return {case: self.reference(self.data(case)) for case in CASES}
+
+    # -- stacks, each by its own method
+
+    def method(self, stack: str) -> Callable[..., Tensor]:
+        """The method of the model that gives the hidden states of a stack."""
+        role = "encode" if self.is_read(stack) else "decode"
+        names = ["hidden_states"] if len(self.graph.hidden) == 1 else []
+        names += [f"encode_{stack}", f"decode_{stack}", role]
+        for name in names:
+            if hasattr(self.model, name):
+                found: Callable[..., Tensor] = getattr(self.model, name)
+                return found
+        raise AttributeError(f"no method gives the hidden states of {stack}")
+
+    def is_read(self, stack: str) -> bool:
+        hidden = self.graph.hidden[stack]
+        return any(
+            self.graph.scopes[op.scope].stack not in ("", stack)
+            for op in self.graph.consumers(hidden)
+        )
+
+    def given(self, stack: str, data: Data) -> dict[str, Any]:
+        """What a stack's method is called with: arguments, and the memories that it reads."""
+        tensors, found = self.tensors(data), {}
+        for name in inspect.signature(self.method(stack)).parameters:
+            if name in tensors:
+                found[name] = tensors[name]
+            elif name.endswith("memory"):
+                other = name.removesuffix("memory").removesuffix("_") or self._only_read(stack)
+                found[name] = self.method(other)(**self.given(other, data))
+        return found
+
+    def _only_read(self, stack: str) -> str:
+        return next(name for name in self.graph.hidden if name != stack and self.is_read(name))
+
+    def hidden(self, stack: str, data: Data) -> Tensor:
+        """The hidden states of a stack, (B, T, D)."""
+        with torch.no_grad():
+            return self.method(stack)(**self.given(stack, data))
+
+    def stack_of(self, ids: str) -> str:
+        """The stack that reads these token ids."""
+        for name, stack in self.spec.stacks.items():
+            if any(getattr(source, "argument", "") == ids for source in stack.input):
+                return name
+        raise KeyError(ids)
+
+    @cached_property
+    def cached(self) -> str:
+        """The stack that keeps a cache; "" where none does."""
+        found = [self.graph.scopes[op.scope].stack for op in self.graph.ops() if op.kind == "cache"]
+        return found[0] if found else ""
+
+
+def _cases(arguments: Arguments) -> dict[str, Callable[[], Data]]:
+    return {
+        "plain": arguments.plain,
+        "padded left": lambda: arguments.padded("left"),
+        "padded right": lambda: arguments.padded("right"),
+        "every argument": arguments.everything,
+        "long": arguments.long,
+    }
+
+
+def weights_for(graph: ModuleGraph, seed: int) -> dict[str, Array]:
+    """Random weights of which none is at rest, as float32 can hold them."""
+    drawn = random_weights(graph, seed)
+    return {name: weight.astype(np.float32).astype(np.float64) for name, weight in drawn.items()}

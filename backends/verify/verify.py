@@ -1,0 +1,139 @@
+"""Tries every law on a model of a spec."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from ...compiler import ModuleGraph, lower
+from ...spec import load
+from ...spec.model import ModelSpec
+from ..pytorch import compile as compile_model
+from ..pytorch import emit, load_weights
+from .arguments import Array
+from .laws import LAWS, Law
+from .measure import NotHere
+from .report import Finding, Report
+from .shrink import shrink
+from .subject import Subject, weights_for
+
+Source = str | Path | ModelSpec
+
+
+def verify(
+    source: Source,
+    *,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    dtype: str = "",
+    full_size: bool = False,
+    sets: Sequence[str] = (),
+    seed: int = 0,
+    laws: Collection[str] | None = None,
+    emit: Callable[[ModuleGraph], str] = emit,
+    tell: Callable[[str], None] = lambda what: None,
+) -> Report:
+    """What every law finds about the model of a spec.
+
+    The spec is made small with all of its structure, unless `full_size` or `weights` (a
+    safetensors file of the whole model) is given; random weights are none of them at rest. `dtype`
+    is tried beside float64 and float32. `laws` names those to try; `emit` makes the text of the
+    file from the graph; `tell` hears which law is tried.
+
+    Raises SpecErrors for a bad spec, WeightsError for weights that do not fit, ValueError for a
+    device that is not there or a law that does not exist.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"device {device}: torch finds no CUDA here")
+    unknown = sorted(set(laws or ()) - {law.name for law in LAWS})
+    if unknown:
+        raise ValueError(f"no law `{unknown[0]}`; laws are {', '.join(law.name for law in LAWS)}")
+    spec = source if isinstance(source, ModelSpec) else load(source, sets=tuple(sets))
+    small = spec if full_size or weights is not None else shrink(spec)
+    graph = lower(small)
+    with _forgotten():
+        subject = Subject(
+            graph,
+            emit(graph),
+            weights_for(graph, seed) if weights is None else _stored(graph, weights),
+            device,
+            dtype,
+        )
+        tried = [law for law in LAWS if laws is None or law.name in laws]
+        findings = tuple(_tried(law, subject, tell) for law in tried)
+    return Report(spec.name, _sizes(spec, small, graph), findings)
+
+
+def _stored(graph: ModuleGraph, path: str | Path) -> dict[str, Array]:
+    model = load_weights(compile_model(graph, dtype="float64"), path)
+    return {name: weight.detach().numpy() for name, weight in model.state_dict().items()}
+
+
+def _tried(law: Law, subject: Subject, tell: Callable[[str], None]) -> Finding:
+    """A law's finding; what it raises is a failure that says where."""
+    tell(law.name)
+    begun = time.perf_counter()
+    try:
+        found = law.judge(subject)
+    except Exception as error:
+        return Finding(
+            law.name,
+            law.says,
+            holds=False,
+            where=_raised(error),
+            seconds=time.perf_counter() - begun,
+        )
+    seconds = time.perf_counter() - begun
+    if isinstance(found, NotHere):
+        return Finding(law.name, law.says, holds=True, note=found.reason, seconds=seconds)
+    holds = found.error <= found.bound
+    return Finding(
+        law.name, law.says, holds, found.error, found.bound, found.where, found.note, seconds
+    )
+
+
+def _raised(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    return f"raised {type(error).__name__} at {place}: {text[:200]}"
+
+
+def _sizes(spec: ModelSpec, small: ModelSpec, graph: ModuleGraph) -> str:
+    """`12 layers as 2, d_model 768 as 32, 29,472 weights`."""
+    parts = []
+    for name, stack in spec.stacks.items():
+        after = small.stacks[name]
+        which = f"{name}: " if len(spec.stacks) > 1 else ""
+        for word, old, new in (
+            ("layers", stack.layers, after.layers),
+            ("d_model", stack.d_model, after.d_model),
+        ):
+            parts.append(f"{which}{word} {old:,}" + ("" if old == new else f" as {new:,}"))
+    total = sum(_product(weight.shape) for weight in graph.weights())
+    return ", ".join([*parts, f"{total:,} weights"])
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
+
+
+@contextmanager
+def _forgotten() -> Iterator[None]:
+    """Modules that are imported inside are forgotten afterwards."""
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            if name.startswith("modelwright_built."):
+                del sys.modules[name]

@@ -1,0 +1,49 @@
+"""Every example obeys every law that says something about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelwright.backends.verify import LAWS, Report, verify
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+TOOLS = ("compile", "export")
+"""Laws that take seconds for each model."""
+
+
+def tried(name: str, *laws: str) -> Report:
+    report = verify(FOLDER / f"{name}.yaml", laws=laws or None)
+    assert not report.failures, report.render()
+    return report
+
+
+QUICK = (
+    "bart_base",
+    "bigbird_base",
+    "bloom_560m",
+    "deberta_v3_base",
+    "dinov2_base",
+    "gemma2_2b",
+    "gpt2",
+    "llama3_1_8b",
+    "longformer_base",
+    "mixtral_8x7b",
+    "sparse_transformer",
+    "t5_small",
+    "tiny_additive",
+    "tiny_deepseek",
+    "xlnet_base",
+)
+
+
+def but_slow(names: list[str]) -> list[Any]:
+    return [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in names]
+
+
+@pytest.mark.parametrize("name", but_slow(NAMES))
+def test_example(name: str) -> None:
+    tried(name, *(law.name for law in LAWS if law.name not in TOOLS))
