@@ -197,6 +197,8 @@ def test_wheel_holds_the_package_and_nothing_else(root: Path, built: Path) -> No
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     expected = {f"modelwright/{file.relative_to(root).as_posix()}" for _, file in modules(root)}
     expected |= {f"modelwright/examples/{p.name}" for p in (root / "examples").glob("*.yaml")}
+    fonts = root / "backends" / "diagram" / "fonts"
+    expected |= {f"modelwright/{p.relative_to(root).as_posix()}" for p in fonts.iterdir()}
     expected |= {"modelwright/py.typed", "modelwright/examples/schema.json"}
     assert names == expected
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from ...compiler.graph import ModuleGraph
 from .drawing import Drawing
-from .engine import render
 from .figure import figure
 from .options import DEPTHS, DrawError, DrawOptions
 from .svg import svg
@@ -24,10 +23,22 @@ def _mermaid(drawing: Drawing) -> bytes:
     return mermaid(drawing).encode()
 
 
+def _png(drawing: Drawing) -> bytes:
+    from .engine import png
+
+    return png(drawing)
+
+
+def _pdf(drawing: Drawing) -> bytes:
+    from .engine import render
+
+    return render(drawing, "pdf")
+
+
 _WRITERS: dict[str, Callable[[Drawing], bytes]] = {
     "svg": svg,
-    "png": lambda drawing: render(_dot(drawing).decode(), "png"),
-    "pdf": lambda drawing: render(_dot(drawing).decode(), "pdf"),
+    "png": _png,
+    "pdf": _pdf,
     "dot": _dot,
     "mmd": _mermaid,
 }
@@ -39,7 +50,7 @@ def draw(graph: ModuleGraph, format: str = "svg", options: DrawOptions | None = 
 
     `format` is svg, png, pdf, dot (every place given: `neato -n2` draws it) or mmd (Mermaid). The
     same graph and options give the same bytes. Raises DrawError for another format, and for png
-    and pdf where Graphviz is missing.
+    and pdf where what draws them is missing.
     """
     if format not in _WRITERS:
         raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")

@@ -1,7 +1,8 @@
-"""The one door to Graphviz: PNG and PDF from DOT whose places are given.
+"""The one door to what draws PNG and PDF. SVG, DOT and Mermaid need none of it.
 
-`pygraphviz` (2.0.4 and later) brings Graphviz along; without it a `neato` on the PATH is run by the
-`graphviz` package. SVG, DOT and Mermaid need neither.
+A PNG is the SVG, drawn by `resvg-py`. A PDF is the DOT, whose places are given, drawn by Graphviz:
+`pygraphviz` (2.0.4 and later) brings it along; without that a `neato` on the PATH is run by the
+`graphviz` package. Where `resvg-py` is missing Graphviz draws the PNG too.
 """
 
 from __future__ import annotations
@@ -13,28 +14,48 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+from .dot import dot
+from .drawing import Drawing
 from .options import DrawError
+from .raster import rasterize
+from .svg import svg
 
 MISSING = (
     "a {format} needs Graphviz, and none is here. Either `pip install 'pygraphviz>=2.0.4'`, which "
     "brings it along, or install Graphviz so that `neato` is on the PATH; or draw an svg, which "
-    "needs neither"
+    "needs neither{more}"
 )
 DOTS_PER_INCH = 144
 
 
-def render(source: str, format: str) -> bytes:
-    """The figure as `png` or `pdf`. Raises DrawError when there is no engine, or when it fails."""
+def png(drawing: Drawing) -> bytes:
+    """The figure as a PNG. Raises DrawError when nothing is here that could draw it."""
+    if importlib.util.find_spec("resvg_py") is not None:
+        if drawing.theme == "auto":
+            drawing = replace(drawing, theme="light")  # a page without a reader
+        return rasterize(svg(drawing))
+    return render(drawing, "png")
+
+
+def render(drawing: Drawing, format: str) -> bytes:
+    """The figure as `png` or `pdf` by Graphviz. Raises DrawError when none is here, or it fails."""
+    source = dot(drawing)
     if importlib.util.find_spec("pygraphviz") is not None:
         drawn = _with_pygraphviz(source, format)
     elif shutil.which("neato"):
         drawn = _with_program(source, format)
     else:
-        raise DrawError(MISSING.format(format=format.upper()))
+        raise DrawError(_missing(format))
     if not drawn:
         raise DrawError(f"Graphviz gave an empty {format.upper()}")
     return _without_date(drawn) if format == "pdf" else drawn
+
+
+def _missing(format: str) -> str:
+    more = ". `pip install resvg-py` is enough for a PNG" if format == "png" else ""
+    return MISSING.format(format=format.upper(), more=more)
 
 
 def _with_pygraphviz(source: str, format: str) -> bytes:
@@ -43,7 +64,7 @@ def _with_pygraphviz(source: str, format: str) -> bytes:
     except (ImportError, OSError) as error:  # the package is there, the library it needs is not
         if shutil.which("neato"):
             return _with_program(source, format)
-        raise DrawError(f"{MISSING.format(format=format.upper())} ({error})") from None
+        raise DrawError(f"{_missing(format)} ({error})") from None
     options = f"-Gdpi={DOTS_PER_INCH}" if format == "png" else ""
     try:
         with _without_font_warnings():

@@ -232,7 +232,15 @@ def test_a_broken_pygraphviz_is_no_traceback(gpt2, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(DrawError, match="libcgraph"):
-        draw(gpt2, "png")
+        draw(gpt2, "pdf")
+
+
+def test_graphviz_draws_a_png_where_resvg_is_not(gpt2, monkeypatch):
+    real = engine.importlib.util.find_spec
+    monkeypatch.setattr(
+        engine.importlib.util, "find_spec", lambda name: None if "resvg" in name else real(name)
+    )
+    assert draw(gpt2, "png").startswith(b"\x89PNG")
 
 
 @pytest.mark.skipif(shutil.which("neato") is None, reason="needs Graphviz on the PATH")
