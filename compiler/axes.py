@@ -33,6 +33,7 @@ GLOSSARY = {
     "U": "buckets of relative distance",
     "O": "output width",
     "G": "patches of an image",
+    **{f"Z{n}": f"channels behind convolution {n}" for n in range(1, 10)},
 }
 
 
@@ -55,9 +56,9 @@ class Dim:
         assert other.size is not None
         return Dim(f"{self.label}*{other.label}", self.size * other.size)
 
-    def doubled(self) -> Dim:
-        """Twice as long: `2*T`."""
-        return Dim(f"2*{self.label}", None if self.size is None else 2 * self.size)
+    def times(self, number: int) -> Dim:
+        """So many times as long: `2*T`."""
+        return Dim(f"{number}*{self.label}", None if self.size is None else number * self.size)
 
     def __add__(self, other: int) -> Dim:
         """`G+1`: as long, and so many more."""

@@ -206,11 +206,16 @@ def _measured(value: Value, length: Dim) -> Value:
 
 
 def _as_long_as(shape: Shape, length: Dim) -> Shape:
-    twice = length.doubled()
-    known = {"T": length, "S": length, "M": length, "2*T": twice, "2*S": twice, "2*M": twice}
-    return tuple(
-        known.get(dim.label, replace(dim, parts=_as_long_as(dim.parts, length))) for dim in shape
-    )
+    return tuple(_measured_axis(dim, length) for dim in shape)
+
+
+def _measured_axis(dim: Dim, length: Dim) -> Dim:
+    times, _, letter = dim.label.rpartition("*")
+    if letter in ("T", "S", "M") and not times:
+        return length
+    if letter in ("T", "S", "M") and times.isdigit():
+        return length.times(int(times))
+    return replace(dim, parts=_as_long_as(dim.parts, length))
 
 
 # -- what stays in memory

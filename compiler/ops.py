@@ -122,6 +122,13 @@ def patch_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
 
 
+def convolution_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    width = attrs["out_dim"].size
+    read = Size.of(1) if attrs["each"] else attrs["channels"]
+    weight = Weight("weight", (width, read, attrs["kernel"]), NORMAL)
+    return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
+
+
 def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("weight", (attrs["buckets"], attrs["heads"].size), NORMAL),)
 
@@ -136,6 +143,11 @@ def linear_flops(op: Op, values: dict[str, Value]) -> Poly:
 def patch_flops(op: Op, values: dict[str, Value]) -> Poly:
     read = int(op.attrs["channels"]) * int(op.attrs["patch"]) ** 2
     return 2 * read * elements(values[op.outputs[0]].shape)
+
+
+def convolution_flops(op: Op, values: dict[str, Value]) -> Poly:
+    read = 1 if op.attrs["each"] else int(op.attrs["channels"])
+    return 2 * read * int(op.attrs["kernel"]) * elements(values[op.outputs[0]].shape)
 
 
 def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -179,6 +191,15 @@ def merge_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 
 def patch_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     return [(inputs[0].shape[0], attrs["length"], attrs["out_dim"])]
+
+
+def convolved_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(inputs[0].shape[0], attrs["out_dim"], attrs["length"])]
+
+
+def swapped_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    *batch, one, other = inputs[0].shape
+    return [(*batch, other, one)]
 
 
 def insert_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
@@ -385,6 +406,16 @@ OPS: dict[str, Row] = {
         patch_flops,
         part="embedding",
     ),
+    "convolve": Row(
+        "y[o, t] = bias[o] + the sum over i and j of weight[o, i, j] * x[i, t * stride + (j - "
+        "kernel // 2) * dilation], zeros outside of x; with `each`, every channel has a filter "
+        "of its own and reads no other",
+        convolved_shape,
+        convolution_weights,
+        convolution_flops,
+        part="embedding",
+    ),
+    "swap_axes": Row("(B, D, T) to (B, T, D)", swapped_shape),
     "insert_tokens": Row(
         "the rows of the weight stand in each sequence, from place `at` on",
         insert_shape,

@@ -82,10 +82,11 @@ class Patches(Source):
 
 
 class ConvLayer(Part):
-    """One convolution of a stem.
+    """One convolution of a stem. Zeros stand at both ends, so that it has a result for each place,
+    or for each `stride`-th one.
 
     channels: that leave it
-    kernel: its width
+    kernel: its width, an odd number
     stride: its step
     dilation: distance between the numbers it reads
     separable: one filter per channel, then a mixing
@@ -99,13 +100,15 @@ class ConvLayer(Part):
 
 
 class ConvStem(Source):
-    """Convolutions over a signal (Whisper).
+    """Convolutions over a signal (B, channels, frames), whose result is the tokens (Radford et al.,
+    2022, arXiv:2212.04356). No frame is padding.
 
     argument: its name in `forward`
     channels: of the signal
     axes: 1 for sound, 2 for images
-    layers: the convolutions, in order
+    layers: the convolutions, in order; d_model channels leave the last
     activation: after each
+    bias: of the convolutions
     """
 
     type: Literal["conv"] = "conv"
@@ -114,6 +117,7 @@ class ConvStem(Source):
     axes: OneOf[Literal[1, 2]] = 1
     layers: Many[Inner[ConvLayer]]
     activation: Activation | None = None
+    bias: Flag | None = None
 
 
 class Features(Source):

@@ -27,7 +27,6 @@ from .source import Node
 Path = tuple[str | int, ...]
 
 LATER_TYPES: dict[type[Part], str] = {
-    ConvStem: "input of type `conv`",
     Features: "input of type `features`",
     LearnedInput: "input of type `learned`",
     StackInput: "input of type `stack`",
@@ -43,6 +42,10 @@ LATER_TYPES: dict[type[Part], str] = {
 LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Source: {"optional": ((False,), "an `optional` input")},
     Tokens: {"prefix_tokens": ((0,), "`prefix_tokens` in front of token ids")},
+    ConvStem: {
+        "axes": ((1,), "convolutions over several axes"),
+        "prefix_tokens": ((0,), "`prefix_tokens` in front of a signal"),
+    },
     Rotary: {"axes": ((1,), "positions with several axes")},
     RelativeTable: {"axes": ((2,), "a grid of another number of axes than 2")},
     Sinusoidal: {"axes": ((1,), "positions with several axes")},
@@ -106,5 +109,5 @@ def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
         if isinstance(inner, Hidden) and inner.inner_norm is True:
             yield (*path, expert, "inner_norm"), "the `inner_norm` of an expert"
     sources = part.input if isinstance(part, Stack) and part.input is not BROKEN else ()
-    if len(sources) > 1 and all(isinstance(source, Tokens) for source in sources):
+    if len(sources) > 1 and not any(type(source) in LATER_TYPES for source in sources):
         yield (*path, "input"), "a stack that reads several inputs"

@@ -72,6 +72,13 @@ def _patches(op: Op, graph: ModuleGraph) -> str:
     return f"{channels} × {patch} × {patch} → {plain(int(op.attrs['out_dim'].size))}"
 
 
+def _convolution(op: Op, graph: ModuleGraph) -> str:
+    sizes = [plain(int(size)) for size in (op.attrs["channels"], op.attrs["out_dim"].size)]
+    stride = int(op.attrs["stride"])
+    step = f", every {stride}" if stride > 1 else ""
+    return f"{' → '.join(sizes)}, {plain(int(op.attrs['kernel']))} wide{step}"
+
+
 def _tokens(op: Op, graph: ModuleGraph) -> str:
     count = int(op.attrs["rows"])
     return f"{plain(count)} learned token{'' if count == 1 else 's'}"
@@ -171,6 +178,8 @@ LOOKS: dict[str, Look] = {
     "select": Look("pill", "attention", _const("Select")),
     "embedding": Look("box", "embedding", _name, _table),
     "patchify": Look("box", "embedding", _name, _patches),
+    "convolve": Look("box", "embedding", _name, _convolution),
+    "swap_axes": Look("through"),
     "insert_tokens": Look("pill", "embedding", _name, _tokens),
     "linear": Look("box", "linear", _linear_title, _linear),
     "linear_again": Look("box", "linear", _linear_title, _linear),

@@ -10,7 +10,6 @@ _HYBRID = "some of its layers are no attention (state-space or linear recurrence
 REASONS: dict[str, str] = {
     "audio-spectrogram-transformer": "its patches of a spectrogram overlap",
     "dinov3_vit": "its rotary positions have two axes, and leave the tokens in front as they are",
-    "whisper": "its encoder reads a spectrogram through convolutions, which cannot be built yet",
     **dict.fromkeys(["mamba", "mamba2", "falcon_mamba"], _SSM),
     **dict.fromkeys(["rwkv", "xlstm"], _RECURRENT),
     "apertus": "the activation of its feed-forwards has weights of its own (xIELU)",

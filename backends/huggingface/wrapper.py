@@ -7,6 +7,7 @@ import keyword
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...spec.embedding import ConvStem, Patches
 from ...spec.head import Classifier
 from ...version import __version__
 from ..pytorch.card import clean, wrap
@@ -26,6 +27,7 @@ from .sizes import (
 )
 from .templates import WIDTH, Rows, class_text, filled, imports
 
+WHAT: dict[type, str] = {Patches: "images", ConvStem: "signals"}
 FAMILY = "modelwright_"  # what the model_type of every exported model begins with
 
 
@@ -40,9 +42,12 @@ class Wrapper:
 
 def write_wrapper(emitted: EmittedFile, dtype: str) -> Wrapper:
     """All files of the folder but for the weights, whose dtype config.json says."""
-    if emitted.graph.lengths:
-        stack = next(iter(emitted.graph.lengths))
-        raise ExportError(f"not yet: `{stack}` reads images, and only readers of token ids export")
+    for stack, part in emitted.graph.spec.stacks.items():
+        what = next((WHAT[type(one)] for one in part.input if type(one) in WHAT), "")
+        if what:
+            raise ExportError(
+                f"not yet: `{stack}` reads {what}, and only readers of token ids export"
+            )
     kind = kind_of(emitted)
     standard = standard_sizes(emitted)
     names = _names(emitted, kind)

@@ -10,7 +10,7 @@ from ...spec.initial import Normal, TruncatedNormal
 from .make import norm_class
 from .text import Line
 
-BIASED = ("linear", "patchify")  # those whose biases begin with 0
+BIASED = ("linear", "patchify", "convolve")  # those whose biases begin with 0
 NORMS = ("layer_norm", "rms_norm")
 DRAWS = {
     "normal": "nn.init.normal_({w}, std={std})",
@@ -37,7 +37,7 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
     init = graph.spec.init
     draw = DRAWS[init.type].replace("{std}", "std")
     norms = sorted({norm_class(op) for op in graph.ops() if op.kind in NORMS}, key=_torch_first)
-    drawn = [n for n in ("nn.Linear", "nn.Conv2d", "nn.Embedding") if _called(n, text)]
+    drawn = [n for n in ("nn.Linear", "nn.Conv1d", "nn.Conv2d", "nn.Embedding") if _called(n, text)]
     if "nn.Linear" not in drawn and any(op.attrs.get("wide") for op in graph.ops()):
         drawn.insert(0, "nn.Linear")  # routers are linear layers
     lines = [

@@ -90,12 +90,27 @@ def make_patches(f: Function, op: Op) -> list[str]:
     return [f"self.{op.name} = nn.Conv2d({sizes})"]
 
 
+def make_convolution(f: Function, op: Op) -> list[str]:
+    channels, width = config_text(op.attrs["channels"]), config_text(op.attrs["out_dim"].size)
+    kernel, dilation = op.attrs["kernel"], op.attrs["dilation"]
+    sizes = [channels, width, config_text(kernel)]
+    sizes += [f"{key}={config_text(op.attrs[key])}" for key in ("stride",) if op.attrs[key] != 1]
+    if kernel != 1:
+        around = kernel // 2 if dilation == 1 else dilation * (kernel // 2)
+        sizes.append(f"padding={config_text(around)}")
+    sizes += [f"dilation={config_text(dilation)}"] if dilation != 1 else []
+    sizes += [f"groups={channels}"] if op.attrs["each"] else []
+    sizes += [] if op.attrs["bias"] else ["bias=False"]
+    return [f"self.{op.name} = nn.Conv1d({', '.join(sizes)})"]
+
+
 MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "linear": make_linear,
     "embedding": make_embedding,
     "relative_bias": make_embedding,
     "table": make_embedding,
     "patchify": make_patches,
+    "convolve": make_convolution,
     "insert_tokens": make_numbers,
     "layer_norm": make_norm,
     "rms_norm": make_norm,

@@ -352,6 +352,10 @@ def patchify(f: Function, op: Op) -> Expr:
     return Expr(f"self.{op.name}({image}).flatten(2).transpose(1, 2)")
 
 
+def swap_axes(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.transpose(1, 2)")
+
+
 def insert_tokens(f: Function, op: Op) -> Expr:
     x = str(f.use(op.inputs[0]))
     tokens = f"self.{op.name}.expand({x}.size(0), -1, -1)"
@@ -757,6 +761,8 @@ ROWS: dict[str, Row] = {
     "select": select,
     "embedding": embedding,
     "patchify": patchify,
+    "convolve": module_call,
+    "swap_axes": swap_axes,
     "insert_tokens": insert_tokens,
     "linear": linear,
     "linear_again": linear_again,

@@ -125,7 +125,17 @@ class _Model:
             return 0, 0
         data = self.inputs[_argument(self.graph, stack)]
         decided = self.graph.lengths.get(stack)
-        return data.shape[0], data.shape[1] if decided is None else int(decided)
+        return data.shape[0], self._read(stack, data.shape) if decided is None else int(decided)
+
+    def _read(self, stack: str, shape: tuple[int, ...]) -> int:
+        """How many tokens an argument makes: one for each of its places, or for every few."""
+        name = _argument(self.graph, stack)
+        op = next(op for op in self.graph.ops("") if op.kind == "argument" and op.name == name)
+        for size, dim in zip(shape, self.graph.values[op.outputs[0]].shape, strict=True):
+            times, _, letter = dim.label.rpartition("*")
+            if letter == "T":
+                return -(-size // int(times or 1))
+        raise ValueError(f"{name} has no axis of tokens")
 
     def _check_result(self, op: Op, value: str, array: Array) -> None:
         """The sizes that the graph knows must be those of the array (1 is any of them)."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import arithmetic, attention, experts, images, masks, pooling, positions, rotary
+from . import arithmetic, attention, experts, images, masks, pooling, positions, rotary, signals
 from .call import Array, Call
 
 Result = Array | tuple[Array, ...]
@@ -32,6 +32,8 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     # tables, linear layers, norms
     "embedding": arithmetic.embedding,
     "patchify": images.patchify,
+    "convolve": signals.convolve,
+    "swap_axes": signals.swap_axes,
     "insert_tokens": images.insert_tokens,
     "linear": arithmetic.linear,
     "linear_again": arithmetic.linear,

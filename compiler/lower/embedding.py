@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...spec.embedding import Patches, Source, Tokens
+from ...spec.embedding import ConvStem, Patches, Source, Tokens
 from ..axes import B, Dim, T
 from .builder import Builder
 from .norm import lower_norm
 from .patches import lower_patches, lower_registers
 from .positions import argument, lower_input_positions
 from .state import StackState
+from .stem import lower_stem
 
 SQRT_D_MODEL = "sqrt_d_model"
 
@@ -52,6 +53,7 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
 SOURCES: dict[type[Source], Callable[[Builder, StackState, Any], str]] = {
     Tokens: lower_tokens,
     Patches: lower_patches,
+    ConvStem: lower_stem,
 }
 
 

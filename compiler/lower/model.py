@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...spec.attention import Mha
-from ...spec.embedding import Tokens
+from ...spec.embedding import ConvStem, Tokens
 from ...spec.model import Block, ModelSpec, Stack
 from ...spec.names import camel_case
 from ...spec.part import Nothing
@@ -140,7 +140,8 @@ def _lower_stack(
         state.ids = _ids(b, source.argument)
         state.table = _table(spec, name, prefix)
         state.table_width = table_width(b, source, width)
-    if stack.max_positions is not None and source is not None:
+    measured = source is not None or isinstance(stack.input[0], ConvStem)
+    if stack.max_positions is not None and measured:
         b.graph.limits[name] = b.size("max_positions", stack.max_positions)
     with b.at("input", 0):
         if source is not None:

@@ -101,12 +101,12 @@ def lower_transformer_xl(
     """
     length = S if state.cached else T
     with b.in_scope(state.scope):
-        distances = b.op("relative_positions", shape=(length.doubled(),), stack=state.name)
+        distances = b.op("relative_positions", shape=(length.times(2),), stack=state.name)
         relative = b.op(
             "sinusoid",
             distances,
             out="relative",
-            shape=(length.doubled(), state.width),
+            shape=(length.times(2), state.width),
             width=state.width,
             layout="concat",
             denominator="half",

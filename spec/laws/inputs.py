@@ -78,7 +78,7 @@ def projection_has_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
 
 
 def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    measured = any(isinstance(s, (Patches, ConvStem)) for s in members(stack.input))
+    measured = any(isinstance(s, Patches) for s in members(stack.input))
     for i, position in enumerate(members(stack.positions)):
         if isinstance(position, Learned) and stack.max_positions is None and not measured:
             yield Finding(
@@ -115,6 +115,40 @@ def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
                 (*path, "positions", i),
                 f"`registers` stand without positions, but {position.type} positions count them; "
                 "write `learned`, or more `prefix_tokens` instead",
+            )
+
+
+def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    for i, source in enumerate(members(stack.input)):
+        if not isinstance(source, ConvStem):
+            continue
+        place = (*path, "input", i, "layers")
+        layers = members(source.layers)
+        if source.layers == ():
+            yield Finding(place, "a stem needs one convolution or more")
+        for j, layer in enumerate(layers):
+            if layer.kernel % 2 == 0:
+                yield Finding(
+                    (*place, j, "kernel"),
+                    f"kernel ({layer.kernel}) must be odd, so that it reads as much before a place "
+                    "as behind it",
+                )
+            if layer is layers[-1] and layer.channels != stack.d_model:
+                yield Finding(
+                    (*place, j, "channels"),
+                    f"the last convolution gives {layer.channels} channels, but d_model is "
+                    f"{stack.d_model}",
+                )
+
+
+def positions_of_signals(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """No frame of a signal is padding."""
+    stem = any(isinstance(source, ConvStem) for source in members(stack.input))
+    for i, position in enumerate(members(stack.positions) if stem else ()):
+        if getattr(position, "skip_padding", False):
+            yield Finding(
+                (*path, "positions", i, "skip_padding"),
+                "`skip_padding` is for tokens; no frame of a signal is padding",
             )
 
 
@@ -221,6 +255,8 @@ STACK_LAWS = (
     table_for_positions,
     patches_fit,
     positions_of_patches,
+    stem_fits,
+    positions_of_signals,
     sinusoid_width,
     padding_known,
     classes_differ,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from modelwright.compiler import ModuleGraph
-from modelwright.spec.embedding import Patches, Tokens
+from modelwright.spec.embedding import ConvStem, Patches, Tokens
 
 LENGTHS = {"decoder_": (10, 7), "answer_": (11, 7), "hint_": (5, 4)}
 USUAL = (13, 9)
@@ -32,17 +32,19 @@ def arguments(graph: ModuleGraph) -> set[str]:
 
 
 def pictures(graph: ModuleGraph) -> dict[str, Tensor]:
-    """Two images for every stack that reads some."""
+    """Two images, or signals of 18 frames, for every stack that reads some."""
     generator = torch.Generator().manual_seed(1)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for stack in graph.spec.stacks.values():
+        for source in stack.input:
+            if isinstance(source, Patches):
+                size = source.image_size
+                shapes[source.argument] = (2, source.channels, size, size)
+            elif isinstance(source, ConvStem):
+                shapes[source.argument] = (2, source.channels, 18)
     return {
-        source.argument: torch.randn(
-            *(2, source.channels, source.image_size, source.image_size),
-            generator=generator,
-            dtype=torch.float64,
-        )
-        for stack in graph.spec.stacks.values()
-        for source in stack.input
-        if isinstance(source, Patches)
+        name: torch.randn(*shape, generator=generator, dtype=torch.float64)
+        for name, shape in shapes.items()
     }
 
 

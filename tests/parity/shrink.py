@@ -81,11 +81,14 @@ def _changes(prefix: str, part: dict[str, Any]) -> Iterator[tuple[str, object]]:
         place = f"{prefix}{key}"
         if isinstance(value, dict):
             yield from _changes(f"{place}.", value)
+        elif key == "layers" and isinstance(value, list):  # of a stem
+            narrow = [{**layer, "channels": SMALL["d_model"]} for layer in value]
+            yield place, yaml.safe_dump(narrow, default_flow_style=True, width=1000).strip()
         elif key == "layers":
             yield place, min(value, _period(part) + 1)
         elif key == "mask":
-            narrow = [f'"{_narrow(one)}"' for one in ([value] if isinstance(value, str) else value)]
-            yield place, narrow[0] if isinstance(value, str) else f"[{', '.join(narrow)}]"
+            masks = [f'"{_narrow(one)}"' for one in ([value] if isinstance(value, str) else value)]
+            yield place, masks[0] if isinstance(value, str) else f"[{', '.join(masks)}]"
         elif prefix == "tokens.":
             yield place, SPECIAL[key]
         elif key in SMALL and isinstance(value, int):

@@ -34,6 +34,9 @@ MIXTURES = {
 IMAGE = ("input.image_size=20", "input.patch_size=8")
 HEADS = {
     "vit_b16": IMAGE,
+    "whisper_tiny": (
+        "encoder.input.layers=[{channels: 12, kernel: 3}, {channels: 32, kernel: 3, stride: 2}]",
+    ),
     "dinov2_base": IMAGE,
     "bert_pretraining": ("heads.nsp.hidden=32",),
     "bert_base": ("head.size=24",),

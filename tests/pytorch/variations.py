@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from modelwright.backends.pytorch import Emitted, emit_file
 from modelwright.compiler import ModuleGraph, lower
 from modelwright.spec import ModelSpec, loads
-from modelwright.spec.embedding import Patches
+from modelwright.spec.embedding import ConvStem, Patches
 
 Arrays = dict[str, NDArray[Any]]
 
 BATCH, TOKENS, MEMORY = 3, 9, 7
+FRAMES = 24  # of a signal
 PAD, MARK = 1, 5  # ids that stand for padding, and once in every sequence
 VOCABULARY, FIRST_WORD = 31, 6
 
@@ -307,6 +308,15 @@ INPUTS = {
     "vocabulary": "{vocab_size: 40}",
     "added": "{add: {token_type_ids: 2, row_ids: 3}, normalize: before_positions}",
 }
+STEMS = {
+    "plain": "channels: 5, layers: [{channels: 16, kernel: 3}]",
+    "whisper": "channels: 5, layers: [{channels: 12, kernel: 3}, "
+    "{channels: 16, kernel: 3, stride: 2}]",
+    "separable": "channels: 4, activation: relu, layers: [{channels: 8, kernel: 3, stride: 2, "
+    "separable: true}, {channels: 8, kernel: 1}, {channels: 16, kernel: 5, dilation: 2}]",
+    "wide": "channels: 4, argument: sound, normalize: before_positions, "
+    "layers: [{channels: 16, kernel: 7, stride: 3, dilation: 2, separable: true}]",
+}
 PATCHES = {
     "plain": (),
     "cls": ("input.prefix_tokens=1", "head.pool=first"),
@@ -557,6 +567,17 @@ VARIATIONS: dict[str, Variation] = {
         "encoder.positions=learned",
         "decoder.positions=learned",
     ),
+    **{f"stem_{k}": both(f"encoder.input={{type: conv, {v}}}") for k, v in STEMS.items()},
+    "stem_sinusoidal": both(
+        "encoder.input={type: conv, channels: 3, layers: [{channels: 16, kernel: 3, stride: 2}]}",
+        "encoder.positions=sinusoidal",
+    ),
+    "stem_learned": encoder(
+        "input={type: conv, channels: 3, normalize: true, dropout: 0.1, bias: false, "
+        "layers: [{channels: 8, kernel: 5}, {channels: 16, kernel: 3, stride: 2}]}",
+        "positions=learned",
+        "head={type: classifier, classes: 3, pool: mean}",
+    ),
     "input_tied": both("decoder.input.tied=encoder", "head={type: language_model, tied: true}"),
     "output_width": decoder("output_width=8"),
     "output_width_of_table": decoder(
@@ -668,12 +689,14 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
         for argument, rows in getattr(source, "add", {}).items()
     }
     found: Arrays = {}
-    images = {
-        source.argument: (BATCH, source.channels, source.image_size, source.image_size)
-        for stack in graph.spec.stacks.values()
-        for source in stack.input
-        if isinstance(source, Patches)
-    }
+    images: dict[str, tuple[int, ...]] = {}
+    for stack in graph.spec.stacks.values():
+        for source in stack.input:
+            if isinstance(source, Patches):
+                size = source.image_size
+                images[source.argument] = (BATCH, source.channels, size, size)
+            elif isinstance(source, ConvStem):
+                images[source.argument] = (BATCH, source.channels, FRAMES)
     for name in names:
         if name in images:
             found[name] = np.random.default_rng(len(name)).standard_normal(images[name])

@@ -21,15 +21,16 @@ LATER = {  # what each spec needs that is not built yet
     "graphormer_base": ["`prefix_tokens` in front of token ids", "`score_bias`"],
     "llava_like": ["input of type `stack`"],
     "multimodel": [
+        "a stack that reads several inputs",
         "an `optional` input",
-        "input of type `conv`",
-        "input of type `conv`",
+        "convolutions over several axes",
+        "an `optional` input",
+        "an `optional` input",
         "`sublayers`",
         "`sublayers`",
         "`sublayers`",
     ],
     "rnnsearch": ["`sublayers`", "`sublayers`", "transform of type `maxout`"],
-    "whisper_tiny": ["input of type `conv`"],
 }
 
 

@@ -45,6 +45,7 @@ from . import (
     stablelm,
     t5,
     vit,
+    whisper,
     xlm,
 )
 from .writers import writer
@@ -92,6 +93,7 @@ _MODULES = (
     t5,
     xlm,
     vit,
+    whisper,
 )
 
 FAMILIES: dict[str, Family] = {

@@ -83,7 +83,7 @@ IRRELEVANT_HERE = frozenset(
 )
 
 
-def _stack_spec(stack: str) -> dict[str, Any]:
+def stack_spec(stack: str) -> dict[str, Any]:
     return {
         "layers": Key(f"{stack}_layers"),
         "attention": {
@@ -112,8 +112,8 @@ SPEC: dict[str, Any] = {
     "norm_placement": "post",
     "input": {"scale": IfSet("scale_embedding", "sqrt_d_model"), "normalize": True},
     "positions": {"type": "learned", "offset": 2},
-    "encoder": _stack_spec("encoder"),
-    "decoder": {"input": {"tied": _tied}, **_stack_spec("decoder")},
+    "encoder": stack_spec("encoder"),
+    "decoder": {"input": {"tied": _tied}, **stack_spec("decoder")},
 }
 PRE_NORM: Mapping[str, Any] = {"norm_placement": "pre"}
 _BARE: Mapping[str, Any] = {"input": {"normalize": None}}
@@ -398,13 +398,13 @@ FSMT = Family(
         "encoder": {
             "vocab_size": _own_words("src_vocab_size"),
             "positions": lambda values: {**_after_padding_here(values), "skip_padding": "tokens"},
-            **_stack_spec("encoder"),
+            **stack_spec("encoder"),
         },
         "decoder": {
             "vocab_size": _own_words("tgt_vocab_size"),
             "input": {"tied": lambda values: "encoder" if values["tie_word_embeddings"] else None},
             "positions": lambda values: {**_after_padding_here(values), "skip_padding": "mask"},
-            **_stack_spec("decoder"),
+            **stack_spec("decoder"),
         },
     },
     last={

@@ -10,12 +10,15 @@ import torch
 from perturb import TOLERANCE
 from tiny.inputs import LENGTH, ROWS, tokens
 from torch import Tensor, nn
-from transformers import GenerationConfig
+from transformers import GenerationConfig, GenerationMixin
 
 from .calling import distance, ours, theirs
 from .verdict import bound, one_line
 
 NEW = 8
+READ = ("input_ids", "input_features")
+"""What a model that generates is given, by its names."""
+
 MISSING = 5
 """How many tokens of the second row are padding."""
 
@@ -24,9 +27,10 @@ PAD = 0
 
 def greedy(model: nn.Module, reference: Any, data: dict[str, Any]) -> str:
     """How many of the new tokens are the library's; "–" for a model that does not generate."""
-    if not hasattr(model, "generate") or "input_ids" not in data:
+    read = next((name for name in READ if name in data), "")
+    if not hasattr(model, "generate") or not read:
         return "–"
-    ids = data["input_ids"]
+    ids = data[read]
     named = getattr(reference.config, "decoder_start_token_id", None)
     try:
         expected = _library_generates(reference, ids, PAD if named is None else named)[:, -NEW:]
@@ -57,7 +61,7 @@ def step_by_step(model: Any, data: dict[str, Any]) -> float:
     with torch.no_grad():
         whole = model(**given)
         if written == "decoder_input_ids":
-            memory = model.encode(given["input_ids"])
+            memory = model.encode(*(given[name] for name in READ if name in given))
             hidden = [model.decode(piece, memory, cache=cache) for piece in pieces]
             steps = [model.logits(x) for x in hidden]
         else:
@@ -82,7 +86,10 @@ def _library_generates(reference: Any, ids: Tensor, start: int) -> Tensor:
         decoder_start_token_id=start,
     )
     with torch.no_grad():
-        made: Tensor = reference.generate(ids, attention_mask=torch.ones_like(ids))
+        if ids.is_floating_point():  # the library adds tokens of a task to those of a sound
+            made: Tensor = GenerationMixin.generate(reference, inputs=ids)
+            return made
+        made = reference.generate(ids, attention_mask=torch.ones_like(ids))
     return made
 
 

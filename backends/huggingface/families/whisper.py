@@ -1,0 +1,106 @@
+"""Whisper (Radford et al., 2022, arXiv:2212.04356)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Family, Head
+from ..values import Key, Values, activation
+from .bart import IRRELEVANT_HERE, NAMES, TOKENS, stack_spec
+from .rows import changed
+
+_ATTENTION = {"attention": {"bias": ["query", "value", "output"]}}
+
+
+def _gelu(values: Values) -> str | None:
+    """The stem's activation, whatever that of the feed-forwards is."""
+    return None if values["activation_function"] == "gelu" else "gelu"
+
+
+_STEM: dict[str, Any] = {
+    "type": "conv",
+    "channels": Key("num_mel_bins"),
+    "activation": _gelu,
+    "layers": lambda values: [
+        {"channels": values["d_model"], "kernel": 3},
+        {"channels": values["d_model"], "kernel": 3, "stride": 2},
+    ],
+}
+
+WHISPER = Family(
+    model_type="whisper",
+    defaults={
+        **dict.fromkeys(("dropout", "attention_dropout", "activation_dropout"), 0.0),
+        **dict.fromkeys(("encoder_layers", "decoder_layers"), 4),
+        **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 6),
+        **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 1536),
+        "init_std": 0.02,
+        "vocab_size": 51865,
+        "num_mel_bins": 80,
+        "d_model": 384,
+        "activation_function": "gelu",
+        "max_source_positions": 1500,
+        "max_target_positions": 448,
+        "pad_token_id": 50256,
+        "bos_token_id": 50256,
+        "eos_token_id": 50256,
+        "decoder_start_token_id": 50257,
+        "tie_word_embeddings": True,
+    },
+    optional={"pad_token_id": int, "bos_token_id": int, "eos_token_id": object},
+    irrelevant=IRRELEVANT_HERE
+    | {
+        "apply_spec_augment",
+        "begin_suppress_tokens",
+        "classifier_proj_size",
+        "forced_decoder_ids",
+        "mask_feature_length",
+        "mask_feature_min_masks",
+        "mask_feature_prob",
+        "mask_time_length",
+        "mask_time_min_masks",
+        "mask_time_prob",
+        "max_length",
+        "median_filter_width",
+        "scale_embedding",  # read, and not used
+        "suppress_tokens",
+        "use_weighted_layer_sum",
+    },
+    spec={
+        "family": "encoder-decoder",
+        "d_model": Key("d_model"),
+        "dropout": Key("dropout"),
+        "activation": activation("activation_function"),
+        "positions": "learned",
+        "encoder": {
+            "max_positions": Key("max_source_positions"),
+            "input": _STEM,
+            **changed(stack_spec("encoder"), _ATTENTION),
+        },
+        "decoder": {
+            "vocab_size": Key("vocab_size"),
+            "max_positions": Key("max_target_positions"),
+            **changed(stack_spec("decoder"), _ATTENTION),
+        },
+    },
+    last=TOKENS,
+    names={
+        **NAMES,
+        "encoder.conv1": "encoder.conv1",
+        "encoder.conv2": "encoder.conv2",
+        "decoder.token_embedding": "decoder.embed_tokens",
+    },
+    prefix="model.",
+    heads={
+        "WhisperForConditionalGeneration": Head(
+            spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings")}},
+            names={"head": "proj_out"},
+            untied={"proj_out.weight": "decoder.embed_tokens.weight"},
+        ),
+        "WhisperModel": Head(),
+    },
+    note="Frames are as many as `max_positions` of the encoder, doubled, in the library; here that "
+    "is the most. Its sinusoids are read from the file, as learned positions",
+)
+
+FAMILIES = (WHISPER,)
