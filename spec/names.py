@@ -42,6 +42,7 @@ CODE_NAMES = frozenset(
         "NamedTuple",
         "None",
         "Parameter",
+        "Projections",
         "RMSNorm",
         "RmsNorm",
         "Shared",

@@ -41,7 +41,7 @@ def call_module(structure: Structure, f: Function, item: Item) -> None:
     assert scope is not None
     name_long_input(structure, f, scope)
     texts = argument_texts(structure, f, scope)
-    expression = Expr(f"self.{scope.name}({', '.join(texts)})")
+    expression = Expr(f"{f.member(scope.parent or '', scope.name)}({', '.join(texts)})")
     (output,) = item.outputs
     producer = f.graph.producer(output)
     assert producer is not None
@@ -56,7 +56,7 @@ def name_long_input(structure: Structure, f: Function, scope: Scope) -> None:
         return
     waiting = [str(f.waiting.get(p.value) or f.names.get(p.value, p.name)) for p in parameters]
     room = WIDTH - 20 if f.root else WIDTH - 28  # a block adds to its stream what comes back
-    if len(f"self.{scope.name}({', '.join(waiting)})") > room:
+    if len(f"{f.member(scope.parent or '', scope.name)}({', '.join(waiting)})") > room:
         op, expression = f.sources[first], f.waiting.pop(first)
         name, note = ("x", f.comment(first)) if f.root else ("h", "")
         f.say(f"{f.bind(first, name)} = {expression}", note, op.number)
@@ -91,6 +91,10 @@ def _short(line: Line) -> str:
 def call_layers(structure: Structure, f: Function, item: Item) -> None:
     layers = item.scope
     assert layers is not None
+    if layers.source in f.waiting:
+        op, expression = f.sources[layers.source], f.waiting.pop(layers.source)
+        name = f.bind(layers.source, "x")
+        f.say(f"{name} = {expression}", f.comment(layers.source), op.number)
     x = str(f.use(layers.source))
     blocks = structure.graph.children(layers.path)
     parameters = structure.parameters(blocks[0].path)
@@ -114,23 +118,23 @@ def call_layers(structure: Structure, f: Function, item: Item) -> None:
 
 
 def _loop(structure: Structure, f: Function, layers: Scope, x: str, arguments: list[str]) -> None:
-    modules = layers.modules
+    modules, stored = layers.modules, f.member(layers.parent or "", "layers")
     joined = ", ".join([x, *arguments])
     number = "layer" if "layer" in arguments else "_"
     if len(set(modules)) == len(modules):
-        f.say("for block in self.layers:")
+        f.say(f"for block in {stored}:")
         target = "block"
     elif len(set(modules)) == 1:
         count = f.number(layers.layers)
         f.say(f"for {number} in range({count}):  # one block for all layers")
-        target = "self.layers[0]"
+        target = f"{stored}[0]"
     else:
         constant = modules_constant(structure, layers)
         if number == "_":
             f.say(f"for module in {constant}:")
         else:
             f.say(f"for layer, module in enumerate({constant}):")
-        target = "self.layers[module]"
+        target = f"{stored}[module]"
     if structure.checkpointing:
         cached = " and cache is None" if "cache" in arguments else ""  # kept once, made twice
         ways = f"checkpoint({target}, {joined}, use_reentrant=False)", f"{target}({joined})"
@@ -158,7 +162,6 @@ def constant_prefix(structure: Structure, layers: Scope) -> str:
 
 CALLS = {
     "module": call_module,
-    "stack": call_module,
     "method": call_method,
     "layers": call_layers,
 }
@@ -178,11 +181,6 @@ def enter(structure: Structure, f: Function, path: str) -> list[Parameter]:
             for value in structure.shared_values(layers):
                 f.names[value] = f"shared.{structure.value_name(value, layers.path)}"
     return parameters
-
-
-def before_return(body: list[Line], *lines: Line) -> list[Line]:
-    """The body with these lines in front of its return."""
-    return [*body[:-1], *lines, body[-1]]
 
 
 def ids_of(structure: Structure, scope: Scope, f: Function) -> str:

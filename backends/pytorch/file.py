@@ -9,6 +9,7 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph, Origin
 from ...spec import Mark
+from .bases import with_bases
 from .card import write_card
 from .config import write_config
 from .helpers import collect
@@ -105,7 +106,7 @@ def _body(structure: Structure) -> list[Line]:
     parts: list[list[Line]] = [[Line(text)] for text in collect(needs.helpers)]
     parts += [write_mask(name, op) for name, op in needs.masks.items()]
     parts += _shared_classes(structure)
-    parts += [_class(text) for text in texts]
+    parts += [_class(text) for text in with_bases(texts)]
     if found := constants(structure):
         parts.append([Line(text) for text in found])
     parts.append(_model_class(structure, model, model_lines, generate, parts))
@@ -122,7 +123,7 @@ def _join(needs: Needs, other: Needs) -> None:
 
 
 def _class(text: ClassText) -> list[Line]:
-    lines = [Line(f"class {text.name}(nn.Module):")]
+    lines = [Line(f"class {text.name}({text.base}):")]
     return lines + [Line(x.text, x.comment, x.op, x.indent + 1) for x in text.lines]
 
 

@@ -56,6 +56,14 @@ class Function:
             return self.waiting.pop(value)
         return Expr(self.names[value])
 
+    def member(self, scope: str, name: str) -> str:
+        """An attribute of a scope as this function says it: a model runs its stacks itself."""
+        return f"self.{scope}.{name}" if self.root and scope else f"self.{name}"
+
+    def own(self, op: Op, name: str = "") -> str:
+        """The attribute that holds an op's weights, or another that is said to."""
+        return self.member(op.scope, name or op.name)
+
     # -- config values, helpers, positions
 
     def number(self, value: object, name: str = "") -> str:

@@ -58,6 +58,17 @@ def items_of(graph: ModuleGraph, scope: str) -> list[Item]:
     return _sorted(items)
 
 
+def unfolded(graph: ModuleGraph, items: list[Item]) -> list[Item]:
+    """These items, each stack's own ones in its place: a model runs its stacks' parts itself."""
+    found: list[Item] = []
+    for item in items:
+        if item.scope is not None and item.scope.role == "stack":
+            found += items_of(graph, item.scope.path)
+        else:
+            found.append(item)
+    return _sorted(found)
+
+
 def _sorted(items: list[Item]) -> list[Item]:
     made_by = {value: item for item in items for value in item.outputs}
     done: list[Item] = []

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...compiler.axes import show
 from ...compiler.graph import Scope
 from ...spec.head import Classifier, LanguageModel
-from .body import before_return, finish, with_positions, write_items
+from .body import finish, with_positions, write_items
 from .ending import generate_text, write_loss
 from .function import Function
 from .initial import write_init
-from .items import Item, items_of
+from .items import Item, items_of, unfolded
 from .layout import WIDTH, signature
 from .module import members
 from .structure import Needs, Parameter, Structure
@@ -40,7 +40,7 @@ class Model:
         self.graph = structure.graph
         self.needs = needs
         self.root = self.graph.scopes[""]
-        self.items = items_of(self.graph, "")
+        self.items = unfolded(self.graph, items_of(self.graph, ""))
         self.steps: list[Step] = []
         self.done: set[int] = set()
 
@@ -154,16 +154,10 @@ class Model:
         f.ids = self.ids(parameters)
         write_items(f, items)
         finish(f, [value])
-        body = f.lines
-        alone = len(self.graph.hidden) == 1
-        if alone:
-            body = with_positions(self.structure, f, stack, parameters)
-            if f.cached:
-                close = (Line("if cache is not None:"), Line("cache.length = end", indent=1))
-                if body[-1].text != "return x":
-                    text = body[-1].text.removeprefix("return ")
-                    body = [*body[:-1], Line(f"x = {text}", "", body[-1].op), Line("return x")]
-                body = before_return(body, *close)
+        body = with_positions(self.structure, f, stack, parameters)
+        if f.cached:
+            close = (Line("if cache is not None:"), Line("cache.length = end", indent=1))
+            body = [*body[:-1], *close, body[-1]]
         if f.cached:
             parameters = [*parameters, Parameter("cache", "", "Cache | None", "None")]
         step = Step(self.step_name(stack), stack, value, parameters, body)
@@ -199,7 +193,7 @@ class Model:
         return [
             *head,
             Line(f'"""{title}"""', indent=1),
-            *(Line(x.text, x.comment, x.op, x.indent + 1) for x in body),
+            *(Line(x.text, x.comment, x.op, x.indent + 1) for x in with_config(body)),
         ]
 
     # -- heads
@@ -362,3 +356,16 @@ class Model:
 
     def init_lines(self, text: str) -> list[Line]:
         return write_init(self.graph, text)
+
+
+def with_config(body: list[Line]) -> list[Line]:
+    """The body with a short name for the config, where a line would be too long without it."""
+    short = [replace(line, text=line.text.replace("self.config.", "config.")) for line in body]
+    helps = any(too_long(a) and not too_long(b) for a, b in zip(body, short, strict=True))
+    return [Line("config = self.config"), *short] if helps else body
+
+
+def too_long(line: Line) -> bool:
+    """Does a statement of a method, with its comment, need more than one line?"""
+    comment = f"  # {line.comment}" if line.comment else ""
+    return len(f"{line.text}{comment}") > WIDTH - 8 - 4 * line.indent

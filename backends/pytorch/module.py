@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...compiler.graph import Scope
-from .body import (
-    before_return,
-    constant_prefix,
-    enter,
-    finish,
-    ids_of,
-    with_positions,
-    write_items,
-)
+from .body import constant_prefix, enter, finish, ids_of, write_items
 from .function import Function
 from .items import external, items_of
 from .layout import signature
@@ -25,9 +17,13 @@ from .text import Line, config_text
 def write_class(structure: Structure, scope: Scope) -> ClassText:
     """The class of a module, block or stack scope; its children's classes are named already."""
     text = ClassText(scope, scope.noun)
+    if scope.role == "stack":  # what it does is a method of the model
+        text.lines = constructor(structure, scope, text.needs)
+        return text
     body = forward(structure, scope, text.needs)
-    text.lines = [*constructor(structure, scope, text.needs), Line(""), *body]
-    if scope.title and scope.role != "stack":  # its name says it
+    text.constructor = constructor(structure, scope, text.needs)
+    text.lines = [*text.constructor, Line(""), *body]
+    if scope.title:
         text.lines = [Line(f'"""{scope.title}"""'), Line(""), *text.lines]
     return text
 
@@ -156,13 +152,6 @@ def forward(structure: Structure, scope: Scope, needs: Needs) -> list[Line]:
     f.ids = ids_of(structure, scope, f)
     write_items(f, items)
     finish(f, results)
-    body = f.lines
-    if scope.role == "stack":
-        body = with_positions(structure, f, scope.stack, parameters)
-    if scope.role == "stack" and f.cached:
-        body = before_return(
-            body, Line("if cache is not None:", indent=0), Line("cache.length = end", indent=1)
-        )
     texts = ["self", *(str(parameter) for parameter in parameters)]
     head = [Line(text) for text in signature("forward", texts, "Tensor")]
-    return head + [Line(x.text, x.comment, x.op, x.indent + 1) for x in body]
+    return head + [Line(x.text, x.comment, x.op, x.indent + 1) for x in f.lines]

@@ -23,7 +23,7 @@ def call(function: str, *arguments: str) -> Expr:
 
 
 def module_call(f: Function, op: Op) -> Expr:
-    return call(f"self.{op.name}", str(f.use(op.inputs[0])))
+    return call(f.own(op), str(f.use(op.inputs[0])))
 
 
 # -- positions
@@ -209,7 +209,7 @@ def grid_offsets(f: Function, op: Op) -> Expr:
 
 
 def relative_bias(f: Function, op: Op) -> Expr:
-    return Expr(f"self.{op.name}({f.use(op.inputs[0])}).permute(2, 0, 1)")
+    return Expr(f"{f.own(op)}({f.use(op.inputs[0])}).permute(2, 0, 1)")
 
 
 def relative_positions(f: Function, op: Op) -> Expr:
@@ -340,7 +340,7 @@ def embedding(f: Function, op: Op) -> Expr:
     if absent and f.graph.values[op.inputs[0]].optional:
         f.say(f"if {ids} is None:", op=op.number)
         f.say(f"{ids} = torch.zeros_like({f.names[absent]})", "", op.number, indent=1)
-    return call(f"self.{op.name}", ids)
+    return call(f.own(op), ids)
 
 
 def patchify(f: Function, op: Op) -> Expr:
@@ -349,7 +349,7 @@ def patchify(f: Function, op: Op) -> Expr:
     f.say(f"if {image}.shape[-2:] != (size, size):", op=op.number)
     text = f"{{tuple({image}.shape[-2:])}} pixels, but image_size is {{size}}"
     f.say(f'raise ValueError(f"{text}")', op=op.number, indent=1)
-    return Expr(f"self.{op.name}({image}).flatten(2).transpose(1, 2)")
+    return Expr(f"{f.own(op)}({image}).flatten(2).transpose(1, 2)")
 
 
 def swap_axes(f: Function, op: Op) -> Expr:
@@ -358,7 +358,7 @@ def swap_axes(f: Function, op: Op) -> Expr:
 
 def insert_tokens(f: Function, op: Op) -> Expr:
     x = str(f.use(op.inputs[0]))
-    tokens = f"self.{op.name}.expand({x}.size(0), -1, -1)"
+    tokens = f"{f.own(op)}.expand({x}.size(0), -1, -1)"
     at = op.attrs["at"]
     if int(at) == 0:
         return Expr(f"torch.cat([{tokens}, {x}], dim=1)")
@@ -370,19 +370,19 @@ def linear(f: Function, op: Op) -> Expr:
     x = str(f.use(op.inputs[0]))
     tied = op.weights[0].tied
     if not tied:
-        return call(f"self.{op.name}", x)
+        return call(f.own(op), x)
     table = f.table(tied)
     if len(op.weights) == 1:
         return call("F.linear", x, table)
-    return call("F.linear", x, table, f"self.{f'{op.name}_bias' if op.name else 'bias'}")
+    return call("F.linear", x, table, f.own(op, f"{op.name}_bias" if op.name else "bias"))
 
 
 def linear_again(f: Function, op: Op) -> Expr:
-    return call(f"self.{op.name}", str(f.use(op.inputs[0])))
+    return call(f.own(op), str(f.use(op.inputs[0])))
 
 
 def table(f: Function, op: Op) -> Expr:
-    return Expr(f"self.{op.name}.weight")
+    return Expr(f"{f.own(op)}.weight")
 
 
 ACTIVATIONS = {
@@ -446,15 +446,15 @@ def softcap(f: Function, op: Op) -> Expr:
 
 
 def learned_scale(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(PRODUCT)} * self.{op.name}", PRODUCT)
+    return Expr(f"{f.use(op.inputs[0]).at(PRODUCT)} * {f.own(op)}", PRODUCT)
 
 
 def add_bias(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(SUM)} + self.{op.name}", SUM)
+    return Expr(f"{f.use(op.inputs[0]).at(SUM)} + {f.own(op)}", SUM)
 
 
 def head_bias(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(SUM)} + self.{op.name}[:, None]", SUM)
+    return Expr(f"{f.use(op.inputs[0]).at(SUM)} + {f.own(op)}[:, None]", SUM)
 
 
 def drop_path(f: Function, op: Op) -> Expr:
@@ -541,7 +541,7 @@ def _given(f: Function, op: Op) -> tuple[list[str], str]:
 
 
 def sinks(f: Function, op: Op) -> Expr:
-    return Expr(f"self.{op.name}")
+    return Expr(f.own(op))
 
 
 def sdpa(f: Function, op: Op) -> Expr:
@@ -691,12 +691,12 @@ def rows(f: Function, op: Op) -> Expr:
 
 def expert_linear(f: Function, op: Op) -> Expr:
     x, groups = (f.use(value) for value in op.inputs)
-    return call(f"{groups}.linear", str(x), f"self.{op.name}")
+    return call(f"{groups}.linear", str(x), f.own(op))
 
 
 def expert_bias(f: Function, op: Op) -> Expr:
     x, groups = (f.use(value) for value in op.inputs)
-    return Expr(f"{x.at(SUM)} + self.{op.name}[{groups}.expert]", SUM)
+    return Expr(f"{x.at(SUM)} + {f.own(op)}[{groups}.expert]", SUM)
 
 
 def combine(f: Function, op: Op) -> Expr:

@@ -41,6 +41,8 @@ class ClassText:
     noun: str
     lines: list[Line] = field(default_factory=list)
     name: str = ""
+    constructor: list[Line] = field(default_factory=list)  # the part of the lines that makes it
+    base: str = "nn.Module"
     needs: Needs = field(default_factory=Needs)
 
     def key(self) -> str:

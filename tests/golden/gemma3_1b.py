@@ -295,10 +295,9 @@ class Gemma3_1b(nn.Module):
         )
         for block in self.layers:
             x = block(x, shared, cache)
-        x = self.norm(x)
         if cache is not None:
             cache.length = end
-        return x
+        return self.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
@@ -354,4 +353,4 @@ class Gemma3_1b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 657e717895d6afa1b08a6c23c9d49dc41078ac78caf3afb94262dcd89dfd01ee
+# sha256 of the above: 1a38d8c4f9cf5db00532074b8b90d0dcd600958f236de7007d6e7ba45007acdd

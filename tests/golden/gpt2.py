@@ -191,10 +191,9 @@ class Gpt2(nn.Module):
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, mask, cache)
-        x = self.norm(x)
         if cache is not None:
             cache.length = end
-        return x
+        return self.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
@@ -250,4 +249,4 @@ class Gpt2(nn.Module):
         return input_ids
 
 
-# sha256 of the above: b86c2394983b0cf422c3a29fcead56e8de046269458ae36062f4ab61763aa1c4
+# sha256 of the above: 30468989a339bee58b7bb088fb030a66c0933af27c5d145f0736a9fd90360be3

@@ -212,10 +212,9 @@ class Llama3_8b(nn.Module):
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
-        x = self.norm(x)
         if cache is not None:
             cache.length = end
-        return x
+        return self.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
@@ -271,4 +270,4 @@ class Llama3_8b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 952e7bae41b71a6a34fa32b1d5ff5d5b9c03445b6dccc38ff052f053fd4d921f
+# sha256 of the above: 6c71aab0973d7143b478fb1361491b3464b55a4d605c6375de72a41b1a817d80

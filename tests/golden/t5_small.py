@@ -117,8 +117,8 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask
 
 
-class Attention(nn.Module):
-    """Multi-head attention."""
+class Projections(nn.Module):
+    """The weights that attention and cross-attention both have."""
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
@@ -129,6 +129,10 @@ class Attention(nn.Module):
         self.key = nn.Linear(config.d_model, config.d_model, bias=False)
         self.value = nn.Linear(config.d_model, config.d_model, bias=False)
         self.output = nn.Linear(config.d_model, config.d_model, bias=False)
+
+
+class Attention(Projections):
+    """Multi-head attention."""
 
     def forward(self, x: Tensor, bias: Tensor, cache: Cache | None = None) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
@@ -154,18 +158,8 @@ class FeedForward(nn.Module):
         return self.down(self.hidden_dropout(F.relu(self.up(x))))  # (B, T, D)
 
 
-class CrossAttention(nn.Module):
+class CrossAttention(Projections):
     """Multi-head attention over a memory."""
-
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self.head_dim = config.d_model // config.heads
-        self.dropout = config.dropout
-        self.query = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.value = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.output = nn.Linear(config.d_model, config.d_model, bias=False)
 
     def forward(
         self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
@@ -225,60 +219,19 @@ class DecoderBlock(nn.Module):
 class Encoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.buckets = config.buckets
-        self.max_distance = config.max_distance
         self.dropout = nn.Dropout(config.dropout)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.d_model, config.eps)
 
-    def forward(self, x: Tensor, attention_mask: Tensor | None) -> Tensor:
-        length = x.size(1)
-        x = self.dropout(x)
-        place = torch.arange(length, device=x.device)  # (T,)
-        distance = place - place[:, None]  # (T, T)
-        buckets = two_sided_buckets(distance, self.buckets, self.max_distance)  # (T, T)
-        bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
-        bias = bias if mask is None else bias.masked_fill(~mask, -math.inf)  # (B, H, T, T)
-        for block in self.layers:
-            x = block(x, bias)
-        return self.norm(x)
-
 
 class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.buckets = config.buckets
-        self.max_distance = config.max_distance
         self.dropout = nn.Dropout(config.dropout)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
         self.norm = nn.RMSNorm(config.d_model, config.eps)
-
-    def forward(
-        self,
-        x: Tensor,
-        memory: Tensor,
-        decoder_attention_mask: Tensor | None,
-        attention_mask: Tensor | None,
-        cache: Cache | None,
-    ) -> Tensor:
-        start = 0 if cache is None else cache.length
-        end = start + x.size(1)
-        x = self.dropout(x)
-        place = torch.arange(end, device=x.device)  # (S,)
-        distance = place - place[start:, None]  # (T, S)
-        buckets = log_buckets(-distance.clamp(max=0), self.buckets, self.max_distance)  # (T, S)
-        bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
-        mask = causal_mask(start, end, decoder_attention_mask, like=x)
-        bias = bias.masked_fill(~mask, -math.inf)  # (B, H, T, S)
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
-        for block in self.layers:
-            x = block(x, bias, memory, memory_mask, cache)
-        if cache is not None:
-            cache.length = end
-        return self.norm(x)
 
 
 class T5Small(nn.Module):
@@ -301,7 +254,18 @@ class T5Small(nn.Module):
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        return self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, T, D)
+        config = self.config
+        length = input_ids.size(1)
+        x = self.encoder.dropout(self.token_embedding(input_ids))  # (B, T, D)
+        place = torch.arange(length, device=x.device)  # (T,)
+        distance = place - place[:, None]  # (T, T)
+        buckets = two_sided_buckets(distance, config.buckets, config.max_distance)  # (T, T)
+        bias = self.encoder.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
+        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        bias = bias if mask is None else bias.masked_fill(~mask, -math.inf)  # (B, H, T, T)
+        for block in self.encoder.layers:
+            x = block(x, bias)
+        return self.encoder.norm(x)
 
     def decode(
         self,
@@ -312,8 +276,22 @@ class T5Small(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
-        x = self.token_embedding(decoder_input_ids)  # (B, T, D)
-        return self.decoder(x, memory, decoder_attention_mask, attention_mask, cache)
+        config = self.config
+        start = 0 if cache is None else cache.length
+        end = start + decoder_input_ids.size(1)
+        x = self.decoder.dropout(self.token_embedding(decoder_input_ids))  # (B, T, D)
+        place = torch.arange(end, device=x.device)  # (S,)
+        distance = place - place[start:, None]  # (T, S)
+        buckets = log_buckets(-distance.clamp(max=0), config.buckets, config.max_distance)  # (T, S)
+        bias = self.decoder.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        bias = bias.masked_fill(~mask, -math.inf)  # (B, H, T, S)
+        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        for block in self.decoder.layers:
+            x = block(x, bias, memory, memory_mask, cache)
+        if cache is not None:
+            cache.length = end
+        return self.decoder.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
@@ -366,4 +344,4 @@ class T5Small(nn.Module):
         return answer
 
 
-# sha256 of the above: b15b5b5fd2fbadd45bda44f784799f165719622729dceb33a2937b07e551f413
+# sha256 of the above: bcf77d994e69016f1fed03966e78be82caac709926a79a1ea9ee8eac66618ed4

@@ -104,8 +104,8 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask
 
 
-class Attention(nn.Module):
-    """Multi-head attention."""
+class Projections(nn.Module):
+    """The weights that attention and cross-attention both have."""
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
@@ -116,6 +116,10 @@ class Attention(nn.Module):
         self.key = nn.Linear(config.d_model, config.d_model)
         self.value = nn.Linear(config.d_model, config.d_model)
         self.output = nn.Linear(config.d_model, config.d_model)
+
+
+class Attention(Projections):
+    """Multi-head attention."""
 
     def forward(
         self, x: Tensor, mask: Tensor | None, causal: bool = False, cache: Cache | None = None
@@ -142,18 +146,8 @@ class FeedForward(nn.Module):
         return self.down(F.relu(self.up(x)))  # (B, T, D)
 
 
-class CrossAttention(nn.Module):
+class CrossAttention(Projections):
     """Multi-head attention over a memory."""
-
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self.head_dim = config.d_model // config.heads
-        self.dropout = config.dropout
-        self.query = nn.Linear(config.d_model, config.d_model)
-        self.key = nn.Linear(config.d_model, config.d_model)
-        self.value = nn.Linear(config.d_model, config.d_model)
-        self.output = nn.Linear(config.d_model, config.d_model)
 
     def forward(
         self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
@@ -215,56 +209,15 @@ class DecoderBlock(nn.Module):
 class Encoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.d_model = config.d_model
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
-
-    def forward(
-        self, x: Tensor, position_ids: Tensor | None, attention_mask: Tensor | None
-    ) -> Tensor:
-        length = x.size(1)
-        x = x * math.sqrt(self.d_model)
-        if position_ids is None:
-            position_ids = torch.arange(length, device=x.device)  # (T,)
-        x = x + sinusoids(position_ids, self.d_model, self.d_model // 2, like=x)
-        x = self.dropout(x)
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
-        for block in self.layers:
-            x = block(x, mask)
-        return x
 
 
 class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.d_model = config.d_model
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
-
-    def forward(
-        self,
-        x: Tensor,
-        memory: Tensor,
-        decoder_position_ids: Tensor | None,
-        decoder_attention_mask: Tensor | None,
-        attention_mask: Tensor | None,
-        cache: Cache | None,
-    ) -> Tensor:
-        start = 0 if cache is None else cache.length
-        end = start + x.size(1)
-        x = x * math.sqrt(self.d_model)
-        if decoder_position_ids is None:
-            decoder_position_ids = torch.arange(start, end, device=x.device)  # (T,)
-        x = x + sinusoids(decoder_position_ids, self.d_model, self.d_model // 2, like=x)
-        x = self.dropout(x)
-        mask = causal_mask(start, end, decoder_attention_mask, like=x)
-        causal = x.size(1) > 1 and mask is None
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
-        for block in self.layers:
-            x = block(x, mask, memory, memory_mask, causal, cache)
-        if cache is not None:
-            cache.length = end
-        return x
 
 
 class TransformerBase(nn.Module):
@@ -294,7 +247,16 @@ class TransformerBase(nn.Module):
         position_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        return self.encoder(self.token_embedding(input_ids), position_ids, attention_mask)
+        length = input_ids.size(1)
+        x = self.token_embedding(input_ids) * math.sqrt(self.config.d_model)  # (B, T, D)
+        if position_ids is None:
+            position_ids = torch.arange(length, device=input_ids.device)  # (T,)
+        x = x + sinusoids(position_ids, self.config.d_model, self.config.d_model // 2, like=x)
+        x = self.encoder.dropout(x)
+        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        for block in self.encoder.layers:
+            x = block(x, mask)
+        return x
 
     def decode(
         self,
@@ -306,10 +268,22 @@ class TransformerBase(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
-        x = self.token_embedding(decoder_input_ids)  # (B, T, D)
-        return self.decoder(
-            x, memory, decoder_position_ids, decoder_attention_mask, attention_mask, cache
-        )
+        config = self.config
+        start = 0 if cache is None else cache.length
+        end = start + decoder_input_ids.size(1)
+        x = self.token_embedding(decoder_input_ids) * math.sqrt(config.d_model)  # (B, T, D)
+        if decoder_position_ids is None:
+            decoder_position_ids = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
+        x = x + sinusoids(decoder_position_ids, config.d_model, config.d_model // 2, like=x)
+        x = self.decoder.dropout(x)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        causal = x.size(1) > 1 and mask is None
+        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        for block in self.decoder.layers:
+            x = block(x, mask, memory, memory_mask, causal, cache)
+        if cache is not None:
+            cache.length = end
+        return x
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
@@ -366,4 +340,4 @@ class TransformerBase(nn.Module):
         return answer
 
 
-# sha256 of the above: a63144c6e3c1eec55873b76ee0d9cbde11c0260621f21bbd1f267d88cb0c8974
+# sha256 of the above: 3ec66b157c1ecf1472b6e07f4c461824714b5439308a0434cbb4b80144ba80be
