@@ -11,7 +11,7 @@ from .options import OUTPUT, force_option, load_graph, quiet, reads_spec
 from .speaking import fail, put
 
 FIGURES = ("svg", "png", "pdf", "dot", "mmd")
-DEPTHS = ("block", "stack")
+DEPTHS = ("stack", "block", "module", "ops")
 THEMES = ("auto", "light", "dark", "print")
 
 
@@ -29,7 +29,7 @@ THEMES = ("auto", "light", "dark", "print")
     type=click.Choice(DEPTHS),
     default="block",
     show_default=True,
-    help="Draw what is in a layer, or one box for all layers of a stack.",
+    help="What is opened: one box for a stack, what is in a layer, in its modules, every op.",
 )
 @click.option(
     "--theme",

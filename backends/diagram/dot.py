@@ -81,6 +81,9 @@ class _Writer:
     def frame(self, frame: Frame) -> dict[str, str]:
         inner = self.drawing.is_inner(frame)
         fill, border = self.theme.inner_frame if inner else self.theme.frame
+        module = frame.look in self.theme.looks
+        if module:
+            fill, border = self.theme.looks["other"].fill, self.theme.looks[frame.look].border
         corners = (frame.left, frame.bottom, frame.right, frame.top)
         attributes = {
             "bb": ",".join(map(_number, corners)),
@@ -89,16 +92,21 @@ class _Writer:
             "color": border,
             "penwidth": "1.1",
             "label": "",
-            "class": " ".join(filter(None, ("frame", _marked(frame)))),
+            "class": " ".join(filter(None, ("frame", module and frame.look, _marked(frame)))),
             "id": identity(frame.id),
             "tooltip": clean(frame.path),
         }
         if frame.name:
             width = text_width(frame.name, FONT_SIZES[NAME])
             name = f'<FONT COLOR="{self.theme.muted}"><B>{_html(frame.name)}</B></FONT>'
-            attributes["label"] = f"<{name}>"
+            for line in frame.lines:
+                width = max(width, text_width(line, FONT_SIZES[SMALL]))
+                small = f'<FONT COLOR="{self.theme.muted}" POINT-SIZE="{FONT_SIZES[SMALL]:g}">'
+                name += f'<BR ALIGN="LEFT"/>{small}{_html(line)}</FONT>'
+            attributes["label"] = f'<{name}<BR ALIGN="LEFT"/>>' if frame.lines else f"<{name}>"
             attributes["fontsize"] = str(FONT_SIZES[NAME])
-            attributes["lp"] = _at((frame.left + 9 + width / 2, frame.top - 12))
+            middle = frame.top - 12 - 6.5 * len(frame.lines)
+            attributes["lp"] = _at((frame.left + 9 + width / 2, middle))
             attributes["labeljust"], attributes["labelloc"] = "l", "b"
         return attributes
 

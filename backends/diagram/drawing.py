@@ -61,6 +61,8 @@ class Frame:
     right: float
     top: float
     name: str = ""
+    lines: list[str] = field(default_factory=list)  # small, below the name
+    look: str = "frame"  # of an opened module, that of its box
     count: str = ""  # what stands outside it: `12×`
     parent: str = ""
     spec: str = ""

@@ -23,12 +23,14 @@ _RESULTS = {"V": "logits", "C": "scores", "N": "vector"}
 def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:
     """Everything in its place. The size depends on the kinds of blocks, never on their number."""
     options = options or DrawOptions()
-    parts = Parts(graph)
+    parts = Parts(graph, options.depth)
     root = Region(parts, ROOT)
     outputs = {stack: parts.source(value, ROOT) or "" for stack, value in graph.hidden.items()}
     columns: list[Placed] = []
-    for stack in graph.hidden:
-        placer = Placer(parts, root, frozenset(outputs.values()), options.depth)
+    for index, stack in enumerate(graph.hidden):
+        mirrored = index == 0 and len(graph.hidden) > 1
+        outer = frozenset(outputs.values())
+        placer = Placer(parts, root, outer, options.depth, mirrored=mirrored)
         columns.append(placer.place(_stack(graph, parts, root, stack, outputs)))
     drawing = Drawing(graph.name, _description(graph), theme=options.theme)
     placed = _side_by_side(columns)

@@ -18,7 +18,7 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.sizes import Field, number
-from .text import plain, words
+from .text import plain, shorten, words
 
 Words = Callable[[Op, ModuleGraph], str]
 
@@ -91,7 +91,7 @@ def _linear(op: Op, graph: ModuleGraph) -> str:
 
 
 def _linear_title(op: Op, graph: ModuleGraph) -> str:
-    return words(op.name) if op.name else "Linear"
+    return words(op.name).replace("Kv ", "KV ") if op.name else "Linear"
 
 
 ACTIVATIONS = {
@@ -153,7 +153,7 @@ def _groups(op: Op, graph: ModuleGraph) -> str:
 
 
 def _top(op: Op, graph: ModuleGraph) -> str:
-    return f"best {figure(op.attrs['top_k'])}"
+    return f"Top {figure(op.attrs['top_k'])}"
 
 
 LOOKS: dict[str, Look] = {
@@ -220,6 +220,65 @@ LOOKS: dict[str, Look] = {
     "combine": Look("circle", "sum", _const("+")),
     "pool": Look("pill", "other", _const("Pool"), _pool),
 }
+
+
+def _attend_lines(op: Op, graph: ModuleGraph) -> str:
+    """The formula of an attention whose steps are drawn one by one."""
+    if op.attrs.get("score"):
+        return f"softmax of {op.attrs['score']} scores · v"
+    scale, width = op.attrs.get("scale"), graph.values[op.inputs[0]].shape[-1].size
+    scaled = f" / √{plain(int(width))}" if width is not None else ""
+    if scale is not None:
+        scaled = "" if scale == 1 else f" × {figure(scale)}"
+    scores = f"q · k{scaled}"
+    if op.attrs.get("softcap") is not None:
+        scores = f"cap {figure(op.attrs['softcap'])} of {scores}"
+    return f"softmax({scores}) · v"
+
+
+def _rotation(op: Op, graph: ModuleGraph) -> str:
+    """What the table of a rotation says, where no table is drawn."""
+    table = graph.producer(op.inputs[1])
+    return "" if table is None or table.kind != "rope_table" else _rotary(table, graph)
+
+
+def _formula(op: Op, graph: ModuleGraph) -> str:
+    return shorten(str(op.attrs["formula"]), 9.5, 150)
+
+
+INNER: dict[str, Look] = {
+    "rope_table": Look("unseen"),
+    "rotate": Look("pill", "position", _const("Rotary"), _rotation),
+    "attend": Look("box", "attention", _const("Attend"), _attend_lines),
+    "add": Look("circle", "sum", _const("+")),
+}
+"""Of an opened module: what a figure of whole modules draws otherwise."""
+
+
+FULL: dict[str, Look] = {
+    "attend": INNER["attend"],
+    "mask": Look("pill", "position", _const("Mask"), _formula),
+    "head_masks": Look("pill", "position", _const("Masks of the heads"), _formula),
+}
+"""Of a figure of every op."""
+
+
+def inner_look(op: Op, look: Look) -> Look:
+    """The row of an op that stands in an opened module."""
+    return INNER.get(op.kind, look)
+
+
+def step_look(look: Look) -> Look:
+    """A step that is drawn although it computes next to nothing: it joins results."""
+    return Look("pill", "other", look.title, look.detail)
+
+
+def full_look_of(op: Op) -> Look:
+    """The row of an op in a figure of every op: what other figures leave out is a low box."""
+    look = look_of(op)
+    if op.kind in FULL:
+        return FULL[op.kind]
+    return step_look(look) if look.form in ("through", "unseen", "wave") else look
 
 
 def look_of(op: Op) -> Look:

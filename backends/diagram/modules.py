@@ -19,8 +19,15 @@ class Said:
     lines: tuple[str, ...]
 
 
-def say(graph: ModuleGraph, scope: Scope, ops: list[Op], *, crossed: bool) -> Said:
-    """Title and small lines of a module; `crossed`: it reads what another stack made."""
+def say(
+    graph: ModuleGraph, scope: Scope, ops: list[Op], *, crossed: bool, inner: bool = False
+) -> Said:
+    """Title and small lines of a module; `crossed`: it reads what another stack made.
+
+    `inner`: it stands in an opened module, whose frame says what both are.
+    """
+    if inner:
+        return _part_of_module(graph, scope, ops)
     attends = [op for op in ops if op.kind == "attend"]
     if attends:
         return _attention(graph, scope, ops, attends[0], crossed=crossed)
@@ -38,6 +45,16 @@ def say(graph: ModuleGraph, scope: Scope, ops: list[Op], *, crossed: bool) -> Sa
     tied = any(weight.tied for op in ops for weight in op.weights)
     extras = [*pools, *activations, *(["tied"] if tied else [])]
     return Said("linear", class_words(scope.noun or scope.name), _lines(chain, *extras))
+
+
+def _part_of_module(graph: ModuleGraph, scope: Scope, ops: list[Op]) -> Said:
+    """A module in an opened one, such as the experts of a mixture."""
+    experts = [int(op.attrs["experts"]) for op in ops if op.kind == "expert_linear"]
+    chosen = [f"{figure(op.attrs['top_k'])} for each token" for op in ops if "experts" in op.attrs]
+    chain = " → ".join(plain(width) for width in _widths(graph, ops))
+    activations = [activation(op, graph) for op in ops if op.kind == "activation"]
+    title = f"{plain(experts[0])} experts" if experts else class_words(scope.noun or scope.name)
+    return Said("feed_forward", title, (*chosen[:1], *_lines(chain, *activations)))
 
 
 def _experts(graph: ModuleGraph, ops: list[Op]) -> Said:

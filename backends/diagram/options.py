@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from .palette import THEMES
 
-DEPTHS = ("stack", "block")
+DEPTHS = ("stack", "block", "module", "ops")
 MARKS = ("added", "changed", "removed")
 
 
@@ -21,7 +21,7 @@ class DrawOptions:
     """How to draw. Raises DrawError for a value that is no option.
 
     depth      what is opened: `stack` draws one box for all layers of a stack, `block` what is in
-               a layer
+               a layer, `module` what is in attention, feed-forward and heads, `ops` every op
     theme      `auto` is light, and in an SVG dark where the reader's page is dark; `light`, `dark`;
                `print` is black, white and grey
     marks      parts to point out: a place in the resolved spec, dotted as in

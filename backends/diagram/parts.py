@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 import networkx as nx
 
 from ...compiler.graph import ModuleGraph, Op, Origin, Scope
-from .look import look_of
+from .look import full_look_of, inner_look, look_of, step_look
 from .modules import say
+from .opened import openable, outermost
 from .text import plain, words
+from .weave import Woven
 
 ROOT = ""
 PORTS = ("Q", "K", "V")
@@ -37,6 +39,7 @@ class Part:
     outside: list[str] = field(default_factory=list)
     ports: dict[str, str] = field(default_factory=dict)  # Q, K, V -> the part each comes from
     ops: list[Op] = field(default_factory=list)
+    inner: Woven | None = None  # where everything of an opened module stands
 
     def origin(self, graph: ModuleGraph) -> Origin:
         """The place in the spec that asked for it."""
@@ -57,8 +60,10 @@ class Region:
 class Parts:
     """Every part of a model, by key and by region."""
 
-    def __init__(self, graph: ModuleGraph) -> None:
+    def __init__(self, graph: ModuleGraph, depth: str = "block") -> None:
         self.graph = graph
+        self.every = depth == "ops"
+        self._opened = openable(graph) if depth in ("module", "ops") else set()
         self.by_key: dict[str, Part] = {}
         self.regions: dict[str, Region] = {ROOT: Region(ROOT)}
         self._of_value: dict[str, str] = {}
@@ -71,6 +76,10 @@ class Parts:
                     )
                 )
             elif scope.role == "block":
+                self.regions[scope.path] = Region(scope.path)
+            elif scope.path in self._opened:
+                region = self._region(scope.parent)
+                self._add(Part(scope.path, "opened", "other", region, scope.path))
                 self.regions[scope.path] = Region(scope.path)
         for op in graph.ops():
             self._place(op)
@@ -119,6 +128,8 @@ class Parts:
 
     def _holder(self, region: str) -> str:
         """The part that stands for a whole region in the region around it."""
+        if region in self._opened:
+            return region
         parent = self.graph.scopes[region].parent
         assert parent is not None
         return parent
@@ -126,33 +137,34 @@ class Parts:
     def _within(self, region: str, outer: str) -> bool:
         return outer == ROOT or self.graph.inside(region, outer)
 
-    def _module(self, op: Op) -> Scope | None:
-        """The outermost module that an op stands in: it is drawn as one box."""
-        found, path = None, op.scope
-        while path:
-            scope = self.graph.scopes[path]
-            if scope.role == "module":
-                found = scope
-            path = scope.parent or ""
-        return found
+    def _box_of(self, op: Op) -> Scope | None:
+        """The module that is drawn as one box for all its ops, this one among them."""
+        found = outermost(self.graph, op)
+        if found is None or found.path not in self._opened:
+            return found
+        self.by_key[found.path].ops.append(op)
+        return None if self.every else outermost(self.graph, op, below=found.path)
 
     def _place(self, op: Op) -> None:
-        look = look_of(op)
-        if look.form == "unseen" or not self._seen(op):
-            return
-        if look.form == "through":
-            sources = [self._of_value.get(value) for value in op.inputs if value]
-            if sources and sources[0] is not None and self._module(op) is None:
-                self._of_value.update(dict.fromkeys(op.outputs, sources[0]))
-                return
-        module = self._module(op)
+        look = look_of(op) if not self.every else full_look_of(op)
         region = self._region(op.scope)
+        module = self._box_of(op)
+        if look.form == "unseen" or not (self.every or self._seen(op)) or self._is_said(op):
+            return
+        if look.form == "through" and module is None:
+            passed = self._passed(op)
+            if passed or region not in self._opened:
+                self._of_value.update(passed)
+                return
+            look = step_look(look)
+        if region in self._opened and not self.every:
+            look = inner_look(op, look)
+            if look.form == "unseen":
+                return
         if module is not None:
             part = self.by_key.get(module.path)
             if part is None:
                 part = self._add(Part(module.path, "box", "other", region, module.path))
-        elif look.form == "through":
-            return
         else:
             path = ".".join(filter(None, (op.scope, op.name or op.kind)))
             part = self._add(Part(self._key(op), look.form, look.look, region, path))
@@ -163,6 +175,24 @@ class Parts:
                 self.regions[region].entry = part.key
         part.ops.append(op)
         self._of_value.update(dict.fromkeys(op.outputs, part.key))
+
+    def _is_said(self, op: Op) -> bool:
+        """A table of rotations is said by the steps that rotate, where those are all drawn."""
+        if op.kind != "rope_table" or self.every or not self._opened:
+            return False
+        readers = [reader for value in op.outputs for reader in self.graph.consumers(value)]
+        return all(self._region(reader.scope) in self._opened for reader in readers)
+
+    def _passed(self, op: Op) -> dict[str, str]:
+        """What a step that is not drawn hands on; nothing where it joins several results."""
+        sources = [self._of_value.get(value) for value in op.inputs if value]
+        if not sources or sources[0] is None:
+            return {}
+        if len(op.outputs) > 1 and len(op.outputs) == len(sources):
+            pairs = zip(op.outputs, sources, strict=True)
+            return {value: source for value, source in pairs if source is not None}
+        joins = self._region(op.scope) in self._opened and len(set(sources) - {None}) > 1
+        return {} if joins else dict.fromkeys(op.outputs, sources[0])
 
     def _seen(self, op: Op) -> bool:
         """Numbers that only count or choose are said in words, and so are optional arguments."""
@@ -188,9 +218,16 @@ class Parts:
         part = self.by_key[target]
         if op not in part.ops:
             return
+        self._feed(part, op)
+        module = self.by_key.get(part.region)
+        if module is not None and part.region in self._opened:
+            self._feed(module, op)
+
+    def _feed(self, part: Part, op: Op) -> None:
+        """What an op reads feeds the part that it belongs to."""
         for value in op.inputs:
             source = self.source(value, part.region) if value else None
-            if source is None or source == target:
+            if source is None or source == part.key:
                 continue
             own = self.by_key[source].region == part.region
             known = part.inputs if own else part.outside
@@ -201,12 +238,21 @@ class Parts:
         for scope in self.graph.scopes.values():
             if scope.role == "block" and scope.carry is not None:
                 self.regions[scope.path].result = self.source(scope.carry[1], scope.path) or ""
+        for path in self._opened:
+            ends = [
+                self._of_value[v]
+                for op in self.by_key[path].ops
+                for v in op.outputs
+                if v in self._of_value
+            ]
+            self.regions[path].result = ends[-1]
         stacks = self._stack_outputs()
         for part in self.by_key.values():
             scope_of = self.graph.scopes.get(part.key)
             if scope_of is not None and scope_of.role == "module":
                 crossed = any(source in stacks for source in part.outside)
-                said = say(self.graph, scope_of, part.ops, crossed=crossed)
+                inner = part.region in self._opened
+                said = say(self.graph, scope_of, part.ops, crossed=crossed, inner=inner)
                 part.look, part.title, part.lines = said.look, said.title, said.lines
                 part.ports = self._ports(part)
             elif scope_of is not None and scope_of.role == "layers":

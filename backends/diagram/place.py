@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .arrange import Arrangement, Column, Fork, Item, Lane, Region, arrange
-from .drawing import COUNT, FONT_SIZES, NAME, SMALL, Box, Edge, Frame, Text
+from .drawing import COUNT, FONT_SIZES, NAME, SMALL, Box, Edge, Frame, Point, Text
+from .inside import main_source, open_modules
 from .kinds import Count, counts_of
+from .lanes import even
 from .look import shape_text
 from .parts import PORTS, Part, Parts
 from .placed import Cursor, Mark, Placed, Reading, Tail
@@ -14,11 +16,14 @@ from .sizes import (
     ARROW,
     BOX_WIDTH,
     BRANCH,
+    ENTRY,
     FAN,
     LANE,
     PADDING,
     SIDE_WIDTH,
     TEE,
+    frame_lines,
+    frame_of,
     lines_of,
     side_width,
     size_of,
@@ -28,6 +33,7 @@ from .text import shorten, wrap
 from .written import written
 
 SIDE_GAP = 5.0  # between tables that stand above one another
+WIRES = 7.0  # between the lines that lead from tables up and down
 COUNT_WIDTH, COUNT_LINES = 124.0, 8  # of the words beside a frame
 
 
@@ -43,18 +49,30 @@ class Tee:
 
 @dataclass
 class Table:
-    """A chain of parts that feeds a box from the side, to be drawn beside the frame it is in."""
+    """A chain of parts that feeds others from the side, to be drawn beside the frame they are in.
+
+    `ways` are the boxes it feeds and the points on the way to each, the first at its height.
+    """
 
     chain: list[Part]
-    target: Box
     y: float
+    ways: list[tuple[Box, list[Point]]]
 
 
 class Placer:
     """Builds one column. `outputs` are the parts that give a stack's hidden states."""
 
-    def __init__(self, parts: Parts, root: Region, outputs: frozenset[str], depth: str) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        root: Region,
+        outputs: frozenset[str],
+        depth: str,
+        *,
+        mirrored: bool = False,
+    ) -> None:
         self.parts, self.root, self.outputs, self.depth = parts, root, outputs, depth
+        self._mirrored = mirrored
         self.out = Placed()
         self._frame = ""
         self._forks = 0
@@ -65,6 +83,7 @@ class Placer:
     def place(self, arrangement: Arrangement) -> Placed:
         """The finished column of one stack."""
         self._lanes = list(arrangement.lanes)
+        open_modules(self.parts, arrangement.column, mirrored=self._mirrored)
         self._column(arrangement.column, 0.0, Cursor())
         self._beside(self.out.extent()[0])
         return self.out
@@ -92,6 +111,8 @@ class Placer:
 
     def _item(self, item: Item, u: float, cursor: Cursor) -> Cursor:
         part = item.part
+        if part.inner is not None:
+            return self._opened(part, u, cursor)
         width, height = size_of(part)
         sides = sum(size_of(chain[0], SIDE_WIDTH)[1] + SIDE_GAP for chain in item.sides)
         row = max(height, sides - SIDE_GAP)
@@ -114,6 +135,50 @@ class Placer:
         self._sides(item, box)
         self._outside(part, box)
         return Cursor(bottom + (row + height) / 2, [Tail(box.id, [(u, box.top)])])
+
+    def _opened(self, part: Part, u: float, cursor: Cursor) -> Cursor:
+        """An opened module: a frame with its name, and what is in it."""
+        inner = part.inner
+        assert inner is not None
+        left, right, height = frame_of(part)
+        bend = cursor.y + (TEE if len(cursor.tails) > 1 or self._forks else 0.0)
+        bottom = bend + (ARROW - ENTRY if cursor.tails else 0.0)
+        frame = self._open(part.key, part.path, bottom)
+        frame.id = self._frame = part.key
+        frame.look = part.look
+        frame.left, frame.right, frame.top = u - left, u + right, bottom + height
+        frame.name = part.title
+        frame.lines = frame_lines(part, right if inner.mirrored else left)
+        known = {
+            key: self._box(self.parts.by_key[key], u + x, bottom + ENTRY + y, width, height)
+            for key, (x, y, width, height) in inner.places.items()
+        }
+        self._frame = frame.parent
+        main = main_source(self.parts, part)
+        tables: dict[str, list[tuple[Box, list[Point]]]] = {}
+        for source, target, way in inner.ways:
+            points = [(u + x, bottom + ENTRY + y) for x, y in way]
+            if source == main:
+                self._enter(known[target], cursor, bend, points[1:])
+            elif source in known:
+                self.out.edges.append(Edge(source, target, points))
+            elif source in self.outputs:
+                self.out.readings.append(Reading(source, target, points))
+            else:
+                tables.setdefault(source, []).append((known[target], points))
+        for source, ways in tables.items():
+            for chain in self.root.chain(source):
+                self._tables.append(Table(chain, ways[0][1][0][1], ways))
+        result = known[self.parts.regions[part.key].result]
+        return Cursor(frame.top, [Tail(result.id, [(result.x, result.top)])])
+
+    def _enter(self, box: Box, cursor: Cursor, bend: float, way: list[Point]) -> None:
+        """The stream's way to a part of an opened module."""
+        for tail in cursor.tails:
+            points = list(tail.points)
+            if points[-1][0] != way[0][0]:
+                points += [(points[-1][0], bend), (way[0][0], bend)]
+            self.out.edges.append(Edge(tail.key, box.id, [*points, *way]))
 
     def _box(self, part: Part, u: float, y: float, width: float, height: float) -> Box:
         lines = lines_of(part, max(width, SIDE_WIDTH))
@@ -178,6 +243,7 @@ class Placer:
         tee = self._tees[lane.start]
         reach = [placed.x + placed.width / 2 for placed in self.out.boxes[tee.mark[0] :]]
         reach += [u for edge in self.out.edges[tee.mark[1] :] for u, _ in edge.points]
+        reach += [frame.right for frame in self.out.frames[tee.mark[3] :] if frame.right]
         side = max(reach) + LANE
         points = [(tee.u, tee.y), (side, tee.y), (side, box.y), (box.x + box.width / 2, box.y)]
         self.out.edges.append(Edge(tee.source, box.id, points, "residual"))
@@ -215,8 +281,12 @@ class Placer:
     def _block(self, path: str, u: float, cursor: Cursor) -> Cursor:
         arrangement = arrange(self.parts, path)
         self._lanes += arrangement.lanes
+        open_modules(self.parts, arrangement.column, mirrored=self._mirrored)
+        lanes = len(self.out.edges)
         self._tee(arrangement.entry, u, cursor)
-        return self._column(arrangement.column, u, cursor)
+        cursor = self._column(arrangement.column, u, cursor)
+        even(self.out.edges[lanes:])
+        return cursor
 
     def _open(self, key: str, path: str, bottom: float) -> Frame:
         frame = Frame(f"{key}.frame", path, 0, bottom, 0, 0, parent=self._frame)
@@ -254,26 +324,31 @@ class Placer:
             centre = y + height / 2
             near = box.x + outwards * box.width / 2
             far = box.x + outwards * (BOX_WIDTH / 2 + 14)
-            self._chain(chain, box, near, far, centre, outwards)
+            if chain[0].form == "wave":
+                far = min(far, near + outwards * 34, key=abs)
+            side = self._chain(chain, far, centre, outwards)
+            points = [(far, centre), (near, centre)]
+            if abs(centre - box.y) > box.height / 2 - 2:
+                points = [(far, centre), (box.x, centre), (box.x, _near(box, centre))]
+            self.out.edges.append(Edge(side.id, box.id, points))
             y += height + SIDE_GAP
 
-    def _chain(
-        self, chain: list[Part], box: Box, near: float, far: float, y: float, outwards: int
-    ) -> None:
-        """Parts in a row, the nearest feeding `box` at u = near, standing from u = far on."""
-        target, end = box, near
+    def _chain(self, chain: list[Part], far: float, y: float, outwards: int) -> Box:
+        """Parts in a row from u = far outwards, each feeding the one before it; the first."""
+        found: list[Box] = []
         for part in chain:
             width, height = size_of(part, side_width(part))
-            start = min(far, near + outwards * 34, key=abs) if part.form == "wave" else far
-            side = self._box(part, start + outwards * width / 2, y, width, height)
-            points = [(start, y), (end, y)]
-            if target is box and abs(y - box.y) > box.height / 2 - 2:
-                points = [(start, y), (box.x, y), (box.x, _near(box, y))]
-            self.out.edges.append(Edge(side.id, target.id, points))
+            copies = sum(known.path == part.path for known in self.out.boxes)
+            box = self._box(part, far + outwards * width / 2, y, width, height)
+            box.id += f".copy.{copies}" if copies else ""
+            if found:
+                end = found[-1].x + outwards * found[-1].width / 2
+                self.out.edges.append(Edge(box.id, found[-1].id, [(far, y), (end, y)]))
             if part.form == "wave":
-                self._words(part, start + outwards * (width + 6), y, outwards)
-            target, end = side, start + outwards * width
-            far = end + outwards * 22
+                self._words(part, far + outwards * (width + 6), y, outwards)
+            found.append(box)
+            far += outwards * (width + 22)
+        return found[0]
 
     def _words(self, part: Part, u: float, y: float, anchor: int) -> None:
         lines = wrap(part.title, FONT_SIZES[SMALL], 60, 3)
@@ -287,28 +362,41 @@ class Placer:
         chains = [chain for source in sources for chain in self.root.chain(source)]
         for index, chain in enumerate(chains):
             y = box.y + (index - (len(chains) - 1) / 2) * (box.height - 14) / max(1, len(chains))
-            self._tables.append(Table(chain, box, y))
+            end = (box.x - box.width / 2, y)
+            self._tables.append(Table(chain, y, [(box, [end])]))
 
     def _beside(self, left: float) -> None:
-        """Draw the remembered tables left of u = left; one that feeds several boxes stands once."""
-        known: dict[str, Box] = {}
-        wanted, self._tables = self._tables, []
-        lowest = float("-inf")
-        for table in wanted:
-            key = table.chain[0].key
-            end = table.target.x - table.target.width / 2
-            if key in known:
-                source = known[key]
-                points = [(source.x, source.top), (source.x, table.y), (end, table.y)]
-                self.out.edges.append(Edge(source.id, table.target.id, points, "position"))
-                continue
-            height = size_of(table.chain[0], SIDE_WIDTH)[1]
-            y = max(table.y, lowest + height / 2 + SIDE_GAP)
-            lowest = y + height / 2
-            before = len(self.out.edges), len(self.out.boxes)
-            self._chain(table.chain, table.target, end, left - 12, y, -1)
-            self.out.edges[before[0]].look = "position"
-            known[key] = self.out.boxes[before[1]]
+        """Draw the remembered tables left of u = left; one that feeds several boxes stands once.
+
+        Such a one has a line of its own up and down, between the tables and the frames.
+        """
+        grouped: dict[str, list[Table]] = {}
+        for table in self._tables:
+            grouped.setdefault(table.chain[0].key, []).append(table)
+        self._tables = []
+        busy = sorted(reading.points[0][1] for reading in self.out.readings)
+        lowest, heights = float("-inf"), {}
+        for key, tables in grouped.items():
+            half = max(size_of(p, SIDE_WIDTH)[1] for p in tables[0].chain) / 2 + SIDE_GAP
+            heights[key] = _free(max(tables[0].y, lowest + half), half, busy)
+            lowest = heights[key] + half - SIDE_GAP
+        moved = [key for key, t in grouped.items() if {each.y for each in t} != {heights[key]}]
+        far = left - 12 - WIRES * len(moved)
+        for key, tables in grouped.items():
+            source, y = self._chain(tables[0].chain, far, heights[key], -1), heights[key]
+            start = [(far, y)]
+            for box, way in (way for table in tables for way in table.ways):
+                up = left - 12 - WIRES * moved.index(key) if way[0][1] != y else far
+                around = [(up, y), (up, way[0][1])] if way[0][1] != y else []
+                self.out.edges.append(Edge(source.id, box.id, [*start, *around, *way], "position"))
+
+
+def _free(y: float, half: float, busy: list[float]) -> float:
+    """The first height from y on at which a table is on no line that passes it."""
+    for line in busy:
+        if abs(line - y) < half:
+            y = line + half
+    return y
 
 
 def _near(box: Box, y: float) -> float:

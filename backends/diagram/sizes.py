@@ -17,6 +17,9 @@ PADDING = 13.0  # from what a frame holds to the frame
 BRANCH = 18.0  # between branches
 MARGIN = 14.0
 CIRCLE = 19.0
+LINE = 12.0  # a line of the words of an opened module's frame
+HEADROOM = 9.0  # from its highest part to those words
+ENTRY = 9.0  # from that frame to where the stream enters
 
 _HEIGHTS = {1: 28.0, 2: 43.0, 3: 55.0, 4: 67.0}
 _MAX_SMALL = 3
@@ -47,13 +50,29 @@ def size_of(part: Part, width: float = BOX_WIDTH) -> tuple[float, float]:
     if part.form == "pill":
         widest = max(text_width(line.text, FONT_SIZES[line.role]) for line in lines)
         return max(52.0, widest + 16), 20.0 if len(lines) == 1 else 34.0
+    if part.inner is not None:
+        left, right, height = frame_of(part)
+        return 2 * max(left, right), height
     if part.form == "text":
         return width, 15.0 * len(lines)
     return width, _HEIGHTS[len(lines)]
 
 
+def inner_size(part: Part) -> tuple[float, float]:
+    """Width and height of a part in an opened module: as wide as its words."""
+    if part.form != "box":
+        return size_of(part, SIDE_WIDTH)
+    words = [text_width(part.title, FONT_SIZES[TITLE])]
+    words += [text_width(text, FONT_SIZES[SMALL]) for text in part.lines]
+    width = min(max(66.0, max(words) + 14), BOX_WIDTH)
+    return width, size_of(part, width)[1]
+
+
 def side_width(part: Part) -> float:
     """The width of a part that stands beside the column: as wide as its words, within limits."""
+    if part.form == "text":
+        words = [text_width(part.title, FONT_SIZES[TITLE])]
+        return 6 + max([*words, *(text_width(line, FONT_SIZES[SMALL]) for line in part.lines)])
     widest = text_width(part.title, FONT_SIZES[TITLE]) + 14
     return min(max(SIDE_WIDTH, widest), BOX_WIDTH)
 
@@ -69,3 +88,32 @@ def width_of(column: Column, lanes: set[str]) -> float:
             branches = [width_of(branch, lanes) for branch in item.branches]
             widest = max(widest, sum(branches) + BRANCH * (len(branches) - 1))
     return widest
+
+
+def frame_of(part: Part) -> tuple[float, float, float]:
+    """How far the frame of an opened module reaches from the spine to either side, and its height.
+
+    Its words stand on the left of the line that leaves it, as the reader sees it.
+    """
+    inner = part.inner
+    assert inner is not None
+    left, right = (inner.right, -inner.left) if inner.mirrored else (-inner.left, inner.right)
+    name = text_width(part.title, FONT_SIZES[NAME]) * 1.08  # it is bold
+    left = max(left + PADDING, name + 24, BOX_WIDTH / 2)
+    right = max(right + PADDING, BOX_WIDTH / 2)
+    height = ENTRY + inner.top + HEADROOM + LINE * (1 + len(frame_lines(part, left))) + 4
+    return (right, left, height) if inner.mirrored else (left, right, height)
+
+
+def frame_lines(part: Part, left: float) -> list[str]:
+    """The small lines of an opened module's frame, on as few lines as they can stand on."""
+    if part.look != "attention":
+        return []  # what is in it says as much
+    found: list[str] = []
+    for text in (text for line in part.lines for text in line.split(" · ")):
+        joined = f"{found[-1]} · {text}" if found else text
+        if found and text_width(joined, FONT_SIZES[SMALL]) <= left - 22:
+            found[-1] = joined
+        else:
+            found.extend(wrap(text, FONT_SIZES[SMALL], left - 22, 2))
+    return found

@@ -58,6 +58,8 @@ class _Writer:
     def frame(self, frame: Frame) -> str:
         inner = self.drawing.is_inner(frame)
         paint = self.theme.inner_frame if inner else self.theme.frame
+        if frame.look in self.theme.looks:
+            paint = Paint(self.theme.looks["other"].fill, self.theme.looks[frame.look].border)
         middle = (frame.left + frame.right) / 2, (frame.bottom + frame.top) / 2
         size = frame.right - frame.left, frame.top - frame.bottom
         shape = self.rect(middle, size, 11, paint, 1.1)
@@ -65,8 +67,13 @@ class _Writer:
             left, top = frame.left + 9, self.height - frame.top + 15
             bold = f'fill="{self.theme.muted}" font-weight="bold"'
             shape += words(frame.name, left, top, NAME, "start", bold)
+            for line in frame.lines:
+                top += 12
+                shape += words(line, left, top, SMALL, "start", f'fill="{self.theme.muted}"')
         tip = " ".join(part for part in (frame.name, frame.count) if part)
         css = "frame inner" if inner else "frame"
+        if frame.look in self.theme.looks:
+            css = f"frame module {frame.look}"
         return self.part(frame, css, tip or frame.path, shape, middle, size)
 
     def box(self, box: Box) -> str:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations, pairwise
+from pathlib import Path
 
 import pytest
 from diagram_reading import EXAMPLES
 
-from modelwright import load, lower
+from modelwright import DrawOptions, load, lower
 from modelwright.backends.diagram.drawing import FONT_SIZES, Box, Drawing
 from modelwright.backends.diagram.figure import figure
 from modelwright.backends.diagram.text import text_width
 
-EVERY = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+DEPTHS = ("block", "module", "ops")
+EVERY = pytest.mark.parametrize(
+    ("path", "depth"),
+    [(path, depth) for depth in DEPTHS for path in EXAMPLES],
+    ids=lambda value: value if isinstance(value, str) else value.stem,
+)
 Area = tuple[float, float, float, float]
 
 
-def drawn(path) -> Drawing:
-    return figure(lower(load(path)))
+@cache
+def drawn(path: Path, depth: str) -> Drawing:
+    return figure(lower(load(path)), DrawOptions(depth=depth))
 
 
 def area(box: Box, less: float = 0.0) -> Area:
@@ -40,15 +48,15 @@ def overlap(a: Area, b: Area) -> bool:
 
 
 @EVERY
-def test_boxes_and_words_stand_apart(path):
-    drawing = drawn(path)
+def test_boxes_and_words_stand_apart(path, depth):
+    drawing = drawn(path, depth)
     areas = [area(box) for box in drawing.boxes] + words(drawing)
     assert [pair for pair in combinations(areas, 2) if overlap(*pair)] == []
 
 
 @EVERY
-def test_everything_is_on_the_page(path):
-    drawing = drawn(path)
+def test_everything_is_on_the_page(path, depth):
+    drawing = drawn(path, depth)
     areas = [area(box) for box in drawing.boxes] + words(drawing)
     areas += [(f.left, f.bottom, f.right, f.top) for f in drawing.frames]
     areas += [(x, y, x, y) for edge in drawing.edges for x, y in edge.points]
@@ -58,8 +66,8 @@ def test_everything_is_on_the_page(path):
 
 
 @EVERY
-def test_edges_are_straight_and_pass_no_box(path):
-    drawing = drawn(path)
+def test_edges_are_straight_and_pass_no_box(path, depth):
+    drawing = drawn(path, depth)
     boxes = {box.id: box for box in drawing.boxes}
     for edge in drawing.edges:
         for (x1, y1), (x2, y2) in pairwise(edge.points):
@@ -70,8 +78,8 @@ def test_edges_are_straight_and_pass_no_box(path):
 
 
 @EVERY
-def test_edges_begin_and_end_at_their_boxes(path):
-    drawing = drawn(path)
+def test_edges_begin_and_end_at_their_boxes(path, depth):
+    drawing = drawn(path, depth)
     boxes = {box.id: box for box in drawing.boxes}
     for edge in drawing.edges:
         left, bottom, right, top = area(boxes[edge.target], -0.5)
@@ -85,8 +93,8 @@ def test_edges_begin_and_end_at_their_boxes(path):
 
 
 @EVERY
-def test_frames_hold_their_boxes_and_words_fit(path):
-    drawing = drawn(path)
+def test_frames_hold_their_boxes_and_words_fit(path, depth):
+    drawing = drawn(path, depth)
     frames = {frame.id: frame for frame in drawing.frames}
     for box in drawing.boxes:
         for line in box.lines:

@@ -1,0 +1,47 @@
+"""What stands in an opened module, woven."""
+
+from __future__ import annotations
+
+from .arrange import Column, Fork
+from .parts import Part, Parts
+from .sizes import inner_size
+from .weave import Woven, weave
+
+
+def open_modules(parts: Parts, column: Column, *, mirrored: bool) -> None:
+    """Place what is in each opened module of a column, which may be going to be mirrored."""
+    for item in column:
+        if isinstance(item, Fork):
+            for branch in item.branches:
+                open_modules(parts, branch, mirrored=mirrored)
+        elif item.part.form == "opened":
+            item.part.inner = _woven(parts, item.part, mirrored=mirrored)
+
+
+def _woven(parts: Parts, module: Part, *, mirrored: bool) -> Woven:
+    inside = parts.order(module.key)
+    main = main_source(parts, module)
+    sources = [main] if main else []
+    inputs: dict[str, list[str]] = {}
+    for part in inside:
+        inputs[part.key] = [*part.inputs, *part.outside]
+        sources += [source for source in part.outside if source not in sources]
+    sizes = {part.key: inner_size(part) for part in inside}
+    widest = max((sizes[p.key][0] for p in inside if _plain_box(p)), default=0.0)
+    for part in inside:
+        if _plain_box(part):
+            sizes[part.key] = (widest, sizes[part.key][1])
+    circles = frozenset(part.key for part in inside if part.form in ("circle", "wave"))
+    result = parts.regions[module.key].result
+    return weave(sizes, inputs, sources, result, circles, mirrored=mirrored)
+
+
+def _plain_box(part: Part) -> bool:
+    return part.form == "box" and part.look in ("linear", "norm")
+
+
+def main_source(parts: Parts, module: Part) -> str:
+    """The part that the stream comes from into a module; "" for one that nothing feeds."""
+    inside = parts.regions[module.key].parts
+    read = [source for part in inside for source in part.outside]
+    return next((source for source in read if source in module.inputs), "")

@@ -1,0 +1,404 @@
+"""The inside of an opened module: any flow, in rows from the bottom to the top.
+
+A part stands one row above the highest of those that feed it; a line that passes a row takes a
+place in it, so that it crosses no box. What follows one another alone stands in one column. Between
+two rows each result runs on a track of its own. Coordinates are those of a column (see `placed`):
+u = 0 is the spine, on which the module is entered and left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from .drawing import Point
+from .tracks import Net, tracks_of
+
+GAP = 13.0  # between the boxes of a row
+WIRE = 8.0  # the width that a passing line takes
+CHANNEL = 17.0  # between two rows with straight lines alone
+TRACK = 8.0  # between the lines that run along a channel
+SIDE = 24.0  # from the middle of a circle to the lines that enter it from the side
+_TURNS, _SETTLE = 40, 400
+
+
+@dataclass(eq=False)
+class Knot:
+    """A part in its row, or a line that passes it (then it has no width of a box)."""
+
+    key: str
+    row: int
+    width: float
+    height: float
+    round: bool = False
+    passing: bool = False
+    x: float = 0.0
+    y: float = 0.0
+    exit: float = 0.0  # where the line up leaves it
+    into: list[Knot] = field(default_factory=list)  # what feeds it, in the row below
+    out: list[Knot] = field(default_factory=list)  # what it feeds, in the row above
+    ports: dict[int, list[Point]] = field(default_factory=dict)  # id of a feeder -> the way in
+
+    @property
+    def room(self) -> float:
+        return max(self.width, 2 * SIDE) if self.round and len(self.into) > 1 else self.width
+
+
+@dataclass
+class Woven:
+    """Where everything of an opened module stands; `ways` are from, to, and the points between.
+
+    A way from a source begins where that enters: the first source on the spine at the bottom, the
+    others at the left, at the height `entries` says.
+    """
+
+    places: dict[str, tuple[float, float, float, float]]  # u, y, width, height
+    ways: list[tuple[str, str, list[Point]]]
+    entries: dict[str, Point]
+    left: float
+    right: float
+    top: float
+    mirrored: bool = False
+
+    def flipped(self) -> Woven:
+        """With the left on the right."""
+        return Woven(
+            {key: (-u, y, width, height) for key, (u, y, width, height) in self.places.items()},
+            [(a, b, [(-u, y) for u, y in points]) for a, b, points in self.ways],
+            {key: (-u, y) for key, (u, y) in self.entries.items()},
+            -self.right,
+            -self.left,
+            self.top,
+            mirrored=True,
+        )
+
+
+def weave(
+    sizes: Mapping[str, tuple[float, float]],
+    inputs: Mapping[str, Sequence[str]],
+    sources: Sequence[str],
+    result: str,
+    circles: frozenset[str] = frozenset(),
+    *,
+    mirrored: bool = False,
+) -> Woven:
+    """Place parts (in an order in which each follows what feeds it) and the lines between them.
+
+    `mirrored`: in a column that is going to be mirrored, so that the parts still stand from the
+    left to the right; what comes from the side enters where it would.
+    """
+    made = _Weave(sizes, inputs, sources, result, circles, mirrored=mirrored).woven()
+    return made.flipped() if mirrored else made
+
+
+class _Weave:
+    def __init__(
+        self,
+        sizes: Mapping[str, tuple[float, float]],
+        inputs: Mapping[str, Sequence[str]],
+        sources: Sequence[str],
+        result: str,
+        circles: frozenset[str],
+        *,
+        mirrored: bool,
+    ) -> None:
+        self.inputs = inputs
+        self.sources = list(sources)
+        self.knots: dict[str, Knot] = {
+            key: Knot(key, 0, WIRE, 0.0, passing=True) for key in sources
+        }
+        for key, row in self._rows(sizes, result).items():
+            self.knots[key] = Knot(key, row, *sizes[key], key in circles)
+        self.passing: dict[tuple[str, int], Knot] = {}
+        self.result = self.knots[result]
+        self._join()
+        self.rows: list[list[Knot]] = [[] for _ in range(1 + max(k.row for k in self._all()))]
+        for knot in self._all():
+            self.rows[knot.row].append(knot)
+        row = [self.knots[key] for key in (*self.sources[1:], *self.sources[:1])]
+        self.rows[0] = row[::-1] if mirrored else row
+        self.sides = self.sources[1:]
+        self._order()
+        self._columns()
+        self._stretch()
+        self._ports()
+        self._heights()
+
+    def _all(self) -> list[Knot]:
+        return [*self.knots.values(), *self.passing.values()]
+
+    # -- rows
+
+    def _rows(self, sizes: Mapping[str, tuple[float, float]], result: str) -> dict[str, int]:
+        """The row of each part; one that nothing feeds stands right below what it feeds."""
+        rows = dict.fromkeys(self.sources, 0)
+        for key in sizes:
+            rows[key] = 1 + max((rows[s] for s in self.inputs.get(key, ())), default=0)
+        for key in reversed(list(sizes)):
+            readers = [rows[k] for k in sizes if key in self.inputs.get(k, ())]
+            if not self.inputs.get(key) and readers:
+                rows[key] = max(1, min(readers) - 1)
+        rows[result] = max(rows.values())
+        return {key: rows[key] for key in sizes}
+
+    def _join(self) -> None:
+        """Tie each part to what feeds it, through a place in every row between."""
+        for key, sources in self.inputs.items():
+            knot = self.knots[key]
+            for source in sources:
+                below = self.knots[source]
+                for row in range(below.row + 1, knot.row):
+                    below = self._pass(source, row, below)
+                _tie(below, knot)
+
+    def _pass(self, source: str, row: int, below: Knot) -> Knot:
+        if (source, row) not in self.passing:
+            self.passing[source, row] = Knot(source, row, WIRE, 0.0, passing=True)
+            _tie(below, self.passing[source, row])
+        return self.passing[source, row]
+
+    # -- the order in each row
+
+    def _order(self) -> None:
+        """A few sweeps by the middle of the neighbours; the order with the fewest crossings."""
+        best, fewest = [list(row) for row in self.rows], self._crossings()
+        for turn in range(8):
+            upwards = turn % 2 == 0
+            rows = self.rows[1:] if upwards else self.rows[-2:0:-1]
+            for row in rows:
+                place = {id(k): i for other in self.rows for i, k in enumerate(other)}
+                middle = {
+                    id(k): _mean(
+                        [place[id(n)] for n in (k.into if upwards else k.out)], place[id(k)]
+                    )
+                    for k in row
+                }
+                row.sort(key=lambda knot: middle[id(knot)])
+            crossings = self._crossings()
+            if crossings < fewest:
+                best, fewest = [list(row) for row in self.rows], crossings
+        self.rows = best
+
+    def _crossings(self) -> int:
+        total = 0
+        for lower, upper in pairwise(self.rows):
+            place = {id(knot): index for index, knot in enumerate(upper)}
+            lines = [(i, place[id(n)]) for i, knot in enumerate(lower) for n in knot.out]
+            total += sum(
+                (a - c) * (b - d) < 0
+                for index, (a, b) in enumerate(lines)
+                for c, d in lines[index + 1 :]
+            )
+        return total
+
+    # -- along u
+
+    def _columns(self) -> None:
+        """One u for each column; the entry and the result stand on the spine."""
+        column, apart = self._together(set())
+        fixed = {column[id(self.result)]}
+        fixed |= {column[id(self.knots[key])] for key in self.sources[:1]}
+        near: dict[int, list[int]] = {each: [] for each in column.values()}
+        for knot in (k for row in self.rows for k in row):
+            for other in knot.out:
+                lower, upper = column[id(knot)], column[id(other)]
+                if lower != upper:
+                    near[lower].append(upper)
+                    near[upper].append(lower)
+        at = self._start(column)
+        for _ in range(_TURNS):
+            for each, others in near.items():
+                if each not in fixed and others:
+                    at[each] += 0.4 * (_mean([at[o] for o in others], at[each]) - at[each])
+            _push(at, apart, fixed)
+        for _ in range(_SETTLE):
+            if _push(at, apart, fixed) < 0.05:
+                break
+        for knot in (k for row in self.rows for k in row):
+            knot.x = knot.exit = round(at[column[id(knot)]], 2)
+
+    def _together(self, apart: set[str]) -> tuple[dict[int, int], dict[tuple[int, int], float]]:
+        """The column of each knot, and how far the middles of neighbours must be from one another.
+
+        Two columns whose order is not the same in all rows are not kept together: `apart`.
+        """
+        column: dict[int, int] = {}
+        for knot in (k for row in self.rows for k in row):
+            alone = len(knot.into) == 1 and len(knot.into[0].out) == 1 and knot.key not in apart
+            column[id(knot)] = column[id(knot.into[0])] if alone else len(set(column.values()))
+        gaps: dict[tuple[int, int], float] = {}
+        for a, b in (pair for row in self.rows for pair in pairwise(row)):
+            pair = column[id(a)], column[id(b)]
+            gaps[pair] = max(gaps.get(pair, 0.0), (a.room + b.room) / 2 + GAP)
+        order: set[tuple[int, int]] = set()
+        for row in self.rows:
+            for index, a in enumerate(row):
+                for b in row[index + 1 :]:
+                    pair = column[id(a)], column[id(b)]
+                    crossed = {a.key, b.key} - apart if pair[::-1] in order else set()
+                    if crossed:
+                        own = a.key if a.passing and a.key in crossed else min(crossed)
+                        return self._together({*apart, own})
+                    order.add(pair)
+        return column, gaps
+
+    def _start(self, column: dict[int, int]) -> dict[int, float]:
+        at: dict[int, float] = {}
+        for row in self.rows:
+            width = sum(knot.room for knot in row) + GAP * (len(row) - 1)
+            x = -width / 2
+            for knot in row:
+                at.setdefault(column[id(knot)], x + knot.room / 2)
+                x += knot.room + GAP
+        for key in (*self.sources[:1], self.result.key):
+            at[column[id(self.knots[key])]] = 0.0
+        return at
+
+    def _stretch(self) -> None:
+        """A box reaches over all that feeds it, as far as its row has room."""
+        for row in self.rows:
+            for index, knot in enumerate(row):
+                if knot.passing or knot.round or len(knot.into) < 2:
+                    continue
+                reach = [knot.exit, *(below.exit for below in knot.into)]
+                low = min(min(reach) - 18, knot.x - knot.width / 2)
+                high = max(max(reach) + 18, knot.x + knot.width / 2)
+                if index:
+                    low = max(low, row[index - 1].x + row[index - 1].room / 2 + GAP)
+                if index + 1 < len(row):
+                    high = min(high, row[index + 1].x - row[index + 1].room / 2 - GAP)
+                if len(row) > 1:  # no wider than it must be beside others
+                    low, high = (
+                        min(low, knot.x - knot.width / 2),
+                        max(high, knot.x + knot.width / 2),
+                    )
+                knot.width, knot.x = high - low, (high + low) / 2
+
+    # -- ways in
+
+    def _ports(self) -> None:
+        for knot in (k for row in self.rows[1:] for k in row):
+            below = sorted(knot.into, key=lambda other: other.exit)
+            if knot.passing or (knot.round and len(below) == 1):
+                ports = [[(knot.x, 0.0)] for _ in below]
+            elif knot.round:
+                ports = _round_ports(knot, below, self.rows[knot.row])
+            else:
+                ports = [[(x, 0.0)] for x in _spread(knot, below)]
+            knot.ports = {id(other): port for other, port in zip(below, ports, strict=True)}
+
+    # -- along y
+
+    def _heights(self) -> None:
+        """Rows and the tracks between them, from the bottom up."""
+        y = TRACK * max(0, len(self.sides) - 1)
+        for index, key in enumerate(self.sides):
+            self.knots[key].y = y - TRACK * index
+        self.bends: dict[int, float] = {}
+        for row, above in pairwise(self.rows):
+            nets = [
+                Net(id(k), k.exit, tuple(o.ports[id(k)][0][0] for o in k.out)) for k in row if k.out
+            ]
+            found = tracks_of(nets)
+            for name, track in found.items():
+                self.bends[name] = y + 8.0 + TRACK * track
+            bent = CHANNEL + 4.0 + TRACK * max(found.values(), default=0) if found else CHANNEL
+            y += bent
+            high = max(knot.height for knot in above)
+            for knot in above:
+                knot.y = y + high / 2
+            y += high
+
+    # -- the result
+
+    def woven(self) -> Woven:
+        ways = []
+        for key, sources in self.inputs.items():
+            ways += [(source, key, self._way(source, self.knots[key])) for source in sources]
+        places = {
+            key: (knot.x, knot.y, knot.width, knot.height)
+            for key, knot in self.knots.items()
+            if key not in self.sources
+        }
+        us = [u for _, _, points in ways for u, _ in points]
+        us += [u + side * width / 2 for u, _, width, _ in places.values() for side in (-1, 1)]
+        top = max(y + height / 2 for _, y, _, height in places.values())
+        entries = {key: (self.knots[key].x, self.knots[key].y) for key in self.sources}
+        return Woven(places, ways, entries, min(us), max(us), top)
+
+    def _way(self, source: str, knot: Knot) -> list[Point]:
+        steps = [knot]
+        while steps[-1] is not self.knots[source]:
+            steps.append(next(b for b in steps[-1].into if b.key == source))
+        start = steps[-1]
+        points = [(start.exit, start.y + start.height / 2)]
+        for below, above in pairwise(reversed(steps)):
+            (u, _), *rest = above.ports[id(below)]
+            if abs(u - points[-1][0]) > 0.01:
+                bend = self.bends[id(below)]
+                points += [(points[-1][0], bend), (u, bend)]
+            if not above.passing:
+                points += (
+                    [(u, above.y), *[(v, above.y) for v, _ in rest]]
+                    if rest
+                    else [(u, above.y - above.height / 2)]
+                )
+        return points
+
+
+def _push(at: dict[int, float], apart: Mapping[tuple[int, int], float], fixed: set[int]) -> float:
+    """Move columns that are too close to one another apart; the largest move that it took."""
+    largest = 0.0
+    for (left, right), gap in apart.items():
+        short = gap - (at[right] - at[left])
+        if short <= 0 or (left in fixed and right in fixed):
+            continue
+        share = 1.0 if left in fixed or right in fixed else 0.5
+        at[left] -= 0.0 if left in fixed else short * share
+        at[right] += 0.0 if right in fixed else short * share
+        largest = max(largest, short)
+    return largest
+
+
+def _tie(below: Knot, above: Knot) -> None:
+    if above not in below.out:
+        below.out.append(above)
+        above.into.append(below)
+
+
+def _mean(values: Sequence[float], default: float) -> float:
+    return sum(values) / len(values) if values else default
+
+
+def _spread(knot: Knot, below: list[Knot]) -> list[float]:
+    """Where lines enter a box from below: straight up where they can, never close together."""
+    half = max(0.0, knot.width / 2 - 12)
+    ports = [min(max(other.exit, knot.x - half), knot.x + half) for other in below]
+    if len(ports) == 1:
+        straight = abs(below[0].exit - knot.x) <= half
+        return ports if straight else [knot.x]
+    if any(b - a < 14 for a, b in pairwise(ports)):
+        step = min(34.0, 2 * half / (len(ports) - 1))
+        ports = [knot.x + (index - (len(ports) - 1) / 2) * step for index in range(len(ports))]
+    return ports
+
+
+def _round_ports(knot: Knot, below: list[Knot], row: list[Knot]) -> list[list[Point]]:
+    """Into a circle from the left, from below and from the right."""
+    radius = knot.width / 2
+    sides = {2: (-1, 1), 3: (-1, 0, 1)}.get(len(below), (-1, *[0] * (len(below) - 2), 1))
+    if len(below) == 2 and abs(below[0].exit - knot.x) < 1:
+        sides = (0, 1)
+    elif len(below) == 2 and abs(below[1].exit - knot.x) < 1:
+        sides = (-1, 0)
+    found: list[list[Point]] = []
+    for side, other in zip(sides, below, strict=True):
+        if side == 0:
+            found.append([(knot.x, 0.0)])
+            continue
+        far = (other.exit - knot.x) * side
+        between = [k for k in row if k is not knot and 0 < (k.x - knot.x) * side < far + k.room / 2]
+        u = other.exit if far > radius + 10 and not between else knot.x + side * SIDE
+        found.append([(u, 0.0), (knot.x + side * radius, 0.0)])
+    return found
