@@ -10,21 +10,23 @@ import graphviz
 from .drawing import COUNT, FONT_SIZES, NAME, SMALL, Box, Drawing, Edge, Frame, Line, Point, Text
 from .palette import SIGNS, theme
 from .svg import BADGE, OUTLINE, RADIUS, identity, towards
-from .text import clean, text_width
+from .text import ROOM, clean, text_width
 
 FONT = "Helvetica"
 HEAD = 6.2
+BOLD = 1.07  # how much wider bold words are
 KAPPA = 0.5523  # a quarter of a circle as a cubic curve
 
 
-def dot(drawing: Drawing) -> str:
+def dot(drawing: Drawing, font: str = FONT) -> str:
     """DOT text. Nodes, clusters and edges have the classes and ids that the SVG has."""
-    return _Writer(drawing).source()
+    return _Writer(drawing, font).source()
 
 
 class _Writer:
-    def __init__(self, drawing: Drawing) -> None:
+    def __init__(self, drawing: Drawing, font: str) -> None:
         self.drawing = drawing
+        self.font = font
         self.theme = theme(drawing.theme)
 
     def source(self) -> str:
@@ -37,13 +39,13 @@ class _Writer:
                 "newrank": "true",
                 "bb": f"0,0,{_number(drawing.width)},{_number(drawing.height)}",
                 "bgcolor": self.theme.page,
-                "fontname": FONT,
+                "fontname": self.font,
                 "outputorder": "edgesfirst",
                 "ranksep": "0.3",
                 "pad": "0.15",
             },
             node_attr={
-                "fontname": FONT,
+                "fontname": self.font,
                 "fixedsize": "shape",
                 "shape": "box",
                 "penwidth": "1.3",
@@ -53,7 +55,7 @@ class _Writer:
                 "color": flow.colour,
                 "penwidth": str(flow.width),
                 "arrowsize": "0.62",
-                "fontname": FONT,
+                "fontname": self.font,
             },
         )
         self.inside(graph, "")
@@ -92,12 +94,12 @@ class _Writer:
             "color": border,
             "penwidth": "1.1",
             "label": "",
-            "class": " ".join(filter(None, ("frame", module and frame.look, _marked(frame)))),
+            "class": " ".join(filter(None, ("frame", frame.look * module, _marked(frame)))),
             "id": identity(frame.id),
             "tooltip": clean(frame.path),
         }
         if frame.name:
-            width = text_width(frame.name, FONT_SIZES[NAME])
+            width = text_width(frame.name, FONT_SIZES[NAME]) * BOLD
             name = f'<FONT COLOR="{self.theme.muted}"><B>{_html(frame.name)}</B></FONT>'
             for line in frame.lines:
                 width = max(width, text_width(line, FONT_SIZES[SMALL]))
@@ -106,7 +108,7 @@ class _Writer:
             attributes["label"] = f'<{name}<BR ALIGN="LEFT"/>>' if frame.lines else f"<{name}>"
             attributes["fontsize"] = str(FONT_SIZES[NAME])
             middle = frame.top - 12 - 6.5 * len(frame.lines)
-            attributes["lp"] = _at((frame.left + 9 + width / 2, middle))
+            attributes["lp"] = _at((frame.left + 9 + width / ROOM / 2, middle))
             attributes["labeljust"], attributes["labelloc"] = "l", "b"
         return attributes
 

@@ -7,6 +7,7 @@ A PNG is the SVG, drawn by `resvg-py`. A PDF is the DOT, whose places are given,
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 import re
@@ -15,11 +16,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from xml.sax.saxutils import escape
 
 from .dot import dot
 from .drawing import Drawing
 from .options import DrawError
-from .raster import rasterize
+from .raster import FONT, FONTS, rasterize
 from .svg import svg
 
 MISSING = (
@@ -41,16 +45,48 @@ def png(drawing: Drawing) -> bytes:
 
 def render(drawing: Drawing, format: str) -> bytes:
     """The figure as `png` or `pdf` by Graphviz. Raises DrawError when none is here, or it fails."""
-    source = dot(drawing)
-    if importlib.util.find_spec("pygraphviz") is not None:
-        drawn = _with_pygraphviz(source, format)
-    elif shutil.which("neato"):
-        drawn = _with_program(source, format)
-    else:
-        raise DrawError(_missing(format))
+    source = dot(drawing, FONT)
+    with _own_fonts():
+        if importlib.util.find_spec("pygraphviz") is not None:
+            drawn = _with_pygraphviz(source, format)
+        elif shutil.which("neato"):
+            drawn = _with_program(source, format)
+        else:
+            raise DrawError(_missing(format))
     if not drawn:
         raise DrawError(f"Graphviz gave an empty {format.upper()}")
     return _without_date(drawn) if format == "pdf" else drawn
+
+
+@cache
+def _settings() -> Path:
+    """Settings of fontconfig that name our font alone, in a folder that goes when Python does.
+
+    The fonts are copied there, for fontconfig writes beside those that it reads.
+    """
+    folder = tempfile.mkdtemp(prefix="modelwright-fonts-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for font in FONTS:
+        shutil.copy(font, folder)
+    settings = Path(folder) / "fonts.conf"
+    where = f"<dir>{escape(folder)}</dir><cachedir>{escape(folder)}</cachedir>"
+    settings.write_text(f"<fontconfig>{where}</fontconfig>", encoding="utf-8")
+    return settings
+
+
+@contextmanager
+def _own_fonts() -> Iterator[None]:
+    """Let Graphviz find the font that comes along, so that it needs none of the system's.
+
+    fontconfig reads its settings once in a process, from the file that this variable names.
+    """
+    before = os.environ.get("FONTCONFIG_FILE")
+    os.environ["FONTCONFIG_FILE"] = before or str(_settings())
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["FONTCONFIG_FILE"]
 
 
 def _missing(format: str) -> str:

@@ -116,8 +116,8 @@ class _Weave:
         self.rows: list[list[Knot]] = [[] for _ in range(1 + max(k.row for k in self._all()))]
         for knot in self._all():
             self.rows[knot.row].append(knot)
-        row = [self.knots[key] for key in (*self.sources[1:], *self.sources[:1])]
-        self.rows[0] = row[::-1] if mirrored else row
+        ground = [self.knots[key] for key in (*self.sources[1:], *self.sources[:1])]
+        self.rows[0] = ground[::-1] if mirrored else ground
         self.sides = self.sources[1:]
         self._order()
         self._columns()
