@@ -25,6 +25,7 @@ COMMANDS = (
     "build",
     "inspect",
     "visualize",
+    "masks",
     "schema",
     "import",
     "generate",

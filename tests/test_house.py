@@ -111,6 +111,7 @@ def loaded_after(command: list[str]) -> set[str]:
         ("schema", HEAVY | {"networkx", "rich"}),
         ("inspect {spec}", HEAVY),
         ("visualize {spec} -o {out}", HEAVY),
+        ("masks {spec} -o {out}", HEAVY | {"numpy"}),
     ],
 )
 def test_commands_load_no_more_than_they_need(

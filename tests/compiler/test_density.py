@@ -85,5 +85,18 @@ def test_rows_are_fewer_where_random_has_many_blocks():
     assert density(parse_mask("random(1, 5)"), 3000) == pytest.approx(5 / 3000)
 
 
+def test_few_rows_do_not_overrate_what_opens_whole_rows():
+    mask = parse_mask("blocks(2, 1) | global(0:2) | random(2, 2)")
+    tokens = 4096
+    about = (6 + 2 + 4 + 2) / tokens
+    assert density(mask, tokens, rows=400) == pytest.approx(about, rel=0.02)
+    assert density(mask, tokens) == pytest.approx(about, rel=0.02)
+
+
+def test_neighbours_share_what_random_draws_where_blocks_are_many():
+    mask = parse_mask("causal & random(8, 5)")
+    assert density(mask, 20_000) == pytest.approx(5 * 8 / 20_000 / 2, rel=0.1)
+
+
 def test_no_tokens_admit_nothing():
     assert density(parse_mask("full"), 0) == 0

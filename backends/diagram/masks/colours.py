@@ -1,0 +1,105 @@
+"""Colours of mask cells by what admits a pair: of differing lightness, each with a mark of its own.
+
+A mark is a hole in the cell, so that a figure in greys, or to eyes that see fewer colours, still
+tells one atom from another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ....spec.masks import Atom, Mask
+
+THEMES = ("auto", "light", "dark", "print")
+
+
+class Paint(NamedTuple):
+    """A category's colours, and the hole in its cells."""
+
+    name: str
+    light: str
+    dark: str
+    grey: str
+    hole: str = ""
+
+
+PAINTS = (
+    Paint("local", "#0A5FA5", "#4FA3E3", "#2E2E2E"),
+    Paint("global", "#D2691E", "#F2A65A", "#757575", "square"),
+    Paint("random", "#2E9E74", "#5FD0A5", "#9A9A9A", "diamond"),
+    Paint("documents", "#7A4E9E", "#B58AE0", "#545454", "bar"),
+    Paint("stride", "#B3861A", "#E3C15A", "#8A8A8A", "column"),
+    Paint("rest", "#B04A6E", "#E58FB0", "#636363", "corner"),
+)
+
+ROLES = {  # the paint of an atom
+    "causal": "local",
+    "full": "local",
+    "window": "local",
+    "band": "local",
+    "blocks": "local",
+    "fixed": "local",
+    "strided": "global",
+    "prefix": "global",
+    "global": "global",
+    "keys": "global",
+    "queries": "stride",
+    "random": "random",
+    "documents": "documents",
+}
+SAYS_MORE = ("random", "global", "prefix", "strided", "keys", "queries", "documents", "fixed")
+"""Of the atoms of one term, the one whose paint it has: the first of these, else the last one."""
+
+
+class Tones(NamedTuple):
+    """The colours of a theme besides those of the categories."""
+
+    ink: str
+    muted: str
+    masked: str
+    wasted: str
+    padding: str
+    page: str
+
+
+TONES = {
+    "light": Tones("#17181B", "#53575E", "#ECEDF0", "#C3C7CF", "#F7E3E1", "#FFFFFF"),
+    "dark": Tones("#EDEDF0", "#B9BDC6", "#2A2D33", "#4A4F59", "#4A2A28", "#16181C"),
+    "print": Tones("#000000", "#333333", "#EFEFEF", "#CFCFCF", "#E2E2E2", "#FFFFFF"),
+}
+
+
+def colour(paint: Paint, theme: str) -> str:
+    return {"dark": paint.dark, "print": paint.grey}.get(theme, paint.light)
+
+
+def preferred(term: Sequence[Mask]) -> int:
+    """The paint that a term would have, by its place in `PAINTS`."""
+    names = [literal.name for literal in term if isinstance(literal, Atom)]
+    said = [name for name in SAYS_MORE if name in names]
+    role = ROLES[said[0] if said else names[-1]] if names else "rest"
+    return [paint.name for paint in PAINTS].index(role)
+
+
+def share_out(panels: Sequence[Sequence[tuple[str, int]]]) -> dict[str, int]:
+    """A paint for every label: the preferred one, unless another label of a panel has it.
+
+    Labels keep their paint through all panels. Past the last paint they begin again.
+    """
+    found: dict[str, int] = {}
+    for panel in panels:
+        for label, wanted in panel:
+            if label in found:
+                continue
+            beside = {other for each in panels if label in dict(each) for other, _ in each}
+            beside = {other for other in beside if not _alike(label, other)}
+            taken = {found[other] for other in beside if other in found}
+            free = [index for index in range(len(PAINTS)) if index not in taken]
+            found[label] = wanted if wanted in free or not free else free[0]
+    return found
+
+
+def _alike(label: str, other: str) -> bool:
+    """Two ranges of global tokens need no two colours: they are told apart by their places."""
+    return label.startswith("global(") and other.startswith("global(")

@@ -1,0 +1,148 @@
+"""A sheet of masks as SVG: a group for each panel, one path for each colour in it.
+
+All ids and all rules of style begin with a name made from the content, so that two figures can
+stand in one page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from xml.sax.saxutils import quoteattr
+
+from ..svg import FONTS, text
+from ..svg import number as two_digits
+from ..text import clean
+from .colours import PAINTS, TONES, colour
+from .sheet import Cell, Group, Patch, Sheet, Words
+
+
+@lru_cache(maxsize=4096)
+def number(value: float) -> str:
+    """Kept: the cells of a grid have few different numbers."""
+    return two_digits(value)
+
+
+def svg(
+    sheet: Sheet, theme: str = "auto", line: Callable[[tuple[object, ...]], int] | None = None
+) -> bytes:
+    """The whole document, UTF-8. `line` gives the line of the spec that a path was written on."""
+    body = [_group(group, theme, line) for group in sheet.groups]
+    digest = hashlib.sha256("\n".join([sheet.title, theme, *body]).encode()).hexdigest()
+    name = f"masks-{digest[:8]}"
+    return "\n".join(_document(sheet, theme, name, body)).encode() + b"\n"
+
+
+def _document(sheet: Sheet, theme: str, name: str, body: list[str]) -> Iterator[str]:
+    width, height = number(sheet.width), number(sheet.height)
+    yield (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height}pt" '
+        f'viewBox="0 0 {width} {height}" id="{name}" class="modelwright-masks" role="img" '
+        f'aria-labelledby="{name}-title {name}-description" font-family="{FONTS}">'
+    )
+    yield f'<title id="{name}-title">{text(sheet.title)}</title>'
+    yield f'<desc id="{name}-description">{text(sheet.description)}</desc>'
+    if theme == "auto":
+        yield f"<style>{_dark(name)}</style>"
+    else:
+        yield f'<rect class="page" width="100%" height="100%" fill="{TONES[theme].page}"/>'
+    for index, group in enumerate(body, 1):
+        yield group.replace('id=""', f'id="{name}-{index}"', 1)
+    yield "</svg>"
+
+
+def _dark(name: str) -> str:
+    tones = TONES["dark"]
+    rules = [f"#{name} text{{fill:{tones.muted}}}#{name} text.ink{{fill:{tones.ink}}}"]
+    rules += [f"#{name} .on.{paint.name}{{fill:{paint.dark}}}" for paint in PAINTS]
+    rules += [
+        f"#{name} .{css}{{fill:{getattr(tones, css)}}}" for css in ("masked", "wasted", "padding")
+    ]
+    return f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
+
+
+def _group(group: Group, theme: str, line: Callable[[tuple[object, ...]], int] | None) -> str:
+    data = ""
+    if group.origin:
+        data = f" data-spec={quoteattr(clean('.'.join(map(str, group.origin))))}"
+        where = line(group.origin) if line else 0
+        data += f' data-line="{where}"' if where else ""
+    inside = [_patch(patch, theme) for patch in group.patches]
+    inside += [_words(words, theme) for words in group.words]
+    head = f'<g class="{group.css}" id=""{data}><title>{text(group.tip)}</title>'
+    return "\n".join([head, *inside, "</g>"])
+
+
+def _patch(patch: Patch, theme: str) -> str:
+    if isinstance(patch.tone, int):
+        fill = colour(PAINTS[patch.tone], theme)
+    else:
+        fill = str(getattr(TONES["light" if theme == "auto" else theme], patch.tone))
+    path = "".join(_cell(cell, patch.hole) for cell in patch.cells)
+    tip = f"<title>{text(patch.tip)}</title>" if patch.tip else ""
+    inside = f">{tip}</path>" if tip else "/>"
+    return f'<path class="{patch.css}" fill="{fill}" d="{path}"{inside}'
+
+
+def _cell(cell: Cell, hole: str) -> str:
+    x, y, wide, high = cell
+    outline = f"M{number(x)} {number(y)}h{number(wide)}v{number(high)}h-{number(wide)}z"
+    return outline + (HOLES[hole](cell) if hole else "")
+
+
+# -- holes: drawn the other way round than the cell, so that nothing fills them
+
+
+def _square(cell: Cell) -> str:
+    x, y, wide, high = cell
+    side = number(wide * 0.32)
+    left, top = number(x + wide * 0.34), number(y + high * 0.34)
+    return f"M{left} {top}v{side}h{side}v-{side}z"
+
+
+def _diamond(cell: Cell) -> str:
+    x, y, wide, high = cell
+    half = number(wide * 0.27)
+    middle, top = number(x + wide / 2), number(y + high * 0.23)
+    return f"M{middle} {top}l-{half} {half}l{half} {half}l{half} -{half}z"
+
+
+def _bar(cell: Cell) -> str:
+    x, y, wide, high = cell
+    left, top, thick = number(x + wide * 0.16), number(y + high * 0.4), number(high * 0.2)
+    long = number(wide * 0.68)
+    return f"M{left} {top}v{thick}h{long}v-{thick}z"
+
+
+def _column(cell: Cell) -> str:
+    x, y, wide, high = cell
+    left, top, thick = number(x + wide * 0.4), number(y + high * 0.16), number(wide * 0.2)
+    long = number(high * 0.68)
+    return f"M{left} {top}v{long}h{thick}v-{long}z"
+
+
+def _corner(cell: Cell) -> str:
+    x, y, wide, _ = cell
+    side = number(wide * 0.5)
+    return f"M{number(x + wide)} {number(y)}h-{side}l{side} {side}z"
+
+
+HOLES: dict[str, Callable[[Cell], str]] = {
+    "square": _square,
+    "diamond": _diamond,
+    "bar": _bar,
+    "column": _column,
+    "corner": _corner,
+}
+
+
+def _words(words: Words, theme: str) -> str:
+    x, y = number(words.x), number(words.y)
+    tone = getattr(TONES["light" if theme == "auto" else theme], words.tone)
+    bold = ' font-weight="bold"' if words.bold else ""
+    turned = f' transform="rotate(-90 {x} {y})"' if words.turned else ""
+    return (
+        f'<text class="{words.tone}" x="{x}" y="{y}" font-size="{number(words.size)}" '
+        f'text-anchor="{words.anchor}" fill="{tone}"{bold}{turned}>{text(words.text)}</text>'
+    )

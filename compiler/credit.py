@@ -1,0 +1,72 @@
+"""Which atoms of a mask admit a pair: every admitted pair belongs to one term of the formula.
+
+A term is what admits by itself: an atom, the `~` of a part, or several of them joined by `&`, one
+out of each `|`. Terms are numbers of literals, counted from the left.
+
+>>> from ..spec.masks import parse_mask
+>>> formula = parse_mask("causal & (window(2) | strided(3))")
+>>> literals(formula)
+(Atom(name='causal', args=()), Atom(name='window', args=(2,)), Atom(name='strided', args=(3,)))
+>>> {term: rows[3] for term, rows in credit(formula, 4).items()}  # of query 3: keys 2 and 3; key 0
+{(0, 1): 12, (0, 2): 1}
+"""
+
+from __future__ import annotations
+
+from ..spec.masks import And, Mask, Or
+from .rows import Given, Rows
+
+Term = tuple[int, ...]
+
+
+def literals(formula: Mask) -> tuple[Mask, ...]:
+    """What `&` and `|` join, from left to right: atoms, and parts behind a `~`."""
+    if isinstance(formula, (And, Or)):
+        return tuple(literal for part in formula.parts for literal in literals(part))
+    return (formula,)
+
+
+def credit(formula: Mask, tokens: int, given: Given | None = None) -> dict[Term, list[int]]:
+    """For each term that admits anything, its share of the row of every query.
+
+    The shares are apart from each other, and together they are what the formula admits. A pair
+    that several parts of a `|` admit belongs to the first of them.
+    """
+    rows = Rows(tokens, given)
+    found: dict[Term, list[int]] = {}
+    for query in range(tokens):
+        for term, row in _of_row(rows, formula, query, 0).items():
+            found.setdefault(term, [0] * tokens)[query] = row
+    return dict(sorted(found.items()))
+
+
+def _of_row(rows: Rows, formula: Mask, query: int, first: int) -> dict[Term, int]:
+    """The terms of one query. `first` is the number of the formula's first literal."""
+    if isinstance(formula, Or):
+        return _either(rows, formula, query, first)
+    if isinstance(formula, And):
+        return _all(rows, formula, query, first)
+    row = rows.of(formula, query)
+    return {(first,): row} if row else {}
+
+
+def _either(rows: Rows, formula: Or, query: int, first: int) -> dict[Term, int]:
+    found: dict[Term, int] = {}
+    taken = 0
+    for part in formula.parts:
+        for term, row in _of_row(rows, part, query, first).items():
+            if row & ~taken:
+                found[term] = row & ~taken
+            taken |= row
+        first += len(literals(part))
+    return found
+
+
+def _all(rows: Rows, formula: And, query: int, first: int) -> dict[Term, int]:
+    found: dict[Term, int] = {(): rows.all}
+    for part in formula.parts:
+        terms = _of_row(rows, part, query, first)
+        pairs = ((a + b, row & other) for a, row in found.items() for b, other in terms.items())
+        found = {term: row for term, row in pairs if row}
+        first += len(literals(part))
+    return found
