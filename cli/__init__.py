@@ -26,6 +26,7 @@ COMMANDS = (
     "inspect",
     "visualize",
     "masks",
+    "diff",
     "schema",
     "import",
     "generate",

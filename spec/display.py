@@ -62,7 +62,7 @@ class _Printer:
         yield from self.keys(stack, path, 2, skip=skip)
         if not stack.order:
             return
-        yield self.line("    ", "pattern", f"[{', '.join(_pattern(stack.order))}]", "")
+        yield self.line("    ", "pattern", f"[{', '.join(pattern(stack.order))}]", "")
         yield "    blocks:"
         for name, block in stack.blocks.items():
             yield f"      {name}:"
@@ -129,11 +129,15 @@ class _Printer:
         return f"{said:<{COLUMN}} # {origin}" if origin else said
 
     def origin(self, path: Path) -> str:
-        """Who gave the value at this path."""
-        if self.spec._tree is None:
-            return ""
-        place = locate(self.spec._tree, path)
-        return _words(place.node.mark, self.spec) if place.found else "default"
+        return origin(self.spec, path)
+
+
+def origin(spec: ModelSpec, path: Path) -> str:
+    """Who gave the value at a path: `gpt2.yaml:12`, `default` …; "" when nothing was read."""
+    if spec._tree is None:
+        return ""
+    place = locate(spec._tree, path)
+    return _words(place.node.mark, spec) if place.found else "default"
 
 
 def _words(mark: Mark, spec: ModelSpec) -> str:
@@ -161,7 +165,7 @@ def scalar(value: Any) -> str:
     return text
 
 
-def _pattern(order: tuple[str, ...]) -> list[str]:
+def pattern(order: tuple[str, ...]) -> list[str]:
     """The shortest pattern that repeats to this order, as `name * n`."""
     period = next(
         n

@@ -112,6 +112,7 @@ def loaded_after(command: list[str]) -> set[str]:
         ("inspect {spec}", HEAVY),
         ("visualize {spec} -o {out}", HEAVY),
         ("masks {spec} -o {out}", HEAVY | {"numpy"}),
+        ("diff {spec} {spec} -o {out}", HEAVY | {"numpy"}),
     ],
 )
 def test_commands_load_no_more_than_they_need(

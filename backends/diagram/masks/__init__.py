@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ....compiler.density import EXACT
 from ....compiler.graph import ModuleGraph
 from ....spec.masks import Mask
-from ..engine import DrawError
+from ..options import DrawError
 from .colours import THEMES
 from .kernels import computed
 from .panel import Panel, panel

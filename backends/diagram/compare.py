@@ -1,0 +1,131 @@
+"""Two models side by side, with the parts that differ marked in each."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ...compiler.difference import Change, every_change
+from ...compiler.graph import ModuleGraph
+from . import draw
+from .embed import SVG, embedded, written
+from .options import DrawError, DrawOptions
+from .palette import SIGNS, dark_style, theme
+from .svg import FONTS, number
+from .text import clean, shorten
+
+FORMATS = ("svg", "png")
+GAP, HEAD, MARGIN = 36.0, 44.0, 14.0
+TITLE, SMALL = 14.0, 10.5
+
+
+def draw_difference(
+    before: ModuleGraph,
+    after: ModuleGraph,
+    names: tuple[str, str],
+    format: str = "svg",
+    options: DrawOptions | None = None,
+) -> bytes:
+    """Both figures beside each other; what is gone is marked in the first, what is new in the
+    second, what changed in both.
+
+    Raises DrawError for a format that is no svg or png, and where none of them can be drawn.
+    """
+    options = options or DrawOptions()
+    if format not in FORMATS:
+        raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
+    if format == "png":
+        from .raster import rasterize
+
+        light = "light" if options.theme == "auto" else options.theme
+        return rasterize(_both(before, after, names, replace(options, theme=light)))
+    return _both(before, after, names, options)
+
+
+def marks(changes: Iterable[Change], *, after: bool) -> dict[str, str]:
+    """What to mark in the figure of one side: the place and what happened to it.
+
+    A part that is new, or gone, is marked as that and not by its keys; all else has changed.
+    """
+    found: dict[str, str] = {}
+    for change in changes:
+        side, other = (change.after, change.before) if after else (change.before, change.after)
+        if not side.there:
+            continue
+        place = ".".join(map(str, side.path))
+        if any(place.startswith(f"{whole}.") for whole, kind in found.items() if kind != "changed"):
+            continue
+        alone = side.part and not other.part
+        found[place] = ("added" if after else "removed") if alone else "changed"
+    return found
+
+
+def _both(
+    before: ModuleGraph, after: ModuleGraph, names: tuple[str, str], options: DrawOptions
+) -> bytes:
+    changes = every_change(before.spec, after.spec)
+    figures = [
+        embedded(draw(graph, "svg", replace(options, marks=marks(changes, after=new))), key)
+        for graph, new, key in ((before, False, "before"), (after, True, "after"))
+    ]
+    sizes = [tuple(map(float, (f.get("viewBox") or "").split()[2:])) for f in figures]
+    height = max(high for _, high in sizes)
+    root = _root(names, sum(wide for wide, _ in sizes) + GAP, HEAD + height + MARGIN, options)
+    colours = theme(options.theme)
+    x = 0.0
+    for figure, (wide, high), name in zip(figures, sizes, names, strict=True):
+        _put(figure, x, HEAD + height - high, wide, high)
+        title = shorten(name, TITLE, wide - 2 * MARGIN)
+        _words(root, title, x + wide / 2, 22, TITLE, colours.ink, bold=True)
+        root.append(figure)
+        x += wide + GAP
+    kinds = {kind for new in (False, True) for kind in marks(changes, after=new).values()}
+    said = [f"{sign} {kind}" for kind, sign in SIGNS.items() if kind in kinds]
+    _words(root, " · ".join(said), (x - GAP) / 2, 22, SMALL, colours.muted)
+    return written(root)
+
+
+def _root(names: tuple[str, str], width: float, height: float, options: DrawOptions) -> ET.Element:
+    root = ET.Element(
+        f"{{{SVG}}}svg",
+        {
+            "width": f"{number(width)}pt",
+            "height": f"{number(height)}pt",
+            "viewBox": f"0 0 {number(width)} {number(height)}",
+            "id": "difference",
+            "role": "img",
+            "aria-labelledby": "difference-title",
+            "font-family": FONTS,
+        },
+    )
+    title = ET.SubElement(root, f"{{{SVG}}}title", {"id": "difference-title"})
+    title.text = clean(f"{names[0]} and {names[1]}: what differs")
+    if options.theme == "auto":
+        ET.SubElement(root, f"{{{SVG}}}style").text = dark_style()
+    else:
+        page = {"width": "100%", "height": "100%", "fill": theme(options.theme).page}
+        ET.SubElement(root, f"{{{SVG}}}rect", page)
+    return root
+
+
+def _put(figure: ET.Element, x: float, y: float, wide: float, high: float) -> None:
+    """Give a figure its place in the page; two figures stand on one line."""
+    places = {"x": x, "y": y, "width": wide, "height": high}
+    for key, value in places.items():
+        figure.set(key, number(value))
+
+
+def _words(
+    root: ET.Element, text: str, x: float, y: float, size: float, fill: str, bold: bool = False
+) -> None:
+    attributes = {
+        "x": number(x),
+        "y": number(y),
+        "font-size": number(size),
+        "text-anchor": "middle",
+        "fill": fill,
+    }
+    if bold:
+        attributes["font-weight"] = "bold"
+    ET.SubElement(root, f"{{{SVG}}}text", attributes).text = text

@@ -1,0 +1,261 @@
+"""What differs between two specs: every resolved value, and where each was written.
+
+Stacks are compared by name, or with each other where both specs have one; blocks by name where both
+stacks have the same, else those that stand in the same layers. What one line of a file changed in
+many places is one change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any
+
+from ..spec.display import DERIVED, origin, pattern, scalar
+from ..spec.errors import Mark
+from ..spec.locate import locate
+from ..spec.masks import Mask
+from ..spec.model import Block, ModelSpec, Stack
+from ..spec.part import Nothing, Part
+
+Path = tuple[str | int, ...]
+
+ABSENT = "-"
+"""What stands for a value on the side that has none."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A value of one of the specs: where it stands, what it is, who wrote it.
+
+    text     the value as YAML; "-" where there is none
+    part     is it a part that is not `none`, and no plain value?
+    where    `gpt2.yaml:12`, `default`, `family decoder-only`, `--set layers=6`; "" where none
+    """
+
+    path: Path
+    text: str
+    where: str
+    mark: Mark | None = None
+    part: bool = False
+
+    @property
+    def there(self) -> bool:
+        return self.text != ABSENT
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value that is another one, is new, or is gone; `also` are other places of the same."""
+
+    before: Side
+    after: Side
+    also: tuple[Path, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """`changed`, `added` or `removed`."""
+        if not self.before.there:
+            return "added"
+        return "changed" if self.after.there else "removed"
+
+    @property
+    def place(self) -> Path:
+        """Where it is in the new spec; what is gone, where it was in the old one."""
+        return self.after.path if self.after.there else self.before.path
+
+    @property
+    def path(self) -> str:
+        """The place, dotted; names that differ on the two sides as `block->local`."""
+        pairs = zip_longest(self.before.path, self.after.path)
+        return ".".join(_step(a, b) for a, b in pairs)
+
+
+def _step(a: str | int | None, b: str | int | None) -> str:
+    if a == b or b is None:
+        return str(a)
+    return str(b) if a is None else f"{a}->{b}"
+
+
+def every_change(before: ModelSpec, after: ModelSpec) -> list[Change]:
+    """Every place that differs, in the order of the resolved spec; none for equal specs."""
+    return list(_Comparison(before, after).models())
+
+
+def changes(before: ModelSpec, after: ModelSpec) -> list[Change]:
+    """Every difference; the places that one line of a file changed are one."""
+    groups: dict[Any, list[Change]] = {}
+    for change in every_change(before, after):
+        groups.setdefault(_cause(change), []).append(change)
+    return [_one(group) for group in groups.values()]
+
+
+def _one(group: list[Change]) -> Change:
+    """The change in the widest place, with the other places of the same."""
+    widest = min(group, key=lambda change: len(change.place))
+    return replace(widest, also=tuple(each.place for each in group if each is not widest))
+
+
+def _cause(change: Change) -> Any:
+    """What changes have in common that were written in one place: key, values, marks."""
+    marks = [(side.text, side.where, _place(side.mark)) for side in (change.before, change.after)]
+    written = any(side.mark is not None for side in (change.before, change.after))
+    return (change.place[-1], *marks) if written else (change.before.path, change.after.path)
+
+
+def _place(mark: Mark | None) -> tuple[str, int, int] | None:
+    return None if mark is None else (mark.file, mark.line, mark.column)
+
+
+class _Comparison:
+    """One walk over both specs at once."""
+
+    def __init__(self, before: ModelSpec, after: ModelSpec) -> None:
+        self.before, self.after = before, after
+
+    def models(self) -> Iterator[Change]:
+        skip = ("stacks", "heads")
+        yield from self.fields(self.before, self.after, (), (), skip)
+        for a, b in _namesakes(self.before.stacks, self.after.stacks):
+            one, other = self.before.stacks.get(a), self.after.stacks.get(b)
+            yield from self.values(one, other, ("stacks", a or b), ("stacks", b or a))
+        for a, b in _namesakes(self.before.heads, self.after.heads):
+            head, new = self.before.heads.get(a), self.after.heads.get(b)
+            yield from self.values(head, new, ("heads", a or b), ("heads", b or a))
+
+    def stacks(self, one: Stack, other: Stack, a: Path, b: Path) -> Iterator[Change]:
+        yield from self.fields(one, other, a, b, ("blocks", "order"))
+        was, now = (scalar(tuple(pattern(stack.order))) for stack in (one, other))
+        if was != now:
+            yield Change(Side((*a, "pattern"), was, ""), Side((*b, "pattern"), now, ""))
+        for name, new in _counterparts(one, other):
+            block, fresh = one.blocks.get(name), other.blocks.get(new)
+            blocks = (*a, "blocks", name or new), (*b, "blocks", new or name)
+            yield from self.values(block, fresh, *blocks)
+
+    def values(self, one: Any, other: Any, a: Path, b: Path) -> Iterator[Change]:
+        """Two values that stand for each other; None where there is none."""
+        if isinstance(one, Stack) and isinstance(other, Stack):
+            yield from self.stacks(one, other, a, b)
+        elif isinstance(one, Part) and isinstance(other, Part):
+            if type(one) is not type(other):
+                yield self.change(one, other, a, b)
+            yield from self.fields(one, other, a, b)
+        elif isinstance(one, dict) and isinstance(other, dict):
+            for key in dict.fromkeys([*one, *other]):
+                yield from self.values(one.get(key), other.get(key), (*a, key), (*b, key))
+        elif _parts(one) and _parts(other):
+            for index, (left, right) in enumerate(zip_longest(one, other)):
+                yield from self.values(left, right, (*a, index), (*b, index))
+        elif one != other:
+            yield self.change(one, other, a, b)
+            yield from self.inside(one, other, a, b)
+
+    def inside(self, one: Any, other: Any, a: Path, b: Path) -> Iterator[Change]:
+        """What was written of a part that the other side does not have at all."""
+        part, path = (one, a) if isinstance(one, Part) else (other, b)
+        if isinstance(part, Part) and not isinstance(part, (Stack, Block)):
+            spec = self.before if part is one else self.after
+            for name, field in type(part).model_fields.items():
+                place = (*path, field.alias or name)
+                if name != "type" and _is_said(spec, part, name, place):
+                    mine, theirs = _ordered(getattr(part, name), part is one)
+                    yield from self.values(mine, theirs, place, place)
+
+    def fields(
+        self, one: Part, other: Part, a: Path, b: Path, skip: Sequence[str] = ()
+    ) -> Iterator[Change]:
+        """The options of two parts. What only one of them knows counts where it was written."""
+        left, right = type(one).model_fields, type(other).model_fields
+        for name in dict.fromkeys([*left, *right]):
+            if name in skip or name == "type":
+                continue
+            key = (left.get(name) or right[name]).alias or name
+            here, there = (*a, key), (*b, key)
+            if name in left and name in right:
+                yield from self.values(getattr(one, name), getattr(other, name), here, there)
+                continue
+            part, spec, place = (
+                (one, self.before, here) if name in left else (other, self.after, there)
+            )
+            if _is_said(spec, part, name, place):
+                mine, theirs = _ordered(getattr(part, name), part is one)
+                yield from self.values(mine, theirs, here, there)
+
+    def change(self, one: Any, other: Any, a: Path, b: Path) -> Change:
+        option = (one is not None and other is not None) or _is_option(a)
+        return Change(_side(self.before, a, one, option), _side(self.after, b, other, option))
+
+
+def _ordered(value: Any, first: bool) -> tuple[Any, Any]:
+    """The value on its side, and nothing on the other."""
+    return (value, None) if first else (None, value)
+
+
+def _is_option(path: Path) -> bool:
+    """Is None a value here (`not set`), and not the lack of a named thing?"""
+    return isinstance(path[-1], str) and path[-1] in DERIVED
+
+
+def _side(spec: ModelSpec, path: Path, value: Any, option: bool) -> Side:
+    if value is None and not option:
+        return Side(path, ABSENT, "", None)
+    place = (*path, "type") if isinstance(value, Part) and hasattr(value, "type") else path
+    mark = _mark(spec, place)
+    if mark is None and place != path and (held := _mark(spec, path)) is not None:
+        place, mark = path, held  # a mapping that does not say its type
+    part = isinstance(value, Part) and not isinstance(value, Nothing)
+    return Side(path, _text(value, str(path[-1])), origin(spec, place), mark, part)
+
+
+def _mark(spec: ModelSpec, path: Path) -> Mark | None:
+    """Where a value was written; None for a default."""
+    if spec._tree is None:
+        return None
+    place = locate(spec._tree, path)
+    return place.node.mark if place.found and place.node.mark.why != "default" else None
+
+
+def _is_said(spec: ModelSpec, part: Part, name: str, path: Path) -> bool:
+    """Did somebody give this value? Of a spec made in Python: is it another than the default?"""
+    if spec._tree is not None:
+        return _mark(spec, path) is not None
+    return bool(getattr(part, name) != type(part).model_fields[name].default)
+
+
+def _text(value: Any, key: str) -> str:
+    if value is None:
+        return DERIVED.get(key, "not set")
+    if isinstance(value, Stack):
+        return f"a stack of {value.layers} layers"
+    if isinstance(value, Block):
+        return "a block"
+    if isinstance(value, Part):
+        return str(getattr(value, "type", "given"))
+    if isinstance(value, tuple) and any(isinstance(each, (Part, Mask)) for each in value):
+        return f"[{', '.join(_text(each, key) for each in value)}]"
+    return scalar(value) if value != () else "none"
+
+
+def _parts(value: Any) -> bool:
+    """Is it a list of parts, such as `positions`?"""
+    return isinstance(value, tuple) and all(isinstance(each, Part) for each in value)
+
+
+def _namesakes(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, str]]:
+    """Names that stand for each other; "" where one side has none."""
+    if len(one) == len(other) == 1:
+        return [(next(iter(one)), next(iter(other)))]
+    names = dict.fromkeys([*one, *other])
+    return [(name if name in one else "", name if name in other else "") for name in names]
+
+
+def _counterparts(one: Stack, other: Stack) -> list[tuple[str, str]]:
+    """Blocks that stand for each other: by name if all names are known, else by their layers."""
+    if one.blocks.keys() == other.blocks.keys():
+        return [(name, name) for name in one.blocks]
+    pairs = list(dict.fromkeys(zip(one.order, other.order, strict=False)))
+    left = [(name, "") for name in one.blocks if name not in {a for a, _ in pairs}]
+    right = [("", name) for name in other.blocks if name not in {b for _, b in pairs}]
+    return [*pairs, *left, *right]

@@ -1,0 +1,162 @@
+"""The difference of two specs as text and as data: what was written, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .difference import Change, Side, changes
+from .graph import ModuleGraph
+from .report import Report, default_sequence, report
+from .report_text import in_bytes, in_flops, table
+
+PLACES = 2
+"""So many other places of a change are named; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two models, what differs in their specs, and what each costs."""
+
+    before: Report
+    after: Report
+    names: tuple[str, str]
+    changes: tuple[Change, ...]
+
+    @property
+    def equal(self) -> bool:
+        return not self.changes
+
+    def render(self) -> str:
+        """Words and a table, ending without a newline."""
+        if self.equal:
+            return f"{self.names[0]} and {self.names[1]} are equal: every resolved value is."
+        return "\n\n".join("\n".join(lines) for lines in (_words(self), _costs(self)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {
+            "before": self.names[0],
+            "after": self.names[1],
+            "equal": self.equal,
+            "changes": [_data(change) for change in self.changes],
+            "cost": {
+                "batch": self.after.batch,
+                "sequence": {"before": self.before.sequence, "after": self.after.sequence},
+                "dtype": self.after.dtype,
+                **{
+                    key: {"before": a, "after": b, "difference": b - a}
+                    for key, _, a, b, _ in _numbers(self)
+                },
+            },
+        }
+
+
+def difference(
+    before: ModuleGraph,
+    after: ModuleGraph,
+    names: tuple[str, str],
+    *,
+    batch: int = 1,
+    sequence: int | None = None,
+    dtype: str = "float32",
+) -> Difference:
+    """Compare two models. `sequence` is by default the shorter of what both can read.
+
+    A model that reads nothing but images has as many tokens as these have.
+    """
+    length = sequence or min(map(default_sequence, (before, after)))
+
+    def cost(graph: ModuleGraph) -> Report:
+        decided = graph.lengths.keys() >= graph.spec.stacks.keys()
+        return report(graph, batch=batch, sequence=None if decided else length, dtype=dtype)
+
+    found = tuple(changes(before.spec, after.spec))
+    return Difference(cost(before), cost(after), names, found)
+
+
+# -- words
+
+
+def _words(found: Difference) -> list[str]:
+    rows = [("", *found.names)]
+    rows += [(f"  {c.path}", _said(c.before), _said(c.after)) for c in found.changes]
+    first, *lines = table(rows, "<<<", indent="")
+    text = ["what differs", first]
+    for line, change in zip(lines, found.changes, strict=True):
+        text += [line, *_also(change)]
+    return text
+
+
+def _said(side: Side) -> str:
+    return f"{side.text} ({side.where})" if side.where else side.text
+
+
+def _also(change: Change) -> list[str]:
+    """The other places of a change, a few by name."""
+    named = [".".join(map(str, path)) for path in change.also[:PLACES]]
+    rest = len(change.also) - len(named)
+    lines = [f"      and {path}" for path in named]
+    return [*lines, f"      and {rest} more"] if rest else lines
+
+
+def _data(change: Change) -> dict[str, Any]:
+    return {
+        "kind": change.kind,
+        "path": change.path,
+        "before": _side(change.before),
+        "after": _side(change.after),
+        "also": [".".join(map(str, path)) for path in change.also],
+    }
+
+
+def _side(side: Side) -> dict[str, str] | None:
+    if not side.there:
+        return None
+    return {"path": ".".join(map(str, side.path)), "value": side.text, "where": side.where}
+
+
+# -- costs
+
+
+def _numbers(found: Difference) -> Iterator[tuple[str, str, float, float, Any]]:
+    """Key, words, both numbers, and how they are written."""
+    a, b = found.before, found.after
+    yield "weights", "weights", a.weights_total, b.weights_total, _count
+    for part in dict.fromkeys([*a.weights, *b.weights]):
+        one, other = a.weights.get(part, 0), b.weights.get(part, 0)
+        if one != other:
+            yield f"weights.{part}", f"  {part.replace('_', '-')}", one, other, _count
+    if (a.weights_active, b.weights_active) != (a.weights_total, b.weights_total):
+        words = "weights that serve one token"
+        yield "weights_active", words, a.weights_active, b.weights_active, _count
+    yield "flops.forward", "FLOPs of a forward", round(a.forward), round(b.forward), in_flops
+    flops = round(a.attention_flops), round(b.attention_flops)
+    yield "flops.scores", "  of scores and weighted sums", *flops, in_flops
+    activations = "activations kept for training"
+    yield "activation_bytes", activations, a.activation_bytes, b.activation_bytes, in_bytes
+    yield "cache_bytes", "key/value cache", a.cache_bytes, b.cache_bytes, in_bytes
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}"
+
+
+def _costs(found: Difference) -> list[str]:
+    a, b = found.before, found.after
+    tokens = f"{a.sequence}" if a.sequence == b.sequence else f"{a.sequence} and {b.sequence}"
+    rows = [("", *found.names, "difference", "")]
+    for _, words, one, other, written in _numbers(found):
+        rows.append((f"  {words}", written(one), written(other), *_step(one, other, written)))
+    title = f"what it costs, batch {b.batch}, sequence {tokens}, {b.dtype}"
+    return [title, *table(rows, "<>>>>", indent="")]
+
+
+def _step(one: float, other: float, written: Any) -> tuple[str, str]:
+    """How much more or less, and in percent."""
+    if one == other:
+        return "same", ""
+    sign = "+" if other > one else "-"
+    share = f"{100 * (other - one) / one:+,.1f} %" if one else ""
+    return f"{sign}{written(abs(other - one))}", share

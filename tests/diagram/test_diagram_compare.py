@@ -1,0 +1,100 @@
+"""Two figures beside each other, with what differs marked."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+from diagram_reading import EXAMPLES, FOLDER, SMALL
+
+from modelwright import load, loads, lower
+from modelwright.backends.diagram import DrawError, DrawOptions, draw
+from modelwright.backends.diagram.compare import draw_difference, marks
+from modelwright.backends.diagram.embed import embedded, written
+from modelwright.compiler.difference import every_change
+
+SVG = "{http://www.w3.org/2000/svg}"
+NAMES = ("before.yaml", "after.yaml")
+
+
+def marked(*sets: str) -> list[dict[str, str]]:
+    """The parts that are marked in either figure, by their title, with their mark."""
+    one, other = lower(loads(SMALL)), lower(loads(SMALL, sets=sets))
+    figures = ET.fromstring(draw_difference(one, other, NAMES)).findall(f"{SVG}svg")
+    found: list[dict[str, str]] = []
+    for figure in figures:
+        groups = [g for g in figure.iter(f"{SVG}g") if "marked" in g.get("class", "")]
+        found.append({g.get("data-spec", ""): g.get("class", "").split()[-1] for g in groups})
+    return found
+
+
+def test_what_changed_is_marked_in_both():
+    before, after = marked("attention.kv_heads=2")
+    assert before == after == {"stacks.decoder.blocks.block.attention": "changed"}
+
+
+def test_what_is_new_is_marked_in_the_second_alone():
+    before, after = marked("positions=rotary")
+    assert "added" not in before.values()
+    assert [kind for spec, kind in after.items() if "positions" in spec] == ["added"]
+
+
+def test_equal_models_have_no_mark():
+    assert marked() == [{}, {}]
+
+
+def test_the_keys_of_a_new_part_are_no_marks_of_their_own():
+    changes = every_change(loads(SMALL), loads(SMALL, sets=["positions={type: rotary, theta: 9}"]))
+    found = marks(changes, after=True)
+    assert found["stacks.decoder.positions.0"] == "added"
+    assert not [place for place in found if place.endswith("theta")]
+    assert marks(changes, after=False) == {}
+
+
+@pytest.mark.parametrize("theme", ["auto", "light", "dark", "print"])
+def test_ids_are_distinct_and_styles_apart(theme):
+    graphs = lower(load(FOLDER / "t5_small.yaml")), lower(load(FOLDER / "bart_base.yaml"))
+    data = draw_difference(*graphs, NAMES, options=DrawOptions(theme=theme))
+    root = ET.fromstring(data)
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    for element in root.iter():
+        assert set((element.get("aria-labelledby") or "").split()) <= set(ids)
+    left, right = root.findall(f"{SVG}svg")
+    assert float(right.get("x", 0)) >= float(left.get("width", 0))
+    assert data == draw_difference(*graphs, NAMES, options=DrawOptions(theme=theme))
+
+
+def test_a_png_and_no_pdf():
+    graphs = lower(loads(SMALL)), lower(loads(SMALL, sets=["layers=8"]))
+    pytest.importorskip("resvg_py")
+    assert draw_difference(*graphs, NAMES, "png").startswith(b"\x89PNG")
+    with pytest.raises(DrawError, match="no format `pdf`: it is one of svg, png"):
+        draw_difference(*graphs, NAMES, "pdf")
+
+
+def test_names_are_escaped_and_shortened():
+    graph = lower(loads(SMALL))
+    name = 'a<b>&"c"' + "long" * 90
+    root = ET.fromstring(draw_difference(graph, graph, (name, "b")))
+    assert (root.findtext(f"{SVG}title") or "").startswith('a<b>&"c"')
+    (shown,) = [t.text or "" for t in root.findall(f"{SVG}text") if "a<b>" in (t.text or "")]
+    assert shown.endswith("…")
+
+
+@pytest.mark.parametrize("path", EXAMPLES[::6], ids=lambda path: path.stem)
+def test_an_embedded_figure_keeps_its_ids_and_rules_to_itself(path):
+    svg = draw(lower(load(path)))
+    text = written(embedded(svg, "mine")).decode()
+    assert all(
+        one == "mine" or one.startswith("mine-") for one in re.findall(r' id="([^"]*)"', text)
+    )
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.S)
+    selectors = re.findall(
+        r"([^{}@]+)\{[^{}]*\}", style.replace("@media (prefers-color-scheme:dark){", "")
+    )
+    assert selectors
+    for one in ",".join(selectors).replace("&gt;", ">").split(","):
+        assert one.startswith("#mine "), one
+    assert len(re.findall("<g ", text)) == svg.decode().count("<g ")
