@@ -23,6 +23,7 @@ COMMANDS = (
     "check",
     "show",
     "build",
+    "verify",
     "inspect",
     "visualize",
     "masks",

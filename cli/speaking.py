@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -65,14 +65,23 @@ def note(message: str) -> None:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Show a moving bar on a terminal once the work has lasted a second."""
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """Show a moving bar on a terminal once the work has lasted a second.
+
+    What is yielded changes the words beside it.
+    """
     if click.get_current_context().meta.get("quiet") or not sys.stderr.isatty():
-        yield
+        yield lambda now: None
         return
     from threading import Timer
 
     bars: list[Any] = []
+    words = [what]
+
+    def tell(now: str) -> None:
+        words[0] = f"{what}: {now}"
+        for bar in bars:
+            bar.update(bar.task_ids[0], description=words[0])
 
     def begin() -> None:
         from rich.console import Console
@@ -80,7 +89,7 @@ def working(what: str) -> Iterator[None]:
 
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        bar.add_task(what, total=None)
+        bar.add_task(words[0], total=None)
         bar.start()
         bars.append(bar)
 
@@ -88,7 +97,7 @@ def working(what: str) -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield tell
     finally:
         timer.cancel()
         timer.join()

@@ -14,6 +14,6 @@ from __future__ import annotations
 from .laws import LAWS, Law
 from .report import Finding, Report
 from .shrink import shrink
-from .verify import verify
+from .verify import UnknownError, verify
 
-__all__ = ["LAWS", "Finding", "Law", "Report", "shrink", "verify"]
+__all__ = ["LAWS", "Finding", "Law", "Report", "UnknownError", "shrink", "verify"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +28,13 @@ class Finding:
     @property
     def applies(self) -> bool:
         return self.error is not None or not self.holds
+
+    def to_json(self) -> dict[str, Any]:
+        """An error that is no number, or infinite, is null; so is that of a law that raised."""
+        made = asdict(self)
+        if self.error is not None and not math.isfinite(self.error):
+            made["error"] = None
+        return made
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class Report:
             "name": self.name,
             "sizes": self.sizes,
             "holds": self.holds,
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
     def render(self) -> str:

@@ -14,7 +14,7 @@ from itertools import pairwise, product
 from typing import Any
 
 from ...spec.attention import Mha, Mla
-from ...spec.embedding import Patches
+from ...spec.embedding import ConvLayer, ConvStem, Features, LearnedInput, Patches
 from ...spec.feed_forward import Glu, Moe, Router
 from ...spec.laws import findings
 from ...spec.laws.rotary import rotaries, turned
@@ -42,7 +42,8 @@ KINDS: dict[str, tuple[int, int]] = {
     "still": (6, 2),
     "turned": (8, 2),
     "latent value": (5, 2),
-    "added": (5, 1),
+    "channels": (6, 1),
+    "learned tokens": (5, 1),
 }
 FIELDS: dict[str, str] = {
     "vocab_size": "vocabulary",
@@ -65,6 +66,10 @@ FIELDS: dict[str, str] = {
 }
 SPECIAL_FIELDS: dict[type[Part], dict[str, str]] = {
     Mla: {"value_dim": "latent value"},
+    ConvLayer: {"channels": "width"},
+    ConvStem: {"channels": "channels"},
+    Features: {"size": "width"},
+    LearnedInput: {"tokens": "learned tokens"},
     Disentangled: {"buckets": "log buckets"},
 }
 SPANS: dict[str, tuple[int, int]] = {

@@ -13,6 +13,7 @@ import torch
 
 from ...compiler import ModuleGraph, lower
 from ...spec import load
+from ...spec.errors import choices
 from ...spec.model import ModelSpec
 from ..pytorch import compile as compile_model
 from ..pytorch import emit, load_weights
@@ -24,6 +25,10 @@ from .shrink import shrink
 from .subject import Subject, weights_for
 
 Source = str | Path | ModelSpec
+
+
+class UnknownError(ValueError):
+    """A device that is not there, or a law that does not exist."""
 
 
 def verify(
@@ -46,14 +51,14 @@ def verify(
     is tried beside float64 and float32. `laws` names those to try; `emit` makes the text of the
     file from the graph; `tell` hears which law is tried.
 
-    Raises SpecErrors for a bad spec, WeightsError for weights that do not fit, ValueError for a
+    Raises SpecErrors for a bad spec, WeightsError for weights that do not fit, UnknownError for a
     device that is not there or a law that does not exist.
     """
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device {device}: torch finds no CUDA here")
-    unknown = sorted(set(laws or ()) - {law.name for law in LAWS})
-    if unknown:
-        raise ValueError(f"no law `{unknown[0]}`; laws are {', '.join(law.name for law in LAWS)}")
+    _check_device(device)
+    names = [law.name for law in LAWS]
+    for name in laws or ():
+        if name not in names:
+            raise UnknownError(f"there is no law `{name}`: {choices(name, names)}")
     spec = source if isinstance(source, ModelSpec) else load(source, sets=tuple(sets))
     small = spec if full_size or weights is not None else shrink(spec)
     graph = lower(small)
@@ -68,6 +73,14 @@ def verify(
         tried = [law for law in LAWS if laws is None or law.name in laws]
         findings = tuple(_tried(law, subject, tell) for law in tried)
     return Report(spec.name, _sizes(spec, small, graph), findings)
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        said = str(error).splitlines()[0]
+        raise UnknownError(f"device {device} cannot be used here: {said}") from None
 
 
 def _stored(graph: ModuleGraph, path: str | Path) -> dict[str, Array]:

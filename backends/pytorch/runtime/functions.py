@@ -202,7 +202,7 @@ def random_blocks(q: Tensor, k: Tensor, size: int, count: int, seed: int) -> Ten
 
     A block of queries takes the blocks of keys with the smallest hash values.
     """
-    rows, columns = q // size, torch.arange(int(k.size(0) - 1) // size + 1, device=k.device)
+    rows, columns = q // size, torch.arange((k.size(0) - 1) // size + 1, device=k.device)
     hashed = ((rows * 92837111) ^ (columns * 689287499) ^ (seed * 283923481)) & 0x7FFFFFFF
     for _ in range(2):
         hashed = hashed * 48271 % 2147483647

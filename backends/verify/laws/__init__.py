@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..measure import Measured, NotHere
 from ..subject import Subject
-from . import cached, equality, padding, sight, training
+from . import cached, equality, order, padding, sight, tools, training, weighing
 
 Judge = Callable[[Subject], Measured | NotHere]
 
@@ -30,12 +30,17 @@ LAWS: tuple[Law, ...] = (
     Law("mask", "a key that no mask admits changes nothing", sight.excluded),
     Law("documents", "packed documents do not see each other", sight.documents),
     Law("padding", "padding, and what stands there, changes nothing", padding.padding),
+    Law("rows", "attention averages the values that a query may see", weighing.rows),
+    Law("order", "without positions and masks no order is known", order.order),
     Law("cache", "steps with a cache equal the whole", cached.steps),
     Law("generate", "greedy generation equals the whole, token by token", cached.generation),
     Law("gradients", "every weight that can matter gets a gradient", training.gradients),
     Law("init", "`init_weights` sets every weight", training.initial),
     Law("dropout", "what is dropped is dropped in training alone", training.dropout),
     Law("loss", "`loss` is the mean cross-entropy of its labels", training.loss),
+    Law("kernels", "every kernel gives the same", tools.kernels),
+    Law("compile", "`torch.compile` gives the same, in one graph", tools.compiled),
+    Law("export", "`torch.export` gives the same, at any length", tools.exported),
 )
 """In the order in which they are tried and shown."""
 

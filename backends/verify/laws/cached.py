@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ....spec.masks import atoms
-from ..arguments import Data, Stream
-from ..measure import Largest, Measured, NotHere
+from ..arguments import Array, Data, Stream
+from ..measure import Largest, Measured, NotHere, as_array
 from ..subject import Subject
 from .padding import first_length
 from .sight import ABSOLUTE, attending, masks_of
@@ -83,39 +84,54 @@ def pieces(
 
 
 def generation(subject: Subject) -> Measured | NotHere:
-    """Every token is the likeliest after all before it, in rows that are padded too.
+    """The scores behind every new token are those of the whole before it, in padded rows too.
 
     What a decoder goes on with is padded on the left, what an encoder reads on the right.
     """
-    generate = getattr(subject.model, "generate", None)
-    if generate is None:
+    if not hasattr(subject.model, "generate"):
         return NotHere("the model has no `generate`")
     stream = reading_stream(subject)
     if stream.longest + NEW_TOKENS > min(
         subject.arguments.limit(stream.ids), first_length(subject)
     ):
         return NotHere("sequences are too short to go on")
-    wrong, where = 0, "all tokens are the likeliest"
-    answers = "decoder_start_token_id" in inspect.signature(generate).parameters
-    cases = ["plain", "padded right" if answers else "padded left"]
-    cases = cases[:1] if _counts_places(subject) else cases
-    for case in cases:
+    model, largest = subject.fresh(), Largest()
+    wanted = inspect.signature(model.generate).parameters  # type: ignore[arg-type]
+    cases = ["plain", "padded right" if "decoder_start_token_id" in wanted else "padded left"]
+    for case in cases[:1] if _counts_places(subject) else cases:
         data = subject.data(case)
-        given = subject.tensors(data)
-        wanted = inspect.signature(generate).parameters
-        known = {name: value for name, value in given.items() if name in wanted}
+        tokens, scores = _generated(subject, model, data, wanted)
+        for row in range(len(tokens)):
+            expected = _whole(subject, data, row, tokens[row, -NEW_TOKENS:], wanted)
+            for place in range(NEW_TOKENS):
+                where = f"{case}: row {row}, new token {place}"
+                largest.compare(scores[place][row], expected[place], where)
+                if tokens[row, place - NEW_TOKENS] != expected[place].argmax():
+                    largest.take(float("inf"), f"{where} is not the likeliest")
+    return largest.measured()
+
+
+def _generated(
+    subject: Subject, model: nn.Module, data: Data, wanted: Mapping[str, Any]
+) -> tuple[Array, list[Array]]:
+    """Rows of tokens, and the scores (B, V) from which each new one was chosen."""
+    seen: list[Array] = []
+    score: Any = model.logits
+
+    def watched(x: Tensor) -> Tensor:
+        found: Tensor = score(x)
+        seen.append(as_array(found)[:, -1])
+        return found
+
+    given = {name: v for name, v in subject.tensors(data).items() if name in wanted}
+    generate: Any = model.generate
+    vars(model)["logits"] = watched
+    try:
         with torch.no_grad():
-            found = generate(
-                **known, max_new_tokens=NEW_TOKENS, temperature=0.0, eos_token_id=-1
-            ).cpu()
-        for row in range(len(found)):
-            expected = _greedy(subject, data, row, wanted)
-            new = found[row, -NEW_TOKENS:].numpy()
-            if not np.array_equal(new, expected):
-                place = int(np.flatnonzero(new != expected)[0])
-                where = where if wrong else f"{case}: row {row}, new token {place}"
-                wrong += int((new != expected).sum())
-    return Measured(wrong, 0, where)
+            found = generate(**given, max_new_tokens=NEW_TOKENS, temperature=0.0, eos_token_id=-1)
+    finally:
+        del vars(model)["logits"]
+    return found.cpu().numpy(), seen
 
 
 def _counts_places(subject: Subject) -> bool:
@@ -124,8 +140,10 @@ def _counts_places(subject: Subject) -> bool:
     return any(atom.name in ABSOLUTE for atom in used)
 
 
-def _greedy(subject: Subject, data: Data, row: int, wanted: Any) -> Any:
-    """The likeliest tokens after one row without its padding, each by a forward of the whole."""
+def _whole(
+    subject: Subject, data: Data, row: int, new: Array, wanted: Mapping[str, Any]
+) -> list[Array]:
+    """The scores of each new token of a row, by a forward of all before it, without padding."""
     own = {name: value[row : row + 1] for name, value in data.items()}
     for stream in subject.arguments.streams():
         mask = own.pop(f"{stream.prefix}attention_mask", None)
@@ -134,12 +152,8 @@ def _greedy(subject: Subject, data: Data, row: int, wanted: Any) -> Any:
     own = {name: value for name, value in own.items() if not subject.arguments.optional(name)}
     stream = reading_stream(subject)
     if "decoder_start_token_id" in wanted:
-        start = wanted["decoder_start_token_id"].default
-        own[stream.ids] = np.full((1, 1), start)
-    found = []
-    for _ in range(NEW_TOKENS):
-        logits = next(iter(subject.results(own).values()))
-        token = int(logits[0, -1].argmax())
-        found.append(token)
-        own[stream.ids] = np.concatenate([own[stream.ids], [[token]]], axis=1)
-    return np.array(found)
+        own[stream.ids] = np.full((1, 1), wanted["decoder_start_token_id"].default)
+    length = own[stream.ids].shape[1]
+    own[stream.ids] = np.concatenate([own[stream.ids], new[None, :-1]], axis=1)
+    scores = as_array(next(iter(subject.results(own).values())))[0]
+    return list(scores[length - 1 :])

@@ -6,14 +6,20 @@ import numpy as np
 import torch
 
 from ..arguments import Array
-from ..measure import Largest, Measured, NotHere
+from ..measure import Largest, Measured, NotHere, as_array
 from ..subject import CASES, Subject
 
 FLOOR = {"float32": 2e-5, "bfloat16": 0.05, "float16": 0.01, "float64": 1e-10}
 """What rounding alone may do in each dtype to a model of a few layers."""
 
-STEPS = 64
-"""A dtype may be this many times further off than rounding its weights once would move it."""
+STEPS = 8
+"""A dtype may be this many times as far off as moving each weight by half of its last place is.
+
+The examples are off by 3 such steps at most in float32, and by 1 in halves.
+"""
+
+MOST = 0.75
+"""The share of numbers that is compared where rounding may choose another expert."""
 
 
 def weights(subject: Subject) -> Measured | NotHere:
@@ -52,23 +58,40 @@ def _rounded(subject: Subject, dtype: str) -> Measured:
     """A dtype against the reference on weights that it can hold.
 
     The bound is a floor; a model that magnifies small changes may be as far off as they take it.
+    Where it still is too far off, and rounding may have chosen another expert for some tokens, most
+    of the numbers must be as near.
     """
     kind = getattr(torch, dtype)
     held = {
         name: torch.from_numpy(weight).to(kind).double().numpy()
         for name, weight in subject.weights.items()
     }
-    model, largest = subject.fresh(dtype), Largest(FLOOR[dtype])
+    model = subject.fresh(dtype)
+    pairs = []
     for case in CASES:
         data = subject.data(case)
         found = subject.results(data, model)
         for name, expected in subject.reference(data, held).items():
-            largest.compare(found[name], expected, f"{case}: {name}")
-            if found[name].dtype != kind:
-                largest.take(float("inf"), f"{case}: {name} is {found[name].dtype}")
-    if largest.error > largest.bound and np.isfinite(largest.error):
-        largest.bound = max(largest.bound, STEPS * _sensitivity(subject, held, kind))
-    return largest.measured()
+            pairs.append((f"{case}: {name}", found[name], expected))
+    largest = Largest(FLOOR[dtype])
+    for where, ours, expected in pairs:
+        largest.compare(ours, expected, where)
+        if ours.dtype != kind:
+            largest.take(float("inf"), f"{where} is {ours.dtype}")
+    if largest.error <= largest.bound or not np.isfinite(largest.error):
+        return largest.measured()
+    largest.bound = max(largest.bound, STEPS * _sensitivity(subject, held, kind))
+    if largest.error <= largest.bound or not _chooses(subject):
+        return largest.measured()
+    most = Largest(largest.bound)
+    for where, ours, expected in pairs:
+        difference = np.abs(as_array(ours) - expected) / max(float(np.abs(expected).max()), 1e-30)
+        most.take(float(np.quantile(difference, MOST)), where)
+    return most.measured(f"{MOST:.0%} of the numbers: rounding chose another expert somewhere")
+
+
+def _chooses(subject: Subject) -> bool:
+    return any(op.kind in ("top_k", "sparse_mixer") for op in subject.graph.ops())
 
 
 def _sensitivity(subject: Subject, held: dict[str, Array], kind: torch.dtype) -> float:

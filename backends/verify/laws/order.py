@@ -1,0 +1,30 @@
+"""The law of order: without positions and masks, a model knows no order."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..measure import Largest, Measured, NotHere
+from ..subject import Subject
+from .sight import attending, masks_of, word_stacks
+
+
+def order(subject: Subject) -> Measured | NotHere:
+    """Words in another order give the same hidden states in that order."""
+    largest = Largest()
+    for stream, stack in word_stacks(subject):
+        found = subject.spec.stacks[stack]
+        blocks = attending(subject, stack)
+        if found.positions or any(block.positions for block in blocks):
+            continue
+        if any(str(mask) != "full" for block in blocks for mask in masks_of(block)):
+            continue
+        data = subject.data("plain")
+        shuffled = np.random.default_rng(0).permutation(stream.longest)
+        own = subject.arguments.companions(stream)
+        moved = {n: a[:, shuffled] if n in own and a.ndim == 2 else a for n, a in data.items()}
+        before, after = subject.hidden(stack, data), subject.hidden(stack, moved)
+        largest.compare(after, before[:, shuffled], f"{stack}: words in another order")
+    if not largest.compared:
+        return NotHere("positions or masks tell the order")
+    return largest.measured()

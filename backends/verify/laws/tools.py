@@ -1,0 +1,133 @@
+"""Laws of what torch does with a model: its kernels, `torch.compile`, `torch.export`."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from ..arguments import Data
+from ..measure import EXACT, Largest, Measured, NotHere
+from ..subject import Subject
+from .cached import pieces
+from .equality import FLOOR
+from .padding import first_length
+
+KERNELS = {
+    "math": SDPBackend.MATH,
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "cudnn": SDPBackend.CUDNN_ATTENTION,
+}
+Results = dict[str, Tensor]
+
+
+def kernels(subject: Subject) -> Measured | NotHere:
+    """Each kernel of torch's that takes the model, and masks that hide nothing, against the rest.
+
+    A mask of ones is what no mask is, though the kernel then makes none of its own. Kernels are
+    tried in float64, and in float32 those that know no float64.
+    """
+    if not any(op.kind == "attend" for op in subject.graph.ops()):
+        return NotHere("there is no attention with scores")
+    used: list[str] = []
+    found = {}
+    for dtype, bound in (("float64", EXACT), ("float32", FLOOR["float32"])):
+        found[dtype] = _kernels(subject, dtype, Largest(bound), used)
+    worst = max(found.values(), key=lambda one: one.error / one.bound)
+    return worst.measured(f"kernels: {', '.join(dict.fromkeys(used))}")
+
+
+def _kernels(subject: Subject, dtype: str, largest: Largest, used: list[str]) -> Largest:
+    model = subject.model if dtype == "float64" else subject.fresh(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says why it does not take a kernel
+        for case in ("plain", "padded right"):
+            data = subject.data(case)
+            plain = subject.results(data, model)
+            for name, kernel in KERNELS.items():
+                try:
+                    with sdpa_kernel(kernel):
+                        found = subject.results(data, model)
+                except RuntimeError:
+                    continue  # it does not take these shapes, or this machine has it not
+                used.append(name)
+                _compare(largest, found, plain, f"{dtype}, {case}: {name}")
+            if case == "plain":
+                masked = _with_masks_of_ones(subject, data)
+                found = subject.results(masked, model)
+                _compare(largest, found, plain, f"{dtype}: masks of ones")
+    return largest
+
+
+def _compare(largest: Largest, found: Results, expected: Results, where: str) -> None:
+    for result, value in expected.items():
+        largest.compare(found[result], value, f"{where}: {result}")
+
+
+def _with_masks_of_ones(subject: Subject, data: Data) -> Data:
+    known = subject.arguments.known()
+    made = dict(data)
+    for stream in subject.arguments.streams():
+        name = f"{stream.prefix}attention_mask"
+        if name in known:
+            made[name] = np.ones_like(data[stream.ids])
+    return made
+
+
+def compiled(subject: Subject) -> Measured | NotHere:
+    """`torch.compile` without a break in the graph: forward, and steps with a cache."""
+    largest = Largest()
+    torch.compiler.reset()
+    try:
+        data = subject.data("padded right")
+        model = torch.compile(subject.model, fullgraph=True, backend="aot_eager")
+        expected = subject.results(data)
+        with torch.no_grad():
+            found = subject.named(model(**subject.tensors(data)))
+        for name, value in expected.items():
+            largest.compare(found[name], value, f"forward: {name}")
+        if subject.cached and first_length(subject) > data_length(subject):
+            step = torch.compile(
+                subject.method(subject.cached), fullgraph=True, backend="aot_eager"
+            )
+            plain = subject.data("plain")
+            whole = subject.hidden(subject.cached, plain)
+            found_steps = pieces(subject, plain, (5, 1, 1, 40), step)
+            largest.compare(found_steps, whole, "a prompt, then tokens")
+    finally:
+        torch.compiler.reset()
+    return largest.measured("backend aot_eager, fullgraph")
+
+
+def data_length(subject: Subject) -> int:
+    return max((stream.longest for stream in subject.arguments.streams()), default=0)
+
+
+def exported(subject: Subject) -> Measured | NotHere:
+    """`torch.export` of forward, for sequences of any length."""
+    largest = Largest()
+    data = subject.data("plain")
+    streams = subject.arguments.streams()
+    more = min((subject.arguments.limit(s.ids) - s.longest for s in streams), default=0)
+    longer = dict(data)
+    for stream in streams:
+        added = data[stream.ids][:, : min(more, 4)]
+        longer[stream.ids] = np.concatenate([data[stream.ids], added], axis=1)
+    words = {stream.ids for stream in streams}
+    auto: Any = torch.export.Dim.AUTO
+    shapes = {name: {1: auto} if name in words and more > 0 else None for name in data}
+    program = torch.export.export(
+        subject.model, (), kwargs=subject.tensors(data), dynamic_shapes=shapes
+    )
+    for case, given in (("as it was", data), ("longer", longer)):
+        expected = subject.results(given)
+        with torch.no_grad():
+            found = subject.named(program.module()(**subject.tensors(given)))
+        for name, value in expected.items():
+            largest.compare(found[name], value, f"{case}: {name}")
+    return largest.measured()

@@ -1,0 +1,153 @@
+"""The law of attention's rows: what each query takes is an average of values it may see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ....compiler.graph import ModuleGraph, Op
+from ....spec.masks import Mask
+from ...reference import Pairs, admits
+from ..arguments import Array, Data
+from ..measure import Largest, Measured, NotHere
+from ..observe import Observed, observing
+from ..subject import Subject
+
+CASES = ("plain", "padded left", "padded right", "every argument")
+DIRECTIONS = 8
+
+
+def rows(subject: Subject) -> Measured | NotHere:
+    """Weights are not negative, 0 at keys that are hidden, and sum to 1 (to 0 where all are).
+
+    So results lie in the convex hull of the values: they are compared with the weighted sum, and
+    with the ends of the values along some directions. With sinks the sum is between 0 and 1, and
+    the hull holds the origin too: a sink takes a share and gives nothing.
+    """
+    largest, attends = Largest(), attentions(subject.graph)
+    if not attends:
+        return NotHere("there is no attention with scores")
+    for case in CASES:
+        data = subject.data(case)
+        with observing(subject.module) as seen:
+            subject.results(data)
+        if len(seen) != len(attends):
+            return NotHere(f"{len(seen)} of {len(attends)} attentions can be watched")
+        for (where, op), observed in zip(attends, seen, strict=True):
+            _judge(subject, f"{case}: {where}", op, data, observed, largest)
+    sunk = any(_sinks(op) for _, op in attends)
+    return largest.measured("sums below 1, for sinks take a share" if sunk else "")
+
+
+def attentions(graph: ModuleGraph) -> list[tuple[str, Op]]:
+    """Every attention in the order in which it runs: where it stands, and its op."""
+    found: list[tuple[str, Op]] = []
+    for scope in graph.scopes.values():
+        if scope.role != "layers":
+            continue
+        blocks = {block.name: block.path for block in graph.children(scope.path)}
+        for layer, kind in enumerate(scope.order):
+            found += [
+                (f"{op.scope.replace(blocks[kind], f'{scope.path}.{layer}')}", op)
+                for op in graph.subtree(blocks[kind])
+                if op.kind == "attend"
+            ]
+    return found
+
+
+def _sinks(op: Op) -> bool:
+    return bool(op.inputs[5:]) and op.attrs.get("score") != "additive"
+
+
+def _judge(
+    subject: Subject, where: str, op: Op, data: Data, observed: Observed, largest: Largest
+) -> None:
+    weights, values = _array(observed.weights), _array(observed.values)
+    sunk = _sinks(op)
+    weights = weights[..., :-1] if sunk else weights
+    values = values[..., :-1, :] if sunk else values
+    admitted = np.broadcast_to(_admitted(subject, op, data, weights), weights.shape)
+    largest.compare(np.where(admitted, 0.0, weights) + 1, np.ones_like(weights), f"{where}: hidden")
+    largest.compare(np.minimum(weights, 0) + 1, np.ones_like(weights), f"{where}: negative")
+    total, some = weights.sum(axis=-1), admitted.any(axis=-1)
+    if sunk:
+        over = np.maximum(total - 1, 0) + np.where(some, total <= 0, total)
+        largest.compare(over + 1, np.ones_like(over), f"{where}: sum")
+    else:
+        largest.compare(total, np.where(some, 1.0, 0.0), f"{where}: sum")
+    repeated = np.repeat(values, weights.shape[1] // values.shape[1], axis=1)
+    result = _array(observed.result)
+    largest.compare(result, weights @ repeated, f"{where}: weighted sum")
+    _in_hull(result, repeated, origin=sunk or not some.all(), where=where, largest=largest)
+
+
+def _in_hull(result: Array, values: Array, *, origin: bool, where: str, largest: Largest) -> None:
+    """Along some directions no result lies beyond all values."""
+    directions = np.random.default_rng(0).standard_normal((values.shape[-1], DIRECTIONS))
+    along, ends = result @ directions, values @ directions
+    low, high = ends.min(axis=2, keepdims=True), ends.max(axis=2, keepdims=True)
+    if origin:
+        low, high = np.minimum(low, 0), np.maximum(high, 0)
+    inside = np.clip(along, low, high)
+    largest.compare(along, inside, f"{where}: hull")
+
+
+def _admitted(subject: Subject, op: Op, data: Data, weights: Array) -> Array:
+    """True where a query may see a key: (B, 1 or H, T, S)."""
+    batch, heads, queries, keys = weights.shape
+    names = _data_of(subject.graph, op)
+    real = np.ones((batch, keys), bool)
+    if names["attention_mask"] in data:
+        real = data[names["attention_mask"]] == 1
+    if queries != keys or _crosses(subject.graph, op):
+        return real[:, None, None, :]
+    pairs = Pairs.of(
+        keys,
+        document_ids=data.get(names["document_ids"]),
+        prefix_length=data.get(names["prefix_length"]),
+        global_mask=data.get(names["global_mask"]),
+    )
+    formula = op.attrs["formula"]
+    parts: tuple[Any, ...] = (formula,) if isinstance(formula, Mask) else tuple(formula)
+    shape = (batch, queries, keys)
+    masks = [np.broadcast_to(admits(part, pairs), shape) for part in parts]
+    of_heads = np.stack([masks[head * len(masks) // heads] for head in range(heads)], axis=1)
+    found: Array = of_heads & real[:, None, None, :]
+    return found
+
+
+def _crosses(graph: ModuleGraph, op: Op) -> bool:
+    return any(mask.attrs.get("memory") for mask in _masks(graph, op))
+
+
+def _masks(graph: ModuleGraph, op: Op) -> list[Op]:
+    """The mask ops that an attention's scores come from, by way of its mask or its bias."""
+    found, left = [], [value for value in op.inputs[3:5] if value]
+    while left:
+        producer = graph.producer(left.pop())
+        if producer is None:
+            continue
+        if producer.kind == "mask":
+            found.append(producer)
+        elif producer.kind in ("head_masks", "masked_bias"):
+            left += [value for value in producer.inputs if value]
+    return found
+
+
+def _data_of(graph: ModuleGraph, op: Op) -> dict[str, str]:
+    """The arguments that an attention's masks read, by their roles."""
+    roles = ("attention_mask", "document_ids", "prefix_length", "global_mask")
+    found = dict.fromkeys(roles, "")
+    for mask in _masks(graph, op):
+        for role, value in zip(roles, mask.inputs, strict=True):
+            producer = graph.producer(value) if value else None
+            if producer is not None and producer.kind == "argument":
+                found[role] = producer.name
+    return found
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    found: Array = tensor.detach().double().cpu().numpy()
+    return found

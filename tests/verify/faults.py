@@ -1,0 +1,271 @@
+"""Faults that are planted, one at a time, in what is emitted or in the reference.
+
+Each says what goes wrong, in which model, and which piece of text becomes which other (everywhere
+it stands). They are faults that people make: most of them have been found in somebody's model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelwright.spec import ModelSpec, load, loads
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+SMALL = """
+name: small
+family: {family}
+vocab_size: 61
+max_positions: 48
+d_model: 32
+layers: 2
+attention: {{heads: 4}}
+feed_forward: {{hidden: 40}}
+"""
+OWN = {
+    "documents": SMALL.format(family="decoder-only")
+    + "mask: causal & documents\npositions: rotary\nhead: language_model\n",
+    "prefix": SMALL.format(family="decoder-only")
+    + "mask: causal | prefix\npositions: rotary\nhead: language_model\n",
+    "no order": SMALL.format(family="encoder-only") + "head: {type: language_model}\n",
+    "pools": SMALL.format(family="encoder-only")
+    + "positions: learned\nheads: {a: {type: classifier, classes: 3, pool: mean},"
+    " b: {type: projection, size: 5, pool: last}}\n",
+    "residuals": SMALL.format(family="decoder-only")
+    + "positions: rotary\nresidual: {scale: 0.5, stream_scale: 1.5}\nhead: language_model\n",
+    "per layer": SMALL.format(family="decoder-only").replace(
+        "heads: 4", "heads: 4, scale: by_layer"
+    )
+    + "positions: rotary\nhead: language_model\n",
+    "alibi of six": SMALL.format(family="decoder-only").replace("heads: 4", "heads: 6, head_dim: 8")
+    + "positions: alibi\nhead: language_model\n",
+    "limited": SMALL.format(family="decoder-only").replace("heads: 4", "heads: 4, clip_qkv: 0.6")
+    + "positions: rotary\nhead: language_model\n",
+}
+
+
+def spec_of(name: str) -> ModelSpec:
+    return loads(OWN[name]) if name in OWN else load(EXAMPLES / f"{name}.yaml")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong in which model, where this text becomes that one."""
+
+    what: str
+    model: str
+    old: str
+    new: str
+    dtype: str = ""  # tried beside float32
+
+    def plant(self, text: str) -> str:
+        """The text with the fault. Raises ValueError where there is nothing to change."""
+        if self.old not in text:
+            raise ValueError(f"{self.what}: `{self.old}` does not stand in {self.model}")
+        changed = text.replace(self.old, self.new)
+        if changed == text:
+            raise ValueError(f"{self.what}: nothing changed in {self.model}")
+        return changed
+
+
+def fault(what: str, model: str, old: str, new: str, dtype: str = "") -> Fault:
+    return Fault(what, model, old, new, dtype)
+
+
+FAULTS: tuple[Fault, ...] = (
+    # masks
+    fault("a window one too wide", "mistral_7b", "k > q - window", "k >= q - window"),
+    fault("a window one too narrow", "mistral_7b", "k > q - window", "k > q - window + 1"),
+    fault("a band without its ends", "modernbert_base", ".abs() <= band", ".abs() < band"),
+    fault("the next token is seen", "bloom_560m", "mask = k <= q  #", "mask = k <= q + 1  #"),
+    fault("global tokens see, and are not seen", "longformer_base",
+          "| global_mask[:, None, None, :].bool()", ""),
+    fault("a prefix one token too long", "prefix", "k < prefix_length", "k <= prefix_length"),
+    fault("documents see each other", "documents",
+          "document_ids[:, None, start:end, None] == document_ids[:, None, None, :]",
+          "document_ids[:, None, start:end, None] >= 0"),
+    fault("padding is seen", "llama3_8b",
+          "mask = mask & attention_mask.bool()[:, None, None, :]", "pass"),
+    fault("padding of the memory is seen", "t5_small",
+          "self.cross_attention(h, memory, memory_mask, cache)",
+          "self.cross_attention(h, memory, None, cache)"),
+    fault("masks of runs of heads exchanged", "sparse_transformer",
+          "masks_of_heads(self.config.heads, first_mask, second_mask)",
+          "masks_of_heads(self.config.heads, second_mask, first_mask)"),
+    fault("random blocks by another seed", "bigbird_base", "seed * 283923481", "seed + 1"),
+    # scores
+    fault("scores are not scaled", "gpt2", "mask, dropout, causal)",
+          "mask, dropout, causal, scale=1.0)"),
+    fault("T5's scores are scaled", "t5_small", ", scale=1.0)", ")"),
+    fault("scores are not divided by the layer", "per layer", " / (self.layer + 1)", ""),
+    fault("the softcap of scores lost", "gemma2_2b",
+          "cap * torch.tanh(q @ k.transpose(-2, -1) * scale / cap)",
+          "q @ k.transpose(-2, -1) * scale"),
+    fault("the softcap of logits lost", "gemma2_2b", "return cap * torch.tanh(x / cap)",
+          "return x"),
+    fault("sinks dropped", "gpt_oss_20b", "sinks[:, None, None].type_as(bias)",
+          "(sinks[:, None, None] - 1e9).type_as(bias)"),
+    fault("key heads in another order", "llama3_8b", "q, k, v, mask, is_causal",
+          "q, k.repeat(1, 2, 1, 1), v.repeat(1, 2, 1, 1), mask, is_causal"),
+    fault("queries are not normed", "qwen3_8b", "self.query_norm(", "("),
+    fault("limits of queries, keys and values lost", "limited", "= config.clip_qkv", "= 1e9"),
+    fault("cosines of queries that are not unit vectors", "tiny_cosine",
+          "q = F.normalize(", "q = (lambda x, dim: x)("),
+    # positions
+    fault("rotation of neighbours instead of halves", "llama3_8b",
+          "x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)",
+          "x1, x2 = x.to(cos.dtype)[..., 0::2], x.to(cos.dtype)[..., 1::2]"),
+    fault("rotation the other way round", "gptj_6b", "x1 * cos - x2 * sin, x2 * cos + x1 * sin",
+          "x1 * cos + x2 * sin, x2 * cos - x1 * sin"),
+    fault("keys are not rotated", "deepseek_v3",
+          "k_rope = apply_rope_interleaved(k_rope, cos, sin)", "pass"),
+    fault("local layers turn by the global theta", "gemma3_1b", "self.config.local_rope_theta",
+          "self.config.global_rope_theta"),
+    fault("Llama 3's blend the wrong way round", "llama3_1_8b", "keep + (1 - keep) / factor",
+          "1 - keep + keep / factor"),
+    fault("YaRN's growth of scores lost", "gpt_oss_20b", "cos * config.rope_attention_factor",
+          "cos"),
+    fault("angles in float32", "mistral_7b", "torch.promote_types(like.dtype, torch.float32)",
+          "torch.float32"),
+    fault("a bucket for the wrong side", "t5_small", "half * (distance > 0)",
+          "half * (distance >= 0)"),
+    fault("buckets grow from the wrong place", "t5_small", "exact = buckets // 2",
+          "exact = buckets // 2 + 1"),
+    fault("slopes of the wrong heads", "alibi of six", "2 ** (-4 * (i + 1) / power)",
+          "2 ** (-4 * (i + 2) / power)"),
+    fault("ALiBi rewards distance", "bloom_560m", "(-scale * slope * distance)",
+          "(scale * slope * distance)"),
+    fault("RoBERTa's positions begin one too early", "roberta_base",
+          "self.position_embedding(position_ids + 2)", "self.position_embedding(position_ids + 1)"),
+    fault("sines and cosines exchanged", "transformer_base", "[angle.sin(), angle.cos()]",
+          "[angle.cos(), angle.sin()]"),
+    fault("relative positions by their negative", "deberta_v3_base",
+          "distance = query - torch.arange(end, device=device)",
+          "distance = torch.arange(end, device=device) - query"),
+    fault("one bias for contents and positions", "xlnet_base", "q = q + self.content_bias",
+          "q = q + self.position_bias"),
+    fault("registers behind the patches", "dinov2_base", "x[:, : self.config.prefix_tokens]",
+          "x[:, : self.config.prefix_tokens + 1]"),
+    # cache and generation
+    fault("the cache's position lost", "llama3_8b",
+          "torch.arange(start, end, device=input_ids.device)",
+          "torch.arange(end - start, device=input_ids.device)"),
+    fault("a cached chunk is not masked", "llama3_8b",
+          "if attention_mask is None and (start == 0 or end - start == 1):",
+          "if attention_mask is None:"),
+    fault("the cache writes one place too far back", "gpt2",
+          "keys[..., self.length : end, :] = k",
+          "keys[..., max(self.length - 1, 0) : max(self.length - 1, 0) + k.size(-2), :] = k"),
+    fault("the cache keeps keys before their rotation", "mistral_7b",
+          "k, v = cache.append(self.layer, k, v)",
+          "k, v = cache.append(self.layer, self.key(x).unflatten(-1, "
+          "(-1, self.head_dim)).transpose(1, 2), v)"),
+    fault("positions do not follow padding", "gpt2",
+          "position_ids = counted.clamp(min=0)[:, -step.size(1) :]", "position_ids = None"),
+    fault("generation forgets its padding", "bloom_560m",
+          "attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)",
+          "attention_mask = torch.ones_like(input_ids)"),
+    # norms, feed-forwards, residuals
+    fault("an epsilon of 1e-6", "llama3_8b", "eps: float = 1e-5", "eps: float = 1e-6"),
+    fault("GELU without tanh", "gpt2", ', approximate="tanh"', ""),
+    fault("GELU with tanh", "bert_base", "F.gelu(self.up(x))",
+          'F.gelu(self.up(x), approximate="tanh")'),
+    fault("the norm after the branch, not before", "gpt2",
+          "self.feed_forward(self.feed_forward_norm(x))",
+          "self.feed_forward_norm(self.feed_forward(x))"),
+    fault("the norm before the sum", "bert_base",
+          "self.attention_norm(x + self.dropout(self.attention(x, mask)))",
+          "(x + self.attention_norm(self.dropout(self.attention(x, mask))))"),
+    fault("one is not added to the norm's weight", "gemma3_1b", "self.offset + self.weight",
+          "self.weight"),
+    fault("the parallel branch reads the sum", "gptj_6b", "self.feed_forward(h)",
+          "self.feed_forward(x + h)"),
+    fault("gate and up exchanged", "llama3_8b", "F.silu(self.gate(x)) * self.up(x)",
+          "F.silu(self.up(x)) * self.gate(x)"),
+    fault("the scale of branches lost", "residuals", " * self.residual_scale", ""),
+    fault("the learned scale of a branch lost", "dinov2_base", " * self.attention_scale", ""),
+    # experts
+    fault("weights of the chosen do not sum to one", "deepseek_v3",
+          "return weights / (total + 1e-20)", "return weights"),
+    fault("weights of the chosen sum to one", "olmoe_1b_7b", "groups.combine(y, weights)",
+          "groups.combine(y, weights / weights.sum(-1, keepdim=True))"),
+    fault("a group is as good as its best expert", "deepseek_v3",
+          "grouped.topk(members).values.sum(-1)", "grouped.amax(-1)"),
+    fault("the gate of the shared expert lost", "qwen1_5_moe_a2_7b",
+          "gate * self.shared_expert(x)", "self.shared_expert(x)"),
+    fault("the bias of experts dropped", "gpt_oss_20b",
+          "y = y + self.down_bias[groups.expert]", "pass"),
+    fault("the clamp of experts lost", "gpt_oss_20b", "gate.clamp(max=self.clamp)", "gate"),
+    # inputs and heads
+    fault("token types lost", "bert_base", " + self.token_type_embedding(token_type_ids)", ""),
+    fault("embeddings are not scaled", "gemma3_1b", " * math.sqrt(self.config.d_model)", ""),
+    fault("the tie of head and table broken", "gpt2",
+          "return F.linear(x, self.token_embedding.weight)",
+          "return F.linear(x, self.token_embedding.weight.clone().flip(0))"),
+    fault("a head with a table of its own", "gpt2", "        self.init_weights()\n\n",
+          "        self.head = nn.Linear(config.d_model, config.vocab_size)\n"
+          "        self.init_weights()\n\n"),
+    fault("the mean counts padding", "pools", "real = attention_mask[..., None].type_as(x)",
+          "real = torch.ones_like(attention_mask[..., None]).type_as(x)"),
+    fault("the last place, not the last token", "pools", "place.argmax(-1)", "-1"),
+    fault("results wider than the weights", "llama3_8b", "return self.head(x)",
+          "return self.head(x).to(torch.promote_types(x.dtype, torch.float32))", "bfloat16"),
+    # training
+    fault("dropout at rest", "gpt2", "self.dropout if self.training else 0.0", "self.dropout"),
+    fault("no dropout in training", "bert_base", "nn.Dropout(config.dropout)", "nn.Dropout(0.0)"),
+    fault("labels are not shifted", "gpt2", "logits, labels = logits[:, :-1], labels[:, 1:]",
+          "pass"),
+    fault("values without a gradient", "gpt2", "v = self.value(x)", "v = self.value(x).detach()"),
+    fault("a norm that begins with zero", "llama3_8b", "nn.init.ones_(module.weight)",
+          "nn.init.zeros_(module.weight)"),
+    fault("last layers are not drawn narrower", "gpt2", "std=narrow)", "std=3 * std)"),
+    fault("weights are not set", "t5_small",
+          "isinstance(module, (nn.Linear, nn.Embedding))", "isinstance(module, nn.Linear)"),
+    fault("a buffer", "gpt2", "        self.init_weights()\n\n",
+          '        self.register_buffer("seen", torch.zeros(1))\n        self.init_weights()\n\n'),
+    # what torch makes of it
+    fault("order where there is none", "no order", "x = self.token_embedding(input_ids)",
+          "x = self.token_embedding(input_ids)\n"
+          "        x = x * x.new_ones(x.size(1), 1).cumsum(0)"),
+    fault("a branch on data", "gpt2", "self.norm(x)",
+          "self.norm(2 * x if bool(x.sum() > 1e9) else x)"),
+    fault("a length that is fixed", "bigbird_base", "(k.size(0) - 1) // size + 1",
+          "int(k.size(0) - 1) // size + 1"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ReferenceFault(Fault):
+    """A fault of the reference: the function of one kind of op, in one of its files."""
+
+    kind: str = ""
+    file: str = ""
+
+
+def of_reference(what: str, model: str, kind: str, file: str, old: str, new: str) -> ReferenceFault:
+    return ReferenceFault(what, model, old, new, "", kind, file)
+
+
+REFERENCE_FAULTS: tuple[ReferenceFault, ...] = (
+    of_reference("the reference: GELU without tanh", "gpt2", "activation", "arithmetic",
+                 "0.5 * x * (1 + np.tanh(", "0.5 * x * (1 + 0.999 * np.tanh("),
+    of_reference("the reference: an epsilon beside the root", "llama3_8b", "rms_norm",
+                 "arithmetic", "np.sqrt(square + call.value(\"eps\"))",
+                 "(np.sqrt(square) + call.value(\"eps\"))"),
+    of_reference("the reference: a window one too wide", "mistral_7b", "mask", "masks",
+                 "pairs.queries - n < pairs.keys", "pairs.queries - n <= pairs.keys"),
+    of_reference("the reference: key heads in another order", "llama3_8b", "attend", "attention",
+                 "shared = h // (heads // key_heads)", "shared = h % key_heads"),
+    of_reference("the reference: rotation the other way round", "gptj_6b", "rotate", "rotary",
+                 "x[..., first] * cos - x[..., second] * sin",
+                 "x[..., first] * cos + x[..., second] * sin"),
+    of_reference("the reference: a bucket for the wrong side", "t5_small", "relative_buckets",
+                 "positions", "start = buckets if distance > 0 else 0",
+                 "start = buckets if distance >= 0 else 0"),
+    of_reference("the reference: sinks give values", "gpt_oss_20b", "attend", "attention",
+                 "softmax(scores)[:, :keys] @ v", "softmax(scores[:, :keys]) @ v"),
+    of_reference("the reference: patches column by column", "vit_b16", "patchify", "images",
+                 "images[:, :, top : top + width, left : left + width]",
+                 "images[:, :, left : left + width, top : top + width]"),
+)  # fmt: skip
