@@ -47,11 +47,13 @@ def alternate(
     *,
     rounds: int,
     warm_up: int = 1,
+    repeat: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timed:
     """Time every candidate once a round, each round in another order, after unmeasured rounds.
 
-    `clock` may be `time.process_time`, which other programs on the machine disturb less.
+    What is short is done `repeat` times, and a time is that of one. `clock` may be
+    `time.process_time`, which other programs on the machine disturb less.
     """
     names = list(candidates)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -59,8 +61,9 @@ def alternate(
         first = number % len(names)
         for name in names[first:] + names[:first]:
             start = clock()
-            candidates[name]()
-            took = clock() - start
+            for _ in range(repeat):
+                candidates[name]()
+            took = (clock() - start) / repeat
             if number >= warm_up:
                 times[name].append(took)
     return Timed(task, times)

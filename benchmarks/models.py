@@ -46,7 +46,7 @@ def gpt2(packed: bool = False) -> Rivals:
         setattr(theirs.generation_config, name, None)
     for model in (ours, theirs, hand) if packed else ():
         pack(model)
-    return _agreeing(
+    return agreeing(
         {OURS: ours, LIBRARY: theirs, BY_HAND: hand},
         {OURS: ours, LIBRARY: lambda ids: theirs(ids).logits, BY_HAND: hand},
         torch.randint(50257, (2, 16)),
@@ -68,7 +68,7 @@ def bert(packed: bool = False) -> Rivals:
     mask[1, 9:] = 0
     for model in (ours, theirs, hand) if packed else ():
         pack(model)
-    return _agreeing(
+    return agreeing(
         {OURS: ours, LIBRARY: theirs, BY_HAND: hand},
         {
             OURS: ours,
@@ -80,7 +80,7 @@ def bert(packed: bool = False) -> Rivals:
     )
 
 
-def _agreeing(
+def agreeing(
     models: Mapping[str, nn.Module], call: Mapping[str, Callable[..., Tensor]], *given: Tensor
 ) -> Rivals:
     """The rivals, once they have given the same result."""

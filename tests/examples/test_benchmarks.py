@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -74,6 +75,47 @@ def test_packing_moves_weights_and_changes_none(module: Module) -> None:
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
     model(torch.zeros(1, 3, dtype=torch.long)).sum().backward()
     assert all(weight.grad is not None for weight in weights if weight is not model.types.weight)
+
+
+@pytest.mark.parametrize("name", ["tiny-gpt2", "tiny-llama"])
+def test_a_small_case_is_timed_at_each_task(module: Module, name: str) -> None:
+    """Same weights, same result, same tokens: it raises where one differs."""
+    import torch
+
+    pytest.importorskip("transformers")
+    case = module("peers").CASES[name]
+    rivals = module("peers").rivals_of(replace(case, others={}), torch.float32)
+    found = dict(module("tasks").tasks_of(case, rivals))
+    assert [task.removeprefix(case.name) for task in found] == [
+        " forward, 1 x 16",
+        " forward, 8 x 16",
+        " decode, 1 x 64 + 32",
+        " decode, 4 x 64 + 32",
+    ]
+    for candidates in found.values():
+        assert list(candidates) == ["emitted", "transformers", "its products"]
+    found[f"{case.name} forward, 1 x 16"]["its products"]()
+
+
+def test_the_floor_multiplies_by_each_matrix_once_for_each_number_of_rows(module: Module) -> None:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = module("by_hand").Gpt2(50, 40, 32, layers=2, heads=4)
+    run = module("floor").products(model, rows=[7, 1], head_rows=[1])
+    with FlopCounterMode(display=False) as counted, torch.no_grad():
+        run()
+    inner = 2 * 12 * 32 * 32
+    assert counted.get_total_flops() == 2 * (8 * inner + 50 * 32)
+
+
+def test_the_page_says_every_ratio(module: Module, tmp_path: Path) -> None:
+    pages, measure = module("pages"), module("measure")
+    times = {"emitted": [1.0, 1.0, 1.0], "transformers": [1.5, 1.5, 1.5], "its products": [0.9] * 3}
+    results = {"float32": [measure.Timed("a task", times)]}
+    made = pages.page({"threads": 2}, results)
+    assert "| a task | 1000.0 ms ± 0% | 1.50 | 90% |" in made
+    assert ">1.50</text>" in pages.figure(results)
 
 
 @pytest.mark.slow

@@ -1,0 +1,158 @@
+"""The work that models are timed at: forward, training step, greedy decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from .floor import products
+from .measure import Candidate
+from .models import BY_HAND, LIBRARY, OURS, Rivals
+from .peers import X_TRANSFORMERS, Case
+
+PROMPT, NEW = 64, 32
+FLOOR = "its products"
+Task = tuple[str, dict[str, Candidate]]
+
+
+def tasks_of(case: Case, rivals: Rivals, *, compiled: bool = False) -> Iterator[Task]:
+    """Every task of a case: its name, and what each candidate does."""
+    if compiled:
+        rivals = compiled_ones(rivals)
+    for batch, length in ((1, 16), (8, 16)) if case.short else ((1, 256), (4, 64)):
+        given = case.inputs(batch, length)
+        candidates = forward(rivals, *given)
+        if not case.experts and not compiled:
+            rows = [batch * length]
+            head = rows if case.result == "logits" else []
+            candidates[FLOOR] = products(rivals.models[OURS], rows, head)
+        yield f"{case.name} forward, {batch} x {length}", candidates
+    if case.result == "pooler_output" and not compiled:
+        yield padded(case, rivals)
+    if case.training and not compiled:
+        yield f"{case.name} training step, 1 x 128", training(case, rivals)
+    if case.decodes and not compiled:
+        for batch in (1, 4):
+            yield f"{case.name} decode, {batch} x {PROMPT} + {NEW}", decoding(case, rivals, batch)
+
+
+def forward(rivals: Rivals, *given: Tensor) -> dict[str, Candidate]:
+    """The result, in inference mode."""
+    rivals.train(False)
+
+    def timed(run: Callable[..., Tensor]) -> Candidate:
+        return torch.inference_mode()(lambda: run(*given))
+
+    return {name: timed(run) for name, run in rivals.call.items()}
+
+
+def compiled_ones(rivals: Rivals) -> Rivals:
+    """Ours and that of `transformers` through `torch.compile`."""
+    call = {name: torch.compile(rivals.call[name]) for name in (OURS, LIBRARY)}
+    return Rivals({name: rivals.models[name] for name in call}, call)
+
+
+def padded(case: Case, rivals: Rivals) -> Task:
+    """Texts of different length in one batch, with a mask: ours and those of the same weights."""
+    batch, length = (8, 16) if case.short else (4, 64)
+    (ids,) = case.inputs(batch, length)
+    lengths = torch.linspace(length // 8, length, batch).long()[:, None]
+    mask = (torch.arange(length) < lengths).long()
+    names = [name for name in (OURS, LIBRARY, BY_HAND) if name in rivals.call]
+
+    def timed(name: str) -> Candidate:
+        run = rivals.call[name]
+        named = {"mask": mask} if name == LIBRARY else {}
+        given = (ids,) if name == LIBRARY else (ids, mask)
+        return torch.inference_mode()(lambda: run(*given, **named))
+
+    return f"{case.name} forward, {batch} x {length} padded", {n: timed(n) for n in names}
+
+
+def training(case: Case, rivals: Rivals) -> dict[str, Candidate]:
+    """Forward with dropout, loss, backward and a step of SGD, which moves nothing visible."""
+    rivals.train(True)
+    given = case.inputs(1, 128)
+
+    def loss(result: Tensor) -> Tensor:
+        if case.result != "logits":
+            return result.square().mean()
+        wanted = given[-1]
+        shifted = (result[:, :-1], wanted[:, 1:]) if case.decodes else (result, wanted)
+        return nn.functional.cross_entropy(shifted[0].flatten(0, 1).float(), shifted[1].flatten())
+
+    def timed(name: str) -> Candidate:
+        model, run = rivals.models[name], rivals.call[name]
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-9)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            loss(run(*given)).backward()
+            optimizer.step()
+            optimizer.zero_grad()  # the next candidate finds the memory free
+
+        return step
+
+    return {name: timed(name) for name in rivals.models}
+
+
+def decoding(case: Case, rivals: Rivals, batch: int) -> dict[str, Candidate]:
+    """Greedy decoding with a cache; those with the same weights must say the same.
+
+    Beside them what the linear layers of one such run cost alone: the prompt once, then one row
+    for each token.
+    """
+    rivals.train(False)
+    (ids,) = case.inputs(batch, PROMPT)
+    runs = {
+        name: GENERATE[name](model, ids)
+        for name, model in rivals.models.items()
+        if name in GENERATE
+    }
+    alike = [name for name in runs if name != X_TRANSFORMERS]
+    said = {name: runs[name]() for name in alike}
+    exact = next(rivals.models[OURS].parameters()).dtype == torch.float32
+    if exact and any(not torch.equal(said[OURS], other) for other in said.values()):
+        raise RuntimeError(f"{case.name}: the candidates do not say the same")
+    found: dict[str, Candidate] = dict(runs)
+    if not case.experts:
+        rows = [batch * PROMPT] + [batch] * (NEW - 1)
+        found[FLOOR] = products(rivals.models[OURS], rows, [batch] * NEW)
+    return found
+
+
+def _ours(model: nn.Module, ids: Tensor) -> Callable[[], Tensor]:
+    generate: Callable[..., Tensor] = model.generate
+    return lambda: generate(ids, NEW, temperature=0, eos_token_id=-1)
+
+
+def _library(model: nn.Module, ids: Tensor) -> Callable[[], Tensor]:
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        setattr(model.generation_config, name, None)
+    generate: Callable[..., Tensor] = model.generate
+    mask = torch.ones_like(ids)
+    return lambda: generate(
+        ids, attention_mask=mask, max_new_tokens=NEW, do_sample=False, use_cache=True
+    )
+
+
+def _by_hand(model: nn.Module, ids: Tensor) -> Callable[[], Tensor]:
+    generate: Callable[..., Tensor] = model.generate
+    return lambda: generate(ids, NEW)
+
+
+def _x_transformers(model: nn.Module, ids: Tensor) -> Callable[[], Tensor]:
+    from x_transformers import AutoregressiveWrapper
+
+    wrapped = AutoregressiveWrapper(model).eval()
+    return lambda: wrapped.generate(ids, NEW, temperature=0.0, cache_kv=True)
+
+
+GENERATE: dict[str, Callable[[nn.Module, Tensor], Callable[[], Tensor]]] = {
+    OURS: _ours,
+    LIBRARY: _library,
+    BY_HAND: _by_hand,
+    X_TRANSFORMERS: _x_transformers,
+}
