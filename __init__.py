@@ -15,24 +15,33 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from . import notebook  # noqa: F401 - says who draws what notebooks show
 from .version import __version__
 
 if TYPE_CHECKING:
     from .backends.diagram import DrawOptions, draw
+    from .backends.diagram.compare import draw_difference
+    from .backends.diagram.masks import MaskOptions, draw_mask, draw_masks
     from .backends.huggingface import export, from_pretrained
     from .backends.pytorch import compile, emit, load_weights, save_weights
     from .compiler import lower
+    from .compiler.difference_text import difference
     from .compiler.report import report
     from .spec import ModelSpec, SpecErrors, load, loads
 
 
 __all__ = [
     "DrawOptions",
+    "MaskOptions",
     "ModelSpec",
     "SpecErrors",
     "__version__",
     "compile",
+    "difference",
     "draw",
+    "draw_difference",
+    "draw_mask",
+    "draw_masks",
     "emit",
     "export",
     "from_pretrained",
@@ -46,10 +55,15 @@ __all__ = [
 
 _HOME = {
     "DrawOptions": ".backends.diagram",
+    "MaskOptions": ".backends.diagram.masks",
     "ModelSpec": ".spec",
     "SpecErrors": ".spec",
     "compile": ".backends.pytorch",
+    "difference": ".compiler.difference_text",
     "draw": ".backends.diagram",
+    "draw_difference": ".backends.diagram.compare",
+    "draw_mask": ".backends.diagram.masks",
+    "draw_masks": ".backends.diagram.masks",
     "emit": ".backends.pytorch",
     "export": ".backends.huggingface",
     "from_pretrained": ".backends.huggingface",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
+from ..showing import Shown
 from .axes import Shape, show
 from .sizes import Field, Size
 
@@ -143,7 +144,7 @@ TABLES = (  # what a graph holds beside its ops
 )
 
 
-class ModuleGraph:
+class ModuleGraph(Shown):
     """A model as ops, values and scopes. Passes take one and return one; backends read one."""
 
     def __init__(self, spec: ModelSpec) -> None:

@@ -32,6 +32,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ..showing import Shown
 from .errors import choices
 
 MAX_LENGTH = 1000
@@ -80,7 +81,7 @@ ATOMS = (*NUMBERS, *RANGES)
 
 
 @dataclass(frozen=True)
-class Mask:
+class Mask(Shown):
     """Any formula. `str` prints it; `parse_mask` reads that back to an equal tree."""
 
     def __and__(self, other: Mask) -> Mask:

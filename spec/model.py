@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import PrivateAttr, ValidationInfo, model_validator
 
+from ..showing import Shown
 from .activation import Activation, Gelu
 from .attention import Attention, CrossAttention
 from .condition import Condition
@@ -132,7 +133,7 @@ class SpecialTokens(Part):
 Family = OneOf[Literal["decoder-only", "encoder-only", "encoder-decoder"]]
 
 
-class ModelSpec(Part):
+class ModelSpec(Part, Shown):
     """A model, every value settled.
 
     `ModelSpec(name=…, stacks={…})` takes the same as YAML: parts, mappings or words, on any level.

@@ -61,6 +61,16 @@ def test_imports_go_one_way(root: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_spec_and_compiler_know_of_notebooks_only_that_there_are_some(root: Path) -> None:
+    """They import `showing`, which imports nothing; who draws is said by the root, above all."""
+    low = [(n, f) for n, f in modules(root) if n.split(".")[0] in ("spec", "compiler")]
+    ours = {other for name, file in low for other in imported(name, file) if other[0] != "/"}
+    above = {other.split(".")[0] for other in ours} - {"spec", "compiler"}
+    assert above <= {"showing", "version"}
+    for module in sorted(above):
+        assert all(other[0] == "/" for other in imported(module, root / f"{module}.py")), module
+
+
 def test_imports_inside_the_package_are_relative(root: Path) -> None:
     wrong = [
         f"{name} imports {other[1:]}"

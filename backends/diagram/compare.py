@@ -9,6 +9,7 @@ from dataclasses import replace
 from ...compiler.difference import Change, every_change
 from ...compiler.graph import ModuleGraph
 from . import draw
+from .bitmap import bitmap
 from .embed import SVG, embedded, written
 from .options import DrawError, DrawOptions
 from .palette import SIGNS, dark_style, theme
@@ -36,10 +37,8 @@ def draw_difference(
     if format not in FORMATS:
         raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
     if format == "png":
-        from .raster import rasterize
-
         light = "light" if options.theme == "auto" else options.theme
-        return rasterize(_both(before, after, names, replace(options, theme=light)))
+        return bitmap(_both(before, after, names, replace(options, theme=light)))
     return _both(before, after, names, options)
 
 

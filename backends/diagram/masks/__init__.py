@@ -6,11 +6,13 @@ draw_mask(parse_mask("…"))     one mask by itself
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ....compiler.density import EXACT
 from ....compiler.graph import ModuleGraph
 from ....spec.masks import Mask
+from ..bitmap import bitmap
 from ..options import DrawError
 from .colours import THEMES
 from .kernels import computed
@@ -20,7 +22,7 @@ from .seen import LONGEST, Seen, masks_of
 from .sheet import Sheet, lay_out
 from .svg import svg
 
-FORMATS = ("svg",)
+FORMATS = ("svg", "png")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,19 +61,18 @@ def draw_masks(
     Raises DrawError for another format, and for a model without attention.
     """
     options = options or MaskOptions()
-    _known(format)
     sheet = mask_sheet(graph, options)
-    return svg(sheet, options.theme, lambda path: _line(graph, path))
+    return _written(sheet, format, options, lambda path: _line(graph, path))
 
 
 def draw_mask(mask: Mask, format: str = "svg", options: MaskOptions | None = None) -> bytes:
     """One mask by itself."""
     options = options or MaskOptions()
-    _known(format)
     seen = Seen(mask, "", "", None, LONGEST, 0)
     scale = choose([mask], LONGEST, options.tokens, options.factor)
     drawn = panel(seen, scale, padding=options.padding)
-    return svg(lay_out(str(mask), [drawn], _notes([drawn], scale, options)), options.theme)
+    sheet = lay_out(str(mask), [drawn], _notes([drawn], scale, options))
+    return _written(sheet, format, options)
 
 
 def mask_panels(graph: ModuleGraph, options: MaskOptions) -> tuple[list[Panel], Scale]:
@@ -110,9 +111,17 @@ def _notes(panels: list[Panel], scale: Scale, options: MaskOptions) -> list[str]
     return notes
 
 
-def _known(format: str) -> None:
+def _written(
+    sheet: Sheet,
+    format: str,
+    options: MaskOptions,
+    line: Callable[[tuple[object, ...]], int] | None = None,
+) -> bytes:
     if format not in FORMATS:
         raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
+    if format == "png":  # a page without a reader
+        return bitmap(svg(sheet, "light" if options.theme == "auto" else options.theme, line))
+    return svg(sheet, options.theme, line)
 
 
 def _line(graph: ModuleGraph, path: tuple[object, ...]) -> int:

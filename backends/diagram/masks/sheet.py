@@ -16,6 +16,9 @@ SIDE = 224.0
 LEFT, TOP, RIGHT, BOTTOM = 26.0, 22.0, 16.0, 14.0
 BETWEEN = 38.0
 COLUMNS = 3
+NARROWEST = 400.0
+"""A sheet is at least this wide: below one panel the notes would be a column of words."""
+
 TITLE, SMALL, LABEL = 13.0, 10.5, 9.5
 STEP = {TITLE: 16.5, SMALL: 14.5}
 BOLD = 1.15  # bold words are that much wider
@@ -75,13 +78,15 @@ def lay_out(title: str, panels: Sequence[Panel], notes: Sequence[str]) -> Sheet:
     """The panels in rows of at most three, and a legend of all their colours below."""
     columns = 2 if len(panels) == 4 else min(COLUMNS, len(panels))
     paints = share_out([[(cells.label, cells.paint) for cells in p.cells] for p in panels])
-    width = LEFT + columns * SIDE + (columns - 1) * BETWEEN + RIGHT
+    wide = LEFT + columns * SIDE + (columns - 1) * BETWEEN + RIGHT
+    width = max(wide, NARROWEST)
+    left = LEFT + (width - wide) / 2
     groups: list[Group] = []
     y = TOP
     for start in range(0, len(panels), columns):
         bottoms = []
         for column, each in enumerate(panels[start : start + columns]):
-            x = LEFT + column * (SIDE + BETWEEN)
+            x = left + column * (SIDE + BETWEEN)
             group, bottom = _panel(each, x, y, paints)
             groups.append(group)
             bottoms.append(bottom)
@@ -124,7 +129,7 @@ def lines_of(text: str, size: float, width: float) -> list[str]:
     """The text on as many lines as it needs, at most four; no atom is broken in two, nor what
     spaces that do not break hold together.
     """
-    words = [clean(word) for word in re.split(r"(?<!,) ", text)]
+    words = [clean(word) for word in re.split(r"(?<!,) (?![|&])", text)]
     lines = [""]
     for word in words:
         longer = f"{lines[-1]} {word}".strip()
@@ -215,6 +220,7 @@ def _legend(
         group.patches.append(Patch(css, tone, [(x, y - 9, 10.0, 10.0)], hole, label))
         group.words.append(Words(label, x + 15, y, 11.0, "ink", "start"))
         x += wide + 20
+    y += 4
     for note in notes:
         for line in lines_of(note, SMALL, right - LEFT):
             y += 16

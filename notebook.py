@@ -1,0 +1,61 @@
+"""What a notebook shows of specs, graphs and masks.
+
+Two figures in one page share nothing: each has a name of its own, made from what it shows, and
+from a count where it is shown again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from .showing import draw_with
+
+if TYPE_CHECKING:
+    from .compiler import ModuleGraph
+    from .spec import ModelSpec
+    from .spec.masks import Mask
+
+_shown: Counter[str] = Counter()
+
+
+def _page_name(svg: bytes) -> str:
+    """`figure-3fa1c2d4`, and `figure-3fa1c2d4-2` for the same figure again."""
+    digest = hashlib.sha256(svg).hexdigest()[:8]
+    _shown[digest] += 1
+    again = _shown[digest]
+    return f"figure-{digest}" if again == 1 else f"figure-{digest}-{again}"
+
+
+def _of_graph(graph: ModuleGraph) -> bytes | None:
+    from .backends.diagram import DrawError, draw
+
+    try:
+        return _apart(draw(graph))
+    except DrawError:
+        return None
+
+
+def _of_spec(spec: ModelSpec) -> bytes | None:
+    from .compiler import lower
+    from .spec.support import refusals
+
+    if any(refusals(spec)):  # a spec that was read without `check_support`
+        return None
+    return _of_graph(lower(spec))
+
+
+def _of_mask(mask: Mask) -> bytes | None:
+    from .backends.diagram.masks import draw_mask
+
+    return _apart(draw_mask(mask))
+
+
+def _apart(svg: bytes) -> bytes:
+    from .backends.diagram.embed import embedded, written
+
+    return written(embedded(svg, _page_name(svg)))
+
+
+draw_with({"ModelSpec": _of_spec, "ModuleGraph": _of_graph, "Mask": _of_mask})
