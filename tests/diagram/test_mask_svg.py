@@ -67,8 +67,9 @@ def test_every_atom_of_a_panel_is_one_path():
     ]
     assert sum(map(cells, paths)) == 40 * 40
     assert panel.get("data-spec") == "stacks.encoder.blocks.block.mask"
-    line = BIGBIRD.read_text(encoding="utf-8").splitlines()[int(panel.get("data-line", 0)) - 1]
-    assert line.startswith("mask: blocks")
+    file, _, line = (panel.get("data-source") or "").partition(":")
+    assert file == BIGBIRD.name
+    assert BIGBIRD.read_text(encoding="utf-8").splitlines()[int(line) - 1].startswith("mask: ")
 
 
 def test_many_tokens_are_drawn_as_few_rectangles():

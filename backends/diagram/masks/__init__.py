@@ -6,7 +6,6 @@ draw_mask(parse_mask("…"))     one mask by itself
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ....compiler.density import EXACT
@@ -14,13 +13,14 @@ from ....compiler.graph import ModuleGraph
 from ....spec.masks import Mask
 from ..bitmap import bitmap
 from ..options import DrawError
+from ..written import written
 from .colours import THEMES
 from .kernels import computed
 from .panel import Panel, panel
 from .scale import LIMIT, Scale, choose
 from .seen import LONGEST, Seen, masks_of
 from .sheet import Sheet, lay_out
-from .svg import svg
+from .svg import Place, svg
 
 FORMATS = ("svg", "png")
 
@@ -62,7 +62,7 @@ def draw_masks(
     """
     options = options or MaskOptions()
     sheet = mask_sheet(graph, options)
-    return _written(sheet, format, options, lambda path: _line(graph, path))
+    return _written(sheet, format, options, lambda origin: written(graph, origin))
 
 
 def draw_mask(mask: Mask, format: str = "svg", options: MaskOptions | None = None) -> bytes:
@@ -115,18 +115,13 @@ def _written(
     sheet: Sheet,
     format: str,
     options: MaskOptions,
-    line: Callable[[tuple[object, ...]], int] | None = None,
+    place: Place | None = None,
 ) -> bytes:
     if format not in FORMATS:
         raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
     if format == "png":  # a page without a reader
-        return bitmap(svg(sheet, "light" if options.theme == "auto" else options.theme, line))
-    return svg(sheet, options.theme, line)
-
-
-def _line(graph: ModuleGraph, path: tuple[object, ...]) -> int:
-    mark = graph.spec.mark(tuple(path))  # type: ignore[arg-type]
-    return mark.line if mark is not None else 0
+        return bitmap(svg(sheet, "light" if options.theme == "auto" else options.theme, place))
+    return svg(sheet, options.theme, place)
 
 
 __all__ = ["FORMATS", "MaskOptions", "draw_mask", "draw_masks", "mask_panels"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from ....compiler.credit import Term, credit, literals
 from ....compiler.density import EXACT, density
+from ....compiler.graph import Origin
 from ....spec.masks import And, Mask
 from .colours import preferred
 from .example import NEUTRAL, asks, example
@@ -48,7 +49,7 @@ class Panel:
     padding: list[int]
     whose_keys: str = "keys"
     notes: tuple[str, ...] = field(default=())
-    origin: tuple[object, ...] = ()
+    origin: Origin = ()
 
     @property
     def admitted(self) -> int:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ....compiler.count import Attend, attends
-from ....compiler.graph import ModuleGraph
+from ....compiler.graph import ModuleGraph, Origin
 from ....spec.masks import And, Atom, Mask, Not, Or
 
 LONGEST = 1024
 """The length at which shares are counted where a model has no `max_positions`."""
 
-Origin = tuple[Any, ...]
 Key = tuple[str, str, bool, "tuple[int, int, int] | None"]
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ....compiler.graph import Origin
 from ..text import clean, shorten, text_width
 from .colours import PAINTS, share_out
 from .panel import Cells, Panel
@@ -60,7 +61,7 @@ class Group:
 
     css: str
     tip: str
-    origin: tuple[object, ...] = ()
+    origin: Origin = ()
     patches: list[Patch] = field(default_factory=list)
     words: list[Words] = field(default_factory=list)
 

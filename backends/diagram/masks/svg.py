@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from xml.sax.saxutils import quoteattr
 
+from ....compiler.graph import Origin
 from ..svg import FONTS, text
 from ..svg import number as two_digits
 from ..text import clean
 from .colours import PAINTS, TONES, colour
 from .sheet import Cell, Group, Patch, Sheet, Words
+
+Place = Callable[[Origin], tuple[str, str]]
+"""The dotted place of an origin, and the line that says it."""
 
 
 @lru_cache(maxsize=4096)
@@ -24,11 +28,9 @@ def number(value: float) -> str:
     return two_digits(value)
 
 
-def svg(
-    sheet: Sheet, theme: str = "auto", line: Callable[[tuple[object, ...]], int] | None = None
-) -> bytes:
-    """The whole document, UTF-8. `line` gives the line of the spec that a path was written on."""
-    body = [_group(group, theme, line) for group in sheet.groups]
+def svg(sheet: Sheet, theme: str = "auto", place: Place | None = None) -> bytes:
+    """The whole document, UTF-8. `place` says where in the spec a panel comes from."""
+    body = [_group(group, theme, place) for group in sheet.groups]
     digest = hashlib.sha256("\n".join([sheet.title, theme, *body]).encode()).hexdigest()
     name = f"masks-{digest[:8]}"
     return "\n".join(_document(sheet, theme, name, body)).encode() + b"\n"
@@ -62,12 +64,11 @@ def _dark(name: str) -> str:
     return f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
 
 
-def _group(group: Group, theme: str, line: Callable[[tuple[object, ...]], int] | None) -> str:
+def _group(group: Group, theme: str, place: Place | None) -> str:
     data = ""
-    if group.origin:
-        data = f" data-spec={quoteattr(clean('.'.join(map(str, group.origin))))}"
-        where = line(group.origin) if line else 0
-        data += f' data-line="{where}"' if where else ""
+    if group.origin and place is not None:
+        said = dict(zip(("spec", "source"), place(group.origin), strict=True))
+        data = "".join(f" data-{key}={quoteattr(clean(v))}" for key, v in said.items() if v)
     inside = [_patch(patch, theme) for patch in group.patches]
     inside += [_words(words, theme) for words in group.words]
     head = f'<g class="{group.css}" id=""{data}><title>{text(group.tip)}</title>'
