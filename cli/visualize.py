@@ -32,6 +32,12 @@ THEMES = ("auto", "light", "dark", "print")
     help="What is opened: one box for a stack, what is in a layer, in its modules, every op.",
 )
 @click.option(
+    "--shapes/--no-shapes", default=True, help="The shapes of inputs, results and the stream."
+)
+@click.option("--costs", is_flag=True, help="The weights of each part, and its share of the FLOPs.")
+@click.option("--stack", metavar="NAME", help="One stack alone: encoder, decoder, …")
+@click.option("--legend", is_flag=True, help="Say below what the colours and lines are.")
+@click.option(
     "--theme",
     type=click.Choice(THEMES),
     default="auto",

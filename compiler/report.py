@@ -159,7 +159,7 @@ def report(
             raise ValueError(f"{name} is {value}; it must be at least 1")
     at = {"B": batch, "T": length, "S": length, "M": length}
     found = tuple(attends(graph))
-    shares = {attend.formula: _density(attend.op.attrs["formula"], length) for attend in found}
+    shares = {attend.formula: mask_density(attend.op.attrs["formula"], length) for attend in found}
     parts = flops_by_part(graph)
     every_score = sum((attend.flops for attend in found), Poly())
     admitted = sum(attend.flops.at(**at) * shares[attend.formula] for attend in found)
@@ -195,7 +195,7 @@ def default_sequence(graph: ModuleGraph) -> int:
     return min([LONGEST, *map(int, limits)])
 
 
-def _density(formula: Any, length: int) -> float:
+def mask_density(formula: Any, length: int) -> float:
     """The share of the pairs that a mask admits; of a list, the mean of its equal runs of heads."""
     from ..spec.masks import parse_mask
 

@@ -22,6 +22,10 @@ class DrawOptions:
 
     depth      what is opened: `stack` draws one box for all layers of a stack, `block` what is in
                a layer, `module` what is in attention, feed-forward and heads, `ops` every op
+    shapes     say the shapes of inputs, results and the stream
+    costs      say the weights of each part, and its share of the FLOPs
+    legend     say below what the colours and lines are
+    stack      draw one stack alone, by its name
     theme      `auto` is light, and in an SVG dark where the reader's page is dark; `light`, `dark`;
                `print` is black, white and grey
     marks      parts to point out: a place in the resolved spec, dotted as in
@@ -31,6 +35,10 @@ class DrawOptions:
     """
 
     depth: str = "block"
+    shapes: bool = True
+    costs: bool = False
+    legend: bool = False
+    stack: str | None = None
     theme: str = "auto"
     marks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 

@@ -17,6 +17,7 @@ from ...compiler.graph import ModuleGraph, Op, Origin, Scope
 from .look import full_look_of, inner_look, look_of, step_look
 from .modules import say
 from .opened import openable, outermost
+from .options import DrawOptions
 from .text import plain, words
 from .weave import Woven
 
@@ -39,6 +40,7 @@ class Part:
     outside: list[str] = field(default_factory=list)
     ports: dict[str, str] = field(default_factory=dict)  # Q, K, V -> the part each comes from
     ops: list[Op] = field(default_factory=list)
+    cost: str = ""  # a small line, where costs are asked for
     inner: Woven | None = None  # where everything of an opened module stands
 
     def origin(self, graph: ModuleGraph) -> Origin:
@@ -60,10 +62,12 @@ class Region:
 class Parts:
     """Every part of a model, by key and by region."""
 
-    def __init__(self, graph: ModuleGraph, depth: str = "block") -> None:
+    def __init__(self, graph: ModuleGraph, options: DrawOptions | None = None) -> None:
         self.graph = graph
-        self.every = depth == "ops"
-        self._opened = openable(graph) if depth in ("module", "ops") else set()
+        self.options = options or DrawOptions()
+        self.every = self.options.depth == "ops"
+        opens = self.options.depth in ("module", "ops")
+        self._opened = openable(graph) if opens else set()
         self.by_key: dict[str, Part] = {}
         self.regions: dict[str, Region] = {ROOT: Region(ROOT)}
         self._of_value: dict[str, str] = {}
@@ -170,6 +174,8 @@ class Parts:
             part = self._add(Part(self._key(op), look.form, look.look, region, path))
             part.title = look.title(op, self.graph)
             detail = look.detail(op, self.graph)
+            if op.kind == "argument" and not self.options.shapes:
+                detail = ""
             part.lines = (detail,) if detail else ()
             if look.form == "entry":
                 self.regions[region].entry = part.key

@@ -10,6 +10,7 @@ from .inside import main_source, open_modules
 from .kinds import Count, counts_of
 from .lanes import even
 from .look import shape_text
+from .options import DrawOptions
 from .parts import PORTS, Part, Parts
 from .placed import Cursor, Mark, Placed, Reading, Tail
 from .sizes import (
@@ -67,11 +68,11 @@ class Placer:
         parts: Parts,
         root: Region,
         outputs: frozenset[str],
-        depth: str,
+        options: DrawOptions,
         *,
         mirrored: bool = False,
     ) -> None:
-        self.parts, self.root, self.outputs, self.depth = parts, root, outputs, depth
+        self.parts, self.root, self.outputs, self.options = parts, root, outputs, options
         self._mirrored = mirrored
         self.out = Placed()
         self._frame = ""
@@ -95,7 +96,7 @@ class Placer:
             if isinstance(item, Fork):
                 cursor = self._fork(item, u, cursor)
                 continue
-            if item.part.form == "layers" and self.depth != "stack":
+            if item.part.form == "layers" and self.options.depth != "stack":
                 cursor = self._layers(item.part, u, cursor)
             else:
                 cursor = self._item(item, u, cursor)
@@ -256,9 +257,10 @@ class Placer:
         blocks = self.parts.blocks(part.path)
         counts = counts_of(scope, blocks)
         if cursor.tails:
-            shape = shape_text(self.parts.graph, scope.source)
             cursor = Cursor(cursor.y + TEE + 9, cursor.tails)
-            self.out.texts.append(Text(shape, u - 7, cursor.y - 10, SMALL, -1))
+            if self.options.shapes:
+                shape = shape_text(self.parts.graph, scope.source)
+                self.out.texts.append(Text(shape, u - 7, cursor.y - 10, SMALL, -1))
         mark = self.out.mark()
         outer = self._open(part.key, part.path, cursor.y) if counts.framed else None
         for block, count in zip(blocks, counts.blocks, strict=True):

@@ -21,7 +21,7 @@ LINE = 12.0  # a line of the words of an opened module's frame
 HEADROOM = 9.0  # from its highest part to those words
 ENTRY = 9.0  # from that frame to where the stream enters
 
-_HEIGHTS = {1: 28.0, 2: 43.0, 3: 55.0, 4: 67.0}
+_HEIGHTS = {1: 28.0, 2: 43.0, 3: 55.0, 4: 67.0, 5: 79.0}
 _MAX_SMALL = 3
 
 
@@ -39,7 +39,8 @@ def lines_of(part: Part, width: float = BOX_WIDTH) -> list[Line]:
     for index, text in enumerate(part.lines):
         left = _MAX_SMALL - len(small) - (len(part.lines) - index - 1)
         small.extend(wrap(text, FONT_SIZES[SMALL], inner, max(1, left)))
-    return found + [Line(text, SMALL) for text in small[:_MAX_SMALL]]
+    small = small[:_MAX_SMALL] + ([shorten(part.cost, FONT_SIZES[SMALL], inner)] * bool(part.cost))
+    return found + [Line(text, SMALL) for text in small]
 
 
 def size_of(part: Part, width: float = BOX_WIDTH) -> tuple[float, float]:
@@ -63,7 +64,7 @@ def inner_size(part: Part) -> tuple[float, float]:
     if part.form != "box":
         return size_of(part, SIDE_WIDTH)
     words = [text_width(part.title, FONT_SIZES[TITLE])]
-    words += [text_width(text, FONT_SIZES[SMALL]) for text in part.lines]
+    words += [text_width(text, FONT_SIZES[SMALL]) for text in (*part.lines, part.cost)]
     width = min(max(66.0, max(words) + 14), BOX_WIDTH)
     return width, size_of(part, width)[1]
 
@@ -107,10 +108,9 @@ def frame_of(part: Part) -> tuple[float, float, float]:
 
 def frame_lines(part: Part, left: float) -> list[str]:
     """The small lines of an opened module's frame, on as few lines as they can stand on."""
-    if part.look != "attention":
-        return []  # what is in it says as much
     found: list[str] = []
-    for text in (text for line in part.lines for text in line.split(" · ")):
+    lines = part.lines if part.look == "attention" else ()  # else what is in it says as much
+    for text in (text for line in (*lines, part.cost) for text in line.split(" · ") if text):
         joined = f"{found[-1]} · {text}" if found else text
         if found and text_width(joined, FONT_SIZES[SMALL]) <= left - 22:
             found[-1] = joined

@@ -1,0 +1,82 @@
+"""The columns of several stacks beside one another, and what one reads of another."""
+
+from __future__ import annotations
+
+from .drawing import FONT_SIZES, TITLE, Box, Drawing, Edge, Line, Point
+from .placed import Placed, Reading
+from .sizes import MARGIN
+from .text import text_width, words
+
+GAP = 30.0  # between columns
+LEVEL = 10.0  # between the lines of several stacks that are read
+
+
+def side_by_side(columns: list[Placed]) -> list[Placed]:
+    """The first of several columns is mirrored: its lanes stand outside, as the last one's do."""
+    found: list[Placed] = []
+    x = 0.0
+    for index, column in enumerate(columns):
+        sign = -1 if index == 0 and len(columns) > 1 else 1
+        left, right = sorted(sign * u for u in column.extent())
+        lanes = LEVEL * len({reading.source for reading in column.readings})
+        x += -left + lanes
+        found.append(column.moved(x, sign))
+        x += right + GAP
+    return found
+
+
+def readings(drawing: Drawing, columns: list[Placed], stacks: dict[str, str]) -> None:
+    """From the top of the stack that is read, over, and down to each box that reads it.
+
+    `stacks` are the names of the stacks by the parts that give their results: one that is not
+    drawn is a word in front of the column that reads it.
+    """
+    for index, column in enumerate(columns):
+        left = column.extent()[0]
+        for level, source in enumerate(dict.fromkeys(r.source for r in column.readings)):
+            wanted = [reading for reading in column.readings if reading.source == source]
+            x = left - 14 - LEVEL * level
+            home = next((i for i, other in enumerate(columns) if source in other.exits), None)
+            if home is None:
+                start = _named(drawing, stacks[source], x, wanted)
+                way: list[Point] = [(start.x + start.width / 2, start.y)]
+                key = start.id
+            else:
+                tail, clear = columns[home].exits[source]
+                between = [box.top for other in columns[home + 1 : index] for box in other.boxes]
+                over = max([clear, *between]) + MARGIN
+                (u, y), key = tail.points[-1], tail.key
+                way = [(u, y), (u, over), (x, over)]
+            for reading in wanted:
+                entry = reading.points[0][1]
+                bend = [(x, entry)] if home is not None or entry != way[0][1] else []
+                if home is None and bend:
+                    bend.insert(0, (x, way[0][1]))
+                points = [*way, *bend, *reading.points]
+                drawing.edges.append(Edge(key, reading.target, points, "memory"))
+
+
+def _named(drawing: Drawing, stack: str, x: float, wanted: list[Reading]) -> Box:
+    """The word for a stack that is not drawn, at the height of the lowest line from it."""
+    said = f"{words(stack)} states"
+    width = text_width(said, FONT_SIZES[TITLE]) + 8
+    y = min(reading.points[0][1] for reading in wanted)
+    lines = [Line(said)]
+    box = Box(
+        f"{stack}.states", "text", "text", x - 8 - width / 2, y, width, 18, lines, stack, said
+    )
+    drawing.boxes.append(box)
+    return box
+
+
+def distinct(columns: list[Placed]) -> None:
+    """An argument that two stacks read stands in both columns, with an id of its own in each."""
+    seen: set[str] = set()
+    for index, column in enumerate(columns, 1):
+        fresh = {box.id: f"{box.id}.column.{index}" for box in column.boxes if box.id in seen}
+        for box in column.boxes:
+            box.id = fresh.get(box.id, box.id)
+        for edge in column.edges:
+            edge.source = fresh.get(edge.source, edge.source)
+            edge.target = fresh.get(edge.target, edge.target)
+        seen.update(box.id for box in column.boxes)

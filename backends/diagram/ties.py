@@ -1,0 +1,54 @@
+"""Weights that several parts use: a dashed line between them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from .drawing import Box, Drawing, Edge, Text
+from .parts import Parts
+from .placed import Placed
+
+
+def ties(drawing: Drawing, parts: Parts, columns: list[Placed]) -> None:
+    """A dashed line between parts that use one table of weights."""
+    graph = parts.graph
+    users: dict[str, list[str]] = {w.tied: [] for op in graph.ops() for w in op.weights if w.tied}
+    for part in parts.by_key.values():
+        names = {w.tied or graph.weight_name(op, w) for op in part.ops for w in op.weights}
+        for name in sorted(names & users.keys()):
+            users[name].append(part.key)
+    for keys in users.values():
+        if len(keys) > 1:
+            _tie(drawing, keys, columns)
+
+
+def _tie(drawing: Drawing, keys: list[str], columns: list[Placed]) -> None:
+    homes = [[box for box in column.boxes if box.id in keys] for column in columns]
+    for index, boxes in enumerate(homes):
+        for lower, upper in pairwise(boxes):
+            outwards = 1 if index == len(columns) - 1 and index else -1
+            _tie_beside(drawing, lower, upper, columns[index], outwards)
+    bottoms = [boxes[0] for boxes in homes if boxes]
+    for left, right in pairwise(bottoms):
+        start, end = left.x + left.width / 2, right.x - right.width / 2
+        middle = (start + end) / 2
+        points = [(start, left.y), (middle, left.y), (middle, right.y), (end, right.y)]
+        if abs(left.y - right.y) < 1:
+            points = [points[0], points[-1]]
+        drawing.edges.append(Edge(left.id, right.id, points, "tie", arrow=False))
+        drawing.texts.append(Text("tied", middle, max(left.y, right.y) + 8, look="tie"))
+
+
+def _tie_beside(drawing: Drawing, lower: Box, upper: Box, column: Placed, outwards: int) -> None:
+    """Along the side of a column, unless another box stands in the way: then the words suffice."""
+    for box in (lower, upper):
+        for other in column.boxes:
+            beside = abs(other.y - box.y) < (other.height + box.height) / 2
+            if beside and (other.x - box.x) * outwards > box.width / 2:
+                return
+    left, right = column.extent()
+    x = right + 14 if outwards > 0 else left - 14
+    ends = [(box.x + outwards * box.width / 2, box.y) for box in (lower, upper)]
+    points = [ends[0], (x, lower.y), (x, upper.y), ends[1]]
+    drawing.edges.append(Edge(lower.id, upper.id, points, "tie", arrow=False))
+    drawing.texts.append(Text("tied", x + 5 * outwards, upper.y - 16, "small", outwards, "tie"))

@@ -1,0 +1,96 @@
+"""The options of a figure: what each adds, leaves out or refuses."""
+
+from __future__ import annotations
+
+import pytest
+from diagram_reading import FOLDER, box, links, names
+
+from modelwright import DrawOptions, load, lower
+from modelwright.backends.diagram import DrawError
+from modelwright.backends.diagram.drawing import Drawing
+from modelwright.backends.diagram.figure import figure
+
+
+def drawn(name: str, **options: object) -> Drawing:
+    return figure(lower(load(FOLDER / f"{name}.yaml")), DrawOptions(**options))
+
+
+def texts(drawing: Drawing) -> list[str]:
+    return [text.text for text in drawing.texts]
+
+
+def lines(drawing: Drawing, path: str) -> list[str]:
+    return [line.text for line in box(drawing, path).lines]
+
+
+def test_shapes_can_be_left_out():
+    with_, without = drawn("gpt2"), drawn("gpt2", shapes=False)
+    assert "(B, T, 768)" in texts(with_)
+    assert "(B, T, 768)" not in texts(without)
+    assert lines(with_, "input_ids") == ["input_ids", "(B, T)"]
+    assert lines(without, "input_ids") == ["input_ids"]
+    assert names(with_) == names(without)
+
+
+def test_costs_are_a_line_in_each_box_and_a_note():
+    drawing = drawn("gpt2", costs=True)
+    assert lines(drawing, "layers.block.feed_forward")[-1] == "56.7 M weights · 43 % FLOPs"
+    assert lines(drawing, "token_embedding")[-1] == "38.6 M weights"
+    assert lines(drawing, "head")[-1] == "29 % FLOPs"  # its weights are the embedding's
+    assert lines(drawing, "norm") == ["LayerNorm"]
+    assert "124 M weights. One forward of 1,024 tokens: 272 GFLOPs." in texts(drawing)
+
+
+def test_costs_of_a_whole_stack():
+    drawing = drawn("gpt2", costs=True, depth="stack")
+    assert lines(drawing, "layers")[-1] == "85.1 M weights · 71 % FLOPs"
+
+
+def test_costs_stand_in_the_frame_of_an_opened_module():
+    drawing = drawn("gpt2", costs=True, depth="module")
+    frame = next(frame for frame in drawing.frames if frame.path == "layers.block.attention")
+    assert frame.lines[-1].endswith("28.3 M weights · 28 % FLOPs") or "28 % FLOPs" in frame.lines
+
+
+def test_one_stack_alone_reads_a_word_for_the_other():
+    drawing = drawn("t5_small", stack="decoder")
+    assert {frame.name for frame in drawing.frames} == {"decoder"}
+    assert links(drawing, "memory") == [("Encoder states", "Cross-attention")] * 2
+    alone = drawn("t5_small", stack="encoder")
+    assert {frame.name for frame in alone.frames} == {"encoder"}
+    assert links(alone, "memory") == []
+    assert "decoder" not in alone.description
+
+
+@pytest.mark.parametrize(
+    ("name", "stack", "message"),
+    [
+        ("t5_small", "encoda", "there is no stack `encoda`: did you mean `encoder`?"),
+        ("gpt2", "middle", "there is no stack `middle`: there is only `decoder`"),
+    ],
+)
+def test_a_stack_that_is_not_there_is_said(name, stack, message):
+    with pytest.raises(DrawError) as caught:
+        drawn(name, stack=stack)
+    assert str(caught.value) == message
+
+
+def test_the_legend_names_what_the_figure_holds():
+    drawing = drawn("gpt2", legend=True)
+    found = [box.lines[0].text for box in drawing.boxes if box.path == "legend" and box.lines]
+    assert found == [
+        "attention",
+        "feed-forward",
+        "normalisation",
+        "embedding",
+        "linear map",
+        "residual: goes round what is beside it",
+        "the same weights",
+    ]
+    lowest = min(box.bottom for box in drawing.boxes if box.path != "legend")
+    assert all(box.top < lowest for box in drawing.boxes if box.path == "legend")
+
+
+def test_a_theme_that_is_none_is_refused():
+    with pytest.raises(DrawError, match="no theme `sepia`: it is one of auto, light, dark, print"):
+        DrawOptions(theme="sepia")
