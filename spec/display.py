@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from operator import eq
 from pathlib import PurePath
 from typing import Any
 
@@ -166,12 +167,10 @@ def scalar(value: Any) -> str:
 
 
 def pattern(order: tuple[str, ...]) -> list[str]:
-    """The shortest pattern that repeats to this order, as `name * n`."""
-    period = next(
-        n
-        for n in range(1, len(order) + 1)
-        if all(a == b for a, b in zip(order[n:], order, strict=False))
-    )
+    """The shortest pattern that repeats to this order, as `name * n`; empty without layers."""
+    lengths = range(1, len(order) + 1)
+    repeats = (n for n in lengths if all(map(eq, order[n:], order)))
+    period = next(repeats, 0)
     runs: list[tuple[str, int]] = []
     for name in order[:period]:
         if runs and runs[-1][0] == name:

@@ -84,6 +84,12 @@ def test_blocks_are_compared_by_name_or_by_the_layers_they_stand_in():
     assert again == ["stacks.decoder.layers"]
 
 
+def test_a_stack_without_layers():
+    found = told("layers=0")
+    assert found[0] == ("changed", "stacks.decoder.layers", "4", "0")
+    assert ("changed", "stacks.decoder.pattern", "[block]", "[]") in found
+
+
 def test_a_stack_that_only_one_has():
     one = load(EXAMPLES / "tiny_gpt.yaml")
     other = load(EXAMPLES / "tiny_encoder_decoder.yaml")
