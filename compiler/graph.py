@@ -1,12 +1,13 @@
 """ModuleGraph: the one type that goes through the house.
 
-Ops are the nodes of a `networkx.MultiDiGraph` (`graph.nx`); a value that flows from one op to
-another is an edge, keyed by the argument slot it fills, so `x * x` has two edges. Scopes are the
-modules that the ops stand in; a scope of layers stands once and repeats.
+Ops are its nodes; a value that flows from one op to another is an edge, keyed by the argument slot
+it fills, so `x * x` has two edges. Scopes are the modules that the ops stand in; a scope of layers
+stands once and repeats.
 
-Documented attributes of `graph.nx`: a node is an op's number and carries `op` (an `Op`); an edge
-carries `value` (the id of the value that flows along it). A layer's output that is the next
-layer's input is not an edge: the `layers` scope says it in `carry`, so the graph has no cycles.
+`graph.nx` is the same as a `networkx.MultiDiGraph`, made when it is asked for. A node is an op's
+number and carries `op` (an `Op`); an edge carries `value` (the id of the value that flows along
+it). A layer's output that is the next layer's input is not an edge: the `layers` scope says it in
+`carry`, so the graph has no cycles.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
-
 from ..showing import Shown
 from .axes import Shape, show
+from .order import in_order
 from .sizes import Field, Size
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from ..spec.model import ModelSpec
 
 Origin = tuple[Any, ...]
@@ -151,7 +153,7 @@ class ModuleGraph(Shown):
         self.spec = spec
         self.name = spec.name
         self.class_name = spec.class_name
-        self.nx: nx.MultiDiGraph[int] = nx.MultiDiGraph()
+        self._ops: dict[int, Op] = {}
         self.values: dict[str, Value] = {}
         self.producers: dict[str, int] = {}
         self.scopes: dict[str, Scope] = {}
@@ -171,38 +173,27 @@ class ModuleGraph(Shown):
 
     def add_op(self, op: Op) -> None:
         self._order = None
-        self.nx.add_node(op.number, op=op)
-        for slot, value in enumerate(op.inputs):
-            if value and value in self.producers:
-                self.nx.add_edge(self.producers[value], op.number, key=slot, value=value)
+        self._ops[op.number] = op
         for value in op.outputs:
             self.producers[value] = op.number
 
     def replace_op(self, number: int, **changes: Any) -> Op:
-        """The same op with other attributes; its edges follow its inputs."""
-        old = self.op(number)
-        new = replace(old, **changes)
+        """The same op with other attributes."""
         self._order = None
-        if new.inputs != old.inputs:
-            for edge in list(self.nx.in_edges(number, keys=True)):
-                self.nx.remove_edge(*edge)
-            for slot, value in enumerate(new.inputs):
-                if value and value in self.producers:
-                    self.nx.add_edge(self.producers[value], number, key=slot, value=value)
-        self.nx.nodes[number]["op"] = new
-        return new
+        self._ops[number] = replace(self.op(number), **changes)
+        return self._ops[number]
 
     def remove_op(self, number: int) -> None:
         self._order = None
         for value in self.op(number).outputs:
             self.producers.pop(value, None)
             self.values.pop(value, None)
-        self.nx.remove_node(number)
+        del self._ops[number]
 
     def copy(self) -> ModuleGraph:
         """An independent graph (ops, values and scopes are immutable and shared)."""
         other = ModuleGraph(self.spec)
-        other.nx = self.nx.copy()
+        other._ops = self._ops.copy()
         for name in TABLES:
             setattr(other, name, getattr(self, name).copy())
         return other
@@ -210,14 +201,41 @@ class ModuleGraph(Shown):
     # -- reading
 
     def op(self, number: int) -> Op:
-        found: Op = self.nx.nodes[number]["op"]
-        return found
+        return self._ops[number]
+
+    def __len__(self) -> int:
+        """How many ops it has."""
+        return len(self._ops)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._ops
+
+    @property
+    def nx(self) -> nx.MultiDiGraph[int]:
+        """A new `networkx` graph of the ops and the values that flow between them."""
+        import networkx
+
+        made: nx.MultiDiGraph[int] = networkx.MultiDiGraph()
+        for op in self._ops.values():
+            made.add_node(op.number, op=op)
+        for op in self._ops.values():
+            for slot, value in enumerate(op.inputs):
+                if value in self.producers:
+                    made.add_edge(self.producers[value], op.number, key=slot, value=value)
+        return made
 
     def ops(self, scope: str | None = None) -> list[Op]:
-        """All ops, or those directly in `scope`, in an order in which each can be computed."""
+        """All ops, or those directly in `scope`, in an order in which each can be computed.
+
+        Raises graphlib.CycleError where they need each other.
+        """
         if self._order is None:
-            order = nx.lexicographical_topological_sort(self.nx, key=lambda n: n)
-            self._order = [self.op(number) for number in order]
+            made = self.producers
+            needs = {
+                op.number: {made[value] for value in op.inputs if made.get(value) in self._ops}
+                for op in self._ops.values()
+            }
+            self._order = [self._ops[number] for number in in_order(needs)]
         return [op for op in self._order if scope is None or op.scope == scope]
 
     def producer(self, value: str) -> Op | None:
@@ -291,7 +309,7 @@ class ModuleGraph(Shown):
 
     def __repr__(self) -> str:
         total = sum(weight.weight.count for weight in self.weights())
-        lines = [f"ModuleGraph {self.name}: {self.nx.number_of_nodes()} ops, {total:,} weights"]
+        lines = [f"ModuleGraph {self.name}: {len(self)} ops, {total:,} weights"]
         for op in self.ops():
             outputs = ", ".join(str(self.values[v]) for v in op.outputs)
             names = ", ".join(self.values[v].name or v for v in op.inputs if v)

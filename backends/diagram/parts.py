@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-import networkx as nx
-
 from ...compiler.graph import ModuleGraph, Op, Origin, Scope
+from ...compiler.order import in_order
 from .look import full_look_of, inner_look, look_of, step_look
 from .modules import say
 from .opened import openable, outermost
@@ -105,12 +104,10 @@ class Parts:
 
     def order(self, region: str) -> list[Part]:
         """The parts of a region, each after those that feed it."""
-        parts = {part.key: index for index, part in enumerate(self.regions[region].parts)}
-        flow: nx.DiGraph[str] = nx.DiGraph()
-        flow.add_nodes_from(parts)
-        for key in parts:
-            flow.add_edges_from((source, key) for source in self.by_key[key].inputs)
-        return [self.by_key[key] for key in nx.lexicographical_topological_sort(flow, parts.get)]
+        parts = self.regions[region].parts
+        place = {part.key: index for index, part in enumerate(parts)}
+        needs = {place[part.key]: [place[key] for key in part.inputs] for part in parts}
+        return [parts[index] for index in in_order(needs)]
 
     def blocks(self, layers: str) -> list[Scope]:
         return [scope for scope in self.graph.children(layers) if scope.role == "block"]

@@ -204,7 +204,7 @@ def _source_map(
     """Line of the file -> op, its scope, and the place in the spec that asked for it."""
     found = []
     for number, (_, op_number) in enumerate(lines, start=offset + 1):
-        if op_number is None or op_number not in graph.nx:
+        if op_number is None or op_number not in graph:
             continue
         op = graph.op(op_number)
         entry: dict[str, Any] = {

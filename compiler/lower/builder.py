@@ -132,7 +132,7 @@ class Builder:
             self.value(title, self._measured(shape), kind_of, optional=optional)
             for title, shape, kind_of in zip(out, row.shape(given, attrs), dtypes, strict=True)
         ]
-        number = self.graph.nx.number_of_nodes()
+        number = len(self.graph)
         weights = row.weights(attrs)
         self.graph.add_op(
             Op(number, kind, inputs, tuple(outputs), self.scope, name, attrs, weights, self.origin)

@@ -77,11 +77,6 @@ def field_without_name(graph: ModuleGraph) -> None:
     graph.fields[0].name = "d model"
 
 
-def lost_edge(graph: ModuleGraph) -> None:
-    source, target, slot = next(iter(graph.nx.edges(keys=True)))
-    graph.nx.remove_edge(source, target, slot)
-
-
 def read_from_inside_a_layer(graph: ModuleGraph) -> None:
     inner, norm = first(graph, "attend"), graph.op(graph.producers[graph.hidden["decoder"]])
     graph.replace_op(norm.number, inputs=(inner.outputs[0],))
@@ -105,7 +100,6 @@ FAULTS: dict[Fault, str] = {
     tied_to_nothing: r"op \d+ \(linear in .*\): tied to no.such.weight, which is no weight",
     field_twice: "the Config field d_model is no identifier or stands twice",
     field_without_name: "the Config field d model is no identifier or stands twice",
-    lost_edge: r"op \d+ \(\w+ in .*\): its edges are not those of its inputs",
     read_from_inside_a_layer: r"op \d+ \(layer_norm in model\): reads \w+ from inside layers",
     wrong_shape: r"op \d+ \(linear in .*\): makes \w+ \(B, T\), not \(B, T, H\*E\)",
 }
