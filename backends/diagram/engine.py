@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from .dot import dot
 from .drawing import Drawing
 from .options import DrawError
+from .quoting import escape
 from .raster import FONT, FONTS, rasterize
 from .svg import svg
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from xml.sax.saxutils import escape, quoteattr
 
 from .drawing import COUNT, FONT_SIZES, NAME, SIGN, SMALL, Box, Drawing, Edge, Frame, Point, Text
 from .palette import SIGNS, Paint, Theme, dark_style, theme
+from .quoting import escape, quoteattr
 from .text import clean
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', sans-serif"

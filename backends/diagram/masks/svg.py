@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from xml.sax.saxutils import quoteattr
 
 from ....compiler.graph import Origin
+from ..quoting import quoteattr
 from ..svg import FONTS, text
 from ..svg import number as two_digits
 from ..text import clean
