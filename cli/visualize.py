@@ -32,6 +32,9 @@ THEMES = ("auto", "light", "dark", "print")
     help="What is opened: one box for a stack, what is in a layer, in its modules, every op.",
 )
 @click.option(
+    "--unroll", metavar="N", type=int, default=0, help="Draw the first N layers one by one."
+)
+@click.option(
     "--shapes/--no-shapes", default=True, help="The shapes of inputs, results and the stream."
 )
 @click.option("--costs", is_flag=True, help="The weights of each part, and its share of the FLOPs.")

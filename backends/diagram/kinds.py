@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from ...compiler.graph import Scope
-from .fold import fold, phrases
+from .fold import Run, fold, phrases
 
 
 @dataclass(frozen=True)
@@ -19,38 +21,79 @@ class Count:
         return ", ".join(part for part in (self.large, *self.small) if part)
 
 
-@dataclass(frozen=True)
-class Counts:
-    """The counts of each kind of block; `framed`: one more frame stands around them all."""
+@dataclass
+class Group:
+    """Kinds of blocks that stand above one another; `outer`: a frame stands around them all."""
 
-    blocks: list[Count]
-    outer: Count = Count()
-    framed: bool = False
+    blocks: list[tuple[Scope, Count]] = field(default_factory=list)
+    outer: Count | None = None
 
 
-def counts_of(layers: Scope, blocks: list[Scope]) -> Counts:
-    """One kind: `12×`. A pattern that comes out even: `13×` around one local and one global.
-    Kinds that follow one another: `3×` and `58×`. Any other order: the counts, and the order.
+def groups_of(order: Sequence[str], blocks: list[Scope]) -> list[Group]:
+    """The frames for an order of kinds, from the bottom up, each kind once.
+
+    One kind: `12×`. A repeated pattern: `4×` around `5×` local and one global, and in words what
+    is left over: `then 2 local`. Kinds that follow one another: `3×` and `58×`. Any other order: a
+    frame around the counts, and the order in words beside it.
     """
-    if len(blocks) == 1:
-        return Counts([_total(blocks[0])])
-    folded = fold([block.rpartition(".")[2] for block in layers.order])
-    if len(folded) == 1 and len(folded[0][1]) == len(blocks):
-        times, group = folded[0]
-        if times == 1:
-            return Counts([_total(block) for block in blocks])
-        each = {kind: count for count, kind in group}
-        inner = [
-            Count(f"{each[block.name]}×" if each[block.name] > 1 else "", _shared(block))
-            for block in blocks
-        ]
-        return Counts(inner, Count(f"{times}×"), framed=True)
-    order = Count("", (f"{len(layers.order)} layers:", *phrases(layers.order)))
-    return Counts([_total(block) for block in blocks], order, framed=True)
+    by_name = {block.name: block for block in blocks if block.name in order}
+    totals = Counter(order)
+    if len(by_name) < 2:
+        return [Group([(b, _count(totals[b.name], b))]) for b in by_name.values()]
+    folded = fold(list(order))
+    home = _homes(folded)
+    if home is None:
+        words = Count("", (f"{len(order)} layers:", *phrases(list(order))))
+        inner = [(block, _count(totals[name], block)) for name, block in by_name.items()]
+        return [Group(inner, words)]
+    found: list[Group] = []
+    before: list[str] = []
+    for index, (times, runs) in enumerate(folded):
+        if index not in home:
+            said = ", ".join(f"{count} {kind}" for count, kind in runs)
+            if found:
+                note(found[-1], f"then {said}")
+            else:
+                before.append(f"after {said}")
+        elif times > 1:
+            inner = [(by_name[k], _count(n, by_name[k], least=2)) for n, k in runs]
+            found.append(Group(inner, Count(f"{times}×", tuple(before))))
+            before = []
+        else:
+            found += [Group([(by_name[k], _count(n, by_name[k]))]) for n, k in runs]
+    return found
 
 
-def _total(block: Scope) -> Count:
-    return Count(f"{len(block.layer_indices)}×", _shared(block))
+def _homes(folded: list[tuple[int, list[Run]]]) -> set[int] | None:
+    """The parts of an order in which kinds are drawn; None where the parts share them out badly.
+
+    A kind is drawn in the part that repeats most. A part is drawn with all its kinds, each of which
+    stands in it once, or not at all.
+    """
+    best: dict[str, int] = {}
+    for index, (times, runs) in enumerate(folded):
+        for _, kind in runs:
+            if kind not in best or times > folded[best[kind]][0]:
+                best[kind] = index
+    for index, (_, runs) in enumerate(folded):
+        kinds = [kind for _, kind in runs]
+        chosen = [best[kind] == index for kind in kinds]
+        if any(chosen) and not (all(chosen) and len(set(kinds)) == len(kinds)):
+            return None
+    return set(best.values())
+
+
+def note(group: Group, words: str) -> None:
+    """Small words beside the outermost frame of a group."""
+    if group.outer is not None:
+        group.outer = Count(group.outer.large, (*group.outer.small, words))
+    else:
+        block, count = group.blocks[-1]
+        group.blocks[-1] = block, Count(count.large, (*count.small, words))
+
+
+def _count(times: int, block: Scope, least: int = 1) -> Count:
+    return Count(f"{times}×" if times >= least else "", _shared(block))
 
 
 def _shared(block: Scope) -> tuple[str, ...]:

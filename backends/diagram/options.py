@@ -9,6 +9,7 @@ from types import MappingProxyType
 from .palette import THEMES
 
 DEPTHS = ("stack", "block", "module", "ops")
+MOST = 64  # layers one by one: nobody reads more
 MARKS = ("added", "changed", "removed")
 
 
@@ -22,6 +23,7 @@ class DrawOptions:
 
     depth      what is opened: `stack` draws one box for all layers of a stack, `block` what is in
                a layer, `module` what is in attention, feed-forward and heads, `ops` every op
+    unroll     how many of the first layers of each stack stand one by one
     shapes     say the shapes of inputs, results and the stream
     costs      say the weights of each part, and its share of the FLOPs
     legend     say below what the colours and lines are
@@ -35,6 +37,7 @@ class DrawOptions:
     """
 
     depth: str = "block"
+    unroll: int = 0
     shapes: bool = True
     costs: bool = False
     legend: bool = False
@@ -45,6 +48,8 @@ class DrawOptions:
     def __post_init__(self) -> None:
         _one_of("depth", self.depth, DEPTHS)
         _one_of("theme", self.theme, THEMES)
+        if not 0 <= self.unroll <= MOST:
+            raise DrawError(f"unroll is {self.unroll}: it is from 0 to {MOST}")
         for mark in self.marks.values():
             _one_of("mark", mark, MARKS)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...compiler.graph import Scope
 from .arrange import Arrangement, Column, Fork, Item, Lane, Region, arrange
-from .drawing import COUNT, FONT_SIZES, NAME, SMALL, Box, Edge, Frame, Point, Text
+from .drawing import COUNT, FONT_SIZES, NAME, SMALL, TITLE, Box, Edge, Frame, Point, Text
 from .inside import main_source, open_modules
-from .kinds import Count, counts_of
+from .kinds import Count, Group, groups_of, note
 from .lanes import even
 from .look import shape_text
 from .options import DrawOptions
 from .parts import PORTS, Part, Parts
-from .placed import Cursor, Mark, Placed, Reading, Tail
+from .placed import Cursor, Mark, Placed, Reading, Tail, rename, renamed
 from .sizes import (
     ARROW,
     BOX_WIDTH,
@@ -34,6 +35,7 @@ from .text import shorten, wrap
 from .written import written
 
 SIDE_GAP = 5.0  # between tables that stand above one another
+GAP_ABOVE = PADDING - 3  # between frames that stand above one another
 WIRES = 7.0  # between the lines that lead from tables up and down
 COUNT_WIDTH, COUNT_LINES = 124.0, 8  # of the words beside a frame
 
@@ -252,37 +254,69 @@ class Placer:
     # -- frames
 
     def _layers(self, part: Part, u: float, cursor: Cursor) -> Cursor:
-        """The layers of a stack: each kind of block once, in frames that say how often."""
+        """The layers of a stack: some one by one, then each kind once, with how often it stands."""
         scope = self.parts.graph.scopes[part.path]
-        blocks = self.parts.blocks(part.path)
-        counts = counts_of(scope, blocks)
         if cursor.tails:
             cursor = Cursor(cursor.y + TEE + 9, cursor.tails)
             if self.options.shapes:
                 shape = shape_text(self.parts.graph, scope.source)
                 self.out.texts.append(Text(shape, u - 7, cursor.y - 10, SMALL, -1))
-        mark = self.out.mark()
-        outer = self._open(part.key, part.path, cursor.y) if counts.framed else None
-        for block, count in zip(blocks, counts.blocks, strict=True):
-            gap = PADDING - 3 if outer or block is not blocks[0] else 0
-            inside = self.out.mark()
-            frame = self._open(block.path, block.path, cursor.y + gap)
-            name = block.name if len(blocks) > 1 else self._stack_name(scope.stack)
-            cursor = self._block(block.path, u, Cursor(frame.bottom + 2, cursor.tails))
-            self._close(frame, inside, cursor.y + PADDING + (6 if name else 0), name, count)
-            cursor.y = frame.top
-        if outer is not None:
-            self._close(outer, mark, cursor.y + PADDING - 3, "", counts.outer)
-            cursor.y = outer.top
+        first = cursor.y
+        for index, name in enumerate(scope.order[: self.options.unroll]):
+            cursor = self._one_layer(scope, index, name, u, cursor, first)
+        order = scope.order[self.options.unroll :]
+        for group in groups_of(order, self.parts.blocks(part.path)):
+            if len(order) < len(scope.order):
+                note(group, f"layers {len(scope.order) - len(order)} to {len(scope.order) - 1}")
+            cursor.y += GAP_ABOVE if cursor.y > first else 0
+            cursor = self._group(part, group, u, cursor)
         self._beside(min(frame.left for frame in self.out.frames))
         return cursor
+
+    def _group(self, part: Part, group: Group, u: float, cursor: Cursor) -> Cursor:
+        """Kinds of layers above one another, in a frame around them where they repeat together."""
+        scope = self.parts.graph.scopes[part.path]
+        several = len(self.parts.blocks(part.path)) > 1
+        mark = self.out.mark()
+        outer = self._open(part.key, part.path, cursor.y) if group.outer is not None else None
+        for index, (block, count) in enumerate(group.blocks):
+            gap = GAP_ABOVE if outer or index else 0
+            inside = self.out.mark()
+            frame = self._open(block.path, block.path, cursor.y + gap)
+            name = block.name if several else self._stack_name(scope.stack)
+            cursor = self._block(block.path, u, Cursor(frame.bottom + 2, cursor.tails))
+            top = cursor.y + PADDING + (6 if name or (outer and count.large) else 0)
+            self._close(frame, inside, top, name, count)
+            cursor.y = frame.top
+        if outer is not None:
+            self._close(outer, mark, cursor.y + GAP_ABOVE, "", group.outer or Count())
+            cursor.y = outer.top
+        return cursor
+
+    def _one_layer(
+        self, scope: Scope, index: int, name: str, u: float, cursor: Cursor, first: float
+    ) -> Cursor:
+        """A layer with a frame of its own, and ids that hold its number."""
+        path = f"{scope.path}.{name}"
+        mark = self.out.mark()
+        gap = GAP_ABOVE if cursor.y > first else 0
+        frame = self._open(path, path, cursor.y + gap)
+        cursor = self._block(path, u, Cursor(frame.bottom + 2, cursor.tails))
+        several = len(self.parts.blocks(scope.path)) > 1
+        said = f"layer {index} · {name}" if several else f"layer {index}"
+        self._close(frame, mark, cursor.y + PADDING + 6, said, Count())
+        rename(self.out, mark, path, f"{scope.path}.{index}")
+        tails = [
+            Tail(renamed(t.key, path, f"{scope.path}.{index}"), t.points) for t in cursor.tails
+        ]
+        return Cursor(frame.top, tails)
 
     def _stack_name(self, stack: str) -> str:
         return stack if len(self.parts.graph.hidden) > 1 else ""
 
     def _block(self, path: str, u: float, cursor: Cursor) -> Cursor:
         arrangement = arrange(self.parts, path)
-        self._lanes += arrangement.lanes
+        self._lanes += [lane for lane in arrangement.lanes if lane not in self._lanes]
         open_modules(self.parts, arrangement.column, mirrored=self._mirrored)
         lanes = len(self.out.edges)
         self._tee(arrangement.entry, u, cursor)
@@ -306,6 +340,10 @@ class Placer:
         frame.name = shorten(name, FONT_SIZES[NAME], -frame.left - 26)
         frame.count = count.said()
         self._frame = frame.parent
+        if frame.parent and count.large:  # a frame in another: its count stands in its corner
+            x, side = (frame.left + 9, 1) if self._mirrored else (frame.right - 9, -1)
+            self.out.texts.append(Text(count.said(), x, frame.top - 12, TITLE, side, "count"))
+            return
         x, y = frame.right + 9, (frame.bottom + frame.top) / 2
         small = [s for text in count.small for s in wrap(text, FONT_SIZES[SMALL], COUNT_WIDTH, 3)]
         small = small if len(small) <= COUNT_LINES else [*small[: COUNT_LINES - 1], "…"]

@@ -97,3 +97,19 @@ class Placed:
                 for key, (tail, clear) in self.exits.items()
             },
         )
+
+
+def rename(placed: Placed, since: Mark, path: str, new: str) -> None:
+    """Give all that was placed since then ids of a scope of its own."""
+    for box in placed.boxes[since[0] :]:
+        box.id, box.frame = renamed(box.id, path, new), renamed(box.frame, path, new)
+    for edge in placed.edges[since[1] :]:
+        edge.source, edge.target = renamed(edge.source, path, new), renamed(edge.target, path, new)
+    for frame in placed.frames[since[3] :]:
+        frame.id, frame.parent = renamed(frame.id, path, new), renamed(frame.parent, path, new)
+    for reading in placed.readings:
+        reading.target = renamed(reading.target, path, new)
+
+
+def renamed(key: str, path: str, new: str) -> str:
+    return new + key[len(path) :] if key == path or key.startswith(f"{path}.") else key

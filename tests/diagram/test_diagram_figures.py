@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from diagram_reading import box, example, links, names, small
+from diagram_reading import FOLDER, box, example, links, names, small
+
+from modelwright import DrawOptions, load, lower
+from modelwright.backends.diagram.figure import figure
 
 
 def test_gpt2_is_one_block_in_a_frame():
@@ -72,11 +75,40 @@ def test_gemma2_folds_its_pattern():
 def test_an_uneven_pattern_says_its_counts_and_its_order():
     drawing = example("gemma3_1b")
     counts = {frame.name: frame.count for frame in drawing.frames}
-    assert counts["local"] == "22×"
-    assert counts["global"] == "4×"
-    assert counts[""] == "26 layers:, (5 local, 1 global) × 4, 2 local"
+    assert counts == {"": "4×, then 2 local", "local": "5×", "global": ""}
     said = [text.text for text in drawing.texts]
-    assert {"22×", "4×", "(5 local, 1 global) × 4", "2 local"} <= set(said)
+    assert {"5×", "4×", "then 2 local"} <= set(said)
+
+
+def test_a_kind_before_a_pattern_stands_below_its_frame():
+    drawing = example("modernbert_base")
+    counts = [(frame.name, frame.count) for frame in drawing.frames]
+    assert counts == [("global_layer_0", "1×"), ("", "7×"), ("local", "2×"), ("global", "")]
+
+
+def test_an_order_that_no_pattern_says_is_said_beside_the_counts():
+    keys = "blocks: {a: {}, b: {}, c: {}}\npattern: [a, b, b, a, c, b, a, b, c, c]\n"
+    outer, *kinds = small(keys, "layers=10").frames
+    assert outer.count.startswith("10 layers:, ")
+    assert [(frame.name, frame.count) for frame in kinds] == [("a", "3×"), ("b", "4×"), ("c", "3×")]
+
+
+def test_the_first_layers_can_stand_one_by_one():
+    drawing = figure(lower(load(FOLDER / "gemma3_1b.yaml")), DrawOptions(unroll=2))
+    counts = [(frame.name, frame.count) for frame in drawing.frames]
+    assert counts[:2] == [("layer 0 · local", ""), ("layer 1 · local", "")]
+    assert counts[2] == ("", "3×, after 3 local, then 1 global, 2 local, layers 2 to 25")
+    ids = [box.id for box in drawing.boxes]
+    assert len(set(ids)) == len(ids)
+    assert {"layers.0.attention", "layers.1.attention", "layers.local.attention"} <= set(ids)
+    flow = [(edge.source, edge.target) for edge in drawing.edges]
+    assert ("layers.0.add.2", "layers.1.attention_norm") in flow
+
+
+def test_all_layers_one_by_one():
+    drawing = figure(lower(load(FOLDER / "tiny_gpt.yaml")), DrawOptions(unroll=64))
+    assert all(frame.name.startswith("layer ") and not frame.count for frame in drawing.frames)
+    assert len({frame.id for frame in drawing.frames}) == len(drawing.frames) > 1
 
 
 def test_t5_reads_the_encoder_from_its_top():

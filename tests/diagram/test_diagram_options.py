@@ -91,6 +91,12 @@ def test_the_legend_names_what_the_figure_holds():
     assert all(box.top < lowest for box in drawing.boxes if box.path == "legend")
 
 
+@pytest.mark.parametrize("unroll", [-1, 65])
+def test_only_so_many_layers_stand_one_by_one(unroll):
+    with pytest.raises(DrawError, match=f"unroll is {unroll}: it is from 0 to 64"):
+        DrawOptions(unroll=unroll)
+
+
 def test_a_theme_that_is_none_is_refused():
     with pytest.raises(DrawError, match="no theme `sepia`: it is one of auto, light, dark, print"):
         DrawOptions(theme="sepia")
