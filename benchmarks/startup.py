@@ -22,6 +22,7 @@ FIGURE = str(Path(tempfile.gettempdir()) / "modelwright_startup.svg")
 BASE = "libraries"
 IMPORTS = "import click, pydantic, yaml, networkx"
 LIMITS = {"check": 1.3, "inspect": 2.0}
+DRAWN_AT_MOST = 1.5  # times the start of `check`
 COMMANDS = {
     BASE: ["-c", IMPORTS],
     "check": ["-m", "modelwright", "check", SPEC],
@@ -54,6 +55,9 @@ def main(rounds: int, path: Path | None) -> None:
         times = f"{timed.median(name) * 1000:5.0f} ms ±{timed.spread(name) / 2:.0%}"
         print(f"{name:<11}{times:>14}  {ratio:.2f} x" + (f", at most {limit} x" if limit else ""))
         failed |= limit is not None and ratio > limit
+    drawn = timed.ratio("visualize", "check")
+    print(f"visualize takes {drawn:.2f} x as long as check, at most {DRAWN_AT_MOST} x")
+    failed |= drawn > DRAWN_AT_MOST
     if path:
         path.write_text(json.dumps(timed.to_json(BASE), indent=2) + "\n", encoding="utf-8")
     sys.exit(failed)

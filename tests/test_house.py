@@ -119,10 +119,10 @@ def loaded_after(command: list[str]) -> set[str]:
         ("show {spec}", HEAVY | {"networkx", "numpy"}),
         ("new", HEAVY | {"networkx", "pydantic", "yaml", "rich"}),
         ("schema", HEAVY | {"networkx", "rich"}),
-        ("inspect {spec}", HEAVY),
-        ("visualize {spec} -o {out}", HEAVY),
-        ("masks {spec} -o {out}", HEAVY | {"numpy"}),
-        ("diff {spec} {spec} -o {out}", HEAVY | {"numpy"}),
+        ("inspect {spec}", HEAVY | {"networkx", "numpy"}),
+        ("visualize {spec} -o {out}", HEAVY | {"networkx", "numpy"}),
+        ("masks {spec} -o {out}", HEAVY | {"networkx", "numpy"}),
+        ("diff {spec} {spec} -o {out}", HEAVY | {"networkx", "numpy"}),
     ],
 )
 def test_commands_load_no_more_than_they_need(
