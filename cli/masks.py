@@ -9,7 +9,7 @@ import click
 from .options import OUTPUT, force_option, load_graph, quiet, reads_spec
 from .speaking import fail, put
 
-FORMATS = ("svg", "png")
+FORMATS = ("svg", "png", "pdf")
 THEMES = ("auto", "light", "dark", "print")
 
 

@@ -22,7 +22,7 @@ from .seen import LONGEST, Seen, masks_of
 from .sheet import Sheet, lay_out
 from .svg import Place, svg
 
-FORMATS = ("svg", "png")
+FORMATS = ("svg", "png", "pdf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,9 +119,14 @@ def _written(
 ) -> bytes:
     if format not in FORMATS:
         raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
-    if format == "png":  # a page without a reader
-        return bitmap(svg(sheet, "light" if options.theme == "auto" else options.theme, place))
-    return svg(sheet, options.theme, place)
+    if format == "svg":
+        return svg(sheet, options.theme, place)
+    theme = "light" if options.theme == "auto" else options.theme  # a page without a reader
+    if format == "png":
+        return bitmap(svg(sheet, theme, place))
+    from .pdf import pdf
+
+    return pdf(sheet, theme)
 
 
 __all__ = ["FORMATS", "MaskOptions", "draw_mask", "draw_masks", "mask_panels"]

@@ -33,6 +33,14 @@ PAINTS = (
     Paint("rest", "#B04A6E", "#E58FB0", "#636363", "corner"),
 )
 
+HOLES = {  # corners in shares of a cell, against the clock
+    "square": ((0.34, 0.34), (0.34, 0.66), (0.66, 0.66), (0.66, 0.34)),
+    "diamond": ((0.5, 0.23), (0.23, 0.5), (0.5, 0.77), (0.77, 0.5)),
+    "bar": ((0.16, 0.4), (0.16, 0.6), (0.84, 0.6), (0.84, 0.4)),
+    "column": ((0.4, 0.16), (0.4, 0.84), (0.6, 0.84), (0.6, 0.16)),
+    "corner": ((1.0, 0.0), (0.5, 0.0), (1.0, 0.5)),
+}
+
 ROLES = {  # the paint of an atom
     "causal": "local",
     "full": "local",

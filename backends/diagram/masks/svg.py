@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 from ....compiler.graph import Origin
 from ..quoting import quoteattr
 from ..svg import FONTS, text
 from ..svg import number as two_digits
 from ..text import clean
-from .colours import PAINTS, TONES, colour
+from .colours import HOLES, PAINTS, TONES, colour
 from .sheet import Cell, Group, Patch, Sheet, Words
 
 Place = Callable[[Origin], tuple[str, str]]
@@ -89,53 +90,17 @@ def _patch(patch: Patch, theme: str) -> str:
 def _cell(cell: Cell, hole: str) -> str:
     x, y, wide, high = cell
     outline = f"M{number(x)} {number(y)}h{number(wide)}v{number(high)}h-{number(wide)}z"
-    return outline + (HOLES[hole](cell) if hole else "")
+    return outline + (_hole(cell, hole) if hole else "")
 
 
-# -- holes: drawn the other way round than the cell, so that nothing fills them
-
-
-def _square(cell: Cell) -> str:
+def _hole(cell: Cell, hole: str) -> str:
+    """Drawn the other way round than the cell, so that nothing fills it."""
     x, y, wide, high = cell
-    side = number(wide * 0.32)
-    left, top = number(x + wide * 0.34), number(y + high * 0.34)
-    return f"M{left} {top}v{side}h{side}v-{side}z"
-
-
-def _diamond(cell: Cell) -> str:
-    x, y, wide, high = cell
-    half = number(wide * 0.27)
-    middle, top = number(x + wide / 2), number(y + high * 0.23)
-    return f"M{middle} {top}l-{half} {half}l{half} {half}l{half} -{half}z"
-
-
-def _bar(cell: Cell) -> str:
-    x, y, wide, high = cell
-    left, top, thick = number(x + wide * 0.16), number(y + high * 0.4), number(high * 0.2)
-    long = number(wide * 0.68)
-    return f"M{left} {top}v{thick}h{long}v-{thick}z"
-
-
-def _column(cell: Cell) -> str:
-    x, y, wide, high = cell
-    left, top, thick = number(x + wide * 0.4), number(y + high * 0.16), number(wide * 0.2)
-    long = number(high * 0.68)
-    return f"M{left} {top}v{long}h{thick}v-{long}z"
-
-
-def _corner(cell: Cell) -> str:
-    x, y, wide, _ = cell
-    side = number(wide * 0.5)
-    return f"M{number(x + wide)} {number(y)}h-{side}l{side} {side}z"
-
-
-HOLES: dict[str, Callable[[Cell], str]] = {
-    "square": _square,
-    "diamond": _diamond,
-    "bar": _bar,
-    "column": _column,
-    "corner": _corner,
-}
+    (first_x, first_y), *_ = points = HOLES[hole]
+    steps = (
+        f"l{number((b - a) * wide)} {number((d - c) * high)}" for (a, c), (b, d) in pairwise(points)
+    )
+    return f"M{number(x + first_x * wide)} {number(y + first_y * high)}{''.join(steps)}z"
 
 
 def _words(words: Words, theme: str) -> str:
