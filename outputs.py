@@ -20,6 +20,7 @@ _COMMENT = {  # suffix -> what stands around a comment on the last line
     ".dot": (b"// ", b""),
     ".mmd": (b"%% ", b""),
     ".pdf": (b"% ", b""),
+    ".py": (b"# ", b""),
     ".svg": (b"<!-- ", b" -->"),
     ".yaml": (b"# ", b""),
     ".yml": (b"# ", b""),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import DTYPES, load_spec, quiet, reads_spec
+from .options import DTYPES, OUTPUT, force_option, load_spec, quiet, reads_spec
 from .speaking import fail, put, working
 
 
@@ -23,6 +23,8 @@ from .speaking import fail, put, working
 @click.option("--law", "laws", multiple=True, help="Only this one. Repeatable.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random weights.")
 @click.option("--json", "as_json", is_flag=True, help="The findings as data.")
+@click.option("--emit-tests", type=OUTPUT, help="Write tests for the built file; they need torch.")
+@force_option
 @quiet
 @click.pass_context
 def verify(
@@ -36,6 +38,8 @@ def verify(
     laws: tuple[str, ...],
     seed: int,
     as_json: bool,
+    emit_tests: Path | None,
+    force: bool,
 ) -> None:
     """Try the compiled model against the reference, and against laws that hold by theory.
 
@@ -43,6 +47,7 @@ def verify(
       modelwright verify gpt2.yaml
       modelwright verify gpt2.yaml --dtype bfloat16 --device cuda
       modelwright verify gpt2.yaml --weights gpt2.safetensors --law reference --law cache
+      modelwright verify gpt2.yaml --emit-tests test_gpt2.py
 
     The model is made small with all of its structure. Exit code 1 says that a law fails. What the
     laws say stands in docs/verify.md.
@@ -74,3 +79,11 @@ def verify(
         click.echo(report.render())
     if report.failures:
         ctx.exit(1)
+    if emit_tests is not None:
+        from ..backends.verify.ship import ship
+
+        try:
+            text = ship(read)
+        except UnknownError as error:
+            fail(str(error))
+        put(emit_tests, text.encode(), force=force)

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from .laws import LAWS, Law
 from .report import Finding, Report
+from .ship import ship
 from .shrink import shrink
-from .verify import UnknownError, verify
+from .subject import UnknownError
+from .verify import verify
 
-__all__ = ["LAWS", "Finding", "Law", "Report", "UnknownError", "shrink", "verify"]
+__all__ = ["LAWS", "Finding", "Law", "Report", "UnknownError", "ship", "shrink", "verify"]

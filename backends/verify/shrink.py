@@ -86,15 +86,18 @@ LEAST_IDS = 3
 Sizes = dict[str, dict[int, int]]
 
 
-def shrink(spec: ModelSpec) -> ModelSpec:
-    """The spec made small; the spec itself where nothing smaller obeys the laws."""
+def shrink(spec: ModelSpec, *, whole_order: bool = False) -> ModelSpec:
+    """The spec made small; the spec itself where nothing smaller obeys the laws.
+
+    With `whole_order` its layers are the first ones as they are, until each kind has stood there.
+    """
     values = _values(spec)
     heads = {True: HEAD_WIDTHS, False: HEAD_WIDTHS[:1]}["head width" in values]
     for pairs in (True, False):  # first such that a rotation has several pairs
         for width, head in product(WIDTHS, heads):
             bases = {**KINDS, "width": (width, 8), "head width": (head, 4)}
             sizes = {kind: ranked(found, *bases[kind]) for kind, found in values.items()}
-            small = _Small(spec, sizes).spec()
+            small = _Small(spec, sizes, whole_order=whole_order).spec()
             if any(not found.warning for found in findings(small)):
                 continue
             if not pairs or _turns_enough(small):
@@ -157,8 +160,8 @@ def _turns_enough(spec: ModelSpec) -> bool:
 class _Small:
     """One attempt: a spec written again with these sizes."""
 
-    def __init__(self, spec: ModelSpec, sizes: Sizes) -> None:
-        self.old, self.sizes = spec, sizes
+    def __init__(self, spec: ModelSpec, sizes: Sizes, *, whole_order: bool) -> None:
+        self.old, self.sizes, self.whole_order = spec, sizes, whole_order
         self.ids = self._small_ids()
         self.spans = self._small_spans()
 
@@ -277,7 +280,7 @@ def _tokens(small: _Small, part: Part, update: dict[str, Any]) -> dict[str, Any]
 
 
 def _stack(small: _Small, stack: Stack, update: dict[str, Any]) -> dict[str, Any]:
-    order = few_layers(stack.order)
+    order = first_layers(stack.order) if small.whole_order else few_layers(stack.order)
     return {"layers": len(order), "order": order}
 
 
@@ -298,6 +301,16 @@ def few_layers(order: tuple[str, ...]) -> tuple[str, ...]:
         if set(pairwise(runs[:length])) == wanted and length >= min(2, len(runs)):
             return tuple(runs[:length])
     return tuple(runs)
+
+
+def first_layers(order: tuple[str, ...]) -> tuple[str, ...]:
+    """The first layers, two at least, until each kind has stood there.
+
+    >>> len(first_layers((("local",) * 5 + ("global",)) * 4))
+    6
+    """
+    length = max((order.index(kind) + 1 for kind in set(order)), default=0)
+    return order[: max(length, 2)]
 
 
 def _block(small: _Small, block: Block, update: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,10 @@ from .arguments import Arguments, Array, Data
 CASES = ("plain", "padded left", "padded right", "every argument", "long")
 
 
+class UnknownError(ValueError):
+    """What cannot be tried: a device that is not there, a law that does not exist, a size."""
+
+
 @dataclass(frozen=True, eq=False)
 class Subject:
     """A model under test. All of it is made once, and no law changes it.

@@ -22,13 +22,9 @@ from .laws import LAWS, Law
 from .measure import NotHere
 from .report import Finding, Report
 from .shrink import shrink
-from .subject import Subject, weights_for
+from .subject import Subject, UnknownError, weights_for
 
 Source = str | Path | ModelSpec
-
-
-class UnknownError(ValueError):
-    """A device that is not there, or a law that does not exist."""
 
 
 def verify(

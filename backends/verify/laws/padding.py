@@ -16,7 +16,7 @@ def padding(subject: Subject) -> Measured | NotHere:
     """Left and right: hidden states of real tokens, and results."""
     largest, reasons = Largest(), []
     for side in ("right", "left"):
-        reason = _moved(subject, side)
+        reason = moved_by_padding(subject, side)
         if reason:
             reasons.append(f"{side}: {reason}")
             continue
@@ -73,7 +73,7 @@ def counts_words(subject: Subject) -> bool:
     return counted or any(key != "pad" for key in subject.arguments.kept_ids())
 
 
-def _moved(subject: Subject, side: str) -> str:
+def moved_by_padding(subject: Subject, side: str) -> str:
     """Why padding on this side moves what a model sees; "" where it does not."""
     for _, stack in word_stacks(subject):
         for block in attending(subject, stack):

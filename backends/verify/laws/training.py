@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ....compiler.graph import LogicalWeight
 from ....compiler.sizes import number
 from ....spec.head import Classifier, LanguageModel
-from ..arguments import Array
+from ..arguments import Array, Data
 from ..measure import EXACT, Largest, Measured, NotHere
 from ..subject import Subject
 
@@ -30,20 +30,13 @@ def gradients(subject: Subject) -> Measured | NotHere:
     Exempt are a bias of keys before softmax, rows that are never used (a table counts as a whole),
     weights that are not trained, and what the reference says cannot matter here.
     """
-    model = subject.fresh()
-    data = subject.data("every argument")
-    total = sum(
-        (value * torch.linspace(1, 2, value.numel(), dtype=value.dtype).view_as(value)).sum()
-        for value in subject.named(model(**subject.tensors(data))).values()
-    )
-    assert isinstance(total, Tensor)
-    total.backward()  # type: ignore[no-untyped-call]
-    still, infinite = [], []
-    for name, weight in model.named_parameters():
-        if weight.grad is not None and not bool(torch.isfinite(weight.grad).all()):
-            infinite.append(name)
-        elif weight.grad is None or not bool((weight.grad != 0).any()):
-            still.append(name)
+    model, data = subject.fresh(), subject.data("every argument")
+    still = without_gradient(subject, model, data)
+    infinite = [
+        name
+        for name, weight in model.named_parameters()
+        if weight.grad is not None and not bool(torch.isfinite(weight.grad).all())
+    ]
     trained = {weight.name: weight.weight.trained for weight in subject.graph.weights()}
     still = [name for name in still if trained.get(name, True)]
     lost = [name for name in still if _matters(subject, name, data)]
@@ -53,6 +46,22 @@ def gradients(subject: Subject) -> Measured | NotHere:
         note += f" and {len(exempt) - 3} more"
     wrong = infinite + lost
     return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(trained)} weights", note)
+
+
+def without_gradient(subject: Subject, model: nn.Module, data: Data) -> list[str]:
+    """The weights whose gradient is absent or zero everywhere, after one step backwards."""
+    model.zero_grad()
+    total = sum(
+        (value * torch.linspace(1, 2, value.numel(), dtype=value.dtype).view_as(value)).sum()
+        for value in subject.named(model(**subject.tensors(data))).values()
+    )
+    assert isinstance(total, Tensor)
+    total.backward()  # type: ignore[no-untyped-call]
+    return [
+        name
+        for name, weight in model.named_parameters()
+        if weight.grad is None or not bool((weight.grad != 0).any())
+    ]
 
 
 def _matters(subject: Subject, name: str, data: dict[str, Array]) -> bool:

@@ -1,0 +1,278 @@
+"""Tests that go beside a built file and need torch alone: its facts, and the laws of `shipped`."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...compiler import ModuleGraph, lower
+from ...compiler.lower.masks import causal
+from ...spec.model import ModelSpec
+from ..pytorch import emit, import_text
+from ..pytorch.file import module_name
+from ..reference import run
+from .arguments import Array, Data
+from .laws.cached import reading_stream
+from .laws.padding import first_length, moved_by_padding
+from .laws.sight import attending, word_stacks
+from .laws.training import without_gradient
+from .shipped import wave, waves
+from .shrink import shrink
+from .subject import Subject, UnknownError
+
+TEMPLATE = Path(__file__).with_name("shipped.py")
+MARK = "# -- the laws\n"
+NUMBERS = 6
+MOST_WEIGHTS = 20_000_000
+WIDTH = 100
+SPREAD = 0.2
+
+HEAD = '''"""Tests of {file}, which modelwright wrote from {source}.
+
+They are laws that hold whatever its weights are, tried on a model that is made small by its Config.
+They need torch, and not modelwright:
+
+    pytest test_{module}.py        or        python test_{module}.py
+
+The numbers of `EXPECTED` were given by {whose}.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import {module} as built
+import torch
+from torch import Tensor, nn
+
+'''
+REFERENCE = "an implementation in NumPy that was written independently"
+ITSELF = (
+    "the file itself when these tests were\nwritten: sizes that are no fields of its Config could "
+    "not be made small for the reference"
+)
+
+
+def ship(spec: ModelSpec) -> str:
+    """The text of a test file for the built file of a spec.
+
+    Raises UnknownError for a model that its Config cannot make small.
+    """
+    full = lower(spec)
+    small = lower(shrink(spec, whole_order=True))
+    module = import_text(emit(full), full.name)
+    config = _config(module, import_text(emit(small), small.name))
+    subject = Subject(small, emit(small), {})
+    model = _made(module, full, config)
+    facts, whose = _facts(subject, model, config)
+    name = module_name(full.name)
+    head = HEAD.format(
+        file=f"{name}.py", source=spec.source_name or spec.name, module=name, whose=whose
+    )
+    facts = {"MODEL": full.class_name, **facts}
+    lines = [f"{key} = {_literal(value)}" for key, value in facts.items()]
+    body = TEMPLATE.read_text(encoding="utf-8").partition(MARK)[2]
+    return head + "\n".join(lines) + "\n" + body
+
+
+def _config(full: Any, small: Any) -> dict[str, Any]:
+    """The fields by which the built file's model becomes small."""
+    sizes = {field.name: field.default for field in dataclasses.fields(small.Config)}
+    return {
+        field.name: sizes[field.name]
+        for field in dataclasses.fields(full.Config)
+        if field.name in sizes and sizes[field.name] != field.default
+    }
+
+
+def _made(module: Any, graph: ModuleGraph, config: dict[str, Any]) -> nn.Module:
+    """The built file's model, small, in float64. Raises UnknownError where it stays too large."""
+    kind = getattr(module, graph.class_name)
+    with torch.device("meta"):
+        count = sum(weight.numel() for weight in kind(module.Config(**config)).parameters())
+    if count > MOST_WEIGHTS:
+        raise UnknownError(f"{graph.name} cannot be made small by its Config: {count:,} weights")
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        made: nn.Module = kind(module.Config(**config)).eval()
+    finally:
+        torch.set_default_dtype(before)
+    return made
+
+
+def _facts(
+    subject: Subject, model: nn.Module, config: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """What the tests are told, and who gave the numbers."""
+    weights = {
+        name: (tuple(weight.shape), *_centre_and_spread(subject, name, tuple(weight.shape)))
+        for name, weight in model.named_parameters()
+    }
+    waves(model, weights)
+    cases = {
+        "plain": subject.data("plain"),
+        **{f"padded {side}": subject.data(f"padded {side}") for side in ("left", "right")},
+    }
+    padded = {side: _padded(subject, side) for side in ("left", "right")}
+    for side, stacks in padded.items():
+        if stacks:
+            cases[f"padded {side}, alone"] = subject.arguments.single(cases[f"padded {side}"])
+    cases = {case: _waves(data) for case, data in cases.items()}
+    expected, whose = _expected(subject, model, cases)
+    facts = {
+        "CONFIG": config,
+        "WEIGHTS": weights,
+        "CASES": {case: _written(data) for case, data in cases.items()},
+        "EXPECTED": expected,
+        "CAUSAL": _causal(subject),
+        "PADDED": {f"padded {side}": stacks for side, stacks in padded.items() if stacks},
+        "CACHED": _cached(subject),
+        "EXEMPT": tuple(without_gradient(subject, model, cases["plain"])),
+    }
+    return facts, whose
+
+
+def _centre_and_spread(subject: Subject, name: str, shape: tuple[int, ...]) -> tuple[float, float]:
+    """Norms about 1, biases about 0; matrices keep the size of what they multiply."""
+    for weight in subject.graph.weights():
+        if weight.name == name and weight.shape == shape:
+            initial = weight.weight.initial
+            if initial.kind == "normal":
+                return 0.0, round(float(np.sqrt(2 / np.prod(shape[1:]))), 4)
+            return {"zeros": 0.0, "ones": 1.0}.get(initial.kind, initial.value), SPREAD
+    return 0.0, SPREAD
+
+
+def _expected(
+    subject: Subject, model: nn.Module, cases: dict[str, Data]
+) -> tuple[dict[str, dict[str, tuple[float, ...]]], str]:
+    """Some numbers of each result: those of the reference, where it computes the same model."""
+    own, others = {}, {}
+    state = {name: weight.numpy() for name, weight in model.state_dict().items()}
+    for case in ("plain", "padded right"):
+        found = subject.results(cases[case], model)
+        several = len(found) > 1
+        own[case] = {(n if several else ""): _some(v.numpy()) for n, v in found.items()}
+        try:
+            said = run(subject.graph, state, cases[case])
+        except ValueError:
+            return own, ITSELF
+        others[case] = {(n if several else ""): _some(said[n]) for n in found}
+        for name, numbers in own[case].items():
+            if not np.allclose(numbers, others[case][name], rtol=1e-9, atol=1e-9):
+                return own, ITSELF
+    return others, REFERENCE
+
+
+def _some(numbers: Array) -> tuple[float, ...]:
+    flat = numbers.ravel()
+    step = max(1, flat.size // NUMBERS)
+    return tuple(float(number) for number in flat[::step][:NUMBERS])
+
+
+def _stack(subject: Subject, stack: str) -> dict[str, str]:
+    """How the hidden states of a stack are called for."""
+    method = subject.method(stack)
+    found = {"method": method.__name__}
+    for name in inspect.signature(method).parameters:
+        if name.endswith("memory"):
+            others = [other for other in subject.graph.hidden if subject.is_read(other)]
+            if len(others) != 1:
+                return {}
+            found |= {"memory": name, "encode": subject.method(others[0]).__name__}
+    return found
+
+
+def _causal(subject: Subject) -> dict[str, dict[str, str]]:
+    return {
+        stream.ids: found
+        for stream, stack in word_stacks(subject)
+        if all(causal(block.mask) for block in attending(subject, stack))
+        and (found := _stack(subject, stack))
+    }
+
+
+def _padded(subject: Subject, side: str) -> list[dict[str, str]]:
+    """The stacks in which padding on a side changes nothing."""
+    known = subject.arguments.known()
+    if moved_by_padding(subject, side):
+        return []
+    return [
+        {**found, "mask": f"{stream.prefix}attention_mask"}
+        for stream, stack in word_stacks(subject)
+        if f"{stream.prefix}attention_mask" in known and (found := _stack(subject, stack))
+    ]
+
+
+def _cached(subject: Subject) -> dict[str, Any]:
+    if not subject.cached or not (stack := _stack(subject, subject.cached)):
+        return {}
+    stream = reading_stream(subject)
+    if first_length(subject) < stream.longest:
+        return {}
+    new = (stream.ids, f"{stream.prefix}position_ids", *subject.arguments.added_names(stream))
+    roles = ("attention_mask", "document_ids", "global_mask")
+    return {
+        "stack": stack,
+        "new": new,
+        "seen": tuple(f"{stream.prefix}{role}" for role in roles),
+        "cases": ("plain", "padded left", "padded right"),
+    }
+
+
+def _waves(data: Data) -> Data:
+    """The same with waves in place of other numbers than ids."""
+    return {
+        name: wave(a.shape, 0).numpy() if a.dtype.kind == "f" else a for name, a in data.items()
+    }
+
+
+def _written(data: Data) -> dict[str, Any]:
+    """Ids as lists, and of waves the shape."""
+    return {
+        name: {"shape": list(a.shape)} if a.dtype.kind == "f" else a.tolist()
+        for name, a in data.items()
+    }
+
+
+def _literal(value: Any, indent: int = 0, used: int = 20) -> str:
+    """A value as Python text; what is too long for a line has one for each of its parts.
+
+    indent, used: columns before the line, and those that stand in it before the value
+    """
+    text = _inline(value)
+    if indent + used + len(text) < WIDTH or not isinstance(value, (dict, list, tuple)):
+        return text
+    margin = " " * (indent + 4)
+    if isinstance(value, dict):
+        keys = [f"{_inline(key)}: " for key in value]
+        pairs = zip(keys, value.values(), strict=True)
+        parts = [f"{key}{_literal(part, indent + 4, len(key))}" for key, part in pairs]
+        signs = "{}"
+    else:
+        parts = [_literal(part, indent + 4, 0) for part in value]
+        signs = "()" if isinstance(value, tuple) else "[]"
+    lines = "".join(f"{margin}{part},\n" for part in parts)
+    return f"{signs[0]}\n{lines}{' ' * indent}{signs[1]}"
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_inline(k)}: {_inline(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(map(_inline, value))
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return f"({inner}{comma})" if isinstance(value, tuple) else f"[{inner}]"
+    return repr(value)

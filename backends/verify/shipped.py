@@ -1,0 +1,201 @@
+"""The laws that go with a built file: `ship` writes the facts about a model, and this text below.
+
+`built` and the facts stand here for readers and the linter; a shipped file has its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+built: Any = None  # the module of the built file
+MODEL = ""  # its class
+CONFIG: dict[str, Any] = {}  # sizes that make it small
+WEIGHTS: dict[str, tuple[tuple[int, ...], float, float]] = {}  # shape, centre, spread
+CASES: dict[str, dict[str, Any]] = {}  # arguments
+EXPECTED: dict[str, dict[str, tuple[float, ...]]] = {}  # case -> result -> some numbers
+CAUSAL: dict[str, dict[str, str]] = {}  # ids -> the stack that they are read by
+PADDED: dict[str, list[dict[str, str]]] = {}  # case -> stacks that padding does not move
+CACHED: dict[str, Any] = {}  # the stack that keeps a cache, and what it is given in pieces
+EXEMPT: tuple[str, ...] = ()  # weights that cannot matter
+
+# -- the laws
+
+EXACT = 1e-9
+
+
+def model() -> nn.Module:
+    """A small model in float64 whose weights are waves: no two alike, and none at rest."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        made: nn.Module = getattr(built, MODEL)(built.Config(**CONFIG))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    return waves(made, WEIGHTS).eval()
+
+
+@torch.no_grad()
+def waves(
+    network: nn.Module, weights: dict[str, tuple[tuple[int, ...], float, float]]
+) -> nn.Module:
+    """Set each weight to a wave of its own, about its centre, as far as its spread."""
+    for number, (name, weight) in enumerate(network.named_parameters()):
+        _, centre, spread = weights[name]
+        weight.copy_(centre + spread * wave(weight.shape, number))
+    return network
+
+
+def tensors(case: str) -> dict[str, Tensor]:
+    """The arguments of a case: ids as they are written, and waves of a shape."""
+    return {
+        name: wave(value["shape"], 0) if isinstance(value, dict) else torch.tensor(value)
+        for name, value in CASES[case].items()
+    }
+
+
+def wave(shape: Sequence[int], number: int) -> Tensor:
+    """Numbers from -1 to 1 that do not repeat; another wave for each `number`."""
+    place = torch.arange(math.prod(shape), dtype=torch.float64)
+    return torch.sin(1.37 * place + 0.011 * place**2 + number).view(*shape)
+
+
+def named(found: Any) -> dict[str, Tensor]:
+    return found if isinstance(found, dict) else {"": found}
+
+
+def same(found: Tensor, expected: Tensor, what: str) -> None:
+    """Equal but for rounding; `what` says where they are not."""
+    assert found.shape == expected.shape, what
+    error = (found - expected).abs().max() / expected.abs().max().clamp(min=1e-30)
+    assert error <= EXACT, f"{what}: {error:.1e}"
+
+
+def hidden(network: nn.Module, stack: dict[str, str], given: dict[str, Tensor]) -> Tensor:
+    """The hidden states of a stack, by its method; `memory` is what another gave."""
+    method = getattr(network, stack["method"])
+    wanted = inspect.signature(method).parameters
+    own = {name: value for name, value in given.items() if name in wanted}
+    if stack.get("memory"):
+        encode = getattr(network, stack["encode"])
+        read = inspect.signature(encode).parameters
+        own[stack["memory"]] = encode(**{n: v for n, v in given.items() if n in read})
+    found: Tensor = method(**own)
+    return found
+
+
+def test_weights_have_their_names_and_shapes() -> None:
+    stored = {name: tuple(weight.shape) for name, weight in model().state_dict().items()}
+    assert stored == {name: shape for name, (shape, _, _) in WEIGHTS.items()}
+
+
+@torch.no_grad()
+def test_numbers() -> None:
+    """Some of the numbers that these weights give."""
+    for case, results in EXPECTED.items():
+        for name, found in named(model()(**tensors(case))).items():
+            expected = torch.tensor(results[name], dtype=torch.float64)
+            step = max(1, found.numel() // len(expected))
+            same(found.flatten()[::step][: len(expected)], expected, f"{case}: {name}")
+
+
+@torch.no_grad()
+def test_nothing_leaks_from_the_future() -> None:
+    network = model()
+    for ids, stack in CAUSAL.items():
+        given = tensors("plain")
+        before = hidden(network, stack, given)
+        for place in range(1, given[ids].size(1)):
+            changed = {**given, ids: given[ids].clone()}
+            changed[ids][:, place] = (changed[ids][:, place] + 1) % 2 + 1
+            after = hidden(network, stack, changed)
+            same(after[:, :place], before[:, :place], f"{ids}, place {place}")
+
+
+@torch.no_grad()
+def test_padding_changes_nothing() -> None:
+    network = model()
+    for case, stacks in PADDED.items():
+        given, alone = tensors(case), tensors(f"{case}, alone")
+        for stack in stacks:
+            real = given[stack["mask"]][1].bool()
+            found = hidden(network, stack, given)[1][real]
+            same(found, hidden(network, stack, alone)[0], f"{case}: {stack['method']}")
+
+
+@torch.no_grad()
+def test_cached_steps_equal_the_whole() -> None:
+    network = model()
+    for case in CACHED.get("cases", ()):
+        given = tensors(case)
+        whole = hidden(network, CACHED["stack"], given)
+        for sizes in ([1] * whole.size(1), [5] + [1] * whole.size(1), [4, 3, whole.size(1)]):
+            same(steps(network, given, sizes, whole.size(1)), whole, f"{case}: {sizes[:2]}")
+
+
+def steps(network: nn.Module, given: dict[str, Tensor], sizes: list[int], length: int) -> Tensor:
+    """The hidden states of pieces of a text, joined."""
+    cache = built.Cache(length)
+    found, start = [], 0
+    for size in sizes:
+        end = min(start + size, length)
+        if end > start:
+            step = {n: v[:, start:end] if n in CACHED["new"] else v for n, v in given.items()}
+            step |= {n: v[:, :end] for n, v in given.items() if n in CACHED["seen"]}
+            found.append(hidden(network, CACHED["stack"], {**step, "cache": cache}))
+        start = end
+    return torch.cat(found, dim=1)
+
+
+def test_every_weight_gets_a_gradient() -> None:
+    network = model()
+    results = named(network(**tensors("plain"))).values()
+    total = sum((r * torch.linspace(1, 2, r.numel()).view_as(r)).sum() for r in results)
+    assert isinstance(total, Tensor)
+    total.backward()  # type: ignore[no-untyped-call]
+    lost = [n for n, w in network.named_parameters() if w.grad is None or not w.grad.any()]
+    assert set(lost) <= set(EXEMPT), lost
+    assert all(w.grad is None or w.grad.isfinite().all() for w in network.parameters())
+
+
+@torch.no_grad()
+def test_init_weights_sets_every_weight() -> None:
+    network = model()
+    for weight in network.parameters():
+        weight.fill_(torch.nan)
+    network.init_weights()  # type: ignore[operator]
+    assert not [n for n, w in network.named_parameters() if not w.isfinite().all()]
+
+
+@torch.no_grad()
+def test_dropout_is_for_training_alone() -> None:
+    network, given = model(), tensors("plain")
+    for name, found in named(network(**given)).items():
+        assert torch.equal(found, named(network(**given))[name])
+
+
+@torch.no_grad()
+def test_compiled_in_one_graph() -> None:
+    network, given = model(), tensors("plain")
+    compiled = named(torch.compile(network, fullgraph=True, backend="aot_eager")(**given))
+    for name, expected in named(network(**given)).items():
+        same(compiled[name], expected, name)
+
+
+@torch.no_grad()
+def test_exported() -> None:
+    network, given = model(), tensors("plain")
+    program = torch.export.export(network, (), kwargs=given).module()
+    for name, expected in named(network(**given)).items():
+        same(named(program(**given))[name], expected, name)
+
+
+if __name__ == "__main__":
+    for title, test in list(globals().items()):
+        if title.startswith("test_"):
+            test()
+            print(f"{title}: ok")
