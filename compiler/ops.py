@@ -524,6 +524,11 @@ OPS: dict[str, Row] = {
         chosen_shape,
         dtype="float int",
     ),
+    "within_capacity": Row(
+        "inputs weights, chosen, both (B, T, A): the weights, 0 where `capacity` tokens of the "
+        "sequence chose the expert before (a token's first choice is before its second). "
+        "Where capacity is None it is factor * T * top_k / experts, rounded up"
+    ),
     "assign": Row("the expert of each pair, from the places that `top_k` gave", flat_shape),
     "rows": Row("inputs x, experts of the pairs: the token of each pair", rows_shape),
     "expert_linear": Row(

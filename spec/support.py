@@ -52,7 +52,6 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Mha: {
         "score_bias": (((),), "`score_bias`"),
     },
-    Moe: {"capacity_factor": (("none",), "`capacity_factor`")},
     Block: {"sublayers": (((),), "`sublayers`")},
     Stack: {"streams": (({},), "`streams`")},
 }

@@ -156,6 +156,13 @@ def _top(op: Op, graph: ModuleGraph) -> str:
     return f"Top {figure(op.attrs['top_k'])}"
 
 
+def capacity(op: Op, graph: ModuleGraph) -> str:
+    """How many tokens an expert serves."""
+    if op.attrs["capacity"] is None:
+        return f"capacity factor {figure(op.attrs['factor'])}"
+    return f"capacity {figure(op.attrs['capacity'])}"
+
+
 LOOKS: dict[str, Look] = {
     "argument": Look("text", "text", _argument, _shape),
     "layer_input": Look("entry"),
@@ -213,6 +220,7 @@ LOOKS: dict[str, Look] = {
     "gather": Look("through"),
     "sum_to_one": Look("pill", "other", _const("Sum to 1")),
     "sparse_mixer": Look("pill", "other", _const("Sparse mixer"), _top),
+    "within_capacity": Look("pill", "other", capacity),
     "assign": Look("unseen"),
     "rows": Look("through"),
     "expert_linear": Look("box", "linear", _name, _linear),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...compiler.graph import ModuleGraph, Op, Scope
-from .look import activation, figure, look_of
+from .look import activation, capacity, figure, look_of
 from .text import class_words, plain, words
 
 NORMS = ("layer_norm", "rms_norm")
@@ -65,7 +65,8 @@ def _experts(graph: ModuleGraph, ops: list[Op]) -> Said:
     activations = [activation(op, graph) for op in inner if op.kind == "activation"]
     shared = any(graph.scopes[op.scope].name == "shared_expert" for op in ops)
     counts = f"{figure(attrs['top_k'])} of {figure(attrs['experts'])} experts"
-    lines = (counts + (" + shared" if shared else ""), *_lines(chain, *activations))
+    limits = [capacity(op, graph) for op in ops if op.kind == "within_capacity"]
+    lines = (counts + (" + shared" if shared else ""), *limits, *_lines(chain, *activations))
     return Said("feed_forward", "Mixture of experts", lines)
 
 

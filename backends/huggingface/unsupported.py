@@ -4,7 +4,6 @@ from __future__ import annotations
 
 _SSM = "it has state-space layers, which the language cannot say"
 _RECURRENT = "it has recurrent layers, which the language cannot say"
-_CAPACITY = "experts drop the tokens beyond a number, which this version does not build"
 _HYBRID = "some of its layers are no attention (state-space or linear recurrences)"
 
 REASONS: dict[str, str] = {
@@ -19,7 +18,7 @@ REASONS: dict[str, str] = {
     "ministral3": "its queries grow with their positions, which the language cannot say",
     "nanochat": "it rotates queries and keys the other way round, which the language cannot say",
     "reformer": "it attends by hashes, in reversible layers, which the language cannot say",
-    **dict.fromkeys(["switch_transformers", "nllb-moe"], _CAPACITY),
+    "nllb-moe": "the library sends its tokens to two of all its experts, as no checkpoint means it",
     "beam": "branches are weighed by depth and queries by position, which the language cannot say",
     "jetmoe": "its attention is a mixture of experts too, which the language cannot say",
     "kolibri1": "it adds a bias to the experts' logits, which the language cannot say",

@@ -82,6 +82,8 @@ class Function:
         attribute = _attribute(value, name)
         if attribute == "layers":  # the stack's blocks are called so
             attribute = "depth"
+        elif attribute in {child.name for child in self.graph.children(self.place.path)}:
+            attribute = f"number_of_{attribute}"
         self.needs.attributes[attribute] = config_text(value)
         return f"self.{attribute}"
 

@@ -675,6 +675,19 @@ def _both(f: Function, op: Op, text: str) -> None:
     f.say(f"{', '.join(names)} = {text}", f.comment(*op.outputs), op.number)
 
 
+def within_capacity(f: Function, op: Op) -> Expr:
+    weights, chosen = (str(f.use(value)) for value in op.inputs)
+    experts = f.number(op.attrs["experts"])
+    if op.attrs["capacity"] is not None:
+        capacity = f.number(op.attrs["capacity"])
+    else:
+        share = f"{f.number(op.attrs['factor'])} * {chosen}[0].numel() / {experts}"
+        capacity = f.bind(op.inputs[1], "capacity")
+        f.names[op.inputs[1]], f.holds[chosen] = chosen, op.inputs[1]
+        f.say(f"{capacity} = math.ceil({share})", "", op.number)
+    return call(f.helper("experts", "within_capacity"), weights, chosen, experts, capacity)
+
+
 def assign(f: Function, op: Op) -> None:
     made = call(
         f.helper("experts", "ExpertGroups"),
@@ -796,6 +809,7 @@ ROWS: dict[str, Row] = {
     "gather": gather,
     "sum_to_one": sum_to_one,
     "sparse_mixer": sparse_mixer,
+    "within_capacity": within_capacity,
     "assign": assign,
     "rows": rows,
     "expert_linear": expert_linear,

@@ -2,10 +2,13 @@
 
 experts      Shazeer et al. 2017, arXiv:1701.06538
 groups       DeepSeek-AI 2024, arXiv:2405.04434 (best member) and arXiv:2412.19437 (two best)
+capacity     Fedus et al. 2021, arXiv:2101.03961
 sparse mixer Liu et al. 2024, arXiv:2409.12136, as it is after training
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -67,6 +70,24 @@ def sparse_mixer(call: Call) -> tuple[Array, Array]:
             places[(*token, step)] = expert
             del left[expert]
     return weights, places
+
+
+def within_capacity(call: Call) -> Array:
+    """Token by token, choice by choice: an expert that is full gives nothing."""
+    weights, chosen = call.given(0).copy(), call.given(1)
+    batch, tokens, choices = chosen.shape
+    capacity = call.value("capacity")
+    if capacity is None:
+        capacity = math.ceil(call.value("factor") * (tokens * choices) / call.value("experts"))
+    for b in range(batch):
+        served = dict.fromkeys(range(call.value("experts")), 0)
+        for token in range(tokens):
+            for choice in range(choices):
+                expert = int(chosen[b, token, choice])
+                served[expert] += 1
+                if served[expert] > capacity:
+                    weights[b, token, choice] = 0
+    return weights
 
 
 def assign(call: Call) -> Array:

@@ -72,6 +72,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "gather": experts.gather,
     "sum_to_one": experts.sum_to_one,
     "sparse_mixer": experts.sparse_mixer,
+    "within_capacity": experts.within_capacity,
     "assign": experts.assign,
     "rows": experts.rows,
     "expert_linear": experts.expert_linear,

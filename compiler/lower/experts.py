@@ -5,6 +5,7 @@ softmax of the top  Jiang et al. 2024, "Mixtral of Experts", arXiv:2401.04088
 shared expert       Dai et al. 2024, "DeepSeekMoE", arXiv:2401.06066
 groups of experts   DeepSeek-AI 2024, "DeepSeek-V2", arXiv:2405.04434
 selection bias      Wang et al. 2024, arXiv:2408.15664
+capacity            Fedus et al. 2021, "Switch Transformers", arXiv:2101.03961
 sparse mixer        Liu et al. 2024, "GRIN", arXiv:2409.12136
 """
 
@@ -28,6 +29,7 @@ def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str
     with b.module("feed_forward", noun="MixtureOfExperts", title=TITLE):
         with b.at("router"), b.within("router"):
             weights, chosen = lower_router(b, part.router, x, Dim("X", experts), top_k)
+        weights = _limited(b, part, weights, chosen, (experts, top_k))
         with b.at("expert"), b.within("expert"):
             y = _routed(b, part.expert, x, weights, chosen, (experts, top_k))
         if isinstance(part.shared_expert, Nothing):
@@ -73,6 +75,26 @@ def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) 
     elif router.normalize:
         weights = b.op("sum_to_one", weights, out="weights")
     return _scaled(b, router, weights), chosen
+
+
+def _limited(
+    b: Builder, part: MoeBranch, weights: str, chosen: str, counts: tuple[Size, Size]
+) -> str:
+    """The weights, 0 where an expert has no room for one token more."""
+    factor = None if part.capacity_factor == "none" else float(part.capacity_factor)
+    if part.capacity is None and factor is None:
+        return weights
+    experts, top_k = counts
+    return b.op(
+        "within_capacity",
+        weights,
+        chosen,
+        experts=experts,
+        top_k=top_k,
+        capacity=None if part.capacity is None else b.size("capacity", part.capacity),
+        factor=None if factor is None else b.field("capacity_factor", factor),
+        out="weights",
+    )
 
 
 def _scores(b: Builder, router: Router, logits: str) -> str:

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator
 
 from ..branch import Branch
 from ..part import NOTHING, Inner, Nothing, OneOf, Part, Tagged, declare
-from ..scalars import Count, Flag, Fractional, Maybe, Number
+from ..scalars import Count, Flag, Fractional, Maybe, Number, OptionalCount
 from .glu import Glu
 from .mlp import Mlp
 
@@ -70,7 +70,10 @@ class Moe(Part):
     shared_expert: one that serves every token
     shared_gate: the shared expert's output is multiplied by the sigmoid of a linear layer
     router: how the experts are chosen
-    capacity_factor: tokens beyond this share of an expert are dropped
+    capacity: the most tokens of a sequence that an expert serves, the first that choose it; the
+        others get nothing from it (Fedus et al., 2021, arXiv:2101.03961). A cached step counts
+        its own tokens alone
+    capacity_factor: the capacity as a share: factor * tokens * top_k / experts, rounded up
     """
 
     type: Literal["moe"] = "moe"
@@ -80,6 +83,7 @@ class Moe(Part):
     shared_expert: SharedExpert = NOTHING
     shared_gate: Flag = False
     router: Inner[Router] = Router.model_construct()
+    capacity: OptionalCount = None
     capacity_factor: Maybe = "none"
 
 

@@ -102,6 +102,15 @@ def sparse_mixer_alone(
         )
 
 
+def one_capacity(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    part = block.feed_forward
+    if isinstance(part, Moe) and part.capacity is not None and part.capacity_factor != "none":
+        yield Finding(
+            (*path, "feed_forward", "capacity_factor"),
+            "`capacity` and `capacity_factor` say the same thing in two ways; one is enough",
+        )
+
+
 def placements(block: Block) -> Iterator[tuple[str, str]]:
     """The norm placement of every branch that is there."""
     for key in ("attention", "cross_attention", "feed_forward"):
@@ -170,6 +179,7 @@ LAWS = (
     experts_enough,
     groups_fit,
     sparse_mixer_alone,
+    one_capacity,
     shared_norm_shared,
     normed_is_there,
     bounded,

@@ -45,6 +45,7 @@ WEIGHTS = {
     "t5_base": 222_903_552,
     "t5_small": 60_506_624,
     "vit_b16": 86_567_656,
+    "switch_base_8": 619_339_008,
     "whisper_tiny": 37_184_640,  # without its sinusoids, which a checkpoint stores
 }
 

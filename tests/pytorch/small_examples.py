@@ -24,6 +24,10 @@ MIXTURES = {
     ),
     "gpt_oss_20b": ("feed_forward.expert.hidden=24", "feed_forward.expert.clamp=0.5"),
     "mixtral_8x7b": ("feed_forward.expert.hidden=24",),
+    "switch_base_8": (
+        "blocks.dense.feed_forward.hidden=40",
+        "blocks.sparse.feed_forward.expert.hidden=24",
+    ),
     "olmoe_1b_7b": ("feed_forward.expert.hidden=24", "feed_forward.experts=12"),
     "qwen1_5_moe_a2_7b": (
         "feed_forward.expert.hidden=24",

@@ -550,6 +550,14 @@ VARIATIONS: dict[str, Variation] = {
         f"experts_{k}": decoder(f"feed_forward={{type: moe, experts: 8, top_k: 3, {v}}}")
         for k, v in EXPERTS.items()
     },
+    **{
+        f"experts_{k}": encoder(f"feed_forward={{type: moe, experts: 4, top_k: {v}}}")
+        for k, v in {
+            "capacity": "2, capacity: 3",
+            "capacity_of_the_switch": "1, capacity: 2, router: {normalize: false}",
+            "capacity_factor": "2, capacity_factor: 0.5, expert: {bias: false}",
+        }.items()
+    },
     "experts_both": both("feed_forward={type: moe, experts: 4, top_k: 2}", "init=xavier"),
     "experts_after_dense_layers": decoder(
         "layers=3",

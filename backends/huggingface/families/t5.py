@@ -40,7 +40,7 @@ def _input_scale(values: Values) -> float | None:
     return float(values["d_model"]) ** -0.5 if scaled else None
 
 
-def _decoder_layers(values: Values) -> int:
+def decoder_layers(values: Values) -> int:
     said = values["num_decoder_layers"]
     layers: int = values["num_layers"] if said is None else said
     return layers
@@ -51,7 +51,7 @@ def _head_dim(values: Values) -> int | None:
     return None if values["d_kv"] == usual and not rest else values["d_kv"]
 
 
-def _spec(share: str) -> dict[str, Any]:
+def spec_of(share: str) -> dict[str, Any]:
     return {
         "family": "encoder-decoder",
         "vocab_size": Key("vocab_size"),
@@ -73,14 +73,14 @@ def _spec(share: str) -> dict[str, Any]:
         "feed_forward": Row(_feed_forward, _feed_forward_back),
         "encoder": {"layers": Key("num_layers")},
         "decoder": {
-            "layers": Row(_decoder_layers, lambda said: {"num_decoder_layers": said}),
+            "layers": Row(decoder_layers, lambda said: {"num_decoder_layers": said}),
             "input": {"tied": "encoder"},
             "positions": {"bidirectional": False},
         },
     }
 
 
-def _stack(stack: str, last: int) -> dict[str, str]:
+def stack_rows(stack: str, last: int) -> dict[str, str]:
     """The rows of a stack; `last` numbers the feed-forward among the parts of a block."""
     ours, theirs = f"{stack}.layers.{{}}", f"{stack}.block.{{}}.layer"
     rows = {
@@ -101,7 +101,7 @@ def _names(values: Values) -> Names:
     """All rows; a gated feed-forward has two matrices where a plain one has one."""
     gated = values["feed_forward_proj"].startswith("gated")
     up = {"gate": "wi_0", "up": "wi_1"} if gated else {"up": "wi"}
-    rows = {"token_embedding": "shared", **_stack("encoder", 1), **_stack("decoder", 2)}
+    rows = {"token_embedding": "shared", **stack_rows("encoder", 1), **stack_rows("decoder", 2)}
     for stack, last in (("encoder", 1), ("decoder", 2)):
         for part, theirs in {**up, "down": "wo"}.items():
             rows[f"{stack}.layers.{{}}.feed_forward.{part}"] = (
@@ -110,7 +110,7 @@ def _names(values: Values) -> Names:
     return rows
 
 
-_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "vocab_size": 32128,
     "d_model": 512,
     "d_kv": 64,
@@ -128,16 +128,25 @@ _DEFAULTS: dict[str, Any] = {
     "id2label": LABELS,
 }
 _MULTILINGUAL = {
-    **_DEFAULTS,
+    **DEFAULTS,
     "vocab_size": 250112,
     "d_ff": 1024,
     "num_layers": 8,
     "num_heads": 6,
     "feed_forward_proj": "gated-gelu",
 }
-_COPIES = {
+COPIES = {
     "encoder.embed_tokens.weight": "shared.weight",
     "decoder.embed_tokens.weight": "shared.weight",
+}
+
+
+TOKENS: dict[str, Any] = {
+    "tokens": {
+        "pad": token("pad_token_id"),
+        "eos": token("eos_token_id"),
+        "decoder_start": token("decoder_start_token_id"),
+    }
 }
 
 
@@ -161,14 +170,8 @@ def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
         irrelevant=frozenset(
             ["classifier_dropout", "dense_act_fn", "is_decoder", "is_gated_act", "n_positions"]
         ),
-        spec=_spec(more.pop("share", "stack")),
-        last={
-            "tokens": {
-                "pad": token("pad_token_id"),
-                "eos": token("eos_token_id"),
-                "decoder_start": token("decoder_start_token_id"),
-            }
-        },
+        spec=spec_of(more.pop("share", "stack")),
+        last=TOKENS,
         names=_names,
         unused=(r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",),
         heads={
@@ -177,9 +180,9 @@ def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
                 names={"head": "lm_head"},
                 untied={"lm_head.weight": "shared.weight"},
                 always_tied=True,
-                copies=_COPIES,
+                copies=COPIES,
             ),
-            f"{name}Model": Head(always_tied=True, copies=_COPIES),
+            f"{name}Model": Head(always_tied=True, copies=COPIES),
         },
         **more,
     )
@@ -188,7 +191,7 @@ def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
 T5 = _family(
     "t5",
     "T5",
-    _DEFAULTS,
+    DEFAULTS,
     input_scale=Row(_input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
 )
 MT5 = _family("mt5", "MT5", {**_MULTILINGUAL, "decoder_start_token_id": 0})

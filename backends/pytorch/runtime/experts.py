@@ -55,6 +55,17 @@ def sparse_mixer(logits: Tensor, top_k: int, jitter: float) -> tuple[Tensor, Ten
     return torch.cat(weights, -1), torch.cat(chosen, -1)
 
 
+def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int) -> Tensor:
+    """The weights (B, T, A), 0 for what comes behind the first `capacity` that chose an expert.
+
+    Each sequence counts by itself.
+    """
+    in_turn = chosen.flatten(1)  # token by token, choice by choice
+    counts = F.one_hot(in_turn, experts).cumsum(1)
+    place = counts.gather(-1, in_turn[..., None]).view_as(chosen)  # (B, T, A)
+    return weights * (place <= capacity)
+
+
 class ExpertGroups:
     """The pairs of a token and an expert that it chose, those of one expert together.
 

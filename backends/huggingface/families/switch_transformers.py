@@ -1,0 +1,138 @@
+"""Switch Transformers (Fedus et al., 2021, arXiv:2101.03961): T5 with an expert for each token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Family, Head, Names
+from ..layers import Layer, folded
+from ..layouts import Layout
+from ..values import Key, Values, activation, filled
+from .expert_rows import TRAINED
+from .t5 import COPIES, DEFAULTS, TOKENS, decoder_layers, spec_of, stack_rows
+
+
+def _step(values: Values, stack: str) -> int:
+    """After how many layers a sparse one stands."""
+    count = values["num_layers"] if stack == "encoder" else decoder_layers(values)
+    sparse: int = values[f"num_sparse_{stack}_layers"]
+    return int(count // sparse if sparse > 0 else count)
+
+
+def _sparse(values: Values, stack: str, layer: int) -> bool:
+    step = _step(values, stack)
+    return step > 0 and (step == 1 or layer % step == 1)
+
+
+def _input_scale(values: Values) -> float | None:
+    return float(values["d_model"]) ** -0.5 if values["tied_as_written"] else None
+
+
+_DENSE: dict[str, Any] = {
+    "type": "mlp",
+    "hidden": Key("d_ff"),
+    "activation": activation("dense_act_fn"),
+    "hidden_dropout": Key("dropout_rate"),
+}
+_SPARSE: dict[str, Any] = {
+    "type": "moe",
+    "experts": Key("num_experts"),
+    "top_k": 1,
+    "expert": _DENSE,
+    "router": {"normalize": False, "bias": Key("router_bias")},
+    "capacity": Key("expert_capacity"),
+}
+
+
+def _layers(values: Values, stack: str) -> dict[str, Any]:
+    count = values["num_layers"] if stack == "encoder" else decoder_layers(values)
+    layers: list[Layer] = []
+    for layer in range(count):
+        sparse = _sparse(values, stack, layer)
+        part = filled(_SPARSE if sparse else _DENSE, values)
+        layers.append(("sparse" if sparse else "dense", {"feed_forward": part}))
+    return {"layers": count, **folded(layers)}
+
+
+def _spec() -> dict[str, Any]:
+    spec = {key: value for key, value in spec_of("stack").items() if key != "feed_forward"}
+    decoder = {key: value for key, value in spec["decoder"].items() if key != "layers"}
+    return {
+        **spec,
+        "encoder": lambda values: _layers(values, "encoder"),
+        "decoder": lambda values: {**filled(decoder, values), **_layers(values, "decoder")},
+    }
+
+
+def _names(values: Values) -> Names:
+    rows: dict[Any, Any] = {"token_embedding": "shared"}
+    for stack, last in (("encoder", 1), ("decoder", 2)):
+        ours, theirs = f"{stack}.layers.{{}}.feed_forward", f"{stack}.block.{{}}.layer.{last}.mlp"
+        rows |= stack_rows(stack, last)
+        rows[f"{ours}.router"] = f"{theirs}.router.classifier"
+        for part, name in (("up", "wi"), ("down", "wo")):
+            rows[f"{ours}.{part}"] = f"{theirs}.{name}"
+            rows[f"{ours}.experts.{part}"] = Layout(f"{theirs}.experts.expert_{{e}}.{name}.weight")
+    return rows
+
+
+SWITCH_TRANSFORMERS = Family(
+    model_type="switch_transformers",
+    defaults={
+        **{key: value for key, value in DEFAULTS.items() if key != "feed_forward_proj"},
+        "d_model": 768,
+        "num_layers": 12,
+        "num_decoder_layers": 12,
+        "num_heads": 12,
+        "num_experts": 8,
+        "num_sparse_encoder_layers": 3,
+        "num_sparse_decoder_layers": 3,
+        "expert_capacity": 64,
+        "router_bias": False,
+        "dense_act_fn": "relu",
+    },
+    optional={
+        "num_decoder_layers": int,
+        "pad_token_id": int,
+        "bos_token_id": int,
+        "eos_token_id": object,
+        "decoder_start_token_id": int,
+    },
+    fixed={"router_dtype": "float32"},
+    irrelevant=TRAINED
+    | {
+        "add_cross_attention",
+        "add_router_probs",
+        "decoder_sparse_step",
+        "encoder_sparse_step",
+        "feed_forward_proj",
+        "initializer_factor",
+        "is_decoder",
+        "is_gated_act",
+        "n_positions",
+        "router_ignore_padding_tokens",
+        "router_type",
+    },
+    spec=_spec(),
+    last=TOKENS,
+    names=_names,
+    unused=(r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",),
+    heads={
+        "SwitchTransformersForConditionalGeneration": Head(
+            spec={
+                "head": {
+                    "type": "language_model",
+                    "tied": Key("tie_word_embeddings"),
+                    "input_scale": _input_scale,
+                }
+            },
+            names={"head": "lm_head"},
+            untied={"lm_head.weight": "shared.weight"},
+            always_tied=True,
+            copies=COPIES,
+        ),
+        "SwitchTransformersModel": Head(always_tied=True, copies=COPIES),
+    },
+)
+
+FAMILIES = (SWITCH_TRANSFORMERS,)
