@@ -39,6 +39,7 @@ KEEPS_NOTHING = {
     "cache",
     "mask",
     "sinks",
+    "decay_rates",
 }
 
 
@@ -260,6 +261,11 @@ def cached_elements(graph: ModuleGraph) -> Poly:
     for op in caches:
         for name in op.outputs:
             total = total + layers_of(graph, op) * elements(graph.values[name].shape)
+    for op in graph.ops():
+        if op.kind == "attend_linearly" and op.attrs["cached"]:  # a sum, however long the text
+            key, value = (graph.values[name].shape for name in op.inputs[1:3])
+            state = (*key[:2], key[-1], value[-1])
+            total = total + layers_of(graph, op) * elements(state)
     for attend in attends(graph):
         if attend.crosses and graph.scopes[attend.scope].stack in caching:
             values = lengths.values(attend.op)

@@ -246,6 +246,11 @@ class ModuleGraph(Shown):
         """The scope in which a value is made."""
         return self.op(self.producers[value]).scope
 
+    def keepers(self, path: str | None = None) -> list[Op]:
+        """The ops (within a scope) whose results depend on what a cache keeps."""
+        ops = self.ops() if path is None else self.subtree(path)
+        return [op for op in ops if op.kind == "cache" or op.attrs.get("cached")]
+
     def consumers(self, value: str) -> list[Op]:
         return [op for op in self.ops() if value in op.inputs]
 

@@ -102,6 +102,7 @@ ACTIVATIONS = {
     "relu2": "ReLU²",
     "silu": "SiLU",
     "swish": "swish",
+    "elu_features": "ELU + 1",
 }
 
 
@@ -214,6 +215,11 @@ LOOKS: dict[str, Look] = {
     "sinks": Look("pill", "linear", _const("Sinks"), _const("one per head")),
     "score_vector": Look("unseen"),
     "attend": Look("box", "attention", _const("Attend")),
+    "without_padding": Look("through"),
+    "append_ones": Look("through"),
+    "by_last": Look("through"),
+    "decay_rates": Look("unseen"),
+    "attend_linearly": Look("box", "attention", _const("Attend by sums")),
     "softmax": Look("pill", "other", _const("Softmax")),
     "best_groups": Look("pill", "other", _const("Best groups"), _groups),
     "top_k": Look("pill", "other", _top),

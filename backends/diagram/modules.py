@@ -8,6 +8,7 @@ from ...compiler.graph import ModuleGraph, Op, Scope
 from .look import activation, capacity, figure, look_of
 from .text import class_words, plain, words
 
+ATTENDS = ("attend", "attend_linearly")
 NORMS = ("layer_norm", "rms_norm")
 LINEAR = ("linear", "expert_linear")
 
@@ -28,7 +29,7 @@ def say(
     """
     if inner:
         return _part_of_module(graph, scope, ops)
-    attends = [op for op in ops if op.kind == "attend"]
+    attends = [op for op in ops if op.kind in ATTENDS]
     if attends:
         return _attention(graph, scope, ops, attends[0], crossed=crossed)
     if any(op.kind == "expert_linear" for op in ops):
@@ -121,18 +122,22 @@ def _attention(
     else:
         title = "Multi-query attention" if kv_heads == 1 else "Grouped-query attention"
     width, value_width = _size(queries[-1]), _size(values[-1])
+    if attend.kind == "attend_linearly":  # a column more than values have may count the weights
+        value_width = width
     shared = "" if kv_heads == heads else f" · {kv_heads} kv {'head' if kv_heads == 1 else 'heads'}"
     wide = f"{width}" if value_width == width else f"{width}/{value_width}"
     lines = [f"{heads} {'head' if heads == 1 else 'heads'} × {wide}{shared}"]
     formula = str(attend.attrs["formula"])
-    extras = _extras(attend, ops)
+    extras = _extras(graph, attend, ops)
     if formula != "full" or not crossed:
         lines.append(f"mask: {formula}")
     return Said("attention", title, (*lines, *([" · ".join(extras)] if extras else [])))
 
 
-def _extras(attend: Op, ops: list[Op]) -> list[str]:
+def _extras(graph: ModuleGraph, attend: Op, ops: list[Op]) -> list[str]:
     before = ops[: ops.index(attend)]
+    if attend.kind == "attend_linearly":
+        return _of_sums(graph, attend, before, ops)
     found = []
     latent = [op for op in before if op.kind == "linear" and op.name == "kv_down"]
     if latent:
@@ -156,6 +161,16 @@ def _extras(attend: Op, ops: list[Op]) -> list[str]:
     scale = attend.attrs.get("scale")
     if scale is not None:
         found.append("unscaled" if scale == 1 else f"scale {figure(scale)}")
+    return found
+
+
+def _of_sums(graph: ModuleGraph, attend: Op, before: list[Op], ops: list[Op]) -> list[str]:
+    """What is said of linear attention: its features, and what becomes of its sums."""
+    maps = [activation(op, graph) for op in before if op.kind == "activation"]
+    maps += ["softmax"] if any(op.kind == "softmax" for op in before) else []
+    found = [f"{maps[0]} features"] if maps else []
+    found += ["fading"] if attend.inputs[3] else []
+    found += ["gated"] if any(op.kind == "multiply" for op in ops) else []
     return found
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ...compiler.graph import ModuleGraph, Op, Origin, Scope
 from ...compiler.order import in_order
 from .look import full_look_of, inner_look, look_of, step_look
-from .modules import say
+from .modules import ATTENDS, say
 from .opened import openable, outermost
 from .options import DrawOptions
 from .text import plain, words
@@ -279,7 +279,7 @@ class Parts:
 
     def _ports(self, part: Part) -> dict[str, str]:
         """Where the queries, keys and values of an attention box come from, if that is clear."""
-        attends = [op for op in part.ops if op.kind == "attend"]
+        attends = [op for op in part.ops if op.kind in ATTENDS]
         if len(attends) != 1:
             return {}
         found = {}

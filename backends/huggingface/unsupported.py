@@ -44,7 +44,6 @@ REASONS: dict[str, str] = {
             "qwen3_next",
             "olmo_hybrid",
             "kimi_linear",
-            "minimax",
         ],
         _HYBRID,
     ),

@@ -90,6 +90,17 @@ def _docstring(text: str, indent: int) -> list[str]:
     return [*lines, current, margin + '"""']
 
 
+def _cache(graph: ModuleGraph) -> str:
+    """The runtime's file with the cache that the ops of a graph need."""
+    crossing = any(scope.role == "method" for scope in graph.scopes.values())
+    kinds = {op.kind for op in graph.keepers()}
+    if "attend_linearly" not in kinds:
+        return "cross_cache" if crossing else "cache"
+    if crossing:
+        return "cross_state_cache"
+    return "mixed_cache" if "cache" in kinds else "state_cache"
+
+
 def _body(structure: Structure) -> list[Line]:
     graph = structure.graph
     texts = classes(structure)
@@ -99,8 +110,7 @@ def _body(structure: Structure) -> list[Line]:
     model = Model(structure, needs)
     model_lines, generate = model.write()
     if structure.cached:
-        crossing = any(scope.role == "method" for scope in graph.scopes.values())
-        needs.helpers.add(("cross_cache" if crossing else "cache", "Cache"))
+        needs.helpers.add((_cache(graph), "Cache"))
     if any(uses_random(op) for op in needs.masks.values()):
         needs.helpers.add(("functions", "random_blocks"))
     parts: list[list[Line]] = [[Line(text)] for text in collect(needs.helpers)]

@@ -10,6 +10,10 @@ from importlib import resources
 FILES = (
     "cache",
     "cross_cache",
+    "state_cache",
+    "mixed_cache",
+    "cross_state_cache",
+    "linear",
     "positions",
     "norms",
     "functions",

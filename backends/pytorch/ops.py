@@ -401,7 +401,7 @@ def activation(f: Function, op: Op) -> Expr:
     function = op.attrs["function"]
     if function in ACTIVATIONS:
         return Expr(ACTIVATIONS[function].format(x=x))
-    helper = f.helper("functions", function)
+    helper = f.helper("linear" if function == "elu_features" else "functions", function)
     if function == "swish":
         return call(helper, str(x), f.number(op.attrs["beta"]))
     return call(helper, str(x))
@@ -633,6 +633,46 @@ KERNELS: dict[str, Callable[[Function, Op], Expr]] = {
 }
 
 
+# -- linear attention
+
+
+def without_padding(f: Function, op: Op) -> Expr:
+    helper = f.helper("linear", "without_padding")
+    return call(helper, *(str(f.use(value)) for value in op.inputs))
+
+
+def append_ones(f: Function, op: Op) -> Expr:
+    return Expr(f"F.pad({f.use(op.inputs[0])}, (0, 1), value=1.0)")
+
+
+def by_last(f: Function, op: Op) -> Expr:
+    x = f.use(op.inputs[0]).at(ATOM)
+    return Expr(f"{x}[..., :-1] / ({x}[..., -1:] + 1e-6)", PRODUCT)
+
+
+def decay_rates(f: Function, op: Op) -> Expr:
+    helper = f.helper("linear", "lightning_rates")
+    numbers = f.number(op.attrs["heads"].size), f.layer(), f.number(op.attrs["layers"])
+    return call(helper, *numbers, f"like={f.like}")
+
+
+def attend_linearly(f: Function, op: Op) -> Expr | None:
+    given = [str(f.use(value)) for value in op.inputs if value]
+    if not op.attrs["causal"]:
+        return call(f.helper("linear", "linear_attention"), *given)
+    name = "fading_linear_attention" if op.inputs[3] else "causal_linear_attention"
+    helper = f.helper("linear", name)
+    if not op.attrs["cached"] or not f.cached:
+        return Expr(f"{call(helper, *given, 'None')}[0]")
+    state = f"cache.states[{f.layer()}]"
+    f.say(f"state = None if cache is None else cache.state({f.layer()})", "", op.number)
+    y = f.bind(op.outputs[0], "y")
+    f.say(f"{y}, state = {call(helper, *given, 'state')}", "", op.number)
+    f.say("if cache is not None:", op=op.number)
+    f.say(f"{state} = state", "", op.number, indent=1)
+    return None
+
+
 # -- experts
 
 
@@ -803,6 +843,11 @@ ROWS: dict[str, Row] = {
     "sinks": sinks,
     "score_vector": sinks,
     "attend": attend,
+    "without_padding": without_padding,
+    "append_ones": append_ones,
+    "by_last": by_last,
+    "decay_rates": decay_rates,
+    "attend_linearly": attend_linearly,
     "softmax": softmax,
     "best_groups": best_groups,
     "top_k": top_k,

@@ -9,6 +9,7 @@ from ...compiler.graph import ModuleGraph, Op, Scope
 from .items import external
 from .text import Line
 
+COUNTED = ("by_layer", "decay_rates")  # ops that compute with the number of their layer
 SHARED_LIMIT = 3  # more shared values than this travel in one dataclass
 
 
@@ -61,7 +62,7 @@ class Structure:
         self.plain = False  # modules as they would be without a cache and without a causal case
         self.lenient: set[str] = set()  # scopes that may be called without them
         self.classes: dict[str, ClassText] = {}
-        self.cached = {graph.scopes[op.scope].stack for op in graph.ops() if op.kind == "cache"}
+        self.cached = {graph.scopes[op.scope].stack for op in graph.keepers()}
 
     def as_plain(self) -> Structure:
         """The same file, if no module kept a cache or were told that it is causal."""
@@ -77,16 +78,15 @@ class Structure:
             return False
         if scope.role == "block":  # the blocks of a stack are called alike
             path = scope.parent or ""
-        return any(
-            op.kind == "cache" or self.graph.scopes[op.scope].role == "method"
-            for op in self.graph.subtree(path)
-        )
+        ops = self.graph.subtree(path)
+        read = any(self.graph.scopes[op.scope].role == "method" for op in ops)
+        return read or bool(self.graph.keepers(path))
 
     def counts_layers(self, path: str) -> bool:
         """Does it compute with the number of its layer?"""
         if self.graph.scopes[path].role == "block":  # the blocks of a stack are called alike
             path = self.graph.scopes[path].parent or ""
-        return any(op.kind == "by_layer" for op in self.graph.subtree(path))
+        return any(op.kind in COUNTED for op in self.graph.subtree(path))
 
     def told_causal(self, path: str) -> bool:
         """Is this scope told by its stack when the kernel makes the causal mask?"""

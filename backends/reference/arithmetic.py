@@ -17,6 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .call import Array, Call
+from .linear import elu_features
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -110,6 +111,7 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": lambda x: np.asarray(np.tanh(x)),
     "sigmoid": sigmoid,
     "identity": lambda x: x,
+    "elu_features": elu_features,
 }
 
 

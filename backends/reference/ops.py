@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import arithmetic, attention, experts, images, masks, pooling, positions, rotary, signals
+from . import (
+    arithmetic,
+    attention,
+    experts,
+    images,
+    linear,
+    masks,
+    pooling,
+    positions,
+    rotary,
+    signals,
+)
 from .call import Array, Call
 
 Result = Array | tuple[Array, ...]
@@ -65,6 +76,12 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "select": attention.select,
     "score_vector": attention.score_vector,
     "attend": attention.attend,
+    # linear attention
+    "without_padding": linear.without_padding,
+    "append_ones": linear.append_ones,
+    "by_last": linear.by_last,
+    "decay_rates": linear.decay_rates,
+    "attend_linearly": linear.attend_linearly,
     # experts
     "softmax": experts.softmax,
     "best_groups": experts.best_groups,

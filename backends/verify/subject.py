@@ -160,7 +160,7 @@ class Subject:
     @cached_property
     def cached(self) -> str:
         """The stack that keeps a cache; "" where none does."""
-        found = [self.graph.scopes[op.scope].stack for op in self.graph.ops() if op.kind == "cache"]
+        found = [self.graph.scopes[op.scope].stack for op in self.graph.keepers()]
         return found[0] if found else ""
 
 

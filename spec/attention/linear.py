@@ -3,24 +3,40 @@
 from typing import Literal
 
 from ..branch import Branch
-from ..part import OneOf
+from ..norm import Norm
+from ..part import NOTHING, OneOf
 from ..scalars import Flag, Heads
 from .memory import Memory
 
 
 class LinearAttention(Branch):
-    """A feature map instead of the softmax (Katharopoulos et al., 2020, arXiv:2006.16236).
+    """A feature map instead of the softmax: what a query takes is its product with a sum over keys
+    and values, which a cache keeps instead of them (Katharopoulos et al., 2020, arXiv:2006.16236).
+    Its mask is `causal` or `full`.
 
     heads: of queries, keys and values
     head_dim: width of a head; d_model / heads when left out
-    feature_map: of queries and keys
+    feature_map: of queries and keys: elu(x) + 1, relu, silu, x itself (`identity`), or the softmax
+        over the width of the head
+    map_values: values go through it too (MiniMax)
+    normalize: what a query takes is divided by the sum of its weights, and 1e-6
+    decay: weights shrink with the distance: `lightning`: by exp(-rate) for each token, the rate of
+        a head is its slope in ALiBi, and smaller in later layers (MiniMax, 2025, arXiv:2501.08313)
+    output_norm: a norm over all heads, before the gate
+    output_gate: a sigmoid of the layer's input multiplies what comes of it, number by number or
+        head by head; with a bias if `bias` is true
     bias: of the projections
     """
 
     type: Literal["linear"] = "linear"
     heads: Heads
     head_dim: Heads | None = None
-    feature_map: OneOf[Literal["elu", "relu", "softmax"]] = "elu"
+    feature_map: OneOf[Literal["elu", "relu", "silu", "identity", "softmax"]] = "elu"
+    map_values: Flag = False
+    normalize: Flag = True
+    decay: OneOf[Literal["none", "lightning"]] = "none"
+    output_norm: Norm = NOTHING
+    output_gate: OneOf[Literal["none", "elementwise", "headwise"]] = "none"
     bias: Flag | None = None
 
 

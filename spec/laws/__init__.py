@@ -9,11 +9,12 @@ from ..merge import Reading
 from ..model import Block, ModelSpec, Stack
 from ..part import Part
 from ..source import Node
-from . import attention, branches, doubts, heads, inputs, relative, rotary, wiring
+from . import attention, branches, doubts, heads, inputs, linear, relative, rotary, wiring
 from .findings import Finding, Law, parts, tried
 
 BLOCK_LAWS: tuple[Law, ...] = (
     *attention.LAWS,
+    *linear.LAWS,
     *rotary.LAWS,
     *relative.LAWS,
     *branches.LAWS,

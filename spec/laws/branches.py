@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..attention import Mha, Mla
+from ..attention import Fastformer, LinearAttention, Mha, Mla
 from ..feed_forward import Hidden, Moe, Router
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
@@ -12,6 +12,7 @@ from ..residual import Joining, Parallel
 from ..scalars import size_of
 from .attention import head_width, latent_width
 from .findings import Finding, Path
+from .linear import head_width as linear_width
 
 MOST_WEIGHTS = 10**16
 
@@ -159,6 +160,8 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
     width = 0
     if isinstance(block.attention, Mha):
         width += 4 * block.attention.heads * (head_width(block.attention, stack) or 1)
+    if isinstance(block.attention, (LinearAttention, Fastformer)):
+        width += 5 * block.attention.heads * (linear_width(block.attention, stack) or 1)
     if isinstance(block.attention, Mla):
         width += 4 * block.attention.heads * latent_width(block.attention)
     experts = getattr(block.feed_forward, "experts", 1)

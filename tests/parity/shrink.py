@@ -125,5 +125,5 @@ def model(name: str) -> nn.Module:
 def caches(name: str) -> str:
     """The stack that keeps a cache, if one does: such a model decodes."""
     found = graph(name)
-    stacks = [found.scopes[op.scope].stack for op in found.ops() if op.kind == "cache"]
+    stacks = [found.scopes[op.scope].stack for op in found.keepers()]
     return stacks[0] if stacks else ""

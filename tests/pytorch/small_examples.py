@@ -16,6 +16,7 @@ SPECIAL = {"pad": 1, "bos": 2, "eos": 3, "decoder_start": 4}
 WIDE_HEADS = ("gpt_oss_20b", "gemma2_2b", "gemma3_1b", "qwen3_8b")
 GATED_LAYERS = {"deepseek_v3": 5, "gemma3_1b": 7, "modernbert_base": 5, "gemma2_2b": 3}
 MIXTURES = {
+    "tiny_lightning": ("feed_forward.expert.hidden=24",),
     "deepseek_v3": (
         "blocks.dense.feed_forward.hidden=40",
         "blocks.sparse.feed_forward.experts=16",

@@ -308,6 +308,15 @@ INPUTS = {
     "vocabulary": "{vocab_size: 40}",
     "added": "{add: {token_type_ids: 2, row_ids: 3}, normalize: before_positions}",
 }
+LINEARS = {
+    "plain": "bias: false",
+    "wide": "head_dim: 6, feature_map: relu, bias: true",
+    "softmax": "feature_map: softmax, output_norm: layernorm",
+    "plain_sums": "feature_map: identity, normalize: false, output_gate: headwise",
+    "lightning": "feature_map: silu, map_values: true, normalize: false, decay: lightning, "
+    "output_norm: {type: rmsnorm, eps: 1e-6}, output_gate: elementwise, bias: false",
+    "fading": "decay: lightning",
+}
 STEMS = {
     "plain": "channels: 5, layers: [{channels: 16, kernel: 3}]",
     "whisper": "channels: 5, layers: [{channels: 12, kernel: 3}, "
@@ -550,6 +559,22 @@ VARIATIONS: dict[str, Variation] = {
         f"experts_{k}": decoder(f"feed_forward={{type: moe, experts: 8, top_k: 3, {v}}}")
         for k, v in EXPERTS.items()
     },
+    **{
+        f"linear_{k}": decoder(f"attention={{type: linear, heads: 4, {v}}}")
+        for k, v in LINEARS.items()
+    },
+    "linear_encoder": encoder("attention={type: linear, heads: 4}", "positions=learned"),
+    "linear_encoder_gated": encoder(
+        "attention={type: linear, heads: 2, normalize: false, output_norm: rmsnorm, "
+        "output_gate: headwise, feature_map: softmax}"
+    ),
+    "linear_both": both("attention={type: linear, heads: 4}", "positions=sinusoidal"),
+    "linear_beside_others": decoder(
+        "layers=3",
+        "blocks={linear: {attention: {type: linear, heads: 4, decay: lightning}}, "
+        "full: {positions: rotary}}",
+        "pattern=[linear * 2, full]",
+    ),
     **{
         f"experts_{k}": encoder(f"feed_forward={{type: moe, experts: 4, top_k: {v}}}")
         for k, v in {

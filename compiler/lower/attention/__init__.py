@@ -10,12 +10,17 @@ from typing import Any
 
 from ..builder import Builder
 from ..state import Memory, StackState
+from .linear import lower_linear
 from .mha import lower_mha
 from .mla import lower_mla
 
 Lowering = Callable[[Builder, StackState, Any, Any, str, "Memory | None"], str]
 
-VARIANTS: dict[str, Lowering] = {"mha": lower_mha, "mla": lower_mla}
+VARIANTS: dict[str, Lowering] = {
+    "mha": lower_mha,
+    "mla": lower_mla,
+    "linear": lower_linear,
+}
 
 
 def lower_attention(

@@ -25,6 +25,8 @@ _LONGROPE = {
 }
 _FALCON_RW = {"parallel_attn": False, "multi_query": False, "bias": True}
 
+_BRANCHES = ("full_attn", "linear_attn", "mlp")
+
 VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("albert", "masked_lm"): {
         "groups": {"num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 2},
@@ -91,6 +93,14 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("mistral", "causal_lm"): {
         "no-window": {"sliding_window": None},
         "window-4": {"sliding_window": 4},
+    },
+    ("minimax", "causal_lm"): {
+        "weighed": {
+            **dict.fromkeys([f"{one}_alpha_factor" for one in _BRANCHES], 1.7),
+            **dict.fromkeys([f"{one}_beta_factor" for one in _BRANCHES], 0.6),
+            "block_size": 5,
+        },
+        "lightning": {"layer_types": ["linear_attention"] * 4},
     },
     ("minimax_m2", "causal_lm"): {"partial": _rope("default", partial_rotary_factor=0.5)},
     ("mixtral", "causal_lm"): {"window": {"sliding_window": WINDOW}},

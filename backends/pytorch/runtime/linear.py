@@ -1,0 +1,84 @@
+"""Linear attention: sums over keys and values stand for scores of pairs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def elu_features(x: Tensor) -> Tensor:
+    return F.elu(x) + 1
+
+
+def without_padding(x: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """x (B, H, T, E), 0 where the last T tokens of `attention_mask` (B, S) are padding."""
+    if attention_mask is None:
+        return x
+    return x * attention_mask[:, None, -x.size(2) :, None].type_as(x)
+
+
+def linear_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """What each query takes from all keys, (B, H, T, E)."""
+    return q @ (k.transpose(-2, -1) @ v)
+
+
+def causal_linear_attention(
+    q: Tensor, k: Tensor, v: Tensor, state: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """What each query takes from keys up to its own, (B, H, T, E), and the sum (B, H, E, E) after.
+
+    Pairs are compared within chunks; what stands before a chunk is one sum of keys times values,
+    and `state` what stands before the first. In front, zeros fill up the first chunk.
+    """
+    dtype = torch.promote_types(q.dtype, torch.float32)
+    chunk = 64 if q.size(2) > 1 else 1
+    front = -q.size(2) % chunk
+    filled = [F.pad(x.to(dtype), (0, 0, front, 0)) for x in (q, k, v)]
+    chunks = [x.reshape(*x.shape[:2], -1, chunk, x.size(-1)) for x in filled]
+    queries, keys, values = chunks  # N chunks of C tokens: (B, H, N, C, E)
+    start = q.new_zeros(*q.shape[:2], q.size(-1), v.size(-1)) if state is None else state
+    products = keys.transpose(-2, -1) @ values  # (B, H, N, E, Ev)
+    sums = torch.cat([start[:, :, None].to(dtype), products], dim=2).cumsum(2)
+    y = (queries @ keys.transpose(-2, -1)).tril() @ values + queries @ sums[:, :, :-1]
+    return y.flatten(2, 3)[:, :, front:].type_as(q), sums[:, :, -1]
+
+
+def lightning_rates(heads: int, layer: int, layers: int, like: Tensor) -> Tensor:
+    """How fast what lies back counts less, for each head: slower in later layers."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    slopes = 2.0 ** (-8 * torch.arange(1, heads + 1, device=like.device, dtype=dtype) / heads)
+    return slopes * (1 - layer / (layers - 1 + 1e-5) + 1e-5)
+
+
+def fading_linear_attention(
+    q: Tensor, k: Tensor, v: Tensor, rates: Tensor, state: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """The same where a key counts less by exp(-rate) for each token that it lies back.
+
+    Within a chunk, between chunks, and from the tokens before the first, which `state` sums up.
+    """
+    dtype, tokens = torch.promote_types(q.dtype, torch.float32), q.size(2)
+    chunk = 64 if tokens > 1 else 1
+    front = -tokens % chunk
+    filled = [F.pad(x.to(dtype), (0, 0, front, 0)) for x in (q, k, v)]
+    chunks = [x.reshape(*x.shape[:2], -1, chunk, x.size(-1)) for x in filled]
+    queries, keys, values = chunks  # N chunks of C tokens: (B, H, N, C, E)
+    place = torch.arange(chunk, device=q.device)[:, None]
+    rates = rates[:, None, None]  # (H, 1, 1)
+    near = torch.exp(-rates * (place - place.T).clamp(min=0)).tril()  # (H, C, C)
+    to_end = torch.exp(-rates * (chunk - 1 - place))[:, None]  # (H, 1, C, 1)
+    sums = (keys * to_end).transpose(-2, -1) @ values  # at the end of its chunk, (B, H, N, E, Ev)
+    number = torch.arange(queries.size(2), device=q.device)[:, None]
+    gap = (number - 1 - number.T).clamp(min=0)
+    far = torch.exp(-rates * chunk * gap).tril(-1)  # (H, N, N)
+    before = torch.einsum("hnm,bhmde->bhnde", far, sums)
+    from_end = torch.exp(-rates * (place + 1))[:, None]  # (H, 1, C, 1)
+    y = near[:, None] * (queries @ keys.transpose(-2, -1)) @ values + queries * from_end @ before
+    y = y.flatten(2, 3)[:, :, front:]
+    after = before[:, :, -1] * torch.exp(-rates * chunk) + sums[:, :, -1]
+    if state is not None:
+        age = torch.arange(1, tokens + 1, device=q.device)[:, None]
+        y = y + q.to(dtype) * torch.exp(-rates * age) @ state
+        after = after + torch.exp(-rates * tokens) * state
+    return y.type_as(q), after

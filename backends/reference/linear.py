@@ -1,0 +1,50 @@
+"""Linear attention, pair by pair (Katharopoulos et al. 2020, arXiv:2006.16236)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .call import Array, Call, as_mask
+
+
+def elu_features(x: Array) -> Array:
+    """elu(x) + 1."""
+    return np.where(x > 0, x + 1, np.exp(np.minimum(x, 0)))
+
+
+def without_padding(call: Call) -> Array:
+    x, mask = call.given(0), call.optional(1)
+    return x if mask is None else np.where(as_mask(mask)[:, None, :, None], x, 0.0)
+
+
+def append_ones(call: Call) -> Array:
+    x = call.given(0)
+    return np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)
+
+
+def by_last(call: Call) -> Array:
+    x = call.given(0)
+    result: Array = x[..., :-1] / (x[..., -1:] + 1e-6)
+    return result
+
+
+def decay_rates(call: Call) -> Array:
+    """One rate for each head: its slope, times what is left of the depth."""
+    heads, layers = int(call.attrs["heads"].size), call.value("layers")
+    depth = 1 - call.layer / (layers - 1 + 1e-5) + 1e-5
+    return np.array([2 ** (-8 * head / heads) * depth for head in range(1, heads + 1)])
+
+
+def attend_linearly(call: Call) -> Array:
+    """The weight of a pair is its product, faded by the distance, (B, H, T, E)."""
+    q, k, v = call.given(0), call.given(1), call.given(2)
+    rates = call.optional(3)
+    weights = np.einsum("bhie,bhje->bhij", q, k)
+    if call.value("causal"):
+        distance = np.arange(q.shape[2])[:, None] - np.arange(k.shape[2])
+        kept = np.where(distance >= 0, 1.0, 0.0)
+        if rates is not None:
+            kept = kept * np.exp(-rates[:, None, None] * np.maximum(distance, 0))
+        weights = weights * kept
+    result: Array = weights @ v
+    return result

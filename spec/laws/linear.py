@@ -1,0 +1,94 @@
+"""Laws of attentions that have no scores of pairs: what only scores have is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..attention import Fastformer, LinearAttention
+from ..model import Block, ModelSpec, Stack
+from ..positions import acts_on
+from .attention import MOST_PROJECTED
+from .findings import Finding, Path, members
+
+Summed = LinearAttention | Fastformer
+
+
+def summed(block: Block) -> Iterator[tuple[str, Summed]]:
+    for key in ("attention", "cross_attention"):
+        part = getattr(block, key)
+        if isinstance(part, Summed):
+            yield key, part
+
+
+def head_width(part: Summed, stack: Stack) -> int | None:
+    """The width of a head, said or derived; None when it cannot be."""
+    said = getattr(part, "head_dim", None)
+    if said is not None:
+        return int(said)
+    return None if stack.d_model % part.heads else stack.d_model // part.heads
+
+
+def heads_divide_width(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    for key, part in summed(block):
+        width = head_width(part, stack)
+        if width is None:
+            more = "" if isinstance(part, Fastformer) else ", or give `head_dim`"
+            yield Finding(
+                (*path, key, "heads"),
+                f"d_model ({stack.d_model}) is no multiple of heads ({part.heads}); "
+                f"change one{more}",
+            )
+        elif part.heads * width > MOST_PROJECTED:
+            yield Finding(
+                (*path, key, "heads"),
+                f"{part.heads:,} heads of {width:,} are {part.heads * width:,} numbers wide; "
+                f"at most {MOST_PROJECTED:,}",
+            )
+
+
+def mask_is_simple(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    """What is summed over keys cannot leave out some of them for each query."""
+    part = block.attention
+    if not isinstance(part, Summed):
+        return
+    known = ("full",) if isinstance(part, Fastformer) else ("causal", "full")
+    said = ", ".join(map(str, members(block.mask))) or str(block.mask)
+    if said not in known:
+        wanted = " or ".join(f"`{word}`" for word in known)
+        yield Finding(
+            (*path, "mask"),
+            f"attention of type `{part.type}` sums over the keys; its mask is {wanted}, "
+            f"not `{said}`",
+        )
+
+
+def no_scores(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    if not isinstance(block.attention, Summed):
+        return
+    for i, position in enumerate(members(block.positions)):
+        if acts_on(position) not in ("input", None):
+            yield Finding(
+                (*path, "positions", i),
+                f"{position.type} positions act on scores of queries and keys, and attention of "
+                f"type `{block.attention.type}` has none; write `positions: none` in this block",
+            )
+
+
+def decay_has_an_order(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    for key, part in summed(block):
+        if getattr(part, "decay", "none") == "none":
+            continue
+        place = (*path, key, "decay")
+        if key == "cross_attention":
+            yield Finding(
+                place, "a memory has no distances: write `cross_attention: {decay: none}`"
+            )
+        elif str(block.mask) == "full":
+            yield Finding(place, "`decay` needs `mask: causal`, and the mask is `full`")
+
+
+LAWS = (heads_divide_width, mask_is_simple, no_scores, decay_has_an_order)
