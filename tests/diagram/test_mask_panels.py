@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from modelwright import load, loads, lower
 from modelwright.backends.diagram.masks import MaskOptions, mask_panels
+from modelwright.backends.diagram.masks.colours import HOLES, PAINTS, ROLES
 from modelwright.backends.diagram.masks.example import example
 from modelwright.backends.diagram.masks.panel import Panel, panel
-from modelwright.backends.diagram.masks.scale import Scale, choose, scaled
+from modelwright.backends.diagram.masks.scale import SIZES, Scale, choose, scaled
 from modelwright.backends.diagram.masks.seen import Seen, masks_of
 from modelwright.backends.reference import Pairs, admits
 from modelwright.compiler.density import density
-from modelwright.spec.masks import Mask, parse_mask
+from modelwright.compiler.rows import ROWS
+from modelwright.spec.masks import ATOMS, NUMBERS, Mask, parse_mask
 
 FORMULAS = [
     "full",
@@ -217,3 +219,15 @@ def test_a_dense_mask_computes_every_score():
     assert local.lines[-2:] == ("sdpa: one dense boolean mask", "every score is computed")
     assert sum(globe.wasted) == 0
     assert globe.lines[-1] == "which blocks it skips is torch's choice"
+
+
+# -- tables
+
+
+def test_every_atom_has_its_rows():
+    """A new atom needs a paint, and a size where it counts tokens."""
+    assert set(ROLES) == set(ATOMS)
+    assert {paint.name for paint in PAINTS} >= set(ROLES.values())
+    assert set(ROWS) == set(ATOMS)
+    assert set(SIZES) == {name for name, (least, _) in NUMBERS.items() if least}
+    assert {paint.hole for paint in PAINTS[1:]} == set(HOLES)
