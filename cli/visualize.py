@@ -12,6 +12,7 @@ from .speaking import fail, put
 
 FIGURES = ("svg", "png", "pdf", "dot", "mmd")
 DEPTHS = ("stack", "block", "module", "ops")
+DIRECTIONS = ("up", "right")
 THEMES = ("auto", "light", "dark", "print")
 
 
@@ -40,6 +41,13 @@ THEMES = ("auto", "light", "dark", "print")
 @click.option("--costs", is_flag=True, help="The weights of each part, and its share of the FLOPs.")
 @click.option("--stack", metavar="NAME", help="One stack alone: encoder, decoder, …")
 @click.option("--legend", is_flag=True, help="Say below what the colours and lines are.")
+@click.option(
+    "--direction",
+    type=click.Choice(DIRECTIONS),
+    default="up",
+    show_default=True,
+    help="Where the stream runs.",
+)
 @click.option(
     "--theme",
     type=click.Choice(THEMES),

@@ -38,7 +38,7 @@ def readings(drawing: Drawing, columns: list[Placed], stacks: dict[str, str]) ->
             x = left - 14 - LEVEL * level
             home = next((i for i, other in enumerate(columns) if source in other.exits), None)
             if home is None:
-                start = _named(drawing, stacks[source], x, wanted)
+                start = _named(drawing, stacks[source], x, wanted, sideways=column.sideways)
                 way: list[Point] = [(start.x + start.width / 2, start.y)]
                 key = start.id
             else:
@@ -56,14 +56,15 @@ def readings(drawing: Drawing, columns: list[Placed], stacks: dict[str, str]) ->
                 drawing.edges.append(Edge(key, reading.target, points, "memory"))
 
 
-def _named(drawing: Drawing, stack: str, x: float, wanted: list[Reading]) -> Box:
+def _named(drawing: Drawing, stack: str, x: float, wanted: list[Reading], *, sideways: bool) -> Box:
     """The word for a stack that is not drawn, at the height of the lowest line from it."""
     said = f"{words(stack)} states"
-    width = text_width(said, FONT_SIZES[TITLE]) + 8
+    size = text_width(said, FONT_SIZES[TITLE]) + 8, 18.0
+    width, height = size[::-1] if sideways else size
     y = min(reading.points[0][1] for reading in wanted)
     lines = [Line(said)]
     box = Box(
-        f"{stack}.states", "text", "text", x - 8 - width / 2, y, width, 18, lines, stack, said
+        f"{stack}.states", "text", "text", x - 8 - width / 2, y, width, height, lines, stack, said
     )
     drawing.boxes.append(box)
     return box

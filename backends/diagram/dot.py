@@ -35,7 +35,7 @@ class _Writer:
         graph = graphviz.Digraph(
             identity(drawing.title).removeprefix("n-"),
             graph_attr={
-                "rankdir": "BT",
+                "rankdir": "LR" if drawing.direction == "right" else "BT",
                 "newrank": "true",
                 "bb": f"0,0,{_number(drawing.width)},{_number(drawing.height)}",
                 "bgcolor": self.theme.page,

@@ -104,6 +104,7 @@ class Drawing:
     width: float = 0.0
     height: float = 0.0
     theme: str = "auto"
+    direction: str = "up"
 
     def parts(self) -> list[Box | Frame]:
         """The frames, outer ones first, then the boxes."""

@@ -18,6 +18,7 @@ from .placed import Placed
 from .sizes import MARGIN
 from .text import plain, words
 from .ties import ties
+from .turn import turn
 
 _RESULTS = {"V": "logits", "C": "scores", "N": "vector"}
 
@@ -38,7 +39,8 @@ def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:
         mirrored = index == 0 and len(stacks) > 1
         placer = Placer(parts, root, frozenset(outputs.values()), options, mirrored=mirrored)
         columns.append(placer.place(_stack(graph, parts, root, stack, outputs, options)))
-    drawing = Drawing(graph.name, _description(graph, stacks), theme=options.theme)
+    drawing = Drawing(graph.name, _description(graph, stacks))
+    drawing.theme, drawing.direction = options.theme, options.direction
     placed = side_by_side(columns)
     distinct(placed)
     for column in placed:
@@ -48,6 +50,8 @@ def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:
         drawing.texts += column.texts
     readings(drawing, placed, {key: stack for stack, key in outputs.items()})
     ties(drawing, parts, placed)
+    if options.direction == "right":
+        turn(drawing)
     mark(drawing, options.marks)
     caption(drawing, notes)
     if options.legend:
@@ -117,6 +121,7 @@ def _head(
         title = f"{head}: {title}"
     shape = (shape_text(graph, value),) if options.shapes else ()
     part = Part(f"result.{head}", "text", "text", ROOT, head, title, shape)
+    part.sideways = options.direction == "right"
     return Arrangement([*arrangement.column, Item(part)], arrangement.lanes)
 
 

@@ -12,8 +12,8 @@ _ARROWS = {"tie": "-. tied .-", "residual": "-->", "memory": "==>"}
 
 
 def mermaid(drawing: Drawing) -> str:
-    """A flowchart from the bottom to the top."""
-    lines = ["flowchart BT"]
+    """A flowchart from the bottom to the top, or from the left to the right."""
+    lines = ["flowchart LR" if drawing.direction == "right" else "flowchart BT"]
     _inside(drawing, "", lines, "  ")
     done = set()
     for edge in drawing.edges:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from .palette import THEMES
 
 DEPTHS = ("stack", "block", "module", "ops")
+DIRECTIONS = ("up", "right")
 MOST = 64  # layers one by one: nobody reads more
 MARKS = ("added", "changed", "removed")
 
@@ -28,6 +29,7 @@ class DrawOptions:
     costs      say the weights of each part, and its share of the FLOPs
     legend     say below what the colours and lines are
     stack      draw one stack alone, by its name
+    direction  where the stream runs: `up`, or to the `right`
     theme      `auto` is light, and in an SVG dark where the reader's page is dark; `light`, `dark`;
                `print` is black, white and grey
     marks      parts to point out: a place in the resolved spec, dotted as in
@@ -42,11 +44,13 @@ class DrawOptions:
     costs: bool = False
     legend: bool = False
     stack: str | None = None
+    direction: str = "up"
     theme: str = "auto"
     marks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         _one_of("depth", self.depth, DEPTHS)
+        _one_of("direction", self.direction, DIRECTIONS)
         _one_of("theme", self.theme, THEMES)
         if not 0 <= self.unroll <= MOST:
             raise DrawError(f"unroll is {self.unroll}: it is from 0 to {MOST}")

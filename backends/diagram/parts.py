@@ -39,6 +39,7 @@ class Part:
     outside: list[str] = field(default_factory=list)
     ports: dict[str, str] = field(default_factory=dict)  # Q, K, V -> the part each comes from
     ops: list[Op] = field(default_factory=list)
+    sideways: bool = False  # in a figure that runs to the right
     cost: str = ""  # a small line, where costs are asked for
     inner: Woven | None = None  # where everything of an opened module stands
 
@@ -115,6 +116,7 @@ class Parts:
     # -- building
 
     def _add(self, part: Part) -> Part:
+        part.sideways = self.options.direction == "right"
         self.by_key[part.key] = part
         self.regions[part.region].parts.append(part)
         return part

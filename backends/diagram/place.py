@@ -21,6 +21,7 @@ from .sizes import (
     ENTRY,
     FAN,
     LANE,
+    LINE,
     PADDING,
     SIDE_WIDTH,
     TEE,
@@ -31,10 +32,12 @@ from .sizes import (
     size_of,
     width_of,
 )
-from .text import shorten, wrap
+from .text import shorten, text_width, wrap
 from .written import written
 
 SIDE_GAP = 5.0  # between tables that stand above one another
+WAVE_WORDS = 60.0  # the width of the words beside a wave
+ACROSS = 76.0  # the most that a box takes across a figure that runs to the right
 GAP_ABOVE = PADDING - 3  # between frames that stand above one another
 WIRES = 7.0  # between the lines that lead from tables up and down
 COUNT_WIDTH, COUNT_LINES = 124.0, 8  # of the words beside a frame
@@ -75,8 +78,9 @@ class Placer:
         mirrored: bool = False,
     ) -> None:
         self.parts, self.root, self.outputs, self.options = parts, root, outputs, options
-        self._mirrored = mirrored
-        self.out = Placed()
+        self._mirrored, self._sideways = mirrored, options.direction == "right"
+        self._fan_step = FAN / 2 if self._sideways else FAN
+        self.out = Placed(sideways=options.direction == "right")
         self._frame = ""
         self._forks = 0
         self._tables: list[Table] = []
@@ -117,7 +121,7 @@ class Placer:
         if part.inner is not None:
             return self._opened(part, u, cursor)
         width, height = size_of(part)
-        sides = sum(size_of(chain[0], SIDE_WIDTH)[1] + SIDE_GAP for chain in item.sides)
+        sides = sum(self._side_height(chain) + SIDE_GAP for chain in item.sides)
         row = max(height, sides - SIDE_GAP)
         own = [port for port in PORTS if part.ports.get(port, "") not in ("", *self.outputs)]
         read = [source for source in part.outside if source in self.outputs]
@@ -151,7 +155,8 @@ class Placer:
         frame.look = part.look
         frame.left, frame.right, frame.top = u - left, u + right, bottom + height
         frame.name = part.title
-        frame.lines = frame_lines(part, right if inner.mirrored else left)
+        room = height if self._sideways else right if inner.mirrored else left
+        frame.lines = frame_lines(part, room)
         known = {
             key: self._box(self.parts.by_key[key], u + x, bottom + ENTRY + y, width, height)
             for key, (x, y, width, height) in inner.places.items()
@@ -184,7 +189,7 @@ class Placer:
             self.out.edges.append(Edge(tail.key, box.id, [*points, *way]))
 
     def _box(self, part: Part, u: float, y: float, width: float, height: float) -> Box:
-        lines = lines_of(part, max(width, SIDE_WIDTH))
+        lines = lines_of(part, max(height if self._sideways else width, SIDE_WIDTH))
         tip = " · ".join([part.title, *part.lines])
         form = {"wave": "circle", "layers": "box"}.get(part.form, part.form)
         box = Box(
@@ -199,7 +204,7 @@ class Placer:
         for tail in cursor.tails:
             start = tail.points[-1][0]
             wide = box.form == "box" and abs(start - box.x) < box.width / 2 - 12
-            port = box.x + FAN if aside else start if wide else box.x
+            port = box.x + self._fan_step if aside else start if wide else box.x
             points = list(tail.points)
             if start != port:
                 points += [(start, bend), (port, bend)]
@@ -211,14 +216,14 @@ class Placer:
     def _fan(self, box: Box, cursor: Cursor, y: float) -> None:
         for tail in cursor.tails[:1]:
             for side in (-1, 1):
-                u = box.x + side * FAN
+                u = box.x + side * self._fan_step
                 points = [(box.x, y), (u, y), (u, box.bottom)]
                 self.out.edges.append(Edge(tail.key, box.id, points))
 
     def _read(self, box: Box, part: Part, source: str, y: float) -> None:
         ports = [port for port in ("K", "V") if part.ports.get(port) == source] or [""]
         for index, port in enumerate(ports):
-            u = box.x - index * FAN if port else box.x - FAN
+            u = box.x - (index if port else 1) * self._fan_step
             self.out.readings.append(Reading(source, box.id, [(u, y), (u, box.bottom)]))
             if port:
                 text = Text(port, u - 8, box.bottom - 8, SMALL, 0, "memory")
@@ -259,8 +264,7 @@ class Placer:
         if cursor.tails:
             cursor = Cursor(cursor.y + TEE + 9, cursor.tails)
             if self.options.shapes:
-                shape = shape_text(self.parts.graph, scope.source)
-                self.out.texts.append(Text(shape, u - 7, cursor.y - 10, SMALL, -1))
+                self._shape(shape_text(self.parts.graph, scope.source), u, cursor)
         first = cursor.y
         for index, name in enumerate(scope.order[: self.options.unroll]):
             cursor = self._one_layer(scope, index, name, u, cursor, first)
@@ -272,6 +276,15 @@ class Placer:
             cursor = self._group(part, group, u, cursor)
         self._beside(min(frame.left for frame in self.out.frames))
         return cursor
+
+    def _shape(self, shape: str, u: float, cursor: Cursor) -> None:
+        """A shape beside the stream; in a figure that runs to the right above a longer piece."""
+        if self._sideways:
+            length = text_width(shape, FONT_SIZES[SMALL]) + 4
+            self.out.texts.append(Text(shape, u - 8, cursor.y - 14 + length / 2, SMALL, 0))
+            cursor.y += length - 8
+        else:
+            self.out.texts.append(Text(shape, u - 7, cursor.y - 10, SMALL, -1))
 
     def _group(self, part: Part, group: Group, u: float, cursor: Cursor) -> Cursor:
         """Kinds of layers above one another, in a frame around them where they repeat together."""
@@ -285,7 +298,8 @@ class Placer:
             frame = self._open(block.path, block.path, cursor.y + gap)
             name = block.name if several else self._stack_name(scope.stack)
             cursor = self._block(block.path, u, Cursor(frame.bottom + 2, cursor.tails))
-            top = cursor.y + PADDING + (6 if name or (outer and count.large) else 0)
+            words = (name or (outer and count.large)) and not self._sideways
+            top = cursor.y + PADDING + (6 if words else 0)
             self._close(frame, inside, top, name, count)
             cursor.y = frame.top
         if outer is not None:
@@ -337,33 +351,56 @@ class Placer:
         left, right = self.out.extent(mark)
         frame.left, frame.right = left - PADDING, right + PADDING
         frame.top = max(top, frame.bottom + 3 * PADDING)
-        frame.name = shorten(name, FONT_SIZES[NAME], -frame.left - 26)
+        room = frame.top - frame.bottom - 20 if self._sideways else -frame.left - 26
+        frame.name = shorten(name, FONT_SIZES[NAME], room)
         frame.count = count.said()
         self._frame = frame.parent
-        if frame.parent and count.large:  # a frame in another: its count stands in its corner
-            x, side = (frame.left + 9, 1) if self._mirrored else (frame.right - 9, -1)
-            self.out.texts.append(Text(count.said(), x, frame.top - 12, TITLE, side, "count"))
-            return
-        x, y = frame.right + 9, (frame.bottom + frame.top) / 2
-        small = [s for text in count.small for s in wrap(text, FONT_SIZES[SMALL], COUNT_WIDTH, 3)]
+        if self._sideways and name:
+            frame.left -= 0 if self._mirrored else LINE
+            frame.right += LINE if self._mirrored else 0
+        if frame.parent and count.large:
+            self._corner(frame, count.said())
+        else:
+            self._outside_of(frame, count)
+
+    def _corner(self, frame: Frame, count: str) -> None:
+        """The count of a frame in another, in its upper right corner."""
+        x, side = (frame.left + 9, 1) if self._mirrored else (frame.right - 9, -1)
+        text = Text(count, x, frame.top - 12, TITLE, side, "count")
+        if self._sideways:
+            x = frame.right - 12 if self._mirrored else frame.left + 12
+            text = Text(count, x, frame.top - 9, TITLE, -1, "count")
+        self.out.texts.append(text)
+
+    def _outside_of(self, frame: Frame, count: Count) -> None:
+        """The count of a frame, and words about it: beside it, or below in a sideways figure."""
+        width = max(COUNT_WIDTH, frame.top - frame.bottom) if self._sideways else COUNT_WIDTH
+        small = [s for text in count.small for s in wrap(text, FONT_SIZES[SMALL], width, 3)]
         small = small if len(small) <= COUNT_LINES else [*small[: COUNT_LINES - 1], "…"]
-        if count.large:
-            self.out.texts.append(Text(count.large, x, y, COUNT, 1, "count"))
-            y -= 17
-        for index, line in enumerate(small):
-            self.out.texts.append(Text(line, x, y - 12 * index, SMALL, 1, "count"))
+        lines = [(text, SMALL) for text in small]
+        lines = [(count.large, COUNT), *lines] if count.large else lines
+        x, y = frame.right + 9, (frame.bottom + frame.top) / 2
+        if self._sideways:
+            x += 5
+            for text, role in lines[::-1] if self._mirrored else lines:
+                self.out.texts.append(Text(text, x, y, role, 0, "count"))
+                x += 17 if role == COUNT else 12
+            return
+        for text, role in lines:
+            self.out.texts.append(Text(text, x, y, role, 1, "count"))
+            y -= 17 if role == COUNT else 12
 
     # -- at the side
 
     def _sides(self, item: Item, box: Box) -> None:
         """What feeds a part from the side: sums on the lanes' side, boxes on the other."""
         outwards = 1 if box.form == "circle" else -1
-        heights = [size_of(chain[0], SIDE_WIDTH)[1] for chain in item.sides]
+        heights = [self._side_height(chain) for chain in item.sides]
         y = box.y - (sum(heights) + SIDE_GAP * (len(heights) - 1)) / 2
         for chain, height in zip(item.sides, heights, strict=True):
             centre = y + height / 2
             near = box.x + outwards * box.width / 2
-            far = box.x + outwards * (BOX_WIDTH / 2 + 14)
+            far = box.x + outwards * ((ACROSS if self._sideways else BOX_WIDTH) / 2 + 14)
             if chain[0].form == "wave":
                 far = min(far, near + outwards * 34, key=abs)
             side = self._chain(chain, far, centre, outwards)
@@ -372,6 +409,12 @@ class Placer:
                 points = [(far, centre), (box.x, centre), (box.x, _near(box, centre))]
             self.out.edges.append(Edge(side.id, box.id, points))
             y += height + SIDE_GAP
+
+    def _side_height(self, chain: list[Part]) -> float:
+        """The room along the column of what feeds a part from the side."""
+        if self._sideways and chain[0].form == "wave":
+            return WAVE_WORDS + 4
+        return max(size_of(part, SIDE_WIDTH)[1] for part in chain)
 
     def _chain(self, chain: list[Part], far: float, y: float, outwards: int) -> Box:
         """Parts in a row from u = far outwards, each feeding the one before it; the first."""
@@ -387,12 +430,18 @@ class Placer:
             if part.form == "wave":
                 self._words(part, far + outwards * (width + 6), y, outwards)
             found.append(box)
-            far += outwards * (width + 22)
+            far += outwards * (width + (16 if self._sideways else 22))
         return found[0]
 
     def _words(self, part: Part, u: float, y: float, anchor: int) -> None:
-        lines = wrap(part.title, FONT_SIZES[SMALL], 60, 3)
+        lines = wrap(part.title, FONT_SIZES[SMALL], WAVE_WORDS, 3)
+        if self._sideways and (anchor > 0) == self._mirrored:  # upwards: the last line is nearest
+            lines = lines[::-1]
         for index, line in enumerate(lines):
+            if self._sideways:
+                across = u + anchor * (5 + 12 * index)
+                self.out.texts.append(Text(line, across, y, SMALL, 0))
+                continue
             height = y + 6 * (len(lines) - 1) - 12 * index
             self.out.texts.append(Text(line, u, height, SMALL, anchor))
 

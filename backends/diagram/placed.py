@@ -49,6 +49,7 @@ class Placed:
     texts: list[Text] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     exits: dict[str, tuple[Tail, float]] = field(default_factory=dict)  # part -> tail, clear height
+    sideways: bool = False  # the figure runs to the right: texts lie along y
 
     def extent(self, since: Mark = (0, 0, 0, 0)) -> tuple[float, float]:
         """The smallest and largest u of all that was placed since then."""
@@ -60,7 +61,8 @@ class Placed:
         for text in self.texts[since[2] :]:
             width = text_width(text.text, FONT_SIZES[text.role])
             left = text.x - width * (1 - text.anchor) / 2
-            found += [left, left + width]
+            half = FONT_SIZES[text.role] * 0.6
+            found += [text.x - half, text.x + half] if self.sideways else [left, left + width]
         for frame in self.frames[since[3] :]:
             found += [frame.left, frame.right]
         return min(found, default=0.0), max(found, default=0.0)
@@ -90,12 +92,16 @@ class Placed:
             [replace(box, x=x + sign * box.x) for box in self.boxes],
             [framed(frame) for frame in self.frames],
             [replace(edge, points=to(edge.points)) for edge in self.edges],
-            [replace(t, x=x + sign * t.x, anchor=sign * t.anchor) for t in self.texts],
+            [
+                replace(t, x=x + sign * t.x, anchor=t.anchor if self.sideways else sign * t.anchor)
+                for t in self.texts
+            ],
             [replace(reading, points=to(reading.points)) for reading in self.readings],
             {
                 key: (Tail(tail.key, to(tail.points)), clear)
                 for key, (tail, clear) in self.exits.items()
             },
+            self.sideways,
         )
 
 

@@ -9,6 +9,7 @@ from .text import shorten, text_width, wrap
 
 BOX_WIDTH = 196.0
 SIDE_WIDTH = 150.0
+NARROW = 84.0  # the least width of a box in a figure that runs to the right
 ARROW = 17.0  # an arrow's length
 TEE = 9.0  # from a part to the tee above it
 LANE = 13.0  # from a part's side to the lane beside it
@@ -44,29 +45,46 @@ def lines_of(part: Part, width: float = BOX_WIDTH) -> list[Line]:
 
 
 def size_of(part: Part, width: float = BOX_WIDTH) -> tuple[float, float]:
-    """Width and height of a part."""
+    """How much room a part takes across the column, and along it."""
+    if part.inner is not None:
+        left, right, height = frame_of(part)
+        return 2 * max(left, right), height
+    if not part.sideways:
+        return _drawn(part, width)
+    if part.form in ("box", "layers"):
+        width = _fitting(part, NARROW)
+    elif part.form == "text":
+        width = side_width(part)
+    return _drawn(part, width)[::-1]
+
+
+def _drawn(part: Part, width: float) -> tuple[float, float]:
+    """Width and height of a part, as the reader sees it."""
     lines = lines_of(part, width)
     if part.form in ("circle", "wave"):
         return CIRCLE, CIRCLE
     if part.form == "pill":
         widest = max(text_width(line.text, FONT_SIZES[line.role]) for line in lines)
         return max(52.0, widest + 16), 20.0 if len(lines) == 1 else 34.0
-    if part.inner is not None:
-        left, right, height = frame_of(part)
-        return 2 * max(left, right), height
     if part.form == "text":
         return width, 15.0 * len(lines)
     return width, _HEIGHTS[len(lines)]
 
 
 def inner_size(part: Part) -> tuple[float, float]:
-    """Width and height of a part in an opened module: as wide as its words."""
+    """The room of a part in an opened module, across and along: as wide as its words."""
     if part.form != "box":
         return size_of(part, SIDE_WIDTH)
+    width = _fitting(part, 66.0)
+    size = width, _drawn(part, width)[1]
+    return size[::-1] if part.sideways else size
+
+
+def _fitting(part: Part, least: float) -> float:
+    """The width of a box that is as wide as its words, within limits."""
     words = [text_width(part.title, FONT_SIZES[TITLE])]
     words += [text_width(text, FONT_SIZES[SMALL]) for text in (*part.lines, part.cost)]
-    width = min(max(66.0, max(words) + 14), BOX_WIDTH)
-    return width, size_of(part, width)[1]
+    return min(max(least, max(words) + 14), BOX_WIDTH)
 
 
 def side_width(part: Part) -> float:
@@ -94,26 +112,32 @@ def width_of(column: Column, lanes: set[str]) -> float:
 def frame_of(part: Part) -> tuple[float, float, float]:
     """How far the frame of an opened module reaches from the spine to either side, and its height.
 
-    Its words stand on the left of the line that leaves it, as the reader sees it.
+    Its words stand on the left of the line that leaves it, as the reader sees it; in a figure that
+    runs to the right above all that is in it.
     """
     inner = part.inner
     assert inner is not None
     left, right = (inner.right, -inner.left) if inner.mirrored else (-inner.left, inner.right)
     name = text_width(part.title, FONT_SIZES[NAME]) * 1.08  # it is bold
-    left = max(left + PADDING, name + 24, BOX_WIDTH / 2)
-    right = max(right + PADDING, BOX_WIDTH / 2)
-    height = ENTRY + inner.top + HEADROOM + LINE * (1 + len(frame_lines(part, left))) + 4
+    if part.sideways:
+        height = max(ENTRY + inner.top + PADDING, name + 26)
+        left += LINE * (1 + len(frame_lines(part, height))) + HEADROOM + 3
+        right += PADDING
+    else:
+        left = max(left + PADDING, name + 24, BOX_WIDTH / 2)
+        right = max(right + PADDING, BOX_WIDTH / 2)
+        height = ENTRY + inner.top + HEADROOM + LINE * (1 + len(frame_lines(part, left))) + 4
     return (right, left, height) if inner.mirrored else (left, right, height)
 
 
-def frame_lines(part: Part, left: float) -> list[str]:
+def frame_lines(part: Part, room: float) -> list[str]:
     """The small lines of an opened module's frame, on as few lines as they can stand on."""
     found: list[str] = []
     lines = part.lines if part.look == "attention" else ()  # else what is in it says as much
     for text in (text for line in (*lines, part.cost) for text in line.split(" · ") if text):
         joined = f"{found[-1]} · {text}" if found else text
-        if found and text_width(joined, FONT_SIZES[SMALL]) <= left - 22:
+        if found and text_width(joined, FONT_SIZES[SMALL]) <= room - 22:
             found[-1] = joined
         else:
-            found.extend(wrap(text, FONT_SIZES[SMALL], left - 22, 2))
+            found.extend(wrap(text, FONT_SIZES[SMALL], room - 22, 2))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from .drawing import Box, Drawing, Edge, Text
+from .drawing import SMALL, Box, Drawing, Edge, Text
 from .parts import Parts
 from .placed import Placed
 
@@ -36,7 +36,9 @@ def _tie(drawing: Drawing, keys: list[str], columns: list[Placed]) -> None:
         if abs(left.y - right.y) < 1:
             points = [points[0], points[-1]]
         drawing.edges.append(Edge(left.id, right.id, points, "tie", arrow=False))
-        drawing.texts.append(Text("tied", middle, max(left.y, right.y) + 8, look="tie"))
+        sideways = columns[0].sideways
+        up = max(left.y, right.y) + (5 if sideways else 8)
+        drawing.texts.append(Text("tied", middle, up, SMALL, int(sideways), "tie"))
 
 
 def _tie_beside(drawing: Drawing, lower: Box, upper: Box, column: Placed, outwards: int) -> None:
@@ -51,4 +53,7 @@ def _tie_beside(drawing: Drawing, lower: Box, upper: Box, column: Placed, outwar
     ends = [(box.x + outwards * box.width / 2, box.y) for box in (lower, upper)]
     points = [ends[0], (x, lower.y), (x, upper.y), ends[1]]
     drawing.edges.append(Edge(lower.id, upper.id, points, "tie", arrow=False))
-    drawing.texts.append(Text("tied", x + 5 * outwards, upper.y - 16, "small", outwards, "tie"))
+    text = Text("tied", x + 5 * outwards, upper.y - 16, SMALL, outwards, "tie")
+    if column.sideways:
+        text = Text("tied", x + 8 * outwards, upper.y - 24, SMALL, 0, "tie")
+    drawing.texts.append(text)

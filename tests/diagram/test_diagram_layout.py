@@ -14,18 +14,30 @@ from modelwright.backends.diagram.drawing import FONT_SIZES, Box, Drawing
 from modelwright.backends.diagram.figure import figure
 from modelwright.backends.diagram.text import text_width
 
-DEPTHS = ("block", "module", "ops")
+KINDS = {
+    "block": DrawOptions(),
+    "module": DrawOptions(depth="module"),
+    "ops": DrawOptions(depth="ops"),
+    "right": DrawOptions(direction="right"),
+    "right-module": DrawOptions(direction="right", depth="module"),
+    "unroll-costs": DrawOptions(unroll=2, costs=True),
+}
+SLOW = ("ops", "right-module", "unroll-costs")
 EVERY = pytest.mark.parametrize(
-    ("path", "depth"),
-    [(path, depth) for depth in DEPTHS for path in EXAMPLES],
+    ("path", "kind"),
+    [
+        pytest.param(path, kind, marks=[pytest.mark.slow] if kind in SLOW else [])
+        for kind in KINDS
+        for path in EXAMPLES
+    ],
     ids=lambda value: value if isinstance(value, str) else value.stem,
 )
 Area = tuple[float, float, float, float]
 
 
 @cache
-def drawn(path: Path, depth: str) -> Drawing:
-    return figure(lower(load(path)), DrawOptions(depth=depth))
+def drawn(path: Path, kind: str) -> Drawing:
+    return figure(lower(load(path)), KINDS[kind])
 
 
 def area(box: Box, less: float = 0.0) -> Area:
@@ -48,15 +60,15 @@ def overlap(a: Area, b: Area) -> bool:
 
 
 @EVERY
-def test_boxes_and_words_stand_apart(path, depth):
-    drawing = drawn(path, depth)
+def test_boxes_and_words_stand_apart(path, kind):
+    drawing = drawn(path, kind)
     areas = [area(box) for box in drawing.boxes] + words(drawing)
     assert [pair for pair in combinations(areas, 2) if overlap(*pair)] == []
 
 
 @EVERY
-def test_everything_is_on_the_page(path, depth):
-    drawing = drawn(path, depth)
+def test_everything_is_on_the_page(path, kind):
+    drawing = drawn(path, kind)
     areas = [area(box) for box in drawing.boxes] + words(drawing)
     areas += [(f.left, f.bottom, f.right, f.top) for f in drawing.frames]
     areas += [(x, y, x, y) for edge in drawing.edges for x, y in edge.points]
@@ -66,8 +78,8 @@ def test_everything_is_on_the_page(path, depth):
 
 
 @EVERY
-def test_edges_are_straight_and_pass_no_box(path, depth):
-    drawing = drawn(path, depth)
+def test_edges_are_straight_and_pass_no_box(path, kind):
+    drawing = drawn(path, kind)
     boxes = {box.id: box for box in drawing.boxes}
     for edge in drawing.edges:
         for (x1, y1), (x2, y2) in pairwise(edge.points):
@@ -78,8 +90,8 @@ def test_edges_are_straight_and_pass_no_box(path, depth):
 
 
 @EVERY
-def test_edges_begin_and_end_at_their_boxes(path, depth):
-    drawing = drawn(path, depth)
+def test_edges_begin_and_end_at_their_boxes(path, kind):
+    drawing = drawn(path, kind)
     boxes = {box.id: box for box in drawing.boxes}
     for edge in drawing.edges:
         left, bottom, right, top = area(boxes[edge.target], -0.5)
@@ -93,8 +105,8 @@ def test_edges_begin_and_end_at_their_boxes(path, depth):
 
 
 @EVERY
-def test_frames_hold_their_boxes_and_words_fit(path, depth):
-    drawing = drawn(path, depth)
+def test_frames_hold_their_boxes_and_words_fit(path, kind):
+    drawing = drawn(path, kind)
     frames = {frame.id: frame for frame in drawing.frames}
     for box in drawing.boxes:
         for line in box.lines:

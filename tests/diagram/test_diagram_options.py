@@ -97,6 +97,61 @@ def test_only_so_many_layers_stand_one_by_one(unroll):
         DrawOptions(unroll=unroll)
 
 
+def test_to_the_right_is_the_same_figure_turned():
+    up, right = drawn("gpt2"), drawn("gpt2", direction="right")
+    assert {box.id for box in up.boxes} == {box.id for box in right.boxes}
+    flow = [[(e.source, e.target, e.look) for e in each.edges] for each in (up, right)]
+    assert flow[0] == flow[1]
+    path = ["input_ids", "token_embedding", "layers.block.attention", "norm", "head"]
+    xs = [box(right, each).x for each in path]
+    assert xs == sorted(xs)
+    assert len({round(box(right, each).y) for each in path}) == 1
+    assert right.width > right.height
+
+
+def test_a_direction_that_is_none_is_refused():
+    with pytest.raises(DrawError, match="no direction `down`: it is one of up, right"):
+        DrawOptions(direction="down")
+
+
+def test_an_opened_module_shows_its_parts_in_a_frame():
+    drawing = drawn("llama3_8b", depth="module")
+    frame = next(frame for frame in drawing.frames if frame.id == "layers.block.attention")
+    assert (frame.name, frame.look) == ("Grouped-query attention", "attention")
+    inside = [b.lines[0].text for b in drawing.boxes if b.frame == frame.id]
+    assert inside == ["Query", "Key", "Value", "Rotary", "Rotary", "Attend", "Output"]
+    ids = {b.id for b in drawing.boxes}
+    assert {"layers.block.attention.query", "layers.block.feed_forward.gate"} <= ids
+    flow = links(drawing, "flow")
+    assert {("Query", "Rotary"), ("Rotary", "Attend"), ("Value", "Attend")} <= set(flow)
+    assert {("RMSNorm", "Query"), ("RMSNorm", "Key"), ("RMSNorm", "Value")} <= set(flow)
+
+
+def test_a_mixture_shows_its_router_beside_its_experts():
+    flow = links(drawn("qwen1_5_moe_a2_7b", depth="module"), "flow")
+    assert {("Router", "Softmax"), ("Top 4", "60 experts"), ("RMSNorm", "60 experts")} <= set(flow)
+    assert ("Shared expert", "×") in flow
+
+
+def test_latent_attention_joins_its_two_kinds_of_keys():
+    flow = links(drawn("deepseek_v3", depth="module"), "flow")
+    assert {("KV down", "RMSNorm"), ("Key up", "Concat"), ("Rotary", "Concat")} <= set(flow)
+    assert ("Concat", "Attend") in flow
+
+
+def test_cross_attention_takes_keys_and_values_from_the_other_stack():
+    memory = links(drawn("t5_small", depth="module"), "memory")
+    assert sorted(memory) == [("RMSNorm", "Key"), ("RMSNorm", "Value")]
+
+
+def test_every_op_is_a_box():
+    graph = lower(load(FOLDER / "gpt2.yaml"))
+    drawing = figure(graph, DrawOptions(depth="ops"))
+    hidden = {"layer_input"}
+    assert len([op for op in graph.ops() if op.kind not in hidden]) + 1 == len(drawing.boxes)
+    assert ["Mask", "causal"] in [[line.text for line in b.lines] for b in drawing.boxes]
+
+
 def test_a_theme_that_is_none_is_refused():
     with pytest.raises(DrawError, match="no theme `sepia`: it is one of auto, light, dark, print"):
         DrawOptions(theme="sepia")
