@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ...compiler.difference import Change, every_change
@@ -12,13 +13,14 @@ from . import draw
 from .bitmap import bitmap
 from .embed import SVG, embedded, written
 from .options import DrawError, DrawOptions
-from .palette import SIGNS, dark_style, theme
+from .palette import SIGNS, theme
 from .svg import FONTS, number
 from .text import clean, shorten
 
 FORMATS = ("svg", "png")
 GAP, HEAD, MARGIN = 36.0, 44.0, 14.0
 TITLE, SMALL = 14.0, 10.5
+MOST_TOLD = 40
 
 
 def draw_difference(
@@ -64,13 +66,21 @@ def _both(
     before: ModuleGraph, after: ModuleGraph, names: tuple[str, str], options: DrawOptions
 ) -> bytes:
     changes = every_change(before.spec, after.spec)
+    drawn = [
+        draw(graph, "svg", replace(options, marks=marks(changes, after=new)))
+        for graph, new in ((before, False), (after, True))
+    ]
+    digest = hashlib.sha256("\n".join(names).encode() + b"".join(drawn)).hexdigest()
+    page = f"difference-{digest[:8]}"  # so that two of them can stand in one page
     figures = [
-        embedded(draw(graph, "svg", replace(options, marks=marks(changes, after=new))), key)
-        for graph, new, key in ((before, False, "before"), (after, True, "after"))
+        embedded(svg, f"{page}-{which}")
+        for svg, which in zip(drawn, ("before", "after"), strict=True)
     ]
     sizes = [tuple(map(float, (f.get("viewBox") or "").split()[2:])) for f in figures]
     height = max(high for _, high in sizes)
-    root = _root(names, sum(wide for wide, _ in sizes) + GAP, HEAD + height + MARGIN, options)
+    size = sum(wide for wide, _ in sizes) + GAP, HEAD + height + MARGIN
+    root = _root(page, names, size, options)
+    _described(root, page, changes)
     colours = theme(options.theme)
     x = 0.0
     for figure, (wide, high), name in zip(figures, sizes, names, strict=True):
@@ -85,27 +95,43 @@ def _both(
     return written(root)
 
 
-def _root(names: tuple[str, str], width: float, height: float, options: DrawOptions) -> ET.Element:
+def _root(
+    page: str, names: tuple[str, str], size: tuple[float, float], options: DrawOptions
+) -> ET.Element:
+    width, height = size
     root = ET.Element(
         f"{{{SVG}}}svg",
         {
             "width": f"{number(width)}pt",
             "height": f"{number(height)}pt",
             "viewBox": f"0 0 {number(width)} {number(height)}",
-            "id": "difference",
+            "id": page,
             "role": "img",
-            "aria-labelledby": "difference-title",
+            "aria-labelledby": f"{page}-title {page}-description",
             "font-family": FONTS,
         },
     )
-    title = ET.SubElement(root, f"{{{SVG}}}title", {"id": "difference-title"})
+    title = ET.SubElement(root, f"{{{SVG}}}title", {"id": f"{page}-title"})
     title.text = clean(f"{names[0]} and {names[1]}: what differs")
     if options.theme == "auto":
-        ET.SubElement(root, f"{{{SVG}}}style").text = dark_style()
+        rule = f"#{page}>text{{fill:{theme('dark').ink}}}"
+        ET.SubElement(
+            root, f"{{{SVG}}}style"
+        ).text = f"@media (prefers-color-scheme:dark){{{rule}}}"
     else:
-        page = {"width": "100%", "height": "100%", "fill": theme(options.theme).page}
-        ET.SubElement(root, f"{{{SVG}}}rect", page)
+        whole = {"width": "100%", "height": "100%", "fill": theme(options.theme).page}
+        ET.SubElement(root, f"{{{SVG}}}rect", whole)
     return root
+
+
+def _described(root: ET.Element, page: str, changes: Sequence[Change]) -> None:
+    """The figure in words, for those who do not see it."""
+    told = [f"{c.path}: {c.before.text} and {c.after.text}" for c in changes[:MOST_TOLD]]
+    rest = len(changes) - len(told)
+    words = "; ".join([*told, f"{rest} more"] if rest else told or ["nothing differs"])
+    desc = ET.Element(f"{{{SVG}}}desc", {"id": f"{page}-description"})
+    desc.text = clean(words)
+    root.insert(1, desc)
 
 
 def _put(figure: ET.Element, x: float, y: float, wide: float, high: float) -> None:

@@ -61,6 +61,12 @@ def test_ids_are_distinct_and_styles_apart(theme):
     assert len(ids) == len(set(ids))
     for element in root.iter():
         assert set((element.get("aria-labelledby") or "").split()) <= set(ids)
+    other = ET.fromstring(draw_difference(*graphs[::-1], NAMES, options=DrawOptions(theme=theme)))
+    assert not set(ids) & {element.get("id") for element in other.iter() if element.get("id")}
+    for style in root.iter(f"{SVG}style"):
+        rules = re.findall(r"([^{}]+)\{[^{}]*\}", (style.text or "").partition("{")[2])
+        assert all(f"#{root.get('id')}" in one for rule in rules for one in rule.split(","))
+    assert "stacks.encoder.d_model: 512 and 768" in (root.findtext(f"{SVG}desc") or "")
     left, right = root.findall(f"{SVG}svg")
     assert float(right.get("x", 0)) >= float(left.get("width", 0))
     assert data == draw_difference(*graphs, NAMES, options=DrawOptions(theme=theme))
