@@ -162,6 +162,10 @@ def score_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", shape, Initial("constant", 1.0)),)
 
 
+def pool_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("", (attrs["heads"].size, attrs["width"].size), NORMAL),)
+
+
 def sink_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["heads"].size,), ZEROS),)
 
@@ -178,6 +182,10 @@ def pool_flops(op: Op, values: dict[str, Value]) -> Poly:
 
 CHUNK = 64
 """So many tokens are compared with one another where sums over all keys before them run along."""
+
+
+def pool_heads_flops(op: Op, values: dict[str, Value]) -> Poly:
+    return 4 * elements(values[op.inputs[0]].shape)
 
 
 def linear_attend_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -516,7 +524,15 @@ OPS: dict[str, Row] = {
         flops=attend_flops,
         part="attention",
     ),
-    # linear attention
+    # sums instead of scores of pairs
+    "pool_heads": Row(
+        "inputs x (B, H, T, E), attention_mask or '': the sum of x over real tokens, weighed by "
+        "softmax(vector . x / sqrt(E)) over these, where each head has its vector, (B, H, 1, E)",
+        lambda inputs, attrs: [(*inputs[0].shape[:2], ONE, inputs[0].shape[-1])],
+        pool_weights,
+        pool_heads_flops,
+        part="attention",
+    ),
     "without_padding": Row("inputs x (B, H, T, E), attention_mask or '': x, 0 at padding"),
     "append_ones": Row(
         "one column more, of ones: what is summed with it counts the weights",

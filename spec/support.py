@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .attention import Fastformer, Mha
+from .attention import Mha
 from .condition import Adaptive
 from .embedding import ConvStem, Features, LearnedInput, Source, StackInput, Tokens
 from .errors import SpecError
@@ -30,7 +30,6 @@ LATER_TYPES: dict[type[Part], str] = {
     Features: "input of type `features`",
     LearnedInput: "input of type `learned`",
     StackInput: "input of type `stack`",
-    Fastformer: "attention of type `fastformer`",
     Adaptive: "`condition`",
     Contrastive: "head of type `contrastive`",
     PatchesHead: "head of type `patches`",

@@ -215,6 +215,7 @@ LOOKS: dict[str, Look] = {
     "sinks": Look("pill", "linear", _const("Sinks"), _const("one per head")),
     "score_vector": Look("unseen"),
     "attend": Look("box", "attention", _const("Attend")),
+    "pool_heads": Look("pill", "attention", _name),
     "without_padding": Look("through"),
     "append_ones": Look("through"),
     "by_last": Look("through"),

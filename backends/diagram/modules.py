@@ -34,6 +34,11 @@ def say(
         return _attention(graph, scope, ops, attends[0], crossed=crossed)
     if any(op.kind == "expert_linear" for op in ops):
         return _experts(graph, ops)
+    pooled = [op for op in ops if op.kind == "pool_heads"]
+    if pooled:
+        heads, width = (int(pooled[0].attrs[key].size) for key in ("heads", "width"))
+        lines = (f"{heads} {'head' if heads == 1 else 'heads'} × {width}", "queries, keys pooled")
+        return Said("attention", class_words(scope.noun), lines)
     activations = [activation(op, graph) for op in ops if op.kind == "activation"]
     chain = " → ".join(plain(width) for width in _widths(graph, ops))
     if scope.parent is not None and graph.block_of(scope.path) is not None and activations:

@@ -47,7 +47,7 @@ def _checks(graph: ModuleGraph, fields: dict[str, Field]) -> list[tuple[str, str
     """Sizes that must divide one another: heads by kv_heads, the width by heads where derived."""
     found: list[tuple[str, str]] = []
     for op in graph.ops():
-        if op.kind not in ("attend", "attend_linearly"):
+        if op.kind not in ("attend", "attend_linearly", "pool_heads"):
             continue
         heads, kv_heads = op.attrs["heads"].size, op.attrs["kv_heads"].size
         width = graph.values[op.inputs[0]].shape[-1].size

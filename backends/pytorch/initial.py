@@ -191,21 +191,32 @@ def _alone_lines(graph: ModuleGraph, draw: str) -> list[Line]:
     """Parameters that stand alone: vectors and biases without a module of torch's."""
     lines: list[Line] = []
     ends: dict[float, dict[str, None]] = {}
+    drawn: dict[str, None] = {}  # of each layer
     for op in graph.ops():
         for weight in op.weights if op.kind != "expert_linear" else ():
             name = graph.weight_name(op, weight)
-            if weight.name == "" and weight.initial.kind == "normal" and not weight.tied:
+            if weight.name == "" and weight.initial.kind == "normal" and "{layer}" in name:
+                drawn[f'".{op.name}"'] = None
+            elif weight.name == "" and weight.initial.kind == "normal" and not weight.tied:
                 lines.append(Line(draw.replace("{w}", f"self.{name}"), indent=1))
             elif weight.name == "" and not weight.tied:
                 ends.setdefault(weight.initial.value, {})[f'".{op.name}"'] = None
             if weight.name == "bias" and op.weights[0].tied and not weight.tied:
                 lines.append(Line(f"nn.init.zeros_(self.{name})", indent=1))
+    lines += _lines_for(drawn, draw.replace("{w}", "weight"))
     for value, names in ends.items():
-        joined = ", ".join(names)
-        joined = f"({joined})" if len(names) > 1 else joined
-        lines += [
-            Line("for name, weight in self.named_parameters():", indent=1),
-            Line(f"if name.endswith({joined}):", indent=2),
-            Line(f"nn.init.constant_(weight, {value!r})", indent=3),
-        ]
+        lines += _lines_for(names, f"nn.init.constant_(weight, {value!r})")
     return lines
+
+
+def _lines_for(names: dict[str, None], text: str) -> list[Line]:
+    """The loop that sets the parameters whose names end so."""
+    joined = ", ".join(names)
+    joined = f"({joined})" if len(names) > 1 else joined
+    if not names:
+        return []
+    return [
+        Line("for name, weight in self.named_parameters():", indent=1),
+        Line(f"if name.endswith({joined}):", indent=2),
+        Line(text, indent=3),
+    ]

@@ -120,6 +120,7 @@ MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "head_bias": make_numbers,
     "sinks": make_vector,
     "score_vector": make_score_vector,
+    "pool_heads": make_tensor,
     "expert_linear": make_tensor,
     "expert_bias": make_tensor,
 }

@@ -633,7 +633,15 @@ KERNELS: dict[str, Callable[[Function, Op], Expr]] = {
 }
 
 
-# -- linear attention
+# -- sums instead of scores of pairs
+
+
+def pool_heads(f: Function, op: Op) -> Expr:
+    x, padding = (str(f.use(value)) if value else "None" for value in op.inputs)
+    arguments = [x, f"self.{op.name}", padding]
+    if rate := _dropout(f, op):
+        arguments.append(rate)
+    return call(f.helper("linear", "pool_heads"), *arguments)
 
 
 def without_padding(f: Function, op: Op) -> Expr:
@@ -843,6 +851,7 @@ ROWS: dict[str, Row] = {
     "sinks": sinks,
     "score_vector": sinks,
     "attend": attend,
+    "pool_heads": pool_heads,
     "without_padding": without_padding,
     "append_ones": append_ones,
     "by_last": by_last,

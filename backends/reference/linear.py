@@ -48,3 +48,17 @@ def attend_linearly(call: Call) -> Array:
         weights = weights * kept
     result: Array = weights @ v
     return result
+
+
+def pool_heads(call: Call) -> Array:
+    """Additive pooling, head by head (Wu et al. 2021, arXiv:2108.09084, equations 1 and 2)."""
+    x, mask, vectors = call.given(0), call.optional(1), call.weights[""]
+    result = np.empty((*x.shape[:2], 1, x.shape[-1]))
+    for b in range(len(x)):
+        real = np.arange(x.shape[2]) if mask is None else np.flatnonzero(mask[b])
+        for h in range(x.shape[1]):
+            tokens = x[b, h, real]
+            scores = tokens @ vectors[h] / np.sqrt(x.shape[-1])
+            powers = np.exp(scores - scores.max())
+            result[b, h, 0] = powers @ tokens / powers.sum()
+    return result

@@ -76,7 +76,8 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "select": attention.select,
     "score_vector": attention.score_vector,
     "attend": attention.attend,
-    # linear attention
+    # sums instead of scores of pairs
+    "pool_heads": linear.pool_heads,
     "without_padding": linear.without_padding,
     "append_ones": linear.append_ones,
     "by_last": linear.by_last,

@@ -8,11 +8,13 @@ from .memory import Memory
 
 
 class Fastformer(Branch):
-    """Queries, then keys, are pooled to one global vector each (Wu et al., 2021, arXiv:2108.09084).
+    """Queries, then keys, are pooled to one global vector each (Wu et al., 2021, arXiv:2108.09084):
+    the first multiplies every key, the second every value, and the output is added to the query.
+    Its mask is `full`.
 
     heads: of queries, keys and values
     bias: of the projections
-    dropout: rate on the attention weights
+    dropout: rate on the weights of both pools
     """
 
     type: Literal["fastformer"] = "fastformer"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..attention import Fastformer, LinearAttention
+from ..masks import Mask
 from ..model import Block, ModelSpec, Stack
 from ..positions import acts_on
 from .attention import MOST_PROJECTED
@@ -51,7 +52,7 @@ def heads_divide_width(
 def mask_is_simple(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     """What is summed over keys cannot leave out some of them for each query."""
     part = block.attention
-    if not isinstance(part, Summed):
+    if not isinstance(part, Summed) or not isinstance(block.mask, (Mask, tuple)):
         return
     known = ("full",) if isinstance(part, Fastformer) else ("causal", "full")
     said = ", ".join(map(str, members(block.mask))) or str(block.mask)
@@ -91,4 +92,15 @@ def decay_has_an_order(
             yield Finding(place, "`decay` needs `mask: causal`, and the mask is `full`")
 
 
-LAWS = (heads_divide_width, mask_is_simple, no_scores, decay_has_an_order)
+def fastformer_reads_itself(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    if isinstance(block.cross_attention, Fastformer):
+        yield Finding(
+            (*path, "cross_attention"),
+            "attention of type `fastformer` gives a vector for each of its values, so it cannot "
+            "read a memory of another length; write `cross_attention: {type: mha, heads: …}`",
+        )
+
+
+LAWS = (heads_divide_width, mask_is_simple, no_scores, decay_has_an_order, fastformer_reads_itself)

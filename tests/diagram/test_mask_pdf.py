@@ -7,7 +7,7 @@ import re
 import struct
 
 import pytest
-from diagram_reading import EXAMPLES, FOLDER, SMALL
+from diagram_reading import FOLDER, MASKED, SMALL
 
 from modelwright import load, loads, lower
 from modelwright.backends.diagram.masks import MaskOptions, draw_mask, draw_masks
@@ -27,7 +27,7 @@ def page(data: bytes):
     return document[0]
 
 
-@pytest.mark.parametrize("path", EXAMPLES[::4], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MASKED[::4], ids=lambda path: path.stem)
 def test_a_page_with_the_words_of_the_svg(path):
     graph = lower(load(path))
     svg = draw_masks(graph).decode()

@@ -563,6 +563,13 @@ VARIATIONS: dict[str, Variation] = {
         f"linear_{k}": decoder(f"attention={{type: linear, heads: 4, {v}}}")
         for k, v in LINEARS.items()
     },
+    "fastformer": encoder(
+        "attention={type: fastformer, heads: 4, dropout: 0.1}", "positions=learned"
+    ),
+    "fastformer_xavier": encoder(
+        "attention={type: fastformer, heads: 2, bias: false}", "init=xavier", "norm_placement=post"
+    ),
+    "fastformer_of_images": images("attention={type: fastformer, heads: 2}"),
     "linear_encoder": encoder("attention={type: linear, heads: 4}", "positions=learned"),
     "linear_encoder_gated": encoder(
         "attention={type: linear, heads: 2, normalize: false, output_norm: rmsnorm, "

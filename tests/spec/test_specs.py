@@ -17,7 +17,6 @@ LATER = {  # what each spec needs that is not built yet
         "head of type `patches`",
     ],
     "evoformer": ["`streams`", "`sublayers`"],
-    "fastformer": ["attention of type `fastformer`"],
     "graphormer_base": ["`prefix_tokens` in front of token ids", "`score_bias`"],
     "llava_like": ["input of type `stack`"],
     "multimodel": [

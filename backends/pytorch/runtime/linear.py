@@ -82,3 +82,15 @@ def fading_linear_attention(
         y = y + q.to(dtype) * torch.exp(-rates * age) @ state
         after = after + torch.exp(-rates * tokens) * state
     return y.type_as(q), after
+
+
+def pool_heads(
+    x: Tensor, vector: Tensor, attention_mask: Tensor | None, dropout: float = 0.0
+) -> Tensor:
+    """One vector for each head, (B, H, 1, E): x (B, H, T, E), weighed by vector (H, E)."""
+    scores = x @ vector[..., None] * x.size(-1) ** -0.5  # (B, H, T, 1)
+    if attention_mask is not None:
+        padding = ~attention_mask.bool()[:, None, :, None]
+        scores = scores.masked_fill(padding, torch.finfo(scores.dtype).min)
+    weights = F.dropout(scores.softmax(-2), dropout)
+    return (weights * x).sum(-2, keepdim=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..builder import Builder
 from ..state import Memory, StackState
+from .fastformer import lower_fastformer
 from .linear import lower_linear
 from .mha import lower_mha
 from .mla import lower_mla
@@ -20,6 +21,7 @@ VARIANTS: dict[str, Lowering] = {
     "mha": lower_mha,
     "mla": lower_mla,
     "linear": lower_linear,
+    "fastformer": lower_fastformer,
 }
 
 
