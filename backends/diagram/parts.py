@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ...compiler.graph import ModuleGraph, Op, Origin, Scope
 from ...compiler.order import in_order
+from .joined import join_sums
 from .look import full_look_of, inner_look, look_of, step_look
 from .modules import ATTENDS, say
 from .opened import openable, outermost
@@ -262,6 +263,10 @@ class Parts:
                 part.ports = self._ports(part)
             elif scope_of is not None and scope_of.role == "layers":
                 self._whole(part, scope_of)
+        if not self.every:
+            joined = join_sums(self)
+            for value, key in self._of_value.items():
+                self._of_value[value] = joined.get(key, key)
 
     def _whole(self, part: Part, layers: Scope) -> None:
         """What a stack of layers says and reads where it is drawn as one box."""

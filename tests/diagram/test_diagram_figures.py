@@ -130,16 +130,15 @@ def test_bert_sums_three_embeddings_and_norms_after_each_add():
     drawing = example("bert_base")
     assert names(drawing, "layers.block.frame") == [
         "Multi-head attention",
-        "+",
-        "LayerNorm",
+        "Add & LayerNorm",
         "Feed-forward",
-        "+",
-        "LayerNorm",
+        "Add & LayerNorm",
     ]
     flow = links(drawing, "flow")
     assert ("Token type embedding", "+") in flow
     assert ("Position embedding", "+") in flow
-    assert ("LayerNorm", "Pooler") in flow
+    assert ("Add & LayerNorm", "Pooler") in flow
+    assert links(drawing, "residual")[1] == ("Add & LayerNorm", "Add & LayerNorm")
 
 
 def test_gptj_has_two_branches_and_one_sum():
@@ -165,7 +164,7 @@ def test_the_original_transformer_adds_waves():
     drawing = example("transformer_base")
     waves = [box for box in drawing.boxes if box.lines[0].text == "~"]
     assert [wave.look for wave in waves] == ["position", "position"]
-    assert names(drawing, "encoder.layers.block.frame")[-1] == "LayerNorm"
+    assert names(drawing, "encoder.layers.block.frame")[-1] == "Add & LayerNorm"
     assert names(drawing).count("× √512") == 2
 
 
@@ -180,7 +179,7 @@ def test_several_heads_stand_beside_one_another():
     ("keys", "expected"),
     [
         ("norm_placement: pre", ["LayerNorm", "A", "+", "LayerNorm", "F", "+"]),
-        ("norm_placement: post", ["A", "+", "LayerNorm", "F", "+", "LayerNorm"]),
+        ("norm_placement: post", ["A", "Add & LayerNorm", "F", "Add & LayerNorm"]),
         ("norm_placement: output", ["A", "LayerNorm", "+", "F", "LayerNorm", "+"]),
         (
             "norm_placement: sandwich",
