@@ -37,6 +37,23 @@ class EmittedFile:
     blocks: tuple[str, ...]
     cache: frozenset[str]
 
+    @property
+    def main_input(self) -> str:
+        """What is given first, by its own name."""
+        return self.methods["forward"][0].name
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Are these ids of tokens, and not an image or a signal?"""
+        made = (op for op in self.graph.ops("") if op.kind == "argument")
+        first = next(op for op in made if op.name == self.main_input)
+        return self.graph.values[first.outputs[0]].dtype == "int"
+
+    @property
+    def standard_input(self) -> str:
+        """The same by Hugging Face's name: `input_ids`, `pixel_values`, `input_features`."""
+        return "input_ids" if self.reads_tokens else self.main_input
+
     def required(self, method: str) -> list[str]:
         """The arguments that must be given; none for a method that is not there."""
         return [one.name for one in self.methods.get(method, ()) if one.required]

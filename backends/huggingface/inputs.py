@@ -44,6 +44,7 @@ def _seq2seq_rows(emitted: EmittedFile) -> Rows:
     return {
         "encoder_input": [_passed(own, name, "encoder_input") for own, name in encoder.items()],
         "decoder_input": [_passed(own, name, "decoder_input") for own, name in decoder.items()],
+        "encoder_mask": [{"encoder_mask": "attention_mask"}] if emitted.reads_tokens else [],
         "encoder_extra": [{"encoder_extra": name} for name in extra],
         "its_input": [{"its_input": name} for name in [*extra, *more]],
     }

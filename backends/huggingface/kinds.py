@@ -64,6 +64,11 @@ TOKENS = Kind(
     "AutoModelForTokenClassification",
     (BASE, ("classifier", "NameForTokenClassification")),
 )
+IMAGES = Kind(
+    "ForImageClassification",
+    "AutoModelForImageClassification",
+    (BASE, ("images", "NameForImageClassification")),
+)
 ONE_RESULT = Kind("Model", "AutoModel", (OUTPUT, BASE, ("results", "NameModel")))
 SEVERAL = Kind("Model", "AutoModel", (OUTPUT, BASE, ("results", "NameModelOfSeveral")))
 
@@ -77,6 +82,9 @@ def kind_of(emitted: EmittedFile) -> Kind:
     if len(graph.hidden) == 1:
         if len(emitted.required("forward")) != 1:
             return ONE_RESULT
+        if not emitted.reads_tokens:
+            pooled = isinstance(head, Classifier) and head.pool.type != "none"
+            return IMAGES if pooled and emitted.main_input == "pixel_values" else ONE_RESULT
         if isinstance(head, Classifier):
             return TOKENS if head.pool.type == "none" else SEQUENCES
         if not isinstance(head, LanguageModel):

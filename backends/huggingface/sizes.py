@@ -53,8 +53,11 @@ def _plain(graph: ModuleGraph, stack: str, key: str) -> Any:
 
 
 def token_table(graph: ModuleGraph) -> str:
-    """The module that holds the vectors of the tokens; of several, the first stack's."""
-    return _tables(graph)[0]
+    """The module that holds the vectors of the tokens; of several, the first stack's.
+
+    "" for a model that reads no tokens.
+    """
+    return next(iter(_tables(graph)), "")
 
 
 def _tables(graph: ModuleGraph) -> list[str]:

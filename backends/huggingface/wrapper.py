@@ -7,7 +7,6 @@ import keyword
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...spec.embedding import ConvStem, Patches
 from ...spec.head import Classifier
 from ...version import __version__
 from ..pytorch.card import clean, wrap
@@ -15,7 +14,7 @@ from ..pytorch.text import literal
 from .emitted import EmittedFile
 from .errors import ExportError
 from .inputs import input_rows
-from .kinds import SEQUENCES, TOKENS, Kind, kind_of
+from .kinds import ONE_RESULT, SEVERAL, Kind, kind_of
 from .sizes import (
     LABELS,
     Standard,
@@ -27,7 +26,6 @@ from .sizes import (
 )
 from .templates import WIDTH, Rows, class_text, filled, imports
 
-WHAT: dict[type, str] = {Patches: "images", ConvStem: "signals"}
 FAMILY = "modelwright_"  # what the model_type of every exported model begins with
 
 
@@ -42,12 +40,6 @@ class Wrapper:
 
 def write_wrapper(emitted: EmittedFile, dtype: str) -> Wrapper:
     """All files of the folder but for the weights, whose dtype config.json says."""
-    for stack, part in emitted.graph.spec.stacks.items():
-        what = next((WHAT[type(one)] for one in part.input if type(one) in WHAT), "")
-        if what:
-            raise ExportError(
-                f"not yet: `{stack}` reads {what}, and only readers of token ids export"
-            )
     kind = kind_of(emitted)
     standard = standard_sizes(emitted)
     names = _names(emitted, kind)
@@ -154,11 +146,14 @@ def _modeling(
     table, output = token_table(emitted.graph), output_table(emitted.graph)
     without = ["resize_token_embeddings"] if resizable(emitted) else []
     without += [] if output else ["get_output_embeddings", "set_output_embeddings"]
-    main = emitted.methods["forward"][0].name
+    without += [] if table else ["get_input_embeddings", "set_input_embeddings"]
+    own = kind in (ONE_RESULT, SEVERAL)
+    main = emitted.main_input if own else emitted.standard_input
     constants = {
         "INPUT_TABLE": f'"{table}"',
         "OUTPUT_TABLE": f'"{output}"',
         "MAIN_INPUT": f'"{main}"',
+        "main_input": main,
     }
     rows = input_rows(emitted, kind)
     texts = [
@@ -216,9 +211,8 @@ def _config(
     }
     if kind.encoder_decoder:
         config["is_encoder_decoder"] = True
-    if kind in (SEQUENCES, TOKENS):
-        (head,) = emitted.graph.spec.heads.values()
-        assert isinstance(head, Classifier)
+    heads = list(emitted.graph.spec.heads.values())
+    if len(heads) == 1 and isinstance(head := heads[0], Classifier):
         config["id2label"] = {str(i): f"LABEL_{i}" for i in range(head.classes)}
         config["label2id"] = {f"LABEL_{i}": i for i in range(head.classes)}
     config["sizes"] = _rest(emitted, standard)

@@ -10,19 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from emitted_texts import ALL, built
+from emitted_texts import ALL
 from small_examples import graph, small_graph
-from variations import FIRST_WORD, MARK, VOCABULARY, graph_of
+from variations import FIRST_WORD, MARK, VOCABULARY, graph_of, inputs_of
 
 from modelwright.backends.huggingface.emitted import EmittedFile, read_emitted
-from modelwright.backends.huggingface.errors import ExportError
 from modelwright.backends.huggingface.kinds import kind_of
 from modelwright.backends.huggingface.wrapper import Wrapper, write_wrapper
 from modelwright.compiler import ModuleGraph
 
 WIDTH = 100
-WORDS = [name for name in ALL if not re.search(r"nn\.Conv[12]d", built(name).text)]
-OTHERS = [name for name in ALL if name not in WORDS]
 KINDS = {  # one of each, and what is odd
     "decoder": "AutoModelForCausalLM",
     "attention_none": "AutoModelForCausalLM",
@@ -39,6 +36,7 @@ KINDS = {  # one of each, and what is odd
     "no_head_both": "AutoModel",
     "three_heads": "AutoModel",
     "two_memories": "AutoModel",
+    "patches_plain": "AutoModelForImageClassification",
     "towers": "AutoModel",
 }
 
@@ -54,13 +52,7 @@ def wrapper(name: str) -> Wrapper:
     return write_wrapper(read(name), "float32")
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_readers_of_images_and_signals_are_refused(name: str) -> None:
-    with pytest.raises(ExportError, match=r"not yet: `.*` reads (images|signals)"):
-        wrapper(name)
-
-
-@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("name", ALL)
 def test_the_text_is_plain(name: str) -> None:
     for file, text in wrapper(name).texts.items():
         assert file.removesuffix(".py").isidentifier()
@@ -79,7 +71,7 @@ def test_the_text_is_plain(name: str) -> None:
 
 
 def test_ruff_has_nothing_to_say(tmp_path: Path, linted: Callable[[Path], None]) -> None:
-    for number, name in enumerate(WORDS):
+    for number, name in enumerate(ALL):
         folder = tmp_path / f"f{number}"
         folder.mkdir()
         for file, text in wrapper(name).texts.items():
@@ -93,7 +85,7 @@ def test_what_hugging_face_calls_it(name: str) -> None:
     assert kind_of(read(name)).auto == KINDS[name]
 
 
-@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("name", ALL)
 def test_every_size_is_said_once(name: str) -> None:
     found = wrapper(name)
     (text,) = (t for file, t in found.texts.items() if file.startswith("configuration_"))
@@ -129,22 +121,30 @@ def checked(name: str, folder: Path) -> None:
     required = emitted.required("forward")
     ids = torch.randint(FIRST_WORD, VOCABULARY - 2, (2, 7), generator=generator)
     ids[:, 3] = MARK
-    expected: Any = ours(*[ids for _ in required])
-    named = required if kind.auto == "AutoModel" or len(required) > 1 else ["input_ids"]
-    made = theirs.eval()(**dict.fromkeys(named, ids))
+    floats = {name: one for name, one in inputs_of(found).items() if one.dtype.kind == "f"}
+    pictures = {name: torch.tensor(one[:2]).float() for name, one in floats.items()}
+    given = {name: pictures.get(name, ids) for name in required}
+    expected: Any = ours(**given)
+    if kind.auto != "AutoModel" and emitted.reads_tokens:
+        given["input_ids"] = given.pop(emitted.main_input)
+    made = theirs.eval()(**given)
     results = expected if isinstance(expected, dict) else {next(iter(made)): expected}
     assert all(torch.allclose(made[key], results[key], atol=1e-6) for key in results)
     if not hasattr(ours, "generate") or not kind.generates:
         return
-    mask = torch.ones_like(ids)
-    mask[0, :3] = 0
     ours_made: Any = ours
-    answer = ours_made.generate(ids, 6, mask, temperature=0)
-    settled = {"max_new_tokens": 6, "do_sample": False, "attention_mask": mask}
-    assert torch.equal(theirs.generate(ids, **settled), answer)
+    settled: dict[str, Any] = {"max_new_tokens": 6, "do_sample": False}
+    read = pictures.get(emitted.main_input, ids)
+    if emitted.reads_tokens:
+        settled["attention_mask"] = torch.ones_like(ids)
+        settled["attention_mask"][0, :3] = 0
+        answer = ours_made.generate(ids, 6, settled["attention_mask"], temperature=0)
+    else:
+        answer = ours_made.generate(read, 6, temperature=0)
+    assert torch.equal(theirs.generate(read, **settled), answer)
     if not kind.cached:
         return
-    beams = [theirs.generate(ids, **settled, num_beams=3, use_cache=c) for c in (True, False)]
+    beams = [theirs.generate(read, **settled, num_beams=3, use_cache=c) for c in (True, False)]
     assert torch.equal(*beams)
 
 
@@ -154,6 +154,6 @@ def test_it_computes_the_same(name: str, tmp_path: Path, code_cache: None) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted({*WORDS} - {*KINDS}))
+@pytest.mark.parametrize("name", sorted({*ALL} - {*KINDS}))
 def test_all_of_them_compute_the_same(name: str, tmp_path: Path, code_cache: None) -> None:
     checked(name, tmp_path / "exported")

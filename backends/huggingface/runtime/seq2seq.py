@@ -12,13 +12,14 @@ from .base import NamePreTrainedModel
 from .cache import KeptCrossCache
 from .emitted import Emitted
 
-encoder_extra = encoder_input = decoder_input = None
+encoder_extra = encoder_input = decoder_input = encoder_mask = None
+MAIN_INPUT = ""
 
 
 class NameEncoder(nn.Module):
     """The encoder by itself. It looks at the model and owns no weights."""
 
-    main_input_name = "input_ids"
+    main_input_name = MAIN_INPUT
     model: Emitted
 
     def __init__(self, model: Emitted) -> None:
@@ -27,16 +28,16 @@ class NameEncoder(nn.Module):
 
     def forward(
         self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
+        main_input: Tensor,
+        encoder_mask: Tensor | None = None,
         encoder_extra: Tensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> BaseModelOutput | tuple[Tensor, ...]:
-        """The memory (B, M, D) of `input_ids` (B, M)."""
+        """The memory (B, M, D) of `main_input`."""
         memory = self.model.encode(
-            input_ids,
+            main_input,
             emitted_input=encoder_input,
         )  # (B, M, D)
         result = BaseModelOutput(last_hidden_state=memory)
@@ -45,6 +46,8 @@ class NameEncoder(nn.Module):
 
 class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
     """The emitted model, whose decoder answers what the encoder has read."""
+
+    main_input_name = MAIN_INPUT
 
     def get_encoder(self, modality: str | None = None) -> NameEncoder:
         return NameEncoder(self.model)
@@ -66,8 +69,8 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
 
     def forward(
         self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        main_input: Tensor | None = None,
+        encoder_mask: Tensor | None = None,
         decoder_input_ids: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None,
         its_input: Tensor | None = None,
@@ -82,7 +85,7 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
         return_dict: bool | None = None,
         logits_to_keep: int | Tensor = 0,
     ) -> Seq2SeqLMOutput | tuple[Tensor, ...]:
-        """Logits (B, T, V) for `decoder_input_ids` (B, T), which read `input_ids` (B, M).
+        """Logits (B, T, V) for `decoder_input_ids` (B, T), which read `main_input`.
 
         Without `decoder_input_ids` they are the `labels`, one place later; -100 does not count.
         """
@@ -94,8 +97,8 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
         )
         if encoder_outputs is None:
             encoder_outputs = self.get_encoder()(
-                input_ids,
-                attention_mask=attention_mask,
+                main_input,
+                encoder_mask=encoder_mask,
                 encoder_extra=encoder_extra,
             )
         if decoder_input_ids is None and labels is not None:
