@@ -85,10 +85,15 @@ def every_change(before: ModelSpec, after: ModelSpec) -> list[Change]:
 
 def changes(before: ModelSpec, after: ModelSpec) -> list[Change]:
     """Every difference; the places that one line of a file changed are one."""
+    return [_one(group) for group in by_cause(before, after)]
+
+
+def by_cause(before: ModelSpec, after: ModelSpec) -> list[list[Change]]:
+    """Every place that differs, those together that one line of a file changed."""
     groups: dict[Any, list[Change]] = {}
     for change in every_change(before, after):
         groups.setdefault(_cause(change), []).append(change)
-    return [_one(group) for group in groups.values()]
+    return list(groups.values())
 
 
 def _one(group: list[Change]) -> Change:

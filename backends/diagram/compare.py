@@ -7,11 +7,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ...compiler.difference import Change, every_change
+from ...compiler.difference import Change, Path, by_cause, changes
 from ...compiler.graph import ModuleGraph
 from . import draw
 from .bitmap import bitmap
+from .drawing import Drawing
 from .embed import SVG, embedded, written
+from .figure import figure
 from .options import DrawError, DrawOptions
 from .palette import SIGNS, theme
 from .svg import FONTS, number
@@ -21,6 +23,8 @@ FORMATS = ("svg", "png")
 GAP, HEAD, MARGIN = 36.0, 44.0, 14.0
 TITLE, SMALL = 14.0, 10.5
 MOST_TOLD = 40
+OF_LAYERS = ("layers", "pattern", "d_model")
+"""Keys of a stack that no box shows."""
 
 
 def draw_difference(
@@ -44,31 +48,63 @@ def draw_difference(
     return _both(before, after, names, options)
 
 
-def marks(changes: Iterable[Change], *, after: bool) -> dict[str, str]:
+def marks(causes: Iterable[Sequence[Change]], drawn: Drawing, *, after: bool) -> dict[str, str]:
     """What to mark in the figure of one side: the place and what happened to it.
 
-    A part that is new, or gone, is marked as that and not by its keys; all else has changed.
+    A part that is new, or gone, is marked as that and not by its keys; all else has changed. Of the
+    places of one cause those in a box are enough: what is said for a whole stack is marked where it
+    arrives.
     """
     found: dict[str, str] = {}
-    for change in changes:
-        side, other = (change.after, change.before) if after else (change.before, change.after)
-        if not side.there:
-            continue
-        place = ".".join(map(str, side.path))
-        if any(place.startswith(f"{whole}.") for whole, kind in found.items() if kind != "changed"):
-            continue
-        alone = side.part and not other.part
-        found[place] = ("added" if after else "removed") if alone else "changed"
+    for cause in causes:
+        pairs = [(c.after, c.before) if after else (c.before, c.after) for c in cause]
+        pairs = [(side, other) for side, other in pairs if side.there]
+        boxed = [(side, other) for side, other in pairs if _is_boxed(drawn, dotted(side.path))]
+        for side, other in boxed or pairs:
+            place = dotted(side.path)
+            if any(place.startswith(f"{w}.") for w, kind in found.items() if kind != "changed"):
+                continue
+            alone = side.part and not other.part
+            for one in _of_layers(drawn, place):
+                found[one] = ("added" if after else "removed") if alone else "changed"
     return found
+
+
+def _of_layers(drawn: Drawing, place: str) -> list[str]:
+    """The place itself; of what is said of all layers of a stack, the frames of its layers."""
+    stack, _, key = place.rpartition(".")
+    if key not in OF_LAYERS or stack.count(".") != 1:
+        return [place]
+    whole = [frame.spec for frame in drawn.frames if frame.spec == stack]
+    blocks = [f.spec for f in drawn.frames if f.spec.startswith(f"{stack}.blocks.")]
+    return whole or blocks or [place]
+
+
+def dotted(path: Path) -> str:
+    return ".".join(map(str, path))
+
+
+def _is_boxed(drawn: Drawing, place: str) -> bool:
+    """Is what stands closest to a place a box, and no frame of layers, nor a whole stack?"""
+    if any(box.spec.startswith(f"{place}.") for box in drawn.boxes):
+        return True
+    around = [p for p in drawn.parts() if p.spec and f"{place}.".startswith(f"{p.spec}.")]
+    closest = max((p.spec for p in around), key=len, default="")
+    frames = {frame.spec for frame in drawn.frames}
+    return closest.count(".") > 1 and closest not in frames
 
 
 def _both(
     before: ModuleGraph, after: ModuleGraph, names: tuple[str, str], options: DrawOptions
 ) -> bytes:
-    changes = every_change(before.spec, after.spec)
-    drawn = [
-        draw(graph, "svg", replace(options, marks=marks(changes, after=new)))
+    causes = by_cause(before.spec, after.spec)
+    marked = [
+        marks(causes, figure(graph, options), after=new)
         for graph, new in ((before, False), (after, True))
+    ]
+    drawn = [
+        draw(graph, "svg", replace(options, marks=found))
+        for graph, found in zip((before, after), marked, strict=True)
     ]
     digest = hashlib.sha256("\n".join(names).encode() + b"".join(drawn)).hexdigest()
     page = f"difference-{digest[:8]}"  # so that two of them can stand in one page
@@ -80,16 +116,16 @@ def _both(
     height = max(high for _, high in sizes)
     size = sum(wide for wide, _ in sizes) + GAP, HEAD + height + MARGIN
     root = _root(page, names, size, options)
-    _described(root, page, changes)
+    _described(root, page, changes(before.spec, after.spec))
     colours = theme(options.theme)
     x = 0.0
-    for figure, (wide, high), name in zip(figures, sizes, names, strict=True):
-        _put(figure, x, HEAD + height - high, wide, high)
+    for one, (wide, high), name in zip(figures, sizes, names, strict=True):
+        _put(one, x, HEAD + height - high, wide, high)
         title = shorten(name, TITLE, wide - 2 * MARGIN)
         _words(root, title, x + wide / 2, 22, TITLE, colours.ink, bold=True)
-        root.append(figure)
+        root.append(one)
         x += wide + GAP
-    kinds = {kind for new in (False, True) for kind in marks(changes, after=new).values()}
+    kinds = {kind for found in marked for kind in found.values()}
     said = [f"{sign} {kind}" for kind, sign in SIGNS.items() if kind in kinds]
     _words(root, " · ".join(said), (x - GAP) / 2, 22, SMALL, colours.muted)
     return written(root)
@@ -124,10 +160,10 @@ def _root(
     return root
 
 
-def _described(root: ET.Element, page: str, changes: Sequence[Change]) -> None:
+def _described(root: ET.Element, page: str, found: Sequence[Change]) -> None:
     """The figure in words, for those who do not see it."""
-    told = [f"{c.path}: {c.before.text} and {c.after.text}" for c in changes[:MOST_TOLD]]
-    rest = len(changes) - len(told)
+    told = [f"{c.path}: {c.before.text} and {c.after.text}" for c in found[:MOST_TOLD]]
+    rest = len(found) - len(told)
     words = "; ".join([*told, f"{rest} more"] if rest else told or ["nothing differs"])
     desc = ET.Element(f"{{{SVG}}}desc", {"id": f"{page}-description"})
     desc.text = clean(words)

@@ -12,7 +12,8 @@ from modelwright import load, loads, lower
 from modelwright.backends.diagram import DrawError, DrawOptions, draw
 from modelwright.backends.diagram.compare import draw_difference, marks
 from modelwright.backends.diagram.embed import embedded, written
-from modelwright.compiler.difference import every_change
+from modelwright.backends.diagram.figure import figure
+from modelwright.compiler.difference import by_cause
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = ("before.yaml", "after.yaml")
@@ -23,8 +24,8 @@ def marked(*sets: str) -> list[dict[str, str]]:
     one, other = lower(loads(SMALL)), lower(loads(SMALL, sets=sets))
     figures = ET.fromstring(draw_difference(one, other, NAMES)).findall(f"{SVG}svg")
     found: list[dict[str, str]] = []
-    for figure in figures:
-        groups = [g for g in figure.iter(f"{SVG}g") if "marked" in g.get("class", "")]
+    for each in figures:
+        groups = [g for g in each.iter(f"{SVG}g") if "marked" in g.get("class", "")]
         found.append({g.get("data-spec", ""): g.get("class", "").split()[-1] for g in groups})
     return found
 
@@ -45,11 +46,26 @@ def test_equal_models_have_no_mark():
 
 
 def test_the_keys_of_a_new_part_are_no_marks_of_their_own():
-    changes = every_change(loads(SMALL), loads(SMALL, sets=["positions={type: rotary, theta: 9}"]))
-    found = marks(changes, after=True)
-    assert found["stacks.decoder.positions.0"] == "added"
+    other = loads(SMALL, sets=["positions={type: rotary, theta: 9}"])
+    causes = by_cause(loads(SMALL), other)
+    found = marks(causes, figure(lower(other)), after=True)
+    assert set(found.values()) == {"added"}
     assert not [place for place in found if place.endswith("theta")]
-    assert marks(changes, after=False) == {}
+    assert marks(causes, figure(lower(loads(SMALL))), after=False) == {}
+
+
+def test_what_arrives_in_boxes_is_marked_there_and_not_around_them():
+    before, after = marked("dropout=0.2")
+    assert (
+        before
+        == after
+        == {
+            "stacks.decoder.input.0": "changed",
+            "stacks.decoder.blocks.block.attention": "changed",
+        }
+    )
+    before, after = marked("layers=9")
+    assert before == after == {"stacks.decoder.blocks.block": "changed"}
 
 
 @pytest.mark.parametrize("theme", ["auto", "light", "dark", "print"])
