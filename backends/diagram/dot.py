@@ -18,14 +18,18 @@ BOLD = 1.07  # how much wider bold words are
 KAPPA = 0.5523  # a quarter of a circle as a cubic curve
 
 
-def dot(drawing: Drawing, font: str = FONT) -> str:
-    """DOT text. Nodes, clusters and edges have the classes and ids that the SVG has."""
-    return _Writer(drawing, font).source()
+def dot(drawing: Drawing, font: str = FONT, *, whole_page: bool = False) -> str:
+    """DOT text. Nodes, clusters and edges have the classes and ids that the SVG has.
+
+    `whole_page`: unseen points stand in the corners, for Graphviz cuts a page to what it shows.
+    """
+    return _Writer(drawing, font, whole_page=whole_page).source()
 
 
 class _Writer:
-    def __init__(self, drawing: Drawing, font: str) -> None:
+    def __init__(self, drawing: Drawing, font: str, *, whole_page: bool) -> None:
         self.drawing = drawing
+        self.whole_page = whole_page
         self.font = font
         self.theme = theme(drawing.theme)
 
@@ -42,7 +46,8 @@ class _Writer:
                 "fontname": self.font,
                 "outputorder": "edgesfirst",
                 "ranksep": "0.3",
-                "pad": "0.15",
+                "pad": "0",
+                "margin": "0",
             },
             node_attr={
                 "fontname": self.font,
@@ -58,6 +63,10 @@ class _Writer:
                 "fontname": self.font,
             },
         )
+        for index, corner in enumerate([(0.0, 0.0), (drawing.width, drawing.height)]):
+            if self.whole_page:
+                point = {"shape": "point", "style": "invis", "width": "0.001", "height": "0.001"}
+                graph.node(f"corner-{index}", "", pos=_at(corner), **point)
         self.inside(graph, "")
         for index, text in enumerate(drawing.texts):
             self.text(graph, text, index)
@@ -130,7 +139,7 @@ class _Writer:
             "class": " ".join(filter(None, ("node", box.look, _marked(box)))),
             "id": identity(box.id),
             "tooltip": graphviz.escape(clean(box.tip)),
-            "label": self.label(box.lines),
+            "label": self.label(box.lines) if box.lines else "",
         }
         if box.form == "text":
             attributes |= {"shape": "plaintext"}

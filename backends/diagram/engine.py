@@ -45,7 +45,7 @@ def png(drawing: Drawing) -> bytes:
 
 def render(drawing: Drawing, format: str) -> bytes:
     """The figure as `png` or `pdf` by Graphviz. Raises DrawError when none is here, or it fails."""
-    source = dot(drawing, FONT)
+    source = dot(drawing, FONT, whole_page=True)
     with _own_fonts():
         if importlib.util.find_spec("pygraphviz") is not None:
             drawn = _with_pygraphviz(source, format)

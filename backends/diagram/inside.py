@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .arrange import Column, Fork
+from .knots import Woven
 from .parts import Part, Parts
 from .sizes import inner_size
-from .weave import Woven, weave
+from .weave import weave
 
 
 def open_modules(parts: Parts, column: Column, *, mirrored: bool) -> None:

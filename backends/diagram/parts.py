@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from ...compiler.graph import ModuleGraph, Op, Origin, Scope
 from ...compiler.order import in_order
 from .joined import join_sums
+from .knots import Woven
 from .look import full_look_of, inner_look, look_of, step_look
 from .modules import ATTENDS, say
 from .opened import openable, outermost
 from .options import DrawOptions
 from .text import plain, words
-from .weave import Woven
 
 ROOT = ""
 PORTS = ("Q", "K", "V")

@@ -9,69 +9,16 @@ u = 0 is the spine, on which the module is entered and left.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from .drawing import Point
+from .knots import WIRE, Knot, Woven, mean, tie
+from .ports import round_ports, spread
 from .tracks import Net, tracks_of
+from .upright import GAP, stand_upright
 
-GAP = 13.0  # between the boxes of a row
-WIRE = 8.0  # the width that a passing line takes
 CHANNEL = 17.0  # between two rows with straight lines alone
 TRACK = 8.0  # between the lines that run along a channel
-SIDE = 24.0  # from the middle of a circle to the lines that enter it from the side
-_TURNS, _SETTLE = 40, 400
-
-
-@dataclass(eq=False)
-class Knot:
-    """A part in its row, or a line that passes it (then it has no width of a box)."""
-
-    key: str
-    row: int
-    width: float
-    height: float
-    round: bool = False
-    passing: bool = False
-    x: float = 0.0
-    y: float = 0.0
-    exit: float = 0.0  # where the line up leaves it
-    into: list[Knot] = field(default_factory=list)  # what feeds it, in the row below
-    out: list[Knot] = field(default_factory=list)  # what it feeds, in the row above
-    ports: dict[int, list[Point]] = field(default_factory=dict)  # id of a feeder -> the way in
-
-    @property
-    def room(self) -> float:
-        return max(self.width, 2 * SIDE) if self.round and len(self.into) > 1 else self.width
-
-
-@dataclass
-class Woven:
-    """Where everything of an opened module stands; `ways` are from, to, and the points between.
-
-    A way from a source begins where that enters: the first source on the spine at the bottom, the
-    others at the left, at the height `entries` says.
-    """
-
-    places: dict[str, tuple[float, float, float, float]]  # u, y, width, height
-    ways: list[tuple[str, str, list[Point]]]
-    entries: dict[str, Point]
-    left: float
-    right: float
-    top: float
-    mirrored: bool = False
-
-    def flipped(self) -> Woven:
-        """With the left on the right."""
-        return Woven(
-            {key: (-u, y, width, height) for key, (u, y, width, height) in self.places.items()},
-            [(a, b, [(-u, y) for u, y in points]) for a, b, points in self.ways],
-            {key: (-u, y) for key, (u, y) in self.entries.items()},
-            -self.right,
-            -self.left,
-            self.top,
-            mirrored=True,
-        )
 
 
 def weave(
@@ -120,7 +67,8 @@ class _Weave:
         self.rows[0] = ground[::-1] if mirrored else ground
         self.sides = self.sources[1:]
         self._order()
-        self._columns()
+        spine = [self.result, *(self.knots[key] for key in self.sources[:1])]
+        stand_upright(self.rows, spine)
         self._stretch()
         self._ports()
         self._heights()
@@ -150,12 +98,12 @@ class _Weave:
                 below = self.knots[source]
                 for row in range(below.row + 1, knot.row):
                     below = self._pass(source, row, below)
-                _tie(below, knot)
+                tie(below, knot)
 
     def _pass(self, source: str, row: int, below: Knot) -> Knot:
         if (source, row) not in self.passing:
             self.passing[source, row] = Knot(source, row, WIRE, 0.0, passing=True)
-            _tie(below, self.passing[source, row])
+            tie(below, self.passing[source, row])
         return self.passing[source, row]
 
     # -- the order in each row
@@ -169,7 +117,7 @@ class _Weave:
             for row in rows:
                 place = {id(k): i for other in self.rows for i, k in enumerate(other)}
                 middle = {
-                    id(k): _mean(
+                    id(k): mean(
                         [place[id(n)] for n in (k.into if upwards else k.out)], place[id(k)]
                     )
                     for k in row
@@ -193,67 +141,6 @@ class _Weave:
         return total
 
     # -- along u
-
-    def _columns(self) -> None:
-        """One u for each column; the entry and the result stand on the spine."""
-        column, apart = self._together(set())
-        fixed = {column[id(self.result)]}
-        fixed |= {column[id(self.knots[key])] for key in self.sources[:1]}
-        near: dict[int, list[int]] = {each: [] for each in column.values()}
-        for knot in (k for row in self.rows for k in row):
-            for other in knot.out:
-                lower, upper = column[id(knot)], column[id(other)]
-                if lower != upper:
-                    near[lower].append(upper)
-                    near[upper].append(lower)
-        at = self._start(column)
-        for _ in range(_TURNS):
-            for each, others in near.items():
-                if each not in fixed and others:
-                    at[each] += 0.4 * (_mean([at[o] for o in others], at[each]) - at[each])
-            _push(at, apart, fixed)
-        for _ in range(_SETTLE):
-            if _push(at, apart, fixed) < 0.05:
-                break
-        for knot in (k for row in self.rows for k in row):
-            knot.x = knot.exit = round(at[column[id(knot)]], 2)
-
-    def _together(self, apart: set[str]) -> tuple[dict[int, int], dict[tuple[int, int], float]]:
-        """The column of each knot, and how far the middles of neighbours must be from one another.
-
-        Two columns whose order is not the same in all rows are not kept together: `apart`.
-        """
-        column: dict[int, int] = {}
-        for knot in (k for row in self.rows for k in row):
-            alone = len(knot.into) == 1 and len(knot.into[0].out) == 1 and knot.key not in apart
-            column[id(knot)] = column[id(knot.into[0])] if alone else len(set(column.values()))
-        gaps: dict[tuple[int, int], float] = {}
-        for a, b in (pair for row in self.rows for pair in pairwise(row)):
-            pair = column[id(a)], column[id(b)]
-            gaps[pair] = max(gaps.get(pair, 0.0), (a.room + b.room) / 2 + GAP)
-        order: set[tuple[int, int]] = set()
-        for row in self.rows:
-            for index, a in enumerate(row):
-                for b in row[index + 1 :]:
-                    pair = column[id(a)], column[id(b)]
-                    crossed = {a.key, b.key} - apart if pair[::-1] in order else set()
-                    if crossed:
-                        own = a.key if a.passing and a.key in crossed else min(crossed)
-                        return self._together({*apart, own})
-                    order.add(pair)
-        return column, gaps
-
-    def _start(self, column: dict[int, int]) -> dict[int, float]:
-        at: dict[int, float] = {}
-        for row in self.rows:
-            width = sum(knot.room for knot in row) + GAP * (len(row) - 1)
-            x = -width / 2
-            for knot in row:
-                at.setdefault(column[id(knot)], x + knot.room / 2)
-                x += knot.room + GAP
-        for key in (*self.sources[:1], self.result.key):
-            at[column[id(self.knots[key])]] = 0.0
-        return at
 
     def _stretch(self) -> None:
         """A box reaches over all that feeds it, as far as its row has room."""
@@ -283,9 +170,9 @@ class _Weave:
             if knot.passing or (knot.round and len(below) == 1):
                 ports = [[(knot.x, 0.0)] for _ in below]
             elif knot.round:
-                ports = _round_ports(knot, below, self.rows[knot.row])
+                ports = round_ports(knot, below, self.rows[knot.row])
             else:
-                ports = [[(x, 0.0)] for x in _spread(knot, below)]
+                ports = [[(x, 0.0)] for x in spread(knot, below)]
             knot.ports = {id(other): port for other, port in zip(below, ports, strict=True)}
 
     # -- along y
@@ -345,60 +232,3 @@ class _Weave:
                     else [(u, above.y - above.height / 2)]
                 )
         return points
-
-
-def _push(at: dict[int, float], apart: Mapping[tuple[int, int], float], fixed: set[int]) -> float:
-    """Move columns that are too close to one another apart; the largest move that it took."""
-    largest = 0.0
-    for (left, right), gap in apart.items():
-        short = gap - (at[right] - at[left])
-        if short <= 0 or (left in fixed and right in fixed):
-            continue
-        share = 1.0 if left in fixed or right in fixed else 0.5
-        at[left] -= 0.0 if left in fixed else short * share
-        at[right] += 0.0 if right in fixed else short * share
-        largest = max(largest, short)
-    return largest
-
-
-def _tie(below: Knot, above: Knot) -> None:
-    if above not in below.out:
-        below.out.append(above)
-        above.into.append(below)
-
-
-def _mean(values: Sequence[float], default: float) -> float:
-    return sum(values) / len(values) if values else default
-
-
-def _spread(knot: Knot, below: list[Knot]) -> list[float]:
-    """Where lines enter a box from below: straight up where they can, never close together."""
-    half = max(0.0, knot.width / 2 - 12)
-    ports = [min(max(other.exit, knot.x - half), knot.x + half) for other in below]
-    if len(ports) == 1:
-        straight = abs(below[0].exit - knot.x) <= half
-        return ports if straight else [knot.x]
-    if any(b - a < 14 for a, b in pairwise(ports)):
-        step = min(34.0, 2 * half / (len(ports) - 1))
-        ports = [knot.x + (index - (len(ports) - 1) / 2) * step for index in range(len(ports))]
-    return ports
-
-
-def _round_ports(knot: Knot, below: list[Knot], row: list[Knot]) -> list[list[Point]]:
-    """Into a circle from the left, from below and from the right."""
-    radius = knot.width / 2
-    sides = {2: (-1, 1), 3: (-1, 0, 1)}.get(len(below), (-1, *[0] * (len(below) - 2), 1))
-    if len(below) == 2 and abs(below[0].exit - knot.x) < 1:
-        sides = (0, 1)
-    elif len(below) == 2 and abs(below[1].exit - knot.x) < 1:
-        sides = (-1, 0)
-    found: list[list[Point]] = []
-    for side, other in zip(sides, below, strict=True):
-        if side == 0:
-            found.append([(knot.x, 0.0)])
-            continue
-        far = (other.exit - knot.x) * side
-        between = [k for k in row if k is not knot and 0 < (k.x - knot.x) * side < far + k.room / 2]
-        u = other.exit if far > radius + 10 and not between else knot.x + side * SIDE
-        found.append([(u, 0.0), (knot.x + side * radius, 0.0)])
-    return found
