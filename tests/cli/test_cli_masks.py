@@ -61,7 +61,10 @@ def test_set_changes_the_mask(bigbird: Path, tmp_path: Path) -> None:
     [
         (["-o", "masks.gif"], "the suffix says what to draw"),
         (["-o", "masks.svg", "--tokens", "0"], "1<=x<=512"),
-        (["-o", "masks.svg", "--set", "attention=none"], "has no attention with a mask"),
+        (
+            ["-o", "masks.svg", "--set", "attention=none"],
+            "has no attention that compares queries and keys",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_exit_code_2(

@@ -14,7 +14,7 @@ from modelwright.backends.diagram.masks.colours import HOLES, PAINTS, ROLES
 from modelwright.backends.diagram.masks.example import example
 from modelwright.backends.diagram.masks.panel import Panel, panel
 from modelwright.backends.diagram.masks.scale import SIZES, Scale, choose, scaled
-from modelwright.backends.diagram.masks.seen import Seen, masks_of
+from modelwright.backends.diagram.masks.seen import KINDS, Seen, masks_of
 from modelwright.backends.reference import Pairs, admits
 from modelwright.compiler.density import density
 from modelwright.compiler.rows import ROWS
@@ -80,7 +80,7 @@ def test_every_panel_of_every_example_is_the_reference_mask(path):
 @pytest.mark.parametrize("path", MASKED, ids=lambda path: path.stem)
 def test_panels_are_the_formulas_that_the_graph_computes(path):
     graph = lower(load(path))
-    told = [op.attrs["formula"] for op in graph.ops() if op.kind == "attend"]
+    told = [op.attrs["formula"] for op in graph.ops() if op.kind in KINDS]
     parts = {str(part) for mask in told for part in (mask if isinstance(mask, tuple) else [mask])}
     assert {str(seen.formula) for seen in masks_of(graph)} == parts
 
@@ -153,6 +153,17 @@ def test_panels_know_where_their_mask_was_written():
     assert origins == [
         ("stacks", "decoder", "blocks", name, "mask") for name in ("local", "global")
     ]
+
+
+def test_linear_attention_is_masked_and_has_no_scores():
+    graph = lower(load(FOLDER / "tiny_lightning.yaml"))
+    told = {seen.sums: seen.blocks for seen in masks_of(graph)}
+    assert len(told) == 2
+    for made, seen in zip(mask_panels(graph, MaskOptions())[0], masks_of(graph), strict=True):
+        assert ("no scores" in made.lines[1]) == seen.sums
+        assert made.title == "causal"
+    options = MaskOptions(kernel_blocks=True)
+    assert not any(sum(made.wasted) for made in mask_panels(graph, options)[0])
 
 
 # -- sizes

@@ -181,7 +181,7 @@ def test_another_format_is_refused():
 
 def test_a_model_without_attention_has_no_masks():
     spec = loads(SMALL.replace("attention: {heads: 4}", "attention: none"))
-    with pytest.raises(DrawError, match="small has no attention with a mask"):
+    with pytest.raises(DrawError, match="small has no attention that compares queries and keys"):
         draw_masks(lower(spec))
 
 

@@ -79,7 +79,9 @@ def mask_panels(graph: ModuleGraph, options: MaskOptions) -> tuple[list[Panel], 
     """The panels, and at which scale all of them are."""
     found = masks_of(graph)
     if not found:
-        raise DrawError(f"{graph.name} has no attention with a mask: nothing is masked")
+        raise DrawError(
+            f"{graph.name} has no attention that compares queries and keys: it has no mask"
+        )
     formulas = [seen.formula for seen in found]
     length = max(seen.length for seen in found)
     scale = choose(formulas, length, options.tokens, options.factor)

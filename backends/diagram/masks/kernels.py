@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ....compiler.count import Attend
-from ....compiler.graph import ModuleGraph
+from ....compiler.graph import ModuleGraph, Op
 from .seen import Seen
 
 SKIPS = "which blocks it skips is torch's choice"
@@ -20,16 +19,18 @@ class Computed:
 
 
 def computed(graph: ModuleGraph, seen: Seen) -> Computed:
-    """What the kernels of the attends that a mask stands in compute of its pairs."""
-    told = [_is_told_causal(graph, attend) for attend in seen.attends]
-    names = dict.fromkeys(f"{attend.kernel}: {attend.reason}" for attend in seen.attends)
+    """What the kernels of the attentions that a mask stands in compute of its pairs."""
+    if seen.sums:
+        return Computed(False, ())
+    told = [_is_told_causal(graph, op) for op in seen.ops]
+    names = dict.fromkeys(f"{op.attrs['kernel']}: {op.attrs['reason']}" for op in seen.ops)
     if any(told):
         return Computed(None, (*names, SKIPS))
     return Computed(True, (*names, "every score is computed"))
 
 
-def _is_told_causal(graph: ModuleGraph, attend: Attend) -> bool:
+def _is_told_causal(graph: ModuleGraph, op: Op) -> bool:
     """Is the kernel told `causal` in place of a mask?"""
-    mask = graph.producer(attend.op.inputs[3]) if attend.op.inputs[3] else None
+    mask = graph.producer(op.inputs[3]) if op.inputs[3] else None
     implicit = mask is not None and mask.attrs.get("implicit") == "causal"
-    return bool(implicit and attend.op.attrs.get("causal"))
+    return bool(implicit and op.attrs.get("causal"))

@@ -14,6 +14,9 @@ from .kernels import Computed
 from .scale import Scale, scaled
 from .seen import Seen
 
+SUMS = "sums of keys and values, no scores"
+"""What linear attention computes in place of scores."""
+
 MEMORY_SHARE = 0.75
 """A memory is drawn shorter than the stack that reads it: the two lengths are apart."""
 
@@ -134,6 +137,8 @@ def _shares(seen: Seen, drawn: Panel, rows: int) -> list[str]:
     """How much of all pairs is admitted: at the model's length, and as drawn."""
     total = drawn.queries * drawn.keys
     here = _together(f"{drawn.admitted:,} of {total:,} · {percent(drawn.admitted / total)}")
+    if seen.sums:
+        return [SUMS, f"drawn: {here}"]
     if seen.memory:
         return [f"drawn: {here}"]
     assumed = [NEUTRAL[atom] for atom in asks(seen.formula)]

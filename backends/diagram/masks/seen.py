@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ....compiler.count import Attend, attends
-from ....compiler.graph import ModuleGraph, Origin
+from ....compiler.count import Lengths
+from ....compiler.graph import ModuleGraph, Op, Origin
 from ....spec.masks import And, Atom, Mask, Not, Or
 
 LONGEST = 1024
 """The length at which shares are counted where a model has no `max_positions`."""
 
-Key = tuple[str, str, bool, "tuple[int, int, int] | None"]
+Key = tuple[str, str, str, bool, "tuple[int, int, int] | None"]
+
+KINDS = ("attend", "attend_linearly")
+"""The ops that know which query sees which key."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Seen:
     layers    how many layers, of `depth`
     length    the tokens at which the share of scores is counted
     padded    may keys be padding? not those of an image
-    attends   the ops that it masks
+    sums      no scores are computed: keys and values are summed (linear attention)
+    ops       those that it masks
     origin    the path of the spec that asked for it
     """
 
@@ -39,7 +43,8 @@ class Seen:
     padded: bool = True
     layers: int = 0
     blocks: tuple[str, ...] = ()
-    attends: tuple[Attend, ...] = field(default=(), repr=False)
+    sums: bool = False
+    ops: tuple[Op, ...] = field(default=(), repr=False)
     origin: Origin = ()
 
 
@@ -47,41 +52,42 @@ def masks_of(graph: ModuleGraph) -> list[Seen]:
     """Each distinct mask of each stack, in the order in which it is met."""
     found: dict[Key, Seen] = {}
     counted: dict[Key, set[int]] = {}
-    for attend in attends(graph):
-        for formula, heads in _by_heads(attend):
-            stack = graph.scopes[attend.scope].stack
-            key = (stack, str(formula), attend.crosses, heads)
-            seen = found.get(key) or _first(graph, attend, formula, heads)
+    for op in graph.ops():
+        if op.kind not in KINDS:
+            continue
+        block = graph.block_of(op.scope)
+        for formula, heads in _by_heads(op):
+            seen = _first(graph, op, formula, heads)
+            key = (seen.stack, str(formula), seen.memory, seen.sums, heads)
+            seen = found.get(key, seen)
             layers = counted.setdefault(key, set())
-            layers.update(attend.layers)
+            layers.update((0,) if block is None else block.layer_indices)
             found[key] = replace(
                 seen,
                 layers=len(layers),
-                blocks=tuple(dict.fromkeys([*seen.blocks, *_block(graph, attend)])),
-                attends=(*seen.attends, attend),
+                blocks=tuple(dict.fromkeys([*seen.blocks, *_block(graph, op)])),
+                ops=(*seen.ops, op),
             )
     return list(found.values())
 
 
-def _by_heads(attend: Attend) -> list[tuple[Mask, tuple[int, int, int] | None]]:
-    """The masks of an attend; several share out the heads in equal runs."""
-    formula = attend.op.attrs["formula"]
+def _by_heads(op: Op) -> list[tuple[Mask, tuple[int, int, int] | None]]:
+    """The masks of an attention; several share out the heads in equal runs."""
+    formula = op.attrs["formula"]
     if isinstance(formula, Mask):
         return [(plain(formula), None)]
-    heads = int(attend.op.attrs["heads"].size)
+    heads = int(op.attrs["heads"].size)
     run = heads // len(formula)
     return [(plain(part), (i * run, i * run + run - 1, heads)) for i, part in enumerate(formula)]
 
 
-def _first(
-    graph: ModuleGraph, attend: Attend, formula: Mask, heads: tuple[int, int, int] | None
-) -> Seen:
-    name = graph.scopes[attend.scope].stack
+def _first(graph: ModuleGraph, op: Op, formula: Mask, heads: tuple[int, int, int] | None) -> Seen:
+    name = graph.scopes[op.scope].stack
     stack = graph.spec.stacks[name]
     decided = graph.lengths.get(name)
     length = stack.max_positions or LONGEST if decided is None else int(decided)
-    origin = attend.op.origin
-    memory = _memory(graph, attend) if attend.crosses else ""
+    crosses = Lengths(graph).crosses(op)
+    memory = _memory(graph, op) if crosses else ""
     return Seen(
         formula=formula,
         stack=name,
@@ -90,21 +96,22 @@ def _first(
         length=length,
         depth=stack.layers,
         padded=(memory or name) not in graph.lengths,
-        origin=origin if attend.crosses else (*origin[:4], "mask"),
+        sums=op.kind == "attend_linearly",
+        origin=op.origin if crosses else (*op.origin[:4], "mask"),
     )
 
 
-def _memory(graph: ModuleGraph, attend: Attend) -> str:
-    """The stack whose tokens an attend reads."""
-    producer = graph.producer(attend.op.inputs[1])
+def _memory(graph: ModuleGraph, op: Op) -> str:
+    """The stack whose tokens an attention reads."""
+    producer = graph.producer(op.inputs[1])
     hidden = {value: stack for stack, value in graph.hidden.items()}
     read = [] if producer is None else graph.ops(producer.scope)
     return next((hidden[v] for op in read for v in op.inputs if v in hidden), "memory")
 
 
-def _block(graph: ModuleGraph, attend: Attend) -> list[str]:
-    block = graph.block_of(attend.scope)
-    name = graph.scopes[attend.scope].stack
+def _block(graph: ModuleGraph, op: Op) -> list[str]:
+    block = graph.block_of(op.scope)
+    name = graph.scopes[op.scope].stack
     several = len(graph.spec.stacks[name].blocks) > 1
     return [block.name] if block is not None and several else []
 
