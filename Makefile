@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cache
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check lint types golden coverage docs clean
+.PHONY: help install demo test test-all check lint types golden coverage docs gallery clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -47,6 +47,9 @@ coverage: .venv/installed ## judge every model type of transformers (minutes); d
 docs: .venv/installed ## write docs/language.md and examples/schema.json from the schema
 	$(BIN)/python -m modelwright schema -o examples/schema.json --force
 	$(BIN)/python -m modelwright schema --markdown -o docs/language.md --force
+
+gallery: .venv/installed ## draw docs/gallery.md and the figures of these pages
+	$(BIN)/python docs/draw.py
 
 clean: ## remove .venv and what builds leave behind
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

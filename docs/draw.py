@@ -1,0 +1,145 @@
+"""The figures of these pages, drawn by the tool: `make gallery` writes them all.
+
+    python docs/draw.py     docs/gallery.md, docs/gallery/, docs/figures/, a block of figures.md
+
+Every example of `modelwright new` is in the gallery; a mask that is more than `full` or `causal`
+has a sheet of its own. The tests compare each file with what is drawn anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelwright import difference, draw, draw_difference, draw_masks, load, lower, report
+from modelwright.backends.diagram.masks.seen import masks_of
+from modelwright.cli.new import EXAMPLES, example_names, example_text
+from modelwright.compiler.graph import ModuleGraph
+
+DOCS = Path(__file__).resolve().parent
+PLAIN_MASKS = {"full", "causal"}
+CHANGES = ("positions=rotary", "attention.kv_heads=4")  # what two pages compare
+HEIGHT = 620  # of a figure in the page, at most
+HEAD = """# Gallery
+
+Every example of `modelwright new`, drawn by `modelwright visualize`, and by `modelwright masks`
+where its attention does not simply see all, or all before. This page and its figures are written
+by `make gallery`.
+
+"""
+
+
+def files() -> dict[str, bytes]:
+    """Every file that is drawn, by its path below this folder."""
+    return {**dict(_gallery()), **dict(_figures())}
+
+
+def graph_of(name: str, *sets: str) -> ModuleGraph:
+    return lower(load(EXAMPLES / f"{name}.yaml", sets=sets))
+
+
+# -- the gallery
+
+
+def _gallery() -> Iterator[tuple[str, bytes]]:
+    rows, sections = [], []
+    for name in example_names():
+        graph = graph_of(name)
+        yield f"gallery/{name}.svg", draw(graph)
+        masks = not _plain(graph)
+        if masks:
+            yield f"gallery/{name}.masks.svg", draw_masks(graph)
+        rows.append(_row(name, graph))
+        sections.append(_section(name, graph, masks=masks))
+    table = ["| | | weights |", "|---|---|--:|", *rows]
+    yield "gallery.md", (HEAD + "\n".join(table) + "\n\n" + "\n".join(sections)).encode()
+
+
+def _plain(graph: ModuleGraph) -> bool:
+    return {str(seen.formula) for seen in masks_of(graph)} <= PLAIN_MASKS
+
+
+def about(name: str) -> str:
+    """The first line of an example: what it is, and who wrote of it first."""
+    return example_text(name).partition("\n")[0].removeprefix("#").strip()
+
+
+def weights(graph: ModuleGraph) -> str:
+    """`124.4 M`, and of a mixture how many serve one token."""
+    told = report(graph)
+    stored, active = told.weights_total, told.weights_active
+    return _short(stored) if active == stored else f"{_short(stored)}, {_short(active)} active"
+
+
+def _short(number: int) -> str:
+    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            return f"{number / size:.1f} {letter}"
+    return str(number)
+
+
+def _row(name: str, graph: ModuleGraph) -> str:
+    return f"| [{name}](#{name}) | {about(name)} | {weights(graph)} |"
+
+
+def _section(name: str, graph: ModuleGraph, *, masks: bool) -> str:
+    tall = min(HEIGHT, _height(draw(graph)))
+    lines = [
+        f"## {name}",
+        "",
+        about(name),
+        "",
+        f"{weights(graph)} weights · [examples/{name}.yaml](../examples/{name}.yaml)",
+        "",
+        f'<a href="gallery/{name}.svg"><img src="gallery/{name}.svg" height="{tall}" '
+        f'alt="The figure of {name}"></a>',
+        "",
+    ]
+    if masks:
+        lines += [f'<img src="gallery/{name}.masks.svg" alt="What {name} may see">', ""]
+    return "\n".join(lines)
+
+
+def _height(svg: bytes) -> int:
+    """In pixels of a page, of which three are four thirds of a point each."""
+    box = svg.decode().partition('viewBox="')[2].partition('"')[0]
+    return round(float(box.split()[3]) * 4 / 3)
+
+
+# -- the figures of other pages
+
+
+def _figures() -> Iterator[tuple[str, bytes]]:
+    gpt2, changed = graph_of("gpt2"), graph_of("gpt2", *CHANGES)
+    names = "gpt2.yaml", "gpt2.yaml, changed"
+    yield "figures/transformer.svg", draw(graph_of("transformer_base"))
+    yield "figures/gpt2.svg", draw(gpt2)
+    yield "figures/masks.svg", draw_masks(graph_of("gemma2_2b"))
+    yield "figures/bigbird.svg", draw_masks(graph_of("bigbird_base"))
+    yield "figures/difference.svg", draw_difference(gpt2, changed, names)
+    yield "figures.md", _with_block("figures.md", difference(gpt2, changed, names).render())
+
+
+def _with_block(page: str, words: str) -> bytes:
+    """The page with these words in its block of text."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    before, fence, after = text.partition("```text\n")
+    return f"{before}{fence}{words}\n```{after.partition('```')[2]}".encode()
+
+
+def main() -> None:
+    """Write what differs, and remove what is drawn no longer."""
+    wanted = files()
+    for folder in ("gallery", "figures"):
+        (DOCS / folder).mkdir(exist_ok=True)
+        for old in (DOCS / folder).iterdir():
+            if f"{folder}/{old.name}" not in wanted:
+                old.unlink()
+    for path, data in wanted.items():
+        if not (DOCS / path).exists() or (DOCS / path).read_bytes() != data:
+            (DOCS / path).write_bytes(data)
+            print("wrote", f"docs/{path}")
+
+
+if __name__ == "__main__":
+    main()
