@@ -96,7 +96,8 @@ def head_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 
 def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
-    return (Weight("", (attrs["dim"].size,), ZEROS, trained=attrs.get("trained", True)),)
+    initial = Initial("constant", attrs["initial"]) if "initial" in attrs else ZEROS
+    return (Weight("", (attrs["dim"].size,), initial, trained=attrs.get("trained", True)),)
 
 
 def expert_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -195,6 +196,11 @@ def linear_attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     if not op.attrs["causal"]:
         return sums
     return sums + 2 * CHUNK * (elements(q) + elements(v))
+
+
+def similarity_flops(op: Op, values: dict[str, Value]) -> Poly:
+    width = values[op.inputs[0]].shape[-1]
+    return 2 * elements(values[op.outputs[0]].shape) * elements((width,))
 
 
 # -- shapes
@@ -598,6 +604,12 @@ OPS: dict[str, Row] = {
         combined_shape,
     ),
     # results
+    "similarity": Row(
+        "inputs a, b, both (B, N): a @ b.T",
+        lambda inputs, attrs: [(inputs[0].shape[0], inputs[1].shape[0])],
+        flops=similarity_flops,
+    ),
+    "exp_scale": Row("x * exp(the learned number)", same, vector_weights),
     "pool": Row(
         "one vector per sequence. Inputs x, attention_mask or '', and for `attention` scores "
         "(B, T, 1), for `token` the ids. how: first (token), last (real token), mean, max (over "

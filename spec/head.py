@@ -123,13 +123,15 @@ class Tower(Part):
 
 
 class Contrastive(Part):
-    """How well each item of one stack fits each of another: (B, B) (Radford et al., 2021,
-    arXiv:2103.00020).
+    """How well each item of one stack fits each of another, (B, B): the cosines of their vectors,
+    scaled; a row for each item of the first tower (Radford et al., 2021, arXiv:2103.00020).
 
-    size: of the space where they meet
+    size: of the space where they meet, which each tower is projected to without a bias
     towers: stack -> how it is pooled
-    loss: of the scores
-    temperature: the scores are divided by, learned from here
+    loss: of the scores, where items at the same place belong together: `softmax` over each row and
+        each column, or the `sigmoid` of each pair, with a learned bias from -10 (SigLIP; Zhai et
+        al., 2023, arXiv:2303.15343)
+    temperature: the cosines are divided by, learned from here
     """
 
     type: Literal["contrastive"] = "contrastive"

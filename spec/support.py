@@ -31,7 +31,6 @@ LATER_TYPES: dict[type[Part], str] = {
     LearnedInput: "input of type `learned`",
     StackInput: "input of type `stack`",
     Adaptive: "`condition`",
-    Contrastive: "head of type `contrastive`",
     PatchesHead: "head of type `patches`",
     Maxout: "transform of type `maxout`",
 }
@@ -99,6 +98,8 @@ def _options(part: Part) -> Iterator[tuple[str, str]]:
 
 
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(part, Contrastive) and part.towers is not BROKEN and len(part.towers) > 2:
+        yield (*path, "towers"), "a contrastive head with more than two towers"
     if isinstance(part, Mha) and part.separate_global and part.sinks:
         yield (*path, "sinks"), "`sinks` beside `separate_global`"
     for expert in ("expert", "shared_expert") if isinstance(part, Moe) else ():

@@ -20,7 +20,7 @@ from .text import plain, words
 from .ties import ties
 from .turn import turn
 
-_RESULTS = {"V": "logits", "C": "scores", "N": "vector"}
+_RESULTS = {"B": "scores", "V": "logits", "C": "scores", "N": "vector"}
 
 
 def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:

@@ -233,6 +233,8 @@ LOOKS: dict[str, Look] = {
     "expert_linear": Look("box", "linear", _name, _linear),
     "expert_bias": Look("through"),
     "combine": Look("circle", "sum", _const("+")),
+    "similarity": Look("circle", "sum", _const("·")),
+    "exp_scale": Look("pill", "linear", _const("× learned number")),
     "pool": Look("pill", "other", _const("Pool"), _pool),
 }
 

@@ -34,6 +34,8 @@ def say(
         return _attention(graph, scope, ops, attends[0], crossed=crossed)
     if any(op.kind == "expert_linear" for op in ops):
         return _experts(graph, ops)
+    if any(op.kind == "similarity" for op in ops):
+        return _compared(graph, scope, ops)
     pooled = [op for op in ops if op.kind == "pool_heads"]
     if pooled:
         heads, width = (int(pooled[0].attrs[key].size) for key in ("heads", "width"))
@@ -61,6 +63,18 @@ def _part_of_module(graph: ModuleGraph, scope: Scope, ops: list[Op]) -> Said:
     activations = [activation(op, graph) for op in ops if op.kind == "activation"]
     title = f"{plain(experts[0])} experts" if experts else class_words(scope.noun or scope.name)
     return Said("feed_forward", title, (*chosen[:1], *_lines(chain, *activations)))
+
+
+def _compared(graph: ModuleGraph, scope: Scope, ops: list[Op]) -> Said:
+    """What becomes of each tower before the two are compared."""
+    pools = [look_of(op).detail(op, graph) for op in ops if op.kind == "pool"]
+    widths = [
+        f"{plain(int(op.attrs['in_features']))} → {plain(int(op.attrs['out_dim'].size))}"
+        for op in ops
+        if op.kind == "linear"
+    ]
+    lines = (" · ".join(widths), ", ".join(pools), "scaled cosines")
+    return Said("linear", class_words(scope.noun), lines)
 
 
 def _experts(graph: ModuleGraph, ops: list[Op]) -> Said:

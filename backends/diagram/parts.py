@@ -260,6 +260,7 @@ class Parts:
                 inner = part.region in self._opened
                 said = say(self.graph, scope_of, part.ops, crossed=crossed, inner=inner)
                 part.look, part.title, part.lines = said.look, said.title, said.lines
+                self._compare(part, stacks)
                 part.ports = self._ports(part)
             elif scope_of is not None and scope_of.role == "layers":
                 self._whole(part, scope_of)
@@ -267,6 +268,13 @@ class Parts:
             joined = join_sums(self)
             for value, key in self._of_value.items():
                 self._of_value[value] = joined.get(key, key)
+
+    def _compare(self, part: Part, stacks: set[str]) -> None:
+        """A head of several stacks stands on the last of them, and reads the others."""
+        read = [source for source in part.inputs if source in stacks]
+        if part.region == ROOT and len(read) > 1:
+            part.inputs = read[-1:]
+            part.outside += read[:-1]
 
     def _whole(self, part: Part, layers: Scope) -> None:
         """What a stack of layers says and reads where it is drawn as one box."""

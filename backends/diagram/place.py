@@ -105,7 +105,7 @@ class Placer(Framed):
         bottom = entry + (ARROW if cursor.tails else 0.0) + (row - height) / 2
         box = self._box(part, u, bottom + height / 2, width, height)
         if item.joined:
-            self._arrive(box, cursor, bend, aside=bool(read))
+            self._arrive(box, part, cursor, bend, aside=bool(read))
             if len(own) > 1 and not read:
                 self._fan(box, cursor, bend)
         for source in read:
@@ -162,7 +162,7 @@ class Placer(Framed):
                 points += [(points[-1][0], bend), (way[0][0], bend)]
             self.out.edges.append(Edge(tail.key, box.id, [*points, *way]))
 
-    def _arrive(self, box: Box, cursor: Cursor, bend: float, *, aside: bool) -> None:
+    def _arrive(self, box: Box, part: Part, cursor: Cursor, bend: float, *, aside: bool) -> None:
         """The stream's way into a box; beside what another stack gives, its arrow stands aside."""
         for tail in cursor.tails:
             start = tail.points[-1][0]
@@ -173,7 +173,7 @@ class Placer(Framed):
                 points += [(start, bend), (port, bend)]
             points.append((port, box.bottom))
             self.out.edges.append(Edge(tail.key, box.id, points))
-            if aside:
+            if aside and "Q" in part.ports:
                 self.out.texts.append(Text("Q", port + 8, box.bottom - 8, SMALL, 0, "flow"))
 
     def _fan(self, box: Box, cursor: Cursor, y: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...spec.head import Classifier, LanguageModel
+from ...spec.head import Classifier, Contrastive, LanguageModel
 from .helpers import method
 from .layout import signature
 from .text import Line, literal
@@ -19,6 +19,8 @@ def write_loss(model: Model) -> list[Line]:
     if not heads:
         return []
     name, head = heads[0]
+    if isinstance(head, Contrastive) and len(heads) == 1:
+        return _pairs(head)
     if not isinstance(head, (LanguageModel, Classifier)) or len(heads) > 1:
         return []
     stack = model.head_stack(name)
@@ -37,6 +39,35 @@ def write_loss(model: Model) -> list[Line]:
         *head_line,
         Line(f'"""{title}"""', indent=1),
         *(Line(x.text, x.comment, x.op, x.indent + 1) for x in body),
+    ]
+
+
+PAIRS = {
+    "softmax": (
+        "Mean cross-entropy of rows and of columns: items at the same place belong together.",
+        (
+            "place = torch.arange(scores.size(0), device=scores.device)",
+            "return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2",
+        ),
+    ),
+    "sigmoid": (
+        "Mean loss of a row, each pair by itself: items at the same place belong together.",
+        (
+            "sign = 2 * torch.eye(scores.size(0), device=scores.device) - 1",
+            "return -F.logsigmoid(sign * scores).sum(-1).mean()",
+        ),
+    ),
+}
+
+
+def _pairs(head: Contrastive) -> list[Line]:
+    """The loss of a contrastive head."""
+    title, body = PAIRS[head.loss]
+    return [
+        Line("@staticmethod"),
+        *(Line(text) for text in signature("loss", ["scores: Tensor"], "Tensor")),
+        Line(f'"""{title}"""', indent=1),
+        *(Line(text, indent=1) for text in body),
     ]
 
 

@@ -116,6 +116,7 @@ MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "rms_norm": make_norm,
     "dropout": make_dropout,
     "learned_scale": make_vector,
+    "exp_scale": make_vector,
     "add_bias": make_vector,
     "head_bias": make_numbers,
     "sinks": make_vector,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...compiler.axes import show
 from ...compiler.graph import Scope
-from ...spec.head import Classifier, LanguageModel
+from ...spec.head import Classifier, Contrastive, LanguageModel
 from .body import finish, with_positions, write_items
 from .ending import generate_text, write_loss
 from .function import Function
@@ -232,6 +232,8 @@ class Model:
             call = f"{name} = self.{step.name}({', '.join(texts)})"
             shape = show(self.graph.values[step.value].shape)
             note = shape.replace("T", "M") if self.structure.is_read(step.stack) else shape
+            if name == step.stack:  # others have another T and D
+                note = ""
             f.say(call, note if not ROOM - len(note) < len(call) <= ROOM else "")
 
     def local_name(self, step: Step) -> str:
@@ -324,6 +326,9 @@ class Model:
             what = "Logits"
         elif isinstance(next(iter(heads.values())), Classifier):
             what = "Scores of the classes"
+        elif isinstance(next(iter(heads.values())), Contrastive):
+            read = [self.said(step.parameters[0]) for step in self.steps]
+            return f"Scores ({shape}) of {' with '.join(read)}."
         else:
             what = "Vectors"
         return f"{what} ({shape}) for {first}."

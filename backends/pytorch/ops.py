@@ -768,6 +768,15 @@ def combine(f: Function, op: Op) -> Expr:
 # -- results
 
 
+def similarity(f: Function, op: Op) -> Expr:
+    left, right = (f.use(value) for value in op.inputs)
+    return Expr(f"{left.at(PRODUCT)} @ {right.at(ATOM)}.T", PRODUCT)
+
+
+def exp_scale(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.use(op.inputs[0]).at(PRODUCT)} * self.{op.name}.exp()", PRODUCT)
+
+
 WHOLE = {  # pools of sequences without padding
     "last": "{x}[:, -1]",
     "mean": "{x}{after}.mean(1)",
@@ -869,5 +878,7 @@ ROWS: dict[str, Row] = {
     "expert_linear": expert_linear,
     "expert_bias": expert_bias,
     "combine": combine,
+    "similarity": similarity,
+    "exp_scale": exp_scale,
     "pool": pool,
 }

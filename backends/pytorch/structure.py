@@ -108,6 +108,9 @@ class Structure:
 
     def value_name(self, value: str, scope: str) -> str:
         """What a parameter that carries this value is called."""
+        towers = self.compared(scope)
+        if value in towers:
+            return towers[value]
         for stack, hidden in self.graph.hidden.items():
             if hidden == value and self.graph.scopes[scope].stack != stack and scope:
                 if self.graph.layers_of(scope) and self.graph.scopes[scope].role not in (
@@ -122,6 +125,14 @@ class Structure:
         if self.graph.scopes[scope].role in ("module", "method") and self.graph.layers_of(scope):
             return found.base or found.name or "x"
         return found.name or "x"
+
+    def compared(self, scope: str) -> dict[str, str]:
+        """The hidden states that a head of several stacks reads, and the stacks' names."""
+        if self.graph.scopes[scope].origin[:1] != ("heads",):
+            return {}
+        read, _ = external(self.graph, self.graph.subtree(scope))
+        found = {h: stack for stack, h in self.graph.hidden.items() if h in read}
+        return found if len(found) > 1 else {}
 
     def is_read(self, stack: str) -> bool:
         return any(
@@ -164,7 +175,8 @@ class Structure:
         else:
             inputs, _ = external(self.graph, ops)
             found += [Parameter(self.value_name(v, path), v, self.annotation(v)) for v in inputs]
-            found.sort(key=lambda p: p.value in self.graph.hidden.values() and p.name != "x")
+            last = set(self.graph.hidden.values()) - self.compared(path).keys()
+            found.sort(key=lambda p: p.value in last and p.name != "x")
             found.sort(key=lambda p: ("None" in p.annotation, p.name != "x"))
         found += [Parameter(name) for name in self.tables(path).values()]
         lenient = path in self.lenient

@@ -174,6 +174,17 @@ def add_bias(call: Call) -> Array:
     return result
 
 
+def similarity(call: Call) -> Array:
+    """The product of each row of one with each row of the other."""
+    result: Array = np.einsum("in,jn->ij", call.given(0), call.given(1))
+    return result
+
+
+def exp_scale(call: Call) -> Array:
+    result: Array = call.given(0) * np.exp(call.weights[""])
+    return result
+
+
 def head_bias(call: Call) -> Array:
     """Each head's own vector added, (B, H, T, E)."""
     return call.given(0) + _along(call.weights[""])

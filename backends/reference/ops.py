@@ -97,5 +97,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "expert_bias": experts.expert_bias,
     "combine": experts.combine,
     # results
+    "similarity": arithmetic.similarity,
+    "exp_scale": arithmetic.exp_scale,
     "pool": pooling.pool,
 }

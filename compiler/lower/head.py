@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
-from ...spec.head import Classifier, DenseTransform, LanguageModel, ProjectionHead
-from ..axes import B, Dim, S
+from ...spec.head import (
+    Classifier,
+    Contrastive,
+    DenseTransform,
+    LanguageModel,
+    ProjectionHead,
+)
+from ..axes import ONE, B, Dim, S
 from ..sizes import Size
 from .builder import Builder
 from .feed_forward import lower_activation
@@ -131,6 +139,27 @@ def lower_projection(b: Builder, state: StackState, name: str, head: ProjectionH
         x = _linear(b, x, "dense", size, bias=head.bias)
         x = lower_activation(b, head.activation, x)
         return b.op("l2_normalize", x) if head.normalize else x
+
+
+def lower_contrastive(
+    b: Builder, states: Mapping[str, StackState], name: str, head: Contrastive
+) -> str:
+    """How well each item of the first tower fits each of the second, (B, B)."""
+    size = Dim("N", b.size("projection_size", head.size))
+    title = "How well items of two towers fit: scaled cosines of their vectors."
+    with b.module(name, noun="Contrastive", title=title):
+        vectors = []
+        for stack, tower in head.towers.items():
+            with b.at("towers", stack), b.within(stack):
+                x = lower_pool(b, states[stack], tower.pool, b.graph.hidden[stack])
+                x = _linear(b, x, stack, size, bias=False)
+                vectors.append(b.op("l2_normalize", x, out=stack))
+        scores = b.op("similarity", *vectors)
+        start = -math.log(head.temperature)
+        scores = b.op("exp_scale", scores, name="scale", dim=ONE, initial=start, out="scores")
+        if head.loss == "sigmoid":
+            scores = b.op("add_bias", scores, name="bias", dim=ONE, initial=-10.0, out="scores")
+        return scores
 
 
 HEADS: dict[str, Any] = {

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...spec.attention import Mha
 from ...spec.embedding import ConvStem, Tokens
+from ...spec.head import Contrastive
 from ...spec.model import Block, ModelSpec, Stack
 from ...spec.names import camel_case
 from ...spec.part import Nothing
@@ -15,7 +16,7 @@ from ..sizes import Size
 from .block import lower_block
 from .builder import Builder
 from .embedding import lower_input, table_width
-from .head import HEADS
+from .head import HEADS, lower_contrastive
 from .masks import cacheable, causal
 from .norm import lower_norm
 from .positions import argument
@@ -82,7 +83,8 @@ def _cached(spec: ModelSpec, name: str) -> bool:
     if name != [stack for stack in spec.stacks if stack not in read][-1]:
         return False
     stack = spec.stacks[name]
-    if _tokens(stack) is None:
+    compared = spec.heads and all(isinstance(head, Contrastive) for head in spec.heads.values())
+    if _tokens(stack) is None or compared:
         return False
     blocks = [b for b in stack.blocks.values() if not isinstance(b.attention, Nothing)]
     if any(isinstance(b.attention, Mha) and b.attention.separate_global for b in blocks):
@@ -239,6 +241,9 @@ def _lower_heads(b: Builder, spec: ModelSpec, states: dict[str, StackState]) -> 
     for name, head in spec.heads.items():
         stack = getattr(head, "stack", None) or last
         with b.at("heads", name), b.within(name):
+            if isinstance(head, Contrastive):
+                b.graph.outputs[name] = lower_contrastive(b, states, name, head)
+                continue
             x = b.graph.hidden[stack]
             b.graph.outputs[name] = HEADS[head.type](b, states[stack], name, head, x)
     if not b.graph.outputs:

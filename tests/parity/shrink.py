@@ -91,6 +91,8 @@ def _changes(prefix: str, part: dict[str, Any]) -> Iterator[tuple[str, object]]:
             yield place, masks[0] if isinstance(value, str) else f"[{', '.join(masks)}]"
         elif prefix == "tokens.":
             yield place, SPECIAL[key]
+        elif key == "id":  # of a pool
+            yield place, 5
         elif key in SMALL and isinstance(value, int):
             yield place, min(value, SMALL[key])
 

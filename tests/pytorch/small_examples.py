@@ -39,6 +39,12 @@ MIXTURES = {
 IMAGE = ("input.image_size=20", "input.patch_size=8")
 HEADS = {
     "vit_b16": IMAGE,
+    "clip_vit_b32": (
+        *(f"stacks.vision.{change}" for change in (*IMAGE, "d_model=32", "attention.heads=4")),
+        *("stacks.text.d_model=24", "stacks.text.vocab_size=47", "stacks.text.attention.heads=2"),
+        "head.size=12",
+        "head.towers.text.pool.id=5",
+    ),
     "whisper_tiny": (
         "encoder.input.layers=[{channels: 12, kernel: 3}, {channels: 32, kernel: 3, stride: 2}]",
     ),

@@ -53,7 +53,9 @@ def with_positions(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Tenso
 
 
 def train(model: Any, result: Any) -> None:
-    if isinstance(result, Tensor):
+    if parameters(model.loss) == ["scores"]:
+        model.loss(result)
+    elif isinstance(result, Tensor):
         model.loss(result, torch.ones(result.shape[:-1], dtype=torch.long))
 
 

@@ -45,6 +45,15 @@ head: {type: classifier, classes: 3, pool: mean}
 """
 HEADLESS = "head: language_model\n"
 
+TWO_TOWERS = """
+name: two-towers
+layers: 2
+attention: {heads: 4}
+positions: learned
+stacks:
+  a: {d_model: 16, input: {type: patches, image_size: 12, patch_size: 4, prefix_tokens: 1}}
+  b: {d_model: 24, vocab_size: 31, max_positions: 24, mask: causal}
+"""
 TWO_MEMORIES = """
 name: two-memories
 vocab_size: 31
@@ -617,6 +626,17 @@ VARIATIONS: dict[str, Variation] = {
         "layers: [{channels: 8, kernel: 5}, {channels: 16, kernel: 3, stride: 2}]}",
         "positions=learned",
         "head={type: classifier, classes: 3, pool: mean}",
+    ),
+    "contrastive": Variation(
+        TWO_TOWERS,
+        ("head={type: contrastive, size: 6, towers: {a: {pool: first}, b: {pool: mean}}}",),
+    ),
+    "contrastive_sigmoid": Variation(
+        TWO_TOWERS,
+        (
+            "head={type: contrastive, size: 6, towers: {b: {pool: {type: token, id: 5}}, "
+            "a: {pool: mean}}, loss: sigmoid, temperature: 0.1}",
+        ),
     ),
     "input_tied": both("decoder.input.tied=encoder", "head={type: language_model, tied: true}"),
     "output_width": decoder("output_width=8"),

@@ -10,7 +10,6 @@ from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
 LATER = {  # what each spec needs that is not built yet
-    "clip_vit_b32": ["head of type `contrastive`"],
     "dit_xl_2": [
         "positions with several axes",
         "`condition`",
