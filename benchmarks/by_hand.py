@@ -14,9 +14,9 @@ from torch.nn import functional as F
 class Memory:
     """Keys and values of every layer in two tensors that are allocated once."""
 
-    def __init__(self, layers: int, batch: int, heads: int, capacity: int, width: int) -> None:
-        self.keys = torch.empty(layers, batch, heads, capacity, width)
-        self.values = torch.empty(layers, batch, heads, capacity, width)
+    def __init__(self, *shape: int, like: Tensor) -> None:
+        self.keys = like.new_empty(shape)  # layers, batch, heads, capacity, width
+        self.values = like.new_empty(shape)
         self.length = 0
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,7 +87,8 @@ class Gpt2(nn.Module):
     def generate(self, ids: Tensor, new: int) -> Tensor:
         """Greedy."""
         width = self.norm.normalized_shape[0] // self.heads
-        memory = Memory(len(self.blocks), len(ids), self.heads, ids.size(1) + new, width)
+        shape = len(self.blocks), len(ids), self.heads, ids.size(1) + new, width
+        memory = Memory(*shape, like=self.tokens.weight)
         step = ids
         for _ in range(new):
             step = self(step, memory, last=True)[:, -1].argmax(-1, keepdim=True)
