@@ -116,6 +116,8 @@ def test_greys_tell_admitted_from_masked_and_holes_tell_the_rest(theme):
         assert abs(lightness(paint[which]) - masked) > 25, paint.name
     for one, other in itertools.combinations(PAINTS, 2):
         assert one.hole != other.hole
+    assert abs(lightness(TONES[theme].padding) - masked) > 15
+    assert abs(lightness(TONES[theme].wasted) - masked) > 8
 
 
 def test_holes_are_left_out_where_cells_are_tiny():

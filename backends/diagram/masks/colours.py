@@ -38,6 +38,7 @@ HOLES = {  # corners in shares of a cell, against the clock
     "diamond": ((0.5, 0.23), (0.23, 0.5), (0.5, 0.77), (0.77, 0.5)),
     "bar": ((0.16, 0.4), (0.16, 0.6), (0.84, 0.6), (0.84, 0.4)),
     "column": ((0.4, 0.16), (0.4, 0.84), (0.6, 0.84), (0.6, 0.16)),
+    "ring": ((0.18, 0.18), (0.18, 0.82), (0.82, 0.82), (0.82, 0.18)),
     "corner": ((1.0, 0.0), (0.5, 0.0), (1.0, 0.5)),
 }
 
@@ -72,9 +73,9 @@ class Tones(NamedTuple):
 
 
 TONES = {
-    "light": Tones("#17181B", "#53575E", "#ECEDF0", "#C3C7CF", "#F7E3E1", "#FFFFFF"),
-    "dark": Tones("#EDEDF0", "#B9BDC6", "#2A2D33", "#4A4F59", "#4A2A28", "#16181C"),
-    "print": Tones("#000000", "#333333", "#EFEFEF", "#CFCFCF", "#E2E2E2", "#FFFFFF"),
+    "light": Tones("#17181B", "#53575E", "#ECEDF0", "#C3C7CF", "#D98C84", "#FFFFFF"),
+    "dark": Tones("#EDEDF0", "#B9BDC6", "#2A2D33", "#4A4F59", "#9A5650", "#16181C"),
+    "print": Tones("#000000", "#333333", "#EFEFEF", "#CFCFCF", "#9A9A9A", "#FFFFFF"),
 }
 
 

@@ -113,7 +113,8 @@ def _panel(panel: Panel, x: float, y: float, paints: dict[str, int]) -> tuple[Gr
         paint, grid = PAINTS[index], _grid(cells.rows, x, y, pitch)
         hole = paint.hole if pitch >= 4 else ""
         group.patches += _patch(f"on {paint.name}", index, grid, hole, cells.label)
-    group.patches += _patch("padding", "padding", _grid(panel.padding, x, y, pitch))
+    ring = "ring" if pitch >= 4 else ""
+    group.patches += _patch("padding", "padding", _grid(panel.padding, x, y, pitch), ring)
     group.words += _axes(panel, x, y)
     middle, baseline = x + SIDE / 2, y + panel.queries * pitch + 20
     for line in lines_of(panel.title, TITLE * BOLD, WIDEST):
@@ -247,4 +248,4 @@ def _entries(
         ("masked", "masked"),
     ):
         if any(any(getattr(panel, css)) for panel in panels):
-            yield css, css, "", label
+            yield css, css, "ring" if css == "padding" else "", label
