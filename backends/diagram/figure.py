@@ -5,9 +5,7 @@ from __future__ import annotations
 from ...compiler.graph import ModuleGraph
 from ...spec.errors import choices
 from .arrange import Arrangement, Column, Fork, Item, Region, arrange_from
-from .below import caption, legend
 from .columns import distinct, readings, side_by_side
-from .costs import say_costs
 from .drawing import Drawing
 from .look import shape_text
 from .marks import mark
@@ -31,7 +29,7 @@ def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:
     options = options or DrawOptions()
     stacks = _stacks(graph, options.stack)
     parts = Parts(graph, options)
-    notes = say_costs(parts) if options.costs else []
+    notes = _costs(parts) if options.costs else []
     root = Region(parts, ROOT)
     outputs = {stack: parts.source(value, ROOT) or "" for stack, value in graph.hidden.items()}
     columns: list[Placed] = []
@@ -53,11 +51,21 @@ def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:
     if options.direction == "right":
         turn(drawing)
     mark(drawing, options.marks)
-    caption(drawing, notes)
-    if options.legend:
-        legend(drawing)
+    if notes or options.legend:
+        from .below import caption, legend
+
+        caption(drawing, notes)
+        if options.legend:
+            legend(drawing)
     _fit(drawing)
     return drawing
+
+
+def _costs(parts: Parts) -> list[str]:
+    """Give each box its costs; what they are of. Imported when asked for: it counts a model."""
+    from .costs import say_costs
+
+    return say_costs(parts)
 
 
 def _stacks(graph: ModuleGraph, wanted: str | None) -> list[str]:

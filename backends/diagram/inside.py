@@ -6,7 +6,6 @@ from .arrange import Column, Fork
 from .knots import Woven
 from .parts import Part, Parts
 from .sizes import inner_size
-from .weave import weave
 
 
 def open_modules(parts: Parts, column: Column, *, mirrored: bool) -> None:
@@ -20,6 +19,8 @@ def open_modules(parts: Parts, column: Column, *, mirrored: bool) -> None:
 
 
 def _woven(parts: Parts, module: Part, *, mirrored: bool) -> Woven:
+    from .weave import weave
+
     inside = parts.order(module.key)
     main = main_source(parts, module)
     sources = [main] if main else []
