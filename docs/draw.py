@@ -11,7 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from modelwright import difference, draw, draw_difference, draw_masks, load, lower, report
+from modelwright import (
+    DrawOptions,
+    difference,
+    draw,
+    draw_difference,
+    draw_masks,
+    load,
+    lower,
+    report,
+)
 from modelwright.backends.diagram.masks.seen import masks_of
 from modelwright.cli.new import EXAMPLES, example_names, example_text
 from modelwright.compiler.graph import ModuleGraph
@@ -113,6 +122,8 @@ def _figures() -> Iterator[tuple[str, bytes]]:
     gpt2, changed = graph_of("gpt2"), graph_of("gpt2", *CHANGES)
     names = "gpt2.yaml", "gpt2.yaml, changed"
     yield "figures/transformer.svg", draw(graph_of("transformer_base"))
+    opened = DrawOptions(stack="encoder", depth="module")
+    yield "figures/attention.svg", draw(graph_of("transformer_base"), "svg", opened)
     yield "figures/gpt2.svg", draw(gpt2)
     yield "figures/masks.svg", draw_masks(graph_of("gemma2_2b"))
     yield "figures/bigbird.svg", draw_masks(graph_of("bigbird_base"))

@@ -89,6 +89,7 @@ def test_the_commands_of_the_page_work(
         assert done.exit_code == 0, (command, done.output)
     assert {path.name for path in tmp_path.glob("*.svg")} == {
         "transformer.svg",
+        "attention.svg",
         "masks.svg",
         "difference.svg",
     }

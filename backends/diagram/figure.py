@@ -105,6 +105,8 @@ def _stack(
     found = [_head(graph, parts, root, head, own, options) for head in heads]
     lanes = [*trunk.lanes, *(lane for each in found for lane in each.lanes)]
     columns = [each.column for each in found]
+    if not found and options.stack is not None:
+        columns = [[Item(_states(graph, stack, options))]]
     top: Column = [Fork(columns)] if len(columns) > 1 else columns[0] if columns else []
     return Arrangement([*trunk.column, *top], lanes)
 
@@ -116,6 +118,15 @@ def _belongs(
     key = parts.source(graph.outputs[head], ROOT) or ""
     below = {key, *root.ancestors.get(key, ())}
     return own == [output for output in outputs.values() if output in below][-1]
+
+
+def _states(graph: ModuleGraph, stack: str, options: DrawOptions) -> Part:
+    """The words above a stack that is drawn alone and has no head: others read it."""
+    shape = (shape_text(graph, graph.hidden[stack]),) if options.shapes else ()
+    title = f"{words(stack)} states"
+    part = Part(f"result.{stack}", "text", "text", ROOT, stack, title, shape)
+    part.sideways = options.direction == "right"
+    return part
 
 
 def _head(
