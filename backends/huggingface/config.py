@@ -25,7 +25,11 @@ def family_of(folder: Folder) -> Family:
     kind = ALSO.get(kind, kind)
     if kind not in FAMILIES:
         raise CheckpointError(folder.path / CONFIG, [_unknown(kind)])
-    return FAMILIES[kind]
+    family = FAMILIES[kind]
+    named = folder.config.get("architectures") or [""]
+    if family.whole is not None and isinstance(named, list) and named[0] in family.whole.heads:
+        return family.whole
+    return family
 
 
 def _unknown(kind: str) -> str:
@@ -41,7 +45,8 @@ def class_of(folder: Folder, family: Family) -> str:
     if not (isinstance(named, list) and isinstance(named[0], str)):
         raise CheckpointError(folder.path / CONFIG, ["`architectures` must be a list of names"])
     if named[0] not in family.heads:
-        supported = ", ".join(family.heads)
+        whole = family.whole.heads if family.whole is not None else ()
+        supported = ", ".join([*family.heads, *whole])
         raise CheckpointError(
             folder.path / CONFIG, [f"{named[0]} is not supported yet; supported: {supported}"]
         )
@@ -67,10 +72,11 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
     config = _own(folder, family)
     fixed = fixed_of(family, head)
     problems = _problems(config, family, fixed)
+    inner = {key: _of_part(folder, key, part, problems) for key, part in family.parts.items()}
     if problems:
         raise CheckpointError(folder.path / CONFIG, problems)
     nothing = dict.fromkeys(family.optional)
-    values = {**nothing, **family.defaults, **head.defaults, **config}
+    values = {**nothing, **family.defaults, **head.defaults, **config, **inner}
     if head.always_tied:
         values |= {"tied_as_written": values["tie_word_embeddings"], "tie_word_embeddings": True}
     for output, table in head.untied.items():
@@ -80,6 +86,17 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
             values["tie_word_embeddings"] = False
     values["separate"] = _separate(folder, head, values, head.prefix or family.prefix)
     return values
+
+
+def _of_part(folder: Folder, key: str, part: Family, problems: list[str]) -> dict[str, Any]:
+    """The values of a part of the model, which config.json holds under a key of its own."""
+    config = folder.config.get(key) or {}
+    if not isinstance(config, dict):
+        problems.append(f"`{key}` must be a mapping")
+        return {}
+    found = _problems(config, part, fixed_of(part, Head()))
+    problems += [f"`{key}`: {problem}" for problem in found]
+    return {**dict.fromkeys(part.optional), **part.defaults, **config}
 
 
 def _separate(folder: Folder, head: Head, values: Mapping[str, Any], prefix: str) -> bool:
@@ -182,7 +199,7 @@ def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any
             wanted = _wanted(value, family.optional.get(key) or type(family.defaults[key]))
             if wanted:
                 problems.append(f"`{key}` must be {wanted}, not {_said(value)}")
-        elif key not in known and key not in family.irrelevant:
+        elif key not in known and key not in family.irrelevant and key not in family.parts:
             problems.append(
                 f"`{key}` is not known of {family.model_type}: it may change what is computed"
             )

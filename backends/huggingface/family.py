@@ -74,6 +74,9 @@ class Family:
     unused: tensors that a file may hold and no model reads, or a function that gives them
     heads: class name to head; the first is taken when config.json names none
     inside: the key of config.json that holds the model's own, where others stand beside it
+    parts: keys of config.json that hold the config of a part, and the family of that part; its
+        values stand under the same key
+    whole: the family of the classes that have all parts, where this one reads one of them
     note: what the head of the imported YAML says of this family, a text or a function of values
     """
 
@@ -93,4 +96,6 @@ class Family:
     unused: tuple[str, ...] | Callable[[Values], tuple[str, ...]] = ()
     heads: Mapping[str, Head]
     inside: str = ""
+    parts: Mapping[str, Family] = field(default_factory=dict)
+    whole: Family | None = None
     note: str | Callable[[Values], str] = ""

@@ -73,6 +73,13 @@ def said_once(data: Mapping[str, Any]) -> dict[str, Any]:
     ...            "decoder": {"layers": 3, "attention": {"heads": 4}}})
     {'attention': {'heads': 4}, 'encoder': {'layers': 2}, 'decoder': {'layers': 3}}
     """
+    stacks = data.get("stacks")
+    if isinstance(stacks, Mapping) and len(stacks) == 2:
+        one, other = stacks.values()
+        common = _common(one, other)
+        rest = {name: _less(stack, common) for name, stack in stacks.items()}
+        before = {key: data[key] for key in data if key == "name"}
+        return {**before, **common, **data, "stacks": rest}
     encoder, decoder = data.get("encoder"), data.get("decoder")
     if not (isinstance(encoder, Mapping) and isinstance(decoder, Mapping)):
         return dict(data)

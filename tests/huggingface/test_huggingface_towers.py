@@ -12,10 +12,10 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from tiny_towers import TOWERS, question, tiny
+from tiny_towers import END, IMAGE, TEXT, TOWERS, question, tiny
 
 import modelwright as mw
-from modelwright.backends.huggingface import CheckpointError, ExportError, export, import_folder
+from modelwright.backends.huggingface import CheckpointError, export, import_folder
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "parity"))
 
@@ -127,9 +127,30 @@ def test_it_is_exported_as_the_library_s_class(case: str, saved: Saved, tmp_path
     assert load_file(written / "model.safetensors").keys() == names
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["CLIP", "MetaClip2"])
+def test_both_towers_and_their_scores(name: str, tmp_path: Path) -> None:
+    """A row for each image, a column for each text; the loss is the library's."""
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{name}Config")(
+        vision_config={**IMAGE, "hidden_size": 40}, text_config={**TEXT, **END, "eos_token_id": 3}
+    )
+    theirs: Any = perturb(getattr(transformers, f"{name}Model")(config).eval())
+    theirs.save_pretrained(tmp_path)
+    ours = mw.from_pretrained(tmp_path)
+    images, ids = torch.randn(3, 3, 22, 22), torch.randint(4, 39, (3, 12))
+    ids[:, 9] = 3
+    wanted = theirs(input_ids=ids, pixel_values=images, return_loss=True)
+    assert relative_error(ours(images, ids), wanted.logits_per_image) < 2e-5
+    assert torch.allclose(ours.loss(ours(images, ids)), wanted.loss, rtol=1e-5)
+    assert ours(images[:1], ids).shape == (1, 3)
+    text = import_folder(tmp_path)
+    assert text.count("positions: learned") == 1  # both towers', said once
+
+
 def test_a_part_of_a_class_is_not_exported_as_it(saved: Saved, tmp_path: Path) -> None:
     """The library would fill in the norm of CLIP's pooled vector at random."""
     folder, _ = saved("clip image")
     spec = mw.loads(import_folder(folder))
-    with pytest.raises(ExportError, match="image"):
-        export(spec, mw.from_pretrained(folder), tmp_path / "exported")
+    written = export(spec, mw.from_pretrained(folder), tmp_path / "exported")
+    assert "auto_map" in json.loads((written / "config.json").read_text())  # code of its own

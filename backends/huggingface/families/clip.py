@@ -9,7 +9,7 @@ from typing import Any
 
 from ..family import Family, Head
 from ..layouts import Layout
-from ..values import Key, Multiple, Row, Values, activation, first
+from ..values import Key, Multiple, Row, Values, activation, filled, first
 from .images import OF_PATCHES, PATCHES, SIDES, SIZES, image_classes
 from .rows import LABELS, token
 
@@ -55,6 +55,7 @@ _TEXT_SPEC: Mapping[str, Any] = {
     "vocab_size": Key("vocab_size"),
     "max_positions": Key("max_position_embeddings"),
 }
+_DRAWN: Mapping[str, Any] = {"type": "normal", "std": Key("initializer_range")}
 _TEXT_LAST: Mapping[str, Any] = {
     "tokens": {
         "pad": token("pad_token_id"),
@@ -215,10 +216,71 @@ def _both(model_type: str, image: Family, head: Mapping[str, Head]) -> Family:
     )
 
 
+def _tower(part: Family, key: str, **more: Any) -> Any:
+    """A stack, as the family of its part says it."""
+    spec = {name: value for name, value in part.spec.items() if name != "family"}
+    return lambda values: {**filled(spec, values[key]), **more}
+
+
+def _beneath(prefix: str, stack: str, names: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The rows of a tower, where it stands beside another."""
+    rows: dict[Any, Any] = {}
+    for ours, theirs in names.items():
+        if isinstance(theirs, Layout):
+            rows[f"{stack}.{ours}"] = replace(theirs, theirs=f"{prefix}.{theirs.theirs}")
+        else:
+            rows[f"{stack}.{ours}"] = f"{prefix}.{theirs}"
+    return rows
+
+
+def _towers(model_type: str, name: str) -> Family:
+    """Both towers, and the scores of images with texts."""
+    return Family(
+        model_type=model_type,
+        defaults={"projection_dim": 512},
+        irrelevant=_IRRELEVANT
+        | {"logit_scale_init_value", "text_config_dict", "vision_config_dict"},
+        parts={"vision_config": CLIP_VISION, "text_config": CLIP_TEXT},
+        spec={
+            "stacks": {
+                "vision": _tower(CLIP_VISION, "vision_config"),
+                "text": _tower(CLIP_TEXT, "text_config", mask="causal"),
+            }
+        },
+        last={"init": lambda values: filled(_DRAWN, values["text_config"])},
+        names={
+            **_beneath("vision_model", "vision", _IMAGE_NAMES),
+            **_beneath("text_model", "text", _TEXT_NAMES),
+        },
+        unused=(rf"(vision|text)_model\.{_POSITION_IDS}",),
+        heads={
+            f"{name}Model": Head(
+                spec={
+                    "head": {
+                        "type": "contrastive",
+                        "size": Key("projection_dim"),
+                        "towers": {
+                            "vision": {"pool": "first"},
+                            "text": {"pool": lambda values: _end_of_text(values["text_config"])},
+                        },
+                    }
+                },
+                names={
+                    "head.vision": "visual_projection",
+                    "head.text": "text_projection",
+                    "head.scale": Layout("logit_scale", stored=lambda values: ()),
+                },
+            )
+        },
+        note="The scores have a row for each image and a column for each text",
+    )
+
+
 def _clip(model_type: str, name: str) -> Family:
     classes = image_classes(OF_PATCHES, unused=[r"post_layernorm\..*"])
     alone = replace(classes, spec={"final_norm": False, **classes.spec}, partial=True)
-    return _both(model_type, CLIP_VISION, {f"{name}ForImageClassification": alone})
+    tower = _both(model_type, CLIP_VISION, {f"{name}ForImageClassification": alone})
+    return replace(tower, whole=_towers(model_type, name))
 
 
 CLIP = _clip("clip", "CLIP")
