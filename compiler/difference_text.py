@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .difference import Change, Side, changes
+from .change import Change, Side
+from .difference import changes
 from .graph import ModuleGraph
 from .report import Report, default_sequence, report
 from .report_text import in_bytes, in_flops, table

@@ -7,7 +7,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ...compiler.difference import Change, Path, by_cause, changes
+from ...compiler.change import Change, Path
+from ...compiler.difference import by_cause, changes
 from ...compiler.graph import ModuleGraph
 from . import draw
 from .bitmap import bitmap

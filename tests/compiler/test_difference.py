@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright import ModelSpec, load, loads, lower
-from modelwright.compiler.difference import Change, changes, every_change
+from modelwright.compiler.change import Change
+from modelwright.compiler.difference import changes, every_change
 from modelwright.compiler.difference_text import difference
 from modelwright.compiler.report import report
 

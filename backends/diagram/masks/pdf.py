@@ -13,7 +13,8 @@ from ..svg import number
 from ..text import clean
 from ..truetype import Font, read_font
 from .colours import HOLES, PAINTS, TONES, colour
-from .sheet import Cell, Group, Patch, Sheet, Words
+from .grid import Cell
+from .sheet import Group, Patch, Sheet, Words
 
 FOLDER = Path(__file__).parent.parent / "fonts"
 STEMS = {"F1": "figure-sans-regular", "F2": "figure-sans-bold"}

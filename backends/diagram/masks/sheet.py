@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ....compiler.graph import Origin
 from ..text import clean, shorten, text_width
 from .colours import PAINTS, share_out
+from .grid import Cell, grid
 from .panel import Cells, Panel
 
 SIDE = 224.0
@@ -25,9 +26,6 @@ STEP = {TITLE: 16.5, SMALL: 14.5}
 BOLD = 1.15  # bold words are that much wider
 WIDEST = SIDE + 18
 MOST_LINES = 4
-
-Cell = tuple[float, float, float, float]
-"""Left, top, width, height."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +105,14 @@ def _panel(panel: Panel, x: float, y: float, paints: dict[str, int]) -> tuple[Gr
     pitch = int(10 * pitch) / 10 if pitch >= 3 else pitch  # few digits, and sharp edges
     group = Group("panel", f"{panel.title}: {panel.lines[0]}", panel.origin)
     for css, rows in (("masked", panel.masked), ("wasted", panel.wasted)):
-        group.patches += _patch(css, css, _grid(rows, x, y, pitch))
+        group.patches += _patch(css, css, grid(rows, x, y, pitch))
     for cells in panel.cells:
         index = paints[cells.label]
-        paint, grid = PAINTS[index], _grid(cells.rows, x, y, pitch)
+        paint, squares = PAINTS[index], grid(cells.rows, x, y, pitch)
         hole = paint.hole if pitch >= 4 else ""
-        group.patches += _patch(f"on {paint.name}", index, grid, hole, cells.label)
+        group.patches += _patch(f"on {paint.name}", index, squares, hole, cells.label)
     ring = "ring" if pitch >= 4 else ""
-    group.patches += _patch("padding", "padding", _grid(panel.padding, x, y, pitch), ring)
+    group.patches += _patch("padding", "padding", grid(panel.padding, x, y, pitch), ring)
     group.words += _axes(panel, x, y)
     middle, baseline = x + SIDE / 2, y + panel.queries * pitch + 20
     for line in lines_of(panel.title, TITLE * BOLD, WIDEST):
@@ -157,52 +155,6 @@ def _axes(panel: Panel, x: float, y: float) -> list[Words]:
         Words(keys, x, y - 6, LABEL, anchor="start"),
         Words(queries, x - 6, y, LABEL, anchor="end", turned=True),
     ]
-
-
-def _grid(rows: Sequence[int], x: float, y: float, pitch: float) -> list[Cell]:
-    """A square for each bit; where squares would be tiny, a rectangle for each run of them."""
-    gap = 1.5 if pitch >= 7 else 1.0 if pitch >= 5 else 0.5 if pitch >= 3 else 0.0
-    size = pitch - gap
-    if gap:
-        return [
-            (x + key * pitch, y + query * pitch, size, size)
-            for query, row in enumerate(rows)
-            for key in _bits(row)
-        ]
-    return list(_rectangles(rows, x, y, pitch))
-
-
-def _bits(row: int) -> Iterator[int]:
-    while row:
-        low = row & -row
-        yield low.bit_length() - 1
-        row ^= low
-
-
-def _rectangles(rows: Sequence[int], x: float, y: float, pitch: float) -> Iterator[Cell]:
-    """Runs of bits, those that are alike in rows one below the other together."""
-    open_: dict[tuple[int, int], int] = {}
-    for query, row in enumerate([*rows, 0]):
-        runs = set(_runs(row))
-        for run in [run for run in open_ if run not in runs]:
-            first = open_.pop(run)
-            start, stop = run
-            wide, high = (stop - start) * pitch, (query - first) * pitch
-            yield (x + start * pitch, y + first * pitch, wide, high)
-        for run in sorted(runs - open_.keys()):
-            open_[run] = query
-
-
-def _runs(row: int) -> Iterator[tuple[int, int]]:
-    start = 0
-    while row:
-        zeros = (row & -row).bit_length() - 1
-        row >>= zeros
-        start += zeros
-        ones = (~row & (row + 1)).bit_length() - 1
-        yield start, start + ones
-        row >>= ones
-        start += ones
 
 
 # -- the legend

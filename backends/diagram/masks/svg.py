@@ -17,7 +17,8 @@ from ..svg import FONTS, text
 from ..svg import number as two_digits
 from ..text import clean
 from .colours import HOLES, PAINTS, TONES, colour
-from .sheet import Cell, Group, Patch, Sheet, Words
+from .grid import Cell
+from .sheet import Group, Patch, Sheet, Words
 
 Place = Callable[[Origin], tuple[str, str]]
 """The dotted place of an origin, and the line that says it."""
