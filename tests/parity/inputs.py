@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from modelwright.backends.verify.shrink import parts_of
 from modelwright.compiler import ModuleGraph
 from modelwright.spec.embedding import ConvStem, Patches, Tokens
+from modelwright.spec.pool import TokenPool
 
 LENGTHS = {"decoder_": (10, 7), "answer_": (11, 7), "hint_": (5, 4)}
 USUAL = (13, 9)
@@ -17,6 +19,12 @@ USUAL = (13, 9)
 
 WORD = 5
 """A token that stands in every sequence, at a place that is always real."""
+
+
+def word(graph: ModuleGraph) -> int:
+    """The token that stands in every sequence."""
+    pools = (part for part in parts_of(graph.spec) if isinstance(part, TokenPool))
+    return next((pool.id for pool in pools), WORD)
 
 
 def streams(graph: ModuleGraph) -> Iterator[tuple[str, str]]:
@@ -59,7 +67,7 @@ def unpadded(graph: ModuleGraph) -> dict[str, Tensor]:
     for prefix, name in streams(graph):
         longest, shorter = LENGTHS.get(prefix, USUAL)
         data[name] = random_ids(name, 2, longest)
-        data[name][:, [longest - shorter, shorter - 1]] = WORD
+        data[name][:, [longest - shorter, shorter - 1]] = word(graph)
     return data
 
 
@@ -74,7 +82,7 @@ def with_padding(graph: ModuleGraph, side: str) -> dict[str, Tensor]:
         mask[1, padding] = 0
         data[name][1, padding] = graph.spec.tokens.pad or 0
         data[f"{prefix}attention_mask"] = mask
-        data[f"{prefix}global_mask"] = (data[name] == WORD).long()
+        data[f"{prefix}global_mask"] = (data[name] == word(graph)).long()
         data[f"{prefix}position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
         data |= {
             added: random_ids(added, *data[name].shape, least=0, most=entries)

@@ -16,6 +16,7 @@ from shrink import ODD, caches, examples, graph, model
 from torch import Tensor, nn
 
 import modelwright as mw
+from modelwright.backends.verify import verify
 
 MODELS = [*examples(), *ODD]
 EXACT = 1e-12
@@ -167,10 +168,11 @@ def test_every_weight_that_matters_gets_a_gradient(name: str) -> None:
     """A bias of all keys alike moves all scores of a query alike, so softmax hides it."""
     network = perturb(mw.compile(graph(name), dtype=torch.float64), std=0.3)
     found = gradients(network, with_padding(graph(name), "right"))
+    trained = {key for key, weight in network.named_parameters() if weight.requires_grad}
     still = [
         key for key, gradient in found.items() if gradient is None or not gradient.abs().max() > 0
     ]
-    assert not [key for key in still if not key.endswith("key.bias")]
+    assert not [key for key in still if key in trained and not key.endswith("key.bias")]
     assert all(torch.isfinite(g).all() for g in found.values() if g is not None)
 
 
@@ -225,14 +227,6 @@ def test_dropout_at_every_place(place: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_bfloat16(name: str) -> None:
-    network = perturb(mw.compile(graph(name), dtype="bfloat16"))
-    exact = perturb(mw.compile(graph(name), dtype="float64"))
-    exact.load_state_dict(network.state_dict())
-    data = with_padding(graph(name), "right")
-    with torch.no_grad():
-        found, expected = network(**like(data, network)), exact(**data)
-    for key in graph(name).outputs:
-        ours = found[key] if isinstance(found, dict) else found
-        theirs = expected[key] if isinstance(expected, dict) else expected
-        assert ours.dtype == torch.bfloat16
-        assert relative_error(ours.double(), theirs) < 0.1
+    """Where rounding may choose another expert, for most of the numbers."""
+    report = verify(graph(name).spec, laws=["dtype"], dtype="bfloat16")
+    assert not report.failures, report.render()
