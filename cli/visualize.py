@@ -62,7 +62,8 @@ def visualize(spec: Path, sets: tuple[str, ...], output: Path, force: bool, **op
 
     \b
       modelwright visualize gpt2.yaml -o gpt2.svg
-      modelwright visualize gpt2.yaml -o gpt2.pdf --depth stack
+      modelwright visualize gpt2.yaml -o gpt2.pdf --depth module --costs
+      modelwright visualize t5_small.yaml -o t5.png --stack encoder --direction right
       modelwright visualize gpt2.yaml -o gpt2.mmd     Mermaid, for Markdown pages
     """
     figure = output.suffix.lower().removeprefix(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from .knots import Knot, mean
+from .knots import SIDE, Knot, mean
 
 GAP = 13.0  # between the boxes of a row
 _TURNS, _SETTLE = 40, 400
@@ -32,6 +32,9 @@ def stand_upright(rows: Rows, spine: list[Knot]) -> None:
     for _ in range(_SETTLE):
         if _push(at, apart, fixed) < 0.05:
             break
+    for knot in (k for row in rows for k in row):
+        if len(knot.into) > 1:
+            _straighten(at, apart, fixed, column[id(knot)], [column[id(k)] for k in knot.into])
     for knot in (k for row in rows for k in row):
         knot.x = knot.exit = round(at[column[id(knot)]], 2)
 
@@ -73,6 +76,27 @@ def _start(rows: Rows, column: dict[int, int], spine: list[Knot]) -> dict[int, f
     for knot in spine:
         at[column[id(knot)]] = 0.0
     return at
+
+
+def _straighten(
+    at: dict[int, float],
+    apart: Mapping[tuple[int, int], float],
+    fixed: set[int],
+    own: int,
+    feeders: list[int],
+) -> None:
+    """Where what feeds a knot is nearly below it, bring the two to one line, if there is room."""
+    near = min(feeders, key=lambda other: abs(at[other] - at[own]))
+    if not 0.01 < abs(at[near] - at[own]) < SIDE:
+        return
+    for moved, goal in ((near, at[own]), (own, at[near])):
+        if moved in fixed:
+            continue
+        before, at[moved] = at[moved], goal
+        pairs = [pair for pair in apart if moved in pair]
+        if all(at[right] - at[left] >= apart[left, right] - 0.01 for left, right in pairs):
+            return
+        at[moved] = before
 
 
 def _push(at: dict[int, float], apart: Mapping[tuple[int, int], float], fixed: set[int]) -> float:

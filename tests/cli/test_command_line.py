@@ -200,9 +200,45 @@ class TestVisualize:
         assert "svg, png, pdf, dot" in result.stderr
 
     def test_the_depth_is_the_readers_choice(self, gpt2: Path, tmp_path: Path) -> None:
-        for depth in ("block", "stack"):
+        depths = ("stack", "block", "module", "ops")
+        for depth in depths:
             type_in("visualize", gpt2, "-o", tmp_path / f"{depth}.svg", "--depth", depth)
-        assert (tmp_path / "stack.svg").stat().st_size < (tmp_path / "block.svg").stat().st_size
+        sizes = [(tmp_path / f"{depth}.svg").stat().st_size for depth in depths]
+        assert sizes == sorted(sizes)
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["--costs"], "56.7 M weights · 43 % FLOPs"),
+            (["--legend"], "normalisation"),
+            (["--unroll", "2"], "layer 1"),
+            (["--direction", "right"], "12×"),
+            (["--theme", "print", "--no-shapes", "--stack", "decoder"], "#000000"),
+        ],
+        ids=lambda value: value[0] if isinstance(value, list) else "",
+    )
+    def test_a_figure_has_options(
+        self, gpt2: Path, tmp_path: Path, options: list[str], said: str
+    ) -> None:
+        result = type_in("visualize", gpt2, "-o", tmp_path / "x.svg", *options)
+        assert result.exit_code == 0, result.stderr
+        assert said in (tmp_path / "x.svg").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["--stack", "decodr"], "there is no stack `decodr`: did you mean `decoder`?"),
+            (["--unroll", "-3"], "unroll is -3: it is from 0 to 64"),
+            (["--depth", "atom"], "'atom' is not one of 'stack', 'block', 'module', 'ops'"),
+        ],
+        ids=lambda value: value[0] if isinstance(value, list) else "",
+    )
+    def test_an_option_that_is_none_is_said(
+        self, gpt2: Path, tmp_path: Path, options: list[str], said: str
+    ) -> None:
+        result = type_in("visualize", gpt2, "-o", tmp_path / "x.svg", *options)
+        assert result.exit_code == 2
+        assert said in result.stderr
 
 
 class TestSchema:

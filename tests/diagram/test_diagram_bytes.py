@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 import re
 import shutil
@@ -14,12 +15,13 @@ import xml.etree.ElementTree as ET
 import pytest
 from diagram_reading import EXAMPLES, small
 
-from modelwright import load, loads, lower
-from modelwright.backends.diagram import DrawError, DrawOptions, draw, engine
-from modelwright.backends.diagram.drawing import Box, Drawing, Line
+from modelwright import SpecErrors, load, loads, lower
+from modelwright.backends.diagram import DEPTHS, DrawError, DrawOptions, draw, engine
+from modelwright.backends.diagram.drawing import FONT_SIZES, NAME, Box, Drawing, Line
 from modelwright.backends.diagram.figure import figure
 from modelwright.backends.diagram.mermaid import mermaid
 from modelwright.backends.diagram.svg import svg
+from modelwright.backends.diagram.text import text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = "a<b>&\"quoted\" 'x' ]]> --> {{}} \\N \x00\x1b\ud800 $(rm) `x` ; | #"
@@ -124,16 +126,45 @@ def test_a_pattern_over_a_thousand_layers_stays_small():
     assert drawing.height < 1000
 
 
+@pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_no_figure_takes_long(path):
+def test_no_figure_takes_long(path, depth):
     graph = lower(load(path))
-    draw(graph)
     times = []
     for _ in range(3):
         start = time.process_time()
-        draw(graph)
+        draw(graph, "svg", DrawOptions(depth=depth))
         times.append(time.process_time() - start)
     assert min(times) < 0.1
+
+
+@pytest.mark.parametrize(
+    "name", ["a<b", "a&b", 'a"b', "blöcke", "слой", "層", "a b", "x" * 65], ids=lambda n: n[:6]
+)
+def test_names_that_could_break_a_figure_are_refused_by_the_language(name):
+    text = (
+        "{name: small, family: decoder-only, vocab_size: 10, d_model: 8, layers: 2,"
+        f" attention: {{heads: 2}}, blocks: {{{json.dumps(name)}: {{}}}}}}"
+    )
+    with pytest.raises(SpecErrors):
+        loads(text)
+
+
+def test_the_longest_names_that_the_language_has_fit():
+    text = (
+        "{name: %s, family: decoder-only, vocab_size: 10, d_model: 8, layers: 2,"
+        " attention: {heads: 2}, input: {argument: %s}, blocks: {%s: {}, other: {}},"
+        " pattern: [%s, other], heads: {%s: {type: language_model}}}"
+    )
+    names = ["n" * 64, "a" * 64, "B" * 64, "B" * 64, "h" * 64]
+    graph = lower(loads(text % tuple(names)))
+    for options in (DrawOptions(), DrawOptions(depth="module", direction="right", unroll=1)):
+        drawing = figure(graph, options)
+        for box in drawing.boxes:
+            for line in box.lines:
+                assert text_width(line.text, FONT_SIZES[line.role]) <= box.width, line
+        for frame in drawing.frames:
+            assert text_width(frame.name, FONT_SIZES[NAME]) <= frame.right - frame.left - 18
 
 
 def _nasty() -> Drawing:
