@@ -21,7 +21,7 @@ def tasks_of(case: Case, rivals: Rivals, *, compiled: bool = False) -> Iterator[
     """Every task of a case: its name, and what each candidate does."""
     if compiled:
         rivals = compiled_ones(rivals)
-    for batch, length in ((1, 16), (8, 16)) if case.short else ((1, 256), (4, 64)):
+    for batch, length in ((1, 8), (8, 16)) if case.short else ((1, 256), (4, 64)):
         given = case.inputs(batch, length)
         candidates = forward(rivals, *given)
         if not case.experts and not compiled:

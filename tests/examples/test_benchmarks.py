@@ -87,14 +87,14 @@ def test_a_small_case_is_timed_at_each_task(module: Module, name: str) -> None:
     rivals = module("peers").rivals_of(replace(case, others={}), torch.float32)
     found = dict(module("tasks").tasks_of(case, rivals))
     assert [task.removeprefix(case.name) for task in found] == [
-        " forward, 1 x 16",
+        " forward, 1 x 8",
         " forward, 8 x 16",
         " decode, 1 x 64 + 32",
         " decode, 4 x 64 + 32",
     ]
     for candidates in found.values():
         assert list(candidates) == ["emitted", "transformers", "its products"]
-    found[f"{case.name} forward, 1 x 16"]["its products"]()
+    found[f"{case.name} forward, 1 x 8"]["its products"]()
 
 
 def test_the_floor_multiplies_by_each_matrix_once_for_each_number_of_rows(module: Module) -> None:
