@@ -22,6 +22,7 @@ GLOSSARY = {
     "Lq": "latent width of queries",
     "R": "rotated width of a head",
     "W": "width of the token table",
+    "I": "width of the input",
     "F": "feed-forward width",
     "X": "experts",
     "A": "experts that serve a token",

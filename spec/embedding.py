@@ -121,15 +121,17 @@ class ConvStem(Source):
 
 
 class Features(Source):
-    """Vectors (B, T, size) from outside.
+    """Vectors (B, T, size) from outside; `attention_mask` may hide some.
 
     argument: its name in `forward`
     size: their width, projected when it is not d_model
+    bias: of the projection
     """
 
     type: Literal["features"] = "features"
     argument: Argument = "inputs_embeds"
     size: Count | None = None
+    bias: Flag | None = None
 
 
 class LearnedInput(Source):

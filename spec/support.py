@@ -27,7 +27,6 @@ from .source import Node
 Path = tuple[str | int, ...]
 
 LATER_TYPES: dict[type[Part], str] = {
-    Features: "input of type `features`",
     LearnedInput: "input of type `learned`",
     StackInput: "input of type `stack`",
     Adaptive: "`condition`",
@@ -39,6 +38,7 @@ LATER_TYPES: dict[type[Part], str] = {
 LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Source: {"optional": ((False,), "an `optional` input")},
     Tokens: {"prefix_tokens": ((0,), "`prefix_tokens` in front of token ids")},
+    Features: {"prefix_tokens": ((0,), "`prefix_tokens` in front of vectors")},
     ConvStem: {
         "axes": ((1,), "convolutions over several axes"),
         "prefix_tokens": ((0,), "`prefix_tokens` in front of a signal"),

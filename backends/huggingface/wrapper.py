@@ -7,6 +7,7 @@ import keyword
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...spec.embedding import Features
 from ...spec.head import Classifier
 from ...version import __version__
 from ..pytorch.card import clean, wrap
@@ -40,6 +41,11 @@ class Wrapper:
 
 def write_wrapper(emitted: EmittedFile, dtype: str) -> Wrapper:
     """All files of the folder but for the weights, whose dtype config.json says."""
+    for stack, part in emitted.graph.spec.stacks.items():
+        if any(isinstance(source, Features) for source in part.input):
+            raise ExportError(
+                f"not yet: `{stack}` reads vectors, which `transformers` names itself"
+            )
     kind = kind_of(emitted)
     standard = standard_sizes(emitted)
     names = _names(emitted, kind)

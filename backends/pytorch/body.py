@@ -96,6 +96,10 @@ def call_layers(structure: Structure, f: Function, item: Item) -> None:
         name = f.bind(layers.source, "x")
         f.say(f"{name} = {expression}", f.comment(layers.source), op.number)
     x = str(f.use(layers.source))
+    producer = structure.graph.producer(layers.source)
+    if producer is not None and producer.kind == "argument":  # it is read as it is
+        given, x = x, f.bind(layers.source, "x")
+        f.say(f"{x} = {given}", f.comment(layers.source))
     blocks = structure.graph.children(layers.path)
     parameters = structure.parameters(blocks[0].path)
     shared = structure.shared_class(layers)

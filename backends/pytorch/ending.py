@@ -86,9 +86,14 @@ def generate_text(model: Model) -> str:
     if model.reads_memory(stack):
         if len(model.steps) != 2 or step.name != "decode" or len(required) != 2:
             return ""
-        padded = any(p.name.endswith("attention_mask") for p in model.steps[0].parameters)
-        owner = "EncoderDecoder" if padded else "FeatureDecoder"
+        masks = [p.name for p in model.steps[0].parameters if p.name.endswith("attention_mask")]
+        vectors = model.graph.values[model.steps[0].parameters[0].value].dtype == "float"
+        owner = "EncoderDecoder" if masks else "FeatureDecoder"
+        if masks and vectors:
+            owner = "VectorDecoder"
         text = method("generate", owner, "generate")
+        if owner == "VectorDecoder":
+            text = text.replace("attention_mask", masks[0])
         text = text.replace("decoder_input_ids", required[1]).replace("features", required[0])
     else:
         if len(model.steps) > 1 or len(required) != 1:

@@ -148,8 +148,11 @@ class Builder:
         return self.graph.values[value].shape
 
     def rename(self, value: str, name: str) -> str:
-        """Give a value the name a reader would choose."""
+        """Give a value the name a reader would choose; an argument has its own."""
         old = self.graph.values[value]
+        producer = self.graph.producer(value)
+        if producer is not None and producer.kind == "argument":
+            return value
         self.graph.values[value] = Value(old.id, name, old.shape, old.dtype, old.optional)
         return value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...spec.embedding import ConvStem, Patches, Source, Tokens
+from ...spec.embedding import ConvStem, Features, Patches, Source, Tokens
 from ..axes import B, Dim, T
 from .builder import Builder
 from .norm import lower_norm
@@ -50,10 +50,38 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
         return _projected(b, state, source, x, when="before_positions")
 
 
+def lower_features(b: Builder, state: StackState, source: Features) -> str:
+    """Vectors from outside, projected where they are of another width."""
+    width = state.width
+    if source.size is not None and source.size != width.size:
+        width = Dim("I", b.size("input_size", source.size))
+    with b.in_scope(""):
+        x = state.ids = b.op(
+            "argument",
+            name=source.argument,
+            out=source.argument,
+            shape=(B, T, width),
+            dtype="float",
+        )
+    if width is state.width:
+        return x
+    with b.in_scope(state.scope):
+        return b.op(
+            "linear",
+            x,
+            name="input_projection",
+            in_features=width.size,
+            out_dim=state.width,
+            bias=bool(source.bias),
+            out="x",
+        )
+
+
 SOURCES: dict[type[Source], Callable[[Builder, StackState, Any], str]] = {
     Tokens: lower_tokens,
     Patches: lower_patches,
     ConvStem: lower_stem,
+    Features: lower_features,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...spec.attention import Mha
-from ...spec.embedding import ConvStem, Tokens
+from ...spec.embedding import ConvStem, Features, Tokens
 from ...spec.head import Contrastive
 from ...spec.model import Block, ModelSpec, Stack
 from ...spec.names import camel_case
@@ -130,7 +130,7 @@ def _lower_stack(
     }
     source = _tokens(stack)
     state = StackState(name, spec, stack, prefix, width, _cached(spec, name), memories)
-    state.padded = source is not None
+    state.padded = source is not None or isinstance(stack.input[0], Features)
     if (
         source is not None
         and not memories
@@ -142,7 +142,7 @@ def _lower_stack(
         state.ids = _ids(b, source.argument)
         state.table = _table(spec, name, prefix)
         state.table_width = table_width(b, source, width)
-    measured = source is not None or isinstance(stack.input[0], ConvStem)
+    measured = source is not None or isinstance(stack.input[0], (ConvStem, Features))
     if stack.max_positions is not None and measured:
         b.graph.limits[name] = b.size("max_positions", stack.max_positions)
     with b.at("input", 0):

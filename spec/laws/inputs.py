@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..embedding import ConvStem, Patches, Tokens
+from ..embedding import ConvStem, Features, Patches, Tokens
 from ..errors import choices
 from ..masks import Mask, admits_future
 from ..model import Block, ModelSpec, Stack
@@ -141,6 +141,18 @@ def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
                 )
 
 
+def tokens_are_counted(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """Padding that is known by its id is padding of tokens."""
+    vectors = any(isinstance(source, Features) for source in members(stack.input))
+    for i, position in enumerate(members(stack.positions) if vectors else ()):
+        if getattr(position, "skip_padding", False) == "tokens":
+            yield Finding(
+                (*path, "positions", i, "skip_padding"),
+                "`skip_padding: tokens` counts token ids, and this stack reads vectors; write "
+                "`skip_padding: mask`",
+            )
+
+
 def positions_of_signals(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     """No frame of a signal is padding."""
     stem = any(isinstance(source, ConvStem) for source in members(stack.input))
@@ -257,6 +269,7 @@ STACK_LAWS = (
     positions_of_patches,
     stem_fits,
     positions_of_signals,
+    tokens_are_counted,
     sinusoid_width,
     padding_known,
     classes_differ,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from modelwright.backends.verify.shrink import parts_of
 from modelwright.compiler import ModuleGraph
-from modelwright.spec.embedding import ConvStem, Patches, Tokens
+from modelwright.spec.embedding import ConvStem, Features, Patches, Tokens
 from modelwright.spec.pool import TokenPool
 
 LENGTHS = {"decoder_": (10, 7), "answer_": (11, 7), "hint_": (5, 4)}
@@ -50,6 +50,8 @@ def pictures(graph: ModuleGraph) -> dict[str, Tensor]:
                 shapes[source.argument] = (2, source.channels, size, size)
             elif isinstance(source, ConvStem):
                 shapes[source.argument] = (2, source.channels, 18)
+            elif isinstance(source, Features):
+                shapes[source.argument] = (2, 13, source.size or stack.d_model)
     return {
         name: torch.randn(*shape, generator=generator, dtype=torch.float64)
         for name, shape in shapes.items()

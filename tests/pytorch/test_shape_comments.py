@@ -47,8 +47,9 @@ def with_positions(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Tenso
     found = {}
     for name in parameters(model.forward):
         if name.endswith("position_ids"):
-            ids = data[name.replace("position_ids", "input_ids")]
-            found[name] = torch.arange(ids.size(1)).expand_as(ids)
+            ids = data.get(name.replace("position_ids", "input_ids"))
+            tokens = next(iter(data.values())) if ids is None else ids  # or vectors
+            found[name] = torch.arange(tokens.size(1)).expand(tokens.shape[:2])
     return found
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from modelwright.backends.pytorch import Emitted, emit_file
 from modelwright.compiler import ModuleGraph, lower
 from modelwright.spec import ModelSpec, loads
-from modelwright.spec.embedding import ConvStem, Patches
+from modelwright.spec.embedding import ConvStem, Features, Patches
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -617,6 +617,15 @@ VARIATIONS: dict[str, Variation] = {
         "decoder.positions=learned",
     ),
     **{f"stem_{k}": both(f"encoder.input={{type: conv, {v}}}") for k, v in STEMS.items()},
+    "features": encoder("input={type: features, size: 6}", "positions=learned", "head=none"),
+    "features_alone": encoder("input=features", "head=none"),
+    "features_as_wide": encoder(
+        "input={type: features, normalize: true, dropout: 0.1}",
+        "positions={type: sinusoidal, skip_padding: mask, offset: 1}",
+        "head={type: classifier, classes: 3, pool: mean}",
+    ),
+    "features_read": both("encoder.input={type: features, size: 6, bias: false}"),
+    "features_causal": decoder("input={type: features, argument: vectors, size: 6}"),
     "stem_sinusoidal": both(
         "encoder.input={type: conv, channels: 3, layers: [{channels: 16, kernel: 3, stride: 2}]}",
         "encoder.positions=sinusoidal",
@@ -757,6 +766,9 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
                 images[source.argument] = (BATCH, source.channels, size, size)
             elif isinstance(source, ConvStem):
                 images[source.argument] = (BATCH, source.channels, FRAMES)
+            elif isinstance(source, Features):
+                length = MEMORY if several else TOKENS
+                images[source.argument] = (BATCH, length, source.size or stack.d_model)
     for name in names:
         if name in images:
             found[name] = np.random.default_rng(len(name)).standard_normal(images[name])

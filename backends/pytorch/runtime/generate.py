@@ -197,3 +197,51 @@ class FeatureDecoder(Model):
             if done.all():
                 break
         return answer
+
+
+class VectorDecoder(Model):
+    """A decoder that reads what an encoder made of vectors, of which a mask hides some."""
+
+    def encode(self, features: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        raise NotImplementedError
+
+    def decode(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        features: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        decoder_start_token_id: int = 0,
+        eos_token_id: int = -1,
+        pad_token_id: int = 0,
+    ) -> Tensor:
+        """The decoder's answer to `features`: up to `max_new_tokens` after its start."""
+        memory = self.encode(features, attention_mask)  # (B, M, D)
+        cache = Cache(1 + max_new_tokens)
+        size, device = (memory.size(0), 1), memory.device
+        step = torch.full(size, decoder_start_token_id, device=device)  # (B, 1)
+        done = torch.zeros_like(step[:, 0], dtype=torch.bool)
+        answer = step
+        for _ in range(max_new_tokens):
+            x = self.decode(step, memory, attention_mask, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]
+            answer = torch.cat([answer, step], dim=1)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return answer
