@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .backends.diagram.masks import MaskOptions, draw_mask, draw_masks
     from .backends.huggingface import export, from_pretrained
     from .backends.pytorch import compile, emit, load_weights, save_weights
+    from .backends.verify import verify
     from .compiler import lower
     from .compiler.difference_text import difference
     from .compiler.report import report
@@ -51,6 +52,7 @@ __all__ = [
     "lower",
     "report",
     "save_weights",
+    "verify",
 ]
 
 _HOME = {
@@ -73,6 +75,7 @@ _HOME = {
     "lower": ".compiler",
     "report": ".compiler.report",
     "save_weights": ".backends.pytorch",
+    "verify": ".backends.verify",
 }
 
 

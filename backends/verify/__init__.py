@@ -1,8 +1,6 @@
 """`verify`: what is compiled is tried against the reference and against laws that hold by theory.
 
-    from modelwright.backends.verify import verify
-
-    report = verify("gpt2.yaml")
+    report = mw.verify("gpt2.yaml")
     print(report.render())
     assert not report.failures
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import modelwright as mw
 from modelwright.backends.verify import LAWS, Report, verify
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
@@ -47,3 +48,16 @@ def but_slow(names: list[str]) -> list[Any]:
 @pytest.mark.parametrize("name", but_slow(NAMES))
 def test_example(name: str) -> None:
     tried(name, *(law.name for law in LAWS if law.name not in TOOLS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_what_torch_makes_of_an_example(name: str) -> None:
+    tried(name, *TOOLS)
+
+
+def test_from_python(examples: Path) -> None:
+    report = mw.verify(examples / "tiny_gpt.yaml", sets=["layers=3"], laws=["weights", "init"])
+    assert report.holds
+    assert report.finding("init").error == 0
+    assert report.render().startswith("tiny-gpt: layers 3 as 2, ")
