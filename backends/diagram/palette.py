@@ -123,7 +123,8 @@ def theme(name: str) -> Theme:
 def dark_style() -> str:
     """CSS that turns the colours of `auto` dark where the reader's page is."""
     rules = [
-        f"text{{fill:{DARK.ink}}}text.small,text.name{{fill:{DARK.muted}}}",
+        f"text{{fill:{DARK.ink}}}text.small,text.name,text.title.count{{fill:{DARK.muted}}}",
+        f".node>text.name{{fill:{DARK.ink}}}",
         f".frame>rect{{fill:{DARK.frame.fill};stroke:{DARK.frame.border}}}",
         f".inner>rect{{fill:{DARK.inner_frame.fill}}}",
     ]
@@ -135,9 +136,11 @@ def dark_style() -> str:
     for name, paint in DARK.looks.items():
         both = f".node.{name}>rect,.node.{name}>circle"
         rules.append(f"{both}{{fill:{paint.fill};stroke:{paint.border}}}")
+        opened = f"fill:{DARK.looks['other'].fill};stroke:{paint.border}"
+        rules.append(f".frame.module.{name}>rect{{{opened}}}")
     for name, colour in DARK.marks.items():
-        rules.append(f".{name}>.outline{{fill:none;stroke:{colour}}}")
-        rules.append(
-            f".{name}>.badge{{fill:{colour};stroke:none}}.{name}>.sign{{fill:{DARK.page}}}"
-        )
+        own = f".marked.{name}"  # these come last, and say more: they win over the looks
+        rules.append(f"{own}>rect.outline{{fill:none;stroke:{colour}}}")
+        rules.append(f"{own}>circle.badge{{fill:{colour};stroke:none}}")
+        rules.append(f"{own}>text.sign{{fill:{DARK.page}}}")
     return f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"

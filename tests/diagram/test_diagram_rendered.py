@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from diagram_reading import EXAMPLES
+from diagram_reading import EXAMPLES, FOLDER
 
 from modelwright import DrawOptions, draw, load, lower
 from modelwright.backends.diagram.drawing import FONT_SIZES, Drawing
 from modelwright.backends.diagram.figure import figure
+from modelwright.backends.diagram.palette import DARK
 from modelwright.backends.diagram.raster import rasterize
 
 pdfium = pytest.importorskip("pypdfium2")
@@ -89,6 +91,30 @@ def test_the_words_of_a_png_are_drawn_in_their_boxes(path, kind):
         ink[int(low) : int(high) + 1, int(left) - 8 : int(right) + 9] = False
     free = [*drawing.texts, *(frame for frame in drawing.frames if frame.name)]
     assert bool(ink.any()) == bool(free), "words outside of all boxes"
+
+
+MARKS = {
+    "stacks.decoder.blocks.local.attention.heads": "changed",
+    "stacks.decoder.blocks.global": "removed",
+    "stacks.decoder.norm": "removed",
+    "heads.head": "added",
+}
+
+
+@pytest.mark.parametrize("name", ["gemma2_2b", "t5_small"])
+@pytest.mark.parametrize("depth", ["block", pytest.param("module", marks=pytest.mark.slow)])
+def test_a_dark_page_shows_the_dark_theme(name, depth):
+    graph = graph_of(FOLDER / f"{name}.yaml")
+    options = DrawOptions(depth=depth, marks=MARKS, legend=True)
+    auto = draw(graph, "svg", options).decode()
+    css = auto[auto.index("<style>") + len("<style>") : auto.index("</style>")]
+    inside = re.fullmatch(r"\s*@media \(prefers-color-scheme:\s?dark\)\s*\{(.*)\}\s*", css, re.S)
+    assert inside is not None
+    page = f'<rect width="100%" height="100%" fill="{DARK.page}"/>'
+    dark = auto.replace(css, inside[1]).replace("</style>", f"</style>{page}")
+    pictures = [rasterize(dark.encode()), draw(graph, "png", replace(options, theme="dark"))]
+    one, other = (np.asarray(Image.open(io.BytesIO(p)).convert("RGB"), int) for p in pictures)
+    assert (np.abs(one - other).max(axis=2) > 30).sum() < 20
 
 
 @EVERY
