@@ -37,7 +37,14 @@ def _found(drawing: Drawing, place: str) -> list[Box | Frame]:
     deepest = max(len(part.spec) for part in around)
     around = [part for part in around if len(part.spec) == deepest]
     framed: list[Box | Frame] = [part for part in around if isinstance(part, Frame)]
-    return framed or list(_fullest([part for part in around if isinstance(part, Box)]))
+    boxes = _fullest([part for part in around if isinstance(part, Box)])
+    return framed or list(boxes) or _layers(drawing, around[0].spec)
+
+
+def _layers(drawing: Drawing, stack: str) -> list[Box | Frame]:
+    """The frames of a stack whose layers have none around them all: they are of one kind."""
+    blocks = f"{stack}.blocks"
+    return [frame for frame in drawing.frames if not frame.parent and _within(frame.spec, blocks)]
 
 
 def _within(place: str, outer: str) -> bool:

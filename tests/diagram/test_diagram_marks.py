@@ -43,6 +43,15 @@ def test_a_place_in_the_spec_marks_the_part_that_it_belongs_to(gemma, place, exp
     assert marked(gemma, place) == [(key, "changed") for key in expected]
 
 
+@pytest.mark.parametrize(
+    ("depth", "expected"), [("block", "layers.block.frame"), ("stack", "layers")]
+)
+def test_how_many_layers_there_are_is_a_key_of_their_frame(depth, expected):
+    options = DrawOptions(marks={"stacks.decoder.layers": "changed"}, depth=depth)
+    drawing = figure(lower(load(FOLDER / "gpt2.yaml")), options)
+    assert [part.id for part in drawing.parts() if part.mark] == [expected]
+
+
 def test_norms_are_marked_where_only_they_changed(gemma):
     found = [key for key, _ in marked(gemma, f"{LOCAL}.attention.norm.eps")]
     assert found == ["layers.local.attention_norm", "layers.local.attention_output_norm"]
