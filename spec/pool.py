@@ -28,6 +28,17 @@ class MeanPool(Part):
     skip: Whole = 0
 
 
+class FirstAndMeanPool(Part):
+    """The first vector, and beside it the mean over the tokens that attention_mask admits: twice as
+    wide (DINOv2's classes; Oquab et al., 2023, arXiv:2304.07193).
+
+    skip: learned tokens in front of an image's patches that the mean leaves out
+    """
+
+    type: Literal["first_and_mean"] = "first_and_mean"
+    skip: Whole = 0
+
+
 class MaxPool(Part):
     """The largest of each number over the tokens that attention_mask admits."""
 
@@ -51,7 +62,14 @@ class TokenPool(Part):
 
 
 Pool = Annotated[
-    Nothing | FirstPool | LastPool | MeanPool | MaxPool | AttentionPool | TokenPool,
+    Nothing
+    | FirstPool
+    | LastPool
+    | MeanPool
+    | FirstAndMeanPool
+    | MaxPool
+    | AttentionPool
+    | TokenPool,
     Tagged("pool", "none"),
 ]
 declare(Pool)

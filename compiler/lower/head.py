@@ -13,6 +13,7 @@ from ...spec.head import (
     LanguageModel,
     ProjectionHead,
 )
+from ...spec.pool import FirstPool, MeanPool
 from ..axes import ONE, B, Dim, S
 from ..sizes import Size
 from .builder import Builder
@@ -86,6 +87,11 @@ def lower_pool(b: Builder, state: StackState, pool: Any, x: str) -> str:
     """One vector per sequence, (B, D); `none` keeps one per token."""
     if pool.type == "none":
         return x
+    if pool.type == "first_and_mean":
+        first = lower_pool(b, state, FirstPool(), x)
+        mean = lower_pool(b, state, MeanPool(skip=pool.skip), x)
+        both = b.width(x).times(2)
+        return b.op("concat", b.rename(first, "first"), b.rename(mean, "mean"), dim=both, out="x")
     mask = ""
     if pool.type in ("last", "mean", "max", "attention"):
         mask = argument(b, state, "attention_mask", (B, S))

@@ -9,7 +9,7 @@ from ..errors import choices
 from ..head import Classifier, Contrastive, DenseTransform, HeadPart, LanguageModel
 from ..model import ModelSpec, Stack
 from ..part import Part
-from ..pool import MeanPool, TokenPool
+from ..pool import FirstAndMeanPool, MeanPool, TokenPool
 from .findings import Finding, Path, members
 
 
@@ -100,7 +100,8 @@ def tied_to_a_table(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding
 def skipped_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     """A mean that leaves tokens out is of an image, and those stand in front of its patches."""
     pool = getattr(head, "pool", None)
-    if not isinstance(head, HeadPart) or not isinstance(pool, MeanPool) or not pool.skip:
+    means = (MeanPool, FirstAndMeanPool)
+    if not isinstance(head, HeadPart) or not isinstance(pool, means) or not pool.skip:
         return
     stack = _stack(spec, head)
     sources = members(stack.input) if stack else []

@@ -39,6 +39,11 @@ TOWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "dinov2 gated": ("Dinov2Model", {**DINO, "use_swiglu_ffn": True}),
     "dinov2 scaled": ("Dinov2Model", {**DINO, "layerscale_value": 0.1, "drop_path_rate": 0.2}),
     "dinov2 registers": ("Dinov2WithRegistersModel", {**DINO, "num_register_tokens": 3}),
+    "dinov2 classes": ("Dinov2ForImageClassification", {**DINO, "num_labels": 5}),
+    "dinov2 registers classes": (
+        "Dinov2WithRegistersForImageClassification",
+        {**DINO, "num_register_tokens": 3, "num_labels": 5},
+    ),
     "beit": ("BeitModel", BEIT),
     "beit with tables": (
         "BeitModel",

@@ -204,7 +204,16 @@ ACTIVATIONS = (
     "identity",
     "{type: swish, beta: 1.7}",
 )
-POOLS = ("none", "first", "last", "mean", "max", "attention", "{type: token, id: 5}")
+POOLS = (
+    "none",
+    "first",
+    "last",
+    "mean",
+    "first_and_mean",
+    "max",
+    "attention",
+    "{type: token, id: 5}",
+)
 
 NORMS = {
     "rmsnorm": "norm={type: rmsnorm, eps: 1e-3}",
@@ -342,6 +351,10 @@ PATCHES = {
     "averaged": (
         "input={prefix_tokens: 2, registers: 1}",
         "head={type: classifier, classes: 3, pool: {type: mean, skip: 3}, pooled_norm: true}",
+    ),
+    "first_and_averaged": (
+        "input={prefix_tokens: 1, registers: 2}",
+        "head={type: classifier, classes: 3, pool: {type: first_and_mean, skip: 3}}",
     ),
     "two_tokens": ("input={prefix_tokens: 2, bias: false, channels: 1, normalize: true}",),
     "registers": ("input={prefix_tokens: 1, registers: 3, dropout: 0.1}",),

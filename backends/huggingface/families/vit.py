@@ -143,6 +143,10 @@ def _dino_names(values: Values) -> Mapping[Any, Any]:
     return {**EMBEDDINGS, **registers, **_DINO_LAYER, **inner, "norm": "layernorm"}
 
 
+def _class_and_patches(values: Values) -> dict[str, Any]:
+    return {"type": "first_and_mean", "skip": 1 + values.get("num_register_tokens", 0)}
+
+
 def _stretched(values: Values) -> str:
     return (
         f"Images have {values['image_size']} pixels a side, as the positions were learned; for "
@@ -175,7 +179,10 @@ def _dino(model_type: str, name: str, **more: Any) -> Family:
             more.pop("spec", {}),
         ),
         names=_dino_names,
-        heads={f"{name}Model": Head()},
+        heads={
+            f"{name}Model": Head(),
+            f"{name}ForImageClassification": image_classes(_class_and_patches),
+        },
         note=_stretched,
         **more,
     )
