@@ -199,6 +199,9 @@ def _alone_lines(graph: ModuleGraph, draw: str) -> list[Line]:
                 drawn[f'".{op.name}"'] = None
             elif weight.name == "" and weight.initial.kind == "normal" and not weight.tied:
                 lines.append(Line(draw.replace("{w}", f"self.{name}"), indent=1))
+            elif weight.name == "" and not weight.tied and "{layer}" not in name:
+                value = weight.initial.value  # by its whole name: others may end alike
+                lines.append(Line(f"nn.init.constant_(self.{name}, {value!r})", indent=1))
             elif weight.name == "" and not weight.tied:
                 ends.setdefault(weight.initial.value, {})[f'".{op.name}"'] = None
             if weight.name == "bias" and op.weights[0].tied and not weight.tied:

@@ -104,7 +104,9 @@ class Model:
             (i for i, name in enumerate(OPTIONAL) if parameter.name.endswith(name)), len(OPTIONAL)
         )
         readers = self.graph.consumers(parameter.value)
-        return 1, place, not any(op.attrs.get("memory") for op in readers)
+        stacks = {self.graph.scopes[op.scope].stack for op in readers}
+        read = len(stacks) > 1 or any(op.attrs.get("memory") for op in readers)
+        return 1, place, not read
 
     def crosses(self) -> bool:
         """Does a stack read another? Then each is called by itself where tokens come in steps."""

@@ -254,7 +254,8 @@ def mask(f: Function, op: Op) -> None:
     bound = f.bind(value.id, value.name)
     f.say(f"{bound} = {expression}", note, op.number)
     if op.attrs["implicit"] == "causal" and f.structure.causal_given:
-        f.say(f"causal = {causal_case(f, bound, f'{f.like}.size(1)')}", "", op.number)
+        tokens = f.like if f.like == "x" else f.names[f.ids]  # a memory has another length
+        f.say(f"causal = {causal_case(f, bound, f'{tokens}.size(1)')}", "", op.number)
 
 
 def head_masks(f: Function, op: Op) -> Expr:

@@ -15,7 +15,7 @@ from ..arguments import Array, Data, Stream
 from ..measure import Largest, Measured, NotHere, as_array
 from ..subject import Subject
 from .padding import first_length
-from .sight import ABSOLUTE, attending, masks_of
+from .sight import ABSOLUTE, CROWDED, attending, crowded, masks_of
 
 PIECES = {
     "token by token": (1,) * 40,
@@ -35,6 +35,8 @@ def steps(subject: Subject) -> Measured | NotHere:
     """Hidden states of pieces, joined, against those of the whole text."""
     if not subject.cached:
         return NotHere("no stack keeps a cache")
+    if crowded(subject):
+        return NotHere(CROWDED)
     largest, note = Largest(), ""
     cases = ["plain", "padded left", "padded right"]
     stream = reading_stream(subject)
@@ -90,6 +92,8 @@ def generation(subject: Subject) -> Measured | NotHere:
     """
     if not hasattr(subject.model, "generate"):
         return NotHere("the model has no `generate`")
+    if crowded(subject):
+        return NotHere(CROWDED)
     stream = reading_stream(subject)
     if stream.longest + NEW_TOKENS > min(
         subject.arguments.limit(stream.ids), first_length(subject)

@@ -6,11 +6,13 @@ import numpy as np
 
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
-from .sight import attending, masks_of, word_stacks
+from .sight import CROWDED, attending, crowded, masks_of, word_stacks
 
 
 def order(subject: Subject) -> Measured | NotHere:
     """Words in another order give the same hidden states in that order."""
+    if crowded(subject):
+        return NotHere(CROWDED)
     largest = Largest()
     for stream, stack in word_stacks(subject):
         found = subject.spec.stacks[stack]

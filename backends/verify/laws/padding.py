@@ -10,11 +10,13 @@ from ....spec.positions import DynamicScaling, LongRope, Rotary
 from ..arguments import Data
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
-from .sight import ABSOLUTE, attending, masks_of, word_stacks
+from .sight import ABSOLUTE, CROWDED, attending, crowded, masks_of, word_stacks
 
 
 def padding(subject: Subject) -> Measured | NotHere:
     """Left and right: hidden states of real tokens, and results."""
+    if crowded(subject):
+        return NotHere(CROWDED)
     largest, reasons = Largest(), []
     for side in ("right", "left"):
         reason = moved_by_padding(subject, side)

@@ -38,6 +38,19 @@ def word_stacks(subject: Subject) -> Iterator[tuple[Stream, str]]:
         yield stream, subject.stack_of(stream.ids)
 
 
+CROWDED = "tokens compete for experts that serve only so many"
+
+
+def crowded(subject: Subject) -> bool:
+    """Do experts have a capacity that the tokens of a sequence may exceed?"""
+    longest = max((stream.longest for stream in subject.arguments.streams()), default=0)
+    return any(
+        op.kind == "within_capacity"
+        and (op.attrs["capacity"] is None or int(op.attrs["capacity"]) < longest)
+        for op in subject.graph.ops()
+    )
+
+
 def changed_words(subject: Subject, stream: Stream, data: Data) -> Data:
     """The first sequence, and below it once for each place the same with another word there."""
     length = data[stream.ids].shape[1]
@@ -69,6 +82,8 @@ def future(subject: Subject) -> Measured | NotHere:
 
 def excluded(subject: Subject) -> Measured | NotHere:
     """A word that no path of admitted keys joins to a query does not move its hidden state."""
+    if crowded(subject):
+        return NotHere(CROWDED)
     largest = Largest()
     for stream, stack in word_stacks(subject):
         if not attending(subject, stack):
@@ -112,6 +127,8 @@ def _first(data: Data, name: str) -> Any:
 
 def documents(subject: Subject) -> Measured | NotHere:
     """A sequence of several documents equals each of them alone."""
+    if crowded(subject):
+        return NotHere(CROWDED)
     largest = Largest()
     for stream, stack in word_stacks(subject):
         reason = _no_documents(subject, stack, stream)

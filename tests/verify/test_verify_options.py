@@ -1,0 +1,62 @@
+"""Options that `verify` found wrong, each by the law that found it; and what is not claimed."""
+
+from __future__ import annotations
+
+import pytest
+from faults import SMALL
+
+from modelwright.backends.verify import Report, verify
+from modelwright.spec import loads
+
+BOTH = SMALL.format(family="encoder-decoder")
+
+
+def judged(text: str, *laws: str) -> Report:
+    return verify(loads(text), laws=laws)
+
+
+FOUND = {
+    # the causal case asked for the length of the memory, for no other tensor was at hand yet
+    "a decoder with the encoder's table, step by step": (
+        BOTH + "decoder: {input: {tied: encoder}}\nhead: {type: language_model, tied: true}\n",
+        "cache",
+    ),
+    # `decode` took the decoder's mask before that of the memory, and `generate` gave the latter
+    "linear attention over a padded memory": (
+        BOTH.replace("{heads: 4}", "{type: linear, heads: 4}")
+        + "positions: sinusoidal\nhead: language_model\n",
+        "generate",
+    ),
+    # every bias ended as the bias of the scores does, and began with -10
+    "a bias of contrastive scores": (
+        "name: towers\nlayers: 1\nattention: {heads: 4}\nvocab_size: 31\nd_model: 16\n"
+        "stacks: {a: {input: {argument: a_ids}}, b: {input: {argument: b_ids}}}\n"
+        "head: {type: contrastive, size: 6, loss: sigmoid,"
+        " towers: {a: {pool: mean}, b: {pool: mean}}}\n",
+        "init",
+    ),
+    # the number of blocks was that of the first sequence
+    "random blocks, for any length": (
+        SMALL.format(family="encoder-only") + "mask: blocks(3) | random(3, 1)\n",
+        "export",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FOUND, ids=[what.replace(" ", "-") for what in FOUND])
+def test_what_was_found_is_mended(what: str) -> None:
+    text, law = FOUND[what]
+    report = judged(text, law, "reference")
+    assert not report.failures, report.render()
+    assert report.finding(law).applies
+
+
+def test_what_competes_for_experts_is_not_claimed() -> None:
+    text = SMALL.format(family="decoder-only").replace(
+        "{hidden: 40}", "{type: moe, experts: 4, top_k: 1, capacity: CAPACITY}"
+    )
+    laws = ("mask", "padding", "cache")
+    tight = judged(text.replace("CAPACITY", "2") + "head: language_model\n", *laws, "reference")
+    assert [finding.applies for finding in tight.findings] == [True, False, False, False]
+    wide = judged(text.replace("CAPACITY", "99") + "head: language_model\n", *laws, "reference")
+    assert all(finding.applies and finding.holds for finding in wide.findings)
