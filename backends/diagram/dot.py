@@ -117,7 +117,7 @@ class _Writer:
             attributes["label"] = f'<{name}<BR ALIGN="LEFT"/>>' if frame.lines else f"<{name}>"
             attributes["fontsize"] = str(FONT_SIZES[NAME])
             middle = frame.top - 12 - 6.5 * len(frame.lines)
-            attributes["lp"] = _at((frame.left + 9 + width / ROOM / 2, middle))
+            attributes["lp"] = _at((frame.left + 9 + frame.indent + width / ROOM / 2, middle))
             attributes["labeljust"], attributes["labelloc"] = "l", "b"
         return attributes
 

@@ -62,6 +62,7 @@ class Frame:
     top: float
     name: str = ""
     lines: list[str] = field(default_factory=list)  # small, below the name
+    indent: float = 0.0  # of the name and the lines, beyond lines that enter from above
     look: str = "frame"  # of an opened module, that of its box
     count: str = ""  # what stands outside it: `12×`
     parent: str = ""

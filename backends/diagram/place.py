@@ -26,6 +26,7 @@ from .sizes import (
     TEE,
     frame_lines,
     frame_of,
+    indent_of,
     size_of,
     width_of,
 )
@@ -129,7 +130,8 @@ class Placer(Framed):
         frame.look = part.look
         frame.left, frame.right, frame.top = u - left, u + right, bottom + height
         frame.name = part.title
-        room = height if self._sideways else right if inner.mirrored else left
+        frame.indent = indent_of(part)
+        room = height - frame.indent if self._sideways else right if inner.mirrored else left
         frame.lines = frame_lines(part, room)
         known = {
             key: self._box(self.parts.by_key[key], u + x, bottom + ENTRY + y, width, height)

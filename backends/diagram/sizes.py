@@ -120,14 +120,21 @@ def frame_of(part: Part) -> tuple[float, float, float]:
     left, right = (inner.right, -inner.left) if inner.mirrored else (-inner.left, inner.right)
     name = text_width(part.title, FONT_SIZES[NAME]) * 1.08  # it is bold
     if part.sideways:
-        height = max(ENTRY + inner.top + PADDING, name + 26)
-        left += LINE * (1 + len(frame_lines(part, height))) + HEADROOM + 3
+        indent = indent_of(part)
+        height = max(ENTRY + inner.top + PADDING, name + 26 + indent)
+        left += LINE * (1 + len(frame_lines(part, height - indent))) + HEADROOM + 3
         right += PADDING
     else:
         left = max(left + PADDING, name + 24, BOX_WIDTH / 2)
         right = max(right + PADDING, BOX_WIDTH / 2)
         height = ENTRY + inner.top + HEADROOM + LINE * (1 + len(frame_lines(part, left))) + 4
     return (right, left, height) if inner.mirrored else (left, right, height)
+
+
+def indent_of(part: Part) -> float:
+    """How far the words of an opened module stand from its edge: beyond what enters from above."""
+    sides = len(part.inner.entries) - 1 if part.inner is not None else 0
+    return 4.0 + 8.0 * sides if part.sideways and sides > 0 else 0.0
 
 
 def frame_lines(part: Part, room: float) -> list[str]:

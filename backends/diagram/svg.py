@@ -64,7 +64,7 @@ class _Writer:
         size = frame.right - frame.left, frame.top - frame.bottom
         shape = self.rect(middle, size, 11, paint, 1.1)
         if frame.name:
-            left, top = frame.left + 9, self.height - frame.top + 15
+            left, top = frame.left + 9 + frame.indent, self.height - frame.top + 15
             bold = f'fill="{self.theme.muted}" font-weight="bold"'
             shape += words(frame.name, left, top, NAME, "start", bold)
             for line in frame.lines:

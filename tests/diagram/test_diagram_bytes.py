@@ -126,7 +126,9 @@ def test_a_pattern_over_a_thousand_layers_stays_small():
     assert drawing.height < 1000
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize(
+    "depth", [pytest.param(d, marks=[pytest.mark.slow] if d != "module" else []) for d in DEPTHS]
+)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_no_figure_takes_long(path, depth):
     graph = lower(load(path))

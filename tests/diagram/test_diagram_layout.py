@@ -10,7 +10,7 @@ import pytest
 from diagram_reading import EXAMPLES
 
 from modelwright import DrawOptions, load, lower
-from modelwright.backends.diagram.drawing import FONT_SIZES, Box, Drawing
+from modelwright.backends.diagram.drawing import FONT_SIZES, NAME, SMALL, Box, Drawing
 from modelwright.backends.diagram.figure import figure
 from modelwright.backends.diagram.text import text_width
 
@@ -116,3 +116,19 @@ def test_frames_hold_their_boxes_and_words_fit(path, kind):
             left, bottom, right, top = area(box)
             assert frame.left < left < right < frame.right
             assert frame.bottom < bottom < top < frame.top
+
+
+@EVERY
+def test_no_line_passes_the_words_of_a_frame(path, kind):
+    drawing = drawn(path, kind)
+    named = [frame for frame in drawing.frames if frame.name]
+    for frame in named:
+        widths = [text_width(frame.name, FONT_SIZES[NAME])]
+        widths += [text_width(line, FONT_SIZES[SMALL]) for line in frame.lines]
+        left = frame.left + 9 + frame.indent
+        low = frame.top - 19 - 12 * len(frame.lines)
+        area_of_words = (left, low, left + max(widths), frame.top - 5)
+        for edge in drawing.edges:
+            for (x1, y1), (x2, y2) in pairwise(edge.points):
+                line = (min(x1, x2), min(y1, y2), max(x1, x2) + 0.01, max(y1, y2) + 0.01)
+                assert not overlap(line, area_of_words), (frame.id, edge)

@@ -24,7 +24,7 @@ Image = pytest.importorskip("PIL.Image")
 
 SVG = "{http://www.w3.org/2000/svg}"
 DOTS = 2.0  # of a PNG, for each point
-QUICK = {"gpt2", "t5_small", "deepseek_v3"}
+QUICK = {("gpt2", "block"), ("t5_small", "block"), ("gpt2", "module"), ("gpt2", "right")}
 KINDS = {
     "block": DrawOptions(theme="light"),
     "module": DrawOptions(theme="light", depth="module"),
@@ -33,7 +33,7 @@ KINDS = {
 EVERY = pytest.mark.parametrize(
     ("path", "kind"),
     [
-        pytest.param(path, kind, marks=[] if path.stem in QUICK else [pytest.mark.slow])
+        pytest.param(path, kind, marks=[] if (path.stem, kind) in QUICK else [pytest.mark.slow])
         for path in EXAMPLES
         for kind in KINDS
     ],
