@@ -10,10 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
+import socket
 import struct
+import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _COMMENT = {  # suffix -> what stands around a comment on the last line
@@ -44,18 +48,37 @@ def write(
     A file that is there already is replaced if `force`, if it holds the same bytes, or if
     `is_ours(its bytes)`. Raises OutputError otherwise, and when the place cannot be written.
     """
-    target = Path(os.path.realpath(path))
-    fresh = target.with_name(f".{os.getpid()}.{target.name}")
     try:
-        if target.is_dir():
-            raise OutputError(f"{path} is a folder")
-        if not target.parent.is_dir():
-            raise OutputError(f"{path}: there is no folder {path.parent}")
-        if target.exists() and not force:
-            _refuse_to_lose(path, target.read_bytes(), data, is_ours)
-        _move_into_place(fresh, target, data)
+        with replacing(path) as fresh:
+            target = Path(os.path.realpath(path))
+            if target.exists() and not force:
+                _refuse_to_lose(path, target.read_bytes(), data, is_ours)
+            with open(fresh, "xb") as file:
+                file.write(data)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name that no file has, beside `path`; what is written there is moved to its place.
+
+    Nothing is moved, and nothing is left, where the block raises. Raises OutputError for a place
+    that cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise OutputError(f"{path} is a folder")
+    if not target.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}")
+    fresh = _beside(target)
+    try:
+        yield fresh
+        if target.exists():
+            shutil.copymode(target, fresh)
+        os.replace(fresh, target)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def write_folder(
@@ -71,9 +94,9 @@ def write_folder(
     Raises OutputError otherwise, and when the place cannot be written.
     """
     target = Path(os.path.realpath(path))
-    fresh = target.with_name(f".{os.getpid()}.{target.name}")
     try:
         _refuse_to_lose_folder(path, target, force=force, is_ours=is_ours)
+        fresh = _beside(target)
         fresh.mkdir()
         try:
             fill(fresh)
@@ -102,11 +125,13 @@ def _refuse_to_lose_folder(
 
 
 def _swap_into_place(fresh: Path, target: Path) -> None:
-    """Move a folder to its place; what was there is put back if that fails."""
+    """Move a folder to its place. Where one is, the two change places in one step if they can."""
     if not target.exists():
         fresh.rename(target)
         return
-    old = fresh.with_name(f"{fresh.name}.old")
+    if _exchanged(fresh, target):
+        return  # what was there is now called `fresh`, and its maker removes that
+    old = _beside(target)
     target.rename(old)
     try:
         fresh.rename(target)
@@ -116,17 +141,43 @@ def _swap_into_place(fresh: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _move_into_place(fresh: Path, target: Path, data: bytes) -> None:
-    with open(fresh, "xb") as file:
-        try:
-            file.write(data)
-            file.close()
-            if target.exists():
-                shutil.copymode(target, fresh)
-            os.replace(fresh, target)
-        except BaseException:
-            fresh.unlink(missing_ok=True)
-            raise
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two names in one step (Linux: renameat2); False where that is not to be had."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    call = getattr(ctypes.CDLL(None), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return call is not None and not call(here, os.fsencode(one), here, os.fsencode(other), exchange)
+
+
+_LEFT = re.compile(r"\.(\d{1,10})-([0-9a-f]{4})[0-9a-f]{8}\..+")
+"""`.1234-ab12cd34ef56.name`: process, four signs of the machine, eight of chance, the target."""
+
+
+def _beside(target: Path) -> Path:
+    """A name of nothing, beside the target; what a process that was killed here left is removed."""
+    machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
+    name = os.fsdecode(os.fsencode(target.name)[-100:])
+    for left in target.parent.glob(".*"):
+        found = _LEFT.fullmatch(left.name)
+        if found is None or found[2] != machine or not left.name.endswith(f".{name}"):
+            continue
+        if not _runs(int(found[1])):
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(True)
+    return target.with_name(f".{os.getpid()}-{machine}{os.urandom(4).hex()}.{name}")
+
+
+def _runs(pid: int) -> bool:
+    """Is there a process of this number? Yes, if in doubt."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _refuse_to_lose(

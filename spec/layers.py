@@ -32,12 +32,19 @@ def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
     count = count if 0 <= count <= MOST_LAYERS and not isinstance(count, bool) else 0
     blocks = _named(stack, base, reading)
     cycle = _cycle(stack, blocks, reading)
+    if not cycle and _is_zero(said) and base.get("attention") is None:
+        return Order(blocks, [])  # no layers: nothing that a block must have is asked for
     if not cycle:
         blocks = {**blocks, ONLY_BLOCK: blocks.get(ONLY_BLOCK, base)}
         cycle = [ONLY_BLOCK]
     order = Order(blocks, [cycle[i % len(cycle)] for i in range(count)])
     _override(stack, order, reading)
     return order
+
+
+def _is_zero(node: Node | None) -> bool:
+    """Does a plain 0 stand here?"""
+    return node is not None and type(node.value) in (int, float) and node.value == 0
 
 
 def _named(stack: Node, base: Node, reading: Reading) -> dict[str, Node]:
@@ -137,7 +144,8 @@ def _change(order: Order, layers: range, what: Node, reading: Reading) -> None:
     for i in layers:
         old = order.names[i]
         if old not in fresh:
-            wanted = f"{old[: MAX_LENGTH - 16]}_layer_{i}"
+            plain = re.sub(r"_layer_\d+x*\Z", "", old)  # an override of an override
+            wanted = f"{plain[: MAX_LENGTH - 16]}_layer_{i}"
             fresh[old] = wanted
             while fresh[old] in order.blocks:
                 fresh[old] += "x"

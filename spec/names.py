@@ -8,6 +8,8 @@ from __future__ import annotations
 import keyword
 import re
 
+from .masks import ATOMS
+
 MAX_LENGTH = 64
 PLAIN_NAME = re.compile(r"^[A-Za-z]\w*\Z", re.ASCII)
 BLOCK_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]*\Z")  # only its class reaches code: `global` may be
@@ -180,6 +182,31 @@ ARGUMENT_NAMES = frozenset(
         "x",
     ]
 )
+
+# Functions that emitted files may define: an argument that took one of these names would hide it.
+HELPER_NAMES = frozenset(
+    """
+    added_scores additive_attention alibi_bias alibi_bias_ceil apply_partial_rope
+    apply_partial_rope_interleaved apply_rope apply_rope_interleaved apply_rope_to_end
+    apply_rope_to_end_interleaved as_bias attention_pool best_groups biased_additive_attention
+    biased_distance_attention biased_explicit_attention by_length capped_scores
+    causal_linear_attention content_to_position distance_attention drop_path dynamic_frequencies
+    elu_features explicit_attention fading_linear_attention given_rows grid_offsets
+    grid_offsets_behind interleaved_sinusoids last_token lightning_rates linear_attention
+    llama3_frequencies log_buckets masks_of_heads max_pool mean_pool padding_mask pool_heads
+    position_to_content positions_of_tokens positions_past_padding quick_gelu random_blocks
+    relative_log_places relative_places rope_angles rope_frequencies rows_between sample sinusoids
+    softcap sparse_mixer sum_to_one swish token_pool two_sided_buckets weighted_values with_sinks
+    within_capacity without_padding yarn_blend yarn_frequencies yarn_frequencies_between_pairs
+    yarn_pair
+    """.split()  # noqa: SIM905 - a list of words would be as many lines
+)
+
+
+def hides_code(name: str) -> bool:
+    """Would an argument of this name hide something that emitted files define or call?"""
+    words = name.removesuffix("_mask").split("_") if name.endswith("_mask") else []
+    return name in ARGUMENT_NAMES | HELPER_NAMES or (bool(words) and set(words) <= set(ATOMS))
 
 
 def camel_case(name: str) -> str:

@@ -9,8 +9,8 @@ from .scalars import (
     Count,
     Flag,
     Fractional,
+    MaybeCount,
     Number,
-    OptionalCount,
     Padding,
     Positive,
     Whole,
@@ -229,7 +229,7 @@ class Disentangled(Part):
     acts_on: ClassVar[Place] = "scores"
     type: Literal["disentangled"] = "disentangled"
     terms: Many[Term] = ("content_to_position", "position_to_content")
-    buckets: OptionalCount = 256
+    buckets: MaybeCount = 256
     max_distance: Count = 512
     share_projections: Flag = False
     normalize: Flag = False

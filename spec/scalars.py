@@ -12,7 +12,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from .errors import shown
-from .names import ARGUMENT_NAMES, BLOCK_NAME, MODEL_NAME, PLAIN_NAME, name_problem
+from .names import BLOCK_NAME, MODEL_NAME, PLAIN_NAME, hides_code, name_problem
 from .part import BROKEN
 
 
@@ -121,7 +121,7 @@ def _read_name(value: Any) -> str:
 
 def _read_argument(value: Any) -> str:
     text = _read_name(value)
-    if text in ARGUMENT_NAMES:
+    if hides_code(text):
         raise ValueError("another word; this one has a meaning of its own in the code")
     return text
 
@@ -173,6 +173,10 @@ def _read_optional_count(value: Any) -> int | None:
     return None if value in ("none", None) else int(whole(1, 100_000_000).read(value))
 
 
+def _read_maybe_count(value: Any) -> int | str:
+    return "none" if value == "none" else int(whole(1, 100_000_000).read(value))
+
+
 def _read_padding(value: Any) -> Any:
     if value is True:  # the older spelling
         return "mask"
@@ -204,6 +208,14 @@ OptionalCount = Annotated[
     Wanted(
         "a whole number above 0 or `none`",
         _read_optional_count,
+        {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "none"}]},
+    ),
+]
+MaybeCount = Annotated[  # where none is not the same as left out
+    int | Literal["none"],
+    Wanted(
+        "a whole number above 0 or `none`",
+        _read_maybe_count,
         {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "none"}]},
     ),
 ]

@@ -100,7 +100,7 @@ def _options(part: Part) -> Iterator[tuple[str, str]]:
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(part, Contrastive) and part.towers is not BROKEN and len(part.towers) > 2:
         yield (*path, "towers"), "a contrastive head with more than two towers"
-    if isinstance(part, Mha) and part.separate_global and part.sinks:
+    if isinstance(part, Mha) and part.separate_global is True and part.sinks is True:
         yield (*path, "sinks"), "`sinks` beside `separate_global`"
     for expert in ("expert", "shared_expert") if isinstance(part, Moe) else ():
         inner = getattr(part, expert)

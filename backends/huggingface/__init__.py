@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...compiler import lower
+from ...outputs import replacing
 from ...spec import SpecErrors, loads
 from .config import class_of, family_of, head_of, spec_data, values_of
 from .errors import CheckpointError, ExportError
@@ -103,10 +104,5 @@ def import_weights(folder: str | Path, output: str | Path) -> None:
     text, read, family, head, values = _read(folder)
     shapes = {weight.name: weight.shape for weight in lower(loads(text, CONFIG)).weights()}
     state = dict(read_checkpoint(shapes, read.weights, Names(family, head, values)))
-    output = Path(output)
-    part = output.with_name(f".{output.name}.part")
-    try:
-        save_file(state, part)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(Path(output)) as fresh:
+        save_file(state, fresh)

@@ -37,7 +37,11 @@ def write_config(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]
                 lines.append(Line(whole_message, indent=3))
                 continue
             lines.append(Line("raise ValueError(", indent=3))
-            lines.append(Line(f'{first} "', indent=4))
+            if len(first) + 18 <= 100:
+                lines.append(Line(f'{first} "', indent=4))
+            else:
+                lines.append(Line(f'"{part} "', indent=4))
+                lines.append(Line(f'f"({{self.{part}}}) must divide "', indent=4))
             lines.append(Line(f'f"{second}', indent=4))
             lines.append(Line(")", indent=3))
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ...spec.head import Classifier, Contrastive, LanguageModel
@@ -10,7 +11,7 @@ from .layout import signature
 from .text import Line, literal
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .model import Model, Step
 
 
 def write_loss(model: Model) -> list[Line]:
@@ -86,14 +87,17 @@ def generate_text(model: Model) -> str:
     if model.reads_memory(stack):
         if len(model.steps) != 2 or step.name != "decode" or len(required) != 2:
             return ""
-        masks = [p.name for p in model.steps[0].parameters if p.name.endswith("attention_mask")]
+        first, second = _memory_masks(model, model.steps[0]), _memory_masks(model, step)
         vectors = model.graph.values[model.steps[0].parameters[0].value].dtype == "float"
-        owner = "EncoderDecoder" if masks else "FeatureDecoder"
-        if masks and vectors:
-            owner = "VectorDecoder"
+        owner = "VectorDecoder" if vectors else "EncoderDecoder"
+        owner = owner if first or second else "FeatureDecoder"
         text = method("generate", owner, "generate")
+        if not first:  # nothing there looks at other tokens
+            text = re.sub(r"(self\.encode\(\w+), attention_mask\)", r"\1)", text)
+        if not second:
+            text = text.replace("memory, attention_mask, cache", "memory, cache")
         if owner == "VectorDecoder":
-            text = text.replace("attention_mask", masks[0])
+            text = text.replace("attention_mask", [*first, *second][0])
         text = text.replace("decoder_input_ids", required[1]).replace("features", required[0])
     else:
         if len(model.steps) > 1 or len(required) != 1:
@@ -102,6 +106,13 @@ def generate_text(model: Model) -> str:
         text = method("generate", owner, "generate")
     model.needs.helpers |= {("sampling", "sample")}
     return _with_tokens(model, text)
+
+
+def _memory_masks(model: Model, step: Step) -> list[str]:
+    """The argument that tells a step which tokens of the memory, or of its source, are padding."""
+    masks = [p.name for p in step.parameters if p.name.endswith("attention_mask")]
+    own = model.own_mask(step.stack) if model.reads_memory(step.stack) else ""
+    return [name for name in masks if name != own]
 
 
 def _with_tokens(model: Model, text: str) -> str:

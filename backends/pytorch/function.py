@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ...compiler.axes import show
 from ...compiler.graph import Op, Scope, Value
 from ...compiler.sizes import Field, InverseRoot, Size
@@ -19,6 +21,8 @@ class Function:
         self.place = place
         self.needs = needs
         self.root = root
+        self.modules = {op.name for op in self.graph.ops(place.path) if op.weights}
+        self.modules |= {child.name for child in self.graph.children(place.path)}
         self.cached = place.stack in structure.cached
         self.by_call = structure.layer_by_call(place.path)
         self.ids = ""  # a value whose second axis is the new tokens
@@ -76,13 +80,12 @@ class Function:
         if self.root:
             return config_text(value, "self.config.")
         if isinstance(value, Size) and isinstance(value.tree, tuple) and not name:
-            for part in value.fields():
-                self.number(part)
-            return value.code("self.")
+            parts = {part.name: self.number(part) for part in value.fields()}
+            return re.sub(r"self\.(\w+)", lambda found: parts[found[1]], value.code("self."))
         attribute = _attribute(value, name)
         if attribute == "layers":  # the stack's blocks are called so
             attribute = "depth"
-        elif attribute in {child.name for child in self.graph.children(self.place.path)}:
+        elif attribute in self.modules:  # as `prefix_tokens`, which are weights too
             attribute = f"number_of_{attribute}"
         self.needs.attributes[attribute] = config_text(value)
         return f"self.{attribute}"

@@ -22,13 +22,23 @@ def wrap(line: str, indent: int, comment: str = "") -> list[str]:
         opening, expression = chain
         return [margin + opening, *_broken(expression, indent + 4), f"{margin}){tail}"]
     parts = _split(line)
-    if parts is None:
-        return [margin + line + tail]
+    if parts is None or len(margin + parts[0]) > WIDTH:
+        return _bracketed(line, indent, tail)
     head, body, end = parts
     inner = " " * (indent + 4)
     whole = len(inner + body) <= WIDTH and not head.endswith("{")
     middle = [inner + body] if whole else _each(body, indent)
     return [margin + head, *middle, margin + end + tail]
+
+
+def _bracketed(line: str, indent: int, tail: str) -> list[str]:
+    """`name = (…)` for what has no bracket to break at: a long name, or a choice of two values."""
+    margin, match = " " * indent, re.match(r"([\w.]+ = |return )(.*)", line)
+    if match is None:
+        return [margin + line + tail]
+    pieces = re.split(r" (?=if |else )", match[2])
+    inner = [part for piece in pieces for part in _broken(piece, indent + 4)]
+    return [f"{margin}{match[1]}(", *inner, f"{margin}){tail}"]
 
 
 OPERATORS = ((" == ",), (" | ",), (" & ",), (" + ", " - "), (" * ", " / "))
@@ -53,13 +63,35 @@ def _broken(expression: str, indent: int, end: str = "") -> list[str]:
     """An expression inside brackets: on one line, or broken at its loosest operators first."""
     line = " " * indent + expression + end
     terms = _terms(expression)
-    if len(line) <= WIDTH or len(terms) == 1:
-        return [line] if len(line) <= WIDTH else wrap(expression + end, indent)
+    if len(line) <= WIDTH:
+        return [line]
+    if len(terms) == 1:
+        calls = _calls(expression)
+        lines = wrap(expression + end, indent)
+        if len(calls) == 1 or max(map(len, lines)) <= WIDTH:
+            return lines
+        *first, last = calls
+        return [
+            *(part for call in first for part in _broken(call, indent)),
+            *_broken(last, indent, end),
+        ]
     *first, last = terms
     return [
         *(part for term in first for part in _broken(term, indent)),
         *_broken(last, indent, end),
     ]
+
+
+def _calls(expression: str) -> list[str]:
+    """The expression cut before each method that is called on the result of a call."""
+    calls, depth, start = [], 0, 0
+    text = _unquoted(expression)
+    for place, char in enumerate(text):
+        depth += (char in OPENING) - (char in CLOSING)
+        if depth == 0 and text.startswith(").", place):
+            calls.append(expression[start : place + 1])
+            start = place + 1
+    return [*calls, expression[start:]]
 
 
 def _chain(line: str, margin: str) -> tuple[str, str] | None:
@@ -71,6 +103,8 @@ def _chain(line: str, margin: str) -> tuple[str, str] | None:
     head = _split(line)
     if len(terms) == 1:
         dotted = head is not None and len(margin + head[0]) + 4 > WIDTH - 20
+        if head is not None and len(margin + head[0]) > WIDTH:
+            return match[1] + "(", match[2]
         fits = len(margin + match[2]) + 4 <= WIDTH
         return (match[1] + "(", match[2]) if dotted and fits and ")." in match[2] else None
     bracketed = line.endswith(")") and head is not None and len(margin + head[0]) <= WIDTH

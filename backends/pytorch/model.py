@@ -90,9 +90,16 @@ class Model:
                     "None" if optional else "",
                 )
             )
-        return sorted(parameters, key=self.rank)
+        own = self.own_mask(stack)
+        return sorted(parameters, key=lambda parameter: self.rank(parameter, own))
 
-    def rank(self, parameter: Parameter) -> tuple[int, int, bool]:
+    def own_mask(self, stack: str) -> str:
+        """The argument that says which tokens of this stack are padding."""
+        ids = str(getattr(self.graph.spec.stacks[stack].input[0], "argument", ""))
+        prefix = ids.removesuffix("input_ids")
+        return f"{prefix if prefix != ids else ids.removesuffix('_ids') + '_'}attention_mask"
+
+    def rank(self, parameter: Parameter, own: str) -> tuple[int, int, bool]:
         """Ids, memory, then the optional arguments in the order that Hugging Face has.
 
         Of two masks, that of what is read stands first.
@@ -103,10 +110,7 @@ class Model:
         place = next(
             (i for i, name in enumerate(OPTIONAL) if parameter.name.endswith(name)), len(OPTIONAL)
         )
-        readers = self.graph.consumers(parameter.value)
-        stacks = {self.graph.scopes[op.scope].stack for op in readers}
-        read = len(stacks) > 1 or any(op.attrs.get("memory") for op in readers)
-        return 1, place, not read
+        return 1, place, parameter.name == own
 
     def crosses(self) -> bool:
         """Does a stack read another? Then each is called by itself where tokens come in steps."""
@@ -262,7 +266,9 @@ class Model:
         cache = [p for p in found.values() if p.name == "cache"]
         others = [p for p in found.values() if p.name != "cache"]
         required = [p for p in others if not p.default]
-        optional = sorted((p for p in others if p.default), key=self.rank)
+        own = self.own_mask(steps[-1].stack)
+        others = [p for p in others if p.default]
+        optional = sorted(others, key=lambda parameter: self.rank(parameter, own))
         return [*required, *optional, *cache]
 
     def _return_last(self, f: Function, last: Step) -> None:

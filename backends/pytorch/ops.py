@@ -313,13 +313,15 @@ def mask_name(graph: ModuleGraph, op: Op) -> str:
 
 def _mask_words(op: Op) -> str:
     words = dict.fromkeys(atom.name for atom in atoms_of(op.attrs["formula"]))
-    return "_".join(words) + "_mask"
+    name = "_".join(words) + "_mask"
+    return "global_tokens_mask" if name == "global_mask" else name  # an argument is called so
 
 
 def _mask_shape(op: Op) -> str:
-    """What makes a function of a mask another one: the formula, whatever its sizes are."""
+    """What makes a function of a mask another one: the formula without its sizes, and the data."""
     sizes = [size.code() for size in mask_sizes(op.attrs["formula"])]
-    return f"{_without_sizes(op.attrs['formula'], sizes)} {op.attrs['implicit']}"
+    data = "".join("x" if value else "-" for value in op.inputs)  # an image has no padding
+    return f"{_without_sizes(op.attrs['formula'], sizes)} {op.attrs['implicit']} {data}"
 
 
 def _without_sizes(formula: Any, sizes: list[str]) -> str:

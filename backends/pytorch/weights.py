@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...outputs import replacing
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -18,14 +20,9 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write a model's weights to a safetensors file, moved into place when it is whole."""
     from safetensors.torch import save_file
 
-    path = Path(path)
     state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
-    part = path.with_name(f".{path.name}.part")
-    try:
-        save_file(state, part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(Path(path)) as fresh:
+        save_file(state, fresh)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> nn.Module:

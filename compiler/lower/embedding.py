@@ -33,7 +33,7 @@ def lower_input(b: Builder, state: StackState, source: Source) -> str:
             x = b.op("dropout", x, name="dropout", rate=rate, out="x")
         if isinstance(source, Tokens):
             x = _projected(b, state, source, x, when="after_positions")
-    return b.rename(x, "x") if state.scope == b.graph.scope_of(x) else x
+    return b.rename(x, "x")
 
 
 def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:

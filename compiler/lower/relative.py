@@ -57,7 +57,7 @@ def lower_disentangled(
 
 def _span(b: Builder, position: Disentangled) -> Size:
     """How many places there are to each side."""
-    if position.buckets is None:
+    if position.buckets == "none":
         return b.size("max_distance", position.max_distance)
     return b.size("buckets", position.buckets)
 
@@ -85,8 +85,8 @@ def _places(b: Builder, state: StackState, position: Disentangled) -> str:
             "relative_places",
             out="places",
             shape=(T, S if state.cached else T),
-            rule="each" if position.buckets is None else "log",
-            buckets=None if position.buckets is None else _span(b, position),
+            rule="each" if position.buckets == "none" else "log",
+            buckets=None if position.buckets == "none" else _span(b, position),
             max_distance=b.size("max_distance", position.max_distance),
             stack=state.name,
         )

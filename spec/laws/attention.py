@@ -209,6 +209,10 @@ def scores_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
             yield Finding(
                 (*path, key, option), f"`{option}` belongs to products, not to {part.score} scores"
             )
+        if part.scale == "by_layer":
+            yield Finding(
+                (*path, key, "scale"), f"`by_layer` belongs to products, not to {part.score} scores"
+            )
         for i, position in enumerate(members(block.positions)):
             if isinstance(position, (Disentangled, TransformerXl)):
                 yield Finding(

@@ -10,7 +10,7 @@ from ..model import Block, ModelSpec, Stack
 from ..positions import RelativeBias
 from .attention import masks
 from .findings import Finding, Path, members, parts
-from .wiring import references
+from .wiring import Reference, references
 
 FAMILY_DECODES = {"decoder-only": ("decoder",), "encoder-decoder": ("decoder",)}
 FAMILY_ENCODES = {"encoder-only": ("encoder",), "encoder-decoder": ("encoder",)}
@@ -87,7 +87,9 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
         return
     heads = [getattr(head, "stack", None) for head in spec.heads.values()]
     towers = [t for head in spec.heads.values() for t in getattr(head, "towers", ())]
-    read = {r.source for r in references(spec)} | {*heads, *towers, names[-1]}
+    read = {r.source for r in references(spec) if _is_used(spec, r)} | (
+        {*heads, *towers} or {names[-1]}
+    )
     ties = {
         getattr(source, "tied", "none")
         for _, stack in parts(spec.stacks, Stack)
@@ -97,6 +99,12 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
         if name not in read:
             only = "only its table is used" if name in ties else "nothing reads it"
             yield Finding(("stacks", name), f"stack `{name}` does nothing: {only}", warning=True)
+
+
+def _is_used(spec: ModelSpec, reference: Reference) -> bool:
+    """Does it stand in a block of which there is a layer, or in no block?"""
+    level, *names = reference.path[2:4]
+    return level != "blocks" or names[0] in spec.stacks[reference.reader].order
 
 
 BLOCK_LAWS = (sees_the_future, sees_one_side, buckets_match_mask, router_learns)

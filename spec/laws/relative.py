@@ -14,7 +14,7 @@ MEETING = (Disentangled, TransformerXl)
 
 def log_buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     for i, position in enumerate(members(block.positions)):
-        if not isinstance(position, Disentangled) or position.buckets is None:
+        if not isinstance(position, Disentangled) or position.buckets == "none":
             continue
         half = position.buckets // 2
         if position.buckets % 2:

@@ -22,6 +22,7 @@ PIECES = {
     "a prompt, then tokens": (5, *(1,) * 40),
     "chunks": (4, 3, 1, 5, 40),
 }
+IDS, MASK = "input_ids", "attention_mask"
 NEW_TOKENS = 5
 
 
@@ -127,7 +128,13 @@ def _generated(
         seen.append(as_array(found)[:, -1])
         return found
 
-    given = {name: v for name, v in subject.tensors(data).items() if name in wanted}
+    known, stream = subject.tensors(data), reading_stream(subject)
+    given = {name: v for name, v in known.items() if name in wanted}
+    for word, own in ((IDS, stream.ids), (MASK, f"{stream.prefix}{MASK}")):
+        if (
+            word in wanted and word not in given and own in known
+        ):  # `generate` has one name for what it goes on with
+            given[word] = known[own]
     generate: Any = model.generate
     vars(model)["logits"] = watched
     try:

@@ -1,0 +1,106 @@
+"""Arguments for any model, read from its graph: ids, images, padding, positions, and the rest."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+
+from modelwright.compiler import ModuleGraph
+from modelwright.spec.embedding import ConvStem, Features, Patches, Tokens
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+ROLES = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
+LENGTHS = ((11, 7), (9, 5), (10, 8))
+"""Real tokens of the two sequences of a stack: its first number is the length of the row."""
+FRAMES = 14
+"""Of a signal."""
+WORD = 5
+"""A token that stands in every sequence, where it is real."""
+
+
+def prefix_of(ids: str) -> str:
+    """What stands before the names of the arguments that go with some ids."""
+    cut = ids.removesuffix("input_ids")
+    return cut if cut != ids else ids.removesuffix("_ids") + "_"
+
+
+def rng(name: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(name.encode()))
+
+
+def images(graph: ModuleGraph) -> Arrays:
+    found: Arrays = {}
+    for stack in graph.spec.stacks.values():
+        for source in stack.input:
+            if isinstance(source, Features):
+                size = (2, FRAMES, source.size or stack.d_model)
+                found[source.argument] = rng(source.argument).normal(size=size)
+            if isinstance(source, ConvStem):
+                size = (2, source.channels, FRAMES)
+                found[source.argument] = rng(source.argument).normal(size=size)
+            if isinstance(source, Patches):
+                square = (source.image_size, source.image_size)
+                found[source.argument] = rng(source.argument).normal(
+                    size=(2, source.channels, *square)
+                )
+    return found
+
+
+def token_stacks(graph: ModuleGraph) -> dict[str, Tokens]:
+    """Stack -> the token ids that it reads."""
+    return {
+        name: source
+        for name, stack in graph.spec.stacks.items()
+        for source in stack.input
+        if isinstance(source, Tokens)
+    }
+
+
+def known(graph: ModuleGraph) -> set[str]:
+    return {op.name for op in graph.ops("") if op.kind == "argument"}
+
+
+def plain(graph: ModuleGraph) -> Arrays:
+    """What must be given, and nothing else."""
+    found = images(graph)
+    for number, source in enumerate(token_stacks(graph).values()):
+        longest, shorter = LENGTHS[number % len(LENGTHS)]
+        ids = rng(source.argument).integers(6, source.vocab_size or 24, (2, longest))
+        ids[:, [longest - shorter, shorter - 1]] = WORD
+        found[source.argument] = ids
+    return {name: value for name, value in found.items() if name in known(graph)}
+
+
+def padded(graph: ModuleGraph, side: str) -> Arrays:
+    """All that may be given; the second sequence of each stack has padding on one side."""
+    found = plain(graph)
+    for number, source in enumerate(token_stacks(graph).values()):
+        if source.argument not in found:
+            continue
+        longest, shorter = LENGTHS[number % len(LENGTHS)]
+        prefix, ids = prefix_of(source.argument), found[source.argument]
+        hidden = slice(shorter, None) if side == "right" else slice(0, longest - shorter)
+        mask = np.ones_like(ids)
+        mask[1, hidden] = 0
+        ids[1, hidden] = graph.spec.tokens.pad or 0
+        found[f"{prefix}attention_mask"] = mask
+        found[f"{prefix}position_ids"] = np.maximum(mask.cumsum(-1) - 1, 0)
+        found[f"{prefix}document_ids"] = (np.arange(longest) >= 6) + 0 * ids
+        found[f"{prefix}prefix_length"] = np.array([4, 2])
+        found[f"{prefix}global_mask"] = (ids == WORD) * mask
+        for name, entries in source.add.items():
+            found[name] = rng(name).integers(0, entries, ids.shape)
+    return {name: value for name, value in found.items() if name in known(graph)}
+
+
+def placed(graph: ModuleGraph) -> Arrays:
+    """What must be given, and the positions that tokens have anyway."""
+    found = plain(graph)
+    for source in token_stacks(graph).values():
+        if source.argument in found:
+            ids = found[source.argument]
+            places = np.arange(ids.shape[1]) + 0 * ids
+            found[f"{prefix_of(source.argument)}position_ids"] = places
+    return {name: value for name, value in found.items() if name in known(graph)}

@@ -1,0 +1,330 @@
+"""What a valid spec must pass: each step of the house, and equal numbers.
+
+`examine` raises Fault, which names the step; a spec that a law refuses raises SpecErrors.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from modelwright.backends import reference
+from modelwright.backends.diagram import draw
+from modelwright.backends.pytorch import emit_file, instantiate
+from modelwright.backends.verify import LAWS, verify
+from modelwright.compiler import ModuleGraph, check, lower
+from modelwright.compiler.report import report
+from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
+
+from . import arguments
+from .arguments import Arrays, prefix_of, token_stacks
+from .specs import Document
+
+EXACT = 1e-11
+LONG_LINE = 100
+CROWDED = {"padding", "cache", "generate", "gradients"}
+"""Where experts have a capacity: padding takes places too, a step has its own, and the router's
+weights decide who finds none."""
+SLOW = {"compile", "export"}
+
+
+class Fault(Exception):
+    """A valid spec that does not pass a step."""
+
+    def __init__(self, step: str, what: str) -> None:
+        super().__init__(f"{step}: {what}")
+        self.step, self.what = step, what
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Whatever goes wrong inside is a fault of this step."""
+    try:
+        yield
+    except Fault:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        raise Fault(name, f"{type(error).__name__}: {error} ({where})") from error
+
+
+def read(document: Document) -> ModelSpec:
+    """The spec of a document. Raises SpecErrors, and Fault where `extends` changes the spec."""
+    if not document.files:
+        return loads(document.text)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in document.files.items():
+            Path(folder, name).write_text(Document(data).text, encoding="utf-8")
+        path = Path(folder, "main.yaml")
+        path.write_text(document.text, encoding="utf-8")
+        return load(path)
+
+
+def examine(document: Document, *, more: bool = True, thorough: bool = False) -> None:
+    """Every step. `more`: gradients, pieces with a cache, the figures, and the laws of `verify`.
+
+    Two of these take seconds each, and are tried where `thorough` is said.
+    """
+    try:
+        spec = read(document)
+    except SpecErrors:
+        raise
+    except Exception as error:
+        raise Fault("load", f"{type(error).__name__}: {error}") from error
+    with step("show"):
+        again = loads(show(spec))
+        if outlines(again) != outlines(spec):
+            raise Fault("show", "what it prints is another spec")
+        dumped = ModelSpec.model_validate(spec.model_dump(mode="json", by_alias=True))
+        if dumped != spec:
+            raise Fault("show", "its data are another spec")
+    with step("lower"):
+        graph = lower(spec)
+    with step("check"):
+        check(graph)
+    with step("emit"):
+        emitted = emit_file(graph)
+        texts(emitted.text)
+    with step("build"):
+        network = instantiate(emitted, graph.name, dtype="float64")
+        counted(graph, network)
+        perturb(network)
+    compared(graph, network)
+    if not more:
+        return
+    with step("train"):
+        trained(graph, network)
+    with step("inspect"):
+        report(graph).render()
+    with step("draw"):
+        for kind in ("svg", "dot", "mmd"):
+            draw(graph, kind)
+    pieces(graph, network)
+    with step("verify"):
+        found = verify(spec, full_size=True, laws=laws_for(spec) - (set() if thorough else SLOW))
+    for failure in found.failures:
+        raise Fault(
+            f"law {failure.law}", f"error {failure.error}, bound {failure.bound}: {failure.where}"
+        )
+
+
+def laws_for(spec: ModelSpec) -> set[str]:
+    """The laws that say something about a spec, whatever `check` has warned of."""
+    laws, warned = {law.name for law in LAWS}, " ".join(spec.warnings)
+    if "does nothing" in warned:  # there are arguments that `forward` does not take
+        return {"weights", "init"}
+    if "capacity" in spec.model_dump_json(exclude_defaults=True):
+        laws -= CROWDED
+    return laws - {"gradients"} if "the router learns nothing" in warned else laws
+
+
+def outlines(spec: ModelSpec) -> Any:
+    """All but the word of the family, which is written out."""
+    data = spec.model_dump(mode="json", by_alias=True)
+    return {key: value for key, value in data.items() if key != "family"}
+
+
+def texts(text: str) -> None:
+    """The file is Python, calls nothing odd, imports torch alone, and has no long line."""
+    tree = ast.parse(text)
+    builtins.compile(text, "emitted", "exec")
+    long = [line for line in text.splitlines() if len(line) > LONG_LINE]
+    if long:
+        raise Fault("emit", f"a line of {len(long[0])} characters: {long[0]}")
+    names = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    odd = names & {"__import__", "eval", "exec", "compile", "open", "getattr", "setattr"}
+    if odd:
+        raise Fault("emit", f"it calls {sorted(odd)}")
+
+
+def counted(graph: ModuleGraph, network: nn.Module) -> None:
+    wanted = reference.weight_shapes(graph)
+    found = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    if wanted != found:
+        raise Fault("build", f"weights {sorted(wanted.items() ^ found.items())}")
+    total = sum(int(np.prod(shape)) for shape in wanted.values())
+    said = report(graph).total_weights if hasattr(report(graph), "total_weights") else total
+    if said != total:
+        raise Fault("inspect", f"{said} weights, but the model has {total}")
+
+
+def perturb(network: nn.Module) -> nn.Module:
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.add_(0.2 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+    return network.eval()
+
+
+def tensors(data: Arrays) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in data.items()}
+
+
+def results(graph: ModuleGraph, network: nn.Module, data: Arrays) -> dict[str, Tensor]:
+    given = tensors(data)
+    if any("does nothing" in warning for warning in graph.spec.warnings):
+        given = taken(network.forward, given)
+    found = network(**given)
+    return found if isinstance(found, dict) else {next(iter(graph.outputs)): found}
+
+
+def apart(found: Tensor, expected: Tensor) -> float:
+    """The largest difference, relative to the largest number, or to 1 where all are smaller."""
+    if found.shape != expected.shape:
+        raise Fault("compare", f"{tuple(found.shape)} is not {tuple(expected.shape)}")
+    if not torch.isfinite(found).all():
+        raise Fault("compare", "a number that is not finite")
+    if found.numel() == 0:
+        return 0.0
+    return float((found - expected).abs().max() / expected.abs().max().clamp(min=1))
+
+
+def compared(graph: ModuleGraph, network: nn.Module) -> None:
+    """Equal to the reference: without padding, and with padding on either side."""
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    cases: dict[str, Callable[[], Arrays]] = {
+        "plain": lambda: arguments.plain(graph),
+        "placed": lambda: arguments.placed(graph),
+        "left": lambda: arguments.padded(graph, "left"),
+        "right": lambda: arguments.padded(graph, "right"),
+    }
+    for name, make in cases.items():
+        data = make()
+        with step(f"reference ({name})"):
+            expected = reference.run(graph, weights, data)
+        with step(f"run ({name})"), torch.no_grad():
+            found = results(graph, network, data)
+        for output, value in found.items():
+            error = apart(value, torch.from_numpy(expected[output]))
+            if error > EXACT:
+                raise Fault(f"compare ({name})", f"{output} differs by {error:.1e}")
+
+
+def trained(graph: ModuleGraph, network: nn.Module) -> None:
+    network.train()
+    found = results(graph, network, arguments.padded(graph, "left"))
+    sum(value.square().sum() for value in found.values()).backward()  # type: ignore[union-attr]
+    for name, weight in network.named_parameters():
+        if weight.grad is not None and not torch.isfinite(weight.grad).all():
+            raise Fault("train", f"the gradient of {name} is not finite")
+    network.zero_grad()
+    network.eval()
+
+
+# -- laws
+
+
+def decoding_stack(graph: ModuleGraph) -> str:
+    """The stack that keeps a cache; none for one whose angles change with the length."""
+    stacks = [graph.scopes[op.scope].stack for op in graph.ops() if op.kind == "cache"]
+    changing = any(op.attrs.get("scaling", "") in ("dynamic", "longrope") for op in graph.ops())
+    return "" if changing or not stacks else stacks[0]
+
+
+def pieces(graph: ModuleGraph, network: nn.Module) -> None:
+    """A text in pieces, with a cache, says what the whole text says."""
+    name = decoding_stack(graph)
+    idle = any("does nothing" in warning for warning in graph.spec.warnings)
+    if not name or idle or length_matters(graph, name):
+        return
+    for side in ("plain", "left", "right"):
+        data = arguments.plain(graph) if side == "plain" else arguments.padded(graph, side)
+        with step(f"pieces ({side})"), torch.no_grad():
+            reader = Reader(graph, network, name, tensors(data))
+            whole = reader.whole()
+            # what stands under a prefix mask is read at once: it sees its own end
+            prefix = any("prefix" in str(op.attrs.get("formula", "")) for op in graph.ops())
+            for sizes in ([4] * prefix + [1] * 20, [4, 3, 1, 5, 20]):
+                error = apart(reader.pieces(sizes, whole.size(1)), whole)
+                if error > EXACT:
+                    raise Fault(f"pieces ({side})", f"{sizes[:3]}… differ by {error:.1e}")
+
+
+def length_matters(graph: ModuleGraph, name: str) -> bool:
+    """Do angles, or the places that experts have, change with the length of what is read at once?
+
+    Then pieces say something else by design.
+    """
+    from modelwright.spec.positions import DynamicScaling, LongRope, Rotary
+
+    blocks = graph.spec.stacks[name].blocks.values()
+    scalings = [p.scaling for b in blocks for p in b.positions if isinstance(p, Rotary)]
+    counted = [getattr(b.feed_forward, "capacity", None) for b in blocks]
+    counted += [getattr(b.feed_forward, "capacity_factor", "none") for b in blocks]
+    return any(isinstance(scaling, (DynamicScaling, LongRope)) for scaling in scalings) or any(
+        said not in (None, "none") for said in counted
+    )
+
+
+class Reader:
+    """The decoding stack of a model, called piece by piece."""
+
+    def __init__(
+        self, graph: ModuleGraph, network: nn.Module, name: str, data: dict[str, Tensor]
+    ) -> None:
+        source = token_stacks(graph)[name]
+        prefix = prefix_of(source.argument)
+        self.network: Any = network
+        self.mask, self.width = f"{prefix}attention_mask", 0
+        self.new = {source.argument, f"{prefix}position_ids", *source.add}
+        self.seen = {self.mask, f"{prefix}document_ids", f"{prefix}global_mask"}
+        steps = [
+            getattr(network, step, None) for step in ("hidden_states", "decode", f"decode_{name}")
+        ]
+        steps.append(getattr(network, f"encode_{name}", None))  # where no stack reads another
+        self.step: Any = next(step for step in steps if step is not None)
+        memories = self.memories(graph, name, data) if "memory" in self.parameters() else {}
+        self.given = taken(self.step, {**data, **memories})
+        self.finish: Any = getattr(self.network, "logits", lambda x: x)
+
+    def parameters(self) -> str:
+        return " ".join(inspect.signature(self.step).parameters)
+
+    def memories(self, graph: ModuleGraph, name: str, data: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What each stack before this one gives, in the order in which they read one another."""
+        found: dict[str, Tensor] = {}
+        for other in graph.hidden:
+            encode = getattr(self.network, f"encode_{other}", None)
+            several = encode is not None
+            encode = encode or getattr(self.network, "encode", None)
+            if other == name or encode is None:
+                continue
+            with suppress(TypeError):  # a stack that nothing reads has no method
+                result = encode(**taken(encode, {**data, **found}))
+                found[f"{other}_memory" if several else "memory"] = result
+        return found
+
+    def whole(self) -> Tensor:
+        return self.finish(self.step(**self.given))
+
+    def pieces(self, sizes: list[int], capacity: int) -> Tensor:
+        module = sys.modules[type(self.network).__module__]
+        cache, found, start = module.Cache(capacity), [], 0
+        for size in sizes:
+            end = min(start + size, capacity)
+            if end == start:
+                break
+            given = dict(self.given)
+            given |= {key: value[:, start:end] for key, value in given.items() if key in self.new}
+            given |= {key: value[:, :end] for key, value in given.items() if key in self.seen}
+            found.append(self.finish(self.step(**given, cache=cache)))
+            start = end
+        return torch.cat(found, dim=1)
+
+
+def taken(call: Callable[..., Any], given: dict[str, Tensor]) -> dict[str, Tensor]:
+    names = inspect.signature(call).parameters
+    return {name: value for name, value in given.items() if name in names}

@@ -1,0 +1,501 @@
+"""Random valid specs: whole models, every value small, written in one of the ways it may be.
+
+`random_spec(seed)` and the strategy `specs()` give the same kind of document. A few are refused by
+a law that nothing here foresees; those are located errors and count as refused.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from hypothesis import strategies as st
+
+from modelwright.spec.head import Tower
+from modelwright.spec.model import Block, ModelSpec, SpecialTokens
+from modelwright.spec.part import COMPONENTS
+from modelwright.spec.structure import shapes
+
+from .dice import Dice, drawn, seeded
+from .parts import Data, Parts, Place, buildable
+from .values import LENGTH, VOCABULARY, WIDTHS
+
+BLOCK_NAMES = ("a", "b", "global")
+STACK_NAMES = ("text", "question", "notes")
+HEAD_NAMES = ("words", "kind", "vector")
+SAFE = ("mask", "norm", "dropout", "activation", "bias", "share")
+"""Keys of a block that no law ties to another key."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A spec as it is written: the data of the main file, and of files that it extends."""
+
+    data: Data
+    files: dict[str, Data] = field(default_factory=dict)
+    style: bool | None = False
+
+    @property
+    def text(self) -> str:
+        return written(self.data, self.style)
+
+    def with_data(self, data: Data) -> Document:
+        return Document(data, self.files, self.style)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes a value in full wherever it stands."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def written(data: Data, style: bool | None = False) -> str:
+    """Data as YAML: in block style, in flow style, or inner collections in flow style (None)."""
+    return yaml.dump(
+        data, Dumper=_Plain, default_flow_style=style, sort_keys=False, allow_unicode=True, width=90
+    )
+
+
+class Specs(Parts):
+    """Draws whole specs. `read` are the stacks that another one reads."""
+
+    def __init__(self, dice: Dice, rate: float = 0.3) -> None:
+        super().__init__(dice, rate)
+        self.read: set[str] = set()
+
+    def spec(self) -> Document:
+        plain = self.model()
+        document = Document(plain, {}, self.dice.one((False, None, True)))
+        return self.extended(document) if self.dice.often(0.15) else document
+
+    # -- the model
+
+    def model(self) -> Data:
+        kind = self.dice.one(("decoder-only", "encoder-only", "encoder-decoder", ""))
+        model = self.part(
+            ModelSpec, Place("", 8, causal=True), dict.fromkeys(shapes(ModelSpec)), rate=0
+        )
+        model["name"] = self.dice.one(values("ModelSpec", "name"))
+        self.said.add(("ModelSpec", "name", model["name"]))
+        tokens = self.part(SpecialTokens, Place("", 8, causal=True), {}, rate=0.4)
+        if tokens:
+            model["tokens"] = tokens
+            self.said.add(("ModelSpec", "tokens", "{}"))
+        places: dict[str, Place] = {}
+        if kind:
+            model["family"] = kind
+            self.said.add(("ModelSpec", "family", kind))
+            names = {"decoder-only": ["decoder"], "encoder-only": ["encoder"]}.get(
+                kind, ["encoder", "decoder"]
+            )
+        else:
+            names = list(STACK_NAMES[: self.dice.one((1, 2, 3))])
+            self.said.add(("ModelSpec", "stacks", "{}"))
+        stacks: dict[str, Data] = {}
+        for name in names:
+            places[name] = self.place(name, kind, tokens, places)
+            stacks[name] = self.stack(places[name], kind, places, stacks)
+        if not kind:
+            model["stacks"] = stacks
+        self.heads(model, places)
+        self.rest(model)
+        return self.lifted(model, stacks, kind)
+
+    def rest(self, model: Data) -> None:
+        place = Place("", 8, causal=True)
+        for key in ("description", "init", "modelwright"):
+            if self.dice.often(0.25):
+                shape = shapes(ModelSpec)[key]
+                model[key] = self.value(ModelSpec, key, shape, place)
+                self.said.add(("ModelSpec", key, repr(model[key])))
+
+    def place(self, name: str, kind: str, tokens: Data, before: dict[str, Place]) -> Place:
+        """What is known of a stack before anything in it is drawn."""
+        dice = self.dice
+        causal = name == "decoder" or (kind == "" and dice.often(0.4))
+        image = name != "decoder" and dice.often(0.15)
+        width = next(iter(before.values())).d_model if before and dice.often(0.7) else None
+        place = Place(name, width or dice.one(WIDTHS), causal and not image, image=image)
+        place.earlier = tuple(before)
+        place.heads = dice.one((2, 1, 4, 3))
+        implied = place.d_model // place.heads if place.d_model % place.heads == 0 else 0
+        place.turned = implied if implied and implied % 2 == 0 and dice.often(0.7) else 4
+        place.latent = dice.often(0.12)
+        pooled = not place.causal and not place.d_model % place.heads
+        if not place.latent and dice.often(0.16):
+            place.summed = dice.one(("linear", "fastformer") if pooled else ("linear",))
+        place.signal = image and dice.often(0.35)
+        place.registers = image and not place.signal and dice.often(0.3)
+        place.sizes.update(tokens)
+        if not kind:
+            what = "frames" if place.signal else "pixels" if image else "ids"
+            place.sizes["argument"] = f"{name}_{what}"
+        words = [n for n, other in before.items() if not other.image]
+        same = [n for n in words if before[n].d_model == place.d_model]
+        same = [n for n in same if "width" not in before[n].sizes]
+        if same and not image and dice.often(0.4):
+            place.sizes["tied"] = same[-1]
+        return place
+
+    # -- a stack
+
+    def stack(
+        self, place: Place, kind: str, places: dict[str, Place], stacks: dict[str, Data]
+    ) -> Data:
+        dice = self.dice
+        found: Data = {"d_model": place.d_model}
+        found["layers"] = dice.one((2, 1, 3, 5)) if dice.often(0.95) else 0
+        if dice.often(0.8) or place.image:
+            found["max_positions"] = dice.one((LENGTH, 64))
+            place.sizes["max_positions"] = found["max_positions"]
+        self._positions(place, found)
+        self._input(place, found, places)
+        if dice.often(0.2):
+            found["final_norm"] = dice.one((True, False))
+        if dice.often(0.1):
+            found["output_width"] = dice.one((6, 8))
+            place.sizes["output_width"] = found["output_width"]
+        for key in ("layers", "d_model", "max_positions", "final_norm", "output_width"):
+            if key in found:
+                self.said.add(("Stack", key, repr(found[key])))
+        memory = self._memory(place, kind)
+        blocks = [self.block(place, found, memory)]
+        if found["layers"] and dice.often(0.4):
+            self._several(place, found, memory, blocks)
+        else:
+            found |= blocks[0]
+            self._overrides(place, found, [])
+        return found
+
+    def _positions(self, place: Place, found: Data) -> None:
+        positions = self.positions_of(place, inside=False)
+        if any(one["type"] == "learned" for one in positions) and not place.image:
+            found.setdefault("max_positions", LENGTH)
+            place.sizes.setdefault("max_positions", LENGTH)
+        place.sizes["positions"] = positions
+        place.given = tuple(positions)
+        if positions or self.dice.often(0.2):
+            found["positions"] = listed(positions, self.dice)
+            self.said.add(("Stack", "positions", "{}"))
+
+    def _input(self, place: Place, found: Data, places: dict[str, Place]) -> None:
+        if place.image:
+            kinds = ("conv", "features") if place.signal else ("patches",)
+            source = self.of_type("input", self.dice.one(kinds), place)
+            said = source if isinstance(source, dict) else {}
+            place.sizes["in_front"] = said.get("registers", 0) + said.get("prefix_tokens", 0)
+        else:
+            tied = place.sizes.get("tied")
+            vocabulary = places[tied].sizes["vocab_size"] if tied else self.dice.one(VOCABULARY)
+            if not tied and self.dice.often(0.2):
+                place.sizes["unsaid"] = place.sizes["own_vocabulary"] = vocabulary
+            elif not tied or self.dice.often(0.5):
+                found["vocab_size"] = vocabulary
+                self.said.add(("Stack", "vocab_size", repr(vocabulary)))
+            else:
+                place.sizes["unsaid"] = vocabulary
+            place.sizes["vocab_size"] = vocabulary
+            source = self.of_type("input", "tokens", place)
+            said = source if isinstance(source, dict) else {}
+            if "width" in said:
+                place.sizes["width"] = place.sizes["table_width"] = said["width"]
+            if tied:
+                place.sizes["table_width"] = place.d_model
+        if source != "tokens":
+            alone = place.name != "decoder"  # a list would drop what the family says of it
+            found["input"] = [source] if alone and self.dice.often(0.1) else source
+            self.said.add(("Stack", "input", "{}"))
+
+    def _memory(self, place: Place, kind: str) -> str:
+        if kind == "encoder-decoder":
+            return "encoder" if place.name == "decoder" else ""
+        others = list(place.earlier)
+        return self.dice.one(others) if others and self.dice.often(0.7) else ""
+
+    def _several(self, place: Place, found: Data, memory: str, blocks: list[Data]) -> None:
+        """Named blocks, and a pattern of them; what all say alike stands in the stack."""
+        names = BLOCK_NAMES[: self.dice.one((2, 3))]
+        while len(blocks) < len(names):
+            blocks.append(self.variation(place, found, memory, blocks[0]))
+        named = dict(zip(names, blocks, strict=True))
+        for key in list(blocks[0]):
+            alike = all(key in block and block[key] == blocks[0][key] for block in blocks)
+            if alike and self.dice.often(0.85):
+                found[key] = blocks[0][key]
+                for block in blocks:
+                    del block[key]
+        found["blocks"] = named
+        entries = [
+            f"{name} * {self.dice.one((2, 1, 3))}" if self.dice.often(0.3) else name
+            for name in names
+        ]
+        found["pattern"] = entries if self.dice.often(0.7) else entries[:1]
+        self.said |= {("Stack", "blocks", "{}"), ("Stack", "pattern", "[]")}
+        self._overrides(place, found, list(names))
+
+    def _overrides(self, place: Place, found: Data, names: list[str]) -> None:
+        if not found["layers"] or not self.dice.often(0.2):
+            return
+        last = found["layers"] - 1
+        keys = self.dice.some((0, -1, f"0..{last}", "-2..-1"), 0.4) or [0]
+        said = ("feed_forward" in found and found["feed_forward"]) or "none"
+        small: list[Any] = [{"mask": self.mask(place)}, {"norm": self.component("norm", place)}]
+        small += [{"dropout": 0.5}, {"share": True}, {"feed_forward": said}, {}]
+        if (
+            place.summed
+            or self._separate(found)
+            or any(self._separate(b) for b in found.get("blocks", {}).values())
+        ):
+            small = small[1:]
+        found["overrides"] = {key: self.dice.one([*names, *small]) for key in keys}
+        self.said.add(("Stack", "overrides", "{}"))
+
+    @staticmethod
+    def _separate(block: Data) -> bool:
+        attention = block.get("attention")
+        return isinstance(attention, dict) and attention.get("separate_global") is True
+
+    # -- a block
+
+    def block(self, place: Place, stack: Data, memory: str) -> Data:
+        """Every key of a block that is said."""
+        dice, found = self.dice, {}
+        place.given = tuple(place.sizes["positions"])
+        found["attention"] = self.attention_of(place)
+        if dice.often(0.06):
+            found["attention"] = "none"
+            self.said.add(("attention", "type", "none"))
+        found |= self._mask_of(place, found["attention"])
+        if memory:
+            found["cross_attention"] = self._cross(place, found["attention"], memory)
+        if dice.often(0.85):
+            found["feed_forward"] = self.component("feed_forward", place)
+        for key in ("norm", "activation", "bias", "dropout", "share", "norm_placement"):
+            if dice.often(0.25):
+                found[key] = self.value(Block, key, shapes(Block)[key], place)
+                self.said.add(("Block", key, repr(found[key])))
+        if dice.often(0.3):
+            place.sizes["placements"] = placements(found)
+            place.sizes["own_norms"] = own_norms(found)
+            found["residual"] = self.component("residual", place)
+            nothing = found["residual"] in ("none", {"type": "none"})
+            if nothing and "moe" in str(found.get("feed_forward")):
+                del found["residual"]  # rows that see nothing are zeros: all experts would be alike
+        self.said |= {("Block", key, "{}") for key in found}
+        return found
+
+    def attention_of(self, place: Place) -> Any:
+        meets = place.has("disentangled", "transformer_xl")
+        if place.latent and not meets:
+            return self.of_type("attention", "mla", place)
+        if place.summed:
+            return self.of_type("attention", place.summed, place)
+        part = self.of_type("attention", "mha", place)
+        return part if isinstance(part, dict) else {"type": part}
+
+    def _mask_of(self, place: Place, attention: Any) -> Data:
+        """A mask, or one for each run of heads; rows of their own where it has global ones."""
+        dice = self.dice
+        if place.summed:
+            return {"mask": "causal" if place.causal else "full"}
+        multi = isinstance(attention, dict) and attention.get("type", "mha") == "mha"
+        if not dice.often(0.6):
+            return {} if place.name == "decoder" or not place.causal else {"mask": "causal"}
+        keys = (attention.get("kv_heads") or attention.get("heads", 1)) if multi else 1
+        if keys % 2 == 0 and dice.often(0.15):
+            return {"mask": [self.mask(place) for _ in range(2)]}
+        mask = self.mask(place)
+        plain = multi and not attention.get("sinks") and attention.get("score", "dot") == "dot"
+        meets = place.has("disentangled", "transformer_xl")
+        if "global" in mask and plain and not meets and dice.often(0.5):
+            attention["separate_global"] = True
+            self.said.add(("Mha", "separate_global", "True"))
+        return {"mask": mask}
+
+    def _cross(self, place: Place, attention: Any, memory: str) -> Any:
+        """Options of its own kind, or a few beside those of the attention."""
+        dice = self.dice
+        kind = attention.get("type", "mha") if isinstance(attention, dict) else attention
+        free = copy.copy(place)
+        free.given, free.turned, free.latent, free.summed = (), 0, False, ""
+        if dice.often(0.05):
+            self.said.add(("cross_attention", "type", "none"))
+            return "none"
+        if kind == place.summed and dice.often(0.6):
+            self.read.add(memory)
+            decays = "decay" in attention
+            return {"memory": memory, **({"decay": "none"} if decays else {})}
+        if kind in ("none", "mla", place.summed) or dice.often(0.15):
+            other = "mha" if kind != "mha" else dice.one(self._others())
+            self.read.add(memory)
+            part = self.of_type("cross_attention", other, free, memory=memory)
+            return {"type": other, **part} if isinstance(part, dict) else other
+        self.read.add(memory)
+        found: Data = {"memory": memory}
+        if attention.get("separate_global"):
+            found["separate_global"] = False
+        if getattr(attention.get("qk_norm"), "get", {}.get)("after_positions"):
+            found["qk_norm"] = dice.one(("none", "head"))
+        options: Data = {"scale": (0.4,), "bias": (True, False, ["query"]), "dropout": (0.1,)}
+        options |= {"output_gate": ("headwise", "none"), "value_dim": (6, 3)}
+        for key in dice.some(tuple(options), 0.2):
+            found[key] = dice.one(options[key])
+        return found
+
+    @staticmethod
+    def _others() -> list[str]:
+        """Types of cross-attention beside a self-attention of type `mha`."""
+        kinds = buildable(COMPONENTS["cross_attention"])
+        return [kind for kind in kinds if kind not in ("none", "mha", "fastformer")]
+
+    def variation(self, place: Place, stack: Data, memory: str, first: Data) -> Data:
+        """Another block of the same stack."""
+        dice = self.dice
+        place.given = tuple(place.sizes["positions"])
+        if dice.often(0.35):
+            other = self.block(place, stack, memory)
+            return other
+        other = copy.deepcopy(first)
+        keys = [k for k in SAFE if k != "mask" or not (place.summed or self._separate(first))]
+        if isinstance(first.get("mask"), list):
+            keys.remove("mask")
+        for key in dice.some(keys, 0.4):
+            if key == "mask":
+                other[key] = self.mask(place)
+            else:
+                other[key] = self.value(Block, key, shapes(Block)[key], place)
+        inside = {"alibi", "relative_bias", "rotary", "relative_table"}
+        attention = other["attention"] if isinstance(other["attention"], dict) else {}
+        after = "after_positions" in str(attention)
+        if all(one["type"] in inside for one in place.given) and not after and dice.often(0.3):
+            other["positions"] = "none"
+            self.said |= {("Block", "positions", "{}"), ("positions", "type", "none")}
+        return other
+
+    # -- heads
+
+    def heads(self, model: Data, places: dict[str, Place]) -> None:
+        *first, last = places
+        unread = [name for name in first if name not in self.read]
+        count = self.dice.one((1, 0, 2, 3)) if self.dice.often(0.4) else 1
+        if not count and not unread:
+            return
+        stacks = [last, *unread][: len(HEAD_NAMES)]
+        if self.dice.often(0.03):
+            stacks = [self.dice.one(list(places))]  # one of several, and the others do nothing
+        count = max(count, len(stacks))
+        stacks += [self.dice.one(list(places)) for _ in range(count - len(stacks))]
+        matched = len(places) > 1 and self.dice.often(0.25)
+        if matched and self.dice.often(0.6):
+            stacks = []
+        found: dict[str, Any] = {}
+        for name, stack in zip(HEAD_NAMES, stacks, strict=False):
+            place = copy.copy(places[stack])
+            place.sizes = {**place.sizes, "read": None}
+            alone = len(places) == 1 or (not matched and count == 1 and stack == last)
+            if not alone or self.dice.often(0.2):
+                place.sizes["read"] = stack
+            found[name] = self.component("head", place, "contrastive")
+        if matched:
+            found["match"] = self.contrastive(places)
+        self.said.add(("ModelSpec", "heads", "{}"))
+        if len(found) == 1 and self.dice.often(0.8):
+            model["head"] = next(iter(found.values()))
+        else:
+            model["heads"] = found
+
+    def contrastive(self, places: dict[str, Place]) -> Data:
+        """Two stacks, each pooled in its way."""
+        towers = {}
+        for name in list(places)[-2:]:
+            place = places[name]
+            kinds = ("none", "token") if place.image else ("none",)
+            towers[name] = self.part(
+                Tower, place, {"pool": self.component("pool", place, *kinds)}, 0
+            )
+        self.said.add(("Contrastive", "towers", "{}"))
+        place = Place("", 8, causal=False)
+        found = self.of_type("head", "contrastive", place, towers=towers)
+        return {"type": "contrastive", **found}
+
+    # -- the ways to write it
+
+    def lifted(self, model: Data, stacks: dict[str, Data], kind: str) -> Data:
+        """Keys that every stack says alike, moved to the model; a family's stacks in their keys."""
+        first, *others = stacks.values()
+        keys = [key for key in first if all(key in o and o[key] == first[key] for o in others)]
+        lift = [key for key in keys if self.dice.often(0.75 if others else 0.85)]
+        values = {key: first[key] for key in lift}
+        left = {name: {k: v for k, v in s.items() if k not in lift} for name, s in stacks.items()}
+        if kind:
+            refined = {name: said for name, said in left.items() if said}
+            return {**model, **values, **refined}
+        return {**model, **values, "stacks": left}
+
+    def extended(self, document: Document) -> Document:
+        """Some keys in another file, which the document extends."""
+        data = dict(document.data)
+        stacks = data.get("stacks")
+        if stacks and self.dice.often(0.5):
+            outer = {k for k in data if k not in OWN_KEYS}
+            if not outer:
+                name = self.dice.one(list(stacks))
+                far = {"name": "far", "stacks": {name: stacks[name]}}
+                data["stacks"] = {**stacks, name: {"extends": f"far.yaml#{name}"}}
+                self.said.add(("Stack", "extends", "file"))
+                return Document(data, {"far.yaml": far}, document.style)
+        moved = self.dice.some([key for key in data if key != "name"], 0.5)
+        base = {"name": "base", **{key: data.pop(key) for key in moved}}
+        self.said.add(("ModelSpec", "extends", "file"))
+        return Document({**data, "extends": "base.yaml"}, {"base.yaml": base}, document.style)
+
+
+OWN_KEYS = {"name", "stacks", "head", "heads", "tokens", "init", "description", "modelwright"}
+"""Keys of a model that are no default for its stacks."""
+
+
+def values(cls: str, key: str) -> tuple[Any, ...]:
+    from .values import VALUES
+
+    return VALUES[cls, key]
+
+
+def listed(parts: list[Data], dice: Dice) -> Any:
+    """None as a word, one as a word or by itself, several as a list."""
+    short: list[Any] = [part["type"] if set(part) == {"type"} else part for part in parts]
+    if not short:
+        return "none"
+    return short[0] if len(short) == 1 and dice.often(0.8) else short
+
+
+def placements(block: Data) -> set[str]:
+    """Where norms stand in the branches that are there."""
+    found = set()
+    for key in ("attention", "cross_attention", "feed_forward"):
+        part = block.get(key, {})
+        if part not in ("none", {"type": "none"}):
+            own = part.get("norm_placement") if isinstance(part, dict) else None
+            found.add(own or block.get("norm_placement", "pre"))
+    return found
+
+
+def own_norms(block: Data) -> bool:
+    parts = [block.get(key) for key in ("attention", "cross_attention", "feed_forward")]
+    return any("norm" in part for part in parts if isinstance(part, dict))
+
+
+def random_spec(seed: int) -> Document:
+    """The spec of a seed."""
+    return Specs(seeded(seed)).spec()
+
+
+@st.composite
+def specs(draw: Any) -> Document:
+    """Any spec, for hypothesis."""
+    return Specs(drawn(draw)).spec()
+
+
+__all__ = ["COMPONENTS", "Document", "Specs", "random_spec", "specs", "written"]

@@ -1,0 +1,265 @@
+"""What random specs have found: each a test by name, so that it stays mended."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelwright.backends.pytorch import emit_file
+from modelwright.backends.pytorch.helpers import FILES, definitions
+from modelwright.compiler import lower
+from modelwright.spec import ModelSpec, SpecErrors, loads, show
+from modelwright.spec.names import HELPER_NAMES
+
+from .examine import examine
+from .specs import Document
+
+SMALL = """
+name: small
+family: decoder-only
+vocab_size: 24
+max_positions: 40
+d_model: 8
+layers: 2
+attention: {heads: 2}
+head: {type: language_model, tied: true}
+"""
+IMAGE = """
+name: small
+d_model: 8
+attention: {heads: 2}
+head: {type: projection, stack: image, size: 3, pool: mean}
+stacks:
+  image:
+    layers: 1
+    input: {type: patches, image_size: 8, patch_size: 4, prefix_tokens: 1}
+  text:
+    layers: 1
+    vocab_size: 24
+    input: {argument: text_ids}
+    cross_attention: {memory: image}
+"""
+
+
+def changed(text: str, *lines: str) -> str:
+    """The text with other lines in place of those with the same key, or after them."""
+    kept = text.strip().splitlines()
+    for line in lines:
+        key = line.partition(":")[0]
+        kept = [old for old in kept if old.partition(":")[0] != key] + [line]
+    return "\n".join(kept) + "\n"
+
+
+class Written(Document):
+    """A document that is a text already."""
+
+    @property
+    def text(self) -> str:
+        return str(self.data["text"])
+
+
+def passes(text: str) -> None:
+    examine(Written({"text": text}))
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(SpecErrors) as caught:
+        loads(text)
+    return [problem.message for problem in caught.value.problems]
+
+
+# -- reading and printing
+
+
+def test_none_is_not_the_same_as_left_out() -> None:
+    """`buckets: none` was printed as not set, and read back as the default, 256."""
+    text = changed(SMALL, "positions: {type: disentangled, buckets: none, max_distance: 6}")
+    spec = loads(text)
+    assert "buckets: none" in show(spec)
+    for again in (loads(show(spec)), ModelSpec.model_validate(spec.model_dump(by_alias=True))):
+        assert again.stacks == spec.stacks
+    passes(text)
+
+
+def test_no_layers_ask_for_no_heads() -> None:
+    """What was printed of such a spec could not be read: it lacked the heads of no block."""
+    spec = loads(changed(SMALL, "layers: 0"))
+    assert loads(show(spec)).stacks == spec.stacks
+    assert ModelSpec.model_validate(spec.model_dump(by_alias=True)) == spec
+    passes("name: small\nfamily: decoder-only\nvocab_size: 24\nd_model: 8\nlayers: 0\n")
+
+
+def test_the_heads_of_layers_are_still_asked_for() -> None:
+    for layers in ("layers: 1", "layers: x", ""):
+        text = changed(SMALL, "attention: {}").replace("layers: 2", layers)
+        assert any("heads" in message for message in problems(text))
+
+
+@pytest.mark.parametrize("option", ["separate_global", "sinks"])
+def test_an_option_of_another_kind_beside_one_that_is_looked_up_with_it(option: str) -> None:
+    """What is not built yet was asked of a value that could not be read: a traceback."""
+    other = {"separate_global": "sinks", "sinks": "separate_global"}[option]
+    found = problems(changed(SMALL, f"attention: {{heads: 2, {option}: 3, {other}: true}}"))
+    assert any(f"`{option}` must be true or false" in message for message in found)
+
+
+def test_a_stack_that_no_head_reads_is_said_to_do_nothing() -> None:
+    """Not if it was the last one: its arguments were missing in `forward`, without a word."""
+    text = changed(
+        SMALL,
+        "family: encoder-decoder",
+        "decoder: {cross_attention: none}",
+        "head: {type: language_model, stack: encoder}",
+    )
+    assert any("stack `decoder` does nothing" in warning for warning in loads(text).warnings)
+
+
+def test_a_stack_that_only_a_block_without_layers_reads_is_said_to_do_nothing() -> None:
+    text = changed(
+        SMALL,
+        "family: encoder-decoder",
+        "decoder: {pattern: [a], blocks: {a: {cross_attention: none}, b: {}}}",
+    )
+    assert any("stack `encoder` does nothing" in warning for warning in loads(text).warnings)
+
+
+def test_inputs_of_different_types_are_not_dropped_in_silence() -> None:
+    """Only the first of a list was read."""
+    found = problems(
+        changed(SMALL, "input: [tokens, {type: patches, image_size: 8, patch_size: 4}]")
+    )
+    assert found == ["not yet: this version cannot build a stack that reads several inputs"]
+
+
+# -- names
+
+
+def test_every_helper_of_emitted_files_is_a_name_that_arguments_may_not_take() -> None:
+    """`input: {argument: rope_angles}` hid the function: 'Tensor' object is not callable."""
+    functions = {name for file in FILES for name in definitions(file) if name[0].islower()}
+    assert functions == HELPER_NAMES, "spec/names.py has the list"
+    for name in [*sorted(HELPER_NAMES)[:3], "causal_mask", "causal_window_mask"]:
+        for line in (f"input: {{argument: {name}}}", f"input: {{add: {{{name}: 3}}}}"):
+            (message,) = problems(changed(SMALL, line))
+            assert "another word" in message
+
+
+def test_a_mask_of_global_tokens_alone() -> None:
+    """Its function was called as the argument it is given: 'NoneType' object is not callable."""
+    passes(changed(SMALL, "family: encoder-only", "mask: global(given)"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["input: {registers: 2}", "positions: relative_table"],
+)
+def test_prefix_tokens_of_one_stack_of_several(line: str) -> None:
+    """The weights and their number took the same name in a stack's module."""
+    start = "    layers: 1\n    input: {type: p"
+    text = IMAGE.replace(start, f"    {line}\n{start}")
+    if line.startswith("input"):
+        text = IMAGE.replace("prefix_tokens: 1", "prefix_tokens: 1, registers: 2")
+    passes(text.replace("stack: image", "stack: text"))
+
+
+# -- numbers
+
+
+@pytest.mark.parametrize("score", ["additive", "distance"])
+def test_by_layer_divides_products_alone(score: str) -> None:
+    """The query was divided, which is another thing for scores that are no product of it."""
+    found = problems(changed(SMALL, f"attention: {{heads: 2, score: {score}, scale: by_layer}}"))
+    assert found == [f"`by_layer` belongs to products, not to {score} scores"]
+
+
+def test_a_shared_table_is_read_before_what_takes_its_type_and_length() -> None:
+    """Angles were computed as wide as the ids, in float32, and their heads counted as the tokens:
+    with positions given, and no mask, a decoder saw the future.
+    """
+    text = changed(
+        SMALL,
+        "family: encoder-decoder",
+        "decoder: {input: {tied: encoder}}",
+        "positions: rotary",
+        "head: none",
+    )
+    written = emit_file(lower(loads(text))).text
+    assert "like=input_ids" not in written
+    assert "like=memory" not in written
+    passes(text)
+
+
+def test_the_mask_of_a_memory_comes_first_whichever_attention_reads_it() -> None:
+    """Linear cross-attention took it as the second, and `generate` gave it none."""
+    text = changed(
+        SMALL,
+        "family: encoder-decoder",
+        "decoder: {attention: {type: linear, heads: 2}}",
+        "encoder: {attention: none}",
+    )
+    written = emit_file(lower(loads(text))).text
+    assert "decoder_input_ids, memory, attention_mask, decoder_attention_mask" in written
+    assert "memory, attention_mask, cache=cache)" in written
+    passes(text)
+
+
+@pytest.mark.parametrize("encoder", ["layers: 0", "attention: none"])
+def test_an_answer_does_not_read_the_padding_of_what_no_encoder_looked_at(encoder: str) -> None:
+    """`generate` had no mask where `encode` has none: cross-attention read the padding."""
+    text = changed(SMALL, "family: encoder-decoder", f"encoder: {{{encoder}}}")
+    assert "attention_mask: Tensor" in emit_file(lower(loads(text))).text.split("def generate")[1]
+    passes(text)
+
+
+def test_the_same_mask_with_padding_and_without() -> None:
+    """Two stacks of which one reads an image: its mask was made by the other's function."""
+    text = IMAGE.replace("    layers: 1", "    layers: 1\n    mask: blocks(2)")
+    passes(text.replace("stack: image", "stack: text"))
+
+
+def test_fresh_weights_of_a_contrastive_head_are_its_own() -> None:
+    """Every bias of the model was set to -10, as that of its scores."""
+    text = IMAGE.replace("    cross_attention: {memory: image}\n", "").replace(
+        "{type: projection, stack: image, size: 3, pool: mean}",
+        "{type: contrastive, size: 3, loss: sigmoid, towers:"
+        " {image: {pool: mean}, text: {pool: last}}}",
+    )
+    passes(text)
+
+
+# -- lines of at most 100 columns
+
+
+LONG_NAMES = """
+name: x
+d_model: 8
+vocab_size: 24
+stacks:
+  a_rather_long_name: {layers: 1, attention: {heads: 2}, input: {argument: one_ids}}
+  question:
+    layers: 2
+    attention: {heads: 2, value_dim: 3}
+    input: {argument: two_ids}
+    blocks:
+      a_block_of_some_length: {cross_attention: {memory: a_rather_long_name, heads: 4}}
+      b: {cross_attention: {memory: a_rather_long_name, value_dim: 6}}
+    pattern: [a_block_of_some_length, b]
+head: {type: language_model, stack: question}
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LONG_NAMES,
+        changed(
+            SMALL,
+            "mask: ~(prefix & keys(1:-1) & ~keys(2) & queries(2:5) | ~(documents & keys(-2:)))",
+            "layers: 3",
+            "overrides: {0..2: {mask: causal}, 1: {mask: causal & window(3)}, 0..1: {bias: false}}",
+        ),
+    ],
+    ids=["names", "masks"],
+)
+def test_long_names_and_formulas_fit(text: str) -> None:
+    lines = emit_file(lower(loads(text))).text.splitlines()
+    assert [line for line in lines if len(line) > 100] == []
