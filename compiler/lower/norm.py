@@ -22,14 +22,15 @@ def lower_norm(
     *,
     per_head: Dim | None = None,
     out: str = "",
+    key: str = "norm",
 ) -> str:
-    """`x` normalised over its last axis; `none` gives back `x` itself."""
+    """`x` normalised over its last axis; `none` gives back `x` itself. `key` says the norm."""
     assert norm is not None, "the levels fill in every norm"
     if isinstance(norm, Nothing):
         return x
     layer = isinstance(norm, LayerNorm)
     bias = isinstance(norm, LayerNorm) and norm.affine and norm.bias
-    with b.at("norm"), b.within(name):
+    with b.at(key), b.within(name):
         return b.op(
             "layer_norm" if layer else "rms_norm",
             x,

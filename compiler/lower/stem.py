@@ -32,7 +32,8 @@ def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
             with b.at("layers", index), b.within(f"conv{index + 1}"):
                 width = state.width if last else _channels(b, layer, index + 1)
                 y = _convolved(b, source, layer, x, f"conv{index + 1}", (width, _times(step)))
-                x = b.rename(lower_activation(b, source.activation, y), "" if last else "x")
+                inline = last and not layer.separable
+                x = b.rename(lower_activation(b, source.activation, y), "" if inline else "x")
         return b.op("swap_axes", x, out="x")
 
 

@@ -139,10 +139,13 @@ CASES = {
     "self.training",
     "torch.compiler.is_compiling()",  # shapes may not depend on what a router chose
     "rows.size(0)",  # an expert that someone chose
+    "q.size(2) > 1",  # several new tokens fill chunks
+    "tokens > 1",
     "power == heads",  # ALiBi: a number of heads that is a power of two
 }
 DATA = (
     "cache",
+    "state",
     "mask",
     "attention_mask",
     "position_ids",

@@ -36,6 +36,7 @@ def test_tiny_examples_run(path):
     ids = np.random.default_rng(0).integers(0, 30, (2, 6))
     names = [op.name for op in graph.ops("") if op.kind == "argument"]
     inputs = {name: ids for name in names if name.endswith("input_ids")}
+    inputs |= {name: np.ones((2, 6, 12)) for name in names if name == "measurements"}
     results = run(graph, random_weights(graph, 0), inputs)
     assert set(results) == {*graph.outputs, *(f"hidden:{stack}" for stack in graph.hidden)}
     for name, result in results.items():

@@ -142,13 +142,14 @@ def _attend(
 
 def _gated(b: Builder, part: LinearAttention, sizes: Sizes, x: str, y: str) -> str:
     """The heads side by side, normed, then gated, (B, T, H*E)."""
-    y = b.op("merge_heads", y)
-    if not isinstance(part.output_norm, Nothing):
-        with b.within("output_norm"), b.at("output_norm"):
-            y = lower_norm(b, part.output_norm, y, "output_norm", out="y")
+    each_head = part.output_gate == "headwise"
+    normed = not isinstance(part.output_norm, Nothing)
+    if normed or not each_head:
+        y = b.op("merge_heads", y)
+    if normed:
+        y = lower_norm(b, part.output_norm, y, "output_norm", out="y", key="output_norm")
     if part.output_gate == "none":
         return y
-    each_head = part.output_gate == "headwise"
     gate = b.op(
         "linear",
         x,
@@ -161,7 +162,8 @@ def _gated(b: Builder, part: LinearAttention, sizes: Sizes, x: str, y: str) -> s
     if not each_head:
         return b.op("multiply", y, gate, out="y")
     gate = b.op("split_heads", gate, heads=sizes.heads, width=ONE)  # (B, H, T, 1)
-    y = b.op("split_heads", y, heads=sizes.heads, width=sizes.head)
+    if normed:
+        y = b.op("split_heads", y, heads=sizes.heads, width=sizes.head, out="y")
     return b.op("merge_heads", b.op("multiply", y, gate, out="y"))
 
 
