@@ -85,20 +85,29 @@ def ship(spec: ModelSpec) -> str:
 
 
 def _config(full: Any, small: Any) -> dict[str, Any]:
-    """The fields by which the built file's model becomes small."""
+    """The fields by which the built file's model becomes small.
+
+    Two numbers that differ (`text_heads`, `vision_heads`) may be one field where they are small.
+    """
     sizes = {field.name: field.default for field in dataclasses.fields(small.Config)}
-    return {
-        field.name: sizes[field.name]
-        for field in dataclasses.fields(full.Config)
-        if field.name in sizes and sizes[field.name] != field.default
-    }
+    found = {}
+    for field in dataclasses.fields(full.Config):
+        name = field.name
+        while name not in sizes and "_" in name:
+            name = name.partition("_")[2]
+        if name in sizes and sizes[name] != field.default:
+            found[field.name] = sizes[name]
+    return found
 
 
 def _made(module: Any, graph: ModuleGraph, config: dict[str, Any]) -> nn.Module:
     """The built file's model, small, in float64. Raises UnknownError where it stays too large."""
     kind = getattr(module, graph.class_name)
-    with torch.device("meta"):
-        count = sum(weight.numel() for weight in kind(module.Config(**config)).parameters())
+    try:
+        with torch.device("meta"):
+            count = sum(weight.numel() for weight in kind(module.Config(**config)).parameters())
+    except ValueError as error:
+        raise UnknownError(f"{graph.name} cannot be made small by its Config: {error}") from None
     if count > MOST_WEIGHTS:
         raise UnknownError(f"{graph.name} cannot be made small by its Config: {count:,} weights")
     before = torch.get_default_dtype()
