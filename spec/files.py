@@ -10,6 +10,7 @@ from .errors import Mark, SpecError, nearest
 from .merge import Reading, merge
 from .source import MAX_CHARACTERS, Node, parse
 
+MAX_PATH = 200  # characters of what `extends` says
 MAX_CHAIN = 16  # files that extend one another
 DOTTED = re.compile(r"(?<!\.)\.(?!\.)")  # the dots of a path, but not those of the range `0..2`
 KEY = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
@@ -26,7 +27,8 @@ def read_file(path: Path, reading: Reading) -> Node | None:
         reading.problem(whole, f"cannot be read: {error.strerror or error}")
         return None
     if len(data) > most:
-        reading.problem(whole, f"a spec is at most {MAX_CHARACTERS:,} characters long")
+        start = Mark(str(path), 1, 1)
+        reading.problem(start, f"a spec is at most {MAX_CHARACTERS:,} characters long")
         return None
     try:
         text = data.decode("utf-8-sig")
@@ -60,7 +62,7 @@ def read_document(path: Path, reading: Reading, seen: tuple[Path, ...] = ()) -> 
 def find(base: Node, path: Path, reading: Reading, file: str | None = None) -> Path | None:
     """The file that `extends` names, or None with a problem: it stays in the spec's folder."""
     name = base.value if file is None else file
-    if not isinstance(name, str) or not name or "\0" in name:
+    if not isinstance(name, str) or not name or "\0" in name or len(name) > MAX_PATH:
         reading.wrong(base, "`extends` names a file, such as `base.yaml`")
         return None
     if "#" in name:

@@ -35,7 +35,7 @@ class _Broken:
         raise UnknownValueError
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
-    __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = __getattr__ = _refuse
+    __format__ = __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = __getattr__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _refuse
     __hash__ = __floordiv__ = __rfloordiv__ = __truediv__ = __rtruediv__ = __int__ = __float__ = (
         _refuse

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from .errors import shown
 from .names import BLOCK_NAME, MODEL_NAME, PLAIN_NAME, hides_code, name_problem
-from .part import BROKEN
+from .part import BROKEN, UnknownValueError
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,8 @@ class Wanted:
             return value
         try:
             return self.read(value)
+        except UnknownValueError:  # a part of it could not be read, and has been said
+            return BROKEN
         except ValueError as error:
             context = {"words": str(error) or self.words}
             raise PydanticCustomError("wanted", "{words}", context) from None

@@ -24,6 +24,7 @@ _BROKEN = (
     AttributeError,
     EOFError,
     LookupError,
+    MemoryError,
     OSError,
     RuntimeError,
     TypeError,
@@ -83,6 +84,18 @@ class Weights:
                 yield file.read(min(size, end - start))
 
 
+MOST_JSON = 50_000_000  # bytes of config.json, or of an index
+
+
+def read_json(path: Path) -> Any:
+    """The data of a JSON file of a bounded size. Raises ValueError, and RecursionError."""
+    with path.open("rb") as file:
+        data = file.read(MOST_JSON + 1)
+    if len(data) > MOST_JSON:
+        raise ValueError(f"it is larger than {MOST_JSON:,} bytes")
+    return json.loads(data.decode("utf-8"))
+
+
 def find_weights(folder: Path) -> Weights | None:
     """The weights of a folder, None where there are none; no tensor is read.
 
@@ -112,7 +125,7 @@ def _collected(files: list[Path]) -> Weights:
 def _indexed(index: Path) -> Weights:
     """The weights of several files, which an index names."""
     try:
-        said = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        said = read_json(index)["weight_map"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise CheckpointError(index, [f"it is no index of weights: {error!r}"]) from None
     if not isinstance(said, dict) or not said:
@@ -169,8 +182,10 @@ def _unpickled(path: Path) -> dict[str, Tensor]:
 
     import torch
 
+    mapped = zipfile.is_zipfile(path)  # files from before torch 1.6 are none
+    if mapped:
+        _refuse_compressed(path)
     try:
-        mapped = zipfile.is_zipfile(path)  # files from before torch 1.6 are none
         with warnings.catch_warnings(action="ignore"):
             loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except _BROKEN as error:
@@ -184,4 +199,22 @@ def _unpickled(path: Path) -> dict[str, Tensor]:
     if len(tensors) != len(loaded):
         others = ", ".join(sorted(str(name) for name in loaded.keys() - tensors.keys()))
         raise CheckpointError(path, [f"it holds more than tensors: {others}"])
+    size = path.stat().st_size
+    for name, tensor in tensors.items():
+        if tensor.numel() * tensor.element_size() > size:
+            raise CheckpointError(path, [f"{name} is larger than the file"])
     return tensors
+
+
+def _refuse_compressed(path: Path) -> None:
+    """A small file must not become a large one: torch stores what it zips as it is."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+    except zipfile.BadZipFile as error:
+        raise CheckpointError(path, [f"it is no file of tensors alone: {error}"]) from None
+    packed = [part for part in parts if part.compress_type != zipfile.ZIP_STORED]
+    if packed:
+        raise CheckpointError(path, [f"{packed[0].filename} in it is compressed, and not read"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 from ...spec.names import MODEL_NAME, name_problem
 from .errors import CheckpointError
-from .files import SAFETENSORS, Shape, Weights, find_weights
+from .files import SAFETENSORS, Shape, Weights, find_weights, read_json
 
 CONFIG = "config.json"
 _SNAPSHOT = re.compile(r"[0-9a-f]{40}\Z")
@@ -77,7 +76,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(folder, [f"{CONFIG} is missing: a model folder begins with it"])
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except RecursionError:
         raise CheckpointError(path, ["it is nested too deeply"]) from None
     except ValueError as error:

@@ -311,7 +311,7 @@ def located(seed: int, error: SpecErrors) -> Reading:
             )
         if "BROKEN" in problem.message or not problem.message.strip():
             return Reading(seed, "no words", problem.message)
-    if len(text) > 200_000:
+    if len(text) > 2_000_000:
         return Reading(seed, "endless", f"{len(text):,} characters of errors")
     return Reading(seed, "refused", str(len(error.problems)))
 

@@ -417,6 +417,7 @@ CONSTRUCTED: dict[type[Part], Callable[[Parts, Place], Data]] = {
     embedding.ConvStem: Parts.conv,
     embedding.Features: Parts.features,
     pool.MeanPool: Parts.pooled,
+    pool.FirstAndMeanPool: Parts.pooled,
     head.LanguageModel: Parts.language_model,
     head.Classifier: Parts.classifier,
     head.ProjectionHead: Parts.pooling,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from modelwright.backends.pytorch import emit_file
 from modelwright.backends.pytorch.helpers import FILES, definitions
 from modelwright.compiler import lower
-from modelwright.spec import ModelSpec, SpecErrors, loads, show
+from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 from modelwright.spec.names import HELPER_NAMES
 
 from .examine import examine
@@ -100,6 +102,33 @@ def test_an_option_of_another_kind_beside_one_that_is_looked_up_with_it(option: 
     other = {"separate_global": "sinks", "sinks": "separate_global"}[option]
     found = problems(changed(SMALL, f"attention: {{heads: 2, {option}: 3, {other}: true}}"))
     assert any(f"`{option}` must be true or false" in message for message in found)
+
+
+def test_a_list_of_which_one_word_cannot_be_read() -> None:
+    """An empty entry in `bias: [query, ]` was compared with the others: a traceback."""
+    found = problems(changed(SMALL, "attention: {heads: 2, bias: [query, ~, value]}"))
+    assert found == ["a value is missing here; to switch something off, write `none`"]
+
+
+def test_a_law_does_not_speak_of_what_could_not_be_read() -> None:
+    """It said `d_model (BROKEN)`."""
+    found = problems(changed(SMALL, "d_model: x", "input: {project: before_positions}"))
+    assert not any("BROKEN" in message for message in found)
+
+
+def test_a_path_that_no_file_system_takes(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(changed(SMALL, f"extends: {'x' * 5000}.yaml"))
+    with pytest.raises(SpecErrors, match="`extends` names a file, such as"):
+        load(path)
+
+
+def test_a_file_that_is_too_long_has_a_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "long.yaml"
+    path.write_text("#" * 300_000)
+    with pytest.raises(SpecErrors) as caught:
+        load(path)
+    assert [problem.mark.line for problem in caught.value.problems] == [1]
 
 
 def test_a_stack_that_no_head_reads_is_said_to_do_nothing() -> None:

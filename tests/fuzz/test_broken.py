@@ -1,0 +1,35 @@
+"""Documents broken at random are specs, or errors that say where."""
+
+from __future__ import annotations
+
+import pytest
+
+from .broken import broken_document, read_many
+
+COUNT = 100_000
+STEP = 1000
+
+
+def faults(seeds: range) -> list[str]:
+    wrong = [r for r in read_many(seeds) if r.word not in ("valid", "refused")]
+    return [f"{r.seed}: {r.word}: {r.what}" for r in wrong]
+
+
+@pytest.mark.parametrize("first", range(0, 400, 100))
+def test_broken_documents(first: int) -> None:
+    assert not faults(range(first, first + 100))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(STEP, COUNT, STEP))
+def test_a_hundred_thousand_broken_documents(first: int) -> None:
+    assert not faults(range(first, first + STEP))
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    assert [broken_document(n) for n in range(20)] == [broken_document(n) for n in range(20)]
+
+
+def test_some_are_still_valid() -> None:
+    words = [reading.word for reading in read_many(range(100))]
+    assert 0 < words.count("valid") < 100
