@@ -242,14 +242,15 @@ def _cached(subject: Subject) -> dict[str, Any]:
 def _waves(data: Data) -> Data:
     """The same with waves in place of other numbers than ids."""
     return {
-        name: wave(a.shape, 0).numpy() if a.dtype.kind == "f" else a for name, a in data.items()
+        name: wave((2, *a.shape[1:]), 0).numpy()[2 - len(a) :] if a.dtype.kind == "f" else a
+        for name, a in data.items()
     }
 
 
 def _written(data: Data) -> dict[str, Any]:
-    """Ids as lists, and of waves the shape."""
+    """Ids as lists; of waves the shape, and how many of the two rows are taken, the last ones."""
     return {
-        name: {"shape": list(a.shape)} if a.dtype.kind == "f" else a.tolist()
+        name: {"shape": [2, *a.shape[1:]], "last": len(a)} if a.dtype.kind == "f" else a.tolist()
         for name, a in data.items()
     }
 

@@ -51,9 +51,13 @@ def waves(
 
 
 def tensors(case: str) -> dict[str, Tensor]:
-    """The arguments of a case: ids as they are written, and waves of a shape."""
+    """The arguments of a case: ids as they are written, and the last rows of waves."""
     return {
-        name: wave(value["shape"], 0) if isinstance(value, dict) else torch.tensor(value)
+        name: (
+            wave(value["shape"], 0)[-value["last"] :]
+            if isinstance(value, dict)
+            else torch.tensor(value)
+        )
         for name, value in CASES[case].items()
     }
 
