@@ -102,7 +102,8 @@ def generate_text(model: Model) -> str:
     else:
         if len(model.steps) > 1 or len(required) != 1:
             return ""
-        owner = "PlacedDecoder" if "position_ids" in arguments else "Decoder"
+        placed = any(name.endswith("position_ids") for name in arguments)
+        owner = "PlacedDecoder" if placed else "Decoder"
         text = method("generate", owner, "generate")
     model.needs.helpers |= {("sampling", "sample")}
     return _with_tokens(model, text)

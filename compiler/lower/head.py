@@ -83,8 +83,8 @@ def _unembed(b: Builder, x: str, name: str, vocab: Dim, *, tied: str, bias: bool
     )
 
 
-def lower_pool(b: Builder, state: StackState, pool: Any, x: str) -> str:
-    """One vector per sequence, (B, D); `none` keeps one per token."""
+def lower_pool(b: Builder, state: StackState, pool: Any, x: str, scores: str = "pool_score") -> str:
+    """One vector per sequence, (B, D); `none` keeps one per token. `scores`: its layer, if any."""
     if pool.type == "none":
         return x
     if pool.type == "first_and_mean":
@@ -101,7 +101,7 @@ def lower_pool(b: Builder, state: StackState, pool: Any, x: str) -> str:
         extra = b.op(
             "linear",
             x,
-            name="pool_score",
+            name=scores,
             in_features=b.width(x).size,
             out_dim=one,
             bias=False,
@@ -157,7 +157,8 @@ def lower_contrastive(
         vectors = []
         for stack, tower in head.towers.items():
             with b.at("towers", stack), b.within(stack):
-                x = lower_pool(b, states[stack], tower.pool, b.graph.hidden[stack])
+                hidden = b.graph.hidden[stack]
+                x = lower_pool(b, states[stack], tower.pool, hidden, f"{stack}_pool_score")
                 x = _linear(b, x, stack, size, bias=False)
                 vectors.append(b.op("l2_normalize", x, out=stack))
         scores = b.op("similarity", *vectors)

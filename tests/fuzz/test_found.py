@@ -292,3 +292,15 @@ head: {type: language_model, stack: question}
 def test_long_names_and_formulas_fit(text: str) -> None:
     lines = emit_file(lower(loads(text))).text.splitlines()
     assert [line for line in lines if len(line) > 100] == []
+
+
+def test_two_towers_have_a_layer_each_for_the_scores_of_their_pools() -> None:
+    towers = "{image: {pool: attention}, text: {pool: attention}}"
+    passes(changed(IMAGE, f"head: {{type: contrastive, size: 3, towers: {towers}}}"))
+
+
+def test_generate_counts_from_the_first_real_token_whatever_the_ids_are_called() -> None:
+    text = changed(SMALL, "input: {argument: words}", "positions: learned")
+    emitted = emit_file(lower(loads(text))).text
+    assert "self.hidden_states(step, attention_mask, position_ids, cache=cache)" in emitted
+    passes(text)
