@@ -92,8 +92,10 @@ def main(
         "threads": torch.get_num_threads(),
         "clock": clock,
         "rounds": rounds,
-        "matrix product, GFLOP/s": {
-            dtype: round(matrix_rate(getattr(torch, dtype)) / 1e9, 1)
+        **{
+            f"matrix product in {dtype}, GFLOP/s": round(
+                matrix_rate(getattr(torch, dtype)) / 1e9, 1
+            )
             for dtype in dtypes or ("float32",)
         },
         "reading memory, GB/s": round(read_rate() / 1e9, 1),
