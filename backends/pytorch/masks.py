@@ -9,7 +9,7 @@ from typing import Any
 from ...compiler.graph import Op
 from ...compiler.sizes import Size
 from .layout import signature
-from .ops import atoms_of, mask_sizes
+from .ops.masks import atoms_of, mask_sizes
 from .text import ATOM, BITAND, COMPARE, Expr, Line, literal
 
 DATA = ("attention_mask", "document_ids", "prefix_length", "global_mask")

@@ -1,0 +1,35 @@
+"""One row per op: how a line of PyTorch says it, and what its module needs to be constructed.
+
+A row knows an op and its attributes, never an attention variant.
+"""
+
+from __future__ import annotations
+
+from . import (
+    attention,
+    elementwise,
+    experts,
+    layers,
+    masks,
+    positions,
+    relative,
+    results,
+    rotary,
+    sums,
+)
+from .row import Row
+
+KINDS = (
+    positions,
+    rotary,
+    relative,
+    masks,
+    layers,
+    elementwise,
+    attention,
+    sums,
+    experts,
+    results,
+)
+
+ROWS: dict[str, Row] = {kind: row for module in KINDS for kind, row in module.ROWS.items()}

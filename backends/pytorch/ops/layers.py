@@ -1,0 +1,73 @@
+"""Layers with weights: embeddings, patches, convolutions, linear layers, norms."""
+
+from __future__ import annotations
+
+from ....compiler.graph import Op
+from ..function import Function
+from ..text import ATOM, Expr
+from .row import Row, call, module_call
+
+
+def embedding(f: Function, op: Op) -> Expr:
+    ids = str(f.use(op.inputs[0]))
+    absent = op.attrs.get("absent")
+    if absent and f.graph.values[op.inputs[0]].optional:
+        f.say(f"if {ids} is None:", op=op.number)
+        f.say(f"{ids} = torch.zeros_like({f.names[absent]})", "", op.number, indent=1)
+    return call(f.own(op), ids)
+
+
+def patchify(f: Function, op: Op) -> Expr:
+    image = str(f.use(op.inputs[0]))
+    f.say(f"size = {f.number(op.attrs['image'])}", op=op.number)
+    f.say(f"if {image}.shape[-2:] != (size, size):", op=op.number)
+    text = f"{{tuple({image}.shape[-2:])}} pixels, but image_size is {{size}}"
+    f.say(f'raise ValueError(f"{text}")', op=op.number, indent=1)
+    return Expr(f"{f.own(op)}({image}).flatten(2).transpose(1, 2)")
+
+
+def swap_axes(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.transpose(1, 2)")
+
+
+def insert_tokens(f: Function, op: Op) -> Expr:
+    x = str(f.use(op.inputs[0]))
+    tokens = f"{f.own(op)}.expand({x}.size(0), -1, -1)"
+    at = op.attrs["at"]
+    if int(at) == 0:
+        return Expr(f"torch.cat([{tokens}, {x}], dim=1)")
+    place = f.number(at)
+    return Expr(f"torch.cat([{x}[:, : {place}], {tokens}, {x}[:, {place} :]], dim=1)")
+
+
+def linear(f: Function, op: Op) -> Expr:
+    x = str(f.use(op.inputs[0]))
+    tied = op.weights[0].tied
+    if not tied:
+        return call(f.own(op), x)
+    table = f.table(tied)
+    if len(op.weights) == 1:
+        return call("F.linear", x, table)
+    return call("F.linear", x, table, f.own(op, f"{op.name}_bias" if op.name else "bias"))
+
+
+def linear_again(f: Function, op: Op) -> Expr:
+    return call(f.own(op), str(f.use(op.inputs[0])))
+
+
+def table(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.own(op)}.weight")
+
+
+ROWS: dict[str, Row] = {
+    "embedding": embedding,
+    "patchify": patchify,
+    "convolve": module_call,
+    "swap_axes": swap_axes,
+    "insert_tokens": insert_tokens,
+    "linear": linear,
+    "linear_again": linear_again,
+    "table": table,
+    "layer_norm": module_call,
+    "rms_norm": module_call,
+}
