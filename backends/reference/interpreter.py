@@ -1,4 +1,4 @@
-"""Runs a ModuleGraph in float64, op by op, as `compiler/ops.py` says what each op means.
+"""Runs a ModuleGraph in float64, op by op, as `compiler/ops` says what each op means.
 
 There is no training, no cache and no kernel here: dropout changes nothing, every token is new, and
 attention is written out. It is slow and means to be obvious; what is compiled is judged by it.

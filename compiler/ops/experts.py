@@ -1,0 +1,82 @@
+"""Mixtures of experts. J = B * T * A pairs of a token and an expert."""
+
+from __future__ import annotations
+
+from ..axes import Dim, Shape
+from ..graph import Initial, Value, Weight
+from .layers import linear_flops
+from .row import ZEROS, Attrs, Row, last, same
+
+
+def expert_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    shape = (attrs["experts"], attrs["out_dim"].size, attrs["in_features"])
+    return (Weight("", shape, Initial("normal", residual=attrs["residual"])),)
+
+
+def expert_bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("", (attrs["experts"], attrs["out_dim"].size), ZEROS),)
+
+
+def chosen_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    """Of `top_k` weights and as many numbers."""
+    return [(*inputs[0].shape[:-1], Dim("A", attrs["top_k"]))] * 2
+
+
+def like_second(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [inputs[1].shape]
+
+
+def flat_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(Dim("J", None, inputs[0].shape),)]
+
+
+def rows_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(inputs[1].shape[0], inputs[0].shape[-1])]
+
+
+def combined_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(*inputs[2].shape[:-1], inputs[0].shape[-1])]
+
+
+ROWS: dict[str, Row] = {
+    "softmax": Row("exp(x) / sum(exp(x)) over the last axis"),
+    "best_groups": Row(
+        "scores of X experts, -inf outside the `kept` best of `groups` equal runs of them; a run "
+        "is as good as the sum of its `members` best scores"
+    ),
+    "top_k": Row(
+        "the `top_k` largest numbers of the last axis, and their places, best first",
+        chosen_shape,
+        dtype="float int",
+    ),
+    "gather": Row(
+        "inputs x, places: the numbers of x at these places of its last axis", like_second
+    ),
+    "sum_to_one": Row("x / (sum(x) + 1e-20) over the last axis"),
+    "sparse_mixer": Row(
+        "`top_k` times the best expert that is left; its weight is its softmax among those left "
+        "whose (best - logit) / max(|logit|, best) is at most 2 * jitter. Results: weights, places",
+        chosen_shape,
+        dtype="float int",
+    ),
+    "within_capacity": Row(
+        "inputs weights, chosen, both (B, T, A): the weights, 0 where `capacity` tokens of the "
+        "sequence chose the expert before (a token's first choice is before its second). "
+        "Where capacity is None it is factor * T * top_k / experts, rounded up"
+    ),
+    "assign": Row("the expert of each pair, from the places that `top_k` gave", flat_shape),
+    "rows": Row("inputs x, experts of the pairs: the token of each pair", rows_shape),
+    "expert_linear": Row(
+        "inputs x, experts of the pairs: x[j] @ weight[expert[j]].T",
+        last,
+        expert_weights,
+        linear_flops,
+    ),
+    "expert_bias": Row(
+        "inputs x, experts of the pairs: x[j] + bias[expert[j]]", same, expert_bias_weights
+    ),
+    "combine": Row(
+        "inputs x, experts of the pairs, weights: the sum of each token's pairs by their weights",
+        combined_shape,
+    ),
+}

@@ -1,0 +1,161 @@
+"""Layers with weights: embeddings, patches, convolutions, linear layers, norms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..axes import Dim, Shape
+from ..cost import Poly, elements
+from ..graph import Initial, Op, Value, Weight
+from ..sizes import Size
+from .row import NORMAL, ONES, ZEROS, Attrs, Row, declared, last, same
+
+
+def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    out: Dim = attrs["out_dim"]
+    assert out.size is not None
+    initial = Initial("normal", residual=attrs.get("residual", False))
+    weight = Weight("weight", (out.size, attrs["in_features"]), initial, attrs.get("tied", ""))
+    if not attrs["bias"]:
+        return (weight,)
+    return (weight, Weight("bias", (out.size,), ZEROS))
+
+
+def again_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    """Those of the linear op that `module` names."""
+    names = ("weight", "bias") if attrs["bias"] else ("weight",)
+    return tuple(
+        replace(weight, tied=f"{attrs['module']}.{name}")
+        for name, weight in zip(names, linear_weights(attrs), strict=True)
+    )
+
+
+def embedding_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    shape = (attrs["rows"], attrs["out_dim"].size)
+    return (Weight("weight", shape, NORMAL, attrs.get("tied", "")),)
+
+
+def norm_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    if not attrs["affine"]:
+        return ()
+    heads: Dim | None = attrs.get("per_head")
+    width: Size = attrs["dim"].size
+    shape = (width,) if heads is None or heads.size is None else (heads.size, width)
+    offset = attrs.get("weight_offset", 0)
+    initial = ZEROS if offset == 1 else Initial("constant", 1 - offset) if offset else ONES
+    weight = Weight("weight", shape, initial)
+    return (weight, Weight("bias", shape, ZEROS)) if attrs.get("bias") else (weight,)
+
+
+def table_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("weight", tuple(dim.size for dim in attrs["shape"]), NORMAL),)
+
+
+def inserted_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("", (attrs["rows"], attrs["out_dim"].size), NORMAL),)
+
+
+def patch_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    patch, width = attrs["patch"], attrs["out_dim"].size
+    weight = Weight("weight", (width, attrs["channels"], patch, patch), NORMAL)
+    return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
+
+
+def convolution_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    width = attrs["out_dim"].size
+    read = Size.of(1) if attrs["each"] else attrs["channels"]
+    weight = Weight("weight", (width, read, attrs["kernel"]), NORMAL)
+    return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
+
+
+def linear_flops(op: Op, values: dict[str, Value]) -> Poly:
+    return 2 * int(op.attrs["in_features"]) * elements(values[op.outputs[0]].shape)
+
+
+def patch_flops(op: Op, values: dict[str, Value]) -> Poly:
+    read = int(op.attrs["channels"]) * int(op.attrs["patch"]) ** 2
+    return 2 * read * elements(values[op.outputs[0]].shape)
+
+
+def convolution_flops(op: Op, values: dict[str, Value]) -> Poly:
+    read = 1 if op.attrs["each"] else int(op.attrs["channels"])
+    return 2 * read * int(op.attrs["kernel"]) * elements(values[op.outputs[0]].shape)
+
+
+def patch_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(inputs[0].shape[0], attrs["length"], attrs["out_dim"])]
+
+
+def convolved_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(inputs[0].shape[0], attrs["out_dim"], attrs["length"])]
+
+
+def swapped_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    *batch, one, other = inputs[0].shape
+    return [(*batch, other, one)]
+
+
+def insert_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    batch, _, width = inputs[0].shape
+    return [(batch, attrs["length"], width)]
+
+
+ROWS: dict[str, Row] = {
+    "embedding": Row(
+        "weight[ids]",
+        lambda inputs, attrs: [(*inputs[0].shape, attrs["out_dim"])],
+        embedding_weights,
+        dtype="float",
+        part="embedding",
+    ),
+    "table": Row(
+        "a learned table as it is", declared, table_weights, dtype="float", part="embedding"
+    ),
+    "patchify": Row(
+        "the numbers of each square patch of an image (channels, then rows, then columns), "
+        "@ weight.T + bias; patches row by row from the top left, what is left over at the right "
+        "and the bottom is not read",
+        patch_shape,
+        patch_weights,
+        patch_flops,
+        part="embedding",
+    ),
+    "convolve": Row(
+        "y[o, t] = bias[o] + the sum over i and j of weight[o, i, j] * x[i, t * stride + (j - "
+        "kernel // 2) * dilation], zeros outside of x; with `each`, every channel has a filter "
+        "of its own and reads no other",
+        convolved_shape,
+        convolution_weights,
+        convolution_flops,
+        part="embedding",
+    ),
+    "swap_axes": Row("(B, D, T) to (B, T, D)", swapped_shape),
+    "insert_tokens": Row(
+        "the rows of the weight stand in each sequence, from place `at` on",
+        insert_shape,
+        inserted_weights,
+        part="embedding",
+    ),
+    "linear": Row(
+        "x @ weight.T + bias; with `wide`, computed in float32 or wider",
+        last,
+        linear_weights,
+        linear_flops,
+    ),
+    "linear_again": Row(
+        "the linear layer of the same name, in the same module, applied to another input",
+        last,
+        again_weights,
+        linear_flops,
+    ),
+    "layer_norm": Row(
+        "(x - mean) / sqrt(var + eps) * (weight + weight_offset) + bias, over the last axis; "
+        "per_head: x is (B, H, T, E) and each head has its own weight (H, E)",
+        same,
+        norm_weights,
+        part="norm",
+    ),
+    "rms_norm": Row(
+        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset)", same, norm_weights, part="norm"
+    ),
+}

@@ -1,0 +1,46 @@
+"""Which pairs of a query and a key are admitted."""
+
+from __future__ import annotations
+
+from ..axes import ONE, B, Dim, Shape, T
+from ..graph import Value
+from .row import Attrs, Row, declared
+
+
+def mask_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    keys: Dim = attrs["keys"]
+    queries = attrs.get("queries", T)
+    if attrs.get("alike"):
+        return [(queries, keys)]
+    return [(B, ONE, queries, keys)]
+
+
+ROWS: dict[str, Row] = {
+    "mask": Row(
+        "True where a query may see a key. Inputs, each optional: attention_mask, document_ids, "
+        "prefix_length, global_mask. attrs: formula (a mask tree), keys (axis S, or M for a "
+        "memory, which has attention_mask only), alike (the same for every sequence: no data)",
+        mask_shape,
+        dtype="bool",
+        part="attention",
+    ),
+    "head_masks": Row(
+        "a mask for each of several equal runs of heads, in order, as one (B, H, T, S)",
+        declared,
+        dtype="bool",
+        part="attention",
+    ),
+    "global_rows": Row(
+        "True at the queries that are global: where global_mask (an optional input) is 1, or in "
+        "one of the `ranges`, whose negative ends count from the end",
+        declared,
+        dtype="bool",
+        part="attention",
+    ),
+    "select": Row(
+        "inputs chosen, a, b: a where chosen, else b",
+        lambda inputs, attrs: [inputs[1].shape],
+        dtype="float",
+        part="attention",
+    ),
+}

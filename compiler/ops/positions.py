@@ -1,0 +1,119 @@
+"""Data of the call, where tokens stand, and what scores get from it."""
+
+from __future__ import annotations
+
+from ..axes import Dim, Shape
+from ..cost import Poly, elements
+from ..graph import Op, Value, Weight
+from ..sizes import Size
+from .row import NORMAL, Attrs, Row, broadcast, declared
+
+
+def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
+    return (Weight("weight", (attrs["buckets"], attrs["heads"].size), NORMAL),)
+
+
+def position_flops(op: Op, values: dict[str, Value]) -> Poly:
+    """Every content with every row of the positions, of which the places are then taken."""
+    contents, positions = (values[name].shape for name in op.inputs[:2])
+    return 2 * elements(contents) * elements(positions[-2:-1])
+
+
+def rope_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    width: Size = attrs["width"]
+    half = Dim("R/2", width // 2)
+    return [(*inputs[0].shape, half)] * 2
+
+
+def position_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(*inputs[0].shape[:2], *inputs[2].shape)]
+
+
+ROWS: dict[str, Row] = {
+    # `start` and `end` number the new tokens among all tokens seen so far:
+    # without a cache they are 0 and T.
+    "argument": Row("an argument of forward", declared),
+    "layer_input": Row(
+        "the stream as it enters a layer: the input for the first one, then what the layer before "
+        "it gave"
+    ),
+    "position_ids": Row(
+        "the `position_ids` argument if given, else start..end; with rule `mask` or `tokens`: "
+        "cumsum(m) * m - 1 with m = attention_mask, or m = (ids != pad). Inputs: position_ids "
+        "argument, and for the two rules the mask or the ids. Then + offset",
+        declared,
+        dtype="int",
+        part="positions",
+    ),
+    "sinusoid": Row(
+        "sin and cos of position * 10000^(-i/d), d = width/2 or width/2 - 1, side by side "
+        "(layout concat) or alternating (interleaved)",
+        declared,
+        dtype="float",
+        part="positions",
+    ),
+    "rope_table": Row(
+        "cos and sin of position * frequency_i, frequency_i = theta^(-2i/width), scaled: `scaling` "
+        "has a type and its numbers (dynamic and longrope look at the greatest position too), and "
+        "may multiply cos and sin",
+        rope_shape,
+        dtype="float",
+        part="positions",
+    ),
+    "rotate": Row(
+        "inputs x, cos, sin: rotates pairs of the first (with `end`, the last) `width` columns of "
+        "each head by the angle of its position; pairs are (i, i + width/2) or, interleaved, "
+        "(2i, 2i + 1)",
+        part="positions",
+    ),
+    "alibi": Row(
+        "-slope_h * |query - key|, times `scale`", declared, dtype="float", part="positions"
+    ),
+    "grid_offsets": Row(
+        "the row of a table for each pair of patches on a square grid: with n = 2 * grid - 1, "
+        "(rows down from key to query + grid - 1) * n + (columns likewise); behind these n^2 "
+        "rows, where tokens stand in `front`: one of them is the query, the key, both",
+        declared,
+        dtype="int",
+        part="positions",
+    ),
+    "relative_buckets": Row(
+        "the bucket of key - query: T5's, half of them exact, half logarithmic up to "
+        "max_distance; bidirectional: one half of the buckets for keys behind the query",
+        declared,
+        dtype="int",
+        part="positions",
+    ),
+    "relative_bias": Row(
+        "weight[bucket, h], as (H, T, S)",
+        declared,
+        bucket_weights,
+        dtype="float",
+        part="positions",
+    ),
+    "relative_places": Row(
+        "the row of a table of relative positions that belongs to query - key = d: clamp(d, -r, "
+        "r - 1) + r. With rule `log`, r is `buckets` and d becomes its bucket first: d itself up "
+        "to half of them, then sign(d) * (h + ceil((h - 1) * log(|d| / h) / log((max_distance - "
+        "1) / h))) with h = buckets // 2; with rule `each`, r is `max_distance`, with `all` the "
+        "number of tokens",
+        declared,
+        dtype="int",
+        part="positions",
+    ),
+    "relative_positions": Row(
+        "every relative position in rising order, -n..n-1 of n tokens",
+        declared,
+        dtype="int",
+        part="positions",
+    ),
+    "position_scores": Row(
+        "inputs x (B, H, T or S, E), positions (H, U, E), places (T, S): x . positions[place], "
+        "where x is that of the query or of the key (attr `side`)",
+        position_shape,
+        flops=position_flops,
+        part="positions",
+    ),
+    "masked_bias": Row("inputs bias, mask: bias where the mask admits, else -inf", broadcast),
+    "shift": Row("x + amount"),
+}

@@ -1,0 +1,40 @@
+"""What heads compute: similarities, and one vector for a whole sequence."""
+
+from __future__ import annotations
+
+from ..axes import Shape
+from ..cost import Poly, elements
+from ..graph import Op, Value
+from .elementwise import vector_weights
+from .row import Attrs, Row, same
+
+
+def pool_flops(op: Op, values: dict[str, Value]) -> Poly:
+    return 2 * elements(values[op.inputs[0]].shape) if op.attrs["how"] == "attention" else Poly()
+
+
+def similarity_flops(op: Op, values: dict[str, Value]) -> Poly:
+    width = values[op.inputs[0]].shape[-1]
+    return 2 * elements(values[op.outputs[0]].shape) * elements((width,))
+
+
+def pool_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(inputs[0].shape[0], inputs[0].shape[-1])]
+
+
+ROWS: dict[str, Row] = {
+    "similarity": Row(
+        "inputs a, b, both (B, N): a @ b.T",
+        lambda inputs, attrs: [(inputs[0].shape[0], inputs[1].shape[0])],
+        flops=similarity_flops,
+    ),
+    "exp_scale": Row("x * exp(the learned number)", same, vector_weights),
+    "pool": Row(
+        "one vector per sequence. Inputs x, attention_mask or '', and for `attention` scores "
+        "(B, T, 1), for `token` the ids. how: first (token), last (real token), mean, max (over "
+        "real tokens), attention (softmax of the scores over real tokens), token (the first "
+        "place where ids == id). skip: leading tokens that a mean leaves out",
+        pool_shape,
+        flops=pool_flops,
+    ),
+}

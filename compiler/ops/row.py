@@ -1,0 +1,55 @@
+"""What the table says of an op, and the shape rules that many share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..axes import ONE, Shape
+from ..cost import Poly
+from ..graph import Initial, Op, Value, Weight
+
+Attrs = dict[str, Any]
+ONES, ZEROS, NORMAL = Initial("ones"), Initial("zeros"), Initial("normal")
+
+
+def same(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [inputs[0].shape]
+
+
+def declared(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    """The shape that lowering gave, for ops whose result is no function of their inputs' shapes."""
+    return [attrs["shape"]]
+
+
+def last(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(*inputs[0].shape[:-1], attrs["out_dim"])]
+
+
+def broadcast(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    """Axes stand one above the other from the right; where one is 1, the other one is meant."""
+    length = max(len(value.shape) for value in inputs)
+    shapes = [(ONE,) * (length - len(value.shape)) + value.shape for value in inputs]
+    columns = zip(*shapes, strict=True)
+    return [tuple(next((d for d in column if d.label != "1"), ONE) for column in columns)]
+
+
+def none(attrs: Attrs) -> tuple[Weight, ...]:
+    return ()
+
+
+def no_flops(op: Op, values: dict[str, Value]) -> Poly:
+    return Poly()
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One kind of op."""
+
+    formula: str
+    shape: Callable[[list[Value], Attrs], list[Shape]] = same
+    weights: Callable[[Attrs], tuple[Weight, ...]] = none
+    flops: Callable[[Op, dict[str, Value]], Poly] = no_flops
+    dtype: str = ""  # "" is that of the first input; one word for each result, or for all
+    part: str = "other"  # what the report counts it under, unless its scope says otherwise
