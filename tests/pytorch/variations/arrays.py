@@ -1,0 +1,105 @@
+"""What is made of a variation: its spec, its graph, its file, and inputs to try it on."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.backends.pytorch import Emitted, emit_file
+from modelwright.compiler import ModuleGraph, lower
+from modelwright.spec import ModelSpec, loads
+from modelwright.spec.embedding import ConvStem, Features, Patches
+
+from .base import BATCH, FIRST_WORD, FRAMES, MARK, MEMORY, PAD, TOKENS
+from .every import VARIATIONS
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@cache
+def spec_of(name: str) -> ModelSpec:
+    variation = VARIATIONS[name]
+    return loads(variation.text, sets=variation.sets)
+
+
+@cache
+def graph_of(name: str) -> ModuleGraph:
+    return lower(spec_of(name))
+
+
+@cache
+def emitted(name: str) -> Emitted:
+    return emit_file(graph_of(name))
+
+
+def arguments(graph: ModuleGraph) -> list[str]:
+    """The data that a model takes, by its names in `forward`."""
+    return sorted(op.name for op in graph.ops("") if op.kind == "argument")
+
+
+def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
+    """Data for every argument but positions; padding stands at the `left`, the `right` or nowhere.
+
+    Encoders of an encoder-decoder read another number of tokens than its decoder.
+    """
+    names = arguments(graph)
+    several = any(name.startswith("decoder_") for name in names)
+    added = {
+        argument: rows
+        for stack in graph.spec.stacks.values()
+        for source in stack.input
+        for argument, rows in getattr(source, "add", {}).items()
+    }
+    found: Arrays = {}
+    images: dict[str, tuple[int, ...]] = {}
+    for stack in graph.spec.stacks.values():
+        for source in stack.input:
+            if isinstance(source, Patches):
+                size = source.image_size
+                images[source.argument] = (BATCH, source.channels, size, size)
+            elif isinstance(source, ConvStem):
+                images[source.argument] = (BATCH, source.channels, FRAMES)
+            elif isinstance(source, Features):
+                length = MEMORY if several else TOKENS
+                images[source.argument] = (BATCH, length, source.size or stack.d_model)
+    for name in names:
+        if name in images:
+            found[name] = np.random.default_rng(len(name)).standard_normal(images[name])
+            continue
+        length = MEMORY if several and not name.startswith("decoder_") else TOKENS
+        made = _data(name, length, added.get(name, 0))
+        if made is not None:
+            found[name] = made
+    for name in [name for name in names if name.endswith("attention_mask")]:
+        if padding == "none":
+            del found[name]
+            continue
+        ids = name.replace("attention_mask", "input_ids")
+        hidden = slice(0, 3) if padding == "left" else slice(-3, None)
+        found[name][-1, hidden] = 0
+        for data in [found[ids]] if ids in found else []:
+            data[-1, hidden] = PAD
+    return found
+
+
+def _data(name: str, tokens: int, entries: int) -> NDArray[np.int64] | None:
+    random = np.random.default_rng(len(name))
+    shape = (BATCH, tokens)
+    if name.endswith("position_ids"):
+        return None
+    if name.endswith("attention_mask"):
+        return np.ones(shape, np.int64)
+    if name.endswith("document_ids"):
+        return np.sort(random.integers(0, 3, shape), axis=1)
+    if name.endswith("prefix_length"):
+        return random.integers(1, 5, BATCH)
+    if name.endswith("global_mask"):
+        return (random.random(shape) < 0.3).astype(np.int64)
+    if entries:
+        return random.integers(0, entries, shape)
+    ids = random.integers(FIRST_WORD, 29, shape)
+    ids[:, 4] = MARK
+    return ids

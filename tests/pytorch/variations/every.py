@@ -1,0 +1,22 @@
+"""Every variation, by its name."""
+
+from __future__ import annotations
+
+from . import (
+    attention,
+    feed_forward,
+    heads,
+    inputs,
+    masks,
+    norms,
+    positions,
+    stacks,
+    sums,
+)
+from .base import Variation
+
+KINDS = (stacks, positions, masks, norms, attention, sums, feed_forward, inputs, heads)
+
+VARIATIONS: dict[str, Variation] = {
+    name: variation for module in KINDS for name, variation in module.ROWS.items()
+}

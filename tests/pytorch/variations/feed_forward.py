@@ -1,0 +1,76 @@
+"""Feed-forward branches, experts among them."""
+
+from __future__ import annotations
+
+from .base import Variation, both, decoder, encoder
+
+ACTIVATIONS = (
+    "gelu",
+    "gelu_tanh",
+    "quick_gelu",
+    "relu",
+    "relu2",
+    "silu",
+    "tanh",
+    "sigmoid",
+    "identity",
+    "{type: swish, beta: 1.7}",
+)
+
+FEED_FORWARDS = {
+    "hidden": "{hidden: 24, bias: false}",
+    "hidden_multiple": "{hidden: 3/2 * d_model}",
+    "inner_norm": "{inner_norm: true, hidden_dropout: 0.1}",
+    "own_norm": "{norm: rmsnorm, norm_placement: output}",
+    "glu": "{type: glu, hidden: 24, activation: silu}",
+    "glu_clamped": "{type: glu, hidden: 24, activation: {type: swish, beta: 1.7}, clamp: 0.5, "
+    "linear_offset: 1}",
+    "glu_inner_norm": "{type: glu, inner_norm: true, bias: false, hidden_dropout: 0.2}",
+    "glu_own_norm": "{type: glu, norm: rmsnorm, norm_placement: none}",
+    "none": "none",
+}
+
+EXPERTS = {
+    "plain": "expert: mlp",
+    "weights_of_all": "router: {normalize: false, scale: 2.5, bias: true}",
+    "sigmoid": "router: {score: sigmoid, scale: 0.5}",
+    "sigmoid_of_all": "router: {score: sigmoid, normalize: false}",
+    "selection_bias": "router: {selection_bias: true}",
+    "sigmoid_in_groups": "router: {score: sigmoid, selection_bias: true, "
+    "groups: {count: 4, top_k: 2, score: top2_sum}}",
+    "groups": "router: {normalize: false, groups: {count: 4, top_k: 3}}",
+    "groups_by_two": "router: {groups: {count: 2, top_k: 1, score: top2_sum}}",
+    "sparsemixer": "router: {score: sparsemixer, jitter: 0.4}",
+    "glu": "expert: {type: glu, hidden: 12, activation: silu, hidden_dropout: 0.1}",
+    "glu_clamped": "router: {bias: true}, expert: {type: glu, hidden: 12, clamp: 0.5, "
+    "linear_offset: 1, activation: {type: swish, beta: 1.7}, bias: true}",
+    "unbiased": "expert: {bias: false, hidden: 2 * d_model, hidden_dropout: 0.1}",
+    "shared": "shared_expert: {type: glu, hidden: 12, hidden_dropout: 0.2}",
+    "shared_gated": "shared_expert: {hidden: 24}, shared_gate: true, norm: rmsnorm",
+}
+
+ROWS: dict[str, Variation] = {
+    **{f"feed_forward_{k}": decoder(f"feed_forward={v}") for k, v in FEED_FORWARDS.items()},
+    **{
+        f"experts_{k}": decoder(f"feed_forward={{type: moe, experts: 8, top_k: 3, {v}}}")
+        for k, v in EXPERTS.items()
+    },
+    **{
+        f"experts_{k}": encoder(f"feed_forward={{type: moe, experts: 4, top_k: {v}}}")
+        for k, v in {
+            "capacity": "2, capacity: 3",
+            "capacity_of_the_switch": "1, capacity: 2, router: {normalize: false}",
+            "capacity_factor": "2, capacity_factor: 0.5, expert: {bias: false}",
+        }.items()
+    },
+    "experts_both": both("feed_forward={type: moe, experts: 4, top_k: 2}", "init=xavier"),
+    "experts_after_dense_layers": decoder(
+        "layers=3",
+        "feed_forward={type: moe, experts: 4, top_k: 1, expert: {type: glu, hidden: 8}, "
+        "router: {normalize: false}, "
+        "shared_expert: {hidden: 12}}",
+        "overrides={0: {feed_forward: {type: glu, hidden: 24}}}",
+        "init={type: normal, depth_scaled: true}",
+    ),
+    **{f"activation {a}": decoder(f"activation={a}") for a in ACTIVATIONS},
+}

@@ -1,0 +1,93 @@
+"""What stacks read, and how wide what they give is."""
+
+from __future__ import annotations
+
+from .base import Variation, both, decoder, encoder, images
+
+INPUTS = {
+    "scale_sqrt": "{scale: sqrt_d_model}",
+    "scale": "{scale: 3.5, dropout: 0.1}",
+    "width": "{width: 8}",
+    "width_before": "{width: 8, project: before_positions, normalize: true}",
+    "normalized_before": "{normalize: before_positions, norm: rmsnorm}",
+    "vocabulary": "{vocab_size: 40}",
+    "added": "{add: {token_type_ids: 2, row_ids: 3}, normalize: before_positions}",
+}
+
+STEMS = {
+    "plain": "channels: 5, layers: [{channels: 16, kernel: 3}]",
+    "whisper": "channels: 5, layers: [{channels: 12, kernel: 3}, "
+    "{channels: 16, kernel: 3, stride: 2}]",
+    "separable": "channels: 4, activation: relu, layers: [{channels: 8, kernel: 3, stride: 2, "
+    "separable: true}, {channels: 8, kernel: 1}, {channels: 16, kernel: 5, dilation: 2}]",
+    "wide": "channels: 4, argument: sound, normalize: before_positions, "
+    "layers: [{channels: 16, kernel: 7, stride: 3, dilation: 2, separable: true}]",
+}
+
+PATCHES = {
+    "plain": (),
+    "cls": ("input.prefix_tokens=1", "head.pool=first"),
+    "no_positions": ("positions=none", "input.prefix_tokens=1"),
+    "averaged": (
+        "input={prefix_tokens: 2, registers: 1}",
+        "head={type: classifier, classes: 3, pool: {type: mean, skip: 3}, pooled_norm: true}",
+    ),
+    "first_and_averaged": (
+        "input={prefix_tokens: 1, registers: 2}",
+        "head={type: classifier, classes: 3, pool: {type: first_and_mean, skip: 3}}",
+    ),
+    "two_tokens": ("input={prefix_tokens: 2, bias: false, channels: 1, normalize: true}",),
+    "registers": ("input={prefix_tokens: 1, registers: 3, dropout: 0.1}",),
+    "registers_alone": ("input={registers: 2, normalize: before_positions}", "head=none"),
+    "left_over": ("input={image_size: 14, argument: image}", "dropout=0.1"),
+    "sinusoidal": ("positions=sinusoidal", "input.prefix_tokens=1", "head.pool=last"),
+    "rotary": ("positions=[learned, rotary]", "head.pool=max"),
+    "alibi": ("positions=alibi", "head.pool=attention"),
+    "relative": ("positions={type: relative_bias, buckets: 8}", "head.pool=none"),
+    "table": ("positions=relative_table",),
+    "table_behind": ("positions={type: relative_table, share: stack}", "input.prefix_tokens=2"),
+    "disentangled": ("positions={type: disentangled, buckets: 4, max_distance: 8}",),
+    "sinks": ("attention={heads: 4, sinks: true}",),
+    "softcap": ("attention={heads: 4, softcap: 5}",),
+    "band": ("mask=band(2)", "head={type: projection, size: 4, pool: mean}"),
+    "causal": ("mask=causal", "attention={heads: 4, softcap: 5}"),
+    "causal_window": ('mask="causal & window(3)"', "positions=alibi"),
+}
+
+ROWS: dict[str, Variation] = {
+    **{f"input_{k}": encoder(f"input={v}", "positions=learned") for k, v in INPUTS.items()},
+    **{f"patches_{k}": images(*v) for k, v in PATCHES.items()},
+    "captions": both(
+        "encoder.input={type: patches, image_size: 12, patch_size: 4, prefix_tokens: 1}",
+        "encoder.positions=learned",
+        "decoder.positions=learned",
+    ),
+    **{f"stem_{k}": both(f"encoder.input={{type: conv, {v}}}") for k, v in STEMS.items()},
+    "features": encoder("input={type: features, size: 6}", "positions=learned", "head=none"),
+    "features_alone": encoder("input=features", "head=none"),
+    "features_as_wide": encoder(
+        "input={type: features, normalize: true, dropout: 0.1}",
+        "positions={type: sinusoidal, skip_padding: mask, offset: 1}",
+        "head={type: classifier, classes: 3, pool: mean}",
+    ),
+    "features_read": both("encoder.input={type: features, size: 6, bias: false}"),
+    "features_causal": decoder("input={type: features, argument: vectors, size: 6}"),
+    "stem_sinusoidal": both(
+        "encoder.input={type: conv, channels: 3, layers: [{channels: 16, kernel: 3, stride: 2}]}",
+        "encoder.positions=sinusoidal",
+    ),
+    "stem_learned": encoder(
+        "input={type: conv, channels: 3, normalize: true, dropout: 0.1, bias: false, "
+        "layers: [{channels: 8, kernel: 5}, {channels: 16, kernel: 3, stride: 2}]}",
+        "positions=learned",
+        "head={type: classifier, classes: 3, pool: mean}",
+    ),
+    "input_tied": both("decoder.input.tied=encoder", "head={type: language_model, tied: true}"),
+    "output_width": decoder("output_width=8"),
+    "output_width_of_table": decoder(
+        "input={width: 8, project: before_positions}",
+        "output_width=8",
+        "head={type: language_model, tied: true}",
+        "positions=learned",
+    ),
+}
