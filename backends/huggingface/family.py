@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .layers import Layer
 from .layouts import Layout
-from .values import Values
+from .values import Values, filled
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Names = Mapping[Any, str | Layout]
 """Our module or weight, or several that are fused, to the checkpoint's; `{}` numbers the layer."""
@@ -77,6 +80,9 @@ class Family:
     parts: keys of config.json that hold the config of a part, and the family of that part; its
         values stand under the same key
     whole: the family of the classes that have all parts, where this one reads one of them
+    derived: tensors that the library stores and which are no weights, but follow from the config
+    back: the keys of config.json that no row alone can write back, from a spec that may be of this
+        family; it may guess, and raise what it likes for a spec of another
     note: what the head of the imported YAML says of this family, a text or a function of values
     """
 
@@ -98,4 +104,23 @@ class Family:
     inside: str = ""
     parts: Mapping[str, Family] = field(default_factory=dict)
     whole: Family | None = None
+    derived: Callable[[Values], Mapping[str, Tensor]] | None = None
+    back: Callable[[Any], Mapping[str, Any]] | None = None
     note: str | Callable[[Values], str] = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Tower:
+    """A stack that is said as the family of a part says it.
+
+    key: of config.json, under which the values of the part stand
+    more: what the stack says besides
+    """
+
+    key: str
+    part: Family
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, values: Values) -> dict[str, Any]:
+        spec = {name: value for name, value in self.part.spec.items() if name != "family"}
+        return {**filled(spec, values[self.key]), **self.more}

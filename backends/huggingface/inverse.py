@@ -13,7 +13,7 @@ from ...spec import ModelSpec
 from ...spec.model import STACK_KEYS, Stack
 from ...spec.positions import Rotary as RotaryPositions
 from .families.rows import Token
-from .family import Family, Head
+from .family import Family, Head, Tower
 from .rotary import SCALINGS, Rotary
 from .values import IfSet, Key, Multiple, Only, Row
 
@@ -29,9 +29,10 @@ def guess(spec: ModelSpec, family: Family, head: Head) -> Config:
         value = _at(spec, path)
         for kind, turn in _TURNS.items():
             if isinstance(leaf, kind):
-                config.update(turn(leaf, value, family))
+                _put(config, turn(leaf, value, family), family)
     known = family.defaults.keys() | family.optional.keys()
     config |= {key: value for key, value in _windows(spec).items() if key in known}
+    config |= family.back(spec) if family.back is not None else {}
     return {key: _as_usual(key, value, family) for key, value in config.items()}
 
 
@@ -40,6 +41,12 @@ def _as_usual(key: str, value: Any, family: Family) -> Any:
     kind = family.optional.get(key, type(family.defaults.get(key)))
     whole = isinstance(value, int) and not isinstance(value, bool)
     return float(value) if kind is float and whole else value
+
+
+def _put(config: Config, found: Config, family: Family) -> None:
+    """Add some keys; those of a part beside the others of the same part."""
+    for key, value in found.items():
+        config[key] = {**config.get(key, {}), **value} if key in family.parts else value
 
 
 def _leaves(template: Mapping[str, Any], before: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -59,6 +66,8 @@ def _at(spec: ModelSpec, path: Path) -> Any:
     elif first in ("head", "heads"):
         name = "head" if first == "head" else rest.pop(0)
         part = spec.heads.get(name)
+    elif first == "stacks":
+        part, rest = _in_stack(spec.stacks[rest[0]], rest[1:])
     else:
         stack = spec.stacks.get(first)
         part, rest = _in_stack(stack or next(iter(spec.stacks.values())), rest if stack else path)
@@ -174,6 +183,12 @@ def _turned(positions: Any) -> Config | None:
     return config
 
 
+def _tower(leaf: Tower, value: Any, family: Family) -> Config:
+    """The values of a part, from its stack."""
+    alone = ModelSpec.model_construct(stacks={leaf.key: value}, heads={}, init=None, tokens=None)
+    return {leaf.key: guess(alone, leaf.part, Head())}
+
+
 def alike(value: Any, template: Any) -> bool:
     """Whether a part of a spec is what a template without rows says."""
     if isinstance(value, tuple) and not isinstance(template, (list, tuple)) and len(value) == 1:
@@ -226,4 +241,5 @@ _TURNS: dict[type, Callable[[Any, Any, Family], Config]] = {
     Token: _token,
     Rotary: _rotary,
     Row: _row,
+    Tower: _tower,
 }

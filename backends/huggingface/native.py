@@ -54,7 +54,8 @@ def find_native(spec: ModelSpec) -> Native | None:
     """The first class of the library whose models are this spec, None where there is none."""
     wanted = canonical(spec)
     order = [*_FIRST, *(name for name in FAMILIES if name not in _FIRST)]
-    for family in (FAMILIES[name] for name in order):
+    known = [FAMILIES[name] for name in order]
+    for family in (*known, *(family.whole for family in known if family.whole is not None)):
         if family.spec.get("family") != spec.family or family.inside:
             continue
         for name, head in family.heads.items():
@@ -84,6 +85,8 @@ def _try(spec: ModelSpec, family: Family, name: str, head: Head) -> tuple[ModelS
     except _NO_MATCH:
         return None
     usual = {**family.defaults, **family.fixed, **head.defaults}
+    for key, part in family.parts.items():
+        config[key] = {**part.defaults, **part.fixed, **config[key]}
     whole = {"architectures": [name], **usual, **config}
     return again, Native(family, name, head, values, whole)
 
@@ -157,7 +160,9 @@ def native_tensors(
             prefix = "" if bare or own else native.family.prefix
             for written in names.written_as(name):
                 tensors[prefix + written] = tensor.contiguous().clone()
-    return tensors
+    derived = native.family.derived(native.values) if native.family.derived is not None else {}
+    prefix = "" if bare else native.family.prefix
+    return tensors | {prefix + name: tensor.contiguous() for name, tensor in derived.items()}
 
 
 def _tables(native: Native) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..family import Family, Head
+from ..family import Family, Head, Tower
 from ..layouts import Layout
 from ..values import Key, Multiple, Row, Values, activation, filled, first
 from .images import OF_PATCHES, PATCHES, SIDES, SIZES, image_classes
@@ -105,6 +105,11 @@ def _end_of_text(values: Values) -> dict[str, Any]:
     end = first(values["eos_token_id"])
     return {"type": "token", "id": values["vocab_size"] - 1 if end == 2 else end}
 
+
+_AT_THE_END = Row(
+    lambda values: _end_of_text(values["text_config"]),
+    lambda pool: {"text_config": {"eos_token_id": pool.id}},
+)
 
 CLIP_TEXT = Family(
     model_type="clip_text_model",
@@ -216,12 +221,6 @@ def _both(model_type: str, image: Family, head: Mapping[str, Head]) -> Family:
     )
 
 
-def _tower(part: Family, key: str, **more: Any) -> Any:
-    """A stack, as the family of its part says it."""
-    spec = {name: value for name, value in part.spec.items() if name != "family"}
-    return lambda values: {**filled(spec, values[key]), **more}
-
-
 def _beneath(prefix: str, stack: str, names: Mapping[Any, Any]) -> dict[Any, Any]:
     """The rows of a tower, where it stands beside another."""
     rows: dict[Any, Any] = {}
@@ -243,8 +242,8 @@ def _towers(model_type: str, name: str) -> Family:
         parts={"vision_config": CLIP_VISION, "text_config": CLIP_TEXT},
         spec={
             "stacks": {
-                "vision": _tower(CLIP_VISION, "vision_config"),
-                "text": _tower(CLIP_TEXT, "text_config", mask="causal"),
+                "vision": Tower("vision_config", CLIP_VISION),
+                "text": Tower("text_config", CLIP_TEXT, {"mask": "causal"}),
             }
         },
         last={"init": lambda values: filled(_DRAWN, values["text_config"])},
@@ -261,7 +260,7 @@ def _towers(model_type: str, name: str) -> Family:
                         "size": Key("projection_dim"),
                         "towers": {
                             "vision": {"pool": "first"},
-                            "text": {"pool": lambda values: _end_of_text(values["text_config"])},
+                            "text": {"pool": _AT_THE_END},
                         },
                     }
                 },

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ....spec.attention import LinearAttention
 from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
@@ -12,6 +13,9 @@ from ..values import Key, RefusedError, Values, filled
 from .expert_rows import TRAINED, mixture, router, separate
 from .llama import NAMES, ROTARY, SPEC, llama_like
 from .rows import ALL_TASKS, causal_heads, head_dim, mask_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _PLACE = "block_sparse_moe"
 _LIGHTNING: dict[str, Any] = {
@@ -68,6 +72,29 @@ def _layers(values: Values) -> list[Layer]:
     return layers
 
 
+def _back(spec: Any) -> dict[str, Any]:
+    """The kinds of layers, their attention, and how each weighs its branches."""
+    (stack,) = spec.stacks.values()
+    config: dict[str, Any] = {"layer_types": [], "sliding_window": None}
+    for block in (stack.blocks[kind] for kind in stack.order):
+        lightning = isinstance(block.attention, LinearAttention)
+        weighed = {"alpha": block.residual.stream_scale, "beta": block.residual.scale}
+        for part in ("linear_attn" if lightning else "full_attn", "mlp"):
+            config |= {f"{part}_{name}_factor": float(said) for name, said in weighed.items()}
+        config["layer_types"].append("linear_attention" if lightning else "full_attention")
+        heads = block.attention.heads
+        config |= {
+            "num_attention_heads": heads,
+            "head_dim": block.attention.head_dim or stack.d_model // heads,
+        }
+        if not lightning:
+            config["num_key_value_heads"] = block.attention.kv_heads or heads
+            config["rope_theta"] = float(block.positions[0].theta)
+            inside = str(block.mask).partition("window(")[2].partition(")")[0]
+            config["sliding_window"] = int(inside) if inside else None
+    return config
+
+
 _NAMES: Names = {
     **NAMES,
     **router(f"{_PLACE}.gate"),
@@ -87,6 +114,33 @@ def _names(values: Values) -> Names:
             rows[qkv] = Layout(f"{theirs}.qkv_proj.weight", groups=Key("num_attention_heads"))
             rows[f"{ours}.output"] = f"{theirs}.out_proj"
     return rows
+
+
+_BLOCK = 256
+"""So many tokens the library computes at once (`block_size`)."""
+
+
+def _derived(values: Values) -> dict[str, Tensor]:
+    """How fast each head forgets: e^(-rate · distance) for the places of a block."""
+    import torch
+
+    heads, layers = values["num_attention_heads"], values["num_hidden_layers"]
+    usual = 2.0 ** (-8 * torch.arange(1, heads + 1) / heads)
+    place = torch.arange(1, _BLOCK + 1)
+    apart = place[:, None] - place
+    tensors: dict[str, Tensor] = {}
+    for layer, kind in enumerate(_kinds(values)):
+        if kind != "linear_attention":
+            continue
+        rate = (usual * (1 - layer / (layers - 1 + 1e-5) + 1e-5))[:, None, None]
+        decays = {
+            "slope_rate": rate,  # (H, 1, 1)
+            "query_decay": torch.exp(-rate * place[:, None]),  # (H, block, 1)
+            "key_decay": torch.exp(-rate * (_BLOCK - place[:, None])),  # (H, block, 1)
+            "diagonal_decay": torch.exp(-rate * apart).where(apart >= 0, 0)[None],
+        }
+        tensors |= {f"layers.{layer}.self_attn.{name}": x for name, x in decays.items()}
+    return tensors
 
 
 MINIMAX = replace(
@@ -120,6 +174,8 @@ MINIMAX = replace(
         heads=causal_heads("MiniMax", tasks=ALL_TASKS, answers="model."),
     ),
     names=_names,
+    derived=_derived,
+    back=_back,
 )
 
 FAMILIES = (MINIMAX,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....spec.feed_forward import Moe
 from ..family import Family, Head, Names
 from ..layers import Layer, folded
 from ..layouts import Layout
@@ -52,6 +53,25 @@ def _layers(values: Values, stack: str) -> dict[str, Any]:
         part = filled(_SPARSE if sparse else _DENSE, values)
         layers.append(("sparse" if sparse else "dense", {"feed_forward": part}))
     return {"layers": count, **folded(layers)}
+
+
+def _back(spec: Any) -> dict[str, Any]:
+    """The sparse layers of both stacks, and what an expert is."""
+    config: dict[str, Any] = {}
+    for name, depth in (("encoder", "num_layers"), ("decoder", "num_decoder_layers")):
+        stack = spec.stacks[name]
+        blocks = [stack.blocks[kind].feed_forward for kind in stack.order]
+        sparse = [part for part in blocks if isinstance(part, Moe)]
+        config |= {depth: stack.layers, f"num_sparse_{name}_layers": len(sparse)}
+        for part in sparse:
+            config |= {
+                "num_experts": part.experts,
+                "expert_capacity": part.capacity,
+                "router_bias": part.router.bias,
+            }
+        dense = [getattr(part, "expert", part) for part in blocks]
+        config |= {"d_ff": dense[0].hidden, "dense_act_fn": dense[0].activation.type}
+    return config
 
 
 def _spec() -> dict[str, Any]:
@@ -115,6 +135,7 @@ SWITCH_TRANSFORMERS = Family(
     },
     spec=_spec(),
     last=TOKENS,
+    back=_back,
     names=_names,
     unused=(r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",),
     heads={
