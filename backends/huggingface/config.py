@@ -27,8 +27,8 @@ def family_of(folder: Folder) -> Family:
         raise CheckpointError(folder.path / CONFIG, [_unknown(kind)])
     family = FAMILIES[kind]
     named = folder.config.get("architectures") or [""]
-    if family.whole is not None and isinstance(named, list) and named[0] in family.whole.heads:
-        return family.whole
+    if family.other is not None and isinstance(named, list) and named[0] in family.other.heads:
+        return family.other
     return family
 
 
@@ -45,8 +45,8 @@ def class_of(folder: Folder, family: Family) -> str:
     if not (isinstance(named, list) and isinstance(named[0], str)):
         raise CheckpointError(folder.path / CONFIG, ["`architectures` must be a list of names"])
     if named[0] not in family.heads:
-        whole = family.whole.heads if family.whole is not None else ()
-        supported = ", ".join([*family.heads, *whole])
+        other = family.other.heads if family.other is not None else ()
+        supported = ", ".join([*family.heads, *other])
         raise CheckpointError(
             folder.path / CONFIG, [f"{named[0]} is not supported yet; supported: {supported}"]
         )
@@ -177,7 +177,7 @@ def _own(folder: Folder, family: Family) -> Mapping[str, Any]:
         raise CheckpointError(folder.path / CONFIG, [f"`{family.inside}` must be a mapping"])
     shared = {key: config[key] for key in ("tie_word_embeddings",) if key in config}
     labels = {key: config[key] for key in ("id2label",) if key in config}
-    return {**shared, **inner, **labels}
+    return {**inner, **shared, **labels}
 
 
 def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any]) -> list[str]:

@@ -79,7 +79,8 @@ class Family:
     inside: the key of config.json that holds the model's own, where others stand beside it
     parts: keys of config.json that hold the config of a part, and the family of that part; its
         values stand under the same key
-    whole: the family of the classes that have all parts, where this one reads one of them
+    other: the family of the classes that have all parts, where this one reads one of them, or of
+        those that have the decoder alone
     derived: tensors that the library stores and which are no weights, but follow from the config
     back: the keys of config.json that no row alone can write back, from a spec that may be of this
         family; it may guess, and raise what it likes for a spec of another
@@ -103,7 +104,7 @@ class Family:
     heads: Mapping[str, Head]
     inside: str = ""
     parts: Mapping[str, Family] = field(default_factory=dict)
-    whole: Family | None = None
+    other: Family | None = None
     derived: Callable[[Values], Mapping[str, Tensor]] | None = None
     back: Callable[[Any], Mapping[str, Any]] | None = None
     note: str | Callable[[Values], str] = ""

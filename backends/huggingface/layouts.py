@@ -28,6 +28,7 @@ class Layout:
     axis: of our weight, along which they are fused
     stored: the checkpoint has the same numbers in this other shape; -1 stands for what is left
     beside: more tensors, which ours stacks behind `theirs`
+    halves: of its rows, in this many groups (what config.json says), the two halves change places
     """
 
     theirs: str
@@ -36,6 +37,7 @@ class Layout:
     axis: int = 0
     stored: Callable[[Values], Shape] | None = None
     beside: tuple[str, ...] = ()
+    halves: Read | None = None
 
     @property
     def stacked(self) -> bool:
@@ -70,6 +72,8 @@ class Layout:
         tensor = tensor.reshape(self.stored_shape(shapes))
         if self.transposed and tensor.ndim > 1:
             tensor = tensor.swapaxes(-1, -2)
+        if self.halves is not None:
+            tensor = _swapped(tensor, self.halves(values))
         if len(shapes) == 1:
             return [tensor]
         axis, groups = self.axis, self.group_count(values)
@@ -96,6 +100,8 @@ class Layout:
             whole = concatenate(parts, axis + 1)
             total = sum(shape[axis] for shape in shapes)
             whole = whole.reshape(*shapes[0][:axis], total, *shapes[0][axis + 1 :])
+        if self.halves is not None:
+            whole = _swapped(whole, self.halves(values))
         if self.transposed and whole.ndim > 1:
             whole = whole.swapaxes(-1, -2)
         if self.stored is None:
@@ -107,3 +113,9 @@ class Layout:
         """The number of groups, which config.json may say."""
         groups = self.groups(values) if callable(self.groups) else self.groups
         return 1 if groups is None else int(groups)
+
+
+def _swapped(tensor: Any, groups: int) -> Any:
+    """The rows, in groups, with the two halves of each group in the place of the other."""
+    parts = tensor.reshape(groups, 2, -1)
+    return parts[:, [1, 0]].reshape(tensor.shape)

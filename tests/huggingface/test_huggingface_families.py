@@ -21,7 +21,8 @@ def library(family: Family) -> dict[str, Any]:
     """The library's defaults, with the base of rotary positions as a key of its own."""
     said = CONFIG_MAPPING[family.model_type]().to_dict()
     if family.inside:
-        said = {**said, **said[family.inside]}
+        tied = {key: said[key] for key in ("tie_word_embeddings",) if key in said}
+        said = {**said, **said[family.inside], **tied}
     rotary = said.get("rope_parameters") or {}
     if "rope_theta" in rotary:
         said["rope_theta"] = rotary["rope_theta"]

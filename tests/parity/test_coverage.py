@@ -49,8 +49,13 @@ UNTIED = (
 )
 
 
-@pytest.mark.parametrize("name", UNTIED)
-def test_tables_that_are_tied_and_not(name: str) -> None:
+ALONE = ("blenderbot-small/causal_lm", "marian/causal_lm", "whisper/causal_lm")
+COUNTED = ("roberta/causal_lm",)
+
+
+@pytest.mark.parametrize("name", [*UNTIED, *ALONE, *COUNTED])
+def test_heads_that_are_built_otherwise(name: str) -> None:
+    """Tables that are tied and not; decoders alone; positions that a decoder counts."""
     case = next(case for case in CASES if str(case) == name)
     verdict = judging.judge(case, more=False)
     assert verdict.word == "equal", verdict.why

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head, Names
 from ..layouts import Layout
-from ..values import IfSet, Key, Read, RefusedError, Values, activation
+from ..values import IfSet, Key, Values, activation
 from .rows import LABELS, changed, full_attention, token
 
 _ATTENTION = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
@@ -139,6 +140,7 @@ def bart_like(
     name: str,
     *,
     model: str = "",
+    alone: bool = True,
     defaults: Mapping[str, Any] = {},
     spec: Mapping[str, Any] = {},
     names: Mapping[Any, Any] = {},
@@ -148,10 +150,11 @@ def bart_like(
     """A family that differs from BART in these rows.
 
     model: the class with the head
+    alone: whether the library has a class for its decoder alone
     bias: whether the head has one, which no training changes
     """
     head = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": bias}
-    return Family(
+    family = Family(
         model_type=model_type,
         defaults={**DEFAULTS, **defaults},
         optional={
@@ -179,6 +182,51 @@ def bart_like(
             f"{name}Model": Head(copies=COPIES),
         },
         **more,
+    )
+    rows = {**NAMES, **names}
+    return (
+        replace(family, other=decoder_alone(family, f"{name}ForCausalLM", rows))
+        if alone
+        else family
+    )
+
+
+def decoder_alone(
+    family: Family, name: str, names: Mapping[Any, Any], output: str = "lm_head"
+) -> Family:
+    """The family of a class that writes with the decoder and asks no encoder.
+
+    output: the table of the words
+    """
+    stacks = ("family", "encoder", "decoder")
+    outer = {key: value for key, value in family.spec.items() if key not in stacks}
+    inner = changed(outer, family.spec["decoder"])
+    table = inner.get("input", {})
+    spec = {"family": "decoder-only", **inner, "input": {**table, "tied": None}}
+    return replace(
+        family,
+        spec=spec,
+        note="",
+        last=changed(family.last, {"tokens": {"decoder_start": None}}),
+        names={
+            "token_embedding": "decoder.embed_tokens",
+            **{
+                ours.removeprefix("decoder."): theirs
+                for ours, theirs in names.items()
+                if ours.startswith("decoder.") and "cross_attention" not in ours
+            },
+        },
+        unused=(
+            *(family.unused if isinstance(family.unused, tuple) else ()),
+            r"decoder\.layers\.\d+\.encoder_attn.*",  # text alone asks no encoder
+        ),
+        heads={
+            name: Head(
+                spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings")}},
+                names={"head": output},
+                untied={f"{output}.weight": "decoder.embed_tokens.weight"},
+            )
+        },
     )
 
 
@@ -283,7 +331,7 @@ BLENDERBOT_SMALL = bart_like(
 )
 
 
-def _after_padding(values: Values) -> int:
+def after_padding(values: Values) -> int:
     offset: int = values["pad_token_id"] + 1
     return offset
 
@@ -303,13 +351,14 @@ M2M_100 = bart_like(
         "positions": {
             "type": "sinusoidal",
             "denominator": "half_minus_one",
-            "offset": _after_padding,
+            "offset": after_padding,
             "skip_padding": "tokens",
         },
         "decoder": {"positions": {"skip_padding": "mask"}},
     },
     unused=(r"(encoder|decoder)\.embed_positions\.weights",),
     bias=False,
+    alone=False,
 )
 
 BIGBIRD_PEGASUS = bart_like(
@@ -349,90 +398,6 @@ BIGBIRD_PEGASUS = bart_like(
     note=full_attention,
 )
 
-# -- FSMT (Ng et al., 2019, arXiv:1907.06616): a vocabulary for each side
-
-
-def _after_padding_here(values: Values) -> dict[str, Any]:
-    return {"type": "sinusoidal", "denominator": "half_minus_one", "offset": _after_padding(values)}
-
-
-def _own_words(name: str) -> Read:
-    """The size of the table of one side."""
-    return lambda values: None if values["tie_word_embeddings"] else values[name]
-
-
-def _shared_words(values: Values) -> int | None:
-    """The size of the one table, if one serves both sides."""
-    words: int = values["src_vocab_size"]
-    if not values["tie_word_embeddings"]:
-        return None
-    if words != values["tgt_vocab_size"]:
-        raise RefusedError("`tie_word_embeddings: true` needs one vocabulary for both sides")
-    return words
-
-
-_SHARED = "decoder.embed_tokens"
-_FSMT_COPIES = {"encoder.embed_tokens.weight": f"{_SHARED}.weight"}
-
-FSMT = Family(
-    model_type="fsmt",
-    defaults={
-        **{key: value for key, value in DEFAULTS.items() if key != "vocab_size"},
-        "src_vocab_size": 42024,
-        "tgt_vocab_size": 42024,
-        "activation_function": "relu",
-        "scale_embedding": True,
-        "tie_word_embeddings": False,
-    },
-    optional={"decoder_start_token_id": int, "decoder": dict},
-    irrelevant=IRRELEVANT_HERE | {"langs", "src_vocab_file", "tgt_vocab_file"},
-    spec={
-        "family": "encoder-decoder",
-        "vocab_size": _shared_words,
-        "max_positions": Key("max_position_embeddings"),
-        "d_model": Key("d_model"),
-        "dropout": Key("dropout"),
-        "activation": activation("activation_function"),
-        "norm_placement": "post",
-        "input": {"scale": IfSet("scale_embedding", "sqrt_d_model")},
-        "encoder": {
-            "vocab_size": _own_words("src_vocab_size"),
-            "positions": lambda values: {**_after_padding_here(values), "skip_padding": "tokens"},
-            **stack_spec("encoder"),
-        },
-        "decoder": {
-            "vocab_size": _own_words("tgt_vocab_size"),
-            "input": {"tied": lambda values: "encoder" if values["tie_word_embeddings"] else None},
-            "positions": lambda values: {**_after_padding_here(values), "skip_padding": "mask"},
-            **stack_spec("decoder"),
-        },
-    },
-    last={
-        "init": {"type": "normal", "std": Key("init_std")},
-        "tokens": {
-            "pad": Key("pad_token_id"),
-            "bos": Key("bos_token_id"),
-            "eos": Key("eos_token_id"),
-            "decoder_start": Key("decoder_start_token_id"),
-        },
-    },
-    names=lambda values: {
-        **NAMES,
-        **({"token_embedding": _SHARED} if values["tie_word_embeddings"] else SEPARATE),
-    },
-    prefix="model.",
-    unused=(r"(encoder|decoder)\.embed_positions\.weight",),
-    heads={
-        "FSMTForConditionalGeneration": Head(
-            spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings")}},
-            names={"head": "decoder.output_projection"},
-            untied={"decoder.output_projection.weight": f"{_SHARED}.weight"},
-            copies=_FSMT_COPIES,
-        ),
-        "FSMTModel": Head(copies=_FSMT_COPIES),
-    },
-)
-
 FAMILIES = (
     BART,
     MBART,
@@ -444,5 +409,4 @@ FAMILIES = (
     BLENDERBOT_SMALL,
     M2M_100,
     BIGBIRD_PEGASUS,
-    FSMT,
 )

@@ -279,7 +279,7 @@ def _clip(model_type: str, name: str) -> Family:
     classes = image_classes(OF_PATCHES, unused=[r"post_layernorm\..*"])
     alone = replace(classes, spec={"final_norm": False, **classes.spec}, partial=True)
     tower = _both(model_type, CLIP_VISION, {f"{name}ForImageClassification": alone})
-    return replace(tower, whole=_towers(model_type, name))
+    return replace(tower, other=_towers(model_type, name))
 
 
 CLIP = _clip("clip", "CLIP")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from ..family import Head
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import IfSet, Key, Values
 from .llama import QK_NORMS, llama_like
-from .rows import causal_heads, every, local_and_global
+from .rows import KINDS, causal_heads, every, layer_types, local_and_global
 
 COHERE_ROTARY = Rotary(interleaved=True)
 COHERE_DEFAULTS: dict[str, Any] = {
@@ -92,4 +94,43 @@ COHERE2 = llama_like(
     heads=causal_heads("Cohere2", spec=COHERE_HEAD, tasks=()),
 )
 
-FAMILIES = (COHERE, COHERE2)
+# -- Compass: embeddings of texts by such a decoder, whose kinds of layers rotate as the config says
+
+
+def _compass_layers(values: Values) -> list[Layer]:
+    """A kind of layer that has no parameters of a rotation does not rotate."""
+    said = values.get("rope_parameters") or {}
+    by_kind = any(isinstance(each, Mapping) or each is None for each in said.values())
+    blocks = {
+        ours: {
+            "positions": "none"
+            if by_kind and said.get(theirs) is None
+            else Rotary(layer_type=theirs)(
+                {**values, "rope_parameters": said[theirs] if by_kind else said}
+            )
+        }
+        for theirs, ours in KINDS.items()
+        if theirs in layer_types(values)
+    }
+    return local_and_global(values, **blocks)
+
+
+COHERE_COMPASS_TEXT = llama_like(
+    "cohere_compass_text",
+    "CohereCompass",
+    defaults={**COHERE_DEFAULTS, "sliding_window": 4096, "logit_scale": None},
+    optional={"layer_types": list, "sliding_window": int, "logit_scale": float},
+    without=["rms_norm_eps"],
+    irrelevant=frozenset(["pooling"]),
+    spec={**COHERE_SPEC, "positions": None},
+    layers=_compass_layers,
+    names=COHERE_NAMES,
+    heads={
+        "CohereCompassForCausalLM": causal_heads("CohereCompass", spec=COHERE_HEAD, tasks=())[
+            "CohereCompassForCausalLM"
+        ],
+        "CohereCompassTextModel": Head(),
+    },
+)
+
+FAMILIES = (COHERE, COHERE2, COHERE_COMPASS_TEXT)

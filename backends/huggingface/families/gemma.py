@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from ..family import Names
+from ..family import Head, Names
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import ACTIVATIONS, Key, Values, activation
-from .llama import QK_NORMS, llama_like
+from .llama import QK_NORMS, UNUSED, llama_like
 from .rows import TOKENS_TOO, causal_heads, every, local_and_global, score_scale
 
 SANDWICH: Names = {
@@ -83,7 +84,7 @@ _SPEC_2: dict[str, Any] = {
     },
     "feed_forward": {"activation": activation("hidden_activation")},
 }
-_CAPPED: dict[str, Any] = {
+CAPPED: dict[str, Any] = {
     "head": {
         "type": "language_model",
         "tied": Key("tie_word_embeddings"),
@@ -108,7 +109,7 @@ GEMMA2 = llama_like(
     spec={**_SPEC_2, "norm_placement": "sandwich"},
     layers=_alternating,
     names=SANDWICH,
-    heads=causal_heads("Gemma2", spec=_CAPPED, tasks=TOKENS_TOO),
+    heads=causal_heads("Gemma2", spec=CAPPED, tasks=TOKENS_TOO),
 )
 
 VAULTGEMMA = llama_like(
@@ -121,7 +122,7 @@ VAULTGEMMA = llama_like(
     spec=_SPEC_2,
     layers=_alternating,
     names={"layers.{}.feed_forward_norm": "layers.{}.pre_feedforward_layernorm"},
-    heads=causal_heads("VaultGemma", spec=_CAPPED, tasks=()),
+    heads=causal_heads("VaultGemma", spec=CAPPED, tasks=()),
 )
 
 # -- Gemma 3
@@ -175,7 +176,7 @@ GEMMA3_TEXT = llama_like(
     names={**SANDWICH, **QK_NORMS},
     heads=causal_heads(
         "Gemma3",
-        spec=_CAPPED,
+        spec=CAPPED,
         names={
             "Model": "Gemma3TextModel",
             "ForSequenceClassification": "Gemma3TextForSequenceClassification",
@@ -183,4 +184,23 @@ GEMMA3_TEXT = llama_like(
     ),
 )
 
-FAMILIES = (GEMMA, GEMMA2, GEMMA3_TEXT, VAULTGEMMA)
+# Gemma 3 with its images: the text alone is read
+
+GEMMA3 = replace(
+    GEMMA3_TEXT,
+    model_type="gemma3",
+    inside="text_config",
+    prefix="language_model.model.",
+    unused=(*UNUSED, r"(model\.)?(vision_tower|multi_modal_projector)\..*"),
+    heads={
+        "Gemma3ForConditionalGeneration": Head(
+            spec=CAPPED,
+            names={"head": "language_model.lm_head"},
+            untied={"language_model.lm_head.weight": "embed_tokens.weight"},
+            partial=True,
+        )
+    },
+    note="The text alone: images are not read here",
+)
+
+FAMILIES = (GEMMA, GEMMA2, GEMMA3_TEXT, GEMMA3, VAULTGEMMA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head
@@ -178,6 +179,32 @@ MODERNBERT = Family(
         ),
         "ModernBertModel": Head(),
     },
+)
+
+# ModernVBERT (Teiletche et al., 2025, arXiv:2510.01149): the text alone is read
+
+_MODERN_HEAD = MODERNBERT.heads["ModernBertForMaskedLM"]
+MODERNVBERT = replace(
+    MODERNBERT,
+    model_type="modernvbert",
+    defaults={**MODERNBERT.defaults, "tie_word_embeddings": False},
+    inside="text_config",
+    prefix="model.text_model.",
+    unused=(r"model\.(vision_model|connector)\..*",),
+    heads={
+        "ModernVBertForMaskedLM": replace(
+            _MODERN_HEAD,
+            names={
+                "head.dense": "projection_head.dense",
+                "head.norm": "projection_head.norm",
+                "head.bias": "lm_head.bias",
+                "head.output": "lm_head",
+            },
+            untied={"lm_head.weight": "embeddings.tok_embeddings.weight"},
+            partial=True,
+        )
+    },
+    note="The text alone: images are not read here",
 )
 
 # -- EuroBERT (Boizard et al., 2025, arXiv:2503.05500): Llama's layers, which see both ways
@@ -357,4 +384,4 @@ ESM = bert_like(
     ],
 )
 
-FAMILIES = (MODERNBERT, EUROBERT, NOMIC_BERT, JINA_EMBEDDINGS_V3, ESM)
+FAMILIES = (MODERNBERT, MODERNVBERT, EUROBERT, NOMIC_BERT, JINA_EMBEDDINGS_V3, ESM)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import IfSet, Key, Values, activation
-from .llama import llama_like
+from .llama import UNUSED, llama_like
 from .rows import QKV, TOKENS_TOO, causal_heads, mask_of
 
 _BIASED: dict[str, Any] = {
@@ -100,4 +101,29 @@ PHI3 = llama_like(
     heads=causal_heads("Phi3", tasks=TOKENS_TOO),
 )
 
-FAMILIES = (PHI, PHI3)
+# Phi-4 multimodal (Abouelenin et al., 2025, arXiv:2503.01743): the text alone is read
+
+PHI4_MULTIMODAL = replace(
+    PHI3,
+    model_type="phi4_multimodal",
+    defaults={
+        **PHI3.defaults,
+        "vocab_size": 200064,
+        "num_key_value_heads": 8,
+        "max_position_embeddings": 131072,
+        "pad_token_id": 199999,
+        "bos_token_id": 199999,
+        "eos_token_id": [199999, 200020],
+    },
+    irrelevant=PHI3.irrelevant
+    | {"audio_config", "audio_processor", "embd_layer", "img_processor", "speech_lora"}
+    | {"vision_config", "vision_lora"},
+    unused=(*UNUSED, r"embed_tokens_extend\..*"),
+    heads={
+        name: replace(head, partial=True)
+        for name, head in causal_heads("Phi4Multimodal", tasks=()).items()
+    },
+    note="The text alone: images and sounds are not read here",
+)
+
+FAMILIES = (PHI, PHI3, PHI4_MULTIMODAL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head
@@ -90,6 +91,34 @@ XLM_ROBERTA_XL = _roberta(
     },
 )
 
+# I-BERT (Kim et al., 2021, arXiv:2101.01321), before it counts in integers
+IBERT = _roberta(
+    "ibert",
+    "IBert",
+    "ibert.",
+    fixed={"quant_mode": False},
+    defaults={"vocab_size": 30522},
+    irrelevant=frozenset(["force_dequant"]),
+    unused=[r".*(_scaling_factor|_integer|\.x_min|\.x_max|act_scaling_factor|\.shift)"],
+)
+
+# LUKE (Yamada et al., 2020, arXiv:2010.01057), of texts in which no entities are marked
+LUKE = _roberta(
+    "luke",
+    "Luke",
+    "luke.",
+    defaults={"vocab_size": 50267},
+    irrelevant=frozenset(["entity_emb_size", "entity_vocab_size", "use_entity_aware_attention"]),
+    heads={
+        "LukeForMaskedLM": replace(
+            masked_head("lm_head", act="gelu", unused=[r"entity_predictions\..*"]), partial=True
+        ),
+        "LukeModel": replace(pooled_model(), partial=True),
+    },
+    unused=[r"entity_embeddings\..*", r".*\.(w2e|e2w|e2e)_query\..*"],
+    note="Words alone: entities are not read here",
+)
+
 # -- MPNet (Song et al., 2020, arXiv:2004.09297): T5's buckets beside learned positions
 
 MPNET = bert_like(
@@ -132,5 +161,7 @@ FAMILIES = (
     DATA2VEC_TEXT,
     ROBERTA_PRE_NORM,
     XLM_ROBERTA_XL,
+    IBERT,
+    LUKE,
     MPNET,
 )

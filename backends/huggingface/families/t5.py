@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head, Names
 from ..values import Key, RefusedError, Row, Values
-from .rows import LABELS, token
+from .rows import LABELS, changed, token
 
 _ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_new": "gelu_tanh", "silu": "silu"}
 _ATTENTION = {"query": "q", "key": "k", "value": "v", "output": "o"}
@@ -203,4 +204,32 @@ UMT5 = _family(
     input_scale=lambda values: float(values["d_model"]) ** -0.5,
 )
 
-FAMILIES = (T5, MT5, UMT5)
+# LongT5 (Guo et al., 2021, arXiv:2112.07916), with windows in its encoder
+
+
+def _local_names(values: Values) -> Names:
+    return {
+        ours: str(theirs).replace(".SelfAttention.", ".LocalSelfAttention.")
+        if str(ours).startswith("encoder.")
+        else theirs
+        for ours, theirs in _names(values).items()
+    }
+
+
+_LONG = _family(
+    "longt5",
+    "LongT5",
+    {**DEFAULTS, "local_radius": 127},
+    input_scale=Row(_input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
+    fixed={"encoder_attention_type": "local"},
+)
+LONGT5 = replace(
+    _LONG,
+    irrelevant=_LONG.irrelevant | {"global_block_size"},
+    spec=changed(
+        _LONG.spec, {"encoder": {"mask": lambda values: f"band({values['local_radius']})"}}
+    ),
+    names=_local_names,
+)
+
+FAMILIES = (T5, MT5, UMT5, LONGT5)

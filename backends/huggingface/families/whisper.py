@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head
 from ..values import Key, Values, activation
-from .bart import IRRELEVANT_HERE, NAMES, TOKENS, stack_spec
+from .bart import IRRELEVANT_HERE, NAMES, TOKENS, decoder_alone, stack_spec
 from .rows import changed
 
 _ATTENTION = {"attention": {"bias": ["query", "value", "output"]}}
@@ -27,7 +28,13 @@ _STEM: dict[str, Any] = {
     ],
 }
 
-WHISPER = Family(
+_NAMES = {
+    **NAMES,
+    "encoder.conv1": "encoder.conv1",
+    "encoder.conv2": "encoder.conv2",
+    "decoder.token_embedding": "decoder.embed_tokens",
+}
+_WHISPER = Family(
     model_type="whisper",
     defaults={
         **dict.fromkeys(("dropout", "attention_dropout", "activation_dropout"), 0.0),
@@ -84,12 +91,7 @@ WHISPER = Family(
         },
     },
     last=TOKENS,
-    names={
-        **NAMES,
-        "encoder.conv1": "encoder.conv1",
-        "encoder.conv2": "encoder.conv2",
-        "decoder.token_embedding": "decoder.embed_tokens",
-    },
+    names=_NAMES,
     prefix="model.",
     heads={
         "WhisperForConditionalGeneration": Head(
@@ -101,6 +103,11 @@ WHISPER = Family(
     },
     note="Frames are as many as `max_positions` of the encoder, doubled, in the library; here that "
     "is the most. Its sinusoids are read from the file, as learned positions",
+)
+
+WHISPER = replace(
+    _WHISPER,
+    other=replace(decoder_alone(_WHISPER, "WhisperForCausalLM", _NAMES, "proj_out"), note=""),
 )
 
 FAMILIES = (WHISPER,)

@@ -44,7 +44,21 @@ def greedy(model: nn.Module, reference: Any, data: dict[str, Any]) -> str:
     error = step_by_step(model, data)
     if error > TOLERANCE and not _turned_anew(reference):
         return f"cached steps differ: {bound(error)}"
+    alone = "input_ids" in data and len(data) == 1
+    if alone and not same.all() and torch.equal(found, _rewritten(reference, ids)[:, -NEW:]):
+        return "not consistent in HF"
     return f"{int(same.long().cumprod(0).sum())} of {NEW}"
+
+
+def _rewritten(reference: Any, text: Tensor) -> Tensor:
+    """The likeliest tokens, each from the whole text anew: what the library's forward says.
+
+    Its generation gives positions to models that count from another one than 0 (RoBERTa).
+    """
+    with torch.no_grad():
+        for _ in range(NEW):
+            text = torch.cat([text, reference(text).logits[:, -1:].argmax(-1)], dim=1)
+    return text
 
 
 def step_by_step(model: Any, data: dict[str, Any]) -> float:

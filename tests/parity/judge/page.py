@@ -34,8 +34,9 @@ saved, imported with `from_pretrained` and run beside the library's. Equal means
 {words}
 
 For equal models: the lines of the imported spec; whether that text builds the same file **again**;
-how many tokens of **greedy** generation with a cache are the library's; whether rows with **left
-padding** say the same (`not invariant in HF`: the library's own result changes with the padding).
+how many tokens of **greedy** generation with a cache are the library's (`not consistent in HF`: its
+generation is not what its own forward says, and ours is); whether rows with **left padding** say
+the same (`not invariant in HF`: the library's own result changes with the padding).
 
 {rows}
 """

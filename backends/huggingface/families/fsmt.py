@@ -1,0 +1,93 @@
+"""FSMT (Ng et al., 2019, arXiv:1907.06616): a vocabulary for each side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Family, Head
+from ..values import IfSet, Key, Read, RefusedError, Values, activation
+from .bart import DEFAULTS, IRRELEVANT_HERE, NAMES, SEPARATE, after_padding, stack_spec
+
+
+def _after_padding_here(values: Values) -> dict[str, Any]:
+    return {"type": "sinusoidal", "denominator": "half_minus_one", "offset": after_padding(values)}
+
+
+def _own_words(name: str) -> Read:
+    """The size of the table of one side."""
+    return lambda values: None if values["tie_word_embeddings"] else values[name]
+
+
+def _shared_words(values: Values) -> int | None:
+    """The size of the one table, if one serves both sides."""
+    words: int = values["src_vocab_size"]
+    if not values["tie_word_embeddings"]:
+        return None
+    if words != values["tgt_vocab_size"]:
+        raise RefusedError("`tie_word_embeddings: true` needs one vocabulary for both sides")
+    return words
+
+
+_SHARED = "decoder.embed_tokens"
+_FSMT_COPIES = {"encoder.embed_tokens.weight": f"{_SHARED}.weight"}
+
+FSMT = Family(
+    model_type="fsmt",
+    defaults={
+        **{key: value for key, value in DEFAULTS.items() if key != "vocab_size"},
+        "src_vocab_size": 42024,
+        "tgt_vocab_size": 42024,
+        "activation_function": "relu",
+        "scale_embedding": True,
+        "tie_word_embeddings": False,
+    },
+    optional={"decoder_start_token_id": int, "decoder": dict},
+    irrelevant=IRRELEVANT_HERE | {"langs", "src_vocab_file", "tgt_vocab_file"},
+    spec={
+        "family": "encoder-decoder",
+        "vocab_size": _shared_words,
+        "max_positions": Key("max_position_embeddings"),
+        "d_model": Key("d_model"),
+        "dropout": Key("dropout"),
+        "activation": activation("activation_function"),
+        "norm_placement": "post",
+        "input": {"scale": IfSet("scale_embedding", "sqrt_d_model")},
+        "encoder": {
+            "vocab_size": _own_words("src_vocab_size"),
+            "positions": lambda values: {**_after_padding_here(values), "skip_padding": "tokens"},
+            **stack_spec("encoder"),
+        },
+        "decoder": {
+            "vocab_size": _own_words("tgt_vocab_size"),
+            "input": {"tied": lambda values: "encoder" if values["tie_word_embeddings"] else None},
+            "positions": lambda values: {**_after_padding_here(values), "skip_padding": "mask"},
+            **stack_spec("decoder"),
+        },
+    },
+    last={
+        "init": {"type": "normal", "std": Key("init_std")},
+        "tokens": {
+            "pad": Key("pad_token_id"),
+            "bos": Key("bos_token_id"),
+            "eos": Key("eos_token_id"),
+            "decoder_start": Key("decoder_start_token_id"),
+        },
+    },
+    names=lambda values: {
+        **NAMES,
+        **({"token_embedding": _SHARED} if values["tie_word_embeddings"] else SEPARATE),
+    },
+    prefix="model.",
+    unused=(r"(encoder|decoder)\.embed_positions\.weight",),
+    heads={
+        "FSMTForConditionalGeneration": Head(
+            spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings")}},
+            names={"head": "decoder.output_projection"},
+            untied={"decoder.output_projection.weight": f"{_SHARED}.weight"},
+            copies=_FSMT_COPIES,
+        ),
+        "FSMTModel": Head(copies=_FSMT_COPIES),
+    },
+)
+
+FAMILIES = (FSMT,)

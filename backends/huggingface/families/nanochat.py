@@ -1,0 +1,60 @@
+"""nanochat (Karpathy, 2025): norms without weights, and positions that turn the other way round."""
+
+from __future__ import annotations
+
+from ..layouts import Layout
+from ..rotary import Rotary
+from ..values import Key, Values, activation
+from .gemma import CAPPED
+from .llama import llama_like
+from .rows import causal_heads
+
+
+def _kv_heads(values: Values) -> int:
+    return int(values["num_key_value_heads"] or values["num_attention_heads"])
+
+
+# Pairs (a, b) that turn backwards are pairs (b, a) that turn forwards; no weight of a norm minds.
+NANOCHAT = llama_like(
+    "nanochat",
+    "NanoChat",
+    defaults={
+        "vocab_size": 50304,
+        "hidden_size": 768,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 6,
+        "hidden_act": "relu2",
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "pad_token_id": 1,
+        "attention_bias": False,
+        "final_logit_softcapping": 15.0,
+    },
+    optional={"final_logit_softcapping": float},
+    spec={
+        "norm": {"affine": False},
+        "positions": Rotary(),
+        "input": {"normalize": True},
+        "attention": {
+            "bias": Key("attention_bias"),
+            "qk_norm": {"type": "head", "after_positions": True},
+        },
+        "feed_forward": {
+            "type": "mlp",
+            "hidden": Key("intermediate_size"),
+            "activation": activation("hidden_act"),
+        },
+    },
+    names={
+        "layers.{}.attention.query": Layout(
+            "layers.{}.self_attn.q_proj", halves=Key("num_attention_heads")
+        ),
+        "layers.{}.attention.key": Layout("layers.{}.self_attn.k_proj", halves=_kv_heads),
+        "layers.{}.feed_forward.up": "layers.{}.mlp.fc1",
+        "layers.{}.feed_forward.down": "layers.{}.mlp.fc2",
+    },
+    heads=causal_heads("NanoChat", spec=CAPPED, tasks=()),
+)
+
+FAMILIES = (NANOCHAT,)

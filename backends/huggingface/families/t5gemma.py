@@ -1,0 +1,112 @@
+"""T5Gemma (Zhang et al., 2025, arXiv:2504.06225): an encoder and a decoder of Gemma 2's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..family import Family, Head
+from ..layers import folded
+from ..values import Key, Read, Values, filled
+from .gemma import GEMMA2
+from .llama import ATTENTION, GATED
+from .rows import LABELS, every, local_and_global, token
+
+_PART = replace(
+    GEMMA2,
+    irrelevant=GEMMA2.irrelevant
+    | {"classifier_dropout_rate", "cross_attention_hidden_size", "dropout_rate", "is_decoder"},
+    fixed={},
+)
+_STACK = {key: value for key, value in GEMMA2.spec.items() if key not in ("family", "bias")}
+
+
+def _both_ways(values: Values) -> dict[str, Any]:
+    """The encoder's windows hold that many tokens on either side."""
+    masks = {"global": "full", "local": f"band({values['sliding_window']})"}
+    said = local_and_global(values)
+    return folded([(kind, {"mask": masks[kind]}) for kind, _ in said])
+
+
+def _stack(key: str) -> Read:
+    """A stack, as Gemma 2 says it of its own values."""
+
+    def read(values: Values) -> dict[str, Any]:
+        own = every(values[key], 2)
+        layers = _both_ways(own) if key == "encoder" else folded(local_and_global(own))
+        return {**filled(_STACK, own), **layers}
+
+    return read
+
+
+def _rows(stack: str) -> dict[str, str]:
+    layer = f"{stack}.layers.{{}}"
+    inner: Mapping[Any, Any] = {**ATTENTION, **GATED}
+    rows = {f"{stack}.{ours}": f"{stack}.{theirs}" for ours, theirs in inner.items()}
+    for ours, theirs in (("attention", "self_attn"), ("cross_attention", "cross_attn")):
+        rows[f"{layer}.{ours}_norm"] = f"{layer}.pre_{theirs}_layernorm"
+        rows[f"{layer}.{ours}_output_norm"] = f"{layer}.post_{theirs}_layernorm"
+    for part in ("query", "key", "value", "output"):
+        rows[f"{layer}.cross_attention.{part}"] = (
+            f"{layer}.cross_attn.{part[0]}_proj"  # q, k, v and o
+        )
+    return {
+        **rows,
+        f"{layer}.feed_forward_norm": f"{layer}.pre_feedforward_layernorm",
+        f"{layer}.feed_forward_output_norm": f"{layer}.post_feedforward_layernorm",
+        f"{stack}.token_embedding": f"{stack}.embed_tokens",
+        f"{stack}.norm": f"{stack}.norm",
+    }
+
+
+T5GEMMA = Family(
+    model_type="t5gemma",
+    defaults={
+        "vocab_size": 256000,
+        "dropout_rate": 0.0,
+        "pad_token_id": 0,
+        "bos_token_id": 2,
+        "eos_token_id": 1,
+        "initializer_range": 0.02,
+        "tie_word_embeddings": True,
+        "id2label": LABELS,
+    },
+    optional={"pad_token_id": int, "bos_token_id": int, "eos_token_id": object},
+    irrelevant=frozenset(["attention_dropout", "classifier_dropout_rate"]),
+    parts={"encoder": _PART, "decoder": _PART},
+    spec={
+        "family": "encoder-decoder",
+        "dropout": Key("dropout_rate"),
+        "bias": False,
+        "encoder": _stack("encoder"),
+        "decoder": _stack("decoder"),
+    },
+    last={
+        "init": {"type": "normal", "std": Key("initializer_range")},
+        "tokens": {
+            "pad": token("pad_token_id"),
+            "bos": token("bos_token_id"),
+            "eos": token("eos_token_id"),
+        },
+    },
+    names={**_rows("encoder"), **_rows("decoder")},
+    prefix="model.",
+    heads={
+        "T5GemmaForConditionalGeneration": Head(
+            spec={
+                "head": {
+                    "type": "language_model",
+                    "tied": Key("tie_word_embeddings"),
+                    "softcap": lambda values: values["decoder"]["final_logit_softcapping"],
+                }
+            },
+            names={"head": "lm_head.out_proj"},
+            untied={"lm_head.out_proj.weight": "decoder.embed_tokens.weight"},
+        ),
+        "T5GemmaModel": Head(),
+    },
+    note="Tokens that are padding are hidden by `attention_mask` alone, which must be given",
+)
+
+FAMILIES = (T5GEMMA,)
