@@ -55,7 +55,7 @@ def find_native(spec: ModelSpec) -> Native | None:
     wanted = canonical(spec)
     order = [*_FIRST, *(name for name in FAMILIES if name not in _FIRST)]
     known = [FAMILIES[name] for name in order]
-    for family in (*known, *(family.whole for family in known if family.whole is not None)):
+    for family in (*known, *(family.other for family in known if family.other is not None)):
         if family.spec.get("family") != spec.family or family.inside:
             continue
         for name, head in family.heads.items():
