@@ -6,7 +6,7 @@ attention is written out. It is slow and means to be obvious; what is compiled i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,24 +17,34 @@ from .ops import COMPUTE
 from .weights import weight_shapes
 
 Values = dict[str, "Array | None"]
+Results = tuple[Array, ...]
+Watch = Callable[[Call, Results], Results]
+
+
+def unchanged(call: Call, results: Results) -> Results:
+    return results
 
 
 def run(
-    graph: ModuleGraph, weights: Mapping[str, Array], inputs: Mapping[str, Array]
+    graph: ModuleGraph,
+    weights: Mapping[str, Array],
+    inputs: Mapping[str, Array],
+    watch: Watch = unchanged,
 ) -> dict[str, Array]:
     """Every result of the model, in float64.
 
     Weights are given by logical name (`weight_shapes` lists them), inputs by the name they have in
     `forward`: token ids (B, T), attention_mask (B, T) with 1 = real, and so on; optional ones may
     be left out, except that a formula's data then is neutral (one document, no prefix, no global
-    token). The result has an entry for each of `graph.outputs`, and `hidden:<stack>` for the last
-    hidden states of each stack, (B, T, D).
+    token). `watch` hears what each op was given, and what it gave, and may change it. The result
+    has an entry for each of `graph.outputs`, and `hidden:<stack>` for the last hidden states of
+    each stack, (B, T, D).
 
     Raises ValueError for a weight or an argument that is missing, of another shape, or unknown.
     """
     _check_weights(graph, weights)
     _check_inputs(graph, inputs)
-    model = _Model(graph, {n: np.asarray(w, np.float64) for n, w in weights.items()}, inputs)
+    model = _Model(graph, {n: np.asarray(w, np.float64) for n, w in weights.items()}, inputs, watch)
     results = {name: model.array(value) for name, value in graph.outputs.items()}
     hidden = {f"hidden:{name}": model.array(value) for name, value in graph.hidden.items()}
     return {**results, **hidden}
@@ -47,6 +57,7 @@ class _Model:
     graph: ModuleGraph
     weights: dict[str, Array]
     inputs: Mapping[str, Array]
+    watch: Watch
     values: Values = field(default_factory=dict)
 
     def array(self, value: str) -> Array:
@@ -101,7 +112,7 @@ class _Model:
             op.kind, tuple(inputs), op.attrs, self._weights(op, layer), batch, tokens, number
         )
         result = COMPUTE[op.kind](call)
-        results = result if isinstance(result, tuple) else (result,)
+        results = self.watch(call, result if isinstance(result, tuple) else (result,))
         for value, array in zip(op.outputs, results, strict=True):
             self._check_result(op, value, array)
             values[value] = array

@@ -17,7 +17,9 @@ from ...compiler.graph import ModuleGraph
 from ...spec.model import ModelSpec
 from ..pytorch import import_text
 from ..reference import random_weights, run
+from ..reference.interpreter import Watch, unchanged
 from .arguments import Arguments, Array, Data
+from .choices import MARGINS, Choices
 
 CASES = ("plain", "padded left", "padded right", "every argument", "long")
 
@@ -101,10 +103,23 @@ class Subject:
     def named(self, found: Any) -> dict[str, Tensor]:
         return found if isinstance(found, dict) else {next(iter(self.graph.outputs)): found}
 
-    def reference(self, data: Data, weights: dict[str, Array] | None = None) -> dict[str, Array]:
+    def reference(
+        self, data: Data, weights: dict[str, Array] | None = None, watch: Watch = unchanged
+    ) -> dict[str, Array]:
         """What the reference says of these data."""
-        found = run(self.graph, weights or self.weights, data)
+        found = run(self.graph, weights or self.weights, data, watch)
         return {name: found[name] for name in self.graph.outputs}
+
+    def choices(self, data: Data, weights: dict[str, Array] | None = None) -> Choices:
+        """What the reference chooses on the way, by how little, and how large its numbers get."""
+        heard = Choices()
+        self.reference(data, weights, heard)
+        return heard
+
+    @property
+    def chooses(self) -> bool:
+        """Do tokens go to some experts and not to others?"""
+        return any(op.kind in MARGINS for op in self.graph.ops())
 
     @cached_property
     def references(self) -> dict[str, dict[str, Array]]:

@@ -23,23 +23,27 @@ ADDRESSES = 2**30
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a seed: `ok`, `refused` by a located error, or the step that failed."""
+    """What came of a seed: `ok`, `refused` by a located error, or the step that failed.
+
+    apart: why some of its numbers were not compared
+    """
 
     seed: int
     step: str
     what: str = ""
+    apart: tuple[str, ...] = ()
 
 
 def judged(seed: int) -> Outcome:
     from .examine import Fault, examine
 
     try:
-        examine(random_spec(seed), thorough=seed % 100 == 99)
+        apart = examine(random_spec(seed), thorough=seed % 100 == 99)
     except SpecErrors as error:
         return Outcome(seed, REFUSED, str(error.problems[0]))
     except Fault as fault:
         return Outcome(seed, fault.step, fault.what)
-    return Outcome(seed, OK)
+    return Outcome(seed, OK, apart=tuple(sorted(apart)))
 
 
 def minimal(seed: int, step: str, seconds: float = 60) -> Document:
@@ -76,6 +80,9 @@ def valid(seeds: Sequence[int], jobs: int, *, shrink: bool = True) -> int:
         print(f"\n# {step}, of seed {outcome.seed}: {outcome.what}")
         print(minimal(outcome.seed, step).text)
     seconds = time.monotonic() - start
+    for reason, count in Counter(word for outcome in found for word in outcome.apart).items():
+        seeds_apart = sorted(outcome.seed for outcome in found if reason in outcome.apart)
+        print(f"{reason}, and some numbers not compared: {count}: {seeds_apart}")
     print(f"{len(found)} specs: {counts[OK]} ok, {counts[REFUSED]} refused, {len(wrong)} faults;")
     print(f"accepted at first draw: {1 - counts[REFUSED] / len(found):.1%}; {seconds:.0f} s")
     return 1 if wrong else 0

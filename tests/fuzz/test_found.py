@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
+import torch
 
 from modelwright.backends.pytorch import emit_file
 from modelwright.backends.pytorch.helpers import FILES, definitions
+from modelwright.backends.pytorch.runtime.linear import elu_features
+from modelwright.backends.verify import verify
+from modelwright.backends.verify.laws.equality import BEYOND, TIED
 from modelwright.compiler import lower
 from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 from modelwright.spec.names import HELPER_NAMES
@@ -304,3 +309,125 @@ def test_generate_counts_from_the_first_real_token_whatever_the_ids_are_called()
     emitted = emit_file(lower(loads(text))).text
     assert "self.hidden_states(step, attention_mask, position_ids, cache=cache)" in emitted
     passes(text)
+
+
+# -- numbers
+
+
+def test_features_far_below_zero_keep_their_digits() -> None:
+    """`elu(x) + 1` was computed as it stands: below -20 the 1 swallows most digits of exp(x)."""
+    x = torch.tensor([-45.0, -20.0, -1.0, 0.0, 2.0], dtype=torch.float64, requires_grad=True)
+    expected = torch.tensor([math.exp(-45), math.exp(-20), math.exp(-1), 1, 3]).double()
+    for dtype in (torch.float64, torch.float32):
+        assert (elu_features(x.to(dtype)).double() / expected - 1).abs().max() < 1e-6
+    elu_features(x).sum().backward()
+    assert torch.equal(x.grad, torch.where(x > 0, 1, x.exp()))
+    attention = "attention: {type: linear, heads: 2, norm: none}"
+    text = changed(SMALL, "layers: 3", "input: {scale: 100}", attention, "feed_forward: none")
+    finds(text, "reference")
+
+
+def finds(text: str, *laws: str, seed: int = 0) -> list[str]:
+    """What the laws add to say, none of which fails."""
+    report = verify(loads(text), full_size=True, laws=laws, seed=seed)
+    assert not report.failures, report.render()
+    return [finding.note for finding in report.findings]
+
+
+def test_numbers_beyond_float32_are_said_to_be() -> None:
+    """Additive attention without norms reaches 1e25, whose square float32 cannot hold."""
+    text = changed(
+        SMALL,
+        "family: encoder-only",
+        "layers: 5",
+        "positions: sinusoidal",
+        "attention: {type: fastformer, heads: 2, norm: none}",
+        "feed_forward: none",
+    )
+    (note,) = finds(text, "float32")
+    assert note.startswith(BEYOND)
+
+
+def test_experts_that_tie_are_said_to() -> None:
+    """A sigmoid gives 1 to every logit above 37: which experts are best is not said."""
+    experts = "{type: moe, norm: none, experts: 6, top_k: 2, router: {score: sigmoid}}"
+    text = changed(SMALL, "input: {scale: 2000}", f"feed_forward: {experts}")
+    assert all(TIED in note for note in finds(text, "reference", "float32"))
+
+
+def test_kernels_may_differ_by_what_rounding_does_to_the_model() -> None:
+    """Their bound in float32 was one number; linear attention can divide by nearly nothing."""
+    linear = "{type: linear, heads: 2, feature_map: identity, norm: none}"
+    text = changed(
+        SMALL,
+        "family: encoder-decoder",
+        "layers: 3",
+        f"decoder: {{attention: {linear}, cross_attention: {{type: mha, heads: 2}}}}",
+    )
+    finds(text, "kernels")
+
+
+def test_a_router_whose_choice_jumps_is_not_asked_for_a_gradient() -> None:
+    """Moved by 0.001, its weight made another expert the best; its score alone does nothing."""
+    experts = "experts: 8, top_k: 1, router: {score: sparsemixer, jitter: 0.01}"
+    (note,) = finds(
+        changed(SMALL, "layers: 8", f"feed_forward: {{type: moe, {experts}}}"), "gradients", seed=8
+    )
+    assert "nothing moves with it" in note
+
+
+# -- parts that have the same words
+
+
+def test_rates_of_additive_attention_and_of_its_branch_may_differ() -> None:
+    """`dropout` of the weights and of the branch were one name: an assertion failed."""
+    passes(
+        changed(
+            SMALL,
+            "family: encoder-only",
+            "attention: {type: fastformer, heads: 2, dropout: 0.5}",
+            "dropout: 0.1",
+        )
+    )
+
+
+TWO_TEXTS = """
+name: small
+d_model: 8
+vocab_size: 24
+layers: 1
+mask: causal
+attention: {heads: 2}
+positions: rotary
+stacks:
+  question: {input: {argument: question_ids}}
+  answer: {input: {argument: answer_ids}, cross_attention: {memory: question}}
+head: {type: language_model, stack: answer}
+"""
+
+
+def test_generate_is_given_what_the_stack_reads_that_is_read() -> None:
+    """The law gave it what the other one reads, where stacks have names of their own."""
+    assert "def generate" in emit_file(lower(loads(TWO_TEXTS))).text
+    passes(TWO_TEXTS)
+
+
+def test_a_long_factor_of_angles_fits() -> None:
+    """`cos, sin = cos * …, sin * …` had 107 characters where a stack's name is long."""
+    scaling = "{type: yarn, factor: FACTOR, original_max_positions: 16}"
+    rotary = f"{{type: rotary, scaling: {scaling}}}"
+    stack = f"{{input: {{argument: NAME_ids}}, positions: {rotary}}}"
+    stacks = [
+        "  a_question: " + stack.replace("NAME", "a").replace("FACTOR", "4"),
+        "  an_answer: "
+        + stack.replace("NAME", "b").replace("FACTOR", "2")[:-1]
+        + ", cross_attention: {memory: a_question}}",
+    ]
+    text = TWO_TEXTS.partition("positions:")[0] + "\n".join(["stacks:", *stacks])
+    passes(text + "\nhead: {type: language_model, stack: an_answer}\n")
+
+
+def test_generate_is_not_compared_where_padding_moves_what_an_encoder_sees() -> None:
+    """A mask that counts from the end of a row, in the encoder, was not thought of."""
+    encoder = "encoder: {mask: full & keys(-9:) | window(2)}"
+    passes(changed(SMALL, "family: encoder-decoder", "positions: learned", encoder))

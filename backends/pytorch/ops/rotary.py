@@ -7,6 +7,7 @@ from typing import Any
 
 from ....compiler.graph import Op
 from ..function import Function
+from ..layout import WIDTH
 from ..text import PRODUCT, Expr
 from .row import Row, call
 
@@ -34,8 +35,11 @@ def rope_table(f: Function, op: Op) -> None:
     note = "(1, T, R/2) each" if alike else "(B, 1, T, R/2) each"
     f.say(f"{', '.join(names)} = {angles}", note, op.number)
     if factor := attention_factor(f, op, positions, names[0]):
-        grown = ", ".join(f"{name} * {factor}" for name in names)
-        f.say(f"{', '.join(names)} = {grown}", "", op.number)
+        grown = [f"{name} * {factor}" for name in names]
+        line = f"{', '.join(names)} = {', '.join(grown)}"
+        apart = [f"{name} = {value}" for name, value in zip(names, grown, strict=True)]
+        for said in [line] if len(line) <= WIDTH - 8 else apart:
+            f.say(said, "", op.number)
 
 
 def attention_factor(f: Function, op: Op, positions: str, cos: str) -> str:

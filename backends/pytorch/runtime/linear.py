@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 
 def elu_features(x: Tensor) -> Tensor:
-    return F.elu(x) + 1
+    """elu(x) + 1, where x < 0 as exp(x): what is nearly -1 would lose its digits to the 1."""
+    return F.relu(x) + x.clamp(max=0).exp()
 
 
 def without_padding(x: Tensor, attention_mask: Tensor | None) -> Tensor:

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ....spec.masks import atoms
 from ..arguments import Array, Data, Stream
 from ..measure import Largest, Measured, NotHere, as_array
 from ..subject import Subject
-from .padding import first_length
-from .sight import ABSOLUTE, CROWDED, attending, crowded, masks_of
+from .padding import first_length, moved_by_padding
+from .sight import CROWDED, crowded
 
 PIECES = {
     "token by token": (1,) * 40,
@@ -103,7 +102,10 @@ def generation(subject: Subject) -> Measured | NotHere:
     model, largest = subject.fresh(), Largest()
     wanted = inspect.signature(model.generate).parameters  # type: ignore[arg-type]
     cases = ["plain", "padded right" if "decoder_start_token_id" in wanted else "padded left"]
-    for case in cases[:1] if _counts_places(subject) else cases:
+    for case in cases:
+        side = case.removeprefix("padded ")
+        if side != case and moved_by_padding(subject, side):
+            continue
         data = subject.data(case)
         tokens, scores = _generated(subject, model, data, wanted)
         for row in range(len(tokens)):
@@ -129,6 +131,8 @@ def _generated(
         return found
 
     known, stream = subject.tensors(data), reading_stream(subject)
+    if "decoder_start_token_id" in wanted:  # it is given what the encoder reads, if that is tokens
+        stream = next((s for s in subject.arguments.streams() if s.ids != stream.ids), stream)
     given = {name: v for name, v in known.items() if name in wanted}
     for word, own in ((IDS, stream.ids), (MASK, f"{stream.prefix}{MASK}")):
         if (
@@ -143,12 +147,6 @@ def _generated(
     finally:
         del vars(model)["logits"]
     return found.cpu().numpy(), seen
-
-
-def _counts_places(subject: Subject) -> bool:
-    blocks = attending(subject, subject.cached)
-    used = [atom for block in blocks for mask in masks_of(block) for atom in atoms(mask)]
-    return any(atom.name in ABSOLUTE for atom in used)
 
 
 def _whole(

@@ -14,7 +14,7 @@ from ..arguments import Data
 from ..measure import EXACT, Largest, Measured, NotHere
 from ..subject import Subject
 from .cached import pieces
-from .equality import FLOOR
+from .equality import FLOOR, STEPS, beyond, sensitivity
 from .padding import first_length
 
 KERNELS = {
@@ -30,7 +30,8 @@ def kernels(subject: Subject) -> Measured | NotHere:
     """Each kernel of torch's that takes the model, and masks that hide nothing, against the rest.
 
     A mask of ones is what no mask is, though the kernel then makes none of its own. Kernels are
-    tried in float64, and in float32 those that know no float64.
+    tried in float64, and in float32 those that know no float64; there a model that magnifies small
+    changes has the bound of the law of float32.
     """
     if not any(op.kind == "attend" for op in subject.graph.ops()):
         return NotHere("there is no attention with scores")
@@ -38,8 +39,16 @@ def kernels(subject: Subject) -> Measured | NotHere:
     found = {}
     for dtype, bound in (("float64", EXACT), ("float32", FLOOR["float32"])):
         found[dtype] = _kernels(subject, dtype, Largest(bound), used)
+    too_large = ""
+    if found["float32"].error > FLOOR["float32"]:
+        too_large = beyond(subject, "float32", subject.weights)
+        moves = 0.0 if too_large else sensitivity(subject, subject.weights, torch.float32)
+        found["float32"].bound = max(FLOOR["float32"], STEPS * moves)
+    if too_large:
+        del found["float32"]
     worst = max(found.values(), key=lambda one: one.error / one.bound)
-    return worst.measured(f"kernels: {', '.join(dict.fromkeys(used))}")
+    note = f"kernels: {', '.join(dict.fromkeys(used))}"
+    return worst.measured(f"{note}; {too_large}" if too_large else note)
 
 
 def _kernels(subject: Subject, dtype: str, largest: Largest, used: list[str]) -> Largest:

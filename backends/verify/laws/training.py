@@ -21,7 +21,8 @@ from ..subject import Subject
 SHIFTS = re.compile(r"(^|\.)(position_)?key(_up|_rope|_global)?(_norm)?\.bias$")
 """A bias that all keys have alike moves all scores of a query alike: softmax forgets it."""
 
-MOVED = 1e-3
+MOVED = (1e-3, 1e-4, 1e-5, 1e-6)
+"""How far a weight is moved; less where that makes a router choose others, which is a jump."""
 
 
 def gradients(subject: Subject) -> Measured | NotHere:
@@ -65,14 +66,19 @@ def without_gradient(subject: Subject, model: nn.Module, data: Data) -> list[str
 
 
 def _matters(subject: Subject, name: str, data: dict[str, Array]) -> bool:
-    """Does the reference move when this weight does?"""
+    """Does the reference move when this weight does, and every choice stays what it is?"""
     if SHIFTS.search(name) and "rotary" not in repr(subject.spec):
         return False
-    weight = subject.weights[name]
+    weight, before = subject.weights[name], subject.reference(data)
     noise = np.random.default_rng(0).standard_normal(weight.shape)
-    before = subject.reference(data)
-    after = subject.reference(data, {**subject.weights, name: weight + MOVED * noise})
-    largest = Largest()
+    chosen = subject.choices(data).chosen
+    for step in MOVED:
+        moved = {**subject.weights, name: weight + step * noise}
+        if subject.choices(data, moved).chosen == chosen:
+            break
+    else:
+        return False
+    after, largest = subject.reference(data, moved), Largest()
     for result, expected in before.items():
         largest.compare(after[result], expected, result)
     return largest.error > 100 * EXACT

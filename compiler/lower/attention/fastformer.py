@@ -8,6 +8,7 @@ from ...axes import B, Dim, T
 from ..builder import Builder
 from ..positions import argument
 from ..state import Memory, StackState
+from .weigh import weights_rate
 
 TITLE = "Additive attention: one pooled query multiplies the keys, one pooled key the values."
 
@@ -38,7 +39,7 @@ def lower_fastformer(
             return b.op("split_heads", y, heads=heads, width=head, out=out)  # (B, H, T, E)
 
         def pool(y: str, name: str, out: str) -> str:
-            rate = b.field("dropout", part.dropout) if part.dropout else None
+            rate = weights_rate(b, part, "attention")
             sizes = {"heads": heads, "kv_heads": heads, "width": head}
             return b.op("pool_heads", y, padding, name=name, out=out, dropout=rate, **sizes)
 

@@ -80,7 +80,7 @@ def weigh(
     options: dict[str, Any] = {
         "scale": lower_scale(b, part.scale, head, () if memory is not None else block.positions),
         "softcap": softcap,
-        "dropout": _dropout(b, part, "attention" if memory is None else "cross_attention"),
+        "dropout": weights_rate(b, part, "attention" if memory is None else "cross_attention"),
         "formula": b.graph.op(b.graph.producers[mask]).attrs["formula"] if mask else FULL,
         "heads": heads,
         "kv_heads": kv_heads,
@@ -133,7 +133,7 @@ def _bias(
     return query, total
 
 
-def _dropout(b: Builder, part: Any, name: str) -> Field | None:
+def weights_rate(b: Builder, part: Any, name: str) -> Field | None:
     """The rate on the attention weights, which may differ from that on the branch."""
     with b.within(name):
         return b.field("dropout", part.dropout) if part.dropout else None
