@@ -9,12 +9,15 @@ OPENING, CLOSING = "([{", ")]}"
 
 
 def wrap(line: str, indent: int, comment: str = "") -> list[str]:
-    """One logical line of code as physical lines, with the comment on the last that fits."""
+    """One logical line of code as physical lines.
+
+    The comment stands behind the last one, or above a line that is better left whole.
+    """
     margin = " " * indent
     tail = f"  # {comment}" if comment else ""
     if len(margin + line + tail) <= WIDTH:
         return [margin + line + tail]
-    if comment and len(margin + line) <= WIDTH and _split(line) is None:
+    if comment and len(margin + line) <= WIDTH and (_split(line) is None or _of_two(line)):
         return [f"{margin}# {comment}", margin + line]
     if comment and line.startswith("return ") and len(margin + line) <= WIDTH:
         return [margin + line]
@@ -29,6 +32,12 @@ def wrap(line: str, indent: int, comment: str = "") -> list[str]:
     whole = len(inner + body) <= WIDTH and not head.endswith("{")
     middle = [inner + body] if whole else _each(body, indent)
     return [margin + head, *middle, margin + end + tail]
+
+
+def _of_two(line: str) -> bool:
+    """Is a sum or a product of two assigned? A break would stand inside of its second part."""
+    match = re.match(r"\w+ = (.*)", line)
+    return match is not None and len(_terms(match[1])) == 2
 
 
 def _bracketed(line: str, indent: int, tail: str) -> list[str]:

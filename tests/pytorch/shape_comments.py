@@ -126,9 +126,11 @@ class Watch:
 
 
 def comments(text: str) -> Iterator[tuple[int, str]]:
+    """Each with its line, or the next one for a comment that has a line of its own."""
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string.removeprefix("#").strip()
+            above = token.line.lstrip().startswith("#")
+            yield token.start[0] + above, token.string.removeprefix("#").strip()
 
 
 def claims(text: str) -> dict[int, Claim]:

@@ -146,6 +146,6 @@ def test_a_false_comment_is_found(comment: str, faults: int) -> None:
 
 def test_a_comment_on_nothing_is_found() -> None:
     with pytest.raises(AssertionError, match="on no statement"):
-        watched("# (B, T)\nx = 1\n", graph_of("encoder"))
+        watched("x = 1\n# (B, T)\n", graph_of("encoder"))
     with pytest.raises(AssertionError, match=r"line 1: \(B, T"):
         claims("x = 1  # (B, T\n")
