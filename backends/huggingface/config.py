@@ -171,6 +171,7 @@ def _own(folder: Folder, family: Family) -> Mapping[str, Any]:
     if not family.inside or family.inside not in config:
         older = {key: config[key] for key in family.aliases if key in config}
         rest = {key: value for key, value in config.items() if key not in older}
+        rest.pop("model_type", None)  # of the whole, where a family reads a part
         return {**{family.aliases[key]: value for key, value in older.items()}, **rest}
     inner = config[family.inside]
     if not isinstance(inner, dict):

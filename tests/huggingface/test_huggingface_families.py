@@ -29,7 +29,9 @@ def library(family: Family) -> dict[str, Any]:
     return said
 
 
-WORKED_OUT = {(kind, "sliding_window") for kind in ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe")}
+QWEN = ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "got_ocr2", "qwen2_audio", "audioflamingo3")
+QWEN += ("musicflamingo", "vibevoice_asr", "qwen3_asr", "moss_transcribe_diarize")
+WORKED_OUT = {(kind, "sliding_window") for kind in QWEN}
 """Values that the library changes where another key switches them off."""
 
 

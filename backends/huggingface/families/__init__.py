@@ -8,6 +8,7 @@ from . import (
     beit,
     bert,
     bert_generation,
+    beside_images,
     bloom,
     clip,
     cohere,
@@ -58,6 +59,7 @@ from .writers import writer
 _MODULES = (
     bart,
     beit,
+    beside_images,
     bert,
     bert_generation,
     bloom,

@@ -16,12 +16,12 @@ from tiny import Case
 from torch import nn
 
 import modelwright as mw
-from modelwright.backends.huggingface import CheckpointError, import_folder
+from modelwright.backends.huggingface import FAMILIES, CheckpointError, import_folder
 
 from .calling import distance, ours, theirs
 from .generation import greedy, padded
 from .reasons import NO_TRANSFORMERS, PARTLY
-from .verdict import Verdict, bound, one_line
+from .verdict import ALONE, Verdict, bound, one_line
 
 
 def judge(case: Case, *, more: bool = True) -> Verdict:
@@ -50,7 +50,8 @@ def judge(case: Case, *, more: bool = True) -> Verdict:
             return Verdict("fails", _said("run", mistake))
         text = import_folder(folder)
     lines = str(sum(line[:1] not in ("#", "") for line in text.splitlines()))
-    verdict = Verdict("equal" if error <= TOLERANCE else "differs", bound(error), lines)
+    why = bound(error) + (ALONE if _reads_text_alone(case) else "")
+    verdict = Verdict("equal" if error <= TOLERANCE else "differs", why, lines)
     if verdict.word == "differs" or not more:
         return verdict
     return verdict.with_(
@@ -104,3 +105,9 @@ def _tried(trial: Any, *arguments: Any) -> str:
 def _said(step: str, error: Exception, width: int = 110) -> str:
     said = f"{type(error).__name__}: {error}"
     return one_line(f"{step}: {said}" if step else said, width)
+
+
+def _reads_text_alone(case: Case) -> bool:
+    """Whether the whole model reads images or sounds too, and ours does not."""
+    family = FAMILIES.get(case.model_type)
+    return family is not None and str(family.note).startswith("The text alone")

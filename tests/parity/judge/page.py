@@ -12,7 +12,7 @@ import transformers
 from tiny import Case, all_cases
 from tiny.cases import TEXT_HEADS
 
-from .verdict import WORDS, Verdict
+from .verdict import ALONE, WORDS, Verdict
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "coverage.md"
 COLUMNS = ("model type", "head", "variant", "verdict", "why, or error", "lines", "again", "greedy")
@@ -81,10 +81,16 @@ def _counts(verdicts: Verdicts) -> list[str]:
         for case, verdict in verdicts.items()
         if case.head in TEXT_HEADS and verdict.word == "equal"
     }
+    whole = {
+        case.model_type
+        for case, verdict in verdicts.items()
+        if verdict.word == "equal" and ALONE not in verdict.why
+    }
     return [
         *lines,
         "",
-        f"Types of language models with an equal one: {len(equal)} of {len(types)}.",
+        f"Types of language models with an equal one: {len(equal)} of {len(types)};",
+        f"{len(equal - whole)} of these read images or sounds too, and the text alone is imported.",
     ]
 
 

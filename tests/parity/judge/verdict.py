@@ -19,6 +19,10 @@ BOUNDS = (1e-6, 2e-6, 5e-6, 1e-5, 2e-5)
 """An error is given by the first of these that it does not pass, so that a page stays the same."""
 
 
+ALONE = ", the text alone"
+"""Is said of a model that reads images or sounds too, which are not imported with it."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A word, why, and for an equal model what else was tried.
