@@ -21,6 +21,11 @@ from .speaking import fail, note, put
     is_flag=True,
     help="In training, compute each layer's inside again instead of keeping it.",
 )
+@click.option(
+    "--join-projections",
+    is_flag=True,
+    help="Compute linear layers that read the same as one; checkpoints stay as they are.",
+)
 @force_option
 @quiet
 def build(
@@ -29,6 +34,7 @@ def build(
     output: Path,
     with_map: bool,
     gradient_checkpointing: bool,
+    join_projections: bool,
     force: bool,
 ) -> None:
     """Write the model as a PyTorch file that imports torch only.
@@ -42,9 +48,9 @@ def build(
     """
     graph = load_graph(spec, sets)
     from .. import outputs
-    from ..backends.pytorch import emit_file, is_ours_unedited
+    from ..backends.pytorch import BuildOptions, emit_file, is_ours_unedited
 
-    emitted = emit_file(graph, gradient_checkpointing=gradient_checkpointing)
+    emitted = emit_file(graph, BuildOptions(gradient_checkpointing, join_projections))
     if str(output) == "-":
         if with_map:
             fail("--map writes its file beside the output: give one with -o FILE.py")

@@ -139,7 +139,7 @@ def _loop(structure: Structure, f: Function, layers: Scope, x: str, arguments: l
         else:
             f.say(f"for layer, module in enumerate({constant}):")
         target = f"{stored}[module]"
-    if structure.checkpointing:
+    if structure.options.gradient_checkpointing:
         cached = " and cache is None" if "cache" in arguments else ""  # kept once, made twice
         ways = f"checkpoint({target}, {joined}, use_reentrant=False)", f"{target}({joined})"
         either = f"{x} = {ways[0]} if self.training{cached} else {ways[1]}"

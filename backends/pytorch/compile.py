@@ -15,6 +15,7 @@ from ...compiler import ModuleGraph, lower
 from ...spec import load
 from ...spec.model import ModelSpec
 from .file import Emitted, emit_file, module_name
+from .options import BuildOptions
 
 if TYPE_CHECKING:
     import torch
@@ -31,9 +32,11 @@ def graph_of(source: Source, sets: Sequence[str] = ()) -> ModuleGraph:
     return lower(spec)
 
 
-def emit(graph: ModuleGraph, *, gradient_checkpointing: bool = False) -> str:
-    """The text of the PyTorch file of a graph."""
-    return emit_file(graph, gradient_checkpointing=gradient_checkpointing).text
+def emit(
+    graph: ModuleGraph, *, gradient_checkpointing: bool = False, join_projections: bool = False
+) -> str:
+    """The text of the PyTorch file of a graph, with the options of `BuildOptions`."""
+    return emit_file(graph, BuildOptions(gradient_checkpointing, join_projections)).text
 
 
 def compile(  # noqa: A001 - the public name is mw.compile
@@ -44,15 +47,16 @@ def compile(  # noqa: A001 - the public name is mw.compile
     seed: int | None = 0,
     sets: Sequence[str] = (),
     gradient_checkpointing: bool = False,
+    join_projections: bool = False,
 ) -> nn.Module:
     """The model of a spec: the class in the built file, instantiated.
 
     `device` may be "cpu", "cuda", "meta" …; `dtype` a torch dtype or its name ("bfloat16").
     `seed` seeds the fresh weights and leaves the global generator as it was; None draws them from
-    it. Raises SpecErrors for a bad spec.
+    it. The last two are explained at `BuildOptions`. Raises SpecErrors for a bad spec.
     """
     graph = graph_of(source, sets)
-    emitted = emit_file(graph, gradient_checkpointing=gradient_checkpointing)
+    emitted = emit_file(graph, BuildOptions(gradient_checkpointing, join_projections))
     return instantiate(emitted, graph.name, device=device, dtype=dtype, seed=seed)
 
 

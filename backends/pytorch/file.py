@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...compiler.graph import ModuleGraph, Origin
+from ...compiler.passes.join_projections import join_projections
 from ...spec import Mark
 from .bases import with_bases
 from .card import write_card
@@ -19,6 +20,7 @@ from .masks import uses_random, write_mask
 from .model import Model
 from .module import constants
 from .naming import classes, structure_of
+from .options import USUAL, BuildOptions
 from .structure import ClassText, Needs, Structure
 from .text import Line
 
@@ -34,13 +36,15 @@ class Emitted:
     source_map: dict[str, Any] = field(default_factory=dict)
 
 
-def emit_file(graph: ModuleGraph, *, gradient_checkpointing: bool = False) -> Emitted:
+def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
     """The PyTorch file of a graph. Same graph, same bytes."""
-    structure = structure_of(graph, checkpointing=gradient_checkpointing)
+    if options.join_projections:
+        graph = join_projections(graph)
+    structure = structure_of(graph, options=options)
     body = _body(structure)
     lines = render(body)
     text = "\n".join(line for line, _ in lines)
-    head = _head(graph, text, checkpointing=gradient_checkpointing)
+    head = _head(graph, text, options)
     offset = len(head.splitlines())
     content = head + text.rstrip("\n") + "\n"
     sealed = content + SEAL + hashlib.sha256(content.encode()).hexdigest() + "\n"
@@ -178,16 +182,15 @@ def _mentioned(parts: list[list[Line]]) -> set[str]:
     return set(re.findall(r"\bconfig\.(\w+)", text))
 
 
-def _head(graph: ModuleGraph, body: str, *, checkpointing: bool) -> str:
-    options = ["--gradient-checkpointing"] if checkpointing else []
-    card = write_card(graph, body, f"{module_name(graph.name)}.py", options)
+def _head(graph: ModuleGraph, body: str, options: BuildOptions) -> str:
+    card = write_card(graph, body, f"{module_name(graph.name)}.py", options.words())
     imports = ["import math"] if "math." in body else []
     imports += ["from dataclasses import dataclass"]
     torch_lines = ["import torch"] if re.search(r"\btorch\.", body) else []
     torch_lines.append("from torch import Tensor, nn")
     if re.search(r"\bF\.", body):
         torch_lines.append("from torch.nn import functional as F")
-    if checkpointing and "checkpoint(" in body:
+    if options.gradient_checkpointing and "checkpoint(" in body:
         torch_lines.append("from torch.utils.checkpoint import checkpoint")
     standard, third = "\n".join(imports), "\n".join(torch_lines)
     future = "from __future__ import annotations"

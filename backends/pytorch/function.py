@@ -68,6 +68,11 @@ class Function:
         """The attribute that holds an op's weights, or another that is said to."""
         return self.member(op.scope, name or op.name)
 
+    def joined(self, op: Op) -> list[Op]:
+        """The linear layers that are computed with this one, itself among them, in order."""
+        names = op.attrs.get("joined", ())
+        return [x for x in self.graph.ops(op.scope) if x.name in names and x.kind == "linear"]
+
     # -- config values, helpers, positions
 
     def number(self, value: object, name: str = "") -> str:

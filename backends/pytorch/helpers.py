@@ -14,6 +14,7 @@ FILES = (
     "mixed_cache",
     "cross_state_cache",
     "linear",
+    "joined",
     "positions",
     "norms",
     "functions",

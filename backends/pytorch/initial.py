@@ -49,6 +49,7 @@ def write_init(graph: ModuleGraph, text: str) -> list[Line]:
     lines.append(Line("for module in self.modules():", indent=1))
     lines += _norm_lines(graph, norms)
     lines += _drawn_lines(graph, drawn, draw)
+    lines += _joined_lines(graph, draw)
     lines += _expert_lines(graph, draw)
     lines += _depth_lines(graph, draw)
     return lines + _alone_lines(graph, draw)
@@ -130,6 +131,18 @@ def _drawn_lines(graph: ModuleGraph, drawn: list[str], draw: str) -> list[Line]:
         lines.append(Line(f"if isinstance(module, {kinds}){guard}:", indent=2))
         lines.append(Line("nn.init.zeros_(module.bias)", indent=3))
     return lines
+
+
+def _joined_lines(graph: ModuleGraph, draw: str) -> list[Line]:
+    """Layers that are computed together are drawn each by itself where its shape is asked for."""
+    joined = any("joined" in op.attrs for op in graph.ops())
+    if not joined or isinstance(graph.spec.init, (Normal, TruncatedNormal)):
+        return []
+    return [
+        Line("if isinstance(module, JoinedLinear):", indent=2),
+        Line("for matrix in module.weight.split(module.sizes):", indent=3),
+        Line(draw.replace("{w}", "matrix"), indent=4),
+    ]
 
 
 def _depth_lines(graph: ModuleGraph, draw: str) -> list[Line]:

@@ -9,6 +9,11 @@ from .function import Function
 from .text import config_text, literal
 
 
+def joined_name(op: Op) -> str:
+    """The attribute that holds the weights of a linear layer together with those beside it."""
+    return "_".join(op.attrs["joined"])
+
+
 def make_linear(f: Function, op: Op) -> list[str]:
     weight = op.weights[0]
     if weight.tied:
@@ -17,6 +22,11 @@ def make_linear(f: Function, op: Op) -> list[str]:
         return [f"self.{name} = nn.Parameter(torch.zeros({size}))"] if len(op.weights) > 1 else []
     sizes = [config_text(op.attrs["in_features"]), config_text(op.attrs["out_dim"].size)]
     bias = "" if op.attrs["bias"] else ", bias=False"
+    if joined := f.joined(op):
+        f.helper("joined", "JoinedLinear")
+        parts = [f'"{part.name}": {config_text(part.attrs["out_dim"].size)}' for part in joined]
+        sizes[1] = f"{{{', '.join(parts)}}}"
+        return [f"self.{joined_name(op)} = JoinedLinear({', '.join(sizes)}{bias})"]
     kind = "nn.Linear"
     if op.attrs.get("wide"):
         kind = f.helper("experts", "BiasedRouter" if op.attrs["bias"] else "Router")

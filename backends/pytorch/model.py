@@ -365,6 +365,17 @@ class Model:
             Line("self.config = config = config or Config()", indent=1),
             *members(self.structure, self.root, self.needs),
             Line("self.init_weights()", indent=1),
+            *self.hooks(),
+        ]
+
+    def hooks(self) -> list[Line]:
+        """What keeps the names of checkpoints where linear layers are joined."""
+        if not any("joined" in op.attrs for op in self.graph.ops()):
+            return []
+        self.needs.helpers |= {("joined", "take_apart"), ("joined", "put_together")}
+        return [
+            Line("self.register_state_dict_post_hook(take_apart)", indent=1),
+            Line("self.register_load_state_dict_pre_hook(put_together)", indent=1),
         ]
 
     def init_lines(self, text: str) -> list[Line]:

@@ -7,14 +7,15 @@ from dataclasses import replace
 from ...compiler.graph import ModuleGraph, Scope
 from ...spec.names import camel_case
 from .module import write_class
+from .options import BuildOptions
 from .structure import ClassText, Structure
 
 
-def structure_of(graph: ModuleGraph, *, checkpointing: bool) -> Structure:
+def structure_of(graph: ModuleGraph, *, options: BuildOptions) -> Structure:
     """How the classes of a file fit together: the way in which the fewest say it all."""
 
     def attempt(*, causal_given: bool) -> Structure:
-        return Structure(graph, checkpointing=checkpointing, causal_given=causal_given)
+        return Structure(graph, options=options, causal_given=causal_given)
 
     if one_causal_mask(graph):
         counts = [len(classes(attempt(causal_given=given))) for given in (False, True)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ...compiler.graph import ModuleGraph, Op, Scope
 from .items import external
+from .options import BuildOptions
 from .text import Line
 
 COUNTED = ("by_layer", "decay_rates")  # ops that compute with the number of their layer
@@ -54,10 +55,10 @@ class Structure:
     """What the classes of one file agree on: signatures, names of shared values, class names."""
 
     def __init__(
-        self, graph: ModuleGraph, *, checkpointing: bool, causal_given: bool = False
+        self, graph: ModuleGraph, *, options: BuildOptions, causal_given: bool = False
     ) -> None:
         self.graph = graph
-        self.checkpointing = checkpointing
+        self.options = options
         self.causal_given = causal_given  # a stack tells its layers when the kernel masks
         self.plain = False  # modules as they would be without a cache and without a causal case
         self.lenient: set[str] = set()  # scopes that may be called without them

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from variations import DECODER, VARIATIONS, graph_of, inputs_of, spec_of
 
 import modelwright as mw
-from modelwright.backends.pytorch import emit_file, instantiate
+from modelwright.backends.pytorch import BuildOptions, emit_file, instantiate
 
 IDS = torch.tensor([[7, 8, 9, 10, 11]])
 
@@ -205,7 +205,7 @@ CHECKPOINTED = (
 
 
 def gradients(name: str, *, checkpointing: bool) -> tuple[Tensor, dict[str, Tensor]]:
-    emitted = emit_file(graph_of(name), gradient_checkpointing=checkpointing)
+    emitted = emit_file(graph_of(name), BuildOptions(gradient_checkpointing=checkpointing))
     model = instantiate(emitted, name, dtype="float64", seed=0).train()
     torch.manual_seed(1)
     data = {key: torch.from_numpy(array) for key, array in inputs_of(graph_of(name)).items()}
@@ -240,7 +240,7 @@ def test_checkpointing_keeps_less(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_checkpointing_is_asked_for() -> None:
     assert "checkpoint" not in mw.emit(graph_of("decoder"))
-    text = emit_file(graph_of("decoder"), gradient_checkpointing=True).text
+    text = emit_file(graph_of("decoder"), BuildOptions(gradient_checkpointing=True)).text
     assert "from torch.utils.checkpoint import checkpoint" in text
 
 
@@ -248,7 +248,7 @@ def test_checkpointing_is_asked_for() -> None:
 def test_checkpointed_files_are_well_formed(
     name: str, tmp_path: Path, linted: Callable[[Path], None]
 ) -> None:
-    text = emit_file(graph_of(name), gradient_checkpointing=True).text
+    text = emit_file(graph_of(name), BuildOptions(gradient_checkpointing=True)).text
     (tmp_path / "built.py").write_text(text, encoding="utf-8")
     linted(tmp_path)
 

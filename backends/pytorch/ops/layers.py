@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ....compiler.graph import Op
 from ..function import Function
+from ..layout import WIDTH
+from ..make import joined_name
 from ..text import ATOM, Expr
 from .row import Row, call, module_call
 
@@ -40,7 +42,10 @@ def insert_tokens(f: Function, op: Op) -> Expr:
     return Expr(f"torch.cat([{x}[:, : {place}], {tokens}, {x}[:, {place} :]], dim=1)")
 
 
-def linear(f: Function, op: Op) -> Expr:
+def linear(f: Function, op: Op) -> Expr | None:
+    if "joined" in op.attrs:
+        joined_linear(f, op)
+        return None
     x = str(f.use(op.inputs[0]))
     tied = op.weights[0].tied
     if not tied:
@@ -49,6 +54,25 @@ def linear(f: Function, op: Op) -> Expr:
     if len(op.weights) == 1:
         return call("F.linear", x, table)
     return call("F.linear", x, table, f.own(op, f"{op.name}_bias" if op.name else "bias"))
+
+
+SHORT = {"query": "q", "key": "k", "value": "v"}
+
+
+def joined_linear(f: Function, op: Op) -> None:
+    """All results of one product, said where the first of them is made."""
+    x, together = str(f.use(op.inputs[0])), f.joined(op)
+    if together[0] is not op:
+        return
+    module = f.own(op, joined_name(op))
+    values = [part.outputs[0] for part in together]
+    said = [
+        f.graph.values[part.outputs[0]].name or SHORT.get(part.name, part.name) for part in together
+    ]
+    names = [f.bind(value, name) for value, name in zip(values, said, strict=True)]
+    text = f"{', '.join(names)} = {module}.each({x})"
+    note = f.comment(*values)
+    f.say(text, note if len(f"{text}  # {note}") <= WIDTH - 8 else "", op.number)
 
 
 def linear_again(f: Function, op: Op) -> Expr:

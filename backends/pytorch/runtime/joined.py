@@ -1,0 +1,44 @@
+"""Linear layers that read the same, computed as one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class JoinedLinear(nn.Linear):
+    """Linear layers that read the same as one product; state dicts hold each by its own name."""
+
+    def __init__(self, d_in: int, parts: dict[str, int], bias: bool = True) -> None:
+        super().__init__(d_in, sum(parts.values()), bias)
+        self.names = list(parts)
+        self.sizes = list(parts.values())
+
+    def each(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The result of every layer for x (..., D)."""
+        return torch.split(self(x), self.sizes, dim=-1)
+
+
+def joined_names(model: nn.Module, prefix: str) -> list[tuple[str, list[str], list[int]]]:
+    """Each joined weight: its name, and the names and sizes of its parts."""
+    found = []
+    for name, module in model.named_modules(prefix=prefix.removesuffix(".")):
+        if isinstance(module, JoinedLinear):
+            for kind, _ in module.named_parameters():
+                names = [f"{name.rpartition('.')[0]}.{part}.{kind}" for part in module.names]
+                found.append((f"{name}.{kind}", names, module.sizes))
+    return found
+
+
+def take_apart(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """After `state_dict`: the parts of joined weights, as views of them."""
+    for joined, names, sizes in joined_names(model, prefix):
+        if joined in state:
+            state.update(zip(names, torch.split(state.pop(joined), sizes), strict=True))
+
+
+def put_together(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Before `load_state_dict`: joined weights out of their parts, where all of them are there."""
+    for joined, names, sizes in joined_names(model, prefix):
+        if [len(state.get(name, ())) for name in names] == sizes:
+            state[joined] = torch.cat([state.pop(name) for name in names])
