@@ -128,6 +128,17 @@ def test_the_name_is_the_folder_s(tmp_path: Path, folder: str, said: str, name: 
     assert loads(import_folder(path)).name == name
 
 
+@pytest.mark.parametrize("model_type", ["modernbert", "modernbert-decoder"])
+def test_each_kind_of_layer_has_a_theta_where_the_config_says_none(
+    tmp_path: Path, model_type: str
+) -> None:
+    kinds = {"full_attention": {"rope_type": "default"}, "sliding_attention": {"rope_theta": 500}}
+    text = import_folder(folder_of(tmp_path, model_type=model_type, rope_parameters=kinds))
+    (stack,) = loads(text).stacks.values()
+    thetas = {name: block.positions[0].theta for name, block in stack.blocks.items()}
+    assert thetas == {"global_layer_0": 160000, "global": 160000, "local": 500}
+
+
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     folder = folder_of(
         tmp_path,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from ..family import Family, Head
-from ..layers import Layer
+from ..family import Head
 from ..rotary import Rotary
-from ..values import Key, Only, RefusedError, Values
+from ..values import Key, Only
 from .like_bert import (
-    LAST,
     bert_like,
     masked_head,
     pooled_model,
@@ -18,194 +15,7 @@ from .like_bert import (
     two_layers,
 )
 from .llama import llama_like
-from .rows import LABELS, QKV, TOKEN_KEYS, head_dim, layer_types
-
-# -- ModernBERT (Warner et al., 2024, arXiv:2412.13663)
-
-
-def _modernbert_types(values: Values) -> list[str]:
-    said = values["layer_types"]
-    every = values["global_attn_every_n_layers"] or 3
-    return said or [
-        "sliding_attention" if layer % every else "full_attention"
-        for layer in range(values["num_hidden_layers"])
-    ]
-
-
-def _theta(layer_type: str, older: str) -> Any:
-    """Rotary positions of a kind of layer; theta has a key of its own in older configs."""
-
-    def read(values: Values) -> dict[str, Any]:
-        usual = {**values, "rope_theta": values[older]}
-        if not values.get("rope_parameters"):
-            usual["rope_parameters"] = None
-        return Rotary(layer_type=layer_type)(usual)
-
-    return read
-
-
-_MODERN_BLOCKS: dict[str, tuple[str, Any]] = {
-    "full_attention": ("global", _theta("full_attention", "global_rope_theta")),
-    "sliding_attention": ("local", _theta("sliding_attention", "local_rope_theta")),
-}
-
-
-def _modernbert_layers(values: Values) -> list[Layer]:
-    """The window holds half of `local_attention` tokens on either side."""
-    layers: list[Layer] = []
-    for layer_type in layer_types({**values, "layer_types": _modernbert_types(values)}):
-        if layer_type not in _MODERN_BLOCKS:
-            raise RefusedError(f"layers of type `{layer_type}` are not supported yet")
-        kind, positions = _MODERN_BLOCKS[layer_type]
-        window = f"band({values['local_attention'] // 2})"
-        mask = window if kind == "local" else "full"
-        layers.append((kind, {"mask": mask, "positions": positions(values)}))
-    return layers
-
-
-MODERNBERT = Family(
-    model_type="modernbert",
-    defaults={
-        "vocab_size": 50368,
-        "hidden_size": 768,
-        "intermediate_size": 1152,
-        "num_hidden_layers": 22,
-        "num_attention_heads": 12,
-        "hidden_activation": "gelu",
-        "max_position_embeddings": 8192,
-        "initializer_range": 0.02,
-        "norm_eps": 1e-5,
-        "norm_bias": False,
-        "pad_token_id": 50283,
-        "bos_token_id": 50281,
-        "eos_token_id": 50282,
-        "attention_bias": False,
-        "attention_dropout": 0.0,
-        "embedding_dropout": 0.0,
-        "mlp_bias": False,
-        "mlp_dropout": 0.0,
-        "decoder_bias": True,
-        "classifier_pooling": "cls",
-        "classifier_dropout": 0.0,
-        "classifier_bias": False,
-        "classifier_activation": "gelu",
-        "local_attention": 128,
-        "global_rope_theta": 160000.0,
-        "local_rope_theta": 10000.0,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
-    optional={
-        **TOKEN_KEYS,
-        "layer_types": list,
-        "rope_parameters": dict,
-        "rope_scaling": dict,
-        "global_attn_every_n_layers": int,
-        "local_rope_theta": float,
-    },
-    irrelevant=frozenset(
-        [
-            "cls_token_id",
-            "compile",
-            "deterministic_flash_attn",
-            "initializer_cutoff_factor",
-            "layer_norm_eps",
-            "position_embedding_type",
-            "reference_compile",
-            "repad_logits_with_grad",
-            "sparse_pred_ignore_index",
-            "sparse_prediction",
-        ]
-    ),
-    spec={
-        "family": "encoder-only",
-        "vocab_size": Key("vocab_size"),
-        "max_positions": Key("max_position_embeddings"),
-        "d_model": Key("hidden_size"),
-        "layers": Key("num_hidden_layers"),
-        "bias": False,
-        "norm": {"eps": Key("norm_eps"), "bias": Key("norm_bias")},
-        "input": {"normalize": True, "dropout": Key("embedding_dropout")},
-        "attention": {
-            "heads": Key("num_attention_heads"),
-            "bias": Key("attention_bias"),
-            "dropout": Key("attention_dropout"),
-        },
-        "feed_forward": {
-            "type": "glu",
-            "hidden": Key("intermediate_size"),
-            "activation": Key("hidden_activation", words={"gelu": "gelu", "silu": "silu"}),
-            "bias": Key("mlp_bias"),
-            "hidden_dropout": Key("mlp_dropout"),
-        },
-        # the norm of the embeddings has just run
-        "overrides": {"0": {"attention": {"norm_placement": "none"}}},
-    },
-    layers=_modernbert_layers,
-    last=LAST,
-    names={
-        "token_embedding": "embeddings.tok_embeddings",
-        "embedding_norm": "embeddings.norm",
-        "norm": "final_norm",
-        "layers.{}.attention_norm": "layers.{}.attn_norm",
-        QKV: "layers.{}.attn.Wqkv",
-        "layers.{}.attention.output": "layers.{}.attn.Wo",
-        "layers.{}.feed_forward_norm": "layers.{}.mlp_norm",
-        ("layers.{}.feed_forward.gate", "layers.{}.feed_forward.up"): "layers.{}.mlp.Wi",
-        "layers.{}.feed_forward.down": "layers.{}.mlp.Wo",
-    },
-    prefix="model.",
-    heads={
-        "ModernBertForMaskedLM": Head(
-            spec={
-                "head": {
-                    "type": "language_model",
-                    "tied": Key("tie_word_embeddings"),
-                    "bias": Key("decoder_bias"),
-                    "transform": {
-                        "type": "dense",
-                        "activation": Key("classifier_activation"),
-                        "bias": Key("classifier_bias"),
-                    },
-                }
-            },
-            names={
-                "head.dense": "head.dense",
-                "head.norm": "head.norm",
-                "head.bias": "decoder.bias",
-                "head.output": "decoder",
-            },
-            untied={"decoder.weight": "embeddings.tok_embeddings.weight"},
-        ),
-        "ModernBertModel": Head(),
-    },
-)
-
-# ModernVBERT (Teiletche et al., 2025, arXiv:2510.01149): the text alone is read
-
-_MODERN_HEAD = MODERNBERT.heads["ModernBertForMaskedLM"]
-MODERNVBERT = replace(
-    MODERNBERT,
-    model_type="modernvbert",
-    defaults={**MODERNBERT.defaults, "tie_word_embeddings": False},
-    inside="text_config",
-    prefix="model.text_model.",
-    unused=(r"model\.(vision_model|connector)\..*",),
-    heads={
-        "ModernVBertForMaskedLM": replace(
-            _MODERN_HEAD,
-            names={
-                "head.dense": "projection_head.dense",
-                "head.norm": "projection_head.norm",
-                "head.bias": "lm_head.bias",
-                "head.output": "lm_head",
-            },
-            untied={"lm_head.weight": "embeddings.tok_embeddings.weight"},
-            partial=True,
-        )
-    },
-    note="The text alone: images are not read here",
-)
+from .rows import QKV, head_dim
 
 # -- EuroBERT (Boizard et al., 2025, arXiv:2503.05500): Llama's layers, which see both ways
 
@@ -384,4 +194,4 @@ ESM = bert_like(
     ],
 )
 
-FAMILIES = (MODERNBERT, MODERNVBERT, EUROBERT, NOMIC_BERT, JINA_EMBEDDINGS_V3, ESM)
+FAMILIES = (EUROBERT, NOMIC_BERT, JINA_EMBEDDINGS_V3, ESM)

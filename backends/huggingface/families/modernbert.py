@@ -1,0 +1,219 @@
+"""ModernBERT (Warner et al., 2024, arXiv:2412.13663), and what is built of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..family import Family, Head
+from ..layers import Layer
+from ..rotary import Rotary
+from ..values import Key, RefusedError, Values, activation
+from . import like_bert
+from .rows import LABELS, LAST, QKV, TOKEN_KEYS, layer_types
+
+_BLOCKS = {
+    "full_attention": ("global", "global_rope_theta"),
+    "sliding_attention": ("local", "local_rope_theta"),
+}
+"""Of each kind of layer: what its block is called, and the key of older configs for theta."""
+
+
+def _types(values: Values) -> list[str]:
+    every = values["global_attn_every_n_layers"] or 3
+    layers = range(values["num_hidden_layers"])
+    usual = ["sliding_attention" if layer % every else "full_attention" for layer in layers]
+    return layer_types({**values, "layer_types": values["layer_types"] or usual})
+
+
+def _positions(layer_type: str, older: str, values: Values) -> dict[str, Any]:
+    usual = {**values, "rope_theta": values[older]}
+    if not values.get("rope_parameters"):
+        usual["rope_parameters"] = None
+    return Rotary(layer_type=layer_type)(usual)
+
+
+def _layers(full: str, window: str) -> Callable[[Values], list[Layer]]:
+    """The masks of both kinds; a window holds half of `local_attention` tokens on a side."""
+
+    def layers(values: Values) -> list[Layer]:
+        masks = {"global": full, "local": window.format(values["local_attention"] // 2)}
+        made: list[Layer] = []
+        for layer_type in _types(values):
+            if layer_type not in _BLOCKS:
+                raise RefusedError(f"layers of type `{layer_type}` are not supported yet")
+            kind, older = _BLOCKS[layer_type]
+            positions = _positions(layer_type, older, values)
+            made.append((kind, {"mask": masks[kind], "positions": positions}))
+        return made
+
+    return layers
+
+
+DEFAULTS: dict[str, Any] = {
+    "vocab_size": 50368,
+    "hidden_size": 768,
+    "intermediate_size": 1152,
+    "num_hidden_layers": 22,
+    "num_attention_heads": 12,
+    "hidden_activation": "gelu",
+    "max_position_embeddings": 8192,
+    "initializer_range": 0.02,
+    "norm_eps": 1e-5,
+    "norm_bias": False,
+    "pad_token_id": 50283,
+    "bos_token_id": 50281,
+    "eos_token_id": 50282,
+    "attention_bias": False,
+    "attention_dropout": 0.0,
+    "embedding_dropout": 0.0,
+    "mlp_bias": False,
+    "mlp_dropout": 0.0,
+    "decoder_bias": True,
+    "classifier_dropout": 0.0,
+    "classifier_bias": False,
+    "classifier_activation": "gelu",
+    "local_attention": 128,
+    "global_rope_theta": 160000.0,
+    "local_rope_theta": 10000.0,
+    "tie_word_embeddings": True,
+    "id2label": LABELS,
+}
+OPTIONAL: Mapping[str, type] = {
+    **TOKEN_KEYS,
+    "layer_types": list,
+    "rope_parameters": dict,
+    "rope_scaling": dict,
+    "global_attn_every_n_layers": int,
+    "local_rope_theta": float,
+}
+IRRELEVANT = frozenset(
+    [
+        "classifier_pooling",
+        "cls_token_id",
+        "compile",
+        "deterministic_flash_attn",
+        "initializer_cutoff_factor",
+        "layer_norm_eps",
+        "position_embedding_type",
+        "reference_compile",
+        "repad_logits_with_grad",
+        "rope_theta",  # each kind of layer has its own
+        "sliding_window",  # half of `local_attention`, whatever the file says
+        "sparse_pred_ignore_index",
+        "sparse_prediction",
+    ]
+)
+SPEC: dict[str, Any] = {
+    "vocab_size": Key("vocab_size"),
+    "max_positions": Key("max_position_embeddings"),
+    "d_model": Key("hidden_size"),
+    "layers": Key("num_hidden_layers"),
+    "bias": False,
+    "norm": {"eps": Key("norm_eps"), "bias": Key("norm_bias")},
+    "input": {"normalize": True, "dropout": Key("embedding_dropout")},
+    "attention": {
+        "heads": Key("num_attention_heads"),
+        "bias": Key("attention_bias"),
+        "dropout": Key("attention_dropout"),
+    },
+    "feed_forward": {
+        "type": "glu",
+        "hidden": Key("intermediate_size"),
+        "activation": activation("hidden_activation"),
+        "bias": Key("mlp_bias"),
+        "hidden_dropout": Key("mlp_dropout"),
+    },
+    # the norm of the embeddings has just run
+    "overrides": {"0": {"attention": {"norm_placement": "none"}}},
+}
+NAMES: Mapping[Any, Any] = {
+    "token_embedding": "embeddings.tok_embeddings",
+    "embedding_norm": "embeddings.norm",
+    "norm": "final_norm",
+    "layers.{}.attention_norm": "layers.{}.attn_norm",
+    "layers.{}.attention.output": "layers.{}.attn.Wo",
+    "layers.{}.feed_forward_norm": "layers.{}.mlp_norm",
+    ("layers.{}.feed_forward.gate", "layers.{}.feed_forward.up"): "layers.{}.mlp.Wi",
+    "layers.{}.feed_forward.down": "layers.{}.mlp.Wo",
+}
+
+
+def _words(transform: str, output: str, **more: Any) -> Head:
+    """The head of words: the names of what it does before the table, and of the table itself."""
+    return Head(
+        spec={
+            "head": {
+                "type": "language_model",
+                "tied": Key("tie_word_embeddings"),
+                "bias": Key("decoder_bias"),
+                "transform": {
+                    "type": "dense",
+                    "activation": activation("classifier_activation"),
+                    "bias": Key("classifier_bias"),
+                },
+            }
+        },
+        names={
+            "head.dense": f"{transform}.dense",
+            "head.norm": f"{transform}.norm",
+            "head.output": output,
+            "head.bias": f"{output}.bias",
+        },
+        untied={f"{output}.weight": "embeddings.tok_embeddings.weight"},
+        **more,
+    )
+
+
+MODERNBERT = Family(
+    model_type="modernbert",
+    defaults={**DEFAULTS, "classifier_pooling": "cls"},
+    optional=OPTIONAL,
+    irrelevant=IRRELEVANT,
+    spec={"family": "encoder-only", **SPEC},
+    layers=_layers("full", "band({})"),
+    last=like_bert.LAST,
+    names={**NAMES, QKV: "layers.{}.attn.Wqkv"},
+    prefix="model.",
+    heads={"ModernBertForMaskedLM": _words("head", "decoder"), "ModernBertModel": Head()},
+)
+
+# ModernVBERT (Teiletche et al., 2025, arXiv:2510.01149): the text alone is read
+
+MODERNVBERT = replace(
+    MODERNBERT,
+    model_type="modernvbert",
+    defaults={**MODERNBERT.defaults, "tie_word_embeddings": False},
+    inside="text_config",
+    prefix="model.text_model.",
+    unused=(r"model\.(vision_model|connector)\..*",),
+    heads={"ModernVBertForMaskedLM": _words("projection_head", "lm_head", partial=True)},
+    note="The text alone: images are not read here",
+)
+
+# As a decoder (Weller et al., 2025, arXiv:2507.11412): the query is one of the window's tokens
+
+MODERNBERT_DECODER = Family(
+    model_type="modernbert-decoder",
+    defaults=DEFAULTS,
+    optional=OPTIONAL,
+    irrelevant=IRRELEVANT,
+    spec={"family": "decoder-only", **SPEC},
+    layers=_layers("causal", "causal & window({})"),
+    last=LAST,
+    names={
+        **NAMES,
+        **{
+            f"layers.{{}}.attention.{part}": f"layers.{{}}.attn.{part[0]}_proj"
+            for part in ("query", "key", "value")
+        },
+    },
+    prefix="model.",
+    heads={
+        "ModernBertDecoderForCausalLM": _words("lm_head", "decoder"),
+        "ModernBertDecoderModel": Head(),
+    },
+)
+
+FAMILIES = (MODERNBERT, MODERNVBERT, MODERNBERT_DECODER)

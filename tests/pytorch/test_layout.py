@@ -1,0 +1,41 @@
+"""Where long lines of an emitted file are broken."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelwright.backends.pytorch.layout import wrap
+
+SUM = "x = self.text.token_embedding(input_ids) + self.text.position_embedding(position_ids)"
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        (SUM, ["        # (B, T, D)", f"        {SUM}"]),
+        (
+            SUM.replace("position_ids", "position_ids + self.config.offset"),
+            [
+                "        x = self.text.token_embedding(input_ids) + self.text.position_embedding(",
+                "            position_ids + self.config.offset",
+                "        )  # (B, T, D)",
+            ],
+        ),
+        (
+            f"{SUM} + self.other(x)",
+            [
+                "        x = (",
+                "            self.text.token_embedding(input_ids)",
+                "            + self.text.position_embedding(position_ids)",
+                "            + self.other(x)",
+                "        )  # (B, T, D)",
+            ],
+        ),
+        (
+            "x = self.one(x) + self.other(x)",
+            ["        x = self.one(x) + self.other(x)  # (B, T, D)"],
+        ),
+    ],
+)
+def test_a_sum(line: str, lines: list[str]) -> None:
+    assert wrap(line, 8, "(B, T, D)") == lines
