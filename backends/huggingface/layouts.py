@@ -29,6 +29,7 @@ class Layout:
     stored: the checkpoint has the same numbers in this other shape; -1 stands for what is left
     beside: more tensors, which ours stacks behind `theirs`
     halves: of its rows, in this many groups (what config.json says), the two halves change places
+    factor: what its numbers are multiplied by, where the library multiplies what comes out
     """
 
     theirs: str
@@ -38,6 +39,7 @@ class Layout:
     stored: Callable[[Values], Shape] | None = None
     beside: tuple[str, ...] = ()
     halves: Read | None = None
+    factor: Read | None = None
 
     @property
     def stacked(self) -> bool:
@@ -74,6 +76,8 @@ class Layout:
             tensor = tensor.swapaxes(-1, -2)
         if self.halves is not None:
             tensor = _swapped(tensor, self.halves(values))
+        if self.factor is not None:
+            tensor = tensor * self.factor(values)
         if len(shapes) == 1:
             return [tensor]
         axis, groups = self.axis, self.group_count(values)
@@ -102,6 +106,8 @@ class Layout:
             whole = whole.reshape(*shapes[0][:axis], total, *shapes[0][axis + 1 :])
         if self.halves is not None:
             whole = _swapped(whole, self.halves(values))
+        if self.factor is not None:
+            whole = whole / self.factor(values)
         if self.transposed and whole.ndim > 1:
             whole = whole.swapaxes(-1, -2)
         if self.stored is None:

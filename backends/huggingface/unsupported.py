@@ -23,7 +23,6 @@ REASONS: dict[str, str] = {
     "kolibri1": "it adds a bias to the experts' logits, which the language cannot say",
     "laguna": "its attention is gated by a softplus, which the language cannot say",
     "longcat_flash": "a layer has two attentions, and experts that do nothing",
-    "mimo_v2_flash": "the values of its attention are scaled, which the language cannot say",
     **dict.fromkeys(
         ["llama4", "llama4_text"],
         "experts read tokens that are weighed before, which the language cannot say",

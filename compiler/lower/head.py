@@ -62,13 +62,12 @@ def lower_language_model(
 
 
 def _vocab(b: Builder, state: StackState, head: LanguageModel) -> Size:
-    own = getattr(head, "vocab_size", None)
-    if own is not None and own != state.stack.vocab_size:
-        return b.size("vocab_size", own)
-    if state.vocab_size is None:
-        assert state.stack.vocab_size is not None
-        return b.size("vocab_size", state.stack.vocab_size)
-    return state.vocab_size
+    """How many words have a score: its own number, which may be less than the table of tokens."""
+    own = getattr(head, "vocab_size", None) or state.stack.vocab_size
+    if state.vocab_size is not None and own in (None, state.vocab_size):
+        return state.vocab_size
+    assert own is not None
+    return b.size("vocab_size", own)
 
 
 def _unembed(b: Builder, x: str, name: str, vocab: Dim, *, tied: str, bias: bool) -> str:

@@ -21,7 +21,10 @@ CASES = all_cases()
 ONE = Case("bert", "masked_lm")
 
 
-INSIDE = {"emu3_text_model": "it is a part of emu3, with no entry of its own"}
+INSIDE = {
+    "emu3_text_model": "it is a part of emu3, with no entry of its own",
+    "mllama_text_model": "it is a part of mllama, with no entry of its own",
+}
 """Types that the library's tables do not have."""
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..family import Head
 from ..rotary import Rotary
-from ..values import Key, Only
+from ..values import Key, Only, Values
 from .like_bert import (
     bert_like,
     masked_head,
@@ -14,8 +15,8 @@ from .like_bert import (
     token_heads,
     two_layers,
 )
-from .llama import llama_like
-from .rows import QKV, head_dim
+from .llama import QK_NORMS, llama_like
+from .rows import QKV, changed, head_dim
 
 # -- EuroBERT (Boizard et al., 2025, arXiv:2503.05500): Llama's layers, which see both ways
 
@@ -55,6 +56,54 @@ EUROBERT = llama_like(
             untied={"lm_head.weight": "embed_tokens.weight"},
         ),
         "EuroBertModel": Head(),
+    },
+)
+
+# ESM C (EvolutionaryScale, 2024): proteins, by Llama's layers with norms of means too
+
+
+def _by_depth(values: Values) -> float:
+    scale: float = (36 / values["num_hidden_layers"]) ** 0.5
+    return scale
+
+
+_LAYER_NORM = {"norm": {"bias": True}}
+_ESMC_HEAD = masked_head("lm_head", act="gelu", bias="decoder.bias", table="embed_tokens")
+ESMC = llama_like(
+    "esmc",
+    "Esmc",
+    defaults={
+        "vocab_size": 64,
+        "hidden_size": 2560,
+        "intermediate_size": 6912,
+        "num_hidden_layers": 80,
+        "num_attention_heads": 40,
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "classifier_dropout": 0.1,
+    },
+    without=["rms_norm_eps"],
+    irrelevant=frozenset(["mask_token_id", "classifier_dropout"]),
+    spec={
+        "family": "encoder-only",
+        "norm": {"type": "layernorm", "bias": False},
+        "residual": {"scale": _by_depth},
+        "attention": {
+            **_LAYER_NORM,
+            "bias": Key("attention_bias"),
+            "qk_norm": {"type": "projection", "norm": {"bias": False}},
+        },
+        "feed_forward": {**_LAYER_NORM, "bias": Key("mlp_bias")},
+    },
+    names=QK_NORMS,
+    prefix="esmc.",
+    heads={
+        "EsmcForMaskedLM": replace(
+            _ESMC_HEAD, spec=changed(_ESMC_HEAD.spec, {"head": {"transform": _LAYER_NORM}})
+        ),
+        "EsmcModel": Head(),
     },
 )
 
@@ -194,4 +243,4 @@ ESM = bert_like(
     ],
 )
 
-FAMILIES = (EUROBERT, NOMIC_BERT, JINA_EMBEDDINGS_V3, ESM)
+FAMILIES = (EUROBERT, NOMIC_BERT, JINA_EMBEDDINGS_V3, ESM, ESMC)

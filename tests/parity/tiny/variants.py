@@ -105,6 +105,9 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     },
     ("minimax_m2", "causal_lm"): {"partial": _rope("default", partial_rotary_factor=0.5)},
     ("mixtral", "causal_lm"): {"window": {"sliding_window": WINDOW}},
+    ("mllama", "causal_lm"): {
+        "crossed": {"num_hidden_layers": 4, "cross_attention_layers": [1, 3]},
+    },
     ("mpt", "causal_lm"): {
         "clipped": {"attn_config": {"clip_qkv": 0.5, "attn_impl": "eager"}},
     },
