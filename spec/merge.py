@@ -109,8 +109,8 @@ def merge_all(key: str, levels: list[Node | None], reading: Reading) -> Node:
 
 def _note_dropped(key: str, outer: Node, inner: Node, reading: Reading) -> None:
     dropped = [name for name in outer.value if name != "type"]
-    if dropped:
-        was, now = type_of(key, outer), type_of(key, inner)
+    was, now = type_of(key, outer), type_of(key, inner)
+    if dropped and isinstance(was, str) and isinstance(now, str):  # else it is an error
         reading.note(
             inner.value["type"].mark,
             f"{key} `{was}` becomes `{now}`, which drops its {', '.join(dropped)}",

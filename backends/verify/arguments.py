@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,7 @@ class Arguments:
         ]
         return min(rows, default=8)
 
+    @cached_property
     def kept_ids(self) -> dict[str, int]:
         """Ids with a meaning: `pad`, and those that a pool looks for."""
         found: dict[str, int] = {}
@@ -122,7 +124,7 @@ class Arguments:
         """The second sequence is shorter and padded on a side; positions count what is real."""
         data = self.plain()
         known = self.known()
-        pad = self.kept_ids().get("pad", 0)
+        pad = self.kept_ids.get("pad", 0)
         for stream in self.streams():
             real = np.ones_like(data[stream.ids])
             gap = stream.longest - stream.shorter
@@ -204,10 +206,10 @@ class Arguments:
 
     def _ids(self, stream: Stream, length: int) -> Array:
         """Two rows of words that mean nothing special, but for those that a pool looks for."""
-        special = set(self.kept_ids().values())
+        special = set(self.kept_ids.values())
         words = np.array([i for i in range(stream.rows) if i not in special] or [0])
         ids: Array = words[self.draw(stream.ids, (2, length), len(words))]
-        pooled = [i for key, i in self.kept_ids().items() if key != "pad" and i < stream.rows]
+        pooled = [i for key, i in self.kept_ids.items() if key != "pad" and i < stream.rows]
         for place, number in enumerate(pooled):
             ids[:, min(length - 1, stream.shorter - 1 - place)] = number
             ids[1, max(0, stream.longest - stream.shorter) + place] = number

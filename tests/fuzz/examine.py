@@ -119,7 +119,8 @@ def examine(document: Document, *, more: bool = True, thorough: bool = False) ->
             draw(graph, kind)
     pieces(graph, network)
     with step("verify"):
-        found = verify(spec, full_size=True, laws=laws_for(spec) - (set() if thorough else SLOW))
+        laws = laws_for(spec) - (set() if thorough else SLOW)
+        found = verify(spec, full_size=True, laws=laws, emit=lambda _: emitted.text)
     for failure in found.failures:
         raise Fault(
             f"law {failure.law}", f"error {failure.error}, bound {failure.bound}: {failure.where}"

@@ -115,6 +115,14 @@ def test_a_list_of_which_one_word_cannot_be_read() -> None:
     assert found == ["a value is missing here; to switch something off, write `none`"]
 
 
+def test_a_type_that_cannot_be_read_takes_the_place_of_one_with_options() -> None:
+    """What it drops was to be told, with a name that an alias to nothing has not: a traceback."""
+    found = problems(
+        changed(SMALL, "norm: {type: *x, eps: 0.1}", "attention: {heads: 2, norm: rmsnorm}")
+    )
+    assert len(found) == 1
+
+
 def test_a_law_does_not_speak_of_what_could_not_be_read() -> None:
     """It said `d_model (BROKEN)`."""
     found = problems(changed(SMALL, "d_model: x", "input: {project: before_positions}"))

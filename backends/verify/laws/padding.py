@@ -79,7 +79,7 @@ def counts_words(subject: Subject) -> bool:
         for stack in subject.spec.stacks.values()
         for position in stack.positions
     )
-    return counted or any(key != "pad" for key in subject.arguments.kept_ids())
+    return counted or any(key != "pad" for key in subject.arguments.kept_ids)
 
 
 def moved_by_padding(subject: Subject, side: str) -> str:

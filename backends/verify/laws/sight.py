@@ -55,7 +55,7 @@ def changed_words(subject: Subject, stream: Stream, data: Data) -> Data:
     """The first sequence, and below it once for each place the same with another word there."""
     length = data[stream.ids].shape[1]
     rows = {name: np.repeat(value[:1], length + 1, axis=0) for name, value in data.items()}
-    special = set(subject.arguments.kept_ids().values())
+    special = set(subject.arguments.kept_ids.values())
     for place in range(length):
         old = int(rows[stream.ids][0, place])
         others = (i for i in range(stream.rows) if i != old and i not in special)
