@@ -8,7 +8,7 @@ from typing import Any
 
 from ...compiler.sizes import Field, Size
 
-ATOM, UNARY, PRODUCT, SUM, BITAND, COMPARE, CHOICE = 9, 8, 7, 6, 5, 3, 1
+ATOM, PRODUCT, SUM, BITAND, COMPARE, CHOICE = 9, 7, 6, 5, 3, 1
 
 
 @dataclass(frozen=True)

@@ -104,10 +104,6 @@ def fits(value: Any, schema: dict[str, Any]) -> bool:
     return members_fit(value, schema) and all(known[k](v) for k, v in schema.items() if k in known)
 
 
-def keys_of(value: Any) -> list[str]:
-    return list(value) if isinstance(value, dict) else []
-
-
 def is_a(value: Any, kind: str) -> bool:
     if kind in ("integer", "number"):
         return isinstance(value, (int, float) if kind == "number" else int) and value is not bool(
