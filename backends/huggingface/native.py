@@ -86,7 +86,7 @@ def _try(spec: ModelSpec, family: Family, name: str, head: Head) -> tuple[ModelS
         return None
     usual = {**family.defaults, **family.fixed, **head.defaults}
     for key, part in family.parts.items():
-        config[key] = {**part.defaults, **part.fixed, **config[key]}
+        config[key] = {**part.defaults, **part.fixed, **config.get(key, {})}
     whole = {"architectures": [name], **usual, **config}
     return again, Native(family, name, head, values, whole)
 
