@@ -164,6 +164,22 @@ class Rotary(Part):
     scaling: Scaling = NOTHING
 
 
+class Temperature(Part):
+    """Queries grow by 1 + slope · ln(1 + ⌊(position + offset) / length⌋), so that attention stays
+    sharp over long texts (Nakanishi, 2025, arXiv:2501.19399; so grow those of Llama 4).
+
+    length: how many positions share a step
+    slope: how much queries grow
+    offset: added to each position
+    """
+
+    acts_on: ClassVar[Place] = "queries and keys"
+    type: Literal["temperature"] = "temperature"
+    length: Count
+    slope: Positive = 0.1
+    offset: Whole = 0
+
+
 class Alibi(Part):
     """Scores fall with the distance, at a slope for each head (Press et al., 2021,
     arXiv:2108.12409).
@@ -250,6 +266,7 @@ Position = Annotated[
     | Learned
     | Sinusoidal
     | Rotary
+    | Temperature
     | Alibi
     | RelativeBias
     | RelativeTable

@@ -164,6 +164,12 @@ def capacity(op: Op, graph: ModuleGraph) -> str:
     return f"capacity {figure(op.attrs['capacity'])}"
 
 
+def _steps(op: Op, graph: ModuleGraph) -> str:
+    """How many positions share a step of what queries are multiplied by."""
+    table = graph.producer(op.inputs[1])
+    return "" if table is None else f"a step every {figure(table.attrs['length'])}"
+
+
 LOOKS: dict[str, Look] = {
     "argument": Look("text", "text", _argument, _shape),
     "layer_input": Look("entry"),
@@ -173,6 +179,8 @@ LOOKS: dict[str, Look] = {
     "sinusoid": Look("wave", "position", _const("Sinusoidal positions")),
     "rope_table": Look("pill", "position", _const("Rotary"), _rotary),
     "rotate": Look("pill", "position", _const("Rotate")),
+    "sharpness": Look("unseen"),
+    "sharpen": Look("pill", "position", _const("Temperature"), _steps),
     "alibi": Look("pill", "position", _const("ALiBi"), _const("slope per head")),
     "relative_buckets": Look("unseen"),
     "grid_offsets": Look("unseen"),

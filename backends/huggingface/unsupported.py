@@ -15,7 +15,6 @@ REASONS: dict[str, str] = {
     "diffllama": "its attention is the difference of two, which the language cannot say",
     "doge": "its masks are made from the values of the tokens, which the language cannot say",
     "hrm_text": "its layers run again and again over two states, which the language cannot say",
-    "ministral3": "its queries grow with their positions, which the language cannot say",
     "reformer": "it attends by hashes, in reversible layers, which the language cannot say",
     "nllb-moe": "the library sends its tokens to two of all its experts, as no checkpoint means it",
     "beam": "branches are weighed by depth and queries by position, which the language cannot say",

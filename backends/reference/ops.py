@@ -32,6 +32,8 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "sinusoid": positions.sinusoid,
     "rope_table": rotary.rope_table,
     "rotate": rotary.rotate,
+    "sharpness": positions.sharpness,
+    "sharpen": positions.sharpen,
     "alibi": positions.alibi,
     "grid_offsets": images.grid_offsets,
     "relative_buckets": positions.relative_buckets,

@@ -1,6 +1,7 @@
 """Positions: how they are counted, and what they become; rotation is in `rotary`.
 
 sinusoid       Vaswani et al. 2017, arXiv:1706.03762
+temperature    Nakanishi 2025, arXiv:2501.19399
 alibi          Press, Smith, Lewis 2021, arXiv:2108.12409
 relative_bias  Raffel et al. 2019, arXiv:1910.10683
 disentangled   He et al. 2020, arXiv:2006.03654; its buckets: He et al. 2021, arXiv:2111.09543
@@ -46,6 +47,19 @@ def sinusoid(call: Call) -> Array:
     result = np.empty((*angles.shape[:-1], width))
     result[..., 0::2], result[..., 1::2] = np.sin(angles), np.cos(angles)
     return result
+
+
+def sharpness(call: Call) -> Array:
+    """What the query of each position is multiplied by, (B, 1, T, 1)."""
+    whole_steps = np.floor(call.given(0) / call.value("length"))
+    grown: Array = 1 + call.value("slope") * np.log(1 + whole_steps)
+    return grown[:, None, :, None]
+
+
+def sharpen(call: Call) -> Array:
+    """Each vector times the number of its position."""
+    grown: Array = call.given(0) * call.given(1)
+    return grown
 
 
 # -- biases of the scores

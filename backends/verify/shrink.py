@@ -22,7 +22,7 @@ from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
 from ...spec.model import Block, ModelSpec, SpecialTokens, Stack
 from ...spec.part import Nothing, Part
 from ...spec.pool import TokenPool
-from ...spec.positions import Alibi, Disentangled, LongRope, Rotary
+from ...spec.positions import Alibi, Disentangled, LongRope, Rotary, Temperature
 
 WIDTHS = (32, 40, 48, 64, 24, 80, 96, 120, 128, 144, 160, 192, 240, 256, 320, 384)
 HEAD_WIDTHS = (12, 16, 8, 20, 24, 32, 40, 64)
@@ -382,6 +382,11 @@ def _rotary(small: _Small, part: Rotary, update: dict[str, Any]) -> dict[str, An
     return {"theta": round(part.theta**0.45, 2)} if part.theta >= 1000 else {}
 
 
+def _temperature(small: _Small, part: Temperature, update: dict[str, Any]) -> dict[str, Any]:
+    """Steps as short as the texts are."""
+    return {"length": min(part.length, 3)}
+
+
 def _clipped(small: _Small, part: Mha, update: dict[str, Any]) -> dict[str, Any]:
     """A limit that numbers of this size reach."""
     return {} if isinstance(part.clip_qkv, str) else {"clip_qkv": min(part.clip_qkv, 0.8)}
@@ -404,6 +409,7 @@ RULES: dict[type[Part], Callable[[_Small, Any, dict[str, Any]], dict[str, Any]]]
     Moe: _moe,
     Patches: _patches,
     Rotary: _rotary,
+    Temperature: _temperature,
     Mha: _clipped,
     Glu: _clamped,
     Router: _router,

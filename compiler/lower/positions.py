@@ -2,6 +2,7 @@
 
 learned        Vaswani et al. 2017, arXiv:1706.03762 (as compared there); Devlin et al. 2018
 sinusoidal     Vaswani et al. 2017, arXiv:1706.03762
+temperature    Nakanishi 2025, arXiv:2501.19399
 alibi          Press, Smith, Lewis 2021, arXiv:2108.12409
 relative_table Bao et al. 2021, arXiv:2106.08254 (BEiT)
 relative_bias  Raffel et al. 2019, arXiv:1910.10683 (T5 buckets)
@@ -9,8 +10,15 @@ relative_bias  Raffel et al. 2019, arXiv:1910.10683 (T5 buckets)
 
 from __future__ import annotations
 
-from ...spec.positions import Alibi, Learned, RelativeBias, RelativeTable, Sinusoidal
-from ..axes import B, Dim, S, T
+from ...spec.positions import (
+    Alibi,
+    Learned,
+    RelativeBias,
+    RelativeTable,
+    Sinusoidal,
+    Temperature,
+)
+from ..axes import ONE, B, Dim, S, T
 from ..sizes import Size
 from .builder import Builder
 from .state import StackState
@@ -103,6 +111,22 @@ def _sinusoidal(b: Builder, state: StackState, position: Sinusoidal, x: str) -> 
         denominator=position.denominator,
     )
     return b.op("add", x, table, out="x")
+
+
+def lower_temperature(b: Builder, state: StackState, position: Temperature, query: str) -> str:
+    """The query, grown by the number of its position."""
+    positions = token_positions(b, state)
+    if position.offset:
+        positions = b.op("shift", positions, amount=position.offset)
+    sharpness = b.op(
+        "sharpness",
+        positions,
+        out="sharpness",
+        shape=(B, ONE, T, ONE),
+        length=b.size("temperature_length", position.length),
+        slope=b.field("temperature_slope", float(position.slope)),
+    )
+    return b.op("sharpen", query, sharpness, out="q")
 
 
 def lower_score_bias(

@@ -66,6 +66,13 @@ ROWS: dict[str, Row] = {
         "(2i, 2i + 1)",
         part="positions",
     ),
+    "sharpness": Row(
+        "1 + slope * ln(1 + floor(position / length)), for each position",
+        declared,
+        dtype="float",
+        part="positions",
+    ),
+    "sharpen": Row("inputs x, sharpness: x * the number of its position", part="positions"),
     "alibi": Row(
         "-slope_h * |query - key|, times `scale`", declared, dtype="float", part="positions"
     ),

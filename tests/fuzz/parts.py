@@ -146,7 +146,7 @@ class Parts:
         if not place.registers and not place.summed:
             scores = ["alibi", "relative_bias", "disentangled", "transformer_xl"]
             scores += ["relative_table"] * (2 * (place.image and not place.signal))
-            rest = ["rotary", *scores]
+            rest = ["rotary", "temperature", *scores]
             first = [self.dice.one(rest)] if self.dice.often(0.55) else []
             found += first
             if first and first[0] not in ("disentangled", "transformer_xl"):

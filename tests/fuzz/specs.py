@@ -367,7 +367,7 @@ class Specs(Parts):
                 other[key] = self.mask(place)
             else:
                 other[key] = self.value(Block, key, shapes(Block)[key], place)
-        inside = {"alibi", "relative_bias", "rotary", "relative_table"}
+        inside = {"alibi", "relative_bias", "rotary", "relative_table", "temperature"}
         attention = other["attention"] if isinstance(other["attention"], dict) else {}
         after = "after_positions" in str(attention)
         if all(one["type"] in inside for one in place.given) and not after and dice.often(0.3):

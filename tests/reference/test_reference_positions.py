@@ -68,6 +68,13 @@ def test_sinusoid_with_half_minus_one_ends_at_one_ten_thousandth(compute):
 # -- rotation
 
 
+def test_sharpness_grows_by_steps(compute):
+    """1 + slope * ln(1 + position // length)."""
+    got = compute("sharpness", [[0, 2, 3, 7]], length=3, slope=0.5)[0, 0, :, 0]
+    expected = [1, 1, 1 + 0.5 * np.log(2), 1 + 0.5 * np.log(3)]
+    np.testing.assert_allclose(got, expected, rtol=1e-15)
+
+
 def test_rope_angles(compute):
     cos, sin = compute("rope_table", [[0, 2]], width=4, theta=10000.0)
     assert cos.shape == (1, 2, 2)

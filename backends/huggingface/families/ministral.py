@@ -6,9 +6,9 @@ from typing import Any
 
 from ..layers import Layer
 from ..rotary import Rotary
-from ..values import Key, Values
+from ..values import Key, RefusedError, Values
 from .llama import llama_like
-from .rows import ALL_TASKS, causal_heads, local_and_global
+from .rows import ALL_TASKS, causal_heads, local_and_global, mask_of
 
 
 def _ministral_layers(values: Values) -> list[Layer]:
@@ -81,4 +81,54 @@ CWM = llama_like(
     heads=causal_heads("Cwm", tasks=()),
 )
 
-FAMILIES = (MINISTRAL, CWM)
+# -- Ministral 3 (Mistral AI, 2026, arXiv:2601.08584): queries grow with their positions
+
+_STRETCHED: dict[str, Any] = {
+    "rope_type": "yarn",
+    "rope_theta": 1_000_000.0,
+    "factor": 16.0,
+    "original_max_position_embeddings": 16384,
+    "beta_fast": 32.0,
+    "beta_slow": 1.0,
+    "mscale": 1.0,
+    "mscale_all_dim": 1.0,
+    "llama_4_scaling_beta": 0.1,
+}
+
+
+def _growing(values: Values) -> list[dict[str, Any]]:
+    said = values.get("rope_parameters") or _STRETCHED
+    first, slope = (
+        said.get(key) for key in ("original_max_position_embeddings", "llama_4_scaling_beta")
+    )
+    if first is None or slope is None:
+        raise RefusedError(
+            "`rope_parameters` must say `original_max_position_embeddings` and "
+            "`llama_4_scaling_beta`, by which queries grow"
+        )
+    turned = Rotary()({**values, "rope_parameters": said})
+    grown = {"type": "temperature", "length": first, "slope": slope}
+    return [turned, grown] if slope else [turned]
+
+
+MINISTRAL3 = llama_like(
+    "ministral3",
+    "Ministral3",
+    defaults={
+        "vocab_size": 131072,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 34,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "max_position_embeddings": 262144,
+        "rms_norm_eps": 1e-5,
+        "pad_token_id": 11,
+        "rope_theta": 1_000_000.0,
+    },
+    optional={"sliding_window": int},
+    spec={"positions": _growing},
+    layers=lambda values: [("block", {"mask": mask_of("sliding_attention", values)})],
+    heads=causal_heads("Ministral3", tasks=ALL_TASKS),
+)
+
+FAMILIES = (MINISTRAL, CWM, MINISTRAL3)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ....compiler.graph import Op
 from ....compiler.sizes import Size
 from ..function import Function
-from ..text import SUM, Expr, literal
+from ..text import ATOM, PRODUCT, SUM, Expr, literal
 from .row import Row, call
 
 
@@ -72,7 +72,23 @@ def sinusoid(f: Function, op: Op) -> Expr:
     return call(helper, positions, f.number(width), denominator, f"like={f.like}")
 
 
+def sharpness(f: Function, op: Op) -> None:
+    helper = f.helper("positions", "growing_sharpness")
+    positions = str(f.use(op.inputs[0]))
+    numbers = (f.number(op.attrs[key]) for key in ("length", "slope"))
+    text = call(helper, positions, *numbers, f"like={f.like}")
+    name = f.bind(op.outputs[0], f.graph.values[op.outputs[0]].name)
+    f.say(f"{name} = {text}", "(T, 1) or (B, 1, T, 1)", op.number)
+
+
+def sharpen(f: Function, op: Op) -> Expr:
+    x, factor = (f.use(value) for value in op.inputs)
+    return Expr(f"({x.at(PRODUCT)} * {factor.at(PRODUCT + 1)}).type_as({x})", ATOM)
+
+
 ROWS: dict[str, Row] = {
+    "sharpness": sharpness,
+    "sharpen": sharpen,
     "position_ids": position_ids,
     "shift": shift,
     "sinusoid": sinusoid,

@@ -104,6 +104,13 @@ def by_length(
     return torch.where(position_ids.max() < original_max_positions, either[0], either[1])
 
 
+def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Tensor) -> Tensor:
+    """How much each query grows, by a step every `length` positions, in float32 or wider."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    steps = (position_ids[..., None, :, None] // length).to(dtype)  # (1, T, 1) or (B, 1, T, 1)
+    return 1 + slope * torch.log1p(steps)
+
+
 def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of each (position, frequency) pair, alike for all heads."""
     angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies

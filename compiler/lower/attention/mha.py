@@ -14,11 +14,12 @@ from typing import Any
 from ....spec.attention.mha import HeadQkNorm, Mha, PerHeadQkNorm
 from ....spec.model import Block
 from ....spec.part import Nothing
-from ....spec.positions import Rotary
+from ....spec.positions import Rotary, Temperature
 from ...axes import ONE, Dim, M
 from ..builder import Builder
 from ..masks import lower_global_rows
 from ..norm import lower_norm
+from ..positions import lower_temperature
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .weigh import weigh
@@ -202,6 +203,10 @@ def _rotated(
     if isinstance(part.qk_norm, HEADS) and part.qk_norm.after_positions:
         query = b.rename(_head_norm(b, part, query, sizes.heads, f"query{of}_norm"), "q")
         key = b.rename(_head_norm(b, part, key, sizes.kv_heads, f"key{of}_norm"), "k")
+    for index, position in enumerate(block.positions):
+        if isinstance(position, Temperature):
+            with b.beside("positions", index):
+                query = lower_temperature(b, state, position, query)
     return query, key
 
 

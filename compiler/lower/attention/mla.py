@@ -11,9 +11,10 @@ from typing import Any
 
 from ....spec.attention import Mla
 from ....spec.model import Block
-from ....spec.positions import Rotary
+from ....spec.positions import Rotary, Temperature
 from ...axes import ONE, Dim, M
 from ..builder import Builder
+from ..positions import lower_temperature
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .weigh import weigh
@@ -131,6 +132,9 @@ def _rotated(
                 turn: dict[str, Any] = {"layout": position.layout, "width": width, "partial": False}
                 query = b.op("rotate", query, cos, sin, out="q", end=True, **turn)
                 shared = b.op("rotate", shared, cos, sin, out="k_rope", **turn)
+        elif isinstance(position, Temperature):
+            with b.beside("positions", index):
+                query = lower_temperature(b, state, position, query)
     return query, shared
 
 

@@ -95,6 +95,14 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
         "no-window": {"sliding_window": None},
         "window-4": {"sliding_window": 4},
     },
+    ("ministral3", "causal_lm"): {
+        "steps": {
+            **_rope(
+                "yarn", factor=4.0, original_max_position_embeddings=5, llama_4_scaling_beta=0.5
+            ),
+            "sliding_window": WINDOW,
+        },
+    },
     ("minimax", "causal_lm"): {
         "weighed": {
             **dict.fromkeys([f"{one}_alpha_factor" for one in _BRANCHES], 1.7),

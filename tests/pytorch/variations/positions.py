@@ -31,6 +31,8 @@ POSITIONS = {
     "long_factor: [2, 4], original_max_positions: 12}}",
     "rotary_longrope_mscales": "{type: rotary, scaling: {type: longrope, short_factor: [1, 1.5], "
     "long_factor: [2, 4], original_max_positions: 4, short_mscale: 1.1, long_mscale: 1.3}}",
+    "temperature": "{type: temperature, length: 3, slope: 0.4, offset: 1}",
+    "temperature_rotary": "[rotary, {type: temperature, length: 2}]",
     "alibi": "alibi",
     "alibi_before_scale": "{type: alibi, before_scale: true}",
     "relative": "{type: relative_bias, buckets: 8, max_distance: 16}",
