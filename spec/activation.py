@@ -54,6 +54,12 @@ class Sigmoid(Part):
     type: Literal["sigmoid"] = "sigmoid"
 
 
+class Softplus(Part):
+    """ln(1 + exp(x))."""
+
+    type: Literal["softplus"] = "softplus"
+
+
 class Identity(Part):
     """x itself."""
 
@@ -71,7 +77,17 @@ class Swish(Part):
 
 
 Activation = Annotated[
-    Gelu | GeluTanh | QuickGelu | Relu | Relu2 | Silu | Tanh | Sigmoid | Identity | Swish,
+    Gelu
+    | GeluTanh
+    | QuickGelu
+    | Relu
+    | Relu2
+    | Silu
+    | Tanh
+    | Sigmoid
+    | Softplus
+    | Identity
+    | Swish,
     Tagged("activation", "gelu"),
 ]
 declare(Activation)

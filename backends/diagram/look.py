@@ -240,6 +240,8 @@ LOOKS: dict[str, Look] = {
     "rows": Look("through"),
     "expert_linear": Look("box", "linear", _name, _linear),
     "expert_bias": Look("through"),
+    "weigh_rows": Look("circle", "sum", _const("×")),
+    "sum_pairs": Look("circle", "sum", _const("+")),
     "combine": Look("circle", "sum", _const("+")),
     "similarity": Look("circle", "sum", _const("·")),
     "exp_scale": Look("pill", "linear", _const("× learned number")),

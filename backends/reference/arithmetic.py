@@ -110,6 +110,7 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "silu": lambda x: x * sigmoid(x),
     "tanh": lambda x: np.asarray(np.tanh(x)),
     "sigmoid": sigmoid,
+    "softplus": lambda x: np.logaddexp(0, x),
     "identity": lambda x: x,
     "elu_features": elu_features,
 }

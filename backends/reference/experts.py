@@ -110,6 +110,17 @@ def expert_bias(call: Call) -> Array:
     return result
 
 
+def weigh_rows(call: Call) -> Array:
+    x, weights = call.given(0), call.given(2)
+    weighed: Array = x * weights.reshape(-1)[:, None]
+    return weighed
+
+
+def sum_pairs(call: Call) -> Array:
+    said: Array = call.given(0).reshape(*call.given(2).shape, -1).sum(axis=-2)
+    return said
+
+
 def combine(call: Call) -> Array:
     x, weights = call.given(0), call.given(2)
     said = x.reshape(*weights.shape, -1)  # (B, T, A, D)

@@ -97,6 +97,8 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "rows": experts.rows,
     "expert_linear": experts.expert_linear,
     "expert_bias": experts.expert_bias,
+    "weigh_rows": experts.weigh_rows,
+    "sum_pairs": experts.sum_pairs,
     "combine": experts.combine,
     # results
     "similarity": arithmetic.similarity,

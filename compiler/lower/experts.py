@@ -31,7 +31,8 @@ def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str
             weights, chosen = lower_router(b, part.router, x, Dim("X", experts), top_k)
         weights = _limited(b, part, weights, chosen, (experts, top_k))
         with b.at("expert"), b.within("expert"):
-            y = _routed(b, part.expert, x, weights, chosen, (experts, top_k))
+            before = part.weigh == "input"
+            y = _routed(b, part.expert, x, weights, chosen, (experts, top_k), before=before)
         if isinstance(part.shared_expert, Nothing):
             return y
         with b.at("shared_expert"), b.within("shared_expert"):
@@ -63,10 +64,11 @@ def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) 
     last = router.score == "softmax" and router.normalize
     sums = router.groups is not None and router.groups.score == "top2_sum"
     scores = logits
-    if not last or router.selection_bias or sums:
+    by_logits = router.choose_by == "logits"
+    if not last or (router.selection_bias and not by_logits) or sums:
         scores = _scores(b, router, logits)
     source = logits if last else scores
-    choice = _choice(b, router, scores, experts)
+    choice = _choice(b, router, logits if by_logits else scores, experts)
     weights, chosen = b.ops("top_k", choice, top_k=top_k, out=("weights", "chosen"))
     if choice != source:
         weights = b.op("gather", source, chosen, out="weights")
@@ -130,9 +132,16 @@ def _scaled(b: Builder, router: Router, weights: str) -> str:
 
 
 def _routed(
-    b: Builder, part: Glu | Mlp, x: str, weights: str, chosen: str, counts: tuple[Size, Size]
+    b: Builder,
+    part: Glu | Mlp,
+    x: str,
+    weights: str,
+    chosen: str,
+    counts: tuple[Size, Size],
+    *,
+    before: bool,
 ) -> str:
-    """What a token's experts make of it, weighted."""
+    """What a token's experts make of it, weighted; or of the token, weighted `before`."""
     experts, top_k = counts
     width = b.width(x)
     hidden = hidden_of(b, part, width)
@@ -141,6 +150,8 @@ def _routed(
     with b.module("experts", noun="Experts", title=title):
         pairs = b.op("assign", chosen, out="groups", experts=experts)
         rows = b.op("rows", x, pairs, out="rows")
+        if before:
+            rows = b.op("weigh_rows", rows, pairs, weights, out="rows")
 
         def project(name: str, h: str) -> str:
             down = name == "down"
@@ -154,7 +165,8 @@ def _routed(
                 y = b.op("expert_bias", y, pairs, name=f"{name}_bias", out=title, **shape)
             return y
 
-        return b.op("combine", lower_hidden(b, part, rows, project), pairs, weights)
+        y = lower_hidden(b, part, rows, project)
+        return b.op("sum_pairs" if before else "combine", y, pairs, weights)
 
 
 def _shared(b: Builder, part: MoeBranch, x: str) -> str:

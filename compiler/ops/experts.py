@@ -75,6 +75,11 @@ ROWS: dict[str, Row] = {
     "expert_bias": Row(
         "inputs x, experts of the pairs: x[j] + bias[expert[j]]", same, expert_bias_weights
     ),
+    "weigh_rows": Row("inputs x, experts of the pairs, weights: each pair by its weight"),
+    "sum_pairs": Row(
+        "inputs x, experts of the pairs, weights (their shape): the sum of each token's pairs",
+        combined_shape,
+    ),
     "combine": Row(
         "inputs x, experts of the pairs, weights: the sum of each token's pairs by their weights",
         combined_shape,

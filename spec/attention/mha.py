@@ -75,6 +75,7 @@ class Mha(Branch):
         `qk_norm`: after that norm, as OLMoE does)
     output_gate: a sigmoid of the layer's input multiplies what is taken from the values, number by
         number or head by head (Qiu et al., 2025, arXiv:2505.06708); with a bias if `bias` is true
+    gate: what makes the gate of the numbers it gets; `softplus` lets it pass 1
     output_norm: a norm before the output projection, after the gate (BitNet)
     score_bias: adds to the scores from data
     separate_global: the rows of `global(…)` have query, key and value projections of their own
@@ -95,6 +96,7 @@ class Mha(Branch):
     sinks: Flag = False
     clip_qkv: Maybe = "none"
     output_gate: OneOf[Literal["none", "elementwise", "headwise"]] = "none"
+    gate: OneOf[Literal["sigmoid", "softplus"]] = "sigmoid"
     output_norm: Flag = False
     score_bias: Many[ScoreBias] = ()
     separate_global: Flag = False

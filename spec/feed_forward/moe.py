@@ -39,6 +39,7 @@ class Router(Part):
     bias: of the router's linear layer
     selection_bias: a stored number per expert that affects the choice only; it gets no gradient,
         what balances the load sets it (Wang et al., 2024, arXiv:2408.15664)
+    choose_by: what is compared, with that number added: the `scores`, or the `logits`
     groups: choose groups first
     scale: multiplies the weights
     jitter: of `sparsemixer`: experts whose logit is further than twice this share below the best
@@ -49,6 +50,7 @@ class Router(Part):
     normalize: Flag = True
     bias: Flag = False
     selection_bias: Flag = False
+    choose_by: OneOf[Literal["scores", "logits"]] = "scores"
     groups: Annotated[Inner[Groups] | None, BeforeValidator(_none)] = None
     scale: Number = 1
     jitter: Fractional = 0.01
@@ -68,6 +70,8 @@ class Moe(Part):
     top_k: how many serve a token
     expert: what one is
     shared_expert: one that serves every token
+    weigh: where the weights of the chosen experts stand: on their `output`, or on the `input` that
+        they read (Llama 4)
     shared_gate: the shared expert's output is multiplied by the sigmoid of a linear layer
     router: how the experts are chosen
     capacity: the most tokens of a sequence that an expert serves, the first that choose it; the
@@ -81,6 +85,7 @@ class Moe(Part):
     top_k: Count
     expert: Expert = Mlp.model_construct()
     shared_expert: SharedExpert = NOTHING
+    weigh: OneOf[Literal["output", "input"]] = "output"
     shared_gate: Flag = False
     router: Inner[Router] = Router.model_construct()
     capacity: OptionalCount = None

@@ -93,6 +93,12 @@ def qk_norm_after(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
             yield Finding(place, "`before_clip`: with `after_positions` the norm comes after it")
 
 
+def gate_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    for key, part in attentions(block):
+        if part.gate != "sigmoid" and part.output_gate == "none":
+            yield Finding((*path, key, "gate"), f"`gate: {part.gate}` needs an `output_gate`")
+
+
 def input_positions_in_stack(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
@@ -236,4 +242,5 @@ LAWS = (
     masks_share_heads,
     separate_global_named,
     scores_fit,
+    gate_is_there,
 )

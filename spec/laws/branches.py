@@ -112,6 +112,31 @@ def one_capacity(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
         )
 
 
+def weighed_where(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    """An expert of no weight gives nothing where its output is weighed, else what 0 gives."""
+    part = block.feed_forward
+    if not isinstance(part, Moe):
+        return
+    limited = part.capacity is not None or part.capacity_factor != "none"
+    if part.weigh == "input" and limited:
+        yield Finding(
+            (*path, "feed_forward", "weigh"),
+            "`weigh: input` does not go with a capacity: an expert without room gives nothing, "
+            "and this one would read zeros",
+        )
+    router = part.router
+    if router.choose_by == "logits" and not router.selection_bias:
+        yield Finding(
+            (*path, "feed_forward", "router", "choose_by"),
+            "`choose_by: logits` needs a `selection_bias`; without one the order is the same",
+        )
+    elif router.choose_by == "logits" and router.groups is not None:
+        yield Finding(
+            (*path, "feed_forward", "router", "choose_by"),
+            "`choose_by: logits` does not go with `groups`, which are compared by scores",
+        )
+
+
 def placements(block: Block) -> Iterator[tuple[str, str]]:
     """The norm placement of every branch that is there."""
     for key in ("attention", "cross_attention", "feed_forward"):
@@ -183,6 +208,7 @@ LAWS = (
     groups_fit,
     sparse_mixer_alone,
     one_capacity,
+    weighed_where,
     shared_norm_shared,
     normed_is_there,
     bounded,

@@ -230,6 +230,9 @@ class Parts:
             off = self.dice.often(0.05)
             said["qk_norm"] = self.of_type("qk_norm", "none", place) if off else None
         said["separate_global"] = None
+        gated = self.dice.often(0.2)
+        said["output_gate"] = self.dice.one(("elementwise", "headwise")) if gated else None
+        said["gate"] = "softplus" if gated and self.dice.often(0.4) else None
         return said
 
     def _scores(self, place: Place, *, meets: bool) -> Data:
@@ -298,6 +301,8 @@ class Parts:
         if self.dice.often(0.15):
             shape = shapes(feed_forward.Moe)[key]
             said[key] = self.dice.one(values_of(feed_forward.Moe, key, shape))
+        limited = said["capacity"] is not None or said["capacity_factor"] is not None
+        said["weigh"] = None if limited else self.dice.one(("output", "input"))
         said["router"] = self._router(place, experts, top) if self.dice.often(0.7) else None
         return said
 
@@ -308,7 +313,7 @@ class Parts:
     def _router(self, place: Place, experts: int, top: int) -> Data:
         scores = literal_words(shapes(feed_forward.Router)["score"].leaf)
         score = self.dice.one(scores)
-        said: Data = {"score": score, "jitter": None, "groups": None}
+        said: Data = {"score": score, "jitter": None, "groups": None, "choose_by": None}
         if score == "sparsemixer":
             said |= {"selection_bias": None, "jitter": self.dice.one((None, 0.01, 0.2))}
         elif self.dice.often(0.3):
@@ -319,7 +324,9 @@ class Parts:
             groups: Data = {"count": count, "top_k": self.dice.one(kept)}
             groups["score"] = self.dice.one(("max", "top2_sum") if members > 1 else ("max",))
             said["groups"] = self.part(feed_forward.moe.Groups, place, groups, 0)
-        return self.part(feed_forward.Router, place, said, self.rate)
+        made = self.part(feed_forward.Router, place, said, self.rate)
+        alone = isinstance(made, dict) and made.get("selection_bias") and not said["groups"]
+        return {**made, "choose_by": "logits"} if alone and self.dice.often(0.4) else made
 
     # -- what is read and what is made of it
 

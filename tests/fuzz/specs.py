@@ -341,6 +341,8 @@ class Specs(Parts):
             found["qk_norm"] = dice.one(("none", "head"))
         options: Data = {"scale": (0.4,), "bias": (True, False, ["query"]), "dropout": (0.1,)}
         options |= {"output_gate": ("headwise", "none"), "value_dim": (6, 3)}
+        if attention.get("gate") is not None:
+            del options["output_gate"]
         for key in dice.some(tuple(options), 0.2):
             found[key] = dice.one(options[key])
         return found

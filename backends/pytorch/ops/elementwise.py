@@ -15,6 +15,7 @@ ACTIVATIONS = {
     "silu": "F.silu({x})",
     "tanh": "torch.tanh({x})",
     "sigmoid": "torch.sigmoid({x})",
+    "softplus": "F.softplus({x}, threshold=40)",
 }
 
 

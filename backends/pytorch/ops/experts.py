@@ -89,6 +89,16 @@ def combine(f: Function, op: Op) -> Expr:
     return call(f"{groups}.combine", str(x), str(weights))
 
 
+def weigh_rows(f: Function, op: Op) -> Expr:
+    x, groups, weights = (str(f.use(value)) for value in op.inputs)
+    return call(f.helper("experts", "weighed_rows"), groups, x, weights)
+
+
+def sum_pairs(f: Function, op: Op) -> Expr:
+    x, groups, _ = (str(f.use(value)) for value in op.inputs)
+    return call(f.helper("experts", "sum_of_pairs"), groups, x)
+
+
 ROWS: dict[str, Row] = {
     "softmax": softmax,
     "best_groups": best_groups,
@@ -101,5 +111,7 @@ ROWS: dict[str, Row] = {
     "rows": rows,
     "expert_linear": expert_linear,
     "expert_bias": expert_bias,
+    "weigh_rows": weigh_rows,
+    "sum_pairs": sum_pairs,
     "combine": combine,
 }

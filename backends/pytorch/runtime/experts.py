@@ -114,3 +114,16 @@ class ExpertGroups:
         """What a token's experts say, weighted: y (J, D), weights (B, T, A), to (B, T, D)."""
         said = y[self.order.argsort()].view(*self.chosen.shape, -1)
         return (said * weights[..., None]).sum(-2).type_as(y)
+
+
+def weighed_rows(groups: ExpertGroups, rows: Tensor, weights: Tensor) -> Tensor:
+    """The token of each pair times its expert's weight: rows (J, D), weights (B, T, A), to (J, D).
+
+    What an expert reads is weighed here, and not what it says.
+    """
+    return (rows * weights.flatten()[groups.order, None]).type_as(rows)
+
+
+def sum_of_pairs(groups: ExpertGroups, y: Tensor) -> Tensor:
+    """What a token's experts say together: y (J, D), to (B, T, D)."""
+    return y[groups.order.argsort()].view(*groups.chosen.shape, -1).sum(-2)

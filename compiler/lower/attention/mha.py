@@ -226,7 +226,7 @@ def _gated(b: Builder, part: Mha, sizes: Sizes, x: str, y: str) -> str:
         out_dim=sizes.heads if each_head else sizes.heads * sizes.value,
         bias=part.bias is True,
     )
-    gate = b.op("activation", gate, function="sigmoid")
+    gate = b.op("activation", gate, function=part.gate)
     if each_head:
         gate = b.op("split_heads", gate, heads=sizes.heads, width=ONE)  # (B, H, T, 1)
         return b.op("merge_heads", b.op("multiply", y, gate, out="y"))

@@ -38,6 +38,7 @@ ATTENTIONS = {
     "output_norm": "{heads: 4, output_norm: true}",
     "gate": "{heads: 4, output_gate: elementwise, value_dim: 6}",
     "gate_of_heads": "{heads: 4, output_gate: headwise, kv_heads: 2, bias: [query, output]}",
+    "gate_softplus": "{heads: 4, output_gate: headwise, gate: softplus}",
     "gate_and_norm": "{heads: 4, output_gate: headwise, output_norm: true}",
     "dropout": "{heads: 4, dropout: 0.2}",
     "post_norm": "{heads: 4, norm_placement: post}",

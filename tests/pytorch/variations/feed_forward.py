@@ -13,6 +13,7 @@ ACTIVATIONS = (
     "silu",
     "tanh",
     "sigmoid",
+    "softplus",
     "identity",
     "{type: swish, beta: 1.7}",
 )
@@ -40,6 +41,9 @@ EXPERTS = {
     "groups: {count: 4, top_k: 2, score: top2_sum}}",
     "groups": "router: {normalize: false, groups: {count: 4, top_k: 3}}",
     "groups_by_two": "router: {groups: {count: 2, top_k: 1, score: top2_sum}}",
+    "selection_by_logits": "router: {score: sigmoid, selection_bias: true, choose_by: logits}",
+    "weighed_input": "weigh: input, router: {score: sigmoid, normalize: false}, "
+    "shared_expert: {hidden: 12}",
     "sparsemixer": "router: {score: sparsemixer, jitter: 0.4}",
     "glu": "expert: {type: glu, hidden: 12, activation: silu, hidden_dropout: 0.1}",
     "glu_clamped": "router: {bias: true}, expert: {type: glu, hidden: 12, clamp: 0.5, "
