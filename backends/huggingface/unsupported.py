@@ -19,13 +19,7 @@ REASONS: dict[str, str] = {
     "nllb-moe": "the library sends its tokens to two of all its experts, as no checkpoint means it",
     "beam": "branches are weighed by depth and queries by position, which the language cannot say",
     "jetmoe": "its attention is a mixture of experts too, which the language cannot say",
-    "kolibri1": "it adds a bias to the experts' logits, which the language cannot say",
-    "laguna": "its attention is gated by a softplus, which the language cannot say",
     "longcat_flash": "a layer has two attentions, and experts that do nothing",
-    **dict.fromkeys(
-        ["llama4", "llama4_text"],
-        "experts read tokens that are weighed before, which the language cannot say",
-    ),
     "zaya": "its attention has convolutions inside, which the language cannot say",
     "fnet": "it mixes tokens by a Fourier transform, which the language cannot say",
     **dict.fromkeys(

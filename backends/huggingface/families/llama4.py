@@ -1,0 +1,158 @@
+"""Llama 4 (Meta, 2025): chunks with rotary positions, every fourth layer without; experts that read
+tokens by their weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..family import Head, Names
+from ..layers import Layer
+from ..layouts import Layout
+from ..rotary import Rotary
+from ..values import Key, Values
+from .expert_rows import PART, TRAINED, dense_and_sparse, glu, mixture
+from .llama import UNUSED, llama_like
+from .rows import LANGUAGE_MODEL, causal_heads, layer_types, mask_of
+
+_ROUTER: dict[str, Any] = {"score": "sigmoid", "normalize": False}
+_MIXTURE = mixture(
+    "intermediate_size",
+    experts="num_local_experts",
+    weigh="input",
+    shared_expert=glu("intermediate_size"),
+    router=_ROUTER,
+)
+
+
+_UNIT = {"type": "head", "norm": {"affine": False}, "after_positions": True}
+
+
+def _turns(values: Values) -> list[bool]:
+    """Which layers have rotary positions."""
+    said = values["no_rope_layers"]  # 1 where there are some, whatever its name says
+    interval = values["no_rope_layer_interval"]
+    return [
+        bool(said[i]) if said else (i + 1) % interval != 0
+        for i in range(values["num_hidden_layers"])
+    ]
+
+
+def _still(values: Values) -> Any:
+    """The positions of a layer without rotation."""
+    if not values["attn_temperature_tuning"]:
+        return "none"
+    return {
+        "type": "temperature",
+        "length": values["floor_scale"],
+        "slope": values["attn_scale"],
+        "offset": 1,
+    }
+
+
+def _layers(values: Values) -> list[Layer]:
+    turns = _turns(values)
+    kinds = ["chunked_attention" if turned else "full_attention" for turned in turns]
+    types = layer_types({**values, "layer_types": values["layer_types"] or kinds})
+    others: list[Layer] = []
+    for layer_type, turned in zip(types, turns, strict=True):
+        local = layer_type == "chunked_attention"
+        name = "local" if local else "global"
+        block: dict[str, Any] = {"mask": mask_of(layer_type, values)}
+        block["positions"] = Rotary(interleaved=True)(values) if turned else _still(values)
+        if values["use_qk_norm"] and turned:
+            block["attention"] = {"qk_norm": _UNIT}
+        usual = local is turned
+        others.append((name if usual else f"{name}_{'rotary' if turned else 'still'}", block))
+    step = values["interleave_moe_layer_step"]
+    count = values["num_hidden_layers"]
+    said = values["moe_layers"]
+    sparse = range(step - 1, count, step) if said is None else said
+    return dense_and_sparse(
+        values,
+        [i in sparse for i in range(count)],
+        _MIXTURE,
+        dense="intermediate_size_mlp",
+        others=others,
+    )
+
+
+_SHARED = {f"{PART}.shared_expert.{part}": part for part in ("gate", "up", "down")}
+_NAMES: Names = {
+    **{
+        f"layers.{{}}.feed_forward.{part}": f"layers.{{}}.feed_forward.{part}_proj"
+        for part in ("gate", "up", "down")
+    },
+    **{
+        ours: f"layers.{{}}.feed_forward.shared_expert.{part}_proj"
+        for ours, part in _SHARED.items()
+    },
+    f"{PART}.router": "layers.{}.feed_forward.router",
+    (f"{PART}.experts.gate", f"{PART}.experts.up"): Layout(
+        "layers.{}.feed_forward.experts.gate_up_proj", transposed=True, axis=1
+    ),
+    f"{PART}.experts.down": Layout("layers.{}.feed_forward.experts.down_proj", transposed=True),
+}
+
+LLAMA4_TEXT = llama_like(
+    "llama4_text",
+    "Llama4",
+    defaults={
+        "vocab_size": 202048,
+        "hidden_size": 5120,
+        "intermediate_size": 8192,
+        "intermediate_size_mlp": 16384,
+        "num_hidden_layers": 48,
+        "num_attention_heads": 40,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "max_position_embeddings": 131072,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 500000.0,
+        "num_experts_per_tok": 1,
+        "num_local_experts": 16,
+        "interleave_moe_layer_step": 1,
+        "use_qk_norm": True,
+        "no_rope_layer_interval": 4,
+        "attention_chunk_size": 8192,
+        "attn_temperature_tuning": True,
+        "floor_scale": 8192,
+        "attn_scale": 0.1,
+        "attention_bias": False,
+    },
+    optional={"layer_types": list, "moe_layers": list, "no_rope_layers": list},
+    irrelevant=TRAINED | {"for_llm_compressor"},
+    spec={
+        "positions": None,
+        "attention": {"bias": Key("attention_bias")},
+        "feed_forward": None,
+    },
+    layers=_layers,
+    names=_NAMES,
+    heads={
+        name: head
+        for name, head in causal_heads("Llama4", tasks=()).items()
+        if name == "Llama4ForCausalLM"
+    }
+    | {"Llama4TextModel": Head()},
+    note="Chunks begin at the first place, padding or not; the library's begin at the first token",
+)
+LLAMA4 = replace(
+    LLAMA4_TEXT,
+    model_type="llama4",
+    fixed={"model_type": "llama4_text"},
+    inside="text_config",
+    prefix="language_model.model.",
+    unused=(*UNUSED, r"(vision_model|multi_modal_projector)\..*"),
+    heads={
+        "Llama4ForConditionalGeneration": Head(
+            spec=LANGUAGE_MODEL,
+            names={"head": "language_model.lm_head"},
+            untied={"language_model.lm_head.weight": "embed_tokens.weight"},
+            partial=True,
+        )
+    },
+    note=f"The text alone: images are not read here. {LLAMA4_TEXT.note}",
+)
+
+FAMILIES = (LLAMA4_TEXT, LLAMA4)
