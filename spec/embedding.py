@@ -16,9 +16,15 @@ from .scalars import (
     NameOrNone,
     OptionalId,
     Rate,
+    Sides,
     Whole,
     Width,
 )
+
+
+def pair(sides: int | tuple[int, int]) -> tuple[int, int]:
+    """Two numbers, of one that stands for both."""
+    return (sides, sides) if isinstance(sides, int) else sides
 
 
 class Source(Part):
@@ -65,8 +71,12 @@ class Patches(Source):
     arXiv:2010.11929).
 
     argument: its name in `forward`
-    image_size: height and width
+    layout: `image`, or `spectrogram` of one channel: (B, W, H), so many bands of each frame
+    image_size: height and width, one number or a list of two
     patch_size: height and width of a patch
+    stride: from a patch to the next one below and beside it, one number or a list of two;
+        `patch_size` when left out; with less they overlap (AST; Gong et al., 2021,
+        arXiv:2104.01778)
     channels: of the image
     bias: of the projection
     registers: learned tokens without positions
@@ -74,11 +84,38 @@ class Patches(Source):
 
     type: Literal["patches"] = "patches"
     argument: Argument = "pixel_values"
-    image_size: Count
+    layout: OneOf[Literal["image", "spectrogram"]] = "image"
+    image_size: Sides
     patch_size: Count
+    stride: Sides | None = None
     channels: Count = 3
     bias: Flag | None = None
     registers: Whole = 0
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width."""
+        return pair(self.image_size)
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """From a patch to the next one, down and across."""
+        return pair(self.patch_size if self.stride is None else self.stride)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """How many patches stand below one another, and beside one another."""
+        rows, columns = (
+            (side - self.patch_size) // step + 1
+            for side, step in zip(self.sides, self.steps, strict=True)
+        )
+        return rows, columns
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image, as it is given."""
+        height, width = self.sides
+        return (width, height) if self.layout == "spectrogram" else (self.channels, height, width)
 
 
 class ConvLayer(Part):

@@ -3,13 +3,17 @@
 from typing import Annotated, Literal
 
 from .part import Nothing, Part, Tagged, declare
-from .scalars import Id, Whole
+from .scalars import Count, Id, Whole
 
 
 class FirstPool(Part):
-    """The first vector (BERT's [CLS])."""
+    """The first vector (BERT's [CLS]).
+
+    tokens: the mean of so many learned tokens in front of an image's patches (AST: 2)
+    """
 
     type: Literal["first"] = "first"
+    tokens: Count = 1
 
 
 class LastPool(Part):

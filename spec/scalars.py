@@ -179,6 +179,16 @@ def _read_maybe_count(value: Any) -> int | str:
     return "none" if value == "none" else int(whole(1, 100_000_000).read(value))
 
 
+def _read_sides(value: Any) -> int | tuple[int, int]:
+    side = whole(1, 100_000_000)
+    if not isinstance(value, (list, tuple)):
+        return int(side.read(value))
+    if len(value) != 2:
+        raise ValueError
+    one, other = (int(side.read(each)) for each in value)
+    return one if one == other else (one, other)
+
+
 def _read_padding(value: Any) -> Any:
     if value is True:  # the older spelling
         return "mask"
@@ -219,6 +229,15 @@ MaybeCount = Annotated[  # where none is not the same as left out
         "a whole number above 0 or `none`",
         _read_maybe_count,
         {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "none"}]},
+    ),
+]
+_SIDE = {"type": "integer", "minimum": 1}
+Sides = Annotated[
+    int | tuple[int, int],
+    Wanted(
+        "a whole number above 0, or a list of two such numbers",
+        _read_sides,
+        {"anyOf": [_SIDE, {"type": "array", "items": _SIDE, "minItems": 2, "maxItems": 2}]},
     ),
 ]
 Number = Annotated[float, real(-LARGE, LARGE)]

@@ -69,7 +69,9 @@ def _table(op: Op, graph: ModuleGraph) -> str:
 
 def _patches(op: Op, graph: ModuleGraph) -> str:
     patch, channels = plain(int(op.attrs["patch"])), plain(int(op.attrs["channels"]))
-    return f"{channels} × {patch} × {patch} → {plain(int(op.attrs['out_dim'].size))}"
+    steps = dict.fromkeys(plain(int(step)) for step in op.attrs["steps"])
+    overlap = "" if [*steps] == [patch] else f", every {' and '.join(steps)}"
+    return f"{channels} × {patch} × {patch} → {plain(int(op.attrs['out_dim'].size))}{overlap}"
 
 
 def _convolution(op: Op, graph: ModuleGraph) -> str:
@@ -145,6 +147,8 @@ def _pool(op: Op, graph: ModuleGraph) -> str:
     how = op.attrs["how"]
     if op.attrs["skip"]:
         return "mean over patches"
+    if op.attrs["tokens"] > 1:
+        return f"mean of the first {figure(op.attrs['tokens'])}"
     names = {"first": "first token", "last": "last token", "token": "one token"}
     return names.get(how, f"{how} over tokens")
 
@@ -196,6 +200,7 @@ LOOKS: dict[str, Look] = {
     "patchify": Look("box", "embedding", _name, _patches),
     "convolve": Look("box", "embedding", _name, _convolution),
     "swap_axes": Look("through"),
+    "add_axis": Look("through"),
     "insert_tokens": Look("pill", "embedding", _name, _tokens),
     "linear": Look("box", "linear", _linear_title, _linear),
     "linear_again": Look("box", "linear", _linear_title, _linear),

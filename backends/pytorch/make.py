@@ -96,7 +96,9 @@ def make_patches(f: Function, op: Op) -> list[str]:
     channels, width = config_text(op.attrs["channels"]), config_text(op.attrs["out_dim"].size)
     patch = config_text(op.attrs["patch"])
     bias = "" if op.attrs["bias"] else ", bias=False"
-    sizes = f"{channels}, {width}, {patch}, stride={patch}{bias}"
+    down, across = (config_text(step) for step in op.attrs["steps"])
+    step = down if down == across else f"({down}, {across})"
+    sizes = f"{channels}, {width}, {patch}, stride={step}{bias}"
     return [f"self.{op.name} = nn.Conv2d({sizes})"]
 
 

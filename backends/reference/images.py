@@ -12,13 +12,16 @@ from .call import Array, Call
 
 def patchify(call: Call) -> Array:
     """The patches of each image, row by row, (B, G, D). Raises ValueError for another size."""
-    images, size, width = call.given(0), call.value("image"), call.value("patch")
-    if images.shape[2:] != (size, size):
-        raise ValueError(f"patchify: an image is {images.shape[2:]}, not {(size, size)}")
+    images, width = call.given(0), call.value("patch")
+    (rows, columns), (down, across) = (
+        [int(size) for size in call.attrs[key]] for key in ("sides", "steps")
+    )
+    if images.shape[2:] != (rows, columns):
+        raise ValueError(f"patchify: an image is {images.shape[2:]}, not {(rows, columns)}")
     matrix = call.weights["weight"].reshape(len(call.weights["weight"]), -1)
     found = []
-    for top in range(0, size - width + 1, width):
-        for left in range(0, size - width + 1, width):
+    for top in range(0, rows - width + 1, down):
+        for left in range(0, columns - width + 1, across):
             patch = images[:, :, top : top + width, left : left + width]
             found.append(patch.reshape(len(images), -1) @ matrix.T)
     result = np.stack(found, axis=1)

@@ -47,6 +47,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "patchify": images.patchify,
     "convolve": signals.convolve,
     "swap_axes": signals.swap_axes,
+    "add_axis": signals.add_axis,
     "insert_tokens": images.insert_tokens,
     "linear": arithmetic.linear,
     "linear_again": arithmetic.linear,

@@ -28,3 +28,8 @@ def convolve(call: Call) -> Array:
 def swap_axes(call: Call) -> Array:
     """(B, D, T) to (B, T, D)."""
     return call.given(0).swapaxes(-1, -2)
+
+
+def add_axis(call: Call) -> Array:
+    """One channel: (B, ...) to (B, 1, ...)."""
+    return call.given(0)[:, None]

@@ -369,12 +369,26 @@ def _moe(small: _Small, part: Moe, update: dict[str, Any]) -> dict[str, Any]:
 
 
 def _patches(small: _Small, part: Patches, update: dict[str, Any]) -> dict[str, Any]:
-    """Nine patches; where pixels were left over at the edge, some are again."""
-    if part.image_size <= 32:
+    """Nine patches, or three times four; where pixels were left over at the edge, some are again,
+    and patches that overlapped do.
+    """
+    if max(part.sides) <= 32:
         return {}
     patch = min(part.patch_size, 6)
-    rest = 2 if part.image_size % part.patch_size and patch > 2 else 0
-    return {"patch_size": patch, "image_size": 3 * patch + rest}
+    steps = [patch if step == part.patch_size else max(1, patch // 2) for step in part.steps]
+    down, across = steps if isinstance(part.stride, tuple) else [steps[0]] * 2
+    uneven = any(
+        (side - part.patch_size) % step for side, step in zip(part.sides, part.steps, strict=True)
+    )
+    rest = 2 if uneven and min(steps) > 2 else 0
+    more = 2 if part.grid[0] == part.grid[1] else 3
+    sides = patch + 2 * down + rest, patch + more * across + rest
+    square = isinstance(part.image_size, int) and isinstance(part.stride, (int, type(None)))
+    return {
+        "patch_size": patch,
+        "image_size": sides[0] if square else sides,
+        "stride": None if part.stride is None else down if square else (down, across),
+    }
 
 
 def _rotary(small: _Small, part: Rotary, update: dict[str, Any]) -> dict[str, Any]:

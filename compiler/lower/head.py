@@ -109,7 +109,10 @@ def lower_pool(b: Builder, state: StackState, pool: Any, x: str, scores: str = "
         extra = state.ids
     token = getattr(pool, "id", None)
     skip = getattr(pool, "skip", 0)
-    return b.op("pool", x, mask, extra, how=pool.type, token=token, skip=skip, out="x")
+    tokens = getattr(pool, "tokens", 1)
+    return b.op(
+        "pool", x, mask, extra, how=pool.type, token=token, skip=skip, tokens=tokens, out="x"
+    )
 
 
 def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier, x: str) -> str:

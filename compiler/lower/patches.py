@@ -1,4 +1,5 @@
 """Images: square patches, each a token (Dosovitskiy et al. 2020, arXiv:2010.11929).
+That overlap, and of a spectrogram: Gong et al. 2021, arXiv:2104.01778.
 
 Registers, tokens that stand for nothing and have no position: Darcet et al. 2023, arXiv:2309.16588.
 """
@@ -14,24 +15,35 @@ from .state import StackState
 
 def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
     """The vectors of an image's patches, (B, G, D), or (B, T, D) where no other token stands."""
-    image = b.size("image_size", source.image_size)
+    height, width = _pair(b, source.image_size, "image_size", "image_height", "image_width")
     patch = b.size("patch_size", source.patch_size)
+    steps = (patch, patch)
+    if source.stride is not None:
+        steps = _pair(b, source.stride, "patch_stride", "stride_down", "stride_across")
     channels = b.size("channels", source.channels)
-    shape = (B, Dim("channels", channels), Dim("height", image), Dim("width", image))
+    down, across = Dim("height", height), Dim("width", width)
+    bands = source.layout == "spectrogram"
+    shape = (B, across, down) if bands else (B, Dim("channels", channels), down, across)
     with b.in_scope(""):
-        state.ids = b.op(
+        image = state.ids = b.op(
             "argument", name=source.argument, out=source.argument, shape=shape, dtype="float"
         )
-    count: Size = (image // patch) ** 2
+    rows, columns = (
+        _fitting(side, patch, step) for side, step in zip((height, width), steps, strict=True)
+    )
+    count: Size = rows**2 if height is width and steps[0] is steps[1] else rows * columns
     more = source.prefix_tokens + source.registers
     with b.in_scope(state.scope):
+        if bands:
+            image = b.op("add_axis", b.op("swap_axes", image), out="image")
         x = b.op(
             "patchify",
-            state.ids,
+            image,
             name="patch_embedding",
             out="x",
-            image=image,
+            sides=(height, width),
             patch=patch,
+            steps=steps,
             channels=channels,
             length=Dim("G", count) if more else T,
             out_dim=state.width,
@@ -39,10 +51,26 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
         )
         x = _inserted(b, x, "prefix_tokens", source.prefix_tokens, last=not source.registers)
     before = _number(b, "prefix_tokens", source.prefix_tokens)
-    state.grid, state.front = image // patch, before
+    state.grid, state.front = rows, before
     state.placed = count + before
     b.graph.lengths[state.name] = state.placed + _number(b, "registers", source.registers)
     return x
+
+
+def _pair(
+    b: Builder, sides: int | tuple[int, int], key: str, down: str, across: str
+) -> tuple[Size, Size]:
+    """Two sizes: one of the spec for both, or one for each."""
+    if isinstance(sides, int):
+        both = b.size(key, sides)
+        return both, both
+    return b.size(down, sides[0]), b.size(across, sides[1])
+
+
+def _fitting(side: Size, patch: Size, step: Size) -> Size:
+    """How many patches fit beside one another."""
+    fitting: Size = side // patch if step is patch else (side - patch) // step + 1
+    return fitting
 
 
 def lower_registers(b: Builder, state: StackState, source: Patches, x: str) -> str:

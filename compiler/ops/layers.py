@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..axes import Dim, Shape
+from ..axes import ONE, Dim, Shape
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import Size
@@ -95,6 +95,11 @@ def swapped_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     return [(*batch, other, one)]
 
 
+def added_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    batch, *rest = inputs[0].shape
+    return [(batch, ONE, *rest)]
+
+
 def insert_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     batch, _, width = inputs[0].shape
     return [(batch, attrs["length"], width)]
@@ -113,8 +118,8 @@ ROWS: dict[str, Row] = {
     ),
     "patchify": Row(
         "the numbers of each square patch of an image (channels, then rows, then columns), "
-        "@ weight.T + bias; patches row by row from the top left, what is left over at the right "
-        "and the bottom is not read",
+        "@ weight.T + bias; patches row by row from the top left, `steps` (down, across) from one "
+        "to the next; what is left over at the right and the bottom is not read",
         patch_shape,
         patch_weights,
         patch_flops,
@@ -130,6 +135,7 @@ ROWS: dict[str, Row] = {
         part="embedding",
     ),
     "swap_axes": Row("(B, D, T) to (B, T, D)", swapped_shape),
+    "add_axis": Row("(B, ...) to (B, 1, ...)", added_shape),
     "insert_tokens": Row(
         "the rows of the weight stand in each sequence, from place `at` on",
         insert_shape,

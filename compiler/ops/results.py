@@ -31,9 +31,9 @@ ROWS: dict[str, Row] = {
     "exp_scale": Row("x * exp(the learned number)", same, vector_weights),
     "pool": Row(
         "one vector per sequence. Inputs x, attention_mask or '', and for `attention` scores "
-        "(B, T, 1), for `token` the ids. how: first (token), last (real token), mean, max (over "
-        "real tokens), attention (softmax of the scores over real tokens), token (the first "
-        "place where ids == id). skip: leading tokens that a mean leaves out",
+        "(B, T, 1), for `token` the ids. how: first (the mean of the first `tokens`), last (real "
+        "token), mean, max (over real tokens), attention (softmax of the scores over real tokens), "
+        "token (the first place where ids == id). skip: leading tokens that a mean leaves out",
         pool_shape,
         flops=pool_flops,
     ),

@@ -149,6 +149,13 @@ def grid_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
                 "`relative_table` needs the grid of an image: an input of type `patches` without "
                 "registers",
             )
+        elif isinstance(position, RelativeTable) and grid[0].grid[0] != grid[0].grid[1]:
+            rows, columns = grid[0].grid
+            yield Finding(
+                (*path, "positions", i),
+                f"`relative_table` is for a square grid, and this image has {rows} × {columns} "
+                "patches",
+            )
 
 
 def masks(block: Block) -> list[Mask]:

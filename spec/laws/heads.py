@@ -9,7 +9,7 @@ from ..errors import choices
 from ..head import Classifier, Contrastive, DenseTransform, HeadPart, LanguageModel
 from ..model import ModelSpec, Stack
 from ..part import Part
-from ..pool import FirstAndMeanPool, MeanPool, TokenPool
+from ..pool import FirstAndMeanPool, FirstPool, MeanPool, TokenPool
 from .findings import Finding, Path, members
 
 
@@ -115,6 +115,22 @@ def skipped_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterato
         )
 
 
+def first_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    """The first of several tokens are learned ones, in front of the patches of an image."""
+    pool = getattr(head, "pool", None)
+    if not isinstance(head, HeadPart) or not isinstance(pool, FirstPool) or pool.tokens == 1:
+        return
+    stack = _stack(spec, head)
+    sources = members(stack.input) if stack else []
+    image = next((source for source in sources if isinstance(source, Patches)), None)
+    there = image.prefix_tokens if image is not None else 0
+    if stack is not None and pool.tokens > there:
+        yield Finding(
+            (*path, "pool", "tokens"),
+            f"`tokens: {pool.tokens}`, but `prefix_tokens` in front of an image are {there}",
+        )
+
+
 def pooled_norm_needs_a_pool(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     if isinstance(head, Classifier) and head.pooled_norm is True and head.pool.type == "none":
         yield Finding(
@@ -145,6 +161,7 @@ LAWS = (
     vocabulary_known,
     tied_to_a_table,
     skipped_tokens_are_there,
+    first_tokens_are_there,
     pooled_norm_needs_a_pool,
     pooled_token_is_a_word,
 )

@@ -90,12 +90,17 @@ def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
 
 def patches_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     for i, source in enumerate(members(stack.input)):
-        if isinstance(source, Patches) and source.patch_size > source.image_size:
+        if not isinstance(source, Patches):
+            continue
+        place = (*path, "input", i)
+        if source.patch_size > min(source.sides):
             yield Finding(
-                (*path, "input", i, "patch_size"),
+                (*place, "patch_size"),
                 f"patch_size ({source.patch_size}) must be at most image_size "
-                f"({source.image_size})",
+                f"({min(source.sides)})",
             )
+        if source.layout == "spectrogram" and source.channels != 1:
+            yield Finding((*place, "layout"), "a spectrogram has one channel: write `channels: 1`")
 
 
 def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:

@@ -41,10 +41,7 @@ def images(graph: ModuleGraph) -> Arrays:
                 size = (2, source.channels, FRAMES)
                 found[source.argument] = rng(source.argument).normal(size=size)
             if isinstance(source, Patches):
-                square = (source.image_size, source.image_size)
-                found[source.argument] = rng(source.argument).normal(
-                    size=(2, source.channels, *square)
-                )
+                found[source.argument] = rng(source.argument).normal(size=(2, *source.shape))
     return found
 
 

@@ -345,6 +345,10 @@ class Parts:
         size = self.dice.one((8, 7, 12))
         said: Data = {"argument": place.sizes.get("argument"), "image_size": size}
         said |= {"patch_size": self.dice.one((4, 3)), "registers": 2 if place.registers else None}
+        if self.dice.often(0.2):
+            said |= {"layout": "spectrogram", "channels": 1}
+        if place.registers and self.dice.often(0.3):  # and so no table of offsets on a square
+            said["image_size"] = [size, size + 3]
         return said
 
     def conv(self, place: Place) -> Data:
@@ -358,6 +362,10 @@ class Parts:
 
     def features(self, place: Place) -> Data:
         return {"argument": place.sizes.get("argument"), "size": self.dice.one((None, 5, 9))}
+
+    def first(self, place: Place) -> Data:
+        learned = place.sizes.get("learned", 0)
+        return {"tokens": self.dice.one(range(1, learned + 1)) if learned else None}
 
     def pooled(self, place: Place) -> Data:
         skips = place.sizes.get("in_front", 0)
@@ -423,6 +431,7 @@ CONSTRUCTED: dict[type[Part], Callable[[Parts, Place], Data]] = {
     embedding.Patches: Parts.patches,
     embedding.ConvStem: Parts.conv,
     embedding.Features: Parts.features,
+    pool.FirstPool: Parts.first,
     pool.MeanPool: Parts.pooled,
     pool.FirstAndMeanPool: Parts.pooled,
     head.LanguageModel: Parts.language_model,

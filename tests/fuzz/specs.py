@@ -187,6 +187,7 @@ class Specs(Parts):
             source = self.of_type("input", self.dice.one(kinds), place)
             said = source if isinstance(source, dict) else {}
             place.sizes["in_front"] = said.get("registers", 0) + said.get("prefix_tokens", 0)
+            place.sizes["learned"] = said.get("prefix_tokens", 0)
         else:
             tied = place.sizes.get("tied")
             vocabulary = places[tied].sizes["vocab_size"] if tied else self.dice.one(VOCABULARY)

@@ -44,6 +44,7 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Tokens", "vocab_size"): VOCABULARY,
     ("Tokens", "scale"): ("sqrt_d_model", 0.5, 3, 1),
     ("Patches", "image_size"): (8, 7, 12),
+    ("Patches", "stride"): (3, 2),
     ("Patches", "patch_size"): (4, 3),
     ("Patches", "channels"): (3, 1),
     ("Patches", "registers"): (0, 2),

@@ -112,7 +112,9 @@ def test_images_of_another_size_than_the_positions(saved: Saved) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("case", ["vit classes", "deit", "ijepa", "clip image vector"])
+@pytest.mark.parametrize(
+    "case", ["vit classes", "deit", "ijepa", "clip image vector", "ast classes"]
+)
 def test_it_is_exported_as_the_library_s_class(case: str, saved: Saved, tmp_path: Path) -> None:
     """With every tensor that the class has, in the shape that the library writes."""
     folder, theirs = saved(case)

@@ -17,6 +17,14 @@ SIZES: dict[str, Any] = {
 IMAGE: dict[str, Any] = {**SIZES, "image_size": 22, "patch_size": 5}
 DINO: dict[str, Any] = {**IMAGE, "mlp_ratio": 2}
 DINO.pop("intermediate_size")
+SOUND: dict[str, Any] = {
+    **SIZES,
+    "patch_size": 4,
+    "frequency_stride": 3,
+    "time_stride": 2,
+    "num_mel_bins": 11,
+    "max_length": 17,
+}
 BEIT: dict[str, Any] = {**IMAGE, "use_mask_token": True}
 TEXT: dict[str, Any] = {**SIZES, "vocab_size": 40, "max_position_embeddings": 20}
 END: dict[str, Any] = {"pad_token_id": 1, "bos_token_id": 0}
@@ -44,6 +52,8 @@ TOWERS: dict[str, tuple[str, dict[str, Any]]] = {
         "Dinov2WithRegistersForImageClassification",
         {**DINO, "num_register_tokens": 3, "num_labels": 5},
     ),
+    "ast": ("ASTModel", SOUND),
+    "ast classes": ("ASTForAudioClassification", {**SOUND, "num_labels": 5}),
     "beit": ("BeitModel", BEIT),
     "beit with tables": (
         "BeitModel",
@@ -110,4 +120,6 @@ def question(model: Any) -> Tensor:
         end = 39 if config.eos_token_id == 2 else 3
         ids[0, 5], ids[1, 11] = end, end
         return ids
+    if hasattr(config, "num_mel_bins"):
+        return torch.randn(2, config.max_length, config.num_mel_bins, generator=generator)
     return torch.randn(2, getattr(config, "num_channels", 3), 22, 22, generator=generator)

@@ -46,8 +46,7 @@ def pictures(graph: ModuleGraph) -> dict[str, Tensor]:
     for stack in graph.spec.stacks.values():
         for source in stack.input:
             if isinstance(source, Patches):
-                size = source.image_size
-                shapes[source.argument] = (2, source.channels, size, size)
+                shapes[source.argument] = (2, *source.shape)
             elif isinstance(source, ConvStem):
                 shapes[source.argument] = (2, source.channels, 18)
             elif isinstance(source, Features):

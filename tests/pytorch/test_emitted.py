@@ -192,7 +192,7 @@ def allowed(test: ast.expr, function: str) -> bool:
     left, _, right = text.partition(" is ")
     if right in ("None", "not None"):
         return any(left == data or left.endswith(f"_{data}") for data in DATA)
-    if text.endswith(".shape[-2:] != (size, size)"):
+    if text.endswith((".shape[-2:] != (size, size)", ".shape[-2:] != (height, width)")):
         return True
     left, _, right = text.partition(" > ")
     return left in ("end", "length") and right.endswith("max_positions")

@@ -21,15 +21,25 @@ def embedding(f: Function, op: Op) -> Expr:
 
 def patchify(f: Function, op: Op) -> Expr:
     image = str(f.use(op.inputs[0]))
-    f.say(f"size = {f.number(op.attrs['image'])}", op=op.number)
-    f.say(f"if {image}.shape[-2:] != (size, size):", op=op.number)
-    text = f"{{tuple({image}.shape[-2:])}} pixels, but image_size is {{size}}"
+    height, width = op.attrs["sides"]
+    if height is width:
+        f.say(f"size = {f.number(height)}", op=op.number)
+        wanted, said = "(size, size)", "image_size is {size}"
+    else:
+        f.say(f"height, width = {f.number(height)}, {f.number(width)}", op=op.number)
+        wanted, said = "(height, width)", "images have {height} x {width}"
+    f.say(f"if {image}.shape[-2:] != {wanted}:", op=op.number)
+    text = f"{{tuple({image}.shape[-2:])}} pixels, but {said}"
     f.say(f'raise ValueError(f"{text}")', op=op.number, indent=1)
     return Expr(f"{f.own(op)}({image}).flatten(2).transpose(1, 2)")
 
 
 def swap_axes(f: Function, op: Op) -> Expr:
     return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.transpose(1, 2)")
+
+
+def add_axis(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.unsqueeze(1)")
 
 
 def insert_tokens(f: Function, op: Op) -> Expr:
@@ -88,6 +98,7 @@ ROWS: dict[str, Row] = {
     "patchify": patchify,
     "convolve": module_call,
     "swap_axes": swap_axes,
+    "add_axis": add_axis,
     "insert_tokens": insert_tokens,
     "linear": linear,
     "linear_again": linear_again,

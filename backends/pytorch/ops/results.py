@@ -29,7 +29,8 @@ def pool(f: Function, op: Op) -> Expr:
     x, how = f.use(op.inputs[0]), op.attrs["how"]
     mask_value, extra = op.inputs[1], op.inputs[2]
     if how == "first":
-        return Expr(f"{x.at(ATOM)}[:, 0]")
+        count = op.attrs["tokens"]
+        return Expr(f"{x.at(ATOM)}[:, 0]" if count == 1 else f"{x.at(ATOM)}[:, :{count}].mean(1)")
     if not mask_value and how in WHOLE:
         scores = str(f.use(extra)) if extra else ""
         after = f"[:, {op.attrs['skip']}:]" if op.attrs["skip"] else ""

@@ -58,8 +58,7 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
     for stack in graph.spec.stacks.values():
         for source in stack.input:
             if isinstance(source, Patches):
-                size = source.image_size
-                images[source.argument] = (BATCH, source.channels, size, size)
+                images[source.argument] = (BATCH, *source.shape)
             elif isinstance(source, ConvStem):
                 images[source.argument] = (BATCH, source.channels, FRAMES)
             elif isinstance(source, Features):

@@ -38,6 +38,13 @@ PATCHES = {
     ),
     "two_tokens": ("input={prefix_tokens: 2, bias: false, channels: 1, normalize: true}",),
     "registers": ("input={prefix_tokens: 1, registers: 3, dropout: 0.1}",),
+    "overlapping": ("input.stride=3", "head={type: classifier, classes: 3, pool: first}"),
+    "of_a_sound": (
+        "input={layout: spectrogram, image_size: [8, 13], channels: 1, stride: [4, 3], "
+        "prefix_tokens: 2}",
+        "head={type: classifier, classes: 3, pool: {type: first, tokens: 2}}",
+    ),
+    "table_of_overlapping": ("positions=relative_table", "input.stride=2"),
     "registers_alone": ("input={registers: 2, normalize: before_positions}", "head=none"),
     "left_over": ("input={image_size: 14, argument: image}", "dropout=0.1"),
     "sinusoidal": ("positions=sinusoidal", "input.prefix_tokens=1", "head.pool=last"),
