@@ -34,6 +34,8 @@ GLOSSARY = {
     "U": "buckets of relative distance",
     "O": "output width",
     "G": "patches of an image",
+    "Y": "frames of a signal",
+    **{f"Y{n}": f"frames behind convolution {n}" for n in range(1, 10)},
     **{f"Z{n}": f"channels behind convolution {n}" for n in range(1, 10)},
 }
 

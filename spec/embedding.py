@@ -119,14 +119,17 @@ class Patches(Source):
 
 
 class ConvLayer(Part):
-    """One convolution of a stem. Zeros stand at both ends, so that it has a result for each place,
-    or for each `stride`-th one.
+    """One convolution of a stem.
 
     channels: that leave it
-    kernel: its width, an odd number
+    kernel: its width; an odd number where the stem is `padded`
     stride: its step
     dilation: distance between the numbers it reads
     separable: one filter per channel, then a mixing
+    normalize: a norm before the activation: over the `channels` of each frame, or over all `frames`
+        of each channel, as a group norm with a group for each
+    gated: twice as many channels are made, and half of them gate the others with a sigmoid (GLU;
+        Dauphin et al., 2016, arXiv:1612.08083)
     """
 
     channels: Count
@@ -134,6 +137,8 @@ class ConvLayer(Part):
     stride: Count = 1
     dilation: Count = 1
     separable: Flag = False
+    normalize: OneOf[Literal[False, "channels", "frames"]] = False
+    gated: Flag = False
 
 
 class ConvStem(Source):
@@ -141,20 +146,50 @@ class ConvStem(Source):
     2022, arXiv:2212.04356). No frame is padding.
 
     argument: its name in `forward`
+    layout: `channels`: (B, channels, frames), `frames`: (B, frames, channels), or `waveform`:
+        (B, frames), one channel
     channels: of the signal
     axes: 1 for sound, 2 for images
     layers: the convolutions, in order; d_model channels leave the last
+    padded: zeros stand at both ends, so that each convolution has a result for each place, or for
+        each `stride`-th one; else only what is read whole has one (wav2vec 2.0; Baevski et al.,
+        2020, arXiv:2006.11477)
     activation: after each
     bias: of the convolutions
+    project: a linear layer to d_model behind them; `normalized`: and a norm before it
+    scale: multiplies the vectors
     """
 
     type: Literal["conv"] = "conv"
     argument: Argument = "input_features"
+    layout: OneOf[Literal["channels", "frames", "waveform"]] = "channels"
     channels: Count
     axes: OneOf[Literal[1, 2]] = 1
     layers: Many[Inner[ConvLayer]]
+    padded: Flag = True
     activation: Activation | None = None
     bias: Flag | None = None
+    project: OneOf[Literal[True, False, "normalized"]] = False
+    scale: InputScale = 1
+
+    def tokens(self, frames: int) -> int:
+        """How many tokens so many frames become."""
+        for layer in self.layers:
+            reach = 0 if self.padded else layer.dilation * (layer.kernel - 1)
+            frames = max(0, (frames - reach - 1) // layer.stride + 1)
+        return frames
+
+    def frames(self, tokens: int) -> int:
+        """The fewest frames that become so many tokens."""
+        for layer in reversed(self.layers):
+            reach = 0 if self.padded else layer.dilation * (layer.kernel - 1)
+            tokens = (tokens - 1) * layer.stride + reach + 1
+        return tokens
+
+    def shape(self, frames: int) -> tuple[int, ...]:
+        """Of one signal, as it is given."""
+        shapes = {"channels": (self.channels, frames), "frames": (frames, self.channels)}
+        return shapes.get(self.layout, (frames,))
 
 
 class Features(Source):

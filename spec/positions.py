@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator
 
+from .activation import Activation, Gelu
 from .part import BROKEN, NOTHING, Many, Nothing, OneOf, Part, Tagged, declare
 from .scalars import (
     Count,
@@ -144,6 +145,22 @@ class Sinusoidal(Part):
     skip_padding: Padding = False
 
 
+class Convolution(Part):
+    """A convolution over the frames of a signal, activated and added to them: each learns where it
+    stands from those around it (wav2vec 2.0; Baevski et al., 2020, arXiv:2006.11477).
+
+    kernel: how many frames it reads
+    groups: runs of numbers that do not read one another
+    activation: after it
+    """
+
+    acts_on: ClassVar[Place] = "input"
+    type: Literal["convolution"] = "convolution"
+    kernel: Count = 128
+    groups: Count = 16
+    activation: Activation = Gelu.model_construct()
+
+
 class Rotary(Part):
     """Pairs of each query and key are rotated by an angle that grows with the position (Su et al.,
     2021, arXiv:2104.09864).
@@ -265,6 +282,7 @@ Position = Annotated[
     Nothing
     | Learned
     | Sinusoidal
+    | Convolution
     | Rotary
     | Temperature
     | Alibi

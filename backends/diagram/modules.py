@@ -9,7 +9,7 @@ from .look import activation, capacity, figure, look_of
 from .text import class_words, plain, words
 
 ATTENDS = ("attend", "attend_linearly")
-NORMS = ("layer_norm", "rms_norm")
+NORMS = ("layer_norm", "rms_norm", "group_norm")
 LINEAR = ("linear", "expert_linear")
 
 

@@ -69,6 +69,14 @@ class Layout:
             return all(math.prod(shape) == math.prod(each) for shape in stored)
         return all(shape == each for shape in stored)
 
+    def gathered(self, tensors: Sequence[Any], stack: Callable[[list[Any]], Any]) -> Any:
+        """One tensor of those that `names` says."""
+        return stack(list(tensors)) if self.stacked else tensors[0]
+
+    def parted(self, whole: Any) -> list[Any]:
+        """The tensors that `names` says, of one."""
+        return list(whole.unbind(0)) if self.stacked else [whole]
+
     def split(self, tensor: Any, shapes: Sequence[Shape], values: Values) -> list[Any]:
         """Our weights out of the tensor of the checkpoint."""
         tensor = tensor.reshape(self.stored_shape(shapes))
@@ -125,3 +133,31 @@ def _swapped(tensor: Any, groups: int) -> Any:
     """The rows, in groups, with the two halves of each group in the place of the other."""
     parts = tensor.reshape(groups, 2, -1)
     return parts[:, [1, 0]].reshape(tensor.shape)
+
+
+@dataclass(frozen=True)
+class WeightNorm(Layout):
+    """A convolution that is kept as directions, and how long each of them is (Salimans and Kingma,
+    2016, arXiv:1602.07868): one for each place of the kernel, which is the last axis.
+    """
+
+    def names(self, layer: Sequence[str], leaf: str, count: int) -> list[str]:
+        return [f"{self.theirs.format(*layer)}.original{number}{leaf}" for number in (0, 1)]
+
+    def fits(self, stored: Sequence[Shape], shapes: Sequence[Shape]) -> bool:
+        (whole,) = shapes
+        return all(shape in (whole, (1, 1, whole[-1])) for shape in stored)
+
+    def gathered(self, tensors: Sequence[Any], stack: Callable[[list[Any]], Any]) -> Any:
+        lengths, directions = tensors
+        return directions * (lengths / _lengths(directions))
+
+    def parted(self, whole: Any) -> list[Any]:
+        return [_lengths(whole), whole]
+
+
+def _lengths(directions: Any) -> Any:
+    """Of each place of a kernel: (D, G, K) to (1, 1, K)."""
+    places = directions.shape[-1]
+    lengths = (directions.reshape(-1, places) ** 2).sum(0) ** 0.5
+    return lengths.reshape(1, 1, places)

@@ -154,8 +154,7 @@ def native_tensors(
         assert isinstance(move, Move), f"{move} has no name in {native.class_name}"
         parts = [weights[name] for name in move.ours]
         whole = move.layout.join(parts, native.values, torch.cat)
-        each = whole.unbind(0) if move.layout.stacked else [whole]
-        for name, tensor in zip(move.theirs, each, strict=True):
+        for name, tensor in zip(move.theirs, move.layout.parted(whole), strict=True):
             own = names.is_of_the_head(name) and not name.startswith("pooler.")
             prefix = "" if bare or own else native.family.prefix
             for written in names.written_as(name):

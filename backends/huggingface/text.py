@@ -83,7 +83,10 @@ def _ordered(data: Mapping[str, Any]) -> dict[str, Any]:
 def _lines(data: Mapping[str, Any], indent: str) -> Iterator[str]:
     for key, value in data.items():
         line = f"{indent}{key}: {_top(value)}"
-        if not isinstance(value, Mapping) or (len(line) <= WIDTH and not _deep(value)):
+        if len(line) > WIDTH and isinstance(value, (list, tuple)):
+            yield f"{indent}{key}:"
+            yield from (f"{indent}  - {_flow(each)}" for each in value)
+        elif not isinstance(value, Mapping) or (len(line) <= WIDTH and not _deep(value)):
             yield line
         else:
             yield f"{indent}{key}:"

@@ -43,7 +43,7 @@ def read_checkpoint(
     with found.opened() as read, torch.no_grad():
         for move in moves:
             tensors = [read(stored[name]) for name in move.theirs]
-            whole = torch.stack(tensors) if move.layout.stacked else tensors[0]
+            whole = move.layout.gathered(tensors, torch.stack)
             parts = move.layout.split(whole, move.shapes, names.values)
             for name, part in zip(move.ours, parts, strict=True):
                 yield name, part.to(device=device, dtype=dtype).contiguous()

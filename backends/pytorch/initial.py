@@ -11,7 +11,7 @@ from .make import norm_class
 from .text import Line
 
 BIASED = ("linear", "patchify", "convolve")  # those whose biases begin with 0
-NORMS = ("layer_norm", "rms_norm")
+NORMS = ("layer_norm", "rms_norm", "group_norm")
 DRAWS = {
     "normal": "nn.init.normal_({w}, std={std})",
     "truncated_normal": "nn.init.trunc_normal_({w}, std={std}, a=-2 * {std}, b=2 * {std})",
@@ -75,7 +75,7 @@ def _weights(graph: ModuleGraph, *kinds: str) -> list[Any]:
 
 def _summary(graph: ModuleGraph, norms: list[str]) -> str:
     words = []
-    if _weights(graph, "layer_norm", "rms_norm"):
+    if _weights(graph, *NORMS):
         words.append("norms as identity")
     if any(w.name == "bias" for _, w in _weights(graph, *BIASED)):
         words.append("biases 0")

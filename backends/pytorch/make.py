@@ -42,6 +42,8 @@ def make_embedding(f: Function, op: Op) -> list[str]:
 
 def norm_class(op: Op) -> str:
     """The class of a norm: torch's, or the one of `runtime/norms.py` that its name describes."""
+    if op.kind == "group_norm":
+        return "nn.GroupNorm"
     layer = op.kind == "layer_norm"
     offset = "Offset" if op.attrs["weight_offset"] and op.attrs["affine"] else ""
     heads = "" if op.attrs["per_head"] is None else "PerHead"
@@ -64,6 +66,11 @@ def make_norm(f: Function, op: Op) -> list[str]:
     more = [literal(float(offset))] if "Offset" in name else []
     made = f"{f.helper('norms', name)}({', '.join([*sizes, eps, *more])})"
     return [f"self.{op.name} = {made}"]
+
+
+def make_channel_norm(f: Function, op: Op) -> list[str]:
+    channels, eps = config_text(op.attrs["dim"].size), config_text(op.attrs["eps"])
+    return [f"self.{op.name} = nn.GroupNorm({channels}, {channels}, {eps})"]
 
 
 def make_dropout(f: Function, op: Op) -> list[str]:
@@ -107,11 +114,11 @@ def make_convolution(f: Function, op: Op) -> list[str]:
     kernel, dilation = op.attrs["kernel"], op.attrs["dilation"]
     sizes = [channels, width, config_text(kernel)]
     sizes += [f"{key}={config_text(op.attrs[key])}" for key in ("stride",) if op.attrs[key] != 1]
-    if kernel != 1:
+    if kernel != 1 and op.attrs["padded"]:
         around = kernel // 2 if dilation == 1 else dilation * (kernel // 2)
         sizes.append(f"padding={config_text(around)}")
     sizes += [f"dilation={config_text(dilation)}"] if dilation != 1 else []
-    sizes += [f"groups={channels}"] if op.attrs["each"] else []
+    sizes += [f"groups={config_text(op.attrs['groups'])}"] if op.attrs["groups"] != 1 else []
     sizes += [] if op.attrs["bias"] else ["bias=False"]
     return [f"self.{op.name} = nn.Conv1d({', '.join(sizes)})"]
 
@@ -124,6 +131,7 @@ MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "patchify": make_patches,
     "convolve": make_convolution,
     "insert_tokens": make_numbers,
+    "group_norm": make_channel_norm,
     "layer_norm": make_norm,
     "rms_norm": make_norm,
     "dropout": make_dropout,

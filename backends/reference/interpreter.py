@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...compiler.graph import ModuleGraph, Op, Scope
+from ...spec.embedding import ConvStem
 from .call import Array, Call
 from .ops import COMPUTE
 from .weights import weight_shapes
@@ -139,13 +140,15 @@ class _Model:
         return data.shape[0], self._read(stack, data.shape) if decided is None else int(decided)
 
     def _read(self, stack: str, shape: tuple[int, ...]) -> int:
-        """How many tokens an argument makes: one for each of its places, or for every few."""
+        """How many tokens an argument makes: one for each of its places, or as a stem does."""
+        source = self.graph.spec.stacks[stack].input[0]
+        if isinstance(source, ConvStem):
+            return source.tokens(shape[1] if source.layout == "frames" else shape[-1])
         name = _argument(self.graph, stack)
         op = next(op for op in self.graph.ops("") if op.kind == "argument" and op.name == name)
         for size, dim in zip(shape, self.graph.values[op.outputs[0]].shape, strict=True):
-            times, _, letter = dim.label.rpartition("*")
-            if letter == "T":
-                return -(-size // int(times or 1))
+            if dim.label == "T":
+                return size
         raise ValueError(f"{name} has no axis of tokens")
 
     def _check_result(self, op: Op, value: str, array: Array) -> None:

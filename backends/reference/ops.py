@@ -46,6 +46,8 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "embedding": arithmetic.embedding,
     "patchify": images.patchify,
     "convolve": signals.convolve,
+    "group_norm": signals.group_norm,
+    "glu": signals.glu,
     "swap_axes": signals.swap_axes,
     "add_axis": signals.add_axis,
     "insert_tokens": images.insert_tokens,

@@ -8,21 +8,44 @@ from .call import Array, Call
 
 
 def convolve(call: Call) -> Array:
-    """(B, channels, frames) to (B, D, places): every `stride`-th place, with zeros around."""
+    """(B, channels, frames) to (B, D, places): every `stride`-th place, with zeros around where it
+    is `padded`, else those where nothing is missing.
+    """
     x, weight = call.given(0), call.weights["weight"]
     stride, dilation, kernel = (call.value(key) for key in ("stride", "dilation", "kernel"))
-    places = range(0, x.shape[2], stride)
+    before = kernel // 2 * dilation if call.value("padded") else 0
+    last = x.shape[2] - (0 if call.value("padded") else (kernel - 1) * dilation)
+    places = range(0, last, stride)
     result = np.zeros((len(x), len(weight), len(places)))
+    groups = call.value("groups")
+    filters, channels = len(weight) // groups, x.shape[1] // groups
     for index, place in enumerate(places):
         for j in range(kernel):
-            read = place + (j - kernel // 2) * dilation
+            read = place - before + j * dilation
             if not 0 <= read < x.shape[2]:
                 continue
-            if call.value("each"):
-                result[:, :, index] += x[:, :, read] * weight[:, 0, j]
-            else:
-                result[:, :, index] += x[:, :, read] @ weight[:, :, j].T
+            for group in range(groups):
+                ours = slice(group * filters, (group + 1) * filters)
+                theirs = slice(group * channels, (group + 1) * channels)
+                result[:, ours, index] += x[:, theirs, read] @ weight[ours, :, j].T
     return result + call.weights["bias"][:, None] if "bias" in call.weights else result
+
+
+def group_norm(call: Call) -> Array:
+    """Each channel of (B, D, T) over its frames."""
+    x = call.given(0)
+    apart = x - x.mean(axis=2, keepdims=True)
+    variance = (apart**2).mean(axis=2, keepdims=True)
+    normed = apart / np.sqrt(variance + call.value("eps"))
+    scaled: Array = normed * call.weights["weight"][:, None] + call.weights["bias"][:, None]
+    return scaled
+
+
+def glu(call: Call) -> Array:
+    """The first half of the channels, each times the sigmoid of one of the others."""
+    one, other = np.split(call.given(0), 2, axis=1)
+    gated: Array = one / (1 + np.exp(-other))
+    return gated
 
 
 def swap_axes(call: Call) -> Array:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...compiler.graph import ModuleGraph, Op
+from ...spec.embedding import ConvStem
 from ...spec.model import SpecialTokens
 from ...spec.pool import TokenPool
 from .shrink import parts_of
@@ -216,9 +217,18 @@ class Arguments:
         return ids
 
     def _floats(self, op: Op) -> Array:
-        """Two of what an argument holds, every axis of unknown length as long as a sequence."""
+        """Two of what an argument holds, every axis of unknown length as long as a sequence, or as
+        long as a stem wants for that many tokens.
+        """
         shape = self.graph.values[op.outputs[0]].shape[1:]
-        sizes = [LENGTHS[0][0] if dim.size is None else int(dim.size) for dim in shape]
+        stems = [
+            source
+            for stack in self.graph.spec.stacks.values()
+            for source in stack.input
+            if isinstance(source, ConvStem) and source.argument == op.name and not source.padded
+        ]
+        length = stems[0].frames(LENGTHS[0][0]) if stems else LENGTHS[0][0]
+        sizes = [length if dim.size is None else int(dim.size) for dim in shape]
         drawn: Array = _generator(op.name).standard_normal((2, *sizes))
         return drawn
 

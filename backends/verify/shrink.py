@@ -22,7 +22,14 @@ from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
 from ...spec.model import Block, ModelSpec, SpecialTokens, Stack
 from ...spec.part import Nothing, Part
 from ...spec.pool import TokenPool
-from ...spec.positions import Alibi, Disentangled, LongRope, Rotary, Temperature
+from ...spec.positions import (
+    Alibi,
+    Convolution,
+    Disentangled,
+    LongRope,
+    Rotary,
+    Temperature,
+)
 
 WIDTHS = (32, 40, 48, 64, 24, 80, 96, 120, 128, 144, 160, 192, 240, 256, 320, 384)
 HEAD_WIDTHS = (12, 16, 8, 20, 24, 32, 40, 64)
@@ -391,6 +398,12 @@ def _patches(small: _Small, part: Patches, update: dict[str, Any]) -> dict[str, 
     }
 
 
+def _convolution(small: _Small, part: Convolution, update: dict[str, Any]) -> dict[str, Any]:
+    """Narrower than the sequences, even where it was, in groups where it had some."""
+    least = 4 + part.kernel % 2
+    return {"kernel": min(part.kernel, least), "groups": min(part.groups, 2)}
+
+
 def _rotary(small: _Small, part: Rotary, update: dict[str, Any]) -> dict[str, Any]:
     """Waves as much shorter as sequences are, so that angles still differ within them."""
     return {"theta": round(part.theta**0.45, 2)} if part.theta >= 1000 else {}
@@ -424,6 +437,7 @@ RULES: dict[type[Part], Callable[[_Small, Any, dict[str, Any]], dict[str, Any]]]
     Patches: _patches,
     Rotary: _rotary,
     Temperature: _temperature,
+    Convolution: _convolution,
     Mha: _clipped,
     Glu: _clamped,
     Router: _router,

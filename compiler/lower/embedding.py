@@ -11,10 +11,9 @@ from .builder import Builder
 from .norm import lower_norm
 from .patches import lower_patches, lower_registers
 from .positions import argument, lower_input_positions
+from .scaled import lower_input_scale
 from .state import StackState
 from .stem import lower_stem
-
-SQRT_D_MODEL = "sqrt_d_model"
 
 
 def lower_input(b: Builder, state: StackState, source: Source) -> str:
@@ -40,11 +39,7 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
     """The vectors of token ids, scaled, and what is added to them."""
     x = _lookup(b, state, source)
     with b.in_scope(state.scope):
-        if source.scale == SQRT_D_MODEL:
-            x = b.op("scale", x, factor=SQRT_D_MODEL, size=b.width(x).size, out="x")
-        elif source.scale != 1:
-            factor = b.field("embedding_scale", float(source.scale))
-            x = b.op("scale", x, factor=factor, out="x")
+        x = lower_input_scale(b, source.scale, x)
         for name, rows in source.add.items():
             x = _added(b, state, name, rows, x)
         return _projected(b, state, source, x, when="before_positions")

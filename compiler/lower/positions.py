@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from ...spec.positions import (
     Alibi,
+    Convolution,
     Learned,
     RelativeBias,
     RelativeTable,
@@ -22,6 +23,7 @@ from ..axes import ONE, B, Dim, S, T
 from ..sizes import Size
 from .builder import Builder
 from .state import StackState
+from .stem import lower_convolution
 
 
 def argument(
@@ -77,6 +79,8 @@ def lower_input_positions(b: Builder, state: StackState, x: str) -> str:
                 x = _learned(b, state, position, x)
             elif isinstance(position, Sinusoidal):
                 x = _sinusoidal(b, state, position, x)
+            elif isinstance(position, Convolution):
+                x = lower_convolution(b, state, position, x)
     return x
 
 

@@ -1,44 +1,91 @@
 """Signals: convolutions whose results are the tokens.
 
 Two convolutions over a spectrogram: Radford et al. 2022, arXiv:2212.04356 (Whisper). A filter for
-each channel, then a mixing of channels: Chollet 2016, arXiv:1610.02357.
+each channel, then a mixing of channels: Chollet 2016, arXiv:1610.02357. Convolutions over the
+waveform, and one for positions: Baevski et al. 2020, arXiv:2006.11477 (wav2vec 2.0).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...spec.embedding import ConvLayer, ConvStem
+from ...spec.positions import Convolution
 from ..axes import B, Dim, T
 from ..sizes import Size
 from .builder import Builder
 from .feed_forward import lower_activation
+from .norm import lower_norm
+from .scaled import lower_input_scale
 from .state import StackState
+
+EPS = 1e-5
+"""Of the norms between convolutions."""
 
 
 def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
     """The vectors of a signal, (B, T, D): one for every so many frames."""
-    step = 1
-    for layer in source.layers:
+    lengths = _lengths(source)
+    x = _signal(b, state, source, lengths[0])
+    with b.in_scope(state.scope):
+        for index, layer in enumerate(source.layers):
+            last = index == len(source.layers) - 1
+            with b.at("layers", index), b.within(f"conv{index + 1}"):
+                name, width = f"conv{index + 1}", state.width
+                if not last or source.project is not False:
+                    width = _channels(b, layer, index + 1)
+                y = _convolved(b, source, layer, x, name, (width, lengths[index + 1]))
+                y = _normed(b, layer, y, f"{name}_norm")
+                inline = last and not layer.separable
+                x = b.rename(lower_activation(b, source.activation, y), "" if inline else "x")
+        x = _projected(b, state, source, b.op("swap_axes", x, out="x"))
+        return lower_input_scale(b, source.scale, x)
+
+
+def lower_convolution(b: Builder, state: StackState, position: Convolution, x: str) -> str:
+    """`x` (B, T, D) and what a convolution over it gives."""
+    b.rename(x, "x")
+    y = b.op(
+        "convolve",
+        b.op("swap_axes", x),
+        name="position_convolution",
+        channels=state.width.size,
+        out_dim=state.width,
+        length=T,
+        kernel=b.size("position_kernel", position.kernel),
+        stride=Size.of(1),
+        dilation=Size.of(1),
+        groups=b.size("position_groups", position.groups),
+        padded=True,
+        bias=True,
+    )
+    return b.op("add", x, b.op("swap_axes", lower_activation(b, position.activation, y)), out="x")
+
+
+def _lengths(source: ConvStem) -> list[Dim]:
+    """How long the signal is, and the result of each convolution, of which the last is T."""
+    step, lengths = 1, [T]
+    for index, layer in reversed(list(enumerate(source.layers))):
         step *= layer.stride
+        whole = T if step == 1 else T.times(step)
+        # what is not padded is a little longer than its multiple of T, which tells the costs
+        lengths.append(whole if source.padded else Dim(f"Y{index or ''}", None, (whole,)))
+    return lengths[::-1]
+
+
+def _signal(b: Builder, state: StackState, source: ConvStem, length: Dim) -> str:
+    """The argument, as (B, channels, frames)."""
     channels = Dim("channels", b.size("channels", source.channels))
-    shape = (B, channels, _times(step))
+    shapes = {"frames": (B, length, channels), "waveform": (B, length)}
+    shape = shapes.get(source.layout, (B, channels, length))
     with b.in_scope(""):
         x = state.ids = b.op(
             "argument", name=source.argument, out=source.argument, shape=shape, dtype="float"
         )
     with b.in_scope(state.scope):
-        for index, layer in enumerate(source.layers):
-            step //= layer.stride
-            last = index == len(source.layers) - 1
-            with b.at("layers", index), b.within(f"conv{index + 1}"):
-                width = state.width if last else _channels(b, layer, index + 1)
-                y = _convolved(b, source, layer, x, f"conv{index + 1}", (width, _times(step)))
-                inline = last and not layer.separable
-                x = b.rename(lower_activation(b, source.activation, y), "" if inline else "x")
-        return b.op("swap_axes", x, out="x")
-
-
-def _times(step: int) -> Dim:
-    return T if step == 1 else T.times(step)
+        if source.layout == "frames":
+            return b.op("swap_axes", x, out="x")
+        return b.op("add_axis", x, out="x") if source.layout == "waveform" else x
 
 
 def _channels(b: Builder, layer: ConvLayer, number: int) -> Dim:
@@ -51,28 +98,60 @@ def _convolved(
     """One convolution; a separable one filters each channel first, then mixes them."""
     width, length = out
     read = b.shape(x)[1]
+    made = width.times(2) if layer.gated else width
 
     def convolve(x: str, name: str, width: Dim, kernel: Size, stride: int, *, each: bool) -> str:
-        channels = b.shape(x)[1]
+        channels = Size.of(b.shape(x)[1].size or 1)
         return b.op(
             "convolve",
             x,
             name=name,
-            channels=channels.size,
+            channels=channels,
             out_dim=width,
             length=length,
             kernel=kernel,
             stride=b.size("stride", stride) if stride > 1 else Size.of(1),
             dilation=_dilation(b, layer) if int(kernel) > 1 else Size.of(1),
-            each=each,
+            groups=channels if each else Size.of(1),
+            padded=source.padded,
             bias=bool(source.bias),
         )
 
     kernel = b.size("kernel", layer.kernel)
-    if not layer.separable:
-        return convolve(x, name, width, kernel, layer.stride, each=False)
-    x = convolve(x, f"{name}_depthwise", read, kernel, layer.stride, each=True)
-    return convolve(x, name, width, Size.of(1), 1, each=False)
+    if layer.separable:
+        x = convolve(x, f"{name}_depthwise", read, kernel, layer.stride, each=True)
+        x = convolve(x, name, made, Size.of(1), 1, each=False)
+    else:
+        x = convolve(x, name, made, kernel, layer.stride, each=False)
+    return b.op("glu", x, out_dim=width) if layer.gated else x
+
+
+def _normed(b: Builder, layer: ConvLayer, x: str, name: str) -> str:
+    """`x` (B, Z, Y), normalised over the channels of a frame, or the frames of a channel."""
+    if layer.normalize is False:
+        return x
+    options: dict[str, Any] = {"eps": EPS, "affine": True, "bias": True}
+    options |= {"weight_offset": 0, "per_head": None}
+    if layer.normalize == "frames":
+        return b.op("group_norm", x, name=name, dim=b.shape(x)[1], **options)
+    y = b.op("swap_axes", x, out="x")
+    return b.op("swap_axes", b.op("layer_norm", y, name=name, dim=b.width(y), **options))
+
+
+def _projected(b: Builder, state: StackState, source: ConvStem, x: str) -> str:
+    if source.project is False:
+        return x
+    if source.project == "normalized":
+        x = lower_norm(b, source.norm, x, "features_norm", out="x")
+    return b.op(
+        "linear",
+        x,
+        name="input_projection",
+        in_features=b.width(x).size,
+        out_dim=state.width,
+        bias=True,
+        out="x",
+    )
 
 
 def _dilation(b: Builder, layer: ConvLayer) -> Size:

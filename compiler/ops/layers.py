@@ -61,10 +61,16 @@ def patch_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
 
 
+def _read(attrs: Attrs) -> Size:
+    """How many channels each filter of a convolution reads."""
+    channels, groups = attrs["channels"], attrs["groups"]
+    read: Size = Size.of(1) if groups == channels else channels // groups
+    return read
+
+
 def convolution_weights(attrs: Attrs) -> tuple[Weight, ...]:
     width = attrs["out_dim"].size
-    read = Size.of(1) if attrs["each"] else attrs["channels"]
-    weight = Weight("weight", (width, read, attrs["kernel"]), NORMAL)
+    weight = Weight("weight", (width, _read(attrs), attrs["kernel"]), NORMAL)
     return (weight, Weight("bias", (width,), ZEROS)) if attrs["bias"] else (weight,)
 
 
@@ -78,8 +84,9 @@ def patch_flops(op: Op, values: dict[str, Value]) -> Poly:
 
 
 def convolution_flops(op: Op, values: dict[str, Value]) -> Poly:
-    read = 1 if op.attrs["each"] else int(op.attrs["channels"])
-    return 2 * read * int(op.attrs["kernel"]) * elements(values[op.outputs[0]].shape)
+    return (
+        2 * int(_read(op.attrs)) * int(op.attrs["kernel"]) * elements(values[op.outputs[0]].shape)
+    )
 
 
 def patch_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
@@ -88,6 +95,11 @@ def patch_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 
 def convolved_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     return [(inputs[0].shape[0], attrs["out_dim"], attrs["length"])]
+
+
+def convolved_half(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    batch, _, length = inputs[0].shape
+    return [(batch, attrs["out_dim"], length)]
 
 
 def swapped_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
@@ -127,13 +139,15 @@ ROWS: dict[str, Row] = {
     ),
     "convolve": Row(
         "y[o, t] = bias[o] + the sum over i and j of weight[o, i, j] * x[i, t * stride + (j - "
-        "kernel // 2) * dilation], zeros outside of x; with `each`, every channel has a filter "
-        "of its own and reads no other",
+        "kernel // 2) * dilation], zeros outside of x; where it is not `padded`, x[i, t * stride + "
+        "j * dilation] for all t that read no zeros. A filter reads the channels of its group, one "
+        "of `groups` equal runs",
         convolved_shape,
         convolution_weights,
         convolution_flops,
         part="embedding",
     ),
+    "glu": Row("(B, 2*D, T): the first half * sigmoid(the other)", convolved_half),
     "swap_axes": Row("(B, D, T) to (B, T, D)", swapped_shape),
     "add_axis": Row("(B, ...) to (B, 1, ...)", added_shape),
     "insert_tokens": Row(
@@ -153,6 +167,12 @@ ROWS: dict[str, Row] = {
         last,
         again_weights,
         linear_flops,
+    ),
+    "group_norm": Row(
+        "(x - mean) / sqrt(var + eps) * weight + bias for each channel of (B, D, T), over its T",
+        same,
+        norm_weights,
+        part="norm",
     ),
     "layer_norm": Row(
         "(x - mean) / sqrt(var + eps) * (weight + weight_offset) + bias, over the last axis; "

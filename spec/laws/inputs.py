@@ -9,7 +9,7 @@ from ..errors import choices
 from ..masks import Mask, admits_future
 from ..model import Block, ModelSpec, Stack
 from ..names import camel_case
-from ..positions import Learned, RelativeTable, Sinusoidal
+from ..positions import Convolution, Learned, RelativeTable, Sinusoidal
 from .findings import Finding, Path, members, parts
 
 
@@ -132,18 +132,41 @@ def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
         if source.layers == ():
             yield Finding(place, "a stem needs one convolution or more")
         for j, layer in enumerate(layers):
-            if layer.kernel % 2 == 0:
+            if layer.kernel % 2 == 0 and source.padded:
                 yield Finding(
                     (*place, j, "kernel"),
                     f"kernel ({layer.kernel}) must be odd, so that it reads as much before a place "
                     "as behind it",
                 )
-            if layer is layers[-1] and layer.channels != stack.d_model:
+            last = layer is layers[-1] and source.project is False
+            if last and layer.channels != stack.d_model:
                 yield Finding(
                     (*place, j, "channels"),
                     f"the last convolution gives {layer.channels} channels, but d_model is "
-                    f"{stack.d_model}",
+                    f"{stack.d_model}; write {stack.d_model}, or `project: true`",
                 )
+        if source.layout == "waveform" and source.channels != 1:
+            yield Finding(
+                (*path, "input", i, "layout"), "a waveform has one channel: write `channels: 1`"
+            )
+
+
+def convolved_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
+    """Positions that are read from the neighbours: of a signal, where no frame is padding."""
+    stem = any(isinstance(source, ConvStem) for source in members(stack.input))
+    for i, position in enumerate(members(stack.positions)):
+        if not isinstance(position, Convolution):
+            continue
+        if not stem:
+            yield Finding(
+                (*path, "positions", i),
+                "`convolution` positions read the frames of a signal: an input of type `conv`",
+            )
+        if stack.d_model % position.groups:
+            yield Finding(
+                (*path, "positions", i, "groups"),
+                f"groups ({position.groups}) must divide d_model ({stack.d_model})",
+            )
 
 
 def tokens_are_counted(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
@@ -274,6 +297,7 @@ STACK_LAWS = (
     positions_of_patches,
     stem_fits,
     positions_of_signals,
+    convolved_positions,
     tokens_are_counted,
     sinusoid_width,
     padding_known,

@@ -15,6 +15,7 @@ EXAMPLES = sorted(FOLDER.glob("*.yaml"))
 # As published or as transformers counts the checkpoint's model, each tied weight once.
 WEIGHTS = {
     "albert_base": 11_683_584,
+    "ast_base": 86_594_063,
     "bert_base": 109_482_240,
     "bert_large": 335_141_888,
     "bert_pretraining": 110_106_428,
@@ -47,6 +48,7 @@ WEIGHTS = {
     "t5_small": 60_506_624,
     "vit_b16": 86_567_656,
     "switch_base_8": 619_339_008,
+    "wav2vec2_base": 94_395_424,  # without the vector for what training hides, and lengths of rows
     "whisper_tiny": 37_184_640,  # without its sinusoids, which a checkpoint stores
 }
 

@@ -38,7 +38,7 @@ def images(graph: ModuleGraph) -> Arrays:
                 size = (2, FRAMES, source.size or stack.d_model)
                 found[source.argument] = rng(source.argument).normal(size=size)
             if isinstance(source, ConvStem):
-                size = (2, source.channels, FRAMES)
+                size = (2, *source.shape(max(FRAMES, source.frames(3))))
                 found[source.argument] = rng(source.argument).normal(size=size)
             if isinstance(source, Patches):
                 found[source.argument] = rng(source.argument).normal(size=(2, *source.shape))

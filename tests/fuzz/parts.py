@@ -45,6 +45,7 @@ class Place:
     image: bool = False
     signal: bool = False
     registers: bool = False
+    stem: bool = False
     earlier: tuple[str, ...] = ()
     heads: int = 2
     turned: int = 0
@@ -140,6 +141,8 @@ class Parts:
         """Those of a stack or a block. `inside`: none that acts on the stack's input."""
         found: list[Any] = []
         kinds = [("learned", 0.35), ("sinusoidal", 0.2)] if not inside else []
+        if place.stem and not inside:
+            kinds.append(("convolution", 0.4))
         if place.registers:
             kinds = kinds[:1]
         found += [kind for kind, chance in kinds if self.dice.often(chance)]
@@ -358,7 +361,12 @@ class Parts:
             self.part(embedding.ConvLayer, place, {"channels": out}, self.rate) for out in channels
         ]
         self.said.add(("ConvStem", "layers", "[]"))
-        return {"argument": place.sizes.get("argument"), "layers": layers}
+        said: Data = {"argument": place.sizes.get("argument"), "layers": layers}
+        if self.dice.often(0.25):
+            said |= {"layout": "waveform", "channels": 1}
+        elif self.dice.often(0.5):
+            said["layout"] = self.dice.one(("channels", "frames"))
+        return said
 
     def features(self, place: Place) -> Data:
         return {"argument": place.sizes.get("argument"), "size": self.dice.one((None, 5, 9))}

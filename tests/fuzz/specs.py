@@ -127,7 +127,8 @@ class Specs(Parts):
         pooled = not place.causal and not place.d_model % place.heads
         if not place.latent and dice.often(0.16):
             place.summed = dice.one(("linear", "fastformer") if pooled else ("linear",))
-        place.signal = image and dice.often(0.35)
+        place.signal = image and dice.often(0.4)
+        place.stem = place.signal and dice.often(0.6)
         place.registers = image and not place.signal and dice.often(0.3)
         place.sizes.update(tokens)
         if not kind:
@@ -183,8 +184,8 @@ class Specs(Parts):
 
     def _input(self, place: Place, found: Data, places: dict[str, Place]) -> None:
         if place.image:
-            kinds = ("conv", "features") if place.signal else ("patches",)
-            source = self.of_type("input", self.dice.one(kinds), place)
+            kind = "conv" if place.stem else "features" if place.signal else "patches"
+            source = self.of_type("input", kind, place)
             said = source if isinstance(source, dict) else {}
             place.sizes["in_front"] = said.get("registers", 0) + said.get("prefix_tokens", 0)
             place.sizes["learned"] = said.get("prefix_tokens", 0)

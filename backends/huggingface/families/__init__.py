@@ -48,11 +48,13 @@ from . import (
     roberta,
     sigmoid_moe,
     smollm,
+    speech_to_text,
     stablelm,
     switch_transformers,
     t5,
     t5gemma,
     vit,
+    waveforms,
     whisper,
     xlm,
 )
@@ -103,12 +105,14 @@ _MODULES = (
     relatives,
     sigmoid_moe,
     smollm,
+    speech_to_text,
     stablelm,
     switch_transformers,
     t5,
     t5gemma,
     xlm,
     vit,
+    waveforms,
     whisper,
 )
 

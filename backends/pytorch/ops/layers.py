@@ -34,6 +34,17 @@ def patchify(f: Function, op: Op) -> Expr:
     return Expr(f"{f.own(op)}({image}).flatten(2).transpose(1, 2)")
 
 
+def convolve(f: Function, op: Op) -> Expr:
+    made = call(f.own(op), str(f.use(op.inputs[0])))
+    if op.attrs["padded"] and op.attrs["kernel"] % 2 == 0:  # it has zeros for one place more
+        return Expr(f"{made}[..., :-1]")
+    return made
+
+
+def glu(f: Function, op: Op) -> Expr:
+    return call("F.glu", str(f.use(op.inputs[0])), "dim=1")
+
+
 def swap_axes(f: Function, op: Op) -> Expr:
     return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.transpose(1, 2)")
 
@@ -96,7 +107,9 @@ def table(f: Function, op: Op) -> Expr:
 ROWS: dict[str, Row] = {
     "embedding": embedding,
     "patchify": patchify,
-    "convolve": module_call,
+    "convolve": convolve,
+    "glu": glu,
+    "group_norm": module_call,
     "swap_axes": swap_axes,
     "add_axis": add_axis,
     "insert_tokens": insert_tokens,

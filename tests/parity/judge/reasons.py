@@ -45,7 +45,6 @@ PARTLY: Mapping[str, str] = {
     **_all("donut-swin swin swinv2", "shifted windows of patches that are merged stage by stage"),
     **_all("dinat hiera", "windows of patches that are merged stage by stage"),
     **_all("encoder-decoder", "a wrapper of two models of other types"),
-    **_all("hubert wav2vec2", "a convolutional front end on the waveform"),
     **_all("blt", "bytes grouped into patches by another model"),
     **_all("prophetnet", "several predicting streams"),
 }

@@ -18,6 +18,7 @@ HEADS: Mapping[str, str] = {
     "base": "MODEL_MAPPING_NAMES",
     "image_classification": "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES",
     "audio_classification": "MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES",
+    "ctc": "MODEL_FOR_CTC_MAPPING_NAMES",
     "speech_seq2seq": "MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES",
 }
 """What stands on the hidden states, and the library's table of the classes that have it."""
@@ -25,11 +26,16 @@ HEADS: Mapping[str, str] = {
 TOWERS = (
     *("audio-spectrogram-transformer", "beit", "clip_text_model", "clip_vision_model"),
     *("data2vec-vision", "deit", "dinov2", "dinov2_with_registers", "dinov3_vit", "hubert"),
-    *("ijepa", "siglip_text_model", "siglip_vision_model", "swin", "vit", "vit_msn", "wav2vec2"),
+    *("ijepa", "siglip_text_model", "siglip_vision_model", "swin", "unispeech", "unispeech-sat"),
+    *("vit", "vit_msn", "wav2vec2"),
 )
 """Types of which the hidden states themselves are compared."""
 
-SOUNDS = (("audio-spectrogram-transformer", "audio_classification"), ("whisper", "speech_seq2seq"))
+SOUNDS = (
+    *((kind, "audio_classification") for kind in ("audio-spectrogram-transformer", "wav2vec2")),
+    *((kind, "ctc") for kind in ("hubert", "wav2vec2")),
+    *((kind, "speech_seq2seq") for kind in ("speech_to_text", "whisper")),
+)
 
 _NOT_IN_THE_TABLE = {
     "clip_text_model": "CLIPTextModel",

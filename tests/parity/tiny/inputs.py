@@ -91,6 +91,14 @@ def _patches(config: Any, generator: Generator) -> Data:
     }
 
 
+def _speech(config: Any, generator: Generator) -> Data:
+    bands = config.input_feat_per_channel * config.input_channels
+    return {
+        "input_features": torch.randn(ROWS, LENGTH * 8, bands, generator=generator),
+        "decoder_input_ids": tokens(generator, ROWS, ANSWER),
+    }
+
+
 def _waveform(config: Any, generator: Generator) -> Data:
     return {"input_values": torch.randn(ROWS, 1000, generator=generator)}
 
@@ -103,6 +111,9 @@ SPECIAL_INPUTS: Mapping[str, Callable[[Any, Generator], Data]] = {
     "musicgen": _codebooks,
     "musicgen_melody": _codebooks,
     "siglip2": _patches,
+    "speech_to_text": _speech,
+    "unispeech": _waveform,
+    "unispeech-sat": _waveform,
     "voxtral_realtime": _speech_and_text,
     "wav2vec2": _waveform,
     "whisper/speech_seq2seq": _spectrogram,

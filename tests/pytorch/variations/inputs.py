@@ -20,6 +20,14 @@ STEMS = {
     "{channels: 16, kernel: 3, stride: 2}]",
     "separable": "channels: 4, activation: relu, layers: [{channels: 8, kernel: 3, stride: 2, "
     "separable: true}, {channels: 8, kernel: 1}, {channels: 16, kernel: 5, dilation: 2}]",
+    "waveform": "channels: 1, layout: waveform, padded: false, project: normalized, bias: false, "
+    "layers: [{channels: 6, kernel: 4, stride: 2, normalize: frames}, "
+    "{channels: 8, kernel: 2, dilation: 2, normalize: channels}, {channels: 8, kernel: 3}]",
+    "gated": "channels: 4, layout: frames, activation: identity, scale: sqrt_d_model, "
+    "layers: [{channels: 6, kernel: 5, stride: 2, gated: true}, "
+    "{channels: 16, kernel: 3, gated: true}]",
+    "separable_unpadded": "channels: 2, padded: false, project: true, scale: 3, layers: "
+    "[{channels: 6, kernel: 4, stride: 3, separable: true, normalize: frames, gated: true}]",
     "wide": "channels: 4, argument: sound, normalize: before_positions, "
     "layers: [{channels: 16, kernel: 7, stride: 3, dilation: 2, separable: true}]",
 }
@@ -88,6 +96,17 @@ ROWS: dict[str, Variation] = {
         "layers: [{channels: 8, kernel: 5}, {channels: 16, kernel: 3, stride: 2}]}",
         "positions=learned",
         "head={type: classifier, classes: 3, pool: mean}",
+    ),
+    "stem_positions": encoder(
+        "input={type: conv, channels: 1, layout: waveform, padded: false, project: true, "
+        "layers: [{channels: 8, kernel: 3, stride: 2}], normalize: true}",
+        "positions={type: convolution, kernel: 4, groups: 2}",
+        "head={type: classifier, classes: 3, pool: mean}",
+    ),
+    "stem_positions_odd": encoder(
+        "input={type: conv, channels: 2, layers: [{channels: 16, kernel: 3}]}",
+        "positions=[{type: convolution, kernel: 5, groups: 16, activation: relu}, rotary]",
+        "head=none",
     ),
     "input_tied": both("decoder.input.tied=encoder", "head={type: language_model, tied: true}"),
     "output_width": decoder("output_width=8"),

@@ -1,0 +1,132 @@
+"""Speech2Text (Wang et al., 2020, arXiv:2010.05171): gated convolutions, then as BART is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Family, Head
+from ..values import IfSet, Key, RefusedError, Values, activation
+from .bart import IRRELEVANT_HERE, NAMES, TOKENS, after_padding, stack_spec
+
+_SCALE = IfSet("scale_embedding", "sqrt_d_model")
+
+
+def _convolutions(values: Values) -> list[dict[str, Any]]:
+    """Each takes every second frame; half of its channels gate the others."""
+    kernels, width = values["conv_kernel_sizes"], values["d_model"]
+    if len(kernels) != values["num_conv_layers"]:
+        raise RefusedError("`conv_kernel_sizes` must have `num_conv_layers` numbers")
+    channels = [values["conv_channels"] // 2] * (len(kernels) - 1) + [width]
+    return [
+        {"channels": out, "kernel": kernel, "stride": 2, "gated": True}
+        for out, kernel in zip(channels, kernels, strict=True)
+    ]
+
+
+def _sound_positions(values: Values) -> str | None:
+    """Real frames have the number 0 in the library: with padding of that id, none has a place."""
+    return "none" if values["pad_token_id"] == 0 else None
+
+
+def _back(spec: Any) -> dict[str, Any]:
+    """The convolutions, and what they read."""
+    stem = spec.stacks["encoder"].input[0]
+    return {
+        "num_conv_layers": len(stem.layers),
+        "conv_kernel_sizes": [layer.kernel for layer in stem.layers],
+        "conv_channels": 2 * stem.layers[0].channels,
+        "input_feat_per_channel": stem.channels,
+    }
+
+
+SPEECH_TO_TEXT = Family(
+    model_type="speech_to_text",
+    defaults={
+        **dict.fromkeys(("attention_dropout", "activation_dropout"), 0.0),
+        **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 2048),
+        **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 4),
+        "encoder_layers": 12,
+        "decoder_layers": 6,
+        "dropout": 0.1,
+        "init_std": 0.02,
+        "vocab_size": 10000,
+        "d_model": 256,
+        "activation_function": "relu",
+        "scale_embedding": True,
+        "max_target_positions": 1024,
+        "num_conv_layers": 2,
+        "conv_kernel_sizes": [5, 5],
+        "conv_channels": 1024,
+        "input_feat_per_channel": 80,
+        "input_channels": 1,
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 2,
+        "tie_word_embeddings": True,
+    },
+    optional={"pad_token_id": int, "bos_token_id": int, "eos_token_id": object},
+    irrelevant=IRRELEVANT_HERE
+    | {
+        "begin_suppress_tokens",
+        "early_stopping",
+        "max_length",
+        "max_source_positions",  # of a table that grows
+        "num_beams",
+    },
+    spec={
+        "family": "encoder-decoder",
+        "d_model": Key("d_model"),
+        "dropout": Key("dropout"),
+        "activation": activation("activation_function"),
+        "positions": {
+            "type": "sinusoidal",
+            "denominator": "half_minus_one",
+            "offset": after_padding,
+        },
+        "encoder": {
+            "input": {
+                "type": "conv",
+                "layout": "frames",
+                "channels": lambda values: (
+                    values["input_channels"] * values["input_feat_per_channel"]
+                ),
+                "activation": "identity",
+                "layers": _convolutions,
+                "scale": _SCALE,
+            },
+            "positions": _sound_positions,
+            **stack_spec("encoder"),
+        },
+        "decoder": {
+            "vocab_size": Key("vocab_size"),
+            "max_positions": Key("max_target_positions"),
+            "input": {"scale": _SCALE},
+            "positions": {"skip_padding": "mask"},
+            **stack_spec("decoder"),
+        },
+    },
+    last=TOKENS,
+    names=lambda values: {
+        **NAMES,
+        "decoder.token_embedding": "decoder.embed_tokens",
+        **{
+            f"encoder.conv{index + 1}": f"encoder.conv.conv_layers.{index}"
+            for index in range(values["num_conv_layers"])
+        },
+    },
+    back=_back,
+    prefix="model.",
+    unused=(r"(encoder|decoder)\.embed_positions\.weights",),
+    heads={
+        "Speech2TextForConditionalGeneration": Head(
+            spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings")}},
+            names={"head": "lm_head"},
+            untied={"lm_head.weight": "decoder.embed_tokens.weight"},
+        ),
+        "Speech2TextModel": Head(),
+    },
+    note="Sounds of a batch are equally long: no frame is padding",
+)
+
+FAMILIES = (SPEECH_TO_TEXT,)
