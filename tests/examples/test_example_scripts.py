@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import runpy
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from modelwright.cli import cli
 
 Script = Callable[[str], ModuleType]
 
@@ -26,31 +28,42 @@ def script(examples: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
             del sys.modules[name]
 
 
-def run(examples: Path, name: str, *words: str, columns: int = 100) -> str:
-    """What a script prints, run as a user runs it."""
-    done = subprocess.run(
-        [sys.executable, str(examples / name), *words],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": str(columns), "PYTHONWARNINGS": "error::UserWarning"},
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+Run = Callable[..., str]
 
 
-def test_train_gpt_and_go_on_from_the_command_line(examples: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def run(examples: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """`run("classify.py", "--steps", "5")` is what that prints, run as the main module."""
+
+    def call(name: str, *words: str, columns: int = 100) -> str:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr(sys, "argv", [str(examples / name), *words])
+        monkeypatch.syspath_prepend(str(examples))
+        capsys.readouterr()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(str(examples / name), run_name="__main__")
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_train_gpt_and_go_on_from_the_command_line(
+    run: Run, examples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     weights = tmp_path / "tiny_gpt.safetensors"
-    said = run(examples, "train_gpt.py", "--steps", "5", "--weights", str(weights))
+    said = run("train_gpt.py", "--steps", "5", "--weights", str(weights))
     assert "5 steps: held-out loss 5." in said
     assert "The with statement is used to " in said
     generate = [
-        *(sys.executable, "-m", "modelwright", "generate", str(examples / "tiny_gpt.yaml")),
+        *("generate", str(examples / "tiny_gpt.yaml")),
         *("--weights", str(weights), "--tokenizer", "bytes", "--prompt", "The ", "--top-k", "40"),
         *("--device", "cpu", "--max-new-tokens", "4"),
     ]
-    done = subprocess.run(generate, capture_output=True, text=True, check=True)
-    assert "The " in done.stdout
+    cli(generate, standalone_mode=False)
+    assert "The " in capsys.readouterr().out
 
 
 def test_train_gpt_learns(script: Script) -> None:
@@ -87,15 +100,15 @@ def test_reverse_sequence_pairs(script: Script) -> None:
         assert set(target[len(words) + 1 :]) <= {module.PAD}
 
 
-def test_reverse_sequence_runs(examples: Path) -> None:
-    said = run(examples, "reverse_sequence.py", "--steps", "5")
+def test_reverse_sequence_runs(run: Run) -> None:
+    said = run("reverse_sequence.py", "--steps", "5")
     assert "after 5 steps" in said
     assert "reversed without a mistake: 0.0% before" in said
 
 
 @pytest.mark.slow
-def test_reverse_sequence_learns_it(examples: Path) -> None:
-    said = run(examples, "reverse_sequence.py")
+def test_reverse_sequence_learns_it(run: Run) -> None:
+    said = run("reverse_sequence.py")
     assert float(said.rpartition("before, ")[2].partition("%")[0]) > 97
 
 
@@ -111,15 +124,15 @@ def test_classify_holds_out_what_it_tests_on(script: Script) -> None:
         assert len(again) < len(pieces) / 20
 
 
-def test_classify_runs(examples: Path) -> None:
-    said = run(examples, "classify.py", "--steps", "5")
+def test_classify_runs(run: Run) -> None:
+    said = run("classify.py", "--steps", "5")
     assert "after 5 steps" in said
     assert "held-out accuracy: " in said
 
 
 @pytest.mark.slow
-def test_classify_learns_it(examples: Path) -> None:
-    said = run(examples, "classify.py")
+def test_classify_learns_it(run: Run) -> None:
+    said = run("classify.py")
     assert float(said.rpartition("before, ")[2].partition("%")[0]) > 75
 
 
@@ -143,17 +156,17 @@ def test_embed_sentences_agrees_with_transformers(
     assert similar.argmax(1).tolist() == [1, 0, 3, 2, 5, 4]  # the pairs mean the same
 
 
-def test_embed_sentences_fits_a_terminal(examples: Path, script: Script) -> None:
+def test_embed_sentences_fits_a_terminal(run: Run, script: Script) -> None:
     installed(script)
-    said = run(examples, "embed_sentences.py", "One.", "Two.", columns=80)
+    said = run("embed_sentences.py", "One.", "Two.", columns=80)
     assert "…" not in said
     assert max(map(len, said.splitlines())) <= 80
 
 
 @pytest.mark.slow
-def test_the_demo_runs(examples: Path, script: Script) -> None:
+def test_the_demo_runs(run: Run, examples: Path, script: Script) -> None:
     installed(script)
-    said = run(examples, "demo.py", "--seconds", "3")
+    said = run("demo.py", "--seconds", "3")
     made = [line.split()[1] for line in said.splitlines() if line.startswith("made ")]
     assert len(made) == 6
     for path in made:

@@ -57,10 +57,10 @@ def test_real_sentences_in_a_padded_batch(minilm: Path) -> None:
     with torch.no_grad():
         wanted = theirs(ids, attention_mask=mask)
         states = model.hidden_states(ids, attention_mask=mask)
-        pooled = model(ids, attention_mask=mask)
+        pooled = model(ids[:10], attention_mask=mask[:10])
     real = mask.bool()
     assert relative(states[real], wanted.last_hidden_state[real]) < 2e-5
-    assert relative(pooled, wanted.pooler_output) < 2e-5
+    assert relative(pooled, wanted.pooler_output[:10]) < 2e-5
 
 
 RESULTS: dict[str, Callable[[Any], Any]] = {

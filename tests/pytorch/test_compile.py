@@ -76,6 +76,7 @@ def test_meta_takes_no_memory(path: Path) -> None:
     model = mw.compile(path, device="meta", sets=["d_model=65536", "layers=30"])
     assert {weight.device.type for weight in model.parameters()} == {"meta"}
     assert sum(weight.numel() for weight in model.parameters()) > 10**12
+    assert type(model).init_weights.__name__ == "init_weights"  # drawing was only left out once
 
 
 @pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), None])
