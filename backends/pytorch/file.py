@@ -186,6 +186,7 @@ def _head(graph: ModuleGraph, body: str, options: BuildOptions) -> str:
     card = write_card(graph, body, f"{module_name(graph.name)}.py", options.words())
     imports = ["import math"] if "math." in body else []
     imports += ["from dataclasses import dataclass"]
+    imports += ["from typing import Any"] if re.search(r": Any\b", body) else []
     torch_lines = ["import torch"] if re.search(r"\btorch\.", body) else []
     torch_lines.append("from torch import Tensor, nn")
     if re.search(r"\bF\.", body):

@@ -57,7 +57,7 @@ def collect(names: set[tuple[str, str]]) -> list[str]:
         file, name = queue.pop()
         text = definitions(file)[name]
         for other in definitions(file):
-            calls = re.search(rf"\b{other}\(", text)
+            calls = re.search(rf"\b{other}(\.apply)?\(", text)
             if calls and other != name and (file, other) not in wanted:
                 wanted.add((file, other))
                 queue.append((file, other))

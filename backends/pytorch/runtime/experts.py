@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +67,64 @@ def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int
     return weights * (place <= capacity)
 
 
+class ExpertLinear(torch.autograd.Function):
+    """Rows times their expert's matrix: x (J, in), weight (X, out, in), to (J, out).
+
+    The first `sizes[0]` rows are the first expert's, and so on. Of a loop over the experts autograd
+    makes a gradient for each matrix and then copies all of them into one tensor: here each is
+    written where it belongs.
+    """
+
+    apply: Any  # torch leaves it untyped
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, sizes: list[int]) -> Tensor:
+        y = x.new_empty(x.size(0), weight.size(1))
+        matrices = weight.transpose(1, 2)  # (X, in, out)
+        parts = zip(torch.split(x, sizes), matrices, torch.split(y, sizes), strict=True)
+        for rows, matrix, product in parts:
+            if rows.size(0):
+                torch.mm(rows, matrix, out=product)
+        return y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
+        x, weight, ctx.sizes = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        wants_x, wants_weight, _ = ctx.needs_input_grad
+        of_x = ExpertLinear.apply(grad, weight.transpose(1, 2), ctx.sizes) if wants_x else None
+        return of_x, ExpertProducts.apply(grad, x, ctx.sizes) if wants_weight else None, None
+
+
+class ExpertProducts(torch.autograd.Function):
+    """The matrix product of each expert's rows, y (J, out) and x (J, in), to (X, out, in)."""
+
+    apply: Any
+
+    @staticmethod
+    def forward(y: Tensor, x: Tensor, sizes: list[int]) -> Tensor:
+        products = y.new_empty(len(sizes), y.size(1), x.size(1))
+        parts = zip(torch.split(y.T, sizes, dim=1), torch.split(x, sizes), products, strict=True)
+        for left, right, product in parts:
+            torch.mm(left, right, out=product)
+        return products
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
+        y, x, ctx.sizes = inputs
+        ctx.save_for_backward(y, x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        y, x = ctx.saved_tensors
+        of_y = ExpertLinear.apply(x, grad, ctx.sizes)
+        return of_y, ExpertLinear.apply(y, grad.transpose(1, 2), ctx.sizes), None
+
+
 class ExpertGroups:
     """The pairs of a token and an expert that it chose, those of one expert together.
 
@@ -107,8 +166,11 @@ class ExpertGroups:
             padded = padded.index_copy(0, self.places, x).view(self.blocks, self.block, -1)
             y = padded @ weight[self.block_expert].transpose(1, 2)
             return y.flatten(0, 1)[self.places]
-        parts = zip(torch.split(x, self.sizes), weight.unbind(), strict=True)
-        return torch.cat([F.linear(rows, matrix) for rows, matrix in parts if rows.size(0)])
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+            x, weight = x.to(dtype), weight.to(dtype)
+        product: Tensor = ExpertLinear.apply(x, weight, self.sizes)
+        return product
 
     def combine(self, y: Tensor, weights: Tensor) -> Tensor:
         """What a token's experts say, weighted: y (J, D), weights (B, T, A), to (B, T, D)."""
