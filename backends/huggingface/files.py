@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import mmap
 import pickle
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +45,7 @@ class Weights:
     files: tuple[Path, ...]
     shapes: Mapping[str, Shape]
     holders: Mapping[str, Path]
+    _headers: dict[Path, tuple[int, Any]] = field(default_factory=dict, repr=False)
 
     @property
     def place(self) -> Path:
@@ -64,6 +67,22 @@ class Weights:
 
             yield read
 
+    def unmapped(self, name: str, mapped: Tensor) -> Tensor:
+        """The same tensor in memory of its own: the pages that it is mapped to stay unread.
+
+        What is turned or cast on its way into a model would else be in memory twice, there and in
+        those pages.
+        """
+        import torch
+
+        if self.holders[name].suffix != ".safetensors" or not mapped.numel():
+            return mapped
+        with self._data(name) as (file, size):
+            memory = mmap.mmap(-1, size)  # goes back to the system whole, leaving no gap
+            if file.readinto(memoryview(memory)[:size]) != mapped.nbytes:
+                raise CheckpointError(self.holders[name], [f"{name} is not whole in it"])
+        return torch.frombuffer(memory, dtype=mapped.dtype, count=mapped.numel()).view(mapped.shape)
+
     def differ(self, one: str, other: str) -> bool:
         """Whether two tensors are there and hold other numbers, byte for byte."""
         if one not in self.shapes or other not in self.shapes:
@@ -76,12 +95,22 @@ class Weights:
         return any(a != b for a, b in zip(self._chunks(one), self._chunks(other), strict=False))
 
     def _chunks(self, name: str, size: int = 1 << 20) -> Iterator[bytes]:
-        with self.holders[name].open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            begin, end = json.loads(file.read(length))[name]["data_offsets"]
-            file.seek(8 + length + begin)
-            for start in range(begin, end, size):
-                yield file.read(min(size, end - start))
+        with self._data(name) as (file, left):
+            for start in range(0, left, size):
+                yield file.read(min(size, left - start))
+
+    @contextmanager
+    def _data(self, name: str) -> Iterator[tuple[BufferedReader, int]]:
+        """The file of a tensor, at its first byte, and how many it has."""
+        path = self.holders[name]
+        with path.open("rb") as file:
+            if path not in self._headers:
+                (length,) = struct.unpack("<Q", file.read(8))
+                self._headers[path] = 8 + length, json.loads(file.read(length))
+            start, header = self._headers[path]
+            begin, end = header[name]["data_offsets"]
+            file.seek(start + begin)
+            yield file, end - begin
 
 
 MOST_JSON = 50_000_000  # bytes of config.json, or of an index

@@ -43,10 +43,24 @@ def read_checkpoint(
     with found.opened() as read, torch.no_grad():
         for move in moves:
             tensors = [read(stored[name]) for name in move.theirs]
+            if _leaves_pages(move, tensors[0], device, dtype):
+                pairs = zip(move.theirs, tensors, strict=True)
+                tensors = [found.unmapped(stored[name], tensor) for name, tensor in pairs]
             whole = move.layout.gathered(tensors, torch.stack)
+            del tensors  # each goes when it has been copied
             parts = move.layout.split(whole, move.shapes, names.values)
-            for name, part in zip(move.ours, parts, strict=True):
-                yield name, part.to(device=device, dtype=dtype).contiguous()
+            made = [part.to(device=device, dtype=dtype).contiguous() for part in parts]
+            del whole, parts
+            yield from zip(move.ours, made, strict=True)
+
+
+def _leaves_pages(
+    move: Move, tensor: Tensor, device: torch.device | None, dtype: torch.dtype | None
+) -> bool:
+    """Whether what becomes of a tensor is not the pages of its file."""
+    turned = move.layout.transposed and tensor.ndim > 1
+    moved = device is not None and device != tensor.device
+    return turned or moved or move.layout.stacked or dtype not in (None, tensor.dtype)
 
 
 def _different_copies(

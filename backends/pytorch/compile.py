@@ -93,9 +93,13 @@ def instantiate(
 def undrawn(kind: type[nn.Module]) -> nn.Module:
     """The model without the drawing of its weights, which have no values on the meta device.
 
-    That drawing is a call for each expert of each layer: ten seconds of DeepSeek-V3's.
+    That drawing is a call for each expert of each layer: ten seconds of DeepSeek-V3's. What torch's
+    own modules draw before it is left out too.
     """
-    model: nn.Module = type(kind.__name__, (kind,), {"init_weights": lambda model: None})()
+    from .undrawn import Undrawn
+
+    with Undrawn():
+        model: nn.Module = type(kind.__name__, (kind,), {"init_weights": lambda model: None})()
     model.__class__ = kind
     return model
 

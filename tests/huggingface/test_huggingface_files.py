@@ -14,9 +14,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
+from transformers import GPT2Config, GPT2LMHeadModel
 
 import modelwright as mw
 from modelwright.backends.huggingface import CheckpointError, from_pretrained, import_folder
+from modelwright.backends.huggingface.files import Weights, find_weights
 from modelwright.cli import cli
 
 Checkpoint = Callable[..., tuple[Path, Any]]
@@ -57,6 +59,42 @@ def change_index(folder: Path, **files: Any) -> None:
 def test_several_files(shards: tuple[Path, Any]) -> None:
     assert equal(*shards)
     assert "head: {type: projection" in import_folder(shards[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_is_turned_or_cast_is_read_past_the_mapping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str
+) -> None:
+    """Else it is in memory twice: as the model's own, and as pages of the file."""
+    config = GPT2Config(vocab_size=40, n_positions=20, n_embd=32, n_layer=2, n_head=4)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path)
+    stored = load_file(tmp_path / "model.safetensors")
+    read, plain = [], Weights.unmapped
+
+    def unmapped(self: Weights, name: str, mapped: torch.Tensor) -> torch.Tensor:
+        read.append(name)
+        tensor = plain(self, name, mapped)
+        assert torch.equal(tensor, stored[name])
+        assert tensor.data_ptr() != mapped.data_ptr()
+        return tensor
+
+    monkeypatch.setattr(Weights, "unmapped", unmapped)
+    from_pretrained(tmp_path, dtype=dtype)
+    linear = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")
+    turned = {name for name in stored if name.endswith(linear)}
+    assert set(read) == (turned if dtype == "float32" else set(stored))
+
+
+def test_tensors_of_any_dtype_and_size_are_read_past_the_mapping(tmp_path: Path) -> None:
+    kinds = (torch.float64, torch.float32, torch.bfloat16, torch.int64, torch.bool)
+    tensors = {str(kind): torch.tensor([[1, 0, 3]]).to(kind) for kind in kinds}
+    tensors |= {"one": torch.tensor(2.5), "none": torch.empty(0, 4)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    weights = find_weights(tmp_path)
+    assert weights is not None
+    with weights.opened() as read:
+        for name, tensor in tensors.items():
+            assert torch.equal(weights.unmapped(name, read(name)), tensor)
 
 
 def test_a_file_of_several_is_missing(shards: tuple[Path, Any]) -> None:

@@ -9,10 +9,12 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from variations import DECODER, VARIATIONS, graph_of, inputs_of, spec_of
 
 import modelwright as mw
@@ -77,6 +79,23 @@ def test_meta_takes_no_memory(path: Path) -> None:
     assert {weight.device.type for weight in model.parameters()} == {"meta"}
     assert sum(weight.numel() for weight in model.parameters()) > 10**12
     assert type(model).init_weights.__name__ == "init_weights"  # drawing was only left out once
+
+
+def test_on_meta_nothing_is_drawn(path: Path) -> None:
+    """The first `normal_` there imports torch's compiler, which takes seconds."""
+    called: list[str] = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            called.append(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    with Watch():
+        mw.compile(path, device="meta")
+    assert called
+    assert not [name for name in called if name.startswith(("normal", "uniform", "fill", "zero_"))]
 
 
 @pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), None])
