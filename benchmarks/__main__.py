@@ -1,9 +1,8 @@
-"""Every benchmark of speed in one run: emitted models against their peers, in turns.
+"""Every benchmark of speed: emitted models against their peers, in turns.
 
-python -m benchmarks                          # all, about an hour on two cores
-python -m benchmarks --only tiny --rounds 5
-python -m benchmarks --dtype bfloat16 --json build/bf16.json
-python -m benchmarks --write                  # docs/benchmarks.md and its figure
+python -m benchmarks --write                       # every table of docs/benchmarks.md
+python -m benchmarks --table bfloat16 --json build/bf16.json
+python -m benchmarks --only tiny --rounds 3        # a part of the tables
 """
 
 from __future__ import annotations
@@ -11,104 +10,133 @@ from __future__ import annotations
 import gc
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
 
+from . import load
 from .first import first_logits
 from .floor import matrix_rate, read_rate
 from .measure import Timed, alternate
 from .models import OURS
-from .pages import conditions, page, text_table, write_pages
-from .peers import CASES, rivals_of
-from .tasks import tasks_of
+from .pages import conditions, text_table, write_part, write_rows
+from .peers import CASES
+from .plans import PLANS, Plan
+from .tasks import timed_tasks
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+STARTS, LOADS = "first-logits", "load"
+TABLES = (*PLANS, STARTS, LOADS)
 
 
 @click.command()
-@click.option("--only", default="", help="Tasks whose case or name holds this.")
+@click.option("--table", "tables", multiple=True, type=click.Choice(TABLES), help="[default: all]")
+@click.option("--only", default="", help="Tasks of models whose name holds this.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=3))
-@click.option("--dtype", "dtypes", multiple=True, type=click.Choice(("float32", "bfloat16")))
-@click.option("--compiled", is_flag=True, help="Through torch.compile too (needs a C++ compiler).")
-@click.option("--threads", type=int, help="[default: torch's]")
+@click.option("--threads", type=click.IntRange(min=1), help="[default: what the table says]")
 @click.option(
     "--clock",
     type=click.Choice(list(CLOCKS)),
     default="wall",
     show_default=True,
-    help="`cpu` with --threads 1 holds on a machine that is busy with other things.",
+    help="`cpu`, with one thread, holds on a machine that is busy with other things.",
 )
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the numbers there.")
-@click.option("--write", is_flag=True, help="Write docs/benchmarks.md.")
+@click.option("--write", is_flag=True, help="Write the tables into docs/benchmarks.md.")
 def main(
+    tables: tuple[str, ...],
     only: str,
     rounds: int,
-    dtypes: tuple[str, ...],
-    compiled: bool,
     threads: int | None,
     clock: str,
     path: Path | None,
     write: bool,
 ) -> None:
     """Time emitted models next to their peers: one run, alternating, on the CPU."""
-    if threads:
-        torch.set_num_threads(threads)
+    if write and only:
+        raise click.UsageError("a part of a table is not written: leave --only out")
+    quiet_libraries()
+    data: dict[str, Any] = {}
+    for key in tables or TABLES:
+        if key == LOADS:
+            if not only:
+                data[key] = loads(rounds, write=write)
+            continue
+        facts: dict[str, object] = {**conditions(), "rounds": rounds}
+        if key == STARTS:
+            results = [] if only else [first_logits(rounds)]
+        else:
+            plan = PLANS[key]
+            torch.set_num_threads(threads or plan.threads)
+            results = measured(plan, only, rounds, clock)
+            facts |= {"threads": torch.get_num_threads(), "clock": clock, **rates(plan)}
+        if not results:
+            continue
+        click.echo(f"\n{key}\n{text_table(results)}")
+        data[key] = {**facts, "results": [timed.to_json(OURS) for timed in results]}
+        if write:
+            write_part(key, facts, results)
+    if not data:
+        raise click.BadParameter(f"no model's name holds `{only}`")
+    click.echo("\n± is half the distance of the quartiles; ratios are medians over the rounds")
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+
+
+def quiet_libraries() -> None:
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    results: dict[str, list[Timed]] = {}
-    for dtype in dtypes or ("float32",):
-        for key, case in CASES.items():
-            if only and only.lower() not in f"{key} {case.name}".lower():
-                continue
-            for made_fast in (False, True) if compiled else (False,):
-                kind = f"{dtype}, compiled" if made_fast else dtype
-                results.setdefault(kind, [])
-                rivals = rivals_of(case, getattr(torch, dtype))
-                for name, candidates in tasks_of(case, rivals, compiled=made_fast):
-                    start = time.monotonic()
-                    timed = alternate(
-                        name,
-                        candidates,
-                        rounds=rounds,
-                        warm_up=2 if made_fast else 1,
-                        repeat=case.repeat,
-                        clock=CLOCKS[clock],
-                    )
-                    results[kind].append(timed)
-                    took = time.monotonic() - start
-                    click.echo(f"{kind}: {name}: {rounds} rounds in {took:.0f} s", err=True)
-                del rivals
-                gc.collect()
-    if not only or only in "first":
-        results["first logits"] = [first_logits(rounds)]
-    if not any(results.values()):
-        raise click.BadParameter(f"no case holds `{only}`")
-    facts = {
-        **conditions(),
-        "threads": torch.get_num_threads(),
-        "clock": clock,
-        "rounds": rounds,
-        **{
-            f"matrix product in {dtype}, GFLOP/s": round(
-                matrix_rate(getattr(torch, dtype)) / 1e9, 1
+
+
+def measured(plan: Plan, only: str, rounds: int, clock: str) -> list[Timed]:
+    """The tasks of a table, those of one model after those of another."""
+    results = []
+    for key, case in CASES.items():
+        if not plan.has_case(key) or only.lower() not in f"{key} {case.name}".lower():
+            continue
+        for name, candidates in timed_tasks(plan, case):
+            start = time.monotonic()
+            results.append(
+                alternate(
+                    name,
+                    candidates,
+                    rounds=rounds,
+                    warm_up=2 if plan.compiled else 1,
+                    repeat=case.repeat,
+                    clock=CLOCKS[clock],
+                )
             )
-            for dtype in dtypes or ("float32",)
-        },
-        "reading memory, GB/s": round(read_rate() / 1e9, 1),
+            took = time.monotonic() - start
+            click.echo(f"{plan.title}: {name}: {rounds} rounds in {took:.0f} s", err=True)
+        gc.collect()
+    return results
+
+
+def rates(plan: Plan) -> Mapping[str, object]:
+    """What the machine does at most."""
+    rate = matrix_rate(getattr(torch, plan.dtype)) / 1e9
+    return {
+        f"{plan.dtype} matrix products, GFLOP/s:": round(rate, 1),
+        "reading memory, GB/s:": round(read_rate() / 1e9, 1),
     }
-    for kind, timed_ones in results.items():
-        click.echo(f"\n{kind}\n{text_table(timed_ones)}")
-    click.echo("\n± is half the distance of the quartiles; ratios are medians over the rounds")
-    if path:
-        data = {**facts, "results": {k: [t.to_json(OURS) for t in ts] for k, ts in results.items()}}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+
+
+def loads(rounds: int, *, write: bool) -> dict[str, object]:
+    """Times and memory of loading checkpoints."""
+    facts: dict[str, object] = {**conditions(), "rounds": rounds}
+    found = {name: load.compare(name, rounds) for name in load.MODELS}
+    table = [load.HEAD, *(line for name in found for line in load.lines(name, found[name]))]
+    for line in table:
+        click.echo("  ".join(line))
     if write:
-        write_pages(page(facts, results), results)
+        write_rows(LOADS, facts, table)
+    return {**facts, "results": found}
 
 
 if __name__ == "__main__":

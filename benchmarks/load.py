@@ -1,11 +1,12 @@
 """Loading a checkpoint, ours against `transformers`: time and peak memory, in fresh processes.
 
     python -m benchmarks.load                 # GPT-2's 124M and a Llama of 1B
-    python -m benchmarks.load --only gpt2 --rounds 5
+    python -m benchmarks.load --only "GPT-2 124M" --rounds 5
 
 Both read the same folder of random weights. What is imported is imported before the clock starts.
-Memory is that of the process alone (`RssAnon`): pages of the file that are mapped are the system's,
-and are counted when they are read, so that the time to the first logits stands beside.
+Memory is measured twice, as a multiple of the weights: at its peak while loading, that of the
+process alone (`RssAnon`; mapped pages of the file are the system's, and may not be read yet), and
+at its peak up to the first logits all that is resident (`VmRSS`), pages of the file with it.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 MODELS: dict[str, dict[str, Any]] = {
-    "gpt2": {"model_type": "gpt2"},
-    "llama-1b": {
+    "GPT-2 124M": {"model_type": "gpt2"},
+    "a Llama of 1.2B": {
         "model_type": "llama",
         "vocab_size": 128256,
         "hidden_size": 2048,
@@ -51,19 +52,22 @@ def checkpoint(name: str, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def anonymous() -> int:
-    """Bytes of this process that are no pages of a file."""
+def memory(kind: str) -> int:
+    """Bytes of this process: `RssAnon` are no pages of a file, `VmRSS` is all that is in memory."""
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("this system does not tell RssAnon")
+    raise RuntimeError(f"this system does not tell {kind}")
 
 
 class Peak:
-    """The most anonymous memory while it is entered, beyond that at its start."""
+    """The most memory of a kind while it is entered, beyond that at its start."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
 
     def __enter__(self) -> Peak:
-        self.start = self.most = anonymous()
+        self.start = self.most = memory(self.kind)
         self.running = True
         self.thread = threading.Thread(target=self._watch)
         self.thread.start()
@@ -71,13 +75,13 @@ class Peak:
 
     def _watch(self) -> None:
         while self.running:
-            self.most = max(self.most, anonymous())
+            self.most = max(self.most, memory(self.kind))
             time.sleep(0.002)
 
     def __exit__(self, *_: object) -> None:
         self.running = False
         self.thread.join()
-        self.bytes = max(self.most, anonymous()) - self.start
+        self.bytes = max(self.most, memory(self.kind)) - self.start
 
 
 def loader(side: str) -> Callable[[str], Any]:
@@ -105,14 +109,20 @@ def measure(side: str, folder: str) -> dict[str, float]:
 
     load = loader(side)
     ids = torch.arange(8)[None]
-    with Peak() as peak:
-        start = time.perf_counter()
-        model = load(folder)
-        loaded = time.perf_counter() - start
-    model(ids)
-    total = time.perf_counter() - start
+    with Peak("VmRSS") as resident:
+        with Peak("RssAnon") as own:
+            start = time.perf_counter()
+            model = load(folder)
+            loaded = time.perf_counter() - start
+        model(ids)
+        total = time.perf_counter() - start
     size = sum(weight.nbytes for weight in model.parameters())
-    return {"load": loaded, "first logits": total, "peak": peak.bytes / size}
+    return {
+        "load, s": loaded,
+        "load and first logits, s": total,
+        "own memory while loading, x the weights": own.bytes / size,
+        "resident memory to the first logits, x the weights": resident.bytes / size,
+    }
 
 
 def compare(name: str, rounds: int) -> dict[str, dict[str, list[float]]]:
@@ -130,6 +140,20 @@ def compare(name: str, rounds: int) -> dict[str, dict[str, list[float]]]:
     return found
 
 
+HEAD = ("checkpoint, measure", "emitted", "transformers", "transformers / emitted")
+
+
+def lines(name: str, found: Mapping[str, Mapping[str, list[float]]]) -> list[tuple[str, ...]]:
+    """The medians of both sides, and of theirs divided by ours of the same round."""
+    made = []
+    for key in found[SIDES[0]]:
+        ours, theirs = (found[side][key] for side in SIDES)
+        ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+        medians = (f"{statistics.median(values):.2f}" for values in (ours, theirs))
+        made.append((f"{name}, {key}", *medians, f"{ratio:.2f}"))
+    return made
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", choices=MODELS, help="one model")
@@ -140,15 +164,8 @@ def main() -> None:
         print(json.dumps(measure(*options.one)))
         return
     for name in [options.only] if options.only else MODELS:
-        found = compare(name, options.rounds)
-        for key in found[SIDES[0]]:
-            ours, theirs = (found[side][key] for side in SIDES)
-            ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-            unit = "x the weights" if key == "peak" else "s"
-            print(
-                f"{name:10} {key:13} ours {statistics.median(ours):8.3f} {unit}   "
-                f"transformers {statistics.median(theirs):8.3f} {unit}   ratio {ratio:.2f}"
-            )
+        for line in lines(name, compare(name, options.rounds)):
+            print("  ".join(line))
 
 
 if __name__ == "__main__":

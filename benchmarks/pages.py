@@ -1,4 +1,4 @@
-"""What a run found, as text, as a page and as a figure."""
+"""What a run found, as text, as parts of a page and as figures."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ from .models import LIBRARY, OURS
 from .tasks import FLOOR
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-BEGIN, END = "<!-- numbers: made by `python -m benchmarks --write` -->", "<!-- end of numbers -->"
-Results = Mapping[str, list[Timed]]
+END = "<!-- end of numbers -->"
+Row = tuple[str, ...]
+
+
+def begin(key: str) -> str:
+    return f"<!-- numbers of {key}: made by `python -m benchmarks --write` -->"
 
 
 def conditions() -> dict[str, object]:
@@ -58,44 +62,64 @@ def names_of(results: list[Timed]) -> list[str]:
     return list(dict.fromkeys(name for timed in results for name in timed.rounds))
 
 
-def page(facts: Mapping[str, object], results: Results) -> str:
-    """The part of docs/benchmarks.md that a run writes."""
-    lines = [BEGIN, "", *(f"- {name}: {value}" for name, value in facts.items())]
-    for kind, timed_ones in results.items():
-        peers = [n for n in names_of(timed_ones) if n not in (OURS, FLOOR)]
-        head = ["task", "emitted", *(f"{peer} / emitted" for peer in peers), "share of the floor"]
-        lines += ["", f"### {kind}", "", _row(head), _row(["---"] * len(head))]
-        for timed in timed_ones:
-            ratios = [
-                f"{timed.ratio(peer, OURS):.2f}" if peer in timed.rounds else "" for peer in peers
-            ]
-            floor = f"{timed.ratio(FLOOR, OURS):.0%}" if FLOOR in timed.rounds else ""
-            took = f"{timed.median(OURS) * 1000:.1f} ms ± {timed.spread(OURS) / 2:.0%}"
-            lines.append(_row([timed.task, took, *ratios, floor]))
-    return "\n".join([*lines, "", END])
+def rows(results: list[Timed]) -> list[Row]:
+    """The table of a page, its head first: our time, those of the peers as multiples of it."""
+    peers = [name for name in names_of(results) if name not in (OURS, FLOOR)]
+    with_floor = any(FLOOR in timed.rounds for timed in results)
+    head = ["task", "emitted", *(f"{peer} / emitted" for peer in peers)]
+    found: list[Row] = [(*head, "share of the floor") if with_floor else tuple(head)]
+    for timed in results:
+        ratios = [
+            f"{timed.ratio(peer, OURS):.2f}" if peer in timed.rounds else "" for peer in peers
+        ]
+        took = f"{timed.median(OURS) * 1000:.1f} ms ± {timed.spread(OURS) / 2:.0%}"
+        floor = [f"{timed.ratio(FLOOR, OURS):.0%}" if FLOOR in timed.rounds else ""]
+        found.append((timed.task, took, *ratios, *(floor if with_floor else [])))
+    return found
 
 
-def _row(cells: list[str]) -> str:
+def part(facts: Mapping[str, object], table: list[Row], image: str = "") -> str:
+    """What a run writes into docs/benchmarks.md: the conditions, a table, a figure."""
+    head, *lines = table
+    said = "; ".join(f"{name} {value}" for name, value in facts.items())
+    made = [f"Measured with: {said}.", "", _row(head), _row(("---",) * len(head))]
+    made += [_row(line) for line in lines]
+    if image:
+        title = "The time of transformers divided by that of the emitted model, for each task"
+        made += ["", f'<p><img src="{image}" width="640" alt="{title}"></p>']
+    return "\n".join(made)
+
+
+def _row(cells: Row) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def write_pages(made: str, results: Results) -> None:
-    """Put the numbers into docs/benchmarks.md, whose words stay, and draw its figure."""
+def written(page: str, key: str, made: str) -> str:
+    """The page with its part `key` replaced; all other words stay."""
+    before, mark, rest = page.partition(begin(key))
+    _, end, after = rest.partition(END)
+    if not mark or not end:
+        raise ValueError(f"the page has no place for {key}: {begin(key)}")
+    return f"{before}{mark}\n\n{made}\n\n{end}{after}"
+
+
+def write_part(key: str, facts: Mapping[str, object], results: list[Timed]) -> None:
+    """A table of times goes into docs/benchmarks.md, and its figure beside it."""
+    image = f"benchmarks_{key}.svg"
+    (DOCS / image).write_text(figure(results), encoding="utf-8")
+    write_rows(key, facts, rows(results), image)
+
+
+def write_rows(key: str, facts: Mapping[str, object], table: list[Row], image: str = "") -> None:
     path = DOCS / "benchmarks.md"
-    text = path.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    path.write_text(f"{before}{made}{after}", encoding="utf-8")
-    (DOCS / "benchmarks.svg").write_text(figure(results), encoding="utf-8")
+    page = written(path.read_text(encoding="utf-8"), key, part(facts, table, image))
+    path.write_text(page, encoding="utf-8")
 
 
-def figure(results: Results) -> str:
+def figure(results: list[Timed]) -> str:
     """One bar a task: how many times as long `transformers` takes; the line is 1."""
     bars = [
-        (f"{timed.task} ({kind})", timed.ratio(LIBRARY, OURS))
-        for kind, timed_ones in results.items()
-        for timed in timed_ones
-        if LIBRARY in timed.rounds
+        (timed.task, timed.ratio(LIBRARY, OURS)) for timed in results if LIBRARY in timed.rounds
     ]
     most = max([ratio for _, ratio in bars] + [1.2])
     left, wide, step = 330, 330, 20

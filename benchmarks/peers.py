@@ -58,16 +58,18 @@ class Case:
         return (ids, ids.flip(1)) if self.reads == "pair" else (ids,)
 
 
-def rivals_of(case: Case, dtype: torch.dtype) -> Rivals:
-    """The models of a case, in eval mode; those with the same weights give the same result."""
+def rivals_of(case: Case, dtype: torch.dtype, *, all_peers: bool = True) -> Rivals:
+    """The models of a case, in eval mode; those with the same weights give the same result.
+
+    Without all peers there are ours and that of `transformers`.
+    """
     rivals = case.by_hand() if case.by_hand is not None else same_weights(case)
-    for model in rivals.models.values():
-        model.to(dtype)
-    found, call = dict(rivals.models), dict(rivals.call)
-    for name, make in case.others.items():
+    kept = [name for name in rivals.models if all_peers or name in (OURS, LIBRARY)]
+    found = {name: rivals.models[name].to(dtype) for name in kept}
+    call = {name: rivals.call[name] for name in kept}
+    for name, make in case.others.items() if all_peers else ():
         torch.manual_seed(0)
-        found[name] = model = make().to(dtype)
-        call[name] = model
+        call[name] = found[name] = make().to(dtype)
     made = Rivals(found, call)
     made.train(False)
     return made

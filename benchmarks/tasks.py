@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -10,53 +11,85 @@ from torch import Tensor, nn
 from .floor import products
 from .measure import Candidate
 from .models import BY_HAND, LIBRARY, OURS, Rivals
-from .peers import X_TRANSFORMERS, Case
+from .peers import X_TRANSFORMERS, Case, rivals_of
+from .plans import Plan
 
 PROMPT, NEW = 64, 32
 FLOOR = "its products"
 Task = tuple[str, dict[str, Candidate]]
 
 
-def tasks_of(case: Case, rivals: Rivals, *, compiled: bool = False) -> Iterator[Task]:
-    """Every task of a case: its name, and what each candidate does."""
+def timed_tasks(plan: Plan, case: Case) -> Iterator[Task]:
+    """The tasks of a case that are in a table: the name of each, and what each candidate does."""
+    rivals = rivals_of(case, getattr(torch, plan.dtype), all_peers=plan.all_peers)
+    return tasks_of(case, rivals, compiled=plan.compiled, wanted=plan.has_task)
+
+
+def tasks_of(
+    case: Case,
+    rivals: Rivals,
+    *,
+    compiled: bool = False,
+    wanted: Callable[[str], bool] = lambda name: True,
+) -> Iterator[Task]:
+    """The wanted tasks of a case: the name of each, and what each candidate does."""
     if compiled:
         rivals = compiled_ones(rivals)
+    for task, make in _tasks(case, rivals, compiled=compiled):
+        name = f"{case.name} {task}"
+        if wanted(name):
+            yield name, make()
+
+
+def _tasks(
+    case: Case, rivals: Rivals, *, compiled: bool
+) -> Iterator[tuple[str, Callable[[], dict[str, Candidate]]]]:
     for batch, length in ((1, 8), (8, 16)) if case.short else ((1, 256), (4, 64)):
-        given = case.inputs(batch, length)
-        candidates = forward(rivals, *given)
-        if not case.experts and not compiled:
-            rows = [batch * length]
-            head = rows if case.result == "logits" else []
-            candidates[FLOOR] = products(rivals.models[OURS], rows, head)
-        yield f"{case.name} forward, {batch} x {length}", candidates
-    if case.result == "pooler_output" and not compiled:
-        yield padded(case, rivals)
-    if case.training and not compiled:
-        yield f"{case.name} training step, 1 x 128", training(case, rivals)
-    if case.decodes and not compiled:
+        yield (
+            f"forward, {batch} x {length}",
+            partial(forward, case, rivals, batch, length, floor=not case.experts and not compiled),
+        )
+    if compiled:
+        return
+    if case.result == "pooler_output":
+        batch, length = (8, 16) if case.short else (4, 64)
+        yield (
+            f"forward, {batch} x {length} padded",
+            partial(padded, case, rivals, batch, length),
+        )
+    if case.training:
+        yield "training step, 1 x 128", partial(training, case, rivals)
+    if case.decodes:
         for batch in (1, 4):
-            yield f"{case.name} decode, {batch} x {PROMPT} + {NEW}", decoding(case, rivals, batch)
+            yield f"decode, {batch} x {PROMPT} + {NEW}", partial(decoding, case, rivals, batch)
 
 
-def forward(rivals: Rivals, *given: Tensor) -> dict[str, Candidate]:
-    """The result, in inference mode."""
+def forward(
+    case: Case, rivals: Rivals, batch: int, length: int, *, floor: bool
+) -> dict[str, Candidate]:
+    """The result, in inference mode; beside it the linear layers alone."""
     rivals.train(False)
+    given = case.inputs(batch, length)
 
     def timed(run: Callable[..., Tensor]) -> Candidate:
         return torch.inference_mode()(lambda: run(*given))
 
-    return {name: timed(run) for name, run in rivals.call.items()}
+    found = {name: timed(run) for name, run in rivals.call.items()}
+    if floor:
+        rows = [batch * length]
+        found[FLOOR] = products(rivals.models[OURS], rows, rows if case.result == "logits" else [])
+    return found
 
 
 def compiled_ones(rivals: Rivals) -> Rivals:
     """Ours and that of `transformers` through `torch.compile`."""
+    torch.compiler.reset()
     call = {name: torch.compile(rivals.call[name]) for name in (OURS, LIBRARY)}
     return Rivals({name: rivals.models[name] for name in call}, call)
 
 
-def padded(case: Case, rivals: Rivals) -> Task:
+def padded(case: Case, rivals: Rivals, batch: int, length: int) -> dict[str, Candidate]:
     """Texts of different length in one batch, with a mask: ours and those of the same weights."""
-    batch, length = (8, 16) if case.short else (4, 64)
     (ids,) = case.inputs(batch, length)
     lengths = torch.linspace(length // 8, length, batch).long()[:, None]
     mask = (torch.arange(length) < lengths).long()
@@ -68,7 +101,7 @@ def padded(case: Case, rivals: Rivals) -> Task:
         given = (ids,) if name == LIBRARY else (ids, mask)
         return torch.inference_mode()(lambda: run(*given, **named))
 
-    return f"{case.name} forward, {batch} x {length} padded", {n: timed(n) for n in names}
+    return {name: timed(name) for name in names}
 
 
 def training(case: Case, rivals: Rivals) -> dict[str, Candidate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
@@ -109,13 +110,52 @@ def test_the_floor_multiplies_by_each_matrix_once_for_each_number_of_rows(module
     assert counted.get_total_flops() == 2 * (8 * inner + 50 * 32)
 
 
-def test_the_page_says_every_ratio(module: Module, tmp_path: Path) -> None:
+def test_the_page_says_every_ratio(module: Module) -> None:
     pages, measure = module("pages"), module("measure")
     times = {"emitted": [1.0, 1.0, 1.0], "transformers": [1.5, 1.5, 1.5], "its products": [0.9] * 3}
-    results = {"float32": [measure.Timed("a task", times)]}
-    made = pages.page({"threads": 2}, results)
+    results = [measure.Timed("a task", times)]
+    made = pages.part({"threads": 2}, pages.rows(results), "figure.svg")
+    assert "Measured with: threads 2." in made
     assert "| a task | 1000.0 ms ± 0% | 1.50 | 90% |" in made
+    assert "figure.svg" in made
     assert ">1.50</text>" in pages.figure(results)
+
+
+def test_a_table_is_written_in_its_own_place(module: Module) -> None:
+    pages = module("pages")
+    page = "\n".join(f"{pages.begin(key)}\n{pages.END}\nwords" for key in "ab")
+    once = pages.written(page, "b", "new")
+    assert once == pages.written(pages.written(page, "b", "old"), "b", "new")
+    assert once.startswith(page[: page.index(pages.begin("b"))])
+    assert once.endswith(f"{pages.begin('b')}\n\nnew\n\n{pages.END}\nwords")
+    with pytest.raises(ValueError, match="no place for c"):
+        pages.written(page, "c", "new")
+
+
+def test_the_page_has_a_place_for_each_table(module: Module) -> None:
+    pages, tables = module("pages"), module("__main__").TABLES
+    text = (pages.DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    places = [text.index(pages.begin(key)) for key in tables]
+    assert text.count("<!-- numbers of ") == len(places)
+    for image in re.findall(r'src="(benchmarks_[^"]+)"', text):
+        assert (pages.DOCS / image).is_file()
+
+
+def test_what_the_tables_name_is_there(module: Module) -> None:
+    cases = module("peers").CASES
+    for plan in module("plans").PLANS.values():
+        assert set(plan.cases) <= set(cases)
+        assert plan.has_task("a model forward, 1 x 256")
+    assert not module("plans").PLANS["compiled"].has_task("a model decode, 1 x 64 + 32")
+
+
+def test_lines_of_loading_divide_times_of_the_same_round(module: Module) -> None:
+    load = module("load")
+    found = {
+        "modelwright": {"load, s": [1.0, 2.0, 4.0]},
+        "transformers": {"load, s": [2.0, 4.0, 8.0]},
+    }
+    assert load.lines("a model", found) == [("a model, load, s", "2.00", "4.00", "2.00")]
 
 
 @pytest.mark.slow

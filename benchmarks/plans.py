@@ -1,0 +1,48 @@
+"""The tables of docs/benchmarks.md: what each measures, and in which conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A table. It has all cases and all tasks where none is named."""
+
+    title: str
+    dtype: str = "float32"
+    compiled: bool = False
+    threads: int = 1
+    cases: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()  # parts of their names
+    all_peers: bool = False  # else `transformers` alone
+
+    def has_case(self, key: str) -> bool:
+        return not self.cases or key in self.cases
+
+    def has_task(self, name: str) -> bool:
+        return not self.tasks or any(part in name for part in self.tasks)
+
+
+LARGE = ("gpt2", "llama", "bert")
+PLANS = {
+    "float32": Plan("float32, one thread", all_peers=True),
+    "bfloat16": Plan(
+        "bfloat16, one thread",
+        dtype="bfloat16",
+        cases=LARGE,
+        tasks=("forward, 1 x 256", "training", "decode"),
+    ),
+    "compiled": Plan(
+        "float32, one thread, both through torch.compile",
+        compiled=True,
+        cases=("gpt2", "bert", "minilm", "tiny-gpt2"),
+        tasks=("forward, 1 x",),
+    ),
+    "threads": Plan(
+        "float32, two threads",
+        threads=2,
+        cases=LARGE,
+        tasks=("forward, 1 x 256", "training", "decode, 1 x"),
+    ),
+}
