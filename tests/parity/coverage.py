@@ -26,14 +26,14 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="only these types, or type/head/variant")
     parser.add_argument("--failed", action="store_true", help="only what the page calls not equal")
     parser.add_argument("--write", action="store_true", help="write the verdicts to the page")
-    parser.add_argument("--fields", action="store_true", help="each field changed alone; no page")
+    parser.add_argument("--fields", action="store_true", help="each field changed alone")
     parser.add_argument("-j", dest="jobs", type=int, default=2, help="processes; 2")
     parser.add_argument("--limit", type=float, default=120, help="seconds a case; 120")
     given = parser.parse_args(words)
 
     warnings.filterwarnings("ignore")
     import transformers
-    from judge import fields, page, workers
+    from judge import fields, fields_page, page, workers
     from judge.verdict import WORDS
     from tiny import all_cases
 
@@ -60,7 +60,9 @@ def main(words: list[str] | None = None) -> int:
     wrong = [case for case, verdict in verdicts.items() if verdict.wrong]
     if wrong:
         print("to mend:", *sorted(map(str, wrong)))
-    if given.write and not given.fields:
+    if given.write and given.fields:
+        fields_page.write(verdicts)
+    elif given.write:
         page.PAGE.write_text(page.page({**known, **verdicts}), encoding="utf-8")
     return 1 if wrong else 0
 

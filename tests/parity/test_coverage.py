@@ -7,6 +7,7 @@ import time
 
 import pytest
 import transformers
+from judge import fields, fields_page
 from judge import judge as judging
 from judge.page import PAGE, page, read_page
 from judge.verdict import Verdict, bound
@@ -81,6 +82,22 @@ def test_the_page_is_as_it_was_written() -> None:
 
 def test_the_page_is_of_the_installed_library() -> None:
     assert f"with transformers {transformers.__version__}." in PAGE.read_text(encoding="utf-8")
+
+
+def test_no_field_of_a_config_is_overlooked() -> None:
+    """`python -m tests.parity.coverage --fields TYPE --write` tries one type again."""
+    counts, reasons = fields_page.read()
+    assert not [kind for kind, (_, differs, _, _) in counts.items() if differs]
+    assert fields_page.PAGE.read_text(encoding="utf-8") == fields_page.page(counts, reasons)
+    assert set(counts) <= {(case.model_type, case.head) for case in CASES}
+    assert len(counts) > 150
+
+
+def test_a_change_has_a_name_of_its_own() -> None:
+    names = [case.variant for case in fields.changed_cases(Case("gemma3_text", "causal_lm"))]
+    assert "hidden_size=32" in names
+    assert "rope_parameters.full_attention.rope_theta=500.0" in names
+    assert len(set(names)) == len(names)
 
 
 def _ends(case: Case) -> Verdict:

@@ -10,7 +10,10 @@ from typing import Any
 from tiny import Case
 from tiny.models import config_of
 from tiny.sizes import HEAD_COUNTS, LAYER_COUNTS, ORDINARY, SIZES, TOKENS
+from transformers import PreTrainedConfig
 from transformers.activations import ACT2FN
+
+from modelwright.backends.huggingface import FAMILIES
 
 NOTHING = re.compile(
     r"(drop|initializer|init_|^use_cache$|output_|^return_dict$|_token_id|_index$|router_aux|_coef"
@@ -25,6 +28,17 @@ ACTIVATIONS = ("relu", "silu")
 def changed_cases(case: Case) -> Iterator[Case]:
     """The case with each field of its config changed alone, where there is something to try."""
     config = config_of(case)
+    family = FAMILIES.get(case.model_type)
+    inside = family.inside if family else ""
+    for name, over in _changes(config):
+        yield Case(case.model_type, case.head, name, {**case.over, **over})
+    if inside and hasattr(config, inside):  # the part that is imported
+        for name, over in _changes(getattr(config, inside)):
+            merged = {**case.over, inside: {**case.over.get(inside, {}), **over}}
+            yield Case(case.model_type, case.head, f"{inside}.{name}", merged)
+
+
+def _changes(config: PreTrainedConfig) -> Iterator[tuple[str, dict[str, Any]]]:
     for field in sorted(dataclasses.fields(config), key=lambda field: field.name):
         if NOTHING.search(field.name) or field.name in TOKENS:
             continue
@@ -33,11 +47,18 @@ def changed_cases(case: Case) -> Iterator[Case]:
         except RuntimeError:  # differs from layer to layer
             continue
         for other in _others(field.name, value):
-            name = f"{field.name}={str(other).replace(' ', '')}"
-            over = {**case.over, field.name: other}
+            over = {field.name: other}
             if field.name in LAYER_COUNTS and getattr(config, "layer_types", None):
                 over["layer_types"] = [*config.layer_types, config.layer_types[0]]
-            yield Case(case.model_type, case.head, name, over)
+            yield said(field.name, value, other), over
+
+
+def said(name: str, value: Any, other: Any) -> str:
+    """What is changed, in words: `hidden_size=32`, `rope_parameters.rope_theta=500.0`."""
+    if not isinstance(other, dict):
+        return f"{name}={str(other).replace(' ', '')}"
+    key = next(key for key in other if other[key] != value.get(key))
+    return said(f"{name}.{key}", value.get(key), other[key])
 
 
 def _others(name: str, value: Any) -> list[Any]:
@@ -58,7 +79,8 @@ def _others(name: str, value: Any) -> list[Any]:
 def _other_ropes(value: dict[str, Any]) -> list[Any]:
     """RoPE's parameters with another base, and of a part of the head; or a set for each kind."""
     if "rope_theta" in value:
-        return [{**value, "rope_theta": 500.0}, {**value, "partial_rotary_factor": 0.5}]
+        part = 0.25 if value.get("partial_rotary_factor") == 0.5 else 0.5
+        return [{**value, "rope_theta": 500.0}, {**value, "partial_rotary_factor": part}]
     sets = {kind: _other_ropes(rope) for kind, rope in value.items() if isinstance(rope, dict)}
     return [{**value, kind: others[0]} for kind, others in sets.items() if others]
 

@@ -39,6 +39,8 @@ generation is not what its own forward says, and ours is); whether rows with **l
 the same (`not invariant in HF`: the library's own result changes with the padding; `chunks count
 padding`: blocks of a mask begin at the first place here, and at the first token in the library).
 
+That no key of a config is overlooked is tried one key at a time: [fields.md](fields.md).
+
 {rows}
 """
 

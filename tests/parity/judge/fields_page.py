@@ -1,0 +1,93 @@
+"""The page of fields changed alone: what was tried of each type, and what is refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import transformers
+from tiny import Case
+
+from .page import PAGE as COVERAGE
+from .verdict import Verdict, Word
+
+PAGE = COVERAGE.with_name("fields.md")
+KINDS: dict[str, tuple[Word, ...]] = {
+    "equal": ("equal",),
+    "differs": ("differs",),
+    "refused": ("not yet", "fails"),
+    "the library cannot": ("cannot be built", "not a transformer"),
+}
+Counts = dict[tuple[str, str], tuple[int, ...]]  # of a type and its head, one for each kind
+Reasons = dict[tuple[str, str, str], str]  # of a type, its head and the change
+
+OPENING = """\
+# What each key of a config changes
+
+Written by `python -m tests.parity.coverage --fields --write`, with transformers {version}.
+
+The tiny model of every type and head that is equal ([coverage.md](coverage.md)), again with one key
+of its `config.json` changed: switches turned over, sizes and rates made others, activations and the
+bases of rotary positions exchanged. A key that the importer overlooked would make another model,
+without a word. {total} changes to {types} models: {counts}.
+
+{rows}
+
+What is refused, and why; the rest of the changes are computed as the library does, or the library
+itself does not run with them.
+
+{reasons}
+"""
+
+
+def write(verdicts: Mapping[Case, Verdict], path: Path = PAGE) -> None:
+    """Put verdicts of changed cases on the page, in the place of what it says of their types."""
+    counts, reasons = read(path)
+    tried = {(case.model_type, case.head) for case in verdicts}
+    reasons = {key: why for key, why in reasons.items() if key[:2] not in tried}
+    for kind in tried:
+        mine = {case: v for case, v in verdicts.items() if (case.model_type, case.head) == kind}
+        counted = Counter(verdict.word for verdict in mine.values())
+        counts[kind] = tuple(sum(counted[word] for word in words) for words in KINDS.values())
+        reasons |= {
+            (*kind, case.variant): verdict.why
+            for case, verdict in mine.items()
+            if verdict.word in KINDS["refused"]
+        }
+    path.write_text(page(counts, reasons), encoding="utf-8")
+
+
+def page(counts: Counts, reasons: Reasons) -> str:
+    sums = [sum(column) for column in zip(*counts.values(), strict=True)] or [0] * len(KINDS)
+    said = [f"{number} {kind}" for number, kind in zip(sums, KINDS, strict=True)]
+    rows = [(*kind, *map(str, counts[kind])) for kind in sorted(counts)]
+    return OPENING.format(
+        version=transformers.__version__,
+        total=sum(sums),
+        types=len(counts),
+        counts=", ".join(said),
+        rows=_table(("model type", "head", *KINDS), rows),
+        reasons=_table(
+            ("model type", "head", "change", "why"),
+            [(*key[:2], f"`{key[2]}`", reasons[key]) for key in sorted(reasons)],
+        ),
+    )
+
+
+def read(path: Path = PAGE) -> tuple[Counts, Reasons]:
+    """What a page says; nothing where there is none."""
+    counts, reasons = Counts(), Reasons()
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    for line in lines:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 2 + len(KINDS) and cells[2].isdigit():
+            counts[cells[0], cells[1]] = tuple(map(int, cells[2:]))
+        elif len(cells) == 4 and cells[2].startswith("`"):
+            reasons[cells[0], cells[1], cells[2].strip("`")] = cells[3]
+    return counts, reasons
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
