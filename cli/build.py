@@ -26,6 +26,11 @@ from .speaking import fail, note, put
     is_flag=True,
     help="Compute linear layers that read the same as one; checkpoints stay as they are.",
 )
+@click.option(
+    "--static-cache",
+    is_flag=True,
+    help="Give the cache its full size from the first step on: a step is compiled once.",
+)
 @force_option
 @quiet
 def build(
@@ -35,6 +40,7 @@ def build(
     with_map: bool,
     gradient_checkpointing: bool,
     join_projections: bool,
+    static_cache: bool,
     force: bool,
 ) -> None:
     """Write the model as a PyTorch file that imports torch only.
@@ -48,9 +54,13 @@ def build(
     """
     graph = load_graph(spec, sets)
     from .. import outputs
-    from ..backends.pytorch import BuildOptions, emit_file, is_ours_unedited
+    from ..backends.pytorch import BuildError, BuildOptions, emit_file, is_ours_unedited
 
-    emitted = emit_file(graph, BuildOptions(gradient_checkpointing, join_projections))
+    options = BuildOptions(gradient_checkpointing, join_projections, static_cache)
+    try:
+        emitted = emit_file(graph, options)
+    except BuildError as error:
+        fail(str(error))
     if str(output) == "-":
         if with_map:
             fail("--map writes its file beside the output: give one with -o FILE.py")

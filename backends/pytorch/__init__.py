@@ -5,9 +5,11 @@ from __future__ import annotations
 from .compile import compile, emit, graph_of, import_text, instantiate
 from .file import Emitted, emit_file, is_ours_unedited
 from .options import BuildOptions
+from .static import BuildError
 from .weights import WeightsError, load_weights, save_weights
 
 __all__ = [
+    "BuildError",
     "BuildOptions",
     "Emitted",
     "WeightsError",

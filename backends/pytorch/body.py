@@ -217,7 +217,10 @@ def position_lines(structure: Structure, f: Function, stack_name: str, anchor: s
     lines: list[Line] = []
     limit = structure.graph.limits.get(stack_name)
     end = "end" if f.cached else "length"
-    if f.cached:
+    if f.static:
+        lines.append(Line(f"length = {anchor}.size(1)"))
+        lines.append(Line("end = length if cache is None else cache.capacity"))
+    elif f.cached:
         lines.append(Line("start = 0 if cache is None else cache.length"))
         lines.append(Line(f"end = start + {anchor}.size(1)"))
     elif f.uses_end or limit is not None:
@@ -227,6 +230,10 @@ def position_lines(structure: Structure, f: Function, stack_name: str, anchor: s
         lines.append(Line(f"if {end} > {most}:"))
         message = f'f"{{{end}}} tokens, but max_positions is {{{most}}}"'
         lines.append(Line(f"raise ValueError({message})", indent=1))
+    if f.static:
+        lines.append(Line(f"place = torch.arange(length, device={anchor}.device)", "(T,)"))
+        lines.append(Line("if cache is not None:"))
+        lines.append(Line("place = cache.begin(place)", indent=1))
     return lines
 
 

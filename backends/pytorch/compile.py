@@ -33,10 +33,18 @@ def graph_of(source: Source, sets: Sequence[str] = ()) -> ModuleGraph:
 
 
 def emit(
-    graph: ModuleGraph, *, gradient_checkpointing: bool = False, join_projections: bool = False
+    graph: ModuleGraph,
+    *,
+    gradient_checkpointing: bool = False,
+    join_projections: bool = False,
+    static_cache: bool = False,
 ) -> str:
-    """The text of the PyTorch file of a graph, with the options of `BuildOptions`."""
-    return emit_file(graph, BuildOptions(gradient_checkpointing, join_projections)).text
+    """The text of the PyTorch file of a graph, with the options of `BuildOptions`.
+
+    Raises BuildError where an option does not go with the spec.
+    """
+    options = BuildOptions(gradient_checkpointing, join_projections, static_cache)
+    return emit_file(graph, options).text
 
 
 def compile(  # noqa: A001 - the public name is mw.compile
@@ -48,15 +56,18 @@ def compile(  # noqa: A001 - the public name is mw.compile
     sets: Sequence[str] = (),
     gradient_checkpointing: bool = False,
     join_projections: bool = False,
+    static_cache: bool = False,
 ) -> nn.Module:
     """The model of a spec: the class in the built file, instantiated.
 
     `device` may be "cpu", "cuda", "meta" …; `dtype` a torch dtype or its name ("bfloat16").
     `seed` seeds the fresh weights and leaves the global generator as it was; None draws them from
-    it. The last two are explained at `BuildOptions`. Raises SpecErrors for a bad spec.
+    it. The last three are explained at `BuildOptions`. Raises SpecErrors for a bad
+    spec, BuildError for options that do not go with it.
     """
     graph = graph_of(source, sets)
-    emitted = emit_file(graph, BuildOptions(gradient_checkpointing, join_projections))
+    options = BuildOptions(gradient_checkpointing, join_projections, static_cache)
+    emitted = emit_file(graph, options)
     return instantiate(emitted, graph.name, device=device, dtype=dtype, seed=seed)
 
 

@@ -99,14 +99,48 @@ def generate_text(model: Model) -> str:
         if owner == "VectorDecoder":
             text = text.replace("attention_mask", [*first, *second][0])
         text = text.replace("decoder_input_ids", required[1]).replace("features", required[0])
+        text = _with_static_steps(text) if model.structure.options.static_cache else text
     else:
         if len(model.steps) > 1 or len(required) != 1:
             return ""
         placed = any(name.endswith("position_ids") for name in arguments)
         owner = "PlacedDecoder" if placed else "Decoder"
-        text = method("generate", owner, "generate")
+        static = model.structure.options.static_cache
+        text = method("generate", f"Static{owner}" if static else owner, "generate")
+        text = text.replace("StaticCache(", "Cache(")
     model.needs.helpers |= {("sampling", "sample")}
     return _with_tokens(model, text)
+
+
+STATIC = (
+    (
+        "pad_token_id: int = 0,\n",
+        "pad_token_id: int = 0,\n"
+        "        capacity: int | None = None,\n"
+        "        compile_mode: str | None = None,\n",
+    ),
+    (
+        "        cache = Cache(1 + max_new_tokens)\n",
+        "        if capacity is not None and capacity < max_new_tokens:\n"
+        '            raise ValueError(f"{max_new_tokens} tokens, but the cache holds {capacity}")\n'
+        "        cache = Cache(capacity or max_new_tokens, memory.device)\n",
+    ),
+    ("        for _ in", "        decode = self.decode\n        for i in"),
+    ("x = self.decode(", "x = decode("),
+    (
+        "            done |=",
+        "            if i == 0 and compile_mode is not None:\n"
+        "                decode = torch.compile(decode, fullgraph=True, mode=compile_mode)\n"
+        "            done |=",
+    ),
+)
+
+
+def _with_static_steps(text: str) -> str:
+    """`generate` of a decoder that reads a memory, where steps after the first may be compiled."""
+    for old, new in STATIC:
+        text = text.replace(old, new)
+    return text
 
 
 def _memory_masks(model: Model, step: Step) -> list[str]:

@@ -11,6 +11,7 @@ from ...compiler.graph import ModuleGraph, Origin
 from ...compiler.passes.join_projections import join_projections
 from ...spec import Mark
 from .bases import with_bases
+from .caches import write_cache
 from .card import write_card
 from .config import write_config
 from .helpers import collect
@@ -21,6 +22,7 @@ from .model import Model
 from .module import constants
 from .naming import classes, structure_of
 from .options import USUAL, BuildOptions
+from .static import require_static
 from .structure import ClassText, Needs, Structure
 from .text import Line
 
@@ -37,7 +39,9 @@ class Emitted:
 
 
 def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
-    """The PyTorch file of a graph. Same graph, same bytes."""
+    """The PyTorch file of a graph. Same graph, same bytes. Raises BuildError."""
+    if options.static_cache:
+        require_static(graph)
     if options.join_projections:
         graph = join_projections(graph)
     structure = structure_of(graph, options=options)
@@ -94,17 +98,6 @@ def _docstring(text: str, indent: int) -> list[str]:
     return [*lines, current, margin + '"""']
 
 
-def _cache(graph: ModuleGraph) -> str:
-    """The runtime's file with the cache that the ops of a graph need."""
-    crossing = any(scope.role == "method" for scope in graph.scopes.values())
-    kinds = {op.kind for op in graph.keepers()}
-    if "attend_linearly" not in kinds:
-        return "cross_cache" if crossing else "cache"
-    if crossing:
-        return "cross_state_cache"
-    return "mixed_cache" if "cache" in kinds else "state_cache"
-
-
 def _body(structure: Structure) -> list[Line]:
     graph = structure.graph
     texts = classes(structure)
@@ -113,12 +106,14 @@ def _body(structure: Structure) -> list[Line]:
         _join(needs, text.needs)
     model = Model(structure, needs)
     model_lines, generate = model.write()
-    if structure.cached:
-        needs.helpers.add((_cache(graph), "Cache"))
     if any(uses_random(op) for op in needs.masks.values()):
         needs.helpers.add(("functions", "random_blocks"))
-    parts: list[list[Line]] = [[Line(text)] for text in collect(needs.helpers)]
-    parts += [write_mask(name, op) for name, op in needs.masks.items()]
+    static = structure.options.static_cache
+    parts: list[list[Line]] = []
+    if structure.cached:
+        parts.append([Line(write_cache(graph, static=static))])
+    parts += [[Line(text)] for text in collect(needs.helpers)]
+    parts += [write_mask(name, op, static=static) for name, op in needs.masks.items()]
     parts += _shared_classes(structure)
     parts += [_class(text) for text in with_bases(texts)]
     if found := constants(structure):

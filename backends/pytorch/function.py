@@ -99,7 +99,29 @@ class Function:
         self.needs.helpers.add((file, name))
         return name
 
-    def start(self) -> str:
+    @property
+    def static(self) -> bool:
+        """Does the cache have room for all tokens from the first step on?"""
+        return self.cached and self.structure.options.static_cache
+
+    def counted(self) -> str:
+        """Where the new tokens stand in their sequences, as an expression (T,)."""
+        if self.static:
+            return "place"
+        start = "start, " if self.cached else ""
+        return f"torch.arange({start}{self.end()}, device={self.names[self.ids]}.device)"
+
+    def new_places(self, op: Op) -> str:
+        """The name of where the new tokens stand; said once in a function."""
+        if not self.static and self.holds.get("place") != "place":
+            self.say(f"place = {self.counted()}", "(T,)", op.number)
+            self.holds["place"] = "place"
+        return "place"
+
+    def first_place(self, op: Op) -> str:
+        """What a mask is told of where its queries stand: the first of them, or each."""
+        if self.structure.options.static_cache:
+            return self.new_places(op)
         return "start" if self.cached else "0"
 
     def end(self) -> str:

@@ -8,11 +8,6 @@ from functools import cache
 from importlib import resources
 
 FILES = (
-    "cache",
-    "cross_cache",
-    "state_cache",
-    "mixed_cache",
-    "cross_state_cache",
     "linear",
     "joined",
     "positions",

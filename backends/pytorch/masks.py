@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ...compiler.graph import Op
@@ -116,21 +117,23 @@ def predicate(formula: Any) -> Expr:
     return ATOMS[formula.name](formula)
 
 
-def write_mask(name: str, op: Op) -> list[Line]:
-    """The function that makes one mask."""
+def write_mask(name: str, op: Op, *, static: bool) -> list[Line]:
+    """The function that makes one mask; `static` where it is told the place of every query."""
     formula = op.attrs["formula"]
     given = [name for name, value in zip(DATA, op.inputs, strict=True) if value]
     sizes = [f"{size.code()}: int" for size in mask_sizes(formula)]
     data = [f"{name}: {ANNOTATIONS.get(name, 'Tensor | None')}" for name in given]
     implicit = op.attrs["implicit"] == "causal"
-    parameters = ["start: int", "end: int", *sizes, *data, "like: Tensor"]
+    first = "place: Tensor" if static else "start: int"
+    parameters = [first, "end: int", *sizes, *data, "like: Tensor"]
     result = "Tensor | None" if implicit else "Tensor"
     lines = [Line(text) for text in signature(name, parameters, result, nested=0)]
     padded = "attention_mask" in given
-    body = [*_title(formula, implicit), *_implicit(implicit, padded)]
+    body = [*_title(formula, implicit), *_implicit(implicit, padded, static)]
     admits = predicate(formula)
     if re.search(r"\bq\b", admits.text):
-        body.append(Line("q = torch.arange(start, end, device=like.device)[:, None]", "(T, 1)"))
+        queries = "place" if static else "torch.arange(start, end, device=like.device)"
+        body.append(Line(f"q = {queries}[:, None]", "(T, 1)"))
     if re.search(r"\bk\b", admits.text):
         body.append(Line("k = torch.arange(end, device=like.device)", "(S,)"))
     wide = {atom.name for atom in atoms_of(formula)} & {"prefix", "documents"} or any(
@@ -147,7 +150,14 @@ def write_mask(name: str, op: Op) -> list[Line]:
         body.append(Line("return mask"))
     else:
         body.append(Line(f"return {_of_pairs(formula, admits)}", shape))
+    if static:
+        body = [replace(line, text=_by_place(line.text)) for line in body]
     return lines + [Line(x.text, x.comment, op.number, x.indent + 1) for x in body]
+
+
+def _by_place(text: str) -> str:
+    """The same of the tokens that stand at `place` instead of from `start` to `end`."""
+    return text.replace("start:end", "place").replace("end - start", "len(place)")
 
 
 def _of_pairs(formula: Any, admits: Expr) -> Expr:
@@ -186,10 +196,15 @@ def _title(formula: Any, implicit: bool) -> list[Line]:
     return [Line(f'"""{text}"""')]
 
 
-def _implicit(implicit: bool, padded: bool) -> list[Line]:
+def _implicit(implicit: bool, padded: bool, static: bool) -> list[Line]:
     if not implicit:
         return []
     known = "start == 0 or end - start == 1"
+    if static:
+        return [
+            Line(f"if {'attention_mask is None and ' if padded else ''}len(place) == end:"),
+            Line("return None", indent=1),
+        ]
     return [
         Line(f"if attention_mask is None and ({known}):" if padded else f"if {known}:"),
         Line("return None", indent=1),

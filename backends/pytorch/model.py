@@ -162,7 +162,8 @@ class Model:
         finish(f, [value])
         body = with_positions(self.structure, f, stack, parameters)
         if f.cached:
-            close = (Line("if cache is not None:"), Line("cache.length = end", indent=1))
+            moved = "cache.length += length" if f.static else "cache.length = end"
+            close = (Line("if cache is not None:"), Line(moved, indent=1))
             body = [*body[:-1], *close, body[-1]]
         if f.cached:
             parameters = [*parameters, Parameter("cache", "", "Cache | None", "None")]

@@ -11,10 +11,13 @@ class BuildOptions:
 
     gradient_checkpointing  in training, compute each layer's inside again instead of keeping it
     join_projections        linear layers that read the same are one product
+    static_cache            a cache has room for all tokens from the first step on, and no shape of
+                            a step depends on how many came before: it is compiled once
     """
 
     gradient_checkpointing: bool = False
     join_projections: bool = False
+    static_cache: bool = False
 
     def words(self) -> list[str]:
         """The options of `modelwright build` that say the same."""

@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 04520a6c901c). Write it again:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 ced092d517a1). Write it again:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -170,4 +170,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: ba48d01e21ad07c7d3bf976025ae7c410a6ed4606b5d0bb596393018ad2333bf
+# sha256 of the above: 92f2af734d68172cc53258a0990d05f84d015b24bcabdd08780e0f7cfbde14e1

@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 c2c91e2fe45e). Write it again:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 8e32f217b08e). Write it again:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -270,4 +270,4 @@ class Llama3_8b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 6c71aab0973d7143b478fb1361491b3464b55a4d605c6375de72a41b1a817d80
+# sha256 of the above: bb11e25f2f9485e5a6af65559430c605152c1328cba610e36d221f7c5430c7f3

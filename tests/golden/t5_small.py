@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 e7ca78190f80). Write it again:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 bfcbf414b56d). Write it again:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -257,7 +257,7 @@ class T5Small(nn.Module):
         config = self.config
         length = input_ids.size(1)
         x = self.encoder.dropout(self.token_embedding(input_ids))  # (B, T, D)
-        place = torch.arange(length, device=x.device)  # (T,)
+        place = torch.arange(length, device=input_ids.device)  # (T,)
         distance = place - place[:, None]  # (T, T)
         buckets = two_sided_buckets(distance, config.buckets, config.max_distance)  # (T, T)
         bias = self.encoder.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
@@ -280,8 +280,8 @@ class T5Small(nn.Module):
         start = 0 if cache is None else cache.length
         end = start + decoder_input_ids.size(1)
         x = self.decoder.dropout(self.token_embedding(decoder_input_ids))  # (B, T, D)
-        place = torch.arange(end, device=x.device)  # (S,)
-        distance = place - place[start:, None]  # (T, S)
+        place = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
+        distance = torch.arange(end, device=x.device) - place[:, None]  # (T, S)
         buckets = log_buckets(-distance.clamp(max=0), config.buckets, config.max_distance)  # (T, S)
         bias = self.decoder.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
@@ -332,9 +332,9 @@ class T5Small(nn.Module):
         memory = self.encode(input_ids, attention_mask)  # (B, M, D)
         cache = Cache(1 + max_new_tokens)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        answer = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
+        step = answer = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
         for _ in range(max_new_tokens):
-            x = self.decode(answer[:, -1:], memory, attention_mask, cache=cache)
+            x = self.decode(step, memory, attention_mask, cache=cache)
             token = sample(self.logits(x)[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             answer = torch.cat([answer, step], dim=1)
@@ -344,4 +344,4 @@ class T5Small(nn.Module):
         return answer
 
 
-# sha256 of the above: bcf77d994e69016f1fed03966e78be82caac709926a79a1ea9ee8eac66618ed4
+# sha256 of the above: 068a9f11165ab52a42cac10d2f61e34277a0824f0c71e6f08e62ac5139a2fb83

@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 49d507952ec2). Write it again:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 1d4257e687ec). Write it again:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -328,9 +328,9 @@ class TransformerBase(nn.Module):
         memory = self.encode(input_ids, attention_mask)  # (B, M, D)
         cache = Cache(1 + max_new_tokens)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        answer = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
+        step = answer = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
         for _ in range(max_new_tokens):
-            x = self.decode(answer[:, -1:], memory, attention_mask, cache=cache)
+            x = self.decode(step, memory, attention_mask, cache=cache)
             token = sample(self.logits(x)[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             answer = torch.cat([answer, step], dim=1)
@@ -340,4 +340,4 @@ class TransformerBase(nn.Module):
         return answer
 
 
-# sha256 of the above: 3ec66b157c1ecf1472b6e07f4c461824714b5439308a0434cbb4b80144ba80be
+# sha256 of the above: 601e6c282cc4ad4c570be2bf8b4b3606e8b7613a57bd2550d53b426f2dde4dba

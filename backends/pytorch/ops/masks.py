@@ -22,7 +22,7 @@ def mask(f: Function, op: Op) -> None:
         name = mask_name(f.graph, op)
         f.needs.masks[name] = op
         sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
-        expression = call(name, f.start(), f.end(), *sizes, *data, f"like={f.like}")
+        expression = call(name, f.first_place(op), f.end(), *sizes, *data, f"like={f.like}")
         note = ""
     bound = f.bind(value.id, value.name)
     f.say(f"{bound} = {expression}", note, op.number)

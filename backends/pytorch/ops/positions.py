@@ -32,14 +32,12 @@ def position_ids(f: Function, op: Op) -> None:
 
 
 def count_by_index(f: Function, op: Op, data: str) -> tuple[str, str]:
-    start = f"{f.start()}, " if f.cached else ""
-    return f"torch.arange({start}{f.end()}, device={f.names[f.ids]}.device)", "(T,)"
+    return f.counted(), "(T,)"
 
 
 def count_by_mask(f: Function, op: Op, data: str) -> tuple[str, str]:
     helper = f.helper("positions", "positions_past_padding")
-    device = f"{f.names[f.ids]}.device"
-    return str(call(helper, str(f.use(data)), f.start(), f.end(), device)), ""
+    return str(call(helper, str(f.use(data)), f.counted())), ""
 
 
 def count_by_tokens(f: Function, op: Op, data: str) -> tuple[str, str]:

@@ -14,15 +14,14 @@ def alibi(f: Function, op: Op) -> Expr:
     scale = op.attrs["scale"]
     factor = "1.0" if scale is None else f.number(scale)
     helper = f.helper("positions", name)
-    return call(helper, f.start(), f.end(), heads, factor, f"like={f.like}")
+    return call(helper, f.new_places(op), f.end(), heads, factor, f"like={f.like}")
 
 
 def relative_buckets(f: Function, op: Op) -> Expr:
-    start = f"{f.start()}:" if f.cached else ":"
     if f.holds.get("distance") != "key - query":  # another table may have asked for it
-        keys = "(S,)" if f.cached else "(T,)"
-        f.say(f"place = torch.arange({f.end()}, device={f.like}.device)", keys, op.number)
-        f.say(f"distance = place - place[{start}, None]", f.comment(*op.outputs), op.number)
+        place = f.new_places(op)
+        keys = f"torch.arange({f.end()}, device={f.like}.device)" if f.cached else place
+        f.say(f"distance = {keys} - {place}[:, None]", f.comment(*op.outputs), op.number)
         f.holds["distance"] = "key - query"
     sizes = [f.number(op.attrs[key]) for key in ("buckets", "max_distance")]
     if op.attrs["bidirectional"]:
@@ -51,7 +50,7 @@ def relative_places(f: Function, op: Op) -> Expr:
     sizes = [op.attrs["buckets"], op.attrs["max_distance"]] if log else [op.attrs["max_distance"]]
     helper = f.helper("positions", "relative_log_places" if log else "relative_places")
     numbers = [f.end()] if op.attrs["rule"] == "all" else [f.number(size) for size in sizes]
-    return call(helper, f.start(), f.end(), *numbers, f"{f.like}.device")
+    return call(helper, f.new_places(op), f.end(), *numbers)
 
 
 def position_scores(f: Function, op: Op) -> Expr:

@@ -1,17 +1,20 @@
-"""The key/value cache of a decoder."""
+"""What a decoder keeps from step to step. A model's `Cache` has the parts that its ops need."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
 class Cache:
-    """Keys and values of the tokens seen so far, by layer. Not part of the weights."""
+    """All that a decoder may keep, by layer; it grows with the tokens."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.memory: dict[int, tuple[Tensor, Tensor]] = {}
+        self.states: dict[int, Tensor] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
@@ -25,3 +28,33 @@ class Cache:
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
+
+    def state(self, layer: int) -> Tensor | None:
+        """The sum of a layer (B, H, E, E), if there was a token."""
+        return self.states.get(layer)
+
+
+class StaticCache:
+    """The same with room for all tokens from the first step on; all of it is read at every step."""
+
+    def __init__(self, capacity: int, device: torch.device | None = None) -> None:
+        self.capacity = capacity
+        self.length = torch.zeros(1, dtype=torch.long, device=device)
+        self.place = self.length  # of the new tokens, (T,)
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.memory: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def begin(self, place: Tensor) -> Tensor:
+        """Where new tokens stand after those seen so far, (T,); `append` stores them there."""
+        self.place = self.length + place
+        return self.place
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new tokens' (..., T, E); give back all there is room for, (..., S, E)."""
+        if layer not in self.kept:
+            room = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kept[layer] = room[0], room[1]
+        keys, values = self.kept[layer]
+        keys.index_copy_(-2, self.place, k)
+        values.index_copy_(-2, self.place, v)
+        return keys, values

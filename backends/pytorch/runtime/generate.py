@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from .cache import Cache
+from .cache import Cache, StaticCache
 from .sampling import sample
 
 
@@ -29,7 +30,7 @@ class PlacedDecoder(Model):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         *,
-        cache: Cache | None = None,
+        cache: Cache | StaticCache | None = None,
     ) -> Tensor:
         raise NotImplementedError
 
@@ -74,7 +75,7 @@ class Decoder(Model):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         *,
-        cache: Cache | None = None,
+        cache: Cache | StaticCache | None = None,
     ) -> Tensor:
         raise NotImplementedError
 
@@ -142,9 +143,9 @@ class EncoderDecoder(Model):
         memory = self.encode(input_ids, attention_mask)  # (B, M, D)
         cache = Cache(1 + max_new_tokens)
         done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        answer = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
+        step = answer = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
         for _ in range(max_new_tokens):
-            x = self.decode(answer[:, -1:], memory, attention_mask, cache=cache)
+            x = self.decode(step, memory, attention_mask, cache=cache)
             token = sample(self.logits(x)[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             answer = torch.cat([answer, step], dim=1)
@@ -245,3 +246,96 @@ class VectorDecoder(Model):
             if done.all():
                 break
         return answer
+
+
+class StaticPlacedDecoder(PlacedDecoder):
+    """The same with a cache of fixed size, so that the steps after the first are compiled once."""
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int = -1,
+        pad_token_id: int = 0,
+        capacity: int | None = None,
+        compile_mode: str | None = None,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
+
+        With a `compile_mode` ("default", "reduce-overhead" …) `torch.compile` compiles the step,
+        once for each `capacity` of the cache: by default, just what is needed.
+        """
+        needed = input_ids.size(1) + max_new_tokens - 1
+        if capacity is not None and capacity < needed:
+            raise ValueError(f"{needed} tokens, but the cache holds {capacity}")
+        cache = StaticCache(capacity or needed, input_ids.device)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        states, step, position_ids = self.hidden_states, input_ids, None
+        if attention_mask is not None:
+            position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
+            room = cache.capacity - input_ids.size(1)
+            attention_mask = F.pad(attention_mask, (0, room), value=1)
+        for i in range(max_new_tokens):
+            x = states(step, attention_mask, position_ids, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            input_ids = torch.cat([input_ids, step], dim=1)
+            if position_ids is not None:
+                position_ids = position_ids[:, -1:] + 1
+            if i == 0 and compile_mode is not None:
+                states = torch.compile(states, fullgraph=True, mode=compile_mode)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return input_ids
+
+
+class StaticDecoder(Decoder):
+    """The same with a cache of fixed size, so that the steps after the first are compiled once."""
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int = -1,
+        pad_token_id: int = 0,
+        capacity: int | None = None,
+        compile_mode: str | None = None,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
+
+        With a `compile_mode` ("default", "reduce-overhead" …) `torch.compile` compiles the step,
+        once for each `capacity` of the cache: by default, just what is needed.
+        """
+        needed = input_ids.size(1) + max_new_tokens - 1
+        if capacity is not None and capacity < needed:
+            raise ValueError(f"{needed} tokens, but the cache holds {capacity}")
+        cache = StaticCache(capacity or needed, input_ids.device)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        states, step = self.hidden_states, input_ids
+        if attention_mask is not None:
+            room = cache.capacity - input_ids.size(1)
+            attention_mask = F.pad(attention_mask, (0, room), value=1)
+        for i in range(max_new_tokens):
+            x = states(step, attention_mask, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            input_ids = torch.cat([input_ids, step], dim=1)
+            if i == 0 and compile_mode is not None:
+                states = torch.compile(states, fullgraph=True, mode=compile_mode)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return input_ids

@@ -175,7 +175,7 @@ def interleaved_sinusoids(
     return table.flatten(-2).type_as(like)  # (T, D) or (B, T, D)
 
 
-def alibi_bias(start: int, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
+def alibi_bias(place: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
     """Each head's slope times minus the distance of key and query (Press et al. 2021).
 
     The slopes fall from 2^(-8/n) by that factor for the n heads up to a power of two; what is
@@ -185,13 +185,12 @@ def alibi_bias(start: int, end: int, heads: int, scale: float, like: Tensor) -> 
     power = 2 ** math.floor(math.log2(heads))
     slopes = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     slopes += [2 ** (-4 * (i + 1) / power) for i in range(0, 2 * (heads - power), 2)]
-    query = torch.arange(start, end, device=like.device)[:, None]
-    distance = (query - torch.arange(end, device=like.device)).abs()  # (T, S)
+    distance = (place[:, None] - torch.arange(end, device=like.device)).abs()  # (T, S)
     slope = torch.tensor(slopes, device=like.device, dtype=dtype)[:, None, None]
     return (-scale * slope * distance).type_as(like)  # (H, T, S)
 
 
-def alibi_bias_ceil(start: int, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
+def alibi_bias_ceil(place: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
     """Each head's slope times minus the distance of key and query (Press et al. 2021).
 
     The slopes are those of the next power of two: every other one first, then those between.
@@ -200,8 +199,7 @@ def alibi_bias_ceil(start: int, end: int, heads: int, scale: float, like: Tensor
     power = 2 ** math.ceil(math.log2(heads))
     every = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     slopes = every if power == heads else (every[1::2] + every[::2])[:heads]
-    query = torch.arange(start, end, device=like.device)[:, None]
-    distance = (query - torch.arange(end, device=like.device)).abs()  # (T, S)
+    distance = (place[:, None] - torch.arange(end, device=like.device)).abs()  # (T, S)
     slope = torch.tensor(slopes, device=like.device, dtype=dtype)[:, None, None]
     return (-scale * slope * distance).type_as(like)  # (H, T, S)
 
@@ -220,21 +218,17 @@ def two_sided_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tens
     return log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
 
 
-def relative_places(start: int, end: int, max_distance: int, device: torch.device) -> Tensor:
+def relative_places(place: Tensor, end: int, max_distance: int) -> Tensor:
     """The row of each distance back from query to key, in a table from -max_distance up."""
-    query = torch.arange(start, end, device=device)[:, None]
-    distance = query - torch.arange(end, device=device)  # (T, S)
+    distance = place[:, None] - torch.arange(end, device=place.device)  # (T, S)
     return distance.clamp(-max_distance, max_distance - 1) + max_distance
 
 
-def relative_log_places(
-    start: int, end: int, buckets: int, max_distance: int, device: torch.device
-) -> Tensor:
+def relative_log_places(place: Tensor, end: int, buckets: int, max_distance: int) -> Tensor:
     """The row of each distance back from query to key: half of the buckets to each side hold one
     distance, the others grow with the logarithm (He et al. 2021).
     """
-    query = torch.arange(start, end, device=device)[:, None]
-    distance = query - torch.arange(end, device=device)  # (T, S)
+    distance = place[:, None] - torch.arange(end, device=place.device)  # (T, S)
     half = buckets // 2
     growth = (distance.abs().clamp(min=half) / half).log() / math.log((max_distance - 1) / half)
     far = half + (growth * (half - 1) - 1e-4).ceil().long()  # a whole number stays what it is
@@ -255,14 +249,12 @@ def position_to_content(k: Tensor, position_query: Tensor, places: Tensor) -> Te
     return scores.gather(-1, columns).transpose(-2, -1)  # (B, H, T, S)
 
 
-def positions_past_padding(
-    attention_mask: Tensor | None, start: int, end: int, device: torch.device
-) -> Tensor:
+def positions_past_padding(attention_mask: Tensor | None, place: Tensor) -> Tensor:
     """The number of real tokens before each new one; -1 at padding."""
     if attention_mask is None:
-        return torch.arange(start, end, device=device)  # (T,)
+        return place  # (T,)
     real = attention_mask.long()
-    return (real.cumsum(-1) * real - 1)[:, start:]  # (B, T)
+    return (real.cumsum(-1) * real - 1)[:, place]  # (B, T)
 
 
 def positions_of_tokens(input_ids: Tensor, pad_token_id: int) -> Tensor:
