@@ -1,4 +1,4 @@
-"""The same model three times, with the same weights: emitted, by transformers, and by hand."""
+"""The same model with the same weights: emitted, with joined projections too, and by others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modelwright.backends.huggingface.names import Names
 from . import by_hand
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-OURS, LIBRARY, BY_HAND = "emitted", "transformers", "by hand"
+OURS, LIBRARY, BY_HAND, JOINED = "emitted", "transformers", "by hand", "emitted, joined"
 State = dict[str, Tensor]
 
 
@@ -37,18 +37,20 @@ def gpt2(packed: bool = False) -> Rivals:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     ours = mw.compile(EXAMPLES / "gpt2.yaml", seed=0)
+    joined = mw.compile(EXAMPLES / "gpt2.yaml", join_projections=True)
     theirs = GPT2LMHeadModel(GPT2Config(use_cache=False, attn_implementation="sdpa"))
     hand = by_hand.Gpt2()
     weights = _joined(ours.state_dict())
+    _load(joined, ours.state_dict())
     _load(theirs, _gpt2_of_transformers(weights))
     _load(hand, _renamed(weights, _GPT2_BY_HAND))
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         setattr(theirs.generation_config, name, None)
-    for model in (ours, theirs, hand) if packed else ():
+    for model in (ours, theirs, hand, joined) if packed else ():
         pack(model)
     return agreeing(
-        {OURS: ours, LIBRARY: theirs, BY_HAND: hand},
-        {OURS: ours, LIBRARY: lambda ids: theirs(ids).logits, BY_HAND: hand},
+        {OURS: ours, LIBRARY: theirs, BY_HAND: hand, JOINED: joined},
+        {OURS: ours, LIBRARY: lambda ids: theirs(ids).logits, BY_HAND: hand, JOINED: joined},
         torch.randint(50257, (2, 16)),
     )
 
@@ -58,22 +60,25 @@ def bert(packed: bool = False) -> Rivals:
     from transformers import BertConfig, BertModel
 
     ours = mw.compile(EXAMPLES / "bert_base.yaml", seed=0)
+    joined = mw.compile(EXAMPLES / "bert_base.yaml", join_projections=True)
     theirs = BertModel(BertConfig(attn_implementation="sdpa"))
     hand = by_hand.Bert()
     weights = ours.state_dict()
+    _load(joined, weights)
     names = Names(FAMILIES["bert"], FAMILIES["bert"].heads["BertModel"], {})
     _load(theirs, {str(names.theirs(name)): weight for name, weight in weights.items()})
     _load(hand, _renamed(_joined(weights), _BERT_BY_HAND))
     mask = torch.ones(2, 16, dtype=torch.long)
     mask[1, 9:] = 0
-    for model in (ours, theirs, hand) if packed else ():
+    for model in (ours, theirs, hand, joined) if packed else ():
         pack(model)
     return agreeing(
-        {OURS: ours, LIBRARY: theirs, BY_HAND: hand},
+        {OURS: ours, LIBRARY: theirs, BY_HAND: hand, JOINED: joined},
         {
             OURS: ours,
             LIBRARY: lambda ids, mask=None: theirs(ids, attention_mask=mask).pooler_output,
             BY_HAND: hand,
+            JOINED: joined,
         },
         torch.randint(30522, (2, 16)),
         mask,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .floor import products
 from .measure import Candidate
-from .models import BY_HAND, LIBRARY, OURS, Rivals
+from .models import BY_HAND, JOINED, LIBRARY, OURS, Rivals
 from .peers import X_TRANSFORMERS, Case, rivals_of
 from .plans import Plan
 
@@ -93,7 +93,7 @@ def padded(case: Case, rivals: Rivals, batch: int, length: int) -> dict[str, Can
     (ids,) = case.inputs(batch, length)
     lengths = torch.linspace(length // 8, length, batch).long()[:, None]
     mask = (torch.arange(length) < lengths).long()
-    names = [name for name in (OURS, LIBRARY, BY_HAND) if name in rivals.call]
+    names = [name for name in (OURS, LIBRARY, BY_HAND, JOINED) if name in rivals.call]
 
     def timed(name: str) -> Candidate:
         run = rivals.call[name]
@@ -185,6 +185,7 @@ def _x_transformers(model: nn.Module, ids: Tensor) -> Callable[[], Tensor]:
 
 GENERATE: dict[str, Callable[[nn.Module, Tensor], Callable[[], Tensor]]] = {
     OURS: _ours,
+    JOINED: _ours,
     LIBRARY: _library,
     BY_HAND: _by_hand,
     X_TRANSFORMERS: _x_transformers,
