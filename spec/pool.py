@@ -3,17 +3,20 @@
 from typing import Annotated, Literal
 
 from .part import Nothing, Part, Tagged, declare
-from .scalars import Count, Id, Whole
+from .scalars import Count, Flag, Id, Whole
 
 
 class FirstPool(Part):
     """The first vector (BERT's [CLS]).
 
     tokens: the mean of so many learned tokens in front of an image's patches (AST: 2)
+    joined: the tokens side by side instead of their mean (the two classifiers of DeiT, whose scores
+        are averaged, are one that reads both; Touvron et al., 2020, arXiv:2012.12877)
     """
 
     type: Literal["first"] = "first"
     tokens: Count = 1
+    joined: Flag = False
 
 
 class LastPool(Part):

@@ -168,7 +168,10 @@ class Rotary(Part):
     theta: base of the wavelengths
     fraction: of a head's width that is rotated, from its beginning
     layout: pairs are (i, i + half) or (2i, 2i + 1)
-    axes: of the positions; 2 for images
+    axes: of the positions; 2 for the patches of an image: half of the pairs turn by the row, half
+        by the column, and tokens in front are not turned
+    coordinates: of a patch on two axes: the `index` of its row and column, or where its centre is,
+        `centred`: from -1 to 1 in full turns (DINOv3; Siméoni et al., 2025, arXiv:2508.10104)
     scaling: stretches the wavelengths for sequences longer than those of the training
     """
 
@@ -178,6 +181,7 @@ class Rotary(Part):
     fraction: Fractional = 1
     layout: OneOf[Literal["half", "interleaved"]] = "half"
     axes: OneOf[Literal[1, 2, 3]] = 1
+    coordinates: OneOf[Literal["index", "centred"]] = "index"
     scaling: Scaling = NOTHING
 
 

@@ -43,7 +43,7 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
         "axes": ((1,), "convolutions over several axes"),
         "prefix_tokens": ((0,), "`prefix_tokens` in front of a signal"),
     },
-    Rotary: {"axes": ((1,), "positions with several axes")},
+    Rotary: {"axes": ((1, 2), "positions with three axes")},
     RelativeTable: {"axes": ((2,), "a grid of another number of axes than 2")},
     Sinusoidal: {"axes": ((1,), "positions with several axes")},
     Mha: {

@@ -139,6 +139,10 @@ def _rotary(op: Op, graph: ModuleGraph) -> str:
     return f"{theta} · {scaling['type']}" if scaling else theta
 
 
+def _grid_rotary(op: Op, graph: ModuleGraph) -> str:
+    return f"θ {figure(op.attrs['theta'])} · rows and columns"
+
+
 def _buckets(op: Op, graph: ModuleGraph) -> str:
     return f"{figure(op.attrs['buckets'])} buckets"
 
@@ -151,6 +155,10 @@ def _pool(op: Op, graph: ModuleGraph) -> str:
         return f"mean of the first {figure(op.attrs['tokens'])}"
     names = {"first": "first token", "last": "last token", "token": "one token"}
     return names.get(how, f"{how} over tokens")
+
+
+def _joined(op: Op, graph: ModuleGraph) -> str:
+    return f"the first {figure(op.attrs['tokens'])} side by side"
 
 
 def _groups(op: Op, graph: ModuleGraph) -> str:
@@ -182,6 +190,7 @@ LOOKS: dict[str, Look] = {
     "shift": Look("pill", "other", _shift),
     "sinusoid": Look("wave", "position", _const("Sinusoidal positions")),
     "rope_table": Look("pill", "position", _const("Rotary"), _rotary),
+    "grid_rope_table": Look("pill", "position", _const("Rotary"), _grid_rotary),
     "rotate": Look("pill", "position", _const("Rotate")),
     "sharpness": Look("unseen"),
     "sharpen": Look("pill", "position", _const("Temperature"), _steps),
@@ -252,6 +261,7 @@ LOOKS: dict[str, Look] = {
     "combine": Look("circle", "sum", _const("+")),
     "similarity": Look("circle", "sum", _const("·")),
     "exp_scale": Look("pill", "linear", _const("× learned number")),
+    "join_tokens": Look("pill", "other", _const("Pool"), _joined),
     "pool": Look("pill", "other", _const("Pool"), _pool),
 }
 
@@ -273,7 +283,8 @@ def _attend_lines(op: Op, graph: ModuleGraph) -> str:
 def _rotation(op: Op, graph: ModuleGraph) -> str:
     """What the table of a rotation says, where no table is drawn."""
     table = graph.producer(op.inputs[1])
-    return "" if table is None or table.kind != "rope_table" else _rotary(table, graph)
+    looks = {"rope_table": _rotary, "grid_rope_table": _grid_rotary}
+    return looks[table.kind](table, graph) if table is not None and table.kind in looks else ""
 
 
 def _formula(op: Op, graph: ModuleGraph) -> str:
@@ -282,6 +293,7 @@ def _formula(op: Op, graph: ModuleGraph) -> str:
 
 INNER: dict[str, Look] = {
     "rope_table": Look("unseen"),
+    "grid_rope_table": Look("unseen"),
     "rotate": Look("pill", "position", _const("Rotary"), _rotation),
     "attend": Look("box", "attention", _const("Attend"), _attend_lines),
     "add": Look("circle", "sum", _const("+")),

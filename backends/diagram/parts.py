@@ -184,7 +184,7 @@ class Parts:
 
     def _is_said(self, op: Op) -> bool:
         """A table of rotations is said by the steps that rotate, where those are all drawn."""
-        if op.kind != "rope_table" or self.every or not self._opened:
+        if op.kind not in ("rope_table", "grid_rope_table") or self.every or not self._opened:
             return False
         readers = [reader for value in op.outputs for reader in self.graph.consumers(value)]
         return all(self._region(reader.scope) in self._opened for reader in readers)

@@ -161,3 +161,32 @@ def _lengths(directions: Any) -> Any:
     places = directions.shape[-1]
     lengths = (directions.reshape(-1, places) ** 2).sum(0) ** 0.5
     return lengths.reshape(1, 1, places)
+
+
+@dataclass(frozen=True)
+class Averaged(Layout):
+    """A linear layer that reads the inputs of several side by side, and gives their mean."""
+
+    def names(self, layer: Sequence[str], leaf: str, count: int) -> list[str]:
+        return [name.format(*layer) + leaf for name in (self.theirs, *self.beside)]
+
+    @property
+    def stacked(self) -> bool:
+        return False
+
+    def fits(self, stored: Sequence[Shape], shapes: Sequence[Shape]) -> bool:
+        (whole,) = shapes
+        count = len(self.beside) + 1
+        return all(shape in (whole, (whole[0], whole[-1] // count)) for shape in stored)
+
+    def gathered(self, tensors: Sequence[Any], stack: Callable[[list[Any]], Any]) -> Any:
+        whole = stack(list(tensors))
+        if whole.ndim == 2:
+            return whole.mean(0)
+        return whole.swapaxes(0, 1).reshape(whole.shape[1], -1) / len(tensors)
+
+    def parted(self, whole: Any) -> list[Any]:
+        count = len(self.beside) + 1
+        if whole.ndim == 1:
+            return [whole] * count
+        return list((count * whole).reshape(whole.shape[0], count, -1).swapaxes(0, 1))

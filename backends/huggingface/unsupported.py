@@ -7,7 +7,6 @@ _RECURRENT = "it has recurrent layers, which the language cannot say"
 _HYBRID = "some of its layers are no attention (state-space or linear recurrences)"
 
 REASONS: dict[str, str] = {
-    "dinov3_vit": "its rotary positions have two axes, and leave the tokens in front as they are",
     **dict.fromkeys(["mamba", "mamba2", "falcon_mamba"], _SSM),
     **dict.fromkeys(["rwkv", "xlstm"], _RECURRENT),
     "apertus": "the activation of its feed-forwards has weights of its own (xIELU)",

@@ -31,6 +31,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "global_rows": masks.global_rows,
     "sinusoid": positions.sinusoid,
     "rope_table": rotary.rope_table,
+    "grid_rope_table": rotary.grid_rope_table,
     "rotate": rotary.rotate,
     "sharpness": positions.sharpness,
     "sharpen": positions.sharpen,
@@ -106,5 +107,6 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     # results
     "similarity": arithmetic.similarity,
     "exp_scale": arithmetic.exp_scale,
+    "join_tokens": pooling.join_tokens,
     "pool": pooling.pool,
 }

@@ -67,6 +67,13 @@ def _token(call: Call) -> Array:
     return np.stack(rows)
 
 
+def join_tokens(call: Call) -> Array:
+    """(B, T, D) to (B, tokens * D)."""
+    x = call.given(0)[:, : call.value("tokens")]
+    joined: Array = x.reshape(len(x), -1)
+    return joined
+
+
 def pool(call: Call) -> Array:
     """One vector per sequence, (B, D)."""
     how = call.attrs["how"]

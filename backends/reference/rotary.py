@@ -143,6 +143,24 @@ def rope_table(call: Call) -> tuple[Array, Array]:
     return np.cos(angles) * growth, np.sin(angles) * growth
 
 
+def grid_rope_table(call: Call) -> tuple[Array, Array]:
+    """Of each patch, row by row, both (T, R/2); tokens in front have the angle 0."""
+    rows, columns = (int(size) for size in call.attrs["grid"])
+    quarter = call.value("width") // 4
+    turns = [Pair(index, 2 * quarter, call.value("theta"), 0).frequency for index in range(quarter)]
+    angles = [[0.0] * (2 * quarter)] * call.value("front")
+    for row in range(rows):
+        for column in range(columns):
+            place = [float(row), float(column)]
+            if call.attrs["coordinates"] == "centred":  # (0, rows) becomes (-1, 1)
+                place = [
+                    2 * math.pi * (2 * (at + 0.5) / count - 1)
+                    for at, count in zip(place, (rows, columns), strict=True)
+                ]
+            angles.append([at * turn for at in place for turn in turns])
+    return np.cos(angles), np.sin(angles)
+
+
 def rotate(call: Call) -> Array:
     """The first (or last) `width` columns of each head turned, pair by pair; the others stay."""
     x, cos, sin = call.given(0), call.given(1), call.given(2)

@@ -110,6 +110,8 @@ def lower_pool(b: Builder, state: StackState, pool: Any, x: str, scores: str = "
     token = getattr(pool, "id", None)
     skip = getattr(pool, "skip", 0)
     tokens = getattr(pool, "tokens", 1)
+    if getattr(pool, "joined", False):
+        return b.op("join_tokens", x, tokens=tokens, dim=b.width(x).times(tokens), out="x")
     return b.op(
         "pool", x, mask, extra, how=pool.type, token=token, skip=skip, tokens=tokens, out="x"
     )

@@ -51,9 +51,10 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
         )
         x = _inserted(b, x, "prefix_tokens", source.prefix_tokens, last=not source.registers)
     before = _number(b, "prefix_tokens", source.prefix_tokens)
-    state.grid, state.front = rows, before
+    state.grid, state.front = (rows, columns), before
     state.placed = count + before
-    b.graph.lengths[state.name] = state.placed + _number(b, "registers", source.registers)
+    state.registers = _number(b, "registers", source.registers)
+    b.graph.lengths[state.name] = state.placed + state.registers
     return x
 
 

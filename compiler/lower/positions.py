@@ -185,7 +185,7 @@ def _buckets(b: Builder, state: StackState, position: RelativeBias | RelativeTab
     if isinstance(position, RelativeBias):
         return b.size("buckets", position.buckets)
     assert state.grid is not None, "refused by the laws"
-    rows: Size = (2 * state.grid - 1) ** 2 + (3 if state.front else 0)
+    rows: Size = (2 * state.grid[0] - 1) ** 2 + (3 if state.front else 0)
     return rows
 
 
@@ -201,7 +201,7 @@ def _distances(
             "grid_offsets",
             out="offsets",
             shape=shape,
-            grid=state.grid,
+            grid=state.grid[0] if state.grid else None,
             front=state.front,
             stack=state.name,
         )

@@ -31,6 +31,18 @@ def lower_rotary(
     if position.fraction != 1:
         width = b.size("rotary_dim", int(int(head_dim.size) * position.fraction))
     theta = b.field("rope_theta", float(position.theta))
+    if position.axes == 2:
+        assert state.grid is not None, "refused by the laws"
+        cos, sin = b.ops(
+            "grid_rope_table",
+            out=("cos", "sin"),
+            width=width,
+            theta=theta,
+            grid=state.grid,
+            front=(state.front or Size.of(0)) + state.registers,
+            coordinates=position.coordinates,
+        )
+        return cos, sin, width
     positions = token_positions(b, state)
     cos, sin = b.ops(
         "rope_table",

@@ -35,8 +35,9 @@ class StackState:
     arguments: dict[str, str] = field(default_factory=dict)  # role -> value id
     argument_names: dict[str, str] = field(default_factory=dict)  # role -> name in forward
     positions: dict[str, str] = field(default_factory=dict)  # counting rule -> value id
-    grid: Size | None = None  # patches of an image beside one another, and one below another
-    front: Size | None = None  # tokens in front of them
+    grid: tuple[Size, Size] | None = None  # patches of an image below, and beside one another
+    front: Size | None = None  # tokens in front of them that have positions
+    registers: Size = field(default_factory=lambda: Size.of(0))  # and behind these, without
     placed: Size | None = None  # how many of its tokens have positions, where its input decides
     table_width: Dim | None = None
     table: str = ""  # logical name of the token table

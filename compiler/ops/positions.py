@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..axes import Dim, Shape
+from ..axes import Dim, Shape, T
 from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
 from ..sizes import Size
@@ -23,6 +23,10 @@ def rope_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
     width: Size = attrs["width"]
     half = Dim("R/2", width // 2)
     return [(*inputs[0].shape, half)] * 2
+
+
+def grid_rope_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+    return [(T, Dim("R/2", attrs["width"] // 2))] * 2
 
 
 def position_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
@@ -57,6 +61,14 @@ ROWS: dict[str, Row] = {
         "has a type and its numbers (dynamic and longrope look at the greatest position too), and "
         "may multiply cos and sin",
         rope_shape,
+        dtype="float",
+        part="positions",
+    ),
+    "grid_rope_table": Row(
+        "the same for the patches of a grid (rows, columns), row by row, behind `front` tokens "
+        "with the angle 0: the first half of the frequencies, theta^(-4i/width), turn by the row, "
+        "the others by the column; both are counted from 0, or, centred, 2 pi * ((2 i + 1)/n - 1)",
+        grid_rope_shape,
         dtype="float",
         part="positions",
     ),

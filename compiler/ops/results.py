@@ -29,6 +29,10 @@ ROWS: dict[str, Row] = {
         flops=similarity_flops,
     ),
     "exp_scale": Row("x * exp(the learned number)", same, vector_weights),
+    "join_tokens": Row(
+        "the first `tokens` vectors of each sequence side by side",
+        lambda inputs, attrs: [(inputs[0].shape[0], attrs["dim"])],
+    ),
     "pool": Row(
         "one vector per sequence. Inputs x, attention_mask or '', and for `attention` scores "
         "(B, T, 1), for `token` the ids. how: first (the mean of the first `tokens`), last (real "

@@ -16,6 +16,7 @@ SHARED = {
     "head_masks",
     "global_rows",
     "rope_table",
+    "grid_rope_table",
     "sharpness",
     "alibi",
     "relative_buckets",

@@ -118,7 +118,11 @@ def skipped_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterato
 def first_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     """The first of several tokens are learned ones, in front of the patches of an image."""
     pool = getattr(head, "pool", None)
-    if not isinstance(head, HeadPart) or not isinstance(pool, FirstPool) or pool.tokens == 1:
+    if not isinstance(head, HeadPart) or not isinstance(pool, FirstPool):
+        return
+    if pool.joined is True and pool.tokens == 1:
+        yield Finding((*path, "pool", "joined"), "`joined` needs several `tokens`")
+    if pool.tokens == 1:
         return
     stack = _stack(spec, head)
     sources = members(stack.input) if stack else []

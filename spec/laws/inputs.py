@@ -113,9 +113,8 @@ def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
                     (*path, "positions", i, key),
                     f"`{key}` is for tokens; each patch of an image has one position",
                 )
-        if any(source.registers for source in sources) and not isinstance(
-            position, (Learned, RelativeTable)
-        ):
+        known = isinstance(position, (Learned, RelativeTable)) or getattr(position, "axes", 1) == 2
+        if any(source.registers for source in sources) and not known:
             yield Finding(
                 (*path, "positions", i),
                 f"`registers` stand without positions, but {position.type} positions count them; "

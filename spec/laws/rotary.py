@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..attention import Mha, Mla
+from ..embedding import Patches
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
 from ..positions import Llama3, LongRope, Rotary, Yarn
@@ -94,6 +95,35 @@ def longrope(
         yield "longrope divides by ln(original_max_positions), which must be above 1"
 
 
+def on_a_grid(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+    """Positions on two axes are those of patches, each of which has a row and a column."""
+    for i, position in rotaries(block):
+        place: Path = (*path, "positions", i)
+        if position.axes == 1:
+            if position.coordinates == "centred":
+                yield Finding(
+                    (*place, "coordinates"), "`centred` is for the patches of an image: `axes: 2`"
+                )
+            continue
+        if not any(isinstance(source, Patches) for source in members(stack.input)):
+            yield Finding(
+                (*place, "axes"), "`axes: 2` needs the grid of an image: an input of type `patches`"
+            )
+        if not isinstance(block.attention, Mha):
+            yield Finding((*place, "axes"), "`axes: 2` is for attention of type `mha`")
+        if not isinstance(position.scaling, Nothing):
+            yield Finding(
+                (*place, "scaling"), "a scaling is for positions that grow: `axes: 2` has none"
+            )
+        width = turned(block, stack, position)
+        if width is not None and width % 4:
+            yield Finding(
+                (*place, "axes"),
+                f"rows and columns turn pairs, so the width that is turned ({width:g}) must be a "
+                "multiple of 4",
+            )
+
+
 RULES: dict[type[Any], Callable[..., Iterator[str]]] = {
     Llama3: llama3,
     Yarn: yarn,
@@ -111,4 +141,4 @@ def scalings(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterato
             yield Finding((*path, "positions", i, "scaling"), message)
 
 
-LAWS = (rotary_pairs, latent_whole, scalings)
+LAWS = (rotary_pairs, latent_whole, on_a_grid, scalings)

@@ -150,6 +150,7 @@ class Parts:
             scores = ["alibi", "relative_bias", "disentangled", "transformer_xl"]
             scores += ["relative_table"] * (2 * (place.image and not place.signal))
             rest = ["rotary", "temperature", *scores]
+            rest += ["rotary"] * (3 * (place.image and not place.signal))
             first = [self.dice.one(rest)] if self.dice.often(0.55) else []
             found += first
             if first and first[0] not in ("disentangled", "transformer_xl"):
@@ -197,7 +198,12 @@ class Parts:
         if self.dice.often(0.5):
             place.sizes["pairs"] = int(place.turned * fraction) // 2
             scaling = self.component("scaling", place)
-        return {"fraction": fraction if fraction != 1 else None, "scaling": scaling}
+        said: Data = {"fraction": fraction if fraction != 1 else None, "scaling": scaling}
+        patches = place.image and not place.signal and not place.latent
+        if patches and not place.turned * fraction % 4 and self.dice.often(0.8):
+            said |= {"axes": 2, "scaling": None}
+            return {**said, "coordinates": self.dice.one((None, "centred"))}
+        return {**said, "coordinates": None}
 
     def longrope(self, place: Place) -> Data:
         pairs = max(1, place.sizes.get("pairs", 1))
@@ -350,6 +356,7 @@ class Parts:
         said |= {"patch_size": self.dice.one((4, 3)), "registers": 2 if place.registers else None}
         if self.dice.often(0.2):
             said |= {"layout": "spectrogram", "channels": 1}
+        said["prefix_tokens"] = self.dice.one((1, 3, 2)) if self.dice.often(0.4) else None
         if place.registers and self.dice.often(0.3):  # and so no table of offsets on a square
             said["image_size"] = [size, size + 3]
         return said
@@ -373,7 +380,9 @@ class Parts:
 
     def first(self, place: Place) -> Data:
         learned = place.sizes.get("learned", 0)
-        return {"tokens": self.dice.one(range(1, learned + 1)) if learned else None}
+        tokens = self.dice.one(range(1, learned + 1)) if learned else None
+        joined = True if tokens and tokens > 1 and self.dice.often(0.5) else None
+        return {"tokens": tokens, "joined": joined}
 
     def pooled(self, place: Place) -> Data:
         skips = place.sizes.get("in_front", 0)
@@ -403,8 +412,9 @@ class Parts:
     def pooling(self, place: Place) -> Data:
         but = ("token",) if place.image else ()
         pooled = self.component("pool", place, *but) if self.dice.often(0.8) else None
-        if place.sizes.get("in_front") and self.dice.often(0.5):
-            pooled = self.of_type("pool", "mean", place)
+        if place.sizes.get("in_front") and self.dice.often(0.7):
+            kind = "first" if place.sizes.get("learned") and self.dice.often(0.5) else "mean"
+            pooled = self.of_type("pool", kind, place)
         return {"stack": place.sizes.get("read"), "pool": pooled}
 
     # -- how branches join

@@ -64,7 +64,6 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Temperature", "slope"): (0.1, 0.5),
     ("Temperature", "offset"): (0, 1),
     ("Rotary", "fraction"): (1, 0.5),
-    ("Rotary", "axes"): (1,),
     ("RelativeBias", "buckets"): (8, 12, 4),
     ("RelativeBias", "max_distance"): (20, 9, 128),
     ("RelativeTable", "axes"): (2,),

@@ -113,7 +113,16 @@ def test_images_of_another_size_than_the_positions(saved: Saved) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize(
-    "case", ["vit classes", "deit", "ijepa", "clip image vector", "ast classes"]
+    "case",
+    [
+        "vit classes",
+        "deit",
+        "ijepa",
+        "clip image vector",
+        "ast classes",
+        "dinov3 gated",
+        "deit with a teacher",
+    ],
 )
 def test_it_is_exported_as_the_library_s_class(case: str, saved: Saved, tmp_path: Path) -> None:
     """With every tensor that the class has, in the shape that the library writes."""
@@ -124,7 +133,7 @@ def test_it_is_exported_as_the_library_s_class(case: str, saved: Saved, tmp_path
     again, told = kind.from_pretrained(written, output_loading_info=True)
     assert not any(told.values())
     asked = question(theirs)
-    assert torch.equal(again.eval()(asked)[0], theirs(asked)[0])
+    assert relative_error(again.eval()(asked)[0], theirs(asked)[0]) < 1e-6
     names = load_file(folder / "model.safetensors").keys()
     assert load_file(written / "model.safetensors").keys() == names
 

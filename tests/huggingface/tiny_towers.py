@@ -39,6 +39,10 @@ TOWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "vit classes": ("ViTForImageClassification", {**IMAGE, "num_labels": 5}),
     "deit": ("DeiTModel", IMAGE),
     "deit classes": ("DeiTForImageClassification", {**IMAGE, "num_labels": 5}),
+    "deit with a teacher": (
+        "DeiTForImageClassificationWithTeacher",
+        {**IMAGE, "num_labels": 5},
+    ),
     "vit_msn": ("ViTMSNModel", IMAGE),
     "vit_msn classes": ("ViTMSNForImageClassification", IMAGE),
     "ijepa": ("IJepaModel", IMAGE),
@@ -51,6 +55,19 @@ TOWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "dinov2 registers classes": (
         "Dinov2WithRegistersForImageClassification",
         {**DINO, "num_register_tokens": 3, "num_labels": 5},
+    ),
+    "dinov3": ("DINOv3ViTModel", IMAGE),
+    "dinov3 gated": (
+        "DINOv3ViTModel",
+        {
+            **IMAGE,
+            "num_register_tokens": 3,
+            "use_gated_mlp": True,
+            "key_bias": True,
+            "mlp_bias": False,
+            "layerscale_value": 0.3,
+            "rope_theta": 50.0,
+        },
     ),
     "ast": ("ASTModel", SOUND),
     "ast classes": ("ASTForAudioClassification", {**SOUND, "num_labels": 5}),

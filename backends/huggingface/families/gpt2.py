@@ -8,7 +8,7 @@ from ..family import Family, Head, Names
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import Key, Only, RefusedError, Row, Values, activation
-from .rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from .rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads, changed
 
 # -- GPT-2
 
@@ -101,6 +101,57 @@ GPT2 = Family(
     },
 )
 
+# -- ImageGPT (Chen et al., 2020): pixels as words of 512 colours, and one that begins an image
+
+
+def _colours(values: Values) -> int:
+    """Those that can come next: all words but the one that begins an image."""
+    return int(values["vocab_size"]) - 1
+
+
+IMAGEGPT = Family(
+    model_type="imagegpt",
+    defaults={
+        **_GPT2_DEFAULTS,
+        "vocab_size": 513,
+        "n_embd": 512,
+        "n_layer": 24,
+        "n_head": 8,
+        "activation_function": "quick_gelu",
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "tie_word_embeddings": False,
+    },
+    optional={**TOKEN_KEYS, "n_inner": int},
+    fixed={"add_cross_attention": False},
+    irrelevant=frozenset(["reorder_and_upcast_attn", "n_ctx"]),
+    spec=changed(_GPT2_SPEC, {"norm": {"type": "rmsnorm"}}),
+    last=LAST,
+    names=_GPT2_NAMES,
+    prefix="transformer.",
+    unused=GPT2_UNUSED,
+    heads={
+        "ImageGPTForCausalImageModeling": Head(
+            spec={"head": {"type": "language_model", "vocab_size": Row(_colours, lambda _: {})}},
+            names={"head": "lm_head"},
+            fixed={"tie_word_embeddings": False},
+        ),
+        "ImageGPTModel": Head(),
+        "ImageGPTForImageClassification": Head(
+            spec={
+                "head": {
+                    "type": "classifier",
+                    "classes": Key("id2label", read=len),
+                    "pool": "mean",
+                    "dropout": 0,
+                    "bias": False,
+                }
+            },
+            names={"head.output": "score"},
+        ),
+    },
+)
+
 # -- GPT-NeoX (Black et al., 2022, arXiv:2204.06745), and Pythia
 
 
@@ -182,4 +233,4 @@ GPT_NEOX = Family(
     heads=causal_heads("GPTNeoX", table="embed_in", output="embed_out"),
 )
 
-FAMILIES = (GPT2, GPT_NEOX)
+FAMILIES = (GPT2, IMAGEGPT, GPT_NEOX)

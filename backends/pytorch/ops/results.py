@@ -52,8 +52,13 @@ def pool(f: Function, op: Op) -> Expr:
     return call(f.helper("functions", name), *arguments)
 
 
+def join_tokens(f: Function, op: Op) -> Expr:
+    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}[:, :{op.attrs['tokens']}].flatten(1)")
+
+
 ROWS: dict[str, Row] = {
     "similarity": similarity,
     "exp_scale": exp_scale,
+    "join_tokens": join_tokens,
     "pool": pool,
 }

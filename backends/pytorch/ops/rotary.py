@@ -42,6 +42,19 @@ def rope_table(f: Function, op: Op) -> None:
             f.say(said, "", op.number)
 
 
+def grid_rope_table(f: Function, op: Op) -> None:
+    names = [f.bind(value, f.graph.values[value].name) for value in op.outputs]
+    frequencies = names[0].removesuffix("cos") + "frequencies"
+    sizes = [f.number(op.attrs["width"] // 2), f.number(op.attrs["theta"])]
+    base = call(f.helper("positions", "rope_frequencies"), *sizes, f"like={f.like}")
+    f.say(f"{frequencies} = {base}", "(R/4,)", op.number)
+    centred = op.attrs["coordinates"] == "centred"
+    helper = f.helper("positions", "centred_grid_angles" if centred else "grid_angles")
+    numbers = [f.number(size) for size in (*op.attrs["grid"], op.attrs["front"])]
+    angles = call(helper, *numbers, frequencies)
+    f.say(f"{', '.join(names)} = {angles}", "(1, T, R/2) each", op.number)
+
+
 def attention_factor(f: Function, op: Op, positions: str, cos: str) -> str:
     """What multiplies the table, so that scores grow; "" for nothing."""
     scaling = op.attrs["scaling"] or {}
@@ -106,5 +119,6 @@ def rotate(f: Function, op: Op) -> Expr:
 
 ROWS: dict[str, Row] = {
     "rope_table": rope_table,
+    "grid_rope_table": grid_rope_table,
     "rotate": rotate,
 }

@@ -117,6 +117,31 @@ def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tens
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
+def grid_angles(rows: int, columns: int, front: int, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine for the patches of an image: half of the pairs by the row, half by the
+    column. The `front` tokens before them are not turned.
+    """
+    place = torch.arange(rows * columns, device=frequencies.device)
+    row, column = (n[:, None].to(frequencies.dtype) for n in (place // columns, place % columns))
+    angle = torch.cat([row * frequencies, column * frequencies], dim=-1)
+    angle = F.pad(angle, (0, 0, front, 0))  # (T, R/2)
+    return angle.cos()[None], angle.sin()[None]  # (1, T, R/2) each
+
+
+def centred_grid_angles(
+    rows: int, columns: int, front: int, frequencies: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine for the patches of an image: half of the pairs by the row, half by the
+    column, from -1 to 1 in full turns. The `front` tokens before them are not turned.
+    """
+    place = torch.arange(rows * columns, device=frequencies.device)
+    row, column = (n[:, None].to(frequencies.dtype) for n in (place // columns, place % columns))
+    down, right = (2 * row + 1) / rows - 1, (2 * column + 1) / columns - 1
+    angle = 2 * math.pi * torch.cat([down * frequencies, right * frequencies], dim=-1)
+    angle = F.pad(angle, (0, 0, front, 0))  # (T, R/2)
+    return angle.cos()[None], angle.sin()[None]  # (1, T, R/2) each
+
+
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
     x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each

@@ -46,6 +46,11 @@ PATCHES = {
     ),
     "two_tokens": ("input={prefix_tokens: 2, bias: false, channels: 1, normalize: true}",),
     "registers": ("input={prefix_tokens: 1, registers: 3, dropout: 0.1}",),
+    "joined_tokens": (
+        "input.prefix_tokens=3",
+        "head={type: classifier, classes: 3, pool: {type: first, tokens: 2, joined: true}, "
+        "pooled_norm: true, hidden: 6}",
+    ),
     "overlapping": ("input.stride=3", "head={type: classifier, classes: 3, pool: first}"),
     "of_a_sound": (
         "input={layout: spectrogram, image_size: [8, 13], channels: 1, stride: [4, 3], "
@@ -57,6 +62,16 @@ PATCHES = {
     "left_over": ("input={image_size: 14, argument: image}", "dropout=0.1"),
     "sinusoidal": ("positions=sinusoidal", "input.prefix_tokens=1", "head.pool=last"),
     "rotary": ("positions=[learned, rotary]", "head.pool=max"),
+    "rotary_on_a_grid": (
+        "positions={type: rotary, axes: 2, theta: 100}",
+        "input={prefix_tokens: 1, registers: 2, image_size: [12, 8]}",
+        "attention.heads=2",
+    ),
+    "rotary_centred": (
+        "positions={type: rotary, axes: 2, coordinates: centred, layout: interleaved, "
+        "fraction: 0.5}",
+        "attention.heads=2",
+    ),
     "alibi": ("positions=alibi", "head.pool=attention"),
     "relative": ("positions={type: relative_bias, buckets: 8}", "head.pool=none"),
     "table": ("positions=relative_table",),
