@@ -45,7 +45,8 @@ class Names:
             group = (ours,) if isinstance(ours, str) else ours
             for each in group:
                 self.rows[each] = layout, group
-        self._of_the_head = {layout.theirs for layout, _ in map(self.rows.__getitem__, _flat(head))}
+        of_the_head = [self.rows[each][0] for each in _flat(head)]
+        self._of_the_head = {name for each in of_the_head for name in (each.theirs, *each.beside)}
         self.copies = {**head.copies, **head.untied}
         self.instead = head.instead
         unread = family.unused(values) if callable(family.unused) else family.unused

@@ -9,6 +9,24 @@ _HYBRID = "some of its layers are no attention (state-space or linear recurrence
 REASONS: dict[str, str] = {
     **dict.fromkeys(["mamba", "mamba2", "falcon_mamba"], _SSM),
     **dict.fromkeys(["rwkv", "xlstm"], _RECURRENT),
+    **dict.fromkeys(
+        ["siglip2", "siglip2_vision_model"],
+        "its positions are stretched to the shape of each image",
+    ),
+    "vit_mae": "it hides patches at random each time that it is asked",
+    **dict.fromkeys(
+        ["swin", "swinv2", "donut-swin", "hiera"],
+        "its patches are merged stage by stage, which the language cannot say",
+    ),
+    "wavlm": "its relative positions are gated by what is asked, which the language cannot say",
+    "data2vec-audio": "its positions are several convolutions one upon the other",
+    **dict.fromkeys(
+        ["wav2vec2-conformer", "wav2vec2-bert"],
+        "its layers have convolutions inside, which the language cannot say",
+    ),
+    **dict.fromkeys(
+        ["sew", "sew-d"], "its frames are joined before the layers and told apart after them"
+    ),
     "apertus": "the activation of its feed-forwards has weights of its own (xIELU)",
     "diffllama": "its attention is the difference of two, which the language cannot say",
     "doge": "its masks are made from the values of the tokens, which the language cannot say",

@@ -44,6 +44,7 @@ PARTLY: Mapping[str, str] = {
     **_all("pvt pvt_v2 segformer swiftformer", "hybrid with convolutions"),
     **_all("donut-swin swin swinv2", "shifted windows of patches that are merged stage by stage"),
     **_all("dinat hiera", "windows of patches that are merged stage by stage"),
+    **_all("siglip2", "positions stretched to the shape of each image"),
     **_all("encoder-decoder", "a wrapper of two models of other types"),
     **_all("blt", "bytes grouped into patches by another model"),
     **_all("prophetnet", "several predicting streams"),
