@@ -20,6 +20,8 @@ from .speaking import fail, put, working
 @click.option("--full-size", is_flag=True, help="The model as it is, not made small.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, …")
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="Tried as well.")
+@click.option("--join-projections", is_flag=True, help="As `build` does with this option.")
+@click.option("--static-cache", is_flag=True, help="As `build` does with this option.")
 @click.option("--law", "laws", multiple=True, help="Only this one. Repeatable.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random weights.")
 @click.option("--json", "as_json", is_flag=True, help="The findings as data.")
@@ -35,6 +37,8 @@ def verify(
     full_size: bool,
     device: str,
     dtype: str,
+    join_projections: bool,
+    static_cache: bool,
     laws: tuple[str, ...],
     seed: int,
     as_json: bool,
@@ -53,10 +57,11 @@ def verify(
     laws say stands in docs/verify.md.
     """
     read = load_spec(spec, sets)
-    from ..backends.pytorch import WeightsError
+    from ..backends.pytorch import BuildError, BuildOptions, WeightsError, emit_file
     from ..backends.verify import UnknownError
     from ..backends.verify import verify as verified
 
+    options = BuildOptions(join_projections=join_projections, static_cache=static_cache)
     try:
         with working("verifying") as tell:
             report = verified(
@@ -67,9 +72,10 @@ def verify(
                 full_size=full_size,
                 seed=seed,
                 laws=laws or None,
+                emit=lambda graph: emit_file(graph, options).text,
                 tell=tell,
             )
-    except (WeightsError, UnknownError) as error:
+    except (BuildError, WeightsError, UnknownError) as error:
         fail(str(error))
     if as_json:
         from ..outputs import json_text

@@ -157,7 +157,7 @@ def write_mask(name: str, op: Op, *, static: bool) -> list[Line]:
 
 def _by_place(text: str) -> str:
     """The same of the tokens that stand at `place` instead of from `start` to `end`."""
-    return text.replace("start:end", "place").replace("end - start", "len(place)")
+    return text.replace("start:end", "place").replace("end - start", "place.size(0)")
 
 
 def _of_pairs(formula: Any, admits: Expr) -> Expr:
@@ -202,7 +202,7 @@ def _implicit(implicit: bool, padded: bool, static: bool) -> list[Line]:
     known = "start == 0 or end - start == 1"
     if static:
         return [
-            Line(f"if {'attention_mask is None and ' if padded else ''}len(place) == end:"),
+            Line(f"if {'attention_mask is None and ' if padded else ''}place.size(0) == end:"),
             Line("return None", indent=1),
         ]
     return [

@@ -33,6 +33,18 @@ def test_a_line_for_each_law(examples: Path) -> None:
     assert lines[-1] == "all 2 laws hold"
 
 
+@pytest.mark.parametrize("option", ["--join-projections", "--static-cache"])
+def test_options_of_build_are_tried(examples: Path, option: str) -> None:
+    result = type_in(
+        examples / "t5_small.yaml", option, *QUICK, "--law", "cache", "--law", "generate"
+    )
+    assert result.exit_code == 0, result.stdout
+    assert result.stdout.splitlines()[-1] == "all 4 laws hold"
+    result = type_in(examples / "bert_base.yaml", "--static-cache")
+    assert result.exit_code == 2
+    assert "a static cache does not go with bert-base: no stack keeps a cache" in result.stderr
+
+
 def test_json(examples: Path) -> None:
     result = type_in(examples / "gpt2.yaml", *QUICK, "--json")
     data = json.loads(result.stdout)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import modelwright as mw
+from modelwright.backends.pytorch import BuildOptions, emit_file
+from modelwright.backends.pytorch.static import why_not_static
 from modelwright.backends.verify import LAWS, Report, verify
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
@@ -61,3 +63,15 @@ def test_from_python(examples: Path) -> None:
     assert report.holds
     assert report.finding("init").error == 0
     assert report.render().startswith("tiny-gpt: layers 3 as 2, ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["join_projections", "static_cache"])
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_obey_every_law_as_build_may_write_them(name: str, option: str) -> None:
+    options = BuildOptions(**{option: True})
+    graph = mw.lower(mw.load(FOLDER / f"{name}.yaml"))
+    if option == "static_cache" and why_not_static(graph):
+        pytest.skip("nothing keeps a cache of keys here")
+    report = verify(graph.spec, emit=lambda graph: emit_file(graph, options).text)
+    assert not report.failures, report.render()

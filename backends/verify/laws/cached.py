@@ -68,6 +68,7 @@ def pieces(
     seen = {f"{stream.prefix}{role}" for role in ("attention_mask", "document_ids", "global_mask")}
     method = method or subject.method(subject.cached)
     cache: Any = vars(subject.module)["Cache"](length)
+    static = isinstance(cache.length, Tensor)  # it has its full size from the start
     found, start = [], 0
     with torch.no_grad():
         given = subject.given(subject.cached, data)
@@ -76,7 +77,8 @@ def pieces(
             if end == start:
                 break
             step = {name: v[:, start:end] if name in own else v for name, v in given.items()}
-            step |= {name: v[:, :end] for name, v in given.items() if name in seen}
+            room = length if static else end
+            step |= {name: v[:, :room] for name, v in given.items() if name in seen}
             found.append(method(**step, cache=cache))
             start = end
     return torch.cat(found, dim=1)
