@@ -20,6 +20,8 @@ from ..reference import random_weights, run
 from ..reference.interpreter import Watch, unchanged
 from .arguments import Arguments, Array, Data
 from .choices import MARGINS, Choices
+from .measure import EXACT
+from .rounding import STEPS, sensitivity
 
 CASES = ("plain", "padded left", "padded right", "every argument", "long")
 
@@ -115,6 +117,17 @@ class Subject:
         heard = Choices()
         self.reference(data, weights, heard)
         return heard
+
+    def sensitivity(self, dtype: str, weights: dict[str, Array] | None = None) -> float:
+        """How far one rounding of everything to this dtype moves the reference."""
+        data = [self.data(case) for case in CASES]
+        last_place = float(torch.finfo(getattr(torch, dtype)).eps)
+        return sensitivity(self.graph, weights or self.weights, data, last_place)
+
+    @cached_property
+    def exact(self) -> float:
+        """The bound of what is equal in float64, for a model that magnifies its rounding."""
+        return max(EXACT, STEPS * self.sensitivity("float64"))
 
     @property
     def chooses(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import traceback
@@ -19,7 +20,7 @@ from ..pytorch import compile as compile_model
 from ..pytorch import emit, load_weights
 from .arguments import Array
 from .laws import LAWS, Law
-from .measure import NotHere
+from .measure import EXACT, NotHere
 from .report import Finding, Report
 from .shrink import shrink
 from .subject import Subject, UnknownError, weights_for
@@ -101,10 +102,11 @@ def _tried(law: Law, subject: Subject, tell: Callable[[str], None]) -> Finding:
     seconds = time.perf_counter() - begun
     if isinstance(found, NotHere):
         return Finding(law.name, law.says, holds=True, note=found.reason, seconds=seconds)
-    holds = found.error <= found.bound
-    return Finding(
-        law.name, law.says, holds, found.error, found.bound, found.where, found.note, seconds
-    )
+    bound = found.bound
+    if found.error > bound and bound == EXACT and math.isfinite(found.error):
+        bound = subject.exact
+    holds = found.error <= bound
+    return Finding(law.name, law.says, holds, found.error, bound, found.where, found.note, seconds)
 
 
 def _raised(error: Exception) -> str:

@@ -13,6 +13,7 @@ from modelwright.backends.pytorch.helpers import FILES, definitions
 from modelwright.backends.pytorch.runtime.linear import elu_features
 from modelwright.backends.verify import verify
 from modelwright.backends.verify.laws.equality import BEYOND, TIED
+from modelwright.backends.verify.subject import Subject, weights_for
 from modelwright.compiler import lower
 from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 from modelwright.spec.names import HELPER_NAMES
@@ -439,3 +440,15 @@ def test_generate_is_not_compared_where_padding_moves_what_an_encoder_sees() -> 
     """A mask that counts from the end of a row, in the encoder, was not thought of."""
     encoder = "encoder: {mask: full & keys(-9:) | window(2)}"
     passes(changed(SMALL, "family: encoder-decoder", "positions: learned", encoder))
+
+
+def test_equal_results_may_differ_by_what_rounding_does_to_the_model() -> None:
+    """Linear attention that divides by nearly nothing missed the bound of float64 by 4e-11."""
+    linear = "{type: linear, heads: 2, feature_map: identity}"
+    text = changed(SMALL, "family: encoder-only", "layers: 3", f"attention: {linear}")
+    graph = lower(loads(text))
+    subject = Subject(graph, emit_file(graph).text, weights_for(graph, 0))
+    usual, once = subject.sensitivity("float64"), subject.sensitivity("float32")
+    assert 1e-16 < usual < 1e-11
+    assert 0.05 < once / (usual * 2.0**29) < 20  # proportional, for both are small
+    assert subject.exact == max(1e-10, 8 * usual)

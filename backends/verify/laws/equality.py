@@ -6,24 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...reference.call import Call
-from ...reference.interpreter import Results
 from ..arguments import Array
-from ..choices import Choices
 from ..measure import EXACT, Largest, Measured, NotHere, as_array
+from ..rounding import STEPS
 from ..subject import CASES, Subject
 
 FLOOR = {"float32": 2e-5, "bfloat16": 0.05, "float16": 0.01, "float64": 1e-10}
 """What rounding alone may do in each dtype to a model of a few layers."""
-
-STEPS = 8
-"""A dtype may be this many times as far off as one rounding of everything is.
-
-The examples are off by 3 such steps at most in float32, and by 1 in halves.
-"""
-
-DRAWS = 5
-"""How often that is measured: where a sum nearly cancels, one draw says little."""
 
 MOST = 0.75
 """The share of numbers that is compared where rounding may choose another expert."""
@@ -104,7 +93,7 @@ def _rounded(subject: Subject, dtype: str) -> Measured | NotHere:
         return NotHere(too_large)
     if not np.isfinite(largest.error):
         return largest.measured()
-    largest.bound = max(largest.bound, STEPS * sensitivity(subject, held, kind))
+    largest.bound = max(largest.bound, STEPS * subject.sensitivity(dtype, held))
     if largest.error <= largest.bound or not subject.chooses:
         return largest.measured()
     most = _most(pairs, largest.bound)
@@ -137,32 +126,3 @@ def beyond(subject: Subject, dtype: str, held: dict[str, Array]) -> str:
     if dtype not in WIDE or reached <= torch.finfo(getattr(torch, dtype)).max ** 0.5:
         return ""
     return f"{BEYOND}: numbers reach {reached:.0e}, whose square it cannot hold"
-
-
-def sensitivity(subject: Subject, held: dict[str, Array], kind: torch.dtype) -> float:
-    """How far the reference moves when all numbers, of weights and on the way, move by a rounding.
-
-    Each goes up or down by half of its last place, at random (Parker 1997, Monte Carlo arithmetic).
-    Where that makes a router choose other experts, the case says nothing.
-    """
-    generator = np.random.default_rng(0)
-    step = torch.finfo(kind).eps
-
-    def moved(array: Array) -> Array:
-        if array.dtype != np.float64:
-            return array
-        return array * (1 + step * generator.choice([-0.5, 0.5], array.shape))
-
-    largest = Largest()
-    for case in CASES * DRAWS:
-        data, first, second = subject.data(case), Choices(), Choices()
-
-        def rounded(call: Call, results: Results, heard: Choices = second) -> Results:
-            return heard(call, tuple(moved(result) for result in results))
-
-        weights = {name: moved(weight) for name, weight in held.items()}
-        before = subject.reference(data, held, first)
-        after = subject.reference(data, weights, rounded)
-        for name, expected in before.items() if first.chosen == second.chosen else ():
-            largest.compare(after[name], expected, f"{case}: {name}")
-    return largest.error

@@ -12,9 +12,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..arguments import Data
 from ..measure import EXACT, Largest, Measured, NotHere
+from ..rounding import STEPS
 from ..subject import Subject
 from .cached import pieces
-from .equality import FLOOR, STEPS, beyond, sensitivity
+from .equality import FLOOR, beyond
 from .padding import first_length
 
 KERNELS = {
@@ -42,7 +43,7 @@ def kernels(subject: Subject) -> Measured | NotHere:
     too_large = ""
     if found["float32"].error > FLOOR["float32"]:
         too_large = beyond(subject, "float32", subject.weights)
-        moves = 0.0 if too_large else sensitivity(subject, subject.weights, torch.float32)
+        moves = 0.0 if too_large else subject.sensitivity("float32")
         found["float32"].bound = max(FLOOR["float32"], STEPS * moves)
     if too_large:
         del found["float32"]
