@@ -83,6 +83,8 @@ def _cached(spec: ModelSpec, name: str) -> bool:
     if name != [stack for stack in spec.stacks if stack not in read][-1]:
         return False
     stack = spec.stacks[name]
+    if any(getattr(position, "skip_padding", "") == "tokens" for position in stack.positions):
+        return False  # it counts the tokens that it is given, which are few in a step
     compared = spec.heads and all(isinstance(head, Contrastive) for head in spec.heads.values())
     if _tokens(stack) is None or compared:
         return False

@@ -18,7 +18,7 @@ from modelwright.compiler import lower
 from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 from modelwright.spec.names import HELPER_NAMES
 
-from .examine import examine
+from .examine import FAR, examine
 from .specs import Document
 
 SMALL = """
@@ -452,3 +452,25 @@ def test_equal_results_may_differ_by_what_rounding_does_to_the_model() -> None:
     assert 1e-16 < usual < 1e-11
     assert 0.05 < once / (usual * 2.0**29) < 20  # proportional, for both are small
     assert subject.exact == max(1e-10, 8 * usual)
+
+
+def test_a_stack_that_counts_padding_by_tokens_keeps_no_cache() -> None:
+    """Under a prefix it kept one, and counted the tokens of each step from 0 again."""
+    positions = "positions: {type: sinusoidal, skip_padding: tokens}"
+    text = changed(SMALL, "tokens: {pad: 0}", positions, "mask: causal | prefix")
+    assert "Cache" not in emit_file(lower(loads(text))).text
+    passes(text)
+
+
+def test_a_sink_may_take_all_of_the_weight() -> None:
+    """The law of rows asked for a sum above 0, which huge scores of a sink round to 0."""
+    options = "attention: {heads: 2, sinks: true}"
+    (note,) = finds(changed(SMALL, options, "positions: learned", "input: {scale: 1e5}"), "rows")
+    assert "sinks" in note
+
+
+def test_numbers_beyond_float64_are_said_to_be() -> None:
+    """Layers without norms, each of the third power of the last, reached 1e295."""
+    glu = "feed_forward: {type: glu, activation: relu2}"
+    text = changed(SMALL, "layers: 9", "norm_placement: none", "input: {scale: 1000}", glu)
+    assert examine(Written({"text": text})) == {FAR}

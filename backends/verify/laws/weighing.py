@@ -73,7 +73,7 @@ def _judge(
     largest.compare(np.minimum(weights, 0) + 1, np.ones_like(weights), f"{where}: negative")
     total, some = weights.sum(axis=-1), admitted.any(axis=-1)
     if sunk:
-        over = np.maximum(total - 1, 0) + np.where(some, total <= 0, total)
+        over = np.maximum(total - 1, 0) + np.where(some, 0, total)  # a sink may take all of it
         largest.compare(over + 1, np.ones_like(over), f"{where}: sum")
     else:
         largest.compare(total, np.where(some, 1.0, 0.0), f"{where}: sum")
