@@ -31,6 +31,32 @@ REASONS: dict[str, str] = {
     "diffllama": "its attention is the difference of two, which the language cannot say",
     "doge": "its masks are made from the values of the tokens, which the language cannot say",
     "hrm_text": "its layers run again and again over two states, which the language cannot say",
+    "cpmant": "learned prompts stand before each text, and scores are biased by segments",
+    "gemma3n_text": "layers predict and correct several streams, and later ones share their keys",
+    **dict.fromkeys(
+        ["gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text"],
+        "each layer adds embeddings of its own, and later ones share their keys",
+    ),
+    "layoutlm": "tokens have boxes, whose edges are looked up in tables that they share",
+    "mobilebert": "its layers narrow the stream, and have several feed-forwards each",
+    **dict.fromkeys(
+        ["musicgen", "musicgen_melody"], "it reads and writes several codebooks at once"
+    ),
+    "neomme": "values get embeddings of their own, and the first stream is mixed in again",
+    "pegasus_x": "its encoder has global tokens of its own beside blocks that are shifted",
+    "roc_bert": "shapes and sounds of characters are joined to its tokens",
+    **dict.fromkeys(
+        ["seamless_m4t", "seamless_m4t_v2"],
+        "several models of texts and sounds in one, with convolutions among their layers",
+    ),
+    "squeezebert": "its projections are convolutions in groups",
+    "t5gemma2": "its decoder attends to itself and to the encoder at once",
+    "tapas": "tokens have seven kinds at once, and positions begin anew in each cell of a table",
+    "voxtral_realtime": "its norms depend on a delay, which is given beside the text",
+    "xmod": "each language has an adapter in each layer",
+    **dict.fromkeys(
+        ["ultrabert", "ultravbert"], "its head has two layers before the table of words"
+    ),
     "reformer": "it attends by hashes, in reversible layers, which the language cannot say",
     "nllb-moe": "the library sends its tokens to two of all its experts, as no checkpoint means it",
     "beam": "branches are weighed by depth and queries by position, which the language cannot say",

@@ -138,7 +138,7 @@ DEEPSEEK_V2 = llama_like(
 
 # -- DeepSeek-V3 and later
 
-_V3_MIXTURE = mixture(
+V3_MIXTURE = mixture(
     experts="n_routed_experts",
     router=sigmoid_router,
     shared_expert=several("moe_intermediate_size", "n_shared_experts"),
@@ -164,7 +164,7 @@ _V3_DEFAULTS: dict[str, Any] = {
     "routed_scaling_factor": 2.5,
 }
 _V3_FIXED = {"scoring_func": "sigmoid", "topk_method": "noaux_tc", "moe_layer_freq": 1}
-_V3_NAMES: Names = {
+V3_NAMES: Names = {
     **LATENT_NAMES,
     **EXPERTS,
     **selection_bias(),
@@ -176,7 +176,7 @@ _V3_ALIASES = {"num_local_experts": "n_routed_experts"}
 
 def _v3_layers(values: Values) -> list[Layer]:
     return dense_and_sparse(
-        values, sparse_after(values["first_k_dense_replace"], values), _V3_MIXTURE
+        values, sparse_after(values["first_k_dense_replace"], values), V3_MIXTURE
     )
 
 
@@ -190,13 +190,13 @@ DEEPSEEK_V3 = llama_like(
     irrelevant=_UNREAD,
     spec=_V3_SPEC,
     layers=_v3_layers,
-    names=_V3_NAMES,
+    names=V3_NAMES,
     unused=predicted,
     heads=causal_heads("DeepseekV3", tasks=TOKENS_TOO),
 )
 
 
-def _named(values: Values) -> list[bool]:
+def named_layers(values: Values) -> list[bool]:
     """As `mlp_layer_types` says; without it, dense are as many as older configs say, or one."""
     if values["mlp_layer_types"] is not None:
         return named_sparse(values)
@@ -234,8 +234,8 @@ GLM4_MOE_LITE = llama_like(
     aliases=_V3_ALIASES,
     irrelevant=_UNREAD,
     spec=_V3_SPEC,
-    layers=lambda values: dense_and_sparse(values, _named(values), _V3_MIXTURE),
-    names=_V3_NAMES,
+    layers=lambda values: dense_and_sparse(values, named_layers(values), V3_MIXTURE),
+    names=V3_NAMES,
     unused=predicted,
     heads=causal_heads("Glm4MoeLite", tasks=()),
 )
@@ -243,8 +243,8 @@ GLM4_MOE_LITE = llama_like(
 
 def _axk1_layers(values: Values) -> list[Layer]:
     """What a mixture says is normed again."""
-    said = {**_V3_MIXTURE, "norm_placement": "sandwich"}
-    return dense_and_sparse(values, _named(values), said)
+    said = {**V3_MIXTURE, "norm_placement": "sandwich"}
+    return dense_and_sparse(values, named_layers(values), said)
 
 
 AXK1 = llama_like(
@@ -266,7 +266,7 @@ AXK1 = llama_like(
     spec=_V3_SPEC,
     layers=_axk1_layers,
     names={
-        **_V3_NAMES,
+        **V3_NAMES,
         "layers.{}.feed_forward_output_norm": "layers.{}.post_mlp_layernorm",
     },
     heads=causal_heads("AXK1", tasks=TOKENS_TOO),

@@ -17,11 +17,12 @@ from torch import nn
 
 import modelwright as mw
 from modelwright.backends.huggingface import FAMILIES, CheckpointError, import_folder
+from modelwright.backends.huggingface.unsupported import REASONS
 
 from .calling import distance, ours, theirs
 from .generation import greedy, padded
 from .reasons import NO_TRANSFORMERS, PARTLY
-from .verdict import ALONE, Verdict, bound, one_line
+from .verdict import ALONE, SHORT, Verdict, bound, one_line
 
 
 def judge(case: Case, *, more: bool = True) -> Verdict:
@@ -51,6 +52,7 @@ def judge(case: Case, *, more: bool = True) -> Verdict:
         text = import_folder(folder)
     lines = str(sum(line[:1] not in ("#", "") for line in text.splitlines()))
     why = bound(error) + (ALONE if _reads_text_alone(case) else "")
+    why += SHORT if getattr(reference.config, "index_topk", None) else ""
     verdict = Verdict("equal" if error <= TOLERANCE else "differs", why, lines)
     if verdict.word == "differs" or not more:
         return verdict
@@ -76,7 +78,9 @@ def _refused(case: Case, refusal: CheckpointError) -> Verdict:
     if unknown and case.model_type in NO_TRANSFORMERS:
         return Verdict("not a transformer", NO_TRANSFORMERS[case.model_type])
     if unknown:
-        return Verdict("not yet", PARTLY.get(case.model_type, "no family of this type"))
+        kind = case.model_type
+        why = PARTLY.get(kind) or REASONS.get(kind) or "no family of this type"
+        return Verdict("not yet", one_line(why.removesuffix(", which the language cannot say")))
     word = "not yet" if any(" yet" in problem for problem in problems) else "fails"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     first = next((problem for problem in problems if " yet" in problem), problems[0])

@@ -38,7 +38,7 @@ PARTLY: Mapping[str, str] = {
     **_all("nystromformer", "Nyström approximation of attention"),
     **_all("perceiver", "latent queries that read the input"),
     **_all("funnel", "queries pooled between blocks"),
-    **_all("deepseek_v32 deepseek_v4 glm_moe_dsa hy_v4 axk2", "keys chosen by a learned index"),
+    **_all("deepseek_v4 hy_v4 axk2", "keys chosen by a learned index"),
     **_all("dots3_note dots3_note_text minimax_m3_vl_text", "keys chosen by a learned index"),
     **_all("cvt levit mobilevit mobilevitv2", "hybrid with convolutions"),
     **_all("pvt pvt_v2 segformer swiftformer", "hybrid with convolutions"),

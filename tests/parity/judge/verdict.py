@@ -22,6 +22,9 @@ BOUNDS = (1e-6, 2e-6, 5e-6, 1e-5, 2e-5)
 ALONE = ", the text alone"
 """Is said of a model that reads images or sounds too, which are not imported with it."""
 
+SHORT = ", texts of up to `index_topk` tokens"
+"""Is said of a model whose attention to more tokens is another one."""
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -74,6 +74,9 @@ SPECIAL_FIELDS: Mapping[str, Mapping[str, Any]] = {
         "first_k_dense_replace": 1,
         "routed_scaling_factor": 1.5,
     },
+    # As many keys are chosen as the texts have: of files of the hub, 2048.
+    "deepseek_v32": {"index_topk": 32},
+    "glm_moe_dsa": {"index_topk": 32},
     "deepseek_v3": {
         "n_routed_experts": 8,
         "num_experts_per_tok": 3,
