@@ -150,21 +150,27 @@ def _read_text(value: Any) -> str:
 
 Projection = Literal["query", "key", "value", "output"]
 PROJECTIONS = ("query", "key", "value", "output")
+HiddenLayer = Literal["gate", "up", "down"]
+HIDDEN_LAYERS = ("gate", "up", "down")
 
 
-_BIAS_WORDS = f"true, false, or a list of {', '.join(PROJECTIONS)}"
+def _biases(of: tuple[str, ...]) -> Wanted:
+    """True, false, or a list of linear layers that have a bias."""
+    wanted = f"true, false, or a list of {', '.join(of)}"
 
+    def read(value: Any) -> bool | tuple[str, ...]:
+        if isinstance(value, bool):
+            return value
+        if not isinstance(value, (list, tuple)):
+            raise ValueError
+        for one in value:
+            if not isinstance(one, str) or one not in of or value.count(one) > 1:
+                why = "stands twice" if one in of else "is none of these"
+                raise ValueError(f"{wanted}; {shown(one)} {why}")
+        return tuple(each for each in of if each in value)
 
-def _read_bias(value: Any) -> bool | tuple[str, ...]:
-    if isinstance(value, bool):
-        return value
-    if not isinstance(value, (list, tuple)):
-        raise ValueError
-    for one in value:
-        if not isinstance(one, str) or one not in PROJECTIONS or value.count(one) > 1:
-            why = "stands twice" if one in PROJECTIONS else "is none of these"
-            raise ValueError(f"{_BIAS_WORDS}; {shown(one)} {why}")
-    return tuple(p for p in PROJECTIONS if p in value)
+    listed = {"type": "array", "items": {"enum": [*of]}}
+    return Wanted(wanted, read, {"anyOf": [{"type": "boolean"}, listed]})
 
 
 def _read_optional_id(value: Any) -> int | None:
@@ -259,14 +265,8 @@ Size = Annotated[
         {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "d_model$"}]},
     ),
 ]
-Bias = Annotated[
-    bool | tuple[Projection, ...],
-    Wanted(
-        _BIAS_WORDS,
-        _read_bias,
-        {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"enum": [*PROJECTIONS]}}]},
-    ),
-]
+Bias = Annotated[bool | tuple[Projection, ...], _biases(PROJECTIONS)]
+HiddenBias = Annotated[bool | tuple[HiddenLayer, ...], _biases(HIDDEN_LAYERS)]
 Padding = Annotated[
     Literal[False, "mask", "tokens"],
     Wanted("false, `mask` or `tokens`", _read_padding, {"enum": [False, "mask", "tokens"]}),

@@ -16,7 +16,7 @@ from ...spec.part import Nothing
 from ..axes import ONE, Dim
 from ..sizes import Size
 from .builder import Builder
-from .feed_forward import hidden_of, lower_dense, lower_hidden, title_of
+from .feed_forward import has_bias, hidden_of, lower_dense, lower_hidden, title_of
 from .state import StackState
 
 TITLE = "Mixture of experts: each token goes to the few that its router chooses."
@@ -159,9 +159,10 @@ def _routed(
                 h = b.rename(h, "h")
             out = {"in_features": (hidden if down else width).size}
             shape = {**out, "out_dim": width if down else hidden, **many}
-            title = "y" if down else name if part.bias else ""
+            biased = has_bias(part, name)
+            title = "y" if down else name if biased else ""
             y = b.op("expert_linear", h, pairs, name=name, residual=down, out=title, **shape)
-            if part.bias:
+            if biased:
                 y = b.op("expert_bias", y, pairs, name=f"{name}_bias", out=title, **shape)
             return y
 

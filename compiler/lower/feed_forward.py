@@ -57,11 +57,16 @@ def lower_dense(b: Builder, part: Mlp | Glu, x: str, norm: Norm | None = None) -
             name=name,
             in_features=(hidden if down else width).size,
             out_dim=width if down else hidden,
-            bias=part.bias,
+            bias=has_bias(part, name),
             residual=down,
         )
 
     return lower_hidden(b, part, x, project, norm)
+
+
+def has_bias(part: Mlp | Glu, name: str) -> bool:
+    """Whether a linear layer of a feed-forward has one."""
+    return bool(part.bias) if isinstance(part.bias, bool) else name in (part.bias or ())
 
 
 def hidden_of(b: Builder, part: Mlp | Glu, width: Dim) -> Dim:

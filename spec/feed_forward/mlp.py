@@ -5,7 +5,7 @@ from typing import Literal
 from ..activation import Activation
 from ..branch import Branch
 from ..part import Part
-from ..scalars import Flag, Rate, Size
+from ..scalars import Flag, HiddenBias, Rate, Size
 
 
 class Hidden(Part):
@@ -13,14 +13,14 @@ class Hidden(Part):
 
     hidden: width inside
     activation: inside
-    bias: of the linear layers
+    bias: of the linear layers: all, none, or a list of gate, up, down
     hidden_dropout: rate after the activation
     inner_norm: a norm before the last linear layer
     """
 
     hidden: Size = "4 * d_model"
     activation: Activation | None = None
-    bias: Flag | None = None
+    bias: HiddenBias | None = None
     hidden_dropout: Rate = 0
     inner_norm: Flag = False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..attention import Fastformer, LinearAttention, Mha, Mla
-from ..feed_forward import Hidden, Moe, Router
+from ..feed_forward import Hidden, Mlp, Moe, Router
 from ..model import Block, ModelSpec, Stack
 from ..part import Nothing
 from ..residual import Joining, Parallel
@@ -137,6 +137,18 @@ def weighed_where(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
         )
 
 
+def plain_without_gate(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    part, place = block.feed_forward, (*path, "feed_forward")
+    inner = [(part, place)]
+    if isinstance(part, Moe):
+        inner = [(getattr(part, key), (*place, key)) for key in ("expert", "shared_expert")]
+    for each, where in inner:
+        if isinstance(each, Mlp) and isinstance(each.bias, tuple) and "gate" in each.bias:
+            yield Finding((*where, "bias"), "an `mlp` has no gate: its layers are `up` and `down`")
+
+
 def placements(block: Block) -> Iterator[tuple[str, str]]:
     """The norm placement of every branch that is there."""
     for key in ("attention", "cross_attention", "feed_forward"):
@@ -209,6 +221,7 @@ LAWS = (
     sparse_mixer_alone,
     one_capacity,
     weighed_where,
+    plain_without_gate,
     shared_norm_shared,
     normed_is_there,
     bounded,

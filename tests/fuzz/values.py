@@ -60,6 +60,8 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Convolution", "kernel"): (3, 4),
     ("Convolution", "groups"): (2, 1, 4),
     ("Rotary", "theta"): (10000, 100, 1e6),
+    ("Mlp", "bias"): (True, False, ["down"], []),
+    ("Glu", "bias"): (True, False, ["gate", "down"], ["up"]),
     ("Temperature", "length"): (2, 5, 8192),
     ("Temperature", "slope"): (0.1, 0.5),
     ("Temperature", "offset"): (0, 1),

@@ -27,6 +27,8 @@ FEED_FORWARDS = {
     "glu_clamped": "{type: glu, hidden: 24, activation: {type: swish, beta: 1.7}, clamp: 0.5, "
     "linear_offset: 1}",
     "glu_inner_norm": "{type: glu, inner_norm: true, bias: false, hidden_dropout: 0.2}",
+    "bias_of_one": "{bias: [down]}",
+    "glu_bias_of_two": "{type: glu, hidden: 24, bias: [gate, down]}",
     "glu_own_norm": "{type: glu, norm: rmsnorm, norm_placement: none}",
     "none": "none",
 }
@@ -49,6 +51,7 @@ EXPERTS = {
     "glu_clamped": "router: {bias: true}, expert: {type: glu, hidden: 12, clamp: 0.5, "
     "linear_offset: 1, activation: {type: swish, beta: 1.7}, bias: true}",
     "unbiased": "expert: {bias: false, hidden: 2 * d_model, hidden_dropout: 0.1}",
+    "bias_of_one": "expert: {type: glu, hidden: 12, bias: [down]}, shared_expert: {bias: [up]}",
     "shared": "shared_expert: {type: glu, hidden: 12, hidden_dropout: 0.2}",
     "shared_gated": "shared_expert: {hidden: 24}, shared_gate: true, norm: rmsnorm",
 }
