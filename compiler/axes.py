@@ -30,6 +30,7 @@ GLOSSARY = {
     "V": "vocabulary",
     "C": "classes",
     "N": "projection size",
+    "Ni": "inner width of the head",
     "P": "positions in the table",
     "U": "buckets of relative distance",
     "O": "output width",

@@ -14,6 +14,7 @@ class DenseTransform(Part):
 
     width: numbers that remain (RemBERT: Chung et al., 2020, arXiv:2010.12821); `none`: as many as
         the table has that the head is tied to, else those of the stack
+    inner: width of one more linear layer before, with the same activation; `none`: there is none
     activation: after the linear layer
     norm: after the activation
     bias: of the linear layer
@@ -21,6 +22,7 @@ class DenseTransform(Part):
 
     type: Literal["dense"] = "dense"
     width: OptionalCount = None
+    inner: OptionalCount = None
     activation: Activation | None = None
     norm: Norm | None = None
     bias: Flag = True

@@ -54,9 +54,6 @@ REASONS: dict[str, str] = {
     "tapas": "tokens have seven kinds at once, and positions begin anew in each cell of a table",
     "voxtral_realtime": "its norms depend on a delay, which is given beside the text",
     "xmod": "each language has an adapter in each layer",
-    **dict.fromkeys(
-        ["ultrabert", "ultravbert"], "its head has two layers before the table of words"
-    ),
     "reformer": "it attends by hashes, in reversible layers, which the language cannot say",
     "nllb-moe": "the library sends its tokens to two of all its experts, as no checkpoint means it",
     "beam": "branches are weighed by depth and queries by position, which the language cannot say",

@@ -41,16 +41,10 @@ def lower_language_model(
                 width = state.table_width if tied and state.table_width else b.width(x)
                 if transform.width not in (None, width.size):
                     width = Dim("N", b.size("transform_width", transform.width))
-                x = b.op(
-                    "linear",
-                    x,
-                    name="dense",
-                    in_features=b.width(x).size,
-                    out_dim=width,
-                    bias=transform.bias,
-                    out="x",
-                )
-                x = lower_activation(b, transform.activation, x)
+                if transform.inner is not None:
+                    inner = Dim("Ni", b.size("transform_inner", transform.inner))
+                    x = _dense(b, transform, x, "inner", inner)
+                x = _dense(b, transform, x, "dense", width)
                 with b.at("transform"):
                     x = lower_norm(b, transform.norm, x, "norm", out="x")
             logits = _unembed(b, x, "" if tied else "output", vocab, tied=tied, bias=head.bias)
@@ -59,6 +53,19 @@ def lower_language_model(
     if head.softcap != "none":
         logits = b.op("softcap", logits, cap=b.field("logit_softcap", float(head.softcap)))
     return logits
+
+
+def _dense(b: Builder, transform: DenseTransform, x: str, name: str, width: Dim) -> str:
+    x = b.op(
+        "linear",
+        x,
+        name=name,
+        in_features=b.width(x).size,
+        out_dim=width,
+        bias=transform.bias,
+        out="x",
+    )
+    return lower_activation(b, transform.activation, x)
 
 
 def _vocab(b: Builder, state: StackState, head: LanguageModel) -> Size:

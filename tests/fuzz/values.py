@@ -119,6 +119,7 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Contrastive", "size"): (4, 3),
     ("Contrastive", "temperature"): (0.07, 1),
     ("DenseTransform", "width"): (7,),
+    ("DenseTransform", "inner"): (5, "none"),
     ("MeanPool", "skip"): (0, 1),
     ("TokenPool", "id"): (5,),
     ("Normal", "std"): (0.02, 0.3),

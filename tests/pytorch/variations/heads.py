@@ -44,6 +44,7 @@ LANGUAGE_MODELS = {
     "tied_bias": "tied: true, bias: true",
     "tied_transform": "tied: true, bias: true, transform: dense",
     "transform": "transform: {type: dense, bias: false, activation: tanh, norm: rmsnorm}",
+    "inner_transform": "transform: {type: dense, inner: 10, bias: false, norm: none}",
     "wide_transform": "bias: true, transform: {type: dense, width: 24}",
     "scaled": "input_scale: 0.5, scale: 2, softcap: 3, bias: true",
 }

@@ -1,0 +1,95 @@
+"""UltraBERT: EuroBERT's layers with windows, and a head of two layers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..family import Head
+from ..layers import Layer
+from ..rotary import Rotary
+from ..values import Key, Values
+from .later_encoders import EUROBERT
+from .rows import KINDS, changed, layer_types
+
+_ROPE = {
+    "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
+    "full_attention": {"rope_type": "default", "rope_theta": 2_560_000.0},
+}
+_MASKS = {"full_attention": "full", "sliding_attention": "band({})"}
+
+
+def _layers(values: Values) -> list[Layer]:
+    """Every third layer is full; windows hold that many tokens on either side."""
+    count = values["num_hidden_layers"]
+    kinds = ["sliding_attention" if (i + 1) % 3 else "full_attention" for i in range(count)]
+    values = {
+        **values,
+        "layer_types": values["layer_types"] or kinds,
+        "rope_parameters": values.get("rope_parameters") or _ROPE,
+    }
+    layers: list[Layer] = []
+    for kind in layer_types(values):
+        block: dict[str, Any] = {"mask": _MASKS[kind].format(values["sliding_window"])}
+        layers.append((KINDS[kind], {**block, "positions": Rotary(layer_type=kind)(values)}))
+    return layers
+
+
+def _words(output: str, **more: Any) -> Head:
+    return Head(
+        spec={
+            "head": {
+                "type": "language_model",
+                "tied": Key("tie_word_embeddings"),
+                "transform": {
+                    "type": "dense",
+                    "inner": Key("prediction_head_size"),
+                    "activation": "gelu_tanh",
+                    "norm": "none",
+                    "bias": False,
+                },
+            }
+        },
+        names={"head.inner": "head.linear1", "head.dense": "head.linear2", "head.output": output},
+        untied={f"{output}.weight": "embed_tokens.weight"},
+        **more,
+    )
+
+
+ULTRABERT = replace(
+    EUROBERT,
+    model_type="ultrabert",
+    defaults={
+        **EUROBERT.defaults,
+        "vocab_size": 32000,
+        "hidden_size": 4096,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "rms_norm_eps": 1e-6,
+        "pad_token_id": 0,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+        "max_position_embeddings": 32768,
+        "sliding_window": 128,
+        "prediction_head_size": 768,
+    },
+    optional={**EUROBERT.optional, "layer_types": list},
+    irrelevant=EUROBERT.irrelevant | {"classifier_dropout"},
+    spec=changed(EUROBERT.spec, {"positions": None}),
+    layers=_layers,
+    prefix="ultrabert.",
+    heads={"UltrabertForMaskedLM": _words("cls"), "UltrabertModel": Head()},
+)
+ULTRAVBERT = replace(
+    ULTRABERT,
+    model_type="ultravbert",
+    fixed={"model_type": "ultrabert"},
+    inside="text_config",
+    prefix="model.text_model.",
+    unused=(r"model\.(vision_model|connector)\..*",),
+    heads={"UltraVBertForMaskedLM": _words("head.decoder", partial=True)},
+    note="The text alone: images are not read here",
+)
+
+FAMILIES = (ULTRABERT, ULTRAVBERT)
