@@ -107,6 +107,8 @@ def _scaling(kind: str, said: Mapping[str, Any], values: Values, scores: bool) -
     for ours, theirs in SCALINGS[kind].items():
         if said.get(theirs) is not None:
             scaling[ours] = said[theirs]
+    if kind == "llama3" and scaling.get("high_freq_factor") == scaling.get("low_freq_factor"):
+        scaling["high_freq_factor"] *= 1.000001  # a cut: nothing lies between (Llama 4)
     longest = values.get("max_position_embeddings")
     if "original_max_positions" in SCALINGS[kind] and "original_max_positions" not in scaling:
         scaling["original_max_positions"] = (

@@ -91,7 +91,14 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
         "yarn-mscale": _rope("yarn", **_YARN, mscale=0.7, mscale_all_dim=1.2),
     },
     ("longt5", "seq2seq_lm"): {"local": {"local_radius": 3}},
-    ("llama4_text", "causal_lm"): {"steps": {"floor_scale": 3, "attn_scale": 0.6}},
+    ("llama4_text", "causal_lm"): {
+        "steps": {"floor_scale": 3, "attn_scale": 0.6},
+        "scout": _rope(
+            "llama3",
+            **{**_LLAMA3, "high_freq_factor": 1.0},
+            original_max_position_embeddings=32,
+        ),
+    },
     ("mistral", "causal_lm"): {
         "no-window": {"sliding_window": None},
         "window-4": {"sliding_window": 4},
