@@ -178,8 +178,7 @@ def capacity(op: Op, graph: ModuleGraph) -> str:
 
 def _steps(op: Op, graph: ModuleGraph) -> str:
     """How many positions share a step of what queries are multiplied by."""
-    table = graph.producer(op.inputs[1])
-    return "" if table is None else f"a step every {figure(table.attrs['length'])}"
+    return f"a step every {figure(op.attrs['length'])}"
 
 
 LOOKS: dict[str, Look] = {
@@ -192,8 +191,8 @@ LOOKS: dict[str, Look] = {
     "rope_table": Look("pill", "position", _const("Rotary"), _rotary),
     "grid_rope_table": Look("pill", "position", _const("Rotary"), _grid_rotary),
     "rotate": Look("pill", "position", _const("Rotate")),
-    "sharpness": Look("unseen"),
-    "sharpen": Look("pill", "position", _const("Temperature"), _steps),
+    "sharpness": Look("pill", "position", _const("Temperature"), _steps),
+    "sharpen": Look("pill", "position", _const("Sharpen")),
     "alibi": Look("pill", "position", _const("ALiBi"), _const("slope per head")),
     "relative_buckets": Look("unseen"),
     "grid_offsets": Look("unseen"),
@@ -287,6 +286,12 @@ def _rotation(op: Op, graph: ModuleGraph) -> str:
     return looks[table.kind](table, graph) if table is not None and table.kind in looks else ""
 
 
+def _growth(op: Op, graph: ModuleGraph) -> str:
+    """What the steps of a temperature are, where these are not drawn."""
+    table = graph.producer(op.inputs[1])
+    return "" if table is None or table.kind != "sharpness" else _steps(table, graph)
+
+
 def _formula(op: Op, graph: ModuleGraph) -> str:
     return shorten(str(op.attrs["formula"]), 9.5, 150)
 
@@ -295,6 +300,8 @@ INNER: dict[str, Look] = {
     "rope_table": Look("unseen"),
     "grid_rope_table": Look("unseen"),
     "rotate": Look("pill", "position", _const("Rotary"), _rotation),
+    "sharpness": Look("unseen"),
+    "sharpen": Look("pill", "position", _const("Temperature"), _growth),
     "attend": Look("box", "attention", _const("Attend"), _attend_lines),
     "add": Look("circle", "sum", _const("+")),
 }

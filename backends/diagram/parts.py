@@ -183,8 +183,9 @@ class Parts:
         self._of_value.update(dict.fromkeys(op.outputs, part.key))
 
     def _is_said(self, op: Op) -> bool:
-        """A table of rotations is said by the steps that rotate, where those are all drawn."""
-        if op.kind not in ("rope_table", "grid_rope_table") or self.every or not self._opened:
+        """A table of positions is said by the steps that read it, where those are all drawn."""
+        tables = ("rope_table", "grid_rope_table", "sharpness")
+        if op.kind not in tables or self.every or not self._opened:
             return False
         readers = [reader for value in op.outputs for reader in self.graph.consumers(value)]
         return all(self._region(reader.scope) in self._opened for reader in readers)
