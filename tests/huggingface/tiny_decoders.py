@@ -96,14 +96,11 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma3_text bare": ("Gemma3TextModel", {**WIDE, **WINDOW}),
     "vaultgemma": ("VaultGemmaForCausalLM", {**WIDE, **WINDOW}),
     "phi": ("PhiForCausalLM", {**GROUPED, **PARTIAL, "qk_layernorm": True}),
-    "phi plain": ("PhiForCausalLM", SIZES),
     "phi3": ("Phi3ForCausalLM", {**GROUPED, **WINDOW}),
     "phi3 longrope": ("Phi3ForCausalLM", {**SIZES, **LONG}),
     "olmo": ("OlmoForCausalLM", {**GROUPED, "clip_qkv": 0.2}),
-    "olmo2": ("Olmo2ForCausalLM", GROUPED),
     "olmo3": ("Olmo3ForCausalLM", {**GROUPED, **WINDOW, "num_hidden_layers": 5}),
     "cohere": ("CohereForCausalLM", {**GROUPED, "use_qk_norm": True}),
-    "cohere plain": ("CohereForCausalLM", SIZES),
     "cohere2": ("Cohere2ForCausalLM", {**GROUPED, **WINDOW}),
     "stablelm": ("StableLmForCausalLM", {**GROUPED, "use_qkv_bias": True}),
     "stablelm parallel": (
@@ -111,12 +108,7 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
         {**GROUPED, "use_parallel_residual": True, "qk_layernorm": True},
     ),
     "starcoder2": ("Starcoder2ForCausalLM", {**GROUPED, "sliding_window": 5}),
-    "nemotron": ("NemotronForCausalLM", WIDE),
     "nemotron answers": ("NemotronForQuestionAnswering", WIDE),
-    "persimmon": ("PersimmonForCausalLM", SIZES),
-    "jais2": ("Jais2ForCausalLM", WIDE),
-    "glm": ("GlmForCausalLM", WIDE),
-    "glm4": ("Glm4ForCausalLM", WIDE),
     "ernie4_5": ("Ernie4_5ForCausalLM", {**WIDE, "use_bias": True}),
     "helium": ("HeliumForCausalLM", {**GROUPED, "head_dim": 8, "attention_bias": True}),
     "granite": ("GraniteForCausalLM", {**GROUPED, **MULTIPLIERS}),
@@ -136,17 +128,14 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
         "Exaone4ForCausalLM",
         {**GROUPED, "sliding_window": None, "layer_types": ["full_attention"] * 2},
     ),
-    "arcee": ("ArceeForCausalLM", WIDE),
     "seed_oss": ("SeedOssForCausalLM", {**WIDE, "attention_out_bias": True}),
     "hunyuan_v1_dense": ("HunYuanDenseV1ForCausalLM", {**WIDE, **ALPHA}),
     "internlm3": ("LlamaForCausalLM", {**WIDE, "config": "InternLM3Config"}),
     "iquestcoder": ("LlamaForCausalLM", {**WIDE, "config": "IQuestCoderConfig"}),
     "ministral": ("MinistralForCausalLM", {**WIDE, **WINDOW}),
     "cwm": ("CwmForCausalLM", {**WIDE, **WINDOW}),
-    "bitnet": ("BitNetForCausalLM", GROUPED),
     "gpt2 by layer": ("GPT2LMHeadModel", {**GPT, "scale_attn_by_inverse_layer_idx": True}),
     "gpt2 plain": ("GPT2LMHeadModel", {**GPT, "scale_attn_weights": False}),
-    "gpt_bigcode": ("GPTBigCodeForCausalLM", GPT),
     "gpt_bigcode many": ("GPTBigCodeForCausalLM", {**GPT, "multi_query": False}),
     "gpt_neo": (
         "GPTNeoForCausalLM",
@@ -161,18 +150,15 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "gptj": ("GPTJForCausalLM", {**GPT, "rotary_dim": 4}),
     "gptj answers": ("GPTJForQuestionAnswering", {**GPT, "rotary_dim": 4}),
     "codegen": ("CodeGenForCausalLM", {**GPT, "n_head": 8, "n_embd": 64, "rotary_dim": 4}),
-    "openai-gpt": ("OpenAIGPTLMHeadModel", {k: v for k, v in GPT.items() if k != "n_inner"}),
     "gpt_neox_japanese": (
         "GPTNeoXJapaneseForCausalLM",
         {k: v for k, v in SIZES.items() if k != "intermediate_size"},
     ),
-    "bloom": ("BloomForCausalLM", BLOOM),
     "bloom classes": ("BloomForSequenceClassification", {**BLOOM, "pad_token_id": 0}),
     "bloom normed": (
         "BloomForCausalLM",
         {**BLOOM, "apply_residual_connection_post_layernorm": True},
     ),
-    "mpt": ("MptForCausalLM", MPT),
     "mpt clipped": (
         "MptForCausalLM",
         {**MPT, "attn_config": {"clip_qkv": 0.2, "softmax_scale": 0.3}},
@@ -253,6 +239,7 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "bert that writes": ("BertLMHeadModel", {**SIZES, "is_decoder": True}),
     "electra that writes": ("ElectraForCausalLM", {**SIZES, "is_decoder": True}),
 }
+"""Settings and heads; a plain model of every type is among those of `tests/parity/tiny`."""
 
 
 def tiny(case: str) -> torch.nn.Module:

@@ -136,7 +136,7 @@ ROUTERS = ("router: {scale: 1}", CASES["deepseek_v3"][1], "router: {score: spars
 
 
 @pytest.mark.parametrize("options", ROUTERS)
-@pytest.mark.parametrize("tokens", [1, 2, 19, 64])
+@pytest.mark.parametrize("tokens", [1, 19])  # any length: below
 def test_compiled_equals_eager_and_so_do_its_gradients(options: str, tokens: int) -> None:
     torch._dynamo.reset()
     module = mixture(options, "float64")
