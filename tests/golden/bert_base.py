@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 ced092d517a1). Write it again:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 fa437a293f4a). Write it again:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -170,4 +170,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 92f2af734d68172cc53258a0990d05f84d015b24bcabdd08780e0f7cfbde14e1
+# sha256 of the above: 6fb78e89372472e7d48b6067654e299b5e7571b8ee15532c76bc9949c454addd

@@ -1,6 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 96ec8ddd4517). Write it again:
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 8306601ef561). Write it again:
     modelwright build gemma3_1b.yaml -o gemma_3_1b.py
 
     part                          weights
@@ -353,4 +353,4 @@ class Gemma3_1b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: 4f62cc0de5d500a9d42da33f4082d60b21cb93db7e0a2884eae914ffdb8317bd
+# sha256 of the above: 4961107bfd577852106e9bd76ae8fdcc454a3f55e7cfa442dd0f65b7a00167f1

@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 8e32f217b08e). Write it again:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 ba3d71be2ad7). Write it again:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -270,4 +270,4 @@ class Llama3_8b(nn.Module):
         return input_ids
 
 
-# sha256 of the above: bb11e25f2f9485e5a6af65559430c605152c1328cba610e36d221f7c5430c7f3
+# sha256 of the above: 08dbbd6d259014b786928d29b5f18843e3897665ad77a4f8e02bf0e51aca32cd
