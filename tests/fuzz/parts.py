@@ -335,7 +335,10 @@ class Parts:
             said["groups"] = self.part(feed_forward.moe.Groups, place, groups, 0)
         made = self.part(feed_forward.Router, place, said, self.rate)
         alone = isinstance(made, dict) and made.get("selection_bias") and not said["groups"]
-        return {**made, "choose_by": "logits"} if alone and self.dice.often(0.4) else made
+        if not alone or not self.dice.often(0.4):
+            return made
+        self.said.add(("Router", "choose_by", repr("logits")))
+        return {**made, "choose_by": "logits"}
 
     # -- what is read and what is made of it
 

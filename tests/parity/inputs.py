@@ -48,7 +48,7 @@ def pictures(graph: ModuleGraph) -> dict[str, Tensor]:
             if isinstance(source, Patches):
                 shapes[source.argument] = (2, *source.shape)
             elif isinstance(source, ConvStem):
-                shapes[source.argument] = (2, *source.shape(18))
+                shapes[source.argument] = (2, *source.shape(max(18, source.frames(3))))
             elif isinstance(source, Features):
                 shapes[source.argument] = (2, 13, source.size or stack.d_model)
     return {

@@ -13,13 +13,14 @@ from modelwright.backends.pytorch.runtime import positions as ours
 from modelwright.backends.reference.positions import bucket
 
 FLOAT = torch.zeros(())
+LAST = torch.tensor([8])
 RULES = [(32, 128), (32, 64), (16, 64), (8, 20), (64, 256), (4, 9), (32, 512)]
 
 
 @pytest.mark.parametrize("heads", [1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 71])
 def test_alibi_slopes_of_bloom(heads: int) -> None:
     theirs = build_alibi_tensor(torch.ones(1, 9), heads, torch.float32).reshape(heads, 9)
-    found = ours.alibi_bias(8, 9, heads, 1.0, like=FLOAT)[:, 0]  # of the last query, (H, S)
+    found = ours.alibi_bias(LAST, 9, heads, 1.0, like=FLOAT)[:, 0]  # of the last query, (H, S)
     slopes, expected = -found[:, 0] / 8, theirs[:, 1]
     torch.testing.assert_close(slopes, expected, rtol=1e-6, atol=0)
     torch.testing.assert_close(found - found[:, :1], theirs - theirs[:, :1], rtol=1e-5, atol=1e-6)
@@ -28,7 +29,7 @@ def test_alibi_slopes_of_bloom(heads: int) -> None:
 @pytest.mark.parametrize("heads", [1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 71])
 def test_alibi_slopes_of_mpt(heads: int) -> None:
     theirs = build_mpt_alibi_tensor(heads, 9)[:, 0]  # (H, S)
-    found = ours.alibi_bias_ceil(8, 9, heads, 1.0, like=FLOAT)[:, 0]
+    found = ours.alibi_bias_ceil(LAST, 9, heads, 1.0, like=FLOAT)[:, 0]
     torch.testing.assert_close(found, theirs, rtol=1e-6, atol=0)
 
 

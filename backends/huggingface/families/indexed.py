@@ -12,7 +12,7 @@ from ..values import Values
 from .deepseek import AXK1, V3_MIXTURE, V3_NAMES, named_layers
 from .expert_rows import dense_and_sparse, predicted
 from .llama import llama_like
-from .rows import TOKENS_TOO, causal_heads, changed
+from .rows import causal_heads, changed
 
 _NAMES: Names = V3_NAMES
 
@@ -72,7 +72,7 @@ DEEPSEEK_V32 = _indexed(
         "num_attention_heads": 128,
         "n_routed_experts": 256,
     },
-    heads=causal_heads("DeepseekV32", tasks=TOKENS_TOO),
+    heads=causal_heads("DeepseekV32", tasks=()),
 )
 GLM_MOE_DSA = _indexed(
     "glm_moe_dsa",

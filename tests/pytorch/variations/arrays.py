@@ -60,7 +60,7 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
             if isinstance(source, Patches):
                 images[source.argument] = (BATCH, *source.shape)
             elif isinstance(source, ConvStem):
-                images[source.argument] = (BATCH, *source.shape(FRAMES))
+                images[source.argument] = (BATCH, *source.shape(max(FRAMES, source.frames(3))))
             elif isinstance(source, Features):
                 length = MEMORY if several else TOKENS
                 images[source.argument] = (BATCH, length, source.size or stack.d_model)
