@@ -357,6 +357,20 @@ def test_numbers_beyond_float32_are_said_to_be() -> None:
     assert note.startswith(BEYOND)
 
 
+def test_numbers_beyond_float64_are_said_to_be() -> None:
+    """Of seed 734: a shared layer of sums without norms reaches 1e160 on a long text, at a norm."""
+    text = changed(
+        SMALL,
+        "family: encoder-only",
+        "layers: 40",
+        "share_layers: true",
+        "attention: {type: linear, heads: 2, norm: none, normalize: false}",
+        "feed_forward: none",
+    )
+    (note,) = finds(text, "reference")
+    assert note.startswith("beyond float64: numbers reach 1e")
+
+
 def test_experts_that_tie_are_said_to() -> None:
     """A sigmoid gives 1 to every logit above 37: which experts are best is not said."""
     experts = "{type: moe, norm: none, experts: 6, top_k: 2, router: {score: sigmoid}}"

@@ -17,8 +17,8 @@ FLOOR = {"float32": 2e-5, "bfloat16": 0.05, "float16": 0.01, "float64": 1e-10}
 MOST = 0.75
 """The share of numbers that is compared where rounding may choose another expert."""
 
-WIDE = {"float32", "bfloat16"}
-"""Dtypes whose norms square in the range of float32; float16 has a smaller one of its own."""
+WIDE = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}
+"""The range in which a dtype's norms square; float16 has a smaller one of its own."""
 
 BEYOND = "beyond float32"
 TIED = "left out, for scores of experts are equal there"
@@ -48,6 +48,8 @@ def reference(subject: Subject) -> Measured | NotHere:
     if len(tied) == len(CASES):
         return NotHere(f"all cases {TIED}")
     worst = max((errors[case] for case in CASES if case not in tied), key=lambda one: one.error)
+    if not np.isfinite(worst.error) and (too_large := beyond(subject, "float64", subject.weights)):
+        return NotHere(too_large)
     return worst.measured(f"{', '.join(tied)}: {TIED}" if tied else "")
 
 
@@ -123,6 +125,6 @@ def _tied(subject: Subject, case: str, error: float) -> bool:
 def beyond(subject: Subject, dtype: str, held: dict[str, Array]) -> str:
     """What the numbers of this model reach, if the dtype cannot hold their square; else ""."""
     reached = max(subject.choices(subject.data(case), held).largest for case in CASES)
-    if dtype not in WIDE or reached <= torch.finfo(getattr(torch, dtype)).max ** 0.5:
+    if dtype not in WIDE or reached <= torch.finfo(getattr(torch, WIDE[dtype])).max ** 0.5:
         return ""
-    return f"{BEYOND}: numbers reach {reached:.0e}, whose square it cannot hold"
+    return f"beyond {WIDE[dtype]}: numbers reach {reached:.0e}, whose square it cannot hold"
