@@ -288,7 +288,8 @@ def resolve_block(block: Node) -> Node:
         return block
     items = {key: expand(key, node) for key, node in block.items()}
     words = {w: items[w] for w in DEFAULTS}
-    if "sublayers" in items and items["sublayers"].value != []:
+    said = items["sublayers"].value if "sublayers" in items else []
+    if said is BROKEN or said != []:
         for key in ("attention", "cross_attention", "feed_forward"):
             items[key] = expand(key, defaulted("none", block))
         items["sublayers"] = _sublayers(items, block, words)

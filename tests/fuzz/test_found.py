@@ -357,18 +357,21 @@ def test_numbers_beyond_float32_are_said_to_be() -> None:
     assert note.startswith(BEYOND)
 
 
-def test_numbers_beyond_float64_are_said_to_be() -> None:
-    """Of seed 734: a shared layer of sums without norms reaches 1e160 on a long text, at a norm."""
+def test_a_norm_of_numbers_beyond_float64_is_told_by_the_reference() -> None:
+    """Of seed 734: one layer of sums, again and again without norms, until one squares 1e251."""
     text = changed(
         SMALL,
         "family: encoder-only",
-        "layers: 40",
-        "share_layers: true",
+        "d_model: 12",
+        "layers: 5",
+        "share: true",
+        "input: {scale: 1000}",
+        "norm_placement: output",
         "attention: {type: linear, heads: 2, norm: none, normalize: false}",
         "feed_forward: none",
     )
     (note,) = finds(text, "reference")
-    assert note.startswith("beyond float64: numbers reach 1e")
+    assert note.startswith("beyond float64: numbers reach")
 
 
 def test_experts_that_tie_are_said_to() -> None:
@@ -488,3 +491,10 @@ def test_numbers_beyond_float64_are_said_to_be() -> None:
     glu = "feed_forward: {type: glu, activation: relu2}"
     text = changed(SMALL, "layers: 9", "norm_placement: none", "input: {scale: 1000}", glu)
     assert examine(Written({"text": text})) == {FAR}
+
+
+def test_sublayers_without_a_value_are_a_located_error() -> None:
+    """Broken document 29359."""
+    text = changed(SMALL, "sublayers:")
+    with pytest.raises(SpecErrors, match=r"a value is missing here"):
+        loads(text)
