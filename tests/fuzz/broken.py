@@ -227,7 +227,7 @@ def broken_document(seed: int) -> bytes:
         place = dice.randrange(len(originals()))
         text, data = originals()[place], copy.deepcopy(original_data(place))
     else:
-        data = random_spec(dice.randrange(5000)).data
+        data = copy.deepcopy(random_spec(dice.randrange(5000)).data)  # it shares parts
         text = written(data)
     if of_data and data:
         for _ in range(of_data):
