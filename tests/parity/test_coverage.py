@@ -57,9 +57,12 @@ ALONE = ("blenderbot-small/causal_lm", "marian/causal_lm", "whisper/causal_lm")
 COUNTED = ("roberta/causal_lm",)
 
 
-@pytest.mark.parametrize("name", [*UNTIED, *ALONE, *COUNTED])
+GROUPED = ("albert/masked_lm/groups",)
+
+
+@pytest.mark.parametrize("name", [*UNTIED, *ALONE, *COUNTED, *GROUPED])
 def test_heads_that_are_built_otherwise(name: str) -> None:
-    """Tables that are tied and not; decoders alone; positions that a decoder counts."""
+    """Tables tied and not; decoders alone; positions that a decoder counts; groups of layers."""
     case = next(case for case in CASES if str(case) == name)
     verdict = judging.judge(case, more=False)
     assert verdict.word == "equal", verdict.why

@@ -72,17 +72,26 @@ ELECTRA = bert_like(
 # -- ALBERT (Lan et al., 2020, arXiv:1909.11942): groups of layers share their weights
 
 
+def _albert_depth(values: Values) -> int:
+    """Each layer of the library runs all layers of its group."""
+    return int(values["num_hidden_layers"] * values["inner_group_num"])
+
+
 def _albert_layers(values: Values) -> list[Any]:
-    """A block for each group; a group whose layers share their weights is a shared block."""
+    """A shared block for each layer of a group; layers of the library run their group through."""
     layers, groups = values["num_hidden_layers"], values["num_hidden_groups"]
-    if groups == 1:
+    inner = values["inner_group_num"]
+    if groups * inner == 1:
         return [("block", {"share": True})] * layers
-    return [
-        (f"group_{int(layer / (layers / groups)) + 1}", {"share": True}) for layer in range(layers)
-    ]
+    found = []
+    for layer in range(layers):
+        name = f"group_{int(layer / (layers / groups)) + 1}"
+        names = [name] if inner == 1 else [f"{name}_{number + 1}" for number in range(inner)]
+        found += [(name, {"share": True}) for name in names]
+    return found
 
 
-_ALBERT_GROUP = "encoder.albert_layer_groups.{}.albert_layers.0"
+_ALBERT_GROUP = "encoder.albert_layer_groups.{}.albert_layers.{}"
 _ALBERT_PARTS = {
     "attention.query": "attention.query",
     "attention.key": "attention.key",
@@ -96,7 +105,7 @@ _ALBERT_PARTS = {
 
 
 def _albert_names(values: Values) -> Names:
-    """One layer of ours for each of the library's groups."""
+    """One layer of ours for each layer of the library's groups."""
     names: dict[str, str] = {
         "token_embedding": "embeddings.word_embeddings",
         "token_type_embedding": "embeddings.token_type_embeddings",
@@ -104,10 +113,11 @@ def _albert_names(values: Values) -> Names:
         "embedding_norm": "embeddings.LayerNorm",
         "embedding_projection": "encoder.embedding_hidden_mapping_in",
     }
-    groups = values["num_hidden_groups"]
-    for group in range(groups):
+    inner = values["inner_group_num"]
+    for layer in range(values["num_hidden_groups"] * inner):
+        prefix = _ALBERT_GROUP.format(layer // inner, layer % inner)
         for part, theirs in _ALBERT_PARTS.items():
-            names[f"layers.{group}.{part}"] = f"{_ALBERT_GROUP.format(group)}.{theirs}"
+            names[f"layers.{layer}.{part}"] = f"{prefix}.{theirs}"
     return names
 
 
@@ -121,6 +131,7 @@ ALBERT = Family(
         "hidden_size": 4096,
         "num_hidden_layers": 12,
         "num_hidden_groups": 1,
+        "inner_group_num": 1,
         "num_attention_heads": 64,
         "intermediate_size": 16384,
         "hidden_act": "gelu_new",
@@ -132,11 +143,10 @@ ALBERT = Family(
         "id2label": LABELS,
     },
     optional={"pad_token_id": int},
-    fixed={"inner_group_num": 1},
     irrelevant=frozenset(
         ["down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks"]
     ),
-    spec=changed(BERT_SPEC, {"input": {"width": narrow}}),
+    spec=changed(BERT_SPEC, {"layers": _albert_depth, "input": {"width": narrow}}),
     layers=_albert_layers,
     last=LAST,
     names=_albert_names,
