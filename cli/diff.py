@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import DTYPES, OUTPUT, force_option, load_graph, quiet, sets_option
+from .options import DTYPES, OUTPUT, force_option, load_spec, quiet, sets_option
 from .speaking import fail, put
 
 FORMATS = ("svg", "png")
@@ -60,17 +60,17 @@ def diff(
     format = output.suffix.lower().removeprefix(".") if output else ""
     if output is not None and format not in FORMATS:
         fail(f"{output}: the suffix says what to draw: one of {', '.join(FORMATS)}")
-    graphs = load_graph(before, ()), load_graph(after, sets)
+    specs = load_spec(before, ()), load_spec(after, sets)
     names = str(before), f"{after}, changed" if sets else str(after)
     from ..compiler.difference_text import difference
 
-    found = difference(*graphs, names, batch=batch, sequence=sequence, dtype=dtype)
+    found = difference(*specs, names, batch=batch, sequence=sequence, dtype=dtype)
     if output is not None:
         from ..backends.diagram import DrawError, DrawOptions
         from ..backends.diagram.compare import draw_difference
 
         try:
-            drawn = draw_difference(*graphs, names, format, DrawOptions(theme=theme))
+            drawn = draw_difference(found, format, DrawOptions(theme=theme))
         except DrawError as error:
             fail(str(error))
         put(output, drawn, force=force)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import load_graph, quiet, reads_spec
+from .options import load_spec, quiet, reads_spec
 from .speaking import fail, note, working
 
 
@@ -44,7 +44,7 @@ def export(
     A spec that is an architecture of `transformers` becomes a folder of that class, without code.
     For any other it holds the file that `build` writes, and two that make it a `PreTrainedModel`.
     """
-    graph = load_graph(spec, sets)
+    source = load_spec(spec, sets)
     from ..backends.huggingface import ExportError
     from ..backends.huggingface import export as written
     from ..backends.huggingface.native import find_native
@@ -53,8 +53,8 @@ def export(
 
     try:
         with working("writing"):
-            written(graph, weights, output, to=to, custom_code=custom_code, force=force)
+            written(source, weights, output, to=to, custom_code=custom_code, force=force)
     except (ExportError, WeightsError) as error:
         fail(shortened(str(error)))
-    native = None if custom_code else find_native(graph.spec)
+    native = None if custom_code else find_native(source)
     note(f"wrote {output}, a {native.class_name}" if native else f"wrote {output}, with its code")

@@ -42,9 +42,9 @@ def inspect(
     for stack, limit in graph.limits.items():
         if sequence is not None and sequence > limit:
             note(f"warning: {sequence} tokens, but max_positions of `{stack}` is {int(limit)}")
-    decided = list(graph.lengths.values())
-    if sequence is not None and len(decided) == len(graph.spec.stacks):
-        raise click.UsageError(f"--sequence: an image has {int(decided[-1])} tokens here")
+    if sequence is not None and graph.decided():
+        tokens = int(list(graph.lengths.values())[-1])
+        raise click.UsageError(f"--sequence: an image has {tokens} tokens here")
     made = report(graph, batch=batch, sequence=sequence, dtype=dtype)
     if as_json:
         from ..outputs import json_text

@@ -155,12 +155,7 @@ class Lengths:
 
     def __init__(self, graph: ModuleGraph) -> None:
         self.graph = graph
-        self.memories = {
-            block.cross_attention.memory
-            for stack in graph.spec.stacks.values()
-            for block in stack.blocks.values()
-            if block.cross_attention.type != "none"
-        }
+        self.memories = {read for stack in graph.stack_facts.values() for read in stack.reads}
 
     def of_memory(self, op: Op) -> bool:
         """Is everything that this op computes as long as a memory?"""

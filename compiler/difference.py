@@ -28,7 +28,7 @@ def every_change(before: ModelSpec, after: ModelSpec) -> list[Change]:
 
 def changes(before: ModelSpec, after: ModelSpec) -> list[Change]:
     """Every difference; the places that one line of a file changed are one."""
-    return [_one(group) for group in by_cause(before, after)]
+    return [widest(group) for group in by_cause(before, after)]
 
 
 def by_cause(before: ModelSpec, after: ModelSpec) -> list[list[Change]]:
@@ -39,10 +39,10 @@ def by_cause(before: ModelSpec, after: ModelSpec) -> list[list[Change]]:
     return list(groups.values())
 
 
-def _one(group: list[Change]) -> Change:
-    """The change in the widest place, with the other places of the same."""
-    widest = min(group, key=lambda change: len(change.place))
-    return replace(widest, also=tuple(each.place for each in group if each is not widest))
+def widest(group: Sequence[Change]) -> Change:
+    """Of changes that have one cause, that in the widest place, with the other places."""
+    found = min(group, key=lambda change: len(change.place))
+    return replace(found, also=tuple(each.place for each in group if each is not found))
 
 
 def _cause(change: Change) -> Any:

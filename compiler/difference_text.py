@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from ..spec.model import ModelSpec
 from .change import Change, Side
-from .difference import changes
+from .difference import by_cause, widest
 from .graph import ModuleGraph
+from .lower import lower_spec
+from .passes import run_passes
 from .report import Report, default_sequence, report
 from .report_text import in_bytes, in_flops, table
 
@@ -18,12 +22,21 @@ PLACES = 2
 
 @dataclass(frozen=True)
 class Difference:
-    """Two models, what differs in their specs, and what each costs."""
+    """Two models, what differs in their specs, and what each costs.
+
+    causes: every place that differs, those together that one line of a file changed
+    """
 
     before: Report
     after: Report
     names: tuple[str, str]
-    changes: tuple[Change, ...]
+    causes: tuple[tuple[Change, ...], ...]
+    graphs: tuple[ModuleGraph, ModuleGraph]
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """Every difference; the places that one line of a file changed are one."""
+        return tuple(map(widest, self.causes))
 
     @property
     def equal(self) -> bool:
@@ -55,26 +68,27 @@ class Difference:
 
 
 def difference(
-    before: ModuleGraph,
-    after: ModuleGraph,
+    before: ModelSpec,
+    after: ModelSpec,
     names: tuple[str, str],
     *,
     batch: int = 1,
     sequence: int | None = None,
     dtype: str = "float32",
 ) -> Difference:
-    """Compare two models. `sequence` is by default the shorter of what both can read.
+    """Compare two specs. `sequence` is by default the shorter of what both models can read.
 
     A model that reads nothing but images has as many tokens as these have.
     """
-    length = sequence or min(map(default_sequence, (before, after)))
+    one, other = (run_passes(lower_spec(spec)) for spec in (before, after))
+    length = sequence or min(map(default_sequence, (one, other)))
 
     def cost(graph: ModuleGraph) -> Report:
-        decided = graph.lengths.keys() >= graph.spec.stacks.keys()
-        return report(graph, batch=batch, sequence=None if decided else length, dtype=dtype)
+        tokens = None if graph.decided() else length
+        return report(graph, batch=batch, sequence=tokens, dtype=dtype)
 
-    found = tuple(changes(before.spec, after.spec))
-    return Difference(cost(before), cost(after), names, found)
+    causes = tuple(map(tuple, by_cause(before, after)))
+    return Difference(cost(one), cost(other), names, causes, (one, other))
 
 
 # -- words

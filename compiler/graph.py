@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..showing import Shown
 from .axes import Shape, show
+from .facts import HeadFact, InitFact, InputFact, SourceFact, StackFact, TokenFact
+from .facts import Origin as Origin  # the origin of an op is a path of the spec
 from .order import in_order
 from .sizes import Field, Size
 
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from ..spec.model import ModelSpec
-
-Origin = tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,16 +143,21 @@ TABLES = (  # what a graph holds beside its ops
     "limits",
     "predicts_next",
     "lengths",
+    "heads",
+    "inputs",
+    "stack_facts",
 )
+FACTS = ("init", "tokens", "source")  # frozen: copies of a graph share them
 
 
 class ModuleGraph(Shown):
     """A model as ops, values and scopes. Passes take one and return one; backends read one."""
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
-        self.name = spec.name
-        self.class_name = spec.class_name
+    spec: ModelSpec  # what it was lowered from: facts stand for it
+
+    def __init__(self, name: str, class_name: str) -> None:
+        self.name = name
+        self.class_name = class_name
         self._ops: dict[int, Op] = {}
         self.values: dict[str, Value] = {}
         self.producers: dict[str, int] = {}
@@ -163,6 +168,12 @@ class ModuleGraph(Shown):
         self.predicts_next: set[str] = set()  # stacks that read no other and see nothing later
         self.limits: dict[str, Size] = {}  # stack name -> the most positions that it may see
         self.lengths: dict[str, Size] = {}  # stack name -> its tokens, where its input decides
+        self.heads: dict[str, HeadFact] = {}  # in the order of the spec
+        self.inputs: dict[str, InputFact] = {}  # stack name -> what it reads first
+        self.stack_facts: dict[str, StackFact] = {}
+        self.init = InitFact()
+        self.tokens = TokenFact()
+        self.source = SourceFact()
         self._order: list[Op] | None = None
 
     # -- building
@@ -192,10 +203,14 @@ class ModuleGraph(Shown):
 
     def copy(self) -> ModuleGraph:
         """An independent graph (ops, values and scopes are immutable and shared)."""
-        other = ModuleGraph(self.spec)
+        other = ModuleGraph(self.name, self.class_name)
+        if hasattr(self, "spec"):
+            other.spec = self.spec
         other._ops = self._ops.copy()
         for name in TABLES:
             setattr(other, name, getattr(self, name).copy())
+        for name in FACTS:
+            setattr(other, name, getattr(self, name))
         return other
 
     # -- reading
@@ -289,7 +304,16 @@ class ModuleGraph(Shown):
     def stacks(self) -> dict[str, Scope]:
         """The scope of each stack; a model's only stack is the model itself."""
         found = {s.stack: s for s in self.scopes.values() if s.role == "stack"}
-        return found or {next(iter(self.spec.stacks)): self.scopes[""]}
+        return found or {self.scopes[""].stack: self.scopes[""]}
+
+    @property
+    def depths(self) -> dict[str, int]:
+        """How many layers each stack has."""
+        return {name: stack.layers for name, stack in self.stack_facts.items()}
+
+    def decided(self) -> bool:
+        """Does the input of every stack decide how many tokens it has, as an image does?"""
+        return self.lengths.keys() >= self.stack_facts.keys()
 
     def weight_name(self, op: Op, weight: Weight) -> str:
         """The logical name, with `{layer}` where it stands in a layer."""

@@ -149,8 +149,7 @@ def report(
     if dtype not in BYTES:
         raise ValueError(f"dtype {dtype!r} is none of {', '.join(BYTES)}")
     length = default_sequence(graph) if sequence is None else sequence
-    decided = graph.lengths.keys() >= graph.spec.stacks.keys()
-    if decided and length != default_sequence(graph):
+    if graph.decided() and length != default_sequence(graph):
         raise ValueError(
             f"sequence is {length}, but an image has {default_sequence(graph)} tokens here"
         )
@@ -189,10 +188,10 @@ def report(
 
 def default_sequence(graph: ModuleGraph) -> int:
     """The shortest of the stacks' `max_positions`, at most 1024; of an image, all its tokens."""
-    if graph.lengths.keys() >= graph.spec.stacks.keys():
+    if graph.decided():
         return int(list(graph.lengths.values())[-1])
-    limits = [stack.max_positions for stack in graph.spec.stacks.values() if stack.max_positions]
-    return min([LONGEST, *map(int, limits)])
+    limits = [stack.max_positions or LONGEST for stack in graph.stack_facts.values()]
+    return min(LONGEST, *limits)
 
 
 def mask_density(formula: Any, length: int) -> float:
@@ -205,7 +204,7 @@ def mask_density(formula: Any, length: int) -> float:
 
 def _about(graph: ModuleGraph) -> Iterator[str]:
     """`decoder: 26 layers (22 local, 4 global), d_model 1152`."""
-    for name, stack in graph.spec.stacks.items():
+    for name, stack in graph.stack_facts.items():
         kinds = Counter(stack.order)
         notes = [f"{count} {kind}" for kind, count in kinds.items()] if len(kinds) > 1 else []
         stored = stored_layers(graph, name)

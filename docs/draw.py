@@ -13,6 +13,7 @@ from pathlib import Path
 
 from modelwright import (
     DrawOptions,
+    ModelSpec,
     difference,
     draw,
     draw_difference,
@@ -43,8 +44,12 @@ def files() -> dict[str, bytes]:
     return {**dict(_gallery()), **dict(_figures())}
 
 
-def graph_of(name: str, *sets: str) -> ModuleGraph:
-    return lower(load(EXAMPLES / f"{name}.yaml", sets=sets))
+def spec_of(name: str, *sets: str) -> ModelSpec:
+    return load(EXAMPLES / f"{name}.yaml", sets=sets)
+
+
+def graph_of(name: str) -> ModuleGraph:
+    return lower(spec_of(name))
 
 
 # -- the gallery
@@ -119,16 +124,17 @@ def _height(svg: bytes) -> int:
 
 
 def _figures() -> Iterator[tuple[str, bytes]]:
-    gpt2, changed = graph_of("gpt2"), graph_of("gpt2", *CHANGES)
-    names = "gpt2.yaml", "gpt2.yaml, changed"
+    gpt2 = graph_of("gpt2")
+    specs = spec_of("gpt2"), spec_of("gpt2", *CHANGES)
+    found = difference(*specs, ("gpt2.yaml", "gpt2.yaml, changed"))
     yield "figures/transformer.svg", draw(graph_of("transformer_base"))
     opened = DrawOptions(stack="encoder", depth="module")
     yield "figures/attention.svg", draw(graph_of("transformer_base"), "svg", opened)
     yield "figures/gpt2.svg", draw(gpt2)
     yield "figures/masks.svg", draw_masks(graph_of("gemma2_2b"))
     yield "figures/bigbird.svg", draw_masks(graph_of("bigbird_base"))
-    yield "figures/difference.svg", draw_difference(gpt2, changed, names)
-    yield "figures.md", _with_block("figures.md", difference(gpt2, changed, names).render())
+    yield "figures/difference.svg", draw_difference(found)
+    yield "figures.md", _with_block("figures.md", found.render())
 
 
 def _with_block(page: str, words: str) -> bytes:

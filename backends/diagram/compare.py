@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ...compiler.change import Change, Path
-from ...compiler.difference import by_cause, changes
-from ...compiler.graph import ModuleGraph
+from ...compiler.difference_text import Difference
 from . import draw
 from .bitmap import bitmap
 from .drawing import Drawing
@@ -29,14 +28,10 @@ OF_LAYERS = ("layers", "pattern", "d_model")
 
 
 def draw_difference(
-    before: ModuleGraph,
-    after: ModuleGraph,
-    names: tuple[str, str],
-    format: str = "svg",
-    options: DrawOptions | None = None,
+    found: Difference, format: str = "svg", options: DrawOptions | None = None
 ) -> bytes:
-    """Both figures beside each other; what is gone is marked in the first, what is new in the
-    second, what changed in both.
+    """What `difference` found: both figures beside each other. What is gone is marked in the first,
+    what is new in the second, what changed in both.
 
     Raises DrawError for a format that is no svg or png, and where none of them can be drawn.
     """
@@ -45,8 +40,8 @@ def draw_difference(
         raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
     if format == "png":
         light = "light" if options.theme == "auto" else options.theme
-        return bitmap(_both(before, after, names, replace(options, theme=light)))
-    return _both(before, after, names, options)
+        return bitmap(_both(found, replace(options, theme=light)))
+    return _both(found, options)
 
 
 def marks(causes: Iterable[Sequence[Change]], drawn: Drawing, *, after: bool) -> dict[str, str]:
@@ -95,17 +90,15 @@ def _is_boxed(drawn: Drawing, place: str) -> bool:
     return closest.count(".") > 1 and closest not in frames
 
 
-def _both(
-    before: ModuleGraph, after: ModuleGraph, names: tuple[str, str], options: DrawOptions
-) -> bytes:
-    causes = by_cause(before.spec, after.spec)
+def _both(found: Difference, options: DrawOptions) -> bytes:
+    names = found.names
     marked = [
-        marks(causes, figure(graph, options), after=new)
-        for graph, new in ((before, False), (after, True))
+        marks(found.causes, figure(graph, options), after=new)
+        for graph, new in zip(found.graphs, (False, True), strict=True)
     ]
     drawn = [
-        draw(graph, "svg", replace(options, marks=found))
-        for graph, found in zip((before, after), marked, strict=True)
+        draw(graph, "svg", replace(options, marks=places))
+        for graph, places in zip(found.graphs, marked, strict=True)
     ]
     digest = hashlib.sha256("\n".join(names).encode() + b"".join(drawn)).hexdigest()
     page = f"difference-{digest[:8]}"  # so that two of them can stand in one page
@@ -117,7 +110,7 @@ def _both(
     height = max(high for _, high in sizes)
     size = sum(wide for wide, _ in sizes) + GAP, HEAD + height + MARGIN
     root = _root(page, names, size, options)
-    _described(root, page, changes(before.spec, after.spec))
+    _described(root, page, found.changes)
     colours = theme(options.theme)
     x = 0.0
     for one, (wide, high), name in zip(figures, sizes, names, strict=True):
@@ -126,7 +119,7 @@ def _both(
         _words(root, title, x + wide / 2, 22, TITLE, colours.ink, bold=True)
         root.append(one)
         x += wide + GAP
-    kinds = {kind for found in marked for kind in found.values()}
+    kinds = {kind for places in marked for kind in places.values()}
     said = [f"{sign} {kind}" for kind, sign in SIGNS.items() if kind in kinds]
     _words(root, " · ".join(said), (x - GAP) / 2, 22, SMALL, colours.muted)
     return written(root)

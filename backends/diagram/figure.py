@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...compiler.graph import ModuleGraph
-from ...spec.errors import choices
+from ...compiler.words import choices
 from .arrange import Arrangement, Column, Fork, Item, Region, arrange_from
 from .columns import distinct, readings, side_by_side
 from .drawing import Drawing

@@ -11,10 +11,7 @@ def written(graph: ModuleGraph, origin: Origin) -> tuple[str, str]:
     The line of a default is that of the part which it stands in. "" for what no text says.
     """
     place = ".".join(map(str, origin))
-    mark = graph.spec.mark(origin)
-    while mark is not None and mark.why == "default" and origin:
-        origin = origin[:-1]
-        mark = graph.spec.mark(origin)
+    mark = graph.source.written(origin)
     if mark is None or not mark.line:
         return place, ""
     file = mark.file.replace("\\", "/").rpartition("/")[2]  # the spec, or what it extends

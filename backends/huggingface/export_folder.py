@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import outputs
-from ...compiler import ModuleGraph
+from ...compiler import ModuleGraph, lower
+from ...spec import ModelSpec, load
 from ...version import __version__
 from ..pytorch import graph_of
 from ..pytorch.compile import Source
@@ -44,11 +45,17 @@ def export(
     """
     if to not in TARGETS:
         raise ValueError(f"models are exported to {' or '.join(TARGETS)}, not to {to}")
-    graph = graph_of(source)
-    native = None if custom_code else find_native(graph.spec)
+    spec = source.spec if isinstance(source, ModuleGraph) else spec_of(source)
+    graph = source if isinstance(source, ModuleGraph) else lower(spec)
+    native = None if custom_code else find_native(spec)
     if native is None:
         return export_custom(graph, weights, folder, force=force)
     return _export_native(native, graph, weights, Path(folder), force)
+
+
+def spec_of(source: str | Path | ModelSpec) -> ModelSpec:
+    """A spec, or what a file holds."""
+    return source if isinstance(source, ModelSpec) else load(source)
 
 
 def _export_native(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...spec.head import Classifier, LanguageModel, ProjectionHead
 from .emitted import EmittedFile
 from .errors import ExportError
 from .kinds import CAUSAL, ONE_RESULT, SEVERAL, UNCACHED, Kind
@@ -65,7 +64,7 @@ def _standard_names(arguments: list[str], prefix: str = "") -> dict[str, str]:
 
 def result_names(emitted: EmittedFile) -> list[str]:
     """The fields of an `AutoModel`'s output."""
-    heads = emitted.graph.spec.heads
+    heads = emitted.graph.heads
     if len(heads) > 1:
         if clash := sorted(OF_A_MAPPING & heads.keys()):
             raise ExportError(
@@ -74,6 +73,7 @@ def result_names(emitted: EmittedFile) -> list[str]:
             )
         return list(heads)
     head = next(iter(heads.values()), None)
-    if isinstance(head, ProjectionHead) and head.pool.type != "none":
+    if head is not None and head.kind == "projection" and head.pool:
         return ["pooler_output"]
-    return ["logits" if isinstance(head, (LanguageModel, Classifier)) else "last_hidden_state"]
+    scores = head is not None and head.kind in ("language_model", "classifier")
+    return ["logits" if scores else "last_hidden_state"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...spec.head import Classifier, LanguageModel
+from ...compiler.facts import HeadFact
 from .emitted import EmittedFile
 
 
@@ -75,25 +75,25 @@ SEVERAL = Kind("Model", "AutoModel", (OUTPUT, BASE, ("results", "NameModelOfSeve
 
 def kind_of(emitted: EmittedFile) -> Kind:
     """What Hugging Face calls such a model; one that it has no name for is an `AutoModel`."""
-    graph, heads = emitted.graph, emitted.graph.spec.heads
+    graph, heads = emitted.graph, emitted.graph.heads
     if len(heads) > 1:
         return SEVERAL
-    head = next(iter(heads.values()), None)
+    head = next(iter(heads.values()), HeadFact("", "", ""))
     if len(graph.hidden) == 1:
         if len(emitted.required("forward")) != 1:
             return ONE_RESULT
         if not emitted.reads_tokens:
-            pooled = isinstance(head, Classifier) and head.pool.type != "none"
+            pooled = head.kind == "classifier" and head.pool
             return IMAGES if pooled and emitted.main_input == "pixel_values" else ONE_RESULT
-        if isinstance(head, Classifier):
-            return TOKENS if head.pool.type == "none" else SEQUENCES
-        if not isinstance(head, LanguageModel):
+        if head.kind == "classifier":
+            return SEQUENCES if head.pool else TOKENS
+        if head.kind != "language_model":
             return ONE_RESULT
         if next(iter(graph.hidden)) not in graph.predicts_next:
             return MASKED
         return CAUSAL if emitted.cached("hidden_states") else UNCACHED
     answers = (
-        isinstance(head, LanguageModel)
+        head.kind == "language_model"
         and len(emitted.required("encode")) == 1
         and len(emitted.required("decode")) == 2
         and emitted.cached("decode")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.graph import LogicalWeight, ModuleGraph
-from ...spec.head import Classifier, LanguageModel
 from .emitted import EmittedFile
 
 NAMES = {  # Hugging Face's name -> the spec's key
@@ -33,7 +32,7 @@ class Standard:
 
 def standard_sizes(emitted: EmittedFile) -> list[Standard]:
     """Those that the model has; of several stacks, the last one's, which generates."""
-    stack = list(emitted.graph.spec.stacks)[-1]
+    stack = list(emitted.graph.stack_facts)[-1]
     found = []
     for name, key in NAMES.items():
         field = next((f for f in (key, f"{stack}_{key}") if f in emitted.sizes), "")
@@ -45,10 +44,9 @@ def standard_sizes(emitted: EmittedFile) -> list[Standard]:
 
 def _plain(graph: ModuleGraph, stack: str, key: str) -> Any:
     """The number of the spec, where the emitted file has no field of its own for it."""
-    part = graph.spec.stacks[stack]
+    part = graph.stack_facts[stack]
     if key == "heads":
-        heads = [getattr(block.attention, "heads", None) for block in part.blocks.values()]
-        return next((number for number in heads if number), 1)
+        return part.heads or 1
     return getattr(part, key) if key in ("d_model", "layers", "vocab_size") else None
 
 
@@ -71,7 +69,7 @@ def _tables(graph: ModuleGraph) -> list[str]:
 def output_table(graph: ModuleGraph) -> str:
     """The linear module that scores the vocabulary; "" where there is none of its own."""
     names = {weight.name for weight in graph.weights()}
-    heads = [name for name, head in graph.spec.heads.items() if isinstance(head, LanguageModel)]
+    heads = [name for name, head in graph.heads.items() if head.kind == "language_model"]
     if len(heads) != 1:
         return ""
     candidates = (heads[0], f"{heads[0]}.output")
@@ -101,6 +99,5 @@ def _vocabulary(weight: LogicalWeight) -> set[str]:
 
 def labels_field(emitted: EmittedFile) -> str:
     """The `Config` field that counts the classes of the one head, or ""."""
-    heads = list(emitted.graph.spec.heads.values())
-    one = len(heads) == 1 and isinstance(heads[0], Classifier)
+    one = [head.kind for head in emitted.graph.heads.values()] == ["classifier"]
     return "classes" if one and "classes" in emitted.sizes else ""

@@ -7,8 +7,6 @@ import keyword
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...spec.embedding import Features
-from ...spec.head import Classifier
 from ...version import __version__
 from ..pytorch.card import clean, wrap
 from ..pytorch.text import literal
@@ -41,8 +39,8 @@ class Wrapper:
 
 def write_wrapper(emitted: EmittedFile, dtype: str) -> Wrapper:
     """All files of the folder but for the weights, whose dtype config.json says."""
-    for stack, part in emitted.graph.spec.stacks.items():
-        if any(isinstance(source, Features) for source in part.input):
+    for stack, source in emitted.graph.inputs.items():
+        if source.kind == "features":
             raise ExportError(
                 f"not yet: `{stack}` reads vectors, which `transformers` names itself"
             )
@@ -96,10 +94,10 @@ def _checked(text: str, emitted: EmittedFile) -> str:
 
 
 def _title(emitted: EmittedFile, what: str) -> str:
-    spec = emitted.graph.spec
-    source = clean(spec.source_name or f"{spec.name}.yaml")
-    origin = f"Written by modelwright {__version__} from {source} (sha256 {spec.sha[:12]})."
-    return "\n".join([f'"""{spec.name}: {what}.', "", *wrap(origin), '"""'])
+    model, written = emitted.graph.name, emitted.graph.source
+    source = clean(written.name or f"{model}.yaml")
+    origin = f"Written by modelwright {__version__} from {source} (sha256 {written.sha[:12]})."
+    return "\n".join([f'"""{model}: {what}.', "", *wrap(origin), '"""'])
 
 
 def _joined(*parts: str) -> str:
@@ -188,7 +186,7 @@ def _quoted(word: str) -> str:
 
 
 def _special_tokens(emitted: EmittedFile, kind: Kind) -> dict[str, int | None]:
-    tokens = emitted.graph.spec.tokens
+    tokens = emitted.graph.tokens
     found = {
         "pad_token_id": tokens.pad,
         "bos_token_id": tokens.bos,
@@ -217,10 +215,12 @@ def _config(
     }
     if kind.encoder_decoder:
         config["is_encoder_decoder"] = True
-    heads = list(emitted.graph.spec.heads.values())
-    if len(heads) == 1 and isinstance(head := heads[0], Classifier):
-        config["id2label"] = {str(i): f"LABEL_{i}" for i in range(head.classes)}
-        config["label2id"] = {f"LABEL_{i}": i for i in range(head.classes)}
+    graph = emitted.graph
+    if [head.kind for head in graph.heads.values()] == ["classifier"]:
+        (scores,) = graph.outputs.values()
+        classes = range(int(graph.values[scores].shape[-1].size or 0))
+        config["id2label"] = {str(i): f"LABEL_{i}" for i in classes}
+        config["label2id"] = {f"LABEL_{i}": i for i in classes}
     config["sizes"] = _rest(emitted, standard)
     return config
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...compiler.graph import ModuleGraph, Op, Scope
-from ...spec.embedding import ConvStem
 from .call import Array, Call
 from .ops import COMPUTE
 from .weights import weight_shapes
@@ -135,16 +134,16 @@ class _Model:
         """How many sequences, and tokens in each, a stack is given."""
         if not stack:
             return 0, 0
-        data = self.inputs[_argument(self.graph, stack)]
+        data = self.inputs[self.graph.inputs[stack].argument]
         decided = self.graph.lengths.get(stack)
         return data.shape[0], self._read(stack, data.shape) if decided is None else int(decided)
 
     def _read(self, stack: str, shape: tuple[int, ...]) -> int:
         """How many tokens an argument makes: one for each of its places, or as a stem does."""
-        source = self.graph.spec.stacks[stack].input[0]
-        if isinstance(source, ConvStem):
-            return source.tokens(shape[1] if source.layout == "frames" else shape[-1])
-        name = _argument(self.graph, stack)
+        source = self.graph.inputs[stack]
+        if source.convolutions:
+            return source.tokens(shape[source.axis])
+        name = source.argument
         op = next(op for op in self.graph.ops("") if op.kind == "argument" and op.name == name)
         for size, dim in zip(shape, self.graph.values[op.outputs[0]].shape, strict=True):
             if dim.label == "T":
@@ -164,12 +163,6 @@ class _Model:
                 f"{op.kind} in {op.scope or 'the model'} gave {array.shape}, "
                 f"which is not {self.graph.values[value]}"
             )
-
-
-def _argument(graph: ModuleGraph, stack: str) -> str:
-    """The argument that holds what a stack reads."""
-    source = graph.spec.stacks[stack].input[0]
-    return str(getattr(source, "argument"))  # noqa: B009 - inputs are a union
 
 
 def _check_weights(graph: ModuleGraph, weights: Mapping[str, Array]) -> None:

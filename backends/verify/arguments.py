@@ -1,4 +1,4 @@
-"""Arguments for any model, read from its graph: ids, images, padding, positions, documents.
+"""Arguments for any model, read from its spec and graph: ids, images, padding, documents.
 
 Every case holds two sequences of each stream, of different length where there is padding. Numbers
 are drawn from seeds of their names: the same spec is always tried on the same data.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...compiler.graph import ModuleGraph, Op
 from ...spec.embedding import ConvStem
-from ...spec.model import SpecialTokens
+from ...spec.model import ModelSpec, SpecialTokens
 from ...spec.pool import TokenPool
 from .shrink import parts_of
 
@@ -46,8 +46,9 @@ class Stream:
 
 @dataclass(frozen=True, eq=False)
 class Arguments:
-    """What a model of this graph can be given."""
+    """What a model of this spec can be given."""
 
+    spec: ModelSpec
     graph: ModuleGraph
 
     # -- what there is
@@ -77,8 +78,7 @@ class Arguments:
 
     def limit(self, ids: str) -> int:
         """How many tokens the stack that reads these ids can see."""
-        spec = self.graph.spec
-        for name, stack in spec.stacks.items():
+        for name, stack in self.spec.stacks.items():
             read = any(getattr(source, "argument", "") == ids for source in stack.input)
             if read and name in self.graph.limits:
                 return int(self.graph.limits[name])
@@ -97,7 +97,7 @@ class Arguments:
     def kept_ids(self) -> dict[str, int]:
         """Ids with a meaning: `pad`, and those that a pool looks for."""
         found: dict[str, int] = {}
-        for part in parts_of(self.graph.spec):
+        for part in parts_of(self.spec):
             if isinstance(part, SpecialTokens) and part.pad is not None:
                 found["pad"] = part.pad
             if isinstance(part, TokenPool):
@@ -190,7 +190,7 @@ class Arguments:
     def added_names(self, stream: Stream) -> list[str]:
         """More embeddings that are summed with those of these ids."""
         found: list[str] = []
-        for stack in self.graph.spec.stacks.values():
+        for stack in self.spec.stacks.values():
             for source in stack.input:
                 if getattr(source, "argument", "") == stream.ids:
                     found += list(getattr(source, "add", {}))
@@ -223,7 +223,7 @@ class Arguments:
         shape = self.graph.values[op.outputs[0]].shape[1:]
         stems = [
             source
-            for stack in self.graph.spec.stacks.values()
+            for stack in self.spec.stacks.values()
             for source in stack.input
             if isinstance(source, ConvStem) and source.argument == op.name and not source.padded
         ]

@@ -68,10 +68,11 @@ def ship(spec: ModelSpec) -> str:
     Raises UnknownError for a model that its Config cannot make small.
     """
     full = lower(spec)
-    small = lower(shrink(spec, whole_order=True))
+    small_spec = shrink(spec, whole_order=True)
+    small = lower(small_spec)
     module = import_text(emit(full), full.name)
     config = _config(module, import_text(emit(small), small.name))
-    subject = Subject(small, emit(small), {})
+    subject = Subject(small_spec, small, emit(small), {})
     model = _made(module, full, config)
     facts, whose = _facts(subject, model, config)
     name = module_name(full.name)

@@ -34,19 +34,17 @@ class UnknownError(ValueError):
 class Subject:
     """A model under test. All of it is made once, and no law changes it.
 
+    spec: what the laws are read from, where they ask for more than the ops say
     text: of the emitted file
     weights: by logical name, as float32 can hold them
     """
 
+    spec: ModelSpec
     graph: ModuleGraph
     text: str
     weights: dict[str, Array]
     device: str = "cpu"
     dtype: str = ""
-
-    @property
-    def spec(self) -> ModelSpec:
-        return self.graph.spec
 
     @cached_property
     def module(self) -> ModuleType:
@@ -54,7 +52,7 @@ class Subject:
 
     @cached_property
     def arguments(self) -> Arguments:
-        return Arguments(self.graph)
+        return Arguments(self.spec, self.graph)
 
     # -- models
 

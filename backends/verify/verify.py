@@ -61,6 +61,7 @@ def verify(
     graph = lower(small)
     with _forgotten():
         subject = Subject(
+            small,
             graph,
             emit(graph),
             weights_for(graph, seed) if weights is None else _stored(graph, weights),

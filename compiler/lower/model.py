@@ -16,6 +16,7 @@ from ..sizes import Size
 from .block import lower_block
 from .builder import Builder
 from .embedding import lower_input, table_width
+from .facts import add_facts, readers
 from .head import HEADS, lower_contrastive
 from .masks import cacheable, causal
 from .norm import lower_norm
@@ -25,7 +26,8 @@ from .state import Memory, StackState
 
 def lower_spec(spec: ModelSpec) -> ModuleGraph:
     """The graph of a spec, before any pass."""
-    graph = ModuleGraph(spec)
+    graph = ModuleGraph(spec.name, spec.class_name)
+    graph.spec = spec
     graph.scopes[""] = Scope("", "", "model", None, stack="")
     b = Builder(graph)
     states: dict[str, StackState] = {}
@@ -33,17 +35,9 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
         with b.at("stacks", name), b.within(name):
             states[name] = _lower_stack(b, spec, name, states)
     _lower_heads(b, spec, states)
+    add_facts(graph, spec)
     b.name_fields()
     return graph
-
-
-def readers(spec: ModelSpec, name: str) -> list[str]:
-    """The stacks whose hidden states this stack reads."""
-    found = []
-    for block in spec.stacks[name].blocks.values():
-        if not isinstance(block.cross_attention, Nothing):
-            found.append(block.cross_attention.memory)
-    return list(dict.fromkeys(found))
 
 
 def reading_order(spec: ModelSpec) -> list[str]:

@@ -152,9 +152,9 @@ def test_specs_made_in_python_have_no_places():
 
 
 def test_costs_are_those_of_the_report():
-    graphs = lower(load(EXAMPLES / "gpt2.yaml")), lower(load(EXAMPLES / "gpt2_medium.yaml"))
-    data = difference(*graphs, ("a", "b"), batch=2, sequence=128, dtype="bfloat16").to_json()
-    one, other = (report(g, batch=2, sequence=128, dtype="bfloat16") for g in graphs)
+    specs = load(EXAMPLES / "gpt2.yaml"), load(EXAMPLES / "gpt2_medium.yaml")
+    data = difference(*specs, ("a", "b"), batch=2, sequence=128, dtype="bfloat16").to_json()
+    one, other = (report(lower(s), batch=2, sequence=128, dtype="bfloat16") for s in specs)
     cost = data["cost"]
     assert cost["weights"] == {
         "before": one.weights_total,
@@ -170,20 +170,20 @@ def test_costs_are_those_of_the_report():
 
 
 def test_the_shorter_sequence_is_taken():
-    graphs = lower(load(EXAMPLES / "gpt2.yaml")), lower(load(EXAMPLES / "bert_base.yaml"))
-    assert difference(*graphs, ("a", "b")).after.sequence == 512
+    specs = load(EXAMPLES / "gpt2.yaml"), load(EXAMPLES / "bert_base.yaml")
+    assert difference(*specs, ("a", "b")).after.sequence == 512
 
 
 def test_an_image_has_as_many_tokens_as_it_has():
-    graphs = lower(load(EXAMPLES / "gpt2.yaml")), lower(load(EXAMPLES / "vit_b16.yaml"))
-    found = difference(*graphs, ("a", "b"), sequence=300)
+    specs = load(EXAMPLES / "gpt2.yaml"), load(EXAMPLES / "vit_b16.yaml")
+    found = difference(*specs, ("a", "b"), sequence=300)
     assert (found.before.sequence, found.after.sequence) == (300, 197)
     assert "sequence 300 and 197" in found.render()
 
 
 def test_the_text_tells_places_values_and_costs():
-    graphs = lower(small()), lower(small("dropout=0.2", "layers=8"))
-    text = difference(*graphs, ("one.yaml", "two.yaml")).render()
+    specs = small(), small("dropout=0.2", "layers=8")
+    text = difference(*specs, ("one.yaml", "two.yaml")).render()
     assert text.splitlines()[:6] == [
         "what differs",
         "                          one.yaml          two.yaml",
@@ -197,7 +197,6 @@ def test_the_text_tells_places_values_and_costs():
 
 
 def test_equal_specs_say_so():
-    graph = lower(small())
-    found = difference(graph, graph, ("one.yaml", "two.yaml"))
+    found = difference(small(), small(), ("one.yaml", "two.yaml"))
     assert found.render() == "one.yaml and two.yaml are equal: every resolved value is."
     assert found.to_json()["equal"] is True

@@ -13,11 +13,10 @@ import modelwright as mw
 from modelwright.compiler import ModuleGraph
 from modelwright.compiler.axes import B, T
 from modelwright.compiler.graph import Op, Scope, Value
-from modelwright.spec import loads
 
 
 def empty() -> ModuleGraph:
-    graph = ModuleGraph(loads(DECODER))
+    graph = ModuleGraph("tiny", "Tiny")
     graph.scopes[""] = Scope("", "", "model", None)
     return graph
 

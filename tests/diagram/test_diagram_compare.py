@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from diagram_reading import EXAMPLES, FOLDER, SMALL
 
-from modelwright import load, loads, lower
+from modelwright import difference, load, loads, lower
 from modelwright.backends.diagram import DrawError, DrawOptions, draw
 from modelwright.backends.diagram.compare import draw_difference, marks
 from modelwright.backends.diagram.embed import embedded, written
@@ -21,8 +21,8 @@ NAMES = ("before.yaml", "after.yaml")
 
 def marked(*sets: str) -> list[dict[str, str]]:
     """The parts that are marked in either figure, by their title, with their mark."""
-    one, other = lower(loads(SMALL)), lower(loads(SMALL, sets=sets))
-    figures = ET.fromstring(draw_difference(one, other, NAMES)).findall(f"{SVG}svg")
+    compared = difference(loads(SMALL), loads(SMALL, sets=sets), NAMES)
+    figures = ET.fromstring(draw_difference(compared)).findall(f"{SVG}svg")
     found: list[dict[str, str]] = []
     for each in figures:
         groups = [g for g in each.iter(f"{SVG}g") if "marked" in g.get("class", "")]
@@ -70,14 +70,15 @@ def test_what_arrives_in_boxes_is_marked_there_and_not_around_them():
 
 @pytest.mark.parametrize("theme", ["auto", "light", "dark", "print"])
 def test_ids_are_distinct_and_styles_apart(theme):
-    graphs = lower(load(FOLDER / "t5_small.yaml")), lower(load(FOLDER / "bart_base.yaml"))
-    data = draw_difference(*graphs, NAMES, options=DrawOptions(theme=theme))
+    specs = load(FOLDER / "t5_small.yaml"), load(FOLDER / "bart_base.yaml")
+    compared, back = difference(*specs, NAMES), difference(*specs[::-1], NAMES)
+    data = draw_difference(compared, options=DrawOptions(theme=theme))
     root = ET.fromstring(data)
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
     for element in root.iter():
         assert set((element.get("aria-labelledby") or "").split()) <= set(ids)
-    other = ET.fromstring(draw_difference(*graphs[::-1], NAMES, options=DrawOptions(theme=theme)))
+    other = ET.fromstring(draw_difference(back, options=DrawOptions(theme=theme)))
     assert not set(ids) & {element.get("id") for element in other.iter() if element.get("id")}
     for style in root.iter(f"{SVG}style"):
         rules = re.findall(r"([^{}]+)\{[^{}]*\}", (style.text or "").partition("{")[2])
@@ -85,21 +86,20 @@ def test_ids_are_distinct_and_styles_apart(theme):
     assert "stacks.encoder.d_model: 512 and 768" in (root.findtext(f"{SVG}desc") or "")
     left, right = root.findall(f"{SVG}svg")
     assert float(right.get("x", 0)) >= float(left.get("width", 0))
-    assert data == draw_difference(*graphs, NAMES, options=DrawOptions(theme=theme))
+    assert data == draw_difference(compared, options=DrawOptions(theme=theme))
 
 
 def test_a_png_and_no_pdf():
-    graphs = lower(loads(SMALL)), lower(loads(SMALL, sets=["layers=8"]))
+    compared = difference(loads(SMALL), loads(SMALL, sets=["layers=8"]), NAMES)
     pytest.importorskip("resvg_py")
-    assert draw_difference(*graphs, NAMES, "png").startswith(b"\x89PNG")
+    assert draw_difference(compared, "png").startswith(b"\x89PNG")
     with pytest.raises(DrawError, match="no format `pdf`: it is one of svg, png"):
-        draw_difference(*graphs, NAMES, "pdf")
+        draw_difference(compared, "pdf")
 
 
 def test_names_are_escaped_and_shortened():
-    graph = lower(loads(SMALL))
     name = 'a<b>&"c"' + "long" * 90
-    root = ET.fromstring(draw_difference(graph, graph, (name, "b")))
+    root = ET.fromstring(draw_difference(difference(loads(SMALL), loads(SMALL), (name, "b"))))
     assert (root.findtext(f"{SVG}title") or "").startswith('a<b>&"c"')
     (shown,) = [t.text or "" for t in root.findall(f"{SVG}text") if "a<b>" in (t.text or "")]
     assert shown.endswith("…")

@@ -463,8 +463,9 @@ def test_equal_results_may_differ_by_what_rounding_does_to_the_model() -> None:
     """Linear attention that divides by nearly nothing missed the bound of float64 by 4e-11."""
     linear = "{type: linear, heads: 2, feature_map: identity}"
     text = changed(SMALL, "family: encoder-only", "layers: 3", f"attention: {linear}")
-    graph = lower(loads(text))
-    subject = Subject(graph, emit_file(graph).text, weights_for(graph, 0))
+    spec = loads(text)
+    graph = lower(spec)
+    subject = Subject(spec, graph, emit_file(graph).text, weights_for(graph, 0))
     usual, once = subject.sensitivity("float64"), subject.sensitivity("float32")
     assert 1e-16 < usual < 1e-11
     assert 0.05 < once / (usual * 2.0**29) < 20  # proportional, for both are small

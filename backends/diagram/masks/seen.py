@@ -83,7 +83,7 @@ def _by_heads(op: Op) -> list[tuple[Mask, tuple[int, int, int] | None]]:
 
 def _first(graph: ModuleGraph, op: Op, formula: Mask, heads: tuple[int, int, int] | None) -> Seen:
     name = graph.scopes[op.scope].stack
-    stack = graph.spec.stacks[name]
+    stack = graph.stack_facts[name]
     decided = graph.lengths.get(name)
     length = stack.max_positions or LONGEST if decided is None else int(decided)
     crosses = Lengths(graph).crosses(op)
@@ -112,7 +112,7 @@ def _memory(graph: ModuleGraph, op: Op) -> str:
 def _block(graph: ModuleGraph, op: Op) -> list[str]:
     block = graph.block_of(op.scope)
     name = graph.scopes[op.scope].stack
-    several = len(graph.spec.stacks[name].blocks) > 1
+    several = len(graph.stack_facts[name].blocks) > 1
     return [block.name] if block is not None and several else []
 
 

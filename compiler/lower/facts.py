@@ -1,0 +1,91 @@
+"""What a graph knows besides its ops: the facts of `compiler/facts.py`, read from the spec."""
+
+from __future__ import annotations
+
+from ...spec.embedding import ConvStem, Source
+from ...spec.head import Classifier, Contrastive, Head, LanguageModel
+from ...spec.model import ModelSpec, Stack
+from ...spec.part import Nothing
+from ..facts import HeadFact, InitFact, InputFact, Reach, SourceFact, StackFact, TokenFact
+from ..graph import ModuleGraph
+
+
+def readers(spec: ModelSpec, name: str) -> list[str]:
+    """The stacks whose hidden states this stack reads."""
+    found = []
+    for block in spec.stacks[name].blocks.values():
+        if not isinstance(block.cross_attention, Nothing):
+            found.append(block.cross_attention.memory)
+    return list(dict.fromkeys(found))
+
+
+def add_facts(graph: ModuleGraph, spec: ModelSpec) -> None:
+    """Put them on a graph whose stacks are lowered."""
+    graph.heads = {name: _head(graph, spec, name, head) for name, head in spec.heads.items()}
+    init = spec.init
+    graph.init = InitFact(
+        init.type, getattr(init, "std", None), getattr(init, "depth_scaled", False)
+    )
+    tokens = spec.tokens
+    graph.tokens = TokenFact(tokens.bos, tokens.eos, tokens.pad, tokens.decoder_start)
+    graph.inputs = {name: _input(stack.input[0]) for name, stack in spec.stacks.items()}
+    graph.stack_facts = {name: _stack(spec, name, stack) for name, stack in spec.stacks.items()}
+    graph.source = _source(spec)
+
+
+def _head(graph: ModuleGraph, spec: ModelSpec, name: str, head: Head) -> HeadFact:
+    last = list(spec.stacks)[-1]
+    own = (str(getattr(head, "stack", None) or last),)
+    stacks = tuple(head.towers) if isinstance(head, Contrastive) else own
+    stack = stacks[0] if len(stacks) == 1 else ""
+    pool = getattr(getattr(head, "pool", None), "type", "none")
+    loss = _loss(graph, head, stack)
+    return HeadFact(name, head.type, stack, loss, stacks, "" if pool == "none" else pool)
+
+
+def _loss(graph: ModuleGraph, head: Head, stack: str) -> str:
+    """What is compared where the loss of a head is written."""
+    if isinstance(head, Contrastive):
+        return f"{head.loss}_pairs"
+    if isinstance(head, LanguageModel):
+        return "next_token" if stack in graph.predicts_next else "labels"
+    return "labels" if isinstance(head, Classifier) else ""
+
+
+def _input(source: Source) -> InputFact:
+    argument = str(getattr(source, "argument", ""))
+    kind: str = source.type  # type: ignore[attr-defined]
+    if not isinstance(source, ConvStem):
+        return InputFact(kind, argument)
+    layers = tuple(
+        Reach(0 if source.padded else layer.dilation * (layer.kernel - 1), layer.stride)
+        for layer in source.layers
+    )
+    return InputFact(kind, argument, 1 if source.layout == "frames" else -1, layers)
+
+
+def _stack(spec: ModelSpec, name: str, stack: Stack) -> StackFact:
+    heads = (getattr(block.attention, "heads", None) for block in stack.blocks.values())
+    return StackFact(
+        name,
+        int(stack.layers),
+        int(stack.d_model),
+        stack.max_positions,
+        stack.order,
+        tuple(stack.blocks),
+        tuple(readers(spec, name)),
+        stack.vocab_size,
+        next((int(number) for number in heads if number), None),
+    )
+
+
+def _source(spec: ModelSpec) -> SourceFact:
+    return SourceFact(
+        spec.source_name,
+        spec.name,
+        spec.sets,
+        spec.description,
+        spec.family or "",
+        spec.mark,
+        lambda: spec.sha,
+    )
