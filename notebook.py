@@ -14,8 +14,8 @@ from .showing import draw_with
 
 if TYPE_CHECKING:
     from .compiler import ModuleGraph
+    from .compiler.formula import AnyMask
     from .spec import ModelSpec
-    from .spec.masks import Mask
 
 _shown: Counter[str] = Counter()
 
@@ -46,7 +46,7 @@ def _of_spec(spec: ModelSpec) -> bytes | None:
     return _of_graph(lower(spec))
 
 
-def _of_mask(mask: Mask) -> bytes | None:
+def _of_mask(mask: AnyMask) -> bytes | None:
     from .backends.diagram.masks import draw_mask
 
     return _apart(draw_mask(mask))
@@ -58,4 +58,4 @@ def _apart(svg: bytes) -> bytes:
     return written(embedded(svg, _page_name(svg)))
 
 
-draw_with({"ModelSpec": _of_spec, "ModuleGraph": _of_graph, "Mask": _of_mask})
+draw_with({"ModelSpec": _of_spec, "ModuleGraph": _of_graph, "Mask": _of_mask, "Formula": _of_mask})

@@ -3,8 +3,8 @@
 A term is what admits by itself: an atom, the `~` of a part, or several of them joined by `&`, one
 out of each `|`. Terms are numbers of literals, counted from the left.
 
->>> from ..spec.masks import parse_mask
->>> formula = parse_mask("causal & (window(2) | strided(3))")
+>>> from .formula import parse_formula
+>>> formula = parse_formula("causal & (window(2) | strided(3))")
 >>> literals(formula)
 (Atom(name='causal', args=()), Atom(name='window', args=(2,)), Atom(name='strided', args=(3,)))
 >>> {term: rows[3] for term, rows in credit(formula, 4).items()}  # of query 3: keys 2 and 3; key 0
@@ -13,20 +13,20 @@ out of each `|`. Terms are numbers of literals, counted from the left.
 
 from __future__ import annotations
 
-from ..spec.masks import And, Mask, Or
+from .formula import And, Formula, Or
 from .rows import Given, Rows
 
 Term = tuple[int, ...]
 
 
-def literals(formula: Mask) -> tuple[Mask, ...]:
+def literals(formula: Formula) -> tuple[Formula, ...]:
     """What `&` and `|` join, from left to right: atoms, and parts behind a `~`."""
     if isinstance(formula, (And, Or)):
         return tuple(literal for part in formula.parts for literal in literals(part))
     return (formula,)
 
 
-def credit(formula: Mask, tokens: int, given: Given | None = None) -> dict[Term, list[int]]:
+def credit(formula: Formula, tokens: int, given: Given | None = None) -> dict[Term, list[int]]:
     """For each term that admits anything, its share of the row of every query.
 
     The shares are apart from each other, and together they are what the formula admits. A pair
@@ -40,7 +40,7 @@ def credit(formula: Mask, tokens: int, given: Given | None = None) -> dict[Term,
     return dict(sorted(found.items()))
 
 
-def _of_row(rows: Rows, formula: Mask, query: int, first: int) -> dict[Term, int]:
+def _of_row(rows: Rows, formula: Formula, query: int, first: int) -> dict[Term, int]:
     """The terms of one query. `first` is the number of the formula's first literal."""
     if isinstance(formula, Or):
         return _either(rows, formula, query, first)

@@ -3,8 +3,8 @@
 Of most masks every row is counted, or some rows of long sequences; a row is a whole number with a
 bit per key.
 
->>> from ..spec.masks import parse_mask
->>> density(parse_mask("causal"), 4)
+>>> from .formula import parse_formula
+>>> density(parse_formula("causal"), 4)
 0.625
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..spec.masks import And, Atom, Mask, Range, atoms
+from .formula import And, Atom, Formula, Range, atoms
 from .rows import Rows
 
 EXACT = 4096
@@ -24,7 +24,7 @@ DRAWS = 200_000
 GOLDEN = 0.6180339887498949
 
 
-def density(formula: Mask, tokens: int, rows: int = EXACT) -> float:
+def density(formula: Formula, tokens: int, rows: int = EXACT) -> float:
     """The share of all pairs of `tokens` queries and keys that the formula admits, 0 to 1.
 
     Exact up to 4096 tokens and, at any length, for `full`, `causal`, `window` and `band`; above
@@ -64,7 +64,7 @@ def _offsets(atom: Atom, tokens: int) -> tuple[int, int] | None:
     return None
 
 
-def _closed_form(formula: Mask, tokens: int) -> float | None:
+def _closed_form(formula: Formula, tokens: int) -> float | None:
     parts = formula.parts if isinstance(formula, And) else (formula,)
     least, most = -(tokens - 1), tokens - 1
     for part in parts:
@@ -86,7 +86,7 @@ def _diagonals(offset: int, tokens: int) -> int:
 # -- all others, row by row
 
 
-def _apart(formula: Mask, rows: Rows, most: int) -> set[int]:
+def _apart(formula: Formula, rows: Rows, most: int) -> set[int]:
     """The queries whose whole rows a range opens, unless they are so many that a sample will do."""
     found: set[int] = set()
     for atom in atoms(formula):

@@ -23,6 +23,7 @@ from .count import (
     weights_by_part,
 )
 from .density import density
+from .formula import Formula, HeadFormulas, plain
 from .graph import ModuleGraph
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
@@ -194,12 +195,10 @@ def default_sequence(graph: ModuleGraph) -> int:
     return min(LONGEST, *limits)
 
 
-def mask_density(formula: Any, length: int) -> float:
+def mask_density(formula: Formula | HeadFormulas, length: int) -> float:
     """The share of the pairs that a mask admits; of a list, the mean of its equal runs of heads."""
-    from ..spec.masks import parse_mask
-
-    masks = formula if isinstance(formula, tuple) else (formula,)
-    return sum(density(parse_mask(str(mask)), length) for mask in masks) / len(masks)
+    parts = formula if isinstance(formula, tuple) else (formula,)
+    return sum(density(plain(part), length) for part in parts) / len(parts)
 
 
 def _about(graph: ModuleGraph) -> Iterator[str]:

@@ -3,8 +3,8 @@
 A formula is then a few operations on whole numbers for each query, and no table of all pairs is
 made.
 
->>> from ..spec.masks import parse_mask
->>> bin(Rows(4).of(parse_mask("causal"), 2))
+>>> from .formula import parse_formula
+>>> bin(Rows(4).of(parse_formula("causal"), 2))
 '0b111'
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..spec.masks import And, Atom, Mask, Not, Range
+from .formula import And, Atom, Formula, Not, Or, Range
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,14 @@ class Rows:
         self.all = (1 << tokens) - 1
         self.kept: dict[Any, int] = {}
 
-    def of(self, formula: Mask, query: int) -> int:
+    def of(self, formula: Formula, query: int) -> int:
         """The keys that a formula admits for one query."""
         if isinstance(formula, Atom):
             return ROWS[formula.name](self, query, *formula.args)
         if isinstance(formula, Not):
             return self.all & ~self.of(formula.part, query)
-        parts = formula.parts  # type: ignore[attr-defined]
+        assert isinstance(formula, (And, Or))
+        parts = formula.parts
         row = self.of(parts[0], query)
         for part in parts[1:]:
             other = self.of(part, query)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.masks import And, Atom, Mask, Not, Or, Range
+from ...compiler.formula import And, Atom, Formula, Not, Or, Range
 from .call import Array, Call, as_mask
 
 
@@ -170,7 +170,7 @@ ATOMS: dict[str, Callable[..., Array]] = {
 }
 
 
-def admits(formula: Mask, pairs: Pairs) -> Array:
+def admits(formula: Formula, pairs: Pairs) -> Array:
     """True where the formula admits a pair: (T, S), or (B, T, S) where it reads data."""
     if isinstance(formula, Not):
         return ~admits(formula.part, pairs)

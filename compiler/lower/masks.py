@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...spec.masks import And, Atom, Mask, Not, Or, Range, admits_future, atoms
+from ...spec import masks as spec
+from ...spec.masks import Mask, admits_future
 from ..axes import ONE, B, Dim, M, S, T
+from ..formula import And, Atom, Formula, HeadFormulas, Not, Or, Range, atoms, formula_of
 from .builder import Builder
 from .positions import argument
 from .state import Memory, StackState
@@ -22,13 +24,6 @@ SIZE_NAMES = {
 }
 
 
-class HeadMasks(tuple[Mask, ...]):
-    """The masks of equal runs of heads, in order; written as a spec writes them."""
-
-    def __str__(self) -> str:
-        return f"[{', '.join(map(str, self))}]"
-
-
 def lower_mask(
     b: Builder, state: StackState, formula: Mask | tuple[Mask, ...], heads: Dim | None = None
 ) -> str:
@@ -41,8 +36,8 @@ def lower_mask(
     if str(formula) == "full" and not state.padded:
         return ""
     if isinstance(formula, Mask):
-        return _mask(b, state, _named(b, formula, met), "mask")
-    parts = HeadMasks(_named(b, part, met) for part in formula)
+        return _mask(b, state, _named(b, formula_of(formula), met), "mask")
+    parts = HeadFormulas(_named(b, formula_of(part), met) for part in formula)
     runs = [
         _mask(b, state, part, f"{ORDINALS[i] if i < len(ORDINALS) else f'number_{i + 1}'}_mask")
         for i, part in enumerate(parts)
@@ -52,7 +47,7 @@ def lower_mask(
     return b.op("head_masks", *runs, out="mask", shape=shape, formula=parts, memory=False)
 
 
-def _mask(b: Builder, state: StackState, formula: Mask, out: str) -> str:
+def _mask(b: Builder, state: StackState, formula: Formula, out: str) -> str:
     keys = S if state.cached else T
     names = {atom.name for atom in atoms(formula)}
     given = any(atom.name == "global" and atom.args == ("given",) for atom in atoms(formula))
@@ -79,7 +74,7 @@ def _mask(b: Builder, state: StackState, formula: Mask, out: str) -> str:
 def lower_global_rows(b: Builder, state: StackState, formula: Mask | tuple[Mask, ...]) -> str:
     """True at the queries whose rows a `global` of the formula opens, (B, 1, T, 1)."""
     assert isinstance(formula, Mask), "the laws refuse a list here"
-    found = [atom.args[0] for atom in atoms(formula) if atom.name == "global"]
+    found = [atom.args[0] for atom in atoms(formula_of(formula)) if atom.name == "global"]
     given = argument(b, state, "global_mask", (B, T)) if "given" in found else ""
     return b.op(
         "global_rows",
@@ -111,7 +106,7 @@ def lower_memory_mask(b: Builder, memory: Memory) -> str:
     )
 
 
-def _named(b: Builder, formula: Mask, met: dict[str, list[tuple[Any, ...]]]) -> Mask:
+def _named(b: Builder, formula: Formula, met: dict[str, list[tuple[Any, ...]]]) -> Formula:
     """The same formula with its numbers as named sizes.
 
     An atom that stands twice with other numbers tells them apart: `window`, `second_window`.
@@ -150,7 +145,7 @@ def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
     """
     if not isinstance(formula, Mask):
         return all(cacheable(part) for part in formula)
-    for atom in atoms(formula):
+    for atom in atoms(formula_of(formula)):
         if atom.name == "random":
             return False
         for arg in atom.args:
@@ -167,8 +162,8 @@ def causal(formula: Mask | tuple[Mask, ...]) -> bool:
 
 
 def _without_prefix(formula: Mask) -> Mask:
-    if isinstance(formula, (And, Or)):
+    if isinstance(formula, (spec.And, spec.Or)):
         return type(formula)(tuple(_without_prefix(part) for part in formula.parts))
-    if isinstance(formula, Atom) and formula.name == "prefix":
-        return Atom("causal", ())
+    if isinstance(formula, spec.Atom) and formula.name == "prefix":
+        return spec.Atom("causal", ())
     return formula

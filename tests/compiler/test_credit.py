@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright.compiler.credit import credit, literals
+from modelwright.compiler.formula import And, Atom, Formula, Not, Or, Range, parse_formula
 from modelwright.compiler.rows import Given, Rows
-from modelwright.spec.masks import And, Atom, Mask, Not, Or, Range, parse_mask
 
 DATA = Given(document_ids=(0,) * 5 + (1,) * 4 + (0,) * 4, prefix_length=4, global_tokens={2, 7})
 TOKENS = 13
@@ -16,7 +16,7 @@ TOKENS = 13
 
 def terms(text: str) -> dict[tuple[int, ...], int]:
     """How many pairs each term admits."""
-    found = credit(parse_mask(text), TOKENS, DATA)
+    found = credit(parse_formula(text), TOKENS, DATA)
     return {term: sum(row.bit_count() for row in rows) for term, rows in found.items()}
 
 
@@ -32,7 +32,7 @@ def test_and_is_shared_out_over_or():
 
 
 def test_a_negation_is_one_literal():
-    mask = parse_mask("~(causal | documents) | ~full")
+    mask = parse_formula("~(causal | documents) | ~full")
     assert [str(literal) for literal in literals(mask)] == ["~(causal | documents)", "~full"]
     assert list(terms("~(causal | documents) | ~full")) == [(0,)]
 
@@ -43,7 +43,7 @@ def test_nothing_admitted_has_no_term():
 
 @pytest.mark.parametrize("atom", ["prefix", "documents", "global(given)"])
 def test_data_is_asked(atom: str):
-    assert credit(parse_mask(atom), TOKENS) != credit(parse_mask(atom), TOKENS, DATA)
+    assert credit(parse_formula(atom), TOKENS) != credit(parse_formula(atom), TOKENS, DATA)
 
 
 small = st.integers(1, 9)
@@ -73,7 +73,7 @@ MASKS = st.recursive(
 
 @given(MASKS)
 @settings(deadline=None, max_examples=150)
-def test_the_shares_are_apart_and_make_the_mask(mask: Mask):
+def test_the_shares_are_apart_and_make_the_mask(mask: Formula):
     rows = Rows(TOKENS, DATA)
     found = credit(mask, TOKENS, DATA)
     names = literals(mask)

@@ -7,7 +7,7 @@ import pytest
 from modelwright.backends.reference import Pairs, admits
 from modelwright.compiler import density as counting
 from modelwright.compiler.density import density
-from modelwright.spec.masks import parse_mask
+from modelwright.compiler.formula import parse_formula
 
 FORMULAS = [
     "full",
@@ -47,7 +47,7 @@ FORMULAS = [
 @pytest.mark.parametrize("tokens", [1, 2, 13, 50])
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_density_is_the_mean_of_the_table(formula, tokens):
-    mask = parse_mask(formula)
+    mask = parse_formula(formula)
     table = admits(mask, Pairs.of(tokens))
     table = table if table.ndim == 2 else table[0]
     assert density(mask, tokens) == pytest.approx(table.mean(), abs=1e-15)
@@ -55,10 +55,10 @@ def test_density_is_the_mean_of_the_table(formula, tokens):
 
 @pytest.mark.parametrize("tokens", [5_000, 200_000, 100_000_000])
 def test_bands_are_exact_at_any_length(tokens):
-    assert density(parse_mask("full"), tokens) == 1
-    assert density(parse_mask("causal"), tokens) == (tokens + 1) / (2 * tokens)
+    assert density(parse_formula("full"), tokens) == 1
+    assert density(parse_formula("causal"), tokens) == (tokens + 1) / (2 * tokens)
     window = 100 * tokens - 100 * 99 // 2
-    assert density(parse_mask("causal & window(100)"), tokens) == window / tokens**2
+    assert density(parse_formula("causal & window(100)"), tokens) == window / tokens**2
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_bands_are_exact_at_any_length(tokens):
     ],
 )
 def test_long_sequences_are_sampled_well(formula, monkeypatch):
-    mask = parse_mask(formula)
+    mask = parse_formula(formula)
     sampled = density(mask, 9000)
     monkeypatch.setattr(counting, "EXACT", 9000)
     exact = density(mask, 9000)
@@ -82,11 +82,11 @@ def test_long_sequences_are_sampled_well(formula, monkeypatch):
 
 
 def test_rows_are_fewer_where_random_has_many_blocks():
-    assert density(parse_mask("random(1, 5)"), 3000) == pytest.approx(5 / 3000)
+    assert density(parse_formula("random(1, 5)"), 3000) == pytest.approx(5 / 3000)
 
 
 def test_few_rows_do_not_overrate_what_opens_whole_rows():
-    mask = parse_mask("blocks(2, 1) | global(0:2) | random(2, 2)")
+    mask = parse_formula("blocks(2, 1) | global(0:2) | random(2, 2)")
     tokens = 4096
     about = (6 + 2 + 4 + 2) / tokens
     assert density(mask, tokens, rows=400) == pytest.approx(about, rel=0.02)
@@ -94,9 +94,9 @@ def test_few_rows_do_not_overrate_what_opens_whole_rows():
 
 
 def test_neighbours_share_what_random_draws_where_blocks_are_many():
-    mask = parse_mask("causal & random(8, 5)")
+    mask = parse_formula("causal & random(8, 5)")
     assert density(mask, 20_000) == pytest.approx(5 * 8 / 20_000 / 2, rel=0.1)
 
 
 def test_no_tokens_admit_nothing():
-    assert density(parse_mask("full"), 0) == 0
+    assert density(parse_formula("full"), 0) == 0

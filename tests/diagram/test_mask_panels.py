@@ -17,8 +17,9 @@ from modelwright.backends.diagram.masks.scale import SIZES, Scale, choose, scale
 from modelwright.backends.diagram.masks.seen import KINDS, Seen, masks_of
 from modelwright.backends.reference import Pairs, admits
 from modelwright.compiler.density import density
+from modelwright.compiler.formula import Formula, parse_formula
 from modelwright.compiler.rows import ROWS
-from modelwright.spec.masks import ATOMS, NUMBERS, Mask, parse_mask
+from modelwright.spec.masks import ATOMS, NUMBERS
 
 FORMULAS = [
     "full",
@@ -37,7 +38,7 @@ def bits(rows: list[int], keys: int) -> np.ndarray:
     return np.array([[row >> key & 1 for key in range(keys)] for row in rows], dtype=bool)
 
 
-def of_reference(formula: Mask, asked: Mask, queries: int, keys: int) -> np.ndarray:
+def of_reference(formula: Formula, asked: Formula, queries: int, keys: int) -> np.ndarray:
     """The mask by the reference interpreter, with the data of the example."""
     data = example(asked, queries).given
     arrays = {
@@ -54,11 +55,11 @@ def of_reference(formula: Mask, asked: Mask, queries: int, keys: int) -> np.ndar
 
 
 def drawn(formula: str, tokens: int = 24, factor: int = 1, padding: int = 0) -> Panel:
-    seen = Seen(parse_mask(formula), "encoder", "", None, 1024, 2, layers=2)
+    seen = Seen(parse_formula(formula), "encoder", "", None, 1024, 2, layers=2)
     return panel(seen, Scale(tokens, factor), padding=padding)
 
 
-def check(made: Panel, asked: Mask) -> None:
+def check(made: Panel, asked: Formula) -> None:
     """Together the cells are the mask; what is left over is masked; nothing stands twice."""
     expected = of_reference(made.formula, asked, made.queries, made.keys)
     shown = [bits(cells.rows, made.keys) for cells in made.cells]
@@ -88,9 +89,9 @@ def test_panels_are_the_formulas_that_the_graph_computes(path):
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_every_pair_has_the_name_of_what_admits_it(formula):
     made = drawn(formula)
-    check(made, parse_mask(formula))
+    check(made, parse_formula(formula))
     for cells in made.cells:
-        table = of_reference(parse_mask(cells.label), parse_mask(formula), 24, 24)
+        table = of_reference(parse_formula(cells.label), parse_formula(formula), 24, 24)
         assert (bits(cells.rows, 24) <= table).all(), cells.label
 
 
@@ -103,7 +104,7 @@ atoms = st.sampled_from(
 @settings(deadline=None, max_examples=60)
 def test_random_masks_are_drawn_as_the_reference_says(parts, sign, tokens):
     formula = f" {sign} ".join(parts)
-    check(drawn(formula, tokens), parse_mask(formula))
+    check(drawn(formula, tokens), parse_formula(formula))
 
 
 def test_padding_hides_keys_that_the_formula_admits():
@@ -190,13 +191,13 @@ def test_linear_attention_is_masked_and_has_no_scores():
     ],
 )
 def test_sizes_are_drawn_so_that_they_can_be_seen(formula, length, text, tokens):
-    mask = parse_mask(formula)
+    mask = parse_formula(formula)
     scale = choose([mask], length)
     assert (str(scaled(mask, scale.factor)), scale.tokens) == (text, tokens)
 
 
 def test_a_scale_that_is_asked_for_is_kept():
-    mask = parse_mask("causal & window(64)")
+    mask = parse_formula("causal & window(64)")
     assert choose([mask], 1024, tokens=100) == Scale(100, 2)
     assert choose([mask], 1024, factor=1) == Scale(40, 1)
     assert choose([mask], 1024, tokens=8, factor=16) == Scale(8, 16)
@@ -205,15 +206,15 @@ def test_a_scale_that_is_asked_for_is_kept():
 @given(st.sampled_from(FORMULAS), st.integers(1, 10_000), st.integers(1, 100_000))
 @settings(deadline=None)
 def test_any_formula_can_be_scaled(formula, factor, length):
-    mask = parse_mask(formula)
+    mask = parse_formula(formula)
     small = scaled(mask, factor)
-    assert parse_mask(str(small)) == small
+    assert parse_formula(str(small)) == small
     assert 1 <= choose([mask], length).tokens <= 40
 
 
 def test_smaller_sizes_and_shares_are_said():
     made = mask_panels(lower(load(FOLDER / "gemma2_2b.yaml")), MaskOptions())[0][0]
-    share = density(parse_mask("causal & window(4096)"), 8192)
+    share = density(parse_formula("causal & window(4096)"), 8192)
     assert made.lines[1] == f"{100 * share:.0f} % of scores at 8,192 tokens"
     words = "drawn as causal & window(8): 100 of 256 · 39 %"
     assert made.lines[2].replace("\N{NO-BREAK SPACE}", " ") == words

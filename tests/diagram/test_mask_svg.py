@@ -20,7 +20,7 @@ from modelwright.backends.diagram.masks.seen import Seen
 from modelwright.backends.diagram.masks.sheet import SIDE, lay_out, lines_of
 from modelwright.backends.diagram.masks.svg import svg
 from modelwright.backends.diagram.text import text_width
-from modelwright.spec.masks import parse_mask
+from modelwright.compiler.formula import parse_formula
 
 SVG = "{http://www.w3.org/2000/svg}"
 BIGBIRD = FOLDER / "bigbird_base.yaml"
@@ -73,7 +73,7 @@ def test_every_atom_of_a_panel_is_one_path():
 
 
 def test_many_tokens_are_drawn_as_few_rectangles():
-    data = draw_mask(parse_mask("causal"), options=MaskOptions(tokens=512))
+    data = draw_mask(parse_formula("causal"), options=MaskOptions(tokens=512))
     assert len(data) < 60_000
     assert 'class="on local"' in data.decode()
 
@@ -81,7 +81,7 @@ def test_many_tokens_are_drawn_as_few_rectangles():
 def test_two_figures_can_stand_in_one_page():
     """No id of one is an id of the other, and no rule of style reaches the other."""
     first, second = (
-        draw_mask(parse_mask(text)).decode() for text in ("causal", "causal & window(4)")
+        draw_mask(parse_formula(text)).decode() for text in ("causal", "causal & window(4)")
     )
     ids = [set(re.findall(r'\bid="([^"]+)"', text)) for text in (first, second)]
     assert not ids[0] & ids[1]
@@ -123,7 +123,7 @@ def test_greys_tell_admitted_from_masked_and_holes_tell_the_rest(theme):
 def test_holes_are_left_out_where_cells_are_tiny():
     for tokens, holes in ((20, True), (100, False)):
         options = MaskOptions(tokens=tokens, factor=1)
-        figure = root(draw_mask(parse_mask("causal | global(2)"), options=options))
+        figure = root(draw_mask(parse_formula("causal | global(2)"), options=options))
         path = next(p for p in figure.iter(f"{SVG}path") if p.get("class") == "on global")
         assert (path.get("d", "").count("M") > cells(path)) == holes
 
@@ -188,7 +188,7 @@ def test_a_model_without_attention_has_no_masks():
 
 
 def test_what_admits_nothing_is_drawn_as_all_masked():
-    seen = Seen(parse_mask("causal & ~causal"), "decoder", "", None, 64, 1, layers=1)
+    seen = Seen(parse_formula("causal & ~causal"), "decoder", "", None, 64, 1, layers=1)
     data = svg(lay_out("nothing", [panel(seen, Scale(8, 1))], [])).decode()
     assert 'class="on' not in data
     assert "0 of 64" in data

@@ -11,7 +11,7 @@ from shrink import ODD, caches, examples, graph, model
 from torch import Tensor, nn
 
 import modelwright as mw
-from modelwright.spec.masks import Range, atoms
+from modelwright.compiler.formula import Range, atoms
 
 EXACT = 1e-12
 CHANGED = 1e-6

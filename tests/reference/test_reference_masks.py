@@ -9,13 +9,13 @@ import pytest
 
 from modelwright.backends.reference import Pairs, admits
 from modelwright.backends.reference.masks import drawn_blocks, random_key
-from modelwright.spec.masks import parse_mask
+from modelwright.compiler.formula import parse_formula
 
 
 def picture(formula: str, tokens: int, **data) -> list[str]:
     """One line per query, `#` where it sees a key."""
     pairs = Pairs.of(tokens, **{name: np.asarray(x) for name, x in data.items()})
-    admitted = admits(parse_mask(formula), pairs)
+    admitted = admits(parse_formula(formula), pairs)
     admitted = admitted[0] if admitted.ndim == 3 else admitted
     return ["".join(".#"[int(seen)] for seen in row) for row in admitted]
 
@@ -67,7 +67,7 @@ SENTENCES = {
 
 @pytest.mark.parametrize("formula", SENTENCES)
 def test_sentences(formula):
-    admitted = admits(parse_mask(formula), Pairs.of(13))
+    admitted = admits(parse_formula(formula), Pairs.of(13))
     for q, k in itertools.product(range(13), repeat=2):
         assert admitted[q, k] == SENTENCES[formula](q, k), (q, k)
 
@@ -131,11 +131,14 @@ def test_data_that_is_left_out_is_neutral(formula, without):
 
 def test_data_differs_by_row_of_the_batch():
     pairs = Pairs.of(3, prefix_length=np.array([0, 2]))
-    assert admits(parse_mask("prefix"), pairs)[:, 0].tolist() == [[False] * 3, [True, True, False]]
+    assert admits(parse_formula("prefix"), pairs)[:, 0].tolist() == [
+        [False] * 3,
+        [True, True, False],
+    ]
 
 
 def test_padding_is_seen_by_no_query(compute):
-    formula = parse_mask("causal")
+    formula = parse_formula("causal")
     got = compute(
         "mask", [[0, 1, 1], [1, 1, 0]], None, None, None, formula=formula, batch=2, tokens=3
     )
@@ -145,7 +148,7 @@ def test_padding_is_seen_by_no_query(compute):
 
 
 def test_a_memory_hides_only_its_padding(compute):
-    attrs = {"formula": parse_mask("full"), "memory": True}
+    attrs = {"formula": parse_formula("full"), "memory": True}
     assert compute("mask", [[1, 0, 1]], None, None, None, **attrs).tolist() == [
         [[[True, False, True]]]
     ]

@@ -1,7 +1,7 @@
 """Pictures of masks: which query sees which key, and which atom of the formula lets it.
 
 draw_masks(graph)              a panel for every distinct mask of a model
-draw_mask(parse_mask("…"))     one mask by itself
+draw_mask(mask)                 one mask by itself
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....compiler.density import EXACT
+from ....compiler.formula import AnyMask, formula_of
 from ....compiler.graph import ModuleGraph
-from ....spec.masks import Mask
 from ..bitmap import bitmap
 from ..options import DrawError
 from ..written import written
@@ -65,11 +65,12 @@ def draw_masks(
     return _written(sheet, format, options, lambda origin: written(graph, origin))
 
 
-def draw_mask(mask: Mask, format: str = "svg", options: MaskOptions | None = None) -> bytes:
+def draw_mask(mask: AnyMask, format: str = "svg", options: MaskOptions | None = None) -> bytes:
     """One mask by itself."""
     options = options or MaskOptions()
-    seen = Seen(mask, "", "", None, LONGEST, 0)
-    scale = choose([mask], LONGEST, options.tokens, options.factor)
+    formula = formula_of(mask)
+    seen = Seen(formula, "", "", None, LONGEST, 0)
+    scale = choose([formula], LONGEST, options.tokens, options.factor)
     drawn = panel(seen, scale, padding=options.padding)
     sheet = lay_out(str(mask), [drawn], _notes([drawn], scale, options))
     return _written(sheet, format, options)

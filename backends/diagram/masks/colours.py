@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ....spec.masks import Atom, Mask
+from ....compiler.formula import Atom, Formula
 
 THEMES = ("auto", "light", "dark", "print")
 
@@ -83,7 +83,7 @@ def colour(paint: Paint, theme: str) -> str:
     return {"dark": paint.dark, "print": paint.grey}.get(theme, paint.light)
 
 
-def preferred(term: Sequence[Mask]) -> int:
+def preferred(term: Sequence[Formula]) -> int:
     """The paint that a term would have, by its place in `PAINTS`."""
     names = [literal.name for literal in term if isinstance(literal, Atom)]
     said = [name for name in SAYS_MORE if name in names]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ....compiler.formula import Atom, Formula, atoms
 from ....compiler.rows import Given
-from ....spec.masks import Atom, Mask, atoms
 
 PARTS = (0.4, 0.25, 0.35)
 """How three documents share the tokens."""
@@ -26,7 +26,7 @@ class Example:
     words: tuple[str, ...]
 
 
-def example(formula: Mask, tokens: int) -> Example:
+def example(formula: Formula, tokens: int) -> Example:
     """Data for the atoms of a formula that ask for some; neutral for a formula that asks none."""
     asked = asks(formula)
     words = []
@@ -48,7 +48,7 @@ def example(formula: Mask, tokens: int) -> Example:
     return Example(given, tuple(words))
 
 
-def asks(formula: Mask) -> list[str]:
+def asks(formula: Formula) -> list[str]:
     """The atoms that depend on data, as they are written."""
     found = [str(atom) for atom in atoms(formula) if _depends(atom)]
     return list(dict.fromkeys(found))

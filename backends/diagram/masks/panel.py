@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from ....compiler.credit import Term, credit, literals
 from ....compiler.density import EXACT, density
+from ....compiler.formula import And, Formula
 from ....compiler.graph import Origin
-from ....spec.masks import And, Mask
 from .colours import preferred
 from .example import NEUTRAL, asks, example
 from .kernels import Computed
@@ -43,7 +43,7 @@ class Panel:
 
     title: str
     lines: tuple[str, ...]
-    formula: Mask
+    formula: Formula
     queries: int
     keys: int
     cells: tuple[Cells, ...]
@@ -104,7 +104,7 @@ def panel(
     return replace(drawn, lines=tuple(line for line in lines if line))
 
 
-def _cells(formula: Mask, terms: dict[Term, list[int]], keys: int) -> list[Cells]:
+def _cells(formula: Formula, terms: dict[Term, list[int]], keys: int) -> list[Cells]:
     """The terms by their labels. What all of them have in common, the title says."""
     names = literals(formula)
     shared = set.intersection(*map(set, terms)) if len(terms) > 1 else set()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import gcd, log2
 
-from ....spec.masks import And, Atom, Mask, Not, Or, Range, atoms
+from ....compiler.formula import And, Atom, Formula, Not, Or, Range, atoms
 
 FEWEST, USUAL, MOST = 16, 20, 40
 """Tokens drawn where nobody says how many."""
@@ -41,7 +41,7 @@ class Scale:
 
 
 def choose(
-    formulas: Sequence[Mask], length: int, tokens: int | None = None, factor: int | None = None
+    formulas: Sequence[Formula], length: int, tokens: int | None = None, factor: int | None = None
 ) -> Scale:
     """A scale at which windows, strides and blocks can be seen, for models of `length` tokens."""
     sizes = [size for formula in formulas for size in _sizes(formula) if size > 0]
@@ -78,7 +78,7 @@ def _factor(sizes: list[int], wanted: int, length: int) -> int:
     return best if miss(best) <= 1 else max(1, round(largest / wanted))
 
 
-def _reach(formula: Mask) -> int:
+def _reach(formula: Formula) -> int:
     """The widest run of keys that an atom with a size admits."""
     found = [1]
     for atom in atoms(formula):
@@ -93,7 +93,7 @@ def _reach(formula: Mask) -> int:
     return max(found)
 
 
-def scaled(formula: Mask, factor: int) -> Mask:
+def scaled(formula: Formula, factor: int) -> Formula:
     """The formula with its numbers of tokens divided, none of them down to nothing."""
     if isinstance(formula, (And, Or)):
         return type(formula)(tuple(scaled(part, factor) for part in formula.parts))
@@ -128,7 +128,7 @@ def _end(end: int, factor: int) -> int:
     return _smaller(end, factor) if end >= 0 else -_smaller(-end, factor)
 
 
-def _sizes(formula: Mask) -> Iterator[int]:
+def _sizes(formula: Formula) -> Iterator[int]:
     """Every number of tokens in a formula; of `fixed`, the block alone."""
     for atom in atoms(formula):
         count = 1 if atom.name == "fixed" else SIZES.get(atom.name, 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ....compiler.count import Lengths
+from ....compiler.formula import Formula, plain
 from ....compiler.graph import ModuleGraph, Op, Origin
-from ....spec.masks import And, Atom, Mask, Not, Or
 
 LONGEST = 1024
 """The length at which shares are counted where a model has no `max_positions`."""
@@ -34,7 +34,7 @@ class Seen:
     origin    the path of the spec that asked for it
     """
 
-    formula: Mask
+    formula: Formula
     stack: str
     memory: str
     heads: tuple[int, int, int] | None
@@ -71,17 +71,19 @@ def masks_of(graph: ModuleGraph) -> list[Seen]:
     return list(found.values())
 
 
-def _by_heads(op: Op) -> list[tuple[Mask, tuple[int, int, int] | None]]:
+def _by_heads(op: Op) -> list[tuple[Formula, tuple[int, int, int] | None]]:
     """The masks of an attention; several share out the heads in equal runs."""
     formula = op.attrs["formula"]
-    if isinstance(formula, Mask):
+    if isinstance(formula, Formula):
         return [(plain(formula), None)]
     heads = int(op.attrs["heads"].size)
     run = heads // len(formula)
     return [(plain(part), (i * run, i * run + run - 1, heads)) for i, part in enumerate(formula)]
 
 
-def _first(graph: ModuleGraph, op: Op, formula: Mask, heads: tuple[int, int, int] | None) -> Seen:
+def _first(
+    graph: ModuleGraph, op: Op, formula: Formula, heads: tuple[int, int, int] | None
+) -> Seen:
     name = graph.scopes[op.scope].stack
     stack = graph.stack_facts[name]
     decided = graph.lengths.get(name)
@@ -114,14 +116,3 @@ def _block(graph: ModuleGraph, op: Op) -> list[str]:
     name = graph.scopes[op.scope].stack
     several = len(graph.stack_facts[name].blocks) > 1
     return [block.name] if block is not None and several else []
-
-
-def plain(formula: Mask) -> Mask:
-    """The same formula with its named sizes as plain numbers."""
-    if isinstance(formula, (And, Or)):
-        return type(formula)(tuple(plain(part) for part in formula.parts))
-    if isinstance(formula, Not):
-        return Not(plain(formula.part))
-    assert isinstance(formula, Atom)
-    numbers = tuple(int(arg) if isinstance(arg, int) else arg for arg in formula.args)
-    return Atom(formula.name, numbers)

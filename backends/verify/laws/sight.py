@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ....compiler.formula import formula_of
 from ....compiler.lower.masks import causal
 from ....spec.masks import Atom, Mask, atoms
 from ....spec.model import Block
@@ -116,7 +117,7 @@ def _reach(subject: Subject, stack: str, stream: Stream, data: Data) -> Array:
     for block in attending(subject, stack):
         step = np.eye(length, dtype=bool)
         for mask in masks_of(block):
-            step |= np.broadcast_to(admits(mask, pairs), (1, length, length))[0]
+            step |= np.broadcast_to(admits(formula_of(mask), pairs), (1, length, length))[0]
         found = (step.astype(int) @ found.astype(int)) > 0
     return found
 

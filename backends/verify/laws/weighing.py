@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ....compiler.formula import Formula
 from ....compiler.graph import ModuleGraph, Op
-from ....spec.masks import Mask
 from ...reference import Pairs, admits
 from ..arguments import Array, Data
 from ..measure import Largest, Measured, NotHere
@@ -110,7 +110,7 @@ def _admitted(subject: Subject, op: Op, data: Data, weights: Array) -> Array:
         global_mask=data.get(names["global_mask"]),
     )
     formula = op.attrs["formula"]
-    parts: tuple[Any, ...] = (formula,) if isinstance(formula, Mask) else tuple(formula)
+    parts: tuple[Any, ...] = (formula,) if isinstance(formula, Formula) else tuple(formula)
     shape = (batch, queries, keys)
     masks = [np.broadcast_to(admits(part, pairs), shape) for part in parts]
     of_heads = np.stack([masks[head * len(masks) // heads] for head in range(heads)], axis=1)

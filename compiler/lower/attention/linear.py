@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....spec.attention import LinearAttention
-from ....spec.masks import Atom
 from ....spec.model import Block
 from ....spec.part import Nothing
 from ...axes import ONE, B, Dim, M, S, T
+from ...formula import Atom
 from ..builder import Builder
 from ..norm import lower_norm
 from ..positions import argument

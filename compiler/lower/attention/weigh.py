@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ....spec.masks import Atom
 from ....spec.model import Block
 from ....spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable, TransformerXl
 from ...axes import Dim
+from ...formula import Atom
 from ...sizes import Field, InverseRoot, Size
 from ..builder import Builder
 from ..masks import lower_mask, lower_memory_mask
