@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 
-from ..pytorch.layout import wrap
+from ..pytorch.code.read import read_block
+from ..pytorch.code.show import show
 
 WIDTH = 100
 Rows = Mapping[str, Sequence[Mapping[str, str]]]
@@ -60,8 +61,11 @@ def _fitting(line: str) -> list[str]:
     """A line that a long name made too wide, broken as a formatter would."""
     if len(line) <= WIDTH or '"""' in line:
         return [line]
-    indent = len(line) - len(line.lstrip())
-    return wrap(line.strip(), indent)
+    depth, text = (len(line) - len(line.lstrip())) // 4, line.strip()
+    header = text.endswith(":")
+    (statement,) = read_block(f"{text} pass" if header else text)
+    lines = [printed.text for printed in show(statement, depth)]
+    return lines[:-1] if header else lines
 
 
 def imports(

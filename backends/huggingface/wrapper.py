@@ -9,7 +9,7 @@ from typing import Any
 
 from ...version import __version__
 from ..pytorch.card import clean, wrap
-from ..pytorch.text import literal
+from ..pytorch.code.read import written as literal
 from .emitted import EmittedFile
 from .errors import ExportError
 from .inputs import input_rows

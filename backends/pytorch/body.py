@@ -2,255 +2,249 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
 from ...compiler.graph import Scope
-from .function import Function
-from .items import Item, items_of
-from .layout import WIDTH
+from .code.layout import WIDTH, flat
+from .code.nodes import Choice, Dot, For, If, Name, Sequence, Set, Statement
+from .code.read import call, constant, expression, names, statements
+from .code.show import width
+from .items import Do, Item, Keep, Repeat, Run
 from .ops import ROWS
-from .structure import Parameter, Structure
-from .text import Expr, Line
+from .plan import FilePlan, Given
+from .writer import Writer
 
 
-def write_items(f: Function, items: list[Item]) -> None:
+def write_items(f: Writer, items: Iterable[Item]) -> None:
     """The statements of these items, in order."""
     for item in items:
-        if item.op is not None:
-            expression = ROWS[item.op.kind](f, item.op)
-            if expression is not None:
-                f.settle(item.op, expression)
-        elif item.scope is not None:
-            CALLS[item.scope.role](f.structure, f, item)
-
-
-def argument_texts(structure: Structure, f: Function, scope: Scope) -> list[str]:
-    """What a call of this scope passes, in the order of its parameters."""
-    texts = []
-    tables = {name: weight for weight, name in structure.tables(scope.path).items()}
-    for parameter in structure.parameters(scope.path):
-        if parameter.value:
-            texts.append(str(f.use(parameter.value)))
-        elif parameter.name in tables:
-            texts.append(f.table(tables[parameter.name]))
+        if isinstance(item, Do):
+            value = ROWS[item.op.kind](f, item.op)
+            if value is not None:
+                f.settle(item.op, value)
         else:
-            texts.append(parameter.name)
-    return texts
+            CALLS[type(item)](f, item)
 
 
-def call_module(structure: Structure, f: Function, item: Item) -> None:
-    scope = item.scope
-    assert scope is not None
-    name_long_input(structure, f, scope)
-    texts = argument_texts(structure, f, scope)
-    expression = Expr(f"{f.member(scope.parent or '', scope.name)}({', '.join(texts)})")
+# -- calls of modules
+
+
+def arguments_for(f: Writer, scope: Scope) -> list[Any]:
+    """What a call of this scope passes, in the order of its parameters."""
+    tables = {name: weight for weight, name in f.plan.tables(scope.path).items()}
+    found = []
+    for given in f.plan.given(scope.path):
+        if given.value:
+            found.append(f.use(given.value))
+        else:
+            table = tables.get(given.name)
+            found.append(f.table(table) if table else Name(given.name))
+    return found
+
+
+def call_module(f: Writer, item: Run) -> None:
+    name_long_input(f, item.scope)
+    value = call(f.member(item.scope.parent or "", item.scope.name), *arguments_for(f, item.scope))
     (output,) = item.outputs
     producer = f.graph.producer(output)
     assert producer is not None
-    f.settle(producer, expression)
+    f.settle(producer, value)
 
 
-def name_long_input(structure: Structure, f: Function, scope: Scope) -> None:
+def name_long_input(f: Writer, scope: Scope) -> None:
     """Give what a module reads a name of its own where the call would be long otherwise."""
-    parameters = structure.parameters(scope.path)
-    first = parameters[0].value
-    if first not in f.waiting or len(parameters) == 1:
+    given = f.plan.given(scope.path)
+    first = given[0].value
+    if first not in f.waiting or len(given) == 1:
         return
-    waiting = [str(f.waiting.get(p.value) or f.names.get(p.value, p.name)) for p in parameters]
+    passed = [f.waiting.get(g.value) or f.names.get(g.value) or Name(g.name) for g in given]
     room = WIDTH - 20 if f.root else WIDTH - 28  # a block adds to its stream what comes back
-    if len(f"{f.member(scope.parent or '', scope.name)}({', '.join(waiting)})") > room:
-        op, expression = f.sources[first], f.waiting.pop(first)
-        name, note = ("x", f.comment(first)) if f.root else ("h", "")
-        f.say(f"{f.bind(first, name)} = {expression}", note, op.number)
+    if len(flat(call(f.member(scope.parent or "", scope.name), *passed))) > room:
+        op, value = f.sources[first], f.waiting.pop(first)
+        name, note = ("x", f.note(first)) if f.root else ("h", "")
+        f.assign(f.bind(first, name), value, note, op)
 
 
-def call_method(structure: Structure, f: Function, item: Item) -> None:
+def call_kept(f: Writer, item: Run) -> None:
     """What a cache keeps once it is made: cross-attention's keys and values of its memory."""
-    assert item.scope is not None
-    inner = items_of(structure.graph, item.scope.path)
+    inner = f.plan.items(item.scope.path)
     f.count_uses(inner, [])
-    before, f.lines = f.lines, []
+    before, f.body = f.body, []
     write_items(f, inner)
-    made, f.lines = f.lines, before
-    names = ", ".join(f.names[value] for value in item.outputs)
+    made, f.body = f.body, before
     if not f.cached:
-        f.lines += made
+        f.say(*made)
         return
-    kept = f"cache.memory[{f.layer()}]"
-    f.say(f"if cache is not None and {f.layer()} in cache.memory:")
-    f.say(f"{names} = {kept}", f.comment(*item.outputs), indent=1)
-    f.say("else:")
-    f.lines += [Line(x.text, _short(x), x.op, x.indent + 1) for x in made]
-    f.say("if cache is not None:", indent=1)
-    f.say(f"{kept} = {names}", indent=2)
+    layer = f.layer()
+    kept = expression("cache.memory[layer]", layer=layer)
+    both = Sequence(tuple(f.names[value] for value in item.outputs), "")
+    test = expression("cache is not None and layer in cache.memory", layer=layer)
+    store = If(expression("cache is not None"), (Set(kept, both),))
+    read = Set(both, kept, f.note(*item.outputs))
+    f.say(If(test, (read,), (*map(_moved_in, made), store)))
 
 
-def _short(line: Line) -> str:
-    """The comment of a line that moves in, where it still fits beside it."""
-    return line.comment if len(f"{line.text}  # {line.comment}") <= WIDTH - 12 else ""
+def _moved_in(statement: Any) -> Statement:
+    """A statement that moves a level in, without its note where that does not fit beside it."""
+    note = getattr(statement, "note", "")
+    if note and width(statement) > WIDTH - 12:
+        statement = replace(statement, note="")
+    moved: Statement = statement
+    return moved
 
 
-def call_layers(structure: Structure, f: Function, item: Item) -> None:
-    layers = item.scope
-    assert layers is not None
-    if layers.source in f.waiting:
-        op, expression = f.sources[layers.source], f.waiting.pop(layers.source)
-        name = f.bind(layers.source, "x")
-        f.say(f"{name} = {expression}", f.comment(layers.source), op.number)
-    x = str(f.use(layers.source))
-    producer = structure.graph.producer(layers.source)
+# -- the loop over layers
+
+
+def call_layers(f: Writer, item: Run) -> None:
+    """The loop over the blocks of a stack."""
+    plan, layers = f.plan, item.scope
+    x = _stream(f, layers)
+    if shared := plan.shared_class(layers.path):
+        values = plan.shared_values(layers.path)
+        given = {plan.value_name(value, layers.path): f.use(value) for value in values}
+        f.assign("shared", call(shared, **given))
+    blocks = plan.index.children[layers.path]
+    passed = [
+        f.use(given.value) if given.value else Name(given.name)
+        for given in plan.given(blocks[0].path)[1:]
+    ]
+    f.hold(layers.result, x)
+    loop(f, layers, x, passed)
+
+
+def _stream(f: Writer, layers: Scope) -> str:
+    """The name of what enters the first layer, which each layer gives another value."""
+    source = layers.source
+    if source in f.waiting:
+        op, value = f.sources[source], f.waiting.pop(source)
+        f.assign(f.bind(source, "x"), value, f.note(source), op)
+    entry = f.use(source)
+    producer = f.graph.producer(source)
     if producer is not None and producer.kind == "argument":  # it is read as it is
-        given, x = x, f.bind(layers.source, "x")
-        f.say(f"{x} = {given}", f.comment(layers.source))
-    blocks = structure.graph.children(layers.path)
-    parameters = structure.parameters(blocks[0].path)
-    shared = structure.shared_class(layers)
-    arguments = []
-    if shared:
-        values = structure.shared_values(layers)
-        pairs = []
-        for value in values:
-            name = structure.value_name(value, layers.path)
-            pairs.append(f"{name}={f.use(value)}")
-        f.say(f"shared = {shared}({', '.join(pairs)})")
-    for parameter in parameters[1:]:
-        if parameter.value:
-            arguments.append(str(f.use(parameter.value)))
-            continue
-        arguments.append(parameter.name)
-    f.names[layers.result] = x
-    f.holds[x] = layers.result
-    _loop(structure, f, layers, x, arguments)
+        name = f.bind(source, "x")
+        f.assign(name, entry, f.note(source))
+        return name
+    return flat(entry)
 
 
-def _loop(structure: Structure, f: Function, layers: Scope, x: str, arguments: list[str]) -> None:
+def loop(f: Writer, layers: Scope, x: str, passed: list[Any]) -> None:
+    """`for block in self.layers:`, or over the numbers of blocks that layers share."""
     modules, stored = layers.modules, f.member(layers.parent or "", "layers")
-    joined = ", ".join([x, *arguments])
-    number = "layer" if "layer" in arguments else "_"
-    if len(set(modules)) == len(modules):
-        f.say(f"for block in {stored}:")
-        target = "block"
-    elif len(set(modules)) == 1:
-        count = f.number(layers.layers)
-        f.say(f"for {number} in range({count}):  # one block for all layers")
-        target = f"{stored}[0]"
-    else:
-        constant = modules_constant(structure, layers)
-        if number == "_":
-            f.say(f"for module in {constant}:")
-        else:
-            f.say(f"for layer, module in enumerate({constant}):")
-        target = f"{stored}[module]"
-    if structure.options.gradient_checkpointing:
-        cached = " and cache is None" if "cache" in arguments else ""  # kept once, made twice
-        ways = f"checkpoint({target}, {joined}, use_reentrant=False)", f"{target}({joined})"
-        either = f"{x} = {ways[0]} if self.training{cached} else {ways[1]}"
-        if len(either) <= WIDTH - 12:  # the loop stands in a method
-            f.say(either, indent=1)
-            return
-        f.say(f"if self.training{cached}:", indent=1)
-        f.say(f"{x} = {ways[0]}", indent=2)
-        f.say("else:", indent=1)
-        f.say(f"{x} = {ways[1]}", indent=2)
-    else:
-        f.say(f"{x} = {target}({joined})", indent=1)
+    number = Name("layer" if Name("layer") in passed else "_")
+    step: Any = Name("block")
+    target, over, note = step, stored, ""
+    if len(set(modules)) == 1 and len(modules) > 1:
+        step, note = expression("stored[0]", stored=stored), "one block for all layers"
+        target, over = number, expression("range(count)", count=f.number(layers.layers))
+    elif len(set(modules)) < len(modules):
+        step = expression("stored[module]", stored=stored)
+        target, over = Name("module"), Name(modules_constant(f.plan, layers))
+        if number.id == "layer":
+            target, over = names("layer", "module"), call("enumerate", over)
+    f.say(For(target, over, step_of(f, x, step, passed), note))
 
 
-def modules_constant(structure: Structure, layers: Scope) -> str:
+def step_of(f: Writer, x: str, block: Any, passed: list[Any]) -> tuple[Statement, ...]:
+    """`x = block(x, …)`, which training may compute again for its gradient."""
+    stream = Name(x)
+    plain = call(block, stream, *passed)
+    if not f.plan.options.gradient_checkpointing:
+        return (Set(stream, plain),)
+    again = call("checkpoint", block, stream, *passed, use_reentrant=constant(False))
+    test = expression("self.training")
+    if Name("cache") in passed:  # kept once, made twice
+        test = expression("self.training and cache is None")
+    either = Set(stream, Choice(again, test, plain))
+    if width(either) <= WIDTH - 12:  # the loop stands in a method
+        return (either,)
+    return (If(test, (Set(stream, again),), (Set(stream, plain),)),)
+
+
+def modules_constant(plan: FilePlan, layers: Scope) -> str:
     """The name of the tuple that says which stored block each layer uses."""
-    return constant_prefix(structure, layers) + "MODULES"
+    return constant_prefix(plan, layers) + "MODULES"
 
 
-def constant_prefix(structure: Structure, layers: Scope) -> str:
-    several = len([s for s in structure.graph.scopes.values() if s.role == "layers"]) > 1
-    return f"{layers.stack.upper()}_" if several else ""
+def constant_prefix(plan: FilePlan, layers: Scope) -> str:
+    return f"{layers.stack.upper()}_" if plan.several_stacks() else ""
 
 
-CALLS = {
-    "module": call_module,
-    "method": call_method,
-    "layers": call_layers,
-}
+# -- what stands around a body
 
 
-def enter(structure: Structure, f: Function, path: str) -> list[Parameter]:
+def enter(f: Writer, path: str) -> list[Given]:
     """Bind the parameters of a scope's function."""
-    parameters = structure.parameters(path)
-    scope = structure.graph.scopes[path]
-    for parameter in parameters:
-        if parameter.value:
-            f.names[parameter.value] = parameter.name
-            f.holds[parameter.name] = parameter.value
-    if scope.role == "block":
-        layers = structure.graph.scopes[scope.parent or ""]
-        if structure.shared_class(layers):
-            for value in structure.shared_values(layers):
-                f.names[value] = f"shared.{structure.value_name(value, layers.path)}"
-    return parameters
+    found = f.plan.given(path)
+    for given in found:
+        if given.value:
+            f.hold(given.value, given.name)
+    scope = f.graph.scopes[path]
+    layers = scope.parent or ""
+    if scope.role == "block" and f.plan.shared_class(layers):
+        for value in f.plan.shared_values(layers):
+            f.names[value] = Dot(Name("shared"), f.plan.value_name(value, layers))
+    return found
 
 
-def ids_of(structure: Structure, scope: Scope, f: Function) -> str:
+def ids_of(f: Writer) -> str:
     """A value at hand whose second axis is the new tokens: the ids, or the stream."""
-    for value in [*f.names]:
-        shape = structure.graph.values[value].shape if value in structure.graph.values else ()
-        labels = [dim.label for dim in shape]
-        if labels[:2] == ["B", "T"] and not structure.graph.values[value].optional:
+    values = f.graph.values
+    for value in f.names:
+        labels = [dim.label for dim in values[value].shape[:2]] if value in values else []
+        if labels == ["B", "T"] and not values[value].optional:
             return value
     return next(iter(f.names), "")
 
 
-def with_positions(
-    structure: Structure, f: Function, stack: str, parameters: list[Parameter]
-) -> list[Line]:
+def with_positions(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
     """The body, and in it how long the sequences are, said as soon as it can be known.
 
     That is at its beginning where the first argument holds something for each token, else behind
     the line that makes the tokens.
     """
-    value, anchor, place = parameters[0].value, parameters[0].name, 0
-    shape = structure.graph.values[value].shape
+    anchor, place = given[0].name, 0
+    shape = f.graph.values[given[0].value].shape
     if f.first is not None and [dim.label for dim in shape[1:2]] != ["T"]:
         place, anchor = f.first
-    lines = position_lines(structure, f, stack, anchor)
-    return [*f.lines[:place], *lines, *f.lines[place:]]
+    return [*f.body[:place], *position_lines(f, stack, anchor), *f.body[place:]]
 
 
-def position_lines(structure: Structure, f: Function, stack_name: str, anchor: str) -> list[Line]:
-    lines: list[Line] = []
-    limit = structure.graph.limits.get(stack_name)
-    end = "end" if f.cached else "length"
+def position_lines(f: Writer, stack: str, anchor: str) -> list[Statement]:
+    """Where the new tokens begin and end, and whether there are places for them."""
+    tokens, limit = Name(anchor), f.graph.limits.get(stack)
+    found: list[Statement] = []
     if f.static:
-        lines.append(Line(f"length = {anchor}.size(1)"))
-        lines.append(Line("end = length if cache is None else cache.capacity"))
+        found += statements(
+            "length = x.size(1)\nend = length if cache is None else cache.capacity", x=tokens
+        )
     elif f.cached:
-        lines.append(Line("start = 0 if cache is None else cache.length"))
-        lines.append(Line(f"end = start + {anchor}.size(1)"))
+        found += statements(
+            "start = 0 if cache is None else cache.length\nend = start + x.size(1)", x=tokens
+        )
     elif f.uses_end or limit is not None:
-        lines.append(Line(f"length = {anchor}.size(1)"))
+        found += statements("length = x.size(1)", x=tokens)
     if limit is not None:
-        most = f.number(limit)
-        lines.append(Line(f"if {end} > {most}:"))
-        message = f'f"{{{end}}} tokens, but max_positions is {{{most}}}"'
-        lines.append(Line(f"raise ValueError({message})", indent=1))
+        end = Name("end" if f.cached else "length")
+        found += statements(
+            'if end > most:\n    raise ValueError(f"{end} tokens, but max_positions is {most}")',
+            end=end,
+            most=f.number(limit),
+        )
     if f.static:
-        lines.append(Line(f"place = torch.arange(length, device={anchor}.device)", "(T,)"))
-        lines.append(Line("if cache is not None:"))
-        lines.append(Line("place = cache.begin(place)", indent=1))
-    return lines
+        found += statements(
+            "place = torch.arange(length, device=x.device)  # (T,)\n"
+            "if cache is not None:\n"
+            "    place = cache.begin(place)",
+            x=tokens,
+        )
+    return found
 
 
-def finish(f: Function, results: list[str]) -> None:
-    """`return` what the function makes; a last assignment becomes the return itself."""
-    if len(results) == 1:
-        (value,) = results
-        if value in f.waiting:
-            op = f.sources[value]
-            f.say(f"return {f.use(value)}", f.comment(value), op.number)
-            return
-        name = f.names[value]
-        if f.lines and f.lines[-1].text.startswith(f"{name} = ") and f.lines[-1].indent == 0:
-            last = f.lines.pop()
-            text = last.text.removeprefix(f"{name} = ")
-            f.say(f"return {text}", last.comment, last.op)
-            return
-        f.say(f"return {name}")
-        return
-    f.say(f"return {', '.join(str(f.use(value)) for value in results)}")
+CALLS: dict[type[Run], Callable[[Writer, Any], None]] = {
+    Run: call_module,
+    Keep: call_kept,
+    Repeat: call_layers,
+}

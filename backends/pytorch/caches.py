@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...compiler.graph import ModuleGraph
-from .helpers import method
+from .code.nodes import Class, Dot, Function, Set
+from .helpers import trees
+from .writer import SELF
 
 KEYS, STATES, MEMORY = "kept", "states", "memory"
 TITLES = {
@@ -35,15 +39,15 @@ def parts_of(graph: ModuleGraph) -> tuple[str, ...]:
     return tuple(part for part, needed in parts if needed)
 
 
-def write_cache(graph: ModuleGraph, *, static: bool) -> str:
-    """The text of the class."""
+def cache_class(graph: ModuleGraph, *, static: bool) -> Class:
+    """The class, with the methods for what it holds."""
     parts = parts_of(graph)
-    owner = "StaticCache" if static else "Cache"
-    title = STATIC if static else TITLES[parts]
-    made = method("cache", owner, "__init__").splitlines()
-    unused = [f"self.{part}:" for part in (KEYS, MEMORY, STATES) if part not in parts]
-    constructor = [line for line in made if not line.strip().startswith(tuple(unused))]
-    methods = ["begin"] if static else []
-    methods += [METHODS[part] for part in parts if part in METHODS]
-    texts = ["\n".join(constructor), *(method("cache", owner, name) for name in methods)]
-    return "\n\n".join([f'class Cache:\n    """{title}"""', *texts])
+    whole = trees("cache")["StaticCache" if static else "Cache"]
+    assert isinstance(whole, Class)
+    methods = {part.name: part for part in whole.body if isinstance(part, Function)}
+    unused = {Dot(SELF, part) for part in (KEYS, MEMORY, STATES) if part not in parts}
+    made = methods["__init__"]
+    kept = [s for s in made.body if not (isinstance(s, Set) and s.target in unused)]
+    names = [*(["begin"] if static else []), *(METHODS[p] for p in parts if p in METHODS)]
+    body = (replace(made, body=tuple(kept)), *(methods[name] for name in names))
+    return Class("Cache", (), body, STATIC if static else TITLES[parts])

@@ -20,20 +20,20 @@ QUOTES = {"'", '"', "\\"}
 
 def write_card(graph: ModuleGraph, body: str, file_name: str, options: list[str]) -> str:
     """What the model is, where its weights are, how to write it again, what the letters mean."""
-    spec = graph.spec
-    source = clean(spec.source_name or f"{spec.name}.yaml")
-    changes, unsaid = said_changes(spec.sets)
+    document, name = graph.source, graph.name
+    source = clean(document.name or f"{name}.yaml")
+    changes, unsaid = said_changes(document.sets)
     commands: list[str] = []
-    written = f"{source} (sha256 {spec.sha[:12]}). Write it"
+    written = f"{source} (sha256 {document.sha[:12]}). Write it"
     if source == IMPORTED:
-        source = f"{spec.name}.yaml"
-        written = f"the {IMPORTED} of the folder {spec.name}. Write it, beside that folder,"
-        commands = command([f"modelwright import {quoted(spec.name)}", f"-o {quoted(source)}"])
+        source = f"{name}.yaml"
+        written = f"the {IMPORTED} of the folder {name}. Write it, beside that folder,"
+        commands = command([f"modelwright import {quoted(name)}", f"-o {quoted(source)}"])
     build = [f"modelwright build {quoted(source)}", f"-o {file_name}", *changes, *options]
     commands += command(build)
-    lines = [*wrap(f"{spec.name}: {summary(graph)}, in one file (PyTorch >= 2.5)."), ""]
-    if spec.description:
-        lines += [*wrap(clean(spec.description)), ""]
+    lines = [*wrap(f"{name}: {summary(graph)}, in one file (PyTorch >= 2.5)."), ""]
+    if document.description:
+        lines += [*wrap(clean(document.description)), ""]
     lines += [
         *wrap(f"Written by modelwright {__version__} from {written} again:"),
         *commands,
@@ -83,9 +83,8 @@ def clean(text: str) -> str:
 
 
 def summary(graph: ModuleGraph) -> str:
-    spec = graph.spec
-    family = spec.family or f"{len(spec.stacks)}-stack"
-    depths = {name: stack.layers for name, stack in spec.stacks.items()}
+    depths = graph.depths
+    family = graph.source.family or f"{len(depths)}-stack"
     if len(depths) == 1 or len(set(depths.values())) == 1:
         depth = f"{next(iter(depths.values()))}-layer"
     else:

@@ -6,45 +6,63 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph
 from ...compiler.sizes import Field
-from .text import Line, literal
+from .code.layout import WIDTH, flat
+from .code.nodes import (
+    Adjacent,
+    Class,
+    Dot,
+    Expr,
+    Format,
+    Function,
+    If,
+    Name,
+    Parameter,
+    Raise,
+    Set,
+    Statement,
+    Word,
+)
+from .code.read import call, constant, expression
+from .code.show import width
+from .writer import SELF
+
+FROZEN = expression("dataclass(frozen=True)")
+TITLE = "Sizes of the model. The defaults are the spec's."
 
 
-def write_config(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]) -> list[Line]:
-    """The dataclass with the fields that the file's text mentions, and the checks they need."""
-    lines = [
-        Line("@dataclass(frozen=True)"),
-        Line("class Config:"),
-        Line('"""Sizes of the model. The defaults are the spec\'s."""', indent=1),
-        Line(""),
-    ]
+def config_class(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]) -> Class:
+    """The dataclass with the fields that the file reads, and the checks that they need."""
     fields = [(f.name, f.value, f.comment) for f in graph.fields if f.name in used]
     fields += [(name, value, "") for name, value in init if name in used]
-    for name, value, comment in fields:
-        several = isinstance(value, tuple)
-        annotation = "tuple[float, ...]" if several else type(value).__name__
-        lines.append(Line(f"{name}: {annotation} = {literal(value)}", comment, indent=1))
-    if not fields:
-        lines.append(Line("pass", indent=1))
-    checks = _checks(graph, {f.name: f for f in graph.fields if f.name in used})
-    if checks:
-        lines += [Line(""), Line("def __post_init__(self) -> None:", indent=1)]
-        for whole, part in checks:
-            lines.append(Line(f"if self.{whole} % self.{part}:", indent=2))
-            first = f'f"{part} ({{self.{part}}}) must divide'
-            second = f'{whole} ({{self.{whole}}})"'
-            whole_message = f"raise ValueError({first} {second})"
-            if len(whole_message) + 12 <= 100 or len(f"{first} {second}") + 16 <= 100:
-                lines.append(Line(whole_message, indent=3))
-                continue
-            lines.append(Line("raise ValueError(", indent=3))
-            if len(first) + 18 <= 100:
-                lines.append(Line(f'{first} "', indent=4))
-            else:
-                lines.append(Line(f'"{part} "', indent=4))
-                lines.append(Line(f'f"({{self.{part}}}) must divide "', indent=4))
-            lines.append(Line(f'f"{second}', indent=4))
-            lines.append(Line(")", indent=3))
-    return lines
+    body: list[Statement] = [_field(*field) for field in fields] or [Word("pass")]
+    if checks := _checks(graph, {f.name: f for f in graph.fields if f.name in used}):
+        parts = tuple(_check(whole, part) for whole, part in checks)
+        body.append(Function("__post_init__", (Parameter("self"),), constant(None), parts))
+    return Class("Config", (), tuple(body), TITLE, (FROZEN,))
+
+
+def _field(name: str, value: Any, note: str) -> Set:
+    kind = "tuple[float, ...]" if isinstance(value, tuple) else type(value).__name__
+    return Set(Name(name), constant(value), note, expression(kind))
+
+
+def _check(whole: str, part: str) -> If:
+    one, other = Dot(SELF, whole), Dot(SELF, part)
+    test = expression("one % other", one=one, other=other)
+    return If(test, (Raise(call("ValueError", _message(whole, part))),))
+
+
+def _message(whole: str, part: str) -> Expr:
+    """`heads (12) must divide d_model (100)`, in several strings where it is too long for one."""
+    one, other = Dot(SELF, whole), Dot(SELF, part)
+    message = Format((f"{part} (", other, f") must divide {whole} (", one, ")"))
+    said = Raise(call("ValueError", message))
+    if width(said, depth=3) <= WIDTH or len(flat(message)) + 16 <= WIDTH:
+        return message
+    first: tuple[Expr, ...] = (Format((f"{part} (", other, ") must divide ")),)
+    if len(flat(first[0])) + 16 > WIDTH:
+        first = constant(f"{part} "), Format(("(", other, ") must divide "))
+    return Adjacent((*first, Format((f"{whole} (", one, ")"))))
 
 
 def _checks(graph: ModuleGraph, fields: dict[str, Field]) -> list[tuple[str, str]]:
@@ -58,8 +76,12 @@ def _checks(graph: ModuleGraph, fields: dict[str, Field]) -> list[tuple[str, str
         pairs = []
         if heads.code() != kv_heads.code():
             pairs.append((heads.code(), kv_heads.code()))
-        if width is not None and "//" in width.code():
-            whole, _, part = width.code().partition(" // ")
-            pairs.append((whole, part))
+        if width is not None and isinstance(width.tree, tuple) and width.tree[0] == "//":
+            _, whole, part = width.tree
+            pairs.append((_name(whole), _name(part)))
         found += [pair for pair in pairs if pair not in found and set(pair) <= set(fields)]
     return found
+
+
+def _name(tree: Any) -> str:
+    return tree.name if isinstance(tree, Field) else ""

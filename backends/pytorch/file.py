@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...compiler.graph import ModuleGraph, Origin
+from ...compiler.graph import ModuleGraph
 from ...compiler.passes.join_projections import join_projections
-from ...spec import Mark
-from .bases import with_bases
-from .caches import write_cache
+from .caches import cache_class
 from .card import write_card
-from .config import write_config
+from .classes import constants, plan_file, with_bases
+from .code.nodes import Class, Name, Set, Statement
+from .code.read import expression
+from .code.scope import UnboundNameError, bound_by, config_fields, outer_names
+from .code.show import Printed, show
+from .config import config_class
 from .helpers import collect
 from .initial import init_fields
-from .layout import wrap
-from .masks import uses_random, write_mask
+from .mask_functions import mask_function
 from .model import Model
-from .module import constants
-from .naming import classes, structure_of
 from .options import USUAL, BuildOptions
+from .plan import FilePlan
 from .static import require_static
-from .structure import ClassText, Needs, Structure
-from .text import Line
+from .writer import Needs
 
 SEAL = "\n\n# sha256 of the above: "
+IMPORTS = {
+    "math": "import math",
+    "dataclass": "from dataclasses import dataclass",
+    "Any": "from typing import Any",
+}
+TORCH_IMPORTS = {
+    "torch": "import torch",
+    "nn": "from torch import Tensor, nn",
+    "F": "from torch.nn import functional as F",
+    "checkpoint": "from torch.utils.checkpoint import checkpoint",
+}
+"""A name that a file may read from outside -> the line that imports it."""
+IMPORTED = {*IMPORTS, *TORCH_IMPORTS, "Tensor"}
 
 
 @dataclass
@@ -44,14 +59,13 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
         require_static(graph)
     if options.join_projections:
         graph = join_projections(graph)
-    structure = structure_of(graph, options=options)
-    body = _body(structure)
-    lines = render(body)
-    text = "\n".join(line for line, _ in lines)
-    head = _head(graph, text, options)
-    offset = len(head.splitlines())
-    content = head + text.rstrip("\n") + "\n"
+    parts, outer = file_parts(graph, options)
+    lines = printed(parts)
+    head = _head(graph, outer, lines, options)
+    text = "\n".join(line.text for line in lines)
+    content = f"{head}{text}\n"
     sealed = content + SEAL + hashlib.sha256(content.encode()).hexdigest() + "\n"
+    offset = head.count("\n")
     return Emitted(sealed, graph.class_name, _source_map(graph, lines, offset))
 
 
@@ -61,134 +75,81 @@ def is_ours_unedited(text: str) -> bool:
     return bool(mark) and hashlib.sha256(content.encode()).hexdigest() == seal.strip()
 
 
-def render(lines: list[Line]) -> list[tuple[str, int | None]]:
-    """Logical lines to physical ones, each with the op that it came from."""
-    found: list[tuple[str, int | None]] = []
-    for line in lines:
-        if not line.text:
-            found.append(("", None))
+# -- the program
+
+
+def file_parts(graph: ModuleGraph, options: BuildOptions) -> tuple[list[Statement], set[str]]:
+    """The classes, functions and constants of the file, in order, and the names it must import.
+
+    Raises UnboundNameError where a part reads a name that is not there: a fault of the compiler.
+    """
+    plan, classes = plan_file(graph, options)
+    needs = Needs()
+    for one in classes:
+        needs.masks.update(one.needs.masks)
+    model = Model(plan, needs)
+    methods = model.methods()
+    static = options.static_cache
+    own: list[Statement] = [cache_class(graph, static=static)] if plan.cached else []
+    masks = [mask_function(name, op, static=static) for name, op in needs.masks.items()]
+    rest: list[Statement] = [*masks, *shared_classes(plan), *with_bases(classes)]
+    rest += constants(plan)
+    rest.append(model.write(methods, rest))
+    outer = names_from_outside([*own, *rest])
+    helpers = collect(outer)
+    body: list[Statement] = [*own, *helpers, *rest]
+    config = config_class(graph, config_fields(body), init_fields(graph))
+    outer |= names_from_outside([config, *helpers])
+    outer -= set().union(*[bound_by(part) for part in (config, *body)])
+    unknown = outer - IMPORTED - set(dir(builtins))
+    if unknown:
+        raise UnboundNameError(f"the file reads {', '.join(sorted(unknown))}, which is not there")
+    return [config, *body], outer
+
+
+def names_from_outside(parts: Iterable[Any]) -> set[str]:
+    """The names that these parts read and do not set themselves."""
+    return set().union(*[outer_names(part) for part in parts])
+
+
+def shared_classes(plan: FilePlan) -> list[Class]:
+    """The dataclasses of what every layer of a stack reads and none of them makes."""
+    found = []
+    for layers in plan.graph.scopes.values():
+        if layers.role != "layers" or not plan.shared_class(layers.path):
             continue
-        raw = line.text.startswith(('"""', "\0"))
-        parts = (
-            _docstring(line.text, line.indent * 4)
-            if raw
-            else line.text.split("\n")
-            if "\n" in line.text
-            else wrap(line.text, line.indent * 4, line.comment)
-        )
-        found += [(part, line.op) for part in parts]
+        fields = [
+            Set(
+                Name(plan.value_name(value, layers.path)),
+                None,
+                annotation=plan.annotation(value),
+            )
+            for value in plan.shared_values(layers.path)
+        ]
+        title = "What every layer reads and none of them makes."
+        frozen = expression("dataclass(frozen=True)")
+        found.append(Class(plan.shared_class(layers.path), (), tuple(fields), title, (frozen,)))
     return found
 
 
-def _docstring(text: str, indent: int) -> list[str]:
-    margin = " " * indent
-    if len(margin + text) <= 100:
-        return [margin + text]
-    words = text.removeprefix('"""').removesuffix('"""').split(" ")
-    lines, current = [], margin + '"""'
-    first = True
-    for word in words:
-        glue = "" if current.endswith('"""') or not current.strip() else " "
-        if len(current + glue + word) > 96:
-            lines.append(current)
-            current, first = margin + word, False
-        else:
-            current += glue + word
-    del first
-    return [*lines, current, margin + '"""']
+# -- the text
 
 
-def _body(structure: Structure) -> list[Line]:
-    graph = structure.graph
-    texts = classes(structure)
-    needs = Needs()
-    for text in texts:
-        _join(needs, text.needs)
-    model = Model(structure, needs)
-    model_lines, generate = model.write()
-    if any(uses_random(op) for op in needs.masks.values()):
-        needs.helpers.add(("functions", "random_blocks"))
-    static = structure.options.static_cache
-    parts: list[list[Line]] = []
-    if structure.cached:
-        parts.append([Line(write_cache(graph, static=static))])
-    parts += [[Line(text)] for text in collect(needs.helpers)]
-    parts += [write_mask(name, op, static=static) for name, op in needs.masks.items()]
-    parts += _shared_classes(structure)
-    parts += [_class(text) for text in with_bases(texts)]
-    if found := constants(structure):
-        parts.append([Line(text) for text in found])
-    parts.append(_model_class(structure, model, model_lines, generate, parts))
-    config = write_config(graph, _mentioned(parts), init_fields(graph))
-    lines = config
-    for part in parts:
-        lines = [*lines, Line(""), Line(""), *part]
+def printed(parts: list[Statement]) -> list[Printed]:
+    """The lines of the parts, with two blank ones between them."""
+    lines: list[Printed] = []
+    for before, part in zip([None, *parts], parts, strict=False):
+        if before is not None and not (isinstance(before, Set) and isinstance(part, Set)):
+            lines += [Printed(""), Printed("")]
+        lines += show(part)
     return lines
 
 
-def _join(needs: Needs, other: Needs) -> None:
-    needs.helpers |= other.helpers
-    needs.masks.update(other.masks)
-
-
-def _class(text: ClassText) -> list[Line]:
-    lines = [Line(f"class {text.name}({text.base}):")]
-    return lines + [Line(x.text, x.comment, x.op, x.indent + 1) for x in text.lines]
-
-
-def _shared_classes(structure: Structure) -> list[list[Line]]:
-    found = []
-    for layers in structure.graph.scopes.values():
-        if layers.role != "layers" or not structure.shared_class(layers):
-            continue
-        lines = [
-            Line("@dataclass(frozen=True)"),
-            Line(f"class {structure.shared_class(layers)}:"),
-            Line('"""What every layer reads and none of them makes."""', indent=1),
-            Line(""),
-        ]
-        for value in structure.shared_values(layers):
-            name = structure.value_name(value, layers.path)
-            lines.append(Line(f"{name}: {structure.annotation(value)}", indent=1))
-        found.append(lines)
-    return found
-
-
-def _model_class(
-    structure: Structure,
-    model: Model,
-    lines: list[Line],
-    generate: str,
-    parts: list[list[Line]],
-) -> list[Line]:
-    name = structure.graph.class_name
-    text = "\n".join(line.text for part in [*parts, lines] for line in part)
-    init = model.init_lines(text)
-    body: list[Line] = []
-    for line in lines:
-        body += init if line.text == "\0init" else [line]
-    found = [Line(f"class {name}(nn.Module):")]
-    found += [Line(x.text, x.comment, x.op, x.indent + 1) for x in body]
-    return [*found, *([Line(""), Line(generate)] if generate else [])]
-
-
-def _mentioned(parts: list[list[Line]]) -> set[str]:
-    text = "\n".join(line.text for part in parts for line in part)
-    return set(re.findall(r"\bconfig\.(\w+)", text))
-
-
-def _head(graph: ModuleGraph, body: str, options: BuildOptions) -> str:
+def _head(graph: ModuleGraph, outer: set[str], lines: list[Printed], options: BuildOptions) -> str:
+    body = "\n".join(line.text for line in lines)
     card = write_card(graph, body, f"{module_name(graph.name)}.py", options.words())
-    imports = ["import math"] if "math." in body else []
-    imports += ["from dataclasses import dataclass"]
-    imports += ["from typing import Any"] if re.search(r": Any\b", body) else []
-    torch_lines = ["import torch"] if re.search(r"\btorch\.", body) else []
-    torch_lines.append("from torch import Tensor, nn")
-    if re.search(r"\bF\.", body):
-        torch_lines.append("from torch.nn import functional as F")
-    if options.gradient_checkpointing and "checkpoint(" in body:
-        torch_lines.append("from torch.utils.checkpoint import checkpoint")
-    standard, third = "\n".join(imports), "\n".join(torch_lines)
+    standard = "\n".join(line for name, line in IMPORTS.items() if name in outer)
+    third = "\n".join(line for name, line in TORCH_IMPORTS.items() if name in outer)
     future = "from __future__ import annotations"
     return f'"""{card}\n"""\n\n{future}\n\n{standard}\n\n{third}\n\n\n'
 
@@ -198,24 +159,14 @@ def module_name(name: str) -> str:
     return re.sub(r"\W+", "_", name).strip("_").lower()
 
 
-def _mark(graph: ModuleGraph, origin: Origin) -> Mark | None:
-    """Where a part of the spec was written; of a default, the part that it stands in."""
-    mark = graph.spec.mark(origin)
-    while mark is not None and mark.why == "default" and origin:
-        origin = origin[:-1]
-        mark = graph.spec.mark(origin)
-    return mark
-
-
-def _source_map(
-    graph: ModuleGraph, lines: list[tuple[str, int | None]], offset: int
-) -> dict[str, Any]:
+def _source_map(graph: ModuleGraph, lines: list[Printed], offset: int) -> dict[str, Any]:
     """Line of the file -> op, its scope, and the place in the spec that asked for it."""
     found = []
-    for number, (_, op_number) in enumerate(lines, start=offset + 1):
-        if op_number is None or op_number not in graph:
+    for number, line in enumerate(lines, start=offset + 1):
+        known = sorted(op for op in line.ops if op in graph)
+        if not known:
             continue
-        op = graph.op(op_number)
+        op = graph.op(known[-1])
         entry: dict[str, Any] = {
             "line": number,
             "op": op.number,
@@ -223,7 +174,7 @@ def _source_map(
             "scope": op.scope,
             "spec": ".".join(str(part) for part in op.origin),
         }
-        mark = _mark(graph, op.origin)
+        mark = graph.source.written(op.origin)
         if mark is not None:
             file = mark.file.replace("\\", "/").rpartition("/")[2]  # the spec, or what it extends
             entry["source"] = {"file": file, "line": mark.line, "column": mark.column}
@@ -231,7 +182,7 @@ def _source_map(
     return {
         "version": 1,
         "model": graph.name,
-        "spec": graph.spec.source_name,
-        "spec_sha256": graph.spec.sha,
+        "spec": graph.source.name,
+        "spec_sha256": graph.source.sha,
         "lines": found,
     }

@@ -1,61 +1,93 @@
-"""The runtime's functions as text: found by name, with what they call, in reading order."""
+"""The runtime's classes and functions: what a file copies, with what each of them needs."""
 
 from __future__ import annotations
 
 import ast
-import re
+import symtable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 
-FILES = (
-    "linear",
-    "joined",
-    "positions",
-    "norms",
-    "functions",
-    "experts",
-    "sampling",
-    "generate",
-)
+from .code.nodes import Copied, Statement
+from .code.read import read_definitions
+
+FILES = ("linear", "joined", "positions", "norms", "functions", "experts", "sampling")
+"""The files that are copied from, in the order in which an emitted file has their parts."""
 
 
 @cache
-def definitions(file: str) -> dict[str, str]:
-    """Every top-level class and function of a runtime file, as it stands there."""
-    text = resources.files(f"{__package__}.runtime").joinpath(f"{file}.py").read_text()
-    found, lines = {}, text.splitlines()
+def source(file: str) -> str:
+    """A runtime file as it stands."""
+    return resources.files(f"{__package__}.runtime").joinpath(f"{file}.py").read_text("utf-8")
+
+
+@cache
+def library() -> dict[str, Copied]:
+    """Every top-level class and function of the runtime by its name, in reading order."""
+    return {part.name: part for file in FILES for part in _definitions(source(file))}
+
+
+def _definitions(text: str) -> Iterator[Copied]:
+    lines = text.splitlines()
+    scopes = {table.get_name(): table for table in _tables(text)}
     for node in ast.parse(text).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            found[node.name] = "\n".join(lines[first - 1 : node.end_lineno])
-    return found
+            own = "\n".join(lines[first - 1 : node.end_lineno])
+            needs = _globals(scopes[node.name]) | _at_definition(node)
+            yield Copied(node.name, own, frozenset(needs - {node.name}), _config_fields(node))
 
 
-def method(file: str, owner: str, name: str) -> str:
-    """The text of one method of a runtime class, indented as it stands."""
-    text = resources.files(f"{__package__}.runtime").joinpath(f"{file}.py").read_text()
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ClassDef) and node.name == owner:
-            for item in node.body:
-                if isinstance(item, ast.FunctionDef) and item.name == name:
-                    first = min([item.lineno, *(d.lineno for d in item.decorator_list)])
-                    lines = text.splitlines()[first - 1 : item.end_lineno]
-                    return "\n".join(lines)
-    raise KeyError(f"{file}.{owner}.{name}")
+def _tables(text: str) -> list[symtable.SymbolTable]:
+    return symtable.symtable(text, "runtime", "exec").get_children()
 
 
-def collect(names: set[tuple[str, str]]) -> list[str]:
-    """The texts of these (file, name) helpers and of the helpers that they call."""
-    wanted = set(names)
+def _globals(table: symtable.SymbolTable) -> set[str]:
+    """The names that a class or a function, and all within it, read from the module."""
+    found = {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
+    return found.union(*[_globals(child) for child in table.get_children()])
+
+
+def _at_definition(node: ast.AST) -> set[str]:
+    """The names in annotations, bases, decorators and defaults."""
+    found: set[ast.AST] = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.ClassDef):
+            found.update([*part.bases, *part.decorator_list])
+        elif isinstance(part, ast.FunctionDef):
+            found.update([*part.decorator_list, *([part.returns] if part.returns else [])])
+        elif isinstance(part, (ast.arg, ast.AnnAssign)) and part.annotation is not None:
+            found.add(part.annotation)
+    return {name.id for part in found for name in ast.walk(part) if isinstance(name, ast.Name)}
+
+
+def _config_fields(node: ast.AST) -> frozenset[str]:
+    return frozenset(
+        part.attr
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute) and _is_config(part.value)
+    )
+
+
+def _is_config(node: ast.AST) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id == "config"
+    return isinstance(node, ast.Attribute) and node.attr == "config"
+
+
+def collect(names: Iterable[str]) -> list[Copied]:
+    """The helpers of these names and those that they need; other names are left alone."""
+    wanted: set[str] = set()
     queue = list(names)
     while queue:
-        file, name = queue.pop()
-        text = definitions(file)[name]
-        for other in definitions(file):
-            calls = re.search(rf"\b{other}(\.apply)?\(", text)
-            if calls and other != name and (file, other) not in wanted:
-                wanted.add((file, other))
-                queue.append((file, other))
-    return [
-        text for file in FILES for name, text in definitions(file).items() if (file, name) in wanted
-    ]
+        name = queue.pop()
+        if name in library() and name not in wanted:
+            wanted.add(name)
+            queue += library()[name].needs
+    return [part for name, part in library().items() if name in wanted]
+
+
+@cache
+def trees(file: str) -> dict[str, Statement]:
+    """The top-level classes and functions of a runtime file as trees, by name."""
+    return read_definitions(source(file))

@@ -1,4 +1,4 @@
-"""What a scope does, in order: its own ops and the calls of the scopes below it."""
+"""What a scope does, in order: its own ops, and the calls of the scopes below it."""
 
 from __future__ import annotations
 
@@ -6,81 +6,111 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...compiler.graph import ModuleGraph, Op, Scope
+from ...compiler.index import Index
 
 SILENT = {"argument", "layer_input"}
 
 
-@dataclass
-class Item:
-    """One thing that a function does: an op of its own, or a call of a scope below it."""
+@dataclass(frozen=True, eq=False)
+class Do:
+    """An op of the scope itself."""
 
+    op: Op
+
+    @property
+    def order(self) -> int:
+        return self.op.number
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self.op.inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self.op.outputs
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The call of a scope below: a module, or with its other roles a subclass."""
+
+    scope: Scope
     order: int
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    op: Op | None = None
-    scope: Scope | None = None
 
 
-def external(graph: ModuleGraph, ops: Iterable[Op]) -> tuple[list[str], list[str]]:
+class Keep(Run):
+    """What is made once and then read from the cache: keys and values of a memory."""
+
+
+class Repeat(Run):
+    """The loop over the layers of a stack."""
+
+
+class Unfold(Run):
+    """A stack, whose items are run by the model itself."""
+
+
+Item = Do | Run
+ROLES: dict[str, type[Run]] = {"module": Run, "method": Keep, "layers": Repeat, "stack": Unfold}
+
+
+def external(
+    graph: ModuleGraph, index: Index, ops: Iterable[Op]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What these ops read that they do not make, and what they make that others read."""
     ops = list(ops)
     numbers = {op.number for op in ops}
-    made = [value for op in ops for value in op.outputs]
-    inputs: list[str] = []
+    made = dict.fromkeys(value for op in ops for value in op.outputs)
+    inputs: dict[str, None] = {}
     for op in ops:
-        inputs += [v for v in op.inputs if v and v not in made and v not in inputs]
-        absent = op.attrs.get("absent", "")
-        if absent and absent not in made and absent not in inputs:
-            inputs.append(absent)
-    results = set(graph.outputs.values()) | set(graph.hidden.values())
+        read = (*op.inputs, op.attrs.get("absent", ""))
+        inputs.update((value, None) for value in read if value and value not in made)
+    results = {*graph.outputs.values(), *graph.hidden.values()}
     outputs = [
         value
         for value in made
-        if value in results or any(op.number not in numbers for op in graph.consumers(value))
+        if value in results or any(op.number not in numbers for op in index.consumers[value])
     ]
-    return inputs, outputs
+    return tuple(inputs), tuple(outputs)
 
 
-def items_of(graph: ModuleGraph, scope: str) -> list[Item]:
+def items_of(graph: ModuleGraph, index: Index, scope: str) -> list[Item]:
     """The ops and calls of a scope, each after what it needs, otherwise as they were made."""
-    items = [
-        Item(op.number, op.inputs, op.outputs, op=op)
-        for op in graph.ops(scope)
-        if op.kind not in SILENT
-    ]
-    for child in graph.children(scope):
-        ops = graph.subtree(child.path)
-        if not ops:
-            continue
-        inputs, outputs = external(graph, ops)
-        order = min(op.number for op in ops)
-        items.append(Item(order, tuple(inputs), tuple(outputs), scope=child))
+    items: list[Item] = [Do(op) for op in index.ops[scope] if op.kind not in SILENT]
+    for child in index.children[scope]:
+        ops = index.subtree[child.path]
+        if ops:
+            order = min(op.number for op in ops)
+            inputs, outputs = external(graph, index, ops)
+            items.append(ROLES.get(child.role, Run)(child, order, inputs, outputs))
     return _sorted(items)
 
 
-def unfolded(graph: ModuleGraph, items: list[Item]) -> list[Item]:
-    """These items, each stack's own ones in its place: a model runs its stacks' parts itself."""
+def unfolded(graph: ModuleGraph, index: Index, items: list[Item]) -> list[Item]:
+    """These items, with those of each stack in its place: a model runs its stacks' parts itself."""
     found: list[Item] = []
     for item in items:
-        if item.scope is not None and item.scope.role == "stack":
-            found += items_of(graph, item.scope.path)
-        else:
-            found.append(item)
+        inner = items_of(graph, index, item.scope.path) if isinstance(item, Unfold) else [item]
+        found += inner
     return _sorted(found)
 
 
 def _sorted(items: list[Item]) -> list[Item]:
     made_by = {value: item for item in items for value in item.outputs}
-    done: list[Item] = []
+    done: dict[int, Item] = {}
+    begun: set[int] = set()
 
     def visit(item: Item) -> None:
-        if any(item is other for other in done):
+        if id(item) in begun:
             return
+        begun.add(id(item))
         for value in item.inputs:
-            if value in made_by and made_by[value] is not item:
+            if value in made_by:
                 visit(made_by[value])
-        done.append(item)
+        done[id(item)] = item
 
     for item in sorted(items, key=lambda item: item.order):
         visit(item)
-    return done
+    return list(done.values())

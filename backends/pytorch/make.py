@@ -1,12 +1,15 @@
-"""One row per op that holds weights: the line of `__init__` that makes it."""
+"""One row per op that holds weights: the value of the attribute that `__init__` sets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ...compiler.graph import Op
-from .function import Function
-from .text import config_text, literal
+from .code.nodes import Call, Dictionary, Dot, Pair, Set, Statement, for_op
+from .code.read import call, constant, expression
+from .sizes import config_expression as sized
+from .writer import SELF, Writer
 
 
 def joined_name(op: Op) -> str:
@@ -14,30 +17,49 @@ def joined_name(op: Op) -> str:
     return "_".join(op.attrs["joined"])
 
 
-def make_linear(f: Function, op: Op) -> list[str]:
+def make(f: Writer, op: Op) -> list[Statement]:
+    """The statements of `__init__` that make what an op needs."""
+    row = MAKERS.get(op.kind)
+    return [for_op(statement, op.number) for statement in row(f, op)] if row is not None else []
+
+
+def attribute(name: str, value: Any) -> list[Statement]:
+    """`self.name = value`."""
+    return [Set(Dot(SELF, name), value)]
+
+
+def _called(name: str, *arguments: Any, **options: Any) -> Call:
+    """A call with the options that are not None, by their names."""
+    return call(name, *arguments, **{key: v for key, v in options.items() if v is not None})
+
+
+def _no_bias(op: Op) -> Any:
+    return None if op.attrs["bias"] else constant(False)
+
+
+def make_linear(f: Writer, op: Op) -> list[Statement]:
     weight = op.weights[0]
     if weight.tied:
-        name = f"{op.name}_bias" if op.name else "bias"
-        size = config_text(op.weights[-1].shape[0])
-        return [f"self.{name} = nn.Parameter(torch.zeros({size}))"] if len(op.weights) > 1 else []
-    sizes = [config_text(op.attrs["in_features"]), config_text(op.attrs["out_dim"].size)]
-    bias = "" if op.attrs["bias"] else ", bias=False"
+        if len(op.weights) == 1:
+            return []
+        size = sized(op.weights[-1].shape[0])
+        zeros = expression("nn.Parameter(torch.zeros(size))", size=size)
+        return attribute(f"{op.name}_bias" if op.name else "bias", zeros)
+    width, out = sized(op.attrs["in_features"]), sized(op.attrs["out_dim"].size)
     if joined := f.joined(op):
-        f.helper("joined", "JoinedLinear")
-        parts = [f'"{part.name}": {config_text(part.attrs["out_dim"].size)}' for part in joined]
-        sizes[1] = f"{{{', '.join(parts)}}}"
-        return [f"self.{joined_name(op)} = JoinedLinear({', '.join(sizes)}{bias})"]
+        parts = [Pair(constant(p.name), sized(p.attrs["out_dim"].size)) for p in joined]
+        made = _called("JoinedLinear", width, Dictionary(tuple(parts)), bias=_no_bias(op))
+        return attribute(joined_name(op), made)
     kind = "nn.Linear"
     if op.attrs.get("wide"):
-        kind = f.helper("experts", "BiasedRouter" if op.attrs["bias"] else "Router")
-    return [f"self.{op.name} = {kind}({', '.join(sizes)}{bias})"]
+        kind = "BiasedRouter" if op.attrs["bias"] else "Router"
+    return attribute(op.name, _called(kind, width, out, bias=_no_bias(op)))
 
 
-def make_embedding(f: Function, op: Op) -> list[str]:
+def make_embedding(f: Writer, op: Op) -> list[Statement]:
     if op.weights[0].tied:
         return []
-    rows, width = (config_text(size) for size in op.weights[0].shape)
-    return [f"self.{op.name} = nn.Embedding({rows}, {width})"]
+    return attribute(op.name, call("nn.Embedding", *map(sized, op.weights[0].shape)))
 
 
 def norm_class(op: Op) -> str:
@@ -53,84 +75,81 @@ def norm_class(op: Op) -> str:
     return f"{'Biased' if layer and op.attrs['bias'] else ''}{offset}{heads}{kind}"
 
 
-def make_norm(f: Function, op: Op) -> list[str]:
-    layer = op.kind == "layer_norm"
-    width, eps = config_text(op.attrs["dim"].size), config_text(op.attrs["eps"])
+def make_norm(f: Writer, op: Op) -> list[Statement]:
+    layer, affine = op.kind == "layer_norm", op.attrs["affine"]
+    width, eps = sized(op.attrs["dim"].size), sized(op.attrs["eps"])
     name, heads, offset = norm_class(op), op.attrs["per_head"], op.attrs["weight_offset"]
-    if name.startswith("nn."):
-        tail = "" if op.attrs["affine"] else ", elementwise_affine=False"
-        if layer and op.attrs["affine"] and not op.attrs["bias"]:
-            tail = ", bias=False"
-        return [f"self.{op.name} = {name}({width}, {eps}{tail})"]
-    sizes = [width] if heads is None else [config_text(heads.size), width]
-    more = [literal(float(offset))] if "Offset" in name else []
-    made = f"{f.helper('norms', name)}({', '.join([*sizes, eps, *more])})"
-    return [f"self.{op.name} = {made}"]
+    if heads is None and not (offset and affine):
+        unweighted = None if affine else constant(False)
+        unbiased = constant(False) if layer and affine and not op.attrs["bias"] else None
+        options = {"elementwise_affine": unweighted, "bias": unbiased}
+        return attribute(op.name, _called(name, width, eps, **options))
+    sizes = [width] if heads is None else [sized(heads.size), width]
+    more = [constant(float(offset))] if offset and affine else []
+    return attribute(op.name, call(name, *sizes, eps, *more))
 
 
-def make_channel_norm(f: Function, op: Op) -> list[str]:
-    channels, eps = config_text(op.attrs["dim"].size), config_text(op.attrs["eps"])
-    return [f"self.{op.name} = nn.GroupNorm({channels}, {channels}, {eps})"]
+def make_channel_norm(f: Writer, op: Op) -> list[Statement]:
+    channels, eps = sized(op.attrs["dim"].size), sized(op.attrs["eps"])
+    return attribute(op.name, call("nn.GroupNorm", channels, channels, eps))
 
 
-def make_dropout(f: Function, op: Op) -> list[str]:
-    return [f"self.{op.name} = nn.Dropout({config_text(op.attrs['rate'])})"]
+def make_dropout(f: Writer, op: Op) -> list[Statement]:
+    return attribute(op.name, call("nn.Dropout", sized(op.attrs["rate"])))
 
 
-def make_vector(f: Function, op: Op) -> list[str]:
-    width = config_text(op.weights[0].shape[0])
-    value = op.weights[0].initial.value
-    fixed = "" if op.weights[0].trained else ", requires_grad=False"
-    return [f"self.{op.name} = nn.Parameter(torch.full(({width},), {literal(value)}){fixed})"]
+def make_vector(f: Writer, op: Op) -> list[Statement]:
+    weight = op.weights[0]
+    filled = expression(
+        "torch.full((width,), value)",
+        width=sized(weight.shape[0]),
+        value=constant(weight.initial.value),
+    )
+    fixed = None if weight.trained else constant(False)
+    return attribute(op.name, _called("nn.Parameter", filled, requires_grad=fixed))
 
 
-def make_tensor(f: Function, op: Op) -> list[str]:
-    sizes = ", ".join(config_text(size) for size in op.weights[0].shape)
-    return [f"self.{op.name} = nn.Parameter(torch.empty({sizes}))"]
+def _parameter(function: str) -> Callable[[Writer, Op], list[Statement]]:
+    """A parameter that stands alone, made by this function of its sizes."""
+
+    def row(f: Writer, op: Op) -> list[Statement]:
+        made = call(f"torch.{function}", *map(sized, op.weights[0].shape))
+        return attribute(op.name, call("nn.Parameter", made))
+
+    return row
 
 
-def make_numbers(f: Function, op: Op) -> list[str]:
-    sizes = ", ".join(config_text(size) for size in op.weights[0].shape)
-    return [f"self.{op.name} = nn.Parameter(torch.zeros({sizes}))"]
+def make_patches(f: Writer, op: Op) -> list[Statement]:
+    channels, width = sized(op.attrs["channels"]), sized(op.attrs["out_dim"].size)
+    patch = sized(op.attrs["patch"])
+    down, across = map(sized, op.attrs["steps"])
+    step = down if down == across else expression("(down, across)", down=down, across=across)
+    sizes = (channels, width, patch)
+    return attribute(op.name, _called("nn.Conv2d", *sizes, stride=step, bias=_no_bias(op)))
 
 
-def make_score_vector(f: Function, op: Op) -> list[str]:
-    sizes = ", ".join(config_text(size) for size in op.weights[0].shape)
-    return [f"self.{op.name} = nn.Parameter(torch.ones({sizes}))"]
-
-
-def make_patches(f: Function, op: Op) -> list[str]:
-    channels, width = config_text(op.attrs["channels"]), config_text(op.attrs["out_dim"].size)
-    patch = config_text(op.attrs["patch"])
-    bias = "" if op.attrs["bias"] else ", bias=False"
-    down, across = (config_text(step) for step in op.attrs["steps"])
-    step = down if down == across else f"({down}, {across})"
-    sizes = f"{channels}, {width}, {patch}, stride={step}{bias}"
-    return [f"self.{op.name} = nn.Conv2d({sizes})"]
-
-
-def make_convolution(f: Function, op: Op) -> list[str]:
-    channels, width = config_text(op.attrs["channels"]), config_text(op.attrs["out_dim"].size)
+def make_convolution(f: Writer, op: Op) -> list[Statement]:
+    channels, width = sized(op.attrs["channels"]), sized(op.attrs["out_dim"].size)
     kernel, dilation = op.attrs["kernel"], op.attrs["dilation"]
-    sizes = [channels, width, config_text(kernel)]
-    sizes += [f"{key}={config_text(op.attrs[key])}" for key in ("stride",) if op.attrs[key] != 1]
+    options: dict[str, Any] = {}
+    if op.attrs["stride"] != 1:
+        options["stride"] = sized(op.attrs["stride"])
     if kernel != 1 and op.attrs["padded"]:
         around = kernel // 2 if dilation == 1 else dilation * (kernel // 2)
-        sizes.append(f"padding={config_text(around)}")
-    sizes += [f"dilation={config_text(dilation)}"] if dilation != 1 else []
-    sizes += [f"groups={config_text(op.attrs['groups'])}"] if op.attrs["groups"] != 1 else []
-    sizes += [] if op.attrs["bias"] else ["bias=False"]
-    return [f"self.{op.name} = nn.Conv1d({', '.join(sizes)})"]
+        options["padding"] = sized(around)
+    options |= {key: sized(op.attrs[key]) for key in ("dilation", "groups") if op.attrs[key] != 1}
+    made = _called("nn.Conv1d", channels, width, sized(kernel), **options, bias=_no_bias(op))
+    return attribute(op.name, made)
 
 
-MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
+MAKERS: dict[str, Callable[[Writer, Op], list[Statement]]] = {
     "linear": make_linear,
     "embedding": make_embedding,
     "relative_bias": make_embedding,
     "table": make_embedding,
     "patchify": make_patches,
     "convolve": make_convolution,
-    "insert_tokens": make_numbers,
+    "insert_tokens": _parameter("zeros"),
     "group_norm": make_channel_norm,
     "layer_norm": make_norm,
     "rms_norm": make_norm,
@@ -138,10 +157,10 @@ MAKERS: dict[str, Callable[[Function, Op], list[str]]] = {
     "learned_scale": make_vector,
     "exp_scale": make_vector,
     "add_bias": make_vector,
-    "head_bias": make_numbers,
+    "head_bias": _parameter("zeros"),
     "sinks": make_vector,
-    "score_vector": make_score_vector,
-    "pool_heads": make_tensor,
-    "expert_linear": make_tensor,
-    "expert_bias": make_tensor,
+    "score_vector": _parameter("ones"),
+    "pool_heads": _parameter("empty"),
+    "expert_linear": _parameter("empty"),
+    "expert_bias": _parameter("empty"),
 }

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...compiler.axes import show
 from ...compiler.graph import Scope
-from ...spec.head import Classifier, Contrastive, LanguageModel
-from .body import finish, with_positions, write_items
-from .ending import generate_text, write_loss
-from .function import Function
-from .initial import write_init
-from .items import Item, items_of, unfolded
-from .layout import WIDTH, signature
-from .module import members
-from .structure import Needs, Parameter, Structure
-from .text import Line
+from .body import with_positions, write_items
+from .classes import members
+from .code.layout import WIDTH
+from .code.nodes import (
+    Class,
+    Dictionary,
+    Dot,
+    For,
+    Function,
+    If,
+    Name,
+    Pair,
+    Parameter,
+    Return,
+    Set,
+    Statement,
+    change,
+)
+from .code.read import call, constant, dotted, expression, statements
+from .code.show import width
+from .generate import generate_method
+from .initial import Initial
+from .items import Do, Item, unfolded
+from .loss import loss_method
+from .plan import FilePlan, Given
+from .writer import SELF, Needs, Writer
 
 ROOM = 90  # columns of a statement in a method, with space for the sign of a comment
 OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
+CACHE = Given("cache", kind="cache", by_default=True)
+LOGITS = "Logits"
+RESULTS = {"language_model": LOGITS, "classifier": "Scores of the classes"}
+"""What the only head of a model gives, by its kind; others give vectors."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +50,18 @@ class Step:
     name: str
     stack: str
     value: str
-    parameters: list[Parameter]
-    lines: list[Line]
+    given: list[Given]
+    body: tuple[Statement, ...]
 
 
 class Model:
     """Writes the class of the whole model."""
 
-    def __init__(self, structure: Structure, needs: Needs) -> None:
-        self.structure = structure
-        self.graph = structure.graph
+    def __init__(self, plan: FilePlan, needs: Needs) -> None:
+        self.plan = plan
+        self.graph = plan.graph
         self.needs = needs
-        self.root = self.graph.scopes[""]
-        self.items = unfolded(self.graph, items_of(self.graph, ""))
+        self.items = unfolded(self.graph, plan.index, plan.items(""))
         self.steps: list[Step] = []
         self.done: set[int] = set()
 
@@ -63,58 +84,50 @@ class Model:
         self.done |= wanted
         return [item for item in self.items if id(item) in wanted]
 
-    def function(self, stack: str) -> Function:
-        place = Scope("", "", "model", None, stack=stack)
-        return Function(self.structure, place, self.needs, root=True)
+    def writer(self, stack: str) -> Writer:
+        return Writer(self.plan, Scope("", "", "model", None, stack=stack), self.needs, root=True)
 
-    def bind_inputs(
-        self, f: Function, items: list[Item], stack: str, extra: list[str]
-    ) -> list[Parameter]:
+    def bind_inputs(self, f: Writer, items: list[Item], stack: str) -> list[Given]:
         """Parameters for what the items read and do not make: arguments first, as they came."""
         made = {value for item in items for value in item.outputs}
         read = [v for item in items for v in item.inputs if v]
         read += [
-            item.op.attrs["absent"] for item in items if item.op and item.op.attrs.get("absent")
+            item.op.attrs["absent"]
+            for item in items
+            if isinstance(item, Do) and item.op.attrs.get("absent")
         ]
-        values = [v for v in dict.fromkeys([*read, *extra]) if v not in made]
-        parameters = []
-        for value in values:
-            name = self.name_of(value, stack)
-            f.names[value], f.holds[name] = name, value
-            optional = self.graph.values[value].optional
-            parameters.append(
-                Parameter(
-                    name,
-                    value,
-                    "Tensor | None" if optional else "Tensor",
-                    "None" if optional else "",
-                )
-            )
+        found = []
+        for value in dict.fromkeys(read):
+            if value not in made:
+                name = self.name_of(value, stack)
+                f.hold(value, name)
+                optional = self.graph.values[value].optional
+                found.append(Given(name, value, optional=optional, by_default=optional))
         own = self.own_mask(stack)
-        return sorted(parameters, key=lambda parameter: self.rank(parameter, own))
+        return sorted(found, key=lambda given: self.rank(given, own))
 
     def own_mask(self, stack: str) -> str:
         """The argument that says which tokens of this stack are padding."""
-        ids = str(getattr(self.graph.spec.stacks[stack].input[0], "argument", ""))
+        ids = self.graph.inputs[stack].argument
         prefix = ids.removesuffix("input_ids")
         return f"{prefix if prefix != ids else ids.removesuffix('_ids') + '_'}attention_mask"
 
-    def rank(self, parameter: Parameter, own: str) -> tuple[int, int, bool]:
+    def rank(self, given: Given, own: str) -> tuple[int, int, bool]:
         """Ids, memory, then the optional arguments in the order that Hugging Face has.
 
         Of two masks, that of what is read stands first.
         """
-        if not parameter.default:
-            producer = self.graph.producer(parameter.value)
+        if not given.by_default:
+            producer = self.graph.producer(given.value)
             return 0, 0, producer is None or producer.kind != "argument"
         place = next(
-            (i for i, name in enumerate(OPTIONAL) if parameter.name.endswith(name)), len(OPTIONAL)
+            (i for i, name in enumerate(OPTIONAL) if given.name.endswith(name)), len(OPTIONAL)
         )
-        return 1, place, parameter.name == own
+        return 1, place, given.name == own
 
     def crosses(self) -> bool:
         """Does a stack read another? Then each is called by itself where tokens come in steps."""
-        return any(self.structure.is_read(step.stack) for step in self.steps)
+        return any(self.plan.is_read(step.stack) for step in self.steps)
 
     def name_of(self, value: str, stack: str) -> str:
         for other, hidden in self.graph.hidden.items():
@@ -123,7 +136,7 @@ class Model:
         return self.graph.values[value].name
 
     def memory_name(self, stack: str) -> str:
-        read = [s for s in self.graph.hidden if self.structure.is_read(s)]
+        read = [s for s in self.graph.hidden if self.plan.is_read(s)]
         return "memory" if len(read) <= 1 else f"{stack}_memory"
 
     # -- methods
@@ -132,164 +145,136 @@ class Model:
         stacks = list(self.graph.hidden)
         if len(stacks) == 1:
             return "hidden_states"
-        readers = [s for s in stacks if not self.structure.is_read(s)]
+        readers = [s for s in stacks if not self.plan.is_read(s)]
         role, peers = ("decode", readers) if stack in readers else ("encode", [])
         if role == "encode":
             peers = [s for s in stacks if s not in readers]
-        reads = any(self.reads_memory(s) for s in readers)
-        if not reads:
+        if not any(self.reads_memory(s) for s in readers):
             return f"encode_{stack}"
         return role if len(peers) == 1 else f"{role}_{stack}"
 
     def reads_memory(self, stack: str) -> bool:
+        scopes = self.graph.scopes
         return any(
-            op.attrs.get("memory") and self.graph.scopes[op.scope].stack == stack
-            for op in self.graph.ops()
-            if op.kind == "mask"
-        ) or any(
-            self.graph.scopes[op.scope].role == "method"
-            and self.graph.scopes[op.scope].stack == stack
+            scopes[op.scope].stack == stack
+            and (
+                (op.kind == "mask" and op.attrs.get("memory")) or scopes[op.scope].role == "method"
+            )
             for op in self.graph.ops()
         )
 
     def write_step(self, stack: str, value: str) -> Step:
-        f = self.function(stack)
+        f = self.writer(stack)
         items = self.needed(value)
-        parameters = self.bind_inputs(f, items, stack, [])
+        given = self.bind_inputs(f, items, stack)
         f.count_uses(items, [value])
-        f.ids = self.ids(parameters)
+        f.ids = given[0].value
         write_items(f, items)
-        finish(f, [value])
-        body = with_positions(self.structure, f, stack, parameters)
+        f.finish([value])
+        body = with_positions(f, stack, given)
         if f.cached:
             moved = "cache.length += length" if f.static else "cache.length = end"
-            close = (Line("if cache is not None:"), Line(moved, indent=1))
+            close = statements(f"if cache is not None:\n    {moved}")
             body = [*body[:-1], *close, body[-1]]
-        if f.cached:
-            parameters = [*parameters, Parameter("cache", "", "Cache | None", "None")]
-        step = Step(self.step_name(stack), stack, value, parameters, body)
+            given = [*given, CACHE]
+        step = Step(self.step_name(stack), stack, value, given, tuple(body))
         self.steps.append(step)
         return step
 
-    def ids(self, parameters: list[Parameter]) -> str:
-        return parameters[0].value
-
     def title(self, step: Step) -> str:
         shape = show(self.graph.values[step.value].shape)
-        text = f"Hidden states {shape} of {self.said(step.parameters[0])}"
+        text = f"Hidden states {shape} of {self.described(step.given[0])}"
         if not (step.name == "hidden_states" or step.name.startswith("encode")):
-            memory = next((p.name for p in step.parameters if "memory" in p.name), "")
+            memory = next((g.name for g in step.given if "memory" in g.name), "")
             text += f" over the `{memory}` (B, M, D)" if memory else ""
-        more = "; with a cache, they extend it" if step.stack in self.structure.cached else ""
+        more = "; with a cache, they extend it" if step.stack in self.plan.cached else ""
         return f"{text}{more}." if len(text + more) < WIDTH - 14 else f"{text}."
 
-    def said(self, parameter: Parameter) -> str:
+    def described(self, given: Given) -> str:
         """`input_ids` (B, T)."""
-        return f"`{parameter.name}` {show(self.graph.values[parameter.value].shape)}"
+        return f"`{given.name}` {show(self.graph.values[given.value].shape)}"
 
-    def as_method(
-        self,
-        name: str,
-        parameters: list[Parameter],
-        title: str,
-        body: list[Line],
-        result: str = "Tensor",
-    ) -> list[Line]:
-        texts = ["self", *(str(parameter) for parameter in parameters)]
-        head = [Line(text) for text in signature(name, texts, result)]
-        return [
-            *head,
-            Line(f'"""{title}"""', indent=1),
-            *(Line(x.text, x.comment, x.op, x.indent + 1) for x in with_config(body)),
-        ]
+    def method(
+        self, name: str, given: Iterable[Given], title: str, body: Iterable[Statement], result: Any
+    ) -> Function:
+        parameters = (Parameter("self"), *(g.parameter() for g in given))
+        return Function(name, parameters, result, with_config(tuple(body)), title)
 
     # -- heads
 
     def language_head(self) -> str:
         """The one language-model head whose logits `generate` samples from, if there is one."""
-        heads = self.graph.spec.heads
-        found = [name for name, head in heads.items() if isinstance(head, LanguageModel)]
-        return found[0] if len(found) == 1 and len(heads) == 1 else ""
+        if len(self.graph.heads) != 1:
+            return ""
+        (head,) = self.graph.heads.values()
+        return head.name if head.kind == "language_model" else ""
 
     def head_stack(self, name: str) -> str:
-        head = self.graph.spec.heads.get(name)
-        own = getattr(head, "stack", None)
-        return own or list(self.graph.spec.stacks)[-1]
+        head = self.graph.heads.get(name)
+        return (head.stack if head is not None else "") or list(self.graph.inputs)[-1]
 
-    def write_logits(self, name: str) -> list[Line]:
+    def write_logits(self, name: str) -> Function:
         value = self.graph.outputs[name]
         hidden = self.graph.hidden[self.head_stack(name)]
-        f = self.function(self.head_stack(name))
+        f = self.writer(self.head_stack(name))
         items = self.needed(value)
-        f.names[hidden], f.holds["x"] = "x", hidden
+        f.hold(hidden, "x")
         f.count_uses(items, [value])
         write_items(f, items)
-        finish(f, [value])
-        parameters = [Parameter("x", hidden)]
-        return self.as_method("logits", parameters, "Scores of the vocabulary.", f.lines)
+        f.finish([value])
+        given = [Given("x", hidden)]
+        return self.method("logits", given, "Scores of the vocabulary.", f.body, TENSOR)
 
-    def call_steps(self, f: Function, stacks: list[str], *, cached: bool = True) -> None:
+    def call_steps(self, f: Writer, stacks: list[str], *, cached: bool = True) -> None:
         """Statements that compute the hidden states of these stacks, each by its method."""
         for step in self.steps:
             if step.stack not in stacks:
                 continue
-            texts = [p.name for p in step.parameters if cached or p.name != "cache"]
+            passed = [Name(g.name) for g in step.given if cached or g.name != "cache"]
             name = self.local_name(step)
-            f.names[step.value], f.holds[name] = name, step.value
-            call = f"{name} = self.{step.name}({', '.join(texts)})"
+            f.hold(step.value, name)
+            made = Set(Name(name), call(f"self.{step.name}", *passed))
             shape = show(self.graph.values[step.value].shape)
-            note = shape.replace("T", "M") if self.structure.is_read(step.stack) else shape
-            if name == step.stack:  # others have another T and D
-                note = ""
-            f.say(call, note if not ROOM - len(note) < len(call) <= ROOM else "")
+            note = shape.replace("T", "M") if self.plan.is_read(step.stack) else shape
+            columns = width(made)
+            above = ROOM - len(note) < columns <= ROOM  # the note would not fit beside it
+            if name != step.stack and not above:  # others have another T and D
+                made = replace(made, note=note)
+            f.say(made)
 
     def local_name(self, step: Step) -> str:
-        return (
-            self.memory_name(step.stack)
-            if self.structure.is_read(step.stack)
-            else (
-                "x"
-                if len([s for s in self.steps if not self.structure.is_read(s.stack)]) == 1
-                else step.stack
-            )
-        )
+        if self.plan.is_read(step.stack):
+            return self.memory_name(step.stack)
+        readers = [s for s in self.steps if not self.plan.is_read(s.stack)]
+        return "x" if len(readers) == 1 else step.stack
 
-    def all_parameters(self, steps: list[Step], extra: list[Parameter]) -> list[Parameter]:
+    def all_given(self, steps: list[Step], extra: list[Given]) -> list[Given]:
         """Every argument of these steps, each once; memories are made inside."""
         memories = {self.local_name(step) for step in self.steps}
-        found: dict[str, Parameter] = {}
+        found: dict[str, Given] = {}
         for step in steps:
-            for parameter in step.parameters:
-                if parameter.name not in memories:
-                    found.setdefault(parameter.name, parameter)
-        for parameter in extra:
-            found.setdefault(parameter.name, parameter)
-        cache = [p for p in found.values() if p.name == "cache"]
-        others = [p for p in found.values() if p.name != "cache"]
-        required = [p for p in others if not p.default]
+            for given in step.given:
+                if given.name not in memories:
+                    found.setdefault(given.name, given)
+        for given in extra:
+            found.setdefault(given.name, given)
+        cache = [g for g in found.values() if g.name == "cache"]
+        others = [g for g in found.values() if g.name != "cache"]
+        required = [g for g in others if not g.by_default]
         own = self.own_mask(steps[-1].stack)
-        others = [p for p in others if p.default]
-        optional = sorted(others, key=lambda parameter: self.rank(parameter, own))
+        optional = sorted((g for g in others if g.by_default), key=lambda g: self.rank(g, own))
         return [*required, *optional, *cache]
 
-    def _return_last(self, f: Function, last: Step) -> None:
-        line = f.lines.pop()
-        f.say("return " + line.text.removeprefix(f"{self.local_name(last)} = "), line.comment)
-
-    def write_forward(self) -> list[Line]:
-        spec = self.graph.spec
+    def write_forward(self) -> Function:
         language = self.language_head()
-        outputs = self.graph.outputs
-        f = self.function(self.steps[-1].stack)
-        stacks = [s.stack for s in self.steps]
-        several = len(outputs) > 1
+        f = self.writer(self.steps[-1].stack)
         if language:
             return self._language_forward(f, language)
-        items_by_head = {name: self.needed(value) for name, value in outputs.items()}
-        items = [item for items in items_by_head.values() for item in items]
-        extra = self.bind_inputs(f, items, self.steps[-1].stack, [])
+        outputs, stacks = self.graph.outputs, [s.stack for s in self.steps]
+        items = [item for value in outputs.values() for item in self.needed(value)]
+        extra = self.bind_inputs(f, items, self.steps[-1].stack)
         hidden = set(self.graph.hidden.values())
-        extra = [p for p in extra if p.value not in hidden]
+        extra = [g for g in extra if g.value not in hidden]
         pooled = any(op.kind == "pool" for op in self.graph.ops())  # reads all tokens at once
         cached = not pooled and not self.crosses()
         self.call_steps(f, stacks, cached=cached)
@@ -297,33 +282,31 @@ class Model:
         for value in hidden:
             f.pending.setdefault(value, 0)
         write_items(f, items)
-        if several:
-            pairs = ", ".join(f'"{name}": {f.use(value)}' for name, value in outputs.items())
-            f.say(f"return {{{pairs}}}")
-        elif spec.heads:
-            finish(f, list(outputs.values()))
+        if len(outputs) > 1:
+            pairs = tuple(Pair(constant(name), f.use(v)) for name, v in outputs.items())
+            f.say(Return(Dictionary(pairs)))
+        elif self.graph.heads:
+            f.finish(list(outputs.values()))
         else:
-            self._return_last(f, self.steps[-1])
-        parameters = self.all_parameters(self.steps, extra)
-        parameters = [p for p in parameters if p.name != "cache" or cached]
-        result = "dict[str, Tensor]" if several else "Tensor"
-        return self.as_method("forward", parameters, self.forward_title(), f.lines, result)
+            f.return_last(Name(self.local_name(self.steps[-1])))
+        given = [g for g in self.all_given(self.steps, extra) if g.name != "cache" or cached]
+        result = expression("dict[str, Tensor]") if len(outputs) > 1 else TENSOR
+        return self.method("forward", given, self.forward_title(), f.body, result)
 
-    def _language_forward(self, f: Function, language: str) -> list[Line]:
+    def _language_forward(self, f: Writer, language: str) -> Function:
         stack = self.head_stack(language)
         step = next(s for s in self.steps if s.stack == stack)
-        wanted = [s for s in self.steps if s is step or self.structure.is_read(s.stack)]
+        wanted = [s for s in self.steps if s is step or self.plan.is_read(s.stack)]
         cached = not self.crosses()
         self.call_steps(f, [s.stack for s in wanted], cached=cached)
-        given = self.local_name(step)
-        f.say(f"return self.logits({given})", f.comment(self.graph.outputs[language]))
-        parameters = self.all_parameters(wanted, [])
-        parameters = [p for p in parameters if p.name != "cache" or cached]
-        return self.as_method("forward", parameters, self.forward_title(), f.lines)
+        logits = expression("self.logits(x)", x=Name(self.local_name(step)))
+        f.say(Return(logits, f.note(self.graph.outputs[language])))
+        given = [g for g in self.all_given(wanted, []) if g.name != "cache" or cached]
+        return self.method("forward", given, self.forward_title(), f.body, TENSOR)
 
     def forward_title(self) -> str:
-        first = self.said(self.steps[-1].parameters[0])
-        heads = self.graph.spec.heads
+        first = self.described(self.steps[-1].given[0])
+        heads = list(self.graph.heads.values())
         if not heads:
             shape = show(self.graph.values[self.steps[-1].value].shape)
             return f"The last hidden states of {first}, {shape}."
@@ -331,66 +314,73 @@ class Model:
             return f"The result of each head for {first}."
         (output,) = self.graph.outputs.values()
         shape = ", ".join(str(dim) for dim in self.graph.values[output].shape)
-        if self.language_head():
-            what = "Logits"
-        elif isinstance(next(iter(heads.values())), Classifier):
-            what = "Scores of the classes"
-        elif isinstance(next(iter(heads.values())), Contrastive):
-            read = [self.said(step.parameters[0]) for step in self.steps]
+        if heads[0].kind == "contrastive":
+            read = [self.described(step.given[0]) for step in self.steps]
             return f"Scores ({shape}) of {' with '.join(read)}."
-        else:
-            what = "Vectors"
-        return f"{what} ({shape}) for {first}."
+        return f"{RESULTS.get(heads[0].kind, 'Vectors')} ({shape}) for {first}."
 
     # -- the class
 
-    def write(self) -> tuple[list[Line], str]:
-        """The lines of the class, less `class …:`, and the text of `generate`."""
+    def methods(self) -> list[Function]:
+        """What the model does: its steps, logits, forward and loss."""
         for stack, value in self.graph.hidden.items():
             self.write_step(stack, value)
         language = self.language_head()
         logits = [self.write_logits(language)] if language else []
         forward = self.write_forward()
-        steps = [self.as_method(s.name, s.parameters, self.title(s), s.lines) for s in self.steps]
-        loss = write_loss(self)
-        bodies = [*steps, *logits, forward, *([loss] if loss else [])]
-        lines = self.constructor()
-        generate = generate_text(self)
-        joined = [*lines, Line(""), Line("\0init"), *(x for b in bodies for x in (Line(""), *b))]
-        return joined, generate
+        steps = [self.method(s.name, s.given, self.title(s), s.body, TENSOR) for s in self.steps]
+        loss = loss_method(self.graph)
+        return [*steps, *logits, forward, *([loss] if loss is not None else [])]
 
-    def constructor(self) -> list[Line]:
-        return [
-            Line("def __init__(self, config: Config | None = None) -> None:"),
-            Line("super().__init__()", indent=1),
-            Line("self.config = config = config or Config()", indent=1),
-            *members(self.structure, self.root, self.needs),
-            Line("self.init_weights()", indent=1),
-            *self.hooks(),
-        ]
+    def constructor(self) -> Function:
+        config = Parameter("config", expression("Config | None"), constant(None))
+        first = statements("super().__init__()\nself.config = config = config or Config()")
+        last = statements("self.init_weights()")
+        if any("joined" in op.attrs for op in self.graph.ops()):  # checkpoints keep their names
+            last += statements(
+                "self.register_state_dict_post_hook(take_apart)\n"
+                "self.register_load_state_dict_pre_hook(put_together)"
+            )
+        made = members(self.plan, self.graph.scopes[""], self.needs)
+        body = (*first, *made, *last)
+        return Function("__init__", (Parameter("self"), config), constant(None), body)
 
-    def hooks(self) -> list[Line]:
-        """What keeps the names of checkpoints where linear layers are joined."""
-        if not any("joined" in op.attrs for op in self.graph.ops()):
-            return []
-        self.needs.helpers |= {("joined", "take_apart"), ("joined", "put_together")}
-        return [
-            Line("self.register_state_dict_post_hook(take_apart)", indent=1),
-            Line("self.register_load_state_dict_pre_hook(put_together)", indent=1),
-        ]
-
-    def init_lines(self, text: str) -> list[Line]:
-        return write_init(self.graph, text)
+    def write(self, methods: list[Function], others: list[Any]) -> Class:
+        """The class of the model; `others` are the parts of the file that stand before it."""
+        constructor = self.constructor()
+        init = Initial(self.graph, [*others, constructor]).method()
+        generate = generate_method(self)
+        body = (constructor, init, *methods, *([generate] if generate is not None else []))
+        return Class(self.graph.class_name, (dotted("nn.Module"),), body)
 
 
-def with_config(body: list[Line]) -> list[Line]:
+TENSOR = Name("Tensor")
+OWN_CONFIG = Dot(SELF, "config")
+
+
+def with_config(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
     """The body with a short name for the config, where a line would be too long without it."""
-    short = [replace(line, text=line.text.replace("self.config.", "config.")) for line in body]
-    helps = any(too_long(a) and not too_long(b) for a, b in zip(body, short, strict=True))
-    return [Line("config = self.config"), *short] if helps else body
+    short: tuple[Statement, ...] = change(body, {OWN_CONFIG: Name("config")})
+    if short is body:
+        return body
+    pairs = zip(_each(body), _each(short), strict=True)
+    if any(_too_long(*one) and not _too_long(*other) for one, other in pairs):
+        return (Set(Name("config"), OWN_CONFIG), *short)
+    return body
 
 
-def too_long(line: Line) -> bool:
+def _each(body: tuple[Statement, ...], depth: int = 2) -> list[tuple[Statement, int]]:
+    """Each statement of a method and of what stands in it, with its depth."""
+    found: list[tuple[Statement, int]] = []
+    for statement in body:
+        found.append((statement, depth))
+        if isinstance(statement, If):
+            found += _each(statement.then + statement.other, depth + 1)
+        elif isinstance(statement, For):
+            found += _each(statement.body, depth + 1)
+    return found
+
+
+def _too_long(statement: Statement, depth: int) -> bool:
     """Does a statement of a method, with its comment, need more than one line?"""
-    comment = f"  # {line.comment}" if line.comment else ""
-    return len(f"{line.text}{comment}") > WIDTH - 8 - 4 * line.indent
+    return width(statement, depth) > WIDTH

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modelwright.backends.pytorch.layout import wrap
+from modelwright.backends.pytorch.code.read import read_block
+from modelwright.backends.pytorch.code.show import show
 
 SUM = "x = self.text.token_embedding(input_ids) + self.text.position_embedding(position_ids)"
 
@@ -38,4 +39,5 @@ SUM = "x = self.text.token_embedding(input_ids) + self.text.position_embedding(p
     ],
 )
 def test_a_sum(line: str, lines: list[str]) -> None:
-    assert wrap(line, 8, "(B, T, D)") == lines
+    (statement,) = read_block(f"{line}  # (B, T, D)")
+    assert [printed.text for printed in show(statement, depth=2)] == lines

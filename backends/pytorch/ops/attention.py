@@ -2,55 +2,61 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ....compiler.axes import ONE
 from ....compiler.graph import Op
-from ..function import Function
-from ..text import ATOM, Expr
+from ..code.nodes import If, Name, Sequence, Set
+from ..code.read import expression
+from ..writer import Writer
 from .kernels import KERNELS
 from .row import Row
 
 
-def split_heads(f: Function, op: Op) -> Expr:
-    x = f.use(op.inputs[0]).at(ATOM)
+def split_heads(f: Writer, op: Op) -> Any:
+    x = f.use(op.inputs[0])
     if op.attrs["heads"] == ONE:
-        return Expr(f"{x}.unsqueeze(1)")
+        return expression("x.unsqueeze(1)", x=x)
     if op.attrs["width"] == ONE:
-        return Expr(f"{x}.transpose(1, 2).unsqueeze(-1)")
+        return expression("x.transpose(1, 2).unsqueeze(-1)", x=x)
     width = f.number(op.attrs["width"].size, "head_dim")
-    axes = "1, 2" if len(f.graph.values[op.inputs[0]].shape) == 3 else "0, 1"
-    return Expr(f"{x}.unflatten(-1, (-1, {width})).transpose({axes})")
+    if len(f.graph.values[op.inputs[0]].shape) == 3:
+        return expression("x.unflatten(-1, (-1, width)).transpose(1, 2)", x=x, width=width)
+    return expression("x.unflatten(-1, (-1, width)).transpose(0, 1)", x=x, width=width)
 
 
-def merge_heads(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.transpose(1, 2).flatten(-2)")
+def merge_heads(f: Writer, op: Op) -> Any:
+    return expression("x.transpose(1, 2).flatten(-2)", x=f.use(op.inputs[0]))
 
 
-def expand_heads(f: Function, op: Op) -> Expr:
+def expand_heads(f: Writer, op: Op) -> Any:
     heads = f.number(op.attrs["heads"].size)
-    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.expand(-1, {heads}, -1, -1)")
+    return expression("x.expand(-1, heads, -1, -1)", x=f.use(op.inputs[0]), heads=heads)
 
 
-def concat(f: Function, op: Op) -> Expr:
-    parts = ", ".join(str(f.use(value)) for value in op.inputs)
-    return Expr(f"torch.cat([{parts}], dim=-1)")
+def concat(f: Writer, op: Op) -> Any:
+    parts = Sequence(tuple(f.use_all(op.inputs)), "[]")
+    return expression("torch.cat(parts, dim=-1)", parts=parts)
 
 
-def cache(f: Function, op: Op) -> None:
-    k, v = (str(f.use(value)) for value in op.inputs)
+def cache(f: Writer, op: Op) -> None:
+    k, v = f.use_all(op.inputs)
     if f.cached:
-        f.say("if cache is not None:", op=op.number)
-        note = f.comment(*op.outputs)
-        f.say(f"{k}, {v} = cache.append({f.layer()}, {k}, {v})", note, op.number, indent=1)
+        longer = expression("cache.append(layer, k, v)", layer=f.layer(), k=k, v=v)
+        append = Set(Sequence((k, v), ""), longer, f.note(*op.outputs))
+        f.say(If(expression("cache is not None"), (append,)), op=op)
     for value, name in zip(op.outputs, (k, v), strict=True):
-        f.names[value], f.holds[name] = name, value
+        f.names[value] = name
+        if isinstance(name, Name):
+            f.holds[name.id] = value
 
 
-def attend(f: Function, op: Op) -> Expr:
+def attend(f: Writer, op: Op) -> Any:
     return KERNELS[op.attrs["kernel"]](f, op)
 
 
-def sinks(f: Function, op: Op) -> Expr:
-    return Expr(f.own(op))
+def sinks(f: Writer, op: Op) -> Any:
+    return f.own(op)
 
 
 ROWS: dict[str, Row] = {

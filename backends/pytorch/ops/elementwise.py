@@ -1,93 +1,89 @@
-"""What is done to every number alone, or to two of the same place."""
+"""Elementwise ops: activations, sums, products, limits."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ....compiler.graph import Op
-from ..function import Function
-from ..text import ATOM, PRODUCT, SUM, Expr
-from .row import Row, call, module_call
+from ..code.read import call, expression
+from ..writer import Writer
+from .row import Row, module_call
 
 ACTIVATIONS = {
-    "gelu": "F.gelu({x})",
-    "gelu_tanh": 'F.gelu({x}, approximate="tanh")',
-    "relu": "F.relu({x})",
-    "relu2": "F.relu({x}).square()",
-    "silu": "F.silu({x})",
-    "tanh": "torch.tanh({x})",
-    "sigmoid": "torch.sigmoid({x})",
-    "softplus": "F.softplus({x}, threshold=40)",
+    "gelu": "F.gelu(x)",
+    "gelu_tanh": 'F.gelu(x, approximate="tanh")',
+    "relu": "F.relu(x)",
+    "relu2": "F.relu(x).square()",
+    "silu": "F.silu(x)",
+    "tanh": "torch.tanh(x)",
+    "sigmoid": "torch.sigmoid(x)",
+    "softplus": "F.softplus(x, threshold=40)",
 }
 
 
-def activation(f: Function, op: Op) -> Expr:
+def activation(f: Writer, op: Op) -> Any:
     x = f.use(op.inputs[0])
     function = op.attrs["function"]
     if function in ACTIVATIONS:
-        return Expr(ACTIVATIONS[function].format(x=x))
-    helper = f.helper("linear" if function == "elu_features" else "functions", function)
+        return expression(ACTIVATIONS[function], x=x)
     if function == "swish":
-        return call(helper, str(x), f.number(op.attrs["beta"]))
-    return call(helper, str(x))
+        return call(function, x, f.number(op.attrs["beta"]))
+    return call(function, x)
 
 
-def add(f: Function, op: Op) -> Expr:
-    left, right = (f.use(value) for value in op.inputs)
-    return Expr(f"{left.at(SUM)} + {right.at(SUM + 1)}", SUM)
+def add(f: Writer, op: Op) -> Any:
+    left, right = f.use_all(op.inputs)
+    return expression("left + right", left=left, right=right)
 
 
-def multiply(f: Function, op: Op) -> Expr:
-    left, right = (f.use(value) for value in op.inputs)
-    return Expr(f"{left.at(PRODUCT)} * {right.at(PRODUCT + 1)}", PRODUCT)
+def multiply(f: Writer, op: Op) -> Any:
+    left, right = f.use_all(op.inputs)
+    return expression("left * right", left=left, right=right)
 
 
-def scale(f: Function, op: Op) -> Expr:
-    x = f.use(op.inputs[0])
-    factor = op.attrs["factor"]
+def scale(f: Writer, op: Op) -> Any:
+    x, factor = f.use(op.inputs[0]), op.attrs["factor"]
     if factor == "sqrt_d_model":
-        text = f"math.sqrt({f.number(op.attrs['size'], 'd_model')})"
-    else:
-        text = f.number(factor)
-    return Expr(f"{x.at(PRODUCT)} * {text}", PRODUCT)
+        width = f.number(op.attrs["size"], "d_model")
+        return expression("x * math.sqrt(width)", x=x, width=width)
+    return expression("x * factor", x=x, factor=f.number(factor))
 
 
-def by_layer(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(PRODUCT)} / ({f.layer()} + 1)", PRODUCT)
+def by_layer(f: Writer, op: Op) -> Any:
+    return expression("x / (layer + 1)", x=f.use(op.inputs[0]), layer=f.layer())
 
 
-def clamp(f: Function, op: Op) -> Expr:
-    x = f.use(op.inputs[0]).at(ATOM)
-    low, high = op.attrs["low"], op.attrs["high"]
-    if low is None:
-        return Expr(f"{x}.clamp(max={f.number(high)})")
-    return Expr(f"{x}.clamp(-{f.number(low)}, {f.number(high)})")
+def clamp(f: Writer, op: Op) -> Any:
+    x = f.use(op.inputs[0])
+    if op.attrs["low"] is None:
+        return expression("x.clamp(max=high)", x=x, high=f.number(op.attrs["high"]))
+    low, high = f.number(op.attrs["low"]), f.number(op.attrs["high"])
+    return expression("x.clamp(-low, high)", x=x, low=low, high=high)
 
 
-def softcap(f: Function, op: Op) -> Expr:
-    return call(
-        f.helper("functions", "softcap"), str(f.use(op.inputs[0])), f.number(op.attrs["cap"])
-    )
+def softcap(f: Writer, op: Op) -> Any:
+    return call("softcap", f.use(op.inputs[0]), f.number(op.attrs["cap"]))
 
 
-def learned_scale(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(PRODUCT)} * {f.own(op)}", PRODUCT)
+def learned_scale(f: Writer, op: Op) -> Any:
+    return expression("x * scale", x=f.use(op.inputs[0]), scale=f.own(op))
 
 
-def add_bias(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(SUM)} + {f.own(op)}", SUM)
+def add_bias(f: Writer, op: Op) -> Any:
+    return expression("x + bias", x=f.use(op.inputs[0]), bias=f.own(op))
 
 
-def head_bias(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(SUM)} + {f.own(op)}[:, None]", SUM)
+def head_bias(f: Writer, op: Op) -> Any:
+    return expression("x + bias[:, None]", x=f.use(op.inputs[0]), bias=f.own(op))
 
 
-def drop_path(f: Function, op: Op) -> Expr:
-    x = str(f.use(op.inputs[0]))
-    helper = f.helper("functions", "drop_path")
-    return call(helper, x, f.number(op.attrs["rate"]), "self.training")
+def drop_path(f: Writer, op: Op) -> Any:
+    x, rate = f.use(op.inputs[0]), f.number(op.attrs["rate"])
+    return expression("drop_path(x, rate, self.training)", x=x, rate=rate)
 
 
-def l2_normalize(f: Function, op: Op) -> Expr:
-    return call("F.normalize", str(f.use(op.inputs[0])), "dim=-1")
+def l2_normalize(f: Writer, op: Op) -> Any:
+    return expression("F.normalize(x, dim=-1)", x=f.use(op.inputs[0]))
 
 
 ROWS: dict[str, Row] = {

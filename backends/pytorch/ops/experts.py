@@ -2,101 +2,106 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ....compiler.graph import Op
-from ..function import Function
-from ..text import ATOM, SUM, Expr
-from .row import Row, call
+from ..code.nodes import Dot, Expr, Name
+from ..code.read import call, expression
+from ..writer import Writer
+from .row import Row
 
 
-def softmax(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.softmax(-1)")
+def softmax(f: Writer, op: Op) -> Any:
+    return expression("x.softmax(-1)", x=f.use(op.inputs[0]))
 
 
-def gather(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.gather(-1, {f.use(op.inputs[1])})")
+def gather(f: Writer, op: Op) -> Any:
+    x, places = f.use_all(op.inputs)
+    return expression("x.gather(-1, places)", x=x, places=places)
 
 
-def sum_to_one(f: Function, op: Op) -> Expr:
-    return call(f.helper("experts", "sum_to_one"), str(f.use(op.inputs[0])))
+def sum_to_one(f: Writer, op: Op) -> Any:
+    return call("sum_to_one", f.use(op.inputs[0]))
 
 
-def best_groups(f: Function, op: Op) -> Expr:
+def best_groups(f: Writer, op: Op) -> Any:
     counts = [f.number(op.attrs[key]) for key in ("groups", "kept", "members")]
-    return call(f.helper("experts", "best_groups"), str(f.use(op.inputs[0])), *counts)
+    return call("best_groups", f.use(op.inputs[0]), *counts)
 
 
-def top_k(f: Function, op: Op) -> None:
-    best = f"{f.use(op.inputs[0]).at(ATOM)}.topk({f.number(op.attrs['top_k'])})"
+def top_k(f: Writer, op: Op) -> None:
+    scores, count = f.use(op.inputs[0]), f.number(op.attrs["top_k"])
+    best = expression("scores.topk(count)", scores=scores, count=count)
     values, places = op.outputs
     if f.pending.get(values):
         _both(f, op, best)
         return
     name = f.bind(places, f.graph.values[places].name)
-    f.say(f"{name} = {best}.indices", f.comment(places), op.number)
+    f.assign(name, Dot(best, "indices"), f.note(places), op)
 
 
-def sparse_mixer(f: Function, op: Op) -> None:
-    helper = f.helper("experts", "sparse_mixer")
+def sparse_mixer(f: Writer, op: Op) -> None:
     numbers = [f.number(op.attrs[key]) for key in ("top_k", "jitter")]
-    _both(f, op, str(call(helper, str(f.use(op.inputs[0])), *numbers)))
+    _both(f, op, call("sparse_mixer", f.use(op.inputs[0]), *numbers))
 
 
-def _both(f: Function, op: Op, text: str) -> None:
+def _both(f: Writer, op: Op, value: Expr) -> None:
     """A statement that binds all the results of an op."""
-    names = [f.bind(value, f.graph.values[value].name) for value in op.outputs]
-    f.say(f"{', '.join(names)} = {text}", f.comment(*op.outputs), op.number)
+    names = [f.bind(result, f.graph.values[result].name) for result in op.outputs]
+    f.assign_all(names, value, f.note(*op.outputs), op)
 
 
-def within_capacity(f: Function, op: Op) -> Expr:
-    weights, chosen = (str(f.use(value)) for value in op.inputs)
+def within_capacity(f: Writer, op: Op) -> Any:
+    weights, chosen = f.use_all(op.inputs)
     experts = f.number(op.attrs["experts"])
     if op.attrs["capacity"] is not None:
         capacity = f.number(op.attrs["capacity"])
     else:
-        share = f"{f.number(op.attrs['factor'])} * {chosen}[0].numel() / {experts}"
-        capacity = f.bind(op.inputs[1], "capacity")
-        f.names[op.inputs[1]], f.holds[chosen] = chosen, op.inputs[1]
-        f.say(f"{capacity} = math.ceil({share})", "", op.number)
-    return call(f.helper("experts", "within_capacity"), weights, chosen, experts, capacity)
+        share = expression(
+            "math.ceil(factor * chosen[0].numel() / experts)",
+            factor=f.number(op.attrs["factor"]),
+            chosen=chosen,
+            experts=experts,
+        )
+        capacity = Name(f.bind(op.inputs[1], "capacity"))
+        f.hold(op.inputs[1], chosen.id)
+        f.assign(capacity.id, share, "", op)
+    return call("within_capacity", weights, chosen, experts, capacity)
 
 
-def assign(f: Function, op: Op) -> None:
-    made = call(
-        f.helper("experts", "ExpertGroups"),
-        str(f.use(op.inputs[0])),
-        f.number(op.attrs["experts"]),
-    )
-    f.say(f"{f.bind(op.outputs[0], 'groups')} = {made}", "", op.number)
+def assign(f: Writer, op: Op) -> None:
+    made = call("ExpertGroups", f.use(op.inputs[0]), f.number(op.attrs["experts"]))
+    f.assign(f.bind(op.outputs[0], "groups"), made, "", op)
 
 
-def rows(f: Function, op: Op) -> Expr:
-    x, groups = (f.use(value) for value in op.inputs)
-    return call(f"{groups}.rows", str(x))
+def rows(f: Writer, op: Op) -> Any:
+    x, groups = f.use_all(op.inputs)
+    return expression("groups.rows(x)", groups=groups, x=x)
 
 
-def expert_linear(f: Function, op: Op) -> Expr:
-    x, groups = (f.use(value) for value in op.inputs)
-    return call(f"{groups}.linear", str(x), f.own(op))
+def expert_linear(f: Writer, op: Op) -> Any:
+    x, groups = f.use_all(op.inputs)
+    return expression("groups.linear(x, weight)", groups=groups, x=x, weight=f.own(op))
 
 
-def expert_bias(f: Function, op: Op) -> Expr:
-    x, groups = (f.use(value) for value in op.inputs)
-    return Expr(f"{x.at(SUM)} + {f.own(op)}[{groups}.expert]", SUM)
+def expert_bias(f: Writer, op: Op) -> Any:
+    x, groups = f.use_all(op.inputs)
+    return expression("x + bias[groups.expert]", x=x, bias=f.own(op), groups=groups)
 
 
-def combine(f: Function, op: Op) -> Expr:
-    x, groups, weights = (f.use(value) for value in op.inputs)
-    return call(f"{groups}.combine", str(x), str(weights))
+def combine(f: Writer, op: Op) -> Any:
+    x, groups, weights = f.use_all(op.inputs)
+    return expression("groups.combine(x, weights)", groups=groups, x=x, weights=weights)
 
 
-def weigh_rows(f: Function, op: Op) -> Expr:
-    x, groups, weights = (str(f.use(value)) for value in op.inputs)
-    return call(f.helper("experts", "weighed_rows"), groups, x, weights)
+def weigh_rows(f: Writer, op: Op) -> Any:
+    x, groups, weights = f.use_all(op.inputs)
+    return call("weighed_rows", groups, x, weights)
 
 
-def sum_pairs(f: Function, op: Op) -> Expr:
-    x, groups, _ = (str(f.use(value)) for value in op.inputs)
-    return call(f.helper("experts", "sum_of_pairs"), groups, x)
+def sum_pairs(f: Writer, op: Op) -> Any:
+    x, groups, _ = f.use_all(op.inputs)
+    return call("sum_of_pairs", groups, x)
 
 
 ROWS: dict[str, Row] = {

@@ -3,127 +3,134 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ....compiler.graph import Op
 from ....compiler.sizes import Size
-from ..function import Function
-from ..layout import wrap
-from ..text import PRODUCT, Expr
-from .row import call
+from ..code.nodes import Argument, Call, Expr, Name, Set
+from ..code.read import call, constant, dotted, expression
+from ..code.show import show
+from ..writer import Writer
+
+SDPA = dotted("F.scaled_dot_product_attention")
+NONE = constant(None)
 
 
-def dropout_rate(f: Function, op: Op) -> str:
+def dropout_rate(f: Writer, op: Op) -> list[Any]:
+    """The rate as an argument, named once in a function; nothing where there is no dropout."""
     rate = op.attrs["dropout"]
     if rate is None:
-        return ""
-    text = f"dropout = {f.number(rate)} if self.training else 0.0"
-    if all(line.text != text for line in f.lines):
-        f.say(text, "", op.number)
-    return "dropout"
+        return []
+    value = expression("rate if self.training else 0.0", rate=f.number(rate))
+    said = Set(Name("dropout"), value)
+    if said not in f.body:
+        f.say(said, op=op)
+    return [Name("dropout")]
 
 
-def _given(f: Function, op: Op) -> tuple[list[str], str]:
-    """Queries, keys and values, and the mask or the bias of the scores, by their names."""
-    q, k, v = (str(f.use(value)) for value in op.inputs[:3])
-    masked, biased, *sinks = op.inputs[3:]
-    given = str(f.use(biased or masked)) if biased or masked else ""
-    if not sinks:
-        return [q, k, v], given
-    learned = f.use(sinks[0])
-    if not biased:
-        mask, given = given, f.bind(sinks[0], "bias")
-        note = "(B, H, T, S)"
-        f.say(
-            f"{given} = {call(f.helper('functions', 'as_bias'), mask or 'None', q, k)}",
-            note,
-            op.number,
-        )
-    wider = call(f.helper("functions", "with_sinks"), k, v, given, str(learned))
-    f.say(f"{k}, {v}, {given} = {wider}", "one key more, of zeros", op.number)
-    return [q, k, v], given
+def _operands(f: Writer, op: Op) -> tuple[list[Any], Any]:
+    """Queries, keys and values, and the bias of the scores or else the mask; None for neither."""
+    q, k, v = f.use_all(op.inputs[:3])
+    given = op.inputs[4] or op.inputs[3]
+    return [q, k, v], f.use(given) if given else None
 
 
-def sdpa(f: Function, op: Op) -> Expr:
-    arguments, name = _given(f, op)
-    q = arguments[0]
-    if name:
-        arguments.append(name)
-    if rate := dropout_rate(f, op):
-        arguments.append(rate if name else f"dropout_p={rate}")
-    if f.structure.told_causal(f.place.path):
-        arguments.append("causal" if rate else "is_causal=causal")
-    elif op.attrs["causal"] and not f.structure.causal_given:
-        arguments.append(f"is_causal={causal_case(f, name, f'{q}.size(2)')}")
+def _with_sinks(f: Writer, op: Op) -> tuple[list[Any], Any]:
+    """The same, where sinks are the bias of one key more, whose value is 0."""
+    operands, given = _operands(f, op)
+    if not op.inputs[5:]:
+        return operands, given
+    q, k, v = operands
+    learned = f.use(op.inputs[5])
+    if not op.inputs[4]:
+        mask, given = given or NONE, Name(f.bind(op.inputs[5], "bias"))
+        f.assign(given.id, call("as_bias", mask, q, k), "(B, H, T, S)", op)
+    wider = call("with_sinks", k, v, given, learned)
+    f.assign_all((k.id, v.id, given.id), wider, "one key more, of zeros", op)
+    return operands, given
+
+
+def sdpa(f: Writer, op: Op) -> Any:
+    operands, given = _with_sinks(f, op)
+    arguments = [Argument(value) for value in operands]
+    if given is not None:
+        arguments.append(Argument(given))
+    rate = dropout_rate(f, op)
+    arguments += [Argument(value, "" if given is not None else "dropout_p") for value in rate]
+    case = None
+    if f.plan.told_causal(f.place.path):
+        arguments.append(Argument(Name("causal"), "" if rate else "is_causal"))
+    elif op.attrs["causal"] and not f.plan.causal_given:
+        case = causal_case(f, given, expression("q.size(2)", q=operands[0]))
+        arguments.append(Argument(case, "is_causal"))
     if op.attrs["scale"] is not None:
-        arguments.append(f"scale={f.number(op.attrs['scale'])}")
+        arguments.append(Argument(f.number(op.attrs["scale"]), "scale"))
     if op.attrs["heads"] != op.attrs["kv_heads"] and not op.inputs[5:]:
-        arguments.append("enable_gqa=True")
-    return _causal_by_name(f, op, arguments)
+        arguments.append(Argument(constant(True), "enable_gqa"))
+    return _with_named_case(f, op, arguments, case, "" if rate else "is_causal")
 
 
-def causal_case(f: Function, mask: str, tokens: str) -> str:
+def causal_case(f: Writer, mask: Expr | None, tokens: Expr) -> Any:
     """When the kernel makes the causal mask: none is given, and not for one token alone."""
     # sizes first: while torch compiles for any length, a comparison of them is no bool yet, and
     # the kernel wants one
-    return (f"{tokens} > 1 and " if f.cached else "") + f"{mask} is None"
+    mask = NONE if mask is None else mask
+    if f.cached:
+        return expression("tokens > 1 and mask is None", tokens=tokens, mask=mask)
+    return expression("mask is None", mask=mask)
 
 
-def _causal_by_name(f: Function, op: Op, arguments: list[str]) -> Expr:
+def _with_named_case(
+    f: Writer, op: Op, arguments: list[Argument], case: Expr | None, label: str
+) -> Any:
     """The kernel's call; the case for its own causal mask has a name where that is shorter."""
-    function = "F.scaled_dot_product_attention"
-    long = call(function, *arguments)
-    case = next((a for a in arguments if a.startswith("is_causal=")), "")
-    name = "causal" if any(a == "dropout" for a in arguments) else "is_causal=causal"
-    short = call(function, *(name if a == case else a for a in arguments))
-    rows = [len(wrap(f"y = {text}", 8, f.comment(*op.outputs))) for text in (long, short)]
-    if not case or rows[0] <= rows[1] + 1:
-        return long
-    f.say(f"causal = {case.removeprefix('is_causal=')}", "", op.number)
+    whole = Call(SDPA, tuple(arguments))
+    if case is None:
+        return whole
+    named = Argument(Name("causal"), label)
+    short = Call(SDPA, tuple(named if a.value is case else a for a in arguments))
+    rows = [_rows(value, f.note(*op.outputs)) for value in (whole, short)]
+    if rows[0] <= rows[1] + 1:
+        return whole
+    f.assign("causal", case, "", op)
     return short
 
 
-def explicit(f: Function, op: Op) -> Expr:
-    (q, k, v), given = _given(f, op)
+def _rows(value: Expr, note: str) -> int:
+    """How many lines `y = value` takes in a method."""
+    return len(show(Set(Name("y"), value, note), depth=2))
+
+
+def explicit(f: Writer, op: Op) -> Any:
+    operands, given = _with_sinks(f, op)
     name = "biased_explicit_attention" if op.inputs[4] or op.inputs[5:] else "explicit_attention"
-    arguments = [q, k, v, given or "None", _scale_text(f, op), f.number(op.attrs["softcap"])]
-    if rate := dropout_rate(f, op):
-        arguments.append(rate)
-    return call(f.helper("functions", name), *arguments)
+    numbers = [_scale(f, op), f.number(op.attrs["softcap"])]
+    return call(name, *operands, given or NONE, *numbers, *dropout_rate(f, op))
 
 
-def distance(f: Function, op: Op) -> Expr:
-    q, k, v, given = (str(f.use(value)) if value else "" for value in _operands(op))
-    arguments = [q, k, v, given or "None", _scale_text(f, op)]
+def distance(f: Writer, op: Op) -> Any:
+    operands, given = _operands(f, op)
     name = "biased_distance_attention" if op.inputs[4] else "distance_attention"
-    if rate := dropout_rate(f, op):
-        arguments.append(rate)
-    return call(f.helper("functions", name), *arguments)
+    return call(name, *operands, given or NONE, _scale(f, op), *dropout_rate(f, op))
 
 
-def additive(f: Function, op: Op) -> Expr:
-    q, k, v, given = (str(f.use(value)) if value else "" for value in _operands(op))
+def additive(f: Writer, op: Op) -> Any:
+    operands, given = _operands(f, op)
     vector, scale = f.use(op.inputs[5]), op.attrs["scale"]
-    weights = str(vector) if scale == 1 else f"{vector.at(PRODUCT)} * {f.number(scale)}"
-    arguments = [q, k, v, weights, given or "None"]
+    if scale != 1:
+        vector = expression("vector * scale", vector=vector, scale=f.number(scale))
     name = "biased_additive_attention" if op.inputs[4] else "additive_attention"
-    if rate := dropout_rate(f, op):
-        arguments.append(rate)
-    return call(f.helper("functions", name), *arguments)
+    return call(name, *operands, vector, given or NONE, *dropout_rate(f, op))
 
 
-def _operands(op: Op) -> tuple[str, ...]:
-    """Queries, keys, values, and the bias or else the mask."""
-    return (*op.inputs[:3], op.inputs[4] or op.inputs[3])
-
-
-def _scale_text(f: Function, op: Op) -> str:
+def _scale(f: Writer, op: Op) -> Any:
     width: Size = f.graph.values[op.inputs[0]].shape[-1].size  # type: ignore[assignment]
     if op.attrs["scale"] is None:
-        return f"{f.number(width, 'head_dim')}**-0.5"
+        return expression("width**-0.5", width=f.number(width, "head_dim"))
     return f.number(op.attrs["scale"])
 
 
-KERNELS: dict[str, Callable[[Function, Op], Expr]] = {
+KERNELS: dict[str, Callable[[Writer, Op], Any]] = {
     "sdpa": sdpa,
     "sdpa+bias": sdpa,
     "explicit": explicit,

@@ -2,106 +2,118 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ....compiler.graph import Op
-from ..function import Function
-from ..layout import WIDTH
+from ..code.layout import WIDTH
+from ..code.nodes import Dot, Format, Set
+from ..code.read import call, expression, names, statements
+from ..code.show import width
 from ..make import joined_name
-from ..text import ATOM, Expr
-from .row import Row, call, module_call
+from ..writer import Writer
+from .row import Row, module_call
 
 
-def embedding(f: Function, op: Op) -> Expr:
-    ids = str(f.use(op.inputs[0]))
+def embedding(f: Writer, op: Op) -> Any:
+    ids = f.use(op.inputs[0])
     absent = op.attrs.get("absent")
     if absent and f.graph.values[op.inputs[0]].optional:
-        f.say(f"if {ids} is None:", op=op.number)
-        f.say(f"{ids} = torch.zeros_like({f.names[absent]})", "", op.number, indent=1)
+        lines = "if ids is None:\n    ids = torch.zeros_like(like)"
+        f.say(*statements(lines, ids=ids, like=f.names[absent]), op=op)
     return call(f.own(op), ids)
 
 
-def patchify(f: Function, op: Op) -> Expr:
-    image = str(f.use(op.inputs[0]))
+SQUARE = """\
+size = side
+if image.shape[-2:] != (size, size):
+    raise ValueError(message)
+"""
+OBLONG = """\
+height, width = side, across
+if image.shape[-2:] != (height, width):
+    raise ValueError(message)
+"""
+
+
+def patchify(f: Writer, op: Op) -> Any:
+    image = f.use(op.inputs[0])
     height, width = op.attrs["sides"]
+    shape = expression("tuple(image.shape[-2:])", image=image)
     if height is width:
-        f.say(f"size = {f.number(height)}", op=op.number)
-        wanted, said = "(size, size)", "image_size is {size}"
+        message = Format((shape, " pixels, but image_size is ", expression("size")))
+        f.say(*statements(SQUARE, image=image, side=f.number(height), message=message), op=op)
     else:
-        f.say(f"height, width = {f.number(height)}, {f.number(width)}", op=op.number)
-        wanted, said = "(height, width)", "images have {height} x {width}"
-    f.say(f"if {image}.shape[-2:] != {wanted}:", op=op.number)
-    text = f"{{tuple({image}.shape[-2:])}} pixels, but {said}"
-    f.say(f'raise ValueError(f"{text}")', op=op.number, indent=1)
-    return Expr(f"{f.own(op)}({image}).flatten(2).transpose(1, 2)")
+        sides = {"side": f.number(height), "across": f.number(width)}
+        said = (expression("height"), " x ", expression("width"))
+        message = Format((shape, " pixels, but images have ", *said))
+        f.say(*statements(OBLONG, image=image, **sides, message=message), op=op)
+    patches = call(f.own(op), image)
+    return expression("patches.flatten(2).transpose(1, 2)", patches=patches)
 
 
-def convolve(f: Function, op: Op) -> Expr:
-    made = call(f.own(op), str(f.use(op.inputs[0])))
+def convolve(f: Writer, op: Op) -> Any:
+    made = call(f.own(op), f.use(op.inputs[0]))
     if op.attrs["padded"] and op.attrs["kernel"] % 2 == 0:  # it has zeros for one place more
-        return Expr(f"{made}[..., :-1]")
+        return expression("made[..., :-1]", made=made)
     return made
 
 
-def glu(f: Function, op: Op) -> Expr:
-    return call("F.glu", str(f.use(op.inputs[0])), "dim=1")
+def glu(f: Writer, op: Op) -> Any:
+    return expression("F.glu(x, dim=1)", x=f.use(op.inputs[0]))
 
 
-def swap_axes(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.transpose(1, 2)")
+def swap_axes(f: Writer, op: Op) -> Any:
+    return expression("x.transpose(1, 2)", x=f.use(op.inputs[0]))
 
 
-def add_axis(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}.unsqueeze(1)")
+def add_axis(f: Writer, op: Op) -> Any:
+    return expression("x.unsqueeze(1)", x=f.use(op.inputs[0]))
 
 
-def insert_tokens(f: Function, op: Op) -> Expr:
-    x = str(f.use(op.inputs[0]))
-    tokens = f"{f.own(op)}.expand({x}.size(0), -1, -1)"
-    at = op.attrs["at"]
+def insert_tokens(f: Writer, op: Op) -> Any:
+    x, at = f.use(op.inputs[0]), op.attrs["at"]
+    tokens = expression("tokens.expand(x.size(0), -1, -1)", tokens=f.own(op), x=x)
     if int(at) == 0:
-        return Expr(f"torch.cat([{tokens}, {x}], dim=1)")
-    place = f.number(at)
-    return Expr(f"torch.cat([{x}[:, : {place}], {tokens}, {x}[:, {place} :]], dim=1)")
+        return expression("torch.cat([tokens, x], dim=1)", tokens=tokens, x=x)
+    parts = {"tokens": tokens, "x": x, "place": f.number(at)}
+    return expression("torch.cat([x[:, :place], tokens, x[:, place:]], dim=1)", **parts)
 
 
-def linear(f: Function, op: Op) -> Expr | None:
+def linear(f: Writer, op: Op) -> Any:
     if "joined" in op.attrs:
         joined_linear(f, op)
         return None
-    x = str(f.use(op.inputs[0]))
-    tied = op.weights[0].tied
+    x, tied = f.use(op.inputs[0]), op.weights[0].tied
     if not tied:
         return call(f.own(op), x)
-    table = f.table(tied)
-    if len(op.weights) == 1:
-        return call("F.linear", x, table)
-    return call("F.linear", x, table, f.own(op, f"{op.name}_bias" if op.name else "bias"))
+    bias = [f.own(op, f"{op.name}_bias" if op.name else "bias")] if len(op.weights) > 1 else []
+    return call("F.linear", x, f.table(tied), *bias)
 
 
 SHORT = {"query": "q", "key": "k", "value": "v"}
 
 
-def joined_linear(f: Function, op: Op) -> None:
+def joined_linear(f: Writer, op: Op) -> None:
     """All results of one product, said where the first of them is made."""
-    x, together = str(f.use(op.inputs[0])), f.joined(op)
+    x, together = f.use(op.inputs[0]), f.joined(op)
     if together[0] is not op:
         return
-    module = f.own(op, joined_name(op))
     values = [part.outputs[0] for part in together]
-    said = [
+    titles = [
         f.graph.values[part.outputs[0]].name or SHORT.get(part.name, part.name) for part in together
     ]
-    names = [f.bind(value, name) for value, name in zip(values, said, strict=True)]
-    text = f"{', '.join(names)} = {module}.each({x})"
-    note = f.comment(*values)
-    f.say(text, note if len(f"{text}  # {note}") <= WIDTH - 8 else "", op.number)
+    bound = [f.bind(value, title) for value, title in zip(values, titles, strict=True)]
+    each = call(Dot(f.own(op, joined_name(op)), "each"), x)
+    said = Set(names(*bound), each, f.note(*values))
+    f.say(said if width(said) <= WIDTH - 8 else Set(said.target, each), op=op)
 
 
-def linear_again(f: Function, op: Op) -> Expr:
-    return call(f.own(op), str(f.use(op.inputs[0])))
+def linear_again(f: Writer, op: Op) -> Any:
+    return call(f.own(op), f.use(op.inputs[0]))
 
 
-def table(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.own(op)}.weight")
+def table(f: Writer, op: Op) -> Any:
+    return Dot(f.own(op), "weight")
 
 
 ROWS: dict[str, Row] = {

@@ -6,54 +6,63 @@ from typing import Any
 
 from ....compiler.graph import ModuleGraph, Op
 from ....compiler.sizes import Size
-from ..function import Function
-from ..text import ATOM, BITAND, Expr
+from ..code.nodes import Name
+from ..code.read import call, constant, expression
+from ..writer import Writer
 from .kernels import causal_case
-from .row import Row, call
+from .row import Row
 
 
-def mask(f: Function, op: Op) -> None:
+def mask(f: Writer, op: Op) -> None:
     value = f.graph.values[op.outputs[0]]
-    data = [str(f.use(v)) for v in op.inputs if v]
+    data = f.use_all(v for v in op.inputs if v)
     if op.attrs["implicit"] == "full":
-        expression = call(f.helper("functions", "padding_mask"), *data)
-        note = f"(B, 1, 1, {op.attrs['keys']})"
+        made, note = call("padding_mask", *data), f"(B, 1, 1, {op.attrs['keys']})"
     else:
         name = mask_name(f.graph, op)
         f.needs.masks[name] = op
         sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
-        expression = call(name, f.first_place(op), f.end(), *sizes, *data, f"like={f.like}")
+        made = call(name, f.first_place(op), f.end(), *sizes, *data, like=f.like)
         note = ""
     bound = f.bind(value.id, value.name)
-    f.say(f"{bound} = {expression}", note, op.number)
-    if op.attrs["implicit"] == "causal" and f.structure.causal_given:
-        tokens = f.like if f.like == "x" else f.names[f.ids]  # a memory has another length
-        f.say(f"causal = {causal_case(f, bound, f'{tokens}.size(1)')}", "", op.number)
+    f.assign(bound, made, note, op)
+    if op.attrs["implicit"] == "causal" and f.plan.causal_given:
+        like = f.like
+        tokens = like if like == Name("x") else f.names[f.ids]  # a memory has another length
+        size = expression("x.size(1)", x=tokens)
+        f.assign("causal", causal_case(f, Name(bound), size), "", op)
 
 
-def head_masks(f: Function, op: Op) -> Expr:
-    masks = [str(f.use(value)) for value in op.inputs]
-    heads = f.number(op.attrs["shape"][1].size)
-    return call(f.helper("functions", "masks_of_heads"), heads, *masks)
+def head_masks(f: Writer, op: Op) -> Any:
+    masks = f.use_all(op.inputs)
+    return call("masks_of_heads", f.number(op.attrs["shape"][1].size), *masks)
 
 
-def global_rows(f: Function, op: Op) -> Expr:
+def global_rows(f: Writer, op: Op) -> Any:
     parts = []
     if op.inputs[0]:
-        given = str(f.use(op.inputs[0]))
-        parts.append(str(call(f.helper("functions", "given_rows"), given, f"{f.like}.device")))
+        given = f.use(op.inputs[0])
+        parts.append(expression("given_rows(given, like.device)", given=given, like=f.like))
     for limits in op.attrs["ranges"]:
-        ends = (limits.start or 0, f.end() if limits.stop is None else limits.stop)
-        texts = [
-            f"{f.end()} - {-end}" if isinstance(end, int) and end < 0 else str(end) for end in ends
-        ]
-        rows = f.helper("functions", "rows_between")
-        parts.append(str(call(rows, *texts, f.end(), f"{f.like}.device")))
-    return Expr(" | ".join(parts), ATOM if len(parts) == 1 else BITAND - 1)
+        first, last = limits.start or 0, limits.stop
+        ends = {"first": _end(f, first), "last": f.end() if last is None else _end(f, last)}
+        template = "rows_between(first, last, end, like.device)"
+        parts.append(expression(template, **ends, end=f.end(), like=f.like))
+    found = parts[0]
+    for part in parts[1:]:
+        found = expression("one | other", one=found, other=part)
+    return found
 
 
-def select(f: Function, op: Op) -> Expr:
-    return call("torch.where", *(str(f.use(value)) for value in op.inputs))
+def _end(f: Writer, limit: int) -> Any:
+    """One end of a range; negative ones count from the last token."""
+    if limit < 0:
+        return expression("end - number", end=f.end(), number=constant(-limit))
+    return constant(int(limit))
+
+
+def select(f: Writer, op: Op) -> Any:
+    return call("torch.where", *f.use_all(op.inputs))
 
 
 def mask_sizes(formula: Any) -> list[Size]:
@@ -90,21 +99,21 @@ def _mask_words(op: Op) -> str:
     return "global_tokens_mask" if name == "global_mask" else name  # an argument is called so
 
 
-def _mask_shape(op: Op) -> str:
+def _mask_shape(op: Op) -> Any:
     """What makes a function of a mask another one: the formula without its sizes, and the data."""
     sizes = [size.code() for size in mask_sizes(op.attrs["formula"])]
-    data = "".join("x" if value else "-" for value in op.inputs)  # an image has no padding
-    return f"{_without_sizes(op.attrs['formula'], sizes)} {op.attrs['implicit']} {data}"
+    data = tuple(bool(value) for value in op.inputs)  # an image has no padding
+    return _without_sizes(op.attrs["formula"], sizes), op.attrs["implicit"], data
 
 
-def _without_sizes(formula: Any, sizes: list[str]) -> str:
+def _without_sizes(formula: Any, sizes: list[str]) -> Any:
     if hasattr(formula, "parts"):
-        inner = ", ".join(_without_sizes(part, sizes) for part in formula.parts)
-        return f"{type(formula).__name__}({inner})"
+        inner = tuple(_without_sizes(part, sizes) for part in formula.parts)
+        return (type(formula).__name__, *inner)
     if hasattr(formula, "part"):
-        return f"~{_without_sizes(formula.part, sizes)}"
+        return "not", _without_sizes(formula.part, sizes)
     args = [sizes.index(a.code()) if isinstance(a, Size) else repr(a) for a in formula.args]
-    return f"{formula.name}{args}"
+    return (formula.name, *args)
 
 
 ROWS: dict[str, Row] = {

@@ -2,69 +2,73 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ....compiler.graph import Op
-from ..function import Function
-from ..text import ATOM, CHOICE, Expr
-from .row import Row, call
+from ..code.read import call, constant, expression
+from ..writer import Writer
+from .row import Row
 
 
-def alibi(f: Function, op: Op) -> Expr:
+def alibi(f: Writer, op: Op) -> Any:
     name = "alibi_bias_ceil" if op.attrs["rule"] == "ceil" else "alibi_bias"
-    heads = f.number(op.attrs["heads"].size)
-    scale = op.attrs["scale"]
-    factor = "1.0" if scale is None else f.number(scale)
-    helper = f.helper("positions", name)
-    return call(helper, f.new_places(op), f.end(), heads, factor, f"like={f.like}")
+    heads, scale = f.number(op.attrs["heads"].size), op.attrs["scale"]
+    factor = constant(1.0) if scale is None else f.number(scale)
+    return call(name, f.new_places(op), f.end(), heads, factor, like=f.like)
 
 
-def relative_buckets(f: Function, op: Op) -> Expr:
+def relative_buckets(f: Writer, op: Op) -> Any:
     if f.holds.get("distance") != "key - query":  # another table may have asked for it
         place = f.new_places(op)
-        keys = f"torch.arange({f.end()}, device={f.like}.device)" if f.cached else place
-        f.say(f"distance = {keys} - {place}[:, None]", f.comment(*op.outputs), op.number)
+        keys = place
+        if f.cached:
+            keys = expression("torch.arange(end, device=x.device)", end=f.end(), x=f.like)
+        value = expression("keys - place[:, None]", keys=keys, place=place)
+        f.assign("distance", value, f.note(*op.outputs), op)
         f.holds["distance"] = "key - query"
     sizes = [f.number(op.attrs[key]) for key in ("buckets", "max_distance")]
     if op.attrs["bidirectional"]:
-        return call(f.helper("positions", "two_sided_buckets"), "distance", *sizes)
-    return call(f.helper("positions", "log_buckets"), "-distance.clamp(max=0)", *sizes)
+        return call("two_sided_buckets", expression("distance"), *sizes)
+    return call("log_buckets", expression("-distance.clamp(max=0)"), *sizes)
 
 
-def grid_offsets(f: Function, op: Op) -> Expr:
-    name = "grid_offsets_behind" if int(op.attrs["front"]) else "grid_offsets"
+def grid_offsets(f: Writer, op: Op) -> Any:
     sizes = [f.number(op.attrs["grid"])]
-    sizes += [f.number(op.attrs["front"])] if int(op.attrs["front"]) else []
-    return call(f.helper("positions", name), *sizes, f"{f.like}.device")
+    name = "grid_offsets"
+    if int(op.attrs["front"]):
+        name = "grid_offsets_behind"
+        sizes.append(f.number(op.attrs["front"]))
+    return call(name, *sizes, expression("like.device", like=f.like))
 
 
-def relative_bias(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.own(op)}({f.use(op.inputs[0])}).permute(2, 0, 1)")
+def relative_bias(f: Writer, op: Op) -> Any:
+    return expression("bias(x).permute(2, 0, 1)", bias=f.own(op), x=f.use(op.inputs[0]))
 
 
-def relative_positions(f: Function, op: Op) -> Expr:
-    end = f.end()
-    return call("torch.arange", f"-{end}", end, f"device={f.like}.device")
+def relative_positions(f: Writer, op: Op) -> Any:
+    return expression("torch.arange(-end, end, device=like.device)", end=f.end(), like=f.like)
 
 
-def relative_places(f: Function, op: Op) -> Expr:
+def relative_places(f: Writer, op: Op) -> Any:
     log = op.attrs["rule"] == "log"
     sizes = [op.attrs["buckets"], op.attrs["max_distance"]] if log else [op.attrs["max_distance"]]
-    helper = f.helper("positions", "relative_log_places" if log else "relative_places")
     numbers = [f.end()] if op.attrs["rule"] == "all" else [f.number(size) for size in sizes]
-    return call(helper, f.new_places(op), f.end(), *numbers)
+    name = "relative_log_places" if log else "relative_places"
+    return call(name, f.new_places(op), f.end(), *numbers)
 
 
-def position_scores(f: Function, op: Op) -> Expr:
+def position_scores(f: Writer, op: Op) -> Any:
     names = {"query": "content_to_position", "key": "position_to_content"}
-    helper = f.helper("positions", names[op.attrs["side"]])
-    return call(helper, *(str(f.use(value)) for value in op.inputs))
+    return call(names[op.attrs["side"]], *f.use_all(op.inputs))
 
 
-def masked_bias(f: Function, op: Op) -> Expr:
-    bias, mask = f.use(op.inputs[0]), f.use(op.inputs[1])
-    masked = f"{bias.at(ATOM)}.masked_fill(~{mask.at(ATOM)}, -math.inf)"
+def masked_bias(f: Writer, op: Op) -> Any:
+    bias, mask = f.use_all(op.inputs)
+    masked = expression("bias.masked_fill(~mask, -math.inf)", bias=bias, mask=mask)
     if f.graph.values[op.inputs[1]].optional:
-        return Expr(f"{bias} if {mask} is None else {masked}", CHOICE)
-    return Expr(masked)
+        parts = {"bias": bias, "mask": mask, "masked": masked}
+        return expression("bias if mask is None else masked", **parts)
+    return masked
 
 
 ROWS: dict[str, Row] = {

@@ -2,58 +2,60 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ....compiler.graph import Op
-from ..function import Function
-from ..text import ATOM, PRODUCT, Expr, literal
-from .row import Row, call
+from ..code.read import call, constant, expression
+from ..writer import Writer
+from .row import Row
 
 
-def similarity(f: Function, op: Op) -> Expr:
-    left, right = (f.use(value) for value in op.inputs)
-    return Expr(f"{left.at(PRODUCT)} @ {right.at(ATOM)}.T", PRODUCT)
+def similarity(f: Writer, op: Op) -> Any:
+    left, right = f.use_all(op.inputs)
+    return expression("left @ right.T", left=left, right=right)
 
 
-def exp_scale(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(PRODUCT)} * self.{op.name}.exp()", PRODUCT)
+def exp_scale(f: Writer, op: Op) -> Any:
+    return expression("x * scale.exp()", x=f.use(op.inputs[0]), scale=f.own(op))
 
 
 WHOLE = {  # pools of sequences without padding
-    "last": "{x}[:, -1]",
-    "mean": "{x}{after}.mean(1)",
-    "max": "{x}.amax(1)",
-    "attention": "({scores}.softmax(1) * {x}).sum(1)",
+    "last": "x[:, -1]",
+    "mean": "x.mean(1)",
+    "max": "x.amax(1)",
+    "attention": "(scores.softmax(1) * x).sum(1)",
+}
+PADDED = {
+    "last": "last_token",
+    "mean": "mean_pool",
+    "max": "max_pool",
+    "attention": "attention_pool",
+    "token": "token_pool",
 }
 
 
-def pool(f: Function, op: Op) -> Expr:
+def pool(f: Writer, op: Op) -> Any:
     x, how = f.use(op.inputs[0]), op.attrs["how"]
-    mask_value, extra = op.inputs[1], op.inputs[2]
+    mask, extra = op.inputs[1], op.inputs[2]
     if how == "first":
         count = op.attrs["tokens"]
-        return Expr(f"{x.at(ATOM)}[:, 0]" if count == 1 else f"{x.at(ATOM)}[:, :{count}].mean(1)")
-    if not mask_value and how in WHOLE:
-        scores = str(f.use(extra)) if extra else ""
-        after = f"[:, {op.attrs['skip']}:]" if op.attrs["skip"] else ""
-        return Expr(WHOLE[how].format(x=x.at(ATOM), scores=scores, after=after))
-    arguments = [str(x)]
-    if extra:
-        arguments.append(str(f.use(extra)))
-    if mask_value:
-        arguments.append(str(f.use(mask_value)))
+        if count == 1:
+            return expression("x[:, 0]", x=x)
+        return expression("x[:, :count].mean(1)", x=x, count=constant(count))
+    if not mask and how in WHOLE:
+        if op.attrs["skip"] and how == "mean":
+            x = expression("x[:, skip:]", x=x, skip=constant(op.attrs["skip"]))
+        given = {"scores": f.use(extra)} if extra else {}
+        return expression(WHOLE[how], x=x, **given)
+    arguments = [x, *f.use_all(value for value in (extra, mask) if value)]
     if how == "token":
-        arguments.append(literal(op.attrs["token"]))
-    name = {
-        "last": "last_token",
-        "mean": "mean_pool",
-        "max": "max_pool",
-        "attention": "attention_pool",
-        "token": "token_pool",
-    }[how]
-    return call(f.helper("functions", name), *arguments)
+        arguments.append(constant(op.attrs["token"]))
+    return call(PADDED[how], *arguments)
 
 
-def join_tokens(f: Function, op: Op) -> Expr:
-    return Expr(f"{f.use(op.inputs[0]).at(ATOM)}[:, :{op.attrs['tokens']}].flatten(1)")
+def join_tokens(f: Writer, op: Op) -> Any:
+    x, count = f.use(op.inputs[0]), constant(op.attrs["tokens"])
+    return expression("x[:, :count].flatten(1)", x=x, count=count)
 
 
 ROWS: dict[str, Row] = {

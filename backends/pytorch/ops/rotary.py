@@ -6,100 +6,100 @@ from collections.abc import Callable
 from typing import Any
 
 from ....compiler.graph import Op
-from ..function import Function
-from ..layout import WIDTH
-from ..text import PRODUCT, Expr
-from .row import Row, call
+from ..code.layout import WIDTH
+from ..code.nodes import Name, Sequence, Set
+from ..code.read import call, expression, names
+from ..code.show import width
+from ..writer import Writer
+from .row import Row
 
 
-def rope_table(f: Function, op: Op) -> None:
+def rope_table(f: Writer, op: Op) -> None:
     width, theta, scaling = op.attrs["width"], op.attrs["theta"], op.attrs["scaling"]
-    base = call(
-        f.helper("positions", "rope_frequencies"),
-        f.number(width),
-        f.number(theta),
-        f"like={f.like}",
-    )
-    names = []
-    positions = str(f.use(op.inputs[0]))
-    for value in op.outputs:
-        names.append(f.bind(value, f.graph.values[value].name))
-    frequencies = names[0].removesuffix("cos") + "frequencies"
-    f.say(f"{frequencies} = {base}", "(R/2,)", op.number)
+    base = call("rope_frequencies", f.number(width), f.number(theta), like=f.like)
+    positions = f.use(op.inputs[0])
+    bound, frequencies = _names(f, op)
+    f.assign(frequencies.id, base, "(R/2,)", op)
     if scaling is not None:
         scaled = SCALINGS[scaling["type"]](f, frequencies, positions, scaling)
-        f.say(f"{frequencies} = {scaled}", "", op.number)
-    angles = call(f.helper("positions", "rope_angles"), positions, frequencies)
+        f.assign(frequencies.id, scaled, "", op)
     counted = f.graph.producer(op.inputs[0])
     alike = counted is not None and not any(counted.inputs)  # the same for every sequence
     note = "(1, T, R/2) each" if alike else "(B, 1, T, R/2) each"
-    f.say(f"{', '.join(names)} = {angles}", note, op.number)
-    if factor := attention_factor(f, op, positions, names[0]):
-        grown = [f"{name} * {factor}" for name in names]
-        line = f"{', '.join(names)} = {', '.join(grown)}"
-        apart = [f"{name} = {value}" for name, value in zip(names, grown, strict=True)]
-        for said in [line] if len(line) <= WIDTH - 8 else apart:
-            f.say(said, "", op.number)
+    f.assign_all(bound, call("rope_angles", positions, frequencies), note, op)
+    if factor := attention_factor(f, op, positions, bound[0]):
+        _grow(f, op, bound, factor)
 
 
-def grid_rope_table(f: Function, op: Op) -> None:
-    names = [f.bind(value, f.graph.values[value].name) for value in op.outputs]
-    frequencies = names[0].removesuffix("cos") + "frequencies"
+def _names(f: Writer, op: Op) -> tuple[list[str], Name]:
+    """The names of cosine and sine, and of the frequencies that they are made of."""
+    titles = [f.graph.values[value].name for value in op.outputs]
+    bound = [f.bind(value, title) for value, title in zip(op.outputs, titles, strict=True)]
+    return bound, Name(bound[0].removesuffix("cos") + "frequencies")
+
+
+def _grow(f: Writer, op: Op, bound: list[str], factor: Any) -> None:
+    grown = [expression("x * factor", x=Name(name), factor=factor) for name in bound]
+    both = Set(names(*bound), Sequence(tuple(grown), ""))
+    if width(both) <= WIDTH - 8:
+        f.say(both, op=op)
+        return
+    for name, value in zip(bound, grown, strict=True):
+        f.assign(name, value, "", op)
+
+
+def grid_rope_table(f: Writer, op: Op) -> None:
+    bound, frequencies = _names(f, op)
     sizes = [f.number(op.attrs["width"] // 2), f.number(op.attrs["theta"])]
-    base = call(f.helper("positions", "rope_frequencies"), *sizes, f"like={f.like}")
-    f.say(f"{frequencies} = {base}", "(R/4,)", op.number)
+    f.assign(frequencies.id, call("rope_frequencies", *sizes, like=f.like), "(R/4,)", op)
     centred = op.attrs["coordinates"] == "centred"
-    helper = f.helper("positions", "centred_grid_angles" if centred else "grid_angles")
     numbers = [f.number(size) for size in (*op.attrs["grid"], op.attrs["front"])]
-    angles = call(helper, *numbers, frequencies)
-    f.say(f"{', '.join(names)} = {angles}", "(1, T, R/2) each", op.number)
+    angles = call("centred_grid_angles" if centred else "grid_angles", *numbers, frequencies)
+    f.assign_all(bound, angles, "(1, T, R/2) each", op)
 
 
-def attention_factor(f: Function, op: Op, positions: str, cos: str) -> str:
-    """What multiplies the table, so that scores grow; "" for nothing."""
+def attention_factor(f: Writer, op: Op, positions: Any, cos: str) -> Any:
+    """What multiplies the table, so that scores grow; None for nothing."""
     scaling = op.attrs["scaling"] or {}
     if "attention_factor" in scaling:
         return f.number(scaling["attention_factor"])
     if "short_mscale" not in scaling:
-        return ""
+        return None
     keys = ("short_mscale", "long_mscale", "original_max_positions")
     numbers = [f.number(scaling[key]) for key in keys]
     name = cos.removesuffix("cos") + "attention_factor"
-    factor = call(f.helper("positions", "by_length"), positions, *numbers, f"like={cos}")
-    f.say(f"{name} = {factor}", "", op.number)
-    return name
+    f.assign(name, call("by_length", positions, *numbers, like=Name(cos)), "", op)
+    return Name(name)
 
 
-def linear_scaling(f: Function, base: str, positions: str, scaling: dict[str, Any]) -> Expr:
-    return Expr(f"{base} / {f.number(scaling['factor'])}", PRODUCT)
+def linear_scaling(f: Writer, base: Name, positions: Any, scaling: dict[str, Any]) -> Any:
+    return expression("base / factor", base=base, factor=f.number(scaling["factor"]))
 
 
-def dynamic_scaling(f: Function, base: str, positions: str, scaling: dict[str, Any]) -> Expr:
+def dynamic_scaling(f: Writer, base: Name, positions: Any, scaling: dict[str, Any]) -> Any:
     numbers = [f.number(scaling[key]) for key in ("factor", "original_max_positions")]
-    return call(f.helper("positions", "dynamic_frequencies"), base, positions, *numbers)
+    return call("dynamic_frequencies", base, positions, *numbers)
 
 
-def llama3_scaling(f: Function, base: str, positions: str, scaling: dict[str, Any]) -> Expr:
+def llama3_scaling(f: Writer, base: Name, positions: Any, scaling: dict[str, Any]) -> Any:
     keys = ("factor", "low_freq_factor", "high_freq_factor", "original_max_positions")
-    numbers = [f.number(scaling[key]) for key in keys]
-    return call(f.helper("positions", "llama3_frequencies"), base, *numbers)
+    return call("llama3_frequencies", base, *[f.number(scaling[key]) for key in keys])
 
 
-def yarn_scaling(f: Function, base: str, positions: str, scaling: dict[str, Any]) -> Expr:
+def yarn_scaling(f: Writer, base: Name, positions: Any, scaling: dict[str, Any]) -> Any:
     keys = ("theta", "factor", "original_max_positions", "beta_fast", "beta_slow")
-    numbers = [f.number(scaling[key]) for key in keys]
     name = "yarn_frequencies" if scaling["truncate"] else "yarn_frequencies_between_pairs"
-    return call(f.helper("positions", name), base, *numbers)
+    return call(name, base, *[f.number(scaling[key]) for key in keys])
 
 
-def longrope_scaling(f: Function, base: str, positions: str, scaling: dict[str, Any]) -> Expr:
+def longrope_scaling(f: Writer, base: Name, positions: Any, scaling: dict[str, Any]) -> Any:
     keys = ("short_factor", "long_factor", "original_max_positions")
     numbers = [f.number(scaling[key]) for key in keys]
-    divisors = call(f.helper("positions", "by_length"), positions, *numbers, f"like={base}")
-    return Expr(f"{base} / {divisors}", PRODUCT)
+    divisors = call("by_length", positions, *numbers, like=base)
+    return expression("base / divisors", base=base, divisors=divisors)
 
 
-SCALINGS: dict[str, Callable[[Function, str, str, dict[str, Any]], Expr]] = {
+SCALINGS: dict[str, Callable[[Writer, Name, Any, dict[str, Any]], Any]] = {
     "linear": linear_scaling,
     "dynamic": dynamic_scaling,
     "llama3": llama3_scaling,
@@ -108,13 +108,13 @@ SCALINGS: dict[str, Callable[[Function, str, str, dict[str, Any]], Expr]] = {
 }
 
 
-def rotate(f: Function, op: Op) -> Expr:
+def rotate(f: Writer, op: Op) -> Any:
     name = "apply_partial_rope" if op.attrs["partial"] else "apply_rope"
     if op.attrs.get("end"):
         name = "apply_rope_to_end"
     if op.attrs["layout"] == "interleaved":
         name += "_interleaved"
-    return call(f.helper("positions", name), *(str(f.use(value)) for value in op.inputs))
+    return call(name, *f.use_all(op.inputs))
 
 
 ROWS: dict[str, Row] = {

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ....compiler.graph import Op
-from ..function import Function
-from ..text import Expr
+from ..code.read import call
+from ..writer import Writer
 
-Row = Callable[[Function, Op], Expr | None]
-
-
-def call(function: str, *arguments: str) -> Expr:
-    return Expr(f"{function}({', '.join(arguments)})")
+Row = Callable[[Writer, Op], Any]
+"""Writes an op: returns the expression of its result, or None where it wrote statements."""
 
 
-def module_call(f: Function, op: Op) -> Expr:
-    return call(f.own(op), str(f.use(op.inputs[0])))
+def module_call(f: Writer, op: Op) -> Any:
+    return call(f.own(op), f.use(op.inputs[0]))

@@ -2,55 +2,57 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ....compiler.graph import Op
-from ..function import Function
-from ..text import ATOM, PRODUCT, Expr
+from ..code.nodes import Dot
+from ..code.read import call, constant, expression, statements
+from ..writer import SELF, Writer
 from .kernels import dropout_rate
-from .row import Row, call
+from .row import Row
 
 
-def pool_heads(f: Function, op: Op) -> Expr:
-    x, padding = (str(f.use(value)) if value else "None" for value in op.inputs)
-    arguments = [x, f"self.{op.name}", padding]
-    if rate := dropout_rate(f, op):
-        arguments.append(rate)
-    return call(f.helper("linear", "pool_heads"), *arguments)
+def pool_heads(f: Writer, op: Op) -> Any:
+    x, padding = (f.use(value) if value else constant(None) for value in op.inputs)
+    return call("pool_heads", x, Dot(SELF, op.name), padding, *dropout_rate(f, op))
 
 
-def without_padding(f: Function, op: Op) -> Expr:
-    helper = f.helper("linear", "without_padding")
-    return call(helper, *(str(f.use(value)) for value in op.inputs))
+def without_padding(f: Writer, op: Op) -> Any:
+    return call("without_padding", *f.use_all(op.inputs))
 
 
-def append_ones(f: Function, op: Op) -> Expr:
-    return Expr(f"F.pad({f.use(op.inputs[0])}, (0, 1), value=1.0)")
+def append_ones(f: Writer, op: Op) -> Any:
+    return expression("F.pad(x, (0, 1), value=1.0)", x=f.use(op.inputs[0]))
 
 
-def by_last(f: Function, op: Op) -> Expr:
-    x = f.use(op.inputs[0]).at(ATOM)
-    return Expr(f"{x}[..., :-1] / ({x}[..., -1:] + 1e-6)", PRODUCT)
+def by_last(f: Writer, op: Op) -> Any:
+    return expression("x[..., :-1] / (x[..., -1:] + 1e-6)", x=f.use(op.inputs[0]))
 
 
-def decay_rates(f: Function, op: Op) -> Expr:
-    helper = f.helper("linear", "lightning_rates")
+def decay_rates(f: Writer, op: Op) -> Any:
     numbers = f.number(op.attrs["heads"].size), f.layer(), f.number(op.attrs["layers"])
-    return call(helper, *numbers, f"like={f.like}")
+    return call("lightning_rates", *numbers, like=f.like)
 
 
-def attend_linearly(f: Function, op: Op) -> Expr | None:
-    given = [str(f.use(value)) for value in op.inputs if value]
+STEP = """\
+state = None if cache is None else cache.state(layer)
+y, state = attended
+if cache is not None:
+    cache.states[layer] = state
+"""
+
+
+def attend_linearly(f: Writer, op: Op) -> Any:
+    given = f.use_all(value for value in op.inputs if value)
     if not op.attrs["causal"]:
-        return call(f.helper("linear", "linear_attention"), *given)
+        return call("linear_attention", *given)
     name = "fading_linear_attention" if op.inputs[3] else "causal_linear_attention"
-    helper = f.helper("linear", name)
     if not op.attrs["cached"] or not f.cached:
-        return Expr(f"{call(helper, *given, 'None')}[0]")
-    state = f"cache.states[{f.layer()}]"
-    f.say(f"state = None if cache is None else cache.state({f.layer()})", "", op.number)
-    y = f.bind(op.outputs[0], "y")
-    f.say(f"{y}, state = {call(helper, *given, 'state')}", "", op.number)
-    f.say("if cache is not None:", op=op.number)
-    f.say(f"{state} = state", "", op.number, indent=1)
+        return expression("both[0]", both=call(name, *given, constant(None)))
+    layer = f.layer()
+    f.bind(op.outputs[0], "y")
+    attended = call(name, *given, expression("state"))
+    f.say(*statements(STEP, y=f.names[op.outputs[0]], layer=layer, attended=attended), op=op)
     return None
 
 

@@ -1,0 +1,1 @@
+"""Emitted programs as data: nodes, a reader of templates, name resolution, and one printer."""

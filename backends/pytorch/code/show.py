@@ -1,0 +1,215 @@
+"""Statements to lines: indentation, signatures, docstrings, blank lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .layout import WIDTH, Line, Piece, Printed, flat, pieces, wrap
+from .nodes import (
+    NO_OPS,
+    Class,
+    Comment,
+    Copied,
+    Do,
+    Dot,
+    For,
+    Function,
+    If,
+    Name,
+    Parameter,
+    Raise,
+    Return,
+    Set,
+    Statement,
+    Update,
+    Word,
+    ops_in,
+)
+
+DOCUMENT_WIDTH = 96  # where the words of a long docstring wrap
+
+
+def show(statement: Statement, depth: int = 0) -> list[Printed]:
+    """The lines of a statement, indented by four columns for each level of depth."""
+    return list(SHOW[type(statement)](statement, depth))
+
+
+def show_all(body: tuple[Statement, ...], depth: int = 0) -> list[Printed]:
+    """The lines of statements one after another."""
+    return [line for statement in body for line in show(statement, depth)]
+
+
+def width(statement: Statement, depth: int = 0) -> int:
+    """How many columns the statement takes on one line, its note included."""
+    note = getattr(statement, "note", "")
+    return 4 * depth + len("".join(_parts(statement)[:3])) + (len(note) + 4 if note else 0)
+
+
+def _parts(s: Any) -> tuple[str, str, str, Any]:
+    """A simple statement: what stands before its value, the value, what follows, the value's tree.
+
+    The head of an assignment ends with its sign.
+    """
+    kind = type(s)
+    if kind is Set:
+        return (*_assignment(s), "", s.value)
+    if kind is Update:
+        return f"{flat(s.target)} {s.sign}= ", flat(s.value), "", s.value
+    if kind is Word:
+        return s.word, "", "", None
+    if kind is If:
+        return "if ", flat(s.test), ":", s.test
+    if kind is For:
+        return f"for {flat(s.target)} in ", flat(s.over), ":", s.over
+    return WORDS[kind], flat(s.value), "", s.value
+
+
+WORDS = {Return: "return ", Raise: "raise ", Do: ""}
+
+
+def _assignment(s: Set) -> tuple[str, str]:
+    head = flat(s.target)
+    if s.annotation is not None:
+        head = f"{head}: {flat(s.annotation)}"
+    if s.value is None:
+        return head, ""
+    head = " = ".join([head, *(flat(target) for target in s.also)])
+    return f"{head} = ", flat(s.value)
+
+
+def _line(s: Any) -> Line:
+    """A simple statement as what is laid out over several lines."""
+    head, _, end, value = _parts(s)
+    lead = "return" if type(s) is Return else ""
+    if type(s) is Set and s.annotation is None and not s.also:
+        lead = {Name: "name", Dot: "dotted"}.get(type(s.target), "")
+    before = [Piece(head)]
+    if type(s) is Set and s.annotation is None and lead == "":  # a target may break, too
+        before = [p for t in (s.target, *s.also) for p in (*pieces(t), Piece(" = "))]
+    return Line(before, pieces(value) if value is not None else [], end, lead)
+
+
+def _simple(s: Any, depth: int) -> list[Printed]:
+    head, value, end, tree = _parts(s)
+    margin, note = " " * 4 * depth, f"  # {s.note}" if s.note else ""
+    text = f"{margin}{head}{value}{end}{note}"
+    if len(text) <= WIDTH:
+        return [Printed(text, s.ops | ops_in(tree))]
+    lines = wrap(_line(s), 4 * depth, s.note)
+    own = s.ops or ops_in(tree)  # of a bracket, or of an argument without an op of its own
+    return [line if line.ops else Printed(line.text, own) for line in lines]
+
+
+def _if(s: If, depth: int) -> Iterator[Printed]:
+    yield from _simple(s, depth)
+    yield from show_all(s.then, depth + 1)
+    if len(s.other) == 1 and isinstance(s.other[0], If):
+        first, *rest = _if(s.other[0], depth)
+        margin = " " * 4 * depth
+        yield Printed(f"{margin}el{first.text[len(margin) :]}", first.ops)
+        yield from rest
+    elif s.other:
+        yield Printed(f"{' ' * 4 * depth}else:", s.ops)
+        yield from show_all(s.other, depth + 1)
+
+
+def _for(s: For, depth: int) -> Iterator[Printed]:
+    yield from _simple(s, depth)
+    yield from show_all(s.body, depth + 1)
+
+
+def _comment(s: Comment, depth: int) -> Iterator[Printed]:
+    yield Printed(f"{' ' * 4 * depth}# {s.text}", s.ops)
+
+
+def parameter_text(p: Parameter) -> str:
+    annotation = f": {flat(p.annotation)}" if p.annotation is not None else ""
+    equals = " = " if annotation else "="
+    return p.name + annotation + (equals + flat(p.default) if p.default is not None else "")
+
+
+def _function(s: Function, depth: int) -> Iterator[Printed]:
+    margin = " " * 4 * depth
+    for decorator in s.decorators:
+        yield Printed(f"{margin}@{flat(decorator)}", s.ops)
+    for line in signature(s, depth):
+        yield Printed(line, s.ops)
+    if s.doc:
+        yield from _document(s.doc, depth + 1, s.ops)
+    yield from show_all(s.body, depth + 1)
+
+
+def signature(s: Function, depth: int) -> list[str]:
+    """`def name(self, …) -> result:`, on one line or broken as a formatter would."""
+    margin, end = " " * 4 * depth, f") -> {flat(s.result)}:"
+    texts = [parameter_text(p) for p in s.parameters]
+    one = f"{margin}def {s.name}({', '.join(texts)}{end}"
+    if len(one) <= WIDTH:
+        return [one]
+    inner = f"{margin}    {', '.join(texts)}"
+    lines = [inner] if len(inner) <= WIDTH else [f"{margin}    {text}," for text in texts]
+    return [f"{margin}def {s.name}(", *lines, f"{margin}{end}"]
+
+
+def _document(text: str, depth: int, ops: frozenset[int]) -> Iterator[Printed]:
+    """A docstring: as it stands where it has several lines, else wrapped at words if long."""
+    margin = " " * 4 * depth
+    whole = f'{margin}"""{text}"""'
+    if "\n" in text:
+        first, *rest = text.split("\n")
+        lines = [f'{margin}"""{first}', *(f"{margin}{line}".rstrip() for line in rest)]
+        lines = [*lines, f'{margin}"""']
+    elif len(whole) <= WIDTH:
+        lines = [whole]
+    else:
+        lines, current = [], margin + '"""'
+        for word in text.split(" "):
+            glue = "" if current.endswith('"""') else " "
+            if len(current + glue + word) > DOCUMENT_WIDTH:
+                lines.append(current)
+                current = margin + word
+            else:
+                current += glue + word
+        lines += [current, margin + '"""']
+    for line in lines:
+        yield Printed(line, ops if line else NO_OPS)
+
+
+def _class(s: Class, depth: int) -> Iterator[Printed]:
+    margin = " " * 4 * depth
+    for decorator in s.decorators:
+        yield Printed(f"{margin}@{flat(decorator)}", s.ops)
+    bases = f"({', '.join([flat(base) for base in s.bases])})" if s.bases else ""
+    header = f"{margin}class {s.name}{bases}:"
+    if len(header) > WIDTH:
+        header = f"{margin}class {s.name}(\n{margin}    {bases[1:-1]}\n{margin}):"
+    for line in header.split("\n"):
+        yield Printed(line, s.ops)
+    if s.doc:
+        yield from _document(s.doc, depth + 1, s.ops)
+    before: Any = s.doc or None
+    for statement in s.body:
+        apart = isinstance(before, (str, Function)) or isinstance(statement, Function)
+        if before is not None and apart:
+            yield Printed("")
+        yield from show(statement, depth + 1)
+        before = statement
+
+
+def _copied(s: Copied, depth: int) -> Iterator[Printed]:
+    for line in s.text.split("\n"):
+        yield Printed(line, s.ops if line else NO_OPS)
+
+
+SHOW: dict[type[Any], Callable[[Any, int], Any]] = {
+    **dict.fromkeys((Set, Update, Do, Return, Raise, Word), _simple),
+    Comment: _comment,
+    If: _if,
+    For: _for,
+    Function: _function,
+    Class: _class,
+    Copied: _copied,
+}
+
+__all__ = ["Printed", "ops_in", "parameter_text", "show", "show_all", "signature", "width"]

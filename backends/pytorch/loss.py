@@ -1,0 +1,47 @@
+"""The loss of a model: of its first head that has labels, or of pairs."""
+
+from __future__ import annotations
+
+from ...compiler.graph import ModuleGraph
+from .code.nodes import Function, Name, Parameter
+from .code.read import expression, statements
+
+TENSOR = Name("Tensor")
+CROSS_ENTROPY = "return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"
+LOSSES = {
+    "next_token": (
+        ("logits", "labels"),
+        "Mean cross-entropy of the next token; -100 in `labels` does not count.",
+        f"logits, labels = logits[:, :-1], labels[:, 1:]\n{CROSS_ENTROPY}",
+    ),
+    "labels": (
+        ("logits", "labels"),
+        "Mean cross-entropy of the labels; -100 in `labels` does not count.",
+        CROSS_ENTROPY,
+    ),
+    "softmax_pairs": (
+        ("scores",),
+        "Mean cross-entropy of rows and of columns: items at the same place belong together.",
+        "place = torch.arange(scores.size(0), device=scores.device)\n"
+        "return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2",
+    ),
+    "sigmoid_pairs": (
+        ("scores",),
+        "Mean loss of a row, each pair by itself: items at the same place belong together.",
+        "sign = 2 * torch.eye(scores.size(0), device=scores.device) - 1\n"
+        "return -F.logsigmoid(sign * scores).sum(-1).mean()",
+    ),
+}
+
+
+def loss_method(graph: ModuleGraph) -> Function | None:
+    """The loss of a model's only head, if it has one."""
+    if len(graph.heads) != 1:
+        return None
+    (head,) = graph.heads.values()
+    if not head.loss:
+        return None
+    names, title, body = LOSSES[head.loss]
+    parameters = tuple(Parameter(name, TENSOR) for name in names)
+    static = (expression("staticmethod"),)
+    return Function("loss", parameters, TENSOR, statements(body), title, static)

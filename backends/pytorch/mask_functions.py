@@ -1,0 +1,249 @@
+"""A mask formula as a small function of query and key positions, from its predicate tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...compiler.graph import Op
+from ...compiler.sizes import Size
+from .code.nodes import (
+    Binary,
+    Bracketed,
+    Expr,
+    Function,
+    If,
+    Name,
+    Parameter,
+    Return,
+    Set,
+    Slice,
+    Statement,
+    Unary,
+    change,
+    for_op,
+)
+from .code.read import constant, expression, statements
+from .code.scope import outer_names
+from .ops.masks import atoms_of, mask_sizes
+from .sizes import over
+
+DATA = ("attention_mask", "document_ids", "prefix_length", "global_mask")
+TENSOR, OPTIONAL, INT = Name("Tensor"), expression("Tensor | None"), Name("int")
+START_TO_END = Slice(Name("start"), Name("end"))
+
+
+def number(value: Any) -> Any:
+    """A size by its field's name (a parameter of the function), or a literal."""
+    return (
+        over(value, lambda field: Name(field.name)) if isinstance(value, Size) else constant(value)
+    )
+
+
+def numbers(atom: Any, **names: int) -> dict[str, Expr]:
+    """Arguments of an atom by name, from their places."""
+    return {name: number(atom.args[place]) for name, place in names.items()}
+
+
+def window(atom: Any) -> Any:
+    return expression("(k <= q) & (k > q - size)", **numbers(atom, size=0))
+
+
+def band(atom: Any) -> Any:
+    if len(atom.args) == 1:
+        return expression("(q - k).abs() <= left", **numbers(atom, left=0))
+    return expression("(q - k <= left) & (k - q <= right)", **numbers(atom, left=0, right=1))
+
+
+def strided(atom: Any) -> Any:
+    return expression("(q - k) % stride == 0", **numbers(atom, stride=0))
+
+
+def fixed(atom: Any) -> Any:
+    sizes = numbers(atom, size=0, kept=1)
+    return expression("(q // size == k // size) | (k % size >= size - kept)", **sizes)
+
+
+def blocks(atom: Any) -> Any:
+    if len(atom.args) == 1:
+        return expression("q // size == k // size", **numbers(atom, size=0))
+    return expression("(q // size - k // size).abs() <= n", **numbers(atom, size=0, n=1))
+
+
+def random(atom: Any) -> Any:
+    count, size, seed = (number(arg) for arg in (*atom.args, 0)[:3])
+    return expression("random_blocks(q, k, count, size, seed)", count=count, size=size, seed=seed)
+
+
+def in_range(letter: str, limits: Any) -> Any:
+    """`letter` in a:b; negative limits count from the end."""
+    of, parts = Name(letter), []
+    if limits.start is not None and limits.start != 0:
+        parts.append(expression("of >= start", of=of, start=_from_end(limits.start)))
+    if limits.stop is not None:
+        parts.append(expression("of < stop", of=of, stop=_from_end(limits.stop)))
+    if not parts:
+        return expression("of >= 0", of=of)
+    return _joined("&", parts)
+
+
+def _from_end(limit: int) -> Any:
+    if limit < 0:
+        return expression("end - n", n=constant(-limit))
+    return constant(int(limit))
+
+
+def global_(atom: Any) -> Any:
+    (arg,) = atom.args
+    if arg == "given":
+        rows = "global_mask[:, None, start:end, None].bool()"
+        return expression(f"{rows} | global_mask[:, None, None, :].bool()")
+    if isinstance(arg, int):
+        return expression("(q < n) | (k < n)", n=number(arg))
+    return expression("rows | columns", rows=in_range("q", arg), columns=in_range("k", arg))
+
+
+ATOMS: dict[str, Callable[[Any], Any]] = {
+    "full": lambda atom: expression("k >= 0"),
+    "causal": lambda atom: expression("k <= q"),
+    "window": window,
+    "band": band,
+    "strided": strided,
+    "fixed": fixed,
+    "blocks": blocks,
+    "random": random,
+    "prefix": lambda atom: expression("k < prefix_length[:, None, None, None]"),
+    "documents": lambda atom: expression(
+        "document_ids[:, None, start:end, None] == document_ids[:, None, None, :]"
+    ),
+    "global": global_,
+    "keys": lambda atom: in_range("k", atom.args[0]),
+    "queries": lambda atom: in_range("q", atom.args[0]),
+}
+
+
+def predicate(formula: Any) -> Any:
+    """The formula over q (T, 1) and k (S,)."""
+    if hasattr(formula, "part"):
+        return Unary("~", Bracketed(predicate(formula.part)))
+    if not hasattr(formula, "parts"):
+        return ATOMS[formula.name](formula)
+    sign = "&" if type(formula).__name__ == "And" else "|"
+    names = [getattr(part, "name", "") for part in formula.parts]
+    parts = []
+    for part in formula.parts:
+        if sign == "&" and "causal" in names and getattr(part, "name", "") == "window":
+            parts.append(expression("k > q - size", **numbers(part, size=0)))
+        else:
+            found = predicate(part)
+            apart = sign == "|" and isinstance(found, Binary) and found.sign == "&"
+            parts.append(Bracketed(found) if apart else found)
+    return _joined(sign, parts)
+
+
+def _joined(sign: str, parts: list[Any]) -> Any:
+    found = parts[0]
+    for part in parts[1:]:
+        found = _flattened(found, sign, part)
+    return found
+
+
+def _flattened(left: Any, sign: str, right: Any) -> Any:
+    """`left sign right`, without brackets where the right side is joined by the same sign."""
+    if isinstance(right, Binary) and right.sign == sign:
+        return Binary(_flattened(left, sign, right.left), sign, right.right)
+    return Binary(left, sign, right)
+
+
+def mask_function(name: str, op: Op, *, static: bool) -> Function:
+    """The function that makes one mask; `static` where it is told the place of every query."""
+    formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal"
+    given = [name for name, value in zip(DATA, op.inputs, strict=True) if value]
+    keys = Name("place") if static else START_TO_END
+    admits = with_queries(predicate(formula), keys)
+    body: list[Statement] = [*_left_to_kernel(implicit, "attention_mask" in given, static)]
+    read = outer_names(Return(admits))
+    if "q" in read:
+        made = (
+            "place[:, None]" if static else "torch.arange(start, end, device=like.device)[:, None]"
+        )
+        body.append(Set(Name("q"), expression(made), "(T, 1)"))
+    if "k" in read:
+        body.append(Set(Name("k"), expression("torch.arange(end, device=like.device)"), "(S,)"))
+    for absent in given:
+        body += ABSENT.get(absent, ())
+    body += _result(formula, admits, read, padded="attention_mask" in given, static=static)
+    sizes = [Parameter(size.code(), INT) for size in mask_sizes(formula)]
+    parameters = (
+        Parameter("place", TENSOR) if static else Parameter("start", INT),
+        Parameter("end", INT),
+        *sizes,
+        *(Parameter(name, OPTIONAL) for name in given),
+        Parameter("like", TENSOR),
+    )
+    title = f"True where query q may see key k: {formula}."
+    if implicit:
+        title += " None where the kernel's own causal mask does."
+    result = OPTIONAL if implicit else TENSOR
+    made_for = Function(name, parameters, result, tuple(body), title)
+    found: Function = for_op(made_for, op.number)
+    return found
+
+
+def with_queries(admits: Any, keys: Any) -> Any:
+    """The predicate, in which data is read for these queries."""
+    return change(admits, {START_TO_END: keys})
+
+
+def _result(
+    formula: Any, admits: Any, read: set[str], *, padded: bool, static: bool
+) -> list[Statement]:
+    atoms = atoms_of(formula)
+    wide = any(a.name in ("prefix", "documents") or a.args == ("given",) for a in atoms)
+    shape = "(B or 1, 1, T, S)" if wide else "(T, S)"
+    pairs = _of_pairs(atoms, admits, read, expression("place.size(0)" if static else "end - start"))
+    if not padded:
+        return [Return(pairs, shape)]
+    hidden = expression("mask & attention_mask.bool()[:, None, None, :]")
+    unpadded = Set(Name("mask"), hidden, "(B, 1, T, S)")
+    return [
+        Set(Name("mask"), pairs, shape),
+        If(expression("attention_mask is not None"), (unpadded,)),
+        Return(Name("mask")),
+    ]
+
+
+def _of_pairs(atoms: list[Any], admits: Any, read: set[str], tokens: Any) -> Any:
+    """The expression over all pairs, also where the formula asks for one side of them only."""
+    names = {atom.name for atom in atoms}
+    given = any(atom.args == ("given",) for atom in atoms)
+    if {"q", "k"} <= read or given or "documents" in names:
+        return admits
+    if "prefix" not in names:
+        return expression("admits.expand(tokens, end)", admits=admits, tokens=tokens)
+    if "q" in read:
+        return admits
+    return expression("admits.expand(-1, -1, tokens, -1)", admits=admits, tokens=tokens)
+
+
+def _absent(name: str, meaning: str, shape: str) -> tuple[Statement, ...]:
+    """What data that a formula speaks of is, when it is not given."""
+    zeros = f"torch.zeros({shape}, dtype=torch.long, device=like.device)"
+    return statements(f"if {name} is None:  # {meaning}\n    {name} = {zeros}")
+
+
+ABSENT = {
+    "document_ids": _absent("document_ids", "one document", "1, end"),
+    "prefix_length": _absent("prefix_length", "no prefix", "1"),
+    "global_mask": _absent("global_mask", "no global token", "1, end"),
+}
+
+
+def _left_to_kernel(implicit: bool, padded: bool, static: bool) -> tuple[Statement, ...]:
+    """Nothing is made where the kernel masks by itself."""
+    if not implicit:
+        return ()
+    test = "place.size(0) == end" if static else "start == 0 or end - start == 1"
+    if padded:
+        test = f"attention_mask is None and {test if static else f'({test})'}"
+    return statements(f"if {test}:\n    return None")

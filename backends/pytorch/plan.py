@@ -1,0 +1,263 @@
+"""The plan of an emitted file: which scopes are classes, what each is given, who knows what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+from ...compiler.graph import ModuleGraph, Op, Scope
+from ...compiler.index import Index
+from .code.nodes import Expr, Parameter
+from .code.read import constant, expression
+from .items import Item, external, items_of
+from .options import BuildOptions
+
+COUNTED = ("by_layer", "decay_rates")  # ops that compute with the number of their layer
+SHARED_LIMIT = 3  # more shared values than this travel in one dataclass
+ANNOTATIONS = {
+    "tensor": "Tensor",
+    "table": "Tensor",
+    "causal": "bool",
+    "cache": "Cache | None",
+    "layer": "int",
+}
+DEFAULTS = {"causal": False, "cache": None}
+"""What a module that may be called without them takes for them."""
+
+R = TypeVar("R")
+
+
+def remembered(method: Callable[..., R]) -> Callable[..., R]:
+    """A method of the plan that is computed once for the same arguments."""
+
+    @wraps(method)
+    def look_up(plan: Any, *args: Any) -> R:
+        key = (method.__name__, *args)
+        if key not in plan.memory:
+            plan.memory[key] = method(plan, *args)
+        found: R = plan.memory[key]
+        return found
+
+    return look_up
+
+
+@dataclass(frozen=True)
+class Given:
+    """Something that a function is given.
+
+    kind  tensor · shared (the dataclass of what all layers read) · table (a weight of another
+          module) · causal (does the kernel mask?) · cache · layer (its number)
+    """
+
+    name: str
+    value: str = ""  # of a tensor: its id in the graph
+    kind: str = "tensor"
+    optional: bool = False
+    annotation: str = ""
+    by_default: bool = False  # may be left out
+
+    def parameter(self) -> Parameter:
+        word = self.annotation or ANNOTATIONS[self.kind]
+        if self.optional:
+            word += " | None"
+        default = constant(DEFAULTS.get(self.kind)) if self.by_default else None
+        return Parameter(self.name, expression(word), default)
+
+
+class FilePlan:
+    """What the classes of one file agree on: signatures, names of shared values, class names."""
+
+    def __init__(
+        self, graph: ModuleGraph, options: BuildOptions, *, causal_given: bool = False
+    ) -> None:
+        self.graph = graph
+        self.index = Index(graph)
+        self.options = options
+        self.causal_given = causal_given  # a stack tells its layers when the kernel masks
+        self.plain = False  # modules as they would be without a cache and without a causal case
+        self.lenient: set[str] = set()  # scopes that may be called without them
+        self.class_names: dict[str, str] = {}  # scope -> the class that it becomes
+        self.cached = {graph.scopes[op.scope].stack for op in graph.keepers()}
+        self.memory: dict[Any, Any] = {}
+
+    def telling_causal(self, *, told: bool) -> FilePlan:
+        """The same file, where stacks tell their layers when the kernel makes the causal mask."""
+        other = copy(self)
+        other.causal_given = told
+        other.memory, other.lenient, other.class_names = {}, set(), {}
+        return other
+
+    @remembered
+    def as_plain(self) -> FilePlan:
+        """The same file, if no module kept a cache or were told that it is causal."""
+        other = copy(self)
+        other.plain, other.cached, other.memory = True, set(), {}
+        return other
+
+    # -- what a scope does
+
+    def ops(self, path: str) -> list[Op]:
+        """The ops in a scope and below it."""
+        return self.index.subtree[path]
+
+    @remembered
+    def items(self, path: str) -> list[Item]:
+        return items_of(self.graph, self.index, path)
+
+    @remembered
+    def external(self, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return external(self.graph, self.index, self.ops(path))
+
+    def stack_of_layers(self, path: str) -> str:
+        """The scope whose facts hold for this one: the blocks of a stack are called alike."""
+        scope = self.graph.scopes[path]
+        return scope.parent or "" if scope.role == "block" else path
+
+    @remembered
+    def uses_cache(self, path: str) -> bool:
+        if self.graph.scopes[path].stack not in self.cached:
+            return False
+        ops = self.ops(self.stack_of_layers(path))
+        scopes = self.graph.scopes
+        return any(
+            scopes[op.scope].role == "method" or op.kind == "cache" or op.attrs.get("cached")
+            for op in ops
+        )
+
+    @remembered
+    def counts_layers(self, path: str) -> bool:
+        """Does it compute with the number of its layer?"""
+        return any(op.kind in COUNTED for op in self.ops(self.stack_of_layers(path)))
+
+    @remembered
+    def told_causal(self, path: str) -> bool:
+        """Is this scope told by its stack when the kernel makes the causal mask?"""
+        if not self.causal_given or self.plain:
+            return False
+        if self.graph.scopes[path].role not in ("module", "block"):
+            return False
+        ops = self.ops(self.stack_of_layers(path))
+        return any(op.kind == "attend" and op.attrs["causal"] for op in ops)
+
+    @remembered
+    def layer_by_call(self, path: str) -> bool:
+        """Do layers share modules, so that a module cannot know which layer it serves?"""
+        layers = self.graph.layers_of(path)
+        return layers is not None and len(set(layers.modules)) < len(layers.modules)
+
+    def knows_layer(self, path: str) -> bool:
+        used = self.uses_cache(path) or self.counts_layers(path)
+        return used and not self.layer_by_call(path)
+
+    # -- values
+
+    @remembered
+    def value_name(self, value: str, scope: str) -> str:
+        """What a parameter that carries this value is called."""
+        towers = self.compared(scope)
+        if value in towers:
+            return towers[value]
+        place = self.graph.scopes[scope]
+        in_module = place.role in ("module", "method") and self.graph.layers_of(scope) is not None
+        for stack, hidden in self.graph.hidden.items():
+            if hidden == value and place.stack != stack and scope:
+                if in_module:
+                    return "memory"
+                readers = [s for s in self.graph.hidden if s != place.stack]
+                several = len([s for s in readers if self.is_read(s)]) > 1
+                return f"{stack}_memory" if several else "memory"
+        found = self.graph.values[value]
+        return (found.base if in_module else "") or found.name or "x"
+
+    @remembered
+    def compared(self, scope: str) -> dict[str, str]:
+        """The hidden states that a head of several stacks reads, and the stacks' names."""
+        if self.graph.scopes[scope].origin[:1] != ("heads",):
+            return {}
+        read, _ = self.external(scope)
+        found = {h: stack for stack, h in self.graph.hidden.items() if h in read}
+        return found if len(found) > 1 else {}
+
+    @remembered
+    def is_read(self, stack: str) -> bool:
+        """Does another stack read this one?"""
+        readers = self.index.consumers[self.graph.hidden[stack]]
+        return any(self.graph.scopes[op.scope].stack not in ("", stack) for op in readers)
+
+    @remembered
+    def shared_values(self, layers: str) -> list[str]:
+        """The values that every layer of a stack reads and none of them makes."""
+        inputs, _ = self.external(layers)
+        return [value for value in inputs if value != self.graph.scopes[layers].source]
+
+    @remembered
+    def shared_class(self, layers: str) -> str:
+        """The dataclass that carries them, if they are many."""
+        if len(self.shared_values(layers)) <= SHARED_LIMIT:
+            return ""
+        parent = self.graph.scopes[self.graph.scopes[layers].parent or ""]
+        return f"{parent.noun}Shared" if self.several_stacks() and parent.noun else "Shared"
+
+    @remembered
+    def several_stacks(self) -> bool:
+        """Has the model more than one stack of layers?"""
+        return len([s for s in self.graph.scopes.values() if s.role == "layers"]) > 1
+
+    @remembered
+    def tables(self, path: str) -> dict[str, str]:
+        """Weights of other modules that this one multiplies by, and what they are called here."""
+        found: dict[str, str] = {}
+        for op in self.ops(path):
+            for weight in op.weights:
+                if weight.tied and op.kind == "linear":
+                    found.setdefault(weight.tied, "table" if not found else f"table{len(found)}")
+        return found
+
+    # -- signatures
+
+    def given(self, path: str) -> list[Given]:
+        """The parameters of a scope's forward, in order."""
+        lenient = path in self.lenient
+        found = self._inputs(path)
+        found = [*found, *(Given(name, kind="table") for name in self.tables(path).values())]
+        if self.told_causal(path):
+            found.append(Given("causal", kind="causal", by_default=lenient))
+        if self.uses_cache(path):
+            found.append(Given("cache", kind="cache", by_default=lenient))
+        counts = self.uses_cache(path) or self.counts_layers(path)
+        if counts and self.layer_by_call(path):
+            found.append(Given("layer", kind="layer"))
+        return found
+
+    @remembered
+    def _inputs(self, path: str) -> list[Given]:
+        scope = self.graph.scopes[path]
+        if scope.role != "block":
+            return self._module_inputs(path)
+        stream = Given("x", scope.carry[0] if scope.carry else "")
+        layers = scope.parent or ""
+        if shared := self.shared_class(layers):
+            return [stream, Given("shared", kind="shared", annotation=shared)]
+        return [stream, *(self.tensor(value, path) for value in self.shared_values(layers))]
+
+    def _module_inputs(self, path: str) -> list[Given]:
+        found = [self.tensor(value, path) for value in self.external(path)[0]]
+        last = set(self.graph.hidden.values()) - self.compared(path).keys()
+        found.sort(key=lambda g: g.value in last and g.name != "x")
+        found.sort(key=lambda g: (g.optional, g.name != "x"))
+        return found
+
+    def tensor(self, value: str, path: str) -> Given:
+        name = self.value_name(value, path)
+        return Given(name, value, optional=self.graph.values[value].optional)
+
+    def class_of(self, scope: Scope) -> str:
+        return self.class_names[scope.path]
+
+    def annotation(self, value: str) -> Expr:
+        word = "Tensor | None" if self.graph.values[value].optional else "Tensor"
+        found: Expr = expression(word)
+        return found

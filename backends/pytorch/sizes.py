@@ -1,0 +1,35 @@
+"""Sizes of the spec as expressions over the Config: `config.d_model // config.heads`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...compiler.sizes import Field, Size
+from .code.nodes import Binary, Dot, Expr, Literal, Name
+from .code.read import constant
+
+CONFIG = Name("config")
+
+
+def config_expression(value: Any) -> Expr:
+    """A size, a field or a plain number, as an expression over `config`."""
+    return over(value, lambda field: Dot(CONFIG, field.name))
+
+
+def over(value: Any, write: Callable[[Field], Expr]) -> Expr:
+    """The same with each field of the Config written in another way."""
+    if isinstance(value, Field):
+        return write(value)
+    if not isinstance(value, Size):
+        return constant(value)
+    return _tree(value.tree, write)
+
+
+def _tree(tree: Any, write: Callable[[Field], Expr]) -> Expr:
+    if isinstance(tree, Field):
+        return write(tree)
+    if isinstance(tree, int):
+        return Literal(int(tree), str(int(tree)))
+    sign, left, right = tree
+    return Binary(_tree(left, write), sign, _tree(right, write))

@@ -1,0 +1,244 @@
+"""One function of an emitted file: what is named, what is inlined, which names are free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ...compiler.axes import show
+from ...compiler.graph import Op, Scope, Value
+from ...compiler.sizes import Field, InverseRoot, Size
+from .code.nodes import Dot, Expr, Name, Return, Sequence, Set, Statement, for_op
+from .code.read import constant, expression, names
+from .items import Item
+from .plan import FilePlan
+from .sizes import config_expression, over
+
+SELF = Name("self")
+PLACE = Name("place")
+
+
+class Needs:
+    """What a class must have because of what its functions say."""
+
+    def __init__(self) -> None:
+        self.attributes: dict[str, Expr] = {}  # name -> expression over the config
+        self.masks: dict[str, Op] = {}  # function name -> mask op
+        self.layer = False
+
+
+class Writer:
+    """Writes the statements of one function. The rows of ops call its methods."""
+
+    def __init__(self, plan: FilePlan, place: Scope, needs: Needs, *, root: bool) -> None:
+        self.plan = plan
+        self.graph = plan.graph
+        self.place = place
+        self.needs = needs
+        self.root = root  # a method of the model itself
+        self.modules = {op.name for op in plan.index.ops[place.path] if op.weights}
+        self.modules |= {child.name for child in plan.index.children[place.path]}
+        self.cached = place.stack in plan.cached
+        self.by_call = plan.layer_by_call(place.path)
+        self.ids = ""  # a value whose second axis is the new tokens
+        self.body: list[Statement] = []
+        self.names: dict[str, Expr] = {}  # value id -> the expression that holds it
+        self.holds: dict[str, str] = {}  # local name -> the value id that it holds now
+        self.waiting: dict[str, Expr] = {}  # unnamed values, to be written where they are used
+        self.sources: dict[str, Op] = {}
+        self.pending: dict[str, int] = {}  # value id -> how many uses are still to come
+        self.uses_end = False
+        self.first: tuple[int, str] | None = None  # the line that first makes T tokens; their name
+
+    # -- names
+
+    def count_uses(self, items: Iterable[Item], results: Iterable[str]) -> None:
+        for item in items:
+            for value in filter(None, item.inputs):
+                self.pending[value] = self.pending.get(value, 0) + 1
+        for value in results:
+            self.pending[value] = self.pending.get(value, 0) + 1
+
+    def hold(self, value: str, name: str) -> None:
+        """From here on, `name` holds this value."""
+        self.names[value] = Name(name)
+        self.holds[name] = value
+
+    def bind(self, value: str, name: str) -> str:
+        """Let `name` hold this value, or a name like it while `name` still holds a live one."""
+        candidate, number = name, 2
+        while self.pending.get(self.holds.get(candidate, ""), 0) > 0:
+            candidate, number = f"{name}{number}", number + 1
+        self.hold(value, candidate)
+        return candidate
+
+    def use(self, value: str) -> Any:
+        """The expression of a value; each call is one use."""
+        self.pending[value] = self.pending.get(value, 1) - 1
+        if value in self.waiting:
+            return self.waiting.pop(value)
+        return self.names[value]
+
+    def use_all(self, values: Iterable[str]) -> list[Any]:
+        return [self.use(value) for value in values]
+
+    def member(self, scope: str, name: str) -> Expr:
+        """An attribute of a scope as this function says it: a model runs its stacks itself."""
+        return Dot(Dot(SELF, scope), name) if self.root and scope else Dot(SELF, name)
+
+    def own(self, op: Op, name: str = "") -> Any:
+        """The attribute that holds an op's weights, or another that is said to."""
+        return self.member(op.scope, name or op.name)
+
+    def joined(self, op: Op) -> list[Op]:
+        """The linear layers that are computed with this one, itself among them, in order."""
+        parts = op.attrs.get("joined", ())
+        return [x for x in self.plan.index.ops[op.scope] if x.name in parts and x.kind == "linear"]
+
+    # -- config values, positions
+
+    def number(self, value: Any, name: str = "") -> Any:
+        """A config value inside forward: `self.config.x` in the model, `self.x` in a module."""
+        if isinstance(value, InverseRoot):
+            width = self.number(value.width, "head_dim")
+            if value.times > 1:
+                return expression("(n * d) ** -0.5", n=constant(value.times), d=width)
+            return expression("d**-0.5", d=width)
+        if not isinstance(value, (Size, Field)):
+            return constant(value)
+        if self.root:
+            return over(value, lambda field: Dot(Dot(SELF, "config"), field.name))
+        if isinstance(value, Size) and isinstance(value.tree, tuple) and not name:
+            return over(value, self.number)
+        return self._attribute(value, name)
+
+    def _attribute(self, value: Size | Field, name: str) -> Expr:
+        """A number that the module keeps as an attribute."""
+        field = value if isinstance(value, Field) else value.tree
+        word = field.name if isinstance(field, Field) else name
+        if not word:  # a plain number
+            return config_expression(value)
+        if word == "layers":  # the stack's blocks are called so
+            word = "depth"
+        elif word in self.modules:  # as `prefix_tokens`, which are weights too
+            word = f"number_of_{word}"
+        self.needs.attributes[word] = config_expression(value)
+        return Dot(SELF, word)
+
+    @property
+    def static(self) -> bool:
+        """Does the cache have room for all tokens from the first step on?"""
+        return self.cached and self.plan.options.static_cache
+
+    def counted(self) -> Any:
+        """Where the new tokens stand in their sequences, as an expression (T,)."""
+        if self.static:
+            return PLACE
+        start = "start, " if self.cached else ""
+        ids, end = self.names[self.ids], self.end()
+        return expression(f"torch.arange({start}end, device=ids.device)", ids=ids, end=end)
+
+    def new_places(self, op: Op) -> Any:
+        """The name of where the new tokens stand; said once in a function."""
+        if not self.static and self.holds.get("place") != "place":
+            self.assign("place", self.counted(), "(T,)", op)
+            self.holds["place"] = "place"
+        return PLACE
+
+    def first_place(self, op: Op) -> Any:
+        """What a mask is told of where its queries stand: the first of them, or each."""
+        if self.plan.options.static_cache:
+            return self.new_places(op)
+        return Name("start") if self.cached else constant(0)
+
+    def end(self) -> Any:
+        self.uses_end = True
+        return Name("end" if self.cached else "length")
+
+    # -- statements
+
+    def say(self, *found: Statement, op: Op | None = None) -> None:
+        self.body += [for_op(s, op.number) for s in found] if op is not None else found
+
+    def assign(self, name: str, value: Expr, note: str = "", op: Op | None = None) -> None:
+        """`name = value  # note`."""
+        self.say(Set(Name(name), value, note), op=op)
+
+    def assign_all(
+        self, targets: Iterable[str], value: Expr, note: str = "", op: Op | None = None
+    ) -> None:
+        """`a, b = value  # note`."""
+        self.say(Set(names(*targets), value, note), op=op)
+
+    def note(self, *values: str) -> str:
+        """`(B, T, D)`; of several values `(B, T, E) each`, or one shape and another."""
+        shapes = [show(self.graph.values[value].shape) for value in values]
+        if len(shapes) > 1 and len(set(shapes)) == 1:
+            return f"{shapes[0]} each"
+        return " and ".join(shapes)
+
+    def settle(self, op: Op, value: Expr) -> None:
+        """Give the op's one result a name now, or let it wait for its only use."""
+        result = self.graph.values[op.outputs[0]]
+        value = for_op(value, op.number)
+        if self.pending.get(result.id, 0) == 1 and not result.name:
+            self.waiting[result.id] = value
+            self.sources[result.id] = op
+            return
+        self._name(op, result, value)
+
+    def _name(self, op: Op, result: Value, value: Expr) -> None:
+        name = result.name or ("h" if op.attrs.get("stack") is None else op.kind)
+        before = self.graph.values.get(self.holds.get(name, ""))
+        kept = before is not None and show(before.shape) == show(result.shape)
+        name = self.bind(result.id, name)
+        self.assign(name, value, "" if kept else show(result.shape), op)
+        if self.first is None and show(result.shape).startswith("(B, T"):
+            self.first = len(self.body), name
+
+    def finish(self, results: list[str]) -> None:
+        """`return` what the function makes; a last assignment becomes the return itself."""
+        if len(results) > 1:
+            self.say(Return(Sequence(tuple(self.use_all(results)), "")))
+            return
+        (value,) = results
+        if value in self.waiting:
+            op = self.sources[value]
+            self.say(Return(self.use(value), self.note(value)), op=op)
+        elif not self.return_last(self.names[value]):
+            self.say(Return(self.names[value]))
+
+    def return_last(self, target: Expr) -> bool:
+        """Turn a last `target = value` into `return value`; False where there is none."""
+        last = self.body[-1] if self.body else None
+        if not isinstance(last, Set) or last.target != target or last.value is None:
+            return False
+        self.body[-1] = Return(last.value, last.note, ops=last.ops)
+        return True
+
+    # -- what stands around the function
+
+    @property
+    def like(self) -> Any:
+        """The float tensor at hand: it gives dtype and device to what is computed beside it."""
+        floats = [
+            name
+            for name, value in self.holds.items()
+            if value in self.graph.values and self.graph.values[value].dtype == "float"
+        ]
+        if not floats:
+            return self.names[self.ids]
+        return Name("x" if "x" in floats else floats[-1])
+
+    def layer(self) -> Any:
+        self.needs.layer = True
+        return Name("layer") if self.by_call else Dot(SELF, "layer")
+
+    def table(self, weight: str) -> Any:
+        """A weight of another module: the model has it, others are given it."""
+        if not self.root:
+            return Name(self.plan.tables(self.place.path)[weight])
+        found: Expr = SELF
+        for part in weight.split("."):
+            found = Dot(found, part)
+        return found

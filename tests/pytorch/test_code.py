@@ -1,0 +1,187 @@
+"""Programs as data: read, compared, changed, checked and printed."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from small_examples import graph
+
+from modelwright.backends.pytorch import emit_file, generate
+from modelwright.backends.pytorch.code.nodes import Dot, Name, change, for_op, ops_in, union
+from modelwright.backends.pytorch.code.read import (
+    constant,
+    expression,
+    read_block,
+    read_definitions,
+    statements,
+    written,
+)
+from modelwright.backends.pytorch.code.scope import (
+    UnboundNameError,
+    config_fields,
+    outer_names,
+)
+from modelwright.backends.pytorch.code.show import show, show_all, width
+from modelwright.backends.pytorch.helpers import collect, library, source
+
+
+def text_of(*found: object) -> str:
+    return "\n".join(line.text for line in show_all(found))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("file", ["generate", "cache", "sampling"])
+def test_what_is_read_is_printed_again(file: str) -> None:
+    """A file of the runtime survives the reader and the printer, comments and breaks included."""
+    for node in ast.parse(source(file)).body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            lines = source(file).splitlines()[first - 1 : node.end_lineno]
+            assert text_of(read_definitions(source(file))[node.name]) == "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = (a + b) * c",
+        "x = a - (b - c)",
+        "x = -a**2",
+        "x = (-a) ** 2",
+        "x = (a if b else c) + d",
+        "x = a if b else c if d else e",
+        "x = not (a and b) or c",
+        "x = (a | b) & c == d",
+        "x = a[:, b:c, None] + a[..., : c.size(1)]",
+        "x, y = y, x",
+        "x = (a,)",
+        'x = {"a": b, "c": (d, e)}',
+        "x = [i for i in y if i > 2]",
+        "x = f(*a, b=c, **d)",
+        'raise ValueError(f"{a} is not {b.c}")',
+        "for i, x in enumerate(y):\n    x += i  # a note",
+        "if a is None:  # why\n    b = 1\nelse:\n    # alone\n    b = 2",
+        '@decorated(1)\ndef f(self, a: int, *, b: str = \'x\') -> None:\n    """What it does."""\n'
+        "    return None",
+    ],
+)
+def test_brackets_stand_where_python_needs_them(text: str) -> None:
+    again = text_of(*read_block(text))
+    assert ast.dump(ast.parse(again)) == ast.dump(ast.parse(text))
+    assert text_of(*read_block(again)) == again
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (10_000.0, "10_000.0"),
+        (1e-05, "1e-5"),
+        (1e20, "1e20"),
+        (50257, "50257"),
+        (1_000_000, "1_000_000"),
+        (True, "True"),
+        ("it's", '"it\'s"'),
+        ((1.0, 2.5), "(1.0, 2.5)"),
+        ((1,), "(1,)"),
+    ],
+)
+def test_literals_are_written_as_a_person_does(value: object, text: str) -> None:
+    assert written(value) == text
+    assert ast.literal_eval(text) == value
+
+
+def test_numbers_of_other_kinds_are_other_literals() -> None:
+    """Python holds 1, 1.0 and True for equal; two classes that differ in them are two."""
+    assert len({constant(1), constant(1.0), constant(True)}) == 3
+
+
+def test_templates_are_filled_at_names_and_not_inside_what_is_given() -> None:
+    found = expression("x + y", x=expression("y * 2"), y=Name("z"))
+    assert text_of(*statements("w = v", v=found)) == "w = y * 2 + z"
+
+
+def test_ops_are_no_part_of_what_a_tree_says() -> None:
+    one, other = for_op(expression("f(x)"), 3), for_op(expression("f(x)"), 8)
+    assert one == other
+    assert ops_in(union(one, other)) == {3, 8}
+
+
+def test_each_line_of_a_long_call_knows_its_ops() -> None:
+    inner = for_op(
+        expression("another_function(" + ", ".join(f"argument_{i}" for i in range(6)) + ")"), 7
+    )
+    outer = for_op(
+        expression("function(inner, " + ", ".join(f"a_{i}" for i in range(9)) + ")", inner=inner), 9
+    )
+    (statement,) = statements("result = value", value=outer)
+    lines = show(statement, depth=3)
+    assert len(lines) > 3
+    assert all(line.ops for line in lines)
+    assert {7} <= next(line for line in lines if "another_function" in line.text).ops
+    assert lines[0].ops == {9}
+
+
+def test_a_name_that_is_read_before_it_is_set_is_found() -> None:
+    text = "def f(self, q: Tensor) -> Tensor:\n    x = q + k\n    k = x\n    return k"
+    with pytest.raises(UnboundNameError, match="f reads k before it is set"):
+        outer_names(read_block(text)[0])
+
+
+def test_a_name_that_only_one_way_sets_is_found() -> None:
+    text = "def f(q: Tensor) -> Tensor:\n    if q.size(0) > 1:\n        x = q\n    return x"
+    with pytest.raises(UnboundNameError, match="f reads x"):
+        outer_names(read_block(text)[0])
+    left = text.replace("x = q\n", "return q\n    x = q\n")
+    assert outer_names(read_block(left)[0]) == {"Tensor"}
+
+
+@pytest.mark.parametrize("word", ["cache", "token", "done", "counted"])
+def test_a_renamed_variable_of_generate_is_not_emitted(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rename a variable where it is set, and nowhere else: the fault is ours, and it is seen."""
+    text = source("generate").replace(f"        {word} = ", f"        {word}_ = ")
+    broken = read_definitions(text)
+    monkeypatch.setattr(generate, "trees", lambda file: broken)
+    with pytest.raises(UnboundNameError, match=f"reads {word}\\b"):
+        emit_file(graph("tiny_gpt"))
+
+
+def test_outer_names_and_fields_of_the_config() -> None:
+    (found,) = read_block(
+        "class A(nn.Module):\n"
+        "    def __init__(self, config: Config) -> None:\n"
+        "        self.x = nn.Linear(config.d_model, self.config.heads)\n"
+        "        self.y = [helper(i) for i in range(3)]"
+    )
+    assert outer_names(found) == {"nn", "Config", "helper", "range"}
+    assert config_fields([found]) == {"d_model", "heads"}
+
+
+def test_helpers_bring_what_they_need() -> None:
+    names = {part.name for part in collect({"apply_partial_rope", "not_a_helper"})}
+    assert names == {
+        "apply_partial_rope",
+        "apply_rope",
+        *(library()["apply_rope"].needs & {*library()}),
+    }
+
+
+def test_no_two_helpers_have_one_name() -> None:
+    found = [
+        node.name
+        for file in ("linear", "joined", "positions", "norms", "functions", "experts")
+        for node in ast.parse(source(file)).body
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef))
+    ]
+    assert len(found) == len(set(found))
+
+
+def test_width_counts_the_note() -> None:
+    (statement,) = read_block("x = y  # (B, T)")
+    assert width(statement, depth=2) == len("        x = y  # (B, T)")
+
+
+def test_change_leaves_what_it_does_not_touch() -> None:
+    tree = expression("a.b(c)")
+    assert change(tree, {Name("z"): Name("y")}) is tree
+    assert change(tree, {Dot(Name("a"), "b"): Name("d")}) == expression("d(c)")
