@@ -81,6 +81,31 @@ def test_imports_inside_the_package_are_relative(root: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+BY_NUMBER = {"backends.pytorch"}
+"""Folders where ops may still be read by the numbers of their slots."""
+
+
+def test_ops_are_read_by_the_names_of_their_slots(root: Path) -> None:
+    """`op.arg("mask")`, not `op.inputs[3]`: a number says nothing, and moves when a slot is new."""
+    wrong = [
+        f"{name}:{node.lineno}: {ast.unparse(node)}"
+        for name, file in modules(root)
+        if name.split(".")[0] in ("compiler", "backends")
+        if ".".join(name.split(".")[:2]) not in BY_NUMBER
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "inputs"
+        and (isinstance(node.slice, ast.Slice) or _is_number(node.slice))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _is_number(node: ast.expr) -> bool:
+    inner = node.operand if isinstance(node, ast.UnaryOp) else node
+    return isinstance(inner, ast.Constant) and isinstance(inner.value, int)
+
+
 def test_spec_and_compiler_never_import_torch(root: Path) -> None:
     wrong = [
         f"{name} imports {other[1:]}"

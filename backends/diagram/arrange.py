@@ -104,7 +104,7 @@ class Region:
         part = self.parts.by_key[key]
         if part.look == "sum" and part.inputs:
             return [chain for source in part.inputs for chain in self.chain(source)]
-        rest = self.chain(part.inputs[0]) if part.inputs else []
+        rest = self.chain(next(iter(part.inputs))) if part.inputs else []
         return [[part, *(rest[0] if rest else [])]]
 
     def item(self, key: str) -> Item:

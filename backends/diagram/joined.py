@@ -31,7 +31,8 @@ def _sum_below(parts: Parts, norm: Part) -> Part | None:
     """The sum of two values that feeds this norm and nothing else."""
     if norm.form != "box" or norm.look != "norm" or len(norm.inputs) != 1 or norm.outside:
         return None
-    below = parts.by_key[norm.inputs[0]]
+    (source,) = norm.inputs
+    below = parts.by_key[source]
     region = parts.regions[norm.region].parts
     readers = [part for part in region if below.key in part.inputs]
     alone = below.title == "+" and len(below.inputs) == 2 and readers == [norm]

@@ -299,8 +299,8 @@ class Parts:
         if len(attends) != 1:
             return {}
         found = {}
-        for port, value in zip(PORTS, attends[0].inputs, strict=False):
-            sources = self._sources(part, value)
+        for port in PORTS:
+            sources = self._sources(part, attends[0].arg(port.lower()))
             if len(sources) == 1:
                 found[port] = sources.pop()
         return found if len(found) == len(PORTS) else {}

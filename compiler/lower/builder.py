@@ -124,6 +124,7 @@ class Builder:
         self, kind: str, *inputs: str, name: str = "", out: tuple[str, ...], **attrs: Any
     ) -> list[str]:
         row = OPS[kind]
+        inputs = row.filled(inputs)
         given = [self.graph.values[i] for i in inputs if i]
         dtype = row.dtype or attrs.pop("dtype", "") or given[0].dtype
         dtypes = dtype.split() if " " in dtype else [dtype] * len(out)
@@ -135,7 +136,18 @@ class Builder:
         number = len(self.graph)
         weights = row.weights(attrs)
         self.graph.add_op(
-            Op(number, kind, inputs, tuple(outputs), self.scope, name, attrs, weights, self.origin)
+            Op(
+                number,
+                kind,
+                inputs,
+                tuple(outputs),
+                self.scope,
+                name,
+                attrs,
+                weights,
+                self.origin,
+                row.named(len(inputs)),
+            )
         )
         return outputs
 

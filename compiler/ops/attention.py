@@ -10,7 +10,7 @@ from .row import ZEROS, Attrs, Row
 
 def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     """Scores and weighted sum over every pair; the report scales by the mask's density."""
-    q, k, v = (values[name].shape for name in op.inputs[:3])
+    q, k, v = (values[op.arg(slot)].shape for slot in ("q", "k", "v"))
     pairs = elements(q[:-1]) * elements(k[-2:-1])
     return 2 * pairs * elements(q[-1:]) + 2 * pairs * elements(v[-1:])
 
@@ -52,17 +52,19 @@ def attend_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 
 
 ROWS: dict[str, Row] = {
-    "split_heads": Row("(B, T, H*E) to (B, H, T, E), or the same without B", split_shape),
-    "merge_heads": Row("(B, H, T, E) to (B, T, H*E)", merge_shape),
-    "expand_heads": Row("(B, 1, T, E) to (B, H, T, E): one for all heads", expanded_shape),
-    "concat": Row("the inputs side by side along the last axis", joined_shape),
+    "split_heads": Row("(B, T, H*E) to (B, H, T, E), or the same without B", ("x",), split_shape),
+    "merge_heads": Row("(B, H, T, E) to (B, T, H*E)", ("x",), merge_shape),
+    "expand_heads": Row("(B, 1, T, E) to (B, H, T, E): one for all heads", ("x",), expanded_shape),
+    "concat": Row("the inputs side by side along the last axis", ("parts*",), joined_shape),
     "cache": Row(
         "two values (..., T, E) of the new tokens, such as k and v, to those of all tokens seen "
         "so far, (..., S, E)",
+        ("first", "second"),
         cached_shape,
     ),
     "score_vector": Row(
         "a learned vector for each head, (H, E)",
+        (),
         lambda inputs, attrs: [(attrs["heads"], attrs["width"])],
         score_weights,
         dtype="float",
@@ -70,19 +72,21 @@ ROWS: dict[str, Row] = {
     ),
     "sinks": Row(
         "a learned number for each head, (H,)",
+        (),
         lambda inputs, attrs: [(attrs["heads"],)],
         sink_weights,
         dtype="float",
         part="attention",
     ),
     "attend": Row(
-        "inputs q, k, v, mask or '', bias or '', and sinks, if any. softmax(cap(q k^T * scale) + "
+        "softmax(cap(q k^T * scale) + "
         "bias over the keys that the mask admits) v; rows that see nothing give 0. A head's sink "
         "joins the softmax as the score of one more key, whose value is 0. Query head h reads key "
         "head "
         "h // (H/K). With attr score `distance`, -|q - k|^2 stands for q k^T; with `additive`, "
-        "vector . tanh(q + k), where the vector of each head is the last input. attrs: scale (a "
+        "vector . tanh(q + k) with the vector of each head. attrs: scale (a "
         "number, a Field, or None = 1/sqrt(E)), score, softcap or None, dropout, formula, kernel",
+        ("q", "k", "v", "mask?", "bias?", "sinks?", "vector?"),
         attend_shape,
         flops=attend_flops,
         part="attention",

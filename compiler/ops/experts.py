@@ -39,49 +39,68 @@ def combined_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 
 
 ROWS: dict[str, Row] = {
-    "softmax": Row("exp(x) / sum(exp(x)) over the last axis"),
+    "softmax": Row("exp(x) / sum(exp(x)) over the last axis", ("x",)),
     "best_groups": Row(
         "scores of X experts, -inf outside the `kept` best of `groups` equal runs of them; a run "
-        "is as good as the sum of its `members` best scores"
+        "is as good as the sum of its `members` best scores",
+        ("scores",),
     ),
     "top_k": Row(
         "the `top_k` largest numbers of the last axis, and their places, best first",
+        ("scores",),
         chosen_shape,
         dtype="float int",
     ),
     "gather": Row(
-        "inputs x, places: the numbers of x at these places of its last axis", like_second
+        "inputs x, places: the numbers of x at these places of its last axis",
+        ("x", "places"),
+        like_second,
     ),
-    "sum_to_one": Row("x / (sum(x) + 1e-20) over the last axis"),
+    "sum_to_one": Row("x / (sum(x) + 1e-20) over the last axis", ("x",)),
     "sparse_mixer": Row(
         "`top_k` times the best expert that is left; its weight is its softmax among those left "
         "whose (best - logit) / max(|logit|, best) is at most 2 * jitter. Results: weights, places",
+        ("scores",),
         chosen_shape,
         dtype="float int",
     ),
     "within_capacity": Row(
         "inputs weights, chosen, both (B, T, A): the weights, 0 where `capacity` tokens of the "
         "sequence chose the expert before (a token's first choice is before its second). "
-        "Where capacity is None it is factor * T * top_k / experts, rounded up"
+        "Where capacity is None it is factor * T * top_k / experts, rounded up",
+        ("weights", "chosen"),
     ),
-    "assign": Row("the expert of each pair, from the places that `top_k` gave", flat_shape),
-    "rows": Row("inputs x, experts of the pairs: the token of each pair", rows_shape),
+    "assign": Row(
+        "the expert of each pair, from the places that `top_k` gave", ("chosen",), flat_shape
+    ),
+    "rows": Row(
+        "inputs x, experts of the pairs: the token of each pair", ("x", "experts"), rows_shape
+    ),
     "expert_linear": Row(
         "inputs x, experts of the pairs: x[j] @ weight[expert[j]].T",
+        ("x", "experts"),
         last,
         expert_weights,
         linear_flops,
     ),
     "expert_bias": Row(
-        "inputs x, experts of the pairs: x[j] + bias[expert[j]]", same, expert_bias_weights
+        "inputs x, experts of the pairs: x[j] + bias[expert[j]]",
+        ("x", "experts"),
+        same,
+        expert_bias_weights,
     ),
-    "weigh_rows": Row("inputs x, experts of the pairs, weights: each pair by its weight"),
+    "weigh_rows": Row(
+        "inputs x, experts of the pairs, weights: each pair by its weight",
+        ("x", "experts", "weights"),
+    ),
     "sum_pairs": Row(
         "inputs x, experts of the pairs, weights (their shape): the sum of each token's pairs",
+        ("x", "experts", "weights"),
         combined_shape,
     ),
     "combine": Row(
         "inputs x, experts of the pairs, weights: the sum of each token's pairs by their weights",
+        ("x", "experts", "weights"),
         combined_shape,
     ),
 }

@@ -120,18 +120,20 @@ def insert_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 ROWS: dict[str, Row] = {
     "embedding": Row(
         "weight[ids]",
+        ("ids",),
         lambda inputs, attrs: [(*inputs[0].shape, attrs["out_dim"])],
         embedding_weights,
         dtype="float",
         part="embedding",
     ),
     "table": Row(
-        "a learned table as it is", declared, table_weights, dtype="float", part="embedding"
+        "a learned table as it is", (), declared, table_weights, dtype="float", part="embedding"
     ),
     "patchify": Row(
         "the numbers of each square patch of an image (channels, then rows, then columns), "
         "@ weight.T + bias; patches row by row from the top left, `steps` (down, across) from one "
         "to the next; what is left over at the right and the bottom is not read",
+        ("image",),
         patch_shape,
         patch_weights,
         patch_flops,
@@ -142,34 +144,39 @@ ROWS: dict[str, Row] = {
         "kernel // 2) * dilation], zeros outside of x; where it is not `padded`, x[i, t * stride + "
         "j * dilation] for all t that read no zeros. A filter reads the channels of its group, one "
         "of `groups` equal runs",
+        ("x",),
         convolved_shape,
         convolution_weights,
         convolution_flops,
         part="embedding",
     ),
-    "glu": Row("(B, 2*D, T): the first half * sigmoid(the other)", convolved_half),
-    "swap_axes": Row("(B, D, T) to (B, T, D)", swapped_shape),
-    "add_axis": Row("(B, ...) to (B, 1, ...)", added_shape),
+    "glu": Row("(B, 2*D, T): the first half * sigmoid(the other)", ("x",), convolved_half),
+    "swap_axes": Row("(B, D, T) to (B, T, D)", ("x",), swapped_shape),
+    "add_axis": Row("(B, ...) to (B, 1, ...)", ("x",), added_shape),
     "insert_tokens": Row(
         "the rows of the weight stand in each sequence, from place `at` on",
+        ("x",),
         insert_shape,
         inserted_weights,
         part="embedding",
     ),
     "linear": Row(
         "x @ weight.T + bias; with `wide`, computed in float32 or wider",
+        ("x",),
         last,
         linear_weights,
         linear_flops,
     ),
     "linear_again": Row(
         "the linear layer of the same name, in the same module, applied to another input",
+        ("x",),
         last,
         again_weights,
         linear_flops,
     ),
     "group_norm": Row(
         "(x - mean) / sqrt(var + eps) * weight + bias for each channel of (B, D, T), over its T",
+        ("x",),
         same,
         norm_weights,
         part="norm",
@@ -177,11 +184,16 @@ ROWS: dict[str, Row] = {
     "layer_norm": Row(
         "(x - mean) / sqrt(var + eps) * (weight + weight_offset) + bias, over the last axis; "
         "per_head: x is (B, H, T, E) and each head has its own weight (H, E)",
+        ("x",),
         same,
         norm_weights,
         part="norm",
     ),
     "rms_norm": Row(
-        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset)", same, norm_weights, part="norm"
+        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset)",
+        ("x",),
+        same,
+        norm_weights,
+        part="norm",
     ),
 }

@@ -20,12 +20,14 @@ ROWS: dict[str, Row] = {
         "True where a query may see a key. Inputs, each optional: attention_mask, document_ids, "
         "prefix_length, global_mask. attrs: formula (a mask tree), keys (axis S, or M for a "
         "memory, which has attention_mask only), alike (the same for every sequence: no data)",
+        ("attention_mask?", "document_ids?", "prefix_length?", "global_mask?"),
         mask_shape,
         dtype="bool",
         part="attention",
     ),
     "head_masks": Row(
         "a mask for each of several equal runs of heads, in order, as one (B, H, T, S)",
+        ("masks*",),
         declared,
         dtype="bool",
         part="attention",
@@ -33,12 +35,14 @@ ROWS: dict[str, Row] = {
     "global_rows": Row(
         "True at the queries that are global: where global_mask (an optional input) is 1, or in "
         "one of the `ranges`, whose negative ends count from the end",
+        ("global_mask?",),
         declared,
         dtype="bool",
         part="attention",
     ),
     "select": Row(
         "inputs chosen, a, b: a where chosen, else b",
+        ("chosen", "a", "b"),
         lambda inputs, attrs: [inputs[1].shape],
         dtype="float",
         part="attention",

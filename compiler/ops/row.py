@@ -45,11 +45,37 @@ def no_flops(op: Op, values: dict[str, Value]) -> Poly:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One kind of op."""
+    """One kind of op.
+
+    slots: the names of its inputs, in order; `mask?` may be absent (""), `parts*`, the last one,
+        holds one value or more
+    """
 
     formula: str
+    slots: tuple[str, ...]
     shape: Callable[[list[Value], Attrs], list[Shape]] = same
     weights: Callable[[Attrs], tuple[Weight, ...]] = none
     flops: Callable[[Op, dict[str, Value]], Poly] = no_flops
     dtype: str = ""  # "" is that of the first input; one word for each result, or for all
     part: str = "other"  # what the report counts it under, unless its scope says otherwise
+
+    def named(self, count: int) -> tuple[str, ...]:
+        """The slot of each of `count` inputs. Raises ValueError where so many do not fit."""
+        least = sum(not slot.endswith("?") for slot in self.slots)
+        several = self.slots[-1:] if "".join(self.slots[-1:]).endswith("*") else ()
+        if count < least or (count > len(self.slots) and not several):
+            raise ValueError(f"{count} inputs for the slots ({', '.join(self.slots)})")
+        names = (*self.slots, *several * (count - len(self.slots)))
+        return tuple(name.rstrip("?*") for name in names[:count])
+
+    def filled(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        """The inputs with "" for those at the end that are left out.
+
+        Raises ValueError where so many do not fit, or one that must be there is absent.
+        """
+        whole = (*inputs, *[""] * (len(self.slots) - len(inputs)))
+        self.named(len(whole))
+        for slot, value in zip(self.slots, whole, strict=False):
+            if not value and not slot.endswith("?"):
+                raise ValueError(f"nothing is given for `{slot.rstrip('?*')}`")
+        return whole

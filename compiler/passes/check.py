@@ -50,12 +50,24 @@ def _check_op(graph: ModuleGraph, op: Op, made: set[str]) -> None:
             raise IllegalGraphError(f"{where}: makes {value} a second time")
         if graph.producers.get(value) != op.number:
             raise IllegalGraphError(f"{where}: is not known as the producer of {value}")
+    _check_slots(op, where)
     _check_sight(graph, op, where)
     _check_shapes(graph, op, where)
     tied = [weight.tied for weight in op.weights if weight.tied]
     for name in tied:
         if not _is_weight(graph, name):
             raise IllegalGraphError(f"{where}: tied to {name}, which is no weight")
+
+
+def _check_slots(op: Op, where: str) -> None:
+    """Each input stands in a slot of the op's row; only an optional one is absent."""
+    row = OPS[op.kind]
+    try:
+        fits = row.filled(op.inputs) == op.inputs and row.named(len(op.inputs)) == op.slots
+    except ValueError as error:
+        raise IllegalGraphError(f"{where}: {error}") from None
+    if not fits:
+        raise IllegalGraphError(f"{where}: its inputs are not those of ({', '.join(row.slots)})")
 
 
 def _is_weight(graph: ModuleGraph, name: str) -> bool:

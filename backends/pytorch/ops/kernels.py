@@ -25,13 +25,13 @@ def dropout_rate(f: Function, op: Op) -> str:
 def _given(f: Function, op: Op) -> tuple[list[str], str]:
     """Queries, keys and values, and the mask or the bias of the scores, by their names."""
     q, k, v = (str(f.use(value)) for value in op.inputs[:3])
-    masked, biased, *sinks = op.inputs[3:]
+    masked, biased, sinks = op.arg("mask"), op.arg("bias"), op.arg("sinks")
     given = str(f.use(biased or masked)) if biased or masked else ""
     if not sinks:
         return [q, k, v], given
-    learned = f.use(sinks[0])
+    learned = f.use(sinks)
     if not biased:
-        mask, given = given, f.bind(sinks[0], "bias")
+        mask, given = given, f.bind(sinks, "bias")
         note = "(B, H, T, S)"
         f.say(
             f"{given} = {call(f.helper('functions', 'as_bias'), mask or 'None', q, k)}",
@@ -56,7 +56,7 @@ def sdpa(f: Function, op: Op) -> Expr:
         arguments.append(f"is_causal={causal_case(f, name, f'{q}.size(2)')}")
     if op.attrs["scale"] is not None:
         arguments.append(f"scale={f.number(op.attrs['scale'])}")
-    if op.attrs["heads"] != op.attrs["kv_heads"] and not op.inputs[5:]:
+    if op.attrs["heads"] != op.attrs["kv_heads"] and not op.arg("sinks"):
         arguments.append("enable_gqa=True")
     return _causal_by_name(f, op, arguments)
 
@@ -84,7 +84,7 @@ def _causal_by_name(f: Function, op: Op, arguments: list[str]) -> Expr:
 
 def explicit(f: Function, op: Op) -> Expr:
     (q, k, v), given = _given(f, op)
-    name = "biased_explicit_attention" if op.inputs[4] or op.inputs[5:] else "explicit_attention"
+    name = "biased_explicit_attention" if op.inputs[4] or op.arg("sinks") else "explicit_attention"
     arguments = [q, k, v, given or "None", _scale_text(f, op), f.number(op.attrs["softcap"])]
     if rate := dropout_rate(f, op):
         arguments.append(rate)
@@ -102,7 +102,7 @@ def distance(f: Function, op: Op) -> Expr:
 
 def additive(f: Function, op: Op) -> Expr:
     q, k, v, given = (str(f.use(value)) if value else "" for value in _operands(op))
-    vector, scale = f.use(op.inputs[5]), op.attrs["scale"]
+    vector, scale = f.use(op.arg("vector")), op.attrs["scale"]
     weights = str(vector) if scale == 1 else f"{vector.at(PRODUCT)} * {f.number(scale)}"
     arguments = [q, k, v, weights, given or "None"]
     name = "biased_additive_attention" if op.inputs[4] else "additive_attention"
