@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from .parts import Part, Parts
+from .part import Part
+from .parts import Parts
 
 
 @dataclass
