@@ -52,10 +52,19 @@ def attend_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 
 
 ROWS: dict[str, Row] = {
-    "split_heads": Row("(B, T, H*E) to (B, H, T, E), or the same without B", ("x",), split_shape),
+    "split_heads": Row(
+        "(B, T, H*E) to (B, H, T, E), or the same without B",
+        ("x",),
+        split_shape,
+        attrs=("heads", "width"),
+    ),
     "merge_heads": Row("(B, H, T, E) to (B, T, H*E)", ("x",), merge_shape),
-    "expand_heads": Row("(B, 1, T, E) to (B, H, T, E): one for all heads", ("x",), expanded_shape),
-    "concat": Row("the inputs side by side along the last axis", ("parts*",), joined_shape),
+    "expand_heads": Row(
+        "(B, 1, T, E) to (B, H, T, E): one for all heads", ("x",), expanded_shape, attrs=("heads",)
+    ),
+    "concat": Row(
+        "the inputs side by side along the last axis", ("parts*",), joined_shape, attrs=("dim",)
+    ),
     "cache": Row(
         "two values (..., T, E) of the new tokens, such as k and v, to those of all tokens seen "
         "so far, (..., S, E)",
@@ -69,6 +78,7 @@ ROWS: dict[str, Row] = {
         score_weights,
         dtype="float",
         part="attention",
+        attrs=("heads", "width"),
     ),
     "sinks": Row(
         "a learned number for each head, (H,)",
@@ -77,6 +87,7 @@ ROWS: dict[str, Row] = {
         sink_weights,
         dtype="float",
         part="attention",
+        attrs=("heads",),
     ),
     "attend": Row(
         "softmax(cap(q k^T * scale) + "
@@ -90,5 +101,17 @@ ROWS: dict[str, Row] = {
         attend_shape,
         flops=attend_flops,
         part="attention",
+        attrs=(
+            "scale",
+            "softcap",
+            "dropout",
+            "formula",
+            "heads",
+            "kv_heads",
+            "kernel?",
+            "reason?",
+            "causal?",
+            "score?",
+        ),
     ),
 }

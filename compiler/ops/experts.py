@@ -44,12 +44,14 @@ ROWS: dict[str, Row] = {
         "scores of X experts, -inf outside the `kept` best of `groups` equal runs of them; a run "
         "is as good as the sum of its `members` best scores",
         ("scores",),
+        attrs=("groups", "kept", "members"),
     ),
     "top_k": Row(
         "the `top_k` largest numbers of the last axis, and their places, best first",
         ("scores",),
         chosen_shape,
         dtype="float int",
+        attrs=("top_k",),
     ),
     "gather": Row(
         "inputs x, places: the numbers of x at these places of its last axis",
@@ -63,15 +65,20 @@ ROWS: dict[str, Row] = {
         ("scores",),
         chosen_shape,
         dtype="float int",
+        attrs=("top_k", "jitter"),
     ),
     "within_capacity": Row(
         "inputs weights, chosen, both (B, T, A): the weights, 0 where `capacity` tokens of the "
         "sequence chose the expert before (a token's first choice is before its second). "
         "Where capacity is None it is factor * T * top_k / experts, rounded up",
         ("weights", "chosen"),
+        attrs=("experts", "top_k", "capacity", "factor"),
     ),
     "assign": Row(
-        "the expert of each pair, from the places that `top_k` gave", ("chosen",), flat_shape
+        "the expert of each pair, from the places that `top_k` gave",
+        ("chosen",),
+        flat_shape,
+        attrs=("experts",),
     ),
     "rows": Row(
         "inputs x, experts of the pairs: the token of each pair", ("x", "experts"), rows_shape
@@ -82,12 +89,14 @@ ROWS: dict[str, Row] = {
         last,
         expert_weights,
         linear_flops,
+        attrs=("residual", "in_features", "out_dim", "experts", "top_k"),
     ),
     "expert_bias": Row(
         "inputs x, experts of the pairs: x[j] + bias[expert[j]]",
         ("x", "experts"),
         same,
         expert_bias_weights,
+        attrs=("in_features", "out_dim", "experts", "top_k"),
     ),
     "weigh_rows": Row(
         "inputs x, experts of the pairs, weights: each pair by its weight",

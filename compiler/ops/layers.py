@@ -125,9 +125,16 @@ ROWS: dict[str, Row] = {
         embedding_weights,
         dtype="float",
         part="embedding",
+        attrs=("rows", "out_dim", "tied?", "absent?"),
     ),
     "table": Row(
-        "a learned table as it is", (), declared, table_weights, dtype="float", part="embedding"
+        "a learned table as it is",
+        (),
+        declared,
+        table_weights,
+        dtype="float",
+        part="embedding",
+        attrs=("shape",),
     ),
     "patchify": Row(
         "the numbers of each square patch of an image (channels, then rows, then columns), "
@@ -138,6 +145,7 @@ ROWS: dict[str, Row] = {
         patch_weights,
         patch_flops,
         part="embedding",
+        attrs=("sides", "patch", "steps", "channels", "length", "out_dim", "bias"),
     ),
     "convolve": Row(
         "y[o, t] = bias[o] + the sum over i and j of weight[o, i, j] * x[i, t * stride + (j - "
@@ -149,8 +157,24 @@ ROWS: dict[str, Row] = {
         convolution_weights,
         convolution_flops,
         part="embedding",
+        attrs=(
+            "channels",
+            "out_dim",
+            "length",
+            "kernel",
+            "stride",
+            "dilation",
+            "groups",
+            "padded",
+            "bias",
+        ),
     ),
-    "glu": Row("(B, 2*D, T): the first half * sigmoid(the other)", ("x",), convolved_half),
+    "glu": Row(
+        "(B, 2*D, T): the first half * sigmoid(the other)",
+        ("x",),
+        convolved_half,
+        attrs=("out_dim",),
+    ),
     "swap_axes": Row("(B, D, T) to (B, T, D)", ("x",), swapped_shape),
     "add_axis": Row("(B, ...) to (B, 1, ...)", ("x",), added_shape),
     "insert_tokens": Row(
@@ -159,6 +183,7 @@ ROWS: dict[str, Row] = {
         insert_shape,
         inserted_weights,
         part="embedding",
+        attrs=("rows", "at", "length", "out_dim"),
     ),
     "linear": Row(
         "x @ weight.T + bias; with `wide`, computed in float32 or wider",
@@ -166,6 +191,7 @@ ROWS: dict[str, Row] = {
         last,
         linear_weights,
         linear_flops,
+        attrs=("in_features", "out_dim", "bias", "residual?", "wide?", "tied?", "joined?"),
     ),
     "linear_again": Row(
         "the linear layer of the same name, in the same module, applied to another input",
@@ -173,6 +199,7 @@ ROWS: dict[str, Row] = {
         last,
         again_weights,
         linear_flops,
+        attrs=("module", "in_features", "out_dim", "bias"),
     ),
     "group_norm": Row(
         "(x - mean) / sqrt(var + eps) * weight + bias for each channel of (B, D, T), over its T",
@@ -180,6 +207,7 @@ ROWS: dict[str, Row] = {
         same,
         norm_weights,
         part="norm",
+        attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
     ),
     "layer_norm": Row(
         "(x - mean) / sqrt(var + eps) * (weight + weight_offset) + bias, over the last axis; "
@@ -188,6 +216,7 @@ ROWS: dict[str, Row] = {
         same,
         norm_weights,
         part="norm",
+        attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
     ),
     "rms_norm": Row(
         "x / sqrt(mean(x^2) + eps) * (weight + weight_offset)",
@@ -195,5 +224,6 @@ ROWS: dict[str, Row] = {
         same,
         norm_weights,
         part="norm",
+        attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
     ),
 }

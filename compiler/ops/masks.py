@@ -24,6 +24,7 @@ ROWS: dict[str, Row] = {
         mask_shape,
         dtype="bool",
         part="attention",
+        attrs=("formula", "keys", "stack", "memory", "alike?", "implicit?"),
     ),
     "head_masks": Row(
         "a mask for each of several equal runs of heads, in order, as one (B, H, T, S)",
@@ -31,6 +32,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="bool",
         part="attention",
+        attrs=("shape", "formula", "memory"),
     ),
     "global_rows": Row(
         "True at the queries that are global: where global_mask (an optional input) is 1, or in "
@@ -39,6 +41,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="bool",
         part="attention",
+        attrs=("shape", "ranges", "stack"),
     ),
     "select": Row(
         "inputs chosen, a, b: a where chosen, else b",

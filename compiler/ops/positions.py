@@ -36,7 +36,7 @@ def position_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
 ROWS: dict[str, Row] = {
     # `start` and `end` number the new tokens among all tokens seen so far:
     # without a cache they are 0 and T.
-    "argument": Row("an argument of forward", (), declared),
+    "argument": Row("an argument of forward", (), declared, attrs=("shape",)),
     "layer_input": Row(
         "the stream as it enters a layer: the input for the first one, then what the layer before "
         "it gave",
@@ -50,6 +50,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="int",
         part="positions",
+        attrs=("shape", "rule", "pad", "stack"),
     ),
     "sinusoid": Row(
         "sin and cos of position * 10000^(-i/d), d = width/2 or width/2 - 1, side by side "
@@ -58,6 +59,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="float",
         part="positions",
+        attrs=("shape", "width", "layout", "denominator"),
     ),
     "rope_table": Row(
         "cos and sin of position * frequency_i, frequency_i = theta^(-2i/width), scaled: `scaling` "
@@ -67,6 +69,7 @@ ROWS: dict[str, Row] = {
         rope_shape,
         dtype="float",
         part="positions",
+        attrs=("width", "theta", "scaling"),
     ),
     "grid_rope_table": Row(
         "the same for the patches of a grid (rows, columns), row by row, behind `front` tokens "
@@ -76,6 +79,7 @@ ROWS: dict[str, Row] = {
         grid_rope_shape,
         dtype="float",
         part="positions",
+        attrs=("width", "theta", "grid", "front", "coordinates"),
     ),
     "rotate": Row(
         "inputs x, cos, sin: rotates pairs of the first (with `end`, the last) `width` columns of "
@@ -83,6 +87,7 @@ ROWS: dict[str, Row] = {
         "(2i, 2i + 1)",
         ("x", "cos", "sin"),
         part="positions",
+        attrs=("layout", "width", "partial", "end?"),
     ),
     "sharpness": Row(
         "1 + slope * ln(1 + floor(position / length)), for each position",
@@ -90,12 +95,18 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="float",
         part="positions",
+        attrs=("shape", "length", "slope"),
     ),
     "sharpen": Row(
         "inputs x, sharpness: x * the number of its position", ("x", "sharpness"), part="positions"
     ),
     "alibi": Row(
-        "-slope_h * |query - key|, times `scale`", (), declared, dtype="float", part="positions"
+        "-slope_h * |query - key|, times `scale`",
+        (),
+        declared,
+        dtype="float",
+        part="positions",
+        attrs=("shape", "heads", "rule", "scale", "stack"),
     ),
     "grid_offsets": Row(
         "the row of a table for each pair of patches on a square grid: with n = 2 * grid - 1, "
@@ -105,6 +116,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="int",
         part="positions",
+        attrs=("shape", "grid", "front", "stack"),
     ),
     "relative_buckets": Row(
         "the bucket of key - query: T5's, half of them exact, half logarithmic up to "
@@ -113,6 +125,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="int",
         part="positions",
+        attrs=("shape", "buckets", "max_distance", "bidirectional", "stack"),
     ),
     "relative_bias": Row(
         "weight[bucket, h], as (H, T, S)",
@@ -121,6 +134,7 @@ ROWS: dict[str, Row] = {
         bucket_weights,
         dtype="float",
         part="positions",
+        attrs=("shape", "heads", "buckets"),
     ),
     "relative_places": Row(
         "the row of a table of relative positions that belongs to query - key = d: clamp(d, -r, "
@@ -132,6 +146,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="int",
         part="positions",
+        attrs=("shape", "rule", "buckets", "max_distance", "stack"),
     ),
     "relative_positions": Row(
         "every relative position in rising order, -n..n-1 of n tokens",
@@ -139,6 +154,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="int",
         part="positions",
+        attrs=("shape", "stack"),
     ),
     "position_scores": Row(
         "inputs x (B, H, T or S, E), positions (H, U, E), places (T, S): x . positions[place], "
@@ -147,9 +163,10 @@ ROWS: dict[str, Row] = {
         position_shape,
         flops=position_flops,
         part="positions",
+        attrs=("side",),
     ),
     "masked_bias": Row(
         "inputs bias, mask: bias where the mask admits, else -inf", ("bias", "mask"), broadcast
     ),
-    "shift": Row("x + amount", ("x",)),
+    "shift": Row("x + amount", ("x",), attrs=("amount",)),
 }

@@ -29,11 +29,14 @@ ROWS: dict[str, Row] = {
         lambda inputs, attrs: [(inputs[0].shape[0], inputs[1].shape[0])],
         flops=similarity_flops,
     ),
-    "exp_scale": Row("x * exp(the learned number)", ("x",), same, vector_weights),
+    "exp_scale": Row(
+        "x * exp(the learned number)", ("x",), same, vector_weights, attrs=("dim", "initial")
+    ),
     "join_tokens": Row(
         "the first `tokens` vectors of each sequence side by side",
         ("x",),
         lambda inputs, attrs: [(inputs[0].shape[0], attrs["dim"])],
+        attrs=("tokens", "dim"),
     ),
     "pool": Row(
         "one vector per sequence. Inputs x, attention_mask or '', and for `attention` scores "
@@ -43,5 +46,6 @@ ROWS: dict[str, Row] = {
         ("x", "attention_mask?", "extra?"),
         pool_shape,
         flops=pool_flops,
+        attrs=("how", "token", "skip", "tokens"),
     ),
 }

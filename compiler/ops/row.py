@@ -49,6 +49,7 @@ class Row:
 
     slots: the names of its inputs, in order; `mask?` may be absent (""), `parts*`, the last one,
         holds one value or more
+    attrs: the names of its attributes, which the formula speaks of; `score?` may be left out
     """
 
     formula: str
@@ -58,6 +59,7 @@ class Row:
     flops: Callable[[Op, dict[str, Value]], Poly] = no_flops
     dtype: str = ""  # "" is that of the first input; one word for each result, or for all
     part: str = "other"  # what the report counts it under, unless its scope says otherwise
+    attrs: tuple[str, ...] = ()
 
     def named(self, count: int) -> tuple[str, ...]:
         """The slot of each of `count` inputs. Raises ValueError where so many do not fit."""

@@ -39,6 +39,7 @@ ROWS: dict[str, Row] = {
         pool_weights,
         pool_heads_flops,
         part="attention",
+        attrs=("dropout", "heads", "kv_heads", "width"),
     ),
     "without_padding": Row(
         "inputs x (B, H, T, E), attention_mask or '': x, 0 at padding", ("x", "attention_mask?")
@@ -52,6 +53,7 @@ ROWS: dict[str, Row] = {
         "all columns but the last, divided by (the last + 1e-6)",
         ("x",),
         lambda inputs, attrs: [(*inputs[0].shape[:-1], attrs["width"])],
+        attrs=("width",),
     ),
     "decay_rates": Row(
         "2^(-8 h / H) * (1 - layer / (layers - 1 + 1e-5) + 1e-5) for heads h = 1..H, (H,)",
@@ -59,6 +61,7 @@ ROWS: dict[str, Row] = {
         declared,
         dtype="float",
         part="attention",
+        attrs=("shape", "heads", "layers"),
     ),
     "attend_linearly": Row(
         "inputs q, k, v, rates or '': the sum over keys j of (q_i . k_j) v_j, with `causal` over "
@@ -68,5 +71,6 @@ ROWS: dict[str, Row] = {
         attend_shape,
         flops=linear_attend_flops,
         part="attention",
+        attrs=("causal", "formula", "cached", "heads", "kv_heads"),
     ),
 }

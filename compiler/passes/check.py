@@ -50,7 +50,7 @@ def _check_op(graph: ModuleGraph, op: Op, made: set[str]) -> None:
             raise IllegalGraphError(f"{where}: makes {value} a second time")
         if graph.producers.get(value) != op.number:
             raise IllegalGraphError(f"{where}: is not known as the producer of {value}")
-    _check_slots(op, where)
+    _check_row(op, where)
     _check_sight(graph, op, where)
     _check_shapes(graph, op, where)
     tied = [weight.tied for weight in op.weights if weight.tied]
@@ -59,8 +59,8 @@ def _check_op(graph: ModuleGraph, op: Op, made: set[str]) -> None:
             raise IllegalGraphError(f"{where}: tied to {name}, which is no weight")
 
 
-def _check_slots(op: Op, where: str) -> None:
-    """Each input stands in a slot of the op's row; only an optional one is absent."""
+def _check_row(op: Op, where: str) -> None:
+    """Inputs and attributes are those that the op's row names; only optional ones are absent."""
     row = OPS[op.kind]
     try:
         fits = row.filled(op.inputs) == op.inputs and row.named(len(op.inputs)) == op.slots
@@ -68,6 +68,12 @@ def _check_slots(op: Op, where: str) -> None:
         raise IllegalGraphError(f"{where}: {error}") from None
     if not fits:
         raise IllegalGraphError(f"{where}: its inputs are not those of ({', '.join(row.slots)})")
+    known = {name.rstrip("?") for name in row.attrs}
+    if unknown := sorted(op.attrs.keys() - known):
+        raise IllegalGraphError(f"{where}: has no attribute {unknown[0]}")
+    needed = {name for name in row.attrs if not name.endswith("?")}
+    if missing := sorted(needed - op.attrs.keys()):
+        raise IllegalGraphError(f"{where}: its attribute {missing[0]} is missing")
 
 
 def _is_weight(graph: ModuleGraph, name: str) -> bool:
