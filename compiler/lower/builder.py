@@ -10,6 +10,7 @@ from typing import Any
 from ..axes import Dim, Shape, T
 from ..graph import ModuleGraph, Op, Origin, Scope, Value
 from ..ops import OPS
+from ..ops.row import Inputs
 from ..sizes import Field, Size
 
 LEVELS = tuple(level for count in range(5) for level in combinations(range(4), count))
@@ -125,8 +126,9 @@ class Builder:
     ) -> list[str]:
         row = OPS[kind]
         inputs = row.filled(inputs)
-        given = [self.graph.values[i] for i in inputs if i]
-        dtype = row.dtype or attrs.pop("dtype", "") or given[0].dtype
+        slots = row.named(len(inputs))
+        given = Inputs.of(slots, inputs, self.graph.values)
+        dtype = row.dtype or attrs.pop("dtype", "") or given.first.dtype
         dtypes = dtype.split() if " " in dtype else [dtype] * len(out)
         optional = attrs.pop("optional", False)
         outputs = [
@@ -146,7 +148,7 @@ class Builder:
                 attrs,
                 weights,
                 self.origin,
-                row.named(len(inputs)),
+                slots,
             )
         )
         return outputs

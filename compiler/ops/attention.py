@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..axes import S, Shape
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
-from .row import ZEROS, Attrs, Row
+from .row import ZEROS, Attrs, Inputs, Row
 
 
 def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -24,31 +24,31 @@ def sink_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["heads"].size,), ZEROS),)
 
 
-def split_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    *batch, length, _ = inputs[0].shape
+def split_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    *batch, length, _ = inputs["x"].shape
     return [(*batch, attrs["heads"], length, attrs["width"])]
 
 
-def merge_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    batch, heads, length, width = inputs[0].shape
+def merge_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, heads, length, width = inputs["x"].shape
     return [(batch, length, heads * width)]
 
 
-def cached_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+def cached_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(*v.shape[:-2], S, v.shape[-1]) for v in inputs]
 
 
-def joined_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(*inputs[0].shape[:-1], attrs["dim"])]
+def joined_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(*inputs.first.shape[:-1], attrs["dim"])]
 
 
-def expanded_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    batch, _, *rest = inputs[0].shape
+def expanded_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, _, *rest = inputs["x"].shape
     return [(batch, attrs["heads"], *rest)]
 
 
-def attend_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(*inputs[0].shape[:-1], inputs[2].shape[-1])]
+def attend_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(*inputs["q"].shape[:-1], inputs["v"].shape[-1])]
 
 
 ROWS: dict[str, Row] = {

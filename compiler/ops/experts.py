@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..axes import Dim, Shape
-from ..graph import Initial, Value, Weight
+from ..graph import Initial, Weight
 from .layers import linear_flops
-from .row import ZEROS, Attrs, Row, last, same
+from .row import ZEROS, Attrs, Inputs, Row, last, same
 
 
 def expert_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -17,25 +17,25 @@ def expert_bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["experts"], attrs["out_dim"].size), ZEROS),)
 
 
-def chosen_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+def chosen_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     """Of `top_k` weights and as many numbers."""
-    return [(*inputs[0].shape[:-1], Dim("A", attrs["top_k"]))] * 2
+    return [(*inputs["scores"].shape[:-1], Dim("A", attrs["top_k"]))] * 2
 
 
-def like_second(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [inputs[1].shape]
+def like_second(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [inputs["places"].shape]
 
 
-def flat_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(Dim("J", None, inputs[0].shape),)]
+def flat_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(Dim("J", None, inputs["chosen"].shape),)]
 
 
-def rows_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(inputs[1].shape[0], inputs[0].shape[-1])]
+def rows_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(inputs["experts"].shape[0], inputs["x"].shape[-1])]
 
 
-def combined_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(*inputs[2].shape[:-1], inputs[0].shape[-1])]
+def combined_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(*inputs["weights"].shape[:-1], inputs["x"].shape[-1])]
 
 
 ROWS: dict[str, Row] = {

@@ -8,7 +8,7 @@ from ..axes import ONE, Dim, Shape
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import Size
-from .row import NORMAL, ONES, ZEROS, Attrs, Row, declared, last, same
+from .row import NORMAL, ONES, ZEROS, Attrs, Inputs, Row, declared, last, same
 
 
 def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -89,31 +89,31 @@ def convolution_flops(op: Op, values: dict[str, Value]) -> Poly:
     )
 
 
-def patch_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(inputs[0].shape[0], attrs["length"], attrs["out_dim"])]
+def patch_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(inputs["image"].shape[0], attrs["length"], attrs["out_dim"])]
 
 
-def convolved_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(inputs[0].shape[0], attrs["out_dim"], attrs["length"])]
+def convolved_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(inputs["x"].shape[0], attrs["out_dim"], attrs["length"])]
 
 
-def convolved_half(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    batch, _, length = inputs[0].shape
+def convolved_half(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, _, length = inputs["x"].shape
     return [(batch, attrs["out_dim"], length)]
 
 
-def swapped_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    *batch, one, other = inputs[0].shape
+def swapped_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    *batch, one, other = inputs["x"].shape
     return [(*batch, other, one)]
 
 
-def added_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    batch, *rest = inputs[0].shape
+def added_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, *rest = inputs["x"].shape
     return [(batch, ONE, *rest)]
 
 
-def insert_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    batch, _, width = inputs[0].shape
+def insert_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, _, width = inputs["x"].shape
     return [(batch, attrs["length"], width)]
 
 
@@ -121,7 +121,7 @@ ROWS: dict[str, Row] = {
     "embedding": Row(
         "weight[ids]",
         ("ids",),
-        lambda inputs, attrs: [(*inputs[0].shape, attrs["out_dim"])],
+        lambda inputs, attrs: [(*inputs["ids"].shape, attrs["out_dim"])],
         embedding_weights,
         dtype="float",
         part="embedding",

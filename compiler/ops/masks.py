@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ..axes import ONE, B, Dim, Shape, T
-from ..graph import Value
-from .row import Attrs, Row, declared
+from .row import Attrs, Inputs, Row, declared
 
 
-def mask_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+def mask_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     keys: Dim = attrs["keys"]
     queries = attrs.get("queries", T)
     if attrs.get("alike"):
@@ -46,7 +45,7 @@ ROWS: dict[str, Row] = {
     "select": Row(
         "inputs chosen, a, b: a where chosen, else b",
         ("chosen", "a", "b"),
-        lambda inputs, attrs: [inputs[1].shape],
+        lambda inputs, attrs: [inputs["a"].shape],
         dtype="float",
         part="attention",
     ),

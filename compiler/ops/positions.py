@@ -6,7 +6,7 @@ from ..axes import Dim, Shape, T
 from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
 from ..sizes import Size
-from .row import NORMAL, Attrs, Row, broadcast, declared
+from .row import NORMAL, Attrs, Inputs, Row, broadcast, declared
 
 
 def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -19,18 +19,18 @@ def position_flops(op: Op, values: dict[str, Value]) -> Poly:
     return 2 * elements(contents) * elements(positions[-2:-1])
 
 
-def rope_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+def rope_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     width: Size = attrs["width"]
     half = Dim("R/2", width // 2)
-    return [(*inputs[0].shape, half)] * 2
+    return [(*inputs["positions"].shape, half)] * 2
 
 
-def grid_rope_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+def grid_rope_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(T, Dim("R/2", attrs["width"] // 2))] * 2
 
 
-def position_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(*inputs[0].shape[:2], *inputs[2].shape)]
+def position_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(*inputs["x"].shape[:2], *inputs["places"].shape)]
 
 
 ROWS: dict[str, Row] = {

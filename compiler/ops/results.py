@@ -6,7 +6,7 @@ from ..axes import Shape
 from ..cost import Poly, elements
 from ..graph import Op, Value
 from .elementwise import vector_weights
-from .row import Attrs, Row, same
+from .row import Attrs, Inputs, Row, same
 
 
 def pool_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -18,15 +18,15 @@ def similarity_flops(op: Op, values: dict[str, Value]) -> Poly:
     return 2 * elements(values[op.outputs[0]].shape) * elements((width,))
 
 
-def pool_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(inputs[0].shape[0], inputs[0].shape[-1])]
+def pool_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(inputs["x"].shape[0], inputs["x"].shape[-1])]
 
 
 ROWS: dict[str, Row] = {
     "similarity": Row(
         "inputs a, b, both (B, N): a @ b.T",
         ("a", "b"),
-        lambda inputs, attrs: [(inputs[0].shape[0], inputs[1].shape[0])],
+        lambda inputs, attrs: [(inputs["a"].shape[0], inputs["b"].shape[0])],
         flops=similarity_flops,
     ),
     "exp_scale": Row(
@@ -35,7 +35,7 @@ ROWS: dict[str, Row] = {
     "join_tokens": Row(
         "the first `tokens` vectors of each sequence side by side",
         ("x",),
-        lambda inputs, attrs: [(inputs[0].shape[0], attrs["dim"])],
+        lambda inputs, attrs: [(inputs["x"].shape[0], attrs["dim"])],
         attrs=("tokens", "dim"),
     ),
     "pool": Row(

@@ -35,7 +35,7 @@ ROWS: dict[str, Row] = {
         "inputs x (B, H, T, E), attention_mask or '': the sum of x over real tokens, weighed by "
         "softmax(vector . x / sqrt(E)) over these, where each head has its vector, (B, H, 1, E)",
         ("x", "attention_mask?"),
-        lambda inputs, attrs: [(*inputs[0].shape[:2], ONE, inputs[0].shape[-1])],
+        lambda inputs, attrs: [(*inputs["x"].shape[:2], ONE, inputs["x"].shape[-1])],
         pool_weights,
         pool_heads_flops,
         part="attention",
@@ -47,12 +47,12 @@ ROWS: dict[str, Row] = {
     "append_ones": Row(
         "one column more, of ones: what is summed with it counts the weights",
         ("x",),
-        lambda inputs, attrs: [(*inputs[0].shape[:-1], inputs[0].shape[-1] + 1)],
+        lambda inputs, attrs: [(*inputs["x"].shape[:-1], inputs["x"].shape[-1] + 1)],
     ),
     "by_last": Row(
         "all columns but the last, divided by (the last + 1e-6)",
         ("x",),
-        lambda inputs, attrs: [(*inputs[0].shape[:-1], attrs["width"])],
+        lambda inputs, attrs: [(*inputs["x"].shape[:-1], attrs["width"])],
         attrs=("width",),
     ),
     "decay_rates": Row(

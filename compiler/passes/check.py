@@ -7,6 +7,7 @@ from graphlib import CycleError
 from ..axes import show
 from ..graph import ModuleGraph, Op
 from ..ops import OPS
+from ..ops.row import Inputs
 
 
 class IllegalGraphError(AssertionError):
@@ -99,7 +100,7 @@ def _check_sight(graph: ModuleGraph, op: Op, where: str) -> None:
 
 def _check_shapes(graph: ModuleGraph, op: Op, where: str) -> None:
     """Each result has the shape that the op's row gives; a memory's length is M instead of T."""
-    given = [graph.values[value] for value in op.inputs if value]
+    given = Inputs.of(op.slots, op.inputs, graph.values)
     shapes = OPS[op.kind].shape(given, op.attrs)
     for value, shape in zip(op.outputs, shapes, strict=True):
         found = graph.values[value]
