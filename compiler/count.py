@@ -132,7 +132,7 @@ def attends(graph: ModuleGraph) -> Iterator[Attend]:
         block = graph.block_of(op.scope)
         layers = block.layer_indices if block is not None else (0,)
         values = lengths.values(op)
-        query, key = (values[name].shape for name in op.inputs[:2])
+        query, key = (values[op.arg(slot)].shape for slot in ("q", "k"))
         pairs = elements(query[:-1]) * elements(key[-2:-1])
         yield Attend(
             scope=op.scope,
@@ -164,7 +164,7 @@ class Lengths:
 
     def crosses(self, op: Op) -> bool:
         """Does an attend read keys that another stack's tokens gave?"""
-        producer = self.graph.producer(op.inputs[1])
+        producer = self.graph.producer(op.arg("k"))
         return producer is not None and self.graph.scopes[producer.scope].role == "method"
 
     def values(self, op: Op) -> dict[str, Value]:
@@ -174,10 +174,11 @@ class Lengths:
             length = self.of_what(op)
             touched = {name: _measured(value, length) for name, value in touched.items()}
         if op.kind == "attend" and self.crosses(op):
-            producer = self.graph.producer(op.inputs[1])
+            producer = self.graph.producer(op.arg("k"))
             assert producer is not None
             length = self.of_what(producer)
-            touched |= {name: _measured(touched[name], length) for name in op.inputs[1:3]}
+            for name in (op.arg("k"), op.arg("v")):
+                touched[name] = _measured(touched[name], length)
         return touched
 
     def length(self, stack: str) -> Dim:
@@ -258,12 +259,12 @@ def cached_elements(graph: ModuleGraph) -> Poly:
             total = total + layers_of(graph, op) * elements(graph.values[name].shape)
     for op in graph.ops():
         if op.kind == "attend_linearly" and op.attrs["cached"]:  # a sum, however long the text
-            key, value = (graph.values[name].shape for name in op.inputs[1:3])
+            key, value = (graph.values[op.arg(slot)].shape for slot in ("k", "v"))
             state = (*key[:2], key[-1], value[-1])
             total = total + layers_of(graph, op) * elements(state)
     for attend in attends(graph):
         if attend.crosses and graph.scopes[attend.scope].stack in caching:
             values = lengths.values(attend.op)
-            for name in attend.op.inputs[1:3]:
+            for name in (attend.op.arg("k"), attend.op.arg("v")):
                 total = total + len(attend.layers) * elements(values[name].shape)
     return total

@@ -84,13 +84,38 @@ class Op:
 
     number: int
     kind: str
-    inputs: tuple[str, ...]  # ids of values, one per slot; "" for an absent optional one
+    inputs: tuple[str, ...]  # ids of values, as `slots` names them; "" for an absent one
     outputs: tuple[str, ...]
     scope: str
     name: str = ""
     attrs: dict[str, Any] = field(default_factory=dict)
     weights: tuple[Weight, ...] = ()
     origin: Origin = ()
+    slots: tuple[str, ...] = ()  # the name of each input; a slot for several stands as often
+
+    def arg(self, slot: str) -> str:
+        """The value in a slot, by its id; "" where an optional one is absent.
+
+        Raises LookupError for a slot that this kind of op does not have, or has several values for.
+        """
+        found = self.args(slot)
+        if len(found) > 1:
+            raise LookupError(f"{self.kind}: `{slot}` holds {len(found)} values; `args` gives them")
+        return found[0]
+
+    def args(self, slot: str) -> tuple[str, ...]:
+        """All values in a slot, by their ids. Raises LookupError for one that it does not have."""
+        given = zip(self.slots, self.inputs, strict=True)
+        found = tuple(value for name, value in given if name == slot)
+        if not found:
+            known = ", ".join(dict.fromkeys(self.slots)) or "none"
+            raise LookupError(f"{self.kind} has no slot `{slot}`; its slots: {known}")
+        return found
+
+    @property
+    def first(self) -> str:
+        """The value in its first slot, whatever that is; "" for an op that reads none."""
+        return next(iter(self.inputs), "")
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .report import Report
+from .costs import LETTERS, Costs
 
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 DECIMAL = ("", "k", "M", "G", "T", "P", "E", "Z")
@@ -62,7 +60,7 @@ def table(rows: Sequence[Sequence[str]], align: str, indent: str = "  ") -> list
     ]
 
 
-def render(report: Report) -> str:
+def render(report: Costs) -> str:
     """The whole report, ending without a newline."""
     sections = [
         [report.name, *(f"  {line}" for line in report.stacks)],
@@ -82,7 +80,7 @@ def _words(part: str) -> str:
     return part.replace("_", "-")
 
 
-def _weights(report: Report) -> list[str]:
+def _weights(report: Costs) -> list[str]:
     total = report.weights_total
     rows = [("weights", f"{total:,}", "", f"{in_bytes(report.weights_bytes)} in {report.dtype}")]
     for part, count in report.weights.items():
@@ -94,7 +92,7 @@ def _weights(report: Report) -> list[str]:
     return table(rows, "<>><", indent="")
 
 
-def _flops(report: Report) -> list[str]:
+def _flops(report: Costs) -> list[str]:
     forward = report.forward
     rows = [("  forward", in_flops(forward), "")]
     for part, flops in report.flops.items():
@@ -110,7 +108,7 @@ def _flops(report: Report) -> list[str]:
     ]
 
 
-def _memory(report: Report) -> list[str]:
+def _memory(report: Costs) -> list[str]:
     rows = [("activations kept for training", in_bytes(report.activation_bytes))]
     if report.cache_bytes:
         rows.append(("key/value cache", in_bytes(report.cache_bytes)))
@@ -118,7 +116,7 @@ def _memory(report: Report) -> list[str]:
     return [title, *table(rows, "<>")]
 
 
-def _attention(report: Report) -> list[str]:
+def _attention(report: Costs) -> list[str]:
     if not report.attends:
         return []
     rows = [("pairs admitted", "", "")]
@@ -132,12 +130,10 @@ def _attention(report: Report) -> list[str]:
         *table(rows, "<><"),
     ]
     letters = sorted(set(report.flops_formula) & set("BTSM"), key="BTSM".index)
-    from .report import LETTERS
-
     return [*lines, "", "  ".join(f"{letter} {LETTERS[letter]}" for letter in letters)]
 
 
-def kernels(report: Report) -> str:
+def kernels(report: Costs) -> str:
     """One line for each attention: scope, layers, mask, kernel and the reason for it."""
     rows = [("scope", "layers", "mask", "kernel", "because")]
     for attend in report.attends:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from . import python_data  # noqa: F401 - settles the levels of specs that Python makes
 from .errors import Mark, SpecError, SpecErrors
 from .load import from_data, load, loads
 from .model import Block, ModelSpec, SpecialTokens, Stack

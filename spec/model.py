@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import PrivateAttr, ValidationInfo, model_validator
@@ -130,6 +131,15 @@ class SpecialTokens(Part):
     decoder_start: Id | None = None
 
 
+Resolver = Callable[[Mapping[str, Any]], dict[str, Any]]
+_resolvers: list[Resolver] = []
+
+
+def resolve_with(resolver: Resolver) -> None:
+    """Say what settles the levels of data from Python: it knows the keys of these classes."""
+    _resolvers.append(resolver)
+
+
 Family = OneOf[Literal["decoder-only", "encoder-only", "encoder-decoder"]]
 
 
@@ -170,9 +180,7 @@ class ModelSpec(Part, Shown):
         """From Python the levels are resolved here; `load` has done it on the marked tree."""
         if isinstance(info.context, dict) and info.context.get("resolved"):
             return data
-        from .python_data import resolve_data
-
-        return resolve_data(data) if isinstance(data, dict) else data
+        return _resolvers[-1](data) if isinstance(data, dict) else data
 
     @property
     def class_name(self) -> str:

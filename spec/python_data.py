@@ -9,6 +9,7 @@ from typing import Any
 from .errors import Mark, SpecErrors
 from .levels import resolve
 from .merge import Reading
+from .model import resolve_with
 from .part import Part
 from .source import Node, from_data
 
@@ -46,3 +47,6 @@ def _unpacked(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_unpacked(v) for v in value]
     return value
+
+
+resolve_with(resolve_data)

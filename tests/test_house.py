@@ -7,12 +7,13 @@ import doctest
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,111 @@ def test_imports_inside_the_package_are_relative(root: Path) -> None:
         if other.startswith("/") and other[1:].split(".")[0] in {*FLOORS, "modelwright"}
     ]
     assert not wrong, "\n".join(wrong)
+
+
+KNOWN_CIRCLES = [{"backends.pytorch.ending", "backends.pytorch.model"}]
+"""Circles that are still there: nothing may be added."""
+
+
+def test_imports_form_no_circles(root: Path) -> None:
+    """Not even inside functions, or for the sake of types: a reader can begin at an end."""
+    files = dict(modules(root))
+    needs = {name: needed(name, file, files) for name, file in files.items()}
+    found = circles({name: others for name, others in needs.items() if name})
+    assert [circle for circle in found if circle not in KNOWN_CIRCLES] == []
+
+
+def needed(name: str, file: Path, files: Container[str]) -> set[str]:
+    """The modules of the package whose names one imports; of a package, the one it names."""
+    package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
+    package = [part for part in package if part]
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - (node.level - 1)] + (node.module or "").split(".")
+            whole = ".".join(filter(None, base))
+            inside = {f"{whole}.{alias.name}".lstrip(".") for alias in node.names}
+            found |= {one if one in files else whole for one in inside}
+    return found - {name, ""}
+
+
+def circles(needs: dict[str, set[str]]) -> list[set[str]]:
+    """Modules that need each other, those of one circle together."""
+    read = {name: _reached(name, needs) for name in needs}
+    found: list[set[str]] = []
+    for name in needs:
+        circle = {other for other in read[name] if name in read.get(other, ())}
+        if circle and circle not in found:
+            found.append(circle)
+    return found
+
+
+def _reached(name: str, needs: dict[str, set[str]]) -> set[str]:
+    """All that a module needs, however far away."""
+    found: set[str] = set()
+    new = {name}
+    while new:
+        new = {other for each in new for other in needs.get(each, ())} - found
+        found |= new
+    return found
+
+
+def test_a_circle_is_found() -> None:
+    needs = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a"}, "f": {"f.g"}}
+    assert circles(needs) == [{"b", "c"}]
+    assert circles({**needs, "d": {"a"}}) == [{"a", "b", "c", "d"}]
+    assert circles({"a": {"b"}, "b": set()}) == []
+
+
+FORGETFUL = ("backends.reference", "backends.diagram", "backends.pytorch")
+"""Backends that know a graph and its facts, and no spec."""
+STILL_READ_SPECS = {
+    "backends.pytorch.compile",  # reads the file that it builds
+    *(f"backends.pytorch.{name}" for name in ("ending", "file", "initial", "model", "naming")),
+}
+"""The first one may; the others are to follow: nothing may be added."""
+
+
+def test_backends_import_no_spec(root: Path) -> None:
+    reads = {
+        name
+        for name, file in modules(root)
+        if name.startswith(FORGETFUL)
+        and any(other.split(".")[0] == "spec" for other in imported(name, file))
+    }
+    assert reads <= STILL_READ_SPECS, sorted(reads - STILL_READ_SPECS)
+    files = dict(modules(root))
+    texts = {
+        name: files[name].read_text(encoding="utf-8")
+        for name in files
+        if name.startswith(("compiler", "backends.reference", "backends.diagram"))
+    }
+    assert not [name for name, text in texts.items() if re.search(r"graph\.spec\.", text)]
+
+
+BY_NUMBER = {"backends.pytorch"}
+"""Folders where ops may still be read by the numbers of their slots."""
+
+
+def test_ops_are_read_by_the_names_of_their_slots(root: Path) -> None:
+    """`op.arg("mask")`, not `op.inputs[3]`: a number says nothing, and moves when a slot is new."""
+    wrong = [
+        f"{name}:{node.lineno}: {ast.unparse(node)}"
+        for name, file in modules(root)
+        if name.split(".")[0] in ("compiler", "backends")
+        if ".".join(name.split(".")[:2]) not in BY_NUMBER
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "inputs"
+        and (isinstance(node.slice, ast.Slice) or _is_number(node.slice))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _is_number(node: ast.expr) -> bool:
+    inner = node.operand if isinstance(node, ast.UnaryOp) else node
+    return isinstance(inner, ast.Constant) and isinstance(inner.value, int)
 
 
 def test_spec_and_compiler_never_import_torch(root: Path) -> None:

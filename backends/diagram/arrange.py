@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from .parts import Part, Parts
+from .part import Part
+from .parts import Parts
 
 
 @dataclass
@@ -104,7 +105,7 @@ class Region:
         part = self.parts.by_key[key]
         if part.look == "sum" and part.inputs:
             return [chain for source in part.inputs for chain in self.chain(source)]
-        rest = self.chain(part.inputs[0]) if part.inputs else []
+        rest = self.chain(next(iter(part.inputs))) if part.inputs else []
         return [[part, *(rest[0] if rest else [])]]
 
     def item(self, key: str) -> Item:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from .arrange import Item, Region
 from .drawing import FONT_SIZES, SMALL, Box, Edge, Point, Text
 from .options import DrawOptions
-from .parts import Part, Parts
+from .part import Part
+from .parts import Parts
 from .placed import Placed
 from .sizes import BOX_WIDTH, SIDE_WIDTH, lines_of, side_width, size_of
 from .text import wrap

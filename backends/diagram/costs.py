@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...compiler.graph import ModuleGraph
 from ...compiler.op_costs import OpCosts, op_costs
-from .parts import Part, Parts
+from .part import Part
+from .parts import Parts
 from .text import plain
 
 FORMS = ("box", "opened", "layers")

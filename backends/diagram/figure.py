@@ -10,7 +10,8 @@ from .drawing import Drawing
 from .look import shape_text
 from .marks import mark
 from .options import DrawError, DrawOptions
-from .parts import ROOT, Part, Parts
+from .part import ROOT, Part
+from .parts import Parts
 from .place import Placer
 from .placed import Placed
 from .sizes import MARGIN

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .arrange import Column, Fork
 from .knots import Woven
-from .parts import Part, Parts
+from .part import Part
+from .parts import Parts
 from .sizes import inner_size
 
 

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .parts import Part, Parts
+from ...compiler.graph import ModuleGraph
+from .part import Part, Region
 
 
-def join_sums(parts: Parts) -> dict[str, str]:
+def join_sums(
+    graph: ModuleGraph, regions: dict[str, Region], by_key: dict[str, Part]
+) -> dict[str, str]:
     """Let norms in layers take in the sums below them; which part each such sum became."""
     found: dict[str, str] = {}
-    for region in parts.regions.values():
-        scope = parts.graph.scopes.get(region.path)
+    for region in regions.values():
+        scope = graph.scopes.get(region.path)
         if scope is None or scope.role != "block":
             continue
         for norm in list(region.parts):
-            below = _sum_below(parts, norm)
+            below = _sum_below(regions[norm.region], by_key, norm)
             if below is not None and below.key != region.result:
                 norm.title = f"Add & {norm.title}"
                 norm.inputs, norm.outside = below.inputs, below.outside
                 norm.ops += below.ops
                 region.parts.remove(below)
-                del parts.by_key[below.key]
+                del by_key[below.key]
                 found[below.key] = norm.key
     return found
 
 
-def _sum_below(parts: Parts, norm: Part) -> Part | None:
+def _sum_below(region: Region, by_key: dict[str, Part], norm: Part) -> Part | None:
     """The sum of two values that feeds this norm and nothing else."""
     if norm.form != "box" or norm.look != "norm" or len(norm.inputs) != 1 or norm.outside:
         return None
-    below = parts.by_key[norm.inputs[0]]
-    region = parts.regions[norm.region].parts
-    readers = [part for part in region if below.key in part.inputs]
+    (source,) = norm.inputs
+    below = by_key[source]
+    readers = [part for part in region.parts if below.key in part.inputs]
     alone = below.title == "+" and len(below.inputs) == 2 and readers == [norm]
     return below if alone and below.region == norm.region else None

@@ -269,7 +269,7 @@ def _attend_lines(op: Op, graph: ModuleGraph) -> str:
     """The formula of an attention whose steps are drawn one by one."""
     if op.attrs.get("score"):
         return f"softmax of {op.attrs['score']} scores · v"
-    scale, width = op.attrs.get("scale"), graph.values[op.inputs[0]].shape[-1].size
+    scale, width = op.attrs.get("scale"), graph.values[op.arg("q")].shape[-1].size
     scaled = f" / √{plain(int(width))}" if width is not None else ""
     if scale is not None:
         scaled = "" if scale == 1 else f" × {figure(scale)}"
@@ -281,14 +281,14 @@ def _attend_lines(op: Op, graph: ModuleGraph) -> str:
 
 def _rotation(op: Op, graph: ModuleGraph) -> str:
     """What the table of a rotation says, where no table is drawn."""
-    table = graph.producer(op.inputs[1])
+    table = graph.producer(op.arg("cos"))
     looks = {"rope_table": _rotary, "grid_rope_table": _grid_rotary}
     return looks[table.kind](table, graph) if table is not None and table.kind in looks else ""
 
 
 def _growth(op: Op, graph: ModuleGraph) -> str:
     """What the steps of a temperature are, where these are not drawn."""
-    table = graph.producer(op.inputs[1])
+    table = graph.producer(op.arg("sharpness"))
     return "" if table is None or table.kind != "sharpness" else _steps(table, graph)
 
 

@@ -118,7 +118,7 @@ def _widths(graph: ModuleGraph, ops: list[Op]) -> list[int]:
 def _linear_before(graph: ModuleGraph, op: Op, inside: dict[int, Op]) -> Op | None:
     current: Op | None = op
     while current is not None:
-        producer = graph.producer(current.inputs[0]) if current.inputs else None
+        producer = graph.producer(current.first)
         if producer is None or producer.number not in inside:
             return None
         if producer.kind in LINEAR:
@@ -130,7 +130,7 @@ def _linear_before(graph: ModuleGraph, op: Op, inside: dict[int, Op]) -> Op | No
 def _attention(
     graph: ModuleGraph, scope: Scope, ops: list[Op], attend: Op, *, crossed: bool
 ) -> Said:
-    queries, keys, values = (graph.values[name].shape for name in attend.inputs[:3])
+    queries, keys, values = (graph.values[attend.arg(slot)].shape for slot in ("q", "k", "v"))
     heads, kv_heads = _size(queries[1]), _size(keys[1])
     if scope.noun not in ("", "Attention", "CrossAttention"):
         title = class_words(scope.noun)
@@ -167,7 +167,7 @@ def _extras(graph: ModuleGraph, attend: Op, ops: list[Op]) -> list[str]:
         found.append(f"softcap {figure(attend.attrs['softcap'])}")
     if any(op.kind == "multiply" for op in ops[ops.index(attend) :]):
         found.append("gated")
-    if attend.inputs[5:]:
+    if attend.arg("sinks"):
         found.append("sinks")
     if attend.attrs.get("score"):
         found.append(f"{attend.attrs['score']} scores")
@@ -188,7 +188,7 @@ def _of_sums(graph: ModuleGraph, attend: Op, before: list[Op], ops: list[Op]) ->
     maps = [activation(op, graph) for op in before if op.kind == "activation"]
     maps += ["softmax"] if any(op.kind == "softmax" for op in before) else []
     found = [f"{maps[0]} features"] if maps else []
-    found += ["fading"] if attend.inputs[3] else []
+    found += ["fading"] if attend.arg("rates") else []
     found += ["gated"] if any(op.kind == "multiply" for op in ops) else []
     return found
 

@@ -47,7 +47,7 @@ def _near(graph: ModuleGraph, value: str, module: Scope) -> bool:
 def _origin(graph: ModuleGraph, value: str) -> str:
     """The value that steps which are not drawn made this one from."""
     op = graph.producer(value)
-    while op is not None and look_of(op).form == "through" and op.inputs:
-        value = op.inputs[0]
+    while op is not None and look_of(op).form == "through" and op.first:
+        value = op.first
         op = graph.producer(value)
     return value

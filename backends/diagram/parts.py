@@ -9,55 +9,16 @@ part of the region around it.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
-from ...compiler.graph import ModuleGraph, Op, Origin, Scope
+from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.order import in_order
 from .joined import join_sums
-from .knots import Woven
 from .look import full_look_of, inner_look, look_of, step_look
 from .modules import ATTENDS, say
 from .opened import openable, outermost
 from .options import DrawOptions
+from .part import PORTS, ROOT, Part, Region
 from .text import plain, words
-
-ROOT = ""
-PORTS = ("Q", "K", "V")
-
-
-@dataclass
-class Part:
-    """Something that is drawn. `inputs` are parts of its own region, `outside` of outer ones."""
-
-    key: str
-    form: str  # a form of look.py, or `layers`
-    look: str
-    region: str
-    path: str
-    title: str = ""
-    lines: tuple[str, ...] = ()
-    inputs: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
-    ports: dict[str, str] = field(default_factory=dict)  # Q, K, V -> the part each comes from
-    ops: list[Op] = field(default_factory=list)
-    sideways: bool = False  # in a figure that runs to the right
-    cost: str = ""  # a small line, where costs are asked for
-    inner: Woven | None = None  # where everything of an opened module stands
-
-    def origin(self, graph: ModuleGraph) -> Origin:
-        """The place in the spec that asked for it."""
-        scope = graph.scopes.get(self.key)
-        return scope.origin if scope else self.ops[0].origin if self.ops else ()
-
-
-@dataclass
-class Region:
-    """The parts of one scope that is drawn as a whole. `result` is the part that ends it."""
-
-    path: str
-    parts: list[Part] = field(default_factory=list)
-    entry: str = ""
-    result: str = ""
 
 
 class Parts:
@@ -266,7 +227,7 @@ class Parts:
             elif scope_of is not None and scope_of.role == "layers":
                 self._whole(part, scope_of)
         if not self.every:
-            joined = join_sums(self)
+            joined = join_sums(self.graph, self.regions, self.by_key)
             for value, key in self._of_value.items():
                 self._of_value[value] = joined.get(key, key)
 
@@ -299,8 +260,8 @@ class Parts:
         if len(attends) != 1:
             return {}
         found = {}
-        for port, value in zip(PORTS, attends[0].inputs, strict=False):
-            sources = self._sources(part, value)
+        for port in PORTS:
+            sources = self._sources(part, attends[0].arg(port.lower()))
             if len(sources) == 1:
                 found[port] = sources.pop()
         return found if len(found) == len(PORTS) else {}

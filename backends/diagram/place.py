@@ -14,7 +14,8 @@ from .kinds import Count, Group, groups_of, note
 from .lanes import even
 from .look import shape_text
 from .options import DrawOptions
-from .parts import PORTS, Part, Parts
+from .part import PORTS, Part
+from .parts import Parts
 from .placed import Cursor, Mark, Placed, Reading, Tail, rename, renamed
 from .sizes import (
     ARROW,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arrange import Column, Item
 from .drawing import FONT_SIZES, NAME, SMALL, TITLE, Line
-from .parts import Part
+from .part import Part
 from .text import shorten, text_width, wrap
 
 BOX_WIDTH = 196.0

@@ -249,7 +249,7 @@ def one_causal_mask(graph: ModuleGraph) -> bool:
     masks: dict[str, set[str]] = {}
     for op in graph.ops():
         if op.kind == "attend" and op.attrs["causal"]:
-            masks.setdefault(graph.scopes[op.scope].stack, set()).add(op.inputs[3])
+            masks.setdefault(graph.scopes[op.scope].stack, set()).add(op.arg("mask"))
     return bool(masks) and all(len(found) == 1 for found in masks.values())
 
 

@@ -72,7 +72,7 @@ def _checks(graph: ModuleGraph, fields: dict[str, Field]) -> list[tuple[str, str
         if op.kind not in ("attend", "attend_linearly", "pool_heads"):
             continue
         heads, kv_heads = op.attrs["heads"].size, op.attrs["kv_heads"].size
-        width = graph.values[op.inputs[0]].shape[-1].size
+        width = graph.values[op.first].shape[-1].size
         pairs = []
         if heads.code() != kv_heads.code():
             pairs.append((heads.code(), kv_heads.code()))

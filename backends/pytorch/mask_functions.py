@@ -158,7 +158,7 @@ def _flattened(left: Any, sign: str, right: Any) -> Any:
 def mask_function(name: str, op: Op, *, static: bool) -> Function:
     """The function that makes one mask; `static` where it is told the place of every query."""
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal"
-    given = [name for name, value in zip(DATA, op.inputs, strict=True) if value]
+    given = [name for name in DATA if op.arg(name)]
     keys = Name("place") if static else START_TO_END
     admits = with_queries(predicate(formula), keys)
     body: list[Statement] = [*_left_to_kernel(implicit, "attention_mask" in given, static)]

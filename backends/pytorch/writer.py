@@ -79,6 +79,10 @@ class Writer:
             return self.waiting.pop(value)
         return self.names[value]
 
+    def arg(self, op: Op, slot: str) -> Any:
+        """The expression in a slot of an op; each call is one use."""
+        return self.use(op.arg(slot))
+
     def use_all(self, values: Iterable[str]) -> list[Any]:
         return [self.use(value) for value in values]
 

@@ -27,7 +27,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 def embedding(call: Call) -> Array:
     """Rows of a table, (*ids, width). Raises ValueError for an id that it has no row for."""
-    ids, table = call.given(0), call.weights["weight"]
+    ids, table = call.given("ids"), call.weights["weight"]
     if ids.size and not (ids.min() >= 0 and ids.max() < len(table)):
         raise ValueError(
             f"embedding: ids from {ids.min()} to {ids.max()} in a table of {len(table)} rows"
@@ -37,7 +37,7 @@ def embedding(call: Call) -> Array:
 
 
 def linear(call: Call) -> Array:
-    result: Array = call.given(0) @ call.weights["weight"].T
+    result: Array = call.given("x") @ call.weights["weight"].T
     return result + call.weights["bias"] if "bias" in call.weights else result
 
 
@@ -49,14 +49,14 @@ def table(call: Call) -> Array:
 
 
 def layer_norm(call: Call) -> Array:
-    x = call.given(0)
+    x = call.given("x")
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = (centred**2).mean(axis=-1, keepdims=True)
     return _affine(call, centred / np.sqrt(variance + call.value("eps")))
 
 
 def rms_norm(call: Call) -> Array:
-    x = call.given(0)
+    x = call.given("x")
     square = (x**2).mean(axis=-1, keepdims=True)
     return _affine(call, x / np.sqrt(square + call.value("eps")))
 
@@ -73,7 +73,7 @@ def _along(vector: Array) -> Array:
 
 
 def l2_normalize(call: Call) -> Array:
-    x = call.given(0)
+    x = call.given("x")
     length = np.sqrt((x**2).sum(axis=-1, keepdims=True))
     result: Array = x / np.maximum(length, 1e-12)
     return result
@@ -117,7 +117,7 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def activation(call: Call) -> Array:
-    x, name = call.given(0), call.attrs["function"]
+    x, name = call.given("x"), call.attrs["function"]
     if name == "swish":
         result: Array = x * sigmoid(call.value("beta") * x)
         return result
@@ -129,19 +129,19 @@ def scale(call: Call) -> Array:
     factor = call.value("factor")
     if factor == "sqrt_d_model":
         factor = math.sqrt(call.value("size"))
-    result: Array = call.given(0) * factor
+    result: Array = call.given("x") * factor
     return result
 
 
 def clamp(call: Call) -> Array:
     """`x` limited to -low..high: both are magnitudes, and either may be None."""
-    x, low, high = call.given(0), call.value("low"), call.value("high")
+    x, low, high = call.given("x"), call.value("low"), call.value("high")
     x = x if low is None else np.maximum(x, -low)
     return x if high is None else np.minimum(x, high)
 
 
 def softcap(call: Call) -> Array:
-    return cap(call.given(0), call.value("cap"))
+    return cap(call.given("x"), call.value("cap"))
 
 
 def cap(x: Array, limit: float) -> Array:
@@ -151,57 +151,57 @@ def cap(x: Array, limit: float) -> Array:
 
 
 def add(call: Call) -> Array:
-    result: Array = call.given(0) + call.given(1)
+    result: Array = call.given("a") + call.given("b")
     return result
 
 
 def multiply(call: Call) -> Array:
-    result: Array = call.given(0) * call.given(1)
+    result: Array = call.given("a") * call.given("b")
     return result
 
 
 def shift(call: Call) -> Array:
-    result: Array = call.given(0) + call.value("amount")
+    result: Array = call.given("x") + call.value("amount")
     return result
 
 
 def learned_scale(call: Call) -> Array:
-    result: Array = call.given(0) * call.weights[""]
+    result: Array = call.given("x") * call.weights[""]
     return result
 
 
 def add_bias(call: Call) -> Array:
-    result: Array = call.given(0) + call.weights[""]
+    result: Array = call.given("x") + call.weights[""]
     return result
 
 
 def similarity(call: Call) -> Array:
     """The product of each row of one with each row of the other."""
-    result: Array = np.einsum("in,jn->ij", call.given(0), call.given(1))
+    result: Array = np.einsum("in,jn->ij", call.given("a"), call.given("b"))
     return result
 
 
 def exp_scale(call: Call) -> Array:
-    result: Array = call.given(0) * np.exp(call.weights[""])
+    result: Array = call.given("x") * np.exp(call.weights[""])
     return result
 
 
 def head_bias(call: Call) -> Array:
     """Each head's own vector added, (B, H, T, E)."""
-    return call.given(0) + _along(call.weights[""])
+    return call.given("x") + _along(call.weights[""])
 
 
 def by_layer(call: Call) -> Array:
     """Divided by the number of the layer, from 1."""
-    result: Array = call.given(0) / (call.layer + 1)
+    result: Array = call.given("x") / (call.layer + 1)
     return result
 
 
 def concat(call: Call) -> Array:
     """The inputs side by side along the last axis."""
-    return np.concatenate([call.given(slot) for slot in range(len(call.inputs))], axis=-1)
+    return np.concatenate(call.several("parts"), axis=-1)
 
 
 def unchanged(call: Call) -> Array:
     """What an op does that only training knows (dropout, drop_path)."""
-    return call.given(0)
+    return call.given("x")

@@ -17,35 +17,35 @@ from .call import Array, Call
 
 def split_heads(call: Call) -> Array:
     """(B, T, H*E) to (B, H, T, E), or the same without B."""
-    x, heads = call.given(0), int(call.attrs["heads"].size)
+    x, heads = call.given("x"), int(call.attrs["heads"].size)
     *batch, length, width = x.shape
     return x.reshape(*batch, length, heads, width // heads).swapaxes(-3, -2)
 
 
 def merge_heads(call: Call) -> Array:
     """(B, H, T, E) to (B, T, H*E)."""
-    batch, heads, length, width = call.given(0).shape
-    return call.given(0).transpose(0, 2, 1, 3).reshape(batch, length, heads * width)
+    batch, heads, length, width = call.given("x").shape
+    return call.given("x").transpose(0, 2, 1, 3).reshape(batch, length, heads * width)
 
 
 def expand_heads(call: Call) -> Array:
     """(B, 1, T, E) to (B, H, T, E): the same for every head."""
-    return np.repeat(call.given(0), int(call.attrs["heads"].size), axis=1)
+    return np.repeat(call.given("x"), int(call.attrs["heads"].size), axis=1)
 
 
 def cache(call: Call) -> tuple[Array, Array]:
     """Keys and values as they are: there is nothing before the first token here."""
-    return call.given(0), call.given(1)
+    return call.given("first"), call.given("second")
 
 
 def select(call: Call) -> Array:
     """The second input where the first is True, else the third."""
-    return np.where(call.given(0), call.given(1), call.given(2))
+    return np.where(call.given("chosen"), call.given("a"), call.given("b"))
 
 
 def masked_bias(call: Call) -> Array:
     """The bias where the mask admits, -inf elsewhere, (B, H, T, S)."""
-    bias, mask = call.given(0), call.optional(1)
+    bias, mask = call.given("bias"), call.optional("mask")
     return bias if mask is None else np.where(mask, bias, -np.inf)
 
 
@@ -84,16 +84,13 @@ def score_vector(call: Call) -> Array:
 
 def attend(call: Call) -> Array:
     """What each query takes from the values of the keys it sees, (B, H, T, E)."""
-    q, k, v = call.given(0), call.given(1), call.given(2)
+    q, k, v = call.given("q"), call.given("k"), call.given("v")
     batch, heads, queries, width = q.shape
     key_heads, keys = k.shape[1:3]
     everything = (batch, heads, queries, keys)
-    mask, bias, sinks = call.optional(3), call.optional(4), call.optional(5)
+    mask, bias, sinks = call.optional("mask"), call.optional("bias"), call.optional("sinks")
     compare = SCORES[call.value("score") or "dot"]
-    if call.value("score") == "additive":
-        vectors, sinks = call.given(5), None
-    else:
-        vectors = np.empty((heads, 0))
+    vectors = call.given("vector") if call.value("score") == "additive" else np.empty((heads, 0))
     mask = np.broadcast_to(np.bool_(True) if mask is None else mask, everything)
     bias = np.broadcast_to(np.float64(0) if bias is None else bias, everything)
     scale = call.value("scale")

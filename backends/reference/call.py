@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiler.ops import OPS
 from ...compiler.sizes import number
 
 Array = NDArray[Any]
@@ -18,7 +19,8 @@ Array = NDArray[Any]
 class Call:
     """One op, about to be computed.
 
-    inputs   one array per slot; None for an optional one that is absent
+    inputs   in the order of the slots of `compiler/ops`; None for an optional one that is absent,
+             and those at the end may be left out
     attrs    the op's attributes as the graph holds them; `value` reads one as a plain number
     weights  by their names on the op: `weight`, `bias`, or "" for one that stands alone
     batch    how many sequences there are, and `tokens` how many tokens each has, in the stack that
@@ -34,15 +36,32 @@ class Call:
     tokens: int = 0
     layer: int = 0
 
-    def given(self, slot: int) -> Array:
+    def given(self, slot: str) -> Array:
         """An input that must be there. Raises ValueError where it is not."""
         array = self.optional(slot)
         if array is None:
-            raise ValueError(f"{self.kind}: input {slot} is missing")
+            raise ValueError(f"{self.kind}: `{slot}` is missing")
         return array
 
-    def optional(self, slot: int) -> Array | None:
-        return self.inputs[slot] if slot < len(self.inputs) else None
+    def optional(self, slot: str) -> Array | None:
+        """An input, None where it is absent. Raises LookupError for a slot that there is not."""
+        found = self._held(slot)
+        return found[0] if found else None
+
+    def several(self, slot: str) -> tuple[Array, ...]:
+        """All inputs in a slot for several; none of them is absent."""
+        found = tuple(array for array in self._held(slot) if array is not None)
+        if not found or len(found) < len(self._held(slot)):
+            raise ValueError(f"{self.kind}: one of `{slot}` is missing")
+        return found
+
+    def _held(self, slot: str) -> tuple[Array | None, ...]:
+        slots = OPS[self.kind].slots
+        if slot not in [name.rstrip("?*") for name in slots]:
+            raise LookupError(f"{self.kind} has no slot `{slot}`; its slots: {', '.join(slots)}")
+        whole = (*self.inputs, *[None] * (len(slots) - len(self.inputs)))
+        given = zip(OPS[self.kind].named(len(whole)), whole, strict=True)
+        return tuple(array for name, array in given if name == slot)
 
     def value(self, key: str) -> Any:
         """An attribute as a plain number or word; None where the op does not have it."""

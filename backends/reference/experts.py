@@ -16,7 +16,7 @@ from .call import Array, Call
 
 
 def softmax(call: Call) -> Array:
-    return _softmax(call.given(0))
+    return _softmax(call.given("x"))
 
 
 def _softmax(x: Array) -> Array:
@@ -27,23 +27,23 @@ def _softmax(x: Array) -> Array:
 
 
 def top_k(call: Call) -> tuple[Array, Array]:
-    x = call.given(0)
+    x = call.given("scores")
     places = np.argsort(-x, axis=-1, kind="stable")[..., : call.value("top_k")]
     return np.take_along_axis(x, places, axis=-1), places
 
 
 def gather(call: Call) -> Array:
-    return np.take_along_axis(call.given(0), call.given(1), axis=-1)
+    return np.take_along_axis(call.given("x"), call.given("places"), axis=-1)
 
 
 def sum_to_one(call: Call) -> Array:
-    x = call.given(0)
+    x = call.given("x")
     result: Array = x / (x.sum(axis=-1, keepdims=True) + 1e-20)
     return result
 
 
 def best_groups(call: Call) -> Array:
-    scores, count = call.given(0), call.value("groups")
+    scores, count = call.given("scores"), call.value("groups")
     runs = scores.reshape(*scores.shape[:-1], count, -1)
     value = np.sort(runs, axis=-1)[..., -call.value("members") :].sum(axis=-1)
     rank = np.argsort(np.argsort(-value, axis=-1, kind="stable"), axis=-1)
@@ -53,7 +53,7 @@ def best_groups(call: Call) -> Array:
 
 def sparse_mixer(call: Call) -> tuple[Array, Array]:
     """Token by token: the best expert left, and its share among those about as good."""
-    logits, count = call.given(0), call.value("top_k")
+    logits, count = call.given("scores"), call.value("top_k")
     weights = np.zeros((*logits.shape[:-1], count))
     places = np.zeros(weights.shape, np.int64)
     for token in np.ndindex(logits.shape[:-1]):
@@ -74,7 +74,7 @@ def sparse_mixer(call: Call) -> tuple[Array, Array]:
 
 def within_capacity(call: Call) -> Array:
     """Token by token, choice by choice: an expert that is full gives nothing."""
-    weights, chosen = call.given(0).copy(), call.given(1)
+    weights, chosen = call.given("weights").copy(), call.given("chosen")
     batch, tokens, choices = chosen.shape
     capacity = call.value("capacity")
     if capacity is None:
@@ -91,38 +91,38 @@ def within_capacity(call: Call) -> Array:
 
 
 def assign(call: Call) -> Array:
-    return call.given(0).reshape(-1)  # (J,)
+    return call.given("chosen").reshape(-1)  # (J,)
 
 
 def rows(call: Call) -> Array:
-    x, expert = call.given(0), call.given(1)
+    x, expert = call.given("x"), call.given("experts")
     tokens = x.reshape(-1, x.shape[-1])
     return np.repeat(tokens, len(expert) // len(tokens), axis=0)  # (J, D)
 
 
 def expert_linear(call: Call) -> Array:
-    x, expert, weight = call.given(0), call.given(1), call.weights[""]
+    x, expert, weight = call.given("x"), call.given("experts"), call.weights[""]
     return np.stack([weight[e] @ row for e, row in zip(expert, x, strict=True)])
 
 
 def expert_bias(call: Call) -> Array:
-    result: Array = call.given(0) + call.weights[""][call.given(1)]
+    result: Array = call.given("x") + call.weights[""][call.given("experts")]
     return result
 
 
 def weigh_rows(call: Call) -> Array:
-    x, weights = call.given(0), call.given(2)
+    x, weights = call.given("x"), call.given("weights")
     weighed: Array = x * weights.reshape(-1)[:, None]
     return weighed
 
 
 def sum_pairs(call: Call) -> Array:
-    said: Array = call.given(0).reshape(*call.given(2).shape, -1).sum(axis=-2)
+    said: Array = call.given("x").reshape(*call.given("weights").shape, -1).sum(axis=-2)
     return said
 
 
 def combine(call: Call) -> Array:
-    x, weights = call.given(0), call.given(2)
+    x, weights = call.given("x"), call.given("weights")
     said = x.reshape(*weights.shape, -1)  # (B, T, A, D)
     result: Array = (weights[..., None] * said).sum(axis=-2)
     return result

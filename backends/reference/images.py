@@ -12,7 +12,7 @@ from .call import Array, Call
 
 def patchify(call: Call) -> Array:
     """The patches of each image, row by row, (B, G, D). Raises ValueError for another size."""
-    images, width = call.given(0), call.value("patch")
+    images, width = call.given("image"), call.value("patch")
     (rows, columns), (down, across) = (
         [int(size) for size in call.attrs[key]] for key in ("sides", "steps")
     )
@@ -30,7 +30,7 @@ def patchify(call: Call) -> Array:
 
 def insert_tokens(call: Call) -> Array:
     """The tokens of the weight, alike in every sequence, from place `at` on."""
-    x, at = call.given(0), call.value("at")
+    x, at = call.given("x"), call.value("at")
     tokens = np.broadcast_to(call.weights[""], (len(x), *call.weights[""].shape))
     return np.concatenate([x[:, :at], tokens, x[:, at:]], axis=1)
 

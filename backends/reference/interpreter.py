@@ -105,8 +105,9 @@ class _Model:
             values[op.outputs[0]] = None if given is None else np.asarray(given)
             return
         inputs = [self._input(value, values) for value in op.inputs]
-        if "absent" in op.attrs and inputs[0] is None:
-            inputs[0] = np.zeros_like(self.array(op.attrs["absent"]))
+        if "absent" in op.attrs:  # ids that are left out are 0
+            zeros = np.zeros_like(self.array(op.attrs["absent"]))
+            inputs = [zeros if array is None else array for array in inputs]
         batch, tokens = self._tokens(op.attrs.get("stack", ""))
         call = Call(
             op.kind, tuple(inputs), op.attrs, self._weights(op, layer), batch, tokens, number

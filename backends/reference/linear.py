@@ -13,17 +13,17 @@ def elu_features(x: Array) -> Array:
 
 
 def without_padding(call: Call) -> Array:
-    x, mask = call.given(0), call.optional(1)
+    x, mask = call.given("x"), call.optional("attention_mask")
     return x if mask is None else np.where(as_mask(mask)[:, None, :, None], x, 0.0)
 
 
 def append_ones(call: Call) -> Array:
-    x = call.given(0)
+    x = call.given("x")
     return np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)
 
 
 def by_last(call: Call) -> Array:
-    x = call.given(0)
+    x = call.given("x")
     result: Array = x[..., :-1] / (x[..., -1:] + 1e-6)
     return result
 
@@ -37,8 +37,8 @@ def decay_rates(call: Call) -> Array:
 
 def attend_linearly(call: Call) -> Array:
     """The weight of a pair is its product, faded by the distance, (B, H, T, E)."""
-    q, k, v = call.given(0), call.given(1), call.given(2)
-    rates = call.optional(3)
+    q, k, v = call.given("q"), call.given("k"), call.given("v")
+    rates = call.optional("rates")
     weights = np.einsum("bhie,bhje->bhij", q, k)
     if call.value("causal"):
         distance = np.arange(q.shape[2])[:, None] - np.arange(k.shape[2])
@@ -52,7 +52,7 @@ def attend_linearly(call: Call) -> Array:
 
 def pool_heads(call: Call) -> Array:
     """Additive pooling, head by head (Wu et al. 2021, arXiv:2108.09084, equations 1 and 2)."""
-    x, mask, vectors = call.given(0), call.optional(1), call.weights[""]
+    x, mask, vectors = call.given("x"), call.optional("attention_mask"), call.weights[""]
     result = np.empty((*x.shape[:2], 1, x.shape[-1]))
     for b in range(len(x)):
         real = np.arange(x.shape[2]) if mask is None else np.flatnonzero(mask[b])

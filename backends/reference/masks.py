@@ -128,8 +128,8 @@ def _global(pairs: Pairs, which: Range | str) -> Array:
 def head_masks(call: Call) -> Array:
     """Each mask for as many heads as the others, in order, (B or 1, H, T, S)."""
     heads = int(call.attrs["shape"][1].size)
-    given = [call.given(i) for i in range(len(call.inputs))]
-    masks = np.broadcast_arrays(np.zeros((1, 1, 1, 1), dtype=bool), *given)[1:]
+    alone = np.zeros((1, 1, 1, 1), dtype=bool)
+    masks = np.broadcast_arrays(alone, *call.several("masks"))[1:]
     of_heads = [masks[head * len(masks) // heads][:, 0] for head in range(heads)]
     return np.stack(of_heads, axis=1)
 
@@ -140,7 +140,7 @@ def global_rows(call: Call) -> Array:
     chosen = np.zeros((1, call.tokens), dtype=bool)
     for limits in call.attrs["ranges"]:
         chosen = chosen | _inside(places, limits, call.tokens)
-    given = call.optional(0)
+    given = call.optional("global_mask")
     chosen = chosen if given is None else chosen | as_mask(given)
     return chosen[:, None, :, None]
 
@@ -190,15 +190,15 @@ def mask(call: Call) -> Array:
 
     What is alike for all sequences, because no data joins it, is (T, S).
     """
-    attention_mask = call.optional(0)
+    attention_mask = call.optional("attention_mask")
     if call.attrs.get("memory"):
         real = np.ones((1, 1), dtype=bool) if attention_mask is None else as_mask(attention_mask)
         return real[:, None, None, :]
     pairs = Pairs.of(
         call.tokens,
-        document_ids=call.optional(1),
-        prefix_length=call.optional(2),
-        global_mask=call.optional(3),
+        document_ids=call.optional("document_ids"),
+        prefix_length=call.optional("prefix_length"),
+        global_mask=call.optional("global_mask"),
     )
     admitted = admits(call.attrs["formula"], pairs)
     if call.attrs.get("alike"):

@@ -42,14 +42,14 @@ POOLS: dict[str, Callable[[Array, Array, Call], Array]] = {
 
 
 def _real(call: Call) -> Array:
-    batch, length = call.given(0).shape[:2]
-    mask = call.optional(1)
+    batch, length = call.given("x").shape[:2]
+    mask = call.optional("attention_mask")
     return np.ones((batch, length), dtype=bool) if mask is None else as_mask(mask)
 
 
 def _attention(call: Call) -> Array:
     """The tokens, each with the softmax of its score for a weight."""
-    x, scores = call.given(0), call.given(2)[..., 0]  # (B, T, D), (B, T)
+    x, scores = call.given("x"), call.given("extra")[..., 0]  # (B, T, D), (B, T)
     weights = softmax(np.where(_real(call), scores, -np.inf))
     result: Array = (weights[..., None] * x).sum(axis=1)
     return result
@@ -57,7 +57,7 @@ def _attention(call: Call) -> Array:
 
 def _token(call: Call) -> Array:
     """The vector where the id stands first. Raises ValueError where it does not stand at all."""
-    x, ids, wanted = call.given(0), call.given(2), call.value("token")
+    x, ids, wanted = call.given("x"), call.given("extra"), call.value("token")
     rows = []
     for row, vectors in zip(ids, x, strict=True):
         places = np.flatnonzero(row == wanted)
@@ -69,7 +69,7 @@ def _token(call: Call) -> Array:
 
 def join_tokens(call: Call) -> Array:
     """(B, T, D) to (B, tokens * D)."""
-    x = call.given(0)[:, : call.value("tokens")]
+    x = call.given("x")[:, : call.value("tokens")]
     joined: Array = x.reshape(len(x), -1)
     return joined
 
@@ -80,7 +80,7 @@ def pool(call: Call) -> Array:
     if how in ("attention", "token"):
         return _attention(call) if how == "attention" else _token(call)
     rows = []
-    for vectors, real in zip(call.given(0), _real(call), strict=True):
+    for vectors, real in zip(call.given("x"), _real(call), strict=True):
         empty = how != "first" and not real.any()
         rows.append(np.zeros(vectors.shape[-1]) if empty else POOLS[how](vectors, real, call))
     return np.stack(rows)

@@ -23,7 +23,7 @@ def position_ids(call: Call) -> Array:
     `index` counts every token. `mask` and `tokens` count real tokens only; padding gets -1, which
     the offset of a learned table makes a place of its own.
     """
-    given, data = call.optional(0), call.optional(1)
+    given, data = call.optional("position_ids"), call.optional("data")
     if given is not None:
         return np.broadcast_to(given, (call.batch, call.tokens))
     if call.attrs["rule"] == "index" or data is None:
@@ -41,7 +41,7 @@ def sinusoid(call: Call) -> Array:
     half = width // 2
     denominator = half if call.attrs["denominator"] == "half" else half - 1
     frequencies = np.array([10000.0 ** (-i / denominator) for i in range(half)])
-    angles = call.given(0)[..., None] * frequencies
+    angles = call.given("positions")[..., None] * frequencies
     if call.attrs["layout"] == "concat":
         return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
     result = np.empty((*angles.shape[:-1], width))
@@ -51,14 +51,14 @@ def sinusoid(call: Call) -> Array:
 
 def sharpness(call: Call) -> Array:
     """What the query of each position is multiplied by, (B, 1, T, 1)."""
-    whole_steps = np.floor(call.given(0) / call.value("length"))
+    whole_steps = np.floor(call.given("positions") / call.value("length"))
     grown: Array = 1 + call.value("slope") * np.log(1 + whole_steps)
     return grown[:, None, :, None]
 
 
 def sharpen(call: Call) -> Array:
     """Each vector times the number of its position."""
-    grown: Array = call.given(0) * call.given(1)
+    grown: Array = call.given("x") * call.given("sharpness")
     return grown
 
 
@@ -143,7 +143,7 @@ def relative_buckets(call: Call) -> Array:
 
 def relative_bias(call: Call) -> Array:
     """A learned bias for each bucket and head, (H, T, S)."""
-    return np.moveaxis(call.weights["weight"][call.given(0)], -1, 0)
+    return np.moveaxis(call.weights["weight"][call.given("buckets")], -1, 0)
 
 
 # -- scores between contents and relative positions
@@ -185,7 +185,7 @@ def relative_positions(call: Call) -> Array:
 
 def position_scores(call: Call) -> Array:
     """Each content with the vector of each pair's relative position, (B, H, T, S)."""
-    x, positions, places = call.given(0), call.given(1), call.given(2)
+    x, positions, places = call.given("x"), call.given("positions"), call.given("places")
     of_pairs = positions[:, places]  # (H, T, S, E)
     form = "bhte,htse->bhts" if call.attrs["side"] == "query" else "bhse,htse->bhts"
     return np.asarray(np.einsum(form, x, of_pairs))

@@ -133,7 +133,7 @@ def frequencies(
 
 def rope_table(call: Call) -> tuple[Array, Array]:
     """Cosine and sine of the angle of each position and pair, both (B, T, R/2)."""
-    positions, scaling = call.given(0), call.attrs.get("scaling")
+    positions, scaling = call.given("positions"), call.attrs.get("scaling")
     length = int(positions.max()) + 1
     turns = frequencies(call.value("width"), call.value("theta"), scaling, length)
     angles = positions[..., None] * np.array(turns)
@@ -163,7 +163,7 @@ def grid_rope_table(call: Call) -> tuple[Array, Array]:
 
 def rotate(call: Call) -> Array:
     """The first (or last) `width` columns of each head turned, pair by pair; the others stay."""
-    x, cos, sin = call.given(0), call.given(1), call.given(2)
+    x, cos, sin = call.given("x"), call.given("cos"), call.given("sin")
     cos, sin = cos[..., None, :, :], sin[..., None, :, :]  # the same for every head
     width = call.value("width")
     half = width // 2

@@ -11,7 +11,7 @@ def convolve(call: Call) -> Array:
     """(B, channels, frames) to (B, D, places): every `stride`-th place, with zeros around where it
     is `padded`, else those where nothing is missing.
     """
-    x, weight = call.given(0), call.weights["weight"]
+    x, weight = call.given("x"), call.weights["weight"]
     stride, dilation, kernel = (call.value(key) for key in ("stride", "dilation", "kernel"))
     before = kernel // 2 * dilation if call.value("padded") else 0
     last = x.shape[2] - (0 if call.value("padded") else (kernel - 1) * dilation)
@@ -33,7 +33,7 @@ def convolve(call: Call) -> Array:
 
 def group_norm(call: Call) -> Array:
     """Each channel of (B, D, T) over its frames."""
-    x = call.given(0)
+    x = call.given("x")
     apart = x - x.mean(axis=2, keepdims=True)
     variance = (apart**2).mean(axis=2, keepdims=True)
     normed = apart / np.sqrt(variance + call.value("eps"))
@@ -43,16 +43,16 @@ def group_norm(call: Call) -> Array:
 
 def glu(call: Call) -> Array:
     """The first half of the channels, each times the sigmoid of one of the others."""
-    one, other = np.split(call.given(0), 2, axis=1)
+    one, other = np.split(call.given("x"), 2, axis=1)
     gated: Array = one / (1 + np.exp(-other))
     return gated
 
 
 def swap_axes(call: Call) -> Array:
     """(B, D, T) to (B, T, D)."""
-    return call.given(0).swapaxes(-1, -2)
+    return call.given("x").swapaxes(-1, -2)
 
 
 def add_axis(call: Call) -> Array:
     """One channel: (B, ...) to (B, 1, ...)."""
-    return call.given(0)[:, None]
+    return call.given("x")[:, None]

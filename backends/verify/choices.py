@@ -33,7 +33,7 @@ class Choices:
             self.largest = max(self.largest, float(finite.max(initial=0)))
         if call.kind not in MARGINS:
             return results
-        scores = call.given(0)
+        scores = call.given("scores")
         finite = np.abs(scores[np.isfinite(scores)])
         margins, chosen = MARGINS[call.kind](call, scores)
         margin = float(np.min(margins, initial=np.inf)) / max(float(finite.max(initial=0)), 1e-30)

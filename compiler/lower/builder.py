@@ -10,6 +10,7 @@ from typing import Any
 from ..axes import Dim, Shape, T
 from ..graph import ModuleGraph, Op, Origin, Scope, Value
 from ..ops import OPS
+from ..ops.row import Inputs
 from ..sizes import Field, Size
 
 LEVELS = tuple(level for count in range(5) for level in combinations(range(4), count))
@@ -124,8 +125,10 @@ class Builder:
         self, kind: str, *inputs: str, name: str = "", out: tuple[str, ...], **attrs: Any
     ) -> list[str]:
         row = OPS[kind]
-        given = [self.graph.values[i] for i in inputs if i]
-        dtype = row.dtype or attrs.pop("dtype", "") or given[0].dtype
+        inputs = row.filled(inputs)
+        slots = row.named(len(inputs))
+        given = Inputs.of(slots, inputs, self.graph.values)
+        dtype = row.dtype or attrs.pop("dtype", "") or given.first.dtype
         dtypes = dtype.split() if " " in dtype else [dtype] * len(out)
         optional = attrs.pop("optional", False)
         outputs = [
@@ -135,7 +138,18 @@ class Builder:
         number = len(self.graph)
         weights = row.weights(attrs)
         self.graph.add_op(
-            Op(number, kind, inputs, tuple(outputs), self.scope, name, attrs, weights, self.origin)
+            Op(
+                number,
+                kind,
+                inputs,
+                tuple(outputs),
+                self.scope,
+                name,
+                attrs,
+                weights,
+                self.origin,
+                slots,
+            )
         )
         return outputs
 

@@ -8,7 +8,7 @@ from ..axes import ONE, Dim, Shape
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import Size
-from .row import NORMAL, ONES, ZEROS, Attrs, Row, declared, last, same
+from .row import NORMAL, ONES, ZEROS, Attrs, Inputs, Row, declared, last, same
 
 
 def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -89,99 +89,141 @@ def convolution_flops(op: Op, values: dict[str, Value]) -> Poly:
     )
 
 
-def patch_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(inputs[0].shape[0], attrs["length"], attrs["out_dim"])]
+def patch_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(inputs["image"].shape[0], attrs["length"], attrs["out_dim"])]
 
 
-def convolved_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(inputs[0].shape[0], attrs["out_dim"], attrs["length"])]
+def convolved_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(inputs["x"].shape[0], attrs["out_dim"], attrs["length"])]
 
 
-def convolved_half(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    batch, _, length = inputs[0].shape
+def convolved_half(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, _, length = inputs["x"].shape
     return [(batch, attrs["out_dim"], length)]
 
 
-def swapped_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    *batch, one, other = inputs[0].shape
+def swapped_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    *batch, one, other = inputs["x"].shape
     return [(*batch, other, one)]
 
 
-def added_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    batch, *rest = inputs[0].shape
+def added_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, *rest = inputs["x"].shape
     return [(batch, ONE, *rest)]
 
 
-def insert_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    batch, _, width = inputs[0].shape
+def insert_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    batch, _, width = inputs["x"].shape
     return [(batch, attrs["length"], width)]
 
 
 ROWS: dict[str, Row] = {
     "embedding": Row(
         "weight[ids]",
-        lambda inputs, attrs: [(*inputs[0].shape, attrs["out_dim"])],
+        ("ids",),
+        lambda inputs, attrs: [(*inputs["ids"].shape, attrs["out_dim"])],
         embedding_weights,
         dtype="float",
         part="embedding",
+        attrs=("rows", "out_dim", "tied?", "absent?"),
     ),
     "table": Row(
-        "a learned table as it is", declared, table_weights, dtype="float", part="embedding"
+        "a learned table as it is",
+        (),
+        declared,
+        table_weights,
+        dtype="float",
+        part="embedding",
+        attrs=("shape",),
     ),
     "patchify": Row(
         "the numbers of each square patch of an image (channels, then rows, then columns), "
         "@ weight.T + bias; patches row by row from the top left, `steps` (down, across) from one "
         "to the next; what is left over at the right and the bottom is not read",
+        ("image",),
         patch_shape,
         patch_weights,
         patch_flops,
         part="embedding",
+        attrs=("sides", "patch", "steps", "channels", "length", "out_dim", "bias"),
     ),
     "convolve": Row(
         "y[o, t] = bias[o] + the sum over i and j of weight[o, i, j] * x[i, t * stride + (j - "
         "kernel // 2) * dilation], zeros outside of x; where it is not `padded`, x[i, t * stride + "
         "j * dilation] for all t that read no zeros. A filter reads the channels of its group, one "
         "of `groups` equal runs",
+        ("x",),
         convolved_shape,
         convolution_weights,
         convolution_flops,
         part="embedding",
+        attrs=(
+            "channels",
+            "out_dim",
+            "length",
+            "kernel",
+            "stride",
+            "dilation",
+            "groups",
+            "padded",
+            "bias",
+        ),
     ),
-    "glu": Row("(B, 2*D, T): the first half * sigmoid(the other)", convolved_half),
-    "swap_axes": Row("(B, D, T) to (B, T, D)", swapped_shape),
-    "add_axis": Row("(B, ...) to (B, 1, ...)", added_shape),
+    "glu": Row(
+        "(B, 2*D, T): the first half * sigmoid(the other)",
+        ("x",),
+        convolved_half,
+        attrs=("out_dim",),
+    ),
+    "swap_axes": Row("(B, D, T) to (B, T, D)", ("x",), swapped_shape),
+    "add_axis": Row("(B, ...) to (B, 1, ...)", ("x",), added_shape),
     "insert_tokens": Row(
         "the rows of the weight stand in each sequence, from place `at` on",
+        ("x",),
         insert_shape,
         inserted_weights,
         part="embedding",
+        attrs=("rows", "at", "length", "out_dim"),
     ),
     "linear": Row(
         "x @ weight.T + bias; with `wide`, computed in float32 or wider",
+        ("x",),
         last,
         linear_weights,
         linear_flops,
+        attrs=("in_features", "out_dim", "bias", "residual?", "wide?", "tied?", "joined?"),
     ),
     "linear_again": Row(
         "the linear layer of the same name, in the same module, applied to another input",
+        ("x",),
         last,
         again_weights,
         linear_flops,
+        attrs=("module", "in_features", "out_dim", "bias"),
     ),
     "group_norm": Row(
         "(x - mean) / sqrt(var + eps) * weight + bias for each channel of (B, D, T), over its T",
+        ("x",),
         same,
         norm_weights,
         part="norm",
+        attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
     ),
     "layer_norm": Row(
         "(x - mean) / sqrt(var + eps) * (weight + weight_offset) + bias, over the last axis; "
         "per_head: x is (B, H, T, E) and each head has its own weight (H, E)",
+        ("x",),
         same,
         norm_weights,
         part="norm",
+        attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
     ),
     "rms_norm": Row(
-        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset)", same, norm_weights, part="norm"
+        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset)",
+        ("x",),
+        same,
+        norm_weights,
+        part="norm",
+        attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
     ),
 }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ..axes import ONE, B, Dim, Shape, T
-from ..graph import Value
-from .row import Attrs, Row, declared
+from .row import Attrs, Inputs, Row, declared
 
 
-def mask_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+def mask_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     keys: Dim = attrs["keys"]
     queries = attrs.get("queries", T)
     if attrs.get("alike"):
@@ -20,26 +19,33 @@ ROWS: dict[str, Row] = {
         "True where a query may see a key. Inputs, each optional: attention_mask, document_ids, "
         "prefix_length, global_mask. attrs: formula (a mask tree), keys (axis S, or M for a "
         "memory, which has attention_mask only), alike (the same for every sequence: no data)",
+        ("attention_mask?", "document_ids?", "prefix_length?", "global_mask?"),
         mask_shape,
         dtype="bool",
         part="attention",
+        attrs=("formula", "keys", "stack", "memory", "alike?", "implicit?"),
     ),
     "head_masks": Row(
         "a mask for each of several equal runs of heads, in order, as one (B, H, T, S)",
+        ("masks*",),
         declared,
         dtype="bool",
         part="attention",
+        attrs=("shape", "formula", "memory"),
     ),
     "global_rows": Row(
         "True at the queries that are global: where global_mask (an optional input) is 1, or in "
         "one of the `ranges`, whose negative ends count from the end",
+        ("global_mask?",),
         declared,
         dtype="bool",
         part="attention",
+        attrs=("shape", "ranges", "stack"),
     ),
     "select": Row(
         "inputs chosen, a, b: a where chosen, else b",
-        lambda inputs, attrs: [inputs[1].shape],
+        ("chosen", "a", "b"),
+        lambda inputs, attrs: [inputs["a"].shape],
         dtype="float",
         part="attention",
     ),

@@ -6,7 +6,7 @@ from ..axes import Dim, Shape, T
 from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
 from ..sizes import Size
-from .row import NORMAL, Attrs, Row, broadcast, declared
+from .row import NORMAL, Attrs, Inputs, Row, broadcast, declared
 
 
 def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -15,100 +15,126 @@ def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 def position_flops(op: Op, values: dict[str, Value]) -> Poly:
     """Every content with every row of the positions, of which the places are then taken."""
-    contents, positions = (values[name].shape for name in op.inputs[:2])
+    contents, positions = (values[op.arg(slot)].shape for slot in ("x", "positions"))
     return 2 * elements(contents) * elements(positions[-2:-1])
 
 
-def rope_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+def rope_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     width: Size = attrs["width"]
     half = Dim("R/2", width // 2)
-    return [(*inputs[0].shape, half)] * 2
+    return [(*inputs["positions"].shape, half)] * 2
 
 
-def grid_rope_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+def grid_rope_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(T, Dim("R/2", attrs["width"] // 2))] * 2
 
 
-def position_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(*inputs[0].shape[:2], *inputs[2].shape)]
+def position_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(*inputs["x"].shape[:2], *inputs["places"].shape)]
 
 
 ROWS: dict[str, Row] = {
     # `start` and `end` number the new tokens among all tokens seen so far:
     # without a cache they are 0 and T.
-    "argument": Row("an argument of forward", declared),
+    "argument": Row("an argument of forward", (), declared, attrs=("shape",)),
     "layer_input": Row(
         "the stream as it enters a layer: the input for the first one, then what the layer before "
-        "it gave"
+        "it gave",
+        ("x",),
     ),
     "position_ids": Row(
         "the `position_ids` argument if given, else start..end; with rule `mask` or `tokens`: "
         "cumsum(m) * m - 1 with m = attention_mask, or m = (ids != pad). Inputs: position_ids "
         "argument, and for the two rules the mask or the ids. Then + offset",
+        ("position_ids?", "data?"),
         declared,
         dtype="int",
         part="positions",
+        attrs=("shape", "rule", "pad", "stack"),
     ),
     "sinusoid": Row(
         "sin and cos of position * 10000^(-i/d), d = width/2 or width/2 - 1, side by side "
         "(layout concat) or alternating (interleaved)",
+        ("positions",),
         declared,
         dtype="float",
         part="positions",
+        attrs=("shape", "width", "layout", "denominator"),
     ),
     "rope_table": Row(
         "cos and sin of position * frequency_i, frequency_i = theta^(-2i/width), scaled: `scaling` "
         "has a type and its numbers (dynamic and longrope look at the greatest position too), and "
         "may multiply cos and sin",
+        ("positions",),
         rope_shape,
         dtype="float",
         part="positions",
+        attrs=("width", "theta", "scaling"),
     ),
     "grid_rope_table": Row(
         "the same for the patches of a grid (rows, columns), row by row, behind `front` tokens "
         "with the angle 0: the first half of the frequencies, theta^(-4i/width), turn by the row, "
         "the others by the column; both are counted from 0, or, centred, 2 pi * ((2 i + 1)/n - 1)",
+        (),
         grid_rope_shape,
         dtype="float",
         part="positions",
+        attrs=("width", "theta", "grid", "front", "coordinates"),
     ),
     "rotate": Row(
         "inputs x, cos, sin: rotates pairs of the first (with `end`, the last) `width` columns of "
         "each head by the angle of its position; pairs are (i, i + width/2) or, interleaved, "
         "(2i, 2i + 1)",
+        ("x", "cos", "sin"),
         part="positions",
+        attrs=("layout", "width", "partial", "end?"),
     ),
     "sharpness": Row(
         "1 + slope * ln(1 + floor(position / length)), for each position",
+        ("positions",),
         declared,
         dtype="float",
         part="positions",
+        attrs=("shape", "length", "slope"),
     ),
-    "sharpen": Row("inputs x, sharpness: x * the number of its position", part="positions"),
+    "sharpen": Row(
+        "inputs x, sharpness: x * the number of its position", ("x", "sharpness"), part="positions"
+    ),
     "alibi": Row(
-        "-slope_h * |query - key|, times `scale`", declared, dtype="float", part="positions"
+        "-slope_h * |query - key|, times `scale`",
+        (),
+        declared,
+        dtype="float",
+        part="positions",
+        attrs=("shape", "heads", "rule", "scale", "stack"),
     ),
     "grid_offsets": Row(
         "the row of a table for each pair of patches on a square grid: with n = 2 * grid - 1, "
         "(rows down from key to query + grid - 1) * n + (columns likewise); behind these n^2 "
         "rows, where tokens stand in `front`: one of them is the query, the key, both",
+        (),
         declared,
         dtype="int",
         part="positions",
+        attrs=("shape", "grid", "front", "stack"),
     ),
     "relative_buckets": Row(
         "the bucket of key - query: T5's, half of them exact, half logarithmic up to "
         "max_distance; bidirectional: one half of the buckets for keys behind the query",
+        (),
         declared,
         dtype="int",
         part="positions",
+        attrs=("shape", "buckets", "max_distance", "bidirectional", "stack"),
     ),
     "relative_bias": Row(
         "weight[bucket, h], as (H, T, S)",
+        ("buckets",),
         declared,
         bucket_weights,
         dtype="float",
         part="positions",
+        attrs=("shape", "heads", "buckets"),
     ),
     "relative_places": Row(
         "the row of a table of relative positions that belongs to query - key = d: clamp(d, -r, "
@@ -116,23 +142,31 @@ ROWS: dict[str, Row] = {
         "to half of them, then sign(d) * (h + ceil((h - 1) * log(|d| / h) / log((max_distance - "
         "1) / h))) with h = buckets // 2; with rule `each`, r is `max_distance`, with `all` the "
         "number of tokens",
+        (),
         declared,
         dtype="int",
         part="positions",
+        attrs=("shape", "rule", "buckets", "max_distance", "stack"),
     ),
     "relative_positions": Row(
         "every relative position in rising order, -n..n-1 of n tokens",
+        (),
         declared,
         dtype="int",
         part="positions",
+        attrs=("shape", "stack"),
     ),
     "position_scores": Row(
         "inputs x (B, H, T or S, E), positions (H, U, E), places (T, S): x . positions[place], "
         "where x is that of the query or of the key (attr `side`)",
+        ("x", "positions", "places"),
         position_shape,
         flops=position_flops,
         part="positions",
+        attrs=("side",),
     ),
-    "masked_bias": Row("inputs bias, mask: bias where the mask admits, else -inf", broadcast),
-    "shift": Row("x + amount"),
+    "masked_bias": Row(
+        "inputs bias, mask: bias where the mask admits, else -inf", ("bias", "mask"), broadcast
+    ),
+    "shift": Row("x + amount", ("x",), attrs=("amount",)),
 }

@@ -6,39 +6,46 @@ from ..axes import Shape
 from ..cost import Poly, elements
 from ..graph import Op, Value
 from .elementwise import vector_weights
-from .row import Attrs, Row, same
+from .row import Attrs, Inputs, Row, same
 
 
 def pool_flops(op: Op, values: dict[str, Value]) -> Poly:
-    return 2 * elements(values[op.inputs[0]].shape) if op.attrs["how"] == "attention" else Poly()
+    return 2 * elements(values[op.arg("x")].shape) if op.attrs["how"] == "attention" else Poly()
 
 
 def similarity_flops(op: Op, values: dict[str, Value]) -> Poly:
-    width = values[op.inputs[0]].shape[-1]
+    width = values[op.arg("a")].shape[-1]
     return 2 * elements(values[op.outputs[0]].shape) * elements((width,))
 
 
-def pool_shape(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(inputs[0].shape[0], inputs[0].shape[-1])]
+def pool_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(inputs["x"].shape[0], inputs["x"].shape[-1])]
 
 
 ROWS: dict[str, Row] = {
     "similarity": Row(
         "inputs a, b, both (B, N): a @ b.T",
-        lambda inputs, attrs: [(inputs[0].shape[0], inputs[1].shape[0])],
+        ("a", "b"),
+        lambda inputs, attrs: [(inputs["a"].shape[0], inputs["b"].shape[0])],
         flops=similarity_flops,
     ),
-    "exp_scale": Row("x * exp(the learned number)", same, vector_weights),
+    "exp_scale": Row(
+        "x * exp(the learned number)", ("x",), same, vector_weights, attrs=("dim", "initial")
+    ),
     "join_tokens": Row(
         "the first `tokens` vectors of each sequence side by side",
-        lambda inputs, attrs: [(inputs[0].shape[0], attrs["dim"])],
+        ("x",),
+        lambda inputs, attrs: [(inputs["x"].shape[0], attrs["dim"])],
+        attrs=("tokens", "dim"),
     ),
     "pool": Row(
         "one vector per sequence. Inputs x, attention_mask or '', and for `attention` scores "
         "(B, T, 1), for `token` the ids. how: first (the mean of the first `tokens`), last (real "
         "token), mean, max (over real tokens), attention (softmax of the scores over real tokens), "
         "token (the first place where ids == id). skip: leading tokens that a mean leaves out",
+        ("x", "attention_mask?", "extra?"),
         pool_shape,
         flops=pool_flops,
+        attrs=("how", "token", "skip", "tokens"),
     ),
 }

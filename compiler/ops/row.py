@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,20 +14,47 @@ Attrs = dict[str, Any]
 ONES, ZEROS, NORMAL = Initial("ones"), Initial("zeros"), Initial("normal")
 
 
-def same(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [inputs[0].shape]
+@dataclass(frozen=True)
+class Inputs:
+    """What an op reads: the value of each slot that has one, in order."""
+
+    slots: tuple[str, ...]
+    values: tuple[Value, ...]
+
+    @classmethod
+    def of(
+        cls, slots: tuple[str, ...], ids: tuple[str, ...], values: Mapping[str, Value]
+    ) -> Inputs:
+        """The values of these ids; "" stands for none."""
+        given = [(slot, values[one]) for slot, one in zip(slots, ids, strict=True) if one]
+        return cls(tuple(slot for slot, _ in given), tuple(value for _, value in given))
+
+    def __getitem__(self, slot: str) -> Value:
+        """The value in a slot. Raises ValueError where there is none."""
+        return self.values[self.slots.index(slot)]
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self.values)
+
+    @property
+    def first(self) -> Value:
+        return next(iter(self.values))
 
 
-def declared(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+def same(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [inputs.first.shape]
+
+
+def declared(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     """The shape that lowering gave, for ops whose result is no function of their inputs' shapes."""
     return [attrs["shape"]]
 
 
-def last(inputs: list[Value], attrs: Attrs) -> list[Shape]:
-    return [(*inputs[0].shape[:-1], attrs["out_dim"])]
+def last(inputs: Inputs, attrs: Attrs) -> list[Shape]:
+    return [(*inputs["x"].shape[:-1], attrs["out_dim"])]
 
 
-def broadcast(inputs: list[Value], attrs: Attrs) -> list[Shape]:
+def broadcast(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     """Axes stand one above the other from the right; where one is 1, the other one is meant."""
     length = max(len(value.shape) for value in inputs)
     shapes = [(ONE,) * (length - len(value.shape)) + value.shape for value in inputs]
@@ -45,11 +72,39 @@ def no_flops(op: Op, values: dict[str, Value]) -> Poly:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One kind of op."""
+    """One kind of op.
+
+    slots: the names of its inputs, in order; `mask?` may be absent (""), `parts*`, the last one,
+        holds one value or more
+    attrs: the names of its attributes, which the formula speaks of; `score?` may be left out
+    """
 
     formula: str
-    shape: Callable[[list[Value], Attrs], list[Shape]] = same
+    slots: tuple[str, ...]
+    shape: Callable[[Inputs, Attrs], list[Shape]] = same
     weights: Callable[[Attrs], tuple[Weight, ...]] = none
     flops: Callable[[Op, dict[str, Value]], Poly] = no_flops
     dtype: str = ""  # "" is that of the first input; one word for each result, or for all
     part: str = "other"  # what the report counts it under, unless its scope says otherwise
+    attrs: tuple[str, ...] = ()
+
+    def named(self, count: int) -> tuple[str, ...]:
+        """The slot of each of `count` inputs. Raises ValueError where so many do not fit."""
+        least = sum(not slot.endswith("?") for slot in self.slots)
+        several = self.slots[-1:] if "".join(self.slots[-1:]).endswith("*") else ()
+        if count < least or (count > len(self.slots) and not several):
+            raise ValueError(f"{count} inputs for the slots ({', '.join(self.slots)})")
+        names = (*self.slots, *several * (count - len(self.slots)))
+        return tuple(name.rstrip("?*") for name in names[:count])
+
+    def filled(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        """The inputs with "" for those at the end that are left out.
+
+        Raises ValueError where so many do not fit, or one that must be there is absent.
+        """
+        whole = (*inputs, *[""] * (len(self.slots) - len(inputs)))
+        self.named(len(whole))
+        for slot, value in zip(self.slots, whole, strict=False):
+            if not value and not slot.endswith("?"):
+                raise ValueError(f"nothing is given for `{slot.rstrip('?*')}`")
+        return whole

@@ -7,6 +7,7 @@ from graphlib import CycleError
 from ..axes import show
 from ..graph import ModuleGraph, Op
 from ..ops import OPS
+from ..ops.row import Inputs
 
 
 class IllegalGraphError(AssertionError):
@@ -50,12 +51,30 @@ def _check_op(graph: ModuleGraph, op: Op, made: set[str]) -> None:
             raise IllegalGraphError(f"{where}: makes {value} a second time")
         if graph.producers.get(value) != op.number:
             raise IllegalGraphError(f"{where}: is not known as the producer of {value}")
+    _check_row(op, where)
     _check_sight(graph, op, where)
     _check_shapes(graph, op, where)
     tied = [weight.tied for weight in op.weights if weight.tied]
     for name in tied:
         if not _is_weight(graph, name):
             raise IllegalGraphError(f"{where}: tied to {name}, which is no weight")
+
+
+def _check_row(op: Op, where: str) -> None:
+    """Inputs and attributes are those that the op's row names; only optional ones are absent."""
+    row = OPS[op.kind]
+    try:
+        fits = row.filled(op.inputs) == op.inputs and row.named(len(op.inputs)) == op.slots
+    except ValueError as error:
+        raise IllegalGraphError(f"{where}: {error}") from None
+    if not fits:
+        raise IllegalGraphError(f"{where}: its inputs are not those of ({', '.join(row.slots)})")
+    known = {name.rstrip("?") for name in row.attrs}
+    if unknown := sorted(op.attrs.keys() - known):
+        raise IllegalGraphError(f"{where}: has no attribute {unknown[0]}")
+    needed = {name for name in row.attrs if not name.endswith("?")}
+    if missing := sorted(needed - op.attrs.keys()):
+        raise IllegalGraphError(f"{where}: its attribute {missing[0]} is missing")
 
 
 def _is_weight(graph: ModuleGraph, name: str) -> bool:
@@ -81,7 +100,7 @@ def _check_sight(graph: ModuleGraph, op: Op, where: str) -> None:
 
 def _check_shapes(graph: ModuleGraph, op: Op, where: str) -> None:
     """Each result has the shape that the op's row gives; a memory's length is M instead of T."""
-    given = [graph.values[value] for value in op.inputs if value]
+    given = Inputs.of(op.slots, op.inputs, graph.values)
     shapes = OPS[op.kind].shape(given, op.attrs)
     for value, shape in zip(op.outputs, shapes, strict=True):
         found = graph.values[value]

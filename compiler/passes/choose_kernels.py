@@ -38,14 +38,14 @@ def choose_kernels(graph: ModuleGraph) -> ModuleGraph:
             fused = alike and op.attrs["kernel"] == "sdpa"
             graph.replace_op(op.number, attrs={**op.attrs, "causal": fused})
             if alike:
-                value = graph.values[op.inputs[3]]
+                value = graph.values[op.arg("mask")]
                 graph.values[value.id] = replace(value, optional=True)
     return graph
 
 
 def _may_be_told_causal(graph: ModuleGraph, attend: Op) -> bool:
     """Is no mask the causal one here, or never the case? Not so where None means all."""
-    mask = graph.producer(attend.inputs[3]) if attend.inputs[3] else None
+    mask = graph.producer(attend.arg("mask"))
     return mask is not None and not mask.attrs["memory"] and mask.attrs.get("implicit") != "full"
 
 
@@ -68,9 +68,9 @@ def _kernel(op: Op) -> tuple[str, str]:
         return "distance", "the squared lengths of the keys are added to the scores"
     if op.attrs["softcap"] is not None:
         return "explicit", "the fused kernel has no softcap"
-    if op.inputs[5:]:
+    if op.arg("sinks"):
         return "sdpa+bias", "one key more, of zeros, has the sinks for scores"
-    if op.inputs[4]:
+    if op.arg("bias"):
         return "sdpa+bias", "the bias and the mask are added to the scores"
     formula = str(op.attrs["formula"])
     if formula in ("causal", "full"):

@@ -17,7 +17,7 @@ def join_projections(graph: ModuleGraph) -> ModuleGraph:
     again = {(op.scope, op.name) for op in graph.ops() if op.kind == "linear_again"}
     for op in graph.ops():
         if may_be_joined(graph, op) and (op.scope, op.name) not in again:
-            alike.setdefault((op.scope, op.inputs[0], op.attrs["bias"]), []).append(op)
+            alike.setdefault((op.scope, op.arg("x"), op.attrs["bias"]), []).append(op)
     for group in alike.values():
         if len(group) > 1:
             names = tuple(op.name for op in group)

@@ -38,6 +38,31 @@ def cycle(graph: ModuleGraph) -> None:
     graph.replace_op(op.number, inputs=(later, *op.inputs[1:]))
 
 
+def slot_without_a_value(graph: ModuleGraph) -> None:
+    op = first(graph, "attend")
+    graph.replace_op(op.number, inputs=("", *op.inputs[1:]))
+
+
+def slots_of_another_op(graph: ModuleGraph) -> None:
+    graph.replace_op(first(graph, "add").number, slots=("x", "y"))
+
+
+def input_without_a_slot(graph: ModuleGraph) -> None:
+    op = first(graph, "linear")
+    graph.replace_op(op.number, inputs=op.inputs * 2)
+
+
+def attribute_that_nobody_knows(graph: ModuleGraph) -> None:
+    op = first(graph, "attend")
+    graph.replace_op(op.number, attrs={**op.attrs, "colour": "red"})
+
+
+def attribute_that_is_missing(graph: ModuleGraph) -> None:
+    op = first(graph, "attend")
+    kept = {name: value for name, value in op.attrs.items() if name != "scale"}
+    graph.replace_op(op.number, attrs=kept)
+
+
 def made_twice(graph: ModuleGraph) -> None:
     op = first(graph, "linear")
     number = max(graph.nx) + 1
@@ -92,6 +117,11 @@ FAULTS: dict[Fault, str] = {
     unknown_scope: r"op \d+ \(add in nowhere\): no such scope",
     unknown_value: r"op \d+ \(add in .*\): reads nothing before it is made",
     cycle: "the ops form a cycle",
+    slot_without_a_value: r"op \d+ \(attend in .*\): nothing is given for `q`",
+    slots_of_another_op: r"op \d+ \(add in .*\): its inputs are not those of \(a, b\)",
+    input_without_a_slot: r"op \d+ \(linear in .*\): 2 inputs for the slots \(x\)",
+    attribute_that_nobody_knows: r"op \d+ \(attend in .*\): has no attribute colour",
+    attribute_that_is_missing: r"op \d+ \(attend in .*\): its attribute scale is missing",
     made_twice: r"op \d+ \(linear in .*\): makes \w+ a second time",
     other_producer: r"op \d+ \(embedding in model\): is not known as the producer of \w+",
     lost_result: r"the result head \(nothing\) is made by no op",

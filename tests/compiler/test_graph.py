@@ -13,6 +13,7 @@ import modelwright as mw
 from modelwright.compiler import ModuleGraph
 from modelwright.compiler.axes import B, T
 from modelwright.compiler.graph import Op, Scope, Value
+from modelwright.compiler.ops import OPS
 
 
 def empty() -> ModuleGraph:
@@ -27,8 +28,65 @@ def square() -> ModuleGraph:
     for value in ("x", "y"):
         graph.add_value(Value(value, value, (B, T)))
     graph.add_op(Op(0, "argument", (), ("x",), ""))
-    graph.add_op(Op(1, "multiply", ("x", "x"), ("y",), ""))
+    graph.add_op(Op(1, "multiply", ("x", "x"), ("y",), "", slots=("a", "b")))
     return graph
+
+
+# -- the inputs of an op, by the names of their slots
+
+
+def test_inputs_have_names() -> None:
+    graph = lowered("attention.sinks=true")
+    attend = next(op for op in graph.ops() if op.kind == "attend")
+    assert attend.slots == ("q", "k", "v", "mask", "bias", "sinks", "vector")
+    assert [graph.values[attend.arg(slot)].name for slot in "qkv"] == ["q", "k", "v"]
+    assert attend.first == attend.arg("q")
+    assert attend.arg("bias") == attend.arg("vector") == ""
+    assert graph.op(graph.producers[attend.arg("sinks")]).kind == "sinks"
+    with pytest.raises(LookupError, match=r"^attend has no slot `keys`; its slots: q, k, v, mask"):
+        attend.arg("keys")
+    argument = next(op for op in graph.ops() if op.kind == "argument")
+    assert argument.first == ""
+    with pytest.raises(LookupError, match=r"^argument has no slot `x`; its slots: none$"):
+        argument.arg("x")
+
+
+def test_the_score_vector_is_no_sink() -> None:
+    graph = lowered("attention.score=additive")
+    attend = next(op for op in graph.ops() if op.kind == "attend")
+    assert attend.arg("sinks") == ""
+    assert graph.op(graph.producers[attend.arg("vector")]).kind == "score_vector"
+
+
+def test_a_slot_may_hold_several() -> None:
+    op = Op(0, "concat", ("x", "y", "z"), ("r",), "", slots=("parts", "parts", "parts"))
+    assert op.args("parts") == ("x", "y", "z")
+    assert op.first == "x"
+    with pytest.raises(LookupError, match=r"^concat: `parts` holds 3 values; `args` gives them$"):
+        op.arg("parts")
+
+
+def test_rows_name_their_inputs() -> None:
+    attend, concat = OPS["attend"], OPS["concat"]
+    assert attend.filled(("q", "k", "v", "mask")) == ("q", "k", "v", "mask", "", "", "")
+    assert attend.named(4) == ("q", "k", "v", "mask")
+    assert concat.named(3) == ("parts",) * 3
+    for row, inputs, message in (
+        (attend, ("q", "k"), "nothing is given for `v`"),
+        (attend, ("q", "", "v"), "nothing is given for `k`"),
+        (OPS["add"], ("a", "b", "c"), r"3 inputs for the slots \(a, b\)"),
+        (concat, (), "nothing is given for `parts`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            row.filled(inputs)
+
+
+def test_only_the_last_slot_is_for_several_and_optional_ones_stand_behind() -> None:
+    for kind, row in OPS.items():
+        assert all(not slot.endswith("*") for slot in row.slots[:-1]), kind
+        optional = [slot.endswith("?") for slot in row.slots]
+        assert optional == sorted(optional), kind
+        assert len({slot.rstrip("?*") for slot in row.slots}) == len(row.slots), kind
 
 
 # -- networkx

@@ -31,6 +31,6 @@ def computed(graph: ModuleGraph, seen: Seen) -> Computed:
 
 def _is_told_causal(graph: ModuleGraph, op: Op) -> bool:
     """Is the kernel told `causal` in place of a mask?"""
-    mask = graph.producer(op.inputs[3]) if op.inputs[3] else None
+    mask = graph.producer(op.arg("mask"))
     implicit = mask is not None and mask.attrs.get("implicit") == "causal"
     return bool(implicit and op.attrs.get("causal"))

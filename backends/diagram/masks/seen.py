@@ -105,7 +105,7 @@ def _first(
 
 def _memory(graph: ModuleGraph, op: Op) -> str:
     """The stack whose tokens an attention reads."""
-    producer = graph.producer(op.inputs[1])
+    producer = graph.producer(op.arg("k"))
     hidden = {value: stack for stack, value in graph.hidden.items()}
     read = [] if producer is None else graph.ops(producer.scope)
     return next((hidden[v] for op in read for v in op.inputs if v in hidden), "memory")

@@ -14,24 +14,24 @@ from .row import Row
 
 
 def split_heads(f: Writer, op: Op) -> Any:
-    x = f.use(op.inputs[0])
+    x = f.arg(op, "x")
     if op.attrs["heads"] == ONE:
         return expression("x.unsqueeze(1)", x=x)
     if op.attrs["width"] == ONE:
         return expression("x.transpose(1, 2).unsqueeze(-1)", x=x)
     width = f.number(op.attrs["width"].size, "head_dim")
-    if len(f.graph.values[op.inputs[0]].shape) == 3:
+    if len(f.graph.values[op.arg("x")].shape) == 3:
         return expression("x.unflatten(-1, (-1, width)).transpose(1, 2)", x=x, width=width)
     return expression("x.unflatten(-1, (-1, width)).transpose(0, 1)", x=x, width=width)
 
 
 def merge_heads(f: Writer, op: Op) -> Any:
-    return expression("x.transpose(1, 2).flatten(-2)", x=f.use(op.inputs[0]))
+    return expression("x.transpose(1, 2).flatten(-2)", x=f.arg(op, "x"))
 
 
 def expand_heads(f: Writer, op: Op) -> Any:
     heads = f.number(op.attrs["heads"].size)
-    return expression("x.expand(-1, heads, -1, -1)", x=f.use(op.inputs[0]), heads=heads)
+    return expression("x.expand(-1, heads, -1, -1)", x=f.arg(op, "x"), heads=heads)
 
 
 def concat(f: Writer, op: Op) -> Any:

@@ -22,7 +22,7 @@ ACTIVATIONS = {
 
 
 def activation(f: Writer, op: Op) -> Any:
-    x = f.use(op.inputs[0])
+    x = f.arg(op, "x")
     function = op.attrs["function"]
     if function in ACTIVATIONS:
         return expression(ACTIVATIONS[function], x=x)
@@ -42,7 +42,7 @@ def multiply(f: Writer, op: Op) -> Any:
 
 
 def scale(f: Writer, op: Op) -> Any:
-    x, factor = f.use(op.inputs[0]), op.attrs["factor"]
+    x, factor = f.arg(op, "x"), op.attrs["factor"]
     if factor == "sqrt_d_model":
         width = f.number(op.attrs["size"], "d_model")
         return expression("x * math.sqrt(width)", x=x, width=width)
@@ -50,11 +50,11 @@ def scale(f: Writer, op: Op) -> Any:
 
 
 def by_layer(f: Writer, op: Op) -> Any:
-    return expression("x / (layer + 1)", x=f.use(op.inputs[0]), layer=f.layer())
+    return expression("x / (layer + 1)", x=f.arg(op, "x"), layer=f.layer())
 
 
 def clamp(f: Writer, op: Op) -> Any:
-    x = f.use(op.inputs[0])
+    x = f.arg(op, "x")
     if op.attrs["low"] is None:
         return expression("x.clamp(max=high)", x=x, high=f.number(op.attrs["high"]))
     low, high = f.number(op.attrs["low"]), f.number(op.attrs["high"])
@@ -62,28 +62,28 @@ def clamp(f: Writer, op: Op) -> Any:
 
 
 def softcap(f: Writer, op: Op) -> Any:
-    return call("softcap", f.use(op.inputs[0]), f.number(op.attrs["cap"]))
+    return call("softcap", f.arg(op, "x"), f.number(op.attrs["cap"]))
 
 
 def learned_scale(f: Writer, op: Op) -> Any:
-    return expression("x * scale", x=f.use(op.inputs[0]), scale=f.own(op))
+    return expression("x * scale", x=f.arg(op, "x"), scale=f.own(op))
 
 
 def add_bias(f: Writer, op: Op) -> Any:
-    return expression("x + bias", x=f.use(op.inputs[0]), bias=f.own(op))
+    return expression("x + bias", x=f.arg(op, "x"), bias=f.own(op))
 
 
 def head_bias(f: Writer, op: Op) -> Any:
-    return expression("x + bias[:, None]", x=f.use(op.inputs[0]), bias=f.own(op))
+    return expression("x + bias[:, None]", x=f.arg(op, "x"), bias=f.own(op))
 
 
 def drop_path(f: Writer, op: Op) -> Any:
-    x, rate = f.use(op.inputs[0]), f.number(op.attrs["rate"])
+    x, rate = f.arg(op, "x"), f.number(op.attrs["rate"])
     return expression("drop_path(x, rate, self.training)", x=x, rate=rate)
 
 
 def l2_normalize(f: Writer, op: Op) -> Any:
-    return expression("F.normalize(x, dim=-1)", x=f.use(op.inputs[0]))
+    return expression("F.normalize(x, dim=-1)", x=f.arg(op, "x"))
 
 
 ROWS: dict[str, Row] = {

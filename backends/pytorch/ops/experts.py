@@ -12,7 +12,7 @@ from .row import Row
 
 
 def softmax(f: Writer, op: Op) -> Any:
-    return expression("x.softmax(-1)", x=f.use(op.inputs[0]))
+    return expression("x.softmax(-1)", x=f.arg(op, "x"))
 
 
 def gather(f: Writer, op: Op) -> Any:
@@ -21,16 +21,16 @@ def gather(f: Writer, op: Op) -> Any:
 
 
 def sum_to_one(f: Writer, op: Op) -> Any:
-    return call("sum_to_one", f.use(op.inputs[0]))
+    return call("sum_to_one", f.arg(op, "x"))
 
 
 def best_groups(f: Writer, op: Op) -> Any:
     counts = [f.number(op.attrs[key]) for key in ("groups", "kept", "members")]
-    return call("best_groups", f.use(op.inputs[0]), *counts)
+    return call("best_groups", f.arg(op, "scores"), *counts)
 
 
 def top_k(f: Writer, op: Op) -> None:
-    scores, count = f.use(op.inputs[0]), f.number(op.attrs["top_k"])
+    scores, count = f.arg(op, "scores"), f.number(op.attrs["top_k"])
     best = expression("scores.topk(count)", scores=scores, count=count)
     values, places = op.outputs
     if f.pending.get(values):
@@ -42,7 +42,7 @@ def top_k(f: Writer, op: Op) -> None:
 
 def sparse_mixer(f: Writer, op: Op) -> None:
     numbers = [f.number(op.attrs[key]) for key in ("top_k", "jitter")]
-    _both(f, op, call("sparse_mixer", f.use(op.inputs[0]), *numbers))
+    _both(f, op, call("sparse_mixer", f.arg(op, "scores"), *numbers))
 
 
 def _both(f: Writer, op: Op, value: Expr) -> None:
@@ -63,14 +63,14 @@ def within_capacity(f: Writer, op: Op) -> Any:
             chosen=chosen,
             experts=experts,
         )
-        capacity = Name(f.bind(op.inputs[1], "capacity"))
-        f.hold(op.inputs[1], chosen.id)
+        capacity = Name(f.bind(op.arg("chosen"), "capacity"))
+        f.hold(op.arg("chosen"), chosen.id)
         f.assign(capacity.id, share, "", op)
     return call("within_capacity", weights, chosen, experts, capacity)
 
 
 def assign(f: Writer, op: Op) -> None:
-    made = call("ExpertGroups", f.use(op.inputs[0]), f.number(op.attrs["experts"]))
+    made = call("ExpertGroups", f.arg(op, "chosen"), f.number(op.attrs["experts"]))
     f.assign(f.bind(op.outputs[0], "groups"), made, "", op)
 
 

@@ -30,20 +30,21 @@ def dropout_rate(f: Writer, op: Op) -> list[Any]:
 
 def _operands(f: Writer, op: Op) -> tuple[list[Any], Any]:
     """Queries, keys and values, and the bias of the scores or else the mask; None for neither."""
-    q, k, v = f.use_all(op.inputs[:3])
-    given = op.inputs[4] or op.inputs[3]
+    q, k, v = f.use_all(map(op.arg, "qkv"))
+    given = op.arg("bias") or op.arg("mask")
     return [q, k, v], f.use(given) if given else None
 
 
 def _with_sinks(f: Writer, op: Op) -> tuple[list[Any], Any]:
     """The same, where sinks are the bias of one key more, whose value is 0."""
     operands, given = _operands(f, op)
-    if not op.inputs[5:]:
+    sinks = op.arg("sinks")
+    if not sinks:
         return operands, given
     q, k, v = operands
-    learned = f.use(op.inputs[5])
-    if not op.inputs[4]:
-        mask, given = given or NONE, Name(f.bind(op.inputs[5], "bias"))
+    learned = f.use(sinks)
+    if not op.arg("bias"):
+        mask, given = given or NONE, Name(f.bind(sinks, "bias"))
         f.assign(given.id, call("as_bias", mask, q, k), "(B, H, T, S)", op)
     wider = call("with_sinks", k, v, given, learned)
     f.assign_all((k.id, v.id, given.id), wider, "one key more, of zeros", op)
@@ -65,7 +66,7 @@ def sdpa(f: Writer, op: Op) -> Any:
         arguments.append(Argument(case, "is_causal"))
     if op.attrs["scale"] is not None:
         arguments.append(Argument(f.number(op.attrs["scale"]), "scale"))
-    if op.attrs["heads"] != op.attrs["kv_heads"] and not op.inputs[5:]:
+    if op.attrs["heads"] != op.attrs["kv_heads"] and not op.arg("sinks"):
         arguments.append(Argument(constant(True), "enable_gqa"))
     return _with_named_case(f, op, arguments, case, "" if rate else "is_causal")
 
@@ -103,28 +104,30 @@ def _rows(value: Expr, note: str) -> int:
 
 def explicit(f: Writer, op: Op) -> Any:
     operands, given = _with_sinks(f, op)
-    name = "biased_explicit_attention" if op.inputs[4] or op.inputs[5:] else "explicit_attention"
+    name = (
+        "biased_explicit_attention" if op.arg("bias") or op.arg("sinks") else "explicit_attention"
+    )
     numbers = [_scale(f, op), f.number(op.attrs["softcap"])]
     return call(name, *operands, given or NONE, *numbers, *dropout_rate(f, op))
 
 
 def distance(f: Writer, op: Op) -> Any:
     operands, given = _operands(f, op)
-    name = "biased_distance_attention" if op.inputs[4] else "distance_attention"
+    name = "biased_distance_attention" if op.arg("bias") else "distance_attention"
     return call(name, *operands, given or NONE, _scale(f, op), *dropout_rate(f, op))
 
 
 def additive(f: Writer, op: Op) -> Any:
     operands, given = _operands(f, op)
-    vector, scale = f.use(op.inputs[5]), op.attrs["scale"]
+    vector, scale = f.use(op.arg("vector")), op.attrs["scale"]
     if scale != 1:
         vector = expression("vector * scale", vector=vector, scale=f.number(scale))
-    name = "biased_additive_attention" if op.inputs[4] else "additive_attention"
+    name = "biased_additive_attention" if op.arg("bias") else "additive_attention"
     return call(name, *operands, vector, given or NONE, *dropout_rate(f, op))
 
 
 def _scale(f: Writer, op: Op) -> Any:
-    width: Size = f.graph.values[op.inputs[0]].shape[-1].size  # type: ignore[assignment]
+    width: Size = f.graph.values[op.arg("q")].shape[-1].size  # type: ignore[assignment]
     if op.attrs["scale"] is None:
         return expression("width**-0.5", width=f.number(width, "head_dim"))
     return f.number(op.attrs["scale"])

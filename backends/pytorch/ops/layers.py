@@ -15,9 +15,9 @@ from .row import Row, module_call
 
 
 def embedding(f: Writer, op: Op) -> Any:
-    ids = f.use(op.inputs[0])
+    ids = f.arg(op, "ids")
     absent = op.attrs.get("absent")
-    if absent and f.graph.values[op.inputs[0]].optional:
+    if absent and f.graph.values[op.arg("ids")].optional:
         lines = "if ids is None:\n    ids = torch.zeros_like(like)"
         f.say(*statements(lines, ids=ids, like=f.names[absent]), op=op)
     return call(f.own(op), ids)
@@ -36,7 +36,7 @@ if image.shape[-2:] != (height, width):
 
 
 def patchify(f: Writer, op: Op) -> Any:
-    image = f.use(op.inputs[0])
+    image = f.arg(op, "image")
     height, width = op.attrs["sides"]
     shape = expression("tuple(image.shape[-2:])", image=image)
     if height is width:
@@ -52,26 +52,26 @@ def patchify(f: Writer, op: Op) -> Any:
 
 
 def convolve(f: Writer, op: Op) -> Any:
-    made = call(f.own(op), f.use(op.inputs[0]))
+    made = call(f.own(op), f.arg(op, "x"))
     if op.attrs["padded"] and op.attrs["kernel"] % 2 == 0:  # it has zeros for one place more
         return expression("made[..., :-1]", made=made)
     return made
 
 
 def glu(f: Writer, op: Op) -> Any:
-    return expression("F.glu(x, dim=1)", x=f.use(op.inputs[0]))
+    return expression("F.glu(x, dim=1)", x=f.arg(op, "x"))
 
 
 def swap_axes(f: Writer, op: Op) -> Any:
-    return expression("x.transpose(1, 2)", x=f.use(op.inputs[0]))
+    return expression("x.transpose(1, 2)", x=f.arg(op, "x"))
 
 
 def add_axis(f: Writer, op: Op) -> Any:
-    return expression("x.unsqueeze(1)", x=f.use(op.inputs[0]))
+    return expression("x.unsqueeze(1)", x=f.arg(op, "x"))
 
 
 def insert_tokens(f: Writer, op: Op) -> Any:
-    x, at = f.use(op.inputs[0]), op.attrs["at"]
+    x, at = f.arg(op, "x"), op.attrs["at"]
     tokens = expression("tokens.expand(x.size(0), -1, -1)", tokens=f.own(op), x=x)
     if int(at) == 0:
         return expression("torch.cat([tokens, x], dim=1)", tokens=tokens, x=x)
@@ -83,7 +83,7 @@ def linear(f: Writer, op: Op) -> Any:
     if "joined" in op.attrs:
         joined_linear(f, op)
         return None
-    x, tied = f.use(op.inputs[0]), op.weights[0].tied
+    x, tied = f.arg(op, "x"), op.weights[0].tied
     if not tied:
         return call(f.own(op), x)
     bias = [f.own(op, f"{op.name}_bias" if op.name else "bias")] if len(op.weights) > 1 else []
@@ -95,7 +95,7 @@ SHORT = {"query": "q", "key": "k", "value": "v"}
 
 def joined_linear(f: Writer, op: Op) -> None:
     """All results of one product, said where the first of them is made."""
-    x, together = f.use(op.inputs[0]), f.joined(op)
+    x, together = f.arg(op, "x"), f.joined(op)
     if together[0] is not op:
         return
     values = [part.outputs[0] for part in together]
@@ -109,7 +109,7 @@ def joined_linear(f: Writer, op: Op) -> None:
 
 
 def linear_again(f: Writer, op: Op) -> Any:
-    return call(f.own(op), f.use(op.inputs[0]))
+    return call(f.own(op), f.arg(op, "x"))
 
 
 def table(f: Writer, op: Op) -> Any:

@@ -15,7 +15,7 @@ from .row import Row
 
 def mask(f: Writer, op: Op) -> None:
     value = f.graph.values[op.outputs[0]]
-    data = f.use_all(v for v in op.inputs if v)
+    data = f.use_all(value for value in op.inputs if value)
     if op.attrs["implicit"] == "full":
         made, note = call("padding_mask", *data), f"(B, 1, 1, {op.attrs['keys']})"
     else:
@@ -40,8 +40,8 @@ def head_masks(f: Writer, op: Op) -> Any:
 
 def global_rows(f: Writer, op: Op) -> Any:
     parts = []
-    if op.inputs[0]:
-        given = f.use(op.inputs[0])
+    if op.arg("global_mask"):
+        given = f.arg(op, "global_mask")
         parts.append(expression("given_rows(given, like.device)", given=given, like=f.like))
     for limits in op.attrs["ranges"]:
         first, last = limits.start or 0, limits.stop

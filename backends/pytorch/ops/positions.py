@@ -14,7 +14,7 @@ from .row import Row
 
 
 def position_ids(f: Writer, op: Op) -> None:
-    given, data, rule = op.inputs[0], op.inputs[1], op.attrs["rule"]
+    given, data, rule = op.arg("position_ids"), op.arg("data"), op.attrs["rule"]
     if not given:
         bound = f.bind(op.outputs[0], f.graph.values[op.outputs[0]].name)
         f.assign(bound, f.counted(), "(T,)", op)
@@ -50,7 +50,7 @@ COUNTINGS: dict[str, Callable[[Writer, Op, str], tuple[Any, str]]] = {
 
 
 def shift(f: Writer, op: Op) -> Any:
-    x, amount = f.use(op.inputs[0]), op.attrs["amount"]
+    x, amount = f.arg(op, "x"), op.attrs["amount"]
     template = "x - amount" if amount < 0 else "x + amount"
     return expression(template, x=x, amount=constant(abs(amount)))
 
@@ -61,11 +61,11 @@ def sinusoid(f: Writer, op: Op) -> Any:
     if op.attrs["denominator"] == "half_minus_one":
         denominator = expression("half - 1", half=denominator)
     name = "interleaved_sinusoids" if op.attrs["layout"] == "interleaved" else "sinusoids"
-    return call(name, f.use(op.inputs[0]), f.number(width), denominator, like=f.like)
+    return call(name, f.arg(op, "positions"), f.number(width), denominator, like=f.like)
 
 
 def sharpness(f: Writer, op: Op) -> None:
-    positions = f.use(op.inputs[0])
+    positions = f.arg(op, "positions")
     numbers = [f.number(op.attrs[key]) for key in ("length", "slope")]
     value = call("growing_sharpness", positions, *numbers, like=f.like)
     name = f.bind(op.outputs[0], f.graph.values[op.outputs[0]].name)

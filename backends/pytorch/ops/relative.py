@@ -42,7 +42,7 @@ def grid_offsets(f: Writer, op: Op) -> Any:
 
 
 def relative_bias(f: Writer, op: Op) -> Any:
-    return expression("bias(x).permute(2, 0, 1)", bias=f.own(op), x=f.use(op.inputs[0]))
+    return expression("bias(x).permute(2, 0, 1)", bias=f.own(op), x=f.arg(op, "buckets"))
 
 
 def relative_positions(f: Writer, op: Op) -> Any:
@@ -65,7 +65,7 @@ def position_scores(f: Writer, op: Op) -> Any:
 def masked_bias(f: Writer, op: Op) -> Any:
     bias, mask = f.use_all(op.inputs)
     masked = expression("bias.masked_fill(~mask, -math.inf)", bias=bias, mask=mask)
-    if f.graph.values[op.inputs[1]].optional:
+    if f.graph.values[op.arg("mask")].optional:
         parts = {"bias": bias, "mask": mask, "masked": masked}
         return expression("bias if mask is None else masked", **parts)
     return masked

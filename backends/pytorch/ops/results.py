@@ -16,7 +16,7 @@ def similarity(f: Writer, op: Op) -> Any:
 
 
 def exp_scale(f: Writer, op: Op) -> Any:
-    return expression("x * scale.exp()", x=f.use(op.inputs[0]), scale=f.own(op))
+    return expression("x * scale.exp()", x=f.arg(op, "x"), scale=f.own(op))
 
 
 WHOLE = {  # pools of sequences without padding
@@ -35,8 +35,8 @@ PADDED = {
 
 
 def pool(f: Writer, op: Op) -> Any:
-    x, how = f.use(op.inputs[0]), op.attrs["how"]
-    mask, extra = op.inputs[1], op.inputs[2]
+    x, how = f.arg(op, "x"), op.attrs["how"]
+    mask, extra = op.arg("attention_mask"), op.arg("extra")
     if how == "first":
         count = op.attrs["tokens"]
         if count == 1:
@@ -54,7 +54,7 @@ def pool(f: Writer, op: Op) -> Any:
 
 
 def join_tokens(f: Writer, op: Op) -> Any:
-    x, count = f.use(op.inputs[0]), constant(op.attrs["tokens"])
+    x, count = f.arg(op, "x"), constant(op.attrs["tokens"])
     return expression("x[:, :count].flatten(1)", x=x, count=count)
 
 

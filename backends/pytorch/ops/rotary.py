@@ -17,13 +17,13 @@ from .row import Row
 def rope_table(f: Writer, op: Op) -> None:
     width, theta, scaling = op.attrs["width"], op.attrs["theta"], op.attrs["scaling"]
     base = call("rope_frequencies", f.number(width), f.number(theta), like=f.like)
-    positions = f.use(op.inputs[0])
+    positions = f.arg(op, "positions")
     bound, frequencies = _names(f, op)
     f.assign(frequencies.id, base, "(R/2,)", op)
     if scaling is not None:
         scaled = SCALINGS[scaling["type"]](f, frequencies, positions, scaling)
         f.assign(frequencies.id, scaled, "", op)
-    counted = f.graph.producer(op.inputs[0])
+    counted = f.graph.producer(op.arg("positions"))
     alike = counted is not None and not any(counted.inputs)  # the same for every sequence
     note = "(1, T, R/2) each" if alike else "(B, 1, T, R/2) each"
     f.assign_all(bound, call("rope_angles", positions, frequencies), note, op)

@@ -14,4 +14,4 @@ Row = Callable[[Writer, Op], Any]
 
 
 def module_call(f: Writer, op: Op) -> Any:
-    return call(f.own(op), f.use(op.inputs[0]))
+    return call(f.own(op), f.use(op.first))

@@ -22,11 +22,11 @@ def without_padding(f: Writer, op: Op) -> Any:
 
 
 def append_ones(f: Writer, op: Op) -> Any:
-    return expression("F.pad(x, (0, 1), value=1.0)", x=f.use(op.inputs[0]))
+    return expression("F.pad(x, (0, 1), value=1.0)", x=f.arg(op, "x"))
 
 
 def by_last(f: Writer, op: Op) -> Any:
-    return expression("x[..., :-1] / (x[..., -1:] + 1e-6)", x=f.use(op.inputs[0]))
+    return expression("x[..., :-1] / (x[..., -1:] + 1e-6)", x=f.arg(op, "x"))
 
 
 def decay_rates(f: Writer, op: Op) -> Any:
@@ -46,7 +46,7 @@ def attend_linearly(f: Writer, op: Op) -> Any:
     given = f.use_all(value for value in op.inputs if value)
     if not op.attrs["causal"]:
         return call("linear_attention", *given)
-    name = "fading_linear_attention" if op.inputs[3] else "causal_linear_attention"
+    name = "fading_linear_attention" if op.arg("rates") else "causal_linear_attention"
     if not op.attrs["cached"] or not f.cached:
         return expression("both[0]", both=call(name, *given, constant(None)))
     layer = f.layer()

@@ -58,7 +58,7 @@ def attentions(graph: ModuleGraph) -> list[tuple[str, Op]]:
 
 
 def _sinks(op: Op) -> bool:
-    return bool(op.inputs[5:]) and op.attrs.get("score") != "additive"
+    return bool(op.arg("sinks"))
 
 
 def _judge(
@@ -124,7 +124,7 @@ def _crosses(graph: ModuleGraph, op: Op) -> bool:
 
 def _masks(graph: ModuleGraph, op: Op) -> list[Op]:
     """The mask ops that an attention's scores come from, by way of its mask or its bias."""
-    found, left = [], [value for value in op.inputs[3:5] if value]
+    found, left = [], [value for value in (op.arg("mask"), op.arg("bias")) if value]
     while left:
         producer = graph.producer(left.pop())
         if producer is None:
@@ -141,8 +141,8 @@ def _data_of(graph: ModuleGraph, op: Op) -> dict[str, str]:
     roles = ("attention_mask", "document_ids", "prefix_length", "global_mask")
     found = dict.fromkeys(roles, "")
     for mask in _masks(graph, op):
-        for role, value in zip(roles, mask.inputs, strict=True):
-            producer = graph.producer(value) if value else None
+        for role in roles:
+            producer = graph.producer(mask.arg(role))
             if producer is not None and producer.kind == "argument":
                 found[role] = producer.name
     return found

@@ -34,7 +34,7 @@ Project = Callable[[str, str, bool], str]
 class Weighing:
     """How values are weighed, whichever queries, keys and values they are.
 
-    joining: the mask, the bias, and the sinks, if any
+    joining: the mask, the bias, the sinks and the score vector; "" for those that are absent
     by_layer: scores are divided by the number of their layer
     """
 
@@ -91,12 +91,12 @@ def weigh(
         options["scale"] = 1.0
     if bias and mask:
         bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
-    joining = [mask, bias]
-    if sinks:
-        joining.append(b.op("sinks", name="sinks", heads=heads))
+    sink = b.op("sinks", name="sinks", heads=heads) if sinks else ""
+    vector = ""
     if score == "additive":
-        joining.append(b.op("score_vector", name="score", heads=heads, width=head))
-    return b.rename(query, "q"), Weighing(tuple(joining), options, part.scale == "by_layer")
+        vector = b.op("score_vector", name="score", heads=heads, width=head)
+    joining = (mask, bias, sink, vector)
+    return b.rename(query, "q"), Weighing(joining, options, part.scale == "by_layer")
 
 
 def _bias(

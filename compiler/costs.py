@@ -1,0 +1,106 @@
+"""What a model costs, as data: what `report` counts, what `report_text` writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .count import Attend
+
+BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+TRAINING = 3
+LETTERS = {
+    "B": "batch",
+    "T": "new tokens",
+    "S": "tokens seen so far",
+    "M": "tokens of the memory",
+}
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The costs of one model at one batch, sequence length and dtype.
+
+    sequence            tokens of every stack (T = S = M) but those that read an image
+    weights             numbers stored, by part; ties and shared layers once
+    weights_active      those that serve one token: without the experts that it does not choose
+    flops               of one forward, by part, without scores that the mask forbids
+    flops_dense         of one forward that computes every score
+    flops_formula       of one forward that computes every score, in B, T, S and M
+    attention_flops     of the scores and weighted sums alone, without what the mask forbids
+    attention_formula   of all scores and weighted sums, in B, T, S and M
+    density             for each distinct mask, the share of pairs that it admits
+    activation_bytes    what a training forward keeps (see `count.kept_by_training`)
+    cache_bytes         what is kept of `batch` sequences of `sequence` tokens, memories included
+    """
+
+    name: str
+    stacks: tuple[str, ...]  # one line about each
+    batch: int
+    sequence: int
+    dtype: str
+    weights: dict[str, int]
+    weights_active: int
+    flops: dict[str, float]
+    flops_dense: float
+    flops_formula: str
+    attention_flops: float
+    attention_formula: str
+    density: dict[str, float]
+    activation_bytes: int
+    cache_bytes: int
+    attends: tuple[Attend, ...]
+
+    @property
+    def weights_total(self) -> int:
+        return sum(self.weights.values())
+
+    @property
+    def weights_bytes(self) -> int:
+        return self.weights_total * BYTES[self.dtype]
+
+    @property
+    def forward(self) -> float:
+        """FLOPs of one forward of the whole batch."""
+        return sum(self.flops.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain data: dicts, strings and whole numbers, densities as fractions."""
+        return {
+            "name": self.name,
+            "batch": self.batch,
+            "sequence": self.sequence,
+            "dtype": self.dtype,
+            "weights": {
+                "total": self.weights_total,
+                "active": self.weights_active,
+                "parts": self.weights,
+                "bytes": self.weights_bytes,
+            },
+            "flops": {
+                "forward": round(self.forward),
+                "training": round(TRAINING * self.forward),
+                "per_token": round(self.forward / (self.batch * self.sequence)),
+                "parts": {part: round(flops) for part, flops in self.flops.items()},
+                "forward_dense": round(self.flops_dense),
+                "formula": self.flops_formula,
+            },
+            "activation_bytes": self.activation_bytes,
+            "cache_bytes": self.cache_bytes,
+            "attention": {
+                "flops": round(self.attention_flops),
+                "formula": self.attention_formula,
+                "density": self.density,
+                "kernels": [_kernel(attend) for attend in self.attends],
+            },
+        }
+
+
+def _kernel(attend: Attend) -> dict[str, Any]:
+    return {
+        "scope": attend.scope,
+        "layers": list(attend.layers),
+        "mask": attend.formula,
+        "kernel": attend.kernel,
+        "reason": attend.reason,
+    }
