@@ -82,16 +82,12 @@ def test_imports_inside_the_package_are_relative(root: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-KNOWN_CIRCLES = [{"backends.pytorch.ending", "backends.pytorch.model"}]
-"""Circles that are still there: nothing may be added."""
-
-
 def test_imports_form_no_circles(root: Path) -> None:
     """Not even inside functions, or for the sake of types: a reader can begin at an end."""
     files = dict(modules(root))
     needs = {name: needed(name, file, files) for name, file in files.items()}
     found = circles({name: others for name, others in needs.items() if name})
-    assert [circle for circle in found if circle not in KNOWN_CIRCLES] == []
+    assert found == []
 
 
 def needed(name: str, file: Path, files: Container[str]) -> set[str]:
@@ -138,11 +134,8 @@ def test_a_circle_is_found() -> None:
 
 FORGETFUL = ("backends.reference", "backends.diagram", "backends.pytorch")
 """Backends that know a graph and its facts, and no spec."""
-STILL_READ_SPECS = {
-    "backends.pytorch.compile",  # reads the file that it builds
-    *(f"backends.pytorch.{name}" for name in ("ending", "file", "initial", "model", "naming")),
-}
-"""The first one may; the others are to follow: nothing may be added."""
+READS_SPECS = {"backends.pytorch.compile"}
+"""It takes the path of a spec, and reads it."""
 
 
 def test_backends_import_no_spec(root: Path) -> None:
@@ -152,18 +145,14 @@ def test_backends_import_no_spec(root: Path) -> None:
         if name.startswith(FORGETFUL)
         and any(other.split(".")[0] == "spec" for other in imported(name, file))
     }
-    assert reads <= STILL_READ_SPECS, sorted(reads - STILL_READ_SPECS)
+    assert reads == READS_SPECS
     files = dict(modules(root))
     texts = {
         name: files[name].read_text(encoding="utf-8")
         for name in files
-        if name.startswith(("compiler", "backends.reference", "backends.diagram"))
+        if name.startswith(("compiler", *FORGETFUL))
     }
     assert not [name for name, text in texts.items() if re.search(r"graph\.spec\.", text)]
-
-
-BY_NUMBER = {"backends.pytorch"}
-"""Folders where ops may still be read by the numbers of their slots."""
 
 
 def test_ops_are_read_by_the_names_of_their_slots(root: Path) -> None:
@@ -172,7 +161,6 @@ def test_ops_are_read_by_the_names_of_their_slots(root: Path) -> None:
         f"{name}:{node.lineno}: {ast.unparse(node)}"
         for name, file in modules(root)
         if name.split(".")[0] in ("compiler", "backends")
-        if ".".join(name.split(".")[:2]) not in BY_NUMBER
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Subscript)
         and isinstance(node.value, ast.Attribute)

@@ -19,6 +19,7 @@ from .code.read import expression
 from .code.scope import UnboundNameError, bound_by, config_fields, outer_names
 from .code.show import Printed, show
 from .config import config_class
+from .generate import generate_method
 from .helpers import collect
 from .initial import init_fields
 from .mask_functions import mask_function
@@ -94,7 +95,7 @@ def file_parts(graph: ModuleGraph, options: BuildOptions) -> tuple[list[Statemen
     masks = [mask_function(name, op, static=static) for name, op in needs.masks.items()]
     rest: list[Statement] = [*masks, *shared_classes(plan), *with_bases(classes)]
     rest += constants(plan)
-    rest.append(model.write(methods, rest))
+    rest.append(model.write(methods, generate_method(model), rest))
     outer = names_from_outside([*own, *rest])
     helpers = collect(outer)
     body: list[Statement] = [*own, *helpers, *rest]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...compiler.facts import TokenFact
 from .code.nodes import (
@@ -21,9 +21,7 @@ from .code.nodes import (
 )
 from .code.read import call, constant, dotted, expression
 from .helpers import trees
-
-if TYPE_CHECKING:
-    from .model import Model, Step
+from .model import Model, Step
 
 SLOT = Name("slot")
 

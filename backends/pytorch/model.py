@@ -28,7 +28,6 @@ from .code.nodes import (
 )
 from .code.read import call, constant, dotted, expression, statements
 from .code.show import width
-from .generate import generate_method
 from .initial import Initial
 from .items import Do, Item, unfolded
 from .loss import loss_method
@@ -345,11 +344,10 @@ class Model:
         body = (*first, *made, *last)
         return Function("__init__", (Parameter("self"), config), constant(None), body)
 
-    def write(self, methods: list[Function], others: list[Any]) -> Class:
+    def write(self, methods: list[Function], generate: Function | None, others: list[Any]) -> Class:
         """The class of the model; `others` are the parts of the file that stand before it."""
         constructor = self.constructor()
         init = Initial(self.graph, [*others, constructor]).method()
-        generate = generate_method(self)
         body = (constructor, init, *methods, *([generate] if generate is not None else []))
         return Class(self.graph.class_name, (dotted("nn.Module"),), body)
 
