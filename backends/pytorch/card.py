@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import defaultdict
+from collections.abc import Iterable
 
 from ...compiler.axes import GLOSSARY
 from ...compiler.graph import ModuleGraph
@@ -18,7 +19,7 @@ IMPORTED = "config.json"
 QUOTES = {"'", '"', "\\"}
 
 
-def write_card(graph: ModuleGraph, body: str, file_name: str, options: list[str]) -> str:
+def write_card(graph: ModuleGraph, notes: Iterable[str], file_name: str, options: list[str]) -> str:
     """What the model is, where its weights are, how to write it again, what the letters mean."""
     document, name = graph.source, graph.name
     source = clean(document.name or f"{name}.yaml")
@@ -41,7 +42,7 @@ def write_card(graph: ModuleGraph, body: str, file_name: str, options: list[str]
         "",
         *table(graph),
         "",
-        *glossary(body),
+        *glossary(notes),
     ]
     return "\n".join(line.rstrip() for line in lines)
 
@@ -124,10 +125,9 @@ def table(graph: ModuleGraph) -> list[str]:
     return lines
 
 
-def glossary(body: str) -> list[str]:
-    """The axes that the file's comments speak of."""
-    comments = " ".join(line.partition("#")[2] for line in body.splitlines() if "#" in line)
-    comments += " ".join(line for line in body.splitlines() if '"""' in line)
+def glossary(notes: Iterable[str]) -> list[str]:
+    """The axes that the file's comments and docstrings speak of."""
+    comments = "\n".join(notes)
     used = [
         f"{letter} {meaning}"
         for letter, meaning in GLOSSARY.items()

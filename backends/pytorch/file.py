@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from ...compiler.passes.join_projections import join_projections
 from .caches import cache_class
 from .card import write_card
 from .classes import constants, plan_file, with_bases
-from .code.nodes import Class, Name, Set, Statement
+from .code.nodes import Class, Copied, Name, Set, Statement, walk
 from .code.read import expression
 from .code.scope import UnboundNameError, bound_by, config_fields, outer_names
 from .code.show import Printed, show
@@ -62,7 +62,7 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
         graph = join_projections(graph)
     parts, outer = file_parts(graph, options)
     lines = printed(parts)
-    head = _head(graph, outer, lines, options)
+    head = _head(graph, outer, parts, options)
     text = "\n".join(line.text for line in lines)
     content = f"{head}{text}\n"
     sealed = content + SEAL + hashlib.sha256(content.encode()).hexdigest() + "\n"
@@ -146,13 +146,23 @@ def printed(parts: list[Statement]) -> list[Printed]:
     return lines
 
 
-def _head(graph: ModuleGraph, outer: set[str], lines: list[Printed], options: BuildOptions) -> str:
-    body = "\n".join(line.text for line in lines)
-    card = write_card(graph, body, f"{module_name(graph.name)}.py", options.words())
+def _head(
+    graph: ModuleGraph, outer: set[str], parts: list[Statement], options: BuildOptions
+) -> str:
+    card = write_card(graph, notes_of(parts), f"{module_name(graph.name)}.py", options.words())
     standard = "\n".join(line for name, line in IMPORTS.items() if name in outer)
     third = "\n".join(line for name, line in TORCH_IMPORTS.items() if name in outer)
     future = "from __future__ import annotations"
     return f'"""{card}\n"""\n\n{future}\n\n{standard}\n\n{third}\n\n\n'
+
+
+def notes_of(parts: Iterable[Any]) -> Iterator[str]:
+    """The comments and docstrings of a program."""
+    for node in walk(*parts):
+        if isinstance(node, Copied):
+            yield from node.notes
+        else:
+            yield from (text for key in ("note", "doc") if (text := getattr(node, key, "")))
 
 
 def module_name(name: str) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 
 from .code.nodes import Copied, Statement
-from .code.read import read_definitions
+from .code.read import comments, read_definitions
 
 FILES = ("linear", "joined", "positions", "norms", "functions", "experts", "sampling")
 """The files that are copied from, in the order in which an emitted file has their parts."""
@@ -35,7 +35,15 @@ def _definitions(text: str) -> Iterator[Copied]:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             own = "\n".join(lines[first - 1 : node.end_lineno])
             needs = _globals(scopes[node.name]) | _at_definition(node)
-            yield Copied(node.name, own, frozenset(needs - {node.name}), _config_fields(node))
+            needs = frozenset(needs - {node.name})
+            yield Copied(node.name, own, needs, _config_fields(node), _notes(own, node))
+
+
+def _notes(text: str, node: ast.AST) -> tuple[str, ...]:
+    """The comments and the docstrings of a definition."""
+    documented = (ast.ClassDef, ast.FunctionDef)
+    found = [ast.get_docstring(n) or "" for n in ast.walk(node) if isinstance(n, documented)]
+    return (*found, *(note for note, _ in comments(text).values()))
 
 
 def _tables(text: str) -> list[symtable.SymbolTable]:

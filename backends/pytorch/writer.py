@@ -197,7 +197,7 @@ class Writer:
         kept = before is not None and show(before.shape) == show(result.shape)
         name = self.bind(result.id, name)
         self.assign(name, value, "" if kept else show(result.shape), op)
-        if self.first is None and show(result.shape).startswith("(B, T"):
+        if self.first is None and [dim.label[:1] for dim in result.shape[:2]] == ["B", "T"]:
             self.first = len(self.body), name
 
     def finish(self, results: list[str]) -> None:

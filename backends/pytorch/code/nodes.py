@@ -284,13 +284,15 @@ class Class(Node):
 class Copied(Node):
     """A function or a class of the runtime, copied into the file as it stands there.
 
-    `needs` are the names outside of it that it uses, `fields` those of the Config that it reads.
+    `needs` are the names outside of it that it uses, `fields` those of the Config that it reads,
+    `notes` its comments and docstrings.
     """
 
     name: str
     text: str
     needs: frozenset[str] = frozenset()
     fields: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 Statement = (
@@ -302,7 +304,7 @@ Statement = (
 
 
 TEXTS = {"ops", "id", "name", "sign", "brackets", "stars", "note", "doc", "word", "text"}
-TEXTS |= {"needs", "fields"}
+TEXTS |= {"needs", "fields", "notes"}
 _PARTS: dict[Any, tuple[str, ...]] = {}
 
 
