@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ..axes import ONE, Shape
@@ -90,12 +91,7 @@ class Row:
 
     def named(self, count: int) -> tuple[str, ...]:
         """The slot of each of `count` inputs. Raises ValueError where so many do not fit."""
-        least = sum(not slot.endswith("?") for slot in self.slots)
-        several = self.slots[-1:] if "".join(self.slots[-1:]).endswith("*") else ()
-        if count < least or (count > len(self.slots) and not several):
-            raise ValueError(f"{count} inputs for the slots ({', '.join(self.slots)})")
-        names = (*self.slots, *several * (count - len(self.slots)))
-        return tuple(name.rstrip("?*") for name in names[:count])
+        return _named(self.slots, count)
 
     def filled(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
         """The inputs with "" for those at the end that are left out.
@@ -103,8 +99,18 @@ class Row:
         Raises ValueError where so many do not fit, or one that must be there is absent.
         """
         whole = (*inputs, *[""] * (len(self.slots) - len(inputs)))
-        self.named(len(whole))
-        for slot, value in zip(self.slots, whole, strict=False):
+        names = self.named(len(whole))
+        for slot, name, value in zip(self.slots, names, whole, strict=False):
             if not value and not slot.endswith("?"):
-                raise ValueError(f"nothing is given for `{slot.rstrip('?*')}`")
+                raise ValueError(f"nothing is given for `{name}`")
         return whole
+
+
+@cache
+def _named(slots: tuple[str, ...], count: int) -> tuple[str, ...]:
+    least = sum(not slot.endswith("?") for slot in slots)
+    several = slots[-1:] if "".join(slots[-1:]).endswith("*") else ()
+    if count < least or (count > len(slots) and not several):
+        raise ValueError(f"{count} inputs for the slots ({', '.join(slots)})")
+    names = (*slots, *several * (count - len(slots)))
+    return tuple(name.rstrip("?*") for name in names[:count])

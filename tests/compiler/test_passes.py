@@ -227,10 +227,10 @@ def test_a_mask_or_a_bias_is_never_dropped() -> None:
         graph = mw.lower(mw.load(EXAMPLES / f"{name}.yaml"))
         for op in graph.ops():
             if op.kind == "attend" and op.attrs["kernel"] == "sdpa":
-                sources = [source for stack in graph.spec.stacks.values() for source in stack.input]
-                whole = any(source.type != "tokens" for source in sources)  # without padding
+                read = graph.inputs.values()
+                whole = any(source.kind != "tokens" for source in read)  # without padding
                 whole = whole and str(op.attrs["formula"]) == "full"
-                assert op.inputs[3] or whole, "a mask is given, if only as None"
-                assert not op.inputs[4]
+                assert op.arg("mask") or whole, "a mask is given, if only as None"
+                assert not op.arg("bias")
             elif op.kind == "attend":
-                assert op.inputs[3] or op.inputs[4]
+                assert op.arg("mask") or op.arg("bias")

@@ -113,13 +113,15 @@ def shifts_scores(graph: ModuleGraph, op: Op) -> bool:
         value = reader.outputs[reader.inputs.index(value) if reader.kind == "cache" else 0]
         (reader, *_) = graph.consumers(value)
     if reader.kind == "position_scores":  # of a position's key, which each query asks for
-        return reader.inputs[1] == value and reader.attrs["side"] == "query"
+        return reader.arg("positions") == value and reader.attrs["side"] == "query"
     if reader.kind == "attend":
         plain = reader.attrs["softcap"] is None and "score" not in reader.attrs
-        plain = plain and not reader.inputs[5:]  # no cap, no sinks
-        return reader.inputs[1] == value and plain
+        plain = plain and not reader.arg("sinks")  # no cap, no sinks
+        return reader.arg("k") == value and plain
     return (
-        reader.kind == "pool" and reader.attrs["how"] == "attention" and reader.inputs[2] == value
+        reader.kind == "pool"
+        and reader.attrs["how"] == "attention"
+        and reader.arg("extra") == value
     )
 
 
