@@ -14,7 +14,7 @@ from .speaking import fail, note, put
 @reads_spec
 @click.option("-o", "--output", required=True, type=OUTPUT, help="The file; `-` is stdout.")
 @click.option(
-    "--map", "with_map", is_flag=True, help="Write FILE.map.json too: line to op to spec."
+    "--map", "with_map", is_flag=True, help="Also write FILE.map.json: what each line comes from."
 )
 @click.option(
     "--gradient-checkpointing",

@@ -13,7 +13,7 @@ it). A layer's output that is the next layer's input is not an edge: the `layers
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..showing import Shown
@@ -175,6 +175,9 @@ TABLES = (  # what a graph holds beside its ops
 FACTS = ("init", "tokens", "source")  # frozen: copies of a graph share them
 
 
+OP_FIELDS = tuple(Op.__dataclass_fields__)
+
+
 class ModuleGraph(Shown):
     """A model as ops, values and scopes. Passes take one and return one; backends read one."""
 
@@ -199,7 +202,7 @@ class ModuleGraph(Shown):
         self.init = InitFact()
         self.tokens = TokenFact()
         self.source = SourceFact()
-        self._order: list[Op] | None = None
+        self._order: list[int] | None = None  # None where it must be worked out again
 
     # -- building
 
@@ -215,8 +218,11 @@ class ModuleGraph(Shown):
 
     def replace_op(self, number: int, **changes: Any) -> Op:
         """The same op with other attributes."""
-        self._order = None
-        self._ops[number] = replace(self.op(number), **changes)
+        if "inputs" in changes or "outputs" in changes:
+            self._order = None
+        old = self.op(number)
+        values = {key: changes.get(key, getattr(old, key)) for key in OP_FIELDS}
+        self._ops[number] = Op(**values)
         return self._ops[number]
 
     def remove_op(self, number: int) -> None:
@@ -231,7 +237,7 @@ class ModuleGraph(Shown):
         other = ModuleGraph(self.name, self.class_name)
         if hasattr(self, "spec"):
             other.spec = self.spec
-        other._ops = self._ops.copy()
+        other._ops, other._order = self._ops.copy(), self._order
         for name in TABLES:
             setattr(other, name, getattr(self, name).copy())
         for name in FACTS:
@@ -275,8 +281,9 @@ class ModuleGraph(Shown):
                 op.number: {made[value] for value in op.inputs if made.get(value) in self._ops}
                 for op in self._ops.values()
             }
-            self._order = [self._ops[number] for number in in_order(needs)]
-        return [op for op in self._order if scope is None or op.scope == scope]
+            self._order = in_order(needs)
+        ops = [self._ops[number] for number in self._order]
+        return ops if scope is None else [op for op in ops if op.scope == scope]
 
     def producer(self, value: str) -> Op | None:
         number = self.producers.get(value)

@@ -12,6 +12,8 @@ def in_order(needs: Mapping[int, Iterable[int]]) -> list[int]:
 
     Raises graphlib.CycleError where some need each other.
     """
+    if all(number in needs and number < later for later, own in needs.items() for number in own):
+        return sorted(needs)  # the order in which they were made
     sorter = TopologicalSorter(needs)
     sorter.prepare()
     ready = list(sorter.get_ready())

@@ -20,7 +20,8 @@ class Field:
     """One number of the spec, and one field of the emitted `Config`.
 
     `key` is the spec's word for it (`d_model`); `name` is what the emitted file calls it, which
-    differs only where two parts of one model ask for different numbers (`local_window`).
+    differs only where two parts of one model ask for different numbers (`local_window`). `origin`
+    is where the spec asks for it; of a field of the Config, `places` are all that ask for it.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Field:
     context: tuple[str, ...] = ()
     name: str = ""
     comment: str = field(default="", repr=False)  # how the number follows from others
+    places: dict[tuple[Any, ...], None] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.name = self.name or self.key

@@ -65,6 +65,23 @@ class Parts:
             part = self.by_key[self._holder(part.region)]
         return part.key
 
+    def shows(self, op: Op) -> str:
+        """The part that stands for an op: its own, or what is nearest to what it makes.
+
+        Masks, counts and the like are said in words by the part that reads them; what is drawn by
+        no box at all stands for in the part around it.
+        """
+        own = next((part.key for part in self.by_key.values() if op in part.ops), None)
+        waiting, seen = [op], {op.number}
+        while own is None and waiting:
+            one = waiting.pop(0)
+            drawn = [self._of_value[value] for value in one.outputs if value in self._of_value]
+            own = drawn[0] if drawn else None
+            readers = [r for value in one.outputs for r in self.graph.consumers(value)]
+            waiting += [r for r in readers if r.number not in seen]
+            seen |= {r.number for r in readers}
+        return own or self._holder(self._region(op.scope))
+
     def order(self, region: str) -> list[Part]:
         """The parts of a region, each after those that feed it."""
         parts = self.regions[region].parts

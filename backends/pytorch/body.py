@@ -8,7 +8,7 @@ from typing import Any
 
 from ...compiler.graph import Scope
 from .code.layout import WIDTH, flat
-from .code.nodes import Choice, Dot, For, If, Name, Sequence, Set, Statement
+from .code.nodes import Choice, Dot, For, If, Name, Sequence, Set, Statement, written_for
 from .code.read import call, constant, expression, names, statements
 from .code.show import width
 from .items import Do, Item, Keep, Repeat, Run
@@ -50,7 +50,7 @@ def call_module(f: Writer, item: Run) -> None:
     (output,) = item.outputs
     producer = f.graph.producer(output)
     assert producer is not None
-    f.settle(producer, value)
+    f.settle(producer, written_for(value, item.scope.path))
 
 
 def name_long_input(f: Writer, scope: Scope) -> None:
@@ -105,7 +105,7 @@ def call_layers(f: Writer, item: Run) -> None:
     if shared := plan.shared_class(layers.path):
         values = plan.shared_values(layers.path)
         given = {plan.value_name(value, layers.path): f.use(value) for value in values}
-        f.assign("shared", call(shared, **given))
+        f.say(written_for(Set(Name("shared"), call(shared, **given)), layers.path))
     blocks = plan.index.children[layers.path]
     passed = [
         f.use(given.value) if given.value else Name(given.name)
@@ -144,7 +144,9 @@ def loop(f: Writer, layers: Scope, x: str, passed: list[Any]) -> None:
         target, over = Name("module"), Name(modules_constant(f.plan, layers))
         if number.id == "layer":
             target, over = names("layer", "module"), call("enumerate", over)
-    f.say(For(target, over, step_of(f, x, step, passed), note))
+    blocks = [block.path for block in f.plan.index.children[layers.path]]
+    body = [written_for(s, *blocks) for s in step_of(f, x, step, passed)]
+    f.say(written_for(For(target, over, tuple(body), note), layers.path))
 
 
 def step_of(f: Writer, x: str, block: Any, passed: list[Any]) -> tuple[Statement, ...]:

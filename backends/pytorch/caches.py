@@ -50,4 +50,5 @@ def cache_class(graph: ModuleGraph, *, static: bool) -> Class:
     kept = [s for s in made.body if not (isinstance(s, Set) and s.target in unused)]
     names = [*(["begin"] if static else []), *(METHODS[p] for p in parts if p in METHODS)]
     body = (replace(made, body=tuple(kept)), *(methods[name] for name in names))
-    return Class("Cache", (), body, STATIC if static else TITLES[parts])
+    keepers = frozenset(op.number for op in graph.keepers())
+    return Class("Cache", (), body, STATIC if static else TITLES[parts], origins=keepers)

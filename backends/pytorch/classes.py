@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...compiler.graph import ModuleGraph, Scope
-from ...compiler.names import camel_case
+from ...compiler.words import camel_case
 from .body import constant_prefix, enter, ids_of, write_items
 from .code.layout import binding
 from .code.nodes import (
+    NOWHERE,
     Binary,
     Call,
     Class,
@@ -18,13 +19,16 @@ from .code.nodes import (
     Expr,
     Function,
     Name,
-    Node,
+    Origins,
     Parameter,
     Sequence,
     Set,
     Statement,
-    parts_of,
+    also_from,
+    exchanged,
+    rebuilt,
     union,
+    written_for,
 )
 from .code.read import call, constant, dotted, expression, statements
 from .items import Do, Keep, Repeat
@@ -48,6 +52,9 @@ class Written:
     body: tuple[Statement, ...]  # of the class: constructor and forward
     doc: str = ""
     needs: Needs = field(default_factory=Needs)
+    origins: Origins = NOWHERE  # the scopes that it was written for
+    alike: list[Written] = field(default_factory=list)  # classes that say the same
+    replaced: list[tuple[Written, Written]] = field(default_factory=list)  # see `whole`
     name: str = ""
     bases: tuple[Expr, ...] = (MODULE,)
 
@@ -59,8 +66,22 @@ class Written:
         """Do both say the same, whatever they are called?"""
         return (self.doc, self.body) == (other.doc, other.body)
 
+    def whole(self) -> Written:
+        """The same with the origins of all that it is written for; few ask for them.
+
+        It may be the class of modules that keep no cache: a pair of `replaced` are the class that
+        this one would be without a cache, and the equal class of such a module.
+        """
+        body, origins = self.body, self.origins
+        for without, other in self.replaced:
+            body = also_from(body, exchanged(without.body, other.body))
+            origins |= other.origins
+        for one in self.alike:
+            body, origins = union(body, one.whole().body), origins | one.whole().origins
+        return replace(self, body=body, origins=origins, alike=[], replaced=[])
+
     def tree(self) -> Class:
-        return Class(self.name, self.bases, self.body, self.doc)
+        return Class(self.name, self.bases, self.body, self.doc, origins=self.origins)
 
 
 def write_class(plan: FilePlan, scope: Scope) -> Written:
@@ -68,10 +89,10 @@ def write_class(plan: FilePlan, scope: Scope) -> Written:
     needs = Needs()
     if scope.role == "stack":  # what it does is a method of the model
         made = constructor(plan, scope, needs)
-        return Written(scope, made, (made,), "", needs)
+        return Written(scope, made, (made,), "", needs, frozenset({scope.path}))
     runs = forward(plan, scope, needs)
     made = constructor(plan, scope, needs)
-    return Written(scope, made, (made, runs), scope.title, needs)
+    return Written(scope, made, (made, runs), scope.title, needs, frozenset({scope.path}))
 
 
 # -- __init__
@@ -91,24 +112,26 @@ def constructor(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
         own = Dot(SELF, name)
         body.append(Set(own, value))
         if isinstance(value, Binary):  # a size that is computed is computed once
-            made = [_computed_once(statement, value, own) for statement in made]
-    return Function("__init__", tuple(parameters), NONE, (*body, *made))
+            made = _computed_once(made, value, own)
+    found = Function("__init__", tuple(parameters), NONE, (*body, *made))
+    of_scope: Function = written_for(found, scope.path)
+    return of_scope
 
 
-def _computed_once(part: Any, size: Expr, own: Expr) -> Any:
-    """The tree with an attribute for a size that stands in brackets of its own."""
-    if isinstance(part, tuple):
-        return tuple([_computed_once(item, size, own) for item in part])
-    if not isinstance(part, Node):
-        return part
-    if isinstance(part, Call) and len(part.arguments) == 1 and part.arguments[0].value == size:
-        return replace(part, arguments=(replace(part.arguments[0], value=own),))
-    if isinstance(part, Binary) and part.right == size and binding(size) <= binding(part):
-        return replace(part, left=_computed_once(part.left, size, own), right=own)
-    if isinstance(part, Binary) and part.left == size and binding(size) < binding(part):
-        return replace(part, left=own, right=_computed_once(part.right, size, own))
-    parts = {name: getattr(part, name) for name in parts_of(type(part))}
-    return replace(part, **{key: _computed_once(v, size, own) for key, v in parts.items()})
+def _computed_once(made: list[Statement], size: Expr, own: Expr) -> list[Statement]:
+    """The statements with an attribute for a size that stands in brackets of its own."""
+
+    def exchange(node: Any) -> Any:
+        if isinstance(node, Call) and len(node.arguments) == 1 and node.arguments[0].value == size:
+            return written_for(call(node.of, own), *node.origins)
+        if isinstance(node, Binary):
+            left = own if node.left == size and binding(size) < binding(node) else node.left
+            right = own if node.right == size and binding(size) <= binding(node) else node.right
+            if left is not node.left or right is not node.right:
+                return Binary(left, node.sign, right, origins=node.origins)
+        return None
+
+    return [rebuilt(statement, exchange) for statement in made]
 
 
 def members(plan: FilePlan, scope: Scope, needs: Needs) -> list[Statement]:
@@ -124,11 +147,14 @@ def members(plan: FilePlan, scope: Scope, needs: Needs) -> list[Statement]:
                 else:  # several ops may use one module
                     found[place] = union(found[place], statement)
         elif isinstance(item, Repeat):
-            found.append(Set(Dot(SELF, "layers"), layer_list(plan, item.scope)))
+            value = layer_list(plan, item.scope)
+            blocks = [block.path for block in plan.index.children[item.scope.path]]
+            found.append(written_for(Set(Dot(SELF, "layers"), value), item.scope.path, *blocks))
         elif isinstance(item, Keep):
             found += members(plan, item.scope, needs)
         else:
-            found.append(Set(Dot(SELF, item.scope.name), construct(plan, item.scope)))
+            made_of = Set(Dot(SELF, item.scope.name), construct(plan, item.scope))
+            found.append(written_for(made_of, item.scope.path))
     return found
 
 
@@ -187,10 +213,11 @@ def constants(plan: FilePlan) -> list[Statement]:
                 else layers.order[: fold(layers.order)]
             )
             kinds = _runs([Name(names[kind]) for kind in stored])
-            found.append(Set(Name(f"{prefix}KINDS"), kinds))
+            blocks = [block.path for block in plan.index.children[layers.path]]
+            found.append(written_for(Set(Name(f"{prefix}KINDS"), kinds), layers.path, *blocks))
         if shared and len(set(layers.modules)) > 1:
             numbers = _runs([constant(module) for module in layers.modules])
-            found.append(Set(Name(f"{prefix}MODULES"), numbers))
+            found.append(written_for(Set(Name(f"{prefix}MODULES"), numbers), layers.path))
     return found
 
 
@@ -227,7 +254,10 @@ def forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
     write_items(f, items)
     f.finish(results)
     parameters = (Parameter("self"), *(g.parameter() for g in given))
-    return Function("forward", parameters, Name("Tensor"), tuple(f.body))
+    entries = [op.number for op in plan.index.ops[scope.path] if op.kind == "layer_input"]
+    found = Function("forward", parameters, Name("Tensor"), tuple(f.body))
+    of_scope: Function = written_for(found, scope.path, *entries)
+    return of_scope
 
 
 # -- which classes a file has
@@ -299,6 +329,7 @@ def share(plan: FilePlan, classes: list[Written]) -> list[Written]:
         if alike:
             plan.lenient.add(one.scope.path)
             lenient = write_class(plan, one.scope)
+            lenient.replaced = [(without, other) for other in alike]
             twins |= {id(c): replace(lenient, scope=c.scope) for c in alike}
             twins[id(one)] = lenient
     return [twins.get(id(c), c) for c in classes]
@@ -340,13 +371,16 @@ def _names(
         if taken.intersection(names):
             continue
         firsts: dict[str, Written] = {}
+        alike: dict[str, list[Written]] = {name: [] for name in names}
         for name, one in zip(names, group, strict=True):
             first = firsts.setdefault(name, one)
             if first is not one:
                 if not first.same_as(one):
                     break
-                firsts[name] = replace(first, body=union(first.body, one.body))
+                alike[name].append(one)
         else:
+            for name, first in firsts.items():
+                first.alike = alike[name]
             return names, firsts
     raise AssertionError(f"two classes {noun} cannot be told apart")
 
@@ -374,10 +408,11 @@ PREFIXES: tuple[Callable[[ModuleGraph, Scope], str], ...] = (
 TITLE = "The weights that attention and cross-attention both have."
 
 
-def with_bases(classes: list[Written]) -> list[Class]:
+def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
     """The classes to write, and before those that are made alike the class that makes them.
 
-    Attentions that hold the same weights and differ in what they do get them from one base.
+    Attentions that hold the same weights and differ in what they do get them from one base, which
+    has the origins of all of them where the `whole` of it is asked for.
     """
     groups: list[list[Written]] = []
     for one in classes:
@@ -385,7 +420,7 @@ def with_bases(classes: list[Written]) -> list[Class]:
             same = next((g for g in groups if _made_by(g[0]) == _made_by(one)), None)
             groups.append([one]) if same is None else same.append(one)
     groups = [group for group in groups if len(group) > 1]
-    bases = {id(one): base_of(group, len(groups)) for group in groups for one in group}
+    bases = {id(one): base_of(group, len(groups), whole=whole) for group in groups for one in group}
     firsts = {id(group[0]) for group in groups}
     found: list[Class] = []
     for one in classes:
@@ -395,7 +430,8 @@ def with_bases(classes: list[Written]) -> list[Class]:
             continue
         if id(one) in firsts:
             found.append(base)
-        found.append(Class(one.name, (Name(base.name),), one.body[1:], one.doc))
+        rest = Class(one.name, (Name(base.name),), one.body[1:], one.doc, origins=one.origins)
+        found.append(rest)
     return found
 
 
@@ -407,9 +443,12 @@ def _made_by(one: Written) -> tuple[Statement, ...]:
     return (replace(made, parameters=names),)
 
 
-def base_of(group: list[Written], groups: int) -> Class:
+def base_of(group: list[Written], groups: int, *, whole: bool) -> Class:
     """The class that makes what these hold; of several, each is called after its first."""
     lenient = [one for one in group if any(p.default for p in one.constructor.parameters)]
     made = (lenient or group)[0].body[0]
     name = "Projections" if groups == 1 else f"{group[0].name}Projections"
-    return Class(name, (MODULE,), (made,), TITLE)
+    for one in group if whole else ():
+        made = union(made, one.body[0])
+    origins = NOWHERE.union(*[one.origins for one in group])
+    return Class(name, (MODULE,), (made,), TITLE, origins=origins)

@@ -21,6 +21,7 @@ from .code.nodes import (
     Set,
     Statement,
     Word,
+    written_for,
 )
 from .code.read import call, constant, expression
 from .code.show import width
@@ -32,24 +33,28 @@ TITLE = "Sizes of the model. The defaults are the spec's."
 
 def config_class(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]) -> Class:
     """The dataclass with the fields that the file reads, and the checks that they need."""
-    fields = [(f.name, f.value, f.comment) for f in graph.fields if f.name in used]
-    fields += [(name, value, "") for name, value in init if name in used]
-    body: list[Statement] = [_field(*field) for field in fields] or [Word("pass")]
-    if checks := _checks(graph, {f.name: f for f in graph.fields if f.name in used}):
-        parts = tuple(_check(whole, part) for whole, part in checks)
+    fields = {f.name: f for f in graph.fields if f.name in used}
+    body = [_field(f.name, f.value, f.comment, *f.places) for f in fields.values()]
+    body += [_field(name, value, "", ("init",)) for name, value in init if name in used]
+    body = body or [Word("pass")]
+    if checks := _checks(graph, fields):
+        parts = tuple(_check(fields[whole], fields[part]) for whole, part in checks)
         body.append(Function("__post_init__", (Parameter("self"),), constant(None), parts))
-    return Class("Config", (), tuple(body), TITLE, (FROZEN,))
+    return Class("Config", (), tuple(body), TITLE, (FROZEN,), origins=frozenset({""}))
 
 
-def _field(name: str, value: Any, note: str) -> Set:
+def _field(name: str, value: Any, note: str, *places: tuple[Any, ...]) -> Statement:
     kind = "tuple[float, ...]" if isinstance(value, tuple) else type(value).__name__
-    return Set(Name(name), constant(value), note, expression(kind))
+    made = Set(Name(name), constant(value), note, expression(kind))
+    written: Statement = written_for(made, *places)
+    return written
 
 
-def _check(whole: str, part: str) -> If:
-    one, other = Dot(SELF, whole), Dot(SELF, part)
-    test = expression("one % other", one=one, other=other)
-    return If(test, (Raise(call("ValueError", _message(whole, part))),))
+def _check(whole: Field, part: Field) -> Statement:
+    test = expression("one % other", one=Dot(SELF, whole.name), other=Dot(SELF, part.name))
+    error = Raise(call("ValueError", _message(whole.name, part.name)))
+    made: Statement = written_for(If(test, (error,)), whole.origin, part.origin)
+    return made
 
 
 def _message(whole: str, part: str) -> Expr:

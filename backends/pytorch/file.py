@@ -5,18 +5,32 @@ from __future__ import annotations
 import builtins
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from ...compiler.graph import ModuleGraph
 from ...compiler.passes.join_projections import join_projections
 from .caches import cache_class
 from .card import write_card
-from .classes import constants, plan_file, with_bases
-from .code.nodes import Class, Copied, Name, Set, Statement, walk
+from .classes import Written, constants, plan_file, with_bases
+from .code.nodes import (
+    NOWHERE,
+    Class,
+    Copied,
+    For,
+    Function,
+    If,
+    Name,
+    Origins,
+    Set,
+    Statement,
+    origins_in,
+    walk,
+)
 from .code.read import expression
-from .code.scope import UnboundNameError, bound_by, config_fields, outer_names
+from .code.scope import Names, UnboundNameError, bound_by
 from .code.show import Printed, show
 from .config import config_class
 from .generate import generate_method
@@ -26,6 +40,7 @@ from .mask_functions import mask_function
 from .model import Model
 from .options import USUAL, BuildOptions
 from .plan import FilePlan
+from .source_map import source_map
 from .static import require_static
 from .writer import Needs
 
@@ -43,15 +58,21 @@ TORCH_IMPORTS = {
 }
 """A name that a file may read from outside -> the line that imports it."""
 IMPORTED = {*IMPORTS, *TORCH_IMPORTS, "Tensor"}
+BUILTINS = set(dir(builtins))
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Emitted:
     """A built model: its text, the name of its class, and where each line came from."""
 
     text: str
     class_name: str
-    source_map: dict[str, Any] = field(default_factory=dict)
+    _map: Callable[[], dict[str, Any]] = field(default=dict, repr=False)
+
+    @cached_property
+    def source_map(self) -> dict[str, Any]:
+        """What each line comes from (see docs/source-map.md), worked out when it is asked for."""
+        return self._map()
 
 
 def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
@@ -60,14 +81,17 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
         require_static(graph)
     if options.join_projections:
         graph = join_projections(graph)
-    parts, outer = file_parts(graph, options)
-    lines = printed(parts)
-    head = _head(graph, outer, parts, options)
-    text = "\n".join(line.text for line in lines)
+    program = program_of(graph, options)
+    text = "\n".join([line.text for line in printed(program.parts)])
+    head = _head(graph, program, options)
     content = f"{head}{text}\n"
     sealed = content + SEAL + hashlib.sha256(content.encode()).hexdigest() + "\n"
-    offset = head.count("\n")
-    return Emitted(sealed, graph.class_name, _source_map(graph, lines, offset))
+
+    def mapped() -> dict[str, Any]:
+        lines = printed(with_users(program.whole_parts()))
+        return source_map(graph, lines, head.count("\n"))
+
+    return Emitted(sealed, graph.class_name, mapped)
 
 
 def is_ours_unedited(text: str) -> bool:
@@ -79,38 +103,86 @@ def is_ours_unedited(text: str) -> bool:
 # -- the program
 
 
-def file_parts(graph: ModuleGraph, options: BuildOptions) -> tuple[list[Statement], set[str]]:
-    """The classes, functions and constants of the file, in order, and the names it must import.
+@dataclass(frozen=True)
+class Program:
+    """The parts of a file in their order, and the names that it imports."""
+
+    first: list[Statement]  # Config, cache, helpers, masks
+    classes: list[Written]
+    last: list[Statement]  # constants, the model
+    imported: set[str]
+
+    @cached_property
+    def parts(self) -> list[Statement]:
+        return [*self.first, *with_bases(self.classes), *self.last]
+
+    def whole_parts(self) -> list[Statement]:
+        """The same, where each class has the origins of all modules that it serves."""
+        classes = [one.whole() for one in self.classes]
+        return [*self.first, *with_bases(classes, whole=True), *self.last]
+
+
+def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
+    """The classes, functions and constants of the file.
 
     Raises UnboundNameError where a part reads a name that is not there: a fault of the compiler.
     """
     plan, classes = plan_file(graph, options)
     needs = Needs()
     for one in classes:
-        needs.masks.update(one.needs.masks)
+        for name, ops in one.needs.masks.items():
+            needs.masks.setdefault(name, []).extend(ops)
     model = Model(plan, needs)
     methods = model.methods()
     static = options.static_cache
     own: list[Statement] = [cache_class(graph, static=static)] if plan.cached else []
-    masks = [mask_function(name, op, static=static) for name, op in needs.masks.items()]
-    rest: list[Statement] = [*masks, *shared_classes(plan), *with_bases(classes)]
-    rest += constants(plan)
-    rest.append(model.write(methods, generate_method(model), rest))
-    outer = names_from_outside([*own, *rest])
-    helpers = collect(outer)
-    body: list[Statement] = [*own, *helpers, *rest]
-    config = config_class(graph, config_fields(body), init_fields(graph))
-    outer |= names_from_outside([config, *helpers])
-    outer -= set().union(*[bound_by(part) for part in (config, *body)])
-    unknown = outer - IMPORTED - set(dir(builtins))
+    masks = [mask_function(name, ops, static=static) for name, ops in needs.masks.items()]
+    between: list[Statement] = [*masks, *shared_classes(plan)]
+    constructors = [one.constructor for one in classes]
+    generate = generate_method(model)
+    last = [*constants(plan), model.write(methods, generate, constructors)]
+    rest: list[Statement] = [*between, *with_bases(classes), *last]
+    read = Names([*own, *rest])
+    helpers = collect(read.outer)
+    read.add(helpers)
+    config = config_class(graph, read.fields, init_fields(graph))
+    read.add([config])
+    bound = [bound_by(part) for part in (config, *own, *helpers, *rest)]
+    outer = read.outer.difference(*bound)
+    unknown = outer - IMPORTED - BUILTINS
     if unknown:
         raise UnboundNameError(f"the file reads {', '.join(sorted(unknown))}, which is not there")
-    return [config, *body], outer
+    return Program([config, *own, *helpers, *between], classes, last, outer)
 
 
-def names_from_outside(parts: Iterable[Any]) -> set[str]:
-    """The names that these parts read and do not set themselves."""
-    return set().union(*[outer_names(part) for part in parts])
+def with_users(parts: list[Statement]) -> list[Statement]:
+    """The parts, each helper with the origins of what calls it, directly or by another helper."""
+    helpers = [part for part in parts if isinstance(part, Copied)]
+    users: dict[str, Origins] = {helper.name: NOWHERE for helper in helpers}
+    for part in parts:
+        for statement, around in simple_statements(part):
+            called = {node.id for node in walk(statement) if isinstance(node, Name)} & users.keys()
+            if called:
+                origins = origins_in(statement) or around
+                users |= {name: users[name] | origins for name in called}
+    for _ in helpers:  # as often as one helper may call the next
+        for helper in helpers:
+            for name in helper.needs & users.keys():
+                users[name] |= users[helper.name]
+    return [replace(p, origins=users[p.name]) if isinstance(p, Copied) else p for p in parts]
+
+
+def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[Any, Origins]]:
+    """Each statement within a part that holds no others, with the origins around it."""
+    around = part.origins or around
+    if not isinstance(part, (Class, Function, If, For)):
+        yield part, around
+        return
+    for key in ("test", "over"):
+        if (value := getattr(part, key, None)) is not None:
+            yield value, around
+    for statement in inner_statements(part):
+        yield from simple_statements(statement, around)
 
 
 def shared_classes(plan: FilePlan) -> list[Class]:
@@ -119,17 +191,16 @@ def shared_classes(plan: FilePlan) -> list[Class]:
     for layers in plan.graph.scopes.values():
         if layers.role != "layers" or not plan.shared_class(layers.path):
             continue
-        fields = [
-            Set(
-                Name(plan.value_name(value, layers.path)),
-                None,
-                annotation=plan.annotation(value),
-            )
-            for value in plan.shared_values(layers.path)
-        ]
+        fields = []
+        for value in plan.shared_values(layers.path):
+            name = Name(plan.value_name(value, layers.path))
+            made_by = frozenset({plan.graph.producers[value]})
+            fields.append(Set(name, None, "", plan.annotation(value), origins=made_by))
         title = "What every layer reads and none of them makes."
         frozen = expression("dataclass(frozen=True)")
-        found.append(Class(plan.shared_class(layers.path), (), tuple(fields), title, (frozen,)))
+        shared = plan.shared_class(layers.path)
+        origins = frozenset({layers.path})
+        found.append(Class(shared, (), tuple(fields), title, (frozen,), origins=origins))
     return found
 
 
@@ -146,10 +217,9 @@ def printed(parts: list[Statement]) -> list[Printed]:
     return lines
 
 
-def _head(
-    graph: ModuleGraph, outer: set[str], parts: list[Statement], options: BuildOptions
-) -> str:
-    card = write_card(graph, notes_of(parts), f"{module_name(graph.name)}.py", options.words())
+def _head(graph: ModuleGraph, program: Program, options: BuildOptions) -> str:
+    notes, outer = notes_of(program.parts), program.imported
+    card = write_card(graph, notes, f"{module_name(graph.name)}.py", options.words())
     standard = "\n".join(line for name, line in IMPORTS.items() if name in outer)
     third = "\n".join(line for name, line in TORCH_IMPORTS.items() if name in outer)
     future = "from __future__ import annotations"
@@ -158,42 +228,24 @@ def _head(
 
 def notes_of(parts: Iterable[Any]) -> Iterator[str]:
     """The comments and docstrings of a program."""
-    for node in walk(*parts):
-        if isinstance(node, Copied):
-            yield from node.notes
+    for part in parts:
+        if isinstance(part, Copied):
+            yield from part.notes
+        elif isinstance(part, (Class, Function)):
+            yield part.doc
+            yield from notes_of(part.body)
         else:
-            yield from (text for key in ("note", "doc") if (text := getattr(node, key, "")))
+            yield getattr(part, "note", "")
+            yield from notes_of(inner_statements(part))
+
+
+def inner_statements(part: Any) -> tuple[Statement, ...]:
+    """The statements that stand in another one."""
+    if isinstance(part, If):
+        return part.then + part.other
+    return part.body if isinstance(part, (For, Class, Function)) else ()
 
 
 def module_name(name: str) -> str:
     """`llama-3.1-8b` is the file `llama_3_1_8b.py`."""
     return re.sub(r"\W+", "_", name).strip("_").lower()
-
-
-def _source_map(graph: ModuleGraph, lines: list[Printed], offset: int) -> dict[str, Any]:
-    """Line of the file -> op, its scope, and the place in the spec that asked for it."""
-    found = []
-    for number, line in enumerate(lines, start=offset + 1):
-        known = sorted(op for op in line.ops if op in graph)
-        if not known:
-            continue
-        op = graph.op(known[-1])
-        entry: dict[str, Any] = {
-            "line": number,
-            "op": op.number,
-            "kind": op.kind,
-            "scope": op.scope,
-            "spec": ".".join(str(part) for part in op.origin),
-        }
-        mark = graph.source.written(op.origin)
-        if mark is not None:
-            file = mark.file.replace("\\", "/").rpartition("/")[2]  # the spec, or what it extends
-            entry["source"] = {"file": file, "line": mark.line, "column": mark.column}
-        found.append(entry)
-    return {
-        "version": 1,
-        "model": graph.name,
-        "spec": graph.source.name,
-        "spec_sha256": graph.source.sha,
-        "lines": found,
-    }

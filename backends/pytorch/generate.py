@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from ...compiler.facts import TokenFact
@@ -18,6 +19,7 @@ from .code.nodes import (
     Statement,
     Unary,
     change,
+    written_for,
 )
 from .code.read import call, constant, dotted, expression
 from .helpers import trees
@@ -82,7 +84,11 @@ def generate_method(model: Model) -> Function | None:
     slots = slots_of(model)
     template = trees("generate")["generate"]
     assert isinstance(template, Function)
-    return None if slots is None else filled(template, slots, model.graph.tokens)
+    if slots is None:
+        return None
+    origins = ("heads", model.language_head()), ("tokens",)
+    made: Function = written_for(filled(template, slots, model.graph.tokens), *origins)
+    return made
 
 
 def slots_of(model: Model) -> Slots | None:
@@ -129,6 +135,7 @@ def _memory_masks(model: Model, step: Step) -> list[str]:
     return [name for name in masks if name != own]
 
 
+@lru_cache(maxsize=64)
 def filled(template: Function, slots: Slots, tokens: TokenFact) -> Function:
     """The runtime's `generate` with these slots."""
     names: dict[Any, Any] = {Dot(SLOT, key): value for key, value in slots.expressions.items()}

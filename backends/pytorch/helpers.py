@@ -35,8 +35,8 @@ def _definitions(text: str) -> Iterator[Copied]:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             own = "\n".join(lines[first - 1 : node.end_lineno])
             needs = _globals(scopes[node.name]) | _at_definition(node)
-            needs = frozenset(needs - {node.name})
-            yield Copied(node.name, own, needs, _config_fields(node), _notes(own, node))
+            others = frozenset(needs - {node.name})
+            yield Copied(node.name, own, others, _config_fields(node), _notes(own, node))
 
 
 def _notes(text: str, node: ast.AST) -> tuple[str, ...]:

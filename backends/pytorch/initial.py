@@ -19,11 +19,12 @@ from .code.nodes import (
     Parameter,
     Statement,
     walk,
+    written_for,
 )
 from .code.nodes import Sequence as Items
 from .code.read import call, constant, dotted, expression, statements
 from .make import norm_class
-from .sizes import over
+from .sizes import field_of, over
 from .writer import SELF
 
 BIASED = ("linear", "patchify", "convolve")  # those whose biases begin with 0
@@ -74,7 +75,9 @@ class Initial:
         body += [*self.expert_lines(), *self.depth_lines(), *self.alone_lines()]
         title = f"Set every weight: {self.summary()}."
         parameters = (Parameter("self"),)
-        return Function("init_weights", parameters, constant(None), tuple(body), title)
+        made = Function("init_weights", parameters, constant(None), tuple(body), title)
+        found: Function = written_for(made, "", ("init",))
+        return found
 
     def weights(self, *kinds: str) -> list[Any]:
         return [
@@ -179,7 +182,7 @@ class Initial:
             sum(any(w.initial.residual for w in op.weights) for op in graph.subtree(block.path))
             for block in graph.children(layers.path)
         )
-        count = over(layers.layers, lambda field: Dot(Dot(SELF, "config"), field.name))
+        count = over(layers.layers, lambda field: field_of(Dot(SELF, "config"), field))
         test = expression(
             "name.startswith(prefix) and name.endswith(ends)",
             prefix=constant(layers.weights.split("{")[0]),

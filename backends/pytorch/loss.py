@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...compiler.graph import ModuleGraph
-from .code.nodes import Function, Name, Parameter
+from .code.nodes import Function, Name, Parameter, written_for
 from .code.read import expression, statements
 
 TENSOR = Name("Tensor")
@@ -44,4 +44,6 @@ def loss_method(graph: ModuleGraph) -> Function | None:
     names, title, body = LOSSES[head.loss]
     parameters = tuple(Parameter(name, TENSOR) for name in names)
     static = (expression("staticmethod"),)
-    return Function("loss", parameters, TENSOR, statements(body), title, static)
+    made = Function("loss", parameters, TENSOR, statements(body), title, static)
+    found: Function = written_for(made, ("heads", head.name))
+    return found

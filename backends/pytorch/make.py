@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...compiler.graph import Op
-from .code.nodes import Call, Dictionary, Dot, Pair, Set, Statement, for_op
+from .code.nodes import Call, Dictionary, Dot, Pair, Set, Statement, written_for
 from .code.read import call, constant, expression
 from .sizes import config_expression as sized
 from .writer import SELF, Writer
@@ -20,7 +20,8 @@ def joined_name(op: Op) -> str:
 def make(f: Writer, op: Op) -> list[Statement]:
     """The statements of `__init__` that make what an op needs."""
     row = MAKERS.get(op.kind)
-    return [for_op(statement, op.number) for statement in row(f, op)] if row is not None else []
+    made = row(f, op) if row is not None else []
+    return [written_for(statement, op.number) for statement in made]
 
 
 def attribute(name: str, value: Any) -> list[Statement]:

@@ -21,10 +21,10 @@ from .code.nodes import (
     Statement,
     Unary,
     change,
-    for_op,
+    written_for,
 )
 from .code.read import constant, expression, statements
-from .code.scope import outer_names
+from .code.scope import Names
 from .ops.masks import atoms_of, mask_sizes
 from .sizes import over
 
@@ -155,14 +155,15 @@ def _flattened(left: Any, sign: str, right: Any) -> Any:
     return Binary(left, sign, right)
 
 
-def mask_function(name: str, op: Op, *, static: bool) -> Function:
-    """The function that makes one mask; `static` where it is told the place of every query."""
+def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
+    """The function that makes a mask; `static` where it is told the place of every query."""
+    op = ops[0]
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal"
     given = [name for name in DATA if op.arg(name)]
     keys = Name("place") if static else START_TO_END
     admits = with_queries(predicate(formula), keys)
     body: list[Statement] = [*_left_to_kernel(implicit, "attention_mask" in given, static)]
-    read = outer_names(Return(admits))
+    read = Names([Return(admits)]).outer
     if "q" in read:
         made = (
             "place[:, None]" if static else "torch.arange(start, end, device=like.device)[:, None]"
@@ -186,7 +187,7 @@ def mask_function(name: str, op: Op, *, static: bool) -> Function:
         title += " None where the kernel's own causal mask does."
     result = OPTIONAL if implicit else TENSOR
     made_for = Function(name, parameters, result, tuple(body), title)
-    found: Function = for_op(made_for, op.number)
+    found: Function = written_for(made_for, *[op.number for op in ops])
     return found
 
 

@@ -25,6 +25,7 @@ from .code.nodes import (
     Set,
     Statement,
     change,
+    written_for,
 )
 from .code.read import call, constant, dotted, expression, statements
 from .code.show import width
@@ -37,6 +38,7 @@ from .writer import SELF, Needs, Writer
 ROOM = 90  # columns of a statement in a method, with space for the sign of a comment
 OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
 CACHE = Given("cache", kind="cache", by_default=True)
+TENSOR = Name("Tensor")
 LOGITS = "Logits"
 RESULTS = {"language_model": LOGITS, "classifier": "Scores of the classes"}
 """What the only head of a model gives, by its kind; others give vectors."""
@@ -194,10 +196,28 @@ class Model:
         return f"`{given.name}` {show(self.graph.values[given.value].shape)}"
 
     def method(
-        self, name: str, given: Iterable[Given], title: str, body: Iterable[Statement], result: Any
+        self,
+        name: str,
+        given: Iterable[Given],
+        title: str,
+        body: Iterable[Statement],
+        result: Any,
+        *origins: Any,
     ) -> Function:
+        given = list(given)
         parameters = (Parameter("self"), *(g.parameter() for g in given))
-        return Function(name, parameters, result, with_config(tuple(body)), title)
+        made = Function(name, parameters, result, with_config(tuple(body)), title)
+        found: Function = written_for(made, *self.arguments(given), *origins)
+        return found
+
+    def arguments(self, given: Iterable[Given]) -> list[int]:
+        """The ops that stand for what a method is given: arguments of the model."""
+        producers = [self.graph.producer(g.value) for g in given if g.value]
+        return [op.number for op in producers if op is not None and op.kind == "argument"]
+
+    def step_method(self, step: Step) -> Function:
+        path = self.graph.stacks()[step.stack].path
+        return self.method(step.name, step.given, self.title(step), step.body, TENSOR, path)
 
     # -- heads
 
@@ -222,7 +242,8 @@ class Model:
         write_items(f, items)
         f.finish([value])
         given = [Given("x", hidden)]
-        return self.method("logits", given, "Scores of the vocabulary.", f.body, TENSOR)
+        title = "Scores of the vocabulary."
+        return self.method("logits", given, title, f.body, TENSOR, ("heads", name))
 
     def call_steps(self, f: Writer, stacks: list[str], *, cached: bool = True) -> None:
         """Statements that compute the hidden states of these stacks, each by its method."""
@@ -290,7 +311,7 @@ class Model:
             f.return_last(Name(self.local_name(self.steps[-1])))
         given = [g for g in self.all_given(self.steps, extra) if g.name != "cache" or cached]
         result = expression("dict[str, Tensor]") if len(outputs) > 1 else TENSOR
-        return self.method("forward", given, self.forward_title(), f.body, result)
+        return self.method("forward", given, self.forward_title(), f.body, result, "")
 
     def _language_forward(self, f: Writer, language: str) -> Function:
         stack = self.head_stack(language)
@@ -301,7 +322,7 @@ class Model:
         logits = expression("self.logits(x)", x=Name(self.local_name(step)))
         f.say(Return(logits, f.note(self.graph.outputs[language])))
         given = [g for g in self.all_given(wanted, []) if g.name != "cache" or cached]
-        return self.method("forward", given, self.forward_title(), f.body, TENSOR)
+        return self.method("forward", given, self.forward_title(), f.body, TENSOR, "")
 
     def forward_title(self) -> str:
         first = self.described(self.steps[-1].given[0])
@@ -327,7 +348,7 @@ class Model:
         language = self.language_head()
         logits = [self.write_logits(language)] if language else []
         forward = self.write_forward()
-        steps = [self.method(s.name, s.given, self.title(s), s.body, TENSOR) for s in self.steps]
+        steps = [self.step_method(step) for step in self.steps]
         loss = loss_method(self.graph)
         return [*steps, *logits, forward, *([loss] if loss is not None else [])]
 
@@ -342,29 +363,33 @@ class Model:
             )
         made = members(self.plan, self.graph.scopes[""], self.needs)
         body = (*first, *made, *last)
-        return Function("__init__", (Parameter("self"), config), constant(None), body)
+        whole = Function("__init__", (Parameter("self"), config), constant(None), body)
+        found: Function = written_for(whole, "")
+        return found
 
     def write(self, methods: list[Function], generate: Function | None, others: list[Any]) -> Class:
-        """The class of the model; `others` are the parts of the file that stand before it."""
+        """The class of the model; `others` are the constructors of the other classes."""
         constructor = self.constructor()
         init = Initial(self.graph, [*others, constructor]).method()
         body = (constructor, init, *methods, *([generate] if generate is not None else []))
-        return Class(self.graph.class_name, (dotted("nn.Module"),), body)
+        name, bases = self.graph.class_name, (dotted("nn.Module"),)
+        return Class(name, bases, body, origins=frozenset({""}))
 
 
-TENSOR = Name("Tensor")
 OWN_CONFIG = Dot(SELF, "config")
 
 
 def with_config(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
     """The body with a short name for the config, where a line would be too long without it."""
-    short: tuple[Statement, ...] = change(body, {OWN_CONFIG: Name("config")})
-    if short is body:
-        return body
-    pairs = zip(_each(body), _each(short), strict=True)
-    if any(_too_long(*one) and not _too_long(*other) for one, other in pairs):
-        return (Set(Name("config"), OWN_CONFIG), *short)
+    for statement, depth in _each(body):
+        if _too_long(statement, depth) and not _too_long(_short(statement), depth):
+            return (Set(Name("config"), OWN_CONFIG), *_short(body))
     return body
+
+
+def _short(part: Any) -> Any:
+    """The same, with the name `config` for `self.config`."""
+    return change(part, {OWN_CONFIG: Name("config")})
 
 
 def _each(body: tuple[Statement, ...], depth: int = 2) -> list[tuple[Statement, int]]:

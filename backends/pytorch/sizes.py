@@ -14,7 +14,12 @@ CONFIG = Name("config")
 
 def config_expression(value: Any) -> Expr:
     """A size, a field or a plain number, as an expression over `config`."""
-    return over(value, lambda field: Dot(CONFIG, field.name))
+    return over(value, lambda field: field_of(CONFIG, field))
+
+
+def field_of(config: Expr, field: Field) -> Dot:
+    """A field of the Config, which comes from a value of the spec."""
+    return Dot(config, field.name, origins=frozenset({field.origin}))
 
 
 def over(value: Any, write: Callable[[Field], Expr]) -> Expr:

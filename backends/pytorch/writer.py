@@ -8,11 +8,11 @@ from typing import Any
 from ...compiler.axes import show
 from ...compiler.graph import Op, Scope, Value
 from ...compiler.sizes import Field, InverseRoot, Size
-from .code.nodes import Dot, Expr, Name, Return, Sequence, Set, Statement, for_op
+from .code.nodes import Dot, Expr, Name, Return, Sequence, Set, Statement, origins_in, written_for
 from .code.read import constant, expression, names
 from .items import Item
 from .plan import FilePlan
-from .sizes import config_expression, over
+from .sizes import config_expression, field_of, over
 
 SELF = Name("self")
 PLACE = Name("place")
@@ -23,7 +23,7 @@ class Needs:
 
     def __init__(self) -> None:
         self.attributes: dict[str, Expr] = {}  # name -> expression over the config
-        self.masks: dict[str, Op] = {}  # function name -> mask op
+        self.masks: dict[str, list[Op]] = {}  # function name -> the ops that call it
         self.layer = False
 
 
@@ -111,7 +111,7 @@ class Writer:
         if not isinstance(value, (Size, Field)):
             return constant(value)
         if self.root:
-            return over(value, lambda field: Dot(Dot(SELF, "config"), field.name))
+            return over(value, lambda field: field_of(Dot(SELF, "config"), field))
         if isinstance(value, Size) and isinstance(value.tree, tuple) and not name:
             return over(value, self.number)
         return self._attribute(value, name)
@@ -127,7 +127,7 @@ class Writer:
         elif word in self.modules:  # as `prefix_tokens`, which are weights too
             word = f"number_of_{word}"
         self.needs.attributes[word] = config_expression(value)
-        return Dot(SELF, word)
+        return Dot(SELF, word, origins=origins_in(self.needs.attributes[word]))
 
     @property
     def static(self) -> bool:
@@ -162,7 +162,7 @@ class Writer:
     # -- statements
 
     def say(self, *found: Statement, op: Op | None = None) -> None:
-        self.body += [for_op(s, op.number) for s in found] if op is not None else found
+        self.body += [written_for(s, op.number) for s in found] if op is not None else found
 
     def assign(self, name: str, value: Expr, note: str = "", op: Op | None = None) -> None:
         """`name = value  # note`."""
@@ -184,7 +184,7 @@ class Writer:
     def settle(self, op: Op, value: Expr) -> None:
         """Give the op's one result a name now, or let it wait for its only use."""
         result = self.graph.values[op.outputs[0]]
-        value = for_op(value, op.number)
+        value = written_for(value, op.number)
         if self.pending.get(result.id, 0) == 1 and not result.name:
             self.waiting[result.id] = value
             self.sources[result.id] = op
@@ -217,7 +217,7 @@ class Writer:
         last = self.body[-1] if self.body else None
         if not isinstance(last, Set) or last.target != target or last.value is None:
             return False
-        self.body[-1] = Return(last.value, last.note, ops=last.ops)
+        self.body[-1] = Return(last.value, last.note, origins=last.origins)
         return True
 
     # -- what stands around the function

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..axes import Dim, Shape, T
 from ..graph import ModuleGraph, Op, Origin, Scope, Value
 from ..ops import OPS
 from ..ops.row import Inputs
 from ..sizes import Field, Size
+
+if TYPE_CHECKING:
+    from ...spec.model import ModelSpec
 
 LEVELS = tuple(level for count in range(5) for level in combinations(range(4), count))
 """Which parts of a context (stack, block, branch, part of it) may stand before a key."""
@@ -108,6 +111,15 @@ class Builder:
         order = {id(request): i for i, request in enumerate(self._requests)}
         self.graph.fields = sorted(seen.values(), key=lambda field: order[id(field)])
 
+    def find_fields(self, spec: ModelSpec) -> None:
+        """Say of each number where in the spec it stands, where its key is one of the spec's."""
+        named = {field.name: field for field in self.graph.fields}
+        for request in self._requests:
+            path = (*request.origin, request.key)
+            if _stands_in(spec, path):
+                request.origin = path
+            named[request.name].places[request.origin] = None
+
     # -- values and ops
 
     def value(
@@ -172,6 +184,22 @@ class Builder:
 
     def width(self, value: str) -> Dim:
         return self.graph.values[value].shape[-1]
+
+
+def _stands_in(spec: Any, path: Origin) -> bool:
+    """Is there a value in the spec at this path?"""
+    for step in path:
+        if isinstance(spec, dict):
+            if step not in spec:
+                return False
+            spec = spec[step]
+        elif isinstance(spec, tuple):
+            spec = spec[step] if isinstance(step, int) and step < len(spec) else None
+        else:
+            spec = getattr(spec, str(step), None)
+        if spec is None:
+            return False
+    return True
 
 
 def _prefix(field: Field, level: tuple[int, ...]) -> tuple[str, ...]:

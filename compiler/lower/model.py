@@ -37,6 +37,7 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
     _lower_heads(b, spec, states)
     add_facts(graph, spec)
     b.name_fields()
+    b.find_fields(spec)
     return graph
 
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
-from small_examples import graph
+from small_examples import NAMES, graph
 
-from modelwright.backends.pytorch import emit_file, generate
-from modelwright.backends.pytorch.code.nodes import Dot, Name, change, for_op, ops_in, union
+from modelwright.backends import pytorch as emit_package
+from modelwright.backends.pytorch import BuildOptions, emit_file, generate
+from modelwright.backends.pytorch.code.nodes import (
+    Class,
+    Copied,
+    Dot,
+    Function,
+    Name,
+    change,
+    origins_in,
+    union,
+    written_for,
+)
 from modelwright.backends.pytorch.code.read import (
     constant,
     expression,
@@ -18,11 +30,11 @@ from modelwright.backends.pytorch.code.read import (
     written,
 )
 from modelwright.backends.pytorch.code.scope import (
+    Names,
     UnboundNameError,
-    config_fields,
-    outer_names,
 )
 from modelwright.backends.pytorch.code.show import show, show_all, width
+from modelwright.backends.pytorch.file import program_of
 from modelwright.backends.pytorch.helpers import collect, library, source
 
 
@@ -100,38 +112,38 @@ def test_templates_are_filled_at_names_and_not_inside_what_is_given() -> None:
 
 
 def test_ops_are_no_part_of_what_a_tree_says() -> None:
-    one, other = for_op(expression("f(x)"), 3), for_op(expression("f(x)"), 8)
+    one, other = written_for(expression("f(x)"), 3), written_for(expression("f(x)"), 8)
     assert one == other
-    assert ops_in(union(one, other)) == {3, 8}
+    assert origins_in(union(one, other)) == {3, 8}
 
 
 def test_each_line_of_a_long_call_knows_its_ops() -> None:
-    inner = for_op(
+    inner = written_for(
         expression("another_function(" + ", ".join(f"argument_{i}" for i in range(6)) + ")"), 7
     )
-    outer = for_op(
+    outer = written_for(
         expression("function(inner, " + ", ".join(f"a_{i}" for i in range(9)) + ")", inner=inner), 9
     )
     (statement,) = statements("result = value", value=outer)
     lines = show(statement, depth=3)
     assert len(lines) > 3
-    assert all(line.ops for line in lines)
-    assert {7} <= next(line for line in lines if "another_function" in line.text).ops
-    assert lines[0].ops == {9}
+    assert all(line.origins for line in lines)
+    assert {7} <= next(line for line in lines if "another_function" in line.text).origins
+    assert lines[0].origins == {9}
 
 
 def test_a_name_that_is_read_before_it_is_set_is_found() -> None:
     text = "def f(self, q: Tensor) -> Tensor:\n    x = q + k\n    k = x\n    return k"
     with pytest.raises(UnboundNameError, match="f reads k before it is set"):
-        outer_names(read_block(text)[0])
+        Names(read_block(text))
 
 
 def test_a_name_that_only_one_way_sets_is_found() -> None:
     text = "def f(q: Tensor) -> Tensor:\n    if q.size(0) > 1:\n        x = q\n    return x"
     with pytest.raises(UnboundNameError, match="f reads x"):
-        outer_names(read_block(text)[0])
+        Names(read_block(text))
     left = text.replace("x = q\n", "return q\n    x = q\n")
-    assert outer_names(read_block(left)[0]) == {"Tensor"}
+    assert Names(read_block(left)).outer == {"Tensor"}
 
 
 @pytest.mark.parametrize("word", ["cache", "token", "done", "counted"])
@@ -153,8 +165,8 @@ def test_outer_names_and_fields_of_the_config() -> None:
         "        self.x = nn.Linear(config.d_model, self.config.heads)\n"
         "        self.y = [helper(i) for i in range(3)]"
     )
-    assert outer_names(found) == {"nn", "Config", "helper", "range"}
-    assert config_fields([found]) == {"d_model", "heads"}
+    assert Names([found]).outer == {"nn", "Config", "helper", "range"}
+    assert Names([found]).fields == {"d_model", "heads"}
 
 
 def test_helpers_bring_what_they_need() -> None:
@@ -185,3 +197,44 @@ def test_change_leaves_what_it_does_not_touch() -> None:
     tree = expression("a.b(c)")
     assert change(tree, {Name("z"): Name("y")}) is tree
     assert change(tree, {Dot(Name("a"), "b"): Name("d")}) == expression("d(c)")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_class_is_written_twice(name: str) -> None:
+    """Two classes of one kind of module whose trees are equal are one."""
+    parts = program_of(graph(name), BuildOptions()).parts
+    nouns = {scope.noun for scope in graph(name).scopes.values() if scope.noun}
+    found: dict[object, str] = {}
+    for part in parts:
+        if isinstance(part, Class) and part.name in nouns:
+            assert found.setdefault((part.doc, part.bases, part.body), part.name) == part.name
+    names = [part.name for part in parts if isinstance(part, (Class, Function, Copied))]
+    assert len(names) == len(set(names))
+
+
+TEXTUAL = {"replace", "sub", "search", "match", "findall", "finditer", "split", "partition", "find"}
+READS_TEXT = {  # files whose matter is text, and what they may do with it
+    "card.py": {"replace", "split", "sub", "match", "findall", "partition"},  # prose in a docstring
+    "code/read.py": {"partition"},  # the exponent of a number
+    "code/show.py": {"split"},  # the words of a docstring
+    "compile.py": {"partition"},
+    "file.py": {"sub", "split"},  # the name of a module
+    "helpers.py": {"split"},
+    "initial.py": {"split"},  # the prefix of logical names, up to `{layer}`
+    "weights.py": {"split", "partition"},
+}
+
+
+def test_nothing_is_decided_by_printed_text() -> None:
+    """The backend neither searches nor edits text: a program is data until it is printed."""
+    folder = Path(emit_package.__file__).parent
+    for file in sorted(folder.rglob("*.py")):
+        name = file.relative_to(folder).as_posix()
+        if name.startswith("runtime/"):
+            continue
+        calls = {
+            node.func.attr
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        }
+        assert calls & TEXTUAL <= READS_TEXT.get(name, set()), name

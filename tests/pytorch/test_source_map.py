@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from emitted_texts import built
 from small_examples import FOLDER, NAMES, graph
-from variations import VARIATIONS, graph_of
+from variations import VARIATIONS, graph_of, spec_of
 
+from modelwright.backends.diagram.options import DrawOptions
+from modelwright.backends.diagram.parts import Parts
 from modelwright.backends.pytorch import emit_file
 from modelwright.compiler import ModuleGraph, lower
 from modelwright.spec import load
 
 TREE = dict[str, Any]
+DEPTHS = ("stack", "block", "module", "ops")
 
 
 def resolve(spec: Any, path: str) -> Any:
@@ -30,33 +33,90 @@ def resolve(spec: Any, path: str) -> Any:
     return spec
 
 
-def check_entries(graph: ModuleGraph, text: str, source_map: TREE) -> None:
+def body_lines(text: str) -> set[int]:
+    """The lines that say something, from the first class of the file to its seal."""
     lines = text.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith(("@dataclass", "class ")))
+    return {i + 1 for i, line in enumerate(lines) if i >= first and line and line[:8] != "# sha256"}
+
+
+def check_entries(graph: ModuleGraph, spec: Any, text: str, source_map: TREE) -> None:
+    lines = text.splitlines()
+    assert source_map["version"] == 2
     assert source_map["model"] == graph.name
-    assert len(source_map["lines"]) > 5
+    assert {entry["line"] for entry in source_map["lines"]} == body_lines(text)
     for entry in source_map["lines"]:
-        line = lines[entry["line"] - 1]
-        assert line.strip(), entry
-        assert not line.startswith(("class ", "@dataclass")), entry
-        op = graph.op(entry["op"])
-        assert (op.kind, op.scope) == (entry["kind"], entry["scope"])
-        assert resolve(graph.spec, entry["spec"]) is not None
-        if op.name and op.weights and not op.weights[0].tied and f"self.{op.name} = " in line:
-            made = line.strip()
-            own = "Norm(" in made or "Router(" in made
-            assert made.startswith(f"self.{op.name} = nn.") or own
+        assert entry["ops"] or entry["scopes"] or entry["spec"], lines[entry["line"] - 1]
+        for number in entry["ops"]:
+            op, known = graph.op(number), source_map["ops"][str(number)]
+            assert (op.kind, op.scope, op.name) == (known["kind"], known["scope"], known["name"])
+        for path in entry["scopes"]:
+            assert graph.scopes[path].role == source_map["scopes"][path]["role"]
+        for place in entry["spec"]:
+            assert resolve(spec, place) is not None
+
+
+def check_classes(graph: ModuleGraph, text: str, source_map: TREE) -> None:
+    """What makes a weight in `__init__` is a line of the op that holds it."""
+    lines = text.splitlines()
+    for entry in source_map["lines"]:
+        for op in map(graph.op, entry["ops"]):
+            made = lines[entry["line"] - 1].strip()
+            if op.weights and not op.weights[0].tied and made.startswith(f"self.{op.name} = "):
+                assert "nn." in made or "Norm(" in made or "Router(" in made
+
+
+def check_ops(graph: ModuleGraph, source_map: TREE) -> None:
+    """Every op has a line, also where several modules became one class."""
+    said = {number for entry in source_map["lines"] for number in entry["ops"]}
+    assert {op.number for op in graph.ops()} <= said
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_entries_of_examples(name: str) -> None:
-    emitted = built(f"example {name}")
-    check_entries(graph(name), emitted.text, emitted.source_map)
+    emitted, spec = built(f"example {name}"), load(FOLDER / f"{name}.yaml")
+    check_entries(graph(name), spec, emitted.text, emitted.source_map)
+    check_classes(graph(name), emitted.text, emitted.source_map)
+    check_ops(graph(name), emitted.source_map)
     assert emitted.source_map["spec"] == f"{name}.yaml"
 
 
-@pytest.mark.parametrize("name", VARIATIONS)
+@pytest.mark.parametrize("name", list(VARIATIONS)[::4])
 def test_entries_of_variations(name: str) -> None:
-    check_entries(graph_of(name), built(name).text, built(name).source_map)
+    check_entries(graph_of(name), spec_of(name), built(name).text, built(name).source_map)
+    check_ops(graph_of(name), built(name).source_map)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_and_lines_lead_to_one_another(name: str) -> None:
+    """Every part of a figure has a line of code, and every op of a line has a part."""
+    source_map = built(f"example {name}").source_map
+    ops = {number for entry in source_map["lines"] for number in entry["ops"]}
+    scopes = {path for entry in source_map["lines"] for path in entry["scopes"]}
+    for depth in DEPTHS:
+        parts = Parts(graph(name), DrawOptions(depth=depth))
+        for part in parts.by_key.values():
+            own = {op.number for op in part.ops}
+            assert own & ops or (not own and part.path in scopes), part.key
+        for number in ops:
+            assert parts.shows(graph(name).op(number)) in parts.by_key
+
+
+def test_a_shared_class_says_all_that_it_is_for() -> None:
+    """T5's encoder and decoder have one feed-forward: each of its lines has the ops of both."""
+    emitted = built("example t5_small")
+    lines = emitted.text.splitlines()
+    entry = next(e for e in emitted.source_map["lines"] if "self.up(x)" in lines[e["line"] - 1])
+    stacks = {
+        emitted.source_map["ops"][str(number)]["scope"].split(".")[0] for number in entry["ops"]
+    }
+    assert stacks == {"encoder", "decoder"}
+    header = next(
+        e
+        for e in emitted.source_map["lines"]
+        if lines[e["line"] - 1] == "class FeedForward(nn.Module):"
+    )
+    assert {path.split(".")[0] for path in header["scopes"]} == {"encoder", "decoder"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -105,6 +165,8 @@ def test_marks_of_one_file(tmp_path: Path) -> None:
     def key_of(start: str) -> set[str]:
         return {key for line, key in asked.items() if line.startswith(start)}
 
+    assert key_of("d_model: int = 16") == {"d_model: 16"}
+    assert key_of("layers: int = 2") == {"layers: 2"}
     assert key_of("self.query_norm = ") == {"qk_norm: head"}
     assert key_of("self.gate = ") <= {"feed_forward:", "type: glu", "hidden: 24"}
     assert key_of("self.query = ") == {"attention:"} or key_of("self.query = ") == {"heads: 4"}

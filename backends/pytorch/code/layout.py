@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .nodes import (
-    NO_OPS,
+    NOWHERE,
     Adjacent,
     Argument,
     Binary,
@@ -26,11 +26,11 @@ from .nodes import (
     Literal,
     Name,
     Node,
-    Ops,
+    Origins,
     Pair,
     Slice,
     Unary,
-    ops_in,
+    origins_in,
     walk,
 )
 from .nodes import Sequence as Items
@@ -161,42 +161,54 @@ class Piece(NamedTuple):
     sign: str = ""  # this piece is an operator
     word: str = ""  # or the `if` or `else` of a choice
     dot: bool = False  # or `.name`
-    ops: Ops = NO_OPS
+    origins: Origins = NOWHERE
 
     @property
-    def all_ops(self) -> Ops:
-        return self.ops | ops_in(*self.nodes) if self.nodes else self.ops
+    def all_origins(self) -> Origins:
+        return self.origins | origins_in(*self.nodes) if self.nodes else self.origins
 
 
 class Printed(NamedTuple):
-    """A line of the file, and the ops that it is there for."""
+    """A line of the file, and what tells where it comes from, which few ask for.
+
+    own     origins of the line itself
+    nodes   trees that are printed on it, whose origins are its own, too
+    around  the origins of what it stands in, for lines that have none
+    """
 
     text: str
-    ops: Ops = NO_OPS
+    own: Origins = NOWHERE
+    nodes: tuple[Any, ...] = ()
+    around: Origins = NOWHERE
+
+    @property
+    def origins(self) -> Origins:
+        """Where the line comes from."""
+        return self.own | origins_in(*self.nodes) or self.around
 
 
 def pieces(e: Any, want: int = 0) -> list[Piece]:
     if want > CHOICE and binding(e) < want:
-        return [Piece(f"({flat(e)})", (e,), "()", ops=e.ops)]
+        return [Piece(f"({flat(e)})", (e,), "()", origins=e.origins)]
     kind = type(e)
     if kind is Binary and e.sign == "**":
         left, right = pieces(e.left, POWER + 1), pieces(e.right, UNARY)
         close = _simple(e.left) and _simple(e.right)
-        return [*left, Piece("**" if close else " ** ", ops=e.ops), *right]
+        return [*left, Piece("**" if close else " ** ", origins=e.origins), *right]
     if kind is Binary:
         bind = BINDING[e.sign]
-        sign = Piece(f" {e.sign} ", sign=e.sign, ops=e.ops)
+        sign = Piece(f" {e.sign} ", sign=e.sign, origins=e.origins)
         return [*pieces(e.left, bind), sign, *pieces(e.right, bind + 1)]
     if kind is Dot:
-        return [*pieces(e.of, ATOM), Piece(f".{e.name}", dot=True, ops=e.ops)]
+        return [*pieces(e.of, ATOM), Piece(f".{e.name}", dot=True, origins=e.origins)]
     if kind is Call:
         inner = ", ".join([_argument(a) for a in e.arguments])
-        return [*pieces(e.of, ATOM), Piece(f"({inner})", e.arguments, "()", ops=e.ops)]
+        return [*pieces(e.of, ATOM), Piece(f"({inner})", e.arguments, "()", origins=e.origins)]
     if kind is Index:
         inner = ", ".join(_keys(e.keys))
-        return [*pieces(e.of, ATOM), Piece(f"[{inner}]", e.keys, "[]", ops=e.ops)]
+        return [*pieces(e.of, ATOM), Piece(f"[{inner}]", e.keys, "[]", origins=e.origins)]
     if kind is Choice:
-        words = (Piece(f" {word} ", word=word, ops=e.ops) for word in ("if", "else"))
+        words = (Piece(f" {word} ", word=word, origins=e.origins) for word in ("if", "else"))
         then, test, other = pieces(e.then, OR), pieces(e.test, OR), pieces(e.other, CHOICE)
         return [*then, next(words), *test, next(words), *other]
     return _other_pieces(e)
@@ -210,15 +222,15 @@ def _other_pieces(e: Any) -> list[Piece]:
     if kind is Pair:
         return [Piece(f"{flat(e.key)}: "), *pieces(e.value)]
     if kind is Bracketed:
-        return [Piece(flat(e), (e.of,), "()", ops=e.ops)]
+        return [Piece(flat(e), (e.of,), "()", origins=e.origins)]
     if kind is Unary:
-        return [Piece(e.sign, ops=e.ops), *pieces(e.of, UNARIES[e.sign])]
+        return [Piece(e.sign, origins=e.origins), *pieces(e.of, UNARIES[e.sign])]
     if kind is Dictionary or (kind is Items and e.brackets):
         brackets = "{}" if kind is Dictionary else e.brackets
-        return [Piece(flat(e), e.items, brackets, ops=e.ops)]
+        return [Piece(flat(e), e.items, brackets, origins=e.origins)]
     if kind is Generator and e.brackets:
-        inside = Generator(e.value, e.target, e.over, e.test, ops=e.ops)
-        return [Piece(flat(e), (inside,), e.brackets, ops=e.ops)]
+        inside = Generator(e.value, e.target, e.over, e.test, origins=e.origins)
+        return [Piece(flat(e), (inside,), e.brackets, origins=e.origins)]
     if kind is Generator:
         over = [Piece(f" for {flat(e.target)} in "), *pieces(e.over)]
         test = [] if e.test is None else [Piece(" if ", word="if"), *pieces(e.test)]
@@ -230,7 +242,7 @@ def _other_pieces(e: Any) -> list[Piece]:
             found += [*([between] if found else []), *pieces(item)]
         comma = [Piece(",")] if kind is Items and len(e.items) == 1 else []
         return found + comma
-    return [Piece(flat(e), ops=ops_in(e) if isinstance(e, Node) else NO_OPS)]
+    return [Piece(flat(e), origins=origins_in(e) if isinstance(e, Node) else NOWHERE)]
 
 
 class Line(NamedTuple):
@@ -253,8 +265,8 @@ def text_of(found: Iterable[Piece]) -> str:
     return "".join([piece.text for piece in found])
 
 
-def ops_of(found: Iterable[Piece]) -> Ops:
-    return NO_OPS.union(*[piece.all_ops for piece in found])
+def origins_of(found: Iterable[Piece]) -> Origins:
+    return NOWHERE.union(*[piece.all_origins for piece in found])
 
 
 def wrap(line: Line, indent: int, note: str = "") -> list[Printed]:
@@ -264,23 +276,24 @@ def wrap(line: Line, indent: int, note: str = "") -> list[Printed]:
     """
     margin, tail = " " * indent, f"  # {note}" if note else ""
     found = line.all
-    text, ops = margin + text_of(found), ops_of(found)
+    text, origins = margin + text_of(found), origins_of(found)
     if len(text + tail) <= WIDTH:
-        return [Printed(text + tail, ops)]
+        return [Printed(text + tail, origins)]
     split = _split(found)
     if note and len(text) <= WIDTH:
         if split is None or (line.lead == "name" and len(_terms(line.value)) == 2):
-            return [Printed(f"{margin}# {note}", ops), Printed(text, ops)]
+            return [Printed(f"{margin}# {note}", origins), Printed(text, origins)]
         if line.lead == "return":
-            return [Printed(text, ops)]
+            return [Printed(text, origins)]
     if _in_brackets(line, split, indent):
-        opening = Printed(f"{margin}{text_of(line.head)}(", ops_of(line.head))
+        opening = Printed(f"{margin}{text_of(line.head)}(", origins_of(line.head))
         return [opening, *_broken(line.value, indent + 4), Printed(f"{margin}){tail}")]
     if split is None or len(margin + text_of(split[0])) + 1 > WIDTH:
         return _bracketed(line, indent, tail)
     head, group, rest = split
-    opened = Printed(f"{margin}{text_of(head)}{group.brackets[0]}", ops_of(head) | group.ops)
-    closed = Printed(f"{margin}{group.brackets[1]}{text_of(rest)}{tail}", ops_of(rest))
+    first = f"{margin}{text_of(head)}{group.brackets[0]}"
+    opened = Printed(first, origins_of(head) | group.origins)
+    closed = Printed(f"{margin}{group.brackets[1]}{text_of(rest)}{tail}", origins_of(rest))
     return [opened, *_inside(group, indent), closed]
 
 
@@ -288,7 +301,7 @@ def _inside(group: Piece, indent: int) -> list[Printed]:
     """What stands in brackets: on one line where it fits there, else one part a line."""
     inner = " " * (indent + 4) + group.text[1:-1]
     if len(inner) <= WIDTH and group.brackets != "{}":
-        return [Printed(inner, group.all_ops)]
+        return [Printed(inner, group.all_origins)]
     comma = "," if len(group.nodes) > 1 else ""
     return [line for node in group.nodes for line in _broken(pieces(node), indent + 4, comma)]
 
@@ -331,7 +344,7 @@ def _broken(found: list[Piece], indent: int, end: str = "") -> list[Printed]:
     """An expression inside brackets: on one line, or broken at its loosest operators first."""
     text = " " * indent + text_of(found) + end
     if len(text) <= WIDTH:
-        return [Printed(text, ops_of(found))]
+        return [Printed(text, origins_of(found))]
     parts = _terms(found)
     if len(parts) == 1:
         parts = _calls(found)
@@ -384,7 +397,7 @@ def _bracketed(line: Line, indent: int, tail: str) -> list[Printed]:
     """`name = (…)` for what has no bracket to break at: a long name, or a choice of two values."""
     margin = " " * indent
     if not line.lead:
-        return [Printed(margin + text_of(line.all) + tail, ops_of(line.all))]
+        return [Printed(margin + text_of(line.all) + tail, origins_of(line.all))]
     parts: list[list[Piece]] = [[]]
     for piece in line.value:
         if piece.word:
@@ -392,7 +405,7 @@ def _bracketed(line: Line, indent: int, tail: str) -> list[Printed]:
         else:
             parts[-1].append(piece)
     inner = [printed for part in parts for printed in _broken(part, indent + 4)]
-    opening = Printed(f"{margin}{text_of(line.head)}(", ops_of(line.head))
+    opening = Printed(f"{margin}{text_of(line.head)}(", origins_of(line.head))
     return [opening, *inner, Printed(f"{margin}){tail}")]
 
 

@@ -1,25 +1,27 @@
 """The vocabulary of emitted programs: expressions and statements of Python, as data.
 
 Nodes are immutable and compare by what they say, so two classes are one where their trees are
-equal. `ops` are the numbers of the graph's ops that a node was written for. They tell the source
-map where a line comes from and are no part of the comparison.
+equal. `origins` tell the source map where a node comes from and are no part of the comparison: the
+number of an op, the path of a scope of the graph, or the path of a value in the spec, as a tuple.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from operator import attrgetter, is_
 from typing import Any
 
-Ops = frozenset[int]
-NO_OPS: Ops = frozenset()
+Origin = int | str | tuple[Any, ...]
+Origins = frozenset[Any]
+NOWHERE: Origins = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A part of a program."""
 
-    ops: Ops = field(default=NO_OPS, compare=False, repr=False)
+    origins: Origins = field(default=NOWHERE, compare=False, repr=False)
 
 
 # -- expressions
@@ -302,69 +304,113 @@ Statement = (
 
 # -- walking and changing
 
-
-TEXTS = {"ops", "id", "name", "sign", "brackets", "stars", "note", "doc", "word", "text"}
+KINDS: tuple[Any, ...] = (
+    *(Name, Literal, Dot, Argument, Call, Binary, Unary, Bracketed, Choice, Sequence, Pair),
+    *(Dictionary, Index, Slice, Format, Adjacent, Generator, Set, Update, Do, Return, Raise, Word),
+    *(Comment, If, For, Parameter, Function, Class, Copied),
+)
+TEXTS = {"origins", "id", "name", "sign", "brackets", "stars", "note", "doc", "word", "text"}
 TEXTS |= {"needs", "fields", "notes"}
-_PARTS: dict[Any, tuple[str, ...]] = {}
+PARTS = {kind: tuple(f.name for f in fields(kind) if f.name not in TEXTS) for kind in KINDS}
+"""The fields of each kind of node that may hold other nodes."""
+PARTS[Literal] = ()
 
 
-def parts_of(kind: Any) -> tuple[str, ...]:
-    """The fields of a kind of node that may hold other nodes."""
-    if kind not in _PARTS:
-        _PARTS[kind] = tuple(f.name for f in fields(kind) if f.name not in TEXTS)
-    return _PARTS[kind]
+def _values(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return (lambda node: (getattr(node, names[0]),)) if names else lambda node: ()
 
 
-def walk(*found: Any) -> Iterator[Node]:
-    """These nodes and all that stand in them, from left to right."""
-    waiting = list(reversed(found))
+CHILDREN = {kind: _values(names) for kind, names in PARTS.items()}
+FIELDS = {kind: tuple(f.name for f in fields(kind) if f.name != "origins") for kind in KINDS}
+VALUES = {kind: _values(names) for kind, names in FIELDS.items()}
+
+
+def walk(*found: Any) -> Iterator[Any]:
+    """These nodes and all that stand in them, in no order that means anything."""
+    waiting = list(found)
     while waiting:
         part = waiting.pop()
-        if isinstance(part, Node):
+        if type(part) is tuple:
+            waiting.extend(part)
+        elif type(part) in CHILDREN:
             yield part
-            waiting += [getattr(part, name) for name in reversed(parts_of(type(part)))]
-        elif type(part) is tuple:
-            waiting += reversed(part)
+            waiting.extend(CHILDREN[type(part)](part))
 
 
-def ops_in(*found: Any) -> Ops:
-    """All ops that these nodes were written for."""
-    ops = [node.ops for node in walk(*found) if node.ops]
-    return NO_OPS.union(*ops) if ops else NO_OPS
+def origins_in(*found: Any) -> Origins:
+    """Where these nodes and all in them come from."""
+    origins = [node.origins for node in walk(*found) if node.origins]
+    return NOWHERE.union(*origins) if origins else NOWHERE
 
 
-def for_op(node: Any, number: int) -> Any:
-    """The node, written for one op more."""
-    return replace(node, ops=node.ops | {number})
+def written_for(node: Any, *origins: Origin) -> Any:
+    """The node, written for these ops, scopes or values of the spec too."""
+    kind = type(node)
+    return kind(*VALUES[kind](node), origins=node.origins.union(origins))
 
 
 def change(part: Any, changes: dict[Any, Any]) -> Any:
     """The tree with some of its nodes exchanged for others, the outermost first."""
-    if type(part) is tuple:
-        made = tuple([change(item, changes) for item in part])
-        return part if all(a is b for a, b in zip(made, part, strict=True)) else made
-    if not isinstance(part, Node):
+    kinds = {type(key) for key in changes}
+    return rebuilt(part, lambda node: changes.get(node) if type(node) in kinds else None)
+
+
+def rebuilt(part: Any, exchange: Callable[[Any], Any]) -> Any:
+    """The tree with what `exchange` gives for a node in its place; None leaves a node there.
+
+    What does not change is the same object as before.
+    """
+    kind = type(part)
+    if kind is tuple:
+        items = [rebuilt(item, exchange) for item in part]
+        return part if all(map(is_, items, part)) else tuple(items)
+    if kind not in FIELDS:
         return part
-    if type(part) in (Name, Dot, Slice) and part in changes:
-        return changes[part]
-    fresh = {}
-    for name in parts_of(type(part)):
-        old = getattr(part, name)
-        if isinstance(old, (Node, tuple)):
-            new = change(old, changes)
-            if new is not old:
-                fresh[name] = new
-    return replace(part, **fresh) if fresh else part
+    new = exchange(part)
+    if new is not None:
+        return new
+    inner = CHILDREN[kind](part)
+    made = [rebuilt(item, exchange) for item in inner]
+    if all(map(is_, made, inner)):
+        return part
+    values = dict(zip(PARTS[kind], made, strict=True))
+    return kind(
+        *[values[n] if n in values else getattr(part, n) for n in FIELDS[kind]],
+        origins=part.origins,
+    )
 
 
 def union(first: Any, second: Any) -> Any:
-    """Two equal trees as one that was written for the ops of both."""
-    if isinstance(first, Node):
-        own = {
-            name: union(getattr(first, name), getattr(second, name))
-            for name in parts_of(type(first))
-        }
-        return replace(first, **own, ops=first.ops | second.ops)
-    if type(first) is tuple:
-        return tuple(union(a, b) for a, b in zip(first, second, strict=True))
-    return first
+    """The first tree, with the origins of the second too where both say the same."""
+    kind = type(first)
+    if kind is not type(second):
+        return first
+    if kind is tuple and len(first) == len(second):
+        return tuple([union(a, b) for a, b in zip(first, second, strict=True)])
+    if kind not in FIELDS:
+        return first
+    values = map(union, VALUES[kind](first), VALUES[kind](second))
+    return kind(*values, origins=first.origins | second.origins)
+
+
+def exchanged(first: Any, second: Any) -> dict[Origin, Origins]:
+    """For each origin of the first of two equal trees, what stands in its place in the second."""
+    found: dict[Origin, Origins] = {}
+    for one, other in zip(walk(first), walk(second), strict=True):
+        for origin in one.origins:
+            found[origin] = found.get(origin, NOWHERE) | other.origins
+    return found
+
+
+def also_from(part: Any, more: dict[Origin, Origins]) -> Any:
+    """The tree, each origin of which brings others with it."""
+    kind = type(part)
+    if kind is tuple:
+        return tuple([also_from(item, more) for item in part])
+    if kind not in FIELDS:
+        return part
+    new = NOWHERE.union(*[more.get(origin, NOWHERE) for origin in part.origins])
+    values = [also_from(value, more) for value in VALUES[kind](part)]
+    return kind(*values, origins=part.origins | new)

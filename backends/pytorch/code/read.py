@@ -12,9 +12,11 @@ import json
 import tokenize
 from collections.abc import Callable, Iterator
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from .nodes import (
+    VALUES,
     Argument,
     Binary,
     Call,
@@ -45,7 +47,6 @@ from .nodes import (
     Unary,
     Update,
     Word,
-    change,
 )
 
 
@@ -79,17 +80,15 @@ def _written_float(value: float) -> str:
 
 def expression(template: str, /, **given: Expr) -> Any:
     """The tree of an expression, with names exchanged for what is given."""
-    found = _expression(template)
-    return change(found, {_name(key): value for key, value in given.items()}) if given else found
+    return _filling(template, frozenset(given))(given) if given else _expression(template)
 
 
 def statements(template: str, /, **given: Expr) -> tuple[Statement, ...]:
     """The trees of these lines, with their comments; names exchanged for what is given."""
-    found = _statements(template)
-    changed: tuple[Statement, ...] = change(
-        found, {_name(key): value for key, value in given.items()}
-    )
-    return changed
+    if not given:
+        return _statements(template)
+    filled: tuple[Statement, ...] = _filling_lines(template, frozenset(given))(given)
+    return filled
 
 
 def call(function: str | Expr, *arguments: Expr, **named: Expr) -> Call:
@@ -122,6 +121,40 @@ def _name(word: str) -> Name:
 @cache
 def _expression(template: str) -> Any:
     return read_expression(ast.parse(template, mode="eval").body)
+
+
+Filling = Callable[[dict[str, Any]], Any]
+
+
+@cache
+def _filling(template: str, names: frozenset[str]) -> Filling:
+    """What makes the tree of a template out of the expressions for these names."""
+    return _maker(_expression(template), names) or (lambda given: _expression(template))
+
+
+@cache
+def _filling_lines(template: str, names: frozenset[str]) -> Filling:
+    """The same for the statements of a template."""
+    return _maker(_statements(template), names) or (lambda given: _statements(template))
+
+
+def _maker(part: Any, names: frozenset[str]) -> Filling | None:
+    """What makes one part of a template; None for a part that holds none of these names."""
+    kind = type(part)
+    if kind is Name:
+        return itemgetter(part.id) if part.id in names else None
+    parts = part if kind is tuple else VALUES[kind](part) if kind in VALUES else ()
+    makers = [_maker(inner, names) for inner in parts]
+    if not any(makers):
+        return None
+    made = [maker or _always(inner) for maker, inner in zip(makers, parts, strict=True)]
+    if kind is tuple:
+        return lambda given: tuple([make(given) for make in made])
+    return lambda given: kind(*[make(given) for make in made])
+
+
+def _always(part: Any) -> Filling:
+    return lambda given: part
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .nodes import (
+    CHILDREN,
     Class,
     Comment,
     Copied,
@@ -15,65 +16,120 @@ from .nodes import (
     Generator,
     If,
     Name,
-    Node,
-    Parameter,
+    Raise,
+    Return,
     Set,
     Update,
     Word,
-    parts_of,
-    walk,
 )
+
+SELF, CONFIG = Name("self"), Name("config")
 
 
 class UnboundNameError(AssertionError):
     """An emitted function reads a name that it has not set: a fault of the compiler."""
 
 
-def outer_names(statement: Any) -> set[str]:
-    """The names that a function, a class or a statement reads from outside.
+class Names:
+    """What parts of a program read.
+
+    outer   names that they do not set themselves
+    fields  the fields of the Config: `config.x` and `self.config.x`
 
     Raises UnboundNameError where a function reads one of its own names before it is set.
     """
-    if isinstance(statement, Copied):
-        return set(statement.needs)
-    if isinstance(statement, Function):
-        return _of_function(statement)
-    if isinstance(statement, Class):
-        found = _read(statement.bases) | _read(statement.decorators)
+
+    def __init__(self, parts: Iterable[Any]) -> None:
+        self.outer: set[str] = set()
+        self.fields: set[str] = set()
+        self.add(parts)
+
+    def add(self, parts: Iterable[Any]) -> None:
+        for part in parts:
+            self.outer |= self._of(part)
+
+    def _of(self, part: Any) -> set[str]:
+        """The names that a part reads from outside."""
+        if isinstance(part, Copied):
+            self.fields |= part.fields
+            return set(part.needs)
+        if isinstance(part, Function):
+            return self._of_function(part)
+        if isinstance(part, Set):
+            return self._read((part.value, part.annotation, _no_names(part)))
+        if not isinstance(part, Class):
+            return self._read(part)
+        found = self._read(part.bases + part.decorators)
         bound: set[str] = set()
-        for part in statement.body:
-            found |= outer_names(part) - bound
-            bound |= bound_by(part)
+        for inner in part.body:
+            found |= self._of(inner) - bound
+            bound |= bound_by(inner)
         return found
-    if isinstance(statement, Set):
-        targets = tuple(t for t in (statement.target, *statement.also) if not _targets(t))
-        return _read((statement.value, statement.annotation, targets))
-    return _read(statement)
+
+    def _read(self, found: Any) -> set[str]:
+        """The names that expressions read; a generator's own one is not among them."""
+        names: set[str] = set()
+        waiting = [found]
+        while waiting:
+            part = waiting.pop()
+            kind = type(part)
+            if kind is Name:
+                names.add(part.id)
+            elif kind is tuple:
+                waiting.extend(part)
+            elif kind is Generator:
+                names |= self._read(part.over)
+                names |= self._read((part.value, part.test)) - _targets(part.target)
+            elif kind in CHILDREN:
+                if kind is Dot and (part.of == CONFIG or part.of == OWN_CONFIG):
+                    self.fields.add(part.name)
+                waiting.extend(CHILDREN[kind](part))
+        return names
+
+    def _of_function(self, f: Function) -> set[str]:
+        own = {p.name for p in f.parameters}
+        local = own.union(*[bound_by(part) for part in f.body])
+        signature = tuple((p.annotation, p.default) for p in f.parameters)
+        outer = self._read((signature, f.result, f.decorators))
+        unbound: set[str] = set()
+
+        def read(part: Any, known: set[str]) -> None:
+            names = self._read(part)
+            outer.update(names - local)
+            unbound.update((names & local) - known)
+
+        def run(body: Iterable[Any], known: set[str]) -> set[str]:
+            for part in body:
+                if isinstance(part, Set):
+                    read((part.value, part.annotation, _no_names(part)), known)
+                    known = known | bound_by(part)
+                elif isinstance(part, If):
+                    read(part.test, known)
+                    known = _after(part, run(part.then, known), run(part.other, known))
+                elif isinstance(part, For):
+                    read(part.over, known)
+                    run(part.body, known | _targets(part.target))
+                elif isinstance(part, Update):
+                    read((part.target, part.value), known)
+                elif not isinstance(part, (Comment, Word)):
+                    read(part, known)
+            return known
+
+        run(f.body, own)
+        if unbound:
+            raise UnboundNameError(f"{f.name} reads {', '.join(sorted(unbound))} before it is set")
+        return outer
 
 
-def config_fields(found: Iterable[Any]) -> set[str]:
-    """The fields of the Config that these nodes read: `config.x` and `self.config.x`."""
-    fields: set[str] = set()
-    for node in walk(*found):
-        if isinstance(node, Copied):
-            fields |= node.fields
-        elif isinstance(node, Dot) and _is_config(node.of):
-            fields.add(node.name)
-    return fields
-
-
-def _is_config(node: Any) -> bool:
-    if isinstance(node, Name):
-        return node.id == "config"
-    return isinstance(node, Dot) and node.name == "config" and node.of == Name("self")
+OWN_CONFIG = Dot(SELF, "config")
 
 
 def bound_by(statement: Any) -> set[str]:
     """The names that a statement sets."""
-    if isinstance(statement, (Function, Class, Copied)):
-        return {statement.name}
     if isinstance(statement, Set):
         return _targets(statement.target, *statement.also)
+    if isinstance(statement, (Function, Class, Copied)):
+        return {statement.name}
     if isinstance(statement, (If, For)):
         found = _targets(statement.target) if isinstance(statement, For) else set()
         body = statement.body if isinstance(statement, For) else statement.then + statement.other
@@ -91,72 +147,15 @@ def _targets(*targets: Any) -> set[str]:
     return found
 
 
-def _read(found: Any) -> set[str]:
-    """The names that expressions read; a generator's own one is not among them."""
-    names: set[str] = set()
-    waiting = [found]
-    while waiting:
-        part = waiting.pop()
-        if type(part) is tuple:
-            waiting += part
-        elif isinstance(part, Name):
-            names.add(part.id)
-        elif isinstance(part, Generator):
-            names |= _read(part.over)
-            names |= _read((part.value, part.test)) - _targets(part.target)
-        elif isinstance(part, Node):
-            waiting += [getattr(part, name) for name in parts_of(type(part))]
-    return names
-
-
-def _of_function(f: Function) -> set[str]:
-    own = {p.name for p in f.parameters}
-    local = own.union(*[bound_by(part) for part in f.body])
-    unbound: set[str] = set()
-    outer = _of_parameters(f.parameters) | _read(f.result) | _read(f.decorators)
-
-    def read(part: Any, known: set[str]) -> None:
-        names = _read(part)
-        outer.update(names - local)
-        unbound.update((names & local) - known)
-
-    def run(body: Iterable[Any], known: set[str]) -> set[str]:
-        for part in body:
-            if isinstance(part, If):
-                read(part.test, known)
-                then, other = run(part.then, known), run(part.other, known)
-                known = _after(part, then, other)
-            elif isinstance(part, For):
-                read(part.over, known)
-                run(part.body, known | _targets(part.target))
-            elif isinstance(part, Set):
-                read((part.value, part.annotation), known)
-                read(tuple(t for t in (part.target, *part.also) if not _targets(t)), known)
-                known = known | bound_by(part)
-            elif isinstance(part, Update):
-                read((part.target, part.value), known)
-            elif not isinstance(part, (Comment, Word)):
-                read(part, known)
-        return known
-
-    run(f.body, own)
-    if unbound:
-        raise UnboundNameError(f"{f.name} reads {', '.join(sorted(unbound))} before it is set")
-    return outer
+def _no_names(part: Set) -> tuple[Any, ...]:
+    """The targets of an assignment that are read before: `cache` of `cache.length = end`."""
+    return tuple(target for target in (part.target, *part.also) if not _targets(target))
 
 
 def _after(part: If, then: set[str], other: set[str]) -> set[str]:
     """What is set behind an `if`: what both ways set, or one, where the other one leaves."""
-    if part.then and _leaves(part.then[-1]):
+    if part.then and isinstance(part.then[-1], (Return, Raise, Word)):
         return other
-    if part.other and _leaves(part.other[-1]):
+    if part.other and isinstance(part.other[-1], (Return, Raise, Word)):
         return then
     return then & other
-
-
-def _leaves(statement: Any) -> bool:
-    return type(statement).__name__ in ("Return", "Raise") or isinstance(statement, Word)
-
-
-def _of_parameters(parameters: tuple[Parameter, ...]) -> set[str]:
-    return _read(tuple(part for p in parameters for part in (p.annotation, p.default) if part))

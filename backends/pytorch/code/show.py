@@ -7,7 +7,7 @@ from typing import Any
 
 from .layout import WIDTH, Line, Piece, Printed, flat, pieces, wrap
 from .nodes import (
-    NO_OPS,
+    NOWHERE,
     Class,
     Comment,
     Copied,
@@ -17,6 +17,7 @@ from .nodes import (
     Function,
     If,
     Name,
+    Origins,
     Parameter,
     Raise,
     Return,
@@ -24,7 +25,7 @@ from .nodes import (
     Statement,
     Update,
     Word,
-    ops_in,
+    origins_in,
 )
 
 DOCUMENT_WIDTH = 96  # where the words of a long docstring wrap
@@ -95,10 +96,10 @@ def _simple(s: Any, depth: int) -> list[Printed]:
     margin, note = " " * 4 * depth, f"  # {s.note}" if s.note else ""
     text = f"{margin}{head}{value}{end}{note}"
     if len(text) <= WIDTH:
-        return [Printed(text, s.ops | ops_in(tree))]
+        return [Printed(text, s.origins, (tree,))]
     lines = wrap(_line(s), 4 * depth, s.note)
-    own = s.ops or ops_in(tree)  # of a bracket, or of an argument without an op of its own
-    return [line if line.ops else Printed(line.text, own) for line in lines]
+    own = s.origins or origins_in(tree)  # of a bracket, or of an argument without an op of its own
+    return [line if line.own else Printed(line.text, own) for line in lines]
 
 
 def _if(s: If, depth: int) -> Iterator[Printed]:
@@ -107,10 +108,10 @@ def _if(s: If, depth: int) -> Iterator[Printed]:
     if len(s.other) == 1 and isinstance(s.other[0], If):
         first, *rest = _if(s.other[0], depth)
         margin = " " * 4 * depth
-        yield Printed(f"{margin}el{first.text[len(margin) :]}", first.ops)
+        yield first._replace(text=f"{margin}el{first.text[len(margin) :]}")
         yield from rest
     elif s.other:
-        yield Printed(f"{' ' * 4 * depth}else:", s.ops)
+        yield Printed(f"{' ' * 4 * depth}else:", s.origins)
         yield from show_all(s.other, depth + 1)
 
 
@@ -120,7 +121,7 @@ def _for(s: For, depth: int) -> Iterator[Printed]:
 
 
 def _comment(s: Comment, depth: int) -> Iterator[Printed]:
-    yield Printed(f"{' ' * 4 * depth}# {s.text}", s.ops)
+    yield Printed(f"{' ' * 4 * depth}# {s.text}", s.origins)
 
 
 def parameter_text(p: Parameter) -> str:
@@ -132,12 +133,21 @@ def parameter_text(p: Parameter) -> str:
 def _function(s: Function, depth: int) -> Iterator[Printed]:
     margin = " " * 4 * depth
     for decorator in s.decorators:
-        yield Printed(f"{margin}@{flat(decorator)}", s.ops)
+        yield Printed(f"{margin}@{flat(decorator)}", s.origins)
     for line in signature(s, depth):
-        yield Printed(line, s.ops)
+        yield Printed(line, s.origins)
     if s.doc:
-        yield from _document(s.doc, depth + 1, s.ops)
-    yield from show_all(s.body, depth + 1)
+        yield from _document(s.doc, depth + 1, s.origins)
+    yield from _within(s, show_all(s.body, depth + 1))
+
+
+def _within(s: Function | Class, lines: list[Printed]) -> Iterator[Printed]:
+    """Lines without an origin of their own have that of the function or class around them."""
+    for line in lines:
+        if line.around or not line.text:
+            yield line
+        else:
+            yield Printed(line.text, line.own, line.nodes, s.origins)
 
 
 def signature(s: Function, depth: int) -> list[str]:
@@ -152,7 +162,7 @@ def signature(s: Function, depth: int) -> list[str]:
     return [f"{margin}def {s.name}(", *lines, f"{margin}{end}"]
 
 
-def _document(text: str, depth: int, ops: frozenset[int]) -> Iterator[Printed]:
+def _document(text: str, depth: int, origins: Origins) -> Iterator[Printed]:
     """A docstring: as it stands where it has several lines, else wrapped at words if long."""
     margin = " " * 4 * depth
     whole = f'{margin}"""{text}"""'
@@ -173,33 +183,33 @@ def _document(text: str, depth: int, ops: frozenset[int]) -> Iterator[Printed]:
                 current += glue + word
         lines += [current, margin + '"""']
     for line in lines:
-        yield Printed(line, ops if line else NO_OPS)
+        yield Printed(line, origins if line else NOWHERE)
 
 
 def _class(s: Class, depth: int) -> Iterator[Printed]:
     margin = " " * 4 * depth
     for decorator in s.decorators:
-        yield Printed(f"{margin}@{flat(decorator)}", s.ops)
+        yield Printed(f"{margin}@{flat(decorator)}", s.origins)
     bases = f"({', '.join([flat(base) for base in s.bases])})" if s.bases else ""
     header = f"{margin}class {s.name}{bases}:"
     if len(header) > WIDTH:
         header = f"{margin}class {s.name}(\n{margin}    {bases[1:-1]}\n{margin}):"
     for line in header.split("\n"):
-        yield Printed(line, s.ops)
+        yield Printed(line, s.origins)
     if s.doc:
-        yield from _document(s.doc, depth + 1, s.ops)
+        yield from _document(s.doc, depth + 1, s.origins)
     before: Any = s.doc or None
     for statement in s.body:
         apart = isinstance(before, (str, Function)) or isinstance(statement, Function)
         if before is not None and apart:
             yield Printed("")
-        yield from show(statement, depth + 1)
+        yield from _within(s, show(statement, depth + 1))
         before = statement
 
 
 def _copied(s: Copied, depth: int) -> Iterator[Printed]:
     for line in s.text.split("\n"):
-        yield Printed(line, s.ops if line else NO_OPS)
+        yield Printed(line, s.origins if line else NOWHERE)
 
 
 SHOW: dict[type[Any], Callable[[Any, int], Any]] = {
@@ -212,4 +222,4 @@ SHOW: dict[type[Any], Callable[[Any, int], Any]] = {
     Copied: _copied,
 }
 
-__all__ = ["Printed", "ops_in", "parameter_text", "show", "show_all", "signature", "width"]
+__all__ = ["Printed", "origins_in", "parameter_text", "show", "show_all", "signature", "width"]

@@ -20,7 +20,7 @@ def mask(f: Writer, op: Op) -> None:
         made, note = call("padding_mask", *data), f"(B, 1, 1, {op.attrs['keys']})"
     else:
         name = mask_name(f.graph, op)
-        f.needs.masks[name] = op
+        f.needs.masks.setdefault(name, []).append(op)
         sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
         made = call(name, f.first_place(op), f.end(), *sizes, *data, like=f.like)
         note = ""
