@@ -215,7 +215,7 @@ def test_no_class_is_written_twice(name: str) -> None:
 TEXTUAL = {"replace", "sub", "search", "match", "findall", "finditer", "split", "partition", "find"}
 READS_TEXT = {  # files whose matter is text, and what they may do with it
     "card.py": {"replace", "split", "sub", "match", "findall", "partition"},  # prose in a docstring
-    "code/read.py": {"partition"},  # the exponent of a number
+    "code/read.py": {"partition", "split"},  # the exponent of a number, a dotted name
     "code/show.py": {"split"},  # the words of a docstring
     "compile.py": {"partition"},
     "file.py": {"sub", "split"},  # the name of a module

@@ -78,7 +78,7 @@ def in_pieces(model: nn.Module, data: dict[str, Tensor], ids: str, capacity: int
     step, memory = step_of(model), memories(model, data)
     cache = vars(sys.modules[type(model).__module__])["Cache"](capacity)
     static = isinstance(cache.length, Tensor)
-    prefix = "decoder_" if ids.startswith("decoder_") else ""
+    prefix = ids.removesuffix("input_ids" if ids.endswith("input_ids") else "ids")
     start, found = 0, []
     for size in PIECES:
         end = min(start + size, data[ids].size(1))
