@@ -157,7 +157,7 @@ def _flattened(left: Any, sign: str, right: Any) -> Any:
 
 def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     """The function that makes a mask; `static` where it is told the place of every query."""
-    op = ops[0]
+    op = ops[-1]  # they differ in sizes, which are parameters
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal"
     given = [name for name in DATA if op.arg(name)]
     keys = Name("place") if static else START_TO_END

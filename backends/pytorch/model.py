@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...compiler.axes import show
+from ...compiler.axes import M, T, show
 from ...compiler.graph import Scope
 from .body import with_positions, write_items
 from .classes import members
@@ -254,8 +254,10 @@ class Model:
             name = self.local_name(step)
             f.hold(step.value, name)
             made = Set(Name(name), call(f"self.{step.name}", *passed))
-            shape = show(self.graph.values[step.value].shape)
-            note = shape.replace("T", "M") if self.plan.is_read(step.stack) else shape
+            shape = self.graph.values[step.value].shape
+            if self.plan.is_read(step.stack):  # a memory has a length of its own
+                shape = tuple(M if dim == T else dim for dim in shape)
+            note = show(shape)
             columns = width(made)
             above = ROOM - len(note) < columns <= ROOM  # the note would not fit beside it
             if name != step.stack and not above:  # others have another T and D

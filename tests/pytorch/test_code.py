@@ -212,16 +212,18 @@ def test_no_class_is_written_twice(name: str) -> None:
     assert len(names) == len(set(names))
 
 
-TEXTUAL = {"replace", "sub", "search", "match", "findall", "finditer", "split", "partition", "find"}
+TEXTUAL = {"replace", "sub", "search", "match", "findall", "finditer", "split", "find"}
 READS_TEXT = {  # files whose matter is text, and what they may do with it
-    "card.py": {"replace", "split", "sub", "match", "findall", "partition"},  # prose in a docstring
+    "card.py": {"replace", "split", "sub", "match", "findall"},  # prose in a docstring
     "code/read.py": {"partition", "split"},  # the exponent of a number, a dotted name
     "code/show.py": {"split"},  # the words of a docstring
-    "compile.py": {"partition"},
     "file.py": {"sub", "split"},  # the name of a module
     "helpers.py": {"split"},
     "initial.py": {"split"},  # the prefix of logical names, up to `{layer}`
-    "weights.py": {"split", "partition"},
+    "options.py": {"replace"},  # the words of a command
+    "source_map.py": {"replace"},  # the path of a file
+    "weights.py": {"split"},
+    "writer.py": {"split"},  # a dotted name
 }
 
 

@@ -73,6 +73,11 @@ def memories(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+OWN = ("ids", "input_ids", "attention_mask", "position_ids", "token_type_ids", "document_ids")
+OWN += ("prefix_length", "global_mask")
+"""What a stack takes of its own tokens, less the prefix of its names."""
+
+
 def in_pieces(model: nn.Module, data: dict[str, Tensor], ids: str, capacity: int) -> Tensor:
     """The hidden states of pieces, joined; a cache that does not grow wants masks of its size."""
     step, memory = step_of(model), memories(model, data)
@@ -83,7 +88,7 @@ def in_pieces(model: nn.Module, data: dict[str, Tensor], ids: str, capacity: int
     for size in PIECES:
         end = min(start + size, data[ids].size(1))
         given = taken_by(step, data)
-        for key in [key for key in given if key.startswith(prefix)]:
+        for key in [prefix + word for word in OWN if prefix + word in given]:
             if key.endswith(("attention_mask", "document_ids", "global_mask")):
                 more = (0, capacity - given[key].size(1))
                 room = nn.functional.pad(given[key], more, value=1)
