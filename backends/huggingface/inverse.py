@@ -12,7 +12,7 @@ from typing import Any
 from ...spec import ModelSpec
 from ...spec.model import STACK_KEYS, Stack
 from ...spec.positions import Rotary as RotaryPositions
-from .families.rows import Token
+from .families._rows import Token
 from .family import Family, Head, Tower
 from .rotary import SCALINGS, Rotary
 from .values import IfSet, Key, Multiple, Only, Row

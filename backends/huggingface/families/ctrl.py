@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..family import Family
 from ..values import Key
-from .rows import LABELS, LAST, TOKEN_KEYS, causal_heads
+from ._rows import LABELS, LAST, TOKEN_KEYS, causal_heads
 
 CTRL = Family(
     model_type="ctrl",

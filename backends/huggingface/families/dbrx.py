@@ -10,8 +10,8 @@ from ..irrelevant import IRRELEVANT
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import ACTIVATIONS, Key, RefusedError, Values
-from .expert_rows import PART, TRAINED
-from .rows import LAST, QKV, TOKEN_KEYS, causal_heads
+from ._moe import PART, TRAINED
+from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads
 
 _ATTENTION: dict[str, Any] = {
     "attn_pdrop": 0.0,
@@ -19,6 +19,7 @@ _ATTENTION: dict[str, Any] = {
     "kv_n_heads": 1,
     "rope_theta": None,
 }
+
 _EXPERTS: dict[str, Any] = {
     "ffn_act_fn": None,
     "ffn_hidden_size": 3584,
@@ -26,6 +27,7 @@ _EXPERTS: dict[str, Any] = {
     "moe_top_k": 1,
     "moe_normalize_expert_weights": 1.0,
 }
+
 _UNREAD = IRRELEVANT | {
     "add_cross_attention",
     "cross_attention_hidden_size",

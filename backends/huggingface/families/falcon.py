@@ -8,7 +8,7 @@ from ..family import Family, Names
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import IfSet, Key, Multiple, RefusedError, Values, activation
-from .rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
 
 
 def _kv_heads(values: Values) -> int | None:
@@ -17,16 +17,16 @@ def _kv_heads(values: Values) -> int | None:
     return 1 if values["multi_query"] else None
 
 
+def _two_norms(values: Values) -> bool:
+    return bool(values["new_decoder_architecture"] and values["num_ln_in_parallel_attn"] != 1)
+
+
 def _residual(values: Values) -> Any:
     if values["new_decoder_architecture"] and not values["parallel_attn"]:
         raise RefusedError("`new_decoder_architecture` without `parallel_attn` is not supported")
     if not values["parallel_attn"]:
         return None
     return {"type": "parallel", "shared_norm": not _two_norms(values)}
-
-
-def _two_norms(values: Values) -> bool:
-    return bool(values["new_decoder_architecture"] and values["num_ln_in_parallel_attn"] != 1)
 
 
 def _names(values: Values) -> Names:

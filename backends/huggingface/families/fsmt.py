@@ -29,6 +29,7 @@ def _shared_words(values: Values) -> int | None:
 
 
 _SHARED = "decoder.embed_tokens"
+
 _FSMT_COPIES = {"encoder.embed_tokens.weight": f"{_SHARED}.weight"}
 
 FSMT = Family(

@@ -9,9 +9,9 @@ from ..layers import Layer
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import Key, Values
-from .expert_rows import PART, TRAINED, mixture, router
-from .llama import llama_like
-from .rows import TOKENS_TOO, causal_heads, every, local_and_global
+from ._llama_like import llama_like
+from ._moe import PART, TRAINED, mixture, router
+from ._rows import TOKENS_TOO, causal_heads, every, local_and_global
 
 _YARN = {
     "rope_type": "yarn",

@@ -10,14 +10,15 @@ from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values, filled
-from .expert_rows import TRAINED, mixture, router, separate
-from .llama import NAMES, ROTARY, SPEC, llama_like
-from .rows import ALL_TASKS, causal_heads, head_dim, mask_of
+from ._llama_like import NAMES, ROTARY, SPEC, llama_like
+from ._moe import TRAINED, mixture, router, separate
+from ._rows import ALL_TASKS, causal_heads, head_dim, mask_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _PLACE = "block_sparse_moe"
+
 _LIGHTNING: dict[str, Any] = {
     "type": "linear",
     "heads": Key("num_attention_heads"),

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..family import Names
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import Key, Values
-from .llama import QK_NORMS, llama_like
-from .rows import every, local_and_global
+from ._llama_like import OUTPUT_NORMS, QK_NORMS, llama_like
+from ._rows import every, local_and_global
 
-OUTPUT_NORMS: Names = {
-    "layers.{}.attention_output_norm": "layers.{}.post_attention_layernorm",
-    "layers.{}.feed_forward_output_norm": "layers.{}.post_feedforward_layernorm",
-}
 _DEFAULTS: dict[str, Any] = {
     "vocab_size": 50304,
     "pad_token_id": 1,
@@ -36,6 +31,7 @@ OLMO = llama_like(
 )
 
 _DEFAULTS_2 = {**_DEFAULTS, "rms_norm_eps": 1e-5}
+
 _SPEC_2: dict[str, Any] = {
     "norm_placement": "output",
     "attention": {"bias": Key("attention_bias"), "qk_norm": "projection"},

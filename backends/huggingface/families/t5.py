@@ -1,15 +1,15 @@
-"""T5 (Raffel et al., 2020, arXiv:1910.10683), its version 1.1, mT5 and UMT5."""
+"""T5 (Raffel et al., 2020, arXiv:1910.10683) and its version 1.1, Flan-T5 among them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head, Names
 from ..values import Key, RefusedError, Row, Values
-from .rows import LABELS, changed, token
+from ._rows import LABELS, token
 
 _ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_new": "gelu_tanh", "silu": "silu"}
+
 _ATTENTION = {"query": "q", "key": "k", "value": "v", "output": "o"}
 
 
@@ -34,7 +34,7 @@ def _feed_forward_back(said: Any) -> dict[str, Any]:
     return {"feed_forward_proj": kind, "d_ff": said.hidden}
 
 
-def _input_scale(values: Values) -> float | None:
+def input_scale(values: Values) -> float | None:
     """Version 1.0 divides by the root of d_model before its head; 1.1 says so by being untied."""
     said = values.get("scale_decoder_outputs")
     scaled = values["tied_as_written"] is not False if said is None else said
@@ -98,7 +98,7 @@ def stack_rows(stack: str, last: int) -> dict[str, str]:
     return rows
 
 
-def _names(values: Values) -> Names:
+def names(values: Values) -> Names:
     """All rows; a gated feed-forward has two matrices where a plain one has one."""
     gated = values["feed_forward_proj"].startswith("gated")
     up = {"gate": "wi_0", "up": "wi_1"} if gated else {"up": "wi"}
@@ -128,7 +128,8 @@ DEFAULTS: dict[str, Any] = {
     "tie_word_embeddings": True,
     "id2label": LABELS,
 }
-_MULTILINGUAL = {
+
+MULTILINGUAL = {
     **DEFAULTS,
     "vocab_size": 250112,
     "d_ff": 1024,
@@ -136,11 +137,11 @@ _MULTILINGUAL = {
     "num_heads": 6,
     "feed_forward_proj": "gated-gelu",
 }
+
 COPIES = {
     "encoder.embed_tokens.weight": "shared.weight",
     "decoder.embed_tokens.weight": "shared.weight",
 }
-
 
 TOKENS: dict[str, Any] = {
     "tokens": {
@@ -151,7 +152,7 @@ TOKENS: dict[str, Any] = {
 }
 
 
-def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -> Family:
+def t5_like(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -> Family:
     head = {
         "type": "language_model",
         "tied": Key("tie_word_embeddings"),
@@ -173,7 +174,7 @@ def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
         ),
         spec=spec_of(more.pop("share", "stack")),
         last=TOKENS,
-        names=_names,
+        names=names,
         unused=(r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",),
         heads={
             f"{name}ForConditionalGeneration": Head(
@@ -189,47 +190,11 @@ def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
     )
 
 
-T5 = _family(
+T5 = t5_like(
     "t5",
     "T5",
     DEFAULTS,
-    input_scale=Row(_input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
-)
-MT5 = _family("mt5", "MT5", {**_MULTILINGUAL, "decoder_start_token_id": 0})
-UMT5 = _family(
-    "umt5",
-    "UMT5",
-    {**_MULTILINGUAL, "decoder_start_token_id": 0},
-    share="layer",
-    input_scale=lambda values: float(values["d_model"]) ** -0.5,
+    input_scale=Row(input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
 )
 
-# LongT5 (Guo et al., 2021, arXiv:2112.07916), with windows in its encoder
-
-
-def _local_names(values: Values) -> Names:
-    return {
-        ours: str(theirs).replace(".SelfAttention.", ".LocalSelfAttention.")
-        if str(ours).startswith("encoder.")
-        else theirs
-        for ours, theirs in _names(values).items()
-    }
-
-
-_LONG = _family(
-    "longt5",
-    "LongT5",
-    {**DEFAULTS, "local_radius": 127},
-    input_scale=Row(_input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
-    fixed={"encoder_attention_type": "local"},
-)
-LONGT5 = replace(
-    _LONG,
-    irrelevant=_LONG.irrelevant | {"global_block_size"},
-    spec=changed(
-        _LONG.spec, {"encoder": {"mask": lambda values: f"band({values['local_radius']})"}}
-    ),
-    names=_local_names,
-)
-
-FAMILIES = (T5, MT5, UMT5, LONGT5)
+FAMILIES = (T5,)

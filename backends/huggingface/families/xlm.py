@@ -1,4 +1,4 @@
-"""XLM (Lample and Conneau, 2019, arXiv:1901.07291) and FlauBERT (Le et al., 2019)."""
+"""XLM (Lample and Conneau, 2019, arXiv:1901.07291)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any
 
 from ..family import Family, Head
 from ..values import Key, Only
-from .like_bert import (
-    CLASSES,
-)
-from .rows import LABELS, TOKEN_KEYS
+from ._bert_like import CLASSES
+from ._rows import LABELS, TOKEN_KEYS
 
 _XLM_DEFAULTS: Mapping[str, Any] = {
     "vocab_size": 30145,
@@ -32,7 +30,7 @@ _XLM_DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def _xlm(model_type: str, name: str, **more: Any) -> Family:
+def xlm_like(model_type: str, name: str, **more: Any) -> Family:
     head = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": True}
     return Family(
         model_type=model_type,
@@ -109,7 +107,6 @@ def _xlm(model_type: str, name: str, **more: Any) -> Family:
     )
 
 
-XLM = _xlm("xlm", "XLM")
-FLAUBERT = _xlm("flaubert", "Flaubert", fixed={"pre_norm": False})
+XLM = xlm_like("xlm", "XLM")
 
-FAMILIES = (XLM, FLAUBERT)
+FAMILIES = (XLM,)
