@@ -8,6 +8,7 @@ from typing import Any
 
 from ..family import Head
 from ..layers import Layer
+from ..rotary import stated
 from ..values import Key, RefusedError, Row, Values, filled
 
 
@@ -39,9 +40,7 @@ token = Token
 def _longest(values: Values) -> int:
     """The longest sequence: the config's, unless theta grows with those that are longer."""
     said: int = values["max_position_embeddings"]
-    scaling = values.get("rope_parameters") or values.get("rope_scaling") or {}
-    if not isinstance(scaling, Mapping):
-        return said
+    scaling = stated(values)
     dynamic = "dynamic" in (scaling.get("rope_type"), scaling.get("type"))
     return int(said * scaling.get("factor", 1)) if dynamic else said
 

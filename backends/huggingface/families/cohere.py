@@ -7,7 +7,7 @@ from typing import Any
 
 from ..family import Head
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import Rotary, stated, with_parameters
 from ..values import IfSet, Key, Values
 from ._llama_like import QK_NORMS, llama_like
 from ._rows import KINDS, causal_heads, every, layer_types, local_and_global
@@ -101,15 +101,13 @@ COHERE2 = llama_like(
 
 def _compass_layers(values: Values) -> list[Layer]:
     """A kind of layer that has no parameters of a rotation does not rotate."""
-    said = values.get("rope_parameters") or {}
+    said = stated(values)
     by_kind = any(isinstance(each, Mapping) or each is None for each in said.values())
     blocks = {
         ours: {
             "positions": "none"
             if by_kind and said.get(theirs) is None
-            else Rotary(layer_type=theirs)(
-                {**values, "rope_parameters": said[theirs] if by_kind else said}
-            )
+            else Rotary()(with_parameters(values, said[theirs] if by_kind else said))
         }
         for theirs, ours in KINDS.items()
         if theirs in layer_types(values)

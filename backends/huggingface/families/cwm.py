@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import Rotary, stated, with_parameters
 from ..values import Key, Values
 from ._llama_like import llama_like
 from ._rows import causal_heads, local_and_global
@@ -21,8 +21,7 @@ _LONGER = {
 
 
 def _cwm_rotary(values: Values) -> dict[str, Any]:
-    said = values.get("rope_parameters") or values.get("rope_scaling")
-    return Rotary()({**values, "rope_parameters": said or _LONGER})
+    return Rotary()(with_parameters(values, stated(values) or _LONGER))
 
 
 def _cwm_layers(values: Values) -> list[Layer]:

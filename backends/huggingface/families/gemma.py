@@ -7,7 +7,7 @@ from typing import Any
 
 from ..family import Head, Names
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import by_layer_type, of_layer_type
 from ..values import ACTIVATIONS, Key, Values, activation
 from ._llama_like import QK_NORMS, UNUSED, llama_like
 from ._rows import TOKENS_TOO, causal_heads, every, local_and_global, score_scale
@@ -120,10 +120,8 @@ def _rotary_3(layer_type: str, theta: str) -> Any:
     """The rotation of a kind of layer; only the full ones were ever scaled."""
 
     def read(values: Values) -> dict[str, Any]:
-        if values.get("rope_parameters"):
-            return Rotary(layer_type=layer_type)(values)
-        scaling = values.get("rope_scaling") if layer_type == "full_attention" else None
-        return Rotary()({**values, "rope_theta": values[theta], "rope_scaling": scaling})
+        merged = by_layer_type({**values, "rope_theta": values[theta]}, ["full_attention"])
+        return of_layer_type(merged, layer_type)
 
     return read
 

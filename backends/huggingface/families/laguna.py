@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import Rotary, stated, with_parameters
 from ..values import Key, Values
 from ._llama_like import QK_NORMS, llama_like
 from ._moe import (
@@ -39,7 +39,7 @@ _LAGUNA_MIXTURE = mixture(
 
 
 def _laguna_layers(values: Values) -> list[Layer]:
-    values = {**values, "rope_parameters": values.get("rope_parameters") or _LAGUNA_ROPE}
+    values = with_parameters(values, stated(values) or _LAGUNA_ROPE)
     heads = values["num_attention_heads_per_layer"]
     heads = heads or [values["num_attention_heads"]] * values["num_hidden_layers"]
     gate = "headwise" if values["gating"] in (True, "per-head") else "elementwise"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import Rotary, stated, with_parameters
 from ..values import Key, Values
 from ._llama_like import QK_NORMS, llama_like
 from ._moe import (
@@ -26,7 +26,7 @@ _MELLUM_MIXTURE = mixture(experts="num_local_experts", router={"normalize": Key(
 
 
 def _mellum_layers(values: Values) -> list[Layer]:
-    values = {**values, "rope_parameters": values.get("rope_parameters") or _MELLUM_ROPE}
+    values = with_parameters(values, stated(values) or _MELLUM_ROPE)
     others = [
         (kind, {**block, "positions": Rotary(layer_type=layer_type, partial=True)(values)})
         for (kind, block), layer_type in zip(

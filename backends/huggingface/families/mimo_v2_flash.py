@@ -7,7 +7,7 @@ from typing import Any
 from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
-from ..rotary import Rotary
+from ..rotary import Rotary, stated, with_parameters
 from ..values import Key, Values
 from ._llama_like import PROJECTED, UNUSED, llama_like
 from ._moe import (
@@ -51,7 +51,7 @@ def _rotary(layer_type: str, values: Values) -> dict[str, Any]:
 def _layers(values: Values) -> list[Layer]:
     """Layers with a window have sinks and twice as many heads for keys and values."""
     values = _types(values)
-    values = {**values, "rope_parameters": values.get("rope_parameters") or _ROPE}
+    values = with_parameters(values, stated(values) or _ROPE)
     others = []
     for (kind, block), layer_type in zip(
         local_and_global(values), layer_types(values), strict=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import Rotary, stated, with_parameters
 from ..values import RefusedError, Values
 from ._llama_like import llama_like
 from ._rows import ALL_TASKS, causal_heads, local_and_global, mask_of
@@ -44,7 +44,7 @@ _STRETCHED: dict[str, Any] = {
 
 
 def _growing(values: Values) -> list[dict[str, Any]]:
-    said = values.get("rope_parameters") or _STRETCHED
+    said = stated(values) or _STRETCHED
     first, slope = (
         said.get(key) for key in ("original_max_position_embeddings", "llama_4_scaling_beta")
     )
@@ -53,7 +53,7 @@ def _growing(values: Values) -> list[dict[str, Any]]:
             "`rope_parameters` must say `original_max_position_embeddings` and "
             "`llama_4_scaling_beta`, by which queries grow"
         )
-    turned = Rotary()({**values, "rope_parameters": said})
+    turned = Rotary()(with_parameters(values, said))
     grown = {"type": "temperature", "length": first, "slope": slope}
     return [turned, grown] if slope else [turned]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..family import Family, Head
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import by_layer_type, of_layer_type
 from ..values import Key, RefusedError, Values, activation
 from ._bert_like import ENCODER_LAST
 from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, layer_types
@@ -28,9 +28,7 @@ def _types(values: Values) -> list[str]:
 
 def _positions(layer_type: str, older: str, values: Values) -> dict[str, Any]:
     usual = {**values, "rope_theta": values[older]}
-    if not values.get("rope_parameters"):
-        usual["rope_parameters"] = None
-    return Rotary(layer_type=layer_type)(usual)
+    return of_layer_type(by_layer_type(usual, _BLOCKS), layer_type)
 
 
 def _layers(full: str, window: str) -> Callable[[Values], list[Layer]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import by_layer_type, of_layer_type
 from ..values import Key, Values
 from ._llama_like import OUTPUT_NORMS, QK_NORMS, llama_like
 from ._rows import every, local_and_global
@@ -46,9 +46,7 @@ def _rotary_3(layer_type: str) -> Any:
     """The rotation of a kind of layer; only the full ones were ever scaled."""
 
     def read(values: Values) -> dict[str, Any]:
-        if values.get("rope_parameters") or layer_type == "full_attention":
-            return Rotary(layer_type=layer_type)(values)
-        return Rotary()({**values, "rope_scaling": None})
+        return of_layer_type(by_layer_type(values, ["full_attention"]), layer_type)
 
     return read
 

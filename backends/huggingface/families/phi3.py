@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from ..layouts import Layout
-from ..rotary import Rotary
+from ..rotary import Rotary, stated, with_parameters
 from ..values import Key, Values
 from ._llama_like import llama_like
 from ._rows import QKV, TOKENS_TOO, causal_heads, mask_of
 
 
 def _rotary_3(values: Values) -> dict[str, Any]:
-    """The first length stands outside of the parameters, and wins there."""
-    first = {"original_max_position_embeddings": values["original_max_position_embeddings"]}
-    scaled = {**(values.get("rope_scaling") or {}), **(values.get("rope_parameters") or {})}
-    if scaled.get("rope_type", scaled.get("type", "default")) == "default":
-        return Rotary(partial=True)(values)
-    return Rotary(partial=True)({**values, "rope_parameters": {**scaled, **first}})
+    """The library reads the older names `su` and `yarn` as LongRoPE."""
+    said = stated(values)
+    kind = said.get("rope_type", said.get("type", "default"))
+    if kind == "yarn":
+        said = {**said, "rope_type": "longrope"}
+    return Rotary(partial=True)(with_parameters(values, said))
 
 
 PHI3 = llama_like(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..family import Head
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import Rotary, stated
 from ..values import Key, Values
 from ._rows import KINDS, changed, layer_types
 from .eurobert import EUROBERT
@@ -27,7 +27,7 @@ def _layers(values: Values) -> list[Layer]:
     values = {
         **values,
         "layer_types": values["layer_types"] or kinds,
-        "rope_parameters": values.get("rope_parameters") or _ROPE,
+        "rope_parameters": stated(values) or _ROPE,
     }
     layers: list[Layer] = []
     for kind in layer_types(values):
