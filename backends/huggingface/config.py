@@ -8,8 +8,9 @@ from typing import Any
 
 from .errors import CheckpointError
 from .families import ALSO, FAMILIES
+from .families._rows import Token
 from .family import Family, Head
-from .folder import CONFIG, Folder
+from .folder import CONFIG, GENERATION, Folder
 from .irrelevant import IRRELEVANT
 from .layers import folded, said_once
 from .rotary import ROTARY_KEYS
@@ -143,7 +144,38 @@ def spec_data(
         problems.append(f"its values do not go together: {error}")
     if problems:
         raise CheckpointError(folder.path / CONFIG, list(dict.fromkeys(problems)))
+    _read_generation(folder, data, values)
     return said_once(data)
+
+
+_GENERATION_KEYS = {
+    "bos": "bos_token_id",
+    "eos": "eos_token_id",
+    "decoder_start": "decoder_start_token_id",
+}
+
+
+def _read_generation(folder: Folder, data: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Special tokens of generation_config.json, which win over those of config.json.
+
+    `pad` is the model's own, and stays; it is taken only where config.json has none.
+    """
+    generates = "vocab_size" in values and data.get("family") != "encoder-only"
+    head = data.get("head")
+    if not (folder.generation and generates and isinstance(head, Mapping)):
+        return
+    if head.get("type") != "language_model":
+        return
+    tokens = dict(data.get("tokens") or {})
+    keys = _GENERATION_KEYS if "pad" in tokens else {"pad": "pad_token_id", **_GENERATION_KEYS}
+    problems: list[str] = []
+    for ours, theirs in keys.items():
+        said = {theirs: folder.generation.get(theirs), "vocab_size": values["vocab_size"]}
+        found = filled({ours: Token(theirs)}, said, problems)
+        tokens |= found
+    if problems:
+        raise CheckpointError(folder.path / GENERATION, problems)
+    data["tokens"] = tokens
 
 
 def _merged(one: Any, other: Any) -> Any:

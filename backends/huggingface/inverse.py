@@ -140,7 +140,7 @@ def _if_set(leaf: IfSet, value: Any, family: Family) -> Config:
 
 
 def _token(leaf: Token, value: Any, family: Family) -> Config:
-    return {leaf.name: value}
+    return {leaf.name: list(value) if isinstance(value, tuple) else value}
 
 
 def _row(leaf: Row, value: Any, family: Family) -> Config:

@@ -49,6 +49,13 @@ class Native:
     values: Mapping[str, Any]
     config: Mapping[str, Any]
 
+    @property
+    def generates(self) -> bool:
+        """Whether the library's `generate` takes models of this class."""
+        decodes = self.family.spec.get("family") != "encoder-only"
+        head = self.head.spec.get("head")
+        return decodes and isinstance(head, Mapping) and head.get("type") == "language_model"
+
 
 def find_native(spec: ModelSpec) -> Native | None:
     """The first class of the library whose models are this spec, None where there is none."""

@@ -22,8 +22,6 @@ ROTARY_KEYS = frozenset(
 
 _PARTIAL = "partial_rotary_factor"
 _ORIGINAL = "original_max_position_embeddings"
-_OLDER_NAMES = {"su": "longrope", "mrope": "default", "ntk": "dynamic"}
-
 # our option of a scaling -> the library's; those with None are left to our default
 SCALINGS: dict[str, dict[str, str]] = {
     "linear": {"factor": "factor"},
@@ -136,7 +134,6 @@ class Rotary:
         kind = said.get("rope_type", said.get("type", "default"))
         if not isinstance(kind, str):
             raise RefusedError(f"`rope_type` must be a word, not {kind!r}")
-        kind = _OLDER_NAMES.get(kind, kind)
         spec: dict[str, Any] = {
             "type": "rotary",
             "theta": _number("rope_theta", said.get("rope_theta", values.get(self.theta))),
@@ -208,15 +205,15 @@ def _scaling(kind: str, said: Mapping[str, Any], values: Values, scores: bool) -
         scaling.setdefault("original_max_positions", longest)
     if kind == "yarn" and "factor" not in scaling:
         scaling["factor"] = values["max_position_embeddings"] / scaling["original_max_positions"]
-    if kind == "longrope" and said.get("factor") is not None and longest:
+    if kind == "longrope" and said.get("factor") is not None:
         _longrope_factor(scaling, _number("factor", said["factor"]), longest)
     return _multiplied(scaling, scores)
 
 
-def _longrope_factor(scaling: dict[str, Any], factor: float, longest: int) -> None:
+def _longrope_factor(scaling: dict[str, Any], factor: float, longest: int | None) -> None:
     """LongRoPE multiplies by sqrt(1 + ln(factor) / ln(original)); ours has the usual factor."""
     original = scaling["original_max_positions"]
-    if "attention_factor" not in scaling and factor * original != longest:
+    if "attention_factor" not in scaling and (not longest or factor * original != longest):
         grown = math.sqrt(1 + math.log(factor) / math.log(original)) if factor > 1 else 1.0
         scaling["attention_factor"] = grown
 

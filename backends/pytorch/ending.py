@@ -151,7 +151,7 @@ def _memory_masks(model: Model, step: Step) -> list[str]:
 
 
 def _with_tokens(model: Model, text: str) -> str:
-    tokens = model.graph.spec.tokens
+    tokens = model.graph.tokens
     pad = tokens.pad if tokens.pad is not None else tokens.eos
     start = tokens.decoder_start if tokens.decoder_start is not None else tokens.bos
     given = {

@@ -24,14 +24,18 @@ def changed(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 @dataclass(frozen=True)
 class Token:
-    """A special id: the first where there are several, none where the vocabulary lacks it."""
+    """A special id, or a list of them; ids that the vocabulary lacks are left out."""
 
     name: str
 
-    def __call__(self, values: Values) -> int | None:
+    def __call__(self, values: Values) -> int | list[int] | None:
         said = values.get(self.name)
-        one = said[0] if isinstance(said, list) and said else said
-        return one if isinstance(one, int) and 0 <= one < values["vocab_size"] else None
+        ids = said if isinstance(said, list) else [said]
+        if not all(isinstance(one, int) and not isinstance(one, bool) for one in ids if one):
+            raise RefusedError(f"`{self.name}` must be a token id or a list of them, not {said!r}")
+        known = [one for one in dict.fromkeys(ids) if one is not None]
+        known = [one for one in known if 0 <= one < values["vocab_size"]]
+        return known if len(known) > 1 else known[0] if known else None
 
 
 token = Token

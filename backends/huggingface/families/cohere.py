@@ -7,7 +7,7 @@ from typing import Any
 
 from ..family import Head
 from ..layers import Layer
-from ..rotary import Rotary, stated, with_parameters
+from ..rotary import Rotary, stated
 from ..values import IfSet, Key, Values
 from ._llama_like import QK_NORMS, llama_like
 from ._rows import KINDS, causal_heads, every, layer_types, local_and_global
@@ -107,7 +107,7 @@ def _compass_layers(values: Values) -> list[Layer]:
         ours: {
             "positions": "none"
             if by_kind and said.get(theirs) is None
-            else Rotary()(with_parameters(values, said[theirs] if by_kind else said))
+            else Rotary(layer_type=theirs, by_layer_type=True)(values)
         }
         for theirs, ours in KINDS.items()
         if theirs in layer_types(values)

@@ -53,6 +53,8 @@ def _cohere_kinds(values: Values, dense: int) -> list[str]:
 
 def _cohere_layers(values: Values) -> list[Layer]:
     """Layers with windows have positions; so have dense ones, where these have no windows."""
+    if values.get("rope_scaling"):
+        raise RefusedError("`rope_scaling` is not read here: the library reads `rope_parameters`")
     first = values["first_k_dense_replace"] or 0
     if values["layer_types"] is None:
         values = {**values, "layer_types": _cohere_kinds(values, first)}

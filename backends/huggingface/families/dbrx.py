@@ -83,8 +83,11 @@ def _mixture(values: Values) -> dict[str, Any]:
 
 def _rotary(values: Values) -> dict[str, Any]:
     """Theta stands beside the other values of attention in the files of the hub."""
-    inner = _part(values, "attn_config", _ATTENTION)["rope_theta"]
-    return Rotary()(values if inner is None else {**values, "rope_theta": inner})
+    """Theta is in `attn_config`; beside it, the library reads `rope_theta` instead."""
+    inner, outer = _part(values, "attn_config", _ATTENTION)["rope_theta"], values["rope_theta"]
+    if None not in (inner, outer) and inner != outer:
+        raise RefusedError(f"`rope_theta: {outer}` and that of `attn_config`, {inner}, differ")
+    return Rotary()({**values, "rope_theta": outer or inner or 10000.0})
 
 
 def _rows_of_all(values: Values) -> tuple[int, ...]:
@@ -103,12 +106,12 @@ DBRX = Family(
         "resid_pdrop": 0.0,
         "emb_pdrop": 0.0,
         "initializer_range": 0.02,
-        "rope_theta": 10000.0,
+        "rope_theta": None,
         "tie_word_embeddings": False,
         "bos_token_id": None,
         "eos_token_id": None,
     },
-    optional={**TOKEN_KEYS, "attn_config": dict, "ffn_config": dict},
+    optional={**TOKEN_KEYS, "attn_config": dict, "rope_theta": float, "ffn_config": dict},
     irrelevant=TRAINED | {"num_key_value_heads", "init_config"},
     spec={
         "family": "decoder-only",

@@ -8,7 +8,7 @@ from ..family import Family, Names
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import IfSet, Key, Multiple, RefusedError, Values, activation
-from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads, longest
 
 
 def _kv_heads(values: Values) -> int | None:
@@ -95,7 +95,7 @@ FALCON = Family(
     spec={
         "family": "decoder-only",
         "vocab_size": Key("vocab_size"),
-        "max_positions": Key("max_position_embeddings"),
+        "max_positions": longest,
         "d_model": Key("hidden_size"),
         "layers": Key("num_hidden_layers"),
         "dropout": Key("hidden_dropout"),

@@ -7,16 +7,26 @@ from typing import Any
 from ..family import Family
 from ..layouts import Layout
 from ..rotary import Rotary
-from ..values import Key, Only, Row, Values, activation
-from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ..values import Key, Only, RefusedError, Row, Values, activation
+from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads, longest
+
+
+def older_rotary(values: Values, fraction: float) -> Values:
+    """The values of a config whose keys are `rotary_emb_base` and `rotary_pct`.
+
+    The library ignores today's names of them outside of `rope_parameters`: they are refused unless
+    they say the same.
+    """
+    theta, part = values["rotary_emb_base"] or 10000.0, values["rotary_pct"] or fraction
+    if values["rope_theta"] not in (10000.0, theta):
+        raise RefusedError("`rope_theta` must be in `rope_parameters`, or `rotary_emb_base`")
+    if values.get("partial_rotary_factor") not in (None, part):
+        raise RefusedError("`partial_rotary_factor` must be in `rope_parameters`, or `rotary_pct`")
+    return {**values, "rope_theta": theta, "partial_rotary_factor": part}
 
 
 def _neox_rotary(values: Values) -> dict[str, Any]:
-    older = {
-        "rope_theta": values["rotary_emb_base"] or values["rope_theta"],
-        "partial_rotary_factor": values.get("partial_rotary_factor", values["rotary_pct"]),
-    }
-    return Rotary(fraction=0.25)({**values, **older})
+    return Rotary(fraction=0.25)(older_rotary(values, 0.25))
 
 
 def _neox_rotary_back(said: Any) -> dict[str, Any]:
@@ -53,7 +63,7 @@ GPT_NEOX = Family(
     spec={
         "family": "decoder-only",
         "vocab_size": Key("vocab_size"),
-        "max_positions": Key("max_position_embeddings"),
+        "max_positions": longest,
         "d_model": Key("hidden_size"),
         "layers": Key("num_hidden_layers"),
         "dropout": Key("hidden_dropout"),

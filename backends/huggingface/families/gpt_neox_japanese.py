@@ -9,15 +9,12 @@ from ..layers import Layer
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import Key, Values, activation
-from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads
+from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads, longest
+from .gpt_neox import older_rotary
 
 
 def _japanese_rotary(values: Values) -> dict[str, Any]:
-    older = {
-        "rope_theta": values["rotary_emb_base"] or values["rope_theta"],
-        "partial_rotary_factor": values["rotary_pct"] or 1.0,
-    }
-    return Rotary(partial=True)({**values, **older})
+    return Rotary(partial=True)(older_rotary(values, 1.0))
 
 
 def _japanese_layers(values: Values) -> list[Layer]:
@@ -51,7 +48,7 @@ GPT_NEOX_JAPANESE = Family(
     spec={
         "family": "decoder-only",
         "vocab_size": Key("vocab_size"),
-        "max_positions": Key("max_position_embeddings"),
+        "max_positions": longest,
         "d_model": Key("hidden_size"),
         "layers": Key("num_hidden_layers"),
         "dropout": Key("hidden_dropout"),

@@ -42,10 +42,15 @@ OLMO2 = llama_like(
 )
 
 
+_THETA_3 = 500000.0
+
+
 def _rotary_3(layer_type: str) -> Any:
     """The rotation of a kind of layer; only the full ones were ever scaled."""
 
     def read(values: Values) -> dict[str, Any]:
+        if layer_type == "sliding_attention":  # the library reads `rope_theta` once, for the others
+            values = {**values, "rope_theta": _THETA_3}
         return of_layer_type(by_layer_type(values, ["full_attention"]), layer_type)
 
     return read
@@ -62,7 +67,7 @@ def _layers_3(values: Values) -> list[Layer]:
 OLMO3 = llama_like(
     "olmo3",
     "Olmo3",
-    defaults={**_DEFAULTS_2, "rope_theta": 500000.0, "sliding_window": 4096},
+    defaults={**_DEFAULTS_2, "rope_theta": _THETA_3, "sliding_window": 4096},
     optional={"layer_types": list, "sliding_window": int},
     spec={**_SPEC_2, "positions": None},
     layers=_layers_3,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..layouts import Layout
 from ..rotary import Rotary, stated, with_parameters
-from ..values import Key, Values
+from ..values import Key, RefusedError, Values
 from ._llama_like import llama_like
 from ._rows import QKV, TOKENS_TOO, causal_heads, mask_of
 
@@ -15,7 +15,11 @@ def _rotary_3(values: Values) -> dict[str, Any]:
     """The library reads the older names `su` and `yarn` as LongRoPE."""
     said = stated(values)
     kind = said.get("rope_type", said.get("type", "default"))
-    if kind == "yarn":
+    if kind not in ("default", "longrope", "su", "yarn"):
+        raise RefusedError(
+            f"rotary scaling `{kind}` is not supported: the library has LongRoPE here"
+        )
+    if kind in ("su", "yarn"):
         said = {**said, "rope_type": "longrope"}
     return Rotary(partial=True)(with_parameters(values, said))
 
