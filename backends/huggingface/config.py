@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from .families import ALSO, FAMILIES
 from .families._rows import Token
 from .family import Family, Head
 from .folder import CONFIG, GENERATION, Folder
-from .irrelevant import IRRELEVANT
+from .irrelevant import HARMLESS_VALUES, IRRELEVANT
 from .layers import folded, said_once
 from .rotary import ROTARY_KEYS
 from .values import RefusedError, filled
@@ -27,10 +28,19 @@ def family_of(folder: Folder) -> Family:
     if kind not in FAMILIES:
         raise CheckpointError(folder.path / CONFIG, [_unknown(kind)])
     family = FAMILIES[kind]
-    named = folder.config.get("architectures") or [""]
-    if family.other is not None and isinstance(named, list) and named[0] in family.other.heads:
+    if family.other is not None and named_class(folder) in family.other.heads:
         return family.other
     return family
+
+
+def named_class(folder: Folder) -> str:
+    """The first of `architectures`, "" where there is none. Raises CheckpointError."""
+    named = folder.config.get("architectures")
+    if named is None or named == []:
+        return ""
+    if not (isinstance(named, list) and all(isinstance(name, str) for name in named)):
+        raise CheckpointError(folder.path / CONFIG, ["`architectures` must be a list of names"])
+    return str(named[0])
 
 
 def _unknown(kind: str) -> str:
@@ -42,16 +52,14 @@ def _unknown(kind: str) -> str:
 
 def class_of(folder: Folder, family: Family) -> str:
     """The class whose weights these are: the first of `architectures`, or the bare model."""
-    named = folder.config.get("architectures") or [next(iter(family.heads))]
-    if not (isinstance(named, list) and isinstance(named[0], str)):
-        raise CheckpointError(folder.path / CONFIG, ["`architectures` must be a list of names"])
-    if named[0] not in family.heads:
+    named = named_class(folder) or next(iter(family.heads))
+    if named not in family.heads:
         other = family.other.heads if family.other is not None else ()
         supported = ", ".join([*family.heads, *other])
         raise CheckpointError(
-            folder.path / CONFIG, [f"{named[0]} is not supported yet; supported: {supported}"]
+            folder.path / CONFIG, [f"{named} is not supported yet; supported: {supported}"]
         )
-    return named[0]
+    return named
 
 
 def head_of(folder: Folder, family: Family) -> Head:
@@ -78,6 +86,9 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
         raise CheckpointError(folder.path / CONFIG, problems)
     nothing = dict.fromkeys(family.optional)
     values = {**nothing, **family.defaults, **head.defaults, **config, **inner}
+    labels = config.get("num_labels")
+    if isinstance(labels, int) and config.get("id2label") is None and labels >= 0:
+        values["id2label"] = {str(i): f"LABEL_{i}" for i in range(min(labels, _MOST_LAYERS))}
     if head.always_tied:
         values |= {"tied_as_written": values["tie_word_embeddings"], "tie_word_embeddings": True}
     for output, table in head.untied.items():
@@ -89,12 +100,17 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
     return values
 
 
+_OF_WHOLE_MODELS = frozenset(["tie_word_embeddings"])
+"""Keys that files hold for each tower of a model too, where nothing reads them."""
+
+
 def _of_part(folder: Folder, key: str, part: Family, problems: list[str]) -> dict[str, Any]:
     """The values of a part of the model, which config.json holds under a key of its own."""
     config = folder.config.get(key) or {}
     if not isinstance(config, dict):
         problems.append(f"`{key}` must be a mapping")
         return {}
+    config = {name: value for name, value in config.items() if name not in _OF_WHOLE_MODELS}
     found = _problems(config, part, fixed_of(part, Head()))
     problems += [f"`{key}`: {problem}" for problem in found]
     return {**dict.fromkeys(part.optional), **part.defaults, **config}
@@ -120,6 +136,7 @@ def fixed_of(family: Family, head: Head) -> dict[str, Any]:
     if kind == "encoder-only":
         usual["is_decoder"] = False
     known = family.defaults.keys() | family.optional.keys() | family.irrelevant
+    usual = {**HARMLESS_VALUES, **usual}
     usual = {key: value for key, value in usual.items() if key not in known}
     return {**usual, **family.fixed, **head.fixed}
 
@@ -140,8 +157,6 @@ def spec_data(
             inner.update(merged)
     except RefusedError as error:
         problems.append(str(error))
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
-        problems.append(f"its values do not go together: {error}")
     if problems:
         raise CheckpointError(folder.path / CONFIG, list(dict.fromkeys(problems)))
     _read_generation(folder, data, values)
@@ -230,8 +245,11 @@ def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any
             if value is None and key in family.optional:
                 continue
             wanted = _wanted(value, family.optional.get(key) or type(family.defaults[key]))
+            wanted = wanted or _in_range(key, value)
             if wanted:
                 problems.append(f"`{key}` must be {wanted}, not {_said(value)}")
+        elif value is None:  # the library has no such key of this type, and sets nothing
+            continue
         elif key not in known and key not in family.irrelevant and key not in family.parts:
             problems.append(
                 f"`{key}` is not known of {family.model_type}: it may change what is computed"
@@ -262,6 +280,21 @@ def _wanted(value: Any, kind: type) -> str:
     return "" if right else _KINDS.get(kind, "of another kind")
 
 
+_LAYERS = re.compile(r"(\A|_)(layers?|depth)\Z")
+_MOST_LAYERS, _LARGEST = 100_000, 10**15
+
+
+def _in_range(key: str, value: Any) -> str:
+    """What a number should have been, "" where it may be right: no model is larger than this."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return ""
+    if _LAYERS.search(key) and not 0 <= value <= _MOST_LAYERS:
+        return f"from 0 to {_MOST_LAYERS:,}"
+    if not abs(value) <= _LARGEST:  # nor is it no number
+        return f"a number from {-_LARGEST:,} to {_LARGEST:,}"
+    return ""
+
+
 def _said(value: Any) -> str:
-    text = json.dumps(value)
+    text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:59]}…"

@@ -14,6 +14,9 @@ from .files import SAFETENSORS, Shape, Weights, find_weights, read_json
 
 CONFIG = "config.json"
 GENERATION = "generation_config.json"
+_OTHER_WEIGHTS = frozenset(
+    [".bin", ".ckpt", ".gguf", ".h5", ".msgpack", ".npz", ".onnx", ".pt", ".pth", ".safetensors"]
+)
 _SNAPSHOT = re.compile(r"[0-9a-f]{40}\Z")
 _COMMON_NAMES = frozenset(["model", "checkpoint", "snapshot", "output", "pretrained", "weights"])
 
@@ -36,8 +39,16 @@ class Folder:
     def weights(self) -> Weights:
         """Where the weights are. Raises CheckpointError where there are none."""
         if self.found is None:
-            raise CheckpointError(self.path, [f"{SAFETENSORS} is missing"])
+            raise CheckpointError(self.path, [f"{SAFETENSORS} is missing{self._other_weights()}"])
         return self.found
+
+    def _other_weights(self) -> str:
+        """The files that look like weights and are not read, for an error."""
+        found = sorted(p.name for p in self.path.iterdir() if p.suffix in _OTHER_WEIGHTS)
+        more = ", …" if len(found) > 3 else ""
+        if not found:
+            return ""
+        return f"; {', '.join(found[:3])}{more} is not read: rename or convert it"
 
     def without(self, keys: Collection[str]) -> Folder:
         """The folder as it would be without some keys of its config, also inside of its parts."""

@@ -63,6 +63,28 @@ def read_model(path: str | Path, ignore: Collection[str] = ()) -> Imported:
     if str(folder.config.get("model_type", "")).startswith(FAMILY):
         return Imported(_own_spec(folder), folder)
     folder = folder.without(ignore)
+    try:
+        return _from_config(folder)
+    except CheckpointError:
+        raise
+    except _WRONG_VALUES as error:
+        why = f"its values do not go together: {type(error).__name__}: {error}"
+        raise CheckpointError(folder.path / CONFIG, [why]) from error
+
+
+_WRONG_VALUES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a row may raise for values of a config.json that no model has."""
+
+
+def _from_config(folder: Folder) -> Imported:
+    """The spec that the rows of its family make of config.json."""
     family = family_of(folder)
     head = head_of(folder, family)
     values = values_of(folder, family, head)

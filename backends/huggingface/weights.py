@@ -37,6 +37,7 @@ def read_checkpoint(
     moves, problems = _compare(weights, shapes, names)
     if len(stored) != len(found.shapes):
         problems.append(f"tensors stand twice in it, with and without `{names.prefix}`")
+    problems += [] if problems else _not_floating(found, stored, moves)
     problems += [] if problems else _different_copies(found, stored, names, moves)
     if problems:
         raise CheckpointError(found.place, problems)
@@ -61,6 +62,23 @@ def _leaves_pages(
     turned = move.layout.transposed and tensor.ndim > 1
     moved = device is not None and device != tensor.device
     return turned or moved or move.layout.stacked or dtype not in (None, tensor.dtype)
+
+
+FLOATING = frozenset(["BF16", "F16", "F32", "F64", "bfloat16", "float16", "float32", "float64"])
+"""The dtypes that weights may have, as safetensors and torch call them."""
+
+
+def _not_floating(found: Weights, stored: Mapping[str, str], moves: Sequence[Move]) -> list[str]:
+    """Tensors whose numbers are not weights as they stand: whole numbers, masks, 8-bit floats."""
+    problems = []
+    for name in dict.fromkeys(name for move in moves for name in move.theirs):
+        dtype = found.dtypes.get(stored[name], "F32")
+        if dtype not in FLOATING:
+            problems.append(
+                f"{stored[name]} is of dtype {dtype}: weights are read from F16, BF16, F32 and F64 "
+                "only; a quantized checkpoint must be dequantized first"
+            )
+    return problems
 
 
 def _different_copies(

@@ -62,6 +62,14 @@ def _kv_heads(values: Values) -> int | None:
     return None if said == values["num_attention_heads"] else said
 
 
+def after_padding(values: Values) -> int:
+    """The first position id of RoBERTa and its relatives: they count from the pad id on."""
+    pad: int | None = values["pad_token_id"]
+    if pad is None:
+        raise RefusedError("`pad_token_id` must be a token id: positions count from it")
+    return pad + 1
+
+
 longest = Row(_longest, lambda said: {"max_position_embeddings": said})
 
 head_dim = Row(_head_dim, lambda said: {"head_dim": said})

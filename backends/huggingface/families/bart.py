@@ -242,9 +242,4 @@ BART = bart_like("bart", "Bart", defaults=_THREE_LABELS)
 POSITIONS_FROM_ZERO: Mapping[str, Any] = {"positions": {"offset": None}}
 
 
-def after_padding(values: Values) -> int:
-    offset: int = values["pad_token_id"] + 1
-    return offset
-
-
 FAMILIES = (BART,)

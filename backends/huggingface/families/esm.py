@@ -9,7 +9,7 @@ from ..rotary import Rotary
 from ..values import Key, Only, Values
 from ._bert_like import bert_like, masked_head, pooled_model
 from ._llama_like import QK_NORMS, llama_like
-from ._rows import changed
+from ._rows import after_padding, changed
 
 # ESM C (EvolutionaryScale, 2024): proteins, by Llama's layers with norms of means too
 
@@ -85,7 +85,7 @@ ESM = bert_like(
             "position_embedding_type",
             "rotary",
             Key("max_position_embeddings"),
-            lambda values: values["max_position_embeddings"] - values["pad_token_id"] - 1,
+            lambda values: values["max_position_embeddings"] - after_padding(values),
         ),
         "positions": Only(
             "position_embedding_type",
@@ -93,7 +93,7 @@ ESM = bert_like(
             Rotary(),
             {
                 "type": "learned",
-                "offset": lambda values: values["pad_token_id"] + 1,
+                "offset": after_padding,
                 "skip_padding": "tokens",
             },
         ),

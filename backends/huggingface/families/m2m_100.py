@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .bart import NO_EMBEDDING_NORM, PRE_NORM, after_padding, bart_like
+from ._rows import after_padding
+from .bart import NO_EMBEDDING_NORM, PRE_NORM, bart_like
 
 M2M_100 = bart_like(
     "m2m_100",

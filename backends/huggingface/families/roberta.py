@@ -8,16 +8,17 @@ from typing import Any
 from ..family import Family, Head
 from ..values import Row
 from ._bert_like import PRE_NORM, bert_like, masked_head, pooled_model, token_heads, two_layers
+from ._rows import after_padding
 
 AFTER_PADDING = {
     "type": "learned",
-    "offset": lambda values: values["pad_token_id"] + 1,
+    "offset": after_padding,
     "skip_padding": "tokens",
 }
 
 AFTER_PADDING_SPEC: Mapping[str, Any] = {
     "max_positions": Row(
-        lambda values: values["max_position_embeddings"] - values["pad_token_id"] - 1,
+        lambda values: values["max_position_embeddings"] - after_padding(values),
         lambda said: {"max_position_embeddings": said + 2},  # right where the pad id is 1
     ),
     "positions": AFTER_PADDING,

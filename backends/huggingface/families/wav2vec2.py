@@ -7,7 +7,16 @@ from typing import Any
 
 from ..family import Family, Head, Names
 from ..layouts import WeightNorm
-from ..values import ACTIVATIONS, Key, Multiple, Only, RefusedError, Values, activation
+from ..values import (
+    ACTIVATIONS,
+    Key,
+    Multiple,
+    Only,
+    OtherFamilyError,
+    RefusedError,
+    Values,
+    activation,
+)
 from ._rows import LABELS, changed
 
 _DEFAULTS: Mapping[str, Any] = {
@@ -141,6 +150,8 @@ _SPEC: Mapping[str, Any] = {
 def _back(spec: Any) -> dict[str, Any]:
     """The convolutions. Without masks in training, the library has no vector for what is masked."""
     (stack,) = spec.stacks.values()
+    if stack.input[0].type != "conv":
+        raise OtherFamilyError("it reads no sounds")
     layers = stack.input[0].layers
     return {
         "conv_dim": [layer.channels for layer in layers],
