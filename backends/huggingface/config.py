@@ -15,6 +15,7 @@ from .folder import CONFIG, GENERATION, Folder
 from .irrelevant import HARMLESS_VALUES, IRRELEVANT
 from .layers import folded, said_once
 from .rotary import ROTARY_KEYS
+from .unsupported import CLASS_REASONS
 from .values import RefusedError, filled
 
 
@@ -56,8 +57,9 @@ def class_of(folder: Folder, family: Family) -> str:
     if named not in family.heads:
         other = family.other.heads if family.other is not None else ()
         supported = ", ".join([*family.heads, *other])
+        why = f": {CLASS_REASONS[named]}" if named in CLASS_REASONS else ""
         raise CheckpointError(
-            folder.path / CONFIG, [f"{named} is not supported yet; supported: {supported}"]
+            folder.path / CONFIG, [f"{named} is not supported yet{why}; supported: {supported}"]
         )
     return named
 

@@ -228,3 +228,25 @@ def narrow_head(values: Values) -> int | None:
 
 
 PRE_NORM: Mapping[str, Any] = {"norm_placement": "pre"}
+
+
+def masked_and_next(name: str, pooler: str = "pooler.dense") -> dict[str, Head]:
+    """The class of BERT's training: masked tokens, and whether two sentences follow each other."""
+    masked = like_bert_heads(name)[f"{name}ForMaskedLM"]
+    names = {str(ours).replace("head", "mlm", 1): theirs for ours, theirs in masked.names.items()}
+    nsp = {
+        "type": "classifier",
+        "classes": 2,
+        "pool": "first",
+        "hidden": Key("hidden_size"),
+        "activation": "tanh",
+        "dropout": 0,
+    }
+    return {
+        f"{name}ForPreTraining": Head(
+            spec={"heads": {"mlm": masked.spec["head"], "nsp": nsp}},
+            names={**names, "nsp.dense": pooler, "nsp.output": "cls.seq_relationship"},
+            untied=masked.untied,
+            instead=masked.instead,
+        )
+    }

@@ -18,6 +18,7 @@ from ._bert_like import (
     token_heads,
 )
 from ._rows import LABELS, changed
+from ._tasks import choices, pooled
 
 
 def _albert_depth(values: Values) -> int:
@@ -109,6 +110,10 @@ ALBERT = Family(
             unused=[r"pooler\..*", r"sop_classifier\..*"],
         ),
         "AlbertModel": pooled_model({"head.dense": "pooler"}),
+        "AlbertForSequenceClassification": pooled(
+            dense="pooler", dropout=Key("classifier_dropout_prob")
+        ),
+        **choices("Albert", dense="pooler", dropout=Key("classifier_dropout_prob")),
         **token_heads("Albert", dropout=Key("classifier_dropout_prob")),
     },
 )

@@ -10,6 +10,7 @@ from ..family import Family, Head, Names
 from ..layouts import Layout
 from ..values import IfSet, Key, Values, activation
 from ._rows import LABELS, changed, token
+from ._tasks import DROPOUT, answers, pooled
 
 _ATTENTION = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
 
@@ -54,6 +55,7 @@ DEFAULTS: dict[str, Any] = {
     "decoder_attention_heads": 16,
     "activation_function": "gelu",
     "d_model": 1024,
+    "classifier_dropout": 0.0,
     "dropout": 0.1,
     "attention_dropout": 0.0,
     "activation_dropout": 0.0,
@@ -72,7 +74,6 @@ IRRELEVANT_HERE = frozenset(
         "add_bias_logits",
         "add_final_layer_norm",
         "classif_dropout",
-        "classifier_dropout",
         "decoder_layerdrop",
         "encoder_layerdrop",
         "extra_pos_embeddings",
@@ -178,6 +179,22 @@ def decoder_alone(
     )
 
 
+def classes_at_the_end(prefix: str = "", dropout: Any = DROPOUT, **more: Any) -> Head:
+    """Classes of a text that both sides read, at its last token, which must be `eos`.
+
+    The library gives the decoder the same text, one place later; here it is an argument.
+    """
+    return pooled(
+        dense="classification_head.dense",
+        output="classification_head.out_proj",
+        pool="last",
+        width=Key("d_model"),
+        dropout=dropout,
+        prefix=prefix,
+        **more,
+    )
+
+
 def bart_like(
     model_type: str,
     name: str,
@@ -223,6 +240,8 @@ def bart_like(
                 copies=COPIES,
             ),
             f"{name}Model": Head(copies=COPIES),
+            f"{name}ForSequenceClassification": classes_at_the_end(copies=COPIES),
+            **answers(name, copies=COPIES),
         },
         **more,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..family import Family, Head, Names
 from ..values import Key
 from ._bert_like import BERT_DEFAULTS, BERT_NAMES, BERT_OPTIONAL, BERT_SPEC
+from ._tasks import choices, next_sentence
 
 _TRANSFORM = "cls.predictions.transform"
 
@@ -76,6 +77,8 @@ HEADS = {
         },
         names={"head.dense": "pooler.dense", "head.output": "classifier"},
     ),
+    **choices("Bert"),
+    **next_sentence("Bert", unused=[r"cls\.predictions\..*"]),
     "BertForTokenClassification": Head(
         spec={
             "head": {

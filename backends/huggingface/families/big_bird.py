@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..values import Only
-from ._bert_like import bert_like, like_bert_heads, pooled_model, token_heads
+from ..values import Key, Only, activation
+from ._bert_like import bert_like, like_bert_heads, masked_and_next, pooled_model, token_heads
 from ._rows import full_attention
+from ._tasks import choices, pooled
 
 BIG_BIRD = bert_like(
     "big_bird",
@@ -12,7 +13,12 @@ BIG_BIRD = bert_like(
     heads={
         "BigBirdForMaskedLM": like_bert_heads("BigBird")["BigBirdForMaskedLM"],
         "BigBirdModel": pooled_model({"head.dense": "pooler"}),
-        **token_heads("BigBird"),
+        "BigBirdForSequenceClassification": pooled(
+            dense="classifier.dense", output="classifier.out_proj", act=activation("hidden_act")
+        ),
+        **choices("BigBird", dense="pooler", dropout=Key("hidden_dropout_prob")),
+        **masked_and_next("BigBird", "pooler"),
+        "BigBirdForTokenClassification": token_heads("BigBird")["BigBirdForTokenClassification"],
     },
     defaults={
         "vocab_size": 50358,

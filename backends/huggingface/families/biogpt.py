@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..family import Family
 from ..values import Key, activation
 from ._rows import LABELS, LAST, SEQUENCE, TOKEN_KEYS, causal_heads, changed
+from ._tasks import scored
 from .opt import COUNTED, NAMES, XGLM_SPEC
 
 BIOGPT = Family(
@@ -48,7 +49,10 @@ BIOGPT = Family(
     last=LAST,
     names=NAMES,
     prefix="biogpt.",
-    heads=causal_heads("BioGpt", output="output_projection", tasks=SEQUENCE),
+    heads={
+        **causal_heads("BioGpt", output="output_projection", tasks=SEQUENCE),
+        "BioGptForTokenClassification": scored(dropout=0.1),
+    },
 )
 
 FAMILIES = (BIOGPT,)

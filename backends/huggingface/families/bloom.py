@@ -6,6 +6,7 @@ from ..family import Family
 from ..layouts import Layout
 from ..values import IfSet, Key
 from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ._tasks import scored
 
 BLOOM = Family(
     model_type="bloom",
@@ -69,9 +70,12 @@ BLOOM = Family(
         "layers.{}.feed_forward.down": "h.{}.mlp.dense_4h_to_h",
     },
     prefix="transformer.",
-    heads=causal_heads(
-        "Bloom", table="word_embeddings", tasks=("SequenceClassification", "QuestionAnswering")
-    ),
+    heads={
+        **causal_heads(
+            "Bloom", table="word_embeddings", tasks=("SequenceClassification", "QuestionAnswering")
+        ),
+        "BloomForTokenClassification": scored(dropout=0.1),
+    },
 )
 
 FAMILIES = (BLOOM,)

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..family import Family, Head
 from ..layouts import Layout
-from ..values import Key, RefusedError, Values
+from ..values import Key, RefusedError, Values, activation
 from ._bert_like import bert_like, masked_head, token_heads
+from ._tasks import pooled
 
 _TERMS = {"c2p": "content_to_position", "p2c": "position_to_content"}
 
@@ -73,6 +74,9 @@ def _deberta(model_type: str, name: str, **more: Any) -> Family:
         ),
         f"{name}Model": Head(),
         **token_heads(name, dropout=Key("hidden_dropout_prob")),
+        f"{name}ForSequenceClassification": pooled(
+            act=activation("pooler_hidden_act"), dropout=Key("hidden_dropout_prob")
+        ),
     }
     names = {
         "relative_embedding": "encoder.rel_embeddings",
@@ -89,6 +93,7 @@ def _deberta(model_type: str, name: str, **more: Any) -> Family:
             "layer_norm_eps": 1e-7,
             "relative_attention": False,
             "max_relative_positions": -1,
+            "pooler_hidden_act": "gelu",
             "position_biased_input": True,
             **more.pop("defaults", {}),
         },

@@ -6,6 +6,7 @@ from ..family import Family, Head
 from ..values import Key, Multiple, activation
 from ._bert_like import CLASSES, ENCODER_LAST, masked_head, token_heads
 from ._rows import LABELS
+from ._tasks import choices
 
 DISTILBERT = Family(
     model_type="distilbert",
@@ -80,6 +81,13 @@ DISTILBERT = Family(
                 }
             },
             names={"head.dense": "pre_classifier", "head.output": "classifier"},
+        ),
+        **choices(
+            "DistilBert",
+            dense="pre_classifier",
+            width=Key("dim"),
+            act="relu",
+            dropout=Key("seq_classif_dropout"),
         ),
         **token_heads("DistilBert", dropout=Key("dropout")),
     },

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from ..family import Head
 from ..rotary import Rotary
-from ..values import Key, Only, Values
-from ._bert_like import bert_like, masked_head, pooled_model
+from ..values import IfSet, Key, Only, Values
+from ._bert_like import bert_like, masked_head, pooled_model, two_layers
 from ._llama_like import QK_NORMS, llama_like
 from ._rows import after_padding, changed
+from ._tasks import scored
 
 # ESM C (EvolutionaryScale, 2024): proteins, by Llama's layers with norms of means too
 
@@ -61,12 +62,27 @@ ESMC = llama_like(
     },
 )
 
+_KEPT = 0.88
+"""In training 12 % of the tokens are masks, whose vectors are zeros; the others stay this large."""
+
+
+def _note(values: Values) -> str:
+    if not values["token_dropout"]:
+        return ""
+    return (
+        "For texts without mask tokens: where there are some, the library (`token_dropout`) sets "
+        "their embeddings to zero and scales the others by how many there are"
+    )
+
+
 ESM = bert_like(
     "esm",
     prefix="esm.",
     heads={
         "EsmForMaskedLM": masked_head("lm_head", act="gelu", unused=[r"contact_head\..*"]),
         "EsmModel": pooled_model(),
+        **two_layers("Esm", dropout=Key("hidden_dropout_prob")),
+        "EsmForTokenClassification": scored(dropout=Key("hidden_dropout_prob")),
     },
     without=["type_vocab_size", "hidden_act", "vocab_size"],
     defaults={
@@ -74,9 +90,11 @@ ESM = bert_like(
         "position_embedding_type": "absolute",
         "rope_theta": 10000.0,
         "pad_token_id": None,
+        "token_dropout": False,
     },
+    note=_note,
     optional={"vocab_size": int, "emb_layer_norm_before": bool},
-    fixed={"token_dropout": False, "is_folding_model": False},
+    fixed={"is_folding_model": False},
     irrelevant=frozenset(["esmfold_config", "hidden_act", "mask_token_id", "vocab_list"]),
     spec={
         "activation": "gelu",
@@ -97,7 +115,11 @@ ESM = bert_like(
                 "skip_padding": "tokens",
             },
         ),
-        "input": {"add": None, "normalize": Key("emb_layer_norm_before")},
+        "input": {
+            "scale": IfSet("token_dropout", _KEPT),
+            "add": None,
+            "normalize": Key("emb_layer_norm_before"),
+        },
     },
     names={
         "token_type_embedding": None,

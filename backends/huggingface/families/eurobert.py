@@ -8,6 +8,7 @@ from ..family import Head
 from ..values import Key
 from ._llama_like import llama_like
 from ._rows import QKV
+from ._tasks import scored
 
 EUROBERT = llama_like(
     "eurobert",
@@ -45,6 +46,7 @@ EUROBERT = llama_like(
             untied={"lm_head.weight": "embed_tokens.weight"},
         ),
         "EuroBertModel": Head(),
+        "EuroBertForTokenClassification": scored(dropout=0),
     },
 )
 

@@ -9,6 +9,7 @@ from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import IfSet, Key, Multiple, RefusedError, Values, activation
 from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads, longest
+from ._tasks import scored
 
 
 def _kv_heads(values: Values) -> int | None:
@@ -118,9 +119,12 @@ FALCON = Family(
     names=_names,
     prefix="transformer.",
     unused=(r"h\.\d+\.self_attention\.rotary_emb\.inv_freq",),
-    heads=causal_heads(
-        "Falcon", table="word_embeddings", tasks=("SequenceClassification", "QuestionAnswering")
-    ),
+    heads={
+        **causal_heads(
+            "Falcon", table="word_embeddings", tasks=("SequenceClassification", "QuestionAnswering")
+        ),
+        "FalconForTokenClassification": scored(dropout=0.1),
+    },
     note=lambda values: (
         "ALiBi is exact here; the library rounds its slopes and its products to bfloat16"
         if values["alibi"]

@@ -8,6 +8,7 @@ from ..family import Family, Head, Names
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values, activation
 from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ._tasks import answers, scored
 
 GPT2_NAMES: Names = {
     "token_embedding": "wte",
@@ -96,6 +97,8 @@ GPT2 = Family(
     heads={
         "GPT2LMHeadModel": causal_heads("GPT2", table="wte")["GPT2ForCausalLM"],
         "GPT2Model": Head(),
+        "GPT2ForTokenClassification": scored(dropout=0.1),
+        **answers("GPT2"),
         "GPT2ForSequenceClassification": causal_heads("GPT2")["GPT2ForSequenceClassification"],
     },
 )

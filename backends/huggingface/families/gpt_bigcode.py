@@ -6,6 +6,7 @@ from ..family import Family, Names
 from ..layouts import Layout
 from ..values import Only, Values
 from ._rows import LAST, QKV, SEQUENCE, causal_heads, changed
+from ._tasks import scored
 from .gpt2 import GPT2, GPT2_UNUSED
 
 SCALE_BY_LAYER = "scale_attn_by_inverse_layer_idx"
@@ -60,7 +61,10 @@ GPT_BIGCODE = Family(
     names=_bigcode_names,
     prefix="transformer.",
     unused=GPT2_UNUSED,
-    heads=causal_heads("GPTBigCode", table="wte", tasks=SEQUENCE),
+    heads={
+        **causal_heads("GPTBigCode", table="wte", tasks=SEQUENCE),
+        "GPTBigCodeForTokenClassification": scored(dropout=0.1),
+    },
 )
 
 FAMILIES = (GPT_BIGCODE,)

@@ -6,6 +6,7 @@ from ..family import Family
 from ..layers import Layer
 from ..values import Key, RefusedError, Values, activation
 from ._rows import LABELS, LAST, SEQUENCE, TOKEN_KEYS, causal_heads
+from ._tasks import answers, scored
 from .gpt2 import GPT2
 
 
@@ -80,7 +81,11 @@ GPT_NEO = Family(
     },
     prefix="transformer.",
     unused=(r"h\.\d+\.attn\.attention\.(masked_)?bias",),
-    heads=causal_heads("GPTNeo", table="wte", tasks=SEQUENCE),
+    heads={
+        **causal_heads("GPTNeo", table="wte", tasks=SEQUENCE),
+        "GPTNeoForTokenClassification": scored(dropout=0.1),
+        **answers("GPTNeo"),
+    },
 )
 
 FAMILIES = (GPT_NEO,)

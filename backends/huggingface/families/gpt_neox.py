@@ -9,6 +9,7 @@ from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import Key, Only, RefusedError, Row, Values, activation
 from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads, longest
+from ._tasks import answers, scored
 
 
 def older_rotary(values: Values, fraction: float) -> Values:
@@ -96,7 +97,11 @@ GPT_NEOX = Family(
         r"layers\.\d+\.attention\.(masked_)?bias",
         r"layers\.\d+\.attention\.rotary_emb\.inv_freq",
     ),
-    heads=causal_heads("GPTNeoX", table="embed_in", output="embed_out"),
+    heads={
+        **causal_heads("GPTNeoX", table="embed_in", output="embed_out"),
+        "GPTNeoXForTokenClassification": scored(),
+        **answers("GPTNeoX"),
+    },
 )
 
 FAMILIES = (GPT_NEOX,)

@@ -6,6 +6,7 @@ from ..rotary import Rotary
 from ..values import Key
 from ._bert_like import bert_like, masked_head, pooled_model, token_heads
 from ._rows import QKV
+from ._tasks import pooled
 
 # GTE (Zhang et al., 2024, arXiv:2407.19669): the last layer of a gated unit alone has a bias
 
@@ -17,6 +18,7 @@ GTE = bert_like(
             "lm_head", norm="norm", act="gelu", bias="decoder.bias", unused=[r"pooler\..*"]
         ),
         "GteModel": pooled_model(),
+        "GteForSequenceClassification": pooled(),
         **{
             key: head
             for key, head in token_heads("Gte").items()

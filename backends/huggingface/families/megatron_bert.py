@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from ._bert_like import PRE_NORM, bert_like, like_bert_heads
+from ..values import Key
+from ._bert_like import PRE_NORM, bert_like, like_bert_heads, masked_and_next
+from ._tasks import choices, next_sentence, pooled
 
 MEGATRON_BERT = bert_like(
     "megatron-bert",
     prefix="bert.",
     heads={
-        key: head
-        for key, head in like_bert_heads("MegatronBert").items()
-        if "Token" not in key and "Question" not in key
+        **like_bert_heads("MegatronBert"),
+        "MegatronBertForSequenceClassification": pooled(dropout=Key("hidden_dropout_prob")),
+        **choices("MegatronBert", dropout=Key("hidden_dropout_prob")),
+        **next_sentence("MegatronBert", unused=[r"cls\.predictions\..*"]),
+        **masked_and_next("MegatronBert"),
     },
     defaults={
         "vocab_size": 29056,

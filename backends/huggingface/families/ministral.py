@@ -75,7 +75,7 @@ MINISTRAL3 = llama_like(
     optional={"sliding_window": int},
     spec={"positions": _growing},
     layers=lambda values: [("block", {"mask": mask_of("sliding_attention", values)})],
-    heads=causal_heads("Ministral3", tasks=ALL_TASKS),
+    heads=causal_heads("Ministral3", tasks=ALL_TASKS, answers="model."),
 )
 
 FAMILIES = (MINISTRAL, MINISTRAL3)

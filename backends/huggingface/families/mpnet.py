@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..values import Key
 from ._bert_like import bert_like, masked_head, pooled_model, token_heads, two_layers
+from ._tasks import choices
 
 MPNET = bert_like(
     "mpnet",
@@ -12,6 +13,7 @@ MPNET = bert_like(
         "MPNetForMaskedLM": masked_head("lm_head", act="gelu"),
         "MPNetModel": pooled_model(),
         **two_layers("MPNet", dropout=Key("hidden_dropout_prob")),
+        **choices("MPNet", dropout=Key("hidden_dropout_prob")),
         **token_heads("MPNet", dropout=Key("hidden_dropout_prob")),
     },
     defaults={"vocab_size": 30527, "pad_token_id": 1},

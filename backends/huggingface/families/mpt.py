@@ -8,6 +8,7 @@ from ..family import Family
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values
 from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ._tasks import scored
 
 _MPT_ATTENTION = {
     "attn_type": "multihead_attention",
@@ -92,7 +93,10 @@ MPT = Family(
         "layers.{}.feed_forward.down": "blocks.{}.ffn.down_proj",
     },
     prefix="transformer.",
-    heads=causal_heads("Mpt", table="wte", tasks=("SequenceClassification", "QuestionAnswering")),
+    heads={
+        **causal_heads("Mpt", table="wte", tasks=("SequenceClassification", "QuestionAnswering")),
+        "MptForTokenClassification": scored(dropout=0.1),
+    },
 )
 
 FAMILIES = (MPT,)

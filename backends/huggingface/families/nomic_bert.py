@@ -6,6 +6,7 @@ from ..rotary import Rotary
 from ..values import Key
 from ._bert_like import bert_like, masked_head, pooled_model, token_heads
 from ._rows import head_dim
+from ._tasks import pooled
 from .eurobert import rotary_names
 
 NOMIC_BERT = bert_like(
@@ -16,6 +17,7 @@ NOMIC_BERT = bert_like(
             "cls.predictions", dense="transform.dense", norm="transform.layer_norm"
         ),
         "NomicBertModel": pooled_model(),
+        "NomicBertForSequenceClassification": pooled(),
         **{
             key: head
             for key, head in token_heads("NomicBert").items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..rotary import Rotary
@@ -42,7 +43,7 @@ PHIMOE = llama_like(
     },
     optional={"sliding_window": int, "original_max_position_embeddings": int},
     fixed={"num_experts_per_tok": 2},  # the library's router is made for two
-    irrelevant=TRAINED | {"input_jitter_noise"},
+    irrelevant=TRAINED | {"hidden_dropout", "input_jitter_noise"},
     spec={
         "norm": {"type": "layernorm", "eps": Key("rms_norm_eps")},
         "positions": _rotary,
@@ -65,6 +66,11 @@ PHIMOE = llama_like(
         },
         tasks=SEQUENCE,
     ),
+)
+
+PHIMOE = replace(
+    PHIMOE,
+    heads={**PHIMOE.heads, "PhiMoEForCausalLM": PHIMOE.heads["PhimoeForCausalLM"]},  # of the hub
 )
 
 FAMILIES = (PHIMOE,)

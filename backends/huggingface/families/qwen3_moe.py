@@ -43,7 +43,7 @@ QWEN3_MOE = llama_like(
     },
     layers=_qwen3_layers,
     names={**EXPERTS, **QK_NORMS},
-    heads=causal_heads("Qwen3Moe", tasks=ALL_TASKS, answers="model."),
+    heads=causal_heads("Qwen3Moe", tasks=ALL_TASKS),
 )
 
 FAMILIES = (QWEN3_MOE,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..family import Head
 from ..values import Key, Values
 from ._bert_like import bert_like, narrow, pooled_model, token_heads
+from ._tasks import choices, pooled
 
 
 def narrow_input(values: Values) -> int | None:
@@ -32,6 +33,8 @@ REMBERT = bert_like(
             unused=(r"pooler\.dense\..*",),
         ),
         "RemBertModel": pooled_model(),
+        "RemBertForSequenceClassification": pooled(dropout=Key("classifier_dropout_prob")),
+        **choices("RemBert", dropout=Key("classifier_dropout_prob")),
         **token_heads("RemBert", dropout=Key("classifier_dropout_prob")),
     },
     defaults={

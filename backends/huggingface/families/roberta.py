@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..family import Family, Head
-from ..values import Row
+from ..values import Key, Row
 from ._bert_like import PRE_NORM, bert_like, masked_head, pooled_model, token_heads, two_layers
 from ._rows import after_padding
+from ._tasks import choices
 
 AFTER_PADDING = {
     "type": "learned",
@@ -32,6 +33,7 @@ def roberta_heads(name: str, **head: Any) -> dict[str, Head]:
         f"{name}ForMaskedLM": masked_head("lm_head", act="gelu", **head),
         f"{name}Model": pooled_model(),
         **two_layers(name),
+        **choices(name, dropout=Key("hidden_dropout_prob")),
         **token_heads(name),
     }
 

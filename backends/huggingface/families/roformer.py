@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..family import Head
-from ..values import Key
+from ..values import Key, activation
 from ._bert_like import bert_like, like_bert_heads, narrow, narrow_head, token_heads
+from ._tasks import pooled
 
 ROFORMER = bert_like(
     "roformer",
@@ -12,6 +13,12 @@ ROFORMER = bert_like(
     heads={
         "RoFormerForMaskedLM": like_bert_heads("RoFormer", narrow_head)["RoFormerForMaskedLM"],
         "RoFormerModel": Head(),
+        "RoFormerForSequenceClassification": pooled(
+            dense="classifier.dense",
+            output="classifier.out_proj",
+            act=activation("hidden_act"),
+            dropout=Key("hidden_dropout_prob"),
+        ),
         **token_heads("RoFormer", dropout=Key("hidden_dropout_prob")),
     },
     defaults={"vocab_size": 50000, "embedding_size": 768, "max_position_embeddings": 1536},

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head, Names
 from ..values import Key, RefusedError, Row, Values
-from ._rows import LABELS, token
+from ._rows import LABELS, changed, token
+from ._tasks import answers, scored
+from .bart import classes_at_the_end
 
 _ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_new": "gelu_tanh", "silu": "silu"}
 
@@ -158,9 +161,9 @@ def t5_like(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
         "tied": Key("tie_word_embeddings"),
         "input_scale": more.pop("input_scale", None),
     }
-    return Family(
+    family = Family(
         model_type=model_type,
-        defaults=defaults,
+        defaults={"classifier_dropout": 0.0, **defaults},
         optional={
             "num_decoder_layers": int,
             "pad_token_id": int,
@@ -169,9 +172,7 @@ def t5_like(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
             "decoder_start_token_id": int,
             "scale_decoder_outputs": bool,
         },
-        irrelevant=frozenset(
-            ["classifier_dropout", "dense_act_fn", "is_decoder", "is_gated_act", "n_positions"]
-        ),
+        irrelevant=frozenset(["dense_act_fn", "is_decoder", "is_gated_act", "n_positions"]),
         spec=spec_of(more.pop("share", "stack")),
         last=TOKENS,
         names=names,
@@ -185,8 +186,45 @@ def t5_like(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
                 copies=COPIES,
             ),
             f"{name}Model": Head(always_tied=True, copies=COPIES),
+            f"{name}ForSequenceClassification": classes_at_the_end(
+                "transformer.", always_tied=True, copies=COPIES
+            ),
+            **answers(name, always_tied=True, copies=COPIES),
         },
         **more,
+    )
+    return replace(family, other=encoder_alone(family, name))
+
+
+def encoder_alone(family: Family, name: str) -> Family:
+    """The family of the classes that have the encoder alone."""
+    stacks = ("family", "encoder", "decoder")
+    outer = {key: value for key, value in family.spec.items() if key not in stacks}
+    rows = family.names
+
+    def encoder_names(values: Values) -> dict[Any, Any]:
+        table = rows(values) if callable(rows) else rows
+        return {
+            ours.removeprefix("encoder."): theirs
+            for ours, theirs in table.items()
+            if not str(ours).startswith("decoder.")
+        }
+
+    copies = {"encoder.embed_tokens.weight": "shared.weight"}
+    return replace(
+        family,
+        spec={"family": "encoder-only", **changed(outer, family.spec["encoder"])},
+        irrelevant=family.irrelevant
+        | {"is_encoder_decoder", "num_decoder_layers", "scale_decoder_outputs"},
+        last=changed(family.last, {"tokens": {"decoder_start": None}}),
+        names=encoder_names,
+        unused=(r"decoder\..*", r"lm_head\..*"),
+        heads={
+            f"{name}EncoderModel": Head(always_tied=True, copies=copies),
+            f"{name}ForTokenClassification": scored(
+                prefix="transformer.", always_tied=True, copies=copies
+            ),
+        },
     )
 
 

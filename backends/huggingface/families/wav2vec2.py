@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head, Names
@@ -243,8 +244,22 @@ def waveform_encoder(
     )
 
 
+_PRETRAINED = Head(
+    spec={"head": {"type": "projection", "size": Key("proj_codevector_dim")}},
+    names={"head": "project_hid"},
+    unused=(r"quantizer\..*", r"project_q\..*"),
+    partial=True,
+)
+"""What the masked frames are compared with is left out: its codebooks are for training."""
+
 WAV2VEC2 = waveform_encoder(
     "wav2vec2", "Wav2Vec2", fixed=_ADAPTERS, irrelevant=_ADAPTER_SIZES, frames=True
+)
+
+WAV2VEC2 = replace(
+    WAV2VEC2,
+    defaults={**WAV2VEC2.defaults, "proj_codevector_dim": 256},
+    heads={**WAV2VEC2.heads, "Wav2Vec2ForPreTraining": _PRETRAINED},
 )
 
 FAMILIES = (WAV2VEC2,)

@@ -9,6 +9,7 @@ from ..family import Family, Head
 from ..values import Key, Only
 from ._bert_like import CLASSES
 from ._rows import LABELS, TOKEN_KEYS
+from ._tasks import answers, choices, scored
 
 _XLM_DEFAULTS: Mapping[str, Any] = {
     "vocab_size": 30145,
@@ -28,6 +29,15 @@ _XLM_DEFAULTS: Mapping[str, Any] = {
     "tie_word_embeddings": True,
     "id2label": LABELS,
 }
+
+
+_SUMMARY: dict[str, Any] = {
+    "summary_type": "first",
+    "summary_use_proj": True,
+    "summary_activation": None,
+    "summary_proj_to_labels": True,
+}
+"""How a text becomes one vector, at the one setting that is read."""
 
 
 def xlm_like(model_type: str, name: str, **more: Any) -> Family:
@@ -99,6 +109,19 @@ def xlm_like(model_type: str, name: str, **more: Any) -> Family:
                 untied={"pred_layer.proj.weight": "embeddings.weight"},
             ),
             f"{name}Model": Head(),
+            f"{name}ForSequenceClassification": scored(
+                "sequence_summary.summary", pool="first", dropout=0, fixed=_SUMMARY
+            ),
+            **choices(
+                name,
+                dense="sequence_summary.summary",
+                output="logits_proj",
+                width=CLASSES,
+                act="identity",
+                dropout=0,
+                fixed=_SUMMARY,
+            ),
+            f"{name}ForQuestionAnsweringSimple": answers(name)[f"{name}ForQuestionAnswering"],
             f"{name}ForTokenClassification": Head(
                 spec={"head": {"type": "classifier", "classes": CLASSES}},
                 names={"head.output": "classifier"},

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..family import Family, Head
 from ..layouts import Layout
 from ..values import Key, Values
 from ._bert_like import CLASSES
 from ._rows import LABELS, LAST, TOKEN_KEYS
+from ._tasks import answers, choices, pooled
 
 _ATTENTION = "layer.{}.rel_attn"
 
@@ -19,6 +22,19 @@ def _flat(name: str) -> Layout:
     """(d_model, heads, head_dim) in the checkpoint, (heads * head_dim, d_model) here."""
     return Layout(f"{_ATTENTION}.{name}", transposed=True, stored=_by_head)
 
+
+_SUMMARY: dict[str, Any] = {
+    "dense": "sequence_summary.summary",
+    "output": "logits_proj",
+    "pool": "last",
+    "width": Key("d_model"),
+    "dropout": Key("summary_last_dropout"),
+    "fixed": {
+        "summary_type": "last",
+        "summary_use_proj": True,
+        "summary_activation": "tanh",
+    },
+}
 
 XLNET = Family(
     model_type="xlnet",
@@ -102,6 +118,9 @@ XLNET = Family(
             untied={"lm_loss.weight": "word_embedding.weight"},
         ),
         "XLNetModel": Head(),
+        "XLNetForSequenceClassification": pooled(classes=CLASSES, **_SUMMARY),
+        **choices("XLNet", **_SUMMARY),
+        "XLNetForQuestionAnsweringSimple": answers("XLNet")["XLNetForQuestionAnswering"],
         "XLNetForTokenClassification": Head(
             spec={"head": {"type": "classifier", "classes": CLASSES, "dropout": 0}},
             names={"head.output": "classifier"},
