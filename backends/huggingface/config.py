@@ -14,6 +14,7 @@ from .family import Family, Head
 from .folder import CONFIG, GENERATION, Folder
 from .irrelevant import HARMLESS_VALUES, IRRELEVANT
 from .layers import folded, said_once
+from .layouts import Layout
 from .rotary import ROTARY_KEYS
 from .unsupported import CLASS_REASONS
 from .values import RefusedError, filled
@@ -53,7 +54,7 @@ def _unknown(kind: str) -> str:
 
 def class_of(folder: Folder, family: Family) -> str:
     """The class whose weights these are: the first of `architectures`, or the bare model."""
-    named = named_class(folder) or next(iter(family.heads))
+    named = named_class(folder) or _class_by_weights(folder, family)
     if named not in family.heads:
         other = family.other.heads if family.other is not None else ()
         supported = ", ".join([*family.heads, *other])
@@ -64,11 +65,25 @@ def class_of(folder: Folder, family: Family) -> str:
     return named
 
 
+def _class_by_weights(folder: Folder, family: Family) -> str:
+    """The class of a config that names none: the first, or the bare one if its head is missing."""
+    first, *others = family.heads
+    parts = tuple(f"{_theirs(theirs)}." for theirs in family.heads[first].names.values())
+    if not parts or folder.shapes is None or any(name.startswith(parts) for name in folder.shapes):
+        return first
+    bare = (name for name in others if not family.heads[name].names or family.heads[name].optional)
+    return next(bare, first)
+
+
+def _theirs(row: object) -> str:
+    return row.theirs if isinstance(row, Layout) else str(row)
+
+
 def head_of(folder: Folder, family: Family) -> Head:
     """The head to build; an empty one where it is optional and the weights have none of it."""
     head = family.heads[class_of(folder, family)]
     if head.optional and folder.shapes is not None:
-        parts = tuple(f"{theirs}." for theirs in head.names.values())
+        parts = tuple(f"{_theirs(theirs)}." for theirs in head.names.values())
         names = (name.removeprefix(head.prefix or family.prefix) for name in folder.shapes)
         if not any(name.startswith(parts) for name in names):
             return Head()

@@ -115,6 +115,7 @@ IRRELEVANT = frozenset(
 
 
 HARMLESS_VALUES: dict[str, object] = {
+    "position_embedding_type": "absolute",
     "quantization_config": None,
     "rope_interleaved": False,
 }

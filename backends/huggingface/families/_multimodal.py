@@ -49,7 +49,14 @@ def text_of(
         inside="text_config",
         prefix=prefix,
         unused=(*family.unused, rf"{root}({others})\..*"),
-        heads={f"{name}ForConditionalGeneration": head},
+        heads={
+            f"{name}ForConditionalGeneration": head,
+            f"{name}Model": Head(
+                prefix="" if there == INSIDE else "language_model.",
+                unused=(rf"({others})\..*",),
+                partial=True,
+            ),
+        },
         note=f"The text alone: {read} are not read here",
     )
 

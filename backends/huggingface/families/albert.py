@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..family import Family, Names
+from ..family import Family, Head, Names
 from ..values import Key, Values
 from ._bert_like import (
     BERT_DEFAULTS,
@@ -71,6 +71,19 @@ def _albert_names(values: Values) -> Names:
     return names
 
 
+def _pretraining() -> Head:
+    """Masked tokens, and whether two sentences stand in their order."""
+    masked = masked_head("predictions", norm="LayerNorm", width=narrow_head)
+    names = {str(ours).replace("head", "mlm", 1): theirs for ours, theirs in masked.names.items()}
+    order = pooled(dropout=Key("classifier_dropout_prob")).spec["head"]
+    return Head(
+        spec={"heads": {"mlm": masked.spec["head"], "sop": order}},
+        names={**names, "sop.dense": "pooler", "sop.output": "sop_classifier.classifier"},
+        untied=masked.untied,
+        instead=masked.instead,
+    )
+
+
 ALBERT = Family(
     model_type="albert",
     defaults={
@@ -109,6 +122,7 @@ ALBERT = Family(
             width=narrow_head,
             unused=[r"pooler\..*", r"sop_classifier\..*"],
         ),
+        "AlbertForPreTraining": _pretraining(),
         "AlbertModel": pooled_model({"head.dense": "pooler"}),
         "AlbertForSequenceClassification": pooled(
             dense="pooler", dropout=Key("classifier_dropout_prob")

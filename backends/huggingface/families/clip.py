@@ -37,7 +37,7 @@ TEXT_OPTIONAL: Mapping[str, type] = {
 }
 
 # Keys of parts that once held what all models have: how to write texts, and names of labels.
-IRRELEVANT = frozenset(["id2label", "initializer_factor", "label2id"])
+IRRELEVANT = frozenset(["id2label", "initializer_factor", "label2id", "pad_token_id"])
 
 _FIXED: Mapping[str, Any] = {"dropout": 0.0}
 """What older configs of CLIP say besides."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values, activation
 from ._bert_like import bert_like, masked_head, token_heads
-from ._tasks import pooled
+from ._tasks import choices, pooled
 
 _TERMS = {"c2p": "content_to_position", "p2c": "position_to_content"}
 
@@ -100,7 +101,7 @@ def _deberta(model_type: str, name: str, **more: Any) -> Family:
         optional={"pos_att_type": object, **more.pop("optional", {})},
         fixed={"legacy": True, **more.pop("fixed", {})},
         irrelevant=frozenset(
-            ["conv_act", "padding_idx", "pooler_dropout", "pooler_hidden_act", "pooler_hidden_size"]
+            ["conv_act", "padding_idx", "pooler_dropout", "pooler_hidden_size", "pooler_size"]
         ),
         spec=spec,
         names=names,
@@ -148,6 +149,16 @@ DEBERTA_V2 = _deberta(
         **{f"layers.{{}}.attention.{part}": f"{_SELF}.{part}_proj" for part in _PARTS},
         "layers.{}.attention.position_key": f"{_SELF}.pos_key_proj",
         "layers.{}.attention.position_query": f"{_SELF}.pos_query_proj",
+    },
+)
+
+DEBERTA_V2 = replace(
+    DEBERTA_V2,
+    heads={
+        **DEBERTA_V2.heads,
+        **choices(
+            "DebertaV2", act=activation("pooler_hidden_act"), dropout=Key("hidden_dropout_prob")
+        ),
     },
 )
 

@@ -40,7 +40,7 @@ ESMC = llama_like(
         "classifier_dropout": 0.1,
     },
     without=["rms_norm_eps"],
-    irrelevant=frozenset(["mask_token_id", "classifier_dropout"]),
+    irrelevant=frozenset(["mask_token_id"]),
     spec={
         "family": "encoder-only",
         "norm": {"type": "layernorm", "bias": False},
@@ -59,6 +59,8 @@ ESMC = llama_like(
             _ESMC_HEAD, spec=changed(_ESMC_HEAD.spec, {"head": {"transform": _LAYER_NORM}})
         ),
         "EsmcModel": Head(),
+        **two_layers("Esmc"),
+        "EsmcForTokenClassification": scored("score"),
     },
 )
 

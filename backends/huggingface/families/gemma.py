@@ -184,7 +184,12 @@ GEMMA3 = replace(
             names={"head": "language_model.lm_head"},
             untied={"language_model.lm_head.weight": "embed_tokens.weight"},
             partial=True,
-        )
+        ),
+        "Gemma3Model": Head(partial=True),
+        "Gemma3ForSequenceClassification": replace(
+            causal_heads("Gemma3")["Gemma3ForSequenceClassification"],
+            partial=True,
+        ),
     },
     note="The text alone: images are not read here",
 )

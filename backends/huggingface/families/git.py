@@ -38,7 +38,8 @@ GIT = bert_like(
             names={"head": "output"},
             untied={"output.weight": "embeddings.word_embeddings.weight"},
             partial=True,
-        )
+        ),
+        "GitModel": Head(partial=True),
     },
     note="The text alone: images are not read here",
 )

@@ -60,6 +60,7 @@ GPT_NEOX = Family(
         "attention_bias": True,
         "id2label": LABELS,
     },
+    irrelevant=frozenset(["attention_probs_dropout_prob", "hidden_dropout_prob"]),
     optional={**TOKEN_KEYS, "rotary_pct": float, "rotary_emb_base": float},
     spec={
         "family": "decoder-only",

@@ -6,6 +6,7 @@ from ..family import Family, Head
 from ..layouts import Layout
 from ..values import Key
 from ._rows import changed
+from ._tasks import answers
 from .bart import COPIES, DEFAULTS, IRRELEVANT_HERE, NAMES, SEPARATE, SPEC, TOKENS
 from .longformer import PARTS, windows
 
@@ -65,6 +66,7 @@ LED = Family(
             copies=COPIES,
         ),
         "LEDModel": Head(copies=COPIES),
+        **answers("LED", copies=COPIES),
     },
 )
 

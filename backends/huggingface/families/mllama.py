@@ -67,7 +67,8 @@ def _mllama(model_type: str, name: str, **more: Any) -> Family:
                 names={"head": output},
                 untied={f"{output}.weight": "embed_tokens.weight"},
                 partial=True,
-            )
+            ),
+            **more.pop("others", {}),
         },
         note="The text alone: images are not read here, nor are the layers that look at them",
         **more,
@@ -84,6 +85,7 @@ MLLAMA = _mllama(
     inside="text_config",
     prefix="language_model.model.",
     output="language_model.lm_head",
+    others={"MllamaModel": Head(partial=True)},
 )
 
 FAMILIES = (MLLAMA_TEXT, MLLAMA)

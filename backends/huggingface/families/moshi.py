@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..family import Head
 from ..values import Row
 from ._llama_like import ATTENTION, llama_like
 from ._multimodal import FEWER_WORDS
@@ -43,6 +44,7 @@ MOSHI = llama_like(
     },
     heads={
         "MoshiForCausalLM": causal_heads("Moshi", spec=FEWER_WORDS, tasks=())["MoshiForCausalLM"],
+        "MoshiModel": Head(),
     },
 )
 

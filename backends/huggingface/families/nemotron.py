@@ -27,6 +27,7 @@ NEMOTRON = llama_like(
     },
     without=["rms_norm_eps"],
     fixed={"rope_percent": 0.5},
+    irrelevant=frozenset(["hidden_dropout"]),
     spec={
         "norm": {"type": "layernorm", "eps": Key("norm_eps"), "weight_offset": 1},
         "positions": Rotary(fraction=0.5),

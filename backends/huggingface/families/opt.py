@@ -69,6 +69,7 @@ OPT = Family(
         "id2label": LABELS,
     },
     optional={**TOKEN_KEYS, "word_embed_proj_dim": int},
+    fixed={"learned_embeddings": True, "scale_embeddings": False},  # of Galactica
     irrelevant=frozenset(["activation_dropout", "layerdrop"]),
     spec={
         "family": "decoder-only",

@@ -172,7 +172,9 @@ def t5_like(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
             "decoder_start_token_id": int,
             "scale_decoder_outputs": bool,
         },
-        irrelevant=frozenset(["dense_act_fn", "is_decoder", "is_gated_act", "n_positions"]),
+        irrelevant=frozenset(
+            ["dense_act_fn", "is_decoder", "is_gated_act", "n_positions", "scalable_attention"]
+        ),
         spec=spec_of(more.pop("share", "stack")),
         last=TOKENS,
         names=names,

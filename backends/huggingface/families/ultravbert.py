@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..family import Head
 from .ultrabert import ULTRABERT, masked_words
 
 ULTRAVBERT = replace(
@@ -13,7 +14,12 @@ ULTRAVBERT = replace(
     inside="text_config",
     prefix="model.text_model.",
     unused=(r"model\.(vision_model|connector)\..*",),
-    heads={"UltraVBertForMaskedLM": masked_words("head.decoder", partial=True)},
+    heads={
+        "UltraVBertForMaskedLM": masked_words("head.decoder", partial=True),
+        "UltraVBertModel": Head(
+            prefix="text_model.", unused=(r"(vision_model|connector)\..*",), partial=True
+        ),
+    },
     note="The text alone: images are not read here",
 )
 
