@@ -13,7 +13,15 @@ from .speaking import fail, note, working
 @click.command()
 @reads_spec
 @click.option(
-    "--weights", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "--weights",
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A safetensors file, or the Hugging Face folder that the spec was imported from.",
+)
+@click.option(
+    "--tokenizer",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder whose tokenizer and generation_config.json are copied.",
 )
 @click.option("--to", type=click.Choice(("huggingface",)), default="huggingface", show_default=True)
 @click.option(
@@ -30,6 +38,7 @@ def export(
     spec: Path,
     sets: tuple[str, ...],
     weights: Path,
+    tokenizer: Path | None,
     to: str,
     output: Path,
     custom_code: bool,
@@ -45,7 +54,7 @@ def export(
     For any other it holds the file that `build` writes, and two that make it a `PreTrainedModel`.
     """
     source = load_spec(spec, sets)
-    from ..backends.huggingface import ExportError
+    from ..backends.huggingface import CheckpointError, ExportError
     from ..backends.huggingface import export as written
     from ..backends.huggingface.native import find_native
     from ..backends.pytorch import WeightsError
@@ -53,8 +62,16 @@ def export(
 
     try:
         with working("writing"):
-            written(source, weights, output, to=to, custom_code=custom_code, force=force)
-    except (ExportError, WeightsError) as error:
+            written(
+                source,
+                weights,
+                output,
+                to=to,
+                custom_code=custom_code,
+                tokenizer=tokenizer,
+                force=force,
+            )
+    except (CheckpointError, ExportError, WeightsError) as error:
         fail(shortened(str(error)))
     native = None if custom_code else find_native(source)
     note(f"wrote {output}, a {native.class_name}" if native else f"wrote {output}, with its code")

@@ -56,12 +56,17 @@ class InitFact:
 
 @dataclass(frozen=True)
 class TokenFact:
-    """Token ids with a meaning; None for one that nobody gave."""
+    """Token ids with a meaning; None for one that nobody gave.
+
+    eos            the first of those that end a text
+    all_eos        all of them
+    """
 
     bos: int | None = None
     eos: int | None = None
     pad: int | None = None
     decoder_start: int | None = None
+    all_eos: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

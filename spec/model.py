@@ -22,7 +22,7 @@ from .norm import LayerNorm, Norm, Placement
 from .part import NOTHING, Inner, Many, Map, OneOf, Part
 from .positions import Positions
 from .residual import Residual, Sequential
-from .scalars import BlockName, Entries, Flag, Id, Layers, ModelName, Name, Rate, Text, Width
+from .scalars import BlockName, Entries, Flag, Id, Ids, Layers, ModelName, Name, Rate, Text, Width
 from .sublayers import Sublayer
 
 if TYPE_CHECKING:
@@ -121,13 +121,13 @@ class SpecialTokens(Part):
 
     pad: fills rows
     bos: begins a text
-    eos: ends a text
+    eos: ends a text; a list of several that do
     decoder_start: begins what a decoder writes
     """
 
     pad: Id | None = None
     bos: Id | None = None
-    eos: Id | None = None
+    eos: Ids | None = None
     decoder_start: Id | None = None
 
 

@@ -195,6 +195,18 @@ def _read_sides(value: Any) -> int | tuple[int, int]:
     return one if one == other else (one, other)
 
 
+def _read_ids(value: Any) -> int | tuple[int, ...]:
+    one = whole(0, 2**31 - 1)
+    if not isinstance(value, (list, tuple)):
+        return int(one.read(value))
+    ids = tuple(int(one.read(each)) for each in value)
+    if not ids:
+        raise ValueError
+    if len(set(ids)) < len(ids):
+        raise ValueError("a list of different token ids")
+    return ids[0] if len(ids) == 1 else ids
+
+
 def _read_padding(value: Any) -> Any:
     if value is True:  # the older spelling
         return "mask"
@@ -213,6 +225,15 @@ Count = Annotated[int, whole(1, 100_000_000)]
 Entries = Annotated[int, whole(1, 1_000_000_000)]
 Whole = Annotated[int, whole(0, 1_000_000_000)]
 Id = Annotated[int, whole(0, 2**31 - 1)]
+_ID = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+Ids = Annotated[
+    int | tuple[int, ...],
+    Wanted(
+        "a whole number from 0 to 2,147,483,647, or a list of them",
+        _read_ids,
+        {"anyOf": [_ID, {"type": "array", "items": _ID, "minItems": 1, "uniqueItems": True}]},
+    ),
+]
 OptionalId = Annotated[
     int | None,
     Wanted(

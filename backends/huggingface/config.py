@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from .errors import CheckpointError
 from .families import ALSO, FAMILIES
+from .families._rows import Token
 from .family import Family, Head
-from .folder import CONFIG, Folder
-from .irrelevant import IRRELEVANT
+from .folder import CONFIG, GENERATION, Folder
+from .irrelevant import HARMLESS_VALUES, IRRELEVANT
 from .layers import folded, said_once
+from .layouts import Layout
 from .rotary import ROTARY_KEYS
+from .unsupported import CLASS_REASONS
 from .values import RefusedError, filled
 
 
@@ -26,10 +30,19 @@ def family_of(folder: Folder) -> Family:
     if kind not in FAMILIES:
         raise CheckpointError(folder.path / CONFIG, [_unknown(kind)])
     family = FAMILIES[kind]
-    named = folder.config.get("architectures") or [""]
-    if family.other is not None and isinstance(named, list) and named[0] in family.other.heads:
+    if family.other is not None and named_class(folder) in family.other.heads:
         return family.other
     return family
+
+
+def named_class(folder: Folder) -> str:
+    """The first of `architectures`, "" where there is none. Raises CheckpointError."""
+    named = folder.config.get("architectures")
+    if named is None or named == []:
+        return ""
+    if not (isinstance(named, list) and all(isinstance(name, str) for name in named)):
+        raise CheckpointError(folder.path / CONFIG, ["`architectures` must be a list of names"])
+    return str(named[0])
 
 
 def _unknown(kind: str) -> str:
@@ -41,23 +54,36 @@ def _unknown(kind: str) -> str:
 
 def class_of(folder: Folder, family: Family) -> str:
     """The class whose weights these are: the first of `architectures`, or the bare model."""
-    named = folder.config.get("architectures") or [next(iter(family.heads))]
-    if not (isinstance(named, list) and isinstance(named[0], str)):
-        raise CheckpointError(folder.path / CONFIG, ["`architectures` must be a list of names"])
-    if named[0] not in family.heads:
+    named = named_class(folder) or _class_by_weights(folder, family)
+    if named not in family.heads:
         other = family.other.heads if family.other is not None else ()
         supported = ", ".join([*family.heads, *other])
+        why = f": {CLASS_REASONS[named]}" if named in CLASS_REASONS else ""
         raise CheckpointError(
-            folder.path / CONFIG, [f"{named[0]} is not supported yet; supported: {supported}"]
+            folder.path / CONFIG, [f"{named} is not supported yet{why}; supported: {supported}"]
         )
-    return named[0]
+    return named
+
+
+def _class_by_weights(folder: Folder, family: Family) -> str:
+    """The class of a config that names none: the first, or the bare one if its head is missing."""
+    first, *others = family.heads
+    parts = tuple(f"{_theirs(theirs)}." for theirs in family.heads[first].names.values())
+    if not parts or folder.shapes is None or any(name.startswith(parts) for name in folder.shapes):
+        return first
+    bare = (name for name in others if not family.heads[name].names or family.heads[name].optional)
+    return next(bare, first)
+
+
+def _theirs(row: object) -> str:
+    return row.theirs if isinstance(row, Layout) else str(row)
 
 
 def head_of(folder: Folder, family: Family) -> Head:
     """The head to build; an empty one where it is optional and the weights have none of it."""
     head = family.heads[class_of(folder, family)]
     if head.optional and folder.shapes is not None:
-        parts = tuple(f"{theirs}." for theirs in head.names.values())
+        parts = tuple(f"{_theirs(theirs)}." for theirs in head.names.values())
         names = (name.removeprefix(head.prefix or family.prefix) for name in folder.shapes)
         if not any(name.startswith(parts) for name in names):
             return Head()
@@ -77,6 +103,9 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
         raise CheckpointError(folder.path / CONFIG, problems)
     nothing = dict.fromkeys(family.optional)
     values = {**nothing, **family.defaults, **head.defaults, **config, **inner}
+    labels = config.get("num_labels")
+    if isinstance(labels, int) and config.get("id2label") is None and labels >= 0:
+        values["id2label"] = {str(i): f"LABEL_{i}" for i in range(min(labels, _MOST_LAYERS))}
     if head.always_tied:
         values |= {"tied_as_written": values["tie_word_embeddings"], "tie_word_embeddings": True}
     for output, table in head.untied.items():
@@ -88,12 +117,17 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
     return values
 
 
+_OF_WHOLE_MODELS = frozenset(["tie_word_embeddings"])
+"""Keys that files hold for each tower of a model too, where nothing reads them."""
+
+
 def _of_part(folder: Folder, key: str, part: Family, problems: list[str]) -> dict[str, Any]:
     """The values of a part of the model, which config.json holds under a key of its own."""
     config = folder.config.get(key) or {}
     if not isinstance(config, dict):
         problems.append(f"`{key}` must be a mapping")
         return {}
+    config = {name: value for name, value in config.items() if name not in _OF_WHOLE_MODELS}
     found = _problems(config, part, fixed_of(part, Head()))
     problems += [f"`{key}`: {problem}" for problem in found]
     return {**dict.fromkeys(part.optional), **part.defaults, **config}
@@ -119,6 +153,7 @@ def fixed_of(family: Family, head: Head) -> dict[str, Any]:
     if kind == "encoder-only":
         usual["is_decoder"] = False
     known = family.defaults.keys() | family.optional.keys() | family.irrelevant
+    usual = {**HARMLESS_VALUES, **usual}
     usual = {key: value for key, value in usual.items() if key not in known}
     return {**usual, **family.fixed, **head.fixed}
 
@@ -139,11 +174,40 @@ def spec_data(
             inner.update(merged)
     except RefusedError as error:
         problems.append(str(error))
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
-        problems.append(f"its values do not go together: {error}")
     if problems:
         raise CheckpointError(folder.path / CONFIG, list(dict.fromkeys(problems)))
+    _read_generation(folder, data, values)
     return said_once(data)
+
+
+_GENERATION_KEYS = {
+    "bos": "bos_token_id",
+    "eos": "eos_token_id",
+    "decoder_start": "decoder_start_token_id",
+}
+
+
+def _read_generation(folder: Folder, data: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Special tokens of generation_config.json, which win over those of config.json.
+
+    `pad` is the model's own, and stays; it is taken only where config.json has none.
+    """
+    generates = "vocab_size" in values and data.get("family") != "encoder-only"
+    head = data.get("head")
+    if not (folder.generation and generates and isinstance(head, Mapping)):
+        return
+    if head.get("type") != "language_model":
+        return
+    tokens = dict(data.get("tokens") or {})
+    keys = _GENERATION_KEYS if "pad" in tokens else {"pad": "pad_token_id", **_GENERATION_KEYS}
+    problems: list[str] = []
+    for ours, theirs in keys.items():
+        said = {theirs: folder.generation.get(theirs), "vocab_size": values["vocab_size"]}
+        found = filled({ours: Token(theirs)}, said, problems)
+        tokens |= found
+    if problems:
+        raise CheckpointError(folder.path / GENERATION, problems)
+    data["tokens"] = tokens
 
 
 def _merged(one: Any, other: Any) -> Any:
@@ -198,8 +262,11 @@ def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any
             if value is None and key in family.optional:
                 continue
             wanted = _wanted(value, family.optional.get(key) or type(family.defaults[key]))
+            wanted = wanted or _in_range(key, value)
             if wanted:
                 problems.append(f"`{key}` must be {wanted}, not {_said(value)}")
+        elif value is None:  # the library has no such key of this type, and sets nothing
+            continue
         elif key not in known and key not in family.irrelevant and key not in family.parts:
             problems.append(
                 f"`{key}` is not known of {family.model_type}: it may change what is computed"
@@ -230,6 +297,21 @@ def _wanted(value: Any, kind: type) -> str:
     return "" if right else _KINDS.get(kind, "of another kind")
 
 
+_LAYERS = re.compile(r"(\A|_)(layers?|depth)\Z")
+_MOST_LAYERS, _LARGEST = 100_000, 10**15
+
+
+def _in_range(key: str, value: Any) -> str:
+    """What a number should have been, "" where it may be right: no model is larger than this."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return ""
+    if _LAYERS.search(key) and not 0 <= value <= _MOST_LAYERS:
+        return f"from 0 to {_MOST_LAYERS:,}"
+    if not abs(value) <= _LARGEST:  # nor is it no number
+        return f"a number from {-_LARGEST:,} to {_LARGEST:,}"
+    return ""
+
+
 def _said(value: Any) -> str:
-    text = json.dumps(value)
+    text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:59]}…"

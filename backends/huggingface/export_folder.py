@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,25 @@ from ..pytorch import graph_of
 from ..pytorch.compile import Source
 from .emitted import read_emitted
 from .errors import ExportError
-from .folder import CONFIG
+from .folder import CONFIG, GENERATION
+from .imported import logical_weights
 from .irrelevant import MARK
 from .native import Native, find_native, native_tensors
-from .wrapper import FAMILY, write_wrapper
+from .spec_text import FAMILY
+from .special_tokens import generation_tokens
+from .tokenizer_files import (
+    checked_tokenizer,
+    copy_tokenizer,
+    generation_of,
+    is_model_folder,
+)
+from .wrapper import write_wrapper
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TARGETS = ("huggingface",)
 WEIGHTS = "model.safetensors"
-GENERATION = "generation_config.json"
 
 
 def export(
@@ -34,6 +43,7 @@ def export(
     *,
     to: str = "huggingface",
     custom_code: bool = False,
+    tokenizer: str | Path | None = None,
     force: bool = False,
 ) -> Path:
     """Write a model and its weights as another library reads them.
@@ -49,8 +59,8 @@ def export(
     graph = source if isinstance(source, ModuleGraph) else lower(spec)
     native = None if custom_code else find_native(spec)
     if native is None:
-        return export_custom(graph, weights, folder, force=force)
-    return _export_native(native, graph, weights, Path(folder), force)
+        return export_custom(graph, weights, folder, tokenizer=tokenizer, force=force)
+    return _export_native(native, graph, weights, Path(folder), tokenizer, force)
 
 
 def spec_of(source: str | Path | ModelSpec) -> ModelSpec:
@@ -59,55 +69,92 @@ def spec_of(source: str | Path | ModelSpec) -> ModelSpec:
 
 
 def _export_native(
-    native: Native, graph: ModuleGraph, weights: str | Path | nn.Module, folder: Path, force: bool
+    native: Native,
+    graph: ModuleGraph,
+    weights: str | Path | nn.Module,
+    folder: Path,
+    tokenizer: str | Path | None,
+    force: bool,
 ) -> Path:
     """Write config.json and model.safetensors as the library's own class would."""
+    beside = _folder_beside(weights, tokenizer)
     tensors = _fitting_weights(graph, weights)
     config = {**native.config, "dtype": _dtype(tensors), MARK: __version__}
     stored = native_tensors(native, graph, tensors)
-
-    def fill(fresh: Path) -> None:
-        from safetensors.torch import save_file
-
-        (fresh / CONFIG).write_bytes(outputs.json_text(config))
-        save_file(stored, fresh / WEIGHTS, metadata={"format": "pt"})
-
-    outputs.write_folder(folder, fill, force=force, is_ours=_is_ours)
+    pair = bool(native.config.get("is_encoder_decoder"))
+    generation = generation_tokens(graph, pair) if native.generates else {}
+    files = {CONFIG: outputs.json_text(config)}
+    _write_folder(folder, files, generation, stored, beside, force)
     return folder
 
 
 def export_custom(
-    source: Source, weights: str | Path | nn.Module, folder: str | Path, *, force: bool = False
+    source: Source,
+    weights: str | Path | nn.Module,
+    folder: str | Path,
+    *,
+    tokenizer: str | Path | None = None,
+    force: bool = False,
 ) -> Path:
     """Write a folder that `transformers` loads with `trust_remote_code=True`; returns its path.
 
     It holds config.json, model.safetensors under the logical names, the emitted file as `build`
     writes it, and two files that make it a `PreTrainedModel`; none of them needs modelwright.
+    The spec is in config.json, so that the folder can be imported again.
 
     source: a spec file, a spec or a graph
-    weights: a safetensors file of its logical names, or a model that `compile` made
+    weights: a safetensors file of its logical names, a Hugging Face folder of this model, or a
+        model that `compile` made
+    tokenizer: a folder whose tokenizer and generation_config.json are copied; that of the weights
+        when left out
     force: replace a folder that was exported before
 
     Raises SpecErrors for a bad spec, ExportError for a model that Hugging Face's classes cannot
-    hold, WeightsError for weights that do not fit, OutputError for a place that cannot be
-    written. Nothing is left half written.
+    hold, WeightsError and CheckpointError for weights that do not fit, OutputError for a place
+    that cannot be written. Nothing is left half written.
     """
     graph = graph_of(source)
+    beside = _folder_beside(weights, tokenizer)
     tensors = _fitting_weights(graph, weights)
     wrapper = write_wrapper(read_emitted(graph), _dtype(tensors))
+    files = {name: text.encode() for name, text in wrapper.texts.items()}
+    files[CONFIG] = outputs.json_text(wrapper.config)
+    _write_folder(Path(folder), files, wrapper.generation, tensors, beside, force)
+    return Path(folder)
+
+
+def _write_folder(
+    folder: Path,
+    files: Mapping[str, bytes],
+    generation: Mapping[str, Any],
+    tensors: dict[str, Tensor],
+    beside: Path | None,
+    force: bool,
+) -> None:
+    """Write the folder, moved into place when it is whole."""
+    merged = generation_of(beside, generation) if beside and generation else generation
 
     def fill(fresh: Path) -> None:
         from safetensors.torch import save_file
 
-        for name, text in wrapper.texts.items():
-            (fresh / name).write_text(text, encoding="utf-8")
-        (fresh / CONFIG).write_bytes(outputs.json_text(wrapper.config))
-        if wrapper.generation:
-            (fresh / GENERATION).write_bytes(outputs.json_text(wrapper.generation))
+        for name, data in files.items():
+            (fresh / name).write_bytes(data)
+        if merged:
+            (fresh / GENERATION).write_bytes(outputs.json_text(dict(merged)))
+        if beside is not None:
+            copy_tokenizer(beside, fresh)
         save_file(tensors, fresh / WEIGHTS, metadata={"format": "pt"})
 
-    outputs.write_folder(Path(folder), fill, force=force, is_ours=_is_ours)
-    return Path(folder)
+    outputs.write_folder(folder, fill, force=force, is_ours=_is_ours)
+
+
+def _folder_beside(weights: str | Path | nn.Module, tokenizer: str | Path | None) -> Path | None:
+    """The folder whose tokenizer and generation_config.json are copied, None if there is none."""
+    if tokenizer is not None:
+        return checked_tokenizer(Path(tokenizer))
+    if isinstance(weights, (str, Path)) and is_model_folder(Path(weights)):
+        return Path(weights)
+    return None
 
 
 def _fitting_weights(graph: ModuleGraph, weights: str | Path | nn.Module) -> dict[str, Tensor]:
@@ -115,7 +162,9 @@ def _fitting_weights(graph: ModuleGraph, weights: str | Path | nn.Module) -> dic
     from ..pytorch.weights import check_shapes, read_tensors
 
     wanted = {weight.name: weight.shape for weight in graph.weights()}
-    if isinstance(weights, (str, Path)):
+    if isinstance(weights, (str, Path)) and is_model_folder(Path(weights)):
+        name, found = Path(weights).name, logical_weights(weights, wanted)
+    elif isinstance(weights, (str, Path)):
         name, found = Path(weights).name, read_tensors(weights, wanted)
     else:
         state = weights.state_dict()

@@ -83,7 +83,7 @@ class Family:
         those that have the decoder alone
     derived: tensors that the library stores and which are no weights, but follow from the config
     back: the keys of config.json that no row alone can write back, from a spec that may be of this
-        family; it may guess, and raise what it likes for a spec of another
+        family; it may guess, and raise OtherFamilyError for a spec of another
     note: what the head of the imported YAML says of this family, a text or a function of values
     """
 

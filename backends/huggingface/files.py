@@ -45,6 +45,7 @@ class Weights:
     files: tuple[Path, ...]
     shapes: Mapping[str, Shape]
     holders: Mapping[str, Path]
+    dtypes: Mapping[str, str] = field(default_factory=dict)
     _headers: dict[Path, tuple[int, Any]] = field(default_factory=dict, repr=False)
 
     @property
@@ -143,12 +144,13 @@ def find_weights(folder: Path) -> Weights | None:
 def _collected(files: list[Path]) -> Weights:
     shapes: dict[str, Shape] = {}
     holders: dict[str, Path] = {}
+    dtypes: dict[str, str] = {}
     for path in files:
-        for name, shape in read_shapes(path).items():
+        for name, (shape, dtype) in read_header(path).items():
             if name in holders:
                 raise CheckpointError(path, [f"{name} stands in {holders[name].name} too"])
-            shapes[name], holders[name] = shape, path
-    return Weights(tuple(files), shapes, holders)
+            shapes[name], holders[name], dtypes[name] = shape, path, dtype
+    return Weights(tuple(files), shapes, holders, dtypes)
 
 
 def _indexed(index: Path) -> Weights:
@@ -178,30 +180,50 @@ def _indexed(index: Path) -> Weights:
     return weights
 
 
-def read_shapes(path: Path) -> dict[str, Shape]:
-    """Name and shape of every tensor of a file; of safetensors only the header is read."""
+def read_header(path: Path) -> dict[str, tuple[Shape, str]]:
+    """Name, shape and dtype of every tensor of a file; of safetensors only the header is read.
+
+    The dtype is in the words of safetensors, such as `BF16`, or of torch for a pickle.
+    """
     if path.suffix != ".safetensors":
-        return {name: tuple(tensor.shape) for name, tensor in _unpickled(path).items()}
-    from safetensors import SafetensorError, safe_open
+        return {
+            name: (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+            for name, tensor in _unpickled(path).items()
+        }
+    from safetensors import safe_open
 
     try:
         with safe_open(path, framework="np") as file:
-            names = list(file.keys())
-            return {name: tuple(file.get_slice(name).get_shape()) for name in names}
-    except SafetensorError as error:
-        raise CheckpointError(path, [f"it is no whole safetensors file: {error}"]) from None
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            return {name: (tuple(s.get_shape()), s.get_dtype()) for name, s in slices.items()}
+    except _broken_safetensors() as error:
+        raise CheckpointError(path, [f"it is not a valid safetensors file: {error}"]) from None
+
+
+def _broken_safetensors() -> tuple[type[Exception], ...]:
+    """What safetensors may raise for a file that is not valid."""
+    from safetensors import SafetensorError
+
+    return (SafetensorError, OSError, OverflowError, RuntimeError, ValueError)
 
 
 def _reader(path: Path, stack: ExitStack) -> Callable[[str], Any]:
     if path.suffix != ".safetensors":
         return _unpickled(path).__getitem__
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         file = stack.enter_context(safe_open(path, framework="pt"))
-    except SafetensorError as error:
+    except _broken_safetensors() as error:
         raise CheckpointError(path, [f"it cannot be read: {error}"]) from None
-    return file.get_tensor  # type: ignore[no-any-return]
+
+    def read(name: str) -> Any:
+        try:
+            return file.get_tensor(name)
+        except _broken_safetensors() as error:
+            raise CheckpointError(path, [f"{name} cannot be read: {error}"]) from None
+
+    return read
 
 
 def _unpickled(path: Path) -> dict[str, Tensor]:

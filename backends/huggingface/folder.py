@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,22 @@ from .errors import CheckpointError
 from .files import SAFETENSORS, Shape, Weights, find_weights, read_json
 
 CONFIG = "config.json"
+GENERATION = "generation_config.json"
+_OTHER_WEIGHTS = frozenset(
+    [".bin", ".ckpt", ".gguf", ".h5", ".msgpack", ".npz", ".onnx", ".pt", ".pth", ".safetensors"]
+)
 _SNAPSHOT = re.compile(r"[0-9a-f]{40}\Z")
 _COMMON_NAMES = frozenset(["model", "checkpoint", "snapshot", "output", "pretrained", "weights"])
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What was read: the config, and where the weights are (None: there are none)."""
+    """What was read: both configs, and where the weights are (None: there are none)."""
 
     path: Path
     config: dict[str, Any]
     found: Weights | None
+    generation: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shapes(self) -> Mapping[str, Shape] | None:
@@ -34,8 +39,20 @@ class Folder:
     def weights(self) -> Weights:
         """Where the weights are. Raises CheckpointError where there are none."""
         if self.found is None:
-            raise CheckpointError(self.path, [f"{SAFETENSORS} is missing"])
+            raise CheckpointError(self.path, [f"{SAFETENSORS} is missing{self._other_weights()}"])
         return self.found
+
+    def _other_weights(self) -> str:
+        """The files that look like weights and are not read, for an error."""
+        found = sorted(p.name for p in self.path.iterdir() if p.suffix in _OTHER_WEIGHTS)
+        more = ", …" if len(found) > 3 else ""
+        if not found:
+            return ""
+        return f"; {', '.join(found[:3])}{more} is not read: rename or convert it"
+
+    def without(self, keys: Collection[str]) -> Folder:
+        """The folder as it would be without some keys of its config, also inside of its parts."""
+        return replace(self, config=_without(self.config, frozenset(keys))) if keys else self
 
     def differ(self, one: str, other: str, prefix: str) -> bool:
         """Whether the file holds both tensors, with or without the prefix, and they differ."""
@@ -60,6 +77,14 @@ class Folder:
         return str(self.config["model_type"]).replace("_", "-")
 
 
+def _without(config: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    return {
+        key: _without(value, keys) if isinstance(value, dict) else value
+        for key, value in config.items()
+        if key not in keys
+    }
+
+
 def read_folder(path: str | Path) -> Folder:
     """Read config.json, and the names in the files of weights if there are any; no tensor.
 
@@ -68,13 +93,16 @@ def read_folder(path: str | Path) -> Folder:
     path = Path(path)
     if not path.is_dir():
         raise CheckpointError(path, ["there is no such folder"])
-    return Folder(path, _read_config(path), find_weights(path))
+    config = read_mapping(path / CONFIG)
+    if config is None:
+        raise CheckpointError(path, [f"{CONFIG} is missing: a model folder begins with it"])
+    return Folder(path, config, find_weights(path), read_mapping(path / GENERATION) or {})
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG
+def read_mapping(path: Path) -> dict[str, Any] | None:
+    """The JSON object of a file, None if there is no such file. Raises CheckpointError."""
     if not path.is_file():
-        raise CheckpointError(folder, [f"{CONFIG} is missing: a model folder begins with it"])
+        return None
     try:
         config = read_json(path)
     except RecursionError:

@@ -12,7 +12,7 @@ from typing import Any
 from ...spec import ModelSpec
 from ...spec.model import STACK_KEYS, Stack
 from ...spec.positions import Rotary as RotaryPositions
-from .families.rows import Token
+from .families._rows import Token
 from .family import Family, Head, Tower
 from .rotary import SCALINGS, Rotary
 from .values import IfSet, Key, Multiple, Only, Row
@@ -140,7 +140,7 @@ def _if_set(leaf: IfSet, value: Any, family: Family) -> Config:
 
 
 def _token(leaf: Token, value: Any, family: Family) -> Config:
-    return {leaf.name: value}
+    return {leaf.name: list(value) if isinstance(value, tuple) else value}
 
 
 def _row(leaf: Row, value: Any, family: Family) -> Config:

@@ -32,6 +32,39 @@ def _flat(head: Head) -> Iterator[str]:
         yield from (ours,) if isinstance(ours, str) else ours
 
 
+class LogicalNames:
+    """The names of a folder that was exported with its own code: ours, perhaps below `model.`."""
+
+    prefix = "model."
+    copies: Mapping[str, str] = {}
+    instead: Mapping[str, str] = {}
+    values: Values = {}  # noqa: RUF012
+
+    def __init__(self, weights: Container[str]) -> None:
+        self.weights = weights
+
+    def normal(self, stored: str) -> str:
+        """The logical name of a tensor."""
+        return stored if stored in self.weights else stored.removeprefix(self.prefix)
+
+    def moves(self, weights: Mapping[str, Shape]) -> Iterator[Move | str]:
+        """Where each weight of a model is: each in a tensor of its own."""
+        for name, shape in weights.items():
+            yield Move(Layout(name), [name], [shape], [name])
+
+    def stored_as(self, theirs: str, tensors: Container[str]) -> str:
+        """The tensor itself."""
+        return theirs
+
+    def is_unused(self, theirs: str) -> bool:
+        """No tensor of such a file is left unread."""
+        return False
+
+    def ours(self, theirs: str) -> str | None:
+        """Our name of a tensor that the model does not have: none."""
+        return None
+
+
 class Names:
     """The table of a family and its head for one config, read in both directions."""
 

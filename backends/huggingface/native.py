@@ -20,6 +20,7 @@ from .family import Family, Head
 from .folder import Folder
 from .inverse import guess, size
 from .names import Move, Names
+from .values import OtherFamilyError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,13 +28,12 @@ if TYPE_CHECKING:
 _NO_MATCH = (
     CheckpointError,
     SpecErrors,
+    OtherFamilyError,
     ArithmeticError,
-    AttributeError,
     LookupError,
-    TypeError,
     ValueError,
 )
-"""What a row raises that is turned round on a spec which is not of its family."""
+"""What a row raises for a spec of another family. A bug (AttributeError, TypeError) is none."""
 
 # Of several families that say the same, the first of these; the others after them.
 _FIRST = ("llama", "mistral", "gpt2", "bert", "roberta", "t5", "bart")
@@ -48,6 +48,13 @@ class Native:
     head: Head
     values: Mapping[str, Any]
     config: Mapping[str, Any]
+
+    @property
+    def generates(self) -> bool:
+        """Whether the library's `generate` takes models of this class."""
+        decodes = self.family.spec.get("family") != "encoder-only"
+        head = self.head.spec.get("head")
+        return decodes and isinstance(head, Mapping) and head.get("type") == "language_model"
 
 
 def find_native(spec: ModelSpec) -> Native | None:

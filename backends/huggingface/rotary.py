@@ -1,20 +1,27 @@
-"""Rotary positions as config.json says them: in `rope_parameters`, or in the keys before it."""
+"""Rotary positions in config.json: `rope_parameters`, or the keys that came before it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .values import RefusedError, Values
 
-ROTARY_KEYS = frozenset(["rope_parameters", "rope_scaling", "rope_theta", "partial_rotary_factor"])
+ROTARY_KEYS = frozenset(
+    [
+        "original_max_position_embeddings",
+        "partial_rotary_factor",
+        "rope_parameters",
+        "rope_scaling",
+        "rope_theta",
+    ]
+)
 """Known of every family that has a default of `rope_theta`."""
 
 _PARTIAL = "partial_rotary_factor"
-_LATER = {"su": "longrope", "mrope": "default", "ntk": "dynamic"}
-
+_ORIGINAL = "original_max_position_embeddings"
 # our option of a scaling -> the library's; those with None are left to our default
 SCALINGS: dict[str, dict[str, str]] = {
     "linear": {"factor": "factor"},
@@ -44,16 +51,74 @@ SCALINGS: dict[str, dict[str, str]] = {
 }
 
 
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "linear": ("factor",),
+    "dynamic": ("factor",),
+    "llama3": ("factor", "low_freq_factor", "high_freq_factor"),
+    "yarn": (),
+    "longrope": ("short_factor", "long_factor"),
+}
+"""The keys that a scaling cannot do without, as the library names them."""
+
+
+def stated(values: Values) -> Mapping[str, Any]:
+    """The rotary parameters of the config, empty if it has none.
+
+    As in the library, `rope_scaling` replaces `rope_parameters` where a file has both.
+    """
+    for key in ("rope_scaling", "rope_parameters"):
+        if values.get(key):
+            if not isinstance(values[key], Mapping):
+                raise RefusedError(f"`{key}` must be a mapping, not {values[key]!r}")
+            return values[key]  # type: ignore[no-any-return]
+    return {}
+
+
+def with_parameters(values: Values, parameters: Mapping[str, Any] | None, **more: Any) -> Values:
+    """The values with other rotary parameters, and with `more`."""
+    return {**values, "rope_scaling": None, "rope_parameters": parameters, **more}
+
+
+def by_layer_type(values: Values, layer_types: Collection[str]) -> Values:
+    """The values where `rope_scaling` adds to the parameters of these layer types (Gemma 3)."""
+    scaling, said = values.get("rope_scaling"), values.get("rope_parameters")
+    if not scaling:
+        return values
+    if not isinstance(scaling, Mapping) or not isinstance(said or {}, Mapping):
+        raise RefusedError("`rope_scaling` and `rope_parameters` must be mappings")
+    if "type" in scaling and "rope_type" not in scaling:
+        raise RefusedError("`rope_scaling` must have `rope_type`: the library ignores `type` here")
+    merged: dict[str, Any] = dict(said or {})
+    for layer_type in layer_types:
+        if said and not isinstance(said.get(layer_type), Mapping):
+            raise RefusedError("beside `rope_scaling`, `rope_parameters` must be by layer type")
+        merged[layer_type] = {**merged.get(layer_type, {}), **scaling}
+    return with_parameters(values, merged)
+
+
+def of_layer_type(values: Values, layer_type: str) -> dict[str, Any]:
+    """Rotary positions of a layer type that may have no parameters of its own: then the usual."""
+    said = stated(values)
+    if not said or (said.get(layer_type) is None and _is_by_layer_type(said)):
+        return Rotary()(with_parameters(values, None))
+    return Rotary(layer_type=layer_type, by_layer_type=True)(values)
+
+
+def _is_by_layer_type(said: Mapping[str, Any]) -> bool:
+    return any(isinstance(each, Mapping) for each in said.values())
+
+
 @dataclass(frozen=True)
 class Rotary:
     """The `positions` that the config asks for.
 
-    layer_type: which of several `rope_parameters`, where they are said for each kind of layer
+    layer_type: which of several `rope_parameters`, where they are given by layer type
     interleaved: whether pairs of columns are neighbours
     fraction: of the head that is rotated where the config does not say
     partial: whether the library reads the fraction in the config; it does where `fraction` is not 1
     scores: whether the library multiplies the scores too, by YaRN's `mscale_all_dim` (DeepSeek)
     theta: another key that may say theta, as older configs do
+    by_layer_type: parameters of the model as a whole are refused: the library would not read them
     """
 
     layer_type: str = ""
@@ -62,14 +127,16 @@ class Rotary:
     partial: bool = False
     scores: bool = False
     theta: str = "rope_theta"
+    by_layer_type: bool = False
 
     def __call__(self, values: Values) -> dict[str, Any]:
         said = self.parameters(values)
         kind = said.get("rope_type", said.get("type", "default"))
-        kind = _LATER.get(kind, kind)
+        if not isinstance(kind, str):
+            raise RefusedError(f"`rope_type` must be a word, not {kind!r}")
         spec: dict[str, Any] = {
             "type": "rotary",
-            "theta": said.get("rope_theta", values.get(self.theta)),
+            "theta": _number("rope_theta", said.get("rope_theta", values.get(self.theta))),
             "fraction": self._fraction(said, values),
             "layout": "interleaved" if self.interleaved else "half",
         }
@@ -79,44 +146,76 @@ class Rotary:
 
     def parameters(self, values: Values) -> Mapping[str, Any]:
         """The library's parameters for this kind of layer."""
-        said = values.get("rope_parameters") or values.get("rope_scaling") or {}
-        if not isinstance(said, Mapping):
-            raise RefusedError(f"`rope_parameters` must be a mapping, not {said!r}")
-        if said and all(isinstance(each, Mapping) for each in said.values()):
-            if self.layer_type not in said:
-                raise RefusedError(f"`rope_parameters` says nothing of `{self.layer_type}`")
-            inner: Mapping[str, Any] = said[self.layer_type]
-            return inner
-        return said
+        said = stated(values)
+        if not said or not (self.by_layer_type or _is_by_layer_type(said)):
+            original = values.get(_ORIGINAL)  # beside the parameters, it wins over theirs
+            return said if original is None else {**said, _ORIGINAL: original}
+        inner = said.get(self.layer_type)
+        if not isinstance(inner, Mapping):
+            what = f"of `{self.layer_type}`" if self.layer_type else "of the model as a whole"
+            raise RefusedError(f"`rope_parameters` says nothing {what}")
+        # the library looks for `truncate` beside the layer types, where it never is
+        return {key: value for key, value in inner.items() if key != "truncate"}
 
     def _fraction(self, said: Mapping[str, Any], values: Values) -> float:
-        fraction: float | None = said.get(_PARTIAL, values.get(_PARTIAL))
+        fraction = said.get(_PARTIAL, values.get(_PARTIAL))
         if fraction is None or fraction == self.fraction:
             return self.fraction
         if not self.partial and self.fraction == 1:
             raise RefusedError(
                 f"`{_PARTIAL}: {fraction}` is not supported yet: the library does not read it here"
             )
-        return fraction
+        return _number(_PARTIAL, fraction)
+
+
+def _number(key: str, value: Any) -> float:
+    """The value. Raises RefusedError where it is not a positive number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise RefusedError(f"`{key}` must be a positive number, not {value!r}")
+    return value
+
+
+def _option(key: str, value: Any) -> Any:
+    """One option of a scaling: a number, some numbers, or true or false."""
+    if key == "truncate" and isinstance(value, bool):
+        return value
+    if key in ("mscale", "mscale_all_dim") and value == 0:
+        return value
+    if key in ("short_factor", "long_factor"):
+        if not isinstance(value, list):
+            raise RefusedError(f"`{key}` must be a list of numbers, not {value!r}")
+        return [_number(key, each) for each in value]
+    return _number(key, value)
 
 
 def _scaling(kind: str, said: Mapping[str, Any], values: Values, scores: bool) -> dict[str, Any]:
     if kind not in SCALINGS:
         raise RefusedError(f"rotary scaling `{kind}` is not supported yet")
+    missing = [f"`{key}`" for key in _NEEDED[kind] if said.get(key) is None]
+    if missing:
+        raise RefusedError(f"rotary scaling `{kind}` needs {' and '.join(missing)}")
     scaling: dict[str, Any] = {"type": kind}
     for ours, theirs in SCALINGS[kind].items():
         if said.get(theirs) is not None:
-            scaling[ours] = said[theirs]
-    if kind == "llama3" and scaling.get("high_freq_factor") == scaling.get("low_freq_factor"):
+            scaling[ours] = _option(theirs, said[theirs])
+    if kind == "llama3" and scaling["high_freq_factor"] == scaling["low_freq_factor"]:
         scaling["high_freq_factor"] *= 1.000001  # a cut: nothing lies between (Llama 4)
     longest = values.get("max_position_embeddings")
-    if "original_max_positions" in SCALINGS[kind] and "original_max_positions" not in scaling:
-        scaling["original_max_positions"] = (
-            values.get("original_max_position_embeddings") or longest
-        )
+    if "original_max_positions" in SCALINGS[kind]:
+        scaling.setdefault("original_max_positions", longest)
     if kind == "yarn" and "factor" not in scaling:
         scaling["factor"] = values["max_position_embeddings"] / scaling["original_max_positions"]
+    if kind == "longrope" and said.get("factor") is not None:
+        _longrope_factor(scaling, _number("factor", said["factor"]), longest)
     return _multiplied(scaling, scores)
+
+
+def _longrope_factor(scaling: dict[str, Any], factor: float, longest: int | None) -> None:
+    """LongRoPE multiplies by sqrt(1 + ln(factor) / ln(original)); ours has the usual factor."""
+    original = scaling["original_max_positions"]
+    if "attention_factor" not in scaling and (not longest or factor * original != longest):
+        grown = math.sqrt(1 + math.log(factor) / math.log(original)) if factor > 1 else 1.0
+        scaling["attention_factor"] = grown
 
 
 def _multiplied(scaling: dict[str, Any], scores: bool) -> dict[str, Any]:

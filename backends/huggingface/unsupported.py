@@ -6,6 +6,35 @@ _SSM = "it has state-space layers, which the language cannot say"
 _RECURRENT = "it has recurrent layers, which the language cannot say"
 _HYBRID = "some of its layers are no attention (state-space or linear recurrences)"
 
+CLASS_REASONS: dict[str, str] = {
+    "SiglipModel": "its image tower is pooled by a learned query that attends to all patches",
+    **dict.fromkeys(
+        ["ModernBertForSequenceClassification", "ModernBertForTokenClassification"],
+        "a norm follows the activation before its classes, which a classifier cannot have here",
+    ),
+    "ModernBertForQuestionAnswering": "a norm follows the activation before its scores",
+    "BigBirdForQuestionAnswering": "a whole feed-forward layer stands before its scores",
+    **dict.fromkeys(
+        [
+            "LongformerForSequenceClassification",
+            "LongformerForMultipleChoice",
+            "LongformerForQuestionAnswering",
+        ],
+        "the library makes its first token or its question global",
+    ),
+    **dict.fromkeys(
+        ["UniSpeechForPreTraining", "UniSpeechSatForPreTraining"],
+        "its codebooks are used in training alone",
+    ),
+    **dict.fromkeys(
+        ["Wav2Vec2ForXVector", "UniSpeechSatForXVector"],
+        "convolutions over time stand before its classes",
+    ),
+    "EuroBertForSequenceClassification": "its scores are averaged over all tokens of a text",
+    "RoFormerForMultipleChoice": "it reads the last place of a row, padding or not",
+}
+"""Why a class of a type that is imported is not, where there is more to say than its name."""
+
 REASONS: dict[str, str] = {
     **dict.fromkeys(["mamba", "mamba2", "falcon_mamba"], _SSM),
     **dict.fromkeys(["rwkv", "xlstm"], _RECURRENT),

@@ -18,6 +18,10 @@ class RefusedError(Exception):
     """A value of config.json that is not supported; `str()` says which and why."""
 
 
+class OtherFamilyError(Exception):
+    """A spec that no config.json of a family says."""
+
+
 @dataclass(frozen=True)
 class Key:
     """A value of config.json.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .errors import CheckpointError
 from .files import Weights
 from .layouts import Shape
-from .names import Move, Names
+from .names import LogicalNames, Move, Names
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def read_checkpoint(
     weights: Mapping[str, Shape],
     found: Weights,
-    names: Names,
+    names: Names | LogicalNames,
     device: torch.device | None = None,
     dtype: torch.dtype | None = None,
 ) -> Iterator[tuple[str, Tensor]]:
@@ -36,7 +36,8 @@ def read_checkpoint(
     shapes = {names.normal(name): shape for name, shape in found.shapes.items()}
     moves, problems = _compare(weights, shapes, names)
     if len(stored) != len(found.shapes):
-        problems.append(f"tensors stand twice in it, with and without `{names.family.prefix}`")
+        problems.append(f"tensors stand twice in it, with and without `{names.prefix}`")
+    problems += [] if problems else _not_floating(found, stored, moves)
     problems += [] if problems else _different_copies(found, stored, names, moves)
     if problems:
         raise CheckpointError(found.place, problems)
@@ -63,8 +64,25 @@ def _leaves_pages(
     return turned or moved or move.layout.stacked or dtype not in (None, tensor.dtype)
 
 
+FLOATING = frozenset(["BF16", "F16", "F32", "F64", "bfloat16", "float16", "float32", "float64"])
+"""The dtypes that weights may have, as safetensors and torch call them."""
+
+
+def _not_floating(found: Weights, stored: Mapping[str, str], moves: Sequence[Move]) -> list[str]:
+    """Tensors whose numbers are not weights as they stand: whole numbers, masks, 8-bit floats."""
+    problems = []
+    for name in dict.fromkeys(name for move in moves for name in move.theirs):
+        dtype = found.dtypes.get(stored[name], "F32")
+        if dtype not in FLOATING:
+            problems.append(
+                f"{stored[name]} is of dtype {dtype}: weights are read from F16, BF16, F32 and F64 "
+                "only; a quantized checkpoint must be dequantized first"
+            )
+    return problems
+
+
 def _different_copies(
-    found: Weights, stored: Mapping[str, str], names: Names, moves: Sequence[Move]
+    found: Weights, stored: Mapping[str, str], names: Names | LogicalNames, moves: Sequence[Move]
 ) -> list[str]:
     read = {name for move in moves for name in move.theirs}
     return [
@@ -78,7 +96,7 @@ def _different_copies(
 
 
 def _compare(
-    weights: Mapping[str, Shape], tensors: Mapping[str, Shape], names: Names
+    weights: Mapping[str, Shape], tensors: Mapping[str, Shape], names: Names | LogicalNames
 ) -> tuple[list[Move], list[str]]:
     """Where every weight is, and every difference, in words."""
     moves, problems, read = [], [], set[str]()

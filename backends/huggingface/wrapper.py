@@ -23,9 +23,9 @@ from .sizes import (
     standard_sizes,
     token_table,
 )
+from .spec_text import FAMILY, SPEC_KEY, spec_text
+from .special_tokens import generation_tokens, special_tokens
 from .templates import WIDTH, Rows, class_text, filled, imports
-
-FAMILY = "modelwright_"  # what the model_type of every exported model begins with
 
 
 @dataclass(frozen=True)
@@ -136,12 +136,16 @@ def _declared(emitted: EmittedFile, kind: Kind, standard: list[Standard]) -> lis
         for size in standard
     ]
     rows += [
-        {"its_size": name, "int": "int | None", "ITS_VALUE": literal(value)}
-        for name, value in _special_tokens(emitted, kind).items()
+        {"its_size": name, "int": _token_type(value), "ITS_VALUE": literal(value)}
+        for name, value in special_tokens(emitted.graph, kind.encoder_decoder).items()
     ]
     if kind.encoder_decoder:
         rows.append({"its_size": "is_encoder_decoder", "int": "bool", "ITS_VALUE": "True"})
     return rows
+
+
+def _token_type(value: int | list[int] | None) -> str:
+    return "list[int] | int | None" if isinstance(value, list) else "int | None"
 
 
 def _modeling(
@@ -151,6 +155,7 @@ def _modeling(
     without = ["resize_token_embeddings"] if resizable(emitted) else []
     without += [] if output else ["get_output_embeddings", "set_output_embeddings"]
     without += [] if table else ["get_input_embeddings", "set_input_embeddings"]
+    without += [] if any(file == "cache" for file, _ in kind.parts) else ["cached_result"]
     own = kind in (ONE_RESULT, SEVERAL)
     main = emitted.main_input if own else emitted.standard_input
     constants = {
@@ -185,23 +190,11 @@ def _quoted(word: str) -> str:
 # -- JSON
 
 
-def _special_tokens(emitted: EmittedFile, kind: Kind) -> dict[str, int | None]:
-    tokens = emitted.graph.tokens
-    found = {
-        "pad_token_id": tokens.pad,
-        "bos_token_id": tokens.bos,
-        "eos_token_id": tokens.eos,
-    }
-    if kind.encoder_decoder:
-        start = tokens.decoder_start if tokens.decoder_start is not None else tokens.bos
-        found["decoder_start_token_id"] = 0 if start is None else start
-    return found
-
-
 def _config(
     emitted: EmittedFile, kind: Kind, standard: list[Standard], dtype: str
 ) -> dict[str, Any]:
     own = emitted.class_name
+    tokens = special_tokens(emitted.graph, kind.encoder_decoder)
     config: dict[str, Any] = {
         "architectures": [f"{own}{kind.suffix}"],
         "auto_map": {
@@ -211,7 +204,7 @@ def _config(
         "model_type": f"{FAMILY}{emitted.module}",
         "dtype": dtype,
         **{size.name: size.value for size in standard},
-        **{k: v for k, v in _special_tokens(emitted, kind).items() if v is not None},
+        **{key: value for key, value in tokens.items() if value is not None},
     }
     if kind.encoder_decoder:
         config["is_encoder_decoder"] = True
@@ -222,6 +215,7 @@ def _config(
         config["id2label"] = {str(i): f"LABEL_{i}" for i in classes}
         config["label2id"] = {f"LABEL_{i}": i for i in classes}
     config["sizes"] = _rest(emitted, standard)
+    config[SPEC_KEY] = spec_text(graph.spec)
     return config
 
 
@@ -229,8 +223,5 @@ def _generation(emitted: EmittedFile, kind: Kind) -> dict[str, Any]:
     """generation_config.json; empty for a model that writes no text."""
     if not kind.generates:
         return {}
-    tokens = _special_tokens(emitted, kind)
-    if tokens["pad_token_id"] is None:
-        tokens["pad_token_id"] = tokens["eos_token_id"]
-    found: dict[str, Any] = {k: v for k, v in tokens.items() if v is not None}
+    found = generation_tokens(emitted.graph, kind.encoder_decoder)
     return found if kind.cached else {**found, "use_cache": False}

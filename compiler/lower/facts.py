@@ -27,7 +27,10 @@ def add_facts(graph: ModuleGraph, spec: ModelSpec) -> None:
         init.type, getattr(init, "std", None), getattr(init, "depth_scaled", False)
     )
     tokens = spec.tokens
-    graph.tokens = TokenFact(tokens.bos, tokens.eos, tokens.pad, tokens.decoder_start)
+    several = tokens.eos if isinstance(tokens.eos, tuple) else (tokens.eos,)
+    ends = tuple(one for one in several if one is not None)
+    first = ends[0] if ends else None
+    graph.tokens = TokenFact(tokens.bos, first, tokens.pad, tokens.decoder_start, ends)
     graph.inputs = {name: _input(stack.input[0]) for name, stack in spec.stacks.items()}
     graph.stack_facts = {name: _stack(spec, name, stack) for name, stack in spec.stacks.items()}
     graph.source = _source(spec)

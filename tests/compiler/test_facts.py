@@ -68,7 +68,9 @@ def test_first_values(change: str, fact: InitFact) -> None:
 
 def test_tokens() -> None:
     changes = ("tokens.bos=1", "tokens.eos=2", "tokens.pad=0", "tokens.decoder_start=3")
-    assert lower(load(EXAMPLES / "t5_small.yaml", sets=changes)).tokens == TokenFact(1, 2, 0, 3)
+    assert lower(load(EXAMPLES / "t5_small.yaml", sets=changes)).tokens == TokenFact(
+        1, 2, 0, 3, (2,)
+    )
     assert lowered().tokens == TokenFact()
 
 

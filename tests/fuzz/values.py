@@ -33,7 +33,7 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("ModelSpec", "description"): TEXTS,
     ("SpecialTokens", "pad"): (0, 3),
     ("SpecialTokens", "bos"): (1,),
-    ("SpecialTokens", "eos"): (2, 0),
+    ("SpecialTokens", "eos"): (2, 0, [2, 3]),
     ("SpecialTokens", "decoder_start"): (1, 0),
     ("Stack", "layers"): (2, 1, 3, 4, 0),
     ("Stack", "d_model"): WIDTHS,

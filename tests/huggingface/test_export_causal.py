@@ -101,9 +101,9 @@ def test_logits_and_loss_are_ours(pair: tuple[Any, Any]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"output_attentions": True}, "does not take `output_attentions`"),
-        ({"output_hidden_states": True}, "does not take `output_hidden_states`"),
-        ({"inputs_embeds": torch.zeros(1, 2, 32)}, "does not take `inputs_embeds`"),
+        ({"output_attentions": True}, "does not support `output_attentions`"),
+        ({"output_hidden_states": True}, "does not support `output_hidden_states`"),
+        ({"inputs_embeds": torch.zeros(1, 2, 32)}, "does not support `inputs_embeds`"),
     ],
 )
 def test_what_it_cannot_do_is_said(
@@ -263,5 +263,5 @@ def test_a_model_that_keeps_no_cache_reads_the_whole_text_again(
     for end in range(8, made.size(1)):
         running = (made[:, 8:end] != 2).all(-1)
         assert torch.equal(made[running, end], ours(made[running, :end])[:, -1].argmax(-1))
-    with pytest.raises(ValueError, match="does not take `use_cache`"):
+    with pytest.raises(ValueError, match="does not support `use_cache`"):
         model.generate(ids, max_new_tokens=3, use_cache=True)

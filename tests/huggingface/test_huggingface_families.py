@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from transformers import CONFIG_MAPPING
 
-from modelwright.backends.huggingface import FAMILIES
+from modelwright.backends.huggingface import FAMILIES, families
 from modelwright.backends.huggingface.config import family_of, head_of, spec_data, values_of
-from modelwright.backends.huggingface.families import _MODULES
+from modelwright.backends.huggingface.families import HOMES
 from modelwright.backends.huggingface.family import Family
 from modelwright.backends.huggingface.folder import read_folder
 from modelwright.spec import from_data
@@ -83,5 +84,13 @@ def test_a_config_of_the_library_s_defaults_is_read(family: Family, tmp_path: Pa
 
 def test_no_type_is_written_twice() -> None:
     """Of two entries of one type, the later one would win in silence."""
-    written = [family.model_type for module in _MODULES for family in module.FAMILIES]
-    assert sorted(written) == sorted(set(written))
+    modules = [import_module(f"{families.__name__}.{file}") for file in sorted(set(HOMES.values()))]
+    written = [family.model_type for module in modules for family in module.FAMILIES]
+    assert sorted(written) == sorted(set(written)) == sorted(FAMILIES)
+
+
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_a_family_is_found_by_its_name(model_type: str) -> None:
+    """Its file has the name of the type, or begins it: `gemma3_text` is in `gemma.py`."""
+    name = model_type.replace("-", "_")
+    assert name.startswith(HOMES[model_type]), f"{model_type} is in {HOMES[model_type]}.py"

@@ -1,128 +1,33 @@
-"""The model families that can be imported, one entry of data each."""
+"""The model families that can be imported: one file per model type, or type and its versions.
+
+A file is named as the library names the model; files that begin with `_` hold shared rows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+
 from ..family import Family
-from . import (
-    bart,
-    beit,
-    bert,
-    bert_generation,
-    beside_images,
-    bloom,
-    clip,
-    cohere,
-    ctrl,
-    dbrx,
-    deepseek,
-    encoders,
-    falcon,
-    fsmt,
-    gemma,
-    glm,
-    gpt,
-    gpt2,
-    gpt_oss,
-    gptj,
-    granite,
-    granite_moe,
-    indexed,
-    later_encoders,
-    later_moe,
-    llama,
-    llama4,
-    longformer,
-    mimo,
-    minimax,
-    ministral,
-    mixtral,
-    modernbert,
-    nanochat,
-    narrow_bert,
-    neox_japanese,
-    olmo,
-    opt,
-    phi,
-    qwen_moe,
-    relative,
-    relatives,
-    roberta,
-    sigmoid_moe,
-    smollm,
-    speech_to_text,
-    stablelm,
-    switch_transformers,
-    t5,
-    t5gemma,
-    ultrabert,
-    vit,
-    waveforms,
-    whisper,
-    xlm,
-)
-from .writers import writer
+from ._as_decoder import with_decoder_class
 
-_MODULES = (
-    bart,
-    beit,
-    beside_images,
-    bert,
-    bert_generation,
-    bloom,
-    clip,
-    cohere,
-    ctrl,
-    dbrx,
-    deepseek,
-    encoders,
-    falcon,
-    fsmt,
-    gemma,
-    glm,
-    gpt,
-    gpt2,
-    gpt_oss,
-    gptj,
-    granite,
-    granite_moe,
-    indexed,
-    later_encoders,
-    later_moe,
-    llama,
-    llama4,
-    longformer,
-    minimax,
-    mimo,
-    ministral,
-    mixtral,
-    narrow_bert,
-    modernbert,
-    nanochat,
-    neox_japanese,
-    olmo,
-    opt,
-    phi,
-    qwen_moe,
-    relative,
-    roberta,
-    relatives,
-    sigmoid_moe,
-    smollm,
-    speech_to_text,
-    stablelm,
-    switch_transformers,
-    t5,
-    t5gemma,
-    ultrabert,
-    xlm,
-    vit,
-    waveforms,
-    whisper,
-)
 
-FAMILIES: dict[str, Family] = {
-    family.model_type: writer(family) for module in _MODULES for family in module.FAMILIES
-}
+def _files() -> Iterator[str]:
+    """The names of the files that hold families, in alphabetical order."""
+    names = (module.name for module in iter_modules(__path__))
+    return (name for name in sorted(names) if not name.startswith("_"))
+
+
+HOMES: dict[str, str] = {}
+"""Model type -> the file that holds its family."""
+FAMILIES: dict[str, Family] = {}
+"""Model type -> its family."""
+
+for _file in _files():
+    for _family in import_module(f"{__name__}.{_file}").FAMILIES:
+        HOMES[_family.model_type] = _file
+        FAMILIES[_family.model_type] = with_decoder_class(_family)
 
 ALSO = {"kimi_k2": "deepseek_v3"}
 """Types of files of the hub that the library does not know, and those that they are built as."""

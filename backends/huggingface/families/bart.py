@@ -1,4 +1,4 @@
-"""BART (Lewis et al., 2019, arXiv:1910.13461), and encoder-decoders that are built as it is."""
+"""BART (Lewis et al., 2019, arXiv:1910.13461), and rows that its relatives share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from ..family import Family, Head, Names
 from ..layouts import Layout
 from ..values import IfSet, Key, Values, activation
-from .rows import LABELS, changed, full_attention, token
+from ._rows import LABELS, changed, token
+from ._tasks import DROPOUT, answers, pooled
 
 _ATTENTION = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
 
@@ -36,6 +37,7 @@ SEPARATE: Names = {
     "encoder.token_embedding": "encoder.embed_tokens",
     "decoder.token_embedding": "decoder.embed_tokens",
 }
+
 NAMES: Mapping[Any, Any] = {
     "token_embedding": "shared",
     **_stack_rows("encoder"),
@@ -53,6 +55,7 @@ DEFAULTS: dict[str, Any] = {
     "decoder_attention_heads": 16,
     "activation_function": "gelu",
     "d_model": 1024,
+    "classifier_dropout": 0.0,
     "dropout": 0.1,
     "attention_dropout": 0.0,
     "activation_dropout": 0.0,
@@ -65,12 +68,12 @@ DEFAULTS: dict[str, Any] = {
     "tie_word_embeddings": True,
     "id2label": LABELS,
 }
+
 IRRELEVANT_HERE = frozenset(
     [
         "add_bias_logits",
         "add_final_layer_norm",
         "classif_dropout",
-        "classifier_dropout",
         "decoder_layerdrop",
         "encoder_layerdrop",
         "extra_pos_embeddings",
@@ -116,13 +119,15 @@ SPEC: dict[str, Any] = {
     "encoder": stack_spec("encoder"),
     "decoder": {"input": {"tied": _tied}, **stack_spec("decoder")},
 }
+
 PRE_NORM: Mapping[str, Any] = {"norm_placement": "pre"}
-_BARE: Mapping[str, Any] = {"input": {"normalize": None}}
+
+NO_EMBEDDING_NORM: Mapping[str, Any] = {"input": {"normalize": None}}
+
 COPIES = {
     "encoder.embed_tokens.weight": "shared.weight",
     "decoder.embed_tokens.weight": "shared.weight",
 }
-
 
 TOKENS: Mapping[str, Any] = {
     "init": {"type": "normal", "std": Key("init_std")},
@@ -133,6 +138,61 @@ TOKENS: Mapping[str, Any] = {
         "decoder_start": token("decoder_start_token_id"),
     },
 }
+
+
+def decoder_alone(
+    family: Family, name: str, names: Mapping[Any, Any], output: str = "lm_head"
+) -> Family:
+    """The family of a class that writes with the decoder and asks no encoder.
+
+    output: the table of the words
+    """
+    stacks = ("family", "encoder", "decoder")
+    outer = {key: value for key, value in family.spec.items() if key not in stacks}
+    inner = changed(outer, family.spec["decoder"])
+    table = inner.get("input", {})
+    spec = {"family": "decoder-only", **inner, "input": {**table, "tied": None}}
+    return replace(
+        family,
+        spec=spec,
+        note="",
+        last=changed(family.last, {"tokens": {"decoder_start": None}}),
+        names={
+            "token_embedding": "decoder.embed_tokens",
+            **{
+                ours.removeprefix("decoder."): theirs
+                for ours, theirs in names.items()
+                if ours.startswith("decoder.") and "cross_attention" not in ours
+            },
+        },
+        unused=(
+            *(family.unused if isinstance(family.unused, tuple) else ()),
+            r"decoder\.layers\.\d+\.encoder_attn.*",  # text alone asks no encoder
+        ),
+        heads={
+            name: Head(
+                spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings")}},
+                names={"head": output},
+                untied={f"{output}.weight": "decoder.embed_tokens.weight"},
+            )
+        },
+    )
+
+
+def classes_at_the_end(prefix: str = "", dropout: Any = DROPOUT, **more: Any) -> Head:
+    """Classes of a text that both sides read, at its last token, which must be `eos`.
+
+    The library gives the decoder the same text, one place later; here it is an argument.
+    """
+    return pooled(
+        dense="classification_head.dense",
+        output="classification_head.out_proj",
+        pool="last",
+        width=Key("d_model"),
+        dropout=dropout,
+        prefix=prefix,
+        **more,
+    )
 
 
 def bart_like(
@@ -180,6 +240,8 @@ def bart_like(
                 copies=COPIES,
             ),
             f"{name}Model": Head(copies=COPIES),
+            f"{name}ForSequenceClassification": classes_at_the_end(copies=COPIES),
+            **answers(name, copies=COPIES),
         },
         **more,
     )
@@ -191,222 +253,12 @@ def bart_like(
     )
 
 
-def decoder_alone(
-    family: Family, name: str, names: Mapping[Any, Any], output: str = "lm_head"
-) -> Family:
-    """The family of a class that writes with the decoder and asks no encoder.
-
-    output: the table of the words
-    """
-    stacks = ("family", "encoder", "decoder")
-    outer = {key: value for key, value in family.spec.items() if key not in stacks}
-    inner = changed(outer, family.spec["decoder"])
-    table = inner.get("input", {})
-    spec = {"family": "decoder-only", **inner, "input": {**table, "tied": None}}
-    return replace(
-        family,
-        spec=spec,
-        note="",
-        last=changed(family.last, {"tokens": {"decoder_start": None}}),
-        names={
-            "token_embedding": "decoder.embed_tokens",
-            **{
-                ours.removeprefix("decoder."): theirs
-                for ours, theirs in names.items()
-                if ours.startswith("decoder.") and "cross_attention" not in ours
-            },
-        },
-        unused=(
-            *(family.unused if isinstance(family.unused, tuple) else ()),
-            r"decoder\.layers\.\d+\.encoder_attn.*",  # text alone asks no encoder
-        ),
-        heads={
-            name: Head(
-                spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings")}},
-                names={"head": output},
-                untied={f"{output}.weight": "decoder.embed_tokens.weight"},
-            )
-        },
-    )
-
-
 _THREE_LABELS = {"id2label": {**LABELS, "2": "LABEL_2"}}
 
 BART = bart_like("bart", "Bart", defaults=_THREE_LABELS)
-MBART = bart_like("mbart", "MBart", defaults={"decoder_start_token_id": None}, spec=PRE_NORM)
-PLBART = bart_like(
-    "plbart",
-    "PLBart",
-    defaults={
-        "vocab_size": 50005,
-        "encoder_layers": 6,
-        "encoder_ffn_dim": 3072,
-        "encoder_attention_heads": 12,
-        "decoder_layers": 6,
-        "decoder_ffn_dim": 3072,
-        "decoder_attention_heads": 12,
-        "d_model": 768,
-        "attention_dropout": 0.1,
-        "scale_embedding": True,
-        "decoder_start_token_id": None,
-    },
-)
-MVP = bart_like(
-    "mvp",
-    "Mvp",
-    defaults={"vocab_size": 50267},
-    fixed={"use_prompt": False},
-    irrelevant=frozenset(["prompt_length", "prompt_mid_dim"]),
-)
 
 # Positions that count from 0; Pegasus stores its sinusoids, so that they are read as learned.
-_FROM_ZERO: Mapping[str, Any] = {"positions": {"offset": None}}
-
-PEGASUS = bart_like(
-    "pegasus",
-    "Pegasus",
-    defaults={
-        "decoder_start_token_id": 0,
-        "pad_token_id": 0,
-        "eos_token_id": 1,
-        "bos_token_id": None,
-    },
-    spec={**PRE_NORM, **_BARE, **_FROM_ZERO},
-)
-MARIAN = bart_like(
-    "marian",
-    "Marian",
-    model="MarianMTModel",
-    defaults={
-        "vocab_size": 58101,
-        "decoder_start_token_id": 58100,
-        "pad_token_id": 58100,
-        "eos_token_id": 0,
-        "bos_token_id": None,
-    },
-    fixed={"share_encoder_decoder_embeddings": True},
-    irrelevant=frozenset(["decoder_vocab_size", "_num_labels"]),
-    spec={**_BARE, "positions": {"type": "sinusoidal"}},
-    unused=(r"(encoder|decoder)\.embed_positions\.weight",),
-)
-BLENDERBOT = bart_like(
-    "blenderbot",
-    "Blenderbot",
-    defaults={
-        "vocab_size": 8008,
-        "max_position_embeddings": 128,
-        "encoder_layers": 2,
-        "encoder_ffn_dim": 10240,
-        "encoder_attention_heads": 32,
-        "decoder_layers": 24,
-        "decoder_ffn_dim": 10240,
-        "decoder_attention_heads": 32,
-        "d_model": 2560,
-        "decoder_start_token_id": 1,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-    },
-    spec={**PRE_NORM, **_BARE, **_FROM_ZERO},
-)
-BLENDERBOT_SMALL = bart_like(
-    "blenderbot-small",
-    "BlenderbotSmall",
-    defaults={
-        "max_position_embeddings": 512,
-        "encoder_layers": 8,
-        "encoder_ffn_dim": 2048,
-        "decoder_layers": 8,
-        "decoder_ffn_dim": 2048,
-        "d_model": 512,
-        "decoder_start_token_id": 1,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-    },
-    spec={
-        **_FROM_ZERO,
-        "input": {"scale": None},
-        "encoder": {"input": {"scale": IfSet("scale_embedding", "sqrt_d_model")}},
-        "decoder": {"input": {"normalize": "before_positions"}},
-    },
-)
+POSITIONS_FROM_ZERO: Mapping[str, Any] = {"positions": {"offset": None}}
 
 
-def after_padding(values: Values) -> int:
-    offset: int = values["pad_token_id"] + 1
-    return offset
-
-
-M2M_100 = bart_like(
-    "m2m_100",
-    "M2M100",
-    defaults={
-        "vocab_size": 128112,
-        "activation_function": "relu",
-        "attention_dropout": 0.1,
-        "scale_embedding": True,
-    },
-    spec={
-        **PRE_NORM,
-        **_BARE,
-        "positions": {
-            "type": "sinusoidal",
-            "denominator": "half_minus_one",
-            "offset": after_padding,
-            "skip_padding": "tokens",
-        },
-        "decoder": {"positions": {"skip_padding": "mask"}},
-    },
-    unused=(r"(encoder|decoder)\.embed_positions\.weights",),
-    bias=False,
-    alone=False,
-)
-
-BIGBIRD_PEGASUS = bart_like(
-    "bigbird_pegasus",
-    "BigBirdPegasus",
-    defaults={
-        "vocab_size": 96103,
-        "max_position_embeddings": 4096,
-        "encoder_layers": 16,
-        "decoder_layers": 16,
-        "activation_function": "gelu_new",
-        "scale_embedding": True,
-        "pad_token_id": 0,
-        "bos_token_id": 2,
-        "eos_token_id": 1,
-        "attention_type": "block_sparse",
-        "block_size": 64,
-        "num_random_blocks": 3,
-        "use_bias": False,
-    },
-    spec={
-        **PRE_NORM,
-        **_BARE,
-        **_FROM_ZERO,
-        "encoder": {"attention": {"bias": Key("use_bias")}},
-        "decoder": {"attention": {"bias": Key("use_bias")}},
-    },
-    names={
-        **{
-            f"encoder.layers.{{}}.attention.{part}": f"encoder.layers.{{}}.self_attn.self.{part}"
-            for part in ("query", "key", "value")
-        },
-        "encoder.layers.{}.attention.output": "encoder.layers.{}.self_attn.output",
-        "encoder.norm": "encoder.layernorm_embedding",
-        "decoder.norm": "decoder.layernorm_embedding",
-    },
-    note=full_attention,
-)
-
-FAMILIES = (
-    BART,
-    MBART,
-    PLBART,
-    MVP,
-    PEGASUS,
-    MARIAN,
-    BLENDERBOT,
-    BLENDERBOT_SMALL,
-    M2M_100,
-    BIGBIRD_PEGASUS,
-)
+FAMILIES = (BART,)

@@ -1,4 +1,4 @@
-"""BEiT (Bao et al., 2021, arXiv:2106.08254) and data2vec for images (Baevski et al., 2022)."""
+"""BEiT (Bao et al., 2021, arXiv:2106.08254): relative positions on a grid, LayerScale."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from ..family import Family, Head
 from ..values import IfSet, Key, Only, Values
-from .images import NAMES, OF_PATCHES, image_classes
-from .vit import vit_like
+from ._vision import NAMES, OF_PATCHES, image_classes, vit_like
 
 _DEFAULTS: Mapping[str, Any] = {
     "drop_path_rate": 0.1,
@@ -18,6 +17,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "use_shared_relative_position_bias": False,
     "use_mean_pooling": True,
 }
+
 _IRRELEVANT = frozenset(
     [
         "add_fpn",
@@ -57,7 +57,7 @@ def _note(values: Values) -> str:
     )
 
 
-def _beit(model_type: str, name: str, **more: Any) -> Family:
+def beit_like(model_type: str, name: str, **more: Any) -> Family:
     prefix = f"{model_type.replace('-', '_')}."
     table = "relative_position_bias.relative_position_bias_table"
     return vit_like(
@@ -96,7 +96,6 @@ def _beit(model_type: str, name: str, **more: Any) -> Family:
     )
 
 
-BEIT = _beit("beit", "Beit")
-DATA2VEC_VISION = _beit("data2vec-vision", "Data2VecVision")
+BEIT = beit_like("beit", "Beit")
 
-FAMILIES = (BEIT, DATA2VEC_VISION)
+FAMILIES = (BEIT,)

@@ -1,22 +1,27 @@
-"""BERT (Devlin et al., 2018, arXiv:1810.04805), and what is made as it is: MiniLM, E5, BGE, GTE."""
+"""BERT (Devlin et al., 2018, arXiv:1810.04805); MiniLM, E5, BGE and GTE use this model type too."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..family import Family, Head, Names
-from ..values import Key, Multiple, activation
+from ..values import Key
+from ._bert_like import BERT_DEFAULTS, BERT_NAMES, BERT_OPTIONAL, BERT_SPEC
+from ._tasks import choices, next_sentence
 
 _TRANSFORM = "cls.predictions.transform"
+
 _UNTIED = {"cls.predictions.decoder.weight": "embeddings.word_embeddings.weight"}
+
 _INSTEAD = {"cls.predictions.bias": "cls.predictions.decoder.bias"}
+
 _MASKED = {
     "type": "language_model",
     "tied": Key("tie_word_embeddings"),
     "bias": True,
     "transform": {"type": "dense"},
 }
+
 _POOLED = {"pool": "first", "hidden": Key("hidden_size"), "activation": "tanh"}
+
 _CLASSES = Key("id2label", read=len)
 
 
@@ -72,6 +77,8 @@ HEADS = {
         },
         names={"head.dense": "pooler.dense", "head.output": "classifier"},
     ),
+    **choices("Bert"),
+    **next_sentence("Bert", unused=[r"cls\.predictions\..*"]),
     "BertForTokenClassification": Head(
         spec={
             "head": {
@@ -88,57 +95,6 @@ HEADS = {
         names={"head.output": "qa_outputs"},
         unused=(r"pooler\.dense\..*",),
     ),
-}
-
-BERT_DEFAULTS: dict[str, Any] = {
-    "vocab_size": 30522,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "attention_probs_dropout_prob": 0.1,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-    "initializer_range": 0.02,
-    "layer_norm_eps": 1e-12,
-    "pad_token_id": 0,
-    "tie_word_embeddings": True,
-    "id2label": {"0": "LABEL_0", "1": "LABEL_1"},
-}
-BERT_OPTIONAL: dict[str, type] = {"classifier_dropout": float, "pad_token_id": int}
-BERT_SPEC: dict[str, Any] = {
-    "family": "encoder-only",
-    "vocab_size": Key("vocab_size"),
-    "max_positions": Key("max_position_embeddings"),
-    "d_model": Key("hidden_size"),
-    "layers": Key("num_hidden_layers"),
-    "dropout": Key("hidden_dropout_prob"),
-    "activation": activation("hidden_act"),
-    "norm": {"eps": Key("layer_norm_eps")},
-    "norm_placement": "post",
-    "input": {"add": {"token_type_ids": Key("type_vocab_size")}, "normalize": True},
-    "positions": "learned",
-    "attention": {
-        "heads": Key("num_attention_heads"),
-        "dropout": Key("attention_probs_dropout_prob"),
-    },
-    "feed_forward": {"hidden": Multiple("intermediate_size")},
-}
-BERT_NAMES: dict[str, str] = {
-    "token_embedding": "embeddings.word_embeddings",
-    "token_type_embedding": "embeddings.token_type_embeddings",
-    "position_embedding": "embeddings.position_embeddings",
-    "embedding_norm": "embeddings.LayerNorm",
-    "layers.{}.attention.query": "encoder.layer.{}.attention.self.query",
-    "layers.{}.attention.key": "encoder.layer.{}.attention.self.key",
-    "layers.{}.attention.value": "encoder.layer.{}.attention.self.value",
-    "layers.{}.attention.output": "encoder.layer.{}.attention.output.dense",
-    "layers.{}.attention_norm": "encoder.layer.{}.attention.output.LayerNorm",
-    "layers.{}.feed_forward.up": "encoder.layer.{}.intermediate.dense",
-    "layers.{}.feed_forward.down": "encoder.layer.{}.output.dense",
-    "layers.{}.feed_forward_norm": "encoder.layer.{}.output.LayerNorm",
 }
 
 _BERT = Family(

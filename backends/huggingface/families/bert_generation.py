@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ..family import Head
 from ..values import Key, Only
-from .bert import BERT_OPTIONAL
-from .like_bert import bert_like
-from .rows import LAST, TOKEN_KEYS
+from ._bert_like import BERT_OPTIONAL, bert_like
+from ._rows import LAST, TOKEN_KEYS
 
 BERT_GENERATION = bert_like(
     "bert-generation",

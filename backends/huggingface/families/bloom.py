@@ -1,15 +1,12 @@
-"""Decoders with ALiBi: BLOOM (2022, arXiv:2211.05100) and MPT (MosaicML, 2023)."""
+"""BLOOM (BigScience, 2022, arXiv:2211.05100): ALiBi."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..family import Family
 from ..layouts import Layout
-from ..values import IfSet, Key, RefusedError, Values
-from .rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
-
-# -- BLOOM
+from ..values import IfSet, Key
+from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ._tasks import scored
 
 BLOOM = Family(
     model_type="bloom",
@@ -73,97 +70,12 @@ BLOOM = Family(
         "layers.{}.feed_forward.down": "h.{}.mlp.dense_4h_to_h",
     },
     prefix="transformer.",
-    heads=causal_heads(
-        "Bloom", table="word_embeddings", tasks=("SequenceClassification", "QuestionAnswering")
-    ),
+    heads={
+        **causal_heads(
+            "Bloom", table="word_embeddings", tasks=("SequenceClassification", "QuestionAnswering")
+        ),
+        "BloomForTokenClassification": scored(dropout=0.1),
+    },
 )
 
-# -- MPT
-
-_MPT_ATTENTION = {
-    "attn_type": "multihead_attention",
-    "prefix_lm": False,
-    "qk_ln": False,
-    "attn_uses_sequence_id": False,
-    "alibi": True,
-    "alibi_bias_max": 8,
-}
-
-
-def _in_attention(name: str) -> Any:
-    """A value of the mapping `attn_config`, whose other values must be those of MPT-7B."""
-
-    def read(values: Values) -> Any:
-        said = values["attn_config"] or {}
-        for key, wanted in _MPT_ATTENTION.items():
-            if said.get(key, wanted) != wanted:
-                text = f"`attn_config: {{{key}: {said[key]}}}` is not supported"
-                raise RefusedError(f"{text}, only {wanted}")
-        return said.get(name)
-
-    return read
-
-
-MPT = Family(
-    model_type="mpt",
-    defaults={
-        "vocab_size": 50368,
-        "d_model": 2048,
-        "n_layers": 24,
-        "n_heads": 16,
-        "max_seq_len": 2048,
-        "layer_norm_epsilon": 1e-5,
-        "initializer_range": 0.02,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
-    optional={**TOKEN_KEYS, "attn_config": dict},
-    fixed={"expansion_ratio": 4, "logit_scale": None, "no_bias": True},
-    irrelevant=frozenset(
-        [
-            "emb_pdrop",
-            "embedding_fraction",
-            "init_config",
-            "init_device",
-            "learned_pos_emb",
-            "norm_type",
-            "resid_pdrop",
-            "tokenizer_name",
-            "verbose",
-        ]
-    ),
-    spec={
-        "family": "decoder-only",
-        "vocab_size": Key("vocab_size"),
-        "max_positions": Key("max_seq_len"),
-        "d_model": Key("d_model"),
-        "layers": Key("n_layers"),
-        "dropout": _in_attention("attn_pdrop"),
-        "bias": False,
-        "norm": {"eps": Key("layer_norm_epsilon"), "bias": False},
-        "input": {"dropout": 0},
-        "positions": {"type": "alibi", "slopes": "ceil"},
-        "attention": {
-            "heads": Key("n_heads"),
-            "clip_qkv": _in_attention("clip_qkv"),
-            "scale": _in_attention("softmax_scale"),
-        },
-    },
-    last=LAST,
-    names={
-        "token_embedding": "wte",
-        "norm": "norm_f",
-        "layers.{}.attention_norm": "blocks.{}.norm_1",
-        QKV: Layout("blocks.{}.attn.Wqkv"),
-        "layers.{}.attention.output": "blocks.{}.attn.out_proj",
-        "layers.{}.feed_forward_norm": "blocks.{}.norm_2",
-        "layers.{}.feed_forward.up": "blocks.{}.ffn.up_proj",
-        "layers.{}.feed_forward.down": "blocks.{}.ffn.down_proj",
-    },
-    prefix="transformer.",
-    heads=causal_heads("Mpt", table="wte", tasks=("SequenceClassification", "QuestionAnswering")),
-)
-
-FAMILIES = (BLOOM, MPT)
+FAMILIES = (BLOOM,)

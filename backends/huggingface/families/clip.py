@@ -1,5 +1,4 @@
-"""The towers of CLIP (Radford et al., 2021, arXiv:2103.00020) and SigLIP (Zhai et al., 2023,
-arXiv:2303.15343), for texts and for images."""
+"""CLIP (Radford et al., 2021, arXiv:2103.00020): its text tower, its image tower, and both."""
 
 from __future__ import annotations
 
@@ -10,10 +9,10 @@ from typing import Any
 from ..family import Family, Head, Tower
 from ..layouts import Layout
 from ..values import Key, Multiple, Row, Values, activation, filled, first
-from .images import OF_PATCHES, PATCHES, SIDES, SIZES, image_classes
-from .rows import LABELS, token
+from ._rows import LABELS, token
+from ._vision import OF_PATCHES, PATCHES, SIDES, SIZES, image_classes
 
-_DEFAULTS: Mapping[str, Any] = {
+TOWER_DEFAULTS: Mapping[str, Any] = {
     "hidden_size": 768,
     "intermediate_size": 3072,
     "num_hidden_layers": 12,
@@ -22,25 +21,28 @@ _DEFAULTS: Mapping[str, Any] = {
     "hidden_act": "quick_gelu",
     "layer_norm_eps": 1e-5,
 }
-_SIGLIP: Mapping[str, Any] = {"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-6}
-_TEXT: Mapping[str, Any] = {
+
+TEXT_DEFAULTS: Mapping[str, Any] = {
     "vocab_size": 49408,
     "max_position_embeddings": 77,
     "pad_token_id": 1,
     "bos_token_id": 49406,
     "eos_token_id": 49407,
 }
-_TEXT_OPTIONAL: Mapping[str, type] = {
+
+TEXT_OPTIONAL: Mapping[str, type] = {
     "pad_token_id": int,
     "bos_token_id": int,
     "eos_token_id": object,
 }
+
 # Keys of parts that once held what all models have: how to write texts, and names of labels.
-_IRRELEVANT = frozenset(["id2label", "initializer_factor", "label2id"])
+IRRELEVANT = frozenset(["id2label", "initializer_factor", "label2id", "pad_token_id"])
+
 _FIXED: Mapping[str, Any] = {"dropout": 0.0}
 """What older configs of CLIP say besides."""
 
-_SPEC: Mapping[str, Any] = {
+TOWER_SPEC: Mapping[str, Any] = {
     "family": "encoder-only",
     "d_model": Key("hidden_size"),
     "layers": Key("num_hidden_layers"),
@@ -50,19 +52,23 @@ _SPEC: Mapping[str, Any] = {
     "attention": {"heads": Key("num_attention_heads"), "dropout": Key("attention_dropout")},
     "feed_forward": {"hidden": Multiple("intermediate_size")},
 }
-_TEXT_SPEC: Mapping[str, Any] = {
-    **_SPEC,
+
+TEXT_SPEC: Mapping[str, Any] = {
+    **TOWER_SPEC,
     "vocab_size": Key("vocab_size"),
     "max_positions": Key("max_position_embeddings"),
 }
+
 _DRAWN: Mapping[str, Any] = {"type": "normal", "std": Key("initializer_range")}
-_TEXT_LAST: Mapping[str, Any] = {
+
+TEXT_LAST: Mapping[str, Any] = {
     "tokens": {
         "pad": token("pad_token_id"),
         "bos": token("bos_token_id"),
         "eos": token("eos_token_id"),
     }
 }
+
 _LAYER: Mapping[Any, Any] = {
     **{
         f"layers.{{}}.attention.{part}": f"encoder.layers.{{}}.self_attn.{name}"
@@ -78,13 +84,15 @@ _LAYER: Mapping[Any, Any] = {
     "layers.{}.feed_forward.up": "encoder.layers.{}.mlp.fc1",
     "layers.{}.feed_forward.down": "encoder.layers.{}.mlp.fc2",
 }
-_TEXT_NAMES: Mapping[Any, Any] = {
+
+TEXT_NAMES: Mapping[Any, Any] = {
     **_LAYER,
     "token_embedding": "embeddings.token_embedding",
     "position_embedding": "embeddings.position_embedding",
     "norm": "final_layer_norm",
 }
-_IMAGE_NAMES: Mapping[Any, Any] = {
+
+IMAGE_NAMES: Mapping[Any, Any] = {
     **_LAYER,
     "patch_embedding": "embeddings.patch_embedding",
     "prefix_tokens": Layout("embeddings.class_embedding", stored=lambda _: (-1,)),
@@ -92,10 +100,11 @@ _IMAGE_NAMES: Mapping[Any, Any] = {
     "embedding_norm": "pre_layrnorm",
     "norm": "post_layernorm",
 }
-_POSITION_IDS = r"embeddings\.position_ids"
+
+POSITION_IDS = r"embeddings\.position_ids"
 
 
-def _projection(pool: Any, size: Any, name: str, *, bias: bool) -> Head:
+def projection(pool: Any, size: Any, name: str, *, bias: bool) -> Head:
     head = {"type": "projection", "size": size, "pool": pool, "bias": bias}
     return Head(spec={"head": head}, names={"head.dense": name})
 
@@ -114,33 +123,34 @@ _AT_THE_END = Row(
 CLIP_TEXT = Family(
     model_type="clip_text_model",
     defaults={
-        **_DEFAULTS,
-        **_TEXT,
+        **TOWER_DEFAULTS,
+        **TEXT_DEFAULTS,
         "hidden_size": 512,
         "intermediate_size": 2048,
         "num_attention_heads": 8,
         "projection_dim": 512,
         "initializer_range": 0.02,
     },
-    optional=_TEXT_OPTIONAL,
+    optional=TEXT_OPTIONAL,
     fixed=_FIXED,
-    irrelevant=_IRRELEVANT,
-    spec={**_TEXT_SPEC, "family": "decoder-only"},
-    last={"init": {"type": "normal", "std": Key("initializer_range")}, **_TEXT_LAST},
-    names=_TEXT_NAMES,
+    irrelevant=IRRELEVANT,
+    spec={**TEXT_SPEC, "family": "decoder-only"},
+    last={"init": {"type": "normal", "std": Key("initializer_range")}, **TEXT_LAST},
+    names=TEXT_NAMES,
     prefix="text_model.",
-    unused=(_POSITION_IDS,),
+    unused=(POSITION_IDS,),
     heads={
         "CLIPTextModel": Head(),
-        "CLIPTextModelWithProjection": _projection(
+        "CLIPTextModelWithProjection": projection(
             _end_of_text, Key("projection_dim"), "text_projection", bias=False
         ),
     },
 )
+
 CLIP_VISION = Family(
     model_type="clip_vision_model",
     defaults={
-        **_DEFAULTS,
+        **TOWER_DEFAULTS,
         **SIZES,
         "patch_size": 32,
         "projection_dim": 512,
@@ -148,67 +158,28 @@ CLIP_VISION = Family(
     },
     optional=SIDES,
     fixed=_FIXED,
-    irrelevant=_IRRELEVANT,
+    irrelevant=IRRELEVANT,
     spec={
-        **_SPEC,
+        **TOWER_SPEC,
         "input": {**PATCHES, "bias": False, "prefix_tokens": 1, "normalize": True},
     },
     last={"init": {"type": "normal", "std": Key("initializer_range")}},
-    names=_IMAGE_NAMES,
+    names=IMAGE_NAMES,
     prefix="vision_model.",
-    unused=(_POSITION_IDS,),
+    unused=(POSITION_IDS,),
     heads={
         # its last norm is for the pooled vector alone
         "CLIPVisionModel": Head(
             spec={"final_norm": False}, unused=(r"post_layernorm\..*",), partial=True
         ),
-        "CLIPVisionModelWithProjection": _projection(
+        "CLIPVisionModelWithProjection": projection(
             "first", Key("projection_dim"), "visual_projection", bias=False
         ),
     },
 )
-SIGLIP_TEXT = Family(
-    model_type="siglip_text_model",
-    defaults={**_DEFAULTS, **_SIGLIP, **_TEXT, "vocab_size": 32000, "max_position_embeddings": 64},
-    optional={**_TEXT_OPTIONAL, "projection_size": int},
-    irrelevant=_IRRELEVANT,
-    spec=_TEXT_SPEC,
-    last=_TEXT_LAST,
-    names=_TEXT_NAMES,
-    prefix="text_model.",
-    unused=(_POSITION_IDS,),
-    heads={
-        "SiglipTextModel": _projection(
-            "last",
-            Row(
-                lambda values: values["projection_size"] or values["hidden_size"],
-                lambda size: {"projection_size": size},
-            ),
-            "head",
-            bias=True,
-        )
-    },
-    note="Texts are padded to their full length and given without a mask, as the library does: "
-    "with one, the last real token would be read, not the last place",
-)
-SIGLIP_VISION = Family(
-    model_type="siglip_vision_model",
-    defaults={**_DEFAULTS, **_SIGLIP, **SIZES},
-    optional=SIDES,
-    irrelevant=_IRRELEVANT | {"vision_use_head"},
-    spec={**_SPEC, "input": PATCHES},
-    names=_IMAGE_NAMES,
-    prefix="vision_model.",
-    unused=(_POSITION_IDS, r"head\..*"),
-    heads={"SiglipVisionModel": Head(partial=True)},
-    note="The head that asks all patches with one learned query is left out",
-)
 
 
-# -- models of two towers, of which a class for images has one
-
-
-def _both(model_type: str, image: Family, head: Mapping[str, Head]) -> Family:
+def two_towers(model_type: str, image: Family, head: Mapping[str, Head]) -> Family:
     """What the vision tower of a model of two is, where it stands alone."""
     return replace(
         image,
@@ -237,7 +208,7 @@ def _towers(model_type: str, name: str) -> Family:
     return Family(
         model_type=model_type,
         defaults={"projection_dim": 512},
-        irrelevant=_IRRELEVANT
+        irrelevant=IRRELEVANT
         | {"logit_scale_init_value", "text_config_dict", "vision_config_dict"},
         parts={"vision_config": CLIP_VISION, "text_config": CLIP_TEXT},
         spec={
@@ -248,10 +219,10 @@ def _towers(model_type: str, name: str) -> Family:
         },
         last={"init": lambda values: filled(_DRAWN, values["text_config"])},
         names={
-            **_beneath("vision_model", "vision", _IMAGE_NAMES),
-            **_beneath("text_model", "text", _TEXT_NAMES),
+            **_beneath("vision_model", "vision", IMAGE_NAMES),
+            **_beneath("text_model", "text", TEXT_NAMES),
         },
-        unused=(rf"(vision|text)_model\.{_POSITION_IDS}",),
+        unused=(rf"(vision|text)_model\.{POSITION_IDS}",),
         heads={
             f"{name}Model": Head(
                 spec={
@@ -275,19 +246,13 @@ def _towers(model_type: str, name: str) -> Family:
     )
 
 
-def _clip(model_type: str, name: str) -> Family:
+def clip_like(model_type: str, name: str) -> Family:
     classes = image_classes(OF_PATCHES, unused=[r"post_layernorm\..*"])
     alone = replace(classes, spec={"final_norm": False, **classes.spec}, partial=True)
-    tower = _both(model_type, CLIP_VISION, {f"{name}ForImageClassification": alone})
+    tower = two_towers(model_type, CLIP_VISION, {f"{name}ForImageClassification": alone})
     return replace(tower, other=_towers(model_type, name))
 
 
-CLIP = _clip("clip", "CLIP")
-METACLIP_2 = _clip("metaclip_2", "MetaClip2")
-SIGLIP = _both(
-    "siglip",
-    SIGLIP_VISION,
-    {"SiglipForImageClassification": replace(image_classes("mean"), partial=True)},
-)
+CLIP = clip_like("clip", "CLIP")
 
-FAMILIES = (CLIP_TEXT, CLIP_VISION, SIGLIP_TEXT, SIGLIP_VISION, CLIP, METACLIP_2, SIGLIP)
+FAMILIES = (CLIP_TEXT, CLIP_VISION, CLIP)

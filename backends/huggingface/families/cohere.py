@@ -1,4 +1,4 @@
-"""Command R: one norm serves both branches of a layer (Cohere, 2024), and Command R7B (2025)."""
+"""Command R, R7B and Compass (Cohere, 2024 and 2025): parallel branches that share one norm."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 from ..family import Head
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import Rotary, stated
 from ..values import IfSet, Key, Values
-from .llama import QK_NORMS, llama_like
-from .rows import KINDS, causal_heads, every, layer_types, local_and_global
+from ._llama_like import QK_NORMS, llama_like
+from ._rows import KINDS, causal_heads, every, layer_types, local_and_global
 
 COHERE_ROTARY = Rotary(interleaved=True)
+
 COHERE_DEFAULTS: dict[str, Any] = {
     "vocab_size": 256000,
     "hidden_size": 8192,
@@ -28,13 +29,16 @@ COHERE_DEFAULTS: dict[str, Any] = {
     "tie_word_embeddings": True,
     "attention_bias": False,
 }
+
 COHERE_SPEC: dict[str, Any] = {
     "norm": {"type": "layernorm", "bias": False, "eps": Key("layer_norm_eps")},
     "residual": {"type": "parallel", "shared_norm": True},
     "positions": COHERE_ROTARY,
     "attention": {"bias": Key("attention_bias")},
 }
+
 COHERE_NAMES: dict[str, str] = {"layers.{}.norm": "layers.{}.input_layernorm"}
+
 COHERE_HEAD: dict[str, Any] = {
     "head": {
         "type": "language_model",
@@ -94,20 +98,16 @@ COHERE2 = llama_like(
     heads=causal_heads("Cohere2", spec=COHERE_HEAD, tasks=()),
 )
 
-# -- Compass: embeddings of texts by such a decoder, whose kinds of layers rotate as the config says
-
 
 def _compass_layers(values: Values) -> list[Layer]:
     """A kind of layer that has no parameters of a rotation does not rotate."""
-    said = values.get("rope_parameters") or {}
+    said = stated(values)
     by_kind = any(isinstance(each, Mapping) or each is None for each in said.values())
     blocks = {
         ours: {
             "positions": "none"
             if by_kind and said.get(theirs) is None
-            else Rotary(layer_type=theirs)(
-                {**values, "rope_parameters": said[theirs] if by_kind else said}
-            )
+            else Rotary(layer_type=theirs, by_layer_type=True)(values)
         }
         for theirs, ours in KINDS.items()
         if theirs in layer_types(values)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..family import Family
 from ..values import Key
-from .rows import LABELS, LAST, TOKEN_KEYS, causal_heads
+from ._rows import LABELS, LAST, TOKEN_KEYS, causal_heads
+from ._tasks import scored
 
 CTRL = Family(
     model_type="ctrl",
@@ -65,13 +66,18 @@ CTRL = Family(
         "layers.{}.feed_forward.down": "h.{}.ffn.2",
     },
     prefix="transformer.",
-    heads=causal_heads(
-        "CTRL",
-        table="w",
-        spec={"head": {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": True}},
-        names={"ForCausalLM": "CTRLLMHeadModel"},
-        tasks=(),
-    ),
+    heads={
+        "CTRLForSequenceClassification": scored(pool="last", dropout=0, bias=False),
+        **causal_heads(
+            "CTRL",
+            table="w",
+            spec={
+                "head": {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": True}
+            },
+            names={"ForCausalLM": "CTRLLMHeadModel"},
+            tasks=(),
+        ),
+    },
 )
 
 FAMILIES = (CTRL,)

@@ -10,8 +10,8 @@ from ..irrelevant import IRRELEVANT
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import ACTIVATIONS, Key, RefusedError, Values
-from .expert_rows import PART, TRAINED
-from .rows import LAST, QKV, TOKEN_KEYS, causal_heads
+from ._moe import PART, TRAINED
+from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads
 
 _ATTENTION: dict[str, Any] = {
     "attn_pdrop": 0.0,
@@ -19,6 +19,7 @@ _ATTENTION: dict[str, Any] = {
     "kv_n_heads": 1,
     "rope_theta": None,
 }
+
 _EXPERTS: dict[str, Any] = {
     "ffn_act_fn": None,
     "ffn_hidden_size": 3584,
@@ -26,6 +27,7 @@ _EXPERTS: dict[str, Any] = {
     "moe_top_k": 1,
     "moe_normalize_expert_weights": 1.0,
 }
+
 _UNREAD = IRRELEVANT | {
     "add_cross_attention",
     "cross_attention_hidden_size",
@@ -81,8 +83,11 @@ def _mixture(values: Values) -> dict[str, Any]:
 
 def _rotary(values: Values) -> dict[str, Any]:
     """Theta stands beside the other values of attention in the files of the hub."""
-    inner = _part(values, "attn_config", _ATTENTION)["rope_theta"]
-    return Rotary()(values if inner is None else {**values, "rope_theta": inner})
+    """Theta is in `attn_config`; beside it, the library reads `rope_theta` instead."""
+    inner, outer = _part(values, "attn_config", _ATTENTION)["rope_theta"], values["rope_theta"]
+    if None not in (inner, outer) and inner != outer:
+        raise RefusedError(f"`rope_theta: {outer}` and that of `attn_config`, {inner}, differ")
+    return Rotary()({**values, "rope_theta": outer or inner or 10000.0})
 
 
 def _rows_of_all(values: Values) -> tuple[int, ...]:
@@ -101,12 +106,12 @@ DBRX = Family(
         "resid_pdrop": 0.0,
         "emb_pdrop": 0.0,
         "initializer_range": 0.02,
-        "rope_theta": 10000.0,
+        "rope_theta": None,
         "tie_word_embeddings": False,
         "bos_token_id": None,
         "eos_token_id": None,
     },
-    optional={**TOKEN_KEYS, "attn_config": dict, "ffn_config": dict},
+    optional={**TOKEN_KEYS, "attn_config": dict, "rope_theta": float, "ffn_config": dict},
     irrelevant=TRAINED | {"num_key_value_heads", "init_config"},
     spec={
         "family": "decoder-only",

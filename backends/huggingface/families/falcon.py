@@ -8,7 +8,8 @@ from ..family import Family, Names
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import IfSet, Key, Multiple, RefusedError, Values, activation
-from .rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads, longest
+from ._tasks import scored
 
 
 def _kv_heads(values: Values) -> int | None:
@@ -17,16 +18,16 @@ def _kv_heads(values: Values) -> int | None:
     return 1 if values["multi_query"] else None
 
 
+def _two_norms(values: Values) -> bool:
+    return bool(values["new_decoder_architecture"] and values["num_ln_in_parallel_attn"] != 1)
+
+
 def _residual(values: Values) -> Any:
     if values["new_decoder_architecture"] and not values["parallel_attn"]:
         raise RefusedError("`new_decoder_architecture` without `parallel_attn` is not supported")
     if not values["parallel_attn"]:
         return None
     return {"type": "parallel", "shared_norm": not _two_norms(values)}
-
-
-def _two_norms(values: Values) -> bool:
-    return bool(values["new_decoder_architecture"] and values["num_ln_in_parallel_attn"] != 1)
 
 
 def _names(values: Values) -> Names:
@@ -95,7 +96,7 @@ FALCON = Family(
     spec={
         "family": "decoder-only",
         "vocab_size": Key("vocab_size"),
-        "max_positions": Key("max_position_embeddings"),
+        "max_positions": longest,
         "d_model": Key("hidden_size"),
         "layers": Key("num_hidden_layers"),
         "dropout": Key("hidden_dropout"),
@@ -118,9 +119,12 @@ FALCON = Family(
     names=_names,
     prefix="transformer.",
     unused=(r"h\.\d+\.self_attention\.rotary_emb\.inv_freq",),
-    heads=causal_heads(
-        "Falcon", table="word_embeddings", tasks=("SequenceClassification", "QuestionAnswering")
-    ),
+    heads={
+        **causal_heads(
+            "Falcon", table="word_embeddings", tasks=("SequenceClassification", "QuestionAnswering")
+        ),
+        "FalconForTokenClassification": scored(dropout=0.1),
+    },
     note=lambda values: (
         "ALiBi is exact here; the library rounds its slopes and its products to bfloat16"
         if values["alibi"]

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..family import Family, Head
 from ..values import IfSet, Key, Read, RefusedError, Values, activation
-from .bart import DEFAULTS, IRRELEVANT_HERE, NAMES, SEPARATE, after_padding, stack_spec
+from ._rows import after_padding
+from .bart import DEFAULTS, IRRELEVANT_HERE, NAMES, SEPARATE, stack_spec
 
 
 def _after_padding_here(values: Values) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def _shared_words(values: Values) -> int | None:
 
 
 _SHARED = "decoder.embed_tokens"
+
 _FSMT_COPIES = {"encoder.embed_tokens.weight": f"{_SHARED}.weight"}
 
 FSMT = Family(

@@ -1,4 +1,4 @@
-"""Gemma (Gemma team, 2024, arXiv:2403.08295; 2024, arXiv:2408.00118; 2025, arXiv:2503.19786)."""
+"""Gemma 1, 2 and 3 (2024 and 2025, arXiv:2403.08295, arXiv:2408.00118, arXiv:2503.19786)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from ..family import Head, Names
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import by_layer_type, of_layer_type
 from ..values import ACTIVATIONS, Key, Values, activation
-from .llama import QK_NORMS, UNUSED, llama_like
-from .rows import TOKENS_TOO, causal_heads, every, local_and_global, score_scale
+from ._llama_like import QK_NORMS, UNUSED, llama_like
+from ._rows import TOKENS_TOO, causal_heads, every, local_and_global, score_scale
 
 SANDWICH: Names = {
     "layers.{}.attention_norm": "layers.{}.input_layernorm",
@@ -34,6 +34,7 @@ _DEFAULTS: dict[str, Any] = {
     "tie_word_embeddings": True,
     "attention_bias": False,
 }
+
 _SPEC: dict[str, Any] = {
     "norm": {"weight_offset": 1},
     "input": {"scale": "sqrt_d_model"},
@@ -54,9 +55,7 @@ GEMMA = llama_like(
     heads=causal_heads("Gemma", tasks=TOKENS_TOO),
 )
 
-# -- Gemma 2
-
-_DEFAULTS_2: dict[str, Any] = {
+DEFAULTS_2: dict[str, Any] = {
     **_DEFAULTS,
     "hidden_size": 2304,
     "intermediate_size": 9216,
@@ -69,13 +68,15 @@ _DEFAULTS_2: dict[str, Any] = {
     "attn_logit_softcapping": 50.0,
     "final_logit_softcapping": 30.0,
 }
-_OPTIONAL_2: dict[str, type] = {
+
+OPTIONAL_2: dict[str, type] = {
     "layer_types": list,
     "sliding_window": int,
     "attn_logit_softcapping": float,
     "final_logit_softcapping": float,
 }
-_SPEC_2: dict[str, Any] = {
+
+SPEC_2: dict[str, Any] = {
     **_SPEC,
     "attention": {
         "bias": Key("attention_bias"),
@@ -84,6 +85,7 @@ _SPEC_2: dict[str, Any] = {
     },
     "feed_forward": {"activation": activation("hidden_activation")},
 }
+
 CAPPED: dict[str, Any] = {
     "head": {
         "type": "language_model",
@@ -91,51 +93,35 @@ CAPPED: dict[str, Any] = {
         "softcap": Key("final_logit_softcapping"),
     }
 }
-_NEVER_READ = frozenset(["hidden_act", "sliding_window_size"])
+
+NEVER_READ = frozenset(["hidden_act", "sliding_window_size"])
 
 
-def _alternating(values: Values) -> list[Layer]:
+def alternating(values: Values) -> list[Layer]:
     return local_and_global(every(values, 2))
 
 
 GEMMA2 = llama_like(
     "gemma2",
     "Gemma2",
-    defaults=_DEFAULTS_2,
-    optional=_OPTIONAL_2,
+    defaults=DEFAULTS_2,
+    optional=OPTIONAL_2,
     without=["hidden_act"],
-    irrelevant=_NEVER_READ,
+    irrelevant=NEVER_READ,
     fixed={"use_bidirectional_attention": None},
-    spec={**_SPEC_2, "norm_placement": "sandwich"},
-    layers=_alternating,
+    spec={**SPEC_2, "norm_placement": "sandwich"},
+    layers=alternating,
     names=SANDWICH,
     heads=causal_heads("Gemma2", spec=CAPPED, tasks=TOKENS_TOO),
 )
-
-VAULTGEMMA = llama_like(
-    "vaultgemma",
-    "VaultGemma",
-    defaults=_DEFAULTS_2,
-    optional=_OPTIONAL_2,
-    without=["hidden_act"],
-    irrelevant=_NEVER_READ,
-    spec=_SPEC_2,
-    layers=_alternating,
-    names={"layers.{}.feed_forward_norm": "layers.{}.pre_feedforward_layernorm"},
-    heads=causal_heads("VaultGemma", spec=CAPPED, tasks=()),
-)
-
-# -- Gemma 3
 
 
 def _rotary_3(layer_type: str, theta: str) -> Any:
     """The rotation of a kind of layer; only the full ones were ever scaled."""
 
     def read(values: Values) -> dict[str, Any]:
-        if values.get("rope_parameters"):
-            return Rotary(layer_type=layer_type)(values)
-        scaling = values.get("rope_scaling") if layer_type == "full_attention" else None
-        return Rotary()({**values, "rope_theta": values[theta], "rope_scaling": scaling})
+        merged = by_layer_type({**values, "rope_theta": values[theta]}, ["full_attention"])
+        return of_layer_type(merged, layer_type)
 
     return read
 
@@ -153,7 +139,7 @@ GEMMA3_TEXT = llama_like(
     "gemma3_text",
     "Gemma3",
     defaults={
-        **_DEFAULTS_2,
+        **DEFAULTS_2,
         "vocab_size": 262208,
         "max_position_embeddings": 131072,
         "attn_logit_softcapping": None,
@@ -162,15 +148,15 @@ GEMMA3_TEXT = llama_like(
         "rope_local_base_freq": 10_000.0,
         "_sliding_window_pattern": 6,
     },
-    optional={**_OPTIONAL_2, "sliding_window_pattern": int},
+    optional={**OPTIONAL_2, "sliding_window_pattern": int},
     without=["hidden_act"],
-    irrelevant=_NEVER_READ,
+    irrelevant=NEVER_READ,
     fixed={"use_bidirectional_attention": False},
     spec={
-        **_SPEC_2,
+        **SPEC_2,
         "positions": None,
         "norm_placement": "sandwich",
-        "attention": {**_SPEC_2["attention"], "qk_norm": "head"},
+        "attention": {**SPEC_2["attention"], "qk_norm": "head"},
     },
     layers=_layers_3,
     names={**SANDWICH, **QK_NORMS},
@@ -198,9 +184,14 @@ GEMMA3 = replace(
             names={"head": "language_model.lm_head"},
             untied={"language_model.lm_head.weight": "embed_tokens.weight"},
             partial=True,
-        )
+        ),
+        "Gemma3Model": Head(partial=True),
+        "Gemma3ForSequenceClassification": replace(
+            causal_heads("Gemma3")["Gemma3ForSequenceClassification"],
+            partial=True,
+        ),
     },
     note="The text alone: images are not read here",
 )
 
-FAMILIES = (GEMMA, GEMMA2, GEMMA3_TEXT, GEMMA3, VAULTGEMMA)
+FAMILIES = (GEMMA, GEMMA2, GEMMA3_TEXT, GEMMA3)

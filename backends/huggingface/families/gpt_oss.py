@@ -7,11 +7,11 @@ from typing import Any
 from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
-from ..rotary import Rotary
+from ..rotary import Rotary, stated, with_parameters
 from ..values import Key, Values
-from .expert_rows import PART, TRAINED, mixture, router
-from .llama import llama_like
-from .rows import TOKENS_TOO, causal_heads, every, local_and_global
+from ._llama_like import llama_like
+from ._moe import PART, TRAINED, mixture, router
+from ._rows import TOKENS_TOO, causal_heads, every, local_and_global
 
 _YARN = {
     "rope_type": "yarn",
@@ -25,8 +25,7 @@ _YARN = {
 
 def _rotary(values: Values) -> dict[str, Any]:
     """Positions are stretched where the config says nothing, too."""
-    said = values.get("rope_parameters") or values.get("rope_scaling")
-    return Rotary()({**values, "rope_parameters": said or _YARN})
+    return Rotary()(with_parameters(values, stated(values) or _YARN))
 
 
 def _layers(values: Values) -> list[Layer]:

@@ -1,5 +1,4 @@
-"""GPT-J (Wang and Komatsuzaki, 2021) and CodeGen (Nijkamp et al., 2022, arXiv:2203.13474): rotary
-positions, and both branches of a layer read one norm."""
+"""GPT-J (Wang and Komatsuzaki, 2021): interleaved rotary positions, parallel branches."""
 
 from __future__ import annotations
 
@@ -7,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..family import Family, Head, Names
-from ..layouts import Layout
 from ..values import Key, RefusedError, Values
+from ._rows import LAST, causal_heads, changed
 from .gpt2 import GPT2, GPT2_UNUSED
-from .rows import LAST, causal_heads, changed
 
-_BIASED = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": True}
+BIASED_HEAD = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": True}
 
 
 def _turned(values: Values) -> dict[str, Any]:
@@ -24,6 +22,7 @@ def _turned(values: Values) -> dict[str, Any]:
 
 
 _NOT_GPT_J = ("scale_attn_weights", "scale_attn_by_inverse_layer_idx")
+
 _J_DEFAULTS: dict[str, Any] = {
     **{key: value for key, value in GPT2.defaults.items() if key not in _NOT_GPT_J},
     "vocab_size": 50400,
@@ -37,6 +36,7 @@ _J_DEFAULTS: dict[str, Any] = {
     "attn_pdrop": 0.0,
     "tie_word_embeddings": False,
 }
+
 _J_SPEC = changed(
     GPT2.spec,
     {
@@ -45,7 +45,8 @@ _J_SPEC = changed(
         "attention": {"bias": False, "scale": None},
     },
 )
-_J_NAMES: Names = {
+
+J_NAMES: Names = {
     "token_embedding": "wte",
     "norm": "ln_f",
     "layers.{}.norm": "h.{}.ln_1",
@@ -58,7 +59,7 @@ _J_NAMES: Names = {
 }
 
 
-def _like_gpt_j(model_type: str, names: Names, heads: Mapping[str, Head]) -> Family:
+def gptj_like(model_type: str, names: Names, heads: Mapping[str, Head]) -> Family:
     return Family(
         model_type=model_type,
         defaults=_J_DEFAULTS,
@@ -74,21 +75,15 @@ def _like_gpt_j(model_type: str, names: Names, heads: Mapping[str, Head]) -> Fam
     )
 
 
-GPTJ = _like_gpt_j(
+GPTJ = gptj_like(
     "gptj",
-    _J_NAMES,
+    J_NAMES,
     causal_heads(
         "GPTJ",
         table="wte",
-        spec={"head": _BIASED},
+        spec={"head": BIASED_HEAD},
         tasks=("SequenceClassification", "QuestionAnswering"),
     ),
 )
-_CODEGEN_QVK = tuple(f"layers.{{}}.attention.{part}" for part in ("query", "value", "key"))
-CODEGEN = _like_gpt_j(
-    "codegen",
-    {**_J_NAMES, _CODEGEN_QVK: Layout("h.{}.attn.qkv_proj", groups=4)},  # of four devices
-    causal_heads("CodeGen", table="wte", spec={"head": _BIASED}, tasks=()),
-)
 
-FAMILIES = (GPTJ, CODEGEN)
+FAMILIES = (GPTJ,)

@@ -1,4 +1,4 @@
-"""Granite (IBM, 2024) and HyperCLOVA X (2024, arXiv:2404.01954): multipliers of maximal updates."""
+"""Granite (IBM, 2024): multipliers on embeddings, residuals, scores and logits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from ..layers import Layer
 from ..rotary import Rotary
-from ..values import IfSet, Key, Values
-from .llama import llama_like
-from .rows import causal_heads, layer_types, mask_of
+from ..values import Key, Values
+from ._llama_like import llama_like
+from ._rows import causal_heads, layer_types, mask_of
 
 MULTIPLIERS: dict[str, Any] = {
     "embedding_multiplier": 1.0,
@@ -34,12 +34,12 @@ MULTIPLIED: dict[str, Any] = {
 }
 
 
-def _scaled_head(read: Any) -> dict[str, Any]:
+def scaled_head(read: Any) -> dict[str, Any]:
     scale = Key("logits_scaling", read=read)
     return {"head": {"type": "language_model", "tied": Key("tie_word_embeddings"), "scale": scale}}
 
 
-DIVIDED = _scaled_head(lambda scaling: 1 / scaling)
+DIVIDED = scaled_head(lambda scaling: 1 / scaling)
 
 GRANITE = llama_like(
     "granite",
@@ -49,24 +49,10 @@ GRANITE = llama_like(
     heads=causal_heads("Granite", spec=DIVIDED, tasks=()),
 )
 
-HYPERCLOVAX = llama_like(
-    "hyperclovax",
-    "HyperCLOVAX",
-    defaults={
-        **MULTIPLIERS,
-        "head_dim": 128,
-        "attention_multiplier": 128**-0.5,
-        "use_post_norm": True,
-    },
-    spec={**MULTIPLIED, "norm_placement": IfSet("use_post_norm", "sandwich")},
-    names={
-        "layers.{}.attention_output_norm": "layers.{}.post_norm1",
-        "layers.{}.feed_forward_output_norm": "layers.{}.post_norm2",
-    },
-    heads=causal_heads("HyperCLOVAX", spec=_scaled_head(None), tasks=()),
-)
 
-# -- Granite with windows and sinks
+def _rotary(values: Values, theta: float | None) -> dict[str, Any]:
+    said = Rotary()(values)
+    return said if theta is None else {**said, "theta": theta}
 
 
 def swa_layers(values: Values) -> list[Layer]:
@@ -86,11 +72,6 @@ def swa_layers(values: Values) -> list[Layer]:
             name += "_free" if theta == 0 else f"_{theta:.0f}"
         layers.append((name, {"mask": mask_of(kind, values), "positions": positions}))
     return layers
-
-
-def _rotary(values: Values, theta: float | None) -> dict[str, Any]:
-    said = Rotary()(values)
-    return said if theta is None else {**said, "theta": theta}
 
 
 GRANITE_SWA = llama_like(
@@ -118,4 +99,4 @@ GRANITE_SWA = llama_like(
     heads=causal_heads("GraniteSWA", spec=DIVIDED, tasks=()),
 )
 
-FAMILIES = (GRANITE, HYPERCLOVAX, GRANITE_SWA)
+FAMILIES = (GRANITE, GRANITE_SWA)

@@ -11,11 +11,12 @@ from ..layers import Layer
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import Key, Values
-from .expert_rows import PART, TRAINED, dense_and_sparse, glu, mixture
-from .llama import UNUSED, llama_like
-from .rows import LANGUAGE_MODEL, causal_heads, layer_types, mask_of
+from ._llama_like import UNUSED, llama_like
+from ._moe import PART, TRAINED, dense_and_sparse, glu, mixture
+from ._rows import LANGUAGE_MODEL, causal_heads, layer_types, mask_of
 
 _ROUTER: dict[str, Any] = {"score": "sigmoid", "normalize": False}
+
 _MIXTURE = mixture(
     "intermediate_size",
     experts="num_local_experts",
@@ -23,7 +24,6 @@ _MIXTURE = mixture(
     shared_expert=glu("intermediate_size"),
     router=_ROUTER,
 )
-
 
 _UNIT = {"type": "head", "norm": {"affine": False}, "after_positions": True}
 
@@ -78,6 +78,7 @@ def _layers(values: Values) -> list[Layer]:
 
 
 _SHARED = {f"{PART}.shared_expert.{part}": part for part in ("gate", "up", "down")}
+
 _NAMES: Names = {
     **{
         f"layers.{{}}.feed_forward.{part}": f"layers.{{}}.feed_forward.{part}_proj"
@@ -137,6 +138,7 @@ LLAMA4_TEXT = llama_like(
     | {"Llama4TextModel": Head()},
     note="Chunks begin at the first place, padding or not; the library's begin at the first token",
 )
+
 LLAMA4 = replace(
     LLAMA4_TEXT,
     model_type="llama4",

@@ -9,15 +9,16 @@ from ....spec.attention import LinearAttention
 from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
-from ..values import Key, RefusedError, Values, filled
-from .expert_rows import TRAINED, mixture, router, separate
-from .llama import NAMES, ROTARY, SPEC, llama_like
-from .rows import ALL_TASKS, causal_heads, head_dim, mask_of
+from ..values import Key, OtherFamilyError, RefusedError, Values, filled
+from ._llama_like import NAMES, ROTARY, SPEC, llama_like
+from ._moe import TRAINED, mixture, router, separate
+from ._rows import ALL_TASKS, causal_heads, head_dim, mask_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _PLACE = "block_sparse_moe"
+
 _LIGHTNING: dict[str, Any] = {
     "type": "linear",
     "heads": Key("num_attention_heads"),
@@ -72,12 +73,18 @@ def _layers(values: Values) -> list[Layer]:
     return layers
 
 
+def _rotated(block: Any) -> bool:
+    return bool(block.positions) and block.positions[0].type == "rotary"
+
+
 def _back(spec: Any) -> dict[str, Any]:
     """The kinds of layers, their attention, and how each weighs its branches."""
     (stack,) = spec.stacks.values()
     config: dict[str, Any] = {"layer_types": [], "sliding_window": None}
     for block in (stack.blocks[kind] for kind in stack.order):
         lightning = isinstance(block.attention, LinearAttention)
+        if not lightning and (block.attention.type != "mha" or not _rotated(block)):
+            raise OtherFamilyError("a layer has neither lightning nor rotary attention")
         weighed = {"alpha": block.residual.stream_scale, "beta": block.residual.scale}
         for part in ("linear_attn" if lightning else "full_attn", "mlp"):
             config |= {f"{part}_{name}_factor": float(said) for name, said in weighed.items()}

@@ -1,17 +1,16 @@
-"""ModernBERT (Warner et al., 2024, arXiv:2412.13663), and what is built of its layers."""
+"""ModernBERT (Warner et al., 2024, arXiv:2412.13663) and its decoder (2025, arXiv:2507.11412)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..family import Family, Head
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import by_layer_type, of_layer_type
 from ..values import Key, RefusedError, Values, activation
-from . import like_bert
-from .rows import LABELS, LAST, QKV, TOKEN_KEYS, layer_types
+from ._bert_like import ENCODER_LAST
+from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, layer_types
 
 _BLOCKS = {
     "full_attention": ("global", "global_rope_theta"),
@@ -29,9 +28,7 @@ def _types(values: Values) -> list[str]:
 
 def _positions(layer_type: str, older: str, values: Values) -> dict[str, Any]:
     usual = {**values, "rope_theta": values[older]}
-    if not values.get("rope_parameters"):
-        usual["rope_parameters"] = None
-    return Rotary(layer_type=layer_type)(usual)
+    return of_layer_type(by_layer_type(usual, _BLOCKS), layer_type)
 
 
 def _layers(full: str, window: str) -> Callable[[Values], list[Layer]]:
@@ -80,6 +77,7 @@ DEFAULTS: dict[str, Any] = {
     "tie_word_embeddings": True,
     "id2label": LABELS,
 }
+
 OPTIONAL: Mapping[str, type] = {
     **TOKEN_KEYS,
     "layer_types": list,
@@ -88,6 +86,7 @@ OPTIONAL: Mapping[str, type] = {
     "global_attn_every_n_layers": int,
     "local_rope_theta": float,
 }
+
 IRRELEVANT = frozenset(
     [
         "classifier_pooling",
@@ -105,6 +104,7 @@ IRRELEVANT = frozenset(
         "sparse_prediction",
     ]
 )
+
 SPEC: dict[str, Any] = {
     "vocab_size": Key("vocab_size"),
     "max_positions": Key("max_position_embeddings"),
@@ -128,6 +128,7 @@ SPEC: dict[str, Any] = {
     # the norm of the embeddings has just run
     "overrides": {"0": {"attention": {"norm_placement": "none"}}},
 }
+
 NAMES: Mapping[Any, Any] = {
     "token_embedding": "embeddings.tok_embeddings",
     "embedding_norm": "embeddings.norm",
@@ -140,7 +141,7 @@ NAMES: Mapping[Any, Any] = {
 }
 
 
-def _words(transform: str, output: str, **more: Any) -> Head:
+def masked_words(transform: str, output: str, **more: Any) -> Head:
     """The head of words: the names of what it does before the table, and of the table itself."""
     return Head(
         spec={
@@ -173,23 +174,10 @@ MODERNBERT = Family(
     irrelevant=IRRELEVANT,
     spec={"family": "encoder-only", **SPEC},
     layers=_layers("full", "band({})"),
-    last=like_bert.LAST,
+    last=ENCODER_LAST,
     names={**NAMES, QKV: "layers.{}.attn.Wqkv"},
     prefix="model.",
-    heads={"ModernBertForMaskedLM": _words("head", "decoder"), "ModernBertModel": Head()},
-)
-
-# ModernVBERT (Teiletche et al., 2025, arXiv:2510.01149): the text alone is read
-
-MODERNVBERT = replace(
-    MODERNBERT,
-    model_type="modernvbert",
-    defaults={**MODERNBERT.defaults, "tie_word_embeddings": False},
-    inside="text_config",
-    prefix="model.text_model.",
-    unused=(r"model\.(vision_model|connector)\..*",),
-    heads={"ModernVBertForMaskedLM": _words("projection_head", "lm_head", partial=True)},
-    note="The text alone: images are not read here",
+    heads={"ModernBertForMaskedLM": masked_words("head", "decoder"), "ModernBertModel": Head()},
 )
 
 # As a decoder (Weller et al., 2025, arXiv:2507.11412): the query is one of the window's tokens
@@ -211,9 +199,9 @@ MODERNBERT_DECODER = Family(
     },
     prefix="model.",
     heads={
-        "ModernBertDecoderForCausalLM": _words("lm_head", "decoder"),
+        "ModernBertDecoderForCausalLM": masked_words("lm_head", "decoder"),
         "ModernBertDecoderModel": Head(),
     },
 )
 
-FAMILIES = (MODERNBERT, MODERNVBERT, MODERNBERT_DECODER)
+FAMILIES = (MODERNBERT, MODERNBERT_DECODER)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import Key, Values, activation
+from ._llama_like import llama_like
+from ._rows import causal_heads
 from .gemma import CAPPED
-from .llama import llama_like
-from .rows import causal_heads
 
 
 def _kv_heads(values: Values) -> int:

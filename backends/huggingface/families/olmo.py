@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..family import Names
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import by_layer_type, of_layer_type
 from ..values import Key, Values
-from .llama import QK_NORMS, llama_like
-from .rows import every, local_and_global
+from ._llama_like import OUTPUT_NORMS, QK_NORMS, llama_like
+from ._rows import every, local_and_global
 
-OUTPUT_NORMS: Names = {
-    "layers.{}.attention_output_norm": "layers.{}.post_attention_layernorm",
-    "layers.{}.feed_forward_output_norm": "layers.{}.post_feedforward_layernorm",
-}
 _DEFAULTS: dict[str, Any] = {
     "vocab_size": 50304,
     "pad_token_id": 1,
@@ -36,6 +31,7 @@ OLMO = llama_like(
 )
 
 _DEFAULTS_2 = {**_DEFAULTS, "rms_norm_eps": 1e-5}
+
 _SPEC_2: dict[str, Any] = {
     "norm_placement": "output",
     "attention": {"bias": Key("attention_bias"), "qk_norm": "projection"},
@@ -46,13 +42,16 @@ OLMO2 = llama_like(
 )
 
 
+_THETA_3 = 500000.0
+
+
 def _rotary_3(layer_type: str) -> Any:
     """The rotation of a kind of layer; only the full ones were ever scaled."""
 
     def read(values: Values) -> dict[str, Any]:
-        if values.get("rope_parameters") or layer_type == "full_attention":
-            return Rotary(layer_type=layer_type)(values)
-        return Rotary()({**values, "rope_scaling": None})
+        if layer_type == "sliding_attention":  # the library reads `rope_theta` once, for the others
+            values = {**values, "rope_theta": _THETA_3}
+        return of_layer_type(by_layer_type(values, ["full_attention"]), layer_type)
 
     return read
 
@@ -68,7 +67,7 @@ def _layers_3(values: Values) -> list[Layer]:
 OLMO3 = llama_like(
     "olmo3",
     "Olmo3",
-    defaults={**_DEFAULTS_2, "rope_theta": 500000.0, "sliding_window": 4096},
+    defaults={**_DEFAULTS_2, "rope_theta": _THETA_3, "sliding_window": 4096},
     optional={"layer_types": list, "sliding_window": int},
     spec={**_SPEC_2, "positions": None},
     layers=_layers_3,

@@ -1,6 +1,4 @@
-"""Decoders written with Fairseq: OPT (Zhang et al., 2022, arXiv:2205.01068), XGLM (Lin et al.,
-2021, arXiv:2112.10668), BioGPT (Luo et al., 2022, arXiv:2210.10341), TrOCR's decoder (Li et al.,
-2021, arXiv:2109.10282)."""
+"""OPT (Zhang et al., 2022, arXiv:2205.01068)."""
 
 from __future__ import annotations
 
@@ -8,9 +6,9 @@ from typing import Any
 
 from ..family import Family, Names
 from ..values import IfSet, Key, Only, Values, activation
-from .rows import LABELS, LAST, SEQUENCE, TOKEN_KEYS, TOKENS, causal_heads, changed
+from ._rows import LABELS, TOKEN_KEYS, TOKENS, causal_heads
 
-_NAMES: Names = {
+NAMES: Names = {
     "token_embedding": "embed_tokens",
     "position_embedding": "embed_positions",
     "norm": "layer_norm",
@@ -23,10 +21,10 @@ _NAMES: Names = {
     "layers.{}.feed_forward.up": "layers.{}.fc1",
     "layers.{}.feed_forward.down": "layers.{}.fc2",
 }
-_LAST = {"init": {"type": "normal", "std": Key("init_std")}, "tokens": TOKENS}
-_COUNTED = {"type": "learned", "offset": 2, "skip_padding": "mask"}
 
-# -- OPT
+LAST = {"init": {"type": "normal", "std": Key("init_std")}, "tokens": TOKENS}
+
+COUNTED = {"type": "learned", "offset": 2, "skip_padding": "mask"}
 
 
 def _width(values: Values) -> int | None:
@@ -41,7 +39,7 @@ def _no_final_norm(values: Values) -> bool | None:
 
 
 _OPT_NAMES: Names = {
-    **{ours: f"decoder.{theirs}" for ours, theirs in _NAMES.items()},
+    **{ours: f"decoder.{theirs}" for ours, theirs in NAMES.items()},
     "norm": "decoder.final_layer_norm",
     "embedding_projection": "decoder.project_in",
     "output_projection": "decoder.project_out",
@@ -71,6 +69,7 @@ OPT = Family(
         "id2label": LABELS,
     },
     optional={**TOKEN_KEYS, "word_embed_proj_dim": int},
+    fixed={"learned_embeddings": True, "scale_embeddings": False},  # of Galactica
     irrelevant=frozenset(["activation_dropout", "layerdrop"]),
     spec={
         "family": "decoder-only",
@@ -90,7 +89,7 @@ OPT = Family(
             "dropout": 0,
         },
         "output_width": _width,
-        "positions": _COUNTED,
+        "positions": COUNTED,
         "attention": {
             "heads": Key("num_attention_heads"),
             "bias": Key("enable_bias"),
@@ -98,7 +97,7 @@ OPT = Family(
         },
         "feed_forward": {"hidden": Key("ffn_dim"), "bias": Key("enable_bias")},
     },
-    last=_LAST,
+    last=LAST,
     names=_OPT_NAMES,
     prefix="model.",
     heads=causal_heads(
@@ -109,9 +108,7 @@ OPT = Family(
     ),
 )
 
-# -- XGLM and BioGPT
-
-_XGLM_SPEC: dict[str, Any] = {
+XGLM_SPEC: dict[str, Any] = {
     "family": "decoder-only",
     "vocab_size": Key("vocab_size"),
     "max_positions": Key("max_position_embeddings"),
@@ -125,127 +122,4 @@ _XGLM_SPEC: dict[str, Any] = {
     "feed_forward": {"hidden": Key("ffn_dim"), "hidden_dropout": Key("activation_dropout")},
 }
 
-XGLM = Family(
-    model_type="xglm",
-    defaults={
-        "vocab_size": 256008,
-        "d_model": 1024,
-        "num_layers": 24,
-        "attention_heads": 16,
-        "ffn_dim": 4096,
-        "activation_function": "gelu",
-        "max_position_embeddings": 2048,
-        "scale_embedding": True,
-        "dropout": 0.1,
-        "attention_dropout": 0.1,
-        "activation_dropout": 0.0,
-        "init_std": 0.02,
-        "pad_token_id": 1,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
-        "tie_word_embeddings": True,
-    },
-    optional=TOKEN_KEYS,
-    irrelevant=frozenset(["layerdrop"]),
-    spec=_XGLM_SPEC,
-    last=_LAST,
-    names=_NAMES,
-    prefix="model.",
-    unused=(r"embed_positions\.weights",),
-    heads=causal_heads("XGLM", tasks=()),
-)
-
-BIOGPT = Family(
-    model_type="biogpt",
-    defaults={
-        "vocab_size": 42384,
-        "hidden_size": 1024,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-        "intermediate_size": 4096,
-        "hidden_act": "gelu",
-        "max_position_embeddings": 1024,
-        "scale_embedding": True,
-        "hidden_dropout_prob": 0.1,
-        "attention_probs_dropout_prob": 0.1,
-        "activation_dropout": 0.0,
-        "initializer_range": 0.02,
-        "pad_token_id": 1,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
-    optional=TOKEN_KEYS,
-    irrelevant=frozenset(["layer_norm_eps", "layerdrop"]),  # norms have 1e-5, whatever it says
-    spec=changed(
-        _XGLM_SPEC,
-        {
-            "d_model": Key("hidden_size"),
-            "layers": Key("num_hidden_layers"),
-            "dropout": Key("hidden_dropout_prob"),
-            "activation": activation("hidden_act"),
-            "positions": _COUNTED,
-            "attention": {
-                "heads": Key("num_attention_heads"),
-                "dropout": Key("attention_probs_dropout_prob"),
-            },
-            "feed_forward": {"hidden": Key("intermediate_size")},
-        },
-    ),
-    last=LAST,
-    names=_NAMES,
-    prefix="biogpt.",
-    heads=causal_heads("BioGpt", output="output_projection", tasks=SEQUENCE),
-)
-
-# -- TrOCR: the decoder alone
-
-TROCR = Family(
-    model_type="trocr",
-    defaults={
-        "vocab_size": 50265,
-        "d_model": 1024,
-        "decoder_layers": 12,
-        "decoder_attention_heads": 16,
-        "decoder_ffn_dim": 4096,
-        "activation_function": "gelu",
-        "max_position_embeddings": 512,
-        "scale_embedding": False,
-        "layernorm_embedding": True,
-        "use_learned_position_embeddings": True,
-        "dropout": 0.1,
-        "attention_dropout": 0.0,
-        "activation_dropout": 0.0,
-        "init_std": 0.02,
-        "pad_token_id": 1,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
-        "tie_word_embeddings": True,
-    },
-    optional=TOKEN_KEYS,
-    fixed={"use_learned_position_embeddings": True},
-    irrelevant=frozenset(["decoder_layerdrop", "decoder_start_token_id", "classifier_dropout"]),
-    spec=changed(
-        _XGLM_SPEC,
-        {
-            "layers": Key("decoder_layers"),
-            "norm_placement": "post",
-            "input": {"normalize": Key("layernorm_embedding")},
-            "positions": {"type": "learned", "offset": 2},
-            "attention": {"heads": Key("decoder_attention_heads")},
-            "feed_forward": {"hidden": Key("decoder_ffn_dim")},
-        },
-    ),
-    last=_LAST,
-    names={**_NAMES, "embedding_norm": "layernorm_embedding"},
-    prefix="model.decoder.",
-    unused=(r"layers\.\d+\.encoder_attn.*",),  # text alone asks no encoder
-    heads={
-        "TrOCRForCausalLM": causal_heads("TrOCR", output="output_projection", tasks=())[
-            "TrOCRForCausalLM"
-        ]
-    },
-)
-
-FAMILIES = (OPT, XGLM, BIOGPT, TROCR)
+FAMILIES = (OPT,)

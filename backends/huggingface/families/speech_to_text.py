@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..family import Family, Head
-from ..values import IfSet, Key, RefusedError, Values, activation
-from .bart import IRRELEVANT_HERE, NAMES, TOKENS, after_padding, stack_spec
+from ..values import IfSet, Key, OtherFamilyError, RefusedError, Values, activation
+from ._rows import after_padding
+from .bart import IRRELEVANT_HERE, NAMES, TOKENS, stack_spec
 
 _SCALE = IfSet("scale_embedding", "sqrt_d_model")
 
@@ -31,6 +32,8 @@ def _sound_positions(values: Values) -> str | None:
 def _back(spec: Any) -> dict[str, Any]:
     """The convolutions, and what they read."""
     stem = spec.stacks["encoder"].input[0]
+    if stem.type != "conv":
+        raise OtherFamilyError("it reads no sounds")
     return {
         "num_conv_layers": len(stem.layers),
         "conv_kernel_sizes": [layer.kernel for layer in stem.layers],

@@ -9,7 +9,7 @@ from ..family import Family, Head, Names
 from ..layers import Layer, folded
 from ..layouts import Layout
 from ..values import Key, Values, activation, filled
-from .expert_rows import TRAINED
+from ._moe import TRAINED
 from .t5 import COPIES, DEFAULTS, TOKENS, decoder_layers, spec_of, stack_rows
 
 
@@ -35,6 +35,7 @@ _DENSE: dict[str, Any] = {
     "activation": activation("dense_act_fn"),
     "hidden_dropout": Key("dropout_rate"),
 }
+
 _SPARSE: dict[str, Any] = {
     "type": "moe",
     "experts": Key("num_experts"),

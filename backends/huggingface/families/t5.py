@@ -1,4 +1,4 @@
-"""T5 (Raffel et al., 2020, arXiv:1910.10683), its version 1.1, mT5 and UMT5."""
+"""T5 (Raffel et al., 2020, arXiv:1910.10683) and its version 1.1, Flan-T5 among them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 from ..family import Family, Head, Names
 from ..values import Key, RefusedError, Row, Values
-from .rows import LABELS, changed, token
+from ._rows import LABELS, changed, token
+from ._tasks import answers, scored
+from .bart import classes_at_the_end
 
 _ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_new": "gelu_tanh", "silu": "silu"}
+
 _ATTENTION = {"query": "q", "key": "k", "value": "v", "output": "o"}
 
 
@@ -34,7 +37,7 @@ def _feed_forward_back(said: Any) -> dict[str, Any]:
     return {"feed_forward_proj": kind, "d_ff": said.hidden}
 
 
-def _input_scale(values: Values) -> float | None:
+def input_scale(values: Values) -> float | None:
     """Version 1.0 divides by the root of d_model before its head; 1.1 says so by being untied."""
     said = values.get("scale_decoder_outputs")
     scaled = values["tied_as_written"] is not False if said is None else said
@@ -98,7 +101,7 @@ def stack_rows(stack: str, last: int) -> dict[str, str]:
     return rows
 
 
-def _names(values: Values) -> Names:
+def names(values: Values) -> Names:
     """All rows; a gated feed-forward has two matrices where a plain one has one."""
     gated = values["feed_forward_proj"].startswith("gated")
     up = {"gate": "wi_0", "up": "wi_1"} if gated else {"up": "wi"}
@@ -128,7 +131,8 @@ DEFAULTS: dict[str, Any] = {
     "tie_word_embeddings": True,
     "id2label": LABELS,
 }
-_MULTILINGUAL = {
+
+MULTILINGUAL = {
     **DEFAULTS,
     "vocab_size": 250112,
     "d_ff": 1024,
@@ -136,11 +140,11 @@ _MULTILINGUAL = {
     "num_heads": 6,
     "feed_forward_proj": "gated-gelu",
 }
+
 COPIES = {
     "encoder.embed_tokens.weight": "shared.weight",
     "decoder.embed_tokens.weight": "shared.weight",
 }
-
 
 TOKENS: dict[str, Any] = {
     "tokens": {
@@ -151,15 +155,15 @@ TOKENS: dict[str, Any] = {
 }
 
 
-def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -> Family:
+def t5_like(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -> Family:
     head = {
         "type": "language_model",
         "tied": Key("tie_word_embeddings"),
         "input_scale": more.pop("input_scale", None),
     }
-    return Family(
+    family = Family(
         model_type=model_type,
-        defaults=defaults,
+        defaults={"classifier_dropout": 0.0, **defaults},
         optional={
             "num_decoder_layers": int,
             "pad_token_id": int,
@@ -169,11 +173,11 @@ def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
             "scale_decoder_outputs": bool,
         },
         irrelevant=frozenset(
-            ["classifier_dropout", "dense_act_fn", "is_decoder", "is_gated_act", "n_positions"]
+            ["dense_act_fn", "is_decoder", "is_gated_act", "n_positions", "scalable_attention"]
         ),
         spec=spec_of(more.pop("share", "stack")),
         last=TOKENS,
-        names=_names,
+        names=names,
         unused=(r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",),
         heads={
             f"{name}ForConditionalGeneration": Head(
@@ -184,52 +188,53 @@ def _family(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
                 copies=COPIES,
             ),
             f"{name}Model": Head(always_tied=True, copies=COPIES),
+            f"{name}ForSequenceClassification": classes_at_the_end(
+                "transformer.", always_tied=True, copies=COPIES
+            ),
+            **answers(name, always_tied=True, copies=COPIES),
         },
         **more,
     )
+    return replace(family, other=encoder_alone(family, name))
 
 
-T5 = _family(
+def encoder_alone(family: Family, name: str) -> Family:
+    """The family of the classes that have the encoder alone."""
+    stacks = ("family", "encoder", "decoder")
+    outer = {key: value for key, value in family.spec.items() if key not in stacks}
+    rows = family.names
+
+    def encoder_names(values: Values) -> dict[Any, Any]:
+        table = rows(values) if callable(rows) else rows
+        return {
+            ours.removeprefix("encoder."): theirs
+            for ours, theirs in table.items()
+            if not str(ours).startswith("decoder.")
+        }
+
+    copies = {"encoder.embed_tokens.weight": "shared.weight"}
+    return replace(
+        family,
+        spec={"family": "encoder-only", **changed(outer, family.spec["encoder"])},
+        irrelevant=family.irrelevant
+        | {"is_encoder_decoder", "num_decoder_layers", "scale_decoder_outputs"},
+        last=changed(family.last, {"tokens": {"decoder_start": None}}),
+        names=encoder_names,
+        unused=(r"decoder\..*", r"lm_head\..*"),
+        heads={
+            f"{name}EncoderModel": Head(always_tied=True, copies=copies),
+            f"{name}ForTokenClassification": scored(
+                prefix="transformer.", always_tied=True, copies=copies
+            ),
+        },
+    )
+
+
+T5 = t5_like(
     "t5",
     "T5",
     DEFAULTS,
-    input_scale=Row(_input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
-)
-MT5 = _family("mt5", "MT5", {**_MULTILINGUAL, "decoder_start_token_id": 0})
-UMT5 = _family(
-    "umt5",
-    "UMT5",
-    {**_MULTILINGUAL, "decoder_start_token_id": 0},
-    share="layer",
-    input_scale=lambda values: float(values["d_model"]) ** -0.5,
+    input_scale=Row(input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
 )
 
-# LongT5 (Guo et al., 2021, arXiv:2112.07916), with windows in its encoder
-
-
-def _local_names(values: Values) -> Names:
-    return {
-        ours: str(theirs).replace(".SelfAttention.", ".LocalSelfAttention.")
-        if str(ours).startswith("encoder.")
-        else theirs
-        for ours, theirs in _names(values).items()
-    }
-
-
-_LONG = _family(
-    "longt5",
-    "LongT5",
-    {**DEFAULTS, "local_radius": 127},
-    input_scale=Row(_input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
-    fixed={"encoder_attention_type": "local"},
-)
-LONGT5 = replace(
-    _LONG,
-    irrelevant=_LONG.irrelevant | {"global_block_size"},
-    spec=changed(
-        _LONG.spec, {"encoder": {"mask": lambda values: f"band({values['local_radius']})"}}
-    ),
-    names=_local_names,
-)
-
-FAMILIES = (T5, MT5, UMT5, LONGT5)
+FAMILIES = (T5,)

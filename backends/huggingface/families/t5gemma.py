@@ -9,9 +9,9 @@ from typing import Any
 from ..family import Family, Head
 from ..layers import folded
 from ..values import Key, Read, Values, filled
+from ._llama_like import ATTENTION, GATED
+from ._rows import LABELS, every, local_and_global, token
 from .gemma import GEMMA2
-from .llama import ATTENTION, GATED
-from .rows import LABELS, every, local_and_global, token
 
 _PART = replace(
     GEMMA2,
@@ -19,6 +19,7 @@ _PART = replace(
     | {"classifier_dropout_rate", "cross_attention_hidden_size", "dropout_rate", "is_decoder"},
     fixed={},
 )
+
 _STACK = {key: value for key, value in GEMMA2.spec.items() if key not in ("family", "bias")}
 
 

@@ -7,15 +7,16 @@ from typing import Any
 
 from ..family import Head
 from ..layers import Layer
-from ..rotary import Rotary
+from ..rotary import Rotary, stated
 from ..values import Key, Values
-from .later_encoders import EUROBERT
-from .rows import KINDS, changed, layer_types
+from ._rows import KINDS, changed, layer_types
+from .eurobert import EUROBERT
 
 _ROPE = {
     "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
     "full_attention": {"rope_type": "default", "rope_theta": 2_560_000.0},
 }
+
 _MASKS = {"full_attention": "full", "sliding_attention": "band({})"}
 
 
@@ -26,7 +27,7 @@ def _layers(values: Values) -> list[Layer]:
     values = {
         **values,
         "layer_types": values["layer_types"] or kinds,
-        "rope_parameters": values.get("rope_parameters") or _ROPE,
+        "rope_parameters": stated(values) or _ROPE,
     }
     layers: list[Layer] = []
     for kind in layer_types(values):
@@ -35,7 +36,7 @@ def _layers(values: Values) -> list[Layer]:
     return layers
 
 
-def _words(output: str, **more: Any) -> Head:
+def masked_words(output: str, **more: Any) -> Head:
     return Head(
         spec={
             "head": {
@@ -79,17 +80,7 @@ ULTRABERT = replace(
     spec=changed(EUROBERT.spec, {"positions": None}),
     layers=_layers,
     prefix="ultrabert.",
-    heads={"UltrabertForMaskedLM": _words("cls"), "UltrabertModel": Head()},
-)
-ULTRAVBERT = replace(
-    ULTRABERT,
-    model_type="ultravbert",
-    fixed={"model_type": "ultrabert"},
-    inside="text_config",
-    prefix="model.text_model.",
-    unused=(r"model\.(vision_model|connector)\..*",),
-    heads={"UltraVBertForMaskedLM": _words("head.decoder", partial=True)},
-    note="The text alone: images are not read here",
+    heads={"UltrabertForMaskedLM": masked_words("cls"), "UltrabertModel": Head()},
 )
 
-FAMILIES = (ULTRABERT, ULTRAVBERT)
+FAMILIES = (ULTRABERT,)

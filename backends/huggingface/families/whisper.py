@@ -7,8 +7,8 @@ from typing import Any
 
 from ..family import Family, Head
 from ..values import Key, Values, activation
+from ._rows import changed
 from .bart import IRRELEVANT_HERE, NAMES, TOKENS, decoder_alone, stack_spec
-from .rows import changed
 
 _ATTENTION = {"attention": {"bias": ["query", "value", "output"]}}
 
@@ -34,6 +34,7 @@ _NAMES = {
     "encoder.conv2": "encoder.conv2",
     "decoder.token_embedding": "decoder.embed_tokens",
 }
+
 _WHISPER = Family(
     model_type="whisper",
     defaults={

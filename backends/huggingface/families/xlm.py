@@ -1,4 +1,4 @@
-"""XLM (Lample and Conneau, 2019, arXiv:1901.07291) and FlauBERT (Le et al., 2019)."""
+"""XLM (Lample and Conneau, 2019, arXiv:1901.07291)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 from ..family import Family, Head
 from ..values import Key, Only
-from .like_bert import (
-    CLASSES,
-)
-from .rows import LABELS, TOKEN_KEYS
+from ._bert_like import CLASSES
+from ._rows import LABELS, TOKEN_KEYS
+from ._tasks import answers, choices, scored
 
 _XLM_DEFAULTS: Mapping[str, Any] = {
     "vocab_size": 30145,
@@ -32,7 +31,16 @@ _XLM_DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def _xlm(model_type: str, name: str, **more: Any) -> Family:
+_SUMMARY: dict[str, Any] = {
+    "summary_type": "first",
+    "summary_use_proj": True,
+    "summary_activation": None,
+    "summary_proj_to_labels": True,
+}
+"""How a text becomes one vector, at the one setting that is read."""
+
+
+def xlm_like(model_type: str, name: str, **more: Any) -> Family:
     head = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": True}
     return Family(
         model_type=model_type,
@@ -101,6 +109,19 @@ def _xlm(model_type: str, name: str, **more: Any) -> Family:
                 untied={"pred_layer.proj.weight": "embeddings.weight"},
             ),
             f"{name}Model": Head(),
+            f"{name}ForSequenceClassification": scored(
+                "sequence_summary.summary", pool="first", dropout=0, fixed=_SUMMARY
+            ),
+            **choices(
+                name,
+                dense="sequence_summary.summary",
+                output="logits_proj",
+                width=CLASSES,
+                act="identity",
+                dropout=0,
+                fixed=_SUMMARY,
+            ),
+            f"{name}ForQuestionAnsweringSimple": answers(name)[f"{name}ForQuestionAnswering"],
             f"{name}ForTokenClassification": Head(
                 spec={"head": {"type": "classifier", "classes": CLASSES}},
                 names={"head.output": "classifier"},
@@ -109,7 +130,6 @@ def _xlm(model_type: str, name: str, **more: Any) -> Family:
     )
 
 
-XLM = _xlm("xlm", "XLM")
-FLAUBERT = _xlm("flaubert", "Flaubert", fixed={"pre_norm": False})
+XLM = xlm_like("xlm", "XLM")
 
-FAMILIES = (XLM, FLAUBERT)
+FAMILIES = (XLM,)

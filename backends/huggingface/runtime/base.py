@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-from transformers import PreTrainedModel
+from transformers import Cache, PreTrainedModel
+from transformers.utils import ModelOutput
 
 from .configuration import NameConfig
 from .emitted import Config, Emitted
@@ -72,8 +73,16 @@ class NamePreTrainedModel(PreTrainedModel):
         """Is each block computed twice? Then none may fill a cache."""
         return self.training and self.gradient_checkpointing
 
+    def cached_result(self, kind: type[ModelOutput], cache: Cache | None, **fields: Any) -> Any:
+        """An output of the library with its cache: `past_key_values`, from 5.24 on `cache`."""
+        name = "cache" if "cache" in kind.__dataclass_fields__ else "past_key_values"
+        return kind(**fields, **{name: cache})
+
     def refuse(self, **asked: Any) -> None:
         """Raises ValueError for an argument of Hugging Face models that this one does not have."""
         for name, value in asked.items():
             if value is not None and value is not False:
-                raise ValueError(f"{type(self).__name__} does not take `{name}`")
+                raise ValueError(
+                    f"{type(self).__name__} does not support `{name}`: "
+                    "the compiled model neither reads nor returns it"
+                )

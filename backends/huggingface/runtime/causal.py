@@ -27,6 +27,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         attention_mask: Tensor | None = None,
         its_input: Tensor | None = None,
         past_key_values: Cache | None = None,
+        cache: Cache | None = None,
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
@@ -37,6 +38,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
     ) -> CausalLMOutputWithPast | tuple[Tensor, ...]:
         """Logits (B, T, V) for `input_ids` (B, T); of the last `logits_to_keep` tokens, if given.
 
+        `cache` is what versions before 5.24 of the library call `past_key_values`.
         `labels` are the ids themselves, -100 where they do not count: the loss shifts them.
         """
         self.refuse(
@@ -44,21 +46,23 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
         )
-        if use_cache and past_key_values is None and not self.recomputes:
-            past_key_values = DynamicCache(config=self.config)
+        cache = past_key_values if cache is None else cache
+        if use_cache and cache is None and not self.recomputes:
+            cache = DynamicCache(config=self.config)
         x = self.model.hidden_states(
             input_ids,
             emitted_input=its_input,
-            cache=None if past_key_values is None else KeptCache(past_key_values),
+            cache=None if cache is None else KeptCache(cache),
         )  # (B, T, D)
         if isinstance(logits_to_keep, Tensor):
             x = x[:, logits_to_keep]
         elif logits_to_keep:
             x = x[:, -logits_to_keep:]
         logits = self.model.logits(x)  # (B, T, V)
-        result = CausalLMOutputWithPast(
+        result = self.cached_result(
+            CausalLMOutputWithPast,
+            cache,
             loss=None if labels is None else self.model.loss(logits, labels),
             logits=logits,
-            past_key_values=past_key_values,
         )
         return result.to_tuple() if return_dict is False else result

@@ -14,14 +14,16 @@ ITS_VALUE = 0
 class NameConfig(PreTrainedConfig):
     """Sizes of the model. Those that other libraries ask for have the names they ask by.
 
-    `sizes` are the rest, by their names in the `Config` of the emitted file.
+    `sizes` are the rest, by their names in the `Config` of the emitted file; `spec` is the YAML
+    that the model was compiled from.
     """
 
     model_type = MODEL_TYPE
-    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values", "cache"]
 
     its_size: int = ITS_VALUE
     sizes: dict[str, Any] | None = None
+    spec: str | None = None
 
     def emitted(self) -> dict[str, Any]:
         """The fields of the emitted file's `Config`."""

@@ -27,9 +27,17 @@ class NameModel(NamePreTrainedModel):
     def forward(
         self,
         its_input: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> NameOutput | tuple[Tensor, ...]:
         """What the emitted model's `forward` gives for the same arguments."""
+        self.refuse(
+            inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
         made = self.model(
             emitted_input=its_input,
         )
@@ -47,9 +55,17 @@ class NameModelOfSeveral(NamePreTrainedModel):
     def forward(
         self,
         its_input: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> NameOutput | tuple[Tensor, ...]:
         """What the emitted model's `forward` gives for the same arguments."""
+        self.refuse(
+            inputs_embeds=inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
         made = self.model(
             emitted_input=its_input,
         )

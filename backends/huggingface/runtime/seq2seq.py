@@ -36,6 +36,8 @@ class NameEncoder(nn.Module):
         return_dict: bool | None = None,
     ) -> BaseModelOutput | tuple[Tensor, ...]:
         """The memory (B, M, D) of `main_input`."""
+        if output_attentions or output_hidden_states:
+            raise ValueError("the encoder returns its memory alone, no inner states")
         memory = self.model.encode(
             main_input,
             emitted_input=encoder_input,
@@ -76,6 +78,7 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
         its_input: Tensor | None = None,
         encoder_outputs: BaseModelOutput | tuple[Tensor, ...] | None = None,
         past_key_values: Cache | None = None,
+        cache: Cache | None = None,
         inputs_embeds: Tensor | None = None,
         decoder_inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
@@ -87,6 +90,7 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
     ) -> Seq2SeqLMOutput | tuple[Tensor, ...]:
         """Logits (B, T, V) for `decoder_input_ids` (B, T), which read `main_input`.
 
+        `cache` is what versions before 5.24 of the library call `past_key_values`.
         Without `decoder_input_ids` they are the `labels`, one place later; -100 does not count.
         """
         self.refuse(
@@ -105,24 +109,26 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
             decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
         if decoder_input_ids is None:
             raise ValueError("decoder_input_ids are needed, or labels")
-        if use_cache and past_key_values is None and not self.recomputes:
+        cache = past_key_values if cache is None else cache
+        if use_cache and cache is None and not self.recomputes:
             kept = DynamicCache(config=self.config), DynamicCache(config=self.config)
-            past_key_values = EncoderDecoderCache(*kept)
+            cache = EncoderDecoderCache(*kept)
         x = self.model.decode(
             decoder_input_ids,
             encoder_outputs[0],
             emitted_input=decoder_input,
-            cache=None if past_key_values is None else KeptCrossCache(past_key_values),
+            cache=None if cache is None else KeptCrossCache(cache),
         )  # (B, T, D)
         if isinstance(logits_to_keep, Tensor):
             x = x[:, logits_to_keep]
         elif logits_to_keep:
             x = x[:, -logits_to_keep:]
         logits = self.model.logits(x)  # (B, T, V)
-        result = Seq2SeqLMOutput(
+        result = self.cached_result(
+            Seq2SeqLMOutput,
+            cache,
             loss=None if labels is None else self.model.loss(logits, labels),
             logits=logits,
-            past_key_values=past_key_values,
             encoder_last_hidden_state=encoder_outputs[0],
         )
         return result.to_tuple() if return_dict is False else result

@@ -30,6 +30,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         attention_mask: Tensor | None = None,
         its_input: Tensor | None = None,
         past_key_values: Any = None,
+        cache: Any = None,
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
@@ -44,6 +45,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         """
         self.refuse(
             past_key_values=past_key_values,
+            cache=cache,
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
             output_attentions=output_attentions,

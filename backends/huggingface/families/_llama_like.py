@@ -1,0 +1,141 @@
+"""Rows shared by decoders built like Llama (Touvron et al., 2023, arXiv:2302.13971)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ..family import Family, Names
+from ..rotary import Rotary
+from ..values import Key, activation
+from ._rows import LABELS, LAST, TOKEN_KEYS, causal_heads, changed, head_dim, kv_heads, longest
+
+ATTENTION: Names = {
+    "layers.{}.attention.query": "layers.{}.self_attn.q_proj",
+    "layers.{}.attention.key": "layers.{}.self_attn.k_proj",
+    "layers.{}.attention.value": "layers.{}.self_attn.v_proj",
+    "layers.{}.attention.output": "layers.{}.self_attn.o_proj",
+}
+
+GATED: Names = {
+    "layers.{}.feed_forward.gate": "layers.{}.mlp.gate_proj",
+    "layers.{}.feed_forward.up": "layers.{}.mlp.up_proj",
+    "layers.{}.feed_forward.down": "layers.{}.mlp.down_proj",
+}
+
+PRE_NORMS: Names = {
+    "layers.{}.attention_norm": "layers.{}.input_layernorm",
+    "layers.{}.feed_forward_norm": "layers.{}.post_attention_layernorm",
+}
+
+EMBEDDED: Names = {"token_embedding": "embed_tokens", "norm": "norm"}
+
+QK_NORMS: Names = {
+    "layers.{}.attention.query_norm": "layers.{}.self_attn.q_norm",
+    "layers.{}.attention.key_norm": "layers.{}.self_attn.k_norm",
+}
+
+NAMES: Names = {**EMBEDDED, **PRE_NORMS, **ATTENTION, **GATED}
+
+DEFAULTS: dict[str, Any] = {
+    "vocab_size": 32000,
+    "hidden_size": 4096,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "hidden_act": "silu",
+    "max_position_embeddings": 2048,
+    "initializer_range": 0.02,
+    "rms_norm_eps": 1e-6,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "tie_word_embeddings": False,
+    "rope_theta": 10000.0,
+    "attention_dropout": 0.0,
+    "id2label": LABELS,
+}
+
+OPTIONAL: dict[str, type] = {**TOKEN_KEYS, "num_key_value_heads": int, "head_dim": int}
+
+ROTARY = Rotary()
+
+UNUSED = (r"(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq",)
+
+SPEC: dict[str, Any] = {
+    "family": "decoder-only",
+    "vocab_size": Key("vocab_size"),
+    "max_positions": longest,
+    "d_model": Key("hidden_size"),
+    "layers": Key("num_hidden_layers"),
+    "bias": False,
+    "norm": {"type": "rmsnorm", "eps": Key("rms_norm_eps")},
+    "positions": ROTARY,
+    "attention": {
+        "heads": Key("num_attention_heads"),
+        "kv_heads": kv_heads,
+        "head_dim": head_dim,
+        "dropout": Key("attention_dropout"),
+    },
+    "feed_forward": {
+        "type": "glu",
+        "hidden": Key("intermediate_size"),
+        "activation": activation("hidden_act"),
+    },
+}
+
+
+def llama_like(
+    model_type: str,
+    name: str,
+    *,
+    defaults: Mapping[str, Any] = {},
+    optional: Mapping[str, type] = {},
+    spec: Mapping[str, Any] = {},
+    without: Collection[str] = (),
+    names: Names | None = None,
+    **more: Any,
+) -> Family:
+    """A family that differs from Llama in these rows.
+
+    defaults, optional, spec, names: what is other or more; in `spec`, mappings merge and None
+        takes a key away
+    without: keys of config.json that Llama has and this family has not
+    """
+    kept = {key: value for key, value in DEFAULTS.items() if key not in without}
+    more.setdefault("heads", causal_heads(name))
+    return Family(
+        model_type=model_type,
+        defaults={**kept, **defaults},
+        optional={**OPTIONAL, **optional},
+        spec=changed(SPEC, spec),
+        last=more.pop("last", LAST),
+        names={**NAMES, **(names or {})},
+        prefix=more.pop("prefix", "model."),
+        unused=more.pop("unused", UNUSED),
+        **more,
+    )
+
+
+OUTPUT_NORMS: Names = {
+    "layers.{}.attention_output_norm": "layers.{}.post_attention_layernorm",
+    "layers.{}.feed_forward_output_norm": "layers.{}.post_feedforward_layernorm",
+}
+
+BIAS_KEYS: dict[str, Any] = {"attention_bias": False, "mlp_bias": False}
+
+BIASED_SPEC: dict[str, Any] = {
+    "attention": {"bias": Key("attention_bias")},
+    "feed_forward": {"bias": Key("mlp_bias")},
+}
+
+PROJECTED = ["query", "key", "value"]
+
+LAYER_NORM = {"type": "layernorm", "eps": Key("layer_norm_eps")}
+
+MLP: dict[str, Any] = {
+    "type": "mlp",
+    "hidden": Key("intermediate_size"),
+    "activation": activation("hidden_act"),
+}
+
+BIASED_MLP = {**MLP, "bias": Key("mlp_bias")}

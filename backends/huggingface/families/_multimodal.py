@@ -1,0 +1,65 @@
+"""The language model inside a model that also reads images or sound: only the text is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..family import Family, Head
+from ..values import Key
+from ._rows import LANGUAGE_MODEL, changed
+
+INSIDE = ("language_model.model.", "language_model.lm_head")
+
+BESIDE = ("model.language_model.", "lm_head")
+
+
+def text_of(
+    family: Family,
+    model_type: str,
+    name: str,
+    defaults: Mapping[str, Any] = {},
+    *,
+    there: tuple[str, str] = INSIDE,
+    others: str = "audio_tower|multi_modal_projector",
+    read: str = "sounds",
+) -> Family:
+    """The text of a model whose config has it under `text_config`.
+
+    defaults: those of the library that differ from the family's own
+    there: the prefix of its names, and the table of the words
+    others: the parts that are not read
+    read: by the whole model, besides texts
+    """
+    prefix, output = there
+    root = prefix.partition("language_model.")[0].replace(".", r"\.")
+    head = Head(
+        spec=LANGUAGE_MODEL,
+        names={"head": output},
+        untied={f"{output}.weight": "embed_tokens.weight"},
+        partial=True,
+    )
+    assert isinstance(family.unused, tuple)
+    return replace(
+        family,
+        model_type=model_type,
+        defaults={**family.defaults, **defaults},
+        fixed={**family.fixed, "model_type": family.model_type},
+        inside="text_config",
+        prefix=prefix,
+        unused=(*family.unused, rf"{root}({others})\..*"),
+        heads={
+            f"{name}ForConditionalGeneration": head,
+            f"{name}Model": Head(
+                prefix="" if there == INSIDE else "language_model.",
+                unused=(rf"({others})\..*",),
+                partial=True,
+            ),
+        },
+        note=f"The text alone: {read} are not read here",
+    )
+
+
+FEWER_WORDS = changed(LANGUAGE_MODEL, {"head": {"vocab_size": Key("vocab_size")}})
+"""A head whose table has fewer entries than that of the tokens."""

@@ -1,0 +1,230 @@
+"""Rows shared by many families."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..family import Head
+from ..layers import Layer
+from ..rotary import stated
+from ..values import Key, RefusedError, Row, Values, filled
+
+
+def changed(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec with other or more rows: mappings merge, and None takes a key away."""
+    merged = dict(spec)
+    for key, value in changes.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping) and "type" not in value
+        merged[key] = changed(old, value) if both and isinstance(old, Mapping) else value
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Token:
+    """A special id, or a list of them; ids that the vocabulary lacks are left out."""
+
+    name: str
+
+    def __call__(self, values: Values) -> int | list[int] | None:
+        said = values.get(self.name)
+        ids = said if isinstance(said, list) else [said]
+        if not all(isinstance(one, int) and not isinstance(one, bool) for one in ids if one):
+            raise RefusedError(f"`{self.name}` must be a token id or a list of them, not {said!r}")
+        known = [one for one in dict.fromkeys(ids) if one is not None]
+        known = [one for one in known if 0 <= one < values["vocab_size"]]
+        return known if len(known) > 1 else known[0] if known else None
+
+
+token = Token
+
+
+def _longest(values: Values) -> int:
+    """The longest sequence: the config's, unless theta grows with those that are longer."""
+    said: int = values["max_position_embeddings"]
+    scaling = stated(values)
+    dynamic = "dynamic" in (scaling.get("rope_type"), scaling.get("type"))
+    return int(said * scaling.get("factor", 1)) if dynamic else said
+
+
+def _head_dim(values: Values) -> int | None:
+    """The width of a head where it is not the width of the model over the heads."""
+    usual, rest = divmod(values["hidden_size"], values["num_attention_heads"])
+    said: int = values.get("head_dim") or usual
+    return None if said == usual and not rest else said
+
+
+def _kv_heads(values: Values) -> int | None:
+    """The number of key and value heads where it is not that of the query heads."""
+    said: int | None = values.get("num_key_value_heads")
+    return None if said == values["num_attention_heads"] else said
+
+
+def after_padding(values: Values) -> int:
+    """The first position id of RoBERTa and its relatives: they count from the pad id on."""
+    pad: int | None = values["pad_token_id"]
+    if pad is None:
+        raise RefusedError("`pad_token_id` must be a token id: positions count from it")
+    return pad + 1
+
+
+longest = Row(_longest, lambda said: {"max_position_embeddings": said})
+
+head_dim = Row(_head_dim, lambda said: {"head_dim": said})
+
+kv_heads = Row(_kv_heads, lambda said: {"num_key_value_heads": said})
+
+
+def _whole(number: float) -> int | float:
+    near = round(number, 6)
+    return int(near) if near == int(near) else near
+
+
+def score_scale(name: str) -> Any:
+    """What the scores are multiplied by, from what they are divided by the root of."""
+
+    def read(values: Values) -> float | None:
+        width: int = (
+            values.get("head_dim") or values["hidden_size"] // values["num_attention_heads"]
+        )
+        said: float = values[name]
+        return None if said == width else float(said**-0.5)
+
+    return Row(read, lambda said: {} if said == "none" else {name: _whole(said**-2)})
+
+
+TOKENS: Mapping[str, Any] = {
+    "pad": token("pad_token_id"),
+    "bos": token("bos_token_id"),
+    "eos": token("eos_token_id"),
+}
+
+TOKEN_KEYS: Mapping[str, type] = {"pad_token_id": int, "bos_token_id": int, "eos_token_id": object}
+
+LAST: Mapping[str, Any] = {
+    "init": {"type": "normal", "std": Key("initializer_range")},
+    "tokens": TOKENS,
+}
+
+QKV = tuple(f"layers.{{}}.attention.{part}" for part in ("query", "key", "value"))
+
+
+def _layers(values: Values) -> str:
+    return f"{values['num_hidden_layers']} layers"
+
+
+def layer_types(values: Values) -> list[str]:
+    """What the config says of each layer; all alike where it says nothing."""
+    said = values.get("layer_types")
+    if said is None:
+        return ["full_attention"] * int(values["num_hidden_layers"])
+    if len(said) != values["num_hidden_layers"]:
+        raise RefusedError(f"`layer_types` has {len(said)} entries, the model {_layers(values)}")
+    return list(said)
+
+
+def every(values: Values, period: int) -> Values:
+    """The values with `layer_types` filled in: each layer of that number is full, others slide."""
+    if values.get("layer_types") is not None:
+        return values
+    layers = range(1, values["num_hidden_layers"] + 1)
+    kinds = ["full_attention" if i % period == 0 else "sliding_attention" for i in layers]
+    return {**values, "layer_types": kinds}
+
+
+def mask_of(layer_type: str, values: Values) -> str:
+    """The mask of a kind of layer, in a decoder."""
+    if layer_type == "full_attention":
+        return "causal"
+    if layer_type == "sliding_attention":
+        window = values["sliding_window"]
+        return "causal" if window is None else f"causal & window({window})"
+    if layer_type == "chunked_attention":
+        return f"causal & blocks({values['attention_chunk_size']})"
+    raise RefusedError(f"layers of type `{layer_type}` are not supported yet")
+
+
+KINDS = {"full_attention": "global", "sliding_attention": "local", "chunked_attention": "local"}
+"""What a block is called whose layers the library gives this type."""
+
+
+def local_and_global(values: Values, **blocks: Any) -> list[Layer]:
+    """A block for each kind of layer: its mask, and what `blocks` say of `local` and `global`."""
+    said: list[Layer] = []
+    for layer_type in layer_types(values):
+        kind = KINDS.get(layer_type, layer_type)
+        block = {"mask": mask_of(layer_type, values), **filled(blocks.get(kind, {}), values)}
+        said.append((kind, block))
+    return said
+
+
+def full_attention(values: Values) -> str:
+    """What is said of BigBird's sparse attention, which depends on the length in the library."""
+    if values["attention_type"] != "block_sparse":
+        return ""
+    longest = (5 + 2 * values["num_random_blocks"]) * values["block_size"]
+    return (
+        f"Attention is full here at any length; the library makes it sparse, by random blocks, "
+        f"for more than {longest} tokens"
+    )
+
+
+LANGUAGE_MODEL: Mapping[str, Any] = {
+    "head": {"type": "language_model", "tied": Key("tie_word_embeddings")}
+}
+
+_CLASSES: Mapping[str, Any] = {"type": "classifier", "classes": Key("id2label", read=len)}
+
+_TASKS: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "SequenceClassification": ({**_CLASSES, "pool": "last", "dropout": 0, "bias": False}, "score"),
+    "TokenClassification": ({**_CLASSES, "dropout": 0.1}, "score"),
+    "QuestionAnswering": ({"type": "classifier", "classes": 2, "dropout": 0}, "qa_outputs"),
+}
+
+SEQUENCE = ("SequenceClassification",)
+
+TOKENS_TOO = ("SequenceClassification", "TokenClassification")
+
+ALL_TASKS = tuple(_TASKS)
+
+
+def causal_heads(
+    name: str,
+    *,
+    table: str = "embed_tokens",
+    output: str = "lm_head",
+    spec: Mapping[str, Any] = LANGUAGE_MODEL,
+    tasks: Sequence[str] = SEQUENCE,
+    names: Mapping[str, str] = {},
+    answers: str = "transformer.",
+    unused: Sequence[str] = (),
+) -> dict[str, Head]:
+    """The classes of a decoder: for text, bare, and for `tasks`, read at the last token or at each.
+
+    table, output: the tables of the tokens and of the words
+    names: classes that are not called after the model and the task
+    answers: the prefix of the class for answers
+    """
+    heads = {
+        "ForCausalLM": Head(
+            spec=spec,
+            names={"head": output},
+            untied={f"{output}.weight": f"{table}.weight"},
+            unused=tuple(unused),
+        ),
+        "Model": Head(unused=tuple(unused)),
+    }
+    for task in tasks:
+        head, last = _TASKS[task]
+        heads[f"For{task}"] = Head(
+            spec={"head": head},
+            names={"head.output": last},
+            prefix=answers if task == "QuestionAnswering" else "",
+            unused=tuple(unused),
+        )
+    return {names.get(kind, f"{name}{kind}"): head for kind, head in heads.items()}
+
+
+LABELS: Mapping[str, Any] = {"0": "LABEL_0", "1": "LABEL_1"}

@@ -1,0 +1,187 @@
+"""Rows shared by encoders of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from ..family import Family, Head, Names
+from ..layouts import Layout
+from ..values import Key, Multiple, Only, RefusedError, Row, Values, activation
+from ._rows import LABELS, changed
+
+
+def square(name: str) -> Row:
+    """A size in both directions, which may be said once or for each of the two."""
+
+    def read(values: Values) -> Any:
+        said = values[name]
+        sides = said if isinstance(said, list) else [said]
+        if len(set(map(str, sides))) != 1 or not isinstance(sides[0], int) or len(sides) > 2:
+            raise RefusedError(f"`{name}: {said}` is not supported yet: only squares are")
+        return sides[0]
+
+    return Row(read, lambda size: {name: size})
+
+
+SIZES: Mapping[str, Any] = {"image_size": 224, "patch_size": 16, "num_channels": 3}
+
+SIDES: Mapping[str, type] = {"image_size": object, "patch_size": object}
+"""Sizes that may be a number or two."""
+
+DEFAULTS: Mapping[str, Any] = {
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+    "initializer_range": 0.02,
+    "qkv_bias": True,
+    "id2label": LABELS,
+    **SIZES,
+}
+
+BACKBONE = frozenset(
+    ["apply_layernorm", "out_features", "out_indices", "reshape_hidden_states", "stage_names"]
+)
+"""Keys of encoders that detectors read: which layers they give, and how."""
+
+PATCHES: Mapping[str, Any] = {
+    "type": "patches",
+    "image_size": square("image_size"),
+    "patch_size": square("patch_size"),
+    "channels": Key("num_channels"),
+}
+
+SPEC: Mapping[str, Any] = {
+    "family": "encoder-only",
+    "d_model": Key("hidden_size"),
+    "layers": Key("num_hidden_layers"),
+    "dropout": Key("hidden_dropout_prob"),
+    "activation": activation("hidden_act"),
+    "norm": {"eps": Key("layer_norm_eps")},
+    "input": {**PATCHES, "prefix_tokens": 1},
+    "positions": "learned",
+    "attention": {
+        "heads": Key("num_attention_heads"),
+        "bias": Only("qkv_bias", False, ["output"]),
+        "dropout": Key("attention_probs_dropout_prob"),
+    },
+    "feed_forward": {"hidden": Multiple("intermediate_size")},
+}
+
+LAST: Mapping[str, Any] = {"init": {"type": "normal", "std": Key("initializer_range")}}
+
+
+def in_batches(name: str) -> Layout:
+    """Rows that the checkpoint keeps with an axis for the batch in front: (1, T, D)."""
+    return Layout(name, stored=lambda values: (1, -1, values["hidden_size"]))
+
+
+EMBEDDINGS: Mapping[Any, Any] = {
+    "patch_embedding": "embeddings.patch_embeddings.projection",
+    "prefix_tokens": in_batches("embeddings.cls_token"),
+    "position_embedding.weight": in_batches("embeddings.position_embeddings"),
+}
+
+ATTENTION: Mapping[Any, Any] = {
+    **{
+        f"layers.{{}}.attention.{part}": f"encoder.layer.{{}}.attention.attention.{part}"
+        for part in ("query", "key", "value")
+    },
+    "layers.{}.attention.output": "encoder.layer.{}.attention.output.dense",
+}
+
+LAYER: Mapping[Any, Any] = {
+    **ATTENTION,
+    "layers.{}.attention_norm": "encoder.layer.{}.layernorm_before",
+    "layers.{}.feed_forward_norm": "encoder.layer.{}.layernorm_after",
+    "layers.{}.feed_forward.up": "encoder.layer.{}.intermediate.dense",
+    "layers.{}.feed_forward.down": "encoder.layer.{}.output.dense",
+}
+
+NAMES: Mapping[Any, Any] = {**EMBEDDINGS, **LAYER, "norm": "layernorm"}
+
+MASK_TOKEN = r"embeddings\.mask_token"
+
+
+def pooled_model() -> Head:
+    """The bare model, whose pooler reads the first token."""
+    return Head(
+        spec={
+            "head": {
+                "type": "projection",
+                "size": Row(
+                    lambda values: values["pooler_output_size"] or values["hidden_size"],
+                    lambda size: {"pooler_output_size": size},
+                ),
+                "pool": "first",
+                "activation": activation("pooler_act"),
+            }
+        },
+        names={"head.dense": "pooler.dense"},
+        optional=True,
+    )
+
+
+OF_PATCHES: Mapping[str, Any] = {"type": "mean", "skip": 1}
+"""The mean of an image's patches, without the class token."""
+
+
+def image_classes(
+    pool: Any, *, norm: str = "", normed: Any = None, unused: Collection[str] = ()
+) -> Head:
+    """Classes of the whole image, from one vector.
+
+    norm, normed: of that vector: its name, and whether there is one
+    """
+    return Head(
+        spec={
+            "head": {
+                "type": "classifier",
+                "classes": Key("id2label", read=len),
+                "pool": pool,
+                "pooled_norm": normed,
+                "dropout": 0,
+            }
+        },
+        names={"head.output": "classifier", **({"head.norm": norm} if norm else {})},
+        unused=tuple(unused),
+    )
+
+
+POOLER: Mapping[str, Any] = {"pooler_act": "tanh"}
+
+
+def vit_like(
+    model_type: str,
+    *,
+    heads: Mapping[str, Head],
+    prefix: str,
+    defaults: Mapping[str, Any] = {},
+    optional: Mapping[str, type] = {},
+    spec: Mapping[str, Any] = {},
+    names: Names | Callable[[Values], Names] = NAMES,
+    without: Collection[str] = (),
+    unused: Collection[str] = (),
+    **more: Any,
+) -> Family:
+    """A family that differs from ViT in these rows.
+
+    without: keys of config.json that ViT has and this family has not
+    """
+    usual = {"intermediate_size": 3072, "layer_norm_eps": 1e-12}
+    kept = {key: value for key, value in {**DEFAULTS, **usual}.items() if key not in without}
+    return Family(
+        model_type=model_type,
+        defaults={**kept, **defaults},
+        optional={**SIDES, **optional},
+        spec=changed(SPEC, spec),
+        last=LAST,
+        names=names,
+        prefix=prefix,
+        unused=(MASK_TOKEN, *unused),
+        heads=heads,
+        **more,
+    )

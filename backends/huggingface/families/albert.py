@@ -1,0 +1,135 @@
+"""ALBERT (Lan et al., 2020, arXiv:1909.11942): layers share weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Family, Head, Names
+from ..values import Key, Values
+from ._bert_like import (
+    BERT_DEFAULTS,
+    BERT_SPEC,
+    ENCODER_LAST,
+    UNUSED,
+    masked_head,
+    narrow,
+    narrow_head,
+    pooled_model,
+    token_heads,
+)
+from ._rows import LABELS, changed
+from ._tasks import choices, pooled
+
+
+def _albert_depth(values: Values) -> int:
+    """Each layer of the library runs all layers of its group."""
+    return int(values["num_hidden_layers"] * values["inner_group_num"])
+
+
+def _albert_layers(values: Values) -> list[Any]:
+    """A shared block for each layer of a group; layers of the library run their group through."""
+    layers, groups = values["num_hidden_layers"], values["num_hidden_groups"]
+    inner = values["inner_group_num"]
+    if groups * inner == 1:
+        return [("block", {"share": True})] * layers
+    found = []
+    for layer in range(layers):
+        name = f"group_{int(layer / (layers / groups)) + 1}"
+        names = [name] if inner == 1 else [f"{name}_{number + 1}" for number in range(inner)]
+        found += [(name, {"share": True}) for name in names]
+    return found
+
+
+_ALBERT_GROUP = "encoder.albert_layer_groups.{}.albert_layers.{}"
+
+_ALBERT_PARTS = {
+    "attention.query": "attention.query",
+    "attention.key": "attention.key",
+    "attention.value": "attention.value",
+    "attention.output": "attention.dense",
+    "attention_norm": "attention.LayerNorm",
+    "feed_forward.up": "ffn",
+    "feed_forward.down": "ffn_output",
+    "feed_forward_norm": "full_layer_layer_norm",
+}
+
+
+def _albert_names(values: Values) -> Names:
+    """One layer of ours for each layer of the library's groups."""
+    names: dict[str, str] = {
+        "token_embedding": "embeddings.word_embeddings",
+        "token_type_embedding": "embeddings.token_type_embeddings",
+        "position_embedding": "embeddings.position_embeddings",
+        "embedding_norm": "embeddings.LayerNorm",
+        "embedding_projection": "encoder.embedding_hidden_mapping_in",
+    }
+    inner = values["inner_group_num"]
+    for layer in range(values["num_hidden_groups"] * inner):
+        prefix = _ALBERT_GROUP.format(layer // inner, layer % inner)
+        for part, theirs in _ALBERT_PARTS.items():
+            names[f"layers.{layer}.{part}"] = f"{prefix}.{theirs}"
+    return names
+
+
+def _pretraining() -> Head:
+    """Masked tokens, and whether two sentences stand in their order."""
+    masked = masked_head("predictions", norm="LayerNorm", width=narrow_head)
+    names = {str(ours).replace("head", "mlm", 1): theirs for ours, theirs in masked.names.items()}
+    order = pooled(dropout=Key("classifier_dropout_prob")).spec["head"]
+    return Head(
+        spec={"heads": {"mlm": masked.spec["head"], "sop": order}},
+        names={**names, "sop.dense": "pooler", "sop.output": "sop_classifier.classifier"},
+        untied=masked.untied,
+        instead=masked.instead,
+    )
+
+
+ALBERT = Family(
+    model_type="albert",
+    defaults={
+        **{key: BERT_DEFAULTS[key] for key in ("max_position_embeddings", "type_vocab_size")},
+        **{key: BERT_DEFAULTS[key] for key in ("initializer_range", "layer_norm_eps")},
+        "vocab_size": 30000,
+        "embedding_size": 128,
+        "hidden_size": 4096,
+        "num_hidden_layers": 12,
+        "num_hidden_groups": 1,
+        "inner_group_num": 1,
+        "num_attention_heads": 64,
+        "intermediate_size": 16384,
+        "hidden_act": "gelu_new",
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "classifier_dropout_prob": 0.1,
+        "pad_token_id": 0,
+        "tie_word_embeddings": True,
+        "id2label": LABELS,
+    },
+    optional={"pad_token_id": int},
+    irrelevant=frozenset(
+        ["down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks"]
+    ),
+    spec=changed(BERT_SPEC, {"layers": _albert_depth, "input": {"width": narrow}}),
+    layers=_albert_layers,
+    last=ENCODER_LAST,
+    names=_albert_names,
+    prefix="albert.",
+    unused=UNUSED,
+    heads={
+        "AlbertForMaskedLM": masked_head(
+            "predictions",
+            norm="LayerNorm",
+            width=narrow_head,
+            unused=[r"pooler\..*", r"sop_classifier\..*"],
+        ),
+        "AlbertForPreTraining": _pretraining(),
+        "AlbertModel": pooled_model({"head.dense": "pooler"}),
+        "AlbertForSequenceClassification": pooled(
+            dense="pooler", dropout=Key("classifier_dropout_prob")
+        ),
+        **choices("Albert", dense="pooler", dropout=Key("classifier_dropout_prob")),
+        **token_heads("Albert", dropout=Key("classifier_dropout_prob")),
+    },
+)
+
+FAMILIES = (ALBERT,)

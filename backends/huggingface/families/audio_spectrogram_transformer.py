@@ -1,0 +1,62 @@
+"""AST (Gong et al., 2021, arXiv:2104.01778): DeiT on overlapping patches of a spectrogram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ....spec.embedding import pair
+from ..family import Head
+from ..values import Row, Values
+from ._vision import image_classes, vit_like
+from .deit import DEIT
+
+
+def _sides(*names: str) -> Row:
+    """Two sizes of a spectrogram, of bands and of frames; one number where they agree."""
+
+    def read(values: Values) -> Any:
+        bands, frames = (values[name] for name in names)
+        return bands if bands == frames else [bands, frames]
+
+    def write(said: Any) -> dict[str, int]:
+        return dict(zip(names, pair(said), strict=True))
+
+    return Row(read, write)
+
+
+_SPECTROGRAM: Mapping[str, Any] = {
+    "argument": "input_values",
+    "layout": "spectrogram",
+    "image_size": _sides("num_mel_bins", "max_length"),
+    "stride": _sides("frequency_stride", "time_stride"),
+    "channels": 1,
+    "prefix_tokens": 2,
+}
+
+_SOUND_CLASSES = image_classes(
+    {"type": "first", "tokens": 2}, norm="classifier.layernorm", normed=True
+)
+
+AST = vit_like(
+    "audio-spectrogram-transformer",
+    prefix="audio_spectrogram_transformer.",
+    without=["image_size", "num_channels"],
+    defaults={
+        "frequency_stride": 10,
+        "time_stride": 10,
+        "max_length": 1024,
+        "num_mel_bins": 128,
+    },
+    spec={"input": _SPECTROGRAM},
+    names=DEIT.names,
+    heads={
+        "ASTModel": Head(),
+        "ASTForAudioClassification": replace(
+            _SOUND_CLASSES, names={**_SOUND_CLASSES.names, "head.output": "classifier.dense"}
+        ),
+    },
+)
+
+FAMILIES = (AST,)

@@ -1,0 +1,46 @@
+"""BigBird-Pegasus (Zaheer et al., 2020, arXiv:2007.14062), with full attention at any length."""
+
+from __future__ import annotations
+
+from ..values import Key
+from ._rows import full_attention
+from .bart import NO_EMBEDDING_NORM, POSITIONS_FROM_ZERO, PRE_NORM, bart_like
+
+BIGBIRD_PEGASUS = bart_like(
+    "bigbird_pegasus",
+    "BigBirdPegasus",
+    defaults={
+        "vocab_size": 96103,
+        "max_position_embeddings": 4096,
+        "encoder_layers": 16,
+        "decoder_layers": 16,
+        "activation_function": "gelu_new",
+        "scale_embedding": True,
+        "pad_token_id": 0,
+        "bos_token_id": 2,
+        "eos_token_id": 1,
+        "attention_type": "block_sparse",
+        "block_size": 64,
+        "num_random_blocks": 3,
+        "use_bias": False,
+    },
+    spec={
+        **PRE_NORM,
+        **NO_EMBEDDING_NORM,
+        **POSITIONS_FROM_ZERO,
+        "encoder": {"attention": {"bias": Key("use_bias")}},
+        "decoder": {"attention": {"bias": Key("use_bias")}},
+    },
+    names={
+        **{
+            f"encoder.layers.{{}}.attention.{part}": f"encoder.layers.{{}}.self_attn.self.{part}"
+            for part in ("query", "key", "value")
+        },
+        "encoder.layers.{}.attention.output": "encoder.layers.{}.self_attn.output",
+        "encoder.norm": "encoder.layernorm_embedding",
+        "decoder.norm": "decoder.layernorm_embedding",
+    },
+    note=full_attention,
+)
+
+FAMILIES = (BIGBIRD_PEGASUS,)

@@ -1,0 +1,14 @@
+"""data2vec (Baevski et al., 2022, arXiv:2202.03555): RoBERTa for text, BEiT for images."""
+
+from __future__ import annotations
+
+from .beit import beit_like
+from .roberta import roberta_like
+
+DATA2VEC_VISION = beit_like("data2vec-vision", "Data2VecVision")
+
+DATA2VEC_TEXT = roberta_like(
+    "data2vec-text", "Data2VecText", "data2vec_text.", defaults={"vocab_size": 30522}
+)
+
+FAMILIES = (DATA2VEC_VISION, DATA2VEC_TEXT)

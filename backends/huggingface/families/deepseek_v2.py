@@ -1,0 +1,72 @@
+"""DeepSeek-V2 (2024, arXiv:2405.04434): latent attention, group-limited experts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..layers import Layer
+from ..rotary import Rotary
+from ..values import RefusedError, Values
+from ._latent import DIMS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD
+from ._llama_like import llama_like
+from ._moe import EXPERTS, dense_and_sparse, mixture, several, shared, sparse_after
+from ._rows import SEQUENCE, causal_heads
+
+
+def _v2_router(values: Values) -> dict[str, Any]:
+    method = values["topk_method"]
+    said: dict[str, Any] = {"normalize": False, "scale": values["routed_scaling_factor"]}
+    if method == "group_limited_greedy":
+        said["groups"] = {"count": values["n_group"], "top_k": values["topk_group"]}
+    elif method != "greedy":
+        raise RefusedError(f"`topk_method: {method}` is not supported yet")
+    return said
+
+
+def _v2_layers(values: Values) -> list[Layer]:
+    biased = {"bias": values["mlp_bias"]}
+    wide = several("moe_intermediate_size", "n_shared_experts")(values)
+    said = mixture(
+        experts="n_routed_experts",
+        router=_v2_router,
+        shared_expert=wide and {**wide, **biased},
+    )
+    sparse = sparse_after(values["first_k_dense_replace"], values)
+    return dense_and_sparse(values, sparse, said, biased=biased)
+
+
+DEEPSEEK_V2 = llama_like(
+    "deepseek_v2",
+    "DeepseekV2",
+    defaults={
+        **DIMS,
+        "vocab_size": 102400,
+        "mlp_bias": False,
+        "first_k_dense_replace": 0,
+        "moe_intermediate_size": 1407,
+        "n_routed_experts": 64,
+        "n_shared_experts": 2,
+        "routed_scaling_factor": 1.0,
+        "topk_method": "greedy",
+    },
+    optional={
+        **OPTIONAL,
+        "n_group": int,
+        "topk_group": int,
+        "num_experts_per_tok": int,
+        "n_shared_experts": int,
+    },
+    fixed={"norm_topk_prob": False, "moe_layer_freq": 1, "scoring_func": "softmax"},
+    aliases={"num_experts": "n_routed_experts"},
+    irrelevant=UNREAD,
+    spec={
+        "positions": Rotary(interleaved=True, scores=True),
+        "attention": LATENT,
+        "feed_forward": None,
+    },
+    layers=_v2_layers,
+    names={**LATENT_NAMES, **EXPERTS, **shared("mlp.shared_experts")},
+    heads=causal_heads("DeepseekV2", tasks=SEQUENCE),
+)
+
+FAMILIES = (DEEPSEEK_V2,)

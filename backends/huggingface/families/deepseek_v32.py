@@ -1,0 +1,79 @@
+"""DeepSeek-V3.2 (DeepSeek-AI, 2025, arXiv:2512.02556): a learned index chooses the keys.
+
+Only texts no longer than the number of chosen keys are supported: they are seen whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Family, Names
+from ..layers import Layer
+from ..values import Values
+from ._llama_like import llama_like
+from ._moe import dense_and_sparse, predicted
+from ._rows import causal_heads, changed
+from .axk1 import AXK1
+from .deepseek_v3 import V3_MIXTURE, V3_NAMES, named_layers
+
+_NAMES: Names = V3_NAMES
+
+
+def _seen_whole(values: Values) -> int:
+    return int(min(values["max_position_embeddings"], values["index_topk"]))
+
+
+def _layers(values: Values) -> list[Layer]:
+    return dense_and_sparse(values, named_layers(values), V3_MIXTURE)
+
+
+def _note(values: Values) -> str:
+    count = values["index_topk"]
+    return f"Texts of up to {count} tokens: of longer ones the library chooses {count} keys a query"
+
+
+def _unused(values: Values) -> tuple[str, ...]:
+    return (*predicted(values), r"layers\.\d+\.self_attn\.indexer\..*")
+
+
+def with_key_index(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -> Family:
+    spec = {key: value for key, value in AXK1.spec.items() if key != "family"}
+    return llama_like(
+        model_type,
+        name,
+        defaults={
+            **AXK1.defaults,
+            "max_position_embeddings": 163840,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+            "first_k_dense_replace": 3,
+            "index_topk": 2048,
+            "num_nextn_predict_layers": 1,
+            **defaults,
+        },
+        optional={**AXK1.optional, "num_nextn_predict_layers": int},
+        fixed={**AXK1.fixed, "mlp_bias": False},
+        aliases=AXK1.aliases,
+        irrelevant=AXK1.irrelevant
+        | {"head_dim", "index_head_dim", "index_n_heads", "layer_types", "index_topk_freq"}
+        | {"index_topk_pattern", "index_skip_topk_offset", "indexer_types", "qk_head_dim"},
+        spec=changed(spec, {"max_positions": _seen_whole}),
+        layers=_layers,
+        names=_NAMES,
+        unused=_unused,
+        note=_note,
+        **more,
+    )
+
+
+DEEPSEEK_V32 = with_key_index(
+    "deepseek_v32",
+    "DeepseekV32",
+    {
+        "vocab_size": 129280,
+        "num_attention_heads": 128,
+        "n_routed_experts": 256,
+    },
+    heads=causal_heads("DeepseekV32", tasks=()),
+)
+
+FAMILIES = (DEEPSEEK_V32,)

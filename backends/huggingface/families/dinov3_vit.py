@@ -1,0 +1,110 @@
+"""DINOv3 (Siméoni et al., 2025, arXiv:2508.10104): rotary positions on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..family import Head
+from ..values import IfSet, Key, Multiple, Row, Values
+from ._vision import BACKBONE, in_batches, vit_like
+
+
+def _biases(values: Values) -> list[str] | bool | None:
+    """The projections of attention that have a bias, where not all have one."""
+    parts = {"query": "query", "key": "key", "value": "value", "output": "proj"}
+    found = [ours for ours, theirs in parts.items() if values[f"{theirs}_bias"]]
+    return None if len(found) == len(parts) else found or False
+
+
+def _biases_back(said: Any) -> dict[str, bool]:
+    parts = {"query": "query", "key": "key", "value": "value", "output": "proj"}
+    return {
+        f"{theirs}_bias": said if isinstance(said, bool) else ours in said
+        for ours, theirs in parts.items()
+    }
+
+
+def _not_read(values: Values) -> dict[str, Any]:
+    """A token for hidden patches, and registers, which the library stores where it has none too."""
+    import torch
+
+    tensors = {"embeddings.mask_token": torch.zeros(1, 1, values["hidden_size"])}
+    if not values["num_register_tokens"]:
+        tensors["embeddings.register_tokens"] = torch.zeros(1, 0, values["hidden_size"])
+    return tensors
+
+
+_DINOV3_LAYER: Mapping[Any, Any] = {
+    **{
+        f"layers.{{}}.attention.{ours}": f"layer.{{}}.attention.{theirs}_proj"
+        for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v"), ("output", "o"))
+    },
+    **{
+        f"layers.{{}}.feed_forward.{part}": f"layer.{{}}.mlp.{part}_proj"
+        for part in ("gate", "up", "down")
+    },
+    "layers.{}.attention_norm": "layer.{}.norm1",
+    "layers.{}.feed_forward_norm": "layer.{}.norm2",
+    "layers.{}.attention_scale": "layer.{}.layer_scale1.lambda1",
+    "layers.{}.feed_forward_scale": "layer.{}.layer_scale2.lambda1",
+}
+
+DINOV3 = vit_like(
+    "dinov3_vit",
+    prefix="model.",
+    without=["hidden_dropout_prob", "attention_probs_dropout_prob", "qkv_bias", "id2label"],
+    defaults={
+        "hidden_size": 384,
+        "intermediate_size": 1536,
+        "num_attention_heads": 6,
+        "layer_norm_eps": 1e-5,
+        "attention_dropout": 0.0,
+        "rope_theta": 100.0,
+        "query_bias": True,
+        "key_bias": False,
+        "value_bias": True,
+        "proj_bias": True,
+        "mlp_bias": True,
+        "layerscale_value": 1.0,
+        "drop_path_rate": 0.0,
+        "use_gated_mlp": False,
+        "num_register_tokens": 0,
+    },
+    irrelevant=BACKBONE | {"pos_embed_jitter", "pos_embed_rescale", "pos_embed_shift"},
+    spec={
+        "dropout": None,
+        "input": {"registers": Key("num_register_tokens")},
+        "positions": {
+            "type": "rotary",
+            "theta": Key("rope_theta"),
+            "axes": 2,
+            "coordinates": "centred",
+        },
+        "attention": {
+            "bias": Row(_biases, _biases_back),
+            "dropout": Key("attention_dropout"),
+        },
+        "feed_forward": {
+            "type": IfSet("use_gated_mlp", "glu", "mlp"),
+            "hidden": Multiple("intermediate_size"),
+            "bias": Key("mlp_bias"),
+        },
+        "residual": {"layer_scale": Key("layerscale_value"), "drop_path": Key("drop_path_rate")},
+    },
+    names={
+        "patch_embedding": "embeddings.patch_embeddings",
+        "prefix_tokens": in_batches("embeddings.cls_token"),
+        "registers": in_batches("embeddings.register_tokens"),
+        **_DINOV3_LAYER,
+        "norm": "norm",
+    },
+    unused=(r"embeddings\.register_tokens",),
+    derived=_not_read,
+    heads={"DINOv3ViTModel": Head()},
+    note=lambda values: (
+        f"Images have {values['image_size']} pixels a side; the library takes other sizes, too"
+    ),
+)
+
+FAMILIES = (DINOV3,)

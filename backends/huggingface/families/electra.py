@@ -1,0 +1,70 @@
+"""ELECTRA (Clark et al., 2020, arXiv:2003.10555): BERT with a narrow token table."""
+
+from __future__ import annotations
+
+from ..family import Head
+from ..values import Key, activation
+from ._bert_like import bert_like, masked_head, narrow, narrow_head, token_heads, two_layers
+from ._tasks import choices
+
+_ELECTRA_CLASSES = two_layers("Electra", act="gelu")
+
+# For each token: was it replaced? (the library leaves out the axis of the one score)
+_DISCRIMINATOR = Head(
+    spec={
+        "head": {
+            "type": "classifier",
+            "classes": 1,
+            "hidden": Key("hidden_size"),
+            "activation": activation("hidden_act"),
+            "dropout": 0,
+        }
+    },
+    names={
+        "head.dense": "discriminator_predictions.dense",
+        "head.output": "discriminator_predictions.dense_prediction",
+    },
+)
+
+ELECTRA = bert_like(
+    "electra",
+    prefix="electra.",
+    heads={
+        "ElectraForMaskedLM": masked_head(
+            "",
+            dense="generator_predictions.dense",
+            norm="generator_predictions.LayerNorm",
+            decoder="generator_lm_head",
+            bias="generator_lm_head.bias",
+            act="gelu",
+            width=narrow_head,
+        ),
+        "ElectraModel": Head(),
+        **_ELECTRA_CLASSES,
+        **choices(
+            "Electra",
+            dense="sequence_summary.summary",
+            act="gelu",
+            dropout=Key("summary_last_dropout"),
+            fixed={
+                "summary_type": "first",
+                "summary_use_proj": True,
+                "summary_activation": "gelu",
+            },
+        ),
+        "ElectraForPreTraining": _DISCRIMINATOR,
+        **token_heads("Electra"),
+    },
+    defaults={
+        "embedding_size": 128,
+        "summary_last_dropout": 0.1,
+        "hidden_size": 256,
+        "num_attention_heads": 4,
+        "intermediate_size": 1024,
+    },
+    irrelevant=frozenset(["summary_activation", "summary_type", "summary_use_proj"]),
+    spec={"input": {"width": narrow}},
+    names={"embedding_projection": "embeddings_project"},
+)
+
+FAMILIES = (ELECTRA,)

@@ -1,0 +1,43 @@
+"""EXAONE 4 (LG AI Research, 2025, arXiv:2507.11407): layers without a window have no positions."""
+
+from __future__ import annotations
+
+from ..layers import Layer
+from ..values import IfSet, Values
+from ._llama_like import OUTPUT_NORMS, QK_NORMS, llama_like
+from ._rows import ALL_TASKS, causal_heads, every, local_and_global
+from .smollm3 import ROTARY
+
+
+def _exaone_layers(values: Values) -> list[Layer]:
+    """Only the layers with a window rotate, where there are windows."""
+    said = values["sliding_window_pattern"]
+    period = len(said) if isinstance(said, str) else said
+    if values["sliding_window"] is None:
+        period = 1
+    return local_and_global(
+        every(values, period),
+        local={"positions": ROTARY},
+        **{"global": {"positions": IfSet("sliding_window", "none", ROTARY)}},
+    )
+
+
+EXAONE4 = llama_like(
+    "exaone4",
+    "Exaone4",
+    defaults={
+        "vocab_size": 102400,
+        "intermediate_size": 16384,
+        "rms_norm_eps": 1e-5,
+        "bos_token_id": 0,
+        "sliding_window": 4096,
+        "sliding_window_pattern": 4,
+    },
+    optional={"layer_types": list, "sliding_window": int, "sliding_window_pattern": object},
+    spec={"positions": None, "norm_placement": "output", "attention": {"qk_norm": "head"}},
+    layers=_exaone_layers,
+    names={**OUTPUT_NORMS, **QK_NORMS},
+    heads=causal_heads("Exaone4", tasks=ALL_TASKS),
+)
+
+FAMILIES = (EXAONE4,)

@@ -1,0 +1,74 @@
+"""K-EXAONE (LG AI Research, 2026)."""
+
+from __future__ import annotations
+
+from ..layers import Layer
+from ..rotary import Rotary
+from ..values import Values
+from ._llama_like import QK_NORMS, llama_like
+from ._moe import (
+    GROUP_KEYS,
+    PREDICTION_KEYS,
+    SIGMOID_NAMES,
+    TRAINED,
+    dense_and_sparse,
+    mixture,
+    named_sparse,
+    selection_bias,
+    several,
+    sigmoid_router,
+    sparse_after,
+)
+from ._rows import causal_heads, every, local_and_global
+
+_EXAONE_MIXTURE = mixture(
+    router=sigmoid_router, shared_expert=several("moe_intermediate_size", "num_shared_experts")
+)
+
+
+def _exaone_layers(values: Values) -> list[Layer]:
+    """Beside layers with windows, those that see everything have no positions."""
+    if values["sliding_window"] is None:
+        others = local_and_global(
+            {**values, "layer_types": None}, **{"global": {"positions": Rotary()}}
+        )
+    else:
+        others = local_and_global(
+            every(values, values["sliding_window_pattern"]), local={"positions": Rotary()}
+        )
+    first = values["first_k_dense_replace"]
+    named = values["mlp_layer_types"] is not None
+    sparse = named_sparse(values) if named else sparse_after(first, values)
+    return dense_and_sparse(values, sparse, _EXAONE_MIXTURE, others=others)
+
+
+EXAONE_MOE = llama_like(
+    "exaone_moe",
+    "ExaoneMoe",
+    defaults={
+        **GROUP_KEYS,
+        "vocab_size": 102400,
+        "intermediate_size": 16384,
+        "rms_norm_eps": 1e-5,
+        "eos_token_id": 53,
+        "pad_token_id": 0,
+        "routed_scaling_factor": 2.5,
+        "sliding_window": 4096,
+        "sliding_window_pattern": 4,
+        "first_k_dense_replace": 1,
+        "moe_intermediate_size": 1024,
+        "num_experts": 64,
+        "num_experts_per_tok": 8,
+        "num_shared_experts": 1,
+    },
+    optional={"layer_types": list, "mlp_layer_types": list, "sliding_window": int},
+    fixed={"scoring_func": "sigmoid", "topk_method": "noaux_tc"},
+    irrelevant=TRAINED | {"num_nextn_predict_layers"},
+    spec={"positions": None, "attention": {"qk_norm": "head"}, "feed_forward": None},
+    layers=_exaone_layers,
+    names={**SIGMOID_NAMES, **QK_NORMS, **selection_bias("mlp.e_score_correction_bias")},
+    unused=PREDICTION_KEYS,
+    heads=causal_heads("ExaoneMoe", tasks=()),
+)
+
+FAMILIES = (EXAONE_MOE,)

@@ -1,0 +1,76 @@
+"""Flint (2026): windows, attention sinks, layers without positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..layers import Layer
+from ..rotary import Rotary
+from ..values import Key, Values
+from ._llama_like import QK_NORMS, llama_like
+from ._moe import EXPERTS, TRAINED, dense_and_sparse, glu, mixture, shared
+from ._rows import causal_heads, local_and_global
+from .qwen2_moe import qwen_sparse
+
+_BIASED: dict[str, Any] = {"bias": Key("attention_bias"), "qk_norm": "head"}
+
+_FLINT_MIXTURE = mixture(
+    router={"score": "sigmoid", "normalize": Key("norm_topk_prob")},
+    shared_expert=glu("shared_expert_intermediate_size"),
+)
+
+
+def _flint_layers(values: Values) -> list[Layer]:
+    """Every fourth layer, the first and the last see everything, and have no positions."""
+    if values["layer_types"] is None:
+        count = values["num_hidden_layers"]
+        everywhere = [i < 2 or i % 4 == 1 or i == count - 1 for i in range(count)]
+        kinds = ["full_attention" if every else "sliding_attention" for every in everywhere]
+        values = {**values, "layer_types": kinds}
+    others = local_and_global(values, local={"positions": Rotary()})
+    return dense_and_sparse(
+        values, qwen_sparse(values, "num_experts"), _FLINT_MIXTURE, others=others
+    )
+
+
+FLINT = llama_like(
+    "flint",
+    "Flint",
+    defaults={
+        "vocab_size": 150144,
+        "hidden_size": 2048,
+        "intermediate_size": 6144,
+        "num_hidden_layers": 49,
+        "num_key_value_heads": 4,
+        "head_dim": 128,
+        "max_position_embeddings": 262144,
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "attention_bias": False,
+        "sliding_window": 513,
+        "decoder_sparse_step": 1,
+        "mlp_only_layers": [0, 1],
+        "moe_intermediate_size": 512,
+        "shared_expert_intermediate_size": 1024,
+        "num_experts": 256,
+        "num_experts_per_tok": 6,
+        "norm_topk_prob": True,
+    },
+    optional={"layer_types": list},
+    irrelevant=TRAINED,
+    spec={
+        "positions": None,
+        "attention": {**_BIASED, "sinks": True},
+        "feed_forward": None,
+    },
+    layers=_flint_layers,
+    names={
+        **EXPERTS,
+        **shared("mlp.shared_expert"),
+        **QK_NORMS,
+        "layers.{}.attention.sinks": "layers.{}.self_attn.softmax_offset",
+    },
+    heads=causal_heads("Flint", tasks=()),
+)
+
+FAMILIES = (FLINT,)

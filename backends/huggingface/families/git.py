@@ -1,0 +1,47 @@
+"""GIT (Wang et al., 2022, arXiv:2205.14100), text only: a causal BERT."""
+
+from __future__ import annotations
+
+from ..family import Head
+from ..values import Key
+from ._bert_like import bert_like
+from ._rows import LAST, TOKEN_KEYS
+
+# GIT (Wang et al., 2022, arXiv:2205.14100): BERT's layers, which write of images
+
+GIT = bert_like(
+    "git",
+    prefix="git.",
+    defaults={
+        "num_hidden_layers": 6,
+        "max_position_embeddings": 1024,
+        "tie_word_embeddings": False,
+        "bos_token_id": 101,
+        "eos_token_id": 102,
+    },
+    without=["type_vocab_size", "id2label"],
+    optional=TOKEN_KEYS,
+    irrelevant=frozenset(["vision_config", "num_image_with_embedding"]),
+    spec={"family": "decoder-only", "input": {"add": None}},
+    names={"token_type_embedding": None},
+    last=LAST,
+    unused=[r"(image_encoder|visual_projection|img_temporal_embedding)\..*"],
+    heads={
+        "GitForCausalLM": Head(
+            spec={
+                "head": {
+                    "type": "language_model",
+                    "tied": Key("tie_word_embeddings"),
+                    "bias": True,
+                }
+            },
+            names={"head": "output"},
+            untied={"output.weight": "embeddings.word_embeddings.weight"},
+            partial=True,
+        ),
+        "GitModel": Head(partial=True),
+    },
+    note="The text alone: images are not read here",
+)
+
+FAMILIES = (GIT,)

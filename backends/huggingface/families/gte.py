@@ -1,0 +1,66 @@
+"""GTE (Zhang et al., 2024, arXiv:2407.19669): BERT with rotary positions and gated units."""
+
+from __future__ import annotations
+
+from ..rotary import Rotary
+from ..values import Key
+from ._bert_like import bert_like, masked_head, pooled_model, token_heads
+from ._rows import QKV
+from ._tasks import pooled
+
+# GTE (Zhang et al., 2024, arXiv:2407.19669): the last layer of a gated unit alone has a bias
+
+GTE = bert_like(
+    "gte",
+    prefix="gte.",
+    heads={
+        "GteForMaskedLM": masked_head(
+            "lm_head", norm="norm", act="gelu", bias="decoder.bias", unused=[r"pooler\..*"]
+        ),
+        "GteModel": pooled_model(),
+        "GteForSequenceClassification": pooled(),
+        **{
+            key: head
+            for key, head in token_heads("Gte").items()
+            if key.endswith("TokenClassification")
+        },
+    },
+    defaults={
+        "vocab_size": 250048,
+        "attention_probs_dropout_prob": 0.0,
+        "type_vocab_size": 1,
+        "pad_token_id": 1,
+        "max_position_embeddings": 8192,
+        "rope_theta": 160000.0,
+    },
+    spec={
+        "input": {
+            "add": lambda values: (
+                {"token_type_ids": values["type_vocab_size"]} if values["type_vocab_size"] else None
+            )
+        },
+        "positions": Rotary(),
+        "feed_forward": {
+            "type": "glu",
+            "hidden": Key("intermediate_size"),
+            "hidden_dropout": Key("hidden_dropout_prob"),
+            "bias": ["down"],
+        },
+    },
+    names={
+        "position_embedding": None,
+        **{f"layers.{{}}.attention.{part}": None for part in ("query", "key", "value")},
+        QKV: "encoder.layer.{}.attention.qkv_proj",
+        "layers.{}.attention.output": "encoder.layer.{}.attention.o_proj",
+        "layers.{}.attention_norm": "encoder.layer.{}.attn_ln",
+        ("layers.{}.feed_forward.up", "layers.{}.feed_forward.gate"): (
+            "encoder.layer.{}.mlp.up_gate_proj"
+        ),
+        "layers.{}.feed_forward.up": None,
+        "layers.{}.feed_forward.down": "encoder.layer.{}.mlp.down_proj",
+        "layers.{}.feed_forward_norm": "encoder.layer.{}.mlp_ln",
+    },
+    unused=[r"rotary_emb\.inv_freq"],
+)
+
+FAMILIES = (GTE,)

@@ -1,0 +1,52 @@
+"""Hunyuan 0.5B to 7B (Tencent, 2025): norms on queries and keys after their rotation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..rotary import Rotary
+from ..values import Key, Values
+from ._llama_like import llama_like
+from ._rows import SEQUENCE, causal_heads
+
+
+def hunyuan_rotary(values: Values) -> dict[str, Any]:
+    """`alpha` of "dynamic" parameters grows theta once and for all."""
+    said = Rotary().parameters(values)
+    alpha = said.get("alpha")
+    if said.get("rope_type", said.get("type")) != "dynamic" or not alpha:
+        return Rotary()(values)
+    width = values["head_dim"] or values["hidden_size"] // values["num_attention_heads"]
+    theta = said.get("rope_theta", values["rope_theta"]) * alpha ** (width / (width - 2))
+    return {"type": "rotary", "theta": theta}
+
+
+HUNYUAN_NORMS = {
+    "layers.{}.attention.query_norm": "layers.{}.self_attn.query_layernorm",
+    "layers.{}.attention.key_norm": "layers.{}.self_attn.key_layernorm",
+}
+
+HUNYUAN_SPEC: dict[str, Any] = {
+    "positions": hunyuan_rotary,
+    "attention": {
+        "bias": Key("attention_bias"),
+        "qk_norm": {"type": "head", "after_positions": True},
+    },
+}
+
+HUNYUAN = llama_like(
+    "hunyuan_v1_dense",
+    "HunYuanDenseV1",
+    defaults={
+        "vocab_size": 290943,
+        "rms_norm_eps": 1e-5,
+        "pad_token_id": 0,
+        "attention_bias": False,
+    },
+    irrelevant=frozenset(["eod_token_id", "pretraining_tp"]),
+    spec=HUNYUAN_SPEC,
+    names=HUNYUAN_NORMS,
+    heads=causal_heads("HunYuanDenseV1", tasks=SEQUENCE),
+)
+
+FAMILIES = (HUNYUAN,)

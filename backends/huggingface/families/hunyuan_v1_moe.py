@@ -1,0 +1,58 @@
+"""Hunyuan-Large and A13B (Sun et al., 2024, arXiv:2411.02265)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..values import RefusedError, Values
+from ._llama_like import llama_like
+from ._moe import TRAINED, glu, mixture, router, separate, shared
+from ._rows import SEQUENCE, causal_heads
+from .hunyuan_v1_dense import HUNYUAN_NORMS, HUNYUAN_SPEC
+
+
+def _alike(name: str) -> Any:
+    """A number that the config may say for each layer, and that must be one for all."""
+
+    def read(values: Values) -> int:
+        said = values[name] if isinstance(values[name], list) else [values[name]]
+        if len(set(said)) != 1:
+            raise RefusedError(f"`{name}` that differs from layer to layer is not supported yet")
+        return int(said[0])
+
+    return read
+
+
+HUNYUAN_MOE = llama_like(
+    "hunyuan_v1_moe",
+    "HunYuanMoEV1",
+    defaults={
+        "vocab_size": 290943,
+        "rms_norm_eps": 1e-5,
+        "pad_token_id": 0,
+        "attention_bias": False,
+        "num_experts": 1,
+        "moe_topk": 1,
+    },
+    optional={"num_experts": object, "moe_topk": object},
+    aliases={"num_local_experts": "num_experts", "num_experts_per_tok": "moe_topk"},
+    irrelevant=TRAINED | {"eod_token_id", "pretraining_tp"},
+    spec={
+        **HUNYUAN_SPEC,
+        "feed_forward": {
+            **mixture("intermediate_size"),
+            "experts": _alike("num_experts"),
+            "top_k": _alike("moe_topk"),
+            "shared_expert": glu("intermediate_size"),
+        },
+    },
+    names={
+        **HUNYUAN_NORMS,
+        **router("mlp.gate.wg"),
+        **separate("mlp.experts"),
+        **shared("mlp.shared_mlp"),
+    },
+    heads=causal_heads("HunYuanMoEV1", tasks=SEQUENCE),
+)
+
+FAMILIES = (HUNYUAN_MOE,)

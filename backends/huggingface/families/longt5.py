@@ -1,0 +1,41 @@
+"""LongT5 (Guo et al., 2021, arXiv:2112.07916): windows in the encoder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..family import Names
+from ..values import Row, Values
+from ._rows import changed
+from .t5 import DEFAULTS, input_scale, names, t5_like
+
+# LongT5 (Guo et al., 2021, arXiv:2112.07916), with windows in its encoder
+
+
+def _local_names(values: Values) -> Names:
+    return {
+        ours: str(theirs).replace(".SelfAttention.", ".LocalSelfAttention.")
+        if str(ours).startswith("encoder.")
+        else theirs
+        for ours, theirs in names(values).items()
+    }
+
+
+_LONG = t5_like(
+    "longt5",
+    "LongT5",
+    {**DEFAULTS, "local_radius": 127},
+    input_scale=Row(input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
+    fixed={"encoder_attention_type": "local"},
+)
+
+LONGT5 = replace(
+    _LONG,
+    irrelevant=_LONG.irrelevant | {"global_block_size"},
+    spec=changed(
+        _LONG.spec, {"encoder": {"mask": lambda values: f"band({values['local_radius']})"}}
+    ),
+    names=_local_names,
+)
+
+FAMILIES = (LONGT5,)

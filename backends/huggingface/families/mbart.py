@@ -1,0 +1,9 @@
+"""mBART (Liu et al., 2020, arXiv:2001.08210): BART with pre-norm layers."""
+
+from __future__ import annotations
+
+from .bart import PRE_NORM, bart_like
+
+MBART = bart_like("mbart", "MBart", defaults={"decoder_start_token_id": None}, spec=PRE_NORM)
+
+FAMILIES = (MBART,)

@@ -1,0 +1,128 @@
+"""MiMo-V2-Flash (Xiaomi, 2026, arXiv:2601.02780): windows with sinks, narrow values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Names
+from ..layers import Layer
+from ..layouts import Layout
+from ..rotary import Rotary, stated, with_parameters
+from ..values import Key, Values
+from ._llama_like import PROJECTED, UNUSED, llama_like
+from ._moe import (
+    EXPERTS,
+    TRAINED,
+    dense_and_sparse,
+    mixture,
+    named_sparse,
+    selection_bias,
+    sigmoid_router,
+    sparse_after,
+)
+from ._rows import causal_heads, layer_types, local_and_global
+
+_ROPE = {
+    "full_attention": {"rope_theta": 5_000_000.0, "partial_rotary_factor": 0.334},
+    "sliding_attention": {"rope_theta": 10_000.0, "partial_rotary_factor": 0.334},
+}
+
+_MIXTURE = mixture(experts="n_routed_experts", router=sigmoid_router)
+
+
+def _types(values: Values) -> Values:
+    """Every sixth layer is full, and the first."""
+    if values["layer_types"] is not None:
+        return values
+    full = [not i or not (i + 1) % 6 for i in range(values["num_hidden_layers"])]
+    return {
+        **values,
+        "layer_types": ["full_attention" if each else "sliding_attention" for each in full],
+    }
+
+
+def _rotary(layer_type: str, values: Values) -> dict[str, Any]:
+    """The library cuts the width that is rotated to a whole number."""
+    said = Rotary(layer_type=layer_type, fraction=0.334, partial=True)(values)
+    width: int = values["head_dim"]
+    return {**said, "fraction": int(width * said["fraction"]) / width}
+
+
+def _layers(values: Values) -> list[Layer]:
+    """Layers with a window have sinks and twice as many heads for keys and values."""
+    values = _types(values)
+    values = with_parameters(values, stated(values) or _ROPE)
+    others = []
+    for (kind, block), layer_type in zip(
+        local_and_global(values), layer_types(values), strict=True
+    ):
+        local = layer_type == "sliding_attention"
+        attention = {"kv_heads": values["num_key_value_heads"] * (2 if local else 1)}
+        if local:
+            attention["sinks"] = True
+        positions = _rotary(layer_type, values)
+        others.append((kind, {**block, "positions": positions, "attention": attention}))
+    named = values["mlp_layer_types"] is not None
+    sparse = named_sparse(values) if named else sparse_after(1, values)
+    return dense_and_sparse(values, sparse, _MIXTURE, others=others)
+
+
+def _scale(values: Values) -> float:
+    said: float | None = values["attention_value_scale"]
+    return 1.0 if said is None else said
+
+
+_NAMES: Names = {
+    **EXPERTS,
+    **selection_bias(),
+    "layers.{}.attention.sinks": "layers.{}.self_attn.attention_sink_bias",
+    "layers.{}.attention.value": Layout("layers.{}.self_attn.v_proj", factor=_scale),
+}
+
+_SPEC: dict[str, Any] = {
+    "positions": None,
+    "attention": {
+        "kv_heads": None,
+        "value_dim": Key("v_head_dim"),
+        "bias": lambda values: list(PROJECTED) if values["attention_bias"] else None,
+    },
+    "feed_forward": None,
+}
+
+MIMO_V2_FLASH = llama_like(
+    "mimo_v2_flash",
+    "MiMoV2Flash",
+    defaults={
+        "vocab_size": 152576,
+        "intermediate_size": 16384,
+        "num_hidden_layers": 48,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 4,
+        "head_dim": 192,
+        "v_head_dim": 128,
+        "max_position_embeddings": 131072,
+        "rms_norm_eps": 1e-5,
+        "eos_token_id": None,
+        "attention_bias": False,
+        "sliding_window": 129,
+        "moe_intermediate_size": 2048,
+        "n_routed_experts": 256,
+        "num_experts_per_tok": 8,
+        "n_group": 1,
+        "topk_group": 1,
+        "norm_topk_prob": True,
+        "routed_scaling_factor": 1.0,
+        "attention_value_scale": 0.707,
+    },
+    optional={"layer_types": list, "mlp_layer_types": list, "attention_value_scale": float},
+    aliases={"num_local_experts": "n_routed_experts"},
+    irrelevant=TRAINED,
+    spec=_SPEC,
+    layers=_layers,
+    names=_NAMES,
+    unused=(*UNUSED, r"mtp\..*"),
+    heads=causal_heads("MiMoV2Flash", tasks=()),
+    note="`attention_value_scale` is multiplied into the projections of the values",
+)
+
+FAMILIES = (MIMO_V2_FLASH,)

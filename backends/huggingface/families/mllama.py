@@ -1,0 +1,91 @@
+"""Llama 3.2 Vision (Meta, 2024), text only: the layers that read an image are left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..family import Family, Head, Names
+from ..values import Key, Values
+from ._llama_like import NAMES, UNUSED, llama_like
+from ._multimodal import FEWER_WORDS
+
+
+def _reads_text(values: Values) -> list[int]:
+    """The layers that do not read an image, by their numbers in the whole model."""
+    images = values["cross_attention_layers"]
+    return [layer for layer in range(values["num_hidden_layers"]) if layer not in images]
+
+
+def _mllama_names(values: Values) -> Names:
+    layers = {ours: theirs for ours, theirs in NAMES.items() if "{}" in str(ours)}
+    rows: dict[Any, Any] = {"token_embedding": "embed_tokens", "norm": "norm"}
+    for number, layer in enumerate(_reads_text(values)):
+        for ours, theirs in layers.items():
+            rows[ours.format(number)] = str(theirs).format(layer)
+    return rows
+
+
+def _images(values: Values) -> tuple[str, ...]:
+    layers = "|".join(map(str, values["cross_attention_layers"]))
+    return (
+        *UNUSED,
+        r"(model\.)?(vision_model|multi_modal_projector)\..*",
+        rf"layers\.({layers})\..*",
+    )
+
+
+def _mllama(model_type: str, name: str, **more: Any) -> Family:
+    output = more.pop("output", "lm_head")
+    family = llama_like(
+        model_type,
+        "Mllama",
+        defaults={
+            "vocab_size": 128256,
+            "intermediate_size": 14336,
+            "num_hidden_layers": 40,
+            "num_key_value_heads": 8,
+            "max_position_embeddings": 131072,
+            "rms_norm_eps": 1e-5,
+            "rope_theta": 500000.0,
+            "bos_token_id": 128000,
+            "eos_token_id": 128001,
+            "pad_token_id": 128004,
+            "dropout": 0.0,
+            "cross_attention_layers": [3, 8, 13, 18, 23, 28, 33, 38],
+        },
+        without=["attention_dropout"],
+        spec={
+            "layers": lambda values: len(_reads_text(values)),
+            "input": {"vocab_size": lambda values: values["vocab_size"] + 8},  # for the images
+            "attention": {"dropout": Key("dropout")},
+        },
+        unused=_images,
+        heads={
+            name: Head(
+                spec=FEWER_WORDS,
+                names={"head": output},
+                untied={f"{output}.weight": "embed_tokens.weight"},
+                partial=True,
+            ),
+            **more.pop("others", {}),
+        },
+        note="The text alone: images are not read here, nor are the layers that look at them",
+        **more,
+    )
+    return replace(family, names=_mllama_names)
+
+
+MLLAMA_TEXT = _mllama("mllama_text_model", "MllamaForCausalLM")
+
+MLLAMA = _mllama(
+    "mllama",
+    "MllamaForConditionalGeneration",
+    fixed={"model_type": "mllama_text_model"},
+    inside="text_config",
+    prefix="language_model.model.",
+    output="language_model.lm_head",
+    others={"MllamaModel": Head(partial=True)},
+)
+
+FAMILIES = (MLLAMA_TEXT, MLLAMA)

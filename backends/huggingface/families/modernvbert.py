@@ -1,0 +1,28 @@
+"""ModernVBERT (Teiletche et al., 2025, arXiv:2510.01149), text only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..family import Head
+from .modernbert import MODERNBERT, masked_words
+
+# ModernVBERT (Teiletche et al., 2025, arXiv:2510.01149): the text alone is read
+
+MODERNVBERT = replace(
+    MODERNBERT,
+    model_type="modernvbert",
+    defaults={**MODERNBERT.defaults, "tie_word_embeddings": False},
+    inside="text_config",
+    prefix="model.text_model.",
+    unused=(r"model\.(vision_model|connector)\..*",),
+    heads={
+        "ModernVBertForMaskedLM": masked_words("projection_head", "lm_head", partial=True),
+        "ModernVBertModel": Head(
+            prefix="text_model.", unused=(r"(vision_model|connector)\..*",), partial=True
+        ),
+    },
+    note="The text alone: images are not read here",
+)
+
+FAMILIES = (MODERNVBERT,)

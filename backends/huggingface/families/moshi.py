@@ -1,0 +1,51 @@
+"""Moshi (Défossez et al., 2024, arXiv:2410.00037): the decoder of its text."""
+
+from __future__ import annotations
+
+from ..family import Head
+from ..values import Row
+from ._llama_like import ATTENTION, llama_like
+from ._multimodal import FEWER_WORDS
+from ._rows import causal_heads
+
+# Moshi (Défossez et al., 2024, arXiv:2410.00037): the decoder that writes its text
+
+
+MOSHI = llama_like(
+    "moshi",
+    "Moshi",
+    defaults={
+        "ffn_dim": 22528,
+        "max_position_embeddings": 3000,
+        "rms_norm_eps": 1e-8,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    },
+    without=["intermediate_size", "id2label"],
+    irrelevant=frozenset(
+        [
+            "audio_encoder_config",
+            "audio_vocab_size",
+            "depth_decoder_config",
+            "num_codebooks",
+            "sliding_window",  # no mask of the library is made of it
+        ]
+    ),
+    spec={
+        "input": {"vocab_size": lambda values: values["vocab_size"] + 1},
+        "feed_forward": {
+            "hidden": Row(lambda values: values["ffn_dim"] // 2, lambda said: {"ffn_dim": said * 2})
+        },
+    },
+    names={
+        **{ours: f"{theirs}.linear" for ours, theirs in ATTENTION.items()},
+        ("layers.{}.feed_forward.gate", "layers.{}.feed_forward.up"): "layers.{}.mlp.fc1",
+        "layers.{}.feed_forward.down": "layers.{}.mlp.fc2",
+    },
+    heads={
+        "MoshiForCausalLM": causal_heads("Moshi", spec=FEWER_WORDS, tasks=())["MoshiForCausalLM"],
+        "MoshiModel": Head(),
+    },
+)
+
+FAMILIES = (MOSHI,)

@@ -1,0 +1,48 @@
+"""Nomic BERT (Nussbaum et al., 2024, arXiv:2402.01613): BERT with rotary positions."""
+
+from __future__ import annotations
+
+from ..rotary import Rotary
+from ..values import Key
+from ._bert_like import bert_like, masked_head, pooled_model, token_heads
+from ._rows import head_dim
+from ._tasks import pooled
+from .eurobert import rotary_names
+
+NOMIC_BERT = bert_like(
+    "nomic_bert",
+    prefix="nomic_bert.",
+    heads={
+        "NomicBertForMaskedLM": masked_head(
+            "cls.predictions", dense="transform.dense", norm="transform.layer_norm"
+        ),
+        "NomicBertModel": pooled_model(),
+        "NomicBertForSequenceClassification": pooled(),
+        **{
+            key: head
+            for key, head in token_heads("NomicBert").items()
+            if key.endswith("TokenClassification")
+        },
+    },
+    defaults={
+        "vocab_size": 30528,
+        "hidden_act": "silu",
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "max_position_embeddings": 2048,
+        "rope_theta": 1000.0,
+    },
+    optional={"head_dim": int},
+    spec={
+        "positions": Rotary(),
+        "attention": {"head_dim": head_dim, "bias": False},
+        "feed_forward": {"type": "glu", "hidden": Key("intermediate_size"), "bias": False},
+    },
+    names={
+        **rotary_names("attn"),
+        "layers.{}.feed_forward.up": "encoder.layers.{}.mlp.fc11",
+        "layers.{}.feed_forward.gate": "encoder.layers.{}.mlp.fc12",
+    },
+)
+
+FAMILIES = (NOMIC_BERT,)

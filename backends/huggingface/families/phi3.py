@@ -1,0 +1,60 @@
+"""Phi-3 and Phi-4 (Abdin et al., 2024, arXiv:2404.14219): fused projections, LongRoPE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..layouts import Layout
+from ..rotary import Rotary, stated, with_parameters
+from ..values import Key, RefusedError, Values
+from ._llama_like import llama_like
+from ._rows import QKV, TOKENS_TOO, causal_heads, mask_of
+
+
+def _rotary_3(values: Values) -> dict[str, Any]:
+    """The library reads the older names `su` and `yarn` as LongRoPE."""
+    said = stated(values)
+    kind = said.get("rope_type", said.get("type", "default"))
+    if kind not in ("default", "longrope", "su", "yarn"):
+        raise RefusedError(
+            f"rotary scaling `{kind}` is not supported: the library has LongRoPE here"
+        )
+    if kind in ("su", "yarn"):
+        said = {**said, "rope_type": "longrope"}
+    return Rotary(partial=True)(with_parameters(values, said))
+
+
+PHI3 = llama_like(
+    "phi3",
+    "Phi3",
+    defaults={
+        "vocab_size": 32064,
+        "hidden_size": 3072,
+        "intermediate_size": 8192,
+        "rms_norm_eps": 1e-5,
+        "max_position_embeddings": 4096,
+        "original_max_position_embeddings": 4096,
+        "eos_token_id": 32000,
+        "pad_token_id": 32000,
+        "embd_pdrop": 0.0,
+        "resid_pdrop": 0.0,
+    },
+    optional={"sliding_window": int},
+    fixed={"attention_bias": False, "mlp_bias": False, "lm_head_bias": False, "full_attn_mod": 1},
+    irrelevant=frozenset(["interpolate_factor"]),
+    spec={
+        "dropout": Key("resid_pdrop"),
+        "input": {"dropout": Key("embd_pdrop")},
+        "positions": _rotary_3,
+    },
+    layers=lambda values: [("block", {"mask": mask_of("sliding_attention", values)})],
+    names={
+        QKV: "layers.{}.self_attn.qkv_proj",
+        ("layers.{}.feed_forward.gate", "layers.{}.feed_forward.up"): Layout(
+            "layers.{}.mlp.gate_up_proj"
+        ),
+    },
+    heads=causal_heads("Phi3", tasks=TOKENS_TOO),
+)
+
+FAMILIES = (PHI3,)

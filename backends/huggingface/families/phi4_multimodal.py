@@ -1,0 +1,36 @@
+"""Phi-4 multimodal (Abouelenin et al., 2025, arXiv:2503.01743), text only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ._llama_like import UNUSED
+from ._rows import causal_heads
+from .phi3 import PHI3
+
+# Phi-4 multimodal (Abouelenin et al., 2025, arXiv:2503.01743): the text alone is read
+
+PHI4_MULTIMODAL = replace(
+    PHI3,
+    model_type="phi4_multimodal",
+    defaults={
+        **PHI3.defaults,
+        "vocab_size": 200064,
+        "num_key_value_heads": 8,
+        "max_position_embeddings": 131072,
+        "pad_token_id": 199999,
+        "bos_token_id": 199999,
+        "eos_token_id": [199999, 200020],
+    },
+    irrelevant=PHI3.irrelevant
+    | {"audio_config", "audio_processor", "embd_layer", "img_processor", "speech_lora"}
+    | {"vision_config", "vision_lora"},
+    unused=(*UNUSED, r"embed_tokens_extend\..*"),
+    heads={
+        name: replace(head, partial=True)
+        for name, head in causal_heads("Phi4Multimodal", tasks=()).items()
+    },
+    note="The text alone: images and sounds are not read here",
+)
+
+FAMILIES = (PHI4_MULTIMODAL,)

@@ -1,0 +1,76 @@
+"""Phi-3.5-MoE (Abdin et al., 2024, arXiv:2404.14219)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..rotary import Rotary
+from ..values import Key, RefusedError, Values
+from ._llama_like import llama_like
+from ._moe import TRAINED
+from ._rows import SEQUENCE, causal_heads
+from .mixtral import MIXTRAL_MIXTURE, MIXTRAL_NAMES, windowed
+
+
+def _rotary(values: Values) -> dict[str, Any]:
+    """Factors of cosine and sine for short and for long texts, which the config must say."""
+    spec = Rotary()(values)
+    if "scaling" in spec:
+        said = Rotary().parameters(values)
+        factors = {key: said.get(key) for key in ("short_mscale", "long_mscale")}
+        if spec["scaling"]["type"] != "longrope" or None in factors.values():
+            raise RefusedError("this rotary scaling of phimoe is not supported yet")
+        spec["scaling"] |= factors
+    return spec
+
+
+PHIMOE = llama_like(
+    "phimoe",
+    "Phimoe",
+    defaults={
+        "vocab_size": 32064,
+        "intermediate_size": 6400,
+        "num_key_value_heads": 8,
+        "max_position_embeddings": 4096 * 32,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 1e6,
+        "attention_bias": False,
+        "lm_head_bias": False,
+        "num_local_experts": 16,
+        "num_experts_per_tok": 2,
+        "router_jitter_noise": 0.01,
+    },
+    optional={"sliding_window": int, "original_max_position_embeddings": int},
+    fixed={"num_experts_per_tok": 2},  # the library's router is made for two
+    irrelevant=TRAINED | {"hidden_dropout", "input_jitter_noise"},
+    spec={
+        "norm": {"type": "layernorm", "eps": Key("rms_norm_eps")},
+        "positions": _rotary,
+        "attention": {"bias": Key("attention_bias")},
+        "feed_forward": {
+            **MIXTRAL_MIXTURE,
+            "router": {"score": "sparsemixer", "jitter": Key("router_jitter_noise")},
+        },
+    },
+    layers=windowed,
+    names=MIXTRAL_NAMES,
+    heads=causal_heads(
+        "Phimoe",
+        spec={
+            "head": {
+                "type": "language_model",
+                "tied": Key("tie_word_embeddings"),
+                "bias": Key("lm_head_bias"),
+            }
+        },
+        tasks=SEQUENCE,
+    ),
+)
+
+PHIMOE = replace(
+    PHIMOE,
+    heads={**PHIMOE.heads, "PhiMoEForCausalLM": PHIMOE.heads["PhimoeForCausalLM"]},  # of the hub
+)
+
+FAMILIES = (PHIMOE,)

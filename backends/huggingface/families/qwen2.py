@@ -1,0 +1,49 @@
+"""Qwen 2 (Yang et al., 2024, arXiv:2407.10671): biases on queries, keys and values."""
+
+from __future__ import annotations
+
+from ..layers import Layer
+from ..values import Values
+from ._llama_like import llama_like
+from ._rows import ALL_TASKS, causal_heads, local_and_global
+
+
+def qwen_layers(values: Values) -> list[Layer]:
+    """Qwen's windows: in the layers from `max_window_layers` on, if they are switched on."""
+    said = values["layer_types"]
+    if said is None:
+        switch = values["sliding_window"] is not None and values["use_sliding_window"]
+        first = values["max_window_layers"] if switch else values["num_hidden_layers"]
+        said = [
+            "sliding_attention" if index >= first else "full_attention"
+            for index in range(values["num_hidden_layers"])
+        ]
+    window = values["sliding_window"] if values["use_sliding_window"] else None
+    return local_and_global({**values, "layer_types": said, "sliding_window": window})
+
+
+QWEN_DEFAULTS = {
+    "vocab_size": 151936,
+    "intermediate_size": 22016,
+    "num_key_value_heads": 32,
+    "max_position_embeddings": 32768,
+    "use_sliding_window": False,
+    "sliding_window": 4096,
+    "max_window_layers": 28,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+
+QWEN_OPTIONAL = {"sliding_window": int, "layer_types": list}
+
+QWEN2 = llama_like(
+    "qwen2",
+    "Qwen2",
+    defaults=QWEN_DEFAULTS,
+    optional=QWEN_OPTIONAL,
+    spec={"attention": {"bias": ["query", "key", "value"]}},
+    layers=qwen_layers,
+    heads=causal_heads("Qwen2", tasks=ALL_TASKS),
+)
+
+FAMILIES = (QWEN2,)

@@ -1,0 +1,80 @@
+"""Qwen 1.5 and 2 with experts (Yang et al., 2024, arXiv:2407.10671): a gated shared expert."""
+
+from __future__ import annotations
+
+from ..layers import Layer
+from ..values import IfSet, Key, Values
+from ._llama_like import llama_like
+from ._moe import EXPERTS, PART, TRAINED, dense_and_sparse, glu, mixture, shared
+from ._rows import ALL_TASKS, causal_heads, local_and_global
+from .qwen2 import QWEN_DEFAULTS, QWEN_OPTIONAL
+
+QWEN_MOE_DEFAULTS = {**QWEN_DEFAULTS, "hidden_size": 2048, "num_hidden_layers": 24}
+
+SPARSE = {
+    "decoder_sparse_step": 1,
+    "mlp_only_layers": [],
+    "norm_topk_prob": False,
+}
+
+NORMALIZED = {"normalize": Key("norm_topk_prob")}
+
+
+def qwen_sparse(values: Values, experts: str) -> list[bool]:
+    """Every `decoder_sparse_step`-th layer, but those of `mlp_only_layers`."""
+    layers = range(values["num_hidden_layers"])
+    step, dense = values["decoder_sparse_step"], values["mlp_only_layers"]
+    return [i not in dense and values[experts] > 0 and (i + 1) % step == 0 for i in layers]
+
+
+_QWEN2_MIXTURE = mixture(
+    router=NORMALIZED, shared_expert=glu("shared_expert_intermediate_size"), shared_gate=True
+)
+
+
+def _qwen2_layers(values: Values) -> list[Layer]:
+    """Windows are in every second layer of the first ones, if they are switched on."""
+    said = values["layer_types"]
+    if said is None:
+        first = values["max_window_layers"] if values["use_sliding_window"] else 0
+        said = [
+            "full_attention" if i % 2 or i >= first else "sliding_attention"
+            for i in range(values["num_hidden_layers"])
+        ]
+    others = local_and_global({**values, "layer_types": said})
+    return dense_and_sparse(
+        values, qwen_sparse(values, "num_experts"), _QWEN2_MIXTURE, others=others
+    )
+
+
+QWEN2_MOE = llama_like(
+    "qwen2_moe",
+    "Qwen2Moe",
+    defaults={
+        **QWEN_MOE_DEFAULTS,
+        **SPARSE,
+        "intermediate_size": 5632,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 16,
+        "qkv_bias": True,
+        "num_experts": 60,
+        "num_experts_per_tok": 4,
+        "moe_intermediate_size": 1408,
+        "shared_expert_intermediate_size": 5632,
+    },
+    optional=QWEN_OPTIONAL,
+    irrelevant=TRAINED,
+    spec={
+        "attention": {"bias": IfSet("qkv_bias", ["query", "key", "value"])},
+        "feed_forward": None,
+    },
+    layers=_qwen2_layers,
+    names={
+        **EXPERTS,
+        **shared("mlp.shared_expert"),
+        f"{PART}.shared_gate": "layers.{}.mlp.shared_expert_gate",
+    },
+    heads=causal_heads("Qwen2Moe", tasks=ALL_TASKS, answers="model."),
+)
+
+FAMILIES = (QWEN2_MOE,)

@@ -1,0 +1,49 @@
+"""Qwen 3 with experts (2025, arXiv:2505.09388)."""
+
+from __future__ import annotations
+
+from ..layers import Layer
+from ..values import Key, Values
+from ._llama_like import QK_NORMS, llama_like
+from ._moe import EXPERTS, TRAINED, dense_and_sparse, mixture
+from ._rows import ALL_TASKS, causal_heads, mask_of
+from .qwen2_moe import NORMALIZED, QWEN_MOE_DEFAULTS, SPARSE, qwen_sparse
+
+_QWEN3_MIXTURE = mixture(experts="num_local_experts", router=NORMALIZED)
+
+
+def _qwen3_layers(values: Values) -> list[Layer]:
+    window = values["sliding_window"] if values["use_sliding_window"] else None
+    mask = mask_of("sliding_attention", {**values, "sliding_window": window})
+    others = [("", {"mask": mask})] * values["num_hidden_layers"]
+    return dense_and_sparse(
+        values, qwen_sparse(values, "num_local_experts"), _QWEN3_MIXTURE, others=others
+    )
+
+
+QWEN3_MOE = llama_like(
+    "qwen3_moe",
+    "Qwen3Moe",
+    defaults={
+        **QWEN_MOE_DEFAULTS,
+        **SPARSE,
+        "intermediate_size": 6144,
+        "num_key_value_heads": 4,
+        "attention_bias": False,
+        "num_local_experts": 128,
+        "num_experts_per_tok": 8,
+        "moe_intermediate_size": 768,
+    },
+    optional={"sliding_window": int},
+    aliases={"num_experts": "num_local_experts"},
+    irrelevant=TRAINED | {"max_window_layers"},
+    spec={
+        "attention": {"bias": Key("attention_bias"), "qk_norm": "head"},
+        "feed_forward": None,
+    },
+    layers=_qwen3_layers,
+    names={**EXPERTS, **QK_NORMS},
+    heads=causal_heads("Qwen3Moe", tasks=ALL_TASKS),
+)
+
+FAMILIES = (QWEN3_MOE,)

@@ -1,0 +1,79 @@
+"""SigLIP (Zhai et al., 2023, arXiv:2303.15343): its text tower and its image tower."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..family import Family, Head
+from ..values import Row
+from ._vision import PATCHES, SIDES, SIZES, image_classes
+from .clip import (
+    IMAGE_NAMES,
+    IRRELEVANT,
+    POSITION_IDS,
+    TEXT_DEFAULTS,
+    TEXT_LAST,
+    TEXT_NAMES,
+    TEXT_OPTIONAL,
+    TEXT_SPEC,
+    TOWER_DEFAULTS,
+    TOWER_SPEC,
+    projection,
+    two_towers,
+)
+
+_SIGLIP: Mapping[str, Any] = {"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-6}
+
+SIGLIP_TEXT = Family(
+    model_type="siglip_text_model",
+    defaults={
+        **TOWER_DEFAULTS,
+        **_SIGLIP,
+        **TEXT_DEFAULTS,
+        "vocab_size": 32000,
+        "max_position_embeddings": 64,
+    },
+    optional={**TEXT_OPTIONAL, "projection_size": int},
+    irrelevant=IRRELEVANT,
+    spec=TEXT_SPEC,
+    last=TEXT_LAST,
+    names=TEXT_NAMES,
+    prefix="text_model.",
+    unused=(POSITION_IDS,),
+    heads={
+        "SiglipTextModel": projection(
+            "last",
+            Row(
+                lambda values: values["projection_size"] or values["hidden_size"],
+                lambda size: {"projection_size": size},
+            ),
+            "head",
+            bias=True,
+        )
+    },
+    note="Texts are padded to their full length and given without a mask, as the library does: "
+    "with one, the last real token would be read, not the last place",
+)
+
+SIGLIP_VISION = Family(
+    model_type="siglip_vision_model",
+    defaults={**TOWER_DEFAULTS, **_SIGLIP, **SIZES},
+    optional=SIDES,
+    irrelevant=IRRELEVANT | {"vision_use_head"},
+    spec={**TOWER_SPEC, "input": PATCHES},
+    names=IMAGE_NAMES,
+    prefix="vision_model.",
+    unused=(POSITION_IDS, r"head\..*"),
+    heads={"SiglipVisionModel": Head(partial=True)},
+    note="The head that asks all patches with one learned query is left out",
+)
+
+SIGLIP = two_towers(
+    "siglip",
+    SIGLIP_VISION,
+    {"SiglipForImageClassification": replace(image_classes("mean"), partial=True)},
+)
+
+FAMILIES = (SIGLIP_TEXT, SIGLIP_VISION, SIGLIP)

@@ -1,0 +1,61 @@
+"""SmolLM 3 (Hugging Face, 2025): every fourth layer has no positions."""
+
+from __future__ import annotations
+
+from ..layers import Layer
+from ..rotary import Rotary
+from ..values import Key, Values
+from ._llama_like import llama_like
+from ._rows import ALL_TASKS, causal_heads, mask_of
+
+ROTARY = Rotary()
+
+
+def _smollm_layers(values: Values) -> list[Layer]:
+    """Layers that rotate and layers that do not, of which some may have windows."""
+    count, every_nth = values["num_hidden_layers"], values["no_rope_layer_interval"]
+    turned = values["no_rope_layers"] or [int(i % every_nth != 0) for i in range(1, count + 1)]
+    window = values["use_sliding_window"] and values["sliding_window"] is not None
+    kinds = values["layer_types"] or [
+        "sliding_attention" if window and not turns else "full_attention" for turns in turned
+    ]
+    layers: list[Layer] = []
+    for kind, turns in zip(kinds, turned[:count], strict=True):
+        name = ("turned" if turns else "free") + ("" if kind == "full_attention" else "_local")
+        positions = ROTARY(values) if turns else "none"
+        layers.append((name, {"mask": mask_of(kind, values), "positions": positions}))
+    return layers
+
+
+SMOLLM3 = llama_like(
+    "smollm3",
+    "SmolLM3",
+    defaults={
+        "vocab_size": 128256,
+        "hidden_size": 2048,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 4,
+        "max_position_embeddings": 32768,
+        "pad_token_id": 128004,
+        "bos_token_id": 128000,
+        "eos_token_id": 128001,
+        "tie_word_embeddings": True,
+        "rope_theta": 2_000_000.0,
+        "no_rope_layer_interval": 4,
+        "use_sliding_window": False,
+        "attention_bias": False,
+        "mlp_bias": False,
+    },
+    optional={"layer_types": list, "no_rope_layers": list, "sliding_window": int},
+    irrelevant=frozenset(["max_window_layers", "pretraining_tp"]),
+    spec={
+        "positions": None,
+        "attention": {"bias": Key("attention_bias")},
+        "feed_forward": {"bias": Key("mlp_bias")},
+    },
+    layers=_smollm_layers,
+    heads=causal_heads("SmolLM3", tasks=ALL_TASKS),
+)
+
+FAMILIES = (SMOLLM3,)

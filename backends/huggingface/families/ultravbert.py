@@ -1,0 +1,26 @@
+"""UltraVBERT, text only: UltraBERT that also reads images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..family import Head
+from .ultrabert import ULTRABERT, masked_words
+
+ULTRAVBERT = replace(
+    ULTRABERT,
+    model_type="ultravbert",
+    fixed={"model_type": "ultrabert"},
+    inside="text_config",
+    prefix="model.text_model.",
+    unused=(r"model\.(vision_model|connector)\..*",),
+    heads={
+        "UltraVBertForMaskedLM": masked_words("head.decoder", partial=True),
+        "UltraVBertModel": Head(
+            prefix="text_model.", unused=(r"(vision_model|connector)\..*",), partial=True
+        ),
+    },
+    note="The text alone: images are not read here",
+)
+
+FAMILIES = (ULTRAVBERT,)

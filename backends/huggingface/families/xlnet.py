@@ -1,0 +1,132 @@
+"""XLNet (Yang et al., 2019, arXiv:1906.08237): relative positions of Transformer-XL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..family import Family, Head
+from ..layouts import Layout
+from ..values import Key, Values
+from ._bert_like import CLASSES
+from ._rows import LABELS, LAST, TOKEN_KEYS
+from ._tasks import answers, choices, pooled
+
+_ATTENTION = "layer.{}.rel_attn"
+
+
+def _by_head(values: Values) -> tuple[int, ...]:
+    return (values["d_model"], values["n_head"], -1)
+
+
+def _flat(name: str) -> Layout:
+    """(d_model, heads, head_dim) in the checkpoint, (heads * head_dim, d_model) here."""
+    return Layout(f"{_ATTENTION}.{name}", transposed=True, stored=_by_head)
+
+
+_SUMMARY: dict[str, Any] = {
+    "dense": "sequence_summary.summary",
+    "output": "logits_proj",
+    "pool": "last",
+    "width": Key("d_model"),
+    "dropout": Key("summary_last_dropout"),
+    "fixed": {
+        "summary_type": "last",
+        "summary_use_proj": True,
+        "summary_activation": "tanh",
+    },
+}
+
+XLNET = Family(
+    model_type="xlnet",
+    defaults={
+        "vocab_size": 32000,
+        "d_model": 1024,
+        "n_layer": 24,
+        "n_head": 16,
+        "d_inner": 4096,
+        "ff_activation": "gelu",
+        "initializer_range": 0.02,
+        "layer_norm_eps": 1e-12,
+        "dropout": 0.1,
+        "summary_last_dropout": 0.1,
+        "pad_token_id": 5,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "tie_word_embeddings": True,
+        "id2label": LABELS,
+    },
+    optional={**TOKEN_KEYS, "d_head": int},
+    fixed={"attn_type": "bi", "bi_data": False, "clamp_len": -1, "same_length": False},
+    irrelevant=frozenset(
+        [
+            "end_n_top",
+            "mem_len",
+            "reuse_len",
+            "start_n_top",
+            "summary_activation",
+            "summary_type",
+            "summary_use_proj",
+            "untie_r",
+            "use_mems_eval",
+            "use_mems_train",
+        ]
+    ),
+    spec={
+        "family": "encoder-only",
+        "vocab_size": Key("vocab_size"),
+        "d_model": Key("d_model"),
+        "layers": Key("n_layer"),
+        "dropout": Key("dropout"),
+        "norm": {"eps": Key("layer_norm_eps")},
+        "norm_placement": "post",
+        "positions": "transformer_xl",
+        "attention": {"heads": Key("n_head"), "bias": False},
+        "feed_forward": {
+            "hidden": Key("d_inner"),
+            "activation": Key("ff_activation", words={"gelu": "gelu", "relu": "relu"}),
+            "hidden_dropout": Key("dropout"),
+        },
+    },
+    last=LAST,
+    names={
+        "token_embedding": "word_embedding",
+        "layers.{}.attention.query.weight": _flat("q"),
+        "layers.{}.attention.key.weight": _flat("k"),
+        "layers.{}.attention.value.weight": _flat("v"),
+        "layers.{}.attention.position.weight": _flat("r"),
+        "layers.{}.attention.output.weight": Layout(f"{_ATTENTION}.o", stored=_by_head),
+        "layers.{}.attention.content_bias": f"{_ATTENTION}.r_w_bias",
+        "layers.{}.attention.position_bias": f"{_ATTENTION}.r_r_bias",
+        "layers.{}.attention_norm": f"{_ATTENTION}.layer_norm",
+        "layers.{}.feed_forward.up": "layer.{}.ff.layer_1",
+        "layers.{}.feed_forward.down": "layer.{}.ff.layer_2",
+        "layers.{}.feed_forward_norm": "layer.{}.ff.layer_norm",
+    },
+    prefix="transformer.",
+    # segments, memories and the second stream of its training are not read
+    unused=(r"mask_emb", r"layer\.\d+\.rel_attn\.(r_s_bias|seg_embed)"),
+    heads={
+        "XLNetLMHeadModel": Head(
+            spec={
+                "head": {
+                    "type": "language_model",
+                    "tied": Key("tie_word_embeddings"),
+                    "bias": True,
+                }
+            },
+            names={"head.bias": "lm_loss.bias", "head": "lm_loss"},
+            untied={"lm_loss.weight": "word_embedding.weight"},
+        ),
+        "XLNetModel": Head(),
+        "XLNetForSequenceClassification": pooled(classes=CLASSES, **_SUMMARY),
+        **choices("XLNet", **_SUMMARY),
+        "XLNetForQuestionAnsweringSimple": answers("XLNet")["XLNetForQuestionAnswering"],
+        "XLNetForTokenClassification": Head(
+            spec={"head": {"type": "classifier", "classes": CLASSES, "dropout": 0}},
+            names={"head.output": "classifier"},
+        ),
+    },
+    note="Segments, memories and permuted targets are not read",
+)
+
+FAMILIES = (XLNET,)

@@ -1,0 +1,140 @@
+"""A model folder, read: its spec as YAML, and which tensors are its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...compiler import lower
+from ...spec import ModelSpec, SpecErrors, loads
+from .config import class_of, family_of, head_of, spec_data, values_of
+from .errors import CheckpointError
+from .family import Family, Head
+from .files import Shape
+from .folder import CONFIG, Folder, read_folder
+from .names import LogicalNames, Names
+from .spec_text import FAMILY, SPEC_KEY, spec_text
+from .text import shortest, yaml_text
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A folder and its spec.
+
+    family, head, values: of a folder in the hub's layout; None for one with its own code, whose
+        weights have their logical names
+    """
+
+    text: str
+    folder: Folder
+    family: Family | None = None
+    head: Head = field(default_factory=Head)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def tensors(
+        self,
+        shapes: Mapping[str, Shape],
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The weights by their logical names, as `read_checkpoint` gives them."""
+        from .weights import read_checkpoint
+
+        names: Names | LogicalNames = LogicalNames(shapes)
+        if self.family is not None:
+            names = Names(self.family, self.head, self.values)
+        return read_checkpoint(shapes, self.folder.weights, names, device, dtype)
+
+
+def read_model(path: str | Path, ignore: Collection[str] = ()) -> Imported:
+    """The spec of a folder.
+
+    ignore: keys of config.json that are taken to change nothing
+
+    Raises CheckpointError for a folder, a file or a model that cannot be imported.
+    """
+    folder = read_folder(path)
+    if str(folder.config.get("model_type", "")).startswith(FAMILY):
+        return Imported(_own_spec(folder), folder)
+    folder = folder.without(ignore)
+    try:
+        return _from_config(folder)
+    except CheckpointError:
+        raise
+    except _WRONG_VALUES as error:
+        why = f"its values do not go together: {type(error).__name__}: {error}"
+        raise CheckpointError(folder.path / CONFIG, [why]) from error
+
+
+_WRONG_VALUES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a row may raise for values of a config.json that no model has."""
+
+
+def _from_config(folder: Folder) -> Imported:
+    """The spec that the rows of its family make of config.json."""
+    family = family_of(folder)
+    head = head_of(folder, family)
+    values = values_of(folder, family, head)
+    data = spec_data(folder, family, head, values)
+    comment = f"{folder.name}: from the {CONFIG} of a Hugging Face {class_of(folder, family)}"
+    note = family.note(values) if callable(family.note) else family.note
+    comment = f"{comment}. {note}" if note else comment
+    try:
+        text = yaml_text(shortest(data), comment)
+    except SpecErrors as error:
+        messages = [problem.message for problem in error.problems]
+        raise CheckpointError(folder.path / CONFIG, messages) from None
+    return Imported(text, folder, family, head, values)
+
+
+def _own_spec(folder: Folder) -> str:
+    """The spec in the config.json of a folder that was exported with its own code.
+
+    `vocab_size` may have changed since: the library can resize the table of the tokens.
+    """
+    text = folder.config.get(SPEC_KEY)
+    if not isinstance(text, str):
+        why = f"it has no `{SPEC_KEY}`: an earlier version of modelwright exported it"
+        raise CheckpointError(folder.path / CONFIG, [why])
+    try:
+        spec = loads(text, CONFIG)
+        words = folder.config.get("vocab_size")
+        if isinstance(words, int) and words not in (None, _vocabulary(spec)):
+            return spec_text(loads(text, CONFIG, sets=[f"vocab_size={words}"]))
+    except SpecErrors as error:
+        messages = [problem.message for problem in error.problems]
+        raise CheckpointError(folder.path / CONFIG, messages) from None
+    return text
+
+
+def _vocabulary(spec: ModelSpec) -> int | None:
+    """The vocabulary of the stack that generates."""
+    return list(spec.stacks.values())[-1].vocab_size
+
+
+def logical_weights(path: str | Path, wanted: Mapping[str, Shape]) -> dict[str, Tensor]:
+    """The weights of a folder as stored, by their logical names.
+
+    Raises CheckpointError where they are not those that are wanted.
+    """
+    read = read_model(path)
+    own = {weight.name: weight.shape for weight in lower(loads(read.text, CONFIG)).weights()}
+    differ = [name for name in wanted if own.get(name) != wanted[name]]
+    if differ or own.keys() != wanted.keys():
+        name = (differ or sorted(own.keys() - wanted.keys()))[0]
+        why = f"its weights are not those of the spec: {name} {own.get(name)}, {wanted.get(name)}"
+        raise CheckpointError(Path(path), [why])
+    return dict(read.tensors(wanted))
