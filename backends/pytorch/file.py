@@ -26,11 +26,12 @@ from .code.nodes import (
     Origins,
     Set,
     Statement,
+    Try,
     origins_in,
     walk,
 )
 from .code.read import expression
-from .code.scope import Names, UnboundNameError, bound_by
+from .code.scope import Names, UnboundNameError, bound_by, inner_statements
 from .code.show import Printed, show
 from .config import config_class
 from .generate import generate_method
@@ -175,13 +176,14 @@ def with_users(parts: list[Statement]) -> list[Statement]:
 def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[Any, Origins]]:
     """Each statement within a part that holds no others, with the origins around it."""
     around = part.origins or around
-    if not isinstance(part, (Class, Function, If, For)):
+    if not isinstance(part, (Class, Function, If, For, Try)):
         yield part, around
         return
     for key in ("test", "over"):
         if (value := getattr(part, key, None)) is not None:
             yield value, around
-    for statement in inner_statements(part):
+    inner = part.body if isinstance(part, (Class, Function)) else inner_statements(part)
+    for statement in inner:
         yield from simple_statements(statement, around)
 
 
@@ -237,13 +239,6 @@ def notes_of(parts: Iterable[Any]) -> Iterator[str]:
         else:
             yield getattr(part, "note", "")
             yield from notes_of(inner_statements(part))
-
-
-def inner_statements(part: Any) -> tuple[Statement, ...]:
-    """The statements that stand in another one."""
-    if isinstance(part, If):
-        return part.then + part.other
-    return part.body if isinstance(part, (For, Class, Function)) else ()
 
 
 def module_name(name: str) -> str:

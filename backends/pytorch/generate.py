@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from ...compiler.facts import TokenFact
+from ...compiler.graph import ModuleGraph
 from .code.nodes import (
     Binary,
     Dot,
@@ -17,6 +18,7 @@ from .code.nodes import (
     Name,
     Parameter,
     Statement,
+    Try,
     Unary,
     change,
     written_for,
@@ -24,6 +26,7 @@ from .code.nodes import (
 from .code.read import call, constant, dotted, expression
 from .helpers import trees
 from .model import Model, Step
+from .sizes import field_of, over
 
 SLOT = Name("slot")
 
@@ -37,8 +40,9 @@ class Slots:
     memory    what the decoder reads, as an expression; None where the answer extends `source`
     method    the method that makes hidden states
     passed    what each step passes to it
+    limit     the longest sequence, as an expression over the Config; None where nothing limits it
     placed    does it take `position_ids`, so that padded rows count from their first real token?
-    vectors   does the encoder read vectors, so that only its result tells the batch?
+    dropout   is there dropout, which is off while it generates?
     static    has the cache a fixed size, so that a step may be compiled once?
     """
 
@@ -47,35 +51,41 @@ class Slots:
     memory: Expr | None
     method: str
     passed: tuple[str, ...]
+    limit: Expr | None = None
     placed: bool = False
-    vectors: bool = False
+    dropout: bool = False
     static: bool = False
 
     @property
     def flags(self) -> dict[str, bool]:
         reads = self.memory is not None
-        own = {"placed": self.placed, "vectors": self.vectors, "static": self.static}
-        return {"reads_memory": reads, "extends": not reads, **own}
+        return {
+            "reads_memory": reads,
+            "extends": not reads,
+            "masked": bool(self.mask),
+            "limited": self.limit is not None,
+            "placed": self.placed,
+            "dropout": self.dropout,
+            "static": self.static,
+        }
 
     @property
     def expressions(self) -> dict[str, Any]:
-        """What stands for `slot.name`, and for the names of the loop."""
-        reads = self.memory is not None
+        """What stands for `slot.name`."""
         method = dotted(f"self.{self.method}")
-        forward = Name(self.method if reads else "states") if self.static else method
-        tokens = Name("answer" if reads else self.source)
-        last = expression("x" if reads and not self.vectors else "x[:, -1:]")
+        forward = Name("forward") if self.static else method
+        of_step = "position_ids[:, -step.size(1) :]"
+        if self.static:
+            of_step = "position_ids[:, tokens.size(1) - step.size(1) : tokens.size(1)]"
         return {
             "memory": self.memory,
-            "needed": Name("max_new_tokens" if reads else "needed"),
-            "given": Name("memory" if reads else self.source),
-            "tokens": tokens,
+            "limit": self.limit,
             "method": method,
             "forward": forward,
             "number": Name("i" if self.static else "_"),
-            "hidden": Name("x"),
+            "end": expression("cache.capacity" if self.static else "tokens.size(1)"),
+            "of_step": expression(of_step),
             "states": call(forward, *map(Name, self.passed), cache=Name("cache")),
-            "logits": call("self.logits", last),
         }
 
 
@@ -110,22 +120,41 @@ def slots_of(model: Model) -> Slots | None:
     if len(model.steps) > 1 or len(required) != 1:
         return None
     placed = any(name.endswith("position_ids") for name in arguments)
-    passed = ("step", "attention_mask", *(["position_ids"] if placed else []))
+    passed = ("step", "mask", *(["position_ids"] if placed else []))
     return Slots(
-        "input_ids", "attention_mask", None, "hidden_states", passed, placed, static=static
+        "input_ids",
+        "attention_mask",
+        None,
+        "hidden_states",
+        passed,
+        limit_of(model, stack),
+        placed,
+        has_dropout(model.graph),
+        static,
     )
+
+
+def limit_of(model: Model, stack: str) -> Expr | None:
+    """The longest sequence of a stack, as its methods say it."""
+    limit = model.graph.limits.get(stack)
+    if limit is None:
+        return None
+    return over(limit, lambda field: field_of(dotted("self.config"), field))
+
+
+def has_dropout(graph: ModuleGraph) -> bool:
+    """Does a model in training drop anything?"""
+    kinds = ("dropout", "drop_path")
+    return any(op.kind in kinds or op.attrs.get("dropout") is not None for op in graph.ops())
 
 
 def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slots:
     first, second = _memory_masks(model, model.steps[0]), _memory_masks(model, step)
-    vectors = model.graph.values[model.steps[0].given[0].value].dtype == "float"
-    vectors = vectors or not (first or second)
-    masks = [*first, *second]
-    mask = (masks[0] if vectors else "attention_mask") if masks else ""
-    source = source if vectors else "input_ids"
+    mask = next(iter([*first, *second]), "")
     memory = call("self.encode", *map(Name, (source, mask) if first else (source,)))
     passed = ("step", "memory", *([mask] if second else []))
-    return Slots(source, mask, memory, "decode", passed, vectors=vectors, static=static)
+    limit, dropout = limit_of(model, step.stack), has_dropout(model.graph)
+    return Slots(source, mask, memory, "decode", passed, limit, dropout=dropout, static=static)
 
 
 def _memory_masks(model: Model, step: Step) -> list[str]:
@@ -161,8 +190,9 @@ def _parameters(
     names = {"source": slots.source, "attention_mask": slots.mask}
     start = tokens.decoder_start if tokens.decoder_start is not None else tokens.bos
     pad = tokens.pad if tokens.pad is not None else tokens.eos
+    ends: Any = tokens.all_eos if len(tokens.all_eos) != 1 else tokens.eos
     given = {
-        "eos_token_id": tokens.eos,
+        "eos_token_id": ends,
         "pad_token_id": pad,
         "decoder_start_token_id": start,
     }
@@ -175,24 +205,20 @@ def _parameters(
     return found
 
 
+COMPILED = """\
+With a `compile_mode` such as "reduce-overhead", steps after the first are compiled, once
+for each `capacity` of the cache."""
+
+
 def _doc(slots: Slots) -> str:
-    if slots.memory is None:
-        first = "Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."
-        if not slots.static:
-            return first
-        return (
-            f"{first}\n\n"
-            'With a `compile_mode` ("default", "reduce-overhead" …) `torch.compile` compiles the '
-            "step,\nonce for each `capacity` of the cache: by default, just what is needed."
+    first = "Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."
+    if slots.memory is not None:
+        first = (
+            f"The decoder's answer to `{slots.source}`: "
+            "up to `max_new_tokens` after its start token."
         )
-    shape = "" if slots.vectors else " (B, T)"
-    first = (
-        f"The decoder's answer to `{slots.source}`{shape}: up to `max_new_tokens` after its start."
-    )
-    if slots.mask:
-        return first
-    more = "Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding."
-    return f"{first}\n\n{more}"
+    more = "A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token."
+    return "\n\n".join([first, more, *([COMPILED] if slots.static else [])])
 
 
 def decided(body: tuple[Statement, ...], flags: dict[str, bool]) -> tuple[Statement, ...]:
@@ -203,6 +229,9 @@ def decided(body: tuple[Statement, ...], flags: dict[str, bool]) -> tuple[Statem
             found += _decided_if(statement, flags)
         elif isinstance(statement, For):
             found.append(replace(statement, body=decided(statement.body, flags)))
+        elif isinstance(statement, Try):
+            body, final = decided(statement.body, flags), decided(statement.final, flags)
+            found += [Try(body, final)] if final else body  # nothing is left to do at its end
         else:
             found.append(statement)
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The loss of a model: of its first head that has labels, or of pairs."""
+"""The loss of a model's only head: of labels, or of pairs; in float32 or wider."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from .code.nodes import Function, Name, Parameter, written_for
 from .code.read import expression, statements
 
 TENSOR = Name("Tensor")
-CROSS_ENTROPY = "return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"
+CROSS_ENTROPY = """\
+logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"""
 LOSSES = {
     "next_token": (
         ("logits", "labels"),
@@ -22,12 +24,14 @@ LOSSES = {
     "softmax_pairs": (
         ("scores",),
         "Mean cross-entropy of rows and of columns: items at the same place belong together.",
+        "scores = scores.to(torch.promote_types(scores.dtype, torch.float32))\n"
         "place = torch.arange(scores.size(0), device=scores.device)\n"
         "return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2",
     ),
     "sigmoid_pairs": (
         ("scores",),
         "Mean loss of a row, each pair by itself: items at the same place belong together.",
+        "scores = scores.to(torch.promote_types(scores.dtype, torch.float32))\n"
         "sign = 2 * torch.eye(scores.size(0), device=scores.device) - 1\n"
         "return -F.logsigmoid(sign * scores).sum(-1).mean()",
     ),

@@ -15,9 +15,7 @@ from .code.nodes import (
     Class,
     Dictionary,
     Dot,
-    For,
     Function,
-    If,
     Name,
     Pair,
     Parameter,
@@ -28,6 +26,7 @@ from .code.nodes import (
     written_for,
 )
 from .code.read import call, constant, dotted, expression, statements
+from .code.scope import inner_statements
 from .code.show import width
 from .initial import Initial
 from .items import Do, Item, unfolded
@@ -399,10 +398,7 @@ def _each(body: tuple[Statement, ...], depth: int = 2) -> list[tuple[Statement, 
     found: list[tuple[Statement, int]] = []
     for statement in body:
         found.append((statement, depth))
-        if isinstance(statement, If):
-            found += _each(statement.then + statement.other, depth + 1)
-        elif isinstance(statement, For):
-            found += _each(statement.body, depth + 1)
+        found += _each(inner_statements(statement), depth + 1)
     return found
 
 

@@ -92,17 +92,23 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    if not temperature >= 0:  # nor NaN
+        raise ValueError(f"temperature must be at least 0, not {temperature}")
+    if top_k is not None and top_k < 0:
+        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
-    logits = logits / temperature
-    if top_k is not None:
+    logits = logits.float() / temperature
+    if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -312,6 +318,7 @@ class T5Small(nn.Module):
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the labels; -100 in `labels` does not count."""
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
     @torch.inference_mode()
@@ -325,23 +332,36 @@ class T5Small(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         decoder_start_token_id: int = 0,
-        eos_token_id: int = 1,
+        eos_token_id: int | tuple[int, ...] = 1,
         pad_token_id: int = 0,
     ) -> Tensor:
-        """The decoder's answer to `input_ids` (B, T): up to `max_new_tokens` after its start."""
-        memory = self.encode(input_ids, attention_mask)  # (B, M, D)
-        cache = Cache(1 + max_new_tokens)
-        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        step = answer = torch.full_like(input_ids[:, :1], decoder_start_token_id)  # (B, 1)
-        for _ in range(max_new_tokens):
-            x = self.decode(step, memory, attention_mask, cache=cache)
-            token = sample(self.logits(x)[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
-            answer = torch.cat([answer, step], dim=1)
-            done |= token == eos_token_id
-            if done.all():
-                break
-        return answer
+        """The decoder's answer to `input_ids`: up to `max_new_tokens` after its start token.
+
+        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        """
+        start = torch.tensor(decoder_start_token_id, device=input_ids.device)
+        tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        cache = Cache(length)
+        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        training = [module for module in self.modules() if module.training]
+        self.eval()
+        try:
+            memory = self.encode(input_ids, attention_mask)  # (B, M, D)
+            for _ in range(max_new_tokens):
+                x = self.decode(step, memory, attention_mask, cache=cache)
+                logits = self.logits(x[:, -1:])[:, -1]  # (B, V)
+                token = sample(logits, temperature, top_k, top_p)  # (B,)
+                step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+                tokens = torch.cat([tokens, step], dim=1)
+                done |= torch.isin(token, ends)
+                if done.all():
+                    break
+        finally:
+            for module in training:
+                module.training = True
+        return tokens
 
 
-# sha256 of the above: 068a9f11165ab52a42cac10d2f61e34277a0824f0c71e6f08e62ac5139a2fb83
+# sha256 of the above: f5e59f2e5ffc575e999cab30d07b193452c9011190842c15cd1652dbad7c1a06

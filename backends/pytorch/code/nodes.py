@@ -253,6 +253,14 @@ class For(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Try(Node):
+    """`try: body`, `finally: final`."""
+
+    body: tuple[Statement, ...]
+    final: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter(Node):
     """A parameter of a function; the name `*` separates those that are given by name only."""
 
@@ -298,7 +306,7 @@ class Copied(Node):
 
 
 Statement = (
-    Set | Update | Do | Return | Raise | Word | Comment | If | For | Function | Class | Copied
+    Set | Update | Do | Return | Raise | Word | Comment | If | For | Try | Function | Class | Copied
 )
 
 
@@ -307,7 +315,7 @@ Statement = (
 KINDS: tuple[Any, ...] = (
     *(Name, Literal, Dot, Argument, Call, Binary, Unary, Bracketed, Choice, Sequence, Pair),
     *(Dictionary, Index, Slice, Format, Adjacent, Generator, Set, Update, Do, Return, Raise, Word),
-    *(Comment, If, For, Parameter, Function, Class, Copied),
+    *(Comment, If, For, Try, Parameter, Function, Class, Copied),
 )
 TEXTS = {"origins", "id", "name", "sign", "brackets", "stars", "note", "doc", "word", "text"}
 TEXTS |= {"needs", "fields", "notes"}

@@ -44,6 +44,7 @@ from .nodes import (
     Set,
     Slice,
     Statement,
+    Try,
     Unary,
     Update,
     Word,
@@ -382,6 +383,12 @@ def _for(reader: _Reader, node: ast.For) -> Any:
     return For(_target(node.target), read_expression(node.iter), body, note)
 
 
+def _try(reader: _Reader, node: ast.Try) -> Any:
+    if node.handlers or node.orelse:
+        raise KeyError("emitted programs catch nothing")
+    return Try(tuple(reader.block(node.body)), tuple(reader.block(node.finalbody)))
+
+
 def _parameters(node: ast.arguments) -> Iterator[Parameter]:
     defaults = [None] * (len(node.args) - len(node.defaults)) + [*node.defaults]
     given = list(zip(node.args, defaults, strict=True))
@@ -440,6 +447,7 @@ STATEMENTS: dict[type[ast.AST], Callable[[_Reader, Any], Any]] = {
     ast.Pass: lambda reader, node: Word("pass", reader.note(node.end_lineno)),
     ast.If: _if,
     ast.For: _for,
+    ast.Try: _try,
     ast.FunctionDef: _function,
     ast.ClassDef: _class,
 }

@@ -19,6 +19,7 @@ from .nodes import (
     Raise,
     Return,
     Set,
+    Try,
     Update,
     Word,
 )
@@ -62,7 +63,8 @@ class Names:
         found = self._read(part.bases + part.decorators)
         bound: set[str] = set()
         for inner in part.body:
-            found |= self._of(inner) - bound
+            read = self._of(inner)  # methods do not see the names of their class
+            found |= read if isinstance(inner, Function) else read - bound
             bound |= bound_by(inner)
         return found
 
@@ -109,6 +111,9 @@ class Names:
                 elif isinstance(part, For):
                     read(part.over, known)
                     run(part.body, known | _targets(part.target))
+                elif isinstance(part, Try):
+                    run(part.final, known)  # it runs wherever the body ends
+                    known = run(part.body, known)
                 elif isinstance(part, Update):
                     read((part.target, part.value), known)
                 elif not isinstance(part, (Comment, Word)):
@@ -130,11 +135,17 @@ def bound_by(statement: Any) -> set[str]:
         return _targets(statement.target, *statement.also)
     if isinstance(statement, (Function, Class, Copied)):
         return {statement.name}
-    if isinstance(statement, (If, For)):
-        found = _targets(statement.target) if isinstance(statement, For) else set()
-        body = statement.body if isinstance(statement, For) else statement.then + statement.other
-        return found.union(*[bound_by(part) for part in body])
-    return set()
+    found = _targets(statement.target) if isinstance(statement, For) else set()
+    return found.union(*[bound_by(part) for part in inner_statements(statement)])
+
+
+def inner_statements(statement: Any) -> tuple[Any, ...]:
+    """The statements that stand in another one, which is no function or class."""
+    if isinstance(statement, If):
+        return statement.then + statement.other
+    if isinstance(statement, Try):
+        return statement.body + statement.final
+    return statement.body if isinstance(statement, For) else ()
 
 
 def _targets(*targets: Any) -> set[str]:

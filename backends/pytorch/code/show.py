@@ -23,6 +23,7 @@ from .nodes import (
     Return,
     Set,
     Statement,
+    Try,
     Update,
     Word,
     origins_in,
@@ -118,6 +119,14 @@ def _if(s: If, depth: int) -> Iterator[Printed]:
 def _for(s: For, depth: int) -> Iterator[Printed]:
     yield from _simple(s, depth)
     yield from show_all(s.body, depth + 1)
+
+
+def _try(s: Try, depth: int) -> Iterator[Printed]:
+    margin = " " * 4 * depth
+    yield Printed(f"{margin}try:", s.origins)
+    yield from show_all(s.body, depth + 1)
+    yield Printed(f"{margin}finally:", s.origins)
+    yield from show_all(s.final, depth + 1)
 
 
 def _comment(s: Comment, depth: int) -> Iterator[Printed]:
@@ -217,6 +226,7 @@ SHOW: dict[type[Any], Callable[[Any, int], Any]] = {
     Comment: _comment,
     If: _if,
     For: _for,
+    Try: _try,
     Function: _function,
     Class: _class,
     Copied: _copied,

@@ -30,70 +30,65 @@ def generate(
     top_k: int | None = None,
     top_p: float | None = None,
     decoder_start_token_id: int = 0,
-    eos_token_id: int = -1,
+    eos_token_id: int | tuple[int, ...] = (),
     pad_token_id: int = 0,
     capacity: int | None = None,
     compile_mode: str | None = None,
 ) -> Tensor:
     if slot.reads_memory:
-        memory = slot.memory  # (B, M, D)
-    if slot.static and slot.extends:
-        slot.needed = source.size(1) + max_new_tokens - 1
+        start = torch.tensor(decoder_start_token_id, device=source.device)
+        tokens = step = start.expand(source.size(0), 1)  # (B, 1)
+    else:
+        tokens = step = source
+        if source.size(1) == 0:
+            raise ValueError("the prompt is empty: it needs at least one token")
+    if slot.extends and slot.masked:
+        if attention_mask is not None and not attention_mask[:, -1].all():
+            raise ValueError("pad prompts on the left: the last token of each row must be real")
+    length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+    if slot.limited:
+        if length > slot.limit:
+            raise ValueError(f"{length} tokens, but max_positions is {slot.limit}")
     if slot.static:
-        if capacity is not None and capacity < slot.needed:
-            raise ValueError(f"{slot.needed} tokens, but the cache holds {capacity}")
-        cache = StaticCache(capacity or slot.needed, slot.given.device)
-    elif slot.extends:
-        cache = Cache(source.size(1) + max_new_tokens)
-    else:
-        cache = Cache(1 + max_new_tokens)
-    if slot.vectors:
-        size, device = (memory.size(0), 1), memory.device
-        step = torch.full(size, decoder_start_token_id, device=device)  # (B, 1)
-        done = torch.zeros_like(step[:, 0], dtype=torch.bool)
-        slot.tokens = step
-    else:
-        done = torch.zeros_like(source[:, 0], dtype=torch.bool)
-    if slot.reads_memory and not slot.vectors:
-        step = slot.tokens = torch.full_like(source[:, :1], decoder_start_token_id)  # (B, 1)
-    if slot.reads_memory and slot.static:
+        if capacity is not None and capacity < length:
+            raise ValueError(f"{length} tokens, but the cache holds {capacity}")
+        cache = StaticCache(capacity or length, tokens.device)
         slot.forward = slot.method
-    elif slot.extends and slot.static and slot.placed:
-        slot.forward, step, position_ids = slot.method, source, None
-    elif slot.extends and slot.static:
-        slot.forward, step = slot.method, source
-    elif slot.extends and slot.placed:
-        step, position_ids = source, None
-    elif slot.extends:
-        step = source
-    if slot.extends and slot.static:
-        if attention_mask is not None:
-            if slot.placed:
-                position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
-            room = cache.capacity - source.size(1)
-            attention_mask = F.pad(attention_mask, (0, room), value=1)
-    for slot.number in range(max_new_tokens):
-        if slot.extends and slot.placed and not slot.static:
-            if attention_mask is not None:
-                counted = attention_mask.long().cumsum(-1) - 1
-                position_ids = counted.clamp(min=0)[:, -step.size(1) :]
-        slot.hidden = slot.states
-        token = sample(slot.logits[:, -1], temperature, top_k, top_p)  # (B,)
-        if slot.vectors:
-            step = token.masked_fill(done, pad_token_id)[:, None]
-        else:
+    else:
+        cache = Cache(length)
+    ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+    done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+    if slot.extends and slot.placed:
+        mask = position_ids = None
+    elif slot.extends and slot.masked:
+        mask = None
+    if slot.dropout:
+        training = [module for module in self.modules() if module.training]
+        self.eval()
+    try:
+        if slot.reads_memory:
+            memory = slot.memory  # (B, M, D)
+        for slot.number in range(max_new_tokens):
+            if slot.extends and slot.masked:
+                if attention_mask is not None:  # new tokens are real; padding has no position
+                    new = slot.end - source.size(1)
+                    mask = F.pad(attention_mask, (0, new), value=1)
+                    if slot.placed:
+                        position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)
+                        position_ids = slot.of_step
+            x = slot.states
+            logits = self.logits(x[:, -1:])[:, -1]  # (B, V)
+            token = sample(logits, temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
-        slot.tokens = torch.cat([slot.tokens, step], dim=1)
-        if slot.extends and slot.static and slot.placed:
-            if position_ids is not None:
-                position_ids = position_ids[:, -1:] + 1
-        elif slot.extends and not slot.static:
-            if attention_mask is not None:
-                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
-        if slot.static:
-            if slot.number == 0 and compile_mode is not None:
-                slot.forward = torch.compile(slot.forward, fullgraph=True, mode=compile_mode)
-        done |= token == eos_token_id
-        if done.all():
-            break
-    return slot.tokens
+            tokens = torch.cat([tokens, step], dim=1)
+            if slot.static:
+                if slot.number == 0 and compile_mode is not None:
+                    slot.forward = torch.compile(slot.forward, fullgraph=True, mode=compile_mode)
+            done |= torch.isin(token, ends)
+            if done.all():
+                break
+    finally:
+        if slot.dropout:
+            for module in training:
+                module.training = True
+    return tokens

@@ -1,0 +1,186 @@
+"""`generate` of emitted files: where rows end, what is off meanwhile, what is checked before."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import modelwright as mw
+
+SMALL = """\
+name: small
+family: decoder-only
+vocab_size: 40
+max_positions: 16
+d_model: 16
+layers: 2
+dropout: 0.4
+positions: learned
+attention: {heads: 4}
+feed_forward: {activation: gelu}
+head: language_model
+"""
+SEQ2SEQ = """\
+name: pair
+family: encoder-decoder
+vocab_size: 40
+max_positions: 16
+d_model: 16
+layers: 1
+dropout: 0.4
+attention: {heads: 4}
+feed_forward: {activation: relu}
+head: language_model
+tokens: {decoder_start: 1}
+"""
+PROMPT = torch.tensor([[3, 4, 6]])
+
+
+def model_of(text: str, *sets: str, **options: Any) -> Any:
+    model = mw.compile(mw.loads(text, sets=sets), seed=0, **options)
+    generator = torch.Generator().manual_seed(1)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.5, generator=generator)
+    return model
+
+
+def greedy(model: Any, **options: Any) -> list[int]:
+    made: Tensor = model.generate(PROMPT, 9, temperature=0, **options)
+    return made[0].tolist()
+
+
+@pytest.mark.parametrize("text", [SMALL, SEQ2SEQ])
+@pytest.mark.parametrize("static", [False, True])
+def test_dropout_is_off_and_every_mode_is_restored(text: str, static: bool) -> None:
+    model = model_of(text, static_cache=static)
+    model.train()
+    first = next(module for module in model.modules() if isinstance(module, nn.Dropout))
+    first.eval()
+    modes = [module.training for module in model.modules()]
+    found = greedy(model)
+    assert [module.training for module in model.modules()] == modes
+    with pytest.raises(ValueError, match="top_p"):
+        model.generate(PROMPT, 4, top_p=2.0)
+    assert [module.training for module in model.modules()] == modes
+    model.eval()
+    assert found == greedy(model)
+
+
+def test_a_model_without_dropout_has_no_word_of_it() -> None:
+    assert "training" not in mw.emit(mw.lower(mw.loads(SMALL, sets=["dropout=0"])))
+
+
+@pytest.mark.parametrize("text", [SMALL, SEQ2SEQ])
+@pytest.mark.parametrize("static", [False, True])
+def test_a_row_ends_at_any_of_its_end_tokens(text: str, static: bool) -> None:
+    model = model_of(text, static_cache=static)
+    whole = greedy(model)
+    prompt = 3 if text == SMALL else 1
+    ends = {whole[prompt + 1], 39}
+    stop = next(i for i, token in enumerate(whole) if i >= prompt and token in ends)
+    for given in (tuple(ends), sorted(ends), whole[stop]):
+        assert greedy(model, eos_token_id=given, pad_token_id=0) == whole[: stop + 1]
+    assert greedy(model, eos_token_id=()) == whole
+
+
+def test_end_tokens_of_the_spec_are_the_default() -> None:
+    whole = greedy(model_of(SMALL))
+    found = greedy(model_of(SMALL, f"tokens.eos=[39, {whole[4]}]"))
+    assert found == whole[: whole.index(whole[4], 3) + 1]
+
+
+def test_rows_that_ended_are_padded() -> None:
+    model = model_of(SMALL)
+    prompts = torch.tensor([[3, 4, 6], [7, 8, 9]])
+    whole = model.generate(prompts, 6, temperature=0)
+    end = int(whole[0, 3])
+    found = model.generate(prompts, 6, temperature=0, eos_token_id=end, pad_token_id=38)
+    for before, after in zip(whole[:, 3:].tolist(), found[:, 3:].tolist(), strict=True):
+        stop = before.index(end) + 1 if end in before else len(before)
+        assert after[:stop] == before[:stop][: len(after)]
+        assert set(after[stop:]) <= {38}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": -1.0}, "temperature must be at least 0, not -1.0"),
+        ({"temperature": float("nan")}, "temperature must be at least 0, not nan"),
+        ({"top_k": -3}, "top_k must be at least 1, or 0 for all tokens, not -3"),
+        ({"top_p": 0.0}, "top_p must be above 0 and at most 1, not 0.0"),
+        ({"top_p": 1.5}, "top_p must be above 0 and at most 1, not 1.5"),
+    ],
+)
+def test_arguments_of_sampling(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        model_of(SMALL).generate(PROMPT, 3, **options)
+
+
+def test_too_many_tokens_are_refused_before_the_first_step() -> None:
+    model = model_of(SMALL)
+    calls: list[int] = []
+    model.layers[0].register_forward_hook(lambda *_: calls.append(1))
+    with pytest.raises(ValueError, match="17 tokens, but max_positions is 16"):
+        model.generate(PROMPT, 15)
+    assert not calls
+    assert model.generate(PROMPT, 14).shape == (1, 17)  # the last new token is not read
+
+
+def test_prompts_padded_on_the_right_and_empty_ones_are_refused() -> None:
+    model = model_of(SMALL)
+    with pytest.raises(ValueError, match="pad prompts on the left"):
+        model.generate(PROMPT, 3, torch.tensor([[1, 1, 0]]))
+    with pytest.raises(ValueError, match="the prompt is empty"):
+        model.generate(PROMPT[:, :0], 3)
+
+
+@pytest.mark.parametrize("kind", ["bool", "long", "float"])
+@pytest.mark.parametrize("static", [False, True])
+def test_padding_on_the_left_changes_nothing(kind: str, static: bool) -> None:
+    model = model_of(SMALL, static_cache=static)
+    padded = torch.tensor([[0, 0, 3, 4, 6]])
+    mask = torch.tensor([[0, 0, 1, 1, 1]]).to(getattr(torch, kind))
+    found = model.generate(padded, 6, mask, temperature=0)
+    assert found[0, 2:].tolist() == greedy(model)[:9]
+
+
+def sampled(logits: Tensor, **options: Any) -> set[int]:
+    """The tokens that may be sampled, found by their probabilities."""
+    sample = vars(sys.modules[type(model_of(SMALL)).__module__])["sample"]
+    kept: list[Tensor] = []
+    real = torch.multinomial
+    torch.multinomial = lambda p, n: (kept.append(p), real(p, n))[1]
+    try:
+        sample(logits, **{"temperature": 1.0, "top_k": None, "top_p": None, **options})
+    finally:
+        torch.multinomial = real
+    return set(kept[0][0].nonzero()[:, 0].tolist())
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "float16", "float64"])
+def test_low_precision_drops_no_token(kind: str) -> None:
+    """Sampling is in float32: top_p = 1 and a large vocabulary keep every token."""
+    logits = torch.randn(1, 20_000, generator=torch.Generator().manual_seed(0))
+    logits = logits.to(getattr(torch, kind))
+    assert len(sampled(logits, top_p=1.0)) == len(sampled(logits)) == 20_000
+    assert len(sampled(logits, top_k=0)) == 20_000
+    assert len(sampled(logits, temperature=1e-6)) == 1
+    chances = logits.double().softmax(-1).sort(descending=True).values[0]
+    wanted = int(((chances.cumsum(0) - chances) < 0.9).sum())
+    assert abs(len(sampled(logits, top_p=0.9)) - wanted) <= 2
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+def test_losses_are_in_float32(kind: str) -> None:
+    model = model_of(SMALL)
+    logits = torch.randn(2, 5, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    labels = torch.randint(0, 40, (2, 5), generator=torch.Generator().manual_seed(1))
+    low = logits.to(getattr(torch, kind))
+    found, wanted = model.loss(low, labels), model.loss(low.double(), labels)
+    assert found.dtype == torch.float32
+    assert wanted.dtype == torch.float64
+    assert abs(found.double() - wanted) < 1e-6
