@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from modelwright.backends.pytorch import emit_file
-from modelwright.backends.pytorch.helpers import FILES, definitions
+from modelwright.backends.pytorch.helpers import library
 from modelwright.backends.pytorch.runtime.linear import elu_features
 from modelwright.backends.verify import verify
 from modelwright.backends.verify.laws.equality import BEYOND, TIED
@@ -178,7 +178,7 @@ def test_inputs_of_different_types_are_not_dropped_in_silence() -> None:
 
 def test_every_helper_of_emitted_files_is_a_name_that_arguments_may_not_take() -> None:
     """`input: {argument: rope_angles}` hid the function: 'Tensor' object is not callable."""
-    functions = {name for file in FILES for name in definitions(file) if name[0].islower()}
+    functions = {name for name in library() if name[0].islower()}
     assert functions == HELPER_NAMES, "spec/names.py has the list"
     for name in [*sorted(HELPER_NAMES)[:3], "causal_mask", "causal_window_mask"]:
         for line in (f"input: {{argument: {name}}}", f"input: {{add: {{{name}: 3}}}}"):
@@ -316,7 +316,7 @@ def test_two_towers_have_a_layer_each_for_the_scores_of_their_pools() -> None:
 def test_generate_counts_from_the_first_real_token_whatever_the_ids_are_called() -> None:
     text = changed(SMALL, "input: {argument: words}", "positions: learned")
     emitted = emit_file(lower(loads(text))).text
-    assert "self.hidden_states(step, attention_mask, position_ids, cache=cache)" in emitted
+    assert "self.hidden_states(step, mask, position_ids, cache=cache)" in emitted
     passes(text)
 
 

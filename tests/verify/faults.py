@@ -162,10 +162,10 @@ FAULTS: tuple[Fault, ...] = (
           "k, v = cache.append(self.layer, self.key(x).unflatten(-1, "
           "(-1, self.head_dim)).transpose(1, 2), v)"),
     fault("positions do not follow padding", "gpt2",
-          "position_ids = counted.clamp(min=0)[:, -step.size(1) :]", "position_ids = None"),
+          "position_ids = position_ids[:, -step.size(1) :]", "position_ids = None"),
     fault("generation forgets its padding", "bloom_560m",
-          "attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)",
-          "attention_mask = torch.ones_like(input_ids)"),
+          "mask = F.pad(attention_mask, (0, new), value=1)",
+          "mask = torch.ones_like(tokens)"),
     # norms, feed-forwards, residuals
     fault("an epsilon of 1e-6", "llama3_8b", "eps: float = 1e-5", "eps: float = 1e-6"),
     fault("GELU without tanh", "gpt2", ', approximate="tanh"', ""),
