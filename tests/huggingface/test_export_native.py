@@ -117,6 +117,17 @@ def test_the_library_s_own_class_loads_it(name: str, tmp_path: Path) -> None:
     assert float((given - wanted).abs().max() / wanted.abs().max()) < 2e-5
 
 
+def test_a_graph_is_exported_with_its_own_code(tmp_path: Path) -> None:
+    """Whatever class its spec is of: a graph says nothing about that."""
+    text = next(iter(SPECS.values()))
+    graph, ours = mw.lower(mw.loads(text)), perturbed(text)
+    folder = export(graph, ours, tmp_path / "exported")
+    config = json.loads((folder / "config.json").read_text())
+    assert config["architectures"] != [next(iter(SPECS))]
+    assert config["auto_map"]
+    assert sorted(path.suffix for path in folder.iterdir()).count(".py") == 3
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_it_comes_back(name: str, tmp_path: Path) -> None:
     """Exported and imported: the same spec, and the same weights."""
