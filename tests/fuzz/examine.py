@@ -173,9 +173,10 @@ def counted(graph: ModuleGraph, network: nn.Module) -> None:
     if wanted != found:
         raise Fault("build", f"weights {sorted(wanted.items() ^ found.items())}")
     total = sum(int(np.prod(shape)) for shape in wanted.values())
-    said = report(graph).total_weights if hasattr(report(graph), "total_weights") else total
-    if said != total:
-        raise Fault("inspect", f"{said} weights, but the model has {total}")
+    costs = report(graph)
+    for said in (costs.weights_total, sum(row.total for row in costs.weight_rows)):
+        if said != total:
+            raise Fault("inspect", f"{said} weights, but the model has {total}")
 
 
 def perturb(network: nn.Module) -> nn.Module:
