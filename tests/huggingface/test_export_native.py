@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 import modelwright as mw
 from modelwright.backends.huggingface import export, import_folder
+from modelwright.backends.huggingface.errors import CheckpointError
 from modelwright.backends.huggingface.native import canonical, find_native
 from modelwright.cli import cli
 
@@ -125,6 +126,9 @@ def test_a_graph_is_exported_with_its_own_code(tmp_path: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     assert config["architectures"] != [next(iter(SPECS))]
     assert config["auto_map"]
+    assert "spec" not in config
+    with pytest.raises(CheckpointError, match="exported from a graph"):
+        import_folder(folder)
     assert sorted(path.suffix for path in folder.iterdir()).count(".py") == 3
 
 
