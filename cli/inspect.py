@@ -18,6 +18,7 @@ from .speaking import note, put
 )
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as data.")
+@click.option("--weights", is_flag=True, help="Every weight: name, shape, numbers, copies, part.")
 @click.option("--kernels", is_flag=True, help="Which kernel runs each attention, and why.")
 @quiet
 def inspect(
@@ -27,6 +28,7 @@ def inspect(
     sequence: int | None,
     dtype: str,
     as_json: bool,
+    weights: bool,
     kernels: bool,
 ) -> None:
     """Print weights, FLOPs, memory and cache; allocates nothing.
@@ -35,6 +37,7 @@ def inspect(
       modelwright inspect gpt2.yaml
       modelwright inspect gpt2.yaml --batch 8 --sequence 512 --dtype bfloat16
       modelwright inspect gpt2.yaml --json | jq .weights.total
+      modelwright inspect gpt2.yaml --json | jq '.weights.rows[] | [.name, .shape]'
     """
     graph = load_graph(spec, sets)
     from ..compiler.report import report
@@ -52,5 +55,7 @@ def inspect(
         put(None, json_text(made.to_json()), force=False)
         return
     click.echo(made.render().rstrip("\n"))
+    if weights:
+        click.echo("\n" + made.weight_table().rstrip("\n"))
     if kernels:
         click.echo("\n" + made.kernels().rstrip("\n"))

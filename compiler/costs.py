@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .count import Attend
+from .weight_rows import WeightRow
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 TRAINING = 3
@@ -23,6 +24,7 @@ class Costs:
 
     sequence            tokens of every stack (T = S = M) but those that read an image
     weights             numbers stored, by part; ties and shared layers once
+    weight_rows         every weight by its logical name; those of layers once (see `WeightRow`)
     weights_active      those that serve one token: without the experts that it does not choose
     flops               of one forward, by part, without scores that the mask forbids
     flops_dense         of one forward that computes every score
@@ -40,6 +42,7 @@ class Costs:
     sequence: int
     dtype: str
     weights: dict[str, int]
+    weight_rows: tuple[WeightRow, ...]
     weights_active: int
     flops: dict[str, float]
     flops_dense: float
@@ -76,6 +79,7 @@ class Costs:
                 "active": self.weights_active,
                 "parts": self.weights,
                 "bytes": self.weights_bytes,
+                "rows": [row.to_json() for row in self.weight_rows],
             },
             "flops": {
                 "forward": round(self.forward),

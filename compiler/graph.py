@@ -26,8 +26,6 @@ from .sizes import Field, Size
 if TYPE_CHECKING:
     import networkx as nx
 
-    from ..spec.model import ModelSpec
-
 
 @dataclass(frozen=True, eq=False)
 class Value:
@@ -181,8 +179,6 @@ OP_FIELDS = tuple(Op.__dataclass_fields__)
 class ModuleGraph(Shown):
     """A model as ops, values and scopes. Passes take one and return one; backends read one."""
 
-    spec: ModelSpec  # what it was lowered from: facts stand for it
-
     def __init__(self, name: str, class_name: str) -> None:
         self.name = name
         self.class_name = class_name
@@ -235,8 +231,6 @@ class ModuleGraph(Shown):
     def copy(self) -> ModuleGraph:
         """An independent graph (ops, values and scopes are immutable and shared)."""
         other = ModuleGraph(self.name, self.class_name)
-        if hasattr(self, "spec"):
-            other.spec = self.spec
         other._ops, other._order = self._ops.copy(), self._order
         for name in TABLES:
             setattr(other, name, getattr(self, name).copy())

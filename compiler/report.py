@@ -24,6 +24,7 @@ from .count import (
 from .density import density
 from .formula import Formula, HeadFormulas, plain
 from .graph import ModuleGraph
+from .weight_rows import weight_rows
 
 LONGEST = 1024
 
@@ -34,6 +35,10 @@ class Report(Costs):
     def render(self) -> str:
         """The report as a table to read."""
         return report_text.render(self)
+
+    def weight_table(self) -> str:
+        """Every weight: name, shape, how many numbers, copies and part; the last line sums up."""
+        return report_text.weight_table(self)
 
     def kernels(self) -> str:
         """Which kernel computes each attention, in which layers, and why."""
@@ -76,6 +81,7 @@ def report(
         sequence=length,
         dtype=dtype,
         weights=weights_by_part(graph),
+        weight_rows=weight_rows(graph),
         weights_active=active_weights(graph),
         flops=flops,
         flops_dense=dense,

@@ -133,6 +133,18 @@ def _attention(report: Costs) -> list[str]:
     return [*lines, "", "  ".join(f"{letter} {LETTERS[letter]}" for letter in letters)]
 
 
+def weight_table(report: Costs) -> str:
+    """A line for each weight, those of layers once, and their sum."""
+    rows = [("weight", "shape", "numbers", "layers", "copies", "part", "expression", "")]
+    for row in report.weight_rows:
+        shape = " x ".join(map(str, row.shape))
+        counts = (f"{row.count:,}", layer_runs(row.layers), f"{row.copies}")
+        note = f"tied to {row.tied}" if row.tied else "" if row.trained else "not trained"
+        rows.append((row.name, shape, *counts, _words(row.part), row.expression, note))
+    rows.append(("all copies", "", f"{report.weights_total:,}", "", "", "", "", ""))
+    return "\n".join(table(rows, "<>><><<<", indent=""))
+
+
 def kernels(report: Costs) -> str:
     """One line for each attention: scope, layers, mask, kernel and the reason for it."""
     rows = [("scope", "layers", "mask", "kernel", "because")]

@@ -7,7 +7,7 @@ the command line's; here are exceptions and text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 WIDTH = 100  # columns of a shown line; longer lines are cut around the caret
 
@@ -17,7 +17,11 @@ class Mark:
     """A place in a text: `line` and `column` count from 1; line 0 means the file as a whole.
 
     `file` is the path as it was given (never made absolute), `text` the whole line, and `why` says
-    who asked for the value when nobody wrote it there: "family", "default" or "".
+    who asked for the value when nobody wrote it there: "family", "default" or ""; "--set" for one
+    from the command line, whose `text` is the change.
+
+    `end_line` and `end_column` are the place behind the last character of the value, of a key that
+    of its value; line 0 where the mark is a point.
     """
 
     file: str
@@ -25,6 +29,8 @@ class Mark:
     column: int
     text: str = ""
     why: str = ""
+    end_line: int = field(default=0, compare=False)
+    end_column: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -32,6 +38,10 @@ class Mark:
     def moved(self, columns: int) -> Mark:
         """The place that many columns to the right."""
         return Mark(self.file, self.line, self.column + columns, self.text, self.why)
+
+    def ending(self, line: int, column: int) -> Mark:
+        """The same place with an end."""
+        return replace(self, end_line=line, end_column=column)
 
 
 @dataclass(frozen=True)

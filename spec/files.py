@@ -108,7 +108,7 @@ def apply_sets(tree: Node, sets: Sequence[str], reading: Reading) -> Node:
 
 def _set_tree(text: str, reading: Reading) -> Node | None:
     dotted, sign, value = text.partition("=")
-    whole = Mark("--set", 1, 1, text.splitlines()[0] if text else "")
+    whole = Mark("--set", 1, 1, text.splitlines()[0] if text else "").ending(1, len(text) + 1)
     parts = DOTTED.split(dotted)
     if not sign or "\n" in text or not all(KEY.match(p) for p in parts):
         reading.problem(whole, "`--set` takes `key=value`, such as `decoder.layers=6`")
@@ -118,7 +118,8 @@ def _set_tree(text: str, reading: Reading) -> Node | None:
     shift = len(dotted) + 1 - len("v: ")
 
     def moved(mark: Mark) -> Mark:
-        return Mark("--set", 1, max(1, mark.column + shift), text, "--set")
+        moved = Mark("--set", 1, max(1, mark.column + shift), text, "--set")
+        return moved.ending(1, mark.end_column + shift) if mark.end_line else moved
 
     reading.problems += [SpecError(moved(p.mark), p.message) for p in found]
     if tree is None or tree.get("v") is None:
@@ -126,7 +127,7 @@ def _set_tree(text: str, reading: Reading) -> Node | None:
     node = _remark(tree.value["v"], moved)
     for part in reversed(parts):
         node = Node({part: node}, node.mark, whole)
-        node.value[part].key_mark = Mark("--set", 1, 1, text, "--set")
+        node.value[part].key_mark = Mark("--set", 1, 1, text, "--set").ending(1, len(text) + 1)
     return node
 
 

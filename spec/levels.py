@@ -7,10 +7,11 @@ Every value keeps the mark of the place where it was written, whichever level th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .errors import Mark, choices, nearest, shown
+from .errors import choices, nearest, shown
 from .files import circular, find, read_document
 from .layers import layer_order
 from .merge import Reading, expand, has_type, merge, merge_all, only, type_of, without_removed
@@ -127,7 +128,7 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, tuple[Node | None, 
     for key, node in own.items():
         if defaults and key not in defaults:
             reading.problem(node, f"the family {kind} has no {key}")
-    mark = Mark(family.mark.file, family.mark.line, family.mark.column, family.mark.text, "family")
+    mark = replace(family.mark, why="family")
     return {name: (from_data(said, mark), own.get(name)) for name, said in defaults.items()} or {
         name: (None, node) for name, node in own.items()
     }
@@ -178,8 +179,7 @@ def _imported(
 
 def defaulted(value: object, place: Node) -> Node:
     """A value that nobody wrote: it stands where it would have been written."""
-    mark = place.at
-    return from_data(value, Mark(mark.file, mark.line, mark.column, mark.text, "default"))
+    return from_data(value, replace(place.at, why="default"))
 
 
 def resolve_stack(stack: Node, reading: Reading) -> Node:

@@ -23,6 +23,12 @@ class Place:
         return self.node.mark if self.found else self.node.at
 
 
+def steps(path: str | Sequence[str | int]) -> tuple[str | int, ...]:
+    """A dotted path, taken apart: `stacks.decoder.blocks.block.positions.0`."""
+    parts = path.split(".") if isinstance(path, str) else path
+    return tuple(int(p) if isinstance(p, str) and p.isdecimal() else p for p in parts)
+
+
 def locate(tree: Node, path: Sequence[str | int]) -> Place:
     """Walk down as far as the path is written."""
     node = tree

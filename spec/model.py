@@ -217,15 +217,31 @@ class ModelSpec(Part, Shown):
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def mark(self, path: tuple[str | int, ...]) -> Mark | None:
-        """Where the value at a resolved path was written; the nearest enclosing one if nowhere.
+    def mark(self, path: str | tuple[str | int, ...]) -> Mark | None:
+        """Where the value at a path was written: file, line and column, from its start to its end.
 
-        A path is that of the attributes, as in `("stacks", "decoder", "blocks", "block", "norm")`.
-        None when the spec was not read from a text.
+        path: of attributes, `"stacks.decoder.blocks.block.attention.heads"`, or a tuple of them; an
+            item of a list by its number, `"stacks.decoder.blocks.block.positions.0.theta"`
+
+        A value of the family is marked at the word `family`, with `why="family"`; one of `--set`
+        with `why="--set"`, and columns of the change. None where nobody wrote a value: for a
+        default, a path that leads nowhere, and a spec that was not read from a text.
         """
-        from .locate import locate
+        from .locate import locate, steps
 
-        return None if self._tree is None else locate(self._tree, path).mark
+        place = None if self._tree is None else locate(self._tree, steps(path))
+        written = place is not None and place.found and place.mark.why != "default"
+        return place.mark if place is not None and written else None
+
+    def nearest_mark(self, path: str | tuple[str | int, ...]) -> Mark | None:
+        """The same, but of a value that nobody wrote the place where it would stand.
+
+        That is the nearest part around it, with `why="default"` where the levels filled it in. None
+        when the spec was not read from a text.
+        """
+        from .locate import locate, steps
+
+        return None if self._tree is None else locate(self._tree, steps(path)).mark
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ModelSpec) and self.__dict__ == other.__dict__

@@ -153,6 +153,7 @@ class _Builder:
         self.lines = text.splitlines()
         self.frames: list[_Frame] = []
         self.root: Node | None = None
+        self.end = (1, 1)  # behind what was read last: line and column
         self.count = 0
         self.documents = 0
 
@@ -199,13 +200,31 @@ class _Builder:
             self.start_document(event, mark)
         elif isinstance(event, yaml.AliasEvent):
             self.problem(mark, _NO_ALIASES)
+            self.read_to(event.end_mark)
             self.place(Node(BROKEN, mark))
         elif isinstance(event, yaml.NodeEvent):
             self.take_node(event, mark)
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             frame = self.frames.pop()
+            if frame.flow:
+                self.read_to(event.end_mark)
+            self.finish(frame.node)
             if frame.torn_mark is not None:
                 self.problem(frame.torn_mark, "a parenthesis of this formula is never closed")
+
+    def read_to(self, mark: Any) -> None:
+        """Note the end of a value; a block scalar ends with its last line that is not empty."""
+        line, column = mark.line, mark.column
+        while column == 0 and line > 0:
+            line -= 1
+            column = len(self.lines[line].rstrip()) if line < len(self.lines) else 0
+        self.end = (line + 1, column + 1)
+
+    def finish(self, node: Node) -> None:
+        """A value ends here; so does its key."""
+        node.mark = node.mark.ending(*self.end)
+        if node.key_mark is not None:
+            node.key_mark = node.key_mark.ending(*self.end)
 
     def start_document(self, event: yaml.DocumentStartEvent, mark: Mark) -> None:
         self.documents += 1
@@ -223,6 +242,7 @@ class _Builder:
         if tagged := getattr(event, "tag", None) is not None:
             self.problem(mark, "YAML tags are not used in specs; quote a word that begins with `!`")
         if isinstance(event, yaml.ScalarEvent):
+            self.read_to(event.end_mark)
             self.take_scalar(event, mark)
             return
         if len(self.frames) >= MAX_DEPTH:
@@ -287,17 +307,17 @@ class _Builder:
         frame.key = (key, mark)
 
     def place(self, node: Node) -> None:
-        if not self.frames:
+        frame = self.frames[-1] if self.frames else None
+        key = None
+        if frame is not None and isinstance(frame.node.value, dict) and frame.key is not None:
+            (key, node.key_mark), frame.key = frame.key, None
+        self.finish(node)
+        if frame is None:
             self.root = node
-            return
-        frame = self.frames[-1]
-        if isinstance(frame.node.value, list):
+        elif isinstance(frame.node.value, list):
             frame.node.value.append(node)
-        elif frame.key is not None:
-            key, node.key_mark = frame.key
-            frame.key = None
-            if key != "<<":
-                frame.node.value.setdefault(key, node)
+        elif key is not None and key != "<<":
+            frame.node.value.setdefault(key, node)
 
     def scalar(self, text: str, mark: Mark) -> Any:
         """A plain scalar by YAML 1.2's core rules, without null."""

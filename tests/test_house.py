@@ -7,7 +7,6 @@ import doctest
 import importlib
 import json
 import os
-import re
 import subprocess
 import sys
 import tarfile
@@ -146,13 +145,23 @@ def test_backends_import_no_spec(root: Path) -> None:
         and any(other.split(".")[0] == "spec" for other in imported(name, file))
     }
     assert reads == READS_SPECS
-    files = dict(modules(root))
-    texts = {
-        name: files[name].read_text(encoding="utf-8")
-        for name in files
-        if name.startswith(("compiler", *FORGETFUL))
-    }
-    assert not [name for name, text in texts.items() if re.search(r"graph\.spec\.", text)]
+
+
+def test_a_graph_holds_no_spec(examples: Path) -> None:
+    """Facts stand for it, in a graph as it is lowered, after the passes, and in a copy."""
+    from modelwright.compiler import ModuleGraph, lower
+    from modelwright.compiler.lower import lower_spec
+    from modelwright.spec import load
+    from modelwright.spec.part import Part
+    from modelwright.spec.source import Node
+
+    spec = load(examples / "t5_small.yaml")
+    first = lower_spec(spec)
+    for graph in (first, first.copy(), lower(spec), lower(spec).copy()):
+        kept = [name for name, value in vars(graph).items() if isinstance(value, (Part, Node))]
+        assert kept == []
+        assert not hasattr(graph, "spec")
+    assert "spec" not in ModuleGraph.__annotations__
 
 
 def test_ops_are_read_by_the_names_of_their_slots(root: Path) -> None:

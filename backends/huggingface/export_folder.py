@@ -48,19 +48,23 @@ def export(
 ) -> Path:
     """Write a model and its weights as another library reads them.
 
-    A spec that is an architecture of the library is written in the hub's layout of its family,
-    which needs no code; any other, and with `custom_code` this one too, as `export_custom` does.
+    A spec, or a spec file, that is an architecture of the library is written in the hub's layout of
+    its family, which needs no code. Any other, and with `custom_code` this one too, is written as
+    `export_custom` does; so is a graph, which may say what no spec does.
+
+    The arguments are those of `export_custom`.
 
     Raises ValueError for a library that is not known, and what `export_custom` raises.
     """
     if to not in TARGETS:
         raise ValueError(f"models are exported to {' or '.join(TARGETS)}, not to {to}")
-    spec = source.spec if isinstance(source, ModuleGraph) else spec_of(source)
-    graph = source if isinstance(source, ModuleGraph) else lower(spec)
-    native = None if custom_code else find_native(spec)
+    if custom_code or isinstance(source, ModuleGraph):
+        return export_custom(source, weights, folder, tokenizer=tokenizer, force=force)
+    spec = spec_of(source)
+    native = find_native(spec)
     if native is None:
-        return export_custom(graph, weights, folder, tokenizer=tokenizer, force=force)
-    return _export_native(native, graph, weights, Path(folder), tokenizer, force)
+        return export_custom(spec, weights, folder, tokenizer=tokenizer, force=force)
+    return _export_native(native, lower(spec), weights, Path(folder), tokenizer, force)
 
 
 def spec_of(source: str | Path | ModelSpec) -> ModelSpec:
@@ -100,7 +104,8 @@ def export_custom(
 
     It holds config.json, model.safetensors under the logical names, the emitted file as `build`
     writes it, and two files that make it a `PreTrainedModel`; none of them needs modelwright.
-    The spec is in config.json, so that the folder can be imported again.
+    The spec is in config.json, so that the folder can be imported again; a graph holds none, and a
+    folder made from one cannot.
 
     source: a spec file, a spec or a graph
     weights: a safetensors file of its logical names, a Hugging Face folder of this model, or a
@@ -113,10 +118,11 @@ def export_custom(
     hold, WeightsError and CheckpointError for weights that do not fit, OutputError for a place
     that cannot be written. Nothing is left half written.
     """
-    graph = graph_of(source)
+    spec = None if isinstance(source, ModuleGraph) else spec_of(source)
+    graph = graph_of(source if spec is None else spec)
     beside = _folder_beside(weights, tokenizer)
     tensors = _fitting_weights(graph, weights)
-    wrapper = write_wrapper(read_emitted(graph), _dtype(tensors))
+    wrapper = write_wrapper(read_emitted(graph), _dtype(tensors), spec)
     files = {name: text.encode() for name, text in wrapper.texts.items()}
     files[CONFIG] = outputs.json_text(wrapper.config)
     _write_folder(Path(folder), files, wrapper.generation, tensors, beside, force)

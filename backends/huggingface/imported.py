@@ -107,7 +107,7 @@ def _own_spec(folder: Folder) -> str:
     """
     text = folder.config.get(SPEC_KEY)
     if not isinstance(text, str):
-        why = f"it has no `{SPEC_KEY}`: an earlier version of modelwright exported it"
+        why = f"it has no `{SPEC_KEY}`: it was exported from a graph, or by an earlier version"
         raise CheckpointError(folder.path / CONFIG, [why])
     try:
         spec = loads(text, CONFIG)

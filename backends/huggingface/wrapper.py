@@ -7,6 +7,7 @@ import keyword
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...spec import ModelSpec
 from ...version import __version__
 from ..pytorch.card import clean, wrap
 from ..pytorch.code.read import written as literal
@@ -37,8 +38,11 @@ class Wrapper:
     generation: dict[str, Any] = field(default_factory=dict)
 
 
-def write_wrapper(emitted: EmittedFile, dtype: str) -> Wrapper:
-    """All files of the folder but for the weights, whose dtype config.json says."""
+def write_wrapper(emitted: EmittedFile, dtype: str, spec: ModelSpec | None = None) -> Wrapper:
+    """All files of the folder but for the weights, whose dtype config.json says.
+
+    spec: goes to config.json, for those who import the folder again
+    """
     for stack, source in emitted.graph.inputs.items():
         if source.kind == "features":
             raise ExportError(
@@ -59,6 +63,8 @@ def write_wrapper(emitted: EmittedFile, dtype: str) -> Wrapper:
         f"modeling_{emitted.module}.py": _modeling(emitted, kind, names, modules),
     }
     config = _config(emitted, kind, standard, dtype)
+    if spec is not None:
+        config[SPEC_KEY] = spec_text(spec)
     return Wrapper(texts, config, _generation(emitted, kind))
 
 
@@ -215,7 +221,6 @@ def _config(
         config["id2label"] = {str(i): f"LABEL_{i}" for i in classes}
         config["label2id"] = {f"LABEL_{i}": i for i in classes}
     config["sizes"] = _rest(emitted, standard)
-    config[SPEC_KEY] = spec_text(graph.spec)
     return config
 
 

@@ -89,6 +89,6 @@ def _source(spec: ModelSpec) -> SourceFact:
         spec.sets,
         spec.description,
         spec.family or "",
-        spec.mark,
+        spec.nearest_mark,
         lambda: spec.sha,
     )

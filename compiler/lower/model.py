@@ -27,7 +27,6 @@ from .state import Memory, StackState
 def lower_spec(spec: ModelSpec) -> ModuleGraph:
     """The graph of a spec, before any pass."""
     graph = ModuleGraph(spec.name, spec.class_name)
-    graph.spec = spec
     graph.scopes[""] = Scope("", "", "model", None, stack="")
     b = Builder(graph)
     states: dict[str, StackState] = {}

@@ -180,6 +180,15 @@ class TestInspect:
     def test_kernels_are_named_with_the_reason(self, gpt2: Path) -> None:
         assert "sdpa" in type_in("inspect", gpt2, "--kernels").stdout
 
+    def test_weights_are_listed(self, gpt2: Path) -> None:
+        lines = type_in("inspect", gpt2, "--weights", "--set", "layers=3").stdout.splitlines()
+        found = {words[0]: words[1:] for line in lines if (words := line.split())}
+        query = found["layers.{layer}.attention.query.weight"]
+        shape, numbers, layers, copies = query[:3], query[3], query[4], query[5]
+        assert (shape, numbers, layers, copies) == (["768", "x", "768"], "589,824", "0-2", "3")
+        assert found["head.weight"][-3:] == ["tied", "to", "token_embedding.weight"]
+        assert lines[-1].split() == ["all", "copies", "60,648,960"]
+
 
 class TestVisualize:
     @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ MASKS = st.recursive(
 
 
 @given(MASKS)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_the_shares_are_apart_and_make_the_mask(mask: Formula):
     rows = Rows(TOKENS, DATA)
     found = credit(mask, TOKENS, DATA)

@@ -124,7 +124,7 @@ SETS = st.sampled_from(
 
 
 @given(st.lists(SETS, max_size=3, unique=True), st.lists(SETS, max_size=3, unique=True))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_specs_differ_where_their_data_do(one, other):
     """No difference is left out: specs without one are equal, and the other way round."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,65 @@ def example(name: str):
 )
 def test_published_sizes(name, total):
     assert mw.report(example(name)).to_json()["weights"]["total"] == total
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_rows_are_all_the_weights(path: Path) -> None:
+    """Each stored weight once; what they hold adds up, part by part."""
+    graph = mw.lower(mw.load(path))
+    report = mw.report(graph)
+    rows = report.weight_rows
+    expanded = [
+        (row.name.replace("{layer}", str(layer)), row.shape)
+        for row in rows
+        if not row.tied
+        for layer in row.layers or ("",)
+    ]
+    assert len(dict(expanded)) == len(expanded)
+    assert dict(expanded) == {weight.name: weight.shape for weight in graph.weights()}
+    assert sum(row.total for row in rows) == report.weights_total
+    for part, count in report.weights.items():
+        assert sum(row.total for row in rows if row.part == part) == count
+    names = {row.name for row in rows}
+    assert {row.tied for row in rows if row.tied} <= names
+    assert all(row.copies == 0 for row in rows if row.tied)
+    assert all(graph.op(row.op).scope == row.scope for row in rows)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_expressions_give_the_shapes(path: Path) -> None:
+    """In the numbers of the emitted `Config`, evaluated here."""
+    graph = mw.lower(mw.load(path))
+    fields = {field.name: field.value for field in graph.fields}
+    for row in mw.report(graph).weight_rows:
+        assert eval(f"({row.expression},)", {}, fields) == row.shape, row.name
+
+
+def test_a_row_says_where_it_comes_from() -> None:
+    rows = {row.name: row for row in mw.report(example("llama3_8b")).weight_rows}
+    row = rows["layers.{layer}.attention.key.weight"]
+    assert row.shape == (1024, 4096)
+    assert row.expression == "kv_heads * (d_model // heads), d_model"
+    assert (row.count, row.copies, row.part) == (1024 * 4096, 32, "attention")
+    assert row.layers == tuple(range(32))
+    assert row.trained
+    assert row.tied == ""
+    assert row.spec.startswith("stacks.decoder.blocks.block.attention")
+    tied = {row.name: row.tied for row in mw.report(example("t5_small")).weight_rows if row.tied}
+    assert tied == {"head.weight": "token_embedding.weight"}
+
+
+def test_shared_layers_store_one_copy() -> None:
+    rows = {row.name: row for row in mw.report(example("albert_base")).weight_rows}
+    assert rows["layers.{layer}.attention.query.weight"].copies == 1
+
+
+def test_rows_of_the_json_are_plain_data() -> None:
+    report = mw.report(example("deepseek_v3"))
+    rows = json.loads(json.dumps(report.to_json()))["weights"]["rows"]
+    assert rows == [row.to_json() for row in report.weight_rows]
+    untrained = [row["name"] for row in rows if not row["trained"]]
+    assert untrained == ["layers.{layer}.feed_forward.selection_bias"]
 
 
 def test_weights_that_serve_a_token():

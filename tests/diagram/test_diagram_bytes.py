@@ -10,11 +10,11 @@ import shutil
 import subprocess
 import sys
 import time
-import timeit
 import xml.etree.ElementTree as ET
 
 import pytest
 from diagram_reading import EXAMPLES, small
+from fuzz.work import within
 
 from modelwright import SpecErrors, load, loads, lower
 from modelwright.backends.diagram import DEPTHS, DrawError, DrawOptions, draw, engine
@@ -26,6 +26,8 @@ from modelwright.backends.diagram.text import text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = "a<b>&\"quoted\" 'x' ]]> --> {{}} \\N \x00\x1b\ud800 $(rm) `x` ; | #"
+LITTLE = 25
+"""Loops of `fuzz.work` whose CPU time a figure may take."""
 
 
 @pytest.fixture
@@ -100,18 +102,13 @@ def test_dot_can_be_read_and_laid_out_anew(gpt2):
     assert graph.draw(format="svg", prog="dot").count(b"<g ") > 20
 
 
-def least(work):
-    """The processor's seconds of the quickest of three tries, without the garbage of others."""
-    return min(timeit.repeat(work, timer=time.process_time, number=1, repeat=3))
-
-
 def test_a_thousand_layers_are_drawn_like_two():
     text = (
         "{{name: deep, family: decoder-only, vocab_size: 10, d_model: 8, layers: {},"
         " attention: {{heads: 2}}}}"
     )
     deep, flat = (lower(loads(text.format(layers))) for layers in (1000, 2))
-    assert least(lambda: draw(deep)) < 0.1
+    within(LITTLE, lambda: draw(deep))
     drawn = draw(deep).decode()
     assert "1000×" in drawn
     assert drawn.replace("1000×", "2×").count("\n") == draw(flat).decode().count("\n")
@@ -124,7 +121,7 @@ def test_a_pattern_over_a_thousand_layers_stays_small():
         " attention: {heads: 2}, blocks: {a: {mask: causal}, b: {mask: full}},"
         " pattern: [a * 3, b], overrides: {7: b, 501: a}}"
     )
-    assert least(lambda: figure(lower(loads(text)))) < 2
+    within(20 * LITTLE, lambda: figure(lower(loads(text))))
     drawing = figure(lower(loads(text)))
     assert [frame.name for frame in drawing.frames] == ["", "a", "b"]
     assert drawing.height < 1000
@@ -136,7 +133,7 @@ def test_a_pattern_over_a_thousand_layers_stays_small():
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_no_figure_takes_long(path, depth):
     graph = lower(load(path))
-    assert least(lambda: draw(graph, "svg", DrawOptions(depth=depth))) < 0.1
+    within(LITTLE, lambda: draw(graph, "svg", DrawOptions(depth=depth)))
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ atoms = st.sampled_from(
 
 
 @given(st.lists(atoms, min_size=1, max_size=3), st.sampled_from("&|"), st.integers(1, 40))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_random_masks_are_drawn_as_the_reference_says(parts, sign, tokens):
     formula = f" {sign} ".join(parts)
     check(drawn(formula, tokens), parse_formula(formula))
@@ -204,7 +204,6 @@ def test_a_scale_that_is_asked_for_is_kept():
 
 
 @given(st.sampled_from(FORMULAS), st.integers(1, 10_000), st.integers(1, 100_000))
-@settings(deadline=None)
 def test_any_formula_can_be_scaled(formula, factor, length):
     mask = parse_formula(formula)
     small = scaled(mask, factor)

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from modelwright.compiler import ModuleGraph
-from modelwright.spec.embedding import ConvStem, Features, Patches, Tokens
+
+from . import readings
+from .readings import float_shapes, token_ids
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 ROLES = ("attention_mask", "position_ids", "document_ids", "prefix_length", "global_mask")
@@ -31,40 +33,22 @@ def rng(name: str) -> np.random.Generator:
 
 
 def images(graph: ModuleGraph) -> Arrays:
-    found: Arrays = {}
-    for stack in graph.spec.stacks.values():
-        for source in stack.input:
-            if isinstance(source, Features):
-                size = (2, FRAMES, source.size or stack.d_model)
-                found[source.argument] = rng(source.argument).normal(size=size)
-            if isinstance(source, ConvStem):
-                size = (2, *source.shape(max(FRAMES, source.frames(3))))
-                found[source.argument] = rng(source.argument).normal(size=size)
-            if isinstance(source, Patches):
-                found[source.argument] = rng(source.argument).normal(size=(2, *source.shape))
-    return found
-
-
-def token_stacks(graph: ModuleGraph) -> dict[str, Tokens]:
-    """Stack -> the token ids that it reads."""
     return {
-        name: source
-        for name, stack in graph.spec.stacks.items()
-        for source in stack.input
-        if isinstance(source, Tokens)
+        name: rng(name).normal(size=shape)
+        for name, shape in float_shapes(graph, 2, tokens=FRAMES, frames=FRAMES)
     }
 
 
 def known(graph: ModuleGraph) -> set[str]:
-    return {op.name for op in graph.ops("") if op.kind == "argument"}
+    return set(readings.arguments(graph))
 
 
 def plain(graph: ModuleGraph) -> Arrays:
     """What must be given, and nothing else."""
     found = images(graph)
-    for number, source in enumerate(token_stacks(graph).values()):
+    for number, source in enumerate(token_ids(graph).values()):
         longest, shorter = LENGTHS[number % len(LENGTHS)]
-        ids = rng(source.argument).integers(6, source.vocab_size or 24, (2, longest))
+        ids = rng(source.argument).integers(6, source.vocabulary, (2, longest))
         ids[:, [longest - shorter, shorter - 1]] = WORD
         found[source.argument] = ids
     return {name: value for name, value in found.items() if name in known(graph)}
@@ -73,7 +57,7 @@ def plain(graph: ModuleGraph) -> Arrays:
 def padded(graph: ModuleGraph, side: str) -> Arrays:
     """All that may be given; the second sequence of each stack has padding on one side."""
     found = plain(graph)
-    for number, source in enumerate(token_stacks(graph).values()):
+    for number, source in enumerate(token_ids(graph).values()):
         if source.argument not in found:
             continue
         longest, shorter = LENGTHS[number % len(LENGTHS)]
@@ -81,13 +65,13 @@ def padded(graph: ModuleGraph, side: str) -> Arrays:
         hidden = slice(shorter, None) if side == "right" else slice(0, longest - shorter)
         mask = np.ones_like(ids)
         mask[1, hidden] = 0
-        ids[1, hidden] = graph.spec.tokens.pad or 0
+        ids[1, hidden] = graph.tokens.pad or 0
         found[f"{prefix}attention_mask"] = mask
         found[f"{prefix}position_ids"] = np.maximum(mask.cumsum(-1) - 1, 0)
         found[f"{prefix}document_ids"] = (np.arange(longest) >= 6) + 0 * ids
         found[f"{prefix}prefix_length"] = np.array([4, 2])
         found[f"{prefix}global_mask"] = (ids == WORD) * mask
-        for name, entries in source.add.items():
+        for name, entries in source.added.items():
             found[name] = rng(name).integers(0, entries, ids.shape)
     return {name: value for name, value in found.items() if name in known(graph)}
 
@@ -95,7 +79,7 @@ def padded(graph: ModuleGraph, side: str) -> Arrays:
 def placed(graph: ModuleGraph) -> Arrays:
     """What must be given, and the positions that tokens have anyway."""
     found = plain(graph)
-    for source in token_stacks(graph).values():
+    for source in token_ids(graph).values():
         if source.argument in found:
             ids = found[source.argument]
             places = np.arange(ids.shape[1]) + 0 * ids

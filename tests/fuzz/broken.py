@@ -24,9 +24,11 @@ from modelwright.spec import SpecErrors, load, loads
 
 from .shrink import holder, paths
 from .specs import random_spec, written
+from .work import unit
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 2
+LOOPS = 600
+"""A document is too slow that takes the CPU time of so many loops of `work`, some seconds."""
 BYTES = 500 * 2**20
 
 WORDS: tuple[Any, ...] = (
@@ -258,6 +260,12 @@ class TooSlowError(Exception):
     pass
 
 
+@cache
+def allowed() -> float:
+    """CPU seconds of this machine for a document; at least two."""
+    return max(2, LOOPS * unit())
+
+
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
     """Raise TooSlowError after so many seconds of this process's own time."""
@@ -278,7 +286,7 @@ def read(seed: int, folder: Path, *, lowered: bool) -> Reading:
     """Load the document of a seed from a file, or as text; lower it too, now and then."""
     raw = broken_document(seed)
     try:
-        with limited(SECONDS):
+        with limited(allowed()):
             if seed % 3:
                 spec = loads(raw.decode("utf-8"), "broken.yaml")
             else:
@@ -294,7 +302,7 @@ def read(seed: int, folder: Path, *, lowered: bool) -> Reading:
     except UnicodeDecodeError:
         return Reading(seed, "refused", "not UTF-8")
     except TooSlowError:
-        return Reading(seed, "slow", f"more than {SECONDS} s")
+        return Reading(seed, "slow", f"more than {allowed():.1f} s of CPU time")
     except BaseException as error:
         return Reading(seed, "traceback", f"{type(error).__name__}: {error}"[:300])
     return Reading(seed, "valid")

@@ -32,7 +32,8 @@ from modelwright.compiler.report import report
 from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
 
 from . import arguments
-from .arguments import Arrays, prefix_of, token_stacks
+from .arguments import Arrays, prefix_of
+from .readings import token_ids
 from .specs import Document
 
 EXACT = 1e-11
@@ -111,17 +112,19 @@ def examine(document: Document, *, more: bool = True, thorough: bool = False) ->
         network = instantiate(emitted, graph.name, dtype="float64")
         counted(graph, network)
         perturb(network)
-    apart = compared(graph, network)
+    idle = any("does nothing" in warning for warning in spec.warnings)
+    apart = compared(graph, network, idle=idle)
     if not more or FAR in apart:
         return apart
     with step("train"):
-        trained(graph, network)
+        trained(graph, network, idle=idle)
     with step("inspect"):
         report(graph).render()
     with step("draw"):
         for kind in ("svg", "dot", "mmd"):
             draw(graph, kind)
-    pieces(graph, network)
+    if not idle:
+        pieces(graph, network)
     with step("verify"):
         laws = laws_for(spec) - (set() if thorough else SLOW)
         found = verify(spec, full_size=True, laws=laws, emit=lambda _: emitted.text)
@@ -170,9 +173,10 @@ def counted(graph: ModuleGraph, network: nn.Module) -> None:
     if wanted != found:
         raise Fault("build", f"weights {sorted(wanted.items() ^ found.items())}")
     total = sum(int(np.prod(shape)) for shape in wanted.values())
-    said = report(graph).total_weights if hasattr(report(graph), "total_weights") else total
-    if said != total:
-        raise Fault("inspect", f"{said} weights, but the model has {total}")
+    costs = report(graph)
+    for said in (costs.weights_total, sum(row.total for row in costs.weight_rows)):
+        if said != total:
+            raise Fault("inspect", f"{said} weights, but the model has {total}")
 
 
 def perturb(network: nn.Module) -> nn.Module:
@@ -187,9 +191,12 @@ def tensors(data: Arrays) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in data.items()}
 
 
-def results(graph: ModuleGraph, network: nn.Module, data: Arrays) -> dict[str, Tensor]:
+def results(
+    graph: ModuleGraph, network: nn.Module, data: Arrays, *, idle: bool
+) -> dict[str, Tensor]:
+    """The results of all heads. An `idle` stack's arguments are none of `forward`."""
     given = tensors(data)
-    if any("does nothing" in warning for warning in graph.spec.warnings):
+    if idle:
         given = taken(network.forward, given)
     found = network(**given)
     return found if isinstance(found, dict) else {next(iter(graph.outputs)): found}
@@ -206,7 +213,7 @@ def distance(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).abs().max() / expected.abs().max().clamp(min=1))
 
 
-def compared(graph: ModuleGraph, network: nn.Module) -> set[str]:
+def compared(graph: ModuleGraph, network: nn.Module, *, idle: bool) -> set[str]:
     """Equal to the reference: without padding, and with padding on either side."""
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     cases: dict[str, Callable[[], Arrays]] = {
@@ -223,7 +230,7 @@ def compared(graph: ModuleGraph, network: nn.Module) -> set[str]:
         if choices.largest > MOST:
             return {FAR}
         with step(f"run ({name})"), torch.no_grad():
-            found = results(graph, network, data)
+            found = results(graph, network, data, idle=idle)
         for output, value in found.items():
             error = distance(value, torch.from_numpy(expected[output]))
             if error > bound(graph, network, data, error) and choices.margin > EXACT:
@@ -241,9 +248,9 @@ def bound(graph: ModuleGraph, network: nn.Module, data: Arrays, error: float) ->
     return max(EXACT, STEPS * sensitivity(graph, weights, [data], last_place))
 
 
-def trained(graph: ModuleGraph, network: nn.Module) -> None:
+def trained(graph: ModuleGraph, network: nn.Module, *, idle: bool) -> None:
     network.train()
-    found = results(graph, network, arguments.padded(graph, "left"))
+    found = results(graph, network, arguments.padded(graph, "left"), idle=idle)
     sum(value.square().sum() for value in found.values()).backward()  # type: ignore[union-attr]
     for name, weight in network.named_parameters():
         if weight.grad is not None and not torch.isfinite(weight.grad).all():
@@ -265,8 +272,7 @@ def decoding_stack(graph: ModuleGraph) -> str:
 def pieces(graph: ModuleGraph, network: nn.Module) -> None:
     """A text in pieces, with a cache, says what the whole text says."""
     name = decoding_stack(graph)
-    idle = any("does nothing" in warning for warning in graph.spec.warnings)
-    if not name or idle or length_matters(graph, name):
+    if not name or length_matters(graph, name):
         return
     for side in ("plain", "left", "right"):
         data = arguments.plain(graph) if side == "plain" else arguments.padded(graph, side)
@@ -286,14 +292,10 @@ def length_matters(graph: ModuleGraph, name: str) -> bool:
 
     Then pieces say something else by design.
     """
-    from modelwright.spec.positions import DynamicScaling, LongRope, Rotary
-
-    blocks = graph.spec.stacks[name].blocks.values()
-    scalings = [p.scaling for b in blocks for p in b.positions if isinstance(p, Rotary)]
-    counted = [getattr(b.feed_forward, "capacity", None) for b in blocks]
-    counted += [getattr(b.feed_forward, "capacity_factor", "none") for b in blocks]
-    return any(isinstance(scaling, (DynamicScaling, LongRope)) for scaling in scalings) or any(
-        said not in (None, "none") for said in counted
+    own = [op for op in graph.ops() if graph.scopes[op.scope].stack == name]
+    return any(
+        op.kind == "within_capacity" or op.attrs.get("scaling") in ("dynamic", "longrope")
+        for op in own
     )
 
 
@@ -303,11 +305,11 @@ class Reader:
     def __init__(
         self, graph: ModuleGraph, network: nn.Module, name: str, data: dict[str, Tensor]
     ) -> None:
-        source = token_stacks(graph)[name]
+        source = token_ids(graph)[name]
         prefix = prefix_of(source.argument)
         self.network: Any = network
         self.mask, self.width = f"{prefix}attention_mask", 0
-        self.new = {source.argument, f"{prefix}position_ids", *source.add}
+        self.new = {source.argument, f"{prefix}position_ids", *source.added}
         self.seen = {self.mask, f"{prefix}document_ids", f"{prefix}global_mask"}
         steps = [
             getattr(network, step, None) for step in ("hidden_states", "decode", f"decode_{name}")

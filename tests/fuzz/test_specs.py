@@ -51,7 +51,7 @@ def test_two_thousand_random_specs(first: int) -> None:
     assert not failures(range(first, first + STEP))
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(specs())
 def test_specs_that_hypothesis_draws(document: Document) -> None:
     try:

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 import modelwright as mw
 from modelwright.backends.huggingface import export, import_folder
+from modelwright.backends.huggingface.errors import CheckpointError
 from modelwright.backends.huggingface.native import canonical, find_native
 from modelwright.cli import cli
 
@@ -115,6 +116,20 @@ def test_the_library_s_own_class_loads_it(name: str, tmp_path: Path) -> None:
         wanted = logits(theirs.eval()(ids, **inputs))
         given = ours(ids, **inputs)
     assert float((given - wanted).abs().max() / wanted.abs().max()) < 2e-5
+
+
+def test_a_graph_is_exported_with_its_own_code(tmp_path: Path) -> None:
+    """Whatever class its spec is of: a graph says nothing about that."""
+    text = next(iter(SPECS.values()))
+    graph, ours = mw.lower(mw.loads(text)), perturbed(text)
+    folder = export(graph, ours, tmp_path / "exported")
+    config = json.loads((folder / "config.json").read_text())
+    assert config["architectures"] != [next(iter(SPECS))]
+    assert config["auto_map"]
+    assert "spec" not in config
+    with pytest.raises(CheckpointError, match="exported from a graph"):
+        import_folder(folder)
+    assert sorted(path.suffix for path in folder.iterdir()).count(".py") == 3
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -6,12 +6,10 @@ import zlib
 from collections.abc import Iterator
 
 import torch
+from fuzz.readings import added_ids, float_shapes
 from torch import Tensor
 
-from modelwright.backends.verify.shrink import parts_of
 from modelwright.compiler import ModuleGraph
-from modelwright.spec.embedding import ConvStem, Features, Patches, Tokens
-from modelwright.spec.pool import TokenPool
 
 LENGTHS = {"decoder_": (10, 7), "answer_": (11, 7), "hint_": (5, 4)}
 USUAL = (13, 9)
@@ -23,8 +21,8 @@ WORD = 5
 
 def word(graph: ModuleGraph) -> int:
     """The token that stands in every sequence."""
-    pools = (part for part in parts_of(graph.spec) if isinstance(part, TokenPool))
-    return next((pool.id for pool in pools), WORD)
+    pools = (op for op in graph.ops() if op.kind == "pool" and op.attrs["how"] == "token")
+    return next((int(pool.attrs["token"]) for pool in pools), WORD)
 
 
 def streams(graph: ModuleGraph) -> Iterator[tuple[str, str]]:
@@ -42,18 +40,9 @@ def arguments(graph: ModuleGraph) -> set[str]:
 def pictures(graph: ModuleGraph) -> dict[str, Tensor]:
     """Two images, or signals of 18 frames, for every stack that reads some."""
     generator = torch.Generator().manual_seed(1)
-    shapes: dict[str, tuple[int, ...]] = {}
-    for stack in graph.spec.stacks.values():
-        for source in stack.input:
-            if isinstance(source, Patches):
-                shapes[source.argument] = (2, *source.shape)
-            elif isinstance(source, ConvStem):
-                shapes[source.argument] = (2, *source.shape(max(18, source.frames(3))))
-            elif isinstance(source, Features):
-                shapes[source.argument] = (2, 13, source.size or stack.d_model)
     return {
         name: torch.randn(*shape, generator=generator, dtype=torch.float64)
-        for name, shape in shapes.items()
+        for name, shape in float_shapes(graph, 2, tokens=13, frames=18)
     }
 
 
@@ -81,23 +70,12 @@ def with_padding(graph: ModuleGraph, side: str) -> dict[str, Tensor]:
         padding = slice(shorter, None) if side == "right" else slice(0, longest - shorter)
         mask = torch.ones_like(data[name])
         mask[1, padding] = 0
-        data[name][1, padding] = graph.spec.tokens.pad or 0
+        data[name][1, padding] = graph.tokens.pad or 0
         data[f"{prefix}attention_mask"] = mask
         data[f"{prefix}global_mask"] = (data[name] == word(graph)).long()
         data[f"{prefix}position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
         data |= {
             added: random_ids(added, *data[name].shape, least=0, most=entries)
-            for added, entries in _added(graph).items()
+            for added, entries in added_ids(graph).items()
         }
     return {name: value for name, value in data.items() if name in known}
-
-
-def _added(graph: ModuleGraph) -> dict[str, int]:
-    """The arguments that add embeddings, and how many entries each has."""
-    sources = [source for stack in graph.spec.stacks.values() for source in stack.input]
-    return {
-        name: entries
-        for source in sources
-        if isinstance(source, Tokens)
-        for name, entries in source.add.items()
-    }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import torch
+from fuzz.readings import token_ids
 from shrink import caches, graph, model
 from torch import Tensor
 
@@ -18,25 +18,24 @@ class Reader:
     def __init__(self, name: str, data: dict[str, Tensor]) -> None:
         self.model = model(name)
         self.stack = caches(name)
-        spec = graph(name).spec
-        source: Any = spec.stacks[self.stack].input[0]
-        self.ids = str(source.argument)
+        self.graph = graph(name)
+        self.ids = self.graph.inputs[self.stack].argument
         prefix = self.ids.removesuffix("input_ids").removesuffix("ids")
         self.mask, self.new = f"{prefix}attention_mask", {self.ids, f"{prefix}position_ids"}
-        self.new |= set(source.add)
+        self.new |= set(token_ids(self.graph)[self.stack].added)
         self.data = data
-        step = self.model.hidden_states if len(spec.stacks) == 1 else self.model.decode
+        step = self.model.hidden_states if len(self.graph.stack_facts) == 1 else self.model.decode
         self.step, self.parameters = step, inspect.signature(step).parameters
         self.given = {
-            key: value for key, value in {**data, **self.memories(spec)}.items() if self.takes(key)
+            key: value for key, value in {**data, **self.memories()}.items() if self.takes(key)
         }
 
     def takes(self, name: str) -> bool:
         return name in self.parameters
 
-    def memories(self, spec: Any) -> dict[str, Tensor]:
+    def memories(self) -> dict[str, Tensor]:
         """What the stack reads of others, as `decode` calls it."""
-        others = [name for name in spec.stacks if name != self.stack]
+        others = [name for name in self.graph.stack_facts if name != self.stack]
         found = {}
         for other in others:
             several = len(others) > 1

@@ -23,11 +23,15 @@ def examples() -> list[str]:
 
 
 @cache
+def spec(name: str) -> mw.ModelSpec:
+    """Of an example, made small, or an odd one."""
+    return mw.loads(ODD[name]) if name in ODD else shrink(mw.load(EXAMPLES / f"{name}.yaml"))
+
+
+@cache
 def graph(name: str) -> ModuleGraph:
-    """Of an example, made small, or of an odd spec."""
-    if name in ODD:
-        return mw.lower(mw.loads(ODD[name]))
-    return mw.lower(shrink(mw.load(EXAMPLES / f"{name}.yaml")))
+    """Its graph."""
+    return mw.lower(spec(name))
 
 
 @cache

@@ -38,7 +38,7 @@ def by_hand(network: nn.Module, data: dict[str, Tensor], start: int, new: int = 
 @pytest.mark.parametrize("name", [name for name in MODELS if "input_ids" in arguments(graph(name))])
 def test_generate_takes_the_likeliest(name: str) -> None:
     network, data = model(name), with_padding(graph(name), "left")
-    start = graph(name).spec.tokens.decoder_start or 0
+    start = graph(name).tokens.decoder_start or 0
     new = FEWER.get(name, NEW)
     found = network.generate(
         data["input_ids"], new, data["attention_mask"], temperature=0, eos_token_id=None

@@ -12,7 +12,7 @@ from inputs import unpadded, with_padding
 from odd_specs import DECODER, changed
 from perturb import perturb, relative_error
 from reader import Reader
-from shrink import ODD, caches, examples, graph, model
+from shrink import ODD, caches, examples, graph, model, spec
 from torch import Tensor, nn
 
 import modelwright as mw
@@ -228,5 +228,5 @@ def test_dropout_at_every_place(place: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_bfloat16(name: str) -> None:
     """Where rounding may choose another expert, for most of the numbers."""
-    report = verify(graph(name).spec, laws=["dtype"], dtype="bfloat16")
+    report = verify(spec(name), laws=["dtype"], dtype="bfloat16")
     assert not report.failures, report.render()

@@ -7,19 +7,25 @@ from pathlib import Path
 
 from modelwright.backends.verify import shrink
 from modelwright.compiler import ModuleGraph, lower
-from modelwright.spec import load
+from modelwright.spec import ModelSpec, load
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 @cache
+def spec(name: str) -> ModelSpec:
+    """An example as it stands."""
+    return load(FOLDER / f"{name}.yaml")
+
+
+@cache
 def graph(name: str) -> ModuleGraph:
-    """The graph of an example as it stands."""
-    return lower(load(FOLDER / f"{name}.yaml"))
+    """Its graph."""
+    return lower(spec(name))
 
 
 @cache
 def small_graph(name: str) -> ModuleGraph:
     """The graph of an example made small."""
-    return lower(shrink(graph(name).spec))
+    return lower(shrink(spec(name)))

@@ -6,18 +6,34 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_examples import FOLDER
+from small_examples import graph
 
 import modelwright as mw
 
-GOLDEN = ("bert_base", "gemma3_1b", "gpt2", "llama3_8b", "t5_small", "transformer_base")
+GOLDEN: dict[str, tuple[str, dict[str, bool]]] = {
+    "bert_base": ("bert_base", {}),
+    "clip_vit_b32": ("clip_vit_b32", {}),
+    "deepseek_v3": ("deepseek_v3", {}),
+    "gemma3_1b": ("gemma3_1b", {}),
+    "gpt2": ("gpt2", {}),
+    "gpt2_static": ("gpt2", {"static_cache": True}),
+    "gpt_oss_20b": ("gpt_oss_20b", {}),
+    "llama3_8b": ("llama3_8b", {}),
+    "llama3_8b_joined": ("llama3_8b", {"join_projections": True}),
+    "mixtral_8x7b": ("mixtral_8x7b", {}),
+    "t5_small": ("t5_small", {}),
+    "transformer_base": ("transformer_base", {}),
+    "whisper_tiny": ("whisper_tiny", {}),
+}
+"""Name of the file -> the example, and the options of `build`."""
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_files(name: str, root: Path, golden: Callable[[Path, str], None]) -> None:
-    text = mw.emit(mw.lower(mw.load(FOLDER / f"{name}.yaml")))
-    golden(root / "tests" / "golden" / f"{name}.py", text)
+    example, options = GOLDEN[name]
+    golden(root / "tests" / "golden" / f"{name}.py", mw.emit(graph(example), **options))
 
 
 def test_no_golden_file_is_forgotten(root: Path) -> None:
-    assert sorted(path.stem for path in (root / "tests" / "golden").glob("*.py")) == list(GOLDEN)
+    files = (root / "tests" / "golden").glob("*.py")
+    assert sorted(path.stem for path in files) == sorted(GOLDEN)

@@ -41,7 +41,7 @@ def cached_stack(name: str) -> str:
 
 
 def ids_of(name: str) -> str:
-    return str(graph_of(name).spec.stacks[cached_stack(name)].input[0].argument)
+    return graph_of(name).inputs[cached_stack(name)].argument
 
 
 def step_of(model: nn.Module) -> Callable[..., Tensor]:

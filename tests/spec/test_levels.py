@@ -269,10 +269,10 @@ def test_marks_lead_to_where_a_value_was_written() -> None:
     spec = loads(TINY, "t.yaml")
     here = ("stacks", "decoder", "blocks", "block")
     assert str(spec.mark((*here, "attention", "heads"))) == "t.yaml:6:20"
-    assert str(spec.mark((*here, "attention", "kv_heads"))) == "t.yaml:6:1"
+    assert str(spec.nearest_mark((*here, "attention", "kv_heads"))) == "t.yaml:6:1"
     assert spec.mark((*here, "mask")).why == "family"
     assert str(spec.mark((*here, "mask"))) == "t.yaml:2:9"
-    assert spec.mark((*here, "norm", "eps")).why == "default"
+    assert spec.nearest_mark((*here, "norm", "eps")).why == "default"
 
 
 def test_the_hash_is_that_of_the_meaning() -> None:

@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from fuzz.readings import added_ids, float_shapes
 from numpy.typing import NDArray
 
 from modelwright.backends.pytorch import Emitted, emit_file
 from modelwright.compiler import ModuleGraph, lower
 from modelwright.spec import ModelSpec, loads
-from modelwright.spec.embedding import ConvStem, Features, Patches
 
 from .base import BATCH, FIRST_WORD, FRAMES, MARK, MEMORY, PAD, TOKENS
 from .every import VARIATIONS
@@ -47,23 +47,10 @@ def inputs_of(graph: ModuleGraph, padding: str = "none") -> Arrays:
     """
     names = arguments(graph)
     several = any(name.startswith("decoder_") for name in names)
-    added = {
-        argument: rows
-        for stack in graph.spec.stacks.values()
-        for source in stack.input
-        for argument, rows in getattr(source, "add", {}).items()
-    }
+    added = added_ids(graph)
     found: Arrays = {}
-    images: dict[str, tuple[int, ...]] = {}
-    for stack in graph.spec.stacks.values():
-        for source in stack.input:
-            if isinstance(source, Patches):
-                images[source.argument] = (BATCH, *source.shape)
-            elif isinstance(source, ConvStem):
-                images[source.argument] = (BATCH, *source.shape(max(FRAMES, source.frames(3))))
-            elif isinstance(source, Features):
-                length = MEMORY if several else TOKENS
-                images[source.argument] = (BATCH, length, source.size or stack.d_model)
+    vectors = MEMORY if several else TOKENS
+    images = dict(float_shapes(graph, BATCH, tokens=vectors, frames=FRAMES))
     for name in names:
         if name in images:
             found[name] = np.random.default_rng(len(name)).standard_normal(images[name])

@@ -1,0 +1,72 @@
+"""What the stacks of a graph read: token ids, added ids, images, signals, vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from modelwright.compiler import ModuleGraph, Value
+
+SHORT = 3
+"""A signal is at least so long that it has this many tokens."""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """The token ids of a stack.
+
+    argument     their name in `forward`
+    vocabulary   entries of their table
+    added        argument of other ids whose embeddings are added to theirs -> entries of its table
+    """
+
+    argument: str
+    vocabulary: int
+    added: dict[str, int]
+
+
+def arguments(graph: ModuleGraph) -> dict[str, Value]:
+    """What `forward` takes, by name."""
+    ops = [op for op in graph.ops("") if op.kind == "argument"]
+    return {op.name: graph.values[op.outputs[0]] for op in ops}
+
+
+def token_ids(graph: ModuleGraph) -> dict[str, Ids]:
+    """The ids of every stack that reads some."""
+    values = arguments(graph)
+    names = {value.id: name for name, value in values.items()}
+    tables = [op for op in graph.ops() if op.kind == "embedding"]
+    found = {}
+    for stack, source in graph.inputs.items():
+        if source.kind == "tokens" and source.argument in values:
+            ids = values[source.argument].id
+            own = next(op for op in tables if op.arg("ids") == ids)
+            added = [op for op in tables if op.attrs.get("absent") == ids]
+            rows = {names[op.arg("ids")]: int(op.attrs["rows"]) for op in added}
+            found[stack] = Ids(source.argument, int(own.attrs["rows"]), rows)
+    return found
+
+
+def added_ids(graph: ModuleGraph) -> dict[str, int]:
+    """The arguments of ids whose embeddings are added, and the entries of their tables."""
+    return {name: rows for ids in token_ids(graph).values() for name, rows in ids.added.items()}
+
+
+def float_shapes(
+    graph: ModuleGraph, batch: int, *, tokens: int, frames: int
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The name and the shape of every image, signal and sequence of vectors.
+
+    frames: of a signal; more where it would have fewer than 3 tokens
+    """
+    values = arguments(graph)
+    for source in graph.inputs.values():
+        if source.argument not in values or values[source.argument].dtype != "float":
+            continue
+        length = tokens
+        if source.convolutions:
+            length = next(n for n in count(frames) if source.tokens(n) >= SHORT)
+        _, *axes = values[source.argument].shape
+        shape = (length if axis.size is None else int(axis.size) for axis in axes)
+        yield source.argument, (batch, *shape)

@@ -1,0 +1,41 @@
+"""How much work something is, on any machine and however busy: CPU time against that of a loop."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+TRIES = 3
+TURNS = 100_000
+
+
+def unit() -> float:
+    """The CPU seconds of a fixed loop, some milliseconds. Timed anew, under the load of now."""
+    start = time.process_time()
+    sum(turn % 7 for turn in range(TURNS))
+    return time.process_time() - start
+
+
+def within(units: float, work: Callable[[], Result]) -> Result:
+    """The result of `work`, which takes at most the CPU time of so many loops.
+
+    The loop is timed before and after, garbage of other tests is left alone, and three tries are
+    given: processor caches are shared with whatever else runs. AssertionError where all take more.
+    """
+    least = float("inf")
+    for _ in range(TRIES):
+        before = unit()
+        gc.disable()
+        try:
+            start = time.process_time()
+            result = work()
+            seconds = time.process_time() - start
+        finally:
+            gc.enable()
+        least = min(least, seconds / max(before, unit()))
+        if least <= units:
+            return result
+    raise AssertionError(f"as much work as {least:.0f} loops, more than {units:g}")

@@ -1,0 +1,296 @@
+"""clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 39c506df1bab). Write it again:
+    modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
+
+    part                                    weights
+    vision.patch_embedding                2,359,296
+    vision.prefix_tokens                        768
+    vision.position_embedding                38,400
+    vision.embedding_norm                     1,536
+    vision.layer x12                     85,054,464
+    vision.norm                               1,536
+    text.token_embedding                 25,296,896
+    text.position_embedding                  39,424
+    text.layer x12                       37,828,608
+    text.norm                                 1,024
+    head.vision                             393,216
+    head.text                               262,144
+    head.scale                                    1
+    total                               151,277,313
+
+Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   E head
+         width   N projection size   G patches of an image
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    vision_d_model: int = 768
+    image_size: int = 224
+    patch_size: int = 32
+    channels: int = 3
+    prefix_tokens: int = 1
+    eps: float = 1e-5
+    layers: int = 12
+    vision_heads: int = 12
+    text_d_model: int = 512
+    max_positions: int = 77
+    vocab_size: int = 49408
+    text_heads: int = 8
+    projection_size: int = 512
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.vision_d_model % self.vision_heads:
+            raise ValueError(
+                f"vision_heads ({self.vision_heads}) must divide "
+                f"vision_d_model ({self.vision_d_model})"
+            )
+        if self.text_d_model % self.text_heads:
+            raise ValueError(
+                f"text_heads ({self.text_heads}) must divide text_d_model ({self.text_d_model})"
+            )
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(1.702 * x)
+
+
+def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:
+    """The vector at the first place of `token_id` in each sequence."""
+    place = (input_ids == token_id).int().argmax(-1)
+    return x[torch.arange(x.size(0), device=x.device), place]  # (B, D)
+
+
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
+    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    if attention_mask is None and (start == 0 or end - start == 1):
+        return None
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
+    mask = k <= q  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+class VisionAttention(nn.Module):
+    """Multi-head attention."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.head_dim = config.vision_d_model // config.vision_heads
+        self.query = nn.Linear(config.vision_d_model, config.vision_d_model)
+        self.key = nn.Linear(config.vision_d_model, config.vision_d_model)
+        self.value = nn.Linear(config.vision_d_model, config.vision_d_model)
+        self.output = nn.Linear(config.vision_d_model, config.vision_d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class TextAttention(nn.Module):
+    """Multi-head attention."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.head_dim = config.text_d_model // config.text_heads
+        self.query = nn.Linear(config.text_d_model, config.text_d_model)
+        self.key = nn.Linear(config.text_d_model, config.text_d_model)
+        self.value = nn.Linear(config.text_d_model, config.text_d_model)
+        self.output = nn.Linear(config.text_d_model, config.text_d_model)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class VisionFeedForward(nn.Module):
+    """Two linear layers with quick_gelu between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.vision_d_model, 4 * config.vision_d_model)
+        self.down = nn.Linear(4 * config.vision_d_model, config.vision_d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(quick_gelu(self.up(x)))  # (B, T, D)
+
+
+class TextFeedForward(nn.Module):
+    """Two linear layers with quick_gelu between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.text_d_model, 4 * config.text_d_model)
+        self.down = nn.Linear(4 * config.text_d_model, config.text_d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(quick_gelu(self.up(x)))  # (B, T, D)
+
+
+class VisionBlock(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.vision_d_model, config.eps)
+        self.attention = VisionAttention(config)
+        self.feed_forward_norm = nn.LayerNorm(config.vision_d_model, config.eps)
+        self.feed_forward = VisionFeedForward(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class TextBlock(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.text_d_model, config.eps)
+        self.attention = TextAttention(config)
+        self.feed_forward_norm = nn.LayerNorm(config.text_d_model, config.eps)
+        self.feed_forward = TextFeedForward(config)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), mask)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class Vision(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.patch_embedding = nn.Conv2d(
+            config.channels,
+            config.vision_d_model,
+            config.patch_size,
+            stride=config.patch_size,
+            bias=False,
+        )
+        self.prefix_tokens = nn.Parameter(torch.zeros(config.prefix_tokens, config.vision_d_model))
+        self.position_embedding = nn.Embedding(
+            (config.image_size // config.patch_size) ** 2 + config.prefix_tokens,
+            config.vision_d_model,
+        )
+        self.embedding_norm = nn.LayerNorm(config.vision_d_model, config.eps)
+        self.layers = nn.ModuleList(VisionBlock(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.vision_d_model, config.eps)
+
+
+class Text(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.text_d_model)
+        self.position_embedding = nn.Embedding(config.max_positions, config.text_d_model)
+        self.layers = nn.ModuleList(TextBlock(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.text_d_model, config.eps)
+
+
+class Contrastive(nn.Module):
+    """How well items of two towers fit: scaled cosines of their vectors."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.vision = nn.Linear(config.vision_d_model, config.projection_size, bias=False)
+        self.text = nn.Linear(config.text_d_model, config.projection_size, bias=False)
+        self.scale = nn.Parameter(torch.full((1,), 2.659260036932778))
+
+    def forward(self, vision: Tensor, text: Tensor, input_ids: Tensor) -> Tensor:
+        x = vision[:, 0]  # (B, D)
+        vision = F.normalize(self.vision(x), dim=-1)  # (B, N)
+        x = token_pool(text, input_ids, 49407)
+        text = F.normalize(self.text(x), dim=-1)  # (B, N)
+        return vision @ text.T * self.scale.exp()  # (B, B)
+
+
+class ClipVitB32(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.vision = Vision(config)
+        self.text = Text(config)
+        self.head = Contrastive(config)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
+        std = self.config.init_std
+        for module in self.modules():
+            if isinstance(module, nn.LayerNorm):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+            if isinstance(module, (nn.Linear, nn.Conv2d, nn.Embedding)):
+                nn.init.normal_(module.weight, std=std)
+            if isinstance(module, (nn.Linear, nn.Conv2d)) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        nn.init.normal_(self.vision.prefix_tokens, std=std)
+        nn.init.constant_(self.head.scale, 2.659260036932778)
+
+    def encode_vision(self, pixel_values: Tensor) -> Tensor:
+        """Hidden states (B, T, D) of `pixel_values` (B, channels, height, width)."""
+        size = self.config.image_size
+        if pixel_values.shape[-2:] != (size, size):
+            raise ValueError(f"{tuple(pixel_values.shape[-2:])} pixels, but image_size is {size}")
+        x = self.vision.patch_embedding(pixel_values).flatten(2).transpose(1, 2)  # (B, G, D)
+        x = torch.cat([self.vision.prefix_tokens.expand(x.size(0), -1, -1), x], dim=1)  # (B, T, D)
+        x = x + self.vision.position_embedding.weight
+        x = self.vision.embedding_norm(x)
+        for block in self.vision.layers:
+            x = block(x)
+        return self.vision.norm(x)
+
+    def encode_text(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T)."""
+        length = input_ids.size(1)
+        if length > self.config.max_positions:
+            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
+        if position_ids is None:
+            position_ids = torch.arange(length, device=input_ids.device)  # (T,)
+        # (B, T, D)
+        x = self.text.token_embedding(input_ids) + self.text.position_embedding(position_ids)
+        mask = causal_mask(0, length, attention_mask, like=x)
+        for block in self.text.layers:
+            x = block(x, mask)
+        return self.text.norm(x)
+
+    def forward(
+        self,
+        pixel_values: Tensor,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Scores (B, B) of `pixel_values` (B, channels, height, width) with `input_ids` (B, T)."""
+        vision = self.encode_vision(pixel_values)
+        text = self.encode_text(input_ids, attention_mask, position_ids)
+        return self.head(vision, text, input_ids)  # (B, B)
+
+    @staticmethod
+    def loss(scores: Tensor) -> Tensor:
+        """Mean cross-entropy of rows and of columns: items at the same place belong together."""
+        place = torch.arange(scores.size(0), device=scores.device)
+        return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
+
+
+# sha256 of the above: 249e51c13ebfe6d6a7f545bad9886e7ad89e7979e930b04fe8ff38b0ff99df09

@@ -1,0 +1,571 @@
+"""deepseek-v3: a 61-layer decoder-only transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 862aeec225f0). Write it again:
+    modelwright build deepseek_v3.yaml -o deepseek_v3.py
+
+    part                          weights
+    token_embedding           926,679,040
+    dense x3                1,750,450,176
+    sparse x58            667,422,603,776
+    norm                            7,168
+    head                      926,679,040
+    total                 671,026,419,200
+
+Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   E head
+         width   Ev width of a head's values   En width of the part of a head that is not
+         rotated   Er width of the part of a head that is rotated   L latent width of keys and
+         values   R rotated width of a head   F feed-forward width   X experts   A experts that
+         serve a token   J pairs of a token and an expert that serves it, B * T * A   V
+         vocabulary
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 7168
+    max_positions: int = 163840
+    vocab_size: int = 129280
+    layers: int = 61
+    eps: float = 1e-6
+    nope_dim: int = 128
+    rope_dim: int = 64
+    heads: int = 128
+    value_dim: int = 128
+    kv_rank: int = 512
+    query_rank: int = 1536
+    latent_eps: float = 1e-6
+    rope_theta: float = 10_000.0
+    rope_factor: int = 40
+    rope_original_max_positions: int = 4096
+    rope_beta_fast: int = 32
+    rope_beta_slow: int = 1
+    scale: float = 0.1352337788608801  # 192**-0.5 * (0.1 * 1 * ln(40) + 1)**2
+    dense_hidden: int = 18432
+    experts: int = 256
+    top_k: int = 8
+    groups: int = 8
+    top_groups: int = 4
+    router_scale: float = 2.5
+    sparse_hidden: int = 2048
+    init_std: float = 0.02
+
+
+class Cache:
+    """Keys and values of the tokens seen so far, by layer. Not part of the weights."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        end = self.length + k.size(-2)
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        if layer not in self.kept:
+            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kept[layer] = room[0], room[1]
+        keys, values = self.kept[layer]
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
+
+
+def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
+    """How fast each pair of columns turns, in float32 or wider."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
+    return theta**-exponent  # (R/2,)
+
+
+def yarn_frequencies(
+    frequencies: Tensor,
+    theta: float,
+    factor: float,
+    original_max_positions: int,
+    fast: float,
+    slow: float,
+) -> Tensor:
+    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (YaRN).
+
+    Fast pairs turn more than `fast` times over the original length, slow ones less than `slow`
+    times; both bounds are rounded to whole pairs.
+    """
+    first = math.floor(yarn_pair(frequencies, theta, original_max_positions, fast))
+    last = math.ceil(yarn_pair(frequencies, theta, original_max_positions, slow))
+    return yarn_blend(frequencies, factor, first, last)  # (R/2,)
+
+
+def yarn_pair(
+    frequencies: Tensor, theta: float, original_max_positions: int, turns: float
+) -> float:
+    """Which pair turns so many times over the original length, counted from 0."""
+    wave = original_max_positions / (2 * math.pi * turns)
+    return frequencies.size(0) * math.log(wave) / math.log(theta)
+
+
+def yarn_blend(frequencies: Tensor, factor: float, first: float, last: float) -> Tensor:
+    """Pairs up to `first` are kept, from `last` on slowed by `factor`, blended between."""
+    first, last = max(first, 0), min(last, 2 * frequencies.size(0) - 1)
+    width = (last - first) or 0.001
+    pair = torch.arange(frequencies.size(0), device=frequencies.device, dtype=frequencies.dtype)
+    slowed = ((pair - first) / width).clamp(0, 1)
+    return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
+
+
+def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
+    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
+
+
+def apply_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate each pair (x[2i], x[2i + 1]) of a head by its position's angle."""
+    x1, x2 = x[..., 0::2].to(cos.dtype), x[..., 1::2].to(cos.dtype)  # (B, H, T, E/2) each
+    turned = torch.stack([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1)
+    return turned.flatten(-2).type_as(x)
+
+
+def apply_rope_to_end_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate the last R columns of each head, in pairs of neighbours; keep the rest."""
+    width = 2 * cos.size(-1)
+    turned = apply_rope_interleaved(x[..., -width:], cos, sin)
+    return torch.cat([x[..., :-width], turned], dim=-1)
+
+
+class Router(nn.Linear):
+    """A linear layer computed in float32 or wider: rounding must not decide between experts."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        dtype = torch.promote_types(input.dtype, torch.float32)
+        return F.linear(input.to(dtype), self.weight.to(dtype))
+
+
+def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
+    """The scores, -inf outside the `kept` groups whose `members` best experts sum to the most."""
+    grouped = scores.view(*scores.shape[:-1], groups, -1)
+    best = grouped.topk(members).values.sum(-1).topk(kept).indices
+    out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
+    return grouped.masked_fill(out[..., None], -math.inf).flatten(-2)
+
+
+def sum_to_one(weights: Tensor) -> Tensor:
+    total: Tensor = weights.sum(-1, keepdim=True)
+    return weights / (total + 1e-20)
+
+
+class ExpertLinear(torch.autograd.Function):
+    """Rows times their expert's matrix: x (J, in), weight (X, out, in), to (J, out).
+
+    The first `sizes[0]` rows are the first expert's, and so on. Of a loop over the experts autograd
+    makes a gradient for each matrix and then copies all of them into one tensor: here each is
+    written where it belongs.
+    """
+
+    apply: Any  # torch leaves it untyped
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, sizes: list[int]) -> Tensor:
+        y = x.new_empty(x.size(0), weight.size(1))
+        matrices = weight.transpose(1, 2)  # (X, in, out)
+        parts = zip(torch.split(x, sizes), matrices, torch.split(y, sizes), strict=True)
+        for rows, matrix, product in parts:
+            if rows.size(0):
+                torch.mm(rows, matrix, out=product)
+        return y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
+        x, weight, ctx.sizes = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        wants_x, wants_weight, _ = ctx.needs_input_grad
+        of_x = ExpertLinear.apply(grad, weight.transpose(1, 2), ctx.sizes) if wants_x else None
+        return of_x, ExpertProducts.apply(grad, x, ctx.sizes) if wants_weight else None, None
+
+
+class ExpertProducts(torch.autograd.Function):
+    """The matrix product of each expert's rows, y (J, out) and x (J, in), to (X, out, in)."""
+
+    apply: Any
+
+    @staticmethod
+    def forward(y: Tensor, x: Tensor, sizes: list[int]) -> Tensor:
+        products = y.new_empty(len(sizes), y.size(1), x.size(1))
+        parts = zip(torch.split(y.T, sizes, dim=1), torch.split(x, sizes), products, strict=True)
+        for left, right, product in parts:
+            torch.mm(left, right, out=product)
+        return products
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
+        y, x, ctx.sizes = inputs
+        ctx.save_for_backward(y, x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        y, x = ctx.saved_tensors
+        of_y = ExpertLinear.apply(x, grad, ctx.sizes)
+        return of_y, ExpertLinear.apply(y, grad.transpose(1, 2), ctx.sizes), None
+
+
+class ExpertGroups:
+    """The pairs of a token and an expert that it chose, those of one expert together.
+
+    J pairs are rows: tokens (B, T) that chose A experts each make J = B * T * A of them. Eager
+    code runs each expert once, on all of its rows. Compiled code wants shapes that do not depend
+    on the choice: there, rows fill blocks of one size, and each block has one expert.
+    """
+
+    def __init__(self, chosen: Tensor, experts: int) -> None:
+        self.chosen = chosen
+        self.expert, self.order = chosen.flatten().sort(stable=True)
+        number = torch.arange(experts, device=chosen.device)
+        counts = (self.expert[:, None] == number).sum(0)
+        if torch.compiler.is_compiling():
+            self.fill_blocks(counts)
+        else:
+            self.sizes: list[int] = counts.tolist()
+
+    def fill_blocks(self, counts: Tensor) -> None:
+        """Blocks of about the mean number of rows: at most one of each expert is not full."""
+        rows, experts = self.expert.size(0), counts.size(0)
+        self.block = max(1, rows // experts)
+        self.blocks = min(rows, rows // self.block + experts)
+        needed = (counts + self.block - 1) // self.block
+        ends = needed.cumsum(0)
+        shift = (ends - needed) * self.block - (counts.cumsum(0) - counts)
+        self.places = torch.arange(rows, device=counts.device) + shift[self.expert]
+        block = torch.arange(self.blocks, device=counts.device)
+        self.block_expert = torch.searchsorted(ends, block, right=True).clamp(max=experts - 1)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """The token of each pair: (B, T, D) to (J, D)."""
+        return x.flatten(0, 1)[self.order // self.chosen.size(-1)]
+
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Each row times its expert's matrix: x (J, in), weight (experts, out, in), to (J, out)."""
+        if torch.compiler.is_compiling():
+            padded = x.new_zeros(self.blocks * self.block, x.size(-1))
+            padded = padded.index_copy(0, self.places, x).view(self.blocks, self.block, -1)
+            y = padded @ weight[self.block_expert].transpose(1, 2)
+            return y.flatten(0, 1)[self.places]
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+            x, weight = x.to(dtype), weight.to(dtype)
+        product: Tensor = ExpertLinear.apply(x, weight, self.sizes)
+        return product
+
+    def combine(self, y: Tensor, weights: Tensor) -> Tensor:
+        """What a token's experts say, weighted: y (J, D), weights (B, T, A), to (B, T, D)."""
+        said = y[self.order.argsort()].view(*self.chosen.shape, -1)
+        return (said * weights[..., None]).sum(-2).type_as(y)
+
+
+def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
+    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    if temperature == 0:
+        return logits.argmax(-1)  # (B,)
+    logits = logits / temperature
+    if top_k is not None:
+        kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -math.inf)
+    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+        ranked, order = logits.sort(descending=True)
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
+        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+    return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
+
+
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
+    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    if attention_mask is None and (start == 0 or end - start == 1):
+        return None
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
+    mask = k <= q  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+class Experts(nn.Module):
+    """SwiGLU, with weights for each expert."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.experts = config.experts
+        self.gate = nn.Parameter(torch.empty(config.experts, config.sparse_hidden, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.sparse_hidden, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.sparse_hidden))
+
+    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        groups = ExpertGroups(chosen, self.experts)
+        rows = groups.rows(x)  # (J, D)
+        h = F.silu(groups.linear(rows, self.gate)) * groups.linear(rows, self.up)  # (J, F)
+        y = groups.linear(h, self.down)  # (J, D)
+        return groups.combine(y, weights)  # (B, T, D)
+
+
+class SharedExpert(nn.Module):
+    """SwiGLU, which serves every token."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.gate = nn.Linear(config.d_model, config.sparse_hidden, bias=False)
+        self.up = nn.Linear(config.d_model, config.sparse_hidden, bias=False)
+        self.down = nn.Linear(config.sparse_hidden, config.d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
+
+
+class LatentAttention(nn.Module):
+    """Multi-head latent attention: keys and values are made from one small vector per token."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.nope_dim + config.rope_dim
+        self.nope_dim = config.nope_dim
+        self.value_dim = config.value_dim
+        self.heads = config.heads
+        self.scale = config.scale
+        self.query_down = nn.Linear(config.d_model, config.query_rank, bias=False)
+        self.query_norm = nn.RMSNorm(config.query_rank, config.latent_eps)
+        self.query_up = nn.Linear(config.query_rank, config.heads * self.head_dim, bias=False)
+        self.kv_down = nn.Linear(config.d_model, config.kv_rank, bias=False)
+        self.kv_norm = nn.RMSNorm(config.kv_rank, config.latent_eps)
+        self.key_rope = nn.Linear(config.d_model, config.rope_dim, bias=False)
+        self.key_up = nn.Linear(config.kv_rank, config.heads * config.nope_dim, bias=False)
+        self.value_up = nn.Linear(config.kv_rank, config.heads * config.value_dim, bias=False)
+        self.output = nn.Linear(config.heads * config.value_dim, config.d_model, bias=False)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        q = self.query_up(self.query_norm(self.query_down(x)))  # (B, T, H*E)
+        q = q.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        latent = self.kv_norm(self.kv_down(x))  # (B, T, L)
+        k_rope = self.key_rope(x).unsqueeze(1)  # (B, 1, T, Er)
+        q = apply_rope_to_end_interleaved(q, cos, sin)
+        k_rope = apply_rope_interleaved(k_rope, cos, sin)
+        if cache is not None:
+            latent, k_rope = cache.append(self.layer, latent, k_rope)  # (B, S, L) and (B, 1, S, Er)
+        k_nope = (
+            self.key_up(latent).unflatten(-1, (-1, self.nope_dim)).transpose(1, 2)
+        )  # (B, H, S, En)
+        v = (
+            self.value_up(latent).unflatten(-1, (-1, self.value_dim)).transpose(1, 2)
+        )  # (B, H, S, Ev)
+        k = torch.cat([k_nope, k_rope.expand(-1, self.heads, -1, -1)], dim=-1)  # (B, H, S, E)
+        y = F.scaled_dot_product_attention(
+            q, k, v, mask, is_causal=q.size(2) > 1 and mask is None, scale=self.scale
+        )  # (B, H, T, Ev)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class FeedForward(nn.Module):
+    """SwiGLU."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.gate = nn.Linear(config.d_model, config.dense_hidden, bias=False)
+        self.up = nn.Linear(config.d_model, config.dense_hidden, bias=False)
+        self.down = nn.Linear(config.dense_hidden, config.d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
+
+
+class MixtureOfExperts(nn.Module):
+    """Mixture of experts: each token goes to the few that its router chooses."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.groups = config.groups
+        self.top_groups = config.top_groups
+        self.top_k = config.top_k
+        self.router_scale = config.router_scale
+        self.router = Router(config.d_model, config.experts, bias=False)
+        self.selection_bias = nn.Parameter(torch.full((config.experts,), 0.0), requires_grad=False)
+        self.experts = Experts(config)
+        self.shared_expert = SharedExpert(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.router(x)  # (B, T, X)
+        scores = torch.sigmoid(logits)  # (B, T, X)
+        choice = scores + self.selection_bias  # (B, T, X)
+        choice = best_groups(choice, self.groups, self.top_groups, 2)
+        chosen = choice.topk(self.top_k).indices  # (B, T, A)
+        weights = scores.gather(-1, chosen)  # (B, T, A)
+        weights = sum_to_one(weights)
+        weights = weights * self.router_scale
+        y = self.experts(x, chosen, weights)  # (B, T, D)
+        return y + self.shared_expert(x)  # (B, T, D)
+
+
+class DenseBlock(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention = LatentAttention(config, layer)
+        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class SparseBlock(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention = LatentAttention(config, layer)
+        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward = MixtureOfExperts(config)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+KINDS = (DenseBlock,) * 3 + (SparseBlock,) * 58
+
+
+class DeepseekV3(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.layers = nn.ModuleList(KINDS[i % 61](config, i) for i in range(config.layers))
+        self.norm = nn.RMSNorm(config.d_model, config.eps)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, the rest normal(0, std)."""
+        std = self.config.init_std
+        for module in self.modules():
+            if isinstance(module, nn.RMSNorm):
+                nn.init.ones_(module.weight)
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=std)
+        for name, weight in self.named_parameters():
+            if name.endswith((".experts.gate", ".experts.up", ".experts.down")):
+                for matrix in weight:
+                    nn.init.normal_(matrix, std=std)
+        for name, weight in self.named_parameters():
+            if name.endswith(".selection_bias"):
+                nn.init.constant_(weight, 0.0)
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        config = self.config
+        start = 0 if cache is None else cache.length
+        end = start + input_ids.size(1)
+        if end > config.max_positions:
+            raise ValueError(f"{end} tokens, but max_positions is {config.max_positions}")
+        x = self.token_embedding(input_ids)  # (B, T, D)
+        if position_ids is None:
+            position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
+        frequencies = rope_frequencies(config.rope_dim, config.rope_theta, like=x)  # (R/2,)
+        frequencies = yarn_frequencies(
+            frequencies,
+            config.rope_theta,
+            config.rope_factor,
+            config.rope_original_max_positions,
+            config.rope_beta_fast,
+            config.rope_beta_slow,
+        )
+        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        mask = causal_mask(start, end, attention_mask, like=x)
+        for block in self.layers:
+            x = block(x, cos, sin, mask, cache)
+        if cache is not None:
+            cache.length = end
+        return self.norm(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Scores of the vocabulary."""
+        return self.head(x)  # (B, T, V)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) for `input_ids` (B, T)."""
+        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
+        return self.logits(x)  # (B, T, V)
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        logits, labels = logits[:, :-1], labels[:, 1:]
+        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int = -1,
+        pad_token_id: int = 0,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
+        cache = Cache(input_ids.size(1) + max_new_tokens)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        step, position_ids = input_ids, None
+        for _ in range(max_new_tokens):
+            if attention_mask is not None:
+                counted = attention_mask.long().cumsum(-1) - 1
+                position_ids = counted.clamp(min=0)[:, -step.size(1) :]
+            x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            input_ids = torch.cat([input_ids, step], dim=1)
+            if attention_mask is not None:
+                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return input_ids
+
+
+# sha256 of the above: 25949a60a6cad8228054666367e86abc8fa802eceaf724e277088f245cc73459

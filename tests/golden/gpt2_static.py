@@ -1,0 +1,272 @@
+"""gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 4fc8099b2632). Write it again:
+    modelwright build gpt2.yaml -o gpt2.py --static-cache
+
+    part                             weights
+    token_embedding               38,597,376
+    position_embedding               786,432
+    layer x12                     85,054,464
+    norm                               1,536
+    total                        124,439,808
+
+Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   E head
+         width   V vocabulary
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 768
+    max_positions: int = 1024
+    vocab_size: int = 50257
+    dropout: float = 0.1
+    layers: int = 12
+    eps: float = 1e-5
+    heads: int = 12
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.d_model % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+
+
+class Cache:
+    """Keys and values by layer, with room for all tokens from the first step on. No weights."""
+
+    def __init__(self, capacity: int, device: torch.device | None = None) -> None:
+        self.capacity = capacity
+        self.length = torch.zeros(1, dtype=torch.long, device=device)
+        self.place = self.length  # of the new tokens, (T,)
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def begin(self, place: Tensor) -> Tensor:
+        """Where new tokens stand after those seen so far, (T,); `append` stores them there."""
+        self.place = self.length + place
+        return self.place
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new tokens' (..., T, E); give back all there is room for, (..., S, E)."""
+        if layer not in self.kept:
+            room = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kept[layer] = room[0], room[1]
+        keys, values = self.kept[layer]
+        keys.index_copy_(-2, self.place, k)
+        values.index_copy_(-2, self.place, v)
+        return keys, values
+
+
+def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
+    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    if temperature == 0:
+        return logits.argmax(-1)  # (B,)
+    logits = logits / temperature
+    if top_k is not None:
+        kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -math.inf)
+    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+        ranked, order = logits.sort(descending=True)
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
+        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+    return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
+
+
+def causal_mask(
+    place: Tensor, end: int, attention_mask: Tensor | None, like: Tensor
+) -> Tensor | None:
+    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    if attention_mask is None and place.size(0) == end:
+        return None
+    q = place[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
+    mask = k <= q  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+class Attention(nn.Module):
+    """Multi-head attention."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.dropout = config.dropout
+        self.query = nn.Linear(config.d_model, config.d_model)
+        self.key = nn.Linear(config.d_model, config.d_model)
+        self.value = nn.Linear(config.d_model, config.d_model)
+        self.output = nn.Linear(config.d_model, config.d_model)
+
+    def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        dropout = self.dropout if self.training else 0.0
+        causal = q.size(2) > 1 and mask is None
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with GELU (tanh form) between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.d_model, 4 * config.d_model)
+        self.down = nn.Linear(4 * config.d_model, config.d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.up(x), approximate="tanh"))  # (B, T, D)
+
+
+class Block(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.attention = Attention(config, layer)
+        self.dropout = nn.Dropout(config.dropout)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), mask, cache))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+
+class Gpt2(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.position_embedding = nn.Embedding(config.max_positions, config.d_model)
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(Block(config, i) for i in range(config.layers))
+        self.norm = nn.LayerNorm(config.d_model, config.eps)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, biases 0, the rest normal(0, std), what writes
+        into the stream narrower.
+        """
+        std = self.config.init_std
+        for module in self.modules():
+            if isinstance(module, nn.LayerNorm):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=std)
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+        narrow = std / math.sqrt(2 * self.config.layers)
+        for name, weight in self.named_parameters():
+            if name.startswith("layers.") and name.endswith((".output.weight", ".down.weight")):
+                nn.init.normal_(weight, std=narrow)
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        length = input_ids.size(1)
+        end = length if cache is None else cache.capacity
+        if end > self.config.max_positions:
+            raise ValueError(f"{end} tokens, but max_positions is {self.config.max_positions}")
+        place = torch.arange(length, device=input_ids.device)  # (T,)
+        if cache is not None:
+            place = cache.begin(place)
+        if position_ids is None:
+            position_ids = place  # (T,)
+        x = self.token_embedding(input_ids) + self.position_embedding(position_ids)  # (B, T, D)
+        x = self.dropout(x)
+        mask = causal_mask(place, end, attention_mask, like=x)
+        for block in self.layers:
+            x = block(x, mask, cache)
+        if cache is not None:
+            cache.length += length
+        return self.norm(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Scores of the vocabulary."""
+        return F.linear(x, self.token_embedding.weight)  # (B, T, V)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) for `input_ids` (B, T)."""
+        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
+        return self.logits(x)  # (B, T, V)
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        logits, labels = logits[:, :-1], labels[:, 1:]
+        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int = 50256,
+        pad_token_id: int = 50256,
+        capacity: int | None = None,
+        compile_mode: str | None = None,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
+
+        With a `compile_mode` ("default", "reduce-overhead" …) `torch.compile` compiles the step,
+        once for each `capacity` of the cache: by default, just what is needed.
+        """
+        needed = input_ids.size(1) + max_new_tokens - 1
+        if capacity is not None and capacity < needed:
+            raise ValueError(f"{needed} tokens, but the cache holds {capacity}")
+        cache = Cache(capacity or needed, input_ids.device)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        states, step, position_ids = self.hidden_states, input_ids, None
+        if attention_mask is not None:
+            position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
+            room = cache.capacity - input_ids.size(1)
+            attention_mask = F.pad(attention_mask, (0, room), value=1)
+        for i in range(max_new_tokens):
+            x = states(step, attention_mask, position_ids, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            input_ids = torch.cat([input_ids, step], dim=1)
+            if position_ids is not None:
+                position_ids = position_ids[:, -1:] + 1
+            if i == 0 and compile_mode is not None:
+                states = torch.compile(states, fullgraph=True, mode=compile_mode)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return input_ids
+
+
+# sha256 of the above: 48b765eb26b6ccc68fa2d35b049c885688dfc0137958d0b8a9b3b5bbde68ed74

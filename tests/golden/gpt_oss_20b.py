@@ -1,0 +1,551 @@
+"""gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 1cfd7f6b1632). Write it again:
+    modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
+
+    part                          weights
+    token_embedding           579,133,440
+    local x12               9,878,243,712
+    global x12              9,878,243,712
+    norm                            2,880
+    head                      579,133,440
+    total                  20,914,757,184
+
+Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   K key/value
+         heads   E head width   R rotated width of a head   F feed-forward width   X experts   A
+         experts that serve a token   J pairs of a token and an expert that serves it, B * T * A
+         V vocabulary
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 2880
+    max_positions: int = 131072
+    vocab_size: int = 201088
+    layers: int = 24
+    eps: float = 1e-5
+    heads: int = 64
+    kv_heads: int = 8
+    head_dim: int = 64
+    rope_theta: float = 150_000.0
+    rope_factor: int = 32
+    rope_original_max_positions: int = 4096
+    rope_beta_fast: int = 32
+    rope_beta_slow: int = 1
+    rope_attention_factor: float = 1.3465735902799727  # 0.1 * 1 * ln(32) + 1
+    window: int = 128
+    experts: int = 32
+    top_k: int = 4
+    hidden: int = 2880
+    clamp: float = 7.0
+    beta: float = 1.702
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.heads % self.kv_heads:
+            raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
+
+
+class Cache:
+    """Keys and values of the tokens seen so far, by layer. Not part of the weights."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        end = self.length + k.size(-2)
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        if layer not in self.kept:
+            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kept[layer] = room[0], room[1]
+        keys, values = self.kept[layer]
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
+
+
+def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
+    """How fast each pair of columns turns, in float32 or wider."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
+    return theta**-exponent  # (R/2,)
+
+
+def yarn_frequencies_between_pairs(
+    frequencies: Tensor,
+    theta: float,
+    factor: float,
+    original_max_positions: int,
+    fast: float,
+    slow: float,
+) -> Tensor:
+    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (YaRN).
+
+    Fast pairs turn more than `fast` times over the original length, slow ones less than `slow`
+    times; both bounds may stand between two pairs.
+    """
+    first = yarn_pair(frequencies, theta, original_max_positions, fast)
+    last = yarn_pair(frequencies, theta, original_max_positions, slow)
+    return yarn_blend(frequencies, factor, first, last)  # (R/2,)
+
+
+def yarn_pair(
+    frequencies: Tensor, theta: float, original_max_positions: int, turns: float
+) -> float:
+    """Which pair turns so many times over the original length, counted from 0."""
+    wave = original_max_positions / (2 * math.pi * turns)
+    return frequencies.size(0) * math.log(wave) / math.log(theta)
+
+
+def yarn_blend(frequencies: Tensor, factor: float, first: float, last: float) -> Tensor:
+    """Pairs up to `first` are kept, from `last` on slowed by `factor`, blended between."""
+    first, last = max(first, 0), min(last, 2 * frequencies.size(0) - 1)
+    width = (last - first) or 0.001
+    pair = torch.arange(frequencies.size(0), device=frequencies.device, dtype=frequencies.dtype)
+    slowed = ((pair - first) / width).clamp(0, 1)
+    return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
+
+
+def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
+    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
+
+
+def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
+    x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
+    return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
+
+
+def swish(x: Tensor, beta: float) -> Tensor:
+    return x * torch.sigmoid(beta * x)
+
+
+def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
+    """What the mask adds to the scores: 0 where it admits, else -inf, (B, H, T, S)."""
+    bias = q.new_zeros(k.size(2)) if mask is None else q.new_zeros(mask.shape)
+    if mask is not None:
+        bias = bias.masked_fill(~mask, -math.inf)
+    return bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
+
+
+def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Add a key and a value of zeros; the bias of each head's scores of that key is its sink.
+
+    Such a key joins the softmax and takes nothing: the weights of the others sum to less than 1.
+    Keys and values that heads share are repeated for each.
+    """
+    k, v = (x.repeat_interleave(sinks.size(0) // x.size(1), dim=1) for x in (k, v))
+    column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
+    return F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1)), torch.cat([bias, column], dim=-1)
+
+
+class BiasedRouter(nn.Linear):
+    """A linear layer computed in float32 or wider: rounding must not decide between experts."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        dtype = torch.promote_types(input.dtype, torch.float32)
+        return F.linear(input.to(dtype), self.weight.to(dtype), self.bias.to(dtype))
+
+
+class ExpertLinear(torch.autograd.Function):
+    """Rows times their expert's matrix: x (J, in), weight (X, out, in), to (J, out).
+
+    The first `sizes[0]` rows are the first expert's, and so on. Of a loop over the experts autograd
+    makes a gradient for each matrix and then copies all of them into one tensor: here each is
+    written where it belongs.
+    """
+
+    apply: Any  # torch leaves it untyped
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, sizes: list[int]) -> Tensor:
+        y = x.new_empty(x.size(0), weight.size(1))
+        matrices = weight.transpose(1, 2)  # (X, in, out)
+        parts = zip(torch.split(x, sizes), matrices, torch.split(y, sizes), strict=True)
+        for rows, matrix, product in parts:
+            if rows.size(0):
+                torch.mm(rows, matrix, out=product)
+        return y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
+        x, weight, ctx.sizes = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        wants_x, wants_weight, _ = ctx.needs_input_grad
+        of_x = ExpertLinear.apply(grad, weight.transpose(1, 2), ctx.sizes) if wants_x else None
+        return of_x, ExpertProducts.apply(grad, x, ctx.sizes) if wants_weight else None, None
+
+
+class ExpertProducts(torch.autograd.Function):
+    """The matrix product of each expert's rows, y (J, out) and x (J, in), to (X, out, in)."""
+
+    apply: Any
+
+    @staticmethod
+    def forward(y: Tensor, x: Tensor, sizes: list[int]) -> Tensor:
+        products = y.new_empty(len(sizes), y.size(1), x.size(1))
+        parts = zip(torch.split(y.T, sizes, dim=1), torch.split(x, sizes), products, strict=True)
+        for left, right, product in parts:
+            torch.mm(left, right, out=product)
+        return products
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
+        y, x, ctx.sizes = inputs
+        ctx.save_for_backward(y, x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        y, x = ctx.saved_tensors
+        of_y = ExpertLinear.apply(x, grad, ctx.sizes)
+        return of_y, ExpertLinear.apply(y, grad.transpose(1, 2), ctx.sizes), None
+
+
+class ExpertGroups:
+    """The pairs of a token and an expert that it chose, those of one expert together.
+
+    J pairs are rows: tokens (B, T) that chose A experts each make J = B * T * A of them. Eager
+    code runs each expert once, on all of its rows. Compiled code wants shapes that do not depend
+    on the choice: there, rows fill blocks of one size, and each block has one expert.
+    """
+
+    def __init__(self, chosen: Tensor, experts: int) -> None:
+        self.chosen = chosen
+        self.expert, self.order = chosen.flatten().sort(stable=True)
+        number = torch.arange(experts, device=chosen.device)
+        counts = (self.expert[:, None] == number).sum(0)
+        if torch.compiler.is_compiling():
+            self.fill_blocks(counts)
+        else:
+            self.sizes: list[int] = counts.tolist()
+
+    def fill_blocks(self, counts: Tensor) -> None:
+        """Blocks of about the mean number of rows: at most one of each expert is not full."""
+        rows, experts = self.expert.size(0), counts.size(0)
+        self.block = max(1, rows // experts)
+        self.blocks = min(rows, rows // self.block + experts)
+        needed = (counts + self.block - 1) // self.block
+        ends = needed.cumsum(0)
+        shift = (ends - needed) * self.block - (counts.cumsum(0) - counts)
+        self.places = torch.arange(rows, device=counts.device) + shift[self.expert]
+        block = torch.arange(self.blocks, device=counts.device)
+        self.block_expert = torch.searchsorted(ends, block, right=True).clamp(max=experts - 1)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """The token of each pair: (B, T, D) to (J, D)."""
+        return x.flatten(0, 1)[self.order // self.chosen.size(-1)]
+
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Each row times its expert's matrix: x (J, in), weight (experts, out, in), to (J, out)."""
+        if torch.compiler.is_compiling():
+            padded = x.new_zeros(self.blocks * self.block, x.size(-1))
+            padded = padded.index_copy(0, self.places, x).view(self.blocks, self.block, -1)
+            y = padded @ weight[self.block_expert].transpose(1, 2)
+            return y.flatten(0, 1)[self.places]
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+            x, weight = x.to(dtype), weight.to(dtype)
+        product: Tensor = ExpertLinear.apply(x, weight, self.sizes)
+        return product
+
+    def combine(self, y: Tensor, weights: Tensor) -> Tensor:
+        """What a token's experts say, weighted: y (J, D), weights (B, T, A), to (B, T, D)."""
+        said = y[self.order.argsort()].view(*self.chosen.shape, -1)
+        return (said * weights[..., None]).sum(-2).type_as(y)
+
+
+def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
+    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    if temperature == 0:
+        return logits.argmax(-1)  # (B,)
+    logits = logits / temperature
+    if top_k is not None:
+        kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -math.inf)
+    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+        ranked, order = logits.sort(descending=True)
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
+        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+    return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
+
+
+def causal_window_mask(
+    start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
+) -> Tensor:
+    """True where query q may see key k: causal & window(128)."""
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
+    mask = (k <= q) & (k > q - window)  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor:
+    """True where query q may see key k: causal."""
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
+    mask = k <= q  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every layer reads and none of them makes."""
+
+    cos: Tensor
+    sin: Tensor
+    local_mask: Tensor
+    global_mask: Tensor
+
+
+class Experts(nn.Module):
+    """Gated linear unit with swish, with weights for each expert."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.experts = config.experts
+        self.clamp = config.clamp
+        self.beta = config.beta
+        self.gate = nn.Parameter(torch.empty(config.experts, config.hidden, config.d_model))
+        self.gate_bias = nn.Parameter(torch.empty(config.experts, config.hidden))
+        self.up = nn.Parameter(torch.empty(config.experts, config.hidden, config.d_model))
+        self.up_bias = nn.Parameter(torch.empty(config.experts, config.hidden))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.hidden))
+        self.down_bias = nn.Parameter(torch.empty(config.experts, config.d_model))
+
+    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        groups = ExpertGroups(chosen, self.experts)
+        rows = groups.rows(x)  # (J, D)
+        gate = groups.linear(rows, self.gate)  # (J, F)
+        gate = gate + self.gate_bias[groups.expert]
+        up = groups.linear(rows, self.up)  # (J, F)
+        up = up + self.up_bias[groups.expert]
+        # (J, F)
+        h = swish(gate.clamp(max=self.clamp), self.beta) * (up.clamp(-self.clamp, self.clamp) + 1)
+        y = groups.linear(h, self.down)  # (J, D)
+        y = y + self.down_bias[groups.expert]
+        return groups.combine(y, weights)  # (B, T, D)
+
+
+class Attention(nn.Module):
+    """Grouped-query attention: each key/value head serves H/K query heads."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.head_dim
+        self.query = nn.Linear(config.d_model, config.heads * config.head_dim)
+        self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim)
+        self.value = nn.Linear(config.d_model, config.kv_heads * config.head_dim)
+        self.sinks = nn.Parameter(torch.full((config.heads,), 0.0))
+        self.output = nn.Linear(config.heads * config.head_dim, config.d_model)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, cache: Cache | None
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        q = apply_rope(q, cos, sin)
+        k = apply_rope(k, cos, sin)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
+        bias = as_bias(mask, q, k)  # (B, H, T, S)
+        k, v, bias = with_sinks(k, v, bias, self.sinks)  # one key more, of zeros
+        y = F.scaled_dot_product_attention(q, k, v, bias)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class MixtureOfExperts(nn.Module):
+    """Mixture of experts: each token goes to the few that its router chooses."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.top_k = config.top_k
+        self.router = BiasedRouter(config.d_model, config.experts)
+        self.experts = Experts(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.router(x)  # (B, T, X)
+        weights, chosen = logits.topk(self.top_k)  # (B, T, A) each
+        weights = weights.softmax(-1)
+        return self.experts(x, chosen, weights)  # (B, T, D)
+
+
+class LocalBlock(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention = Attention(config, layer)
+        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward = MixtureOfExperts(config)
+
+    def forward(self, x: Tensor, shared: Shared, cache: Cache | None) -> Tensor:
+        h = self.attention_norm(x)
+        x = x + self.attention(h, shared.cos, shared.sin, shared.local_mask, cache)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class GlobalBlock(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention = Attention(config, layer)
+        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward = MixtureOfExperts(config)
+
+    def forward(self, x: Tensor, shared: Shared, cache: Cache | None) -> Tensor:
+        h = self.attention_norm(x)
+        x = x + self.attention(h, shared.cos, shared.sin, shared.global_mask, cache)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+KINDS = (LocalBlock, GlobalBlock)
+
+
+class GptOss20b(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.layers = nn.ModuleList(KINDS[i % 2](config, i) for i in range(config.layers))
+        self.norm = nn.RMSNorm(config.d_model, config.eps)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
+        std = self.config.init_std
+        for module in self.modules():
+            if isinstance(module, nn.RMSNorm):
+                nn.init.ones_(module.weight)
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=std)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        for name, weight in self.named_parameters():
+            if name.endswith((".experts.gate", ".experts.up", ".experts.down")):
+                for matrix in weight:
+                    nn.init.normal_(matrix, std=std)
+        for name, weight in self.named_parameters():
+            if name.endswith((".sinks", ".gate_bias", ".up_bias", ".down_bias")):
+                nn.init.constant_(weight, 0.0)
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        config = self.config
+        start = 0 if cache is None else cache.length
+        end = start + input_ids.size(1)
+        if end > config.max_positions:
+            raise ValueError(f"{end} tokens, but max_positions is {config.max_positions}")
+        x = self.token_embedding(input_ids)  # (B, T, D)
+        if position_ids is None:
+            position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
+        frequencies = rope_frequencies(config.head_dim, config.rope_theta, like=x)  # (R/2,)
+        frequencies = yarn_frequencies_between_pairs(
+            frequencies,
+            config.rope_theta,
+            config.rope_factor,
+            config.rope_original_max_positions,
+            config.rope_beta_fast,
+            config.rope_beta_slow,
+        )
+        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        cos, sin = cos * config.rope_attention_factor, sin * config.rope_attention_factor
+        local_mask = causal_window_mask(start, end, config.window, attention_mask, like=x)
+        global_mask = causal_mask(start, end, attention_mask, like=x)
+        shared = Shared(cos=cos, sin=sin, local_mask=local_mask, global_mask=global_mask)
+        for block in self.layers:
+            x = block(x, shared, cache)
+        if cache is not None:
+            cache.length = end
+        return self.norm(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Scores of the vocabulary."""
+        return self.head(x)  # (B, T, V)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) for `input_ids` (B, T)."""
+        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
+        return self.logits(x)  # (B, T, V)
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        logits, labels = logits[:, :-1], labels[:, 1:]
+        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int = 200002,
+        pad_token_id: int = 199999,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
+        cache = Cache(input_ids.size(1) + max_new_tokens)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        step, position_ids = input_ids, None
+        for _ in range(max_new_tokens):
+            if attention_mask is not None:
+                counted = attention_mask.long().cumsum(-1) - 1
+                position_ids = counted.clamp(min=0)[:, -step.size(1) :]
+            x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            input_ids = torch.cat([input_ids, step], dim=1)
+            if attention_mask is not None:
+                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return input_ids
+
+
+# sha256 of the above: d60b9ad5ccb61df79ccdd26eda0f8f759d28e88ea810aeffeb2f0918e8028d69

@@ -1,0 +1,322 @@
+"""llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 ba3d71be2ad7). Write it again:
+    modelwright build llama3_8b.yaml -o llama_3_8b.py --join-projections
+
+    part                          weights
+    token_embedding           525,336,576
+    layer x32               6,979,584,000
+    norm                            4,096
+    head                      525,336,576
+    total                   8,030,261,248
+
+Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   K key/value
+         heads   E head width   R rotated width of a head   F feed-forward width   V vocabulary
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 4096
+    max_positions: int = 8192
+    vocab_size: int = 128256
+    layers: int = 32
+    eps: float = 1e-5
+    heads: int = 32
+    kv_heads: int = 8
+    rope_theta: float = 500_000.0
+    hidden: int = 14336
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.heads % self.kv_heads:
+            raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
+        if self.d_model % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+
+
+class Cache:
+    """Keys and values of the tokens seen so far, by layer. Not part of the weights."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        end = self.length + k.size(-2)
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        if layer not in self.kept:
+            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kept[layer] = room[0], room[1]
+        keys, values = self.kept[layer]
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
+
+
+class JoinedLinear(nn.Linear):
+    """Linear layers that read the same as one product; state dicts hold each by its own name."""
+
+    def __init__(self, d_in: int, parts: dict[str, int], bias: bool = True) -> None:
+        super().__init__(d_in, sum(parts.values()), bias)
+        self.names = list(parts)
+        self.sizes = list(parts.values())
+
+    def each(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The result of every layer for x (..., D)."""
+        return torch.split(self(x), self.sizes, dim=-1)
+
+
+def joined_names(model: nn.Module, prefix: str) -> list[tuple[str, list[str], list[int]]]:
+    """Each joined weight: its name, and the names and sizes of its parts."""
+    found = []
+    for name, module in model.named_modules(prefix=prefix.removesuffix(".")):
+        if isinstance(module, JoinedLinear):
+            for kind, _ in module.named_parameters():
+                names = [f"{name.rpartition('.')[0]}.{part}.{kind}" for part in module.names]
+                found.append((f"{name}.{kind}", names, module.sizes))
+    return found
+
+
+def take_apart(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """After `state_dict`: the parts of joined weights, as views of them."""
+    for joined, names, sizes in joined_names(model, prefix):
+        if joined in state:
+            state.update(zip(names, torch.split(state.pop(joined), sizes), strict=True))
+
+
+def put_together(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Before `load_state_dict`: joined weights out of their parts, where all of them are there."""
+    for joined, names, sizes in joined_names(model, prefix):
+        if [len(state.get(name, ())) for name in names] == sizes:
+            state[joined] = torch.cat([state.pop(name) for name in names])
+
+
+def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
+    """How fast each pair of columns turns, in float32 or wider."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
+    return theta**-exponent  # (R/2,)
+
+
+def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
+    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
+
+
+def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
+    x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
+    return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
+
+
+def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
+    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    if temperature == 0:
+        return logits.argmax(-1)  # (B,)
+    logits = logits / temperature
+    if top_k is not None:
+        kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -math.inf)
+    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+        ranked, order = logits.sort(descending=True)
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
+        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+    return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
+
+
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
+    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    if attention_mask is None and (start == 0 or end - start == 1):
+        return None
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
+    mask = k <= q  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+class Attention(nn.Module):
+    """Grouped-query attention: each key/value head serves H/K query heads."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.query_key_value = JoinedLinear(
+            config.d_model,
+            {
+                "query": config.d_model,
+                "key": config.kv_heads * self.head_dim,
+                "value": config.kv_heads * self.head_dim,
+            },
+            bias=False,
+        )
+        self.output = nn.Linear(config.d_model, config.d_model, bias=False)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        q, k, v = self.query_key_value.each(x)  # (B, T, H*E) and (B, T, K*E) and (B, T, K*E)
+        q = q.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = k.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        v = v.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        q = apply_rope(q, cos, sin)
+        k = apply_rope(k, cos, sin)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
+        y = F.scaled_dot_product_attention(
+            q, k, v, mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class FeedForward(nn.Module):
+    """SwiGLU."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.gate_up = JoinedLinear(
+            config.d_model, {"gate": config.hidden, "up": config.hidden}, bias=False
+        )
+        self.down = nn.Linear(config.hidden, config.d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, up = self.gate_up.each(x)  # (B, T, F) each
+        return self.down(F.silu(gate) * up)  # (B, T, D)
+
+
+class Block(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention = Attention(config, layer)
+        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class Llama3_8b(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.layers = nn.ModuleList(Block(config, i) for i in range(config.layers))
+        self.norm = nn.RMSNorm(config.d_model, config.eps)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.init_weights()
+        self.register_state_dict_post_hook(take_apart)
+        self.register_load_state_dict_pre_hook(put_together)
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, the rest normal(0, std)."""
+        std = self.config.init_std
+        for module in self.modules():
+            if isinstance(module, nn.RMSNorm):
+                nn.init.ones_(module.weight)
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=std)
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        start = 0 if cache is None else cache.length
+        end = start + input_ids.size(1)
+        if end > self.config.max_positions:
+            raise ValueError(f"{end} tokens, but max_positions is {self.config.max_positions}")
+        x = self.token_embedding(input_ids)  # (B, T, D)
+        if position_ids is None:
+            position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
+        frequencies = rope_frequencies(
+            self.config.d_model // self.config.heads, self.config.rope_theta, like=x
+        )  # (R/2,)
+        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        mask = causal_mask(start, end, attention_mask, like=x)
+        for block in self.layers:
+            x = block(x, cos, sin, mask, cache)
+        if cache is not None:
+            cache.length = end
+        return self.norm(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Scores of the vocabulary."""
+        return self.head(x)  # (B, T, V)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) for `input_ids` (B, T)."""
+        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
+        return self.logits(x)  # (B, T, V)
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        logits, labels = logits[:, :-1], labels[:, 1:]
+        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int = 128001,
+        pad_token_id: int = 128001,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
+        cache = Cache(input_ids.size(1) + max_new_tokens)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        step, position_ids = input_ids, None
+        for _ in range(max_new_tokens):
+            if attention_mask is not None:
+                counted = attention_mask.long().cumsum(-1) - 1
+                position_ids = counted.clamp(min=0)[:, -step.size(1) :]
+            x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            input_ids = torch.cat([input_ids, step], dim=1)
+            if attention_mask is not None:
+                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return input_ids
+
+
+# sha256 of the above: 122665fe8bf6d6e96dca2811a5c6a717dfe12e22026bcf24e3f4326604bad093

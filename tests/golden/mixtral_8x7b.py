@@ -1,0 +1,422 @@
+"""mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 2f127e35f8b4). Write it again:
+    modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
+
+    part                          weights
+    token_embedding           131,072,000
+    layer x32              46,440,644,608
+    norm                            4,096
+    head                      131,072,000
+    total                  46,702,792,704
+
+Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   K key/value
+         heads   E head width   R rotated width of a head   F feed-forward width   X experts   A
+         experts that serve a token   J pairs of a token and an expert that serves it, B * T * A
+         V vocabulary
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 4096
+    max_positions: int = 32768
+    vocab_size: int = 32000
+    layers: int = 32
+    eps: float = 1e-5
+    heads: int = 32
+    kv_heads: int = 8
+    rope_theta: float = 1_000_000.0
+    experts: int = 8
+    top_k: int = 2
+    hidden: int = 14336
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.heads % self.kv_heads:
+            raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
+        if self.d_model % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+
+
+class Cache:
+    """Keys and values of the tokens seen so far, by layer. Not part of the weights."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        end = self.length + k.size(-2)
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        if layer not in self.kept:
+            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kept[layer] = room[0], room[1]
+        keys, values = self.kept[layer]
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
+
+
+def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
+    """How fast each pair of columns turns, in float32 or wider."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
+    return theta**-exponent  # (R/2,)
+
+
+def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
+    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
+
+
+def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
+    x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
+    return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
+
+
+class Router(nn.Linear):
+    """A linear layer computed in float32 or wider: rounding must not decide between experts."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        dtype = torch.promote_types(input.dtype, torch.float32)
+        return F.linear(input.to(dtype), self.weight.to(dtype))
+
+
+class ExpertLinear(torch.autograd.Function):
+    """Rows times their expert's matrix: x (J, in), weight (X, out, in), to (J, out).
+
+    The first `sizes[0]` rows are the first expert's, and so on. Of a loop over the experts autograd
+    makes a gradient for each matrix and then copies all of them into one tensor: here each is
+    written where it belongs.
+    """
+
+    apply: Any  # torch leaves it untyped
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, sizes: list[int]) -> Tensor:
+        y = x.new_empty(x.size(0), weight.size(1))
+        matrices = weight.transpose(1, 2)  # (X, in, out)
+        parts = zip(torch.split(x, sizes), matrices, torch.split(y, sizes), strict=True)
+        for rows, matrix, product in parts:
+            if rows.size(0):
+                torch.mm(rows, matrix, out=product)
+        return y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
+        x, weight, ctx.sizes = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        wants_x, wants_weight, _ = ctx.needs_input_grad
+        of_x = ExpertLinear.apply(grad, weight.transpose(1, 2), ctx.sizes) if wants_x else None
+        return of_x, ExpertProducts.apply(grad, x, ctx.sizes) if wants_weight else None, None
+
+
+class ExpertProducts(torch.autograd.Function):
+    """The matrix product of each expert's rows, y (J, out) and x (J, in), to (X, out, in)."""
+
+    apply: Any
+
+    @staticmethod
+    def forward(y: Tensor, x: Tensor, sizes: list[int]) -> Tensor:
+        products = y.new_empty(len(sizes), y.size(1), x.size(1))
+        parts = zip(torch.split(y.T, sizes, dim=1), torch.split(x, sizes), products, strict=True)
+        for left, right, product in parts:
+            torch.mm(left, right, out=product)
+        return products
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
+        y, x, ctx.sizes = inputs
+        ctx.save_for_backward(y, x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        y, x = ctx.saved_tensors
+        of_y = ExpertLinear.apply(x, grad, ctx.sizes)
+        return of_y, ExpertLinear.apply(y, grad.transpose(1, 2), ctx.sizes), None
+
+
+class ExpertGroups:
+    """The pairs of a token and an expert that it chose, those of one expert together.
+
+    J pairs are rows: tokens (B, T) that chose A experts each make J = B * T * A of them. Eager
+    code runs each expert once, on all of its rows. Compiled code wants shapes that do not depend
+    on the choice: there, rows fill blocks of one size, and each block has one expert.
+    """
+
+    def __init__(self, chosen: Tensor, experts: int) -> None:
+        self.chosen = chosen
+        self.expert, self.order = chosen.flatten().sort(stable=True)
+        number = torch.arange(experts, device=chosen.device)
+        counts = (self.expert[:, None] == number).sum(0)
+        if torch.compiler.is_compiling():
+            self.fill_blocks(counts)
+        else:
+            self.sizes: list[int] = counts.tolist()
+
+    def fill_blocks(self, counts: Tensor) -> None:
+        """Blocks of about the mean number of rows: at most one of each expert is not full."""
+        rows, experts = self.expert.size(0), counts.size(0)
+        self.block = max(1, rows // experts)
+        self.blocks = min(rows, rows // self.block + experts)
+        needed = (counts + self.block - 1) // self.block
+        ends = needed.cumsum(0)
+        shift = (ends - needed) * self.block - (counts.cumsum(0) - counts)
+        self.places = torch.arange(rows, device=counts.device) + shift[self.expert]
+        block = torch.arange(self.blocks, device=counts.device)
+        self.block_expert = torch.searchsorted(ends, block, right=True).clamp(max=experts - 1)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """The token of each pair: (B, T, D) to (J, D)."""
+        return x.flatten(0, 1)[self.order // self.chosen.size(-1)]
+
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Each row times its expert's matrix: x (J, in), weight (experts, out, in), to (J, out)."""
+        if torch.compiler.is_compiling():
+            padded = x.new_zeros(self.blocks * self.block, x.size(-1))
+            padded = padded.index_copy(0, self.places, x).view(self.blocks, self.block, -1)
+            y = padded @ weight[self.block_expert].transpose(1, 2)
+            return y.flatten(0, 1)[self.places]
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+            x, weight = x.to(dtype), weight.to(dtype)
+        product: Tensor = ExpertLinear.apply(x, weight, self.sizes)
+        return product
+
+    def combine(self, y: Tensor, weights: Tensor) -> Tensor:
+        """What a token's experts say, weighted: y (J, D), weights (B, T, A), to (B, T, D)."""
+        said = y[self.order.argsort()].view(*self.chosen.shape, -1)
+        return (said * weights[..., None]).sum(-2).type_as(y)
+
+
+def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
+    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    if temperature == 0:
+        return logits.argmax(-1)  # (B,)
+    logits = logits / temperature
+    if top_k is not None:
+        kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -math.inf)
+    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+        ranked, order = logits.sort(descending=True)
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
+        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+    return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
+
+
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
+    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    if attention_mask is None and (start == 0 or end - start == 1):
+        return None
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
+    mask = k <= q  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+class Experts(nn.Module):
+    """SwiGLU, with weights for each expert."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.experts = config.experts
+        self.gate = nn.Parameter(torch.empty(config.experts, config.hidden, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.hidden, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.hidden))
+
+    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        groups = ExpertGroups(chosen, self.experts)
+        rows = groups.rows(x)  # (J, D)
+        h = F.silu(groups.linear(rows, self.gate)) * groups.linear(rows, self.up)  # (J, F)
+        y = groups.linear(h, self.down)  # (J, D)
+        return groups.combine(y, weights)  # (B, T, D)
+
+
+class Attention(nn.Module):
+    """Grouped-query attention: each key/value head serves H/K query heads."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.query = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.key = nn.Linear(config.d_model, config.kv_heads * self.head_dim, bias=False)
+        self.value = nn.Linear(config.d_model, config.kv_heads * self.head_dim, bias=False)
+        self.output = nn.Linear(config.d_model, config.d_model, bias=False)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        q = apply_rope(q, cos, sin)
+        k = apply_rope(k, cos, sin)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
+        y = F.scaled_dot_product_attention(
+            q, k, v, mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class MixtureOfExperts(nn.Module):
+    """Mixture of experts: each token goes to the few that its router chooses."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.top_k = config.top_k
+        self.router = Router(config.d_model, config.experts, bias=False)
+        self.experts = Experts(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.router(x)  # (B, T, X)
+        weights, chosen = logits.topk(self.top_k)  # (B, T, A) each
+        weights = weights.softmax(-1)
+        return self.experts(x, chosen, weights)  # (B, T, D)
+
+
+class Block(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention = Attention(config, layer)
+        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward = MixtureOfExperts(config)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class Mixtral8x7b(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.layers = nn.ModuleList(Block(config, i) for i in range(config.layers))
+        self.norm = nn.RMSNorm(config.d_model, config.eps)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, the rest normal(0, std)."""
+        std = self.config.init_std
+        for module in self.modules():
+            if isinstance(module, nn.RMSNorm):
+                nn.init.ones_(module.weight)
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=std)
+        for name, weight in self.named_parameters():
+            if name.endswith((".experts.gate", ".experts.up", ".experts.down")):
+                for matrix in weight:
+                    nn.init.normal_(matrix, std=std)
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        start = 0 if cache is None else cache.length
+        end = start + input_ids.size(1)
+        if end > self.config.max_positions:
+            raise ValueError(f"{end} tokens, but max_positions is {self.config.max_positions}")
+        x = self.token_embedding(input_ids)  # (B, T, D)
+        if position_ids is None:
+            position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
+        frequencies = rope_frequencies(
+            self.config.d_model // self.config.heads, self.config.rope_theta, like=x
+        )  # (R/2,)
+        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        mask = causal_mask(start, end, attention_mask, like=x)
+        for block in self.layers:
+            x = block(x, cos, sin, mask, cache)
+        if cache is not None:
+            cache.length = end
+        return self.norm(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Scores of the vocabulary."""
+        return self.head(x)  # (B, T, V)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) for `input_ids` (B, T)."""
+        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
+        return self.logits(x)  # (B, T, V)
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        logits, labels = logits[:, :-1], labels[:, 1:]
+        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int = 2,
+        pad_token_id: int = 2,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
+        cache = Cache(input_ids.size(1) + max_new_tokens)
+        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
+        step, position_ids = input_ids, None
+        for _ in range(max_new_tokens):
+            if attention_mask is not None:
+                counted = attention_mask.long().cumsum(-1) - 1
+                position_ids = counted.clamp(min=0)[:, -step.size(1) :]
+            x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            input_ids = torch.cat([input_ids, step], dim=1)
+            if attention_mask is not None:
+                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return input_ids
+
+
+# sha256 of the above: 03122b08e78b0d10fb4473f8301aa73a3b402d0fda07b72b5982ef5b4a4fd156

@@ -1,0 +1,359 @@
+"""whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 326da82e9163). Write it again:
+    modelwright build whisper_tiny.yaml -o whisper_tiny.py
+
+    part                                     weights
+    encoder.conv1                             92,544
+    encoder.conv2                            442,752
+    encoder.layer x4                       7,096,320
+    encoder.norm                                 768
+    decoder.token_embedding               19,916,160
+    decoder.position_embedding               172,032
+    decoder.layer x4                       9,463,296
+    decoder.norm                                 768
+    total                                 37,184,640
+
+Shapes:  B batch   T new tokens   S tokens seen so far   M memory tokens   D d_model   H query
+         heads   E head width   V vocabulary   Z1 channels behind convolution 1
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 384
+    encoder_max_positions: int = 1500
+    channels: int = 80
+    conv1_channels: int = 384
+    kernel: int = 3
+    stride: int = 2
+    layers: int = 4
+    eps: float = 1e-5
+    heads: int = 6
+    decoder_max_positions: int = 448
+    vocab_size: int = 51865
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.d_model % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+
+
+class Cache:
+    """Keys and values of the tokens seen so far and of the memory, by layer. No weights."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.memory: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        end = self.length + k.size(-2)
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        if layer not in self.kept:
+            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kept[layer] = room[0], room[1]
+        keys, values = self.kept[layer]
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
+
+
+def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
+    """Sines, then cosines, of the positions at `width / 2` frequencies from 1 to 1/10000."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
+    angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
+    return torch.cat([angle.sin(), angle.cos()], dim=-1).type_as(like)  # (T, D) or (B, T, D)
+
+
+def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
+    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    if temperature == 0:
+        return logits.argmax(-1)  # (B,)
+    logits = logits / temperature
+    if top_k is not None:
+        kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -math.inf)
+    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+        ranked, order = logits.sort(descending=True)
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
+        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+    return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
+
+
+def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
+    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    if attention_mask is None and (start == 0 or end - start == 1):
+        return None
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
+    mask = k <= q  # (T, S)
+    if attention_mask is not None:
+        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
+    return mask
+
+
+class EncoderAttention(nn.Module):
+    """Multi-head attention."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.head_dim = config.d_model // config.heads
+        self.query = nn.Linear(config.d_model, config.d_model)
+        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.value = nn.Linear(config.d_model, config.d_model)
+        self.output = nn.Linear(config.d_model, config.d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class Projections(nn.Module):
+    """The weights that attention and cross-attention both have."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.query = nn.Linear(config.d_model, config.d_model)
+        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.value = nn.Linear(config.d_model, config.d_model)
+        self.output = nn.Linear(config.d_model, config.d_model)
+
+
+class DecoderAttention(Projections):
+    """Multi-head attention."""
+
+    def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        causal = q.size(2) > 1 and mask is None
+        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with GELU between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.d_model, 4 * config.d_model)
+        self.down = nn.Linear(4 * config.d_model, config.d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.up(x)))  # (B, T, D)
+
+
+class CrossAttention(Projections):
+    """Multi-head attention over a memory."""
+
+    def forward(self, x: Tensor, memory: Tensor, cache: Cache | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        if cache is not None and self.layer in cache.memory:
+            k, v = cache.memory[self.layer]  # (B, H, M, E) each
+        else:
+            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            if cache is not None:
+                cache.memory[self.layer] = k, v
+        y = F.scaled_dot_product_attention(q, k, v)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.attention = EncoderAttention(config)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class DecoderBlock(nn.Module):
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.attention = DecoderAttention(config, layer)
+        self.cross_attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.cross_attention = CrossAttention(config, layer)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None, memory: Tensor, cache: Cache | None
+    ) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), mask, cache)
+        x = x + self.cross_attention(self.cross_attention_norm(x), memory, cache)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class Encoder(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(
+            config.channels, config.conv1_channels, config.kernel, padding=config.kernel // 2
+        )
+        self.conv2 = nn.Conv1d(
+            config.conv1_channels,
+            config.d_model,
+            config.kernel,
+            stride=config.stride,
+            padding=config.kernel // 2,
+        )
+        self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.d_model, config.eps)
+
+
+class Decoder(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.position_embedding = nn.Embedding(config.decoder_max_positions, config.d_model)
+        self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
+        self.norm = nn.LayerNorm(config.d_model, config.eps)
+
+
+class WhisperTiny(nn.Module):
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
+        std = self.config.init_std
+        for module in self.modules():
+            if isinstance(module, nn.LayerNorm):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+            if isinstance(module, (nn.Linear, nn.Conv1d, nn.Embedding)):
+                nn.init.normal_(module.weight, std=std)
+            if isinstance(module, (nn.Linear, nn.Conv1d)) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def encode(self, input_features: Tensor) -> Tensor:
+        """Hidden states (B, T, D) of `input_features` (B, channels, 2*T)."""
+        x = F.gelu(self.encoder.conv1(input_features))  # (B, Z1, 2*T)
+        x = F.gelu(self.encoder.conv2(x)).transpose(1, 2)  # (B, T, D)
+        length = x.size(1)
+        if length > self.config.encoder_max_positions:
+            raise ValueError(
+                f"{length} tokens, but max_positions is {self.config.encoder_max_positions}"
+            )
+        position_ids = torch.arange(length, device=input_features.device)  # (T,)
+        x = x + sinusoids(position_ids, self.config.d_model, self.config.d_model // 2 - 1, like=x)
+        for block in self.encoder.layers:
+            x = block(x)
+        return self.encoder.norm(x)
+
+    def decode(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        decoder_attention_mask: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
+        config = self.config
+        start = 0 if cache is None else cache.length
+        end = start + decoder_input_ids.size(1)
+        if end > config.decoder_max_positions:
+            raise ValueError(f"{end} tokens, but max_positions is {config.decoder_max_positions}")
+        if decoder_position_ids is None:
+            decoder_position_ids = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
+        x = self.decoder.token_embedding(decoder_input_ids) + self.decoder.position_embedding(
+            decoder_position_ids
+        )  # (B, T, D)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        for block in self.decoder.layers:
+            x = block(x, mask, memory, cache)
+        if cache is not None:
+            cache.length = end
+        return self.decoder.norm(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Scores of the vocabulary."""
+        return F.linear(x, self.decoder.token_embedding.weight)  # (B, T, V)
+
+    def forward(
+        self,
+        input_features: Tensor,
+        decoder_input_ids: Tensor,
+        decoder_attention_mask: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
+        memory = self.encode(input_features)  # (B, M, D)
+        x = self.decode(decoder_input_ids, memory, decoder_attention_mask, decoder_position_ids)
+        return self.logits(x)  # (B, T, V)
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the labels; -100 in `labels` does not count."""
+        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_features: Tensor,
+        max_new_tokens: int,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        decoder_start_token_id: int = 50258,
+        eos_token_id: int = 50257,
+        pad_token_id: int = 50257,
+    ) -> Tensor:
+        """The decoder's answer to `input_features`: up to `max_new_tokens` after its start.
+
+        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
+        """
+        memory = self.encode(input_features)  # (B, M, D)
+        cache = Cache(1 + max_new_tokens)
+        size, device = (memory.size(0), 1), memory.device
+        step = torch.full(size, decoder_start_token_id, device=device)  # (B, 1)
+        done = torch.zeros_like(step[:, 0], dtype=torch.bool)
+        answer = step
+        for _ in range(max_new_tokens):
+            x = self.decode(step, memory, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]
+            answer = torch.cat([answer, step], dim=1)
+            done |= token == eos_token_id
+            if done.all():
+                break
+        return answer
+
+
+# sha256 of the above: c71f6b7d2c9faa9b902145ad545094b9fce7e215f48725e3747155d69b1e70f4
