@@ -1,0 +1,17 @@
+"""The oracle: a second judge, from the resolved spec straight to numbers, in NumPy and float64.
+
+    from modelwright.backends.oracle import run
+
+    outputs = run(spec, weights, inputs)  # stack or head -> array
+
+It never sees the graph, so it judges what lowering makes of a spec; the interpreter in
+`backends/reference` judges what backends make of the graph. It was written from
+`docs/language.md` and from the papers that each function names, and imports nothing but `spec` and
+NumPy. One sequence is computed at a time, with plain loops: it is meant to be read beside the
+papers, and to be used on small models.
+"""
+
+from .errors import OracleError
+from .model import run
+
+__all__ = ["OracleError", "run"]

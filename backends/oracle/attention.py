@@ -1,0 +1,131 @@
+"""Multi-head attention of one sequence: projections, norms, values, gates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...spec.attention import Mha
+from ...spec.part import Nothing
+from ...spec.positions import Rotary
+from .errors import unknown
+from .layer import Layer, Memory
+from .masks import global_rows, visible
+from .pointwise import normalize, sigmoid, softmax, softplus
+from .rotary import rotated
+from .scores import scores
+from .weights import Array, Weights
+
+GATES = {"sigmoid": sigmoid, "softplus": softplus}
+
+
+def has_bias(part: Mha, projection: str) -> bool:
+    return part.bias if isinstance(part.bias, bool) else projection in (part.bias or ())
+
+
+def split(x: Array, heads: int) -> Array:
+    """(T, H · E) -> (T, H, E)."""
+    return x.reshape(len(x), heads, x.shape[-1] // heads)
+
+
+def clip(part: Mha, x: Array) -> Array:
+    """Bounds on both sides (Groeneveld et al., 2024, arXiv:2402.00838)."""
+    return x if part.clip_qkv == "none" else np.clip(x, -part.clip_qkv, part.clip_qkv)
+
+
+def projected(part: Mha, weights: Weights, x: Array, name: str, heads: int, width: int) -> Array:
+    """x W, normed and clipped in the order that the spec says: (T, H, E).
+
+    name: `query` or `key`, with `_global` behind it for the projections of global rows. The norm
+    stands on each head (Henry et al., 2020, arXiv:2010.04245) or on the whole projection.
+    """
+    which = name.split("_")[0]
+    y = weights.linear(name, x, heads * width, bias=has_bias(part, which))
+    rule = part.qk_norm
+    if isinstance(rule, Nothing):
+        return split(clip(part, y), heads)
+    if rule.type not in ("head", "per_head", "projection"):
+        unknown(f"a norm on queries and keys of type `{rule.type}`")
+    if not rule.before_clip:
+        y = clip(part, y)
+    if rule.type == "projection":
+        y = split(normalize(rule.norm, weights, f"{name}_norm", y), heads)
+    else:
+        y = split(y, heads)
+        if not rule.after_positions:
+            y = normalize(rule.norm, weights, f"{name}_norm", y)
+    return clip(part, y) if rule.before_clip else y
+
+
+def placed(layer: Layer, part: Mha, weights: Weights, x: Array, name: str) -> Array:
+    """Queries or keys (T, H, E) with rotary positions, and the norm that may stand behind them."""
+    for position in layer.positions:
+        if isinstance(position, Rotary):
+            turned = [rotated(position, layer.tokens, head, layer.longest)
+                      for head in x.transpose(1, 0, 2)]  # fmt: skip
+            x = np.stack(turned, axis=1)
+    if getattr(part.qk_norm, "after_positions", False):
+        x = normalize(part.qk_norm.norm, weights, f"{name}_norm", x)
+    return x
+
+
+def taken(
+    layer: Layer, part: Mha, weights: Weights, x: Array, source: Memory, suffix: str
+) -> Array:
+    """What each head takes from the values: (T, H, V).
+
+    softmax(scores) values (Vaswani et al., 2017, arXiv:1706.03762, eq. 1). Key heads serve equal
+    runs of query heads (Ainslie et al., 2023, arXiv:2305.13245). A sink is one more score of its
+    head without a value (Xiao et al., 2023, arXiv:2309.17453; learned in gpt-oss).
+    """
+    heads, kv_heads = part.heads, part.kv_heads or part.heads
+    width = part.head_dim or layer.width // heads
+    value_width = part.value_dim or width
+    names = [f"{which}{suffix}" for which in ("query", "key", "value")]
+    q = projected(part, weights, x, names[0], heads, width)
+    k = projected(part, weights, source.x, names[1], kv_heads, width)
+    values = weights.linear(
+        names[2], source.x, kv_heads * value_width, bias=has_bias(part, "value")
+    )
+    v = split(clip(part, values), kv_heads)
+    q = placed(layer, part, weights, q, names[0])
+    k = placed(layer, part, weights, k, names[1])
+    run = heads // kv_heads
+    k, v = np.repeat(k, run, axis=1), np.repeat(v, run, axis=1)
+    seen = visible(layer.mask, source.tokens, heads) if source.own else source.seen(heads, len(x))
+    found = np.where(seen, scores(layer, part, weights, q, k), -np.inf)
+    if part.sinks:
+        sinks = np.broadcast_to(weights("sinks", heads)[:, None, None], (heads, len(x), 1))
+        shares = softmax(np.concatenate([found, sinks], axis=-1))[..., :-1]
+    else:
+        shares = softmax(found)
+    return np.einsum("hts,shv->thv", shares, v)
+
+
+def mha(layer: Layer, part: Mha, weights: Weights, x: Array, memory: Memory | None) -> Array:
+    """The branch, (T, D) -> (T, D). With a memory, keys and values are made of that."""
+    if part.score_bias:
+        unknown("`score_bias`")
+    source = memory or Memory(x, layer.tokens, own=True)
+    y = taken(layer, part, weights, x, source, "")
+    if part.separate_global:  # Beltagy et al., 2020, arXiv:2004.05150, section 3.1
+        rows = global_rows(layer.mask, layer.tokens)
+        y[rows] = taken(layer, part, weights, x, source, "_global")[rows]
+    y = gated(part, weights, x, y)
+    if part.output_norm:
+        y = normalize(part.norm, weights, "output_norm", y)
+    return weights.linear("output", y, layer.width, bias=has_bias(part, "output"))
+
+
+def gated(part: Mha, weights: Weights, x: Array, y: Array) -> Array:
+    """y (T, H, V) -> (T, H · V), times a gate of the layer's input x (Qiu et al., 2025,
+    arXiv:2505.06708, eq. 5).
+    """
+    flat = y.reshape(len(y), -1)
+    if part.output_gate == "none":
+        return flat
+    sizes = {"elementwise": flat.shape[-1], "headwise": y.shape[1]}
+    size = sizes[part.output_gate]
+    gate = GATES[getattr(part, "gate", "sigmoid")](
+        weights.linear("output_gate", x, size, bias=part.bias is True)
+    )
+    return flat * np.repeat(gate, flat.shape[-1] // size, axis=-1)

@@ -1,0 +1,109 @@
+"""Feed-forwards: two layers, a gate, and mixtures of experts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...spec.feed_forward import Glu, Hidden, Mlp, Moe
+from ...spec.part import Nothing
+from ...spec.scalars import size_of
+from .errors import unknown
+from .experts import choose
+from .pointwise import activate, normalize, sigmoid
+from .weights import Array, Weights
+
+
+def has_bias(part: Hidden, layer: str) -> bool:
+    return part.bias if isinstance(part.bias, bool) else layer in (part.bias or ())
+
+
+def hidden(part: Hidden, norm: Any, weights: Weights, x: Array) -> Array:
+    """An mlp or a glu, (T, D) -> (T, D). norm: which one `inner_norm` is."""
+
+    def project(name: str, y: Array, out: int) -> Array:
+        return weights.linear(name, y, out, bias=has_bias(part, name))
+
+    size = int(size_of(part.hidden, x.shape[-1]))
+    inside = combine(part, project("up", x, size), lambda: project("gate", x, size))
+    if part.inner_norm:
+        inside = normalize(norm, weights, "inner_norm", inside)
+    return project("down", inside, x.shape[-1])
+
+
+def combine(part: Hidden, up: Array, gate: Any) -> Array:
+    """activation(up) (Vaswani et al., 2017, arXiv:1706.03762, eq. 2), or activation(gate) · up
+    (Shazeer, 2020, arXiv:2002.05202, eq. 5).
+
+    clamp and linear_offset are those of gpt-oss: gate has an upper bound, up has both, and
+    `linear_offset` is added to what is left of up.
+    """
+    if isinstance(part, Mlp):
+        return activate(part.activation, up)
+    if not isinstance(part, Glu):
+        unknown(f"a feed-forward of type `{part}`")
+    open_ = gate()
+    if part.clamp != "none":
+        open_, up = np.minimum(open_, part.clamp), np.clip(up, -part.clamp, part.clamp)
+    return activate(part.activation, open_) * (up + part.linear_offset)
+
+
+def expert(part: Hidden, weights: Weights, number: int, x: Array) -> Array:
+    """One expert on one token, (D,) -> (D,); the weights of all lie in one tensor each."""
+
+    def project(name: str, y: Array) -> Array:
+        z: Array = weights(name)[number] @ y
+        return z + weights(f"{name}_bias")[number] if has_bias(part, name) else z
+
+    if part.inner_norm:
+        unknown("the `inner_norm` of an expert")
+    return project("down", combine(part, project("up", x), lambda: project("gate", x)))
+
+
+def room(part: Moe, tokens: int) -> float:
+    """How many tokens of a sequence an expert serves."""
+    if part.capacity is not None:
+        return part.capacity
+    if part.capacity_factor != "none":
+        return math.ceil(part.capacity_factor * tokens * part.top_k / part.experts)
+    return math.inf
+
+
+def mixture(part: Moe, weights: Weights, x: Array) -> Array:
+    """Σ_e w_e E_e(x) over the chosen experts (Shazeer et al., 2017, arXiv:1701.06538, eq. 1).
+
+    With a capacity the first tokens of the sequence that choose an expert are served, padding among
+    them; the weights of the others stay as they are (Fedus et al., 2021, arXiv:2101.03961, 2.2).
+    """
+    if part.weigh not in ("output", "input"):
+        unknown(f"a mixture with `weigh: {part.weigh}`")
+    logits = weights.linear("router", x, part.experts, bias=part.router.bias)
+    bias = weights("selection_bias", part.experts) if part.router.selection_bias else None
+    served = np.zeros(part.experts)
+    inside, y = weights.below("experts"), np.zeros_like(x)
+    for t in range(len(x)):
+        for number, share in choose(part, logits[t], bias):
+            if served[number] >= room(part, len(x)):
+                continue
+            served[number] += 1
+            if part.weigh == "output":
+                y[t] += share * expert(part.expert, inside, number, x[t])
+            else:
+                y[t] += expert(part.expert, inside, number, share * x[t])
+    if not isinstance(part.shared_expert, Nothing):
+        shared = hidden(part.shared_expert, None, weights.below("shared_expert"), x)
+        if part.shared_gate:
+            shared = shared * sigmoid(weights.linear("shared_gate", x, 1, bias=False))
+        y = y + shared
+    return y
+
+
+def feed_forward(part: Any, weights: Weights, x: Array) -> Array:
+    """The branch, (T, D) -> (T, D)."""
+    if isinstance(part, Moe):
+        return mixture(part, weights, x)
+    if not isinstance(part, Hidden):
+        unknown(f"a feed-forward of type `{part.type}`")
+    return hidden(part, getattr(part, "norm", None), weights, x)

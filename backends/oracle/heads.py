@@ -1,0 +1,110 @@
+"""Heads: what a model makes of the hidden states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...spec.head import Classifier, Contrastive, DenseTransform, LanguageModel, ProjectionHead
+from ...spec.model import ModelSpec
+from ...spec.part import Nothing
+from .errors import unknown
+from .inputs import table_of
+from .layer import Memory
+from .pointwise import activate, normalize
+from .pools import pooled
+from .scores import softcapped, unit
+from .weights import Array, Weights
+
+Hidden = dict[str, list[Memory]]
+"""Stack -> what it gives for each row of the batch."""
+
+
+def language_model(
+    spec: ModelSpec, head: LanguageModel, weights: Weights, own: Weights, row: Memory
+) -> Array:
+    """A score for each word, (T, V): softcap(scale · (W h + b)).
+
+    Tied: Press and Wolf, 2016 (arXiv:1608.05859). Transform: Devlin et al., 2018, their code.
+    """
+    x = row.x * head.input_scale
+    table = table_of(spec, weights, str(head.stack)) if head.tied else None
+    if isinstance(head.transform, DenseTransform):
+        x = transformed(head.transform, own, x, None if table is None else table.shape[1])
+    elif not isinstance(head.transform, Nothing):
+        unknown(f"a transform of type `{head.transform.type}`")
+    if table is None:
+        assert head.vocab_size is not None
+        table = own("weight", head.vocab_size, x.shape[-1])
+    scores: Array = x @ table.T
+    if head.bias:
+        scores = scores + own("bias", len(table))
+    return softcapped(head.softcap, scores * head.scale)
+
+
+def transformed(part: DenseTransform, own: Weights, x: Array, table: int | None) -> Array:
+    """(linear, activation,) linear, activation, norm."""
+    width = part.width or table or x.shape[-1]
+    if part.inner is not None:
+        x = activate(part.activation, own.linear("inner", x, part.inner, bias=part.bias))
+    x = activate(part.activation, own.linear("dense", x, width, bias=part.bias))
+    return normalize(part.norm, own, "norm", x)
+
+
+def classifier(
+    spec: ModelSpec, head: Classifier, weights: Weights, own: Weights, row: Memory
+) -> Array:
+    """pool, norm, (linear, activation,) linear."""
+    x = row.x
+    if not isinstance(head.pool, Nothing):
+        x = pooled(head.pool, own, "pool_score", row.tokens, x)
+    if head.pooled_norm:
+        x = normalize(head.norm, own, "norm", x)
+    if head.hidden is not None:
+        x = activate(head.activation, own.linear("dense", x, head.hidden, bias=True))
+    return own.linear("output", x, head.classes, bias=head.bias)
+
+
+def projection(
+    spec: ModelSpec, head: ProjectionHead, weights: Weights, own: Weights, row: Memory
+) -> Array:
+    """pool, linear, activation, length 1."""
+    x = row.x
+    if not isinstance(head.pool, Nothing):
+        x = pooled(head.pool, own, "pool_score", row.tokens, x)
+    x = activate(head.activation, own.linear("dense", x, head.size, bias=head.bias))
+    return unit(x) if head.normalize else x
+
+
+def contrastive(head: Contrastive, own: Weights, hidden: Hidden) -> Array:
+    """exp(t) · cosine (+ b), (B, B): Radford et al., 2021, arXiv:2103.00020, figure 3; the bias:
+    Zhai et al., 2023, arXiv:2303.15343, algorithm 1.
+    """
+    sides = []
+    for name, tower in head.towers.items():
+        rows = [pooled(tower.pool, own, f"{name}_pool_score", m.tokens, m.x) for m in hidden[name]]
+        sides.append(unit(own.linear(name, np.stack(rows), head.size, bias=False)))
+    if len(sides) != 2 or head.loss not in ("softmax", "sigmoid"):
+        unknown("a contrastive head of another kind")
+    scores: Array = np.exp(own("scale", 1)) * (sides[0] @ sides[1].T)
+    return scores + own("bias", 1) if head.loss == "sigmoid" else scores
+
+
+HEADS: dict[type[Any], Callable[..., Array]] = {
+    LanguageModel: language_model,
+    Classifier: classifier,
+    ProjectionHead: projection,
+}
+
+
+def run_head(spec: ModelSpec, name: str, weights: Weights, hidden: Hidden) -> Array:
+    """What a head gives for the whole batch."""
+    head, own = spec.heads[name], weights.below(name)
+    if isinstance(head, Contrastive):
+        return contrastive(head, own, hidden)
+    if type(head) not in HEADS:
+        unknown(f"a head of type `{head.type}`")
+    rows = hidden[str(getattr(head, "stack", ""))]
+    return np.stack([HEADS[type(head)](spec, head, weights, own, row) for row in rows])

@@ -1,0 +1,125 @@
+"""Inputs: how what a stack reads becomes vectors of its width."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...spec.embedding import ConvStem, Features, Patches
+from ...spec.embedding import Tokens as TokenInput
+from ...spec.model import ModelSpec, Stack
+from .errors import unknown
+from .pointwise import normalize
+from .positions import added
+from .signals import stem
+from .tokens import Tokens
+from .weights import Array, Weights
+
+Rows = dict[str, Array]
+"""Argument of the model -> its row for one sequence."""
+
+
+def scale_of(source: TokenInput | ConvStem, stack: Stack) -> float:
+    """√d_model (Vaswani et al., 2017, section 3.4), or the number that is given."""
+    return math.sqrt(stack.d_model) if source.scale == "sqrt_d_model" else float(source.scale)
+
+
+def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
+    """The token table of a stack (entries, width).
+
+    An input that is tied uses the table of another stack. A table of several stacks is a weight of
+    the model, else of its stack.
+    """
+    source = spec.stacks[name].input[0]
+    assert isinstance(source, TokenInput)
+    if source.tied != "none":
+        return table_of(spec, weights, source.tied)
+    width = source.width or spec.stacks[name].d_model
+    own = weights.below(name) if len(spec.stacks) > 1 else weights
+    where = own if own.has("token_embedding.weight") else weights
+    assert source.vocab_size is not None
+    return where("token_embedding.weight", source.vocab_size, width)
+
+
+def embed(stack: Stack, source: Any, weights: Weights, table: Array | None, rows: Rows) -> Array:
+    """Vectors of what an argument holds, before positions: (T, width)."""
+    given = rows[source.argument]
+    if isinstance(source, TokenInput):
+        assert table is not None
+        x = table[given] * scale_of(source, stack)
+        for name, entries in source.add.items():  # Devlin et al., 2018, arXiv:1810.04805, fig. 2
+            more = weights(f"{name.removesuffix('_ids')}_embedding.weight", entries, x.shape[-1])
+            x = x + more[rows.get(name, np.zeros(len(given), int))]
+        return x
+    if isinstance(source, Features):
+        size = source.size or stack.d_model
+        if size == stack.d_model:
+            return np.asarray(given, np.float64)
+        return weights.linear("input_projection", given, stack.d_model, bias=source.bias is True)
+    if isinstance(source, Patches):
+        return patches(stack, source, weights, given)
+    if isinstance(source, ConvStem):
+        return stem(stack, source, weights, given) * scale_of(source, stack)
+    unknown(f"an input of type `{source.type}`")
+
+
+def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Array:
+    """E x_p + b for each square patch, row by row (Dosovitskiy et al., 2020, arXiv:2010.11929,
+    eq. 1), behind the learned tokens that have positions.
+
+    image: (channels, height, width), or (frames, bands) of a spectrogram, whose bands are rows and
+    frames columns (Gong et al., 2021, arXiv:2104.01778, section 2.1).
+    """
+    if source.layout == "spectrogram":
+        image = image.T[None]
+    elif source.layout != "image":
+        unknown(f"patches with `layout: {source.layout}`")
+    side, (down, across) = source.patch_size, source.steps
+    kernel = weights("patch_embedding.weight", stack.d_model, source.channels, side, side)
+    bias = weights("patch_embedding.bias", stack.d_model) if source.bias else 0
+    found = []
+    for row in range(source.grid[0]):
+        for column in range(source.grid[1]):
+            top, left = row * down, column * across
+            patch = image[:, top : top + side, left : left + side]
+            found.append((kernel * patch).sum(axis=(1, 2, 3)) + bias)
+    return np.stack(found)
+
+
+def read_input(spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens: Tokens) -> Array:
+    """The vectors that the first layer of a stack reads: (T, D).
+
+    The order is embedding, scale, added embeddings, (projection,) (norm,) positions, (norm,)
+    (projection); registers come in front of patches after positions (Darcet et al., 2023,
+    arXiv:2309.16588, section 2.2). Lan et al., 2019 (arXiv:1909.11942, section 3.1) project behind
+    the norm, Zhang et al., 2022 (OPT, arXiv:2205.01068) before positions.
+    """
+    stack = spec.stacks[name]
+    if len(stack.input) != 1 or stack.streams:
+        unknown("a stack that reads several inputs")
+    source = stack.input[0]
+    if source.optional:
+        unknown("an `optional` input")
+    own = weights.below(name) if len(spec.stacks) > 1 else weights
+    table = table_of(spec, weights, name) if isinstance(source, TokenInput) else None
+    x = embed(stack, source, own, table, rows)
+    if source.prefix_tokens:
+        x = np.concatenate([own("prefix_tokens", source.prefix_tokens, x.shape[-1]), x])
+    narrow = isinstance(source, TokenInput) and x.shape[-1] != stack.d_model
+    late = narrow and source.project == "after_positions"
+    if narrow and not late:
+        x = own.linear("embedding_projection", x, stack.d_model, bias=stack.bias)
+    if source.normalize == "before_positions":
+        x = normalize(source.norm, own, "embedding_norm", x)
+    x = added(stack, own, tokens, x, spec.tokens.pad)
+    if isinstance(source, Patches) and source.registers:
+        registers = own("registers", source.registers, stack.d_model)
+        front = source.prefix_tokens
+        x = np.concatenate([x[:front], registers, x[front:]])
+    if source.normalize is True:
+        x = normalize(source.norm, own, "embedding_norm", x)
+    if late:
+        x = own.linear("embedding_projection", x, stack.d_model, bias=stack.bias)
+    return x

@@ -1,0 +1,110 @@
+"""Masks: which query sees which key, from the table of atoms in `docs/language.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
+from .errors import unknown
+from .tokens import Tokens
+from .weights import Array
+
+
+def within(limits: Range, index: Array, count: int) -> Array:
+    """start <= index < stop; negative ends count from the number of tokens."""
+    start, stop = (end + count if end is not None and end < 0 else end for end in
+                   (limits.start, limits.stop))  # fmt: skip
+    return (index >= (0 if start is None else start)) & (index < (count if stop is None else stop))
+
+
+def chosen(atom: Atom, tokens: Tokens, index: Array) -> Array:
+    """Which of the tokens at `index` an atom such as `global(0:2)` or `keys(3)` names."""
+    if atom.args[0] == "given":
+        given = tokens.global_mask
+        return np.zeros(index.shape, bool) if given is None else given[index] != 0
+    assert isinstance(atom.args[0], Range)
+    return within(atom.args[0], index, len(tokens.index))
+
+
+def same_document(tokens: Tokens, q: Array, k: Array) -> Array:
+    ids = tokens.document_ids
+    return np.ones(np.broadcast(q, k).shape, bool) if ids is None else ids[q] == ids[k]
+
+
+def band(atom: Atom, q: Array, k: Array) -> Array:
+    """`band(l, r)`: l keys to the left, r to the right; `band(n)` is `band(n, n)`."""
+    left, right = atom.args[0], atom.args[-1]
+    return (q - k <= left) & (k - q <= right)
+
+
+def neighbours(atom: Atom, q: Array, k: Array) -> Array:
+    """`blocks(n, m)`: blocks of n tokens that are at most m blocks apart."""
+    size, apart = atom.args[0], (*atom.args, 0)[1]
+    return np.abs(q // size - k // size) <= apart
+
+
+def fixed(atom: Atom, q: Array, k: Array) -> Array:
+    """The second pattern of Child et al., 2019 (arXiv:1904.10509, section 4.3)."""
+    size, last = atom.args
+    assert isinstance(size, int)
+    assert isinstance(last, int)
+    return (q // size == k // size) | (k % size >= size - last)
+
+
+def random(atom: Atom, q: Array, k: Array) -> Array:
+    """Which blocks are drawn is said nowhere but in the code that draws them."""
+    unknown(f"which blocks `{atom}` draws: docs/language.md does not say how the seed is used")
+
+
+Rule = Callable[[Atom, Tokens, Array, Array], Array]
+RULES: dict[str, Rule] = {
+    "full": lambda a, t, q, k: np.ones(np.broadcast(q, k).shape, bool),
+    "causal": lambda a, t, q, k: k <= q,
+    "window": lambda a, t, q, k: (q - a.args[0] < k) & (k <= q),
+    "band": lambda a, t, q, k: band(a, q, k),
+    "strided": lambda a, t, q, k: (q - k) % a.args[0] == 0,
+    "fixed": lambda a, t, q, k: fixed(a, q, k),
+    "blocks": lambda a, t, q, k: neighbours(a, q, k),
+    "random": lambda a, t, q, k: random(a, q, k),
+    "prefix": lambda a, t, q, k: (k < t.prefix_length) & (q >= 0),
+    "documents": lambda a, t, q, k: same_document(t, q, k),
+    "global": lambda a, t, q, k: chosen(a, t, q) | chosen(a, t, k),
+    "keys": lambda a, t, q, k: chosen(a, t, k) & (q >= 0),
+    "queries": lambda a, t, q, k: chosen(a, t, q) & (k >= 0),
+}
+
+
+def admits(mask: Mask, tokens: Tokens) -> Array:
+    """(T, T) booleans: a formula of atoms, for every query (row) and key (column)."""
+    if isinstance(mask, Not):
+        return ~admits(mask.part, tokens)
+    if isinstance(mask, (And, Or)):
+        parts = [admits(part, tokens) for part in mask.parts]
+        return np.all(parts, axis=0) if isinstance(mask, And) else np.any(parts, axis=0)
+    if not isinstance(mask, Atom) or mask.name not in RULES:
+        unknown(f"the mask `{mask}`")
+    return RULES[mask.name](mask, tokens, tokens.index[:, None], tokens.index[None, :])
+
+
+def visible(mask: Mask | tuple[Mask, ...], tokens: Tokens, heads: int) -> Array:
+    """(H, T, T) booleans. A list of masks is shared out to equal runs of heads; no key is padding.
+
+    A query that sees no key takes nothing: the page is silent about it.
+    """
+    formulas = mask if isinstance(mask, tuple) else (mask,)
+    run = heads // len(formulas)
+    seen = [admits(formulas[head // run], tokens) for head in range(heads)]
+    return np.stack(seen) & tokens.admitted[None, None, :]
+
+
+def global_rows(mask: Mask | tuple[Mask, ...], tokens: Tokens) -> Array:
+    """(T,) booleans: the rows that any `global(…)` of the mask names."""
+    formulas = mask if isinstance(mask, tuple) else (mask,)
+    rows = np.zeros(len(tokens.index), bool)
+    for formula in formulas:
+        for atom in atoms(formula):
+            if atom.name == "global":
+                rows |= chosen(atom, tokens, tokens.index)
+    return rows

@@ -1,0 +1,43 @@
+"""What is known of the tokens of one sequence, beside their vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .weights import Array
+
+
+@dataclass
+class Tokens:
+    """One row of a batch, as one stack reads it; T tokens.
+
+    admitted: (T,) booleans, the row of `attention_mask`; all true without one
+    positions: (T,) whole numbers, the row of `position_ids`; 0, 1, 2 … without one. They do not
+        follow padding by themselves
+    placed: they come from `position_ids`
+    last: the largest position of the whole batch
+    ids: (T,) token ids, where the stack reads tokens
+    document_ids, prefix_length, global_mask: rows of these arguments
+    grid: rows and columns of the patches of an image, which are the last tokens
+    """
+
+    admitted: Array
+    positions: Array
+    last: int
+    placed: bool = False
+    ids: Array | None = None
+    document_ids: Array | None = None
+    prefix_length: int = 0
+    global_mask: Array | None = None
+    grid: tuple[int, int] | None = None
+    index: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.index = np.arange(len(self.admitted))
+
+    @property
+    def in_front(self) -> int:
+        """How many learned tokens stand in front of the patches of an image."""
+        return 0 if self.grid is None else len(self.index) - self.grid[0] * self.grid[1]

@@ -1,0 +1,47 @@
+"""The weights of a model by logical name, and a record of which of them were read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import OracleError
+
+Array = NDArray[Any]
+
+
+class Weights:
+    """A view of a state dict below a prefix. `weights("query.weight")` reads, and records it."""
+
+    def __init__(
+        self, arrays: Mapping[str, Array], prefix: str = "", read: set[str] | None = None
+    ) -> None:
+        self.arrays, self.prefix = arrays, prefix
+        self.read: set[str] = set() if read is None else read
+
+    def __call__(self, name: str, *shape: int) -> Array:
+        """The weight in float64. Raises OracleError if it is missing or has another shape."""
+        full = self.prefix + name
+        if full not in self.arrays:
+            raise OracleError(f"the spec asks for a weight `{full}`, and there is none")
+        self.read.add(full)
+        value = np.asarray(self.arrays[full], np.float64)
+        if shape and value.shape != shape:
+            raise OracleError(f"weight `{full}` has shape {value.shape}; the spec says {shape}")
+        return value
+
+    def has(self, name: str) -> bool:
+        """Is there such a weight? For names that depend on who else uses a table."""
+        return self.prefix + name in self.arrays
+
+    def below(self, prefix: str) -> Weights:
+        """The same weights below one more prefix, such as `layers.0`; "" adds nothing."""
+        return Weights(self.arrays, f"{self.prefix}{prefix}." if prefix else self.prefix, self.read)
+
+    def linear(self, name: str, x: Array, out: int, *, bias: bool) -> Array:
+        """x W^T (+ b), over the last axis: (..., in) -> (..., out)."""
+        y: Array = x @ self(f"{name}.weight", out, x.shape[-1]).T
+        return y + self(f"{name}.bias", out) if bias else y
