@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ...spec.attention import Mha
+from ...spec.attention import LinearAttention, Mha
 from ...spec.part import Nothing
 from ...spec.positions import Rotary
 from .errors import unknown
@@ -12,7 +14,7 @@ from .layer import Layer, Memory
 from .masks import global_rows, visible
 from .pointwise import normalize, sigmoid, softmax, softplus
 from .rotary import rotated
-from .scores import scores
+from .scores import scores, unit
 from .weights import Array, Weights
 
 GATES = {"sigmoid": sigmoid, "softplus": softplus}
@@ -44,7 +46,7 @@ def projected(part: Mha, weights: Weights, x: Array, name: str, heads: int, widt
     if isinstance(rule, Nothing):
         return split(clip(part, y), heads)
     if rule.type not in ("head", "per_head", "projection"):
-        unknown(f"a norm on queries and keys of type `{rule.type}`")
+        raise unknown(f"a norm on queries and keys of type `{rule.type}`")
     if not rule.before_clip:
         y = clip(part, y)
     if rule.type == "projection":
@@ -57,14 +59,21 @@ def projected(part: Mha, weights: Weights, x: Array, name: str, heads: int, widt
 
 
 def placed(layer: Layer, part: Mha, weights: Weights, x: Array, name: str) -> Array:
-    """Queries or keys (T, H, E) with rotary positions, and the norm that may stand behind them."""
+    """Queries or keys (T, H, E) with rotary positions, and the norm that may stand behind them.
+
+    For cosines they have length 1 before that (Liu et al., 2021, arXiv:2111.09883, eq. 2), so that
+    what lets them grow, YaRN and the temperature, multiplies the cosines.
+    """
+    if part.score == "cosine":
+        x = unit(x)
     for position in layer.positions:
         if isinstance(position, Rotary):
             turned = [rotated(position, layer.tokens, head, layer.longest)
                       for head in x.transpose(1, 0, 2)]  # fmt: skip
             x = np.stack(turned, axis=1)
-    if getattr(part.qk_norm, "after_positions", False):
-        x = normalize(part.qk_norm.norm, weights, f"{name}_norm", x)
+    norm: Any = part.qk_norm
+    if getattr(norm, "after_positions", False):
+        x = normalize(norm.norm, weights, f"{name}_norm", x)
     return x
 
 
@@ -104,7 +113,7 @@ def taken(
 def mha(layer: Layer, part: Mha, weights: Weights, x: Array, memory: Memory | None) -> Array:
     """The branch, (T, D) -> (T, D). With a memory, keys and values are made of that."""
     if part.score_bias:
-        unknown("`score_bias`")
+        raise unknown("`score_bias`")
     source = memory or Memory(x, layer.tokens, own=True)
     y = taken(layer, part, weights, x, source, "")
     if part.separate_global:  # Beltagy et al., 2020, arXiv:2004.05150, section 3.1
@@ -116,7 +125,7 @@ def mha(layer: Layer, part: Mha, weights: Weights, x: Array, memory: Memory | No
     return weights.linear("output", y, layer.width, bias=has_bias(part, "output"))
 
 
-def gated(part: Mha, weights: Weights, x: Array, y: Array) -> Array:
+def gated(part: Mha | LinearAttention, weights: Weights, x: Array, y: Array) -> Array:
     """y (T, H, V) -> (T, H · V), times a gate of the layer's input x (Qiu et al., 2025,
     arXiv:2505.06708, eq. 5).
     """

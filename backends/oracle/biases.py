@@ -29,7 +29,7 @@ def slopes(heads: int, kind: str = "floor") -> Array:
     if kind == "floor":
         return np.array(power(below) + power(2 * below)[0::2][: heads - below])
     if kind != "ceil":
-        unknown(f"ALiBi with `slopes: {kind}`")
+        raise unknown(f"ALiBi with `slopes: {kind}`")
     above = power(2 * below)
     return np.array((above[1::2] + above[0::2])[:heads])
 
@@ -80,7 +80,7 @@ def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Arr
     two, in this order, as in BEiT's code.
     """
     if position.axes != 2 or tokens.grid is None:
-        unknown(f"a table of offsets over {position.axes} axes")
+        raise unknown(f"a table of offsets over {position.axes} axes")
     rows, columns = tokens.grid
     front, count = tokens.in_front, len(tokens.index)
     found = np.empty((table.shape[1], count, count))

@@ -40,7 +40,7 @@ def branch(key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory
         if isinstance(part, kind):
             found: Array = compute(layer, part, inside, x, memory)
             return found
-    unknown(f"attention of type `{part.type}`")
+    raise unknown(f"attention of type `{part.type}`")
 
 
 def with_norms(
@@ -52,7 +52,7 @@ def with_norms(
     `output`: OLMo 2, arXiv:2501.00656, section 3.2.
     """
     if part.norm_placement not in PLACEMENTS:
-        unknown(f"`norm_placement: {part.norm_placement}`")
+        raise unknown(f"`norm_placement: {part.norm_placement}`")
     read = x
     if part.norm_placement in BEFORE:
         read = normalize(part.norm, weights, f"{key}_norm", x)
@@ -72,7 +72,7 @@ def scaled(residual: Joining, weights: Weights, key: str, gave: Array) -> Array:
 def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: Any) -> Array:
     """One layer, (T, D) -> (T, D). memories: stack -> what it gave."""
     if block.sublayers or not isinstance(block.condition, Nothing):
-        unknown("`sublayers` and `condition`")
+        raise unknown("`sublayers` and `condition`")
     parts = {key: getattr(block, key) for key in BRANCHES}
     parts = {key: part for key, part in parts.items() if not isinstance(part, Nothing)}
 
@@ -100,7 +100,7 @@ def joined(residual: Any, weights: Weights, key: str, x: Array, read: Array, gav
     if isinstance(residual, Nothing):
         return gave
     if not isinstance(residual, Joining) or residual.from_ not in ("input", "normed"):
-        unknown(f"the residual `{residual}`")
+        raise unknown(f"the residual `{residual}`")
     stream = read if residual.from_ == "normed" else x
     return residual.stream_scale * stream + scaled(residual, weights, key, gave)
 
@@ -116,7 +116,7 @@ def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x
     assert isinstance(residual, Parallel)
     posts = [part.norm for part in parts.values() if part.norm_placement == "post"]
     if posts and (len(posts) < len(parts) or any(norm != posts[0] for norm in posts)):
-        unknown("what one norm behind the sum of parallel branches is, where they differ")
+        raise unknown("what one norm behind the sum of parallel branches is, where they differ")
     stream, total = x, np.zeros_like(x)
     if residual.shared_norm:
         norms = [part.norm for part in parts.values()]
@@ -132,7 +132,7 @@ def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x
         total = total + scaled(residual, weights, key, gave)
     if residual.from_ == "normed" and not residual.shared_norm and parts:
         if len(parts) > 1:
-            unknown("which normed input several parallel branches are added to")
+            raise unknown("which normed input several parallel branches are added to")
         stream = reads[0]
     base = stream if residual.from_ == "normed" else x
     y: Array = residual.stream_scale * base + total

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 
 class OracleError(Exception):
     """The oracle cannot judge: an unknown option, a missing weight, or a weight it never read."""
 
 
-def unknown(what: str) -> NoReturn:
-    """Raise OracleError for something that is not implemented here."""
-    raise OracleError(f"the oracle does not know {what}")
+def unknown(what: str) -> OracleError:
+    """The error for something that is not computed here, to be raised."""
+    return OracleError(f"the oracle does not know {what}")

@@ -56,7 +56,7 @@ def choose(part: Moe, logits: Array, selection_bias: Array | None) -> Chosen:
         chosen = sparse_mixer(logits, part.top_k, router.jitter)
         return [(number, share * router.scale) for number, share in chosen]
     if router.score not in ("softmax", "sigmoid"):
-        unknown(f"a router with `score: {router.score}`")
+        raise unknown(f"a router with `score: {router.score}`")
     shares = softmax(logits) if router.score == "softmax" else sigmoid(logits)
     compared = {"scores": shares, "logits": logits}[router.choose_by]
     if selection_bias is not None:  # Wang et al., 2024, arXiv:2408.15664, eq. 3
@@ -64,5 +64,9 @@ def choose(part: Moe, logits: Array, selection_bias: Array | None) -> Chosen:
     if router.groups is not None:
         compared = within_groups(router.groups, compared)
     numbers = best(compared, part.top_k)
-    total = shares[numbers].sum() if router.normalize else 1.0
-    return [(number, float(shares[number] / total * router.scale)) for number in numbers]
+    kept = shares[numbers]
+    if router.normalize and router.score == "softmax":
+        kept = softmax(logits[numbers])
+    elif router.normalize:  # the small number is that of DeepSeek-V3's code
+        kept = kept / (kept.sum() + 1e-20)
+    return [(n, float(share * router.scale)) for n, share in zip(numbers, kept, strict=True)]

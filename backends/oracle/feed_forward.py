@@ -43,7 +43,7 @@ def combine(part: Hidden, up: Array, gate: Any) -> Array:
     if isinstance(part, Mlp):
         return activate(part.activation, up)
     if not isinstance(part, Glu):
-        unknown(f"a feed-forward of type `{part}`")
+        raise unknown(f"a feed-forward of type `{part}`")
     open_ = gate()
     if part.clamp != "none":
         open_, up = np.minimum(open_, part.clamp), np.clip(up, -part.clamp, part.clamp)
@@ -58,7 +58,7 @@ def expert(part: Hidden, weights: Weights, number: int, x: Array) -> Array:
         return z + weights(f"{name}_bias")[number] if has_bias(part, name) else z
 
     if part.inner_norm:
-        unknown("the `inner_norm` of an expert")
+        raise unknown("the `inner_norm` of an expert")
     return project("down", combine(part, project("up", x), lambda: project("gate", x)))
 
 
@@ -78,7 +78,7 @@ def mixture(part: Moe, weights: Weights, x: Array) -> Array:
     them; the weights of the others stay as they are (Fedus et al., 2021, arXiv:2101.03961, 2.2).
     """
     if part.weigh not in ("output", "input"):
-        unknown(f"a mixture with `weigh: {part.weigh}`")
+        raise unknown(f"a mixture with `weigh: {part.weigh}`")
     logits = weights.linear("router", x, part.experts, bias=part.router.bias)
     bias = weights("selection_bias", part.experts) if part.router.selection_bias else None
     served = np.zeros(part.experts)
@@ -105,5 +105,5 @@ def feed_forward(part: Any, weights: Weights, x: Array) -> Array:
     if isinstance(part, Moe):
         return mixture(part, weights, x)
     if not isinstance(part, Hidden):
-        unknown(f"a feed-forward of type `{part.type}`")
+        raise unknown(f"a feed-forward of type `{part.type}`")
     return hidden(part, getattr(part, "norm", None), weights, x)

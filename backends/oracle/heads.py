@@ -34,13 +34,15 @@ def language_model(
     if isinstance(head.transform, DenseTransform):
         x = transformed(head.transform, own, x, None if table is None else table.shape[1])
     elif not isinstance(head.transform, Nothing):
-        unknown(f"a transform of type `{head.transform.type}`")
+        raise unknown(f"a transform of type `{head.transform.type}`")
+    inner = own
     if table is None:
         assert head.vocab_size is not None
-        table = own("weight", head.vocab_size, x.shape[-1])
+        inner = own if isinstance(head.transform, Nothing) else own.below("output")
+        table = inner("weight", head.vocab_size, x.shape[-1])
     scores: Array = x @ table.T
     if head.bias:
-        scores = scores + own("bias", len(table))
+        scores = scores + inner("bias", len(table))
     return softcapped(head.softcap, scores * head.scale)
 
 
@@ -87,7 +89,7 @@ def contrastive(head: Contrastive, own: Weights, hidden: Hidden) -> Array:
         rows = [pooled(tower.pool, own, f"{name}_pool_score", m.tokens, m.x) for m in hidden[name]]
         sides.append(unit(own.linear(name, np.stack(rows), head.size, bias=False)))
     if len(sides) != 2 or head.loss not in ("softmax", "sigmoid"):
-        unknown("a contrastive head of another kind")
+        raise unknown("a contrastive head of another kind")
     scores: Array = np.exp(own("scale", 1)) * (sides[0] @ sides[1].T)
     return scores + own("bias", 1) if head.loss == "sigmoid" else scores
 
@@ -105,6 +107,6 @@ def run_head(spec: ModelSpec, name: str, weights: Weights, hidden: Hidden) -> Ar
     if isinstance(head, Contrastive):
         return contrastive(head, own, hidden)
     if type(head) not in HEADS:
-        unknown(f"a head of type `{head.type}`")
+        raise unknown(f"a head of type `{head.type}`")
     rows = hidden[str(getattr(head, "stack", ""))]
     return np.stack([HEADS[type(head)](spec, head, weights, own, row) for row in rows])

@@ -21,6 +21,14 @@ Rows = dict[str, Array]
 """Argument of the model -> its row for one sequence."""
 
 
+def source_of(spec: ModelSpec, name: str) -> Any:
+    """The one input of a stack."""
+    stack = spec.stacks[name]
+    if len(stack.input) != 1 or stack.streams:
+        raise unknown("a stack that reads several inputs")
+    return stack.input[0]
+
+
 def scale_of(source: TokenInput | ConvStem, stack: Stack) -> float:
     """√d_model (Vaswani et al., 2017, section 3.4), or the number that is given."""
     return math.sqrt(stack.d_model) if source.scale == "sqrt_d_model" else float(source.scale)
@@ -32,14 +40,12 @@ def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
     An input that is tied uses the table of another stack. A table of several stacks is a weight of
     the model, else of its stack.
     """
-    source = spec.stacks[name].input[0]
-    assert isinstance(source, TokenInput)
+    source = source_of(spec, name)
     if source.tied != "none":
         return table_of(spec, weights, source.tied)
     width = source.width or spec.stacks[name].d_model
     own = weights.below(name) if len(spec.stacks) > 1 else weights
     where = own if own.has("token_embedding.weight") else weights
-    assert source.vocab_size is not None
     return where("token_embedding.weight", source.vocab_size, width)
 
 
@@ -62,7 +68,7 @@ def embed(stack: Stack, source: Any, weights: Weights, table: Array | None, rows
         return patches(stack, source, weights, given)
     if isinstance(source, ConvStem):
         return stem(stack, source, weights, given) * scale_of(source, stack)
-    unknown(f"an input of type `{source.type}`")
+    raise unknown(f"an input of type `{source.type}`")
 
 
 def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Array:
@@ -75,7 +81,7 @@ def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Ar
     if source.layout == "spectrogram":
         image = image.T[None]
     elif source.layout != "image":
-        unknown(f"patches with `layout: {source.layout}`")
+        raise unknown(f"patches with `layout: {source.layout}`")
     side, (down, across) = source.patch_size, source.steps
     kernel = weights("patch_embedding.weight", stack.d_model, source.channels, side, side)
     bias = weights("patch_embedding.bias", stack.d_model) if source.bias else 0
@@ -97,11 +103,9 @@ def read_input(spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens:
     the norm, Zhang et al., 2022 (OPT, arXiv:2205.01068) before positions.
     """
     stack = spec.stacks[name]
-    if len(stack.input) != 1 or stack.streams:
-        unknown("a stack that reads several inputs")
-    source = stack.input[0]
+    source = source_of(spec, name)
     if source.optional:
-        unknown("an `optional` input")
+        raise unknown("an `optional` input")
     own = weights.below(name) if len(spec.stacks) > 1 else weights
     table = table_of(spec, weights, name) if isinstance(source, TokenInput) else None
     x = embed(stack, source, own, table, rows)

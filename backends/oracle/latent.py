@@ -11,7 +11,7 @@ from .layer import Layer, Memory
 from .masks import visible
 from .pointwise import normalize, softmax
 from .rotary import query_growth, rotated
-from .scores import added, before_scale, scale_of
+from .scores import added, scale_of
 from .weights import Array, Weights
 
 
@@ -51,8 +51,8 @@ def mla(layer: Layer, part: Mla, weights: Weights, x: Array, memory: Memory | No
     for head in range(heads):
         content = (q[:, head, :still] * growth) @ k[:, head].T
         found[head] = content + (turned(layer, q[:, head, still:]) * growth) @ shared.T
-    found += before_scale(layer, heads)
-    found = scale_of(layer, part, still + turning) * found + added(layer, weights, heads)
+    scale = scale_of(layer, part, still + turning)
+    found = scale * found + added(layer, weights, heads, scale)
     seen = visible(layer.mask, source.tokens, heads) if source.own else source.seen(heads, len(x))
     shares = softmax(np.where(seen, found, -np.inf))
     y = np.einsum("hts,shv->thv", shares, v).reshape(len(x), -1)

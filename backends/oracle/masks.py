@@ -53,9 +53,14 @@ def fixed(atom: Atom, q: Array, k: Array) -> Array:
     return (q // size == k // size) | (k % size >= size - last)
 
 
-def random(atom: Atom, q: Array, k: Array) -> Array:
-    """Which blocks are drawn is said nowhere but in the code that draws them."""
-    unknown(f"which blocks `{atom}` draws: docs/language.md does not say how the seed is used")
+def random(atom: Atom, tokens: Tokens) -> Array:
+    """Blocks drawn with a seed (Zaheer et al., 2020, arXiv:2007.14062, section 2).
+
+    Which blocks a seed draws is not in `docs/language.md`, so whoever asks has to say.
+    """
+    if tokens.draws is None:
+        raise unknown(f"which blocks `{atom}` draws: give `draws`")
+    return tokens.draws(atom, len(tokens.index))
 
 
 Rule = Callable[[Atom, Tokens, Array, Array], Array]
@@ -67,7 +72,7 @@ RULES: dict[str, Rule] = {
     "strided": lambda a, t, q, k: (q - k) % a.args[0] == 0,
     "fixed": lambda a, t, q, k: fixed(a, q, k),
     "blocks": lambda a, t, q, k: neighbours(a, q, k),
-    "random": lambda a, t, q, k: random(a, q, k),
+    "random": lambda a, t, q, k: random(a, t)[q, k],
     "prefix": lambda a, t, q, k: (k < t.prefix_length) & (q >= 0),
     "documents": lambda a, t, q, k: same_document(t, q, k),
     "global": lambda a, t, q, k: chosen(a, t, q) | chosen(a, t, k),
@@ -84,7 +89,7 @@ def admits(mask: Mask, tokens: Tokens) -> Array:
         parts = [admits(part, tokens) for part in mask.parts]
         return np.all(parts, axis=0) if isinstance(mask, And) else np.any(parts, axis=0)
     if not isinstance(mask, Atom) or mask.name not in RULES:
-        unknown(f"the mask `{mask}`")
+        raise unknown(f"the mask `{mask}`")
     return RULES[mask.name](mask, tokens, tokens.index[:, None], tokens.index[None, :])
 
 

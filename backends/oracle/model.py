@@ -13,21 +13,27 @@ from ...spec.model import ModelSpec, Stack
 from .blocks import run_block
 from .errors import OracleError
 from .heads import Hidden, run_head
-from .inputs import Rows, read_input
+from .inputs import Rows, read_input, source_of, table_of
 from .layer import Layer, Memory
 from .options import check_options
 from .pointwise import normalize
-from .tokens import Tokens
+from .tokens import Draws, Tokens
 from .weights import Array, Weights
 
 Inputs = Mapping[str, Array]
 
 
-def run(spec: ModelSpec, weights: Mapping[str, Array], inputs: Inputs) -> dict[str, Array]:
+def run(
+    spec: ModelSpec,
+    weights: Mapping[str, Array],
+    inputs: Inputs,
+    draws: Draws | None = None,
+) -> dict[str, Array]:
     """The outputs of a model: stack -> hidden states (B, T, D), and head -> what it gives.
 
     spec: resolved, as `load` gives it. weights: the state dict of the compiled model, by logical
-    name. inputs: arguments of the compiled model's `forward`, by name.
+    name. inputs: arguments of the compiled model's `forward`, by name. draws: what a mask with
+    `random(…)` draws; the language does not say it.
 
     Raises OracleError where the spec has an option that is not known here, asks for a weight that
     is not there, or leaves one unread.
@@ -37,10 +43,13 @@ def run(spec: ModelSpec, weights: Mapping[str, Array], inputs: Inputs) -> dict[s
     hidden: Hidden = {}
     needed = stacks_needed(spec)
     for name in needed:
-        hidden[name] = run_stack(spec, name, store, inputs, hidden)
+        hidden[name] = run_stack(spec, name, store, inputs, hidden, draws)
     results = {name: np.stack([row.x for row in rows]) for name, rows in hidden.items()}
     results |= {name: run_head(spec, name, store, hidden) for name in spec.heads}
     idle = tuple(f"{name}." for name in spec.stacks if name not in needed)
+    for name in spec.stacks:  # a table that only idle stacks share is a weight of the model
+        if isinstance(source_of(spec, name), TokenInput):
+            table_of(spec, store, name)
     unread = [name for name in weights if name not in store.read and not name.startswith(idle)]
     if unread:
         raise OracleError(f"weights that the spec does not ask for: {', '.join(sorted(unread))}")
@@ -75,17 +84,19 @@ def prefix_of(spec: ModelSpec, name: str) -> str:
     `text_ids` with `text_attention_mask`. Vectors go with the name of their stack, or with no
     prefix in a model of one stack.
     """
-    source = spec.stacks[name].input[0]
+    source = source_of(spec, name)
     if isinstance(source, TokenInput):
         cut = source.argument.removesuffix("input_ids")
         return cut if cut != source.argument else f"{source.argument.removesuffix('_ids')}_"
     return f"{name}_" if len(spec.stacks) > 1 else ""
 
 
-def tokens_of(spec: ModelSpec, name: str, inputs: Inputs, row: int, length: int) -> Tokens:
+def tokens_of(
+    spec: ModelSpec, name: str, inputs: Inputs, row: int, length: int, draws: Draws | None
+) -> Tokens:
     """What the arguments say of the tokens of one row. length: T."""
     prefix = prefix_of(spec, name)
-    source = spec.stacks[name].input[0]
+    source = source_of(spec, name)
 
     def given(role: str) -> Array | None:
         value = inputs.get(f"{prefix}{role}")
@@ -99,11 +110,12 @@ def tokens_of(spec: ModelSpec, name: str, inputs: Inputs, row: int, length: int)
     return Tokens(
         admitted=np.ones(length, bool) if mask is None else mask != 0,
         positions=np.arange(length) if positions is None else positions,
-        last=length - 1 if positions is None else int(np.max(everywhere)),
+        last=length - 1 if everywhere is None else int(np.max(everywhere)),
         placed=positions is not None,
         ids=np.asarray(inputs[source.argument])[row] if isinstance(source, TokenInput) else None,
         document_ids=given("document_ids"),
         prefix_length=0 if prefix_length is None else int(prefix_length),
+        draws=draws,
         global_mask=given("global_mask"),
         grid=source.grid if isinstance(source, Patches) else None,
     )
@@ -121,24 +133,29 @@ def length_of(source: Any, given: Array) -> int:
 
 
 def run_stack(
-    spec: ModelSpec, name: str, weights: Weights, inputs: Inputs, hidden: Hidden
+    spec: ModelSpec,
+    name: str,
+    weights: Weights,
+    inputs: Inputs,
+    hidden: Hidden,
+    draws: Draws | None,
 ) -> list[Memory]:
     """The result of a stack for each row of the batch."""
     stack = spec.stacks[name]
     own = weights.below(name) if len(spec.stacks) > 1 else weights
-    source = stack.input[0]
+    source = source_of(spec, name)
     found = []
     for row in range(len(inputs[source.argument])):
         arguments = (source.argument, *getattr(source, "add", {}))
         rows: Rows = {a: np.asarray(inputs[a])[row] for a in arguments if a in inputs}
         length = length_of(source, rows[source.argument])
-        tokens = tokens_of(spec, name, inputs, row, length)
+        tokens = tokens_of(spec, name, inputs, row, length, draws)
         x = read_input(spec, name, weights, rows, tokens)
         memories = {other: rows_of[row] for other, rows_of in hidden.items()}
         x = run_layers(stack, own, tokens, x, memories)
         if stack.final_norm:
             x = normalize(stack.norm, own, "norm", x)
-        if stack.output_width is not None:
+        if stack.output_width not in (None, stack.d_model):
             x = own.linear("output_projection", x, stack.output_width, bias=stack.bias)
         found.append(Memory(x, tokens))
     return found
@@ -148,11 +165,15 @@ def run_layers(
     stack: Stack, own: Weights, tokens: Tokens, x: Array, memories: dict[str, Memory]
 ) -> Array:
     """Every layer in order. Layers of a block with `share: true` use the weights of the first
+    of them; weights are numbered in the order in which they are first used
     (Dehghani et al., 2018, arXiv:1807.03819; Lan et al., 2019, arXiv:1909.11942, section 3.1).
     """
+    modules: list[str | int] = []  # what has weights of its own: a shared block, or a layer
     for number, name in enumerate(stack.order):
         block = stack.blocks[name]
-        owner = stack.order.index(name) if block.share else number
+        owner = name if block.share else number
+        if owner not in modules:
+            modules.append(owner)
         layer = Layer(number, name, stack, own, block.positions, block.mask, tokens)
-        x = run_block(block, layer, own.below(f"layers.{owner}"), x, memories)
+        x = run_block(block, layer, own.below(f"layers.{modules.index(owner)}"), x, memories)
     return x

@@ -24,8 +24,10 @@ LINEAR = (
 JOINING = "scale stream_scale layer_scale from_"
 
 NO_EFFECT = frozenset(
-    "type name description family modelwright init bos eos decoder_start dropout hidden_dropout "
-    "drop_path temperature".split()
+    (
+        *("type", "name", "description", "family", "modelwright", "init", "bos", "eos"),
+        *("decoder_start", "dropout", "hidden_dropout", "drop_path", "temperature"),
+    )
 )
 """Options of fresh weights, of training, of generation and of names: they change no output."""
 
@@ -102,7 +104,7 @@ def check_options(value: Any) -> None:
         known = {*KNOWN.get(name, "").split(), *NO_EFFECT}
         for option in type(value).model_fields:
             if option not in known:
-                unknown(f"the option `{option.rstrip('_')}` of {name}")
+                raise unknown(f"the option `{option.rstrip('_')}` of {name}")
             if not (isinstance(value, ModelSpec) and option == "init"):
                 check_options(getattr(value, option))
     elif isinstance(value, dict):

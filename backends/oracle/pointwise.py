@@ -65,12 +65,13 @@ def activate(activation: Any, x: Array) -> Array:
     if isinstance(activation, Swish):
         return x * sigmoid(activation.beta * x)
     if activation is None or activation.type not in ACTIVATIONS:
-        unknown(f"the activation `{activation}`")
+        raise unknown(f"the activation `{activation}`")
     return ACTIVATIONS[activation.type](x)
 
 
-def normalize(norm: Any, weights: Weights, name: str, x: Array) -> Array:
-    """A norm of the spec over the last axis, with the weights `name.weight` and `name.bias`.
+def normalize(norm: Any, weights: Weights, name: str, x: Array, axis: int = -1) -> Array:
+    """A norm of the spec over an axis, the last one, with the weights `name.weight` and
+    `name.bias`, which always lie along the last one.
 
     LayerNorm: (x - mean) / sqrt(var + eps) * weight + bias (Ba et al., 2016, arXiv:1607.06450,
     eq. 4). RMSNorm: x / sqrt(mean(x²) + eps) * weight (Zhang and Sennrich, 2019,
@@ -79,10 +80,10 @@ def normalize(norm: Any, weights: Weights, name: str, x: Array) -> Array:
     if isinstance(norm, Nothing):
         return x
     if isinstance(norm, LayerNorm):
-        x = x - x.mean(axis=-1, keepdims=True)
+        x = x - x.mean(axis=axis, keepdims=True)
     elif not isinstance(norm, RmsNorm):
-        unknown(f"the norm `{norm}`")
-    y: Array = x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + norm.eps)
+        raise unknown(f"the norm `{norm}`")
+    y: Array = x / np.sqrt((x**2).mean(axis=axis, keepdims=True) + norm.eps)
     if norm.affine:
         y = y * (weights(f"{name}.weight") + norm.weight_offset)
     if isinstance(norm, LayerNorm) and norm.affine and norm.bias:

@@ -33,7 +33,7 @@ def decay_rates(layer: Layer, part: LinearAttention) -> Array:
     if part.decay == "none":
         return np.zeros(part.heads)
     if part.decay != "lightning":
-        unknown(f"a decay of type `{part.decay}`")
+        raise unknown(f"a decay of type `{part.decay}`")
     return slopes(part.heads) * (1 - layer.number / (layer.count - 1 + 1e-5) + 1e-5)
 
 
@@ -52,7 +52,7 @@ def linear_attention(
     feature = FEATURES[part.feature_map]
     q, k, v = feature(q), feature(k), feature(v) if part.map_values else v
     if str(layer.mask) not in ("full", "causal"):
-        unknown(f"linear attention with the mask `{layer.mask}`")
+        raise unknown(f"linear attention with the mask `{layer.mask}`")
     causal = source.own and str(layer.mask) == "causal"
     rates = decay_rates(layer, part)
     y = np.zeros((len(x), heads, width))
@@ -86,7 +86,7 @@ def fastformer(
 ) -> Array:
     """Additive attention (Wu et al., 2021, arXiv:2108.09084, section 3.2), (T, D) -> (T, D)."""
     if memory is not None or str(layer.mask) != "full":
-        unknown("a Fastformer that reads a memory, or with a mask")
+        raise unknown("a Fastformer that reads a memory, or with a mask")
     bias, width = part.bias is True, layer.width // part.heads
     q, k, v = (
         weights.linear(name, x, layer.width, bias=bias) for name in ("query", "key", "value")

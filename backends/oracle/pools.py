@@ -60,4 +60,4 @@ def pooled(pool: Any, weights: Weights, name: str, tokens: Tokens, x: Array) -> 
         return attention(weights, name, tokens, x)
     if isinstance(pool, TokenPool):
         return token(pool, tokens, x)
-    unknown(f"a pool of type `{pool.type}`")
+    raise unknown(f"a pool of type `{pool.type}`")

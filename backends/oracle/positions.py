@@ -27,7 +27,7 @@ def counted(position: Learned | Sinusoidal, tokens: Tokens, pad: int | None) -> 
             raise OracleError("`skip_padding: tokens` needs token ids and the id of padding")
         real = tokens.ids != pad
     elif position.skip_padding != "mask":
-        unknown(f"`skip_padding: {position.skip_padding}`")
+        raise unknown(f"`skip_padding: {position.skip_padding}`")
     return np.cumsum(real) * real - 1
 
 
@@ -44,13 +44,13 @@ def sinusoids(positions: Array, width: int, *, layout: str, denominator: str) ->
     if layout == "concat":
         return np.concatenate(pair, axis=-1)
     if layout != "interleaved":
-        unknown(f"sinusoids with `layout: {layout}`")
+        raise unknown(f"sinusoids with `layout: {layout}`")
     return np.stack(pair, axis=-1).reshape(len(positions), width)
 
 
 def sinusoidal(position: Sinusoidal, places: Array, width: int) -> Array:
     if position.axes != 1:
-        unknown(f"sinusoids over {position.axes} axes")
+        raise unknown(f"sinusoids over {position.axes} axes")
     layout, denominator = position.layout, position.denominator
     return sinusoids(places, width, layout=layout, denominator=denominator)
 
@@ -75,7 +75,7 @@ def added(stack: Stack, weights: Weights, tokens: Tokens, x: Array, pad: int | N
             x = x + convolved(position, weights, x)
             continue
         if not isinstance(position, (Learned, Sinusoidal)):
-            unknown(f"positions of type `{position.type}`")
+            raise unknown(f"positions of type `{position.type}`")
         places = counted(position, tokens, pad)[: len(x)] + position.offset  # registers have none
         if isinstance(position, Learned):
             x = x + weights("position_embedding.weight")[places]

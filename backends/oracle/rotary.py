@@ -47,10 +47,13 @@ def linear(scaling: LinearScaling, theta: float, width: int, *_: Any) -> Frequen
 
 
 def dynamic(scaling: DynamicScaling, theta: float, width: int, length: int, *_: Any) -> Frequencies:
-    """θ · (s · L / L0 - (s - 1))^(d / (d - 2)) beyond the first length L0 ("dynamic NTK")."""
+    """θ · (s · L / L0 - (s - 1))^(d / (d - 2)) beyond the first length L0 ("dynamic NTK").
+
+    A single pair turns by 1 whatever θ is.
+    """
     first = scaling.original_max_positions
     stretch = scaling.factor * max(length, first) / first - (scaling.factor - 1)
-    if stretch != 1:
+    if width > 2:
         theta = theta * stretch ** (width / (width - 2))
     return Frequencies(base_frequencies(theta, width))
 
@@ -163,12 +166,12 @@ def rotated(position: Rotary, tokens: Tokens, x: Array, longest: int | None) -> 
         found, angles = Frequencies(np.zeros(0)), grid_angles(position, tokens, width)
     elif position.axes == 1:
         if type(position.scaling) not in SCALINGS:
-            unknown(f"the scaling `{position.scaling}`")
+            raise unknown(f"the scaling `{position.scaling}`")
         rule = SCALINGS[type(position.scaling)]
         found = rule(position.scaling, position.theta, width, tokens.last + 1, longest)
         angles = tokens.positions[:, None] * found.per_position
     else:
-        unknown(f"rotary positions over {position.axes} axes")
+        raise unknown(f"rotary positions over {position.axes} axes")
     turned = turn(x[:, :width], angles, position.layout) * found.growth
     return np.concatenate([turned, x[:, width:]], axis=-1)
 

@@ -16,7 +16,6 @@ from ...spec.positions import (
     RelativeBias,
     RelativeTable,
     TransformerXl,
-    acts_on,
 )
 from .biases import alibi, relative_bias, relative_table
 from .errors import unknown
@@ -74,47 +73,46 @@ def softcapped(cap: float | str, x: Array) -> Array:
 def scores(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Array:
     """(H, T, S) of queries (T, H, E) and keys (S, H, E), before the mask.
 
-    softcap(scale · (score + what meets contents)) + what is added afterwards. Queries grow with
-    their temperature last; of cosines the unit vectors grow, for else nothing would.
+    softcap(scale · score of the contents) + what positions add. Queries grow with their
+    temperature first.
     """
     heads, width = q.shape[1], q.shape[2]
     if part.score not in KINDS:
-        unknown(f"scores of type `{part.score}`")
-    if part.score == "cosine":
-        q, k = unit(q), unit(k)
+        raise unknown(f"scores of type `{part.score}`")
     q = q * query_growth(layer.positions, layer.tokens)[:, None, None]
     vector = weights("score", heads, width) if part.score == "additive" else None
-    inner = np.zeros((heads, len(q), len(k)))
+    found = np.zeros((heads, len(q), len(k)))
     for head in range(heads):
         asked, w = q[:, head], None if vector is None else vector[head]
         if any(isinstance(p, TransformerXl) for p in layer.positions):
             asked = asked + weights("content_bias", heads, width)[head]
-        inner[head] = KINDS[part.score](asked, k[:, head], w)
-    inner += meeting(layer, part, weights, q, k)
-    inner += before_scale(layer, heads)
-    return softcapped(part.softcap, scale_of(layer, part, width) * inner) + added(
-        layer, weights, heads
-    )
-
-
-def meeting(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Array:
-    """(H, T, T): scores between contents and positions."""
-    heads, width = q.shape[1], q.shape[2]
-    total = np.zeros((heads, len(q), len(k)))
+        found[head] = KINDS[part.score](asked, k[:, head], w)
+    scale = scale_of(layer, part, width)
+    found = softcapped(part.softcap, scale * found)
     for position in layer.positions:
         if isinstance(position, TransformerXl):
-            rows = weights("position.weight", heads * width, layer.width)
-            bias = weights("position_bias", heads, width)
-            for head in range(heads):
-                own = rows[head * width : (head + 1) * width]
-                total[head] += transformer_xl(layer.tokens, q[:, head], own, bias[head])
-        if isinstance(position, Disentangled):
-            keys, queries = position_vectors(layer, part, weights, position, width)
-            for head in range(heads):
-                total[head] += disentangled(
-                    position, layer.tokens, q[:, head], k[:, head], keys[:, head], queries[:, head]
-                )
-    return total
+            found += scale * with_sinusoids(layer, weights, q)
+        elif isinstance(position, Disentangled):
+            found += scale * with_table(layer, part, weights, position, q, k)
+    return found + added(layer, weights, heads, scale)
+
+
+def with_sinusoids(layer: Layer, weights: Weights, q: Array) -> Array:
+    """(H, T, T): Transformer-XL's scores between contents and positions."""
+    heads, width = q.shape[1], q.shape[2]
+    rows = weights("position.weight", heads * width, layer.width).reshape(heads, width, -1)
+    bias = weights("position_bias", heads, width)
+    found = [transformer_xl(layer.tokens, q[:, h], rows[h], bias[h]) for h in range(heads)]
+    return np.stack(found)
+
+
+def with_table(
+    layer: Layer, part: Mha, weights: Weights, position: Disentangled, q: Array, k: Array
+) -> Array:
+    """(H, T, T): DeBERTa's scores between contents and positions."""
+    keys, queries = position_vectors(layer, part, weights, position, q.shape[2])
+    heads = zip(*(x.transpose(1, 0, 2) for x in (q, k, keys, queries)), strict=True)
+    return np.stack([disentangled(position, layer.tokens, *head) for head in heads])
 
 
 def position_vectors(
@@ -122,8 +120,10 @@ def position_vectors(
 ) -> tuple[Array, Array]:
     """The table of DeBERTa's positions behind its two projections: (2 · span, H, E) each."""
     table = layer.weights("relative_embedding.weight", 2 * span(position), layer.width)
-    if position.normalize:
-        table = normalize(layer.stack.norm, layer.weights, "relative_norm", table)
+    if position.normalize:  # with the norm of the first block that asks for the table
+        blocks = [layer.stack.blocks[name] for name in layer.stack.order]
+        norm = next(block.norm for block in blocks if position in block.positions)
+        table = normalize(norm, layer.weights, "relative_norm", table)
     size = part.heads * width
     found = []
     for which, term in (("key", "content_to_position"), ("query", "position_to_content")):
@@ -136,20 +136,16 @@ def position_vectors(
     return tuple(y.reshape(len(table), part.heads, width) for y in found)  # type: ignore[return-value]
 
 
-def before_scale(layer: Layer, heads: int) -> Array:
-    """Falcon's ALiBi, which is scaled with the scores."""
-    for position in layer.positions:
-        if isinstance(position, Alibi) and position.before_scale:
-            return alibi(position, layer.tokens, heads)
-    return np.zeros((heads, 1, 1))
+def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
+    """(H, T, T), or (H, 1, 1) of zeros: numbers that positions add to the scores.
 
-
-def added(layer: Layer, weights: Weights, heads: int) -> Array:
-    """(H, T, T), or (H, 1, 1) of zeros: what positions add to the scores."""
+    Falcon's ALiBi (`before_scale`) is scaled as the scores are.
+    """
     total = np.zeros((heads, 1, 1))
     for position in layer.positions:
-        if isinstance(position, Alibi) and not position.before_scale:
-            total = total + alibi(position, layer.tokens, heads)
+        if isinstance(position, Alibi):
+            factor = scale if position.before_scale else 1
+            total = total + factor * alibi(position, layer.tokens, heads)
         elif isinstance(position, RelativeBias):
             table = biases(layer, weights, position, heads)
             total = total + relative_bias(position, layer.tokens, table)
@@ -170,17 +166,16 @@ def biases(
     if position.share == "layer":
         return weights("relative_bias.weight")
     if position.share != "stack":
-        unknown(f"a table with `share: {position.share}`")
+        raise unknown(f"a table with `share: {position.share}`")
     asked: list[tuple[Position, int]] = []
     for name in layer.stack.order:
         block = layer.stack.blocks[name]
-        for other in block.positions:
-            if acts_on(other) != "scores" or getattr(other, "share", "") != "stack":
+        for other in block.positions if hasattr(block.attention, "heads") else ():
+            key = (other, block.attention.heads)
+            if getattr(other, "share", "") != "stack" or key in asked:
                 continue
-            key = (other, getattr(block.attention, "heads", 0))
-            if key not in asked:
-                asked.append(key)
+            asked.append(key)
             if key == (position, heads):
                 prefix = "" if len(asked) == 1 else f"{name}_"
                 return layer.weights(f"{prefix}relative_bias.weight")
-    unknown("whose table of biases this is")
+    raise unknown("whose table of biases this is")

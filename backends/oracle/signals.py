@@ -17,7 +17,7 @@ def stem(stack: Stack, source: ConvStem, weights: Weights, signal: Array) -> Arr
     zeros at the ends: Baevski et al., 2020, arXiv:2006.11477, section 2).
     """
     if source.axes != 1:
-        unknown(f"convolutions over {source.axes} axes")
+        raise unknown(f"convolutions over {source.axes} axes")
     layouts = {"channels": lambda s: s.T, "frames": lambda s: s, "waveform": lambda s: s[:, None]}
     x = np.asarray(layouts[source.layout](signal), np.float64)
     for number, layer in enumerate(source.layers, start=1):
@@ -48,19 +48,7 @@ def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x:
         x = biased(name, grouped(x, kernel, **steps))
     if layer.gated:  # Dauphin et al., 2016, arXiv:1612.08083, eq. 1
         x = x[:, : layer.channels] * sigmoid(x[:, layer.channels :])
-    return activate(source.activation, normed(source, layer, weights, f"{name}_norm", x))
-
-
-def normed(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x: Array) -> Array:
-    """The norm of a layer: over the channels of each frame, or over the frames of each channel, as
-    a group norm with a group for each channel (Wu and He, 2018, arXiv:1803.08494).
-    """
-    if layer.normalize is False:
-        return x
-    if layer.normalize == "channels":
-        return normalize(source.norm, weights, name, x)
-    if layer.normalize != "frames":
-        unknown(f"a stem with `normalize: {layer.normalize}`")
-    away = x - x.mean(axis=0)
-    y = away / np.sqrt((away**2).mean(axis=0) + getattr(source.norm, "eps", 1e-5))
-    return y * weights(f"{name}.weight", x.shape[-1]) + weights(f"{name}.bias", x.shape[-1])
+    axes = {"channels": -1, "frames": 0}  # the second: a group norm with a group for each channel
+    if layer.normalize is not False:  # (Wu and He, 2018, arXiv:1803.08494)
+        x = normalize(source.norm, weights, f"{name}_norm", x, axes[layer.normalize])
+    return activate(source.activation, x)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...spec.masks import Atom
 from .weights import Array
+
+Draws = Callable[[Atom, int], Array]
+"""An atom such as `random(4, 1, 0)` and a number of tokens T -> (T, T) booleans."""
 
 
 @dataclass
@@ -21,6 +26,7 @@ class Tokens:
     ids: (T,) token ids, where the stack reads tokens
     document_ids, prefix_length, global_mask: rows of these arguments
     grid: rows and columns of the patches of an image, which are the last tokens
+    draws: which blocks a `random` mask draws
     """
 
     admitted: Array
@@ -32,6 +38,7 @@ class Tokens:
     prefix_length: int = 0
     global_mask: Array | None = None
     grid: tuple[int, int] | None = None
+    draws: Draws | None = None
     index: Array = field(init=False)
 
     def __post_init__(self) -> None:
