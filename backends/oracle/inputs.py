@@ -10,7 +10,7 @@ import numpy as np
 from ...spec.embedding import ConvStem, Features, Patches
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
-from .errors import unknown
+from .errors import OracleError, unknown
 from .pointwise import normalize
 from .positions import added
 from .signals import stem
@@ -40,13 +40,24 @@ def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
     An input that is tied uses the table of another stack. A table of several stacks is a weight of
     the model, else of its stack.
     """
-    source = source_of(spec, name)
-    if source.tied != "none":
-        return table_of(spec, weights, source.tied)
-    width = source.width or spec.stacks[name].d_model
-    own = weights.below(name) if len(spec.stacks) > 1 else weights
-    where = own if own.has("token_embedding.weight") else weights
-    return where("token_embedding.weight", source.vocab_size, width)
+    owners = {}
+    for stack in spec.stacks:
+        owner, source = stack, source_of(spec, stack)
+        while getattr(source, "tied", "none") != "none":
+            owner = source.tied
+            source = source_of(spec, owner)
+        owners[stack] = owner
+    shared = {owner for stack, owner in owners.items() if stack != owner}
+    owner = owners[name]
+    if owner in shared and len(shared) > 1:
+        raise OracleError("several tables that stacks share would all be `token_embedding.weight`")
+    alone = owner not in shared and len(spec.stacks) > 1
+    source = source_of(spec, owner)
+    width = source.width or spec.stacks[owner].d_model
+    table = (weights.below(owner) if alone else weights)("token_embedding.weight")
+    if table.shape != (source.vocab_size, width):
+        raise OracleError(f"the token table of `{owner}` is {table.shape}")
+    return table
 
 
 def embed(stack: Stack, source: Any, weights: Weights, table: Array | None, rows: Rows) -> Array:

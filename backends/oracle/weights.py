@@ -33,10 +33,6 @@ class Weights:
             raise OracleError(f"weight `{full}` has shape {value.shape}; the spec says {shape}")
         return value
 
-    def has(self, name: str) -> bool:
-        """Is there such a weight? For names that depend on who else uses a table."""
-        return self.prefix + name in self.arrays
-
     def below(self, prefix: str) -> Weights:
         """The same weights below one more prefix, such as `layers.0`; "" adds nothing."""
         return Weights(self.arrays, f"{self.prefix}{prefix}." if prefix else self.prefix, self.read)
