@@ -71,6 +71,14 @@ def relative_bias(position: RelativeBias, tokens: Tokens, table: Array) -> Array
     return found
 
 
+def rows_of(tokens: Tokens) -> int:
+    """How many rows a table of offsets on the grid has."""
+    if tokens.grid is None:
+        raise unknown("a table of offsets without a grid")
+    rows, columns = tokens.grid
+    return (2 * rows - 1) * (2 * columns - 1) + 3 * bool(tokens.in_front)
+
+
 def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Array:
     """(H, T, T) from a table ((2n - 1)² (+ 3), H): a row for each offset (row, column) of two
     patches on a grid of n by n (Liu et al., 2021, arXiv:2103.14030, section 3.2; Bao et al., 2021,

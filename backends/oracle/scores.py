@@ -12,12 +12,11 @@ from ...spec.attention import Mha, Mla
 from ...spec.positions import (
     Alibi,
     Disentangled,
-    Position,
     RelativeBias,
     RelativeTable,
     TransformerXl,
 )
-from .biases import alibi, relative_bias, relative_table
+from .biases import alibi, relative_bias, relative_table, rows_of
 from .errors import unknown
 from .layer import Layer
 from .pointwise import normalize
@@ -119,11 +118,12 @@ def position_vectors(
     layer: Layer, part: Mha, weights: Weights, position: Disentangled, width: int
 ) -> tuple[Array, Array]:
     """The table of DeBERTa's positions behind its two projections: (2 · span, H, E) each."""
-    table = layer.weights("relative_embedding.weight", 2 * span(position), layer.width)
+    prefix = table_prefix(layer, position)
+    table = layer.weights(f"{prefix}relative_embedding.weight", 2 * span(position), layer.width)
     if position.normalize:  # with the norm of the first block that asks for the table
         blocks = [layer.stack.blocks[name] for name in layer.stack.order]
         norm = next(block.norm for block in blocks if position in block.positions)
-        table = normalize(norm, layer.weights, "relative_norm", table)
+        table = normalize(norm, layer.weights, f"{prefix}relative_norm", table)
     size = part.heads * width
     found = []
     for which, term in (("key", "content_to_position"), ("query", "position_to_content")):
@@ -158,24 +158,33 @@ def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
 def biases(
     layer: Layer, weights: Weights, position: RelativeBias | RelativeTable, heads: int
 ) -> Array:
-    """The table of a layer, or that of the stack.
-
-    A stack has one table for each set of options and number of heads that its blocks ask for: the
-    first is `relative_bias`, another is named after the first block that asks for it.
-    """
+    """The table of a layer, or that of the stack: a row for each bucket or offset, (rows, H)."""
+    if isinstance(position, RelativeBias):
+        rows = position.buckets
+    else:
+        rows = rows_of(layer.tokens)
     if position.share == "layer":
-        return weights("relative_bias.weight")
+        return weights("relative_bias.weight", rows, heads)
     if position.share != "stack":
         raise unknown(f"a table with `share: {position.share}`")
-    asked: list[tuple[Position, int]] = []
+    prefix = table_prefix(layer, (position, heads))
+    return layer.weights(f"{prefix}relative_bias.weight", rows, heads)
+
+
+def table_prefix(layer: Layer, wanted: Any) -> str:
+    """What stands before the name of a table of the stack.
+
+    A stack has one table for each set of options that its layers ask for, and biases one for each
+    number of heads too. The first has a plain name, another that of the first block that asks.
+    """
+    asked: dict[Any, str] = {}
     for name in layer.stack.order:
         block = layer.stack.blocks[name]
-        for other in block.positions if hasattr(block.attention, "heads") else ():
-            key = (other, block.attention.heads)
-            if getattr(other, "share", "") != "stack" or key in asked:
-                continue
-            asked.append(key)
-            if key == (position, heads):
-                prefix = "" if len(asked) == 1 else f"{name}_"
-                return layer.weights(f"{prefix}relative_bias.weight")
-    raise unknown("whose table of biases this is")
+        for position in block.positions if hasattr(block.attention, "heads") else ():
+            if isinstance(wanted, Disentangled) and isinstance(position, Disentangled):
+                asked.setdefault(position, name)
+            elif not isinstance(wanted, Disentangled) and (
+                getattr(position, "share", "") == "stack"
+            ):
+                asked.setdefault((position, block.attention.heads), name)
+    return "" if wanted == next(iter(asked)) else f"{asked[wanted]}_"

@@ -16,7 +16,7 @@ from modelwright.spec.attention import LinearAttention
 from modelwright.spec.embedding import ConvStem, Tokens
 from modelwright.spec.model import Block, Stack
 from modelwright.spec.norm import LayerNorm
-from modelwright.spec.positions import Disentangled, Rotary, Yarn
+from modelwright.spec.positions import Disentangled, RelativeBias, Rotary, TransformerXl, Yarn
 from modelwright.spec.residual import Parallel
 
 
@@ -128,12 +128,42 @@ def stem_without_bias(spec: ModelSpec) -> bool:
     )
 
 
-def two_tables_of_distances(spec: ModelSpec) -> bool:
+def layers_of(stack: Stack) -> list[Block]:
+    return [stack.blocks[name] for name in stack.order]
+
+
+def several_meet_contents(spec: ModelSpec) -> bool:
+    """Different positions that meet contents in one stack, of which one is no plain table."""
+    for stack in every(spec, Stack):
+        meeting = {
+            p for block in layers_of(stack) for p in block.positions
+            if isinstance(p, (Disentangled, TransformerXl))
+        }  # fmt: skip
+        plain = all(isinstance(p, Disentangled) and not p.normalize for p in meeting)
+        if len(meeting) > 1 and not plain:
+            return True
+    return False
+
+
+def two_kinds_of_distances(spec: ModelSpec) -> bool:
+    kinds = (Disentangled, RelativeBias)
     return any(
-        len({p for name in stack.order for p in stack.blocks[name].positions
-             if isinstance(p, Disentangled)}) > 1
-        for stack in every(spec, Stack)
-    )  # fmt: skip
+        all(any(isinstance(p, kind) for p in block.positions) for kind in kinds)
+        for block in every(spec, Block)
+    )
+
+
+def two_tables_of_a_layer(spec: ModelSpec) -> bool:
+    return any(
+        sum(getattr(p, "share", "") == "layer" for p in block.positions) > 1
+        for block in every(spec, Block)
+    )
+
+
+def nothing_is_scaled_by_depth(spec: ModelSpec) -> bool:
+    blocks = [block for stack in every(spec, Stack) for block in layers_of(stack)]
+    deep = getattr(spec.init, "depth_scaled", False)
+    return deep and any(not branches(block) for block in blocks)
 
 
 def two_pairs_of_tied_stacks(spec: ModelSpec) -> bool:
@@ -229,13 +259,32 @@ DISPUTES: dict[str, Dispute] = {
         "input: {type: conv, channels: 2, layers: [{channels: 4, kernel: 3}], project: true}\n",
         stem_without_bias,
     ),
-    "two tables of distances": Dispute(
+    "several positions that meet contents": Dispute(
         "named blocks may have positions of their own",
         "the emitted file is no Python: an argument stands twice",
-        SMALL + "positions: disentangled\n"
-        "blocks: {a: {}, b: {positions: {type: disentangled, buckets: 8, max_distance: 20}}}\n"
+        SMALL + "blocks: {a: {positions: transformer_xl}, b: {positions: disentangled}}\n"
         "pattern: [a, b]\n",
-        two_tables_of_distances,
+        several_meet_contents,
+    ),
+    "two kinds of distances": Dispute(
+        "a list of `positions` combines several",
+        "an AssertionError: one part asks for two values of `buckets`",
+        SMALL + "positions: [disentangled, relative_bias]\n",
+        two_kinds_of_distances,
+    ),
+    "two tables of a layer": Dispute(
+        "a list of `positions` combines several; each has a table of its own",
+        "the layer has one table, which both read",
+        STEM + "input: {type: patches, image_size: 8, patch_size: 4}\n"
+        "positions: [relative_table, {type: relative_bias, share: layer}]\n",
+        two_tables_of_a_layer,
+    ),
+    "nothing to scale by depth": Dispute(
+        "`depth_scaled` makes weights that write to the stream narrower: here are none",
+        "a ZeroDivisionError when the model is made",
+        SMALL.replace("{heads: 2}", "none")
+        + "feed_forward: none\ninit: {type: normal, depth_scaled: true}\n",
+        nothing_is_scaled_by_depth,
     ),
     "two pairs of tied stacks": Dispute(
         "`tied` names the stack whose table is used",
