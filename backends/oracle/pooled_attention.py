@@ -70,8 +70,8 @@ def linear_attention(
 
 
 def pool(x: Array, vectors: Array, admitted: Array, width: int) -> Array:
-    """One vector per head: Σ_i softmax_i(w · x_i / √E) x_i (eq. 3 to 5), x_i being what the head has
-    of a token. x: (T, H · E), vectors: (H, E). (H · E,) comes back.
+    """One vector per head: Σ_i softmax_i(w · x_i / √E) x_i (eq. 3 to 5), with the head's part x_i of
+    a token. x: (T, H · E), vectors: (H, E). (H · E,) comes back.
     """
     found = np.zeros(x.shape[-1])
     for head, w in enumerate(vectors):

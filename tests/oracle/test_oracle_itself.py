@@ -139,7 +139,8 @@ MASKS = {
     "documents": ["1000", "0111", "0111", "0111"],
     "causal & ~keys(0:1) | queries(0:1)": ["1111", "0100", "0110", "0111"],
 }
-"""Formula -> a row for each query. The prefix is 2 long, documents are 1, 3 long, token 2 global."""
+"""Formula -> a row for each query. The prefix is 2 long, documents are 1 and 3 long, and token 2 is
+global."""
 
 
 @pytest.mark.parametrize("formula", MASKS)
