@@ -11,7 +11,7 @@ NumPy. One sequence is computed at a time, with plain loops: it is meant to be r
 papers, and to be used on small models.
 """
 
-from .errors import OracleError
 from .model import run
+from .weights import OracleError
 
 __all__ = ["OracleError", "run"]

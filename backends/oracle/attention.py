@@ -9,13 +9,12 @@ import numpy as np
 from ...spec.attention import LinearAttention, Mha
 from ...spec.part import Nothing
 from ...spec.positions import Rotary
-from .errors import unknown
-from .layer import Layer, Memory
+from .context import Layer, Memory
 from .masks import global_rows, visible
 from .pointwise import normalize, sigmoid, softmax, softplus
 from .rotary import rotated
 from .scores import scores, unit
-from .weights import Array, Weights
+from .weights import Array, Weights, unknown
 
 GATES = {"sigmoid": sigmoid, "softplus": softplus}
 
@@ -100,7 +99,7 @@ def taken(
     k = placed(layer, part, weights, k, names[1])
     run = heads // kv_heads
     k, v = np.repeat(k, run, axis=1), np.repeat(v, run, axis=1)
-    seen = visible(layer.mask, source.tokens, heads) if source.own else source.seen(heads, len(x))
+    seen = visible(layer, source, heads)
     found = np.where(seen, scores(layer, part, weights, q, k), -np.inf)
     if part.sinks:
         sinks = np.broadcast_to(weights("sinks", heads)[:, None, None], (heads, len(x), 1))

@@ -12,13 +12,12 @@ from ...spec.model import Block
 from ...spec.part import Nothing
 from ...spec.residual import Joining, Parallel
 from .attention import mha
-from .errors import unknown
+from .context import Layer, Memory
 from .feed_forward import feed_forward
 from .latent import mla
-from .layer import Layer, Memory
 from .pointwise import normalize
 from .pooled_attention import fastformer, linear_attention
-from .weights import Array, Weights
+from .weights import Array, Weights, unknown
 
 ATTENTIONS: dict[type[Any], Any] = {
     Mha: mha,
@@ -79,8 +78,8 @@ def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: 
     def view(key: str) -> tuple[Layer, Memory | None]:
         if key != "cross_attention":
             return layer, None
-        here = Layer(layer.number, layer.name, layer.stack, layer.weights, (), Atom("full"),
-                     layer.tokens)  # fmt: skip
+        full = Atom("full")
+        here = Layer(layer.number, layer.stack, layer.weights, (), full, layer.tokens)
         return here, memories[parts[key].memory]
 
     if isinstance(block.residual, Parallel):

@@ -10,12 +10,11 @@ import numpy as np
 from ...spec.embedding import ConvStem, Features, Patches
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
-from .errors import OracleError, unknown
+from .context import Tokens
 from .pointwise import normalize
 from .positions import added
 from .signals import stem
-from .tokens import Tokens
-from .weights import Array, Weights
+from .weights import Array, OracleError, Weights, unknown
 
 Rows = dict[str, Array]
 """Argument of the model -> its row for one sequence."""

@@ -7,7 +7,7 @@ import numpy as np
 from ...spec.attention import Mla
 from ...spec.norm import RmsNorm
 from ...spec.positions import Rotary
-from .layer import Layer, Memory
+from .context import Layer, Memory
 from .masks import visible
 from .pointwise import normalize, softmax
 from .rotary import query_growth, rotated
@@ -53,7 +53,7 @@ def mla(layer: Layer, part: Mla, weights: Weights, x: Array, memory: Memory | No
         found[head] = content + (turned(layer, q[:, head, still:]) * growth) @ shared.T
     scale = scale_of(layer, part, still + turning)
     found = scale * found + added(layer, weights, heads, scale)
-    seen = visible(layer.mask, source.tokens, heads) if source.own else source.seen(heads, len(x))
+    seen = visible(layer, source, heads)
     shares = softmax(np.where(seen, found, -np.inf))
     y = np.einsum("hts,shv->thv", shares, v).reshape(len(x), -1)
     return weights.linear("output", y, layer.width, bias=bias)

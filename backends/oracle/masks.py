@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ...spec.masks import And, Atom, Mask, Not, Or, Range, atoms
-from .errors import unknown
-from .tokens import Tokens
-from .weights import Array
+from .context import Layer, Memory, Tokens
+from .weights import Array, unknown
 
 
 def within(limits: Range, index: Array, count: int) -> Array:
@@ -73,7 +72,7 @@ RULES: dict[str, Rule] = {
     "fixed": lambda a, t, q, k: fixed(a, q, k),
     "blocks": lambda a, t, q, k: neighbours(a, q, k),
     "random": lambda a, t, q, k: random(a, t)[q, k],
-    "prefix": lambda a, t, q, k: (k < t.prefix_length) & (q >= 0),
+    "prefix": lambda a, t, q, k: (k < (t.prefix_length or 0)) & (q >= 0),
     "documents": lambda a, t, q, k: same_document(t, q, k),
     "global": lambda a, t, q, k: chosen(a, t, q) | chosen(a, t, k),
     "keys": lambda a, t, q, k: chosen(a, t, k) & (q >= 0),
@@ -93,15 +92,17 @@ def admits(mask: Mask, tokens: Tokens) -> Array:
     return RULES[mask.name](mask, tokens, tokens.index[:, None], tokens.index[None, :])
 
 
-def visible(mask: Mask | tuple[Mask, ...], tokens: Tokens, heads: int) -> Array:
-    """(H, T, T) booleans. A list of masks is shared out to equal runs of heads; no key is padding.
+def visible(layer: Layer, memory: Memory, heads: int) -> Array:
+    """(H, T, S) booleans, or (H, 1, S) for a memory: no key is padding.
 
-    A query that sees no key takes nothing: the page is silent about it.
+    A list of masks is shared out to equal runs of heads. A query that sees no key takes nothing.
     """
-    formulas = mask if isinstance(mask, tuple) else (mask,)
+    admitted = np.broadcast_to(memory.tokens.admitted, (heads, 1, len(memory.x)))
+    if not memory.own:
+        return admitted
+    formulas = layer.mask if isinstance(layer.mask, tuple) else (layer.mask,)
     run = heads // len(formulas)
-    seen = [admits(formulas[head // run], tokens) for head in range(heads)]
-    return np.stack(seen) & tokens.admitted[None, None, :]
+    return admitted & [admits(formulas[head // run], layer.tokens) for head in range(heads)]
 
 
 def global_rows(mask: Mask | tuple[Mask, ...], tokens: Tokens) -> Array:

@@ -7,27 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.embedding import ConvStem, Features, Patches
+from ...spec.embedding import ConvStem, Patches
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from .blocks import run_block
-from .errors import OracleError
+from .context import Draws, Layer, Memory, Tokens
 from .heads import Hidden, run_head
 from .inputs import Rows, read_input, source_of, table_of
-from .layer import Layer, Memory
 from .options import check_options
 from .pointwise import normalize
-from .tokens import Draws, Tokens
-from .weights import Array, Weights
+from .weights import Array, OracleError, Weights
 
 Inputs = Mapping[str, Array]
+Data = tuple[Inputs, Draws | None]
 
 
 def run(
-    spec: ModelSpec,
-    weights: Mapping[str, Array],
-    inputs: Inputs,
-    draws: Draws | None = None,
+    spec: ModelSpec, weights: Mapping[str, Array], inputs: Inputs, draws: Draws | None = None
 ) -> dict[str, Array]:
     """The outputs of a model: stack -> hidden states (B, T, D), and head -> what it gives.
 
@@ -41,15 +37,14 @@ def run(
     check_options(spec)
     store = Weights(weights)
     hidden: Hidden = {}
-    needed = stacks_needed(spec)
-    for name in needed:
-        hidden[name] = run_stack(spec, name, store, inputs, hidden, draws)
+    for name in stacks_needed(spec):
+        hidden[name] = run_stack(spec, name, store, (inputs, draws), hidden)
     results = {name: np.stack([row.x for row in rows]) for name, rows in hidden.items()}
     results |= {name: run_head(spec, name, store, hidden) for name in spec.heads}
-    idle = tuple(f"{name}." for name in spec.stacks if name not in needed)
     for name in spec.stacks:  # a table that only idle stacks share is a weight of the model
         if isinstance(source_of(spec, name), TokenInput):
             table_of(spec, store, name)
+    idle = tuple(f"{name}." for name in spec.stacks if name not in hidden)
     unread = [name for name in weights if name not in store.read and not name.startswith(idle)]
     if unread:
         raise OracleError(f"weights that the spec does not ask for: {', '.join(sorted(unread))}")
@@ -91,12 +86,12 @@ def prefix_of(spec: ModelSpec, name: str) -> str:
     return f"{name}_" if len(spec.stacks) > 1 else ""
 
 
-def tokens_of(
-    spec: ModelSpec, name: str, inputs: Inputs, row: int, length: int, draws: Draws | None
-) -> Tokens:
-    """What the arguments say of the tokens of one row. length: T."""
-    prefix = prefix_of(spec, name)
-    source = source_of(spec, name)
+def tokens_of(spec: ModelSpec, name: str, data: Data, row: int) -> Tokens:
+    """What the arguments say of the tokens of one row."""
+    inputs, draws = data
+    prefix, source = prefix_of(spec, name), source_of(spec, name)
+    own = np.asarray(inputs[source.argument])[row]
+    length = length_of(source, own)
 
     def given(role: str) -> Array | None:
         value = inputs.get(f"{prefix}{role}")
@@ -105,51 +100,40 @@ def tokens_of(
     mask, positions = given("attention_mask"), given("position_ids")
     if isinstance(source, (Patches, ConvStem)):
         mask, positions = None, None
-    everywhere = inputs.get(f"{prefix}position_ids")
-    prefix_length = given("prefix_length")
     return Tokens(
         admitted=np.ones(length, bool) if mask is None else mask != 0,
         positions=np.arange(length) if positions is None else positions,
-        last=length - 1 if everywhere is None else int(np.max(everywhere)),
+        last=int(np.max(inputs.get(f"{prefix}position_ids", length - 1))),
         placed=positions is not None,
-        ids=np.asarray(inputs[source.argument])[row] if isinstance(source, TokenInput) else None,
+        ids=own if isinstance(source, TokenInput) else None,
         document_ids=given("document_ids"),
-        prefix_length=0 if prefix_length is None else int(prefix_length),
-        draws=draws,
+        prefix_length=given("prefix_length"),
         global_mask=given("global_mask"),
         grid=source.grid if isinstance(source, Patches) else None,
+        draws=draws,
     )
 
 
 def length_of(source: Any, given: Array) -> int:
     """How many tokens a row of an argument becomes."""
     if isinstance(source, Patches):
-        rows, columns = source.grid
-        return source.prefix_tokens + source.registers + rows * columns
+        return source.prefix_tokens + source.registers + source.grid[0] * source.grid[1]
     if isinstance(source, ConvStem):
         return source.tokens(given.shape[-1 if source.layout != "frames" else 0])
-    assert isinstance(source, (TokenInput, Features))
     return len(given)
 
 
 def run_stack(
-    spec: ModelSpec,
-    name: str,
-    weights: Weights,
-    inputs: Inputs,
-    hidden: Hidden,
-    draws: Draws | None,
+    spec: ModelSpec, name: str, weights: Weights, data: Data, hidden: Hidden
 ) -> list[Memory]:
     """The result of a stack for each row of the batch."""
-    stack = spec.stacks[name]
+    stack, source, inputs = spec.stacks[name], source_of(spec, name), data[0]
     own = weights.below(name) if len(spec.stacks) > 1 else weights
-    source = source_of(spec, name)
     found = []
     for row in range(len(inputs[source.argument])):
         arguments = (source.argument, *getattr(source, "add", {}))
         rows: Rows = {a: np.asarray(inputs[a])[row] for a in arguments if a in inputs}
-        length = length_of(source, rows[source.argument])
-        tokens = tokens_of(spec, name, inputs, row, length, draws)
+        tokens = tokens_of(spec, name, data, row)
         x = read_input(spec, name, weights, rows, tokens)
         memories = {other: rows_of[row] for other, rows_of in hidden.items()}
         x = run_layers(stack, own, tokens, x, memories)
@@ -174,6 +158,6 @@ def run_layers(
         owner = name if block.share else number
         if owner not in modules:
             modules.append(owner)
-        layer = Layer(number, name, stack, own, block.positions, block.mask, tokens)
+        layer = Layer(number, stack, own, block.positions, block.mask, tokens)
         x = run_block(block, layer, own.below(f"layers.{modules.index(owner)}"), x, memories)
     return x

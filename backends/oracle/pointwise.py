@@ -11,8 +11,7 @@ import numpy as np
 from ...spec.activation import Swish
 from ...spec.norm import LayerNorm, RmsNorm
 from ...spec.part import Nothing
-from .errors import unknown
-from .weights import Array, Weights
+from .weights import Array, Weights, unknown
 
 erf = np.vectorize(math.erf, otypes=[np.float64])
 

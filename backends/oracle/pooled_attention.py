@@ -8,11 +8,10 @@ import numpy as np
 
 from ...spec.attention import Fastformer, LinearAttention
 from .attention import gated
-from .biases import slopes
-from .errors import unknown
-from .layer import Layer, Memory
+from .context import Layer, Memory
 from .pointwise import normalize, sigmoid, softmax
-from .weights import Array, Weights
+from .relative import slopes
+from .weights import Array, Weights, unknown
 
 FEATURES: dict[str, Callable[[Array], Array]] = {
     "elu": lambda x: np.where(x > 0, x + 1, np.exp(np.minimum(x, 0))),
@@ -34,7 +33,7 @@ def decay_rates(layer: Layer, part: LinearAttention) -> Array:
         return np.zeros(part.heads)
     if part.decay != "lightning":
         raise unknown(f"a decay of type `{part.decay}`")
-    return slopes(part.heads) * (1 - layer.number / (layer.count - 1 + 1e-5) + 1e-5)
+    return slopes(part.heads) * (1 - layer.number / (layer.stack.layers - 1 + 1e-5) + 1e-5)
 
 
 def linear_attention(
@@ -70,8 +69,8 @@ def linear_attention(
 
 
 def pool(x: Array, vectors: Array, admitted: Array, width: int) -> Array:
-    """One vector per head: Σ_i softmax_i(w · x_i / √E) x_i (eq. 3 to 5), with the head's part x_i of
-    a token. x: (T, H · E), vectors: (H, E). (H · E,) comes back.
+    """One vector per head: Σ_i softmax_i(w · x_i / √E) x_i (eq. 3 to 5), x_i the head's part of a
+    token. x: (T, H · E), vectors: (H, E). (H · E,) comes back.
     """
     found = np.zeros(x.shape[-1])
     for head, w in enumerate(vectors):

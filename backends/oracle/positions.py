@@ -6,11 +6,9 @@ import numpy as np
 
 from ...spec.model import Stack
 from ...spec.positions import Convolution, Learned, Sinusoidal, acts_on
-from .convolution import grouped
-from .errors import OracleError, unknown
-from .pointwise import activate
-from .tokens import Tokens
-from .weights import Array, Weights
+from .context import Tokens
+from .signals import convolved
+from .weights import Array, OracleError, Weights, unknown
 
 
 def counted(position: Learned | Sinusoidal, tokens: Tokens, pad: int | None) -> Array:
@@ -53,17 +51,6 @@ def sinusoidal(position: Sinusoidal, places: Array, width: int) -> Array:
         raise unknown(f"sinusoids over {position.axes} axes")
     layout, denominator = position.layout, position.denominator
     return sinusoids(places, width, layout=layout, denominator=denominator)
-
-
-def convolved(position: Convolution, weights: Weights, x: Array) -> Array:
-    """activation(conv(x)) (Baevski et al., 2020, section 2): the kernel reads k // 2 frames before
-    a frame; an even one reads one less behind it.
-    """
-    kernel = weights("position_convolution.weight")
-    bias = weights("position_convolution.bias")
-    before = position.kernel // 2
-    padded = np.pad(x, ((before, position.kernel - 1 - before), (0, 0)))
-    return activate(position.activation, grouped(padded, kernel, position.groups) + bias)
 
 
 def added(stack: Stack, weights: Weights, tokens: Tokens, x: Array, pad: int | None) -> Array:

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from ...spec.positions import Disentangled
+from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable
+from .context import Tokens
 from .positions import sinusoids
-from .tokens import Tokens
-from .weights import Array
+from .weights import Array, unknown
 
 
 def log_bucket(offset: int, position: Disentangled) -> int:
@@ -67,3 +67,99 @@ def transformer_xl(tokens: Tokens, q: Array, project: Array, bias: Array) -> Arr
         places = sinusoids(offsets, project.shape[1], layout="concat", denominator="half")
         scores[i] = (places @ project.T) @ (q[i] + bias)
     return scores
+
+
+def slopes(heads: int, kind: str = "floor") -> Array:
+    """2^(-8i/n) for n heads, a power of two (Press et al., 2021, arXiv:2108.12409, section 3).
+
+    For other counts their code takes the slopes of the power below, and then every second one of
+    twice as many heads (`floor`); MPT's takes those of the power above, every second one first
+    (`ceil`).
+    """
+
+    def power(n: int) -> list[float]:
+        return [2 ** (-8 * i / n) for i in range(1, n + 1)]
+
+    below = 2 ** math.floor(math.log2(heads))
+    if below == heads:
+        return np.array(power(heads))
+    if kind == "floor":
+        return np.array(power(below) + power(2 * below)[0::2][: heads - below])
+    if kind != "ceil":
+        raise unknown(f"ALiBi with `slopes: {kind}`")
+    above = power(2 * below)
+    return np.array((above[1::2] + above[0::2])[:heads])
+
+
+def alibi(position: Alibi, tokens: Tokens, heads: int) -> Array:
+    """(H, T, T): -slope · |q - k|."""
+    distance = np.abs(tokens.index[:, None] - tokens.index[None, :])
+    return -slopes(heads, position.slopes)[:, None, None] * distance
+
+
+def bucket(offset: int, position: RelativeBias) -> int:
+    """The bucket of k - q (Raffel et al., 2019, section 2.1, and their Mesh TensorFlow code).
+
+    Half of the buckets of a side hold one distance each; the others grow with the logarithm up to
+    `max_distance`. With `bidirectional` the second half of all is for keys behind the query, else
+    these share bucket 0.
+    """
+    count, start = position.buckets, 0
+    if position.bidirectional:
+        count //= 2
+        start = count if offset > 0 else 0
+        distance = abs(offset)
+    else:
+        distance = max(-offset, 0)
+    exact = count // 2
+    if distance < exact:
+        return start + distance
+    ratio = math.log(distance / exact) / math.log(position.max_distance / exact)
+    return start + min(exact + int(ratio * (count - exact)), count - 1)
+
+
+def relative_bias(position: RelativeBias, tokens: Tokens, table: Array) -> Array:
+    """(H, T, T) from a table (buckets, H)."""
+    count = len(tokens.index)
+    found = np.empty((table.shape[1], count, count))
+    for q in range(count):
+        for k in range(count):
+            found[:, q, k] = table[bucket(k - q, position)]
+    return found
+
+
+def rows_of(tokens: Tokens) -> int:
+    """How many rows a table of offsets on the grid has."""
+    if tokens.grid is None:
+        raise unknown("a table of offsets without a grid")
+    rows, columns = tokens.grid
+    return (2 * rows - 1) * (2 * columns - 1) + 3 * bool(tokens.in_front)
+
+
+def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Array:
+    """(H, T, T) from a table ((2n - 1)² (+ 3), H): a row for each offset (row, column) of two
+    patches on a grid of n by n (Liu et al., 2021, arXiv:2103.14030, section 3.2; Bao et al., 2021,
+    arXiv:2106.08254).
+
+    With learned tokens in front there are three rows more: from such a token, to one, and between
+    two, in this order, as in BEiT's code.
+    """
+    if position.axes != 2 or tokens.grid is None:
+        raise unknown(f"a table of offsets over {position.axes} axes")
+    rows, columns = tokens.grid
+    front, count = tokens.in_front, len(tokens.index)
+    found = np.empty((table.shape[1], count, count))
+    for q in range(count):
+        for k in range(count):
+            if q < front and k < front:
+                row = len(table) - 1
+            elif q < front:
+                row = len(table) - 3
+            elif k < front:
+                row = len(table) - 2
+            else:
+                (q_row, q_column), (k_row, k_column) = (divmod(i - front, columns) for i in (q, k))
+                down, across = q_row - k_row + rows - 1, q_column - k_column + columns - 1
+                row = down * (2 * columns - 1) + across
+            found[:, q, k] = table[row]
+    return found

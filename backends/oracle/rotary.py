@@ -19,9 +19,8 @@ from ...spec.positions import (
     Temperature,
     Yarn,
 )
-from .errors import unknown
-from .tokens import Tokens
-from .weights import Array
+from .context import Tokens
+from .weights import Array, unknown
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,19 @@ from ...spec.positions import (
     RelativeTable,
     TransformerXl,
 )
-from .biases import alibi, relative_bias, relative_table, rows_of
-from .errors import unknown
-from .layer import Layer
+from .context import Layer
 from .pointwise import normalize
-from .relative import disentangled, span, transformer_xl
+from .relative import (
+    alibi,
+    disentangled,
+    relative_bias,
+    relative_table,
+    rows_of,
+    span,
+    transformer_xl,
+)
 from .rotary import query_growth, score_growth
-from .weights import Array, Weights
+from .weights import Array, Weights, unknown
 
 
 def unit(x: Array) -> Array:

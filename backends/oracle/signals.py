@@ -1,4 +1,4 @@
-"""Stems of convolutions over a signal."""
+"""Convolutions over a signal: stems, and positions that are read from the neighbours."""
 
 from __future__ import annotations
 
@@ -6,10 +6,30 @@ import numpy as np
 
 from ...spec.embedding import ConvLayer, ConvStem
 from ...spec.model import Stack
-from .convolution import grouped
-from .errors import unknown
+from ...spec.positions import Convolution
 from .pointwise import activate, normalize, sigmoid
-from .weights import Array, Weights
+from .weights import Array, Weights, unknown
+
+
+def grouped(
+    x: Array, kernel: Array, groups: int = 1, *, stride: int = 1, dilation: int = 1
+) -> Array:
+    """y[t, o] = Σ_k Σ_c kernel[o, c, k] x[t · stride + k · dilation, c], without zeros at the ends.
+
+    x: (frames, channels in). kernel: (channels out, channels in / groups, width); outputs of a
+    group read the inputs of the same group. (frames out, channels out) come back.
+    """
+    out, _, width = kernel.shape
+    frames = max(0, (len(x) - dilation * (width - 1) - 1) // stride + 1)
+    y = np.zeros((frames, out))
+    for group in range(groups):
+        reads = slice(group * x.shape[1] // groups, (group + 1) * x.shape[1] // groups)
+        writes = slice(group * out // groups, (group + 1) * out // groups)
+        for k in range(width):
+            start = k * dilation
+            read = x[start : start + stride * (frames - 1) + 1 : stride, reads]
+            y[:, writes] += read @ kernel[writes, :, k].T
+    return y
 
 
 def stem(stack: Stack, source: ConvStem, weights: Weights, signal: Array) -> Array:
@@ -52,3 +72,14 @@ def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x:
     if layer.normalize is not False:  # (Wu and He, 2018, arXiv:1803.08494)
         x = normalize(source.norm, weights, f"{name}_norm", x, axes[layer.normalize])
     return activate(source.activation, x)
+
+
+def convolved(position: Convolution, weights: Weights, x: Array) -> Array:
+    """activation(conv(x)) (Baevski et al., 2020, section 2): the kernel reads k // 2 frames before
+    a frame; an even one reads one less behind it.
+    """
+    kernel = weights("position_convolution.weight")
+    bias = weights("position_convolution.bias")
+    before = position.kernel // 2
+    padded = np.pad(x, ((before, position.kernel - 1 - before), (0, 0)))
+    return activate(position.activation, grouped(padded, kernel, position.groups) + bias)

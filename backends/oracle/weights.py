@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OracleError
-
 Array = NDArray[Any]
+
+
+class OracleError(Exception):
+    """The oracle cannot judge: an unknown option, a missing weight, or a weight it never read."""
+
+
+def unknown(what: str) -> OracleError:
+    """The error for something that is not computed here, to be raised."""
+    return OracleError(f"the oracle does not know {what}")
 
 
 class Weights:

@@ -10,13 +10,12 @@ import torch
 
 import modelwright as mw
 from modelwright.backends.oracle import OracleError, run
-from modelwright.backends.oracle.biases import bucket, slopes
-from modelwright.backends.oracle.experts import sparse_mixer
+from modelwright.backends.oracle.relative import bucket, log_bucket, slopes
+from modelwright.backends.oracle.feed_forward import sparse_mixer
 from modelwright.backends.oracle.masks import admits
 from modelwright.backends.oracle.positions import sinusoids
-from modelwright.backends.oracle.relative import log_bucket
 from modelwright.backends.oracle.rotary import SCALINGS
-from modelwright.backends.oracle.tokens import Tokens
+from modelwright.backends.oracle.context import Tokens
 from modelwright.spec.masks import Atom, parse_mask
 from modelwright.spec.part import Part
 from modelwright.spec.positions import (
@@ -150,7 +149,7 @@ def test_mask(formula: str) -> None:
         positions=np.arange(4),
         last=3,
         document_ids=np.array([0, 1, 1, 1]),
-        prefix_length=2,
+        prefix_length=np.array(2),
         global_mask=np.array([0, 0, 1, 0]),
     )
     seen = admits(parse_mask(formula), tokens)

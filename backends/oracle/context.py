@@ -1,14 +1,16 @@
-"""What is known of the tokens of one sequence, beside their vectors."""
+"""What is known of the tokens of one sequence, and of the layer that reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from ...spec.masks import Atom
-from .weights import Array
+from ...spec.masks import Atom, Mask
+from ...spec.model import Stack
+from .weights import Array, Weights
 
 Draws = Callable[[Atom, int], Array]
 """An atom such as `random(4, 1, 0)` and a number of tokens T -> (T, T) booleans."""
@@ -35,7 +37,7 @@ class Tokens:
     placed: bool = False
     ids: Array | None = None
     document_ids: Array | None = None
-    prefix_length: int = 0
+    prefix_length: Array | None = None
     global_mask: Array | None = None
     grid: tuple[int, int] | None = None
     draws: Draws | None = None
@@ -48,3 +50,38 @@ class Tokens:
     def in_front(self) -> int:
         """How many learned tokens stand in front of the patches of an image."""
         return 0 if self.grid is None else len(self.index) - self.grid[0] * self.grid[1]
+
+
+@dataclass
+class Layer:
+    """One layer, as it reads one sequence.
+
+    number: of the layer, from 0
+    stack, weights: the stack, and its weights (not those of the layer)
+    positions, mask: of the branch; a cross-attention has neither
+    tokens: of the sequence
+    """
+
+    number: int
+    stack: Stack
+    weights: Weights
+    positions: tuple[Any, ...]
+    mask: Mask | tuple[Mask, ...]
+    tokens: Tokens
+
+    @property
+    def width(self) -> int:
+        return self.stack.d_model
+
+    @property
+    def longest(self) -> int | None:
+        return self.stack.max_positions
+
+
+@dataclass
+class Memory:
+    """What keys and values are made of: x (S, D) and its tokens. own: it is the stream itself."""
+
+    x: Array
+    tokens: Tokens
+    own: bool = False
