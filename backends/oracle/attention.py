@@ -1,19 +1,18 @@
-"""Multi-head attention of one sequence: projections, norms, values, gates."""
-
-from __future__ import annotations
+"""Multi-head attention of one sequence, and attention over latent vectors."""
 
 from typing import Any
 
 import numpy as np
 
-from ...spec.attention import LinearAttention, Mha
+from ...spec.attention import LinearAttention, Mha, Mla
+from ...spec.norm import RmsNorm
 from ...spec.part import Nothing
 from ...spec.positions import Rotary
 from .context import Layer, Memory
 from .masks import global_rows, visible
 from .pointwise import normalize, sigmoid, softmax, softplus
-from .rotary import rotated
-from .scores import scores, unit
+from .rotary import query_growth, rotated
+from .scores import added, scale_of, scores, unit
 from .weights import Array, Weights, unknown
 
 GATES = {"sigmoid": sigmoid, "softplus": softplus}
@@ -57,6 +56,15 @@ def projected(part: Mha, weights: Weights, x: Array, name: str, heads: int, widt
     return clip(part, y) if rule.before_clip else y
 
 
+def turned(layer: Layer, x: Array) -> Array:
+    """(T, H, E) with rotary positions."""
+    for position in layer.positions:
+        if isinstance(position, Rotary):
+            heads = x.transpose(1, 0, 2)
+            x = np.stack([rotated(position, layer.tokens, h, layer.longest) for h in heads], axis=1)
+    return x
+
+
 def placed(layer: Layer, part: Mha, weights: Weights, x: Array, name: str) -> Array:
     """Queries or keys (T, H, E) with rotary positions, and the norm that may stand behind them.
 
@@ -65,11 +73,7 @@ def placed(layer: Layer, part: Mha, weights: Weights, x: Array, name: str) -> Ar
     """
     if part.score == "cosine":
         x = unit(x)
-    for position in layer.positions:
-        if isinstance(position, Rotary):
-            turned = [rotated(position, layer.tokens, head, layer.longest)
-                      for head in x.transpose(1, 0, 2)]  # fmt: skip
-            x = np.stack(turned, axis=1)
+    x = turned(layer, x)
     norm: Any = part.qk_norm
     if getattr(norm, "after_positions", False):
         x = normalize(norm.norm, weights, f"{name}_norm", x)
@@ -137,3 +141,40 @@ def gated(part: Mha | LinearAttention, weights: Weights, x: Array, y: Array) -> 
         weights.linear("output_gate", x, size, bias=part.bias is True)
     )
     return flat * np.repeat(gate, flat.shape[-1] // size, axis=-1)
+
+
+def mla(layer: Layer, part: Mla, weights: Weights, x: Array, memory: Memory | None) -> Array:
+    """Multi-head latent attention (DeepSeek-AI, 2024, arXiv:2405.04434, eq. 9 to 19).
+
+    A head's query is [content; rotated]; its key [content of the latent vector; a rotated key that
+    all heads share]; its value is made of the latent vector too.
+    """
+    source = memory or Memory(x, layer.tokens, own=True)
+    heads, still, turning = part.heads, part.nope_dim, part.rope_dim
+    bias = part.bias is True
+    norm = RmsNorm(eps=part.latent_eps)
+    if part.query_rank is None:
+        q = weights.linear("query", x, heads * (still + turning), bias=False)
+    else:
+        down = weights.linear("query_down", x, part.query_rank, bias=bias)
+        down = normalize(norm, weights, "query_norm", down)
+        q = weights.linear("query_up", down, heads * (still + turning), bias=False)
+    q = q.reshape(len(x), heads, still + turning)
+    latent = weights.linear("kv_down", source.x, part.kv_rank, bias=bias)
+    latent = normalize(norm, weights, "kv_norm", latent)
+    k = weights.linear("key_up", latent, heads * still, bias=False).reshape(-1, heads, still)
+    v = weights.linear("value_up", latent, heads * part.value_dim, bias=False)
+    v = v.reshape(-1, heads, part.value_dim)
+    shared = turned(layer, weights.linear("key_rope", source.x, turning, bias=bias)[:, None])[:, 0]
+    asked = turned(layer, q[:, :, still:])
+    growth = query_growth(layer.positions, layer.tokens)[:, None]
+    found = np.zeros((heads, len(x), len(source.x)))
+    for head in range(heads):
+        content = (q[:, head, :still] * growth) @ k[:, head].T
+        found[head] = content + (asked[:, head] * growth) @ shared.T
+    scale = scale_of(layer, part, still + turning)
+    found = scale * found + added(layer, weights, heads, scale)
+    seen = visible(layer, source, heads)
+    shares = softmax(np.where(seen, found, -np.inf))
+    y = np.einsum("hts,shv->thv", shares, v).reshape(len(x), -1)
+    return weights.linear("output", y, layer.width, bias=bias)

@@ -1,7 +1,5 @@
 """A block: its branches, where their norms stand, and how they join the stream."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -11,10 +9,9 @@ from ...spec.masks import Atom
 from ...spec.model import Block
 from ...spec.part import Nothing
 from ...spec.residual import Joining, Parallel
-from .attention import mha
+from .attention import mha, mla
 from .context import Layer, Memory
 from .feed_forward import feed_forward
-from .latent import mla
 from .pointwise import normalize
 from .pooled_attention import fastformer, linear_attention
 from .weights import Array, Weights, unknown

@@ -1,7 +1,5 @@
 """What is known of the tokens of one sequence, and of the layer that reads it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

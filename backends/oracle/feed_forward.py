@@ -1,7 +1,5 @@
 """Feed-forwards: two layers, a gate, and mixtures of experts."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -20,15 +18,16 @@ def has_bias(part: Hidden, layer: str) -> bool:
 
 def hidden(part: Hidden, norm: Any, weights: Weights, x: Array) -> Array:
     """An mlp or a glu, (T, D) -> (T, D). norm: which one `inner_norm` is."""
+    size = int(size_of(part.hidden, x.shape[-1]))
 
-    def project(name: str, y: Array, out: int) -> Array:
+    def project(name: str, y: Array) -> Array:
+        out = x.shape[-1] if name == "down" else size
         return weights.linear(name, y, out, bias=has_bias(part, name))
 
-    size = int(size_of(part.hidden, x.shape[-1]))
-    inside = combine(part, project("up", x, size), lambda: project("gate", x, size))
+    inside = combine(part, project("up", x), lambda: project("gate", x))
     if part.inner_norm:
         inside = normalize(norm, weights, "inner_norm", inside)
-    return project("down", inside, x.shape[-1])
+    return project("down", inside)
 
 
 def combine(part: Hidden, up: Array, gate: Any) -> Array:

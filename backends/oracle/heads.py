@@ -1,7 +1,5 @@
 """Heads: what a model makes of the hidden states."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -10,15 +8,6 @@ import numpy as np
 from ...spec.head import Classifier, Contrastive, DenseTransform, LanguageModel, ProjectionHead
 from ...spec.model import ModelSpec
 from ...spec.part import Nothing
-from ...spec.pool import (
-    AttentionPool,
-    FirstAndMeanPool,
-    FirstPool,
-    LastPool,
-    MaxPool,
-    MeanPool,
-    TokenPool,
-)
 from .context import Memory, Tokens
 from .inputs import table_of
 from .pointwise import activate, normalize, softmax
@@ -66,9 +55,7 @@ def classifier(
     spec: ModelSpec, head: Classifier, weights: Weights, own: Weights, row: Memory
 ) -> Array:
     """pool, norm, (linear, activation,) linear."""
-    x = row.x
-    if not isinstance(head.pool, Nothing):
-        x = pooled(head.pool, own, "pool_score", row.tokens, x)
+    x = pooled(head.pool, own, "pool_score", row)
     if head.pooled_norm:
         x = normalize(head.norm, own, "norm", x)
     if head.hidden is not None:
@@ -80,9 +67,7 @@ def projection(
     spec: ModelSpec, head: ProjectionHead, weights: Weights, own: Weights, row: Memory
 ) -> Array:
     """pool, linear, activation, length 1."""
-    x = row.x
-    if not isinstance(head.pool, Nothing):
-        x = pooled(head.pool, own, "pool_score", row.tokens, x)
+    x = pooled(head.pool, own, "pool_score", row)
     x = activate(head.activation, own.linear("dense", x, head.size, bias=head.bias))
     return unit(x) if head.normalize else x
 
@@ -93,7 +78,7 @@ def contrastive(head: Contrastive, own: Weights, hidden: Hidden) -> Array:
     """
     sides = []
     for name, tower in head.towers.items():
-        rows = [pooled(tower.pool, own, f"{name}_pool_score", m.tokens, m.x) for m in hidden[name]]
+        rows = [pooled(tower.pool, own, f"{name}_pool_score", row) for row in hidden[name]]
         sides.append(unit(own.linear(name, np.stack(rows), head.size, bias=False)))
     if len(sides) != 2 or head.loss not in ("softmax", "sigmoid"):
         raise unknown("a contrastive head of another kind")
@@ -119,43 +104,36 @@ def run_head(spec: ModelSpec, name: str, weights: Weights, hidden: Hidden) -> Ar
     return np.stack([HEADS[type(head)](spec, head, weights, own, row) for row in rows])
 
 
-def mean(pool: MeanPool | FirstAndMeanPool, tokens: Tokens, x: Array) -> Array:
+def mean(pool: Any, tokens: Tokens, x: Array) -> Array:
     """Over the tokens that attention_mask admits, without the first `skip`."""
     return x[tokens.admitted & (tokens.index >= pool.skip)].mean(axis=0)
 
 
-def first(pool: FirstPool, x: Array) -> Array:
-    """The vector at place 0, even where it is padding: the page says no more than `first`."""
+def first(pool: Any, x: Array) -> Array:
+    """The vector at place 0, even where it is padding; or several, their mean or side by side."""
     front = x[: pool.tokens]
     return front.ravel() if pool.joined else front.mean(axis=0)
 
 
-def token(pool: TokenPool, tokens: Tokens, x: Array) -> Array:
-    """At the first place of an id; place 0 where it stands nowhere, as CLIP's argmax gives."""
-    assert tokens.ids is not None
-    return x[int(np.argmax(tokens.ids == pool.id))]
+POOLS: dict[str, Callable[[Any, Tokens, Array], Array]] = {
+    "first": lambda pool, tokens, x: first(pool, x),
+    "last": lambda pool, tokens, x: x[tokens.admitted][-1],
+    "mean": mean,
+    "first_and_mean": lambda pool, tokens, x: np.concatenate([x[0], mean(pool, tokens, x)]),
+    "max": lambda pool, tokens, x: x[tokens.admitted].max(axis=0),
+    # the first place of an id; place 0 where it stands nowhere, as CLIP's argmax gives
+    "token": lambda pool, tokens, x: x[int(np.argmax(tokens.ids == pool.id))],
+}
+"""Type of a pool -> (T, D) to (D,), or wider."""
 
 
-def attention(weights: Weights, name: str, tokens: Tokens, x: Array) -> Array:
-    scores = weights.linear(name, x, 1, bias=False)[:, 0]
-    found: Array = softmax(np.where(tokens.admitted, scores, -np.inf)) @ x
-    return found
-
-
-def pooled(pool: Any, weights: Weights, name: str, tokens: Tokens, x: Array) -> Array:
-    """(T, D) -> (D,), or wider. name: of the weight of an `attention` pool."""
-    if isinstance(pool, FirstPool):
-        return first(pool, x)
-    if isinstance(pool, LastPool):
-        return x[tokens.admitted][-1]
-    if isinstance(pool, MeanPool):
-        return mean(pool, tokens, x)
-    if isinstance(pool, FirstAndMeanPool):
-        return np.concatenate([x[0], mean(pool, tokens, x)])
-    if isinstance(pool, MaxPool):
-        return x[tokens.admitted].max(axis=0)
-    if isinstance(pool, AttentionPool):
-        return attention(weights, name, tokens, x)
-    if isinstance(pool, TokenPool):
-        return token(pool, tokens, x)
-    raise unknown(f"a pool of type `{pool.type}`")
+def pooled(pool: Any, weights: Weights, name: str, row: Memory) -> Array:
+    """One vector of a sequence; all of them without a pool. name: of the weight of attention."""
+    if isinstance(pool, Nothing):
+        return row.x
+    if pool.type == "attention":
+        scores = weights.linear(name, row.x, 1, bias=False)[:, 0]
+        return softmax(np.where(row.tokens.admitted, scores, -np.inf)) @ row.x
+    if pool.type not in POOLS:
+        raise unknown(f"a pool of type `{pool.type}`")
+    return POOLS[pool.type](pool, row.tokens, row.x)

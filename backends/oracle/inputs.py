@@ -1,7 +1,5 @@
 """Inputs: how what a stack reads becomes vectors of its width."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

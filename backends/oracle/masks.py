@@ -1,8 +1,7 @@
 """Masks: which query sees which key, from the table of atoms in `docs/language.md`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +12,9 @@ from .weights import Array, unknown
 
 def within(limits: Range, index: Array, count: int) -> Array:
     """start <= index < stop; negative ends count from the number of tokens."""
-    start, stop = (end + count if end is not None and end < 0 else end for end in
-                   (limits.start, limits.stop))  # fmt: skip
-    return (index >= (0 if start is None else start)) & (index < (count if stop is None else stop))
+    start, stop = limits.start or 0, count if limits.stop is None else limits.stop
+    start, stop = (end + count if end < 0 else end for end in (start, stop))
+    return (index >= start) & (index < stop)
 
 
 def chosen(atom: Atom, tokens: Tokens, index: Array) -> Array:
@@ -28,28 +27,8 @@ def chosen(atom: Atom, tokens: Tokens, index: Array) -> Array:
 
 
 def same_document(tokens: Tokens, q: Array, k: Array) -> Array:
-    ids = tokens.document_ids
-    return np.ones(np.broadcast(q, k).shape, bool) if ids is None else ids[q] == ids[k]
-
-
-def band(atom: Atom, q: Array, k: Array) -> Array:
-    """`band(l, r)`: l keys to the left, r to the right; `band(n)` is `band(n, n)`."""
-    left, right = atom.args[0], atom.args[-1]
-    return (q - k <= left) & (k - q <= right)
-
-
-def neighbours(atom: Atom, q: Array, k: Array) -> Array:
-    """`blocks(n, m)`: blocks of n tokens that are at most m blocks apart."""
-    size, apart = atom.args[0], (*atom.args, 0)[1]
-    return np.abs(q // size - k // size) <= apart
-
-
-def fixed(atom: Atom, q: Array, k: Array) -> Array:
-    """The second pattern of Child et al., 2019 (arXiv:1904.10509, section 4.3)."""
-    size, last = atom.args
-    assert isinstance(size, int)
-    assert isinstance(last, int)
-    return (q // size == k // size) | (k % size >= size - last)
+    ids = np.zeros(len(tokens.index)) if tokens.document_ids is None else tokens.document_ids
+    return ids[q] == ids[k]
 
 
 def random(atom: Atom, tokens: Tokens) -> Array:
@@ -62,15 +41,17 @@ def random(atom: Atom, tokens: Tokens) -> Array:
     return tokens.draws(atom, len(tokens.index))
 
 
-Rule = Callable[[Atom, Tokens, Array, Array], Array]
-RULES: dict[str, Rule] = {
+RULES: dict[str, Callable[[Any, Tokens, Array, Array], Array]] = {
     "full": lambda a, t, q, k: np.ones(np.broadcast(q, k).shape, bool),
     "causal": lambda a, t, q, k: k <= q,
     "window": lambda a, t, q, k: (q - a.args[0] < k) & (k <= q),
-    "band": lambda a, t, q, k: band(a, q, k),
+    "band": lambda a, t, q, k: (q - k <= a.args[0]) & (k - q <= a.args[-1]),
     "strided": lambda a, t, q, k: (q - k) % a.args[0] == 0,
-    "fixed": lambda a, t, q, k: fixed(a, q, k),
-    "blocks": lambda a, t, q, k: neighbours(a, q, k),
+    # Child et al., 2019, arXiv:1904.10509, section 4.3
+    "fixed": lambda a, t, q, k: (
+        (q // a.args[0] == k // a.args[0]) | (k % a.args[0] >= a.args[0] - a.args[1])
+    ),
+    "blocks": lambda a, t, q, k: np.abs(q // a.args[0] - k // a.args[0]) <= (*a.args, 0)[1],
     "random": lambda a, t, q, k: random(a, t)[q, k],
     "prefix": lambda a, t, q, k: (k < (t.prefix_length or 0)) & (q >= 0),
     "documents": lambda a, t, q, k: same_document(t, q, k),

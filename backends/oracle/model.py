@@ -1,7 +1,5 @@
 """A model: its stacks in the order in which they read one another, then its heads."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

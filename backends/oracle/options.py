@@ -1,7 +1,5 @@
 """Every option that the oracle knows: a new one is an error until it is computed here."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ...spec.model import ModelSpec
@@ -29,8 +27,8 @@ Patches: layout image_size patch_size stride channels bias registers
 ConvStem: layout channels axes layers padded activation bias project scale
 ConvLayer: channels kernel stride dilation separable normalize gated
 Features: size bias
-LayerNorm: eps affine bias weight_offset
-RmsNorm: eps affine weight_offset
+LayerNorm RmsNorm: eps affine weight_offset
+LayerNorm: bias
 Swish: beta
 Learned: offset skip_padding
 Sinusoidal: axes layout denominator offset skip_padding
@@ -41,16 +39,15 @@ Alibi: slopes before_scale
 RelativeBias: buckets max_distance bidirectional share
 RelativeTable: axes share
 Disentangled: terms buckets max_distance share_projections normalize
-LinearScaling: factor
-DynamicScaling: factor original_max_positions
-Llama3: factor low_freq_factor high_freq_factor original_max_positions
-Yarn: factor original_max_positions beta_fast beta_slow mscale mscale_all_dims truncate
-LongRope: short_factor long_factor original_max_positions short_mscale long_mscale
+LinearScaling DynamicScaling Llama3 Yarn: factor
+DynamicScaling Llama3 Yarn LongRope: original_max_positions
+Llama3: low_freq_factor high_freq_factor
+Yarn: beta_fast beta_slow mscale mscale_all_dims truncate
+LongRope: short_factor long_factor short_mscale long_mscale
 Mha: heads kv_heads head_dim value_dim bias scale score qk_norm softcap sinks clip_qkv output_gate
 Mha: gate output_norm score_bias separate_global
 QkNorm: norm before_clip
-HeadQkNorm: after_positions
-PerHeadQkNorm: after_positions
+HeadQkNorm PerHeadQkNorm: after_positions
 Mla: heads query_rank kv_rank nope_dim rope_dim value_dim latent_eps bias scale
 LinearAttention: heads head_dim feature_map map_values normalize decay output_norm output_gate bias
 Fastformer: heads bias
@@ -69,11 +66,10 @@ ProjectionHead: size pool activation bias normalize
 Contrastive: size towers loss
 Tower: pool
 FirstPool: tokens joined
-MeanPool: skip
-FirstAndMeanPool: skip
+MeanPool FirstAndMeanPool: skip
 TokenPool: id
 """
-"""Class of a part, and the options that it brings; classes that come from it have them too."""
+"""Classes, and the options that they bring; classes that come from them have them too."""
 
 
 def known_options(cls: type[Part]) -> set[str]:
@@ -81,8 +77,8 @@ def known_options(cls: type[Part]) -> set[str]:
     found = set(NO_EFFECT.split())
     names = {base.__name__ for base in cls.__mro__}
     for line in KNOWN.strip().splitlines():
-        name, _, options = line.partition(":")
-        found |= set(options.split()) if name in names else set()
+        classes, _, options = line.partition(":")
+        found |= set(options.split()) if names & set(classes.split()) else set()
     return found
 
 

@@ -1,7 +1,5 @@
 """Activations and normalisations: what is done to each number, or to each vector, alone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Attentions without scores of pairs: linear attention, lightning attention, Fastformer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Positions that are added to the input: learned, sinusoidal, and by a convolution."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...spec.model import Stack

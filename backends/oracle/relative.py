@@ -1,7 +1,5 @@
 """Positions that meet contents in the scores: DeBERTa's and Transformer-XL's."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -35,37 +33,37 @@ def span(position: Disentangled) -> int:
 def disentangled(
     position: Disentangled, tokens: Tokens, q: Array, k: Array, keys: Array, queries: Array
 ) -> Array:
-    """(T, T) for one head, before it is scaled (He et al., 2020, arXiv:2006.03654, eq. 4).
+    """(H, T, T), before it is scaled (He et al., 2020, arXiv:2006.03654, eq. 4).
 
-    q, k: (T, E). keys, queries: (2 · span, E), the table behind the key and query projections of
-    positions. Content to position: q_i · keys[δ]; position to content: k_j · queries[δ], with
+    q, k: (T, H, E). keys, queries: (2 · span, H, E), the table behind the key and query projections
+    of positions. Content to position: q_i · keys[δ]; position to content: k_j · queries[δ], with
     δ = clip(bucket(i - j) + span, 0, 2 · span - 1) in both, as in the code of the authors and of
     `transformers`; the paper writes δ(j, i) in the second.
     """
     count, side = len(tokens.index), span(position)
-    scores = np.zeros((count, count))
+    scores = np.zeros((q.shape[1], count, count))
     for i in range(count):
         for j in range(count):
             place = min(max(log_bucket(i - j, position) + side, 0), 2 * side - 1)
             if "content_to_position" in position.terms:
-                scores[i, j] += q[i] @ keys[place]
+                scores[:, i, j] += (q[i] * keys[place]).sum(axis=-1)
             if "position_to_content" in position.terms:
-                scores[i, j] += k[j] @ queries[place]
+                scores[:, i, j] += (k[j] * queries[place]).sum(axis=-1)
     return scores
 
 
-def transformer_xl(tokens: Tokens, q: Array, project: Array, bias: Array) -> Array:
-    """(T, T) for one head, before it is scaled: terms (b) and (d) of Dai et al., 2019
-    (arXiv:1901.02860, section 3.3), (q_i + v) · W R_{i - j}.
+def transformer_xl(tokens: Tokens, q: Array, rows: Array, bias: Array) -> Array:
+    """(H, T, T), before it is scaled: terms (b) and (d) of Dai et al., 2019 (arXiv:1901.02860,
+    section 3.3), (q_i + v) · W R_{i - j}.
 
-    project: (E, D), the head's rows of W. bias: (E,), v. R_n are the sinusoids of n, sines first.
+    q: (T, H, E). rows: (H, E, D), W. bias: (H, E), v. R_n are the sinusoids of n, sines first.
     """
     count = len(tokens.index)
-    scores = np.zeros((count, count))
+    scores = np.zeros((q.shape[1], count, count))
     for i in range(count):
         offsets = i - np.arange(count)
-        places = sinusoids(offsets, project.shape[1], layout="concat", denominator="half")
-        scores[i] = (places @ project.T) @ (q[i] + bias)
+        places = sinusoids(offsets, rows.shape[2], layout="concat", denominator="half")
+        scores[:, i] = np.einsum("he,hed,jd->hj", q[i] + bias, rows, places)
     return scores
 
 

@@ -1,7 +1,5 @@
 """Rotary positions, what scales them, and the temperature of queries."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,27 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ...spec.part import Nothing
-from ...spec.positions import (
-    DynamicScaling,
-    LinearScaling,
-    Llama3,
-    LongRope,
-    Rotary,
-    Temperature,
-    Yarn,
-)
+from ...spec.positions import DynamicScaling, LinearScaling, Llama3, LongRope, Rotary, Yarn
 from .context import Tokens
 from .weights import Array, unknown
 
 
 @dataclass(frozen=True)
 class Frequencies:
-    """How fast each pair turns.
-
-    per_position: (pairs,) radians that a pair turns from one position to the next
-    growth: multiplies the turned vectors
-    """
+    """(pairs,) radians from one position to the next, and what multiplies the turned vectors."""
 
     per_position: Array
     growth: float = 1.0
@@ -97,30 +82,27 @@ def yarn(scaling: Yarn, theta: float, width: int, *_: Any) -> Frequencies:
     return Frequencies(per_position, by)
 
 
-def longrope(
-    scaling: LongRope, theta: float, width: int, length: int, longest: int | None
-) -> Frequencies:
-    """θ^(-2i/d) / λ_i with one of two lists λ (Ding et al., 2024, arXiv:2402.13753, eq. 4, and
-    section 4 for the growth).
+def longrope(scaling: LongRope, theta: float, width: int, length: int, most: int) -> Frequencies:
+    """θ^(-2i/d) / λ_i with one of two lists λ (Ding et al., 2024, arXiv:2402.13753, eq. 4). most:
+    the longest sequence, which decides how much the turned vectors grow (section 4).
     """
     first = scaling.original_max_positions
     fits = length <= first
     divisors = scaling.short_factor if fits else scaling.long_factor
     by = scaling.short_mscale if fits else scaling.long_mscale
     if by is None:
-        assert longest is not None
-        ratio = longest / first
+        ratio = most / first
         by = 1.0 if ratio <= 1 else math.sqrt(1 + math.log(ratio) / math.log(first))
     return Frequencies(base_frequencies(theta, width) / np.array(divisors), by)
 
 
-SCALINGS: dict[type[Any], Callable[..., Frequencies]] = {
-    Nothing: lambda scaling, theta, width, *_: Frequencies(base_frequencies(theta, width)),
-    LinearScaling: linear,
-    DynamicScaling: dynamic,
-    Llama3: llama3,
-    Yarn: yarn,
-    LongRope: longrope,
+SCALINGS: dict[str, Callable[..., Frequencies]] = {
+    "none": lambda scaling, theta, width, *_: Frequencies(base_frequencies(theta, width)),
+    "linear": linear,
+    "dynamic": dynamic,
+    "llama3": llama3,
+    "yarn": yarn,
+    "longrope": longrope,
 }
 
 
@@ -164,10 +146,10 @@ def rotated(position: Rotary, tokens: Tokens, x: Array, longest: int | None) -> 
     if position.axes == 2:
         found, angles = Frequencies(np.zeros(0)), grid_angles(position, tokens, width)
     elif position.axes == 1:
-        if type(position.scaling) not in SCALINGS:
-            raise unknown(f"the scaling `{position.scaling}`")
-        rule = SCALINGS[type(position.scaling)]
-        found = rule(position.scaling, position.theta, width, tokens.last + 1, longest)
+        scaling = position.scaling
+        if scaling.type not in SCALINGS:
+            raise unknown(f"the scaling `{scaling.type}`")
+        found = SCALINGS[scaling.type](scaling, position.theta, width, tokens.last + 1, longest)
         angles = tokens.positions[:, None] * found.per_position
     else:
         raise unknown(f"rotary positions over {position.axes} axes")
@@ -186,7 +168,7 @@ def score_growth(positions: tuple[Any, ...]) -> float:
 def query_growth(positions: tuple[Any, ...], tokens: Tokens) -> Array:
     """(T,): 1 + slope · ln(1 + ⌊(position + offset) / length⌋) (Nakanishi, 2025, 2501.19399)."""
     for position in positions:
-        if isinstance(position, Temperature):
+        if position.type == "temperature":
             steps = (tokens.positions + position.offset) // position.length
             return 1 + position.slope * np.log(1 + steps)
     return np.ones(len(tokens.index))

@@ -1,7 +1,5 @@
 """Scores of queries and keys, and the positions that act on them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...spec.attention import Mha, Mla
-from ...spec.positions import (
-    Alibi,
-    Disentangled,
-    RelativeBias,
-    RelativeTable,
-    TransformerXl,
-)
+from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable, TransformerXl
 from .context import Layer
 from .pointwise import normalize
 from .relative import (
@@ -52,7 +44,6 @@ KINDS: dict[str, Callable[[Array, Array, Array | None], Array]] = {
     "distance": distance,
     "additive": additive,
 }
-Added = Callable[[Layer, Any, Array, Array, int], Array]
 
 
 def scale_of(layer: Layer, part: Mha | Mla, width: int) -> float:
@@ -96,50 +87,34 @@ def scores(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Arr
     found = softcapped(part.softcap, scale * found)
     for position in layer.positions:
         if isinstance(position, TransformerXl):
-            found += scale * with_sinusoids(layer, weights, q)
+            rows = weights("position.weight", heads * width, layer.width)
+            bias = weights("position_bias", heads, width)
+            found += scale * transformer_xl(layer.tokens, q, rows.reshape(heads, width, -1), bias)
         elif isinstance(position, Disentangled):
-            found += scale * with_table(layer, part, weights, position, q, k)
+            keys, queries = position_vectors(layer, part, weights, position, width)
+            found += scale * disentangled(position, layer.tokens, q, k, keys, queries)
     return found + added(layer, weights, heads, scale)
-
-
-def with_sinusoids(layer: Layer, weights: Weights, q: Array) -> Array:
-    """(H, T, T): Transformer-XL's scores between contents and positions."""
-    heads, width = q.shape[1], q.shape[2]
-    rows = weights("position.weight", heads * width, layer.width).reshape(heads, width, -1)
-    bias = weights("position_bias", heads, width)
-    found = [transformer_xl(layer.tokens, q[:, h], rows[h], bias[h]) for h in range(heads)]
-    return np.stack(found)
-
-
-def with_table(
-    layer: Layer, part: Mha, weights: Weights, position: Disentangled, q: Array, k: Array
-) -> Array:
-    """(H, T, T): DeBERTa's scores between contents and positions."""
-    keys, queries = position_vectors(layer, part, weights, position, q.shape[2])
-    heads = zip(*(x.transpose(1, 0, 2) for x in (q, k, keys, queries)), strict=True)
-    return np.stack([disentangled(position, layer.tokens, *head) for head in heads])
 
 
 def position_vectors(
     layer: Layer, part: Mha, weights: Weights, position: Disentangled, width: int
-) -> tuple[Array, Array]:
-    """The table of DeBERTa's positions behind its two projections: (2 · span, H, E) each."""
+) -> list[Array]:
+    """The table of DeBERTa's positions behind its key and query projections: (2 · span, H, E)."""
     prefix = table_prefix(layer, position)
     table = layer.weights(f"{prefix}relative_embedding.weight", 2 * span(position), layer.width)
     if position.normalize:  # with the norm of the first block that asks for the table
         blocks = [layer.stack.blocks[name] for name in layer.stack.order]
         norm = next(block.norm for block in blocks if position in block.positions)
         table = normalize(norm, layer.weights, f"{prefix}relative_norm", table)
-    size = part.heads * width
     found = []
     for which, term in (("key", "content_to_position"), ("query", "position_to_content")):
-        name = which if position.share_projections else f"position_{which}"
+        y = np.zeros((len(table), part.heads * width))
         if term in position.terms:
+            name = which if position.share_projections else f"position_{which}"
             bias = part.bias if isinstance(part.bias, bool) else which in (part.bias or ())
-            found.append(weights.linear(name, table, size, bias=bias))
-        else:
-            found.append(np.zeros((len(table), size)))
-    return tuple(y.reshape(len(table), part.heads, width) for y in found)  # type: ignore[return-value]
+            y = weights.linear(name, table, y.shape[-1], bias=bias)
+        found.append(y.reshape(-1, part.heads, width))
+    return found
 
 
 def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
@@ -153,28 +128,22 @@ def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
             factor = scale if position.before_scale else 1
             total = total + factor * alibi(position, layer.tokens, heads)
         elif isinstance(position, RelativeBias):
-            table = biases(layer, weights, position, heads)
+            table = biases(layer, weights, position, (position.buckets, heads))
             total = total + relative_bias(position, layer.tokens, table)
         elif isinstance(position, RelativeTable):
-            table = biases(layer, weights, position, heads)
+            table = biases(layer, weights, position, (rows_of(layer.tokens), heads))
             total = total + relative_table(position, layer.tokens, table)
     return total
 
 
-def biases(
-    layer: Layer, weights: Weights, position: RelativeBias | RelativeTable, heads: int
-) -> Array:
+def biases(layer: Layer, weights: Weights, position: Any, shape: tuple[int, int]) -> Array:
     """The table of a layer, or that of the stack: a row for each bucket or offset, (rows, H)."""
-    if isinstance(position, RelativeBias):
-        rows = position.buckets
-    else:
-        rows = rows_of(layer.tokens)
     if position.share == "layer":
-        return weights("relative_bias.weight", rows, heads)
+        return weights("relative_bias.weight", *shape)
     if position.share != "stack":
         raise unknown(f"a table with `share: {position.share}`")
-    prefix = table_prefix(layer, (position, heads))
-    return layer.weights(f"{prefix}relative_bias.weight", rows, heads)
+    prefix = table_prefix(layer, (position, shape[1]))
+    return layer.weights(f"{prefix}relative_bias.weight", *shape)
 
 
 def table_prefix(layer: Layer, wanted: Any) -> str:
@@ -185,12 +154,11 @@ def table_prefix(layer: Layer, wanted: Any) -> str:
     """
     asked: dict[Any, str] = {}
     for name in layer.stack.order:
-        block = layer.stack.blocks[name]
-        for position in block.positions if hasattr(block.attention, "heads") else ():
+        attention: Any = layer.stack.blocks[name].attention
+        for position in layer.stack.blocks[name].positions:
+            shared = getattr(position, "share", "") == "stack" and hasattr(attention, "heads")
             if isinstance(wanted, Disentangled) and isinstance(position, Disentangled):
                 asked.setdefault(position, name)
-            elif not isinstance(wanted, Disentangled) and (
-                getattr(position, "share", "") == "stack"
-            ):
-                asked.setdefault((position, block.attention.heads), name)
+            elif shared and not isinstance(wanted, Disentangled):
+                asked.setdefault((position, attention.heads), name)
     return "" if wanted == next(iter(asked)) else f"{asked[wanted]}_"

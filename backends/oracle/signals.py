@@ -1,7 +1,5 @@
 """Convolutions over a signal: stems, and positions that are read from the neighbours."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...spec.embedding import ConvLayer, ConvStem

@@ -1,9 +1,7 @@
 """The weights of a model by logical name, and a record of which of them were read."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +38,11 @@ class Weights:
             raise OracleError(f"weight `{full}` has shape {value.shape}; the spec says {shape}")
         return value
 
-    def below(self, prefix: str) -> Weights:
+    def below(self, prefix: str) -> Self:
         """The same weights below one more prefix, such as `layers.0`; "" adds nothing."""
-        return Weights(self.arrays, f"{self.prefix}{prefix}." if prefix else self.prefix, self.read)
+        return type(self)(
+            self.arrays, f"{self.prefix}{prefix}." if prefix else self.prefix, self.read
+        )
 
     def linear(self, name: str, x: Array, out: int, *, bias: bool) -> Array:
         """x W^T (+ b), over the last axis: (..., in) -> (..., out)."""

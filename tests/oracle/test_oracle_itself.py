@@ -207,7 +207,7 @@ SCALED = [
 
 @pytest.mark.parametrize("length", [40, 200])
 @pytest.mark.parametrize(("kind", "scaling", "options"), SCALED)
-def test_frequencies(kind: str, scaling: Part, options: dict[str, Any], length: int) -> None:
+def test_frequencies(kind: str, scaling: Any, options: dict[str, Any], length: int) -> None:
     from transformers import LlamaConfig
     from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
@@ -224,7 +224,7 @@ def test_frequencies(kind: str, scaling: Part, options: dict[str, Any], length: 
         },
     )
     right, growth = ROPE_INIT_FUNCTIONS[kind](config, torch.device("cpu"), seq_len=length)
-    found = SCALINGS[type(scaling)](scaling, 100.0, 8, length, longest)
+    found = SCALINGS[scaling.type](scaling, 100.0, 8, length, longest)
     assert np.allclose(found.per_position, right.double().numpy(), rtol=1e-6)
     assert found.growth == pytest.approx(growth)
 
