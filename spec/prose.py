@@ -97,8 +97,8 @@ off-by-one of the field. `check` warns when a decoder sees the future or an enco
 A stack that reads `input_ids` may be given `attention_mask` and `position_ids` (B, T), and what its
 masks ask for: `document_ids`, `prefix_length`, `global_mask`. With `decoder_input_ids` they begin
 with `decoder_`, with `text_ids` with `text_`; a stack that reads vectors gives them its own name,
-in a model of several stacks. Left out, all tokens are real, they belong to one document, the prefix is
-0 long, no token is global, and positions are 0, 1, 2 … . Positions do not follow padding by
+in a model of several stacks. Left out, all tokens are real, they belong to one document, the prefix
+is 0 long, no token is global, and positions are 0, 1, 2 … . Positions do not follow padding by
 themselves: of texts that are padded on the left, say their `position_ids`. Distances (ALiBi,
 `relative_bias`, masks …) are always those of places in the row, not of `position_ids`.
 

@@ -5,10 +5,9 @@
     outputs = run(spec, weights, inputs)  # stack or head -> array
 
 It never sees the graph, so it judges what lowering makes of a spec; the interpreter in
-`backends/reference` judges what backends make of the graph. It was written from
-`docs/language.md` and from the papers that each function names, and imports nothing but `spec` and
-NumPy. One sequence is computed at a time, with plain loops: it is meant to be read beside the
-papers, and to be used on small models.
+`backends/reference` judges what backends make of the graph. It was written from `docs/language.md`
+and the papers that each function names, and imports nothing but `spec` and NumPy. It computes one
+sequence at a time, with plain loops, and is meant for small models.
 """
 
 from .model import run

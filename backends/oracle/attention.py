@@ -13,18 +13,9 @@ from .masks import global_rows, visible
 from .pointwise import normalize, sigmoid, softmax, softplus
 from .rotary import query_growth, rotated
 from .scores import added, scale_of, scores, unit
-from .weights import Array, Weights, unknown
+from .weights import Array, Weights, has_bias, unknown
 
 GATES = {"sigmoid": sigmoid, "softplus": softplus}
-
-
-def has_bias(part: Mha, projection: str) -> bool:
-    return part.bias if isinstance(part.bias, bool) else projection in (part.bias or ())
-
-
-def split(x: Array, heads: int) -> Array:
-    """(T, H · E) -> (T, H, E)."""
-    return x.reshape(len(x), heads, x.shape[-1] // heads)
 
 
 def clip(part: Mha, x: Array) -> Array:
@@ -38,22 +29,19 @@ def projected(part: Mha, weights: Weights, x: Array, name: str, heads: int, widt
     name: `query` or `key`, with `_global` behind it for the projections of global rows. The norm
     stands on each head (Henry et al., 2020, arXiv:2010.04245) or on the whole projection.
     """
-    which = name.split("_")[0]
-    y = weights.linear(name, x, heads * width, bias=has_bias(part, which))
-    rule = part.qk_norm
+    y = weights.linear(name, x, heads * width, bias=has_bias(part, name.split("_")[0]))
+    rule, shape = part.qk_norm, (len(x), heads, width)
     if isinstance(rule, Nothing):
-        return split(clip(part, y), heads)
+        return clip(part, y).reshape(shape)
     if rule.type not in ("head", "per_head", "projection"):
         raise unknown(f"a norm on queries and keys of type `{rule.type}`")
     if not rule.before_clip:
         y = clip(part, y)
-    if rule.type == "projection":
-        y = split(normalize(rule.norm, weights, f"{name}_norm", y), heads)
-    else:
-        y = split(y, heads)
-        if not rule.after_positions:
-            y = normalize(rule.norm, weights, f"{name}_norm", y)
-    return clip(part, y) if rule.before_clip else y
+    if rule.type != "projection":
+        y = y.reshape(shape)
+    if not getattr(rule, "after_positions", False):
+        y = normalize(rule.norm, weights, f"{name}_norm", y)
+    return (clip(part, y) if rule.before_clip else y).reshape(shape)
 
 
 def turned(layer: Layer, x: Array) -> Array:
@@ -61,7 +49,10 @@ def turned(layer: Layer, x: Array) -> Array:
     for position in layer.positions:
         if isinstance(position, Rotary):
             heads = x.transpose(1, 0, 2)
-            x = np.stack([rotated(position, layer.tokens, h, layer.longest) for h in heads], axis=1)
+            x = np.stack(
+                [rotated(position, layer.tokens, h, layer.stack.max_positions) for h in heads],
+                axis=1,
+            )
     return x
 
 
@@ -98,7 +89,7 @@ def taken(
     values = weights.linear(
         names[2], source.x, kv_heads * value_width, bias=has_bias(part, "value")
     )
-    v = split(clip(part, values), kv_heads)
+    v = clip(part, values).reshape(-1, kv_heads, value_width)
     q = placed(layer, part, weights, q, names[0])
     k = placed(layer, part, weights, k, names[1])
     run = heads // kv_heads

@@ -13,18 +13,13 @@ from .attention import mha, mla
 from .context import Layer, Memory
 from .feed_forward import feed_forward
 from .pointwise import normalize
-from .pooled_attention import fastformer, linear_attention
+from .pooled_attention import fastformer, linear
 from .weights import Array, Weights, unknown
 
-ATTENTIONS: dict[type[Any], Any] = {
-    Mha: mha,
-    Mla: mla,
-    LinearAttention: linear_attention,
-    Fastformer: fastformer,
-}
+ATTENTIONS: dict[type[Any], Any] = {Mha: mha, Mla: mla, LinearAttention: linear}
+ATTENTIONS |= {Fastformer: fastformer}
 BRANCHES = ("attention", "cross_attention", "feed_forward")
 BEFORE, ON_OUTPUT = ("pre", "sandwich"), ("sandwich", "output")
-PLACEMENTS = ("pre", "post", "sandwich", "output", "none")
 
 
 def branch(key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory: Any) -> Array:
@@ -47,7 +42,7 @@ def with_norms(
     `pre`: Xiong et al., 2020, arXiv:2002.04745. `sandwich`: Ding et al., 2021, arXiv:2105.13290.
     `output`: OLMo 2, arXiv:2501.00656, section 3.2.
     """
-    if part.norm_placement not in PLACEMENTS:
+    if part.norm_placement not in (*BEFORE, *ON_OUTPUT, "post", "none"):
         raise unknown(f"`norm_placement: {part.norm_placement}`")
     read = x
     if part.norm_placement in BEFORE:
@@ -126,10 +121,9 @@ def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x
             read, gave = with_norms(key, part, layer, weights, x, memory)
             reads.append(read)
         total = total + scaled(residual, weights, key, gave)
-    if residual.from_ == "normed" and not residual.shared_norm and parts:
-        if len(parts) > 1:
-            raise unknown("which normed input several parallel branches are added to")
-        stream = reads[0]
+    if residual.from_ == "normed" and len(reads) > 1:
+        raise unknown("which normed input several parallel branches are added to")
+    stream = reads[0] if reads else stream
     base = stream if residual.from_ == "normed" else x
     y: Array = residual.stream_scale * base + total
     return normalize(posts[0], weights, "norm", y) if posts else y

@@ -19,10 +19,8 @@ class Tokens:
     """One row of a batch, as one stack reads it; T tokens.
 
     admitted: (T,) booleans, the row of `attention_mask`; all true without one
-    positions: (T,) whole numbers, the row of `position_ids`; 0, 1, 2 … without one. They do not
-        follow padding by themselves
-    placed: they come from `position_ids`
-    last: the largest position of the whole batch
+    positions: (T,), the row of `position_ids`; 0, 1, 2 … without one, whatever is padding
+    placed: they come from `position_ids`; last: the largest of the whole batch
     ids: (T,) token ids, where the stack reads tokens
     document_ids, prefix_length, global_mask: rows of these arguments
     grid: rows and columns of the patches of an image, which are the last tokens
@@ -54,10 +52,8 @@ class Tokens:
 class Layer:
     """One layer, as it reads one sequence.
 
-    number: of the layer, from 0
-    stack, weights: the stack, and its weights (not those of the layer)
-    positions, mask: of the branch; a cross-attention has neither
-    tokens: of the sequence
+    number: from 0. stack, weights: the stack, and its weights (not those of the layer). positions,
+    mask: of the branch; a cross-attention has neither. tokens: of the sequence
     """
 
     number: int
@@ -70,10 +66,6 @@ class Layer:
     @property
     def width(self) -> int:
         return self.stack.d_model
-
-    @property
-    def longest(self) -> int | None:
-        return self.stack.max_positions
 
 
 @dataclass

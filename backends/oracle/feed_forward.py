@@ -9,11 +9,7 @@ from ...spec.feed_forward import Glu, Groups, Hidden, Mlp, Moe
 from ...spec.part import Nothing
 from ...spec.scalars import size_of
 from .pointwise import activate, normalize, sigmoid, softmax
-from .weights import Array, Weights, unknown
-
-
-def has_bias(part: Hidden, layer: str) -> bool:
-    return part.bias if isinstance(part.bias, bool) else layer in (part.bias or ())
+from .weights import Array, Weights, has_bias, unknown
 
 
 def hidden(part: Hidden, norm: Any, weights: Weights, x: Array) -> Array:
@@ -61,11 +57,9 @@ def expert(part: Hidden, weights: Weights, number: int, x: Array) -> Array:
 
 def room(part: Moe, tokens: int) -> float:
     """How many tokens of a sequence an expert serves."""
-    if part.capacity is not None:
-        return part.capacity
     if part.capacity_factor != "none":
         return math.ceil(part.capacity_factor * tokens * part.top_k / part.experts)
-    return math.inf
+    return part.capacity or math.inf
 
 
 def mixture(part: Moe, weights: Weights, x: Array) -> Array:

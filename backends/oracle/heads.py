@@ -51,9 +51,7 @@ def transformed(part: DenseTransform, own: Weights, x: Array, table: int | None)
     return normalize(part.norm, own, "norm", x)
 
 
-def classifier(
-    spec: ModelSpec, head: Classifier, weights: Weights, own: Weights, row: Memory
-) -> Array:
+def classifier(head: Classifier, own: Weights, row: Memory) -> Array:
     """pool, norm, (linear, activation,) linear."""
     x = pooled(head.pool, own, "pool_score", row)
     if head.pooled_norm:
@@ -63,9 +61,7 @@ def classifier(
     return own.linear("output", x, head.classes, bias=head.bias)
 
 
-def projection(
-    spec: ModelSpec, head: ProjectionHead, weights: Weights, own: Weights, row: Memory
-) -> Array:
+def projection(head: ProjectionHead, own: Weights, row: Memory) -> Array:
     """pool, linear, activation, length 1."""
     x = pooled(head.pool, own, "pool_score", row)
     x = activate(head.activation, own.linear("dense", x, head.size, bias=head.bias))
@@ -86,22 +82,19 @@ def contrastive(head: Contrastive, own: Weights, hidden: Hidden) -> Array:
     return scores + own("bias", 1) if head.loss == "sigmoid" else scores
 
 
-HEADS: dict[type[Any], Callable[..., Array]] = {
-    LanguageModel: language_model,
-    Classifier: classifier,
-    ProjectionHead: projection,
-}
-
-
 def run_head(spec: ModelSpec, name: str, weights: Weights, hidden: Hidden) -> Array:
     """What a head gives for the whole batch."""
     head, own = spec.heads[name], weights.below(name)
     if isinstance(head, Contrastive):
         return contrastive(head, own, hidden)
-    if type(head) not in HEADS:
-        raise unknown(f"a head of type `{head.type}`")
     rows = hidden[str(getattr(head, "stack", ""))]
-    return np.stack([HEADS[type(head)](spec, head, weights, own, row) for row in rows])
+    if isinstance(head, LanguageModel):
+        return np.stack([language_model(spec, head, weights, own, row) for row in rows])
+    if isinstance(head, Classifier):
+        return np.stack([classifier(head, own, row) for row in rows])
+    if isinstance(head, ProjectionHead):
+        return np.stack([projection(head, own, row) for row in rows])
+    raise unknown(f"a head of type `{head.type}`")
 
 
 def mean(pool: Any, tokens: Tokens, x: Array) -> Array:
@@ -109,14 +102,11 @@ def mean(pool: Any, tokens: Tokens, x: Array) -> Array:
     return x[tokens.admitted & (tokens.index >= pool.skip)].mean(axis=0)
 
 
-def first(pool: Any, x: Array) -> Array:
-    """The vector at place 0, even where it is padding; or several, their mean or side by side."""
-    front = x[: pool.tokens]
-    return front.ravel() if pool.joined else front.mean(axis=0)
-
-
 POOLS: dict[str, Callable[[Any, Tokens, Array], Array]] = {
-    "first": lambda pool, tokens, x: first(pool, x),
+    # place 0 even where it is padding; of several the mean, or all of them side by side
+    "first": lambda pool, tokens, x: (
+        x[: pool.tokens].ravel() if pool.joined else x[: pool.tokens].mean(axis=0)
+    ),
     "last": lambda pool, tokens, x: x[tokens.admitted][-1],
     "mean": mean,
     "first_and_mean": lambda pool, tokens, x: np.concatenate([x[0], mean(pool, tokens, x)]),

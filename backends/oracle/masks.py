@@ -32,9 +32,8 @@ def same_document(tokens: Tokens, q: Array, k: Array) -> Array:
 
 
 def random(atom: Atom, tokens: Tokens) -> Array:
-    """Blocks drawn with a seed (Zaheer et al., 2020, arXiv:2007.14062, section 2).
-
-    Which blocks a seed draws is not in `docs/language.md`, so whoever asks has to say.
+    """Blocks drawn with a seed (Zaheer et al., 2020, arXiv:2007.14062): whoever asks has to say
+    which, for `docs/language.md` does not.
     """
     if tokens.draws is None:
         raise unknown(f"which blocks `{atom}` draws: give `draws`")

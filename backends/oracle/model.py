@@ -73,9 +73,8 @@ def stacks_needed(spec: ModelSpec) -> list[str]:
 def prefix_of(spec: ModelSpec, name: str) -> str:
     """What stands before the names of the arguments that go with a stack's own.
 
-    `input_ids` goes with `attention_mask`, `decoder_input_ids` with `decoder_attention_mask`,
-    `text_ids` with `text_attention_mask`. Vectors go with the name of their stack, or with no
-    prefix in a model of one stack.
+    Nothing for `input_ids`, `decoder_` for `decoder_input_ids`, `text_` for `text_ids`; for vectors
+    the name of their stack, or nothing in a model of one stack.
     """
     source = source_of(spec, name)
     if isinstance(source, TokenInput):
@@ -96,8 +95,6 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int) -> Tokens:
         return None if value is None else np.asarray(value)[row]
 
     mask, positions = given("attention_mask"), given("position_ids")
-    if isinstance(source, (Patches, ConvStem)):
-        mask, positions = None, None
     return Tokens(
         admitted=np.ones(length, bool) if mask is None else mask != 0,
         positions=np.arange(length) if positions is None else positions,

@@ -33,19 +33,10 @@ def softmax(x: Array) -> Array:
     return powers / np.where(total == 0, 1, total)
 
 
-def gelu(x: Array) -> Array:
-    """x Φ(x), Φ the normal distribution (Hendrycks and Gimpel, 2016, arXiv:1606.08415, eq. 1)."""
-    return x * 0.5 * (1 + erf(x / math.sqrt(2)))
-
-
-def gelu_tanh(x: Array) -> Array:
-    """The approximation of section 2 of the same paper."""
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-
-
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "gelu": gelu,
-    "gelu_tanh": gelu_tanh,
+    # x Φ(x), and its approximation (Hendrycks and Gimpel, 2016, arXiv:1606.08415, section 2)
+    "gelu": lambda x: 0.5 * x * (1 + erf(x / math.sqrt(2))),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh((2 / math.pi) ** 0.5 * (x + 0.044715 * x**3))),
     "quick_gelu": lambda x: x * sigmoid(1.702 * x),
     "relu": lambda x: np.maximum(x, 0),
     "relu2": lambda x: np.maximum(x, 0) ** 2,  # So et al., 2021, arXiv:2109.08668

@@ -1,6 +1,7 @@
 """Attentions without scores of pairs: linear attention, lightning attention, Fastformer."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +25,7 @@ def decay_rates(layer: Layer, part: LinearAttention) -> Array:
     """(H,): how much weights shrink from token to token, exp(-rate).
 
     ALiBi's slope of the head times 1 - l / (L - 1) for layer l of L (MiniMax, 2025,
-    arXiv:2501.08313, section 2.2.2); with the small numbers of `transformers`, which keep a single
-    layer, and the last one, from having none.
+    arXiv:2501.08313, section 2.2.2), with the small numbers of `transformers`.
     """
     if part.decay == "none":
         return np.zeros(part.heads)
@@ -34,9 +34,7 @@ def decay_rates(layer: Layer, part: LinearAttention) -> Array:
     return slopes(part.heads) * (1 - layer.number / (layer.stack.layers - 1 + 1e-5) + 1e-5)
 
 
-def linear_attention(
-    layer: Layer, part: LinearAttention, weights: Weights, x: Array, memory: Memory | None
-) -> Array:
+def linear(layer: Layer, part: LinearAttention, weights: Weights, x: Array, memory: Any) -> Array:
     """φ(q_i) Σ_j φ(k_j) v_j / (φ(q_i) Σ_j φ(k_j) + 1e-6), (T, D) -> (T, D) (Katharopoulos et al.,
     2020, arXiv:2006.16236, eq. 5 and 9). Padding adds nothing to the sums.
     """
@@ -48,9 +46,7 @@ def linear_attention(
     )
     feature = FEATURES[part.feature_map]
     q, k, v = feature(q), feature(k), feature(v) if part.map_values else v
-    if str(layer.mask) not in ("full", "causal"):
-        raise unknown(f"linear attention with the mask `{layer.mask}`")
-    causal = source.own and str(layer.mask) == "causal"
+    causal = {"full": False, "causal": True}[str(layer.mask)] and source.own
     rates = decay_rates(layer, part)
     y = np.zeros((len(x), heads, width))
     for head in range(heads):
@@ -66,11 +62,11 @@ def linear_attention(
     return weights.linear("output", flat, layer.width, bias=part.bias is True)
 
 
-def pool(x: Array, vectors: Array, admitted: Array, width: int) -> Array:
+def pool(x: Array, vectors: Array, admitted: Array) -> Array:
     """One vector per head: Σ_i softmax_i(w · x_i / √E) x_i (eq. 3 to 5), x_i the head's part of a
     token. x: (T, H · E), vectors: (H, E). (H · E,) comes back.
     """
-    found = np.zeros(x.shape[-1])
+    found, width = np.zeros(x.shape[-1]), vectors.shape[1]
     for head, w in enumerate(vectors):
         own = slice(head * width, (head + 1) * width)
         shares = softmax(np.where(admitted, x[:, own] @ w / np.sqrt(width), -np.inf))
@@ -78,18 +74,13 @@ def pool(x: Array, vectors: Array, admitted: Array, width: int) -> Array:
     return found
 
 
-def fastformer(
-    layer: Layer, part: Fastformer, weights: Weights, x: Array, memory: Memory | None
-) -> Array:
+def fastformer(layer: Layer, part: Fastformer, weights: Weights, x: Array, memory: Any) -> Array:
     """Additive attention (Wu et al., 2021, arXiv:2108.09084, section 3.2), (T, D) -> (T, D)."""
     if memory is not None or str(layer.mask) != "full":
         raise unknown("a Fastformer that reads a memory, or with a mask")
     bias, width = part.bias is True, layer.width // part.heads
-    q, k, v = (
-        weights.linear(name, x, layer.width, bias=bias) for name in ("query", "key", "value")
-    )
-    admitted = layer.tokens.admitted
-    shape = (part.heads, width)
-    asked = k * pool(q, weights("query_pool", *shape), admitted, width)
-    read = v * pool(asked, weights("key_pool", *shape), admitted, width)
+    names = ("query", "key", "value")
+    q, k, v = (weights.linear(name, x, layer.width, bias=bias) for name in names)
+    asked = k * pool(q, weights("query_pool", part.heads, width), layer.tokens.admitted)
+    read = v * pool(asked, weights("key_pool", part.heads, width), layer.tokens.admitted)
     return weights.linear("output", read, layer.width, bias=bias) + q

@@ -5,7 +5,7 @@ import numpy as np
 from ...spec.model import Stack
 from ...spec.positions import Convolution, Learned, Sinusoidal, acts_on
 from .context import Tokens
-from .signals import convolved
+from .pointwise import activate
 from .weights import Array, OracleError, Weights, unknown
 
 
@@ -44,11 +44,36 @@ def sinusoids(positions: Array, width: int, *, layout: str, denominator: str) ->
     return np.stack(pair, axis=-1).reshape(len(positions), width)
 
 
-def sinusoidal(position: Sinusoidal, places: Array, width: int) -> Array:
-    if position.axes != 1:
-        raise unknown(f"sinusoids over {position.axes} axes")
-    layout, denominator = position.layout, position.denominator
-    return sinusoids(places, width, layout=layout, denominator=denominator)
+def grouped(
+    x: Array, kernel: Array, groups: int = 1, *, stride: int = 1, dilation: int = 1
+) -> Array:
+    """y[t, o] = Σ_k Σ_c kernel[o, c, k] x[t · stride + k · dilation, c], without zeros at the ends.
+
+    x: (frames, channels in). kernel: (channels out, channels in / groups, width); outputs of a
+    group read the inputs of the same group. (frames out, channels out) come back.
+    """
+    out, _, width = kernel.shape
+    frames = max(0, (len(x) - dilation * (width - 1) - 1) // stride + 1)
+    y = np.zeros((frames, out))
+    for group in range(groups):
+        reads = slice(group * x.shape[1] // groups, (group + 1) * x.shape[1] // groups)
+        writes = slice(group * out // groups, (group + 1) * out // groups)
+        for k in range(width):
+            start = k * dilation
+            read = x[start : start + stride * (frames - 1) + 1 : stride, reads]
+            y[:, writes] += read @ kernel[writes, :, k].T
+    return y
+
+
+def convolved(position: Convolution, weights: Weights, x: Array) -> Array:
+    """activation(conv(x)) (Baevski et al., 2020, section 2): the kernel reads k // 2 frames before
+    a frame; an even one reads one less behind it.
+    """
+    kernel = weights("position_convolution.weight")
+    bias = weights("position_convolution.bias")
+    before = position.kernel // 2
+    padded = np.pad(x, ((before, position.kernel - 1 - before), (0, 0)))
+    return activate(position.activation, grouped(padded, kernel, position.groups) + bias)
 
 
 def added(stack: Stack, weights: Weights, tokens: Tokens, x: Array, pad: int | None) -> Array:
@@ -59,11 +84,12 @@ def added(stack: Stack, weights: Weights, tokens: Tokens, x: Array, pad: int | N
         if isinstance(position, Convolution):
             x = x + convolved(position, weights, x)
             continue
-        if not isinstance(position, (Learned, Sinusoidal)):
+        if not isinstance(position, (Learned, Sinusoidal)) or getattr(position, "axes", 1) != 1:
             raise unknown(f"positions of type `{position.type}`")
         places = counted(position, tokens, pad)[: len(x)] + position.offset  # registers have none
         if isinstance(position, Learned):
             x = x + weights("position_embedding.weight")[places]
         else:
-            x = x + sinusoidal(position, places, x.shape[-1])
+            kind = {"layout": position.layout, "denominator": position.denominator}
+            x = x + sinusoids(places, x.shape[-1], **kind)
     return x

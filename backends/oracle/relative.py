@@ -149,12 +149,8 @@ def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Arr
     found = np.empty((table.shape[1], count, count))
     for q in range(count):
         for k in range(count):
-            if q < front and k < front:
-                row = len(table) - 1
-            elif q < front:
-                row = len(table) - 3
-            elif k < front:
-                row = len(table) - 2
+            if min(q, k) < front:
+                row = -1 if max(q, k) < front else -3 if q < front else -2
             else:
                 (q_row, q_column), (k_row, k_column) = (divmod(i - front, columns) for i in (q, k))
                 down, across = q_row - k_row + rows - 1, q_column - k_column + columns - 1

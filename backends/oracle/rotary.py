@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,8 @@ from ...spec.positions import DynamicScaling, LinearScaling, Llama3, LongRope, R
 from .context import Tokens
 from .weights import Array, unknown
 
-
-@dataclass(frozen=True)
-class Frequencies:
-    """(pairs,) radians from one position to the next, and what multiplies the turned vectors."""
-
-    per_position: Array
-    growth: float = 1.0
+Frequencies = tuple[Array, float]
+"""(pairs,) radians from one position to the next, and what multiplies the turned vectors."""
 
 
 def base_frequencies(theta: float, width: int) -> Array:
@@ -27,19 +21,18 @@ def base_frequencies(theta: float, width: int) -> Array:
 
 def linear(scaling: LinearScaling, theta: float, width: int, *_: Any) -> Frequencies:
     """Position interpolation: f(x, m / s) (Chen et al., 2023, arXiv:2306.15595, eq. 4)."""
-    return Frequencies(base_frequencies(theta, width) / scaling.factor)
+    return base_frequencies(theta, width) / scaling.factor, 1.0
 
 
 def dynamic(scaling: DynamicScaling, theta: float, width: int, length: int, *_: Any) -> Frequencies:
-    """θ · (s · L / L0 - (s - 1))^(d / (d - 2)) beyond the first length L0 ("dynamic NTK").
-
-    A single pair turns by 1 whatever θ is.
+    """θ · (s · L / L0 - (s - 1))^(d / (d - 2)) beyond the first length L0 ("dynamic NTK"); a
+    single pair turns by 1 whatever θ is.
     """
     first = scaling.original_max_positions
     stretch = scaling.factor * max(length, first) / first - (scaling.factor - 1)
     if width > 2:
         theta = theta * stretch ** (width / (width - 2))
-    return Frequencies(base_frequencies(theta, width))
+    return base_frequencies(theta, width), 1.0
 
 
 def llama3(scaling: Llama3, theta: float, width: int, *_: Any) -> Frequencies:
@@ -50,7 +43,7 @@ def llama3(scaling: Llama3, theta: float, width: int, *_: Any) -> Frequencies:
         low, high = scaling.low_freq_factor, scaling.high_freq_factor
         kept = min(max((turns - low) / (high - low), 0), 1)
         found[i] = kept * frequency + (1 - kept) * frequency / scaling.factor
-    return Frequencies(found)
+    return found, 1.0
 
 
 def growth(factor: float, mscale: float) -> float:
@@ -79,7 +72,7 @@ def yarn(scaling: Yarn, theta: float, width: int, *_: Any) -> Frequencies:
     divided = np.clip((np.arange(width // 2) - low) / (high - low), 0, 1)
     per_position = frequencies / scaling.factor * divided + frequencies * (1 - divided)
     by = growth(scaling.factor, scaling.mscale) / growth(scaling.factor, scaling.mscale_all_dims)
-    return Frequencies(per_position, by)
+    return per_position, by
 
 
 def longrope(scaling: LongRope, theta: float, width: int, length: int, most: int) -> Frequencies:
@@ -93,11 +86,11 @@ def longrope(scaling: LongRope, theta: float, width: int, length: int, most: int
     if by is None:
         ratio = most / first
         by = 1.0 if ratio <= 1 else math.sqrt(1 + math.log(ratio) / math.log(first))
-    return Frequencies(base_frequencies(theta, width) / np.array(divisors), by)
+    return base_frequencies(theta, width) / np.array(divisors), by
 
 
 SCALINGS: dict[str, Callable[..., Frequencies]] = {
-    "none": lambda scaling, theta, width, *_: Frequencies(base_frequencies(theta, width)),
+    "none": lambda scaling, theta, width, *_: (base_frequencies(theta, width), 1.0),
     "linear": linear,
     "dynamic": dynamic,
     "llama3": llama3,
@@ -144,16 +137,18 @@ def rotated(position: Rotary, tokens: Tokens, x: Array, longest: int | None) -> 
     """One head (T, E) with its first `fraction` of numbers turned."""
     width = round(x.shape[-1] * position.fraction)
     if position.axes == 2:
-        found, angles = Frequencies(np.zeros(0)), grid_angles(position, tokens, width)
+        by, angles = 1.0, grid_angles(position, tokens, width)
     elif position.axes == 1:
         scaling = position.scaling
         if scaling.type not in SCALINGS:
             raise unknown(f"the scaling `{scaling.type}`")
-        found = SCALINGS[scaling.type](scaling, position.theta, width, tokens.last + 1, longest)
-        angles = tokens.positions[:, None] * found.per_position
+        per_position, by = SCALINGS[scaling.type](
+            scaling, position.theta, width, tokens.last + 1, longest
+        )
+        angles = tokens.positions[:, None] * per_position
     else:
         raise unknown(f"rotary positions over {position.axes} axes")
-    turned = turn(x[:, :width], angles, position.layout) * found.growth
+    turned = turn(x[:, :width], angles, position.layout) * by
     return np.concatenate([turned, x[:, width:]], axis=-1)
 
 

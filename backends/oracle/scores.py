@@ -20,7 +20,7 @@ from .relative import (
     transformer_xl,
 )
 from .rotary import query_growth, score_growth
-from .weights import Array, Weights, unknown
+from .weights import Array, Weights, has_bias, unknown
 
 
 def unit(x: Array) -> Array:
@@ -111,8 +111,7 @@ def position_vectors(
         y = np.zeros((len(table), part.heads * width))
         if term in position.terms:
             name = which if position.share_projections else f"position_{which}"
-            bias = part.bias if isinstance(part.bias, bool) else which in (part.bias or ())
-            y = weights.linear(name, table, y.shape[-1], bias=bias)
+            y = weights.linear(name, table, y.shape[-1], bias=has_bias(part, which))
         found.append(y.reshape(-1, part.heads, width))
     return found
 

@@ -18,6 +18,11 @@ def unknown(what: str) -> OracleError:
     return OracleError(f"the oracle does not know {what}")
 
 
+def has_bias(part: Any, layer: str) -> bool:
+    """Has this linear layer of a part a bias? `bias` is a truth or a list of layers."""
+    return part.bias if isinstance(part.bias, bool) else layer in (part.bias or ())
+
+
 class Weights:
     """A view of a state dict below a prefix. `weights("query.weight")` reads, and records it."""
 
@@ -39,10 +44,8 @@ class Weights:
         return value
 
     def below(self, prefix: str) -> Self:
-        """The same weights below one more prefix, such as `layers.0`; "" adds nothing."""
-        return type(self)(
-            self.arrays, f"{self.prefix}{prefix}." if prefix else self.prefix, self.read
-        )
+        """The same weights below one more prefix, such as `layers.0`."""
+        return type(self)(self.arrays, f"{self.prefix}{prefix}.", self.read)
 
     def linear(self, name: str, x: Array, out: int, *, bias: bool) -> Array:
         """x W^T (+ b), over the last axis: (..., in) -> (..., out)."""

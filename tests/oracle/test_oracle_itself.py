@@ -224,9 +224,9 @@ def test_frequencies(kind: str, scaling: Any, options: dict[str, Any], length: i
         },
     )
     right, growth = ROPE_INIT_FUNCTIONS[kind](config, torch.device("cpu"), seq_len=length)
-    found = SCALINGS[scaling.type](scaling, 100.0, 8, length, longest)
-    assert np.allclose(found.per_position, right.double().numpy(), rtol=1e-6)
-    assert found.growth == pytest.approx(growth)
+    per_position, by = SCALINGS[scaling.type](scaling, 100.0, 8, length, longest)
+    assert np.allclose(per_position, right.double().numpy(), rtol=1e-6)
+    assert by == pytest.approx(growth)
 
 
 def test_sparse_mixer() -> None:
