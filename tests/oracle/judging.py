@@ -151,9 +151,11 @@ def distance(value: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> float:
     return float(np.abs(value - right).max(initial=0)) / scale
 
 
-def wrong(spec: ModelSpec, bound: float = EXACT) -> dict[str, float]:
+def wrong(
+    spec: ModelSpec, cases: tuple[str, ...] = CASES, bound: float = EXACT
+) -> dict[str, float]:
     """The differences beyond a bound; numbers that are not finite are beyond any."""
-    return {name: error for name, error in differences(spec).items() if not error <= bound}
+    return {name: error for name, error in differences(spec, cases).items() if not error <= bound}
 
 
 # -- what `random` draws

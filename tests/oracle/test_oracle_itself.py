@@ -10,12 +10,12 @@ import torch
 
 import modelwright as mw
 from modelwright.backends.oracle import OracleError, run
-from modelwright.backends.oracle.relative import bucket, log_bucket, slopes
+from modelwright.backends.oracle.context import Tokens
 from modelwright.backends.oracle.feed_forward import sparse_mixer
 from modelwright.backends.oracle.masks import admits
 from modelwright.backends.oracle.positions import sinusoids
+from modelwright.backends.oracle.relative import bucket, log_bucket, slopes
 from modelwright.backends.oracle.rotary import SCALINGS
-from modelwright.backends.oracle.context import Tokens
 from modelwright.spec.masks import Atom, parse_mask
 from modelwright.spec.part import Part
 from modelwright.spec.positions import (
