@@ -79,14 +79,24 @@ def odd_lightning(spec: ModelSpec) -> bool:
     )
 
 
+def plain_additive(spec: ModelSpec) -> Iterator[Block]:
+    """Blocks with additive scores that say no scale."""
+    for block in every(spec, Block):
+        if getattr(block.attention, "score", "") == "additive" and block.attention.scale is None:
+            yield block
+
+
 def additive_yarn(spec: ModelSpec) -> bool:
     return any(
-        getattr(block.attention, "score", "") == "additive"
-        and any(
-            isinstance(p, Rotary) and isinstance(p.scaling, Yarn) and p.scaling.mscale_all_dims
-            for p in block.positions
-        )
-        for block in every(spec, Block)
+        isinstance(p, Rotary) and isinstance(p.scaling, Yarn) and p.scaling.mscale_all_dims
+        for block in plain_additive(spec)
+        for p in block.positions
+    )
+
+
+def additive_alibi(spec: ModelSpec) -> bool:
+    return any(
+        getattr(p, "before_scale", False) for block in plain_additive(spec) for p in block.positions
     )
 
 
@@ -195,11 +205,19 @@ DISPUTES: dict[str, Dispute] = {
     ),
     "yarn and additive scores": Dispute(
         "`mscale_all_dims` multiplies the scores by m(mscale_all_dims)²",
-        "additive scores are not multiplied",
+        "additive scores that say no scale are not multiplied",
         SMALL.replace("heads: 2", "heads: 2, score: additive")
         + "positions: {type: rotary, scaling: {type: yarn, factor: 4, original_max_positions: 16, "
         "mscale_all_dims: 0.7}}\n",
         additive_yarn,
+    ),
+    "alibi before the scale of additive scores": Dispute(
+        "the `scale` of additive scores is 1 when left out, and `before_scale` adds to the scores "
+        "before they are scaled",
+        "what ALiBi adds is divided by √head_dim",
+        SMALL.replace("heads: 2", "heads: 2, score: additive")
+        + "positions: {type: alibi, before_scale: true}\n",
+        additive_alibi,
     ),
     "a branch's own norm behind a sum": Dispute(
         "`norm_placement` of a branch says where its own norm stands: `post`, behind the add",
