@@ -11,6 +11,6 @@ sequence at a time, with plain loops, and is meant for small models.
 """
 
 from .model import run
-from .weights import OracleError
+from .weights import OracleError, UnknownOptionError
 
-__all__ = ["OracleError", "run"]
+__all__ = ["OracleError", "UnknownOptionError", "run"]

@@ -22,10 +22,9 @@ FEATURES: dict[str, Callable[[Array], Array]] = {
 
 
 def decay_rates(layer: Layer, part: LinearAttention) -> Array:
-    """(H,): how much weights shrink from token to token, exp(-rate).
-
-    ALiBi's slope of the head times 1 - l / (L - 1) for layer l of L (MiniMax, 2025,
-    arXiv:2501.08313, section 2.2.2), with the small numbers of `transformers`.
+    """(H,): weights shrink by exp(-rate) from token to token. The rate is ALiBi's slope of the head
+    times 1 - l / (L - 1), for layer l of L (MiniMax, 2025, arXiv:2501.08313, section 2.2.2), with
+    the small numbers of `transformers`.
     """
     if part.decay == "none":
         return np.zeros(part.heads)

@@ -52,10 +52,8 @@ def growth(factor: float, mscale: float) -> float:
 
 
 def yarn(scaling: Yarn, theta: float, width: int, *_: Any) -> Frequencies:
-    """NTK by parts (Peng et al., 2023, arXiv:2309.00071, section 3.2).
-
-    Pair i turns r(i) = L0 θ^(-2i/d) / 2π times over the first length; the ramp between β_slow and
-    β_fast is linear in i, as in the authors' code and not in r as in the paper.
+    """NTK by parts (Peng et al., 2023, arXiv:2309.00071, section 3.2). The ramp between β_slow and
+    β_fast turns is linear in the pair i, as in the authors' code, and not in the turns.
     """
     frequencies = base_frequencies(theta, width)
 

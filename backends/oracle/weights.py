@@ -10,12 +10,16 @@ Array = NDArray[Any]
 
 
 class OracleError(Exception):
-    """The oracle cannot judge: an unknown option, a missing weight, or a weight it never read."""
+    """The spec and the weights do not fit: one is missing, of another shape, or never read."""
 
 
-def unknown(what: str) -> OracleError:
+class UnknownOptionError(OracleError):
+    """What stands in the spec is not computed here."""
+
+
+def unknown(what: str) -> UnknownOptionError:
     """The error for something that is not computed here, to be raised."""
-    return OracleError(f"the oracle does not know {what}")
+    return UnknownOptionError(f"the oracle does not know {what}")
 
 
 def has_bias(part: Any, layer: str) -> bool:

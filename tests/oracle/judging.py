@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import tempfile
 import zlib
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ import torch
 
 import modelwright as mw
 from modelwright.backends.oracle import run
+from modelwright.backends.verify.draws import drawn
 from modelwright.backends.verify.shrink import shrink
 from modelwright.spec import ModelSpec
 from modelwright.spec.embedding import ConvStem, Features, Patches
-from modelwright.spec.masks import Atom
 
 EXACT = 1e-10
 """Relative to the largest number, or to 1 where all are smaller."""
@@ -156,30 +155,6 @@ def wrong(
 ) -> dict[str, float]:
     """The differences beyond a bound; numbers that are not finite are beyond any."""
     return {name: error for name, error in differences(spec, cases).items() if not error <= bound}
-
-
-# -- what `random` draws
-
-
-@cache
-def drawn(atom: Atom, length: int) -> np.ndarray[Any, Any]:
-    """(T, T) booleans: what a compiled model sees through the mask.
-
-    The language says neither which blocks a seed draws nor how, so this asks a model that does
-    nothing but take the mean of the vectors it sees, and its vectors are the rows of the identity.
-    """
-    spec = mw.loads(
-        f"{{name: seen, family: encoder-only, d_model: {length}, layers: 1, norm_placement: none, "
-        "residual: none, bias: false, final_norm: false, input: features, feed_forward: none, "
-        f"attention: {{heads: 1}}, mask: '{atom}'}}"
-    )
-    model = mw.compile(spec, dtype="float64", seed=0).eval()
-    with torch.no_grad():
-        for name, weight in model.state_dict().items():
-            copied = "value" in name or "output" in name
-            weight.copy_(torch.eye(length) if copied else torch.zeros_like(weight))
-        seen = model(torch.eye(length, dtype=torch.float64)[None])[0]
-    return seen.numpy() > 0
 
 
 def read(document: Any) -> ModelSpec:

@@ -16,6 +16,7 @@ from modelwright.backends.oracle.masks import admits
 from modelwright.backends.oracle.positions import sinusoids
 from modelwright.backends.oracle.relative import bucket, log_bucket, slopes
 from modelwright.backends.oracle.rotary import SCALINGS
+from modelwright.backends.verify.draws import drawn
 from modelwright.spec.masks import Atom, parse_mask
 from modelwright.spec.part import Part
 from modelwright.spec.positions import (
@@ -28,7 +29,7 @@ from modelwright.spec.positions import (
     Yarn,
 )
 
-from .judging import compiled, drawn, numpy_weights
+from .judging import compiled, numpy_weights
 
 SMALL = (
     "{name: a, family: decoder-only, vocab_size: 20, d_model: 8, layers: 1, attention: {heads: 2}}"

@@ -15,8 +15,9 @@ import yaml
 
 import modelwright as mw
 from modelwright.backends.oracle import run
+from modelwright.backends.verify.draws import drawn
 
-from .judging import arguments, compiled, distance, drawn, numpy_weights, outputs
+from .judging import arguments, compiled, distance, numpy_weights, outputs
 
 SEEN = 1e-6
 DECODER = (
