@@ -51,8 +51,9 @@ class Tokens(Source):
     vocab_size: entries of the table
     width: of the table, when it is not d_model (a factorised table)
     project: where the projection from `width` to d_model stands
-    scale: multiplies the embeddings
-    add: more embeddings that are summed: argument -> number of entries
+    scale: multiplies the embeddings of the tokens, before others are added
+    add: more embeddings that are summed: argument -> number of entries; ids are 0 where the
+        argument is not given
     tied: the stack whose table is used instead of an own one, or `none`
     """
 
@@ -67,7 +68,7 @@ class Tokens(Source):
 
 
 class Patches(Source):
-    """Square patches of an image (B, C, H, W), projected (Dosovitskiy et al., 2020,
+    """Square patches of an image (B, C, H, W), row by row, projected (Dosovitskiy et al., 2020,
     arXiv:2010.11929).
 
     argument: its name in `forward`
@@ -79,7 +80,7 @@ class Patches(Source):
         arXiv:2104.01778)
     channels: of the image
     bias: of the projection
-    registers: learned tokens without positions
+    registers: learned tokens without positions, between `prefix_tokens` and patches
     """
 
     type: Literal["patches"] = "patches"
@@ -119,17 +120,17 @@ class Patches(Source):
 
 
 class ConvLayer(Part):
-    """One convolution of a stem.
+    """One convolution of a stem, then its gate, its norm, and the activation.
 
     channels: that leave it
     kernel: its width; an odd number where the stem is `padded`
     stride: its step
     dilation: distance between the numbers it reads
-    separable: one filter per channel, then a mixing
+    separable: one filter per channel, then a mixing; both have a bias if one has
     normalize: a norm before the activation: over the `channels` of each frame, or over all `frames`
         of each channel, as a group norm with a group for each
     gated: twice as many channels are made, and half of them gate the others with a sigmoid (GLU;
-        Dauphin et al., 2016, arXiv:1612.08083)
+        Dauphin et al., 2016, arXiv:1612.08083), before the norm
     """
 
     channels: Count

@@ -58,9 +58,9 @@ class LanguageModel(HeadPart):
     tied: uses the token table of its stack
     bias: of the scores
     transform: what stands before
-    input_scale: multiplies the hidden states (T5)
-    scale: multiplies the scores
-    softcap: scores become softcap · tanh(scores / softcap) (Gemma 2)
+    input_scale: multiplies the hidden states, before the transform (T5)
+    scale: multiplies the scores, their bias too
+    softcap: scaled scores become softcap · tanh(scores / softcap) (Gemma 2)
     """
 
     type: Literal["language_model"] = "language_model"
@@ -126,13 +126,14 @@ class Tower(Part):
 
 class Contrastive(Part):
     """How well each item of one stack fits each of another, (B, B): the cosines of their vectors,
-    scaled; a row for each item of the first tower (Radford et al., 2021, arXiv:2103.00020).
+    times the exponential of a learned number; a row for each item of the first tower (Radford et
+    al., 2021, arXiv:2103.00020).
 
     size: of the space where they meet, which each tower is projected to without a bias
     towers: stack -> how it is pooled
     loss: of the scores, where items at the same place belong together: `softmax` over each row and
         each column, or the `sigmoid` of each pair, with a learned bias from -10 (SigLIP; Zhai et
-        al., 2023, arXiv:2303.15343)
+        al., 2023, arXiv:2303.15343), which the scores have too
     temperature: the cosines are divided by, learned from here
     """
 

@@ -94,7 +94,7 @@ class Stack(Part):
     bias: the default of its parts
     dropout: the default of its parts
     final_norm: a norm after the last layer; when left out: unless that layer is `post`
-    output_width: project the result to this width
+    output_width: project the result to this width, if it is another than d_model
     blocks: named variants of the block
     order: the block of every layer
     """

@@ -7,7 +7,7 @@ from .scalars import Count, Flag, Id, Whole
 
 
 class FirstPool(Part):
-    """The first vector (BERT's [CLS]).
+    """The first vector (BERT's [CLS]), even where it is padding.
 
     tokens: the mean of so many learned tokens in front of an image's patches (AST: 2)
     joined: the tokens side by side instead of their mean (the two classifiers of DeiT, whose scores
@@ -59,7 +59,8 @@ class AttentionPool(Part):
 
 
 class TokenPool(Part):
-    """The vector at the first place of a token (CLIP's end-of-text).
+    """The vector at the first place of a token (CLIP's end-of-text); the first vector where the
+    token is not there.
 
     id: of that token
     """

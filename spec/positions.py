@@ -32,7 +32,8 @@ class LinearScaling(Part):
 
 class DynamicScaling(Part):
     """Theta grows with the sequence beyond the first length ("dynamic NTK"; bloc97 and emozilla,
-    2023). Keys that a cache holds keep the angles of their own step.
+    2023). The length of the sequence is the largest position of the batch, and one. Keys that a
+    cache holds keep the angles of their own step.
 
     factor: how fast theta grows
     original_max_positions: the length of the first training
@@ -61,8 +62,8 @@ class Llama3(Part):
 
 class Yarn(Part):
     """YaRN: low frequencies are divided, high ones kept, those between are blended, and the turned
-    vectors grow by m(mscale) / m(mscale_all_dims), m(s) = 0.1 · s · ln(factor) + 1 (Peng et al.,
-    2023, arXiv:2309.00071).
+    vectors grow by m(mscale) / m(mscale_all_dims), m(s) = 0.1 · s · ln(factor) + 1, or 1 for a
+    factor of at most 1 (Peng et al., 2023, arXiv:2309.00071).
 
     factor: how much longer sequences become
     original_max_positions: the length of the first training
@@ -86,13 +87,14 @@ class Yarn(Part):
 
 class LongRope(Part):
     """A divisor for each frequency, one of two: does the sequence fit the first length? (Ding et
-    al., 2024, arXiv:2402.13753). Keys that a cache holds keep the angles of their own step.
+    al., 2024, arXiv:2402.13753). The length of the sequence is the largest position of the batch,
+    and one. Keys that a cache holds keep the angles of their own step.
 
     short_factor: divisors while the sequence fits the first length
     long_factor: divisors beyond it
     original_max_positions: the length of the first training
     short_mscale: multiplies the turned vectors while the sequence fits;
-        √(1 + ln(max_positions / original) / ln(original)) when left out
+        √(1 + ln(max_positions / original) / ln(original)) when left out, at least 1
     long_mscale: the same beyond the first length (PhiMoE)
     """
 
@@ -112,11 +114,13 @@ declare(Scaling)
 
 
 class Learned(Part):
-    """A learned vector for each position, added to the input.
+    """A learned vector for each position, added to the input. Positions are counted from 0, or
+    those of `position_ids`.
 
-    offset: added to each position before the lookup (OPT, BART: 2)
-    skip_padding: which tokens take a position: `false` all, `mask` those that attention_mask admits
-        (OPT), `tokens` those that are not the `pad` id (RoBERTa)
+    offset: added to each position before the lookup, to those of `position_ids` too (OPT, BART: 2)
+    skip_padding: which tokens take a position: `false` all, padding too; `mask` those that
+        attention_mask admits (OPT); `tokens` those that are not the `pad` id (RoBERTa). Padding
+        has the position before the first. `position_ids` that are given are taken as they are
     """
 
     acts_on: ClassVar[Place] = "input"
@@ -169,7 +173,8 @@ class Rotary(Part):
     fraction: of a head's width that is rotated, from its beginning
     layout: pairs are (i, i + half) or (2i, 2i + 1)
     axes: of the positions; 2 for the patches of an image: half of the pairs turn by the row, half
-        by the column, and tokens in front are not turned
+        by the column, each half with the wavelengths of a head half as wide; tokens in front
+        are not turned
     coordinates: of a patch on two axes: the `index` of its row and column, or where its centre is,
         `centred`: from -1 to 1 in full turns (DINOv3; Siméoni et al., 2025, arXiv:2508.10104)
     scaling: stretches the wavelengths for sequences longer than those of the training
@@ -187,7 +192,8 @@ class Rotary(Part):
 
 class Temperature(Part):
     """Queries grow by 1 + slope · ln(1 + ⌊(position + offset) / length⌋), so that attention stays
-    sharp over long texts (Nakanishi, 2025, arXiv:2501.19399; so grow those of Llama 4).
+    sharp over long texts (Nakanishi, 2025, arXiv:2501.19399; so grow those of Llama 4). This comes
+    last: after norms and rotation, and after the unit length of `score: cosine`.
 
     length: how many positions share a step
     slope: how much queries grow
@@ -202,7 +208,7 @@ class Temperature(Part):
 
 
 class Alibi(Part):
-    """Scores fall with the distance, at a slope for each head (Press et al., 2021,
+    """Scores fall with the distance |q - k|, at a slope for each head (Press et al., 2021,
     arXiv:2108.12409).
 
     slopes: for a head count that is no power of two, start from the one below, or the one above
@@ -222,7 +228,8 @@ class RelativeBias(Part):
     buckets: how many
     max_distance: distances from here on share the last bucket
     bidirectional: half of the buckets are for keys behind the query
-    share: one table for the stack, or one for each layer
+    share: one table for the stack, or one for each layer. Blocks whose heads or options differ
+        have different tables
     """
 
     acts_on: ClassVar[Place] = "scores"
@@ -234,10 +241,11 @@ class RelativeBias(Part):
 
 
 class RelativeTable(Part):
-    """A learned number for each head and each offset on a grid (BEiT, Swin).
+    """A learned number for each head and each offset on a grid, and three more where tokens stand
+    in front: from such a token, to one, and between two (BEiT, Swin).
 
     axes: of the grid
-    share: one table for the stack, or one for each layer
+    share: as for `relative_bias`
     """
 
     acts_on: ClassVar[Place] = "scores"
@@ -252,7 +260,8 @@ Term = OneOf[Literal["content_to_position", "position_to_content"]]
 class Disentangled(Part):
     """DeBERTa: scores between contents and relative positions (He et al., 2020, arXiv:2006.03654;
     buckets, shared projections and the norm: He et al., 2021, arXiv:2111.09543). Where attention
-    says no scale, it becomes 1/√((1 + terms) · head_dim).
+    says no scale, it becomes 1/√((1 + terms) · head_dim). The stack has one table for each set of
+    options; both terms look up q - k, as in the authors' code.
 
     terms: which are added to the scores of the contents
     buckets: of distances to each side: half of them hold one distance each, the others grow with
@@ -260,7 +269,7 @@ class Disentangled(Part):
     max_distance: distances from here on share the last place of their side
     share_projections: positions go through the key and query projections of the contents; else
         through their own, which have a bias where those of the contents have one
-    normalize: a norm on the table
+    normalize: a norm on the table: the `norm` of the first block that has these positions
     """
 
     acts_on: ClassVar[Place] = "scores"

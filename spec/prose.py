@@ -80,7 +80,8 @@ and sinusoidal positions) belongs to the stack and is taken from there.
     "masks": """\
 A mask is a formula over atoms with `&`, `|`, `~` and parentheses; `&` binds tighter than `|`. It
 admits pairs of a query *q* and a key *k*, both counted from 0 over all tokens seen so far. Inside
-`{…}` or `[…]` a formula with a comma must stand in quotes.
+`{…}` or `[…]` a formula with a comma must stand in quotes. No query sees a key that
+`attention_mask` hides; a query that sees no key takes nothing: zeros.
 """,
     "words": "A key of another library gets its place here named:\n",
 }
@@ -90,6 +91,16 @@ Longformer is `band(256) | global(given)`, BigBird `blocks(64, 1) | global(0:64)
 random(64, 3)`, PaliGemma `causal | prefix`, Llama 4 `causal & blocks(8192)`. `window` and `band`
 are two atoms on purpose: checkpoints count both ways, and one name for both is the commonest
 off-by-one of the field. `check` warns when a decoder sees the future or an encoder one side only.
+
+## Arguments
+
+A stack that reads `input_ids` may be given `attention_mask` and `position_ids` (B, T), and what its
+masks ask for: `document_ids`, `prefix_length`, `global_mask`. With `decoder_input_ids` they begin
+with `decoder_`, with `text_ids` with `text_`; a stack that reads vectors gives them its own name,
+in a model of several stacks. Left out, all tokens are real, they belong to one document, the prefix
+is 0 long, no token is global, and positions are 0, 1, 2 … . Positions do not follow padding by
+themselves: of texts that are padded on the left, say their `position_ids`. Distances (ALiBi,
+`relative_bias`, masks …) are always those of places in the row, not of `position_ids`.
 
 ## Layers that differ
 

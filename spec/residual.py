@@ -11,7 +11,7 @@ from .scalars import Flag, MaybeNumber, Number, Rate
 class Joining(Part):
     """How a branch joins the stream.
 
-    scale: multiplies the branch's output
+    scale: multiplies the branch's output, behind a norm that stands there
     stream_scale: multiplies the stream it joins (DeepNorm's α; Wang et al., 2022, arXiv:2203.00555)
     layer_scale: the value a learned vector on the branch's output starts with (Touvron et al.,
         2021, arXiv:2103.17239)

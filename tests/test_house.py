@@ -164,6 +164,18 @@ def test_a_graph_holds_no_spec(examples: Path) -> None:
     assert "spec" not in ModuleGraph.__annotations__
 
 
+def test_the_oracle_knows_specs_and_no_graph(root: Path) -> None:
+    """It judges lowering, so it must not share a line with it."""
+    floors = {
+        other.split(".")[0] if not other.startswith("backends.oracle") else "itself"
+        for name, file in modules(root)
+        if name.startswith("backends.oracle")
+        for other in imported(name, file)
+        if not other.startswith("/")
+    }
+    assert floors == {"spec", "itself"}
+
+
 def test_ops_are_read_by_the_names_of_their_slots(root: Path) -> None:
     """`op.arg("mask")`, not `op.inputs[3]`: a number says nothing, and moves when a slot is new."""
     wrong = [

@@ -8,9 +8,10 @@ from .memory import Memory
 
 
 class Fastformer(Branch):
-    """Queries, then keys, are pooled to one global vector each (Wu et al., 2021, arXiv:2108.09084):
-    the first multiplies every key, the second every value, and the output is added to the query.
-    Its mask is `full`.
+    """Queries, then keys, are pooled to one global vector for each head (Wu et al., 2021,
+    arXiv:2108.09084), by a softmax over the tokens of a learned vector · x / √head_dim: the first
+    multiplies every key, the second every value, and the output is added to the query. Its mask is
+    `full`.
 
     heads: of queries, keys and values
     bias: of the projections

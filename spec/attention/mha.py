@@ -65,18 +65,20 @@ class Mha(Branch):
     scale: multiplies the scores; 1/√head_dim when left out; `by_layer`: that, divided by the number
         of the layer, from 1 (an option of GPT-2)
     score: of a query and a key: their product; the `cosine` of their angle (Swin 2; Liu et al.,
-        2021, arXiv:2111.09883), which needs a `scale`; minus their squared `distance` (kernel
+        2021, arXiv:2111.09883), which needs a `scale`, and which yarn and `temperature` positions
+        multiply; minus their squared `distance` (kernel
         regression; Nadaraya, 1964; Watson, 1964); or `additive`, a learned vector · tanh(q + k)
         (Bahdanau et al., 2014, arXiv:1409.0473), whose scale is 1 when left out
     qk_norm: a norm on queries and keys
-    softcap: scores become softcap · tanh(scores / softcap) (Gemma 2)
+    softcap: scaled scores become softcap · tanh(scores / softcap) (Gemma 2); what positions add to
+        them is not bounded
     sinks: a learned score per head joins the softmax and takes no value (gpt-oss)
     clip_qkv: bounds queries, keys and values after their projections (OLMo; `before_clip` of
         `qk_norm`: after that norm, as OLMoE does)
     output_gate: a sigmoid of the layer's input multiplies what is taken from the values, number by
         number or head by head (Qiu et al., 2025, arXiv:2505.06708); with a bias if `bias` is true
     gate: what makes the gate of the numbers it gets; `softplus` lets it pass 1
-    output_norm: a norm before the output projection, after the gate (BitNet)
+    output_norm: a norm, this branch's `norm`, before the output projection, after the gate (BitNet)
     score_bias: adds to the scores from data
     separate_global: the rows of `global(…)` have query, key and value projections of their own
         (Longformer; Beltagy et al., 2020, arXiv:2004.05150); such a stack keeps no cache

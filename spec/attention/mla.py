@@ -14,7 +14,7 @@ class Mla(Branch):
     heads: of queries, keys and values
     query_rank: width of the queries' latent vector; `none`: no latent vector
     kv_rank: width of the latent vector of keys and values
-    nope_dim: width of the part of a head that is not rotated
+    nope_dim: width of the part of a head that is not rotated, its first numbers
     rope_dim: width of the part of a head that is rotated
     value_dim: width of a head's values
     latent_eps: of the RMS norms on the latent vectors

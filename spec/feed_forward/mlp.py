@@ -15,7 +15,7 @@ class Hidden(Part):
     activation: inside
     bias: of the linear layers: all, none, or a list of gate, up, down
     hidden_dropout: rate after the activation
-    inner_norm: a norm before the last linear layer
+    inner_norm: a norm, the branch's `norm`, before the last linear layer
     """
 
     hidden: Size = "4 * d_model"

@@ -17,7 +17,7 @@ class Groups(Part):
 
     count: how many groups
     top_k: how many of them are kept
-    score: of a group: its best expert, or the sum of its two best
+    score: of a group: its best expert, or the sum of its two best, `selection_bias` included
     """
 
     count: Count
@@ -75,8 +75,8 @@ class Moe(Part):
     shared_gate: the shared expert's output is multiplied by the sigmoid of a linear layer
     router: how the experts are chosen
     capacity: the most tokens of a sequence that an expert serves, the first that choose it; the
-        others get nothing from it (Fedus et al., 2021, arXiv:2101.03961). A cached step counts
-        its own tokens alone
+        others get nothing from it (Fedus et al., 2021, arXiv:2101.03961). Padding takes places
+        too, and a cached step counts its own tokens alone
     capacity_factor: the capacity as a share: factor * tokens * top_k / experts, rounded up
     """
 

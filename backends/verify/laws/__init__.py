@@ -22,6 +22,7 @@ class Law:
 
 
 LAWS: tuple[Law, ...] = (
+    Law("oracle", "float64 equals what the spec says, without the graph", equality.oracle),
     Law("weights", "the state dict holds the logical weights and nothing else", equality.weights),
     Law("reference", "float64 equals the NumPy reference", equality.reference),
     Law("float32", "float32 is as near as its rounding allows", equality.float32),

@@ -1,12 +1,16 @@
-"""Laws of numbers: names and shapes of weights, and equality with the reference."""
+"""Laws of numbers: names and shapes of weights, and equality with the two judges."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...oracle import UnknownOptionError, run
 from ..arguments import Array
+from ..draws import drawn
 from ..measure import EXACT, Largest, Measured, NotHere, as_array
 from ..rounding import STEPS
 from ..subject import CASES, Subject
@@ -35,13 +39,34 @@ def weights(subject: Subject) -> Measured | NotHere:
     return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(wanted)} weights")
 
 
+def oracle(subject: Subject) -> Measured | NotHere:
+    """All results are what the spec says by itself, without the graph that was made of it."""
+
+    def right(case: str) -> dict[str, Array]:
+        with np.errstate(all="ignore"):
+            found = run(subject.spec, subject.weights, subject.data(case), drawn)
+        hidden = list(subject.spec.stacks)[-1]  # the result of a model without heads
+        return {name: found.get(name, found[hidden]) for name in subject.graph.outputs}
+
+    try:
+        return _equal(subject, right)
+    except UnknownOptionError as error:
+        return NotHere(str(error))
+
+
 def reference(subject: Subject) -> Measured | NotHere:
+    """All results are those of the graph."""
+    return _equal(subject, lambda case: subject.references[case])
+
+
+def _equal(subject: Subject, right: Callable[[str], dict[str, Array]]) -> Measured | NotHere:
     """All results, in all cases; but for those in which experts are as good as each other."""
     errors = {}
     for case in CASES:
         found, errors[case] = subject.results(subject.data(case)), Largest()
-        for name, expected in subject.references[case].items():
-            errors[case].compare(found[name], expected, f"{case}: {name}")
+        expected = right(case)
+        for name in subject.graph.outputs:
+            errors[case].compare(found[name], expected[name], f"{case}: {name}")
     tied = []
     if subject.chooses and max(one.error for one in errors.values()) > EXACT:
         tied = [case for case in CASES if _tied(subject, case, EXACT)]

@@ -1,0 +1,129 @@
+"""A block: its branches, where their norms stand, and how they join the stream."""
+
+from typing import Any
+
+import numpy as np
+
+from ...spec.attention import Fastformer, LinearAttention, Mha, Mla
+from ...spec.masks import Atom
+from ...spec.model import Block
+from ...spec.part import Nothing
+from ...spec.residual import Joining, Parallel
+from .attention import mha, mla
+from .context import Layer, Memory
+from .feed_forward import feed_forward
+from .pointwise import normalize
+from .pooled_attention import fastformer, linear
+from .weights import Array, Weights, unknown
+
+ATTENTIONS: dict[type[Any], Any] = {Mha: mha, Mla: mla, LinearAttention: linear}
+ATTENTIONS |= {Fastformer: fastformer}
+BRANCHES = ("attention", "cross_attention", "feed_forward")
+BEFORE, ON_OUTPUT = ("pre", "sandwich"), ("sandwich", "output")
+
+
+def branch(key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory: Any) -> Array:
+    """What one branch makes of its input x (T, D), without its norms."""
+    inside = weights.below(key)
+    if key == "feed_forward":
+        return feed_forward(part, inside, x)
+    for kind, compute in ATTENTIONS.items():
+        if isinstance(part, kind):
+            found: Array = compute(layer, part, inside, x, memory)
+            return found
+    raise unknown(f"attention of type `{part.type}`")
+
+
+def with_norms(
+    key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory: Any
+) -> tuple[Array, Array]:
+    """What the branch read, and what it gave, each with its norm if one stands there.
+
+    `pre`: Xiong et al., 2020, arXiv:2002.04745. `sandwich`: Ding et al., 2021, arXiv:2105.13290.
+    `output`: OLMo 2, arXiv:2501.00656, section 3.2.
+    """
+    if part.norm_placement not in (*BEFORE, *ON_OUTPUT, "post", "none"):
+        raise unknown(f"`norm_placement: {part.norm_placement}`")
+    read = x
+    if part.norm_placement in BEFORE:
+        read = normalize(part.norm, weights, f"{key}_norm", x)
+    gave = branch(key, part, layer, weights, read, memory)
+    if part.norm_placement in ON_OUTPUT:
+        gave = normalize(part.norm, weights, f"{key}_output_norm", gave)
+    return read, gave
+
+
+def scaled(residual: Joining, weights: Weights, key: str, gave: Array) -> Array:
+    """scale · output, times a learned vector (Touvron et al., 2021, arXiv:2103.17239, eq. 3)."""
+    if residual.layer_scale != "none":
+        gave = gave * weights(f"{key}_scale", gave.shape[-1])
+    return residual.scale * gave
+
+
+def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: Any) -> Array:
+    """One layer, (T, D) -> (T, D). memories: stack -> what it gave."""
+    if block.sublayers or not isinstance(block.condition, Nothing):
+        raise unknown("`sublayers` and `condition`")
+    parts = {key: getattr(block, key) for key in BRANCHES}
+    parts = {key: part for key, part in parts.items() if not isinstance(part, Nothing)}
+
+    def view(key: str) -> tuple[Layer, Memory | None]:
+        if key != "cross_attention":
+            return layer, None
+        full = Atom("full")
+        here = Layer(layer.number, layer.stack, layer.weights, (), full, layer.tokens)
+        return here, memories[parts[key].memory]
+
+    if isinstance(block.residual, Parallel):
+        return parallel(block, parts, view, weights, x)
+    for key, part in parts.items():
+        read, gave = with_norms(key, part, view(key)[0], weights, x, view(key)[1])
+        x = joined(block.residual, weights, key, x, read, gave)
+        if part.norm_placement == "post":  # Vaswani et al., 2017, section 3.1
+            x = normalize(part.norm, weights, f"{key}_norm", x)
+    return x
+
+
+def joined(residual: Any, weights: Weights, key: str, x: Array, read: Array, gave: Array) -> Array:
+    """α · stream + scale · output (He et al., 2015, arXiv:1512.03385; α: Wang et al., 2022,
+    arXiv:2203.00555, section 4).
+    """
+    if isinstance(residual, Nothing):
+        return gave
+    if not isinstance(residual, Joining) or residual.from_ not in ("input", "normed"):
+        raise unknown(f"the residual `{residual}`")
+    stream = read if residual.from_ == "normed" else x
+    return residual.stream_scale * stream + scaled(residual, weights, key, gave)
+
+
+def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x: Array) -> Array:
+    """α · stream + Σ scale · branch(norm(stream)) (Wang and Komatsuzaki, 2021, GPT-J; Chowdhery et
+    al., 2022, arXiv:2204.02311, section 2).
+
+    There is one sum, so a norm behind it is one norm. What the page leaves open is an error: norms
+    behind the sum that differ, and a stream of several normed inputs.
+    """
+    residual = block.residual
+    assert isinstance(residual, Parallel)
+    posts = [part.norm for part in parts.values() if part.norm_placement == "post"]
+    if posts and (len(posts) < len(parts) or any(norm != posts[0] for norm in posts)):
+        raise unknown("what one norm behind the sum of parallel branches is, where they differ")
+    stream, total = x, np.zeros_like(x)
+    if residual.shared_norm:
+        norms = [part.norm for part in parts.values()]
+        stream = normalize(norms[0], weights, "norm", x) if norms else x
+    reads = []
+    for key, part in parts.items():
+        layer, memory = view(key)
+        if residual.shared_norm:
+            gave = branch(key, part, layer, weights, stream, memory)
+        else:
+            read, gave = with_norms(key, part, layer, weights, x, memory)
+            reads.append(read)
+        total = total + scaled(residual, weights, key, gave)
+    if residual.from_ == "normed" and len(reads) > 1:
+        raise unknown("which normed input several parallel branches are added to")
+    stream = reads[0] if reads else stream
+    base = stream if residual.from_ == "normed" else x
+    y: Array = residual.stream_scale * base + total
+    return normalize(posts[0], weights, "norm", y) if posts else y

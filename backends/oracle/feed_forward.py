@@ -1,0 +1,162 @@
+"""Feed-forwards: two layers, a gate, and mixtures of experts."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...spec.feed_forward import Glu, Groups, Hidden, Mlp, Moe
+from ...spec.part import Nothing
+from ...spec.scalars import size_of
+from .pointwise import activate, normalize, sigmoid, softmax
+from .weights import Array, Weights, has_bias, unknown
+
+
+def hidden(part: Hidden, norm: Any, weights: Weights, x: Array) -> Array:
+    """An mlp or a glu, (T, D) -> (T, D). norm: which one `inner_norm` is."""
+    size = int(size_of(part.hidden, x.shape[-1]))
+
+    def project(name: str, y: Array) -> Array:
+        out = x.shape[-1] if name == "down" else size
+        return weights.linear(name, y, out, bias=has_bias(part, name))
+
+    inside = combine(part, project("up", x), lambda: project("gate", x))
+    if part.inner_norm:
+        inside = normalize(norm, weights, "inner_norm", inside)
+    return project("down", inside)
+
+
+def combine(part: Hidden, up: Array, gate: Any) -> Array:
+    """activation(up) (Vaswani et al., 2017, arXiv:1706.03762, eq. 2), or activation(gate) · up
+    (Shazeer, 2020, arXiv:2002.05202, eq. 5).
+
+    clamp and linear_offset are those of gpt-oss: gate has an upper bound, up has both, and
+    `linear_offset` is added to what is left of up.
+    """
+    if isinstance(part, Mlp):
+        return activate(part.activation, up)
+    if not isinstance(part, Glu):
+        raise unknown(f"a feed-forward of type `{part}`")
+    open_ = gate()
+    if part.clamp != "none":
+        open_, up = np.minimum(open_, part.clamp), np.clip(up, -part.clamp, part.clamp)
+    return activate(part.activation, open_) * (up + part.linear_offset)
+
+
+def expert(part: Hidden, weights: Weights, number: int, x: Array) -> Array:
+    """One expert on one token, (D,) -> (D,); the weights of all lie in one tensor each."""
+
+    def project(name: str, y: Array) -> Array:
+        z: Array = weights(name)[number] @ y
+        return z + weights(f"{name}_bias")[number] if has_bias(part, name) else z
+
+    if part.inner_norm:
+        raise unknown("the `inner_norm` of an expert")
+    return project("down", combine(part, project("up", x), lambda: project("gate", x)))
+
+
+def room(part: Moe, tokens: int) -> float:
+    """How many tokens of a sequence an expert serves."""
+    if part.capacity_factor != "none":
+        return math.ceil(part.capacity_factor * tokens * part.top_k / part.experts)
+    return part.capacity or math.inf
+
+
+def mixture(part: Moe, weights: Weights, x: Array) -> Array:
+    """Σ_e w_e E_e(x) over the chosen experts (Shazeer et al., 2017, arXiv:1701.06538, eq. 1).
+
+    With a capacity the first tokens of the sequence that choose an expert are served, padding among
+    them; the weights of the others stay as they are (Fedus et al., 2021, arXiv:2101.03961, 2.2).
+    """
+    if part.weigh not in ("output", "input"):
+        raise unknown(f"a mixture with `weigh: {part.weigh}`")
+    logits = weights.linear("router", x, part.experts, bias=part.router.bias)
+    bias = weights("selection_bias", part.experts) if part.router.selection_bias else None
+    served = np.zeros(part.experts)
+    inside, y = weights.below("experts"), np.zeros_like(x)
+    for t in range(len(x)):
+        for number, share in choose(part, logits[t], bias):
+            if served[number] >= room(part, len(x)):
+                continue
+            served[number] += 1
+            if part.weigh == "output":
+                y[t] += share * expert(part.expert, inside, number, x[t])
+            else:
+                y[t] += expert(part.expert, inside, number, share * x[t])
+    if not isinstance(part.shared_expert, Nothing):
+        shared = hidden(part.shared_expert, None, weights.below("shared_expert"), x)
+        if part.shared_gate:
+            shared = shared * sigmoid(weights.linear("shared_gate", x, 1, bias=False))
+        y = y + shared
+    return y
+
+
+def feed_forward(part: Any, weights: Weights, x: Array) -> Array:
+    """The branch, (T, D) -> (T, D)."""
+    if isinstance(part, Moe):
+        return mixture(part, weights, x)
+    if not isinstance(part, Hidden):
+        raise unknown(f"a feed-forward of type `{part.type}`")
+    return hidden(part, getattr(part, "norm", None), weights, x)
+
+
+Chosen = list[tuple[int, float]]
+"""Numbers of experts, and their weights."""
+
+
+def best(values: Array, count: int) -> list[int]:
+    """The places of the largest values, the first of equal ones first."""
+    return [int(i) for i in np.argsort(-values, kind="stable")[:count]]
+
+
+def within_groups(groups: Groups, values: Array) -> Array:
+    """-inf for experts of groups that are not kept (DeepSeek-AI, 2024, arXiv:2405.04434, 2.2.2;
+    the sum of the two best: DeepSeek-V3, arXiv:2412.19437, 2.1.2).
+    """
+    runs = values.reshape(groups.count, -1)
+    members = {"max": 1, "top2_sum": 2}[groups.score]
+    totals = np.sort(runs, axis=-1)[:, -members:].sum(axis=-1)
+    kept = np.full(runs.shape, -np.inf)
+    for group in best(totals, groups.top_k):
+        kept[group] = runs[group]
+    return kept.ravel()
+
+
+def sparse_mixer(logits: Array, count: int, jitter: float) -> Chosen:
+    """SparseMixer's rule without sampling (Liu et al., 2024, arXiv:2409.12136, and PhiMoE's code).
+
+    The best expert in turn, with its share of a softmax over those that are left and not far below
+    it: (best - logit) / max(|logit|, best) is at most 2 · jitter.
+    """
+    left, found = logits.copy(), []
+    for _ in range(count):
+        top = int(np.argmax(left))
+        reach = np.maximum(np.abs(logits), left[top])
+        near = (left[top] - logits) / reach <= 2 * jitter
+        shares = softmax(np.where(near, left, -np.inf))
+        found.append((top, float(shares[top])))
+        left[top] = -np.inf
+    return found
+
+
+def choose(part: Moe, logits: Array, selection_bias: Array | None) -> Chosen:
+    """The experts of one token, from its logits (E,)."""
+    router = part.router
+    if router.score == "sparsemixer":
+        chosen = sparse_mixer(logits, part.top_k, router.jitter)
+        return [(number, share * router.scale) for number, share in chosen]
+    if router.score not in ("softmax", "sigmoid"):
+        raise unknown(f"a router with `score: {router.score}`")
+    shares = softmax(logits) if router.score == "softmax" else sigmoid(logits)
+    compared = {"scores": shares, "logits": logits}[router.choose_by]
+    if selection_bias is not None:  # Wang et al., 2024, arXiv:2408.15664, eq. 3
+        compared = compared + selection_bias
+    if router.groups is not None:
+        compared = within_groups(router.groups, compared)
+    numbers = best(compared, part.top_k)
+    kept = shares[numbers]
+    if router.normalize and router.score == "softmax":
+        kept = softmax(logits[numbers])
+    elif router.normalize:  # the small number is that of DeepSeek-V3's code
+        kept = kept / (kept.sum() + 1e-20)
+    return [(n, float(share * router.scale)) for n, share in zip(numbers, kept, strict=True)]

@@ -1,0 +1,129 @@
+"""Heads: what a model makes of the hidden states."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...spec.head import Classifier, Contrastive, DenseTransform, LanguageModel, ProjectionHead
+from ...spec.model import ModelSpec
+from ...spec.part import Nothing
+from .context import Memory, Tokens
+from .inputs import table_of
+from .pointwise import activate, normalize, softmax
+from .scores import softcapped, unit
+from .weights import Array, Weights, unknown
+
+Hidden = dict[str, list[Memory]]
+"""Stack -> what it gives for each row of the batch."""
+
+
+def language_model(
+    spec: ModelSpec, head: LanguageModel, weights: Weights, own: Weights, row: Memory
+) -> Array:
+    """A score for each word, (T, V): softcap(scale · (W h + b)).
+
+    Tied: Press and Wolf, 2016 (arXiv:1608.05859). Transform: Devlin et al., 2018, their code.
+    """
+    x = row.x * head.input_scale
+    table = table_of(spec, weights, str(head.stack)) if head.tied else None
+    if isinstance(head.transform, DenseTransform):
+        x = transformed(head.transform, own, x, None if table is None else table.shape[1])
+    elif not isinstance(head.transform, Nothing):
+        raise unknown(f"a transform of type `{head.transform.type}`")
+    inner = own
+    if table is None:
+        assert head.vocab_size is not None
+        inner = own if isinstance(head.transform, Nothing) else own.below("output")
+        table = inner("weight", head.vocab_size, x.shape[-1])
+    scores: Array = x @ table.T
+    if head.bias:
+        scores = scores + inner("bias", len(table))
+    return softcapped(head.softcap, scores * head.scale)
+
+
+def transformed(part: DenseTransform, own: Weights, x: Array, table: int | None) -> Array:
+    """(linear, activation,) linear, activation, norm."""
+    width = part.width or table or x.shape[-1]
+    if part.inner is not None:
+        x = activate(part.activation, own.linear("inner", x, part.inner, bias=part.bias))
+    x = activate(part.activation, own.linear("dense", x, width, bias=part.bias))
+    return normalize(part.norm, own, "norm", x)
+
+
+def classifier(head: Classifier, own: Weights, row: Memory) -> Array:
+    """pool, norm, (linear, activation,) linear."""
+    x = pooled(head.pool, own, "pool_score", row)
+    if head.pooled_norm:
+        x = normalize(head.norm, own, "norm", x)
+    if head.hidden is not None:
+        x = activate(head.activation, own.linear("dense", x, head.hidden, bias=True))
+    return own.linear("output", x, head.classes, bias=head.bias)
+
+
+def projection(head: ProjectionHead, own: Weights, row: Memory) -> Array:
+    """pool, linear, activation, length 1."""
+    x = pooled(head.pool, own, "pool_score", row)
+    x = activate(head.activation, own.linear("dense", x, head.size, bias=head.bias))
+    return unit(x) if head.normalize else x
+
+
+def contrastive(head: Contrastive, own: Weights, hidden: Hidden) -> Array:
+    """exp(t) · cosine (+ b), (B, B): Radford et al., 2021, arXiv:2103.00020, figure 3; the bias:
+    Zhai et al., 2023, arXiv:2303.15343, algorithm 1.
+    """
+    sides = []
+    for name, tower in head.towers.items():
+        rows = [pooled(tower.pool, own, f"{name}_pool_score", row) for row in hidden[name]]
+        sides.append(unit(own.linear(name, np.stack(rows), head.size, bias=False)))
+    if len(sides) != 2 or head.loss not in ("softmax", "sigmoid"):
+        raise unknown("a contrastive head of another kind")
+    scores: Array = np.exp(own("scale", 1)) * (sides[0] @ sides[1].T)
+    return scores + own("bias", 1) if head.loss == "sigmoid" else scores
+
+
+def run_head(spec: ModelSpec, name: str, weights: Weights, hidden: Hidden) -> Array:
+    """What a head gives for the whole batch."""
+    head, own = spec.heads[name], weights.below(name)
+    if isinstance(head, Contrastive):
+        return contrastive(head, own, hidden)
+    rows = hidden[str(getattr(head, "stack", ""))]
+    if isinstance(head, LanguageModel):
+        return np.stack([language_model(spec, head, weights, own, row) for row in rows])
+    if isinstance(head, Classifier):
+        return np.stack([classifier(head, own, row) for row in rows])
+    if isinstance(head, ProjectionHead):
+        return np.stack([projection(head, own, row) for row in rows])
+    raise unknown(f"a head of type `{head.type}`")
+
+
+def mean(pool: Any, tokens: Tokens, x: Array) -> Array:
+    """Over the tokens that attention_mask admits, without the first `skip`."""
+    return x[tokens.admitted & (tokens.index >= pool.skip)].mean(axis=0)
+
+
+POOLS: dict[str, Callable[[Any, Tokens, Array], Array]] = {
+    # place 0 even where it is padding; of several the mean, or all of them side by side
+    "first": lambda pool, tokens, x: (
+        x[: pool.tokens].ravel() if pool.joined else x[: pool.tokens].mean(axis=0)
+    ),
+    "last": lambda pool, tokens, x: x[tokens.admitted][-1],
+    "mean": mean,
+    "first_and_mean": lambda pool, tokens, x: np.concatenate([x[0], mean(pool, tokens, x)]),
+    "max": lambda pool, tokens, x: x[tokens.admitted].max(axis=0),
+    # the first place of an id; place 0 where it stands nowhere, as CLIP's argmax gives
+    "token": lambda pool, tokens, x: x[int(np.argmax(tokens.ids == pool.id))],
+}
+"""Type of a pool -> (T, D) to (D,), or wider."""
+
+
+def pooled(pool: Any, weights: Weights, name: str, row: Memory) -> Array:
+    """One vector of a sequence; all of them without a pool. name: of the weight of attention."""
+    if isinstance(pool, Nothing):
+        return row.x
+    if pool.type == "attention":
+        scores = weights.linear(name, row.x, 1, bias=False)[:, 0]
+        return softmax(np.where(row.tokens.admitted, scores, -np.inf)) @ row.x
+    if pool.type not in POOLS:
+        raise unknown(f"a pool of type `{pool.type}`")
+    return POOLS[pool.type](pool, row.tokens, row.x)

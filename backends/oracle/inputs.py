@@ -1,0 +1,176 @@
+"""Inputs: how what a stack reads becomes vectors of its width."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...spec.embedding import ConvLayer, ConvStem, Features, Patches
+from ...spec.embedding import Tokens as TokenInput
+from ...spec.model import ModelSpec, Stack
+from .context import Tokens
+from .pointwise import activate, normalize, sigmoid
+from .positions import added, grouped
+from .weights import Array, OracleError, Weights, unknown
+
+Rows = dict[str, Array]
+"""Argument of the model -> its row for one sequence."""
+
+
+def source_of(spec: ModelSpec, name: str) -> Any:
+    """The one input of a stack."""
+    stack = spec.stacks[name]
+    if len(stack.input) != 1 or stack.streams:
+        raise unknown("a stack that reads several inputs")
+    return stack.input[0]
+
+
+def scale_of(source: TokenInput | ConvStem, stack: Stack) -> float:
+    """√d_model (Vaswani et al., 2017, section 3.4), or the number that is given."""
+    return math.sqrt(stack.d_model) if source.scale == "sqrt_d_model" else float(source.scale)
+
+
+def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
+    """The token table of a stack (entries, width).
+
+    An input that is tied uses the table of another stack. A table of several stacks is a weight of
+    the model, else of its stack.
+    """
+    owners = {}
+    for stack in spec.stacks:
+        owner, source = stack, source_of(spec, stack)
+        while getattr(source, "tied", "none") != "none":
+            owner = source.tied
+            source = source_of(spec, owner)
+        owners[stack] = owner
+    shared = {owner for stack, owner in owners.items() if stack != owner}
+    owner = owners[name]
+    if owner in shared and len(shared) > 1:
+        raise OracleError("several tables that stacks share would all be `token_embedding.weight`")
+    alone = owner not in shared and len(spec.stacks) > 1
+    source = source_of(spec, owner)
+    width = source.width or spec.stacks[owner].d_model
+    where = weights.below(owner) if alone else weights
+    return where("token_embedding.weight", source.vocab_size, width)
+
+
+def embed(stack: Stack, source: Any, weights: Weights, table: Array | None, rows: Rows) -> Array:
+    """Vectors of what an argument holds, before positions: (T, width)."""
+    given = rows[source.argument]
+    if isinstance(source, TokenInput):
+        assert table is not None
+        x = table[given] * scale_of(source, stack)
+        for name, entries in source.add.items():  # Devlin et al., 2018, arXiv:1810.04805, fig. 2
+            more = weights(f"{name.removesuffix('_ids')}_embedding.weight", entries, x.shape[-1])
+            x = x + more[rows.get(name, np.zeros(len(given), int))]
+        return x
+    if isinstance(source, Features):
+        size = source.size or stack.d_model
+        if size == stack.d_model:
+            return np.asarray(given, np.float64)
+        return weights.linear("input_projection", given, stack.d_model, bias=source.bias is True)
+    if isinstance(source, Patches):
+        return patches(stack, source, weights, given)
+    if isinstance(source, ConvStem):
+        return stem(stack, source, weights, given) * scale_of(source, stack)
+    raise unknown(f"an input of type `{source.type}`")
+
+
+def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Array:
+    """E x_p + b for each square patch, row by row (Dosovitskiy et al., 2020, arXiv:2010.11929,
+    eq. 1), behind the learned tokens that have positions.
+
+    image: (channels, height, width), or (frames, bands) of a spectrogram, whose bands are rows and
+    frames columns (Gong et al., 2021, arXiv:2104.01778, section 2.1).
+    """
+    if source.layout == "spectrogram":
+        image = image.T[None]
+    elif source.layout != "image":
+        raise unknown(f"patches with `layout: {source.layout}`")
+    side, (down, across) = source.patch_size, source.steps
+    kernel = weights("patch_embedding.weight", stack.d_model, source.channels, side, side)
+    bias = weights("patch_embedding.bias", stack.d_model) if source.bias else 0
+    found = []
+    for row in range(source.grid[0]):
+        for column in range(source.grid[1]):
+            top, left = row * down, column * across
+            patch = image[:, top : top + side, left : left + side]
+            found.append((kernel * patch).sum(axis=(1, 2, 3)) + bias)
+    return np.stack(found)
+
+
+def stem(stack: Stack, source: ConvStem, weights: Weights, signal: Array) -> Array:
+    """(frames, channels) -> (T, D) (Radford et al., 2022, arXiv:2212.04356, section 2.2; without
+    zeros at the ends: Baevski et al., 2020, arXiv:2006.11477, section 2).
+    """
+    if source.axes != 1:
+        raise unknown(f"convolutions over {source.axes} axes")
+    layouts = {"channels": lambda s: s.T, "frames": lambda s: s, "waveform": lambda s: s[:, None]}
+    x = np.asarray(layouts[source.layout](signal), np.float64)
+    for number, layer in enumerate(source.layers, start=1):
+        x = convolve(source, layer, weights, f"conv{number}", x)
+    if source.project == "normalized":
+        x = normalize(source.norm, weights, "features_norm", x)
+    if source.project is not False:
+        x = weights.linear("input_projection", x, stack.d_model, bias=stack.bias)
+    return x
+
+
+def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x: Array) -> Array:
+    """activation(norm(gate(conv(x)))) of one layer."""
+    both = layer.dilation * (layer.kernel - 1) if source.padded else 0
+    x = np.pad(x, ((both // 2, both - both // 2), (0, 0)))
+    steps = {"stride": layer.stride, "dilation": layer.dilation}
+    channels = layer.channels * (2 if layer.gated else 1)
+
+    def biased(key: str, y: Array) -> Array:
+        return y + weights(f"{key}.bias", y.shape[-1]) if source.bias else y
+
+    if layer.separable:  # one filter per channel, then a mixing (Chollet, 2016, arXiv:1610.02357)
+        filters = weights(f"{name}_depthwise.weight", x.shape[-1], 1, layer.kernel)
+        x = biased(f"{name}_depthwise", grouped(x, filters, x.shape[-1], **steps))
+        x = biased(name, grouped(x, weights(f"{name}.weight", channels, x.shape[-1], 1)))
+    else:
+        kernel = weights(f"{name}.weight", channels, x.shape[-1], layer.kernel)
+        x = biased(name, grouped(x, kernel, **steps))
+    if layer.gated:  # Dauphin et al., 2016, arXiv:1612.08083, eq. 1
+        x = x[:, : layer.channels] * sigmoid(x[:, layer.channels :])
+    axes = {"channels": -1, "frames": 0}  # the second: a group norm with a group for each channel
+    if layer.normalize is not False:  # (Wu and He, 2018, arXiv:1803.08494)
+        x = normalize(source.norm, weights, f"{name}_norm", x, axes[layer.normalize])
+    return activate(source.activation, x)
+
+
+def read_input(spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens: Tokens) -> Array:
+    """The vectors that the first layer of a stack reads: (T, D).
+
+    The order is embedding, scale, added embeddings, (projection,) (norm,) positions, (norm,)
+    (projection); registers come in front of patches after positions (Darcet et al., 2023,
+    arXiv:2309.16588, section 2.2). Lan et al., 2019 (arXiv:1909.11942, section 3.1) project behind
+    the norm, Zhang et al., 2022 (OPT, arXiv:2205.01068) before positions.
+    """
+    stack = spec.stacks[name]
+    source = source_of(spec, name)
+    if source.optional:
+        raise unknown("an `optional` input")
+    own = weights.below(name) if len(spec.stacks) > 1 else weights
+    table = table_of(spec, weights, name) if isinstance(source, TokenInput) else None
+    x = embed(stack, source, own, table, rows)
+    if source.prefix_tokens:
+        x = np.concatenate([own("prefix_tokens", source.prefix_tokens, x.shape[-1]), x])
+    narrow = isinstance(source, TokenInput) and x.shape[-1] != stack.d_model
+    late = narrow and source.project == "after_positions"
+    if narrow and not late:
+        x = own.linear("embedding_projection", x, stack.d_model, bias=stack.bias)
+    if source.normalize == "before_positions":
+        x = normalize(source.norm, own, "embedding_norm", x)
+    x = added(stack, own, tokens, x, spec.tokens.pad)
+    if isinstance(source, Patches) and source.registers:
+        registers = own("registers", source.registers, stack.d_model)
+        front = source.prefix_tokens
+        x = np.concatenate([x[:front], registers, x[front:]])
+    if source.normalize is True:
+        x = normalize(source.norm, own, "embedding_norm", x)
+    if late:
+        x = own.linear("embedding_projection", x, stack.d_model, bias=stack.bias)
+    return x

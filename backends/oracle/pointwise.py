@@ -1,0 +1,79 @@
+"""Activations and normalisations: what is done to each number, or to each vector, alone."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...spec.activation import Swish
+from ...spec.norm import LayerNorm, RmsNorm
+from ...spec.part import Nothing
+from .weights import Array, Weights, unknown
+
+erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), without overflow."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def softplus(x: Array) -> Array:
+    """ln(1 + exp(x)), without overflow."""
+    return np.logaddexp(0, x)
+
+
+def softmax(x: Array) -> Array:
+    """exp(x) / sum(exp(x)) over the last axis; -inf gives 0, and a row of -inf gives zeros."""
+    top = np.max(x, axis=-1, keepdims=True, initial=-np.inf)
+    powers = np.exp(x - np.where(np.isfinite(top), top, 0))
+    total = powers.sum(axis=-1, keepdims=True)
+    return powers / np.where(total == 0, 1, total)
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    # x Φ(x), and its approximation (Hendrycks and Gimpel, 2016, arXiv:1606.08415, section 2)
+    "gelu": lambda x: 0.5 * x * (1 + erf(x / math.sqrt(2))),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh((2 / math.pi) ** 0.5 * (x + 0.044715 * x**3))),
+    "quick_gelu": lambda x: x * sigmoid(1.702 * x),
+    "relu": lambda x: np.maximum(x, 0),
+    "relu2": lambda x: np.maximum(x, 0) ** 2,  # So et al., 2021, arXiv:2109.08668
+    "silu": lambda x: x * sigmoid(x),
+    "tanh": np.tanh,
+    "sigmoid": sigmoid,
+    "softplus": softplus,
+    "identity": lambda x: x,
+}
+
+
+def activate(activation: Any, x: Array) -> Array:
+    """An activation of the spec. Swish: x sigmoid(βx) (Ramachandran et al., 2017, 1710.05941)."""
+    if isinstance(activation, Swish):
+        return x * sigmoid(activation.beta * x)
+    if activation is None or activation.type not in ACTIVATIONS:
+        raise unknown(f"the activation `{activation}`")
+    return ACTIVATIONS[activation.type](x)
+
+
+def normalize(norm: Any, weights: Weights, name: str, x: Array, axis: int = -1) -> Array:
+    """A norm of the spec over an axis, the last one, with the weights `name.weight` and
+    `name.bias`, which always lie along the last one.
+
+    LayerNorm: (x - mean) / sqrt(var + eps) * weight + bias (Ba et al., 2016, arXiv:1607.06450,
+    eq. 4). RMSNorm: x / sqrt(mean(x²) + eps) * weight (Zhang and Sennrich, 2019,
+    arXiv:1910.07467, eq. 4).
+    """
+    if isinstance(norm, Nothing):
+        return x
+    if isinstance(norm, LayerNorm):
+        x = x - x.mean(axis=axis, keepdims=True)
+    elif not isinstance(norm, RmsNorm):
+        raise unknown(f"the norm `{norm}`")
+    y: Array = x / np.sqrt((x**2).mean(axis=axis, keepdims=True) + norm.eps)
+    if norm.affine:
+        y = y * (weights(f"{name}.weight") + norm.weight_offset)
+    if isinstance(norm, LayerNorm) and norm.affine and norm.bias:
+        y = y + weights(f"{name}.bias")
+    return y

@@ -1,0 +1,95 @@
+"""Positions that are added to the input: learned, sinusoidal, and by a convolution."""
+
+import numpy as np
+
+from ...spec.model import Stack
+from ...spec.positions import Convolution, Learned, Sinusoidal, acts_on
+from .context import Tokens
+from .pointwise import activate
+from .weights import Array, OracleError, Weights, unknown
+
+
+def counted(position: Learned | Sinusoidal, tokens: Tokens, pad: int | None) -> Array:
+    """(T,) positions before the offset; padding that is skipped has the one before the first.
+
+    OPT counts the ones of the mask, RoBERTa the tokens that are not padding; both give padding -1
+    before the offset. `position_ids` that are given count instead.
+    """
+    if position.skip_padding is False or tokens.placed:
+        return tokens.positions
+    real = tokens.admitted
+    if position.skip_padding == "tokens":
+        if tokens.ids is None or pad is None:
+            raise OracleError("`skip_padding: tokens` needs token ids and the id of padding")
+        real = tokens.ids != pad
+    elif position.skip_padding != "mask":
+        raise unknown(f"`skip_padding: {position.skip_padding}`")
+    return np.cumsum(real) * real - 1
+
+
+def sinusoids(positions: Array, width: int, *, layout: str, denominator: str) -> Array:
+    """sin(p / 10000^(2i / d)) and cos of the same (Vaswani et al., 2017, section 3.5).
+
+    `interleaved` is the paper's order: sines and cosines by turns. With `half_minus_one` the last
+    wavelength is exactly 10000 · 2π (the authors' own tensor2tensor).
+    """
+    half = width // 2
+    below = {"half": half, "half_minus_one": half - 1}
+    angles = positions[:, None] / 10000 ** (np.arange(half) / below[denominator])
+    pair = [np.sin(angles), np.cos(angles)]
+    if layout == "concat":
+        return np.concatenate(pair, axis=-1)
+    if layout != "interleaved":
+        raise unknown(f"sinusoids with `layout: {layout}`")
+    return np.stack(pair, axis=-1).reshape(len(positions), width)
+
+
+def grouped(
+    x: Array, kernel: Array, groups: int = 1, *, stride: int = 1, dilation: int = 1
+) -> Array:
+    """y[t, o] = Σ_k Σ_c kernel[o, c, k] x[t · stride + k · dilation, c], without zeros at the ends.
+
+    x: (frames, channels in). kernel: (channels out, channels in / groups, width); outputs of a
+    group read the inputs of the same group. (frames out, channels out) come back.
+    """
+    out, _, width = kernel.shape
+    frames = max(0, (len(x) - dilation * (width - 1) - 1) // stride + 1)
+    y = np.zeros((frames, out))
+    for group in range(groups):
+        reads = slice(group * x.shape[1] // groups, (group + 1) * x.shape[1] // groups)
+        writes = slice(group * out // groups, (group + 1) * out // groups)
+        for k in range(width):
+            start = k * dilation
+            read = x[start : start + stride * (frames - 1) + 1 : stride, reads]
+            y[:, writes] += read @ kernel[writes, :, k].T
+    return y
+
+
+def convolved(position: Convolution, weights: Weights, x: Array) -> Array:
+    """activation(conv(x)) (Baevski et al., 2020, section 2): the kernel reads k // 2 frames before
+    a frame; an even one reads one less behind it.
+    """
+    kernel = weights("position_convolution.weight")
+    bias = weights("position_convolution.bias")
+    before = position.kernel // 2
+    padded = np.pad(x, ((before, position.kernel - 1 - before), (0, 0)))
+    return activate(position.activation, grouped(padded, kernel, position.groups) + bias)
+
+
+def added(stack: Stack, weights: Weights, tokens: Tokens, x: Array, pad: int | None) -> Array:
+    """x (T, D) and every position of the stack that acts on the input."""
+    for position in stack.positions:
+        if acts_on(position) != "input":
+            continue
+        if isinstance(position, Convolution):
+            x = x + convolved(position, weights, x)
+            continue
+        if not isinstance(position, (Learned, Sinusoidal)) or getattr(position, "axes", 1) != 1:
+            raise unknown(f"positions of type `{position.type}`")
+        places = counted(position, tokens, pad)[: len(x)] + position.offset  # registers have none
+        if isinstance(position, Learned):
+            x = x + weights("position_embedding.weight")[places]
+        else:
+            kind = {"layout": position.layout, "denominator": position.denominator}
+            x = x + sinusoids(places, x.shape[-1], **kind)
+    return x

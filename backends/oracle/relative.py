@@ -1,0 +1,159 @@
+"""Positions that meet contents in the scores: DeBERTa's and Transformer-XL's."""
+
+import math
+
+import numpy as np
+
+from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable
+from .context import Tokens
+from .positions import sinusoids
+from .weights import Array, unknown
+
+
+def log_bucket(offset: int, position: Disentangled) -> int:
+    """The bucket of q - k (He et al., 2021, arXiv:2111.09543, and the authors' code).
+
+    Distances up to half of `buckets` keep one bucket each, those above grow with the logarithm.
+    """
+    if position.buckets == "none":
+        return offset
+    middle = position.buckets // 2
+    distance = abs(offset)
+    if distance <= middle:
+        return offset
+    ratio = math.log(distance / middle) / math.log((position.max_distance - 1) / middle)
+    return int(math.copysign(math.ceil(ratio * (middle - 1)) + middle, offset))
+
+
+def span(position: Disentangled) -> int:
+    """How many places the table has to each side."""
+    return position.max_distance if position.buckets == "none" else position.buckets
+
+
+def disentangled(
+    position: Disentangled, tokens: Tokens, q: Array, k: Array, keys: Array, queries: Array
+) -> Array:
+    """(H, T, T), before it is scaled (He et al., 2020, arXiv:2006.03654, eq. 4).
+
+    q, k: (T, H, E). keys, queries: (2 · span, H, E), the table behind the key and query projections
+    of positions. Content to position: q_i · keys[δ]; position to content: k_j · queries[δ], with
+    δ = clip(bucket(i - j) + span, 0, 2 · span - 1) in both, as in the code of the authors and of
+    `transformers`; the paper writes δ(j, i) in the second.
+    """
+    count, side = len(tokens.index), span(position)
+    scores = np.zeros((q.shape[1], count, count))
+    for i in range(count):
+        for j in range(count):
+            place = min(max(log_bucket(i - j, position) + side, 0), 2 * side - 1)
+            if "content_to_position" in position.terms:
+                scores[:, i, j] += (q[i] * keys[place]).sum(axis=-1)
+            if "position_to_content" in position.terms:
+                scores[:, i, j] += (k[j] * queries[place]).sum(axis=-1)
+    return scores
+
+
+def transformer_xl(tokens: Tokens, q: Array, rows: Array, bias: Array) -> Array:
+    """(H, T, T), before it is scaled: terms (b) and (d) of Dai et al., 2019 (arXiv:1901.02860,
+    section 3.3), (q_i + v) · W R_{i - j}.
+
+    q: (T, H, E). rows: (H, E, D), W. bias: (H, E), v. R_n are the sinusoids of n, sines first.
+    """
+    count = len(tokens.index)
+    scores = np.zeros((q.shape[1], count, count))
+    for i in range(count):
+        offsets = i - np.arange(count)
+        places = sinusoids(offsets, rows.shape[2], layout="concat", denominator="half")
+        scores[:, i] = np.einsum("he,hed,jd->hj", q[i] + bias, rows, places)
+    return scores
+
+
+def slopes(heads: int, kind: str = "floor") -> Array:
+    """2^(-8i/n) for n heads, a power of two (Press et al., 2021, arXiv:2108.12409, section 3).
+
+    For other counts their code takes the slopes of the power below, and then every second one of
+    twice as many heads (`floor`); MPT's takes those of the power above, every second one first
+    (`ceil`).
+    """
+
+    def power(n: int) -> list[float]:
+        return [2 ** (-8 * i / n) for i in range(1, n + 1)]
+
+    below = 2 ** math.floor(math.log2(heads))
+    if below == heads:
+        return np.array(power(heads))
+    if kind == "floor":
+        return np.array(power(below) + power(2 * below)[0::2][: heads - below])
+    if kind != "ceil":
+        raise unknown(f"ALiBi with `slopes: {kind}`")
+    above = power(2 * below)
+    return np.array((above[1::2] + above[0::2])[:heads])
+
+
+def alibi(position: Alibi, tokens: Tokens, heads: int) -> Array:
+    """(H, T, T): -slope · |q - k|."""
+    distance = np.abs(tokens.index[:, None] - tokens.index[None, :])
+    return -slopes(heads, position.slopes)[:, None, None] * distance
+
+
+def bucket(offset: int, position: RelativeBias) -> int:
+    """The bucket of k - q (Raffel et al., 2019, section 2.1, and their Mesh TensorFlow code).
+
+    Half of the buckets of a side hold one distance each; the others grow with the logarithm up to
+    `max_distance`. With `bidirectional` the second half of all is for keys behind the query, else
+    these share bucket 0.
+    """
+    count, start = position.buckets, 0
+    if position.bidirectional:
+        count //= 2
+        start = count if offset > 0 else 0
+        distance = abs(offset)
+    else:
+        distance = max(-offset, 0)
+    exact = count // 2
+    if distance < exact:
+        return start + distance
+    ratio = math.log(distance / exact) / math.log(position.max_distance / exact)
+    return start + min(exact + int(ratio * (count - exact)), count - 1)
+
+
+def relative_bias(position: RelativeBias, tokens: Tokens, table: Array) -> Array:
+    """(H, T, T) from a table (buckets, H)."""
+    count = len(tokens.index)
+    found = np.empty((table.shape[1], count, count))
+    for q in range(count):
+        for k in range(count):
+            found[:, q, k] = table[bucket(k - q, position)]
+    return found
+
+
+def rows_of(tokens: Tokens) -> int:
+    """How many rows a table of offsets on the grid has."""
+    if tokens.grid is None:
+        raise unknown("a table of offsets without a grid")
+    rows, columns = tokens.grid
+    return (2 * rows - 1) * (2 * columns - 1) + 3 * bool(tokens.in_front)
+
+
+def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Array:
+    """(H, T, T) from a table ((2n - 1)² (+ 3), H): a row for each offset (row, column) of two
+    patches on a grid of n by n (Liu et al., 2021, arXiv:2103.14030, section 3.2; Bao et al., 2021,
+    arXiv:2106.08254).
+
+    With learned tokens in front there are three rows more: from such a token, to one, and between
+    two, in this order, as in BEiT's code.
+    """
+    if position.axes != 2 or tokens.grid is None:
+        raise unknown(f"a table of offsets over {position.axes} axes")
+    rows, columns = tokens.grid
+    front, count = tokens.in_front, len(tokens.index)
+    found = np.empty((table.shape[1], count, count))
+    for q in range(count):
+        for k in range(count):
+            if min(q, k) < front:
+                row = -1 if max(q, k) < front else -3 if q < front else -2
+            else:
+                (q_row, q_column), (k_row, k_column) = (divmod(i - front, columns) for i in (q, k))
+                down, across = q_row - k_row + rows - 1, q_column - k_column + columns - 1
+                row = down * (2 * columns - 1) + across
+            found[:, q, k] = table[row]
+    return found

@@ -1,0 +1,163 @@
+"""Scores of queries and keys, and the positions that act on them."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...spec.attention import Mha, Mla
+from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable, TransformerXl
+from .context import Layer
+from .pointwise import normalize
+from .relative import (
+    alibi,
+    disentangled,
+    relative_bias,
+    relative_table,
+    rows_of,
+    span,
+    transformer_xl,
+)
+from .rotary import query_growth, score_growth
+from .weights import Array, Weights, has_bias, unknown
+
+
+def unit(x: Array) -> Array:
+    """To length 1."""
+    return x / np.maximum(np.sqrt((x**2).sum(axis=-1, keepdims=True)), 1e-12)
+
+
+def distance(q: Array, k: Array, _: Array | None) -> Array:
+    """-|q - k|², the exponent of Nadaraya's and Watson's Gaussian kernel (1964)."""
+    return -((q[:, None] - k[None, :]) ** 2).sum(axis=-1)
+
+
+def additive(q: Array, k: Array, w: Array | None) -> Array:
+    """w · tanh(q + k) (Bahdanau et al., 2014, arXiv:1409.0473, appendix A.1.2)."""
+    return np.tanh(q[:, None] + k[None, :]) @ w
+
+
+KINDS: dict[str, Callable[[Array, Array, Array | None], Array]] = {
+    "dot": lambda q, k, w: q @ k.T,
+    "cosine": lambda q, k, w: q @ k.T,  # of unit vectors
+    "distance": distance,
+    "additive": additive,
+}
+
+
+def scale_of(layer: Layer, part: Mha | Mla, width: int) -> float:
+    """What multiplies the scores, YaRN's growth included."""
+    growth = score_growth(layer.positions)
+    if part.scale == "none":
+        return growth
+    if part.scale == "by_layer":  # GPT-2's scale_attn_by_inverse_layer_idx
+        return growth / math.sqrt(width) / (layer.number + 1)
+    if part.scale is not None:
+        return growth * float(part.scale)
+    if getattr(part, "score", "dot") == "additive":
+        return growth
+    terms = sum(len(p.terms) for p in layer.positions if isinstance(p, Disentangled))
+    return growth / math.sqrt((1 + terms) * width)
+
+
+def softcapped(cap: float | str, x: Array) -> Array:
+    """cap · tanh(x / cap) (Gemma 2; Gemma Team, 2024, arXiv:2408.00118, section 2)."""
+    return x if isinstance(cap, str) else cap * np.tanh(x / cap)
+
+
+def scores(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Array:
+    """(H, T, S) of queries (T, H, E) and keys (S, H, E), before the mask.
+
+    softcap(scale · score of the contents) + what positions add. Queries grow with their
+    temperature first.
+    """
+    heads, width = q.shape[1], q.shape[2]
+    if part.score not in KINDS:
+        raise unknown(f"scores of type `{part.score}`")
+    q = q * query_growth(layer.positions, layer.tokens)[:, None, None]
+    vector = weights("score", heads, width) if part.score == "additive" else None
+    found = np.zeros((heads, len(q), len(k)))
+    for head in range(heads):
+        asked, w = q[:, head], None if vector is None else vector[head]
+        if any(isinstance(p, TransformerXl) for p in layer.positions):
+            asked = asked + weights("content_bias", heads, width)[head]
+        found[head] = KINDS[part.score](asked, k[:, head], w)
+    scale = scale_of(layer, part, width)
+    found = softcapped(part.softcap, scale * found)
+    for position in layer.positions:
+        if isinstance(position, TransformerXl):
+            rows = weights("position.weight", heads * width, layer.width)
+            bias = weights("position_bias", heads, width)
+            found += scale * transformer_xl(layer.tokens, q, rows.reshape(heads, width, -1), bias)
+        elif isinstance(position, Disentangled):
+            keys, queries = position_vectors(layer, part, weights, position, width)
+            found += scale * disentangled(position, layer.tokens, q, k, keys, queries)
+    return found + added(layer, weights, heads, scale)
+
+
+def position_vectors(
+    layer: Layer, part: Mha, weights: Weights, position: Disentangled, width: int
+) -> list[Array]:
+    """The table of DeBERTa's positions behind its key and query projections: (2 · span, H, E)."""
+    prefix = table_prefix(layer, position)
+    table = layer.weights(f"{prefix}relative_embedding.weight", 2 * span(position), layer.width)
+    if position.normalize:  # with the norm of the first block that asks for the table
+        blocks = [layer.stack.blocks[name] for name in layer.stack.order]
+        norm = next(block.norm for block in blocks if position in block.positions)
+        table = normalize(norm, layer.weights, f"{prefix}relative_norm", table)
+    found = []
+    for which, term in (("key", "content_to_position"), ("query", "position_to_content")):
+        y = np.zeros((len(table), part.heads * width))
+        if term in position.terms:
+            name = which if position.share_projections else f"position_{which}"
+            y = weights.linear(name, table, y.shape[-1], bias=has_bias(part, which))
+        found.append(y.reshape(-1, part.heads, width))
+    return found
+
+
+def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
+    """(H, T, T), or (H, 1, 1) of zeros: numbers that positions add to the scores.
+
+    Falcon's ALiBi (`before_scale`) is scaled as the scores are.
+    """
+    total = np.zeros((heads, 1, 1))
+    for position in layer.positions:
+        if isinstance(position, Alibi):
+            factor = scale if position.before_scale else 1
+            total = total + factor * alibi(position, layer.tokens, heads)
+        elif isinstance(position, RelativeBias):
+            table = biases(layer, weights, position, (position.buckets, heads))
+            total = total + relative_bias(position, layer.tokens, table)
+        elif isinstance(position, RelativeTable):
+            table = biases(layer, weights, position, (rows_of(layer.tokens), heads))
+            total = total + relative_table(position, layer.tokens, table)
+    return total
+
+
+def biases(layer: Layer, weights: Weights, position: Any, shape: tuple[int, int]) -> Array:
+    """The table of a layer, or that of the stack: a row for each bucket or offset, (rows, H)."""
+    if position.share == "layer":
+        return weights("relative_bias.weight", *shape)
+    if position.share != "stack":
+        raise unknown(f"a table with `share: {position.share}`")
+    prefix = table_prefix(layer, (position, shape[1]))
+    return layer.weights(f"{prefix}relative_bias.weight", *shape)
+
+
+def table_prefix(layer: Layer, wanted: Any) -> str:
+    """What stands before the name of a table of the stack.
+
+    A stack has one table for each set of options that its layers ask for, and biases one for each
+    number of heads too. The first has a plain name, another that of the first block that asks.
+    """
+    asked: dict[Any, str] = {}
+    for name in layer.stack.order:
+        attention: Any = layer.stack.blocks[name].attention
+        for position in layer.stack.blocks[name].positions:
+            shared = getattr(position, "share", "") == "stack" and hasattr(attention, "heads")
+            if isinstance(wanted, Disentangled) and isinstance(position, Disentangled):
+                asked.setdefault(position, name)
+            elif shared and not isinstance(wanted, Disentangled):
+                asked.setdefault((position, attention.heads), name)
+    return "" if wanted == next(iter(asked)) else f"{asked[wanted]}_"

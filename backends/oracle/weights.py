@@ -1,0 +1,57 @@
+"""The weights of a model by logical name, and a record of which of them were read."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class OracleError(Exception):
+    """The spec and the weights do not fit: one is missing, of another shape, or never read."""
+
+
+class UnknownOptionError(OracleError):
+    """What stands in the spec is not computed here."""
+
+
+def unknown(what: str) -> UnknownOptionError:
+    """The error for something that is not computed here, to be raised."""
+    return UnknownOptionError(f"the oracle does not know {what}")
+
+
+def has_bias(part: Any, layer: str) -> bool:
+    """Has this linear layer of a part a bias? `bias` is a truth or a list of layers."""
+    return part.bias if isinstance(part.bias, bool) else layer in (part.bias or ())
+
+
+class Weights:
+    """A view of a state dict below a prefix. `weights("query.weight")` reads, and records it."""
+
+    def __init__(
+        self, arrays: Mapping[str, Array], prefix: str = "", read: set[str] | None = None
+    ) -> None:
+        self.arrays, self.prefix = arrays, prefix
+        self.read: set[str] = set() if read is None else read
+
+    def __call__(self, name: str, *shape: int) -> Array:
+        """The weight in float64. Raises OracleError if it is missing or has another shape."""
+        full = self.prefix + name
+        if full not in self.arrays:
+            raise OracleError(f"the spec asks for a weight `{full}`, and there is none")
+        self.read.add(full)
+        value = np.asarray(self.arrays[full], np.float64)
+        if shape and value.shape != shape:
+            raise OracleError(f"weight `{full}` has shape {value.shape}; the spec says {shape}")
+        return value
+
+    def below(self, prefix: str) -> Self:
+        """The same weights below one more prefix, such as `layers.0`."""
+        return type(self)(self.arrays, f"{self.prefix}{prefix}.", self.read)
+
+    def linear(self, name: str, x: Array, out: int, *, bias: bool) -> Array:
+        """x W^T (+ b), over the last axis: (..., in) -> (..., out)."""
+        y: Array = x @ self(f"{name}.weight", out, x.shape[-1]).T
+        return y + self(f"{name}.bias", out) if bias else y

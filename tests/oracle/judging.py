@@ -1,0 +1,171 @@
+"""A spec, compiled in float64 with weights none of which is at rest, beside the oracle.
+
+Nothing here sees the graph: arguments are made from the spec and the names that `forward` takes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import modelwright as mw
+from modelwright.backends.oracle import run
+from modelwright.backends.verify.draws import drawn
+from modelwright.backends.verify.shrink import shrink
+from modelwright.spec import ModelSpec
+from modelwright.spec.embedding import ConvStem, Features, Patches
+
+EXACT = 1e-10
+"""Relative to the largest number, or to 1 where all are smaller."""
+LENGTHS = ((13, 9), (10, 7), (11, 8), (7, 5))
+"""Real tokens of the two sequences of the first stack, the second …"""
+CASES = ("plain", "left", "right", "left, placed", "right, placed", "documents")
+FOUND_EVERYWHERE = 5
+"""A token that stands in every sequence where it is real: pools look for it."""
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def of_name(name: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(name.encode()))
+
+
+def arguments(spec: ModelSpec, known: set[str], case: str) -> Arrays:
+    """What `forward` may be given, two rows of everything.
+
+    plain: nothing that may be left out. left, right: the second row is shorter and padded on that
+    side; with `placed` there are `position_ids` that count what is real. documents: two of them in
+    each row, with positions of their own.
+    """
+    found: Arrays = {}
+    for number, name in enumerate(spec.stacks):
+        found |= stack_arguments(spec, name, LENGTHS[number % len(LENGTHS)], case)
+    return {name: value for name, value in found.items() if name in known}
+
+
+def stack_arguments(spec: ModelSpec, name: str, lengths: tuple[int, int], case: str) -> Arrays:
+    stack = spec.stacks[name]
+    source: Any = stack.input[0]
+    draw = of_name(f"{name} {source.argument}")
+    if isinstance(source, Patches):
+        return {source.argument: draw.standard_normal((2, *source.shape))}
+    if isinstance(source, ConvStem):
+        frames = max(14, source.frames(5))
+        return {source.argument: draw.standard_normal((2, *source.shape(frames)))}
+    long, short = (min(length, stack.max_positions or length) for length in lengths)
+    short = min(short, max(1, long - 2))
+    if isinstance(source, Features):
+        prefix = f"{name}_" if len(spec.stacks) > 1 else ""
+        values = draw.standard_normal((2, long, source.size or stack.d_model))
+    else:
+        cut = source.argument.removesuffix("input_ids")
+        prefix = cut if cut != source.argument else f"{source.argument.removesuffix('_ids')}_"
+        values = draw.integers(0, source.vocab_size or 20, (2, long))
+        values[:, [long - short, short - 1]] = min(FOUND_EVERYWHERE, (source.vocab_size or 20) - 1)
+    if case == "plain":
+        return {source.argument: values}
+    mask = np.ones((2, long), int)
+    if case != "documents":
+        mask[1, slice(0, long - short) if "left" in case else slice(short, None)] = 0
+    if values.ndim == 2:
+        values = np.where(mask == 1, values, spec.tokens.pad or 0)
+    document = np.broadcast_to(np.arange(long) >= long // 2, mask.shape).astype(int)
+    index = np.broadcast_to(np.arange(long), mask.shape)
+    positions = np.maximum(mask.cumsum(1) - 1, 0)
+    found = {
+        source.argument: values,
+        f"{prefix}attention_mask": mask,
+        f"{prefix}document_ids": document,
+        f"{prefix}prefix_length": np.array([4, 2]),
+        f"{prefix}global_mask": (draw.integers(0, 4, mask.shape) == 0) * mask,
+    }
+    if "placed" in case:
+        found[f"{prefix}position_ids"] = positions
+    if case == "documents":
+        found[f"{prefix}position_ids"] = index - document * (long // 2)
+    for other, entries in getattr(source, "add", {}).items():
+        found[other] = of_name(other).integers(0, entries, mask.shape)
+    return found
+
+
+# -- what is compiled
+
+
+def compiled(spec: ModelSpec) -> torch.nn.Module:
+    """In float64, every weight moved away from what it starts with."""
+    model = mw.compile(spec, dtype="float64", seed=0)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in model.state_dict().values():
+            weight.add_(0.2 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+    return model.eval()
+
+
+def numpy_weights(model: torch.nn.Module) -> Arrays:
+    return {name: value.numpy() for name, value in model.state_dict().items()}
+
+
+def outputs(model: torch.nn.Module, spec: ModelSpec, data: Arrays) -> Arrays:
+    """By name of the head; by name of the last stack where there is none."""
+    given = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in data.items()}
+    with torch.no_grad():
+        found = model(**given)
+    if not isinstance(found, dict):
+        found = {next(iter(spec.heads), list(spec.stacks)[-1]): found}
+    return {name: value.numpy() for name, value in found.items()}
+
+
+def differences(spec: ModelSpec, cases: tuple[str, ...] = CASES) -> dict[str, float]:
+    """The largest difference of each output in each case, relative to the largest number.
+
+    Raises OracleError where the oracle cannot judge.
+    """
+    model = compiled(spec)
+    known = set(inspect.signature(model.forward).parameters)
+    weights = numpy_weights(model)
+    found = {}
+    for case in cases:
+        data = arguments(spec, known, case)
+        with np.errstate(all="ignore"):
+            right = run(spec, weights, data, drawn)
+        for name, value in outputs(model, spec, data).items():
+            found[f"{name} ({case})"] = distance(value, right[name])
+    return found
+
+
+def distance(value: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> float:
+    """The largest difference, relative to the largest number; infinite for another shape.
+
+    Numbers that float64 cannot hold must be so on both sides.
+    """
+    if value.shape != right.shape or (np.isfinite(value) != np.isfinite(right)).any():
+        return float("inf")
+    value, right = value[np.isfinite(value)], right[np.isfinite(right)]
+    scale = max(1.0, float(np.abs(right).max(initial=0)))
+    return float(np.abs(value - right).max(initial=0)) / scale
+
+
+def wrong(
+    spec: ModelSpec, cases: tuple[str, ...] = CASES, bound: float = EXACT
+) -> dict[str, float]:
+    """The differences beyond a bound; numbers that are not finite are beyond any."""
+    return {name: error for name, error in differences(spec, cases).items() if not error <= bound}
+
+
+def read(document: Any) -> ModelSpec:
+    """The spec of a random document, whose `extends` names files beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in document.files.items():
+            Path(folder, name).write_text(type(document)(data).text, encoding="utf-8")
+        path = Path(folder, "main.yaml")
+        path.write_text(document.text, encoding="utf-8")
+        return mw.load(path)
+
+
+def example(path: Path) -> ModelSpec:
+    return shrink(mw.load(path))
