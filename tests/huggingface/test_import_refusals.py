@@ -71,6 +71,21 @@ def test_other_values_of_them_are_refused(folder: Path) -> None:
     assert "`rope_interleaved: true` is not supported yet, only false" in text
 
 
+@pytest.mark.parametrize(
+    "key, value, words",
+    [
+        ("num_attention_heads", 0, "above 0, not 0"),
+        ("hidden_size", -8, "above 0, not -8"),
+        ("num_hidden_layers", 10**9, "from 0 to 100,000, not 1000000000"),
+        ("num_hidden_layers", "two", 'a whole number, not "two"'),
+        ("rms_norm_eps", 1e300, "a number from -1,000,000,000,000,000 to"),
+    ],
+)
+def test_numbers_that_no_model_has(folder: Path, key: str, value: Any, words: str) -> None:
+    change(folder, **{key: value})
+    assert f"`{key}` must be {words}" in refusal(folder)
+
+
 def test_a_key_is_ignored_where_the_user_says_so(folder: Path) -> None:
     change(folder, mystery={"a": 1})
     assert "`mystery` is not known of llama" in refusal(folder)

@@ -259,7 +259,7 @@ def waveform_encoder(
 
 _PRETRAINED = Head(
     spec={"head": {"type": "projection", "size": Key("proj_codevector_dim")}},
-    names={"head": "project_hid"},
+    names={"head.dense": "project_hid"},
     unused=(r"quantizer\..*", r"project_q\..*"),
     partial=True,
 )
