@@ -298,6 +298,7 @@ def _wanted(value: Any, kind: type) -> str:
 
 
 _LAYERS = re.compile(r"(\A|_)(layers?|depth)\Z")
+_POSITIVE = re.compile(r"(\A|_)(d_model|dim|n_embd|hidden_size|heads?|head_dim|d_kv)\Z")
 _MOST_LAYERS, _LARGEST = 100_000, 10**15
 
 
@@ -307,6 +308,8 @@ def _in_range(key: str, value: Any) -> str:
         return ""
     if _LAYERS.search(key) and not 0 <= value <= _MOST_LAYERS:
         return f"from 0 to {_MOST_LAYERS:,}"
+    if _POSITIVE.search(key) and not value > 0:
+        return "above 0"
     if not abs(value) <= _LARGEST:  # nor is it no number
         return f"a number from {-_LARGEST:,} to {_LARGEST:,}"
     return ""

@@ -142,7 +142,7 @@ def _declared(emitted: EmittedFile, kind: Kind, standard: list[Standard]) -> lis
         for size in standard
     ]
     rows += [
-        {"its_size": name, "int": _token_type(value), "ITS_VALUE": literal(value)}
+        {"its_size": name, "int": _token_type(value), "ITS_VALUE": literal(_one(value))}
         for name, value in special_tokens(emitted.graph, kind.encoder_decoder).items()
     ]
     if kind.encoder_decoder:
@@ -152,6 +152,11 @@ def _declared(emitted: EmittedFile, kind: Kind, standard: list[Standard]) -> lis
 
 def _token_type(value: int | list[int] | None) -> str:
     return "list[int] | int | None" if isinstance(value, list) else "int | None"
+
+
+def _one(value: int | list[int] | None) -> int | None:
+    """The default of a field, which cannot be a list: the first id; config.json has them all."""
+    return value[0] if isinstance(value, list) else value
 
 
 def _modeling(

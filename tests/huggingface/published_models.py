@@ -162,6 +162,9 @@ def _asked(model: PreTrainedModel, name: str) -> dict[str, Any]:
         ids[:, -1] = model.config.eos_token_id
         start = torch.full((len(ids), 1), model.config.decoder_start_token_id)
         data["decoder_input_ids"] = torch.cat([start, ids[:, :-1]], 1)
+    if name.startswith("CLIP"):  # the end of a text is its largest id
+        words = getattr(model.config, "text_config", model.config).vocab_size
+        data["input_ids"][:, -2] = words - 1
     if name == "CLIPModel":
         size = model.config.vision_config.image_size
         data["pixel_values"] = torch.randn(2, 3, size, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from tiny.cases import TEXT_HEADS
 from .verdict import ALONE, WORDS, Verdict
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "coverage.md"
+PUBLISHED = PAGE.parents[1] / "tests" / "huggingface" / "published"
 COLUMNS = ("model type", "head", "variant", "verdict", "why, or error", "lines", "again", "greedy")
 COLUMNS += ("left padding",)
 Verdicts = Mapping[Case, Verdict]
@@ -42,6 +44,14 @@ padding`: blocks of a mask begin at the first place here, and at the first token
 That no key of a config is overlooked is tried one key at a time: [fields.md](fields.md).
 
 {rows}
+
+## Published configurations
+
+The keys and values of these files of the hub, old and new, are imported as they were published,
+with small sizes and random weights, and compared with the library's own class
+(`tests/huggingface/published/`, {published} files).
+
+{checkpoints}
 """
 
 
@@ -56,7 +66,26 @@ def page(verdicts: Verdicts) -> str:
         counts="\n".join(_counts(verdicts)),
         words="\n".join(f"- **{word}**: {meaning}" for word, meaning in WORDS.items()),
         rows="\n".join([_row(*COLUMNS), _row(*["---"] * len(COLUMNS)), *rows]),
+        published=sum(len(found) for found in published().values()),
+        checkpoints="\n".join(_checkpoints()),
     )
+
+
+def published() -> dict[str, dict[str, str]]:
+    """Model type -> checkpoint -> class, of the corpus of published configurations."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(PUBLISHED.glob("*.json")):
+        for name, config in json.loads(path.read_text(encoding="utf-8")).items():
+            kind = (config.get("architectures") or ["no class named"])[0]
+            found.setdefault(config["model_type"], {})[name] = kind
+    return dict(sorted(found.items()))
+
+
+def _checkpoints() -> list[str]:
+    rows = [_row("model type", "checkpoint", "class"), _row("---", "---", "---")]
+    for model_type, found in published().items():
+        rows += [_row(model_type, name, kind) for name, kind in sorted(found.items())]
+    return rows
 
 
 def _row(*cells: str) -> str:
