@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from operator import eq
 from pathlib import PurePath
 from typing import Any
 
@@ -168,13 +167,26 @@ def scalar(value: Any) -> str:
 
 def pattern(order: tuple[str, ...]) -> list[str]:
     """The shortest pattern that repeats to this order, as `name * n`; empty without layers."""
-    lengths = range(1, len(order) + 1)
-    repeats = (n for n in lengths if all(map(eq, order[n:], order)))
-    period = next(repeats, 0)
     runs: list[tuple[str, int]] = []
-    for name in order[:period]:
+    for name in order[: _period(order)]:
         if runs and runs[-1][0] == name:
             runs[-1] = (name, runs[-1][1] + 1)
         else:
             runs.append((name, 1))
     return [f"{name} * {count}" if count > 1 else name for name, count in runs]
+
+
+def _period(order: tuple[str, ...]) -> int:
+    """The smallest n > 0 with order[i] == order[i + n] for all i; 0 for an empty order.
+
+    It is the length less the longest proper prefix that is also a suffix, found in linear time
+    with the prefix function of Knuth, Morris and Pratt (1977).
+    """
+    prefix = [0] * len(order)
+    length = 0
+    for i in range(1, len(order)):
+        while length and order[i] != order[length]:
+            length = prefix[length - 1]
+        length += order[i] == order[length]
+        prefix[i] = length
+    return len(order) - length

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .errors import Mark, SpecError, nearest
 from .merge import Reading, merge
+from .part import BROKEN
 from .source import MAX_CHARACTERS, Node, parse
 
 MAX_PATH = 200  # characters of what `extends` says
 MAX_CHAIN = 16  # files that extend one another
+MOST_FILES = 64  # files that one spec extends
+MOST_BYTES = 4 * MAX_CHARACTERS  # of one file, in UTF-8
+MOST_TOGETHER = 4 * MAX_CHARACTERS  # characters of all files of a spec
 DOTTED = re.compile(r"(?<!\.)\.(?!\.)")  # the dots of a path, but not those of the range `0..2`
 KEY = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
 
@@ -19,75 +25,127 @@ KEY = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
 def read_file(path: Path, reading: Reading) -> Node | None:
     """The tree of one file by itself; None, with a problem, when it cannot be read."""
     whole = Mark(str(path), 0, 0)
-    most = 4 * MAX_CHARACTERS  # bytes of UTF-8
     try:
         with path.open("rb") as file:
-            data = file.read(most + 1)
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         reading.problem(whole, f"cannot be read: {error.strerror or error}")
         return None
-    if len(data) > most:
-        start = Mark(str(path), 1, 1)
-        reading.problem(start, f"a spec is at most {MAX_CHARACTERS:,} characters long")
+    except ValueError:  # a NUL character in the path
+        reading.problem(whole, "is not a valid file name")
+        return None
+    text = decoded(data, str(path), reading)
+    return None if text is None else read_text(text, str(path), reading)
+
+
+def decoded(data: bytes, name: str, reading: Reading) -> str | None:
+    """The text of UTF-8 bytes, without a byte order mark; None, with a problem, for others."""
+    if len(data) > MOST_BYTES:
+        message = f"a spec is at most {MAX_CHARACTERS:,} characters long"
+        reading.problem(Mark(name, 1, 1), message)
         return None
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
         message = f"this is not UTF-8 text: byte 0x{data[error.start]:02X}"
-        reading.problem(Mark(str(path), line, column), message)
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            message += "; the file is UTF-16: save it as UTF-8"
+        reading.problem(Mark(name, line, column), message)
         return None
-    return parse(text, str(path), reading.problems)
+
+
+def read_text(text: str, name: str, reading: Reading) -> Node | None:
+    """The tree of a text, which counts towards the size of all files of a spec."""
+    reading.characters += len(text)
+    if reading.characters > MOST_TOGETHER:
+        message = f"the files of a spec are at most {MOST_TOGETHER:,} characters long together"
+        reading.problem(Mark(name, 1, 1), message)
+        return None
+    return parse(text, name, reading.problems)
 
 
 def read_document(path: Path, reading: Reading, seen: tuple[Path, ...] = ()) -> Node | None:
-    """A file on top of everything it extends, as one tree."""
-    tree = read_file(path, reading)
-    if tree is None:
-        return None
+    """A file that `extends` named, on top of everything it extends, as one tree; read once."""
+    key = real_path(path)
+    if key not in reading.documents:
+        if len(reading.documents) >= MOST_FILES:
+            reading.problem(Mark(str(path), 1, 1), f"a spec extends at most {MOST_FILES} files")
+            return None
+        reading.documents[key] = None  # counts while it is being read
+        tree = read_file(path, reading)
+        reading.documents[key] = tree and extended(tree, path, reading, seen)
+    return reading.documents[key]
+
+
+def extended(tree: Node, path: Path, reading: Reading, seen: tuple[Path, ...] = ()) -> Node | None:
+    """A tree on top of everything it extends; None, with a problem, when a base is unreadable."""
     base = tree.value.pop("extends", None)
     if base is None:
         return tree
     target = find(base, path, reading)
     if target is None or circular(base, target, (*seen, path), reading):
-        return tree
+        return None
     parent = read_document(target, reading, (*seen, path))
     if parent is None:
-        return tree
-    parent.value.pop("name", None)
-    return merge("model", parent, tree, reading)
+        return None
+    named = {key: node for key, node in parent.items() if key != "name"}
+    return merge("model", Node(named, parent.mark, parent.key_mark), tree, reading)
+
+
+def real_path(path: Path) -> Path:
+    """The path without symbolic links; one that leads back to itself stays as it is."""
+    return Path(os.path.realpath(path))
 
 
 def find(base: Node, path: Path, reading: Reading, file: str | None = None) -> Path | None:
     """The file that `extends` names, or None with a problem: it stays in the spec's folder."""
     name = base.value if file is None else file
+    if name is BROKEN:
+        return None
     if not isinstance(name, str) or not name or "\0" in name or len(name) > MAX_PATH:
-        reading.wrong(base, "`extends` names a file, such as `base.yaml`")
+        reading.wrong(base, "`extends` must name a file, such as `base.yaml`")
         return None
     if "#" in name:
-        reading.wrong(base, "`file#stack` is for a stack; a spec extends a whole file")
+        reading.wrong(base, "only a stack can extend `file#stack`; a spec extends a whole file")
         return None
     if reading.folder is None:
-        reading.wrong(base, "a text has no folder to look in; `extends` needs `load(path)`")
+        reading.wrong(
+            base, "a text has no folder to look in; use `loads(text, folder=…)` or `load(path)`"
+        )
         return None
     target = path.parent / name
-    if not target.resolve().is_relative_to(reading.folder):
-        reading.wrong(base, f"`{name}` lies outside of the folder of the spec")
+    if not real_path(target).is_relative_to(reading.folder):
+        reading.wrong(base, f"`{name}` is outside the folder of the spec")
         return None
     if not target.is_file():
-        there = sorted(p.name for p in target.parent.glob("*.yaml"))[:200]
-        close = nearest(target.name, there)
-        hint = f"; did you mean `{close}`?" if close else ""
-        reading.wrong(base, f"there is no file `{name}` beside {path.name}{hint}")
+        reading.wrong(base, _not_found(target, name, path))
         return None
     return target
 
 
+def _not_found(target: Path, name: str, path: Path) -> str:
+    """Why an `extends` finds no file."""
+    if target.is_symlink():
+        loop = real_path(target).is_symlink()  # what a loop resolves to is still a link
+        return f"`{name}` is a symbolic link " + (
+            "that leads back to itself" if loop else "to a file that does not exist"
+        )
+    if target.is_dir():
+        return f"`{name}` is a folder; `extends` must name a file"
+    try:
+        there = sorted(p.name for p in target.parent.glob("*.yaml"))[:200]
+    except OSError:
+        there = []
+    close = nearest(target.name, there)
+    hint = f"; did you mean `{close}`?" if close else ""
+    return f"there is no file `{name}` beside {path.name}{hint}"
+
+
 def circular(base: Node, target: Path, seen: tuple[Path, ...], reading: Reading) -> bool:
     """Does this file come back to one that it was reached from? A problem says the way."""
-    resolved = [p.resolve() for p in seen]
-    if target.resolve() in resolved:
+    if real_path(target) in [real_path(p) for p in seen]:
         way = " -> ".join(p.name for p in (*seen, target))
         reading.wrong(base, f"`extends` goes in a circle: {way}")
         return True

@@ -14,15 +14,26 @@ MOST_LAYERS = 100_000
 ENTRY = re.compile(r"(\w{1,64})(?:\s*\*\s*(\d{1,6}))?\Z")
 LAYER = re.compile(r"(-?\d{1,6})(?:\.\.(-?\d{1,6}))?\Z")
 MOST_BLOCKS = 256
+_TOO_MANY_BLOCKS = f"a stack has at most {MOST_BLOCKS} different blocks"
 ONLY_BLOCK = "block"  # the name of the one block of a stack that names none
 
 
 @dataclass
 class Order:
-    """The blocks of a stack, levels merged, and which of them each layer is."""
+    """The blocks of a stack, levels merged, and which of them each layer is.
+
+    layers: for each layer the position of its block in `blocks`, in a byte, so that an override
+        of a range is one `bytes.translate`
+    """
 
     blocks: dict[str, Node]
-    names: list[str]
+    layers: bytearray
+
+    @property
+    def names(self) -> list[str]:
+        """The name of the block of each layer."""
+        names = list(self.blocks)
+        return [names[i] for i in self.layers]
 
 
 def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
@@ -30,14 +41,21 @@ def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
     said = stack.get("layers")
     count = said.value if said and isinstance(said.value, int) else 0
     count = count if 0 <= count <= MOST_LAYERS and not isinstance(count, bool) else 0
+    reading.layers += count
+    if said is not None and reading.layers > MOST_LAYERS:
+        reading.stop(said, f"a model has at most {MOST_LAYERS:,} layers in all its stacks")
     blocks = _named(stack, base, reading)
     cycle = _cycle(stack, blocks, reading)
     if not cycle and _is_zero(said) and base.get("attention") is None:
-        return Order(blocks, [])  # no layers: nothing that a block must have is asked for
+        return Order(blocks, bytearray())  # no layers: nothing that a block must have is asked for
     if not cycle:
         blocks = {**blocks, ONLY_BLOCK: blocks.get(ONLY_BLOCK, base)}
         cycle = [ONLY_BLOCK]
-    order = Order(blocks, [cycle[i % len(cycle)] for i in range(count)])
+    if len(blocks) > MOST_BLOCKS:
+        reading.stop(stack, _TOO_MANY_BLOCKS)
+    index = {name: i for i, name in enumerate(blocks)}
+    once = bytearray(index[name] for name in cycle[:count])
+    order = Order(blocks, (once * (count // len(cycle) + 1))[:count])
     _override(stack, order, reading)
     return order
 
@@ -55,7 +73,7 @@ def _named(stack: Node, base: Node, reading: Reading) -> dict[str, Node]:
         reading.wrong(named, "`blocks` is a mapping: name of a block -> block")
         return {}
     if len(named.value) > MOST_BLOCKS:
-        reading.problem(named, f"a stack has at most {MOST_BLOCKS} different blocks")
+        reading.problem(named, _TOO_MANY_BLOCKS)
         return {}
     blocks: dict[str, Node] = {}
     for name, node in named.items():
@@ -106,16 +124,13 @@ def _override(stack: Node, order: Order, reading: Reading) -> None:
         reading.wrong(overrides, "`overrides` is a mapping: layer -> block")
         return
     for key, what in overrides.items():
-        if len(order.blocks) > MOST_BLOCKS:
-            reading.problem(what, f"a stack has at most {MOST_BLOCKS} different blocks")
-            return
-        layers = _layers(key, what, len(order.names), reading)
+        layers = _layers(key, what, len(order.layers), reading)
         if isinstance(what.value, str):
             if what.value not in order.blocks:
                 reading.wrong(what, _no_block(what.value, order.blocks))
                 continue
-            for i in layers:
-                order.names[i] = what.value
+            index = list(order.blocks).index(what.value)
+            order.layers[layers.start : layers.stop] = bytes([index]) * len(layers)
         elif isinstance(what.value, dict):
             _change(order, layers, what, reading)
         else:
@@ -139,15 +154,24 @@ def _layers(key: str, what: Node, count: int, reading: Reading) -> range:
 
 
 def _change(order: Order, layers: range, what: Node, reading: Reading) -> None:
-    """A block written in `overrides` goes on top of the block that stands there."""
-    fresh: dict[str, str] = {}
-    for i in layers:
-        old = order.names[i]
-        if old not in fresh:
-            plain = re.sub(r"_layer_\d+x*\Z", "", old)  # an override of an override
-            wanted = f"{plain[: MAX_LENGTH - 16]}_layer_{i}"
-            fresh[old] = wanted
-            while fresh[old] in order.blocks:
-                fresh[old] += "x"
-            order.blocks[fresh[old]] = merge("block", order.blocks[old], what, reading)
-        order.names[i] = fresh[old]
+    """Merge an override into the blocks of these layers.
+
+    Each block among them becomes a new one, named after its first layer here.
+    """
+    part = order.layers[layers.start : layers.stop]
+    names, table = list(order.blocks), bytearray(range(256))
+    for i in sorted((i for i in range(len(names)) if i in part), key=part.find):
+        if len(order.blocks) >= MOST_BLOCKS:
+            reading.stop(what, _TOO_MANY_BLOCKS)
+        name = _fresh_name(names[i], layers.start + part.find(i), order.blocks)
+        table[i] = len(order.blocks)
+        order.blocks[name] = merge("block", order.blocks[names[i]], what, reading)
+    order.layers[layers.start : layers.stop] = part.translate(table)
+
+
+def _fresh_name(old: str, layer: int, blocks: dict[str, Node]) -> str:
+    """A name for the block of a layer that is not taken: `local_layer_3`, then `…_3x`, `…_3x2`."""
+    plain = re.sub(r"_layer_\d+(x\d*)?\Z", "", old)  # an override of an override
+    wanted = f"{plain[: MAX_LENGTH - 20]}_layer_{layer}"
+    endings = ("", "x", *(f"x{n}" for n in range(2, len(blocks) + 2)))
+    return next(wanted + ending for ending in endings if wanted + ending not in blocks)

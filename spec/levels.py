@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .errors import choices, nearest, shown
-from .files import circular, find, read_document
+from .errors import Mark, SpecErrors, choices, nearest, shown
+from .files import MAX_CHAIN, find, read_document, real_path
 from .layers import layer_order
 from .merge import Reading, expand, has_type, merge, merge_all, only, type_of, without_removed
 from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS
@@ -54,10 +54,10 @@ def resolve(tree: Node, path: Path, reading: Reading) -> Node:
     """The tree of a document -> the tree of a ModelSpec."""
     tree = without_removed(tree, "model")
     model = {k: v for k, v in tree.items() if k in ONLY_MODEL or k not in INWARD}
-    stacks = {
-        name: resolve_stack(stack, reading)
-        for name, stack in surface(tree, path, reading, ()).items()
-    }
+    open_stacks = surface(tree, path, reading)
+    if reading.incomplete:
+        raise SpecErrors(reading.problems)
+    stacks = {name: resolve_stack(stack, reading) for name, stack in open_stacks.items()}
     for key in ("stacks", "encoder", "decoder"):
         model.pop(key, None)
     place = tree.get("stacks") or tree.get("family") or tree
@@ -71,30 +71,45 @@ def resolve(tree: Node, path: Path, reading: Reading) -> Node:
     return Node(model, tree.mark, tree.key_mark)
 
 
-def surface(
-    tree: Node, path: Path, reading: Reading, seen: tuple[tuple[Path, str], ...]
-) -> dict[str, Node]:
-    """The stacks of a document with its outer levels merged in; their layers are still open."""
-    wide = only(tree, INWARD - ONLY_MODEL)
+Chain = tuple[tuple[Path, str], ...]
+"""The stacks, each with its file, that led here through `extends`."""
+Levels = tuple[Node | None, Node | None]
+"""A stack as its family describes it, and as the document does."""
+
+
+def surface(tree: Node, path: Path, reading: Reading) -> dict[str, Node]:
+    """The stacks of a document with its outer levels merged in, before layers are resolved."""
     found: dict[str, Node] = {}
-    for name, (default, own) in _named_stacks(tree, reading).items():
-        here = own or Node({}, tree.mark)
-        if not isinstance(here.value, dict):
-            reading.wrong(here, f"a stack is a mapping, not {shown(here.value)}")
-            continue
-        base = here.get("extends")
-        if base is None:
-            found[name] = merge_all("stack", [default, wide, here], reading)
-            continue
-        own_part = Node({k: v for k, v in here.items() if k != "extends"}, here.mark, here.key_mark)
-        imported = _imported(base, path, reading, seen)
-        if imported is not None:
-            found[name] = merge("stack", imported, own_part, reading)
+    for name, levels in _named_stacks(tree, reading).items():
+        stack = _surface_of(levels, tree, path, reading, ())
+        if stack is not None:
+            found[name] = stack
     return found
 
 
-def _named_stacks(tree: Node, reading: Reading) -> dict[str, tuple[Node | None, Node | None]]:
-    """Name -> what the family says about the stack, and what the document says."""
+def _surface_of(
+    levels: Levels, tree: Node, path: Path, reading: Reading, chain: Chain
+) -> Node | None:
+    """One stack of a document with the outer levels merged in; None, with a problem, if invalid."""
+    default, own = levels
+    here = own or Node({}, tree.mark)
+    if not isinstance(here.value, dict):
+        reading.wrong(here, f"a stack is a mapping, not {shown(here.value)}")
+        return None
+    base = here.get("extends")
+    if base is None:
+        wide = only(tree, INWARD - ONLY_MODEL)
+        return merge_all("stack", [default, wide, here], reading)
+    own_part = Node({k: v for k, v in here.items() if k != "extends"}, here.mark, here.key_mark)
+    imported = _imported(base, path, reading, chain)
+    if imported is None:
+        reading.incomplete = True
+        return None
+    return merge("stack", imported, own_part, reading)
+
+
+def _named_stacks(tree: Node, reading: Reading) -> dict[str, Levels]:
+    """The levels of each stack by name."""
     family, stacks = tree.get("family"), tree.get("stacks")
     own = {key: node for key in ("encoder", "decoder") if (node := tree.get(key)) is not None}
     if stacks is not None:
@@ -149,10 +164,11 @@ def _family(family: Node, reading: Reading) -> str:
     return meant or ""
 
 
-def _imported(
-    base: Node, path: Path, reading: Reading, seen: tuple[tuple[Path, str], ...]
-) -> Node | None:
-    """The stack `file#name` with the outer levels of its own file."""
+def _imported(base: Node, path: Path, reading: Reading, chain: Chain) -> Node | None:
+    """The stack `file#name` with the outer levels of its own file.
+
+    Only that stack of the file is resolved, and only once, however many stacks extend it.
+    """
     text = base.value if isinstance(base.value, str) else ""
     file, sign, part = text.partition("#")
     if not sign or not part:
@@ -161,20 +177,30 @@ def _imported(
     target = find(base, path, reading, file)
     if target is None:
         return None
-    if (target.resolve(), part) in seen:
-        reading.wrong(base, f"`extends` goes in a circle at {text}")
+    step = (real_path(target), part)
+    if step in chain:
+        reading.wrong(base, f"`extends` goes in a circle at `{text}`")
         return None
-    if circular(base, target, tuple(p for p, _ in seen), Reading()):
-        reading.wrong(base, f"`extends` goes in a circle at {text}")
+    if len(chain) >= MAX_CHAIN:
+        reading.wrong(base, f"at most {MAX_CHAIN} files may extend one another")
         return None
+    if step not in reading.stacks:
+        reading.stacks[step] = _stack_of(base, target, part, reading, (*chain, step))
+    return reading.stacks[step]
+
+
+def _stack_of(base: Node, target: Path, part: str, reading: Reading, chain: Chain) -> Node | None:
+    """The stack of this name in a file; None, with a problem, when there is none."""
     document = read_document(target, reading)
     if document is None:
         return None
     document = without_removed(document, "model")
-    others = surface(document, target, reading, (*seen, (target.resolve(), part)))
-    if part not in others:
-        reading.wrong(base, f"{file} has no stack `{part}`; {choices(part, list(others))}")
-    return others.get(part)
+    named = _named_stacks(document, reading)
+    if part not in named:
+        file = str(base.value).partition("#")[0]
+        reading.wrong(base, f"{file} has no stack `{part}`; {choices(part, list(named))}")
+        return None
+    return _surface_of(named[part], document, target, reading, chain)
 
 
 def defaulted(value: object, place: Node) -> Node:
@@ -201,14 +227,21 @@ def resolve_stack(stack: Node, reading: Reading) -> Node:
     _settle_streams(own)
     base = only(Node(items, stack.mark, stack.key_mark), BLOCK_KEYS)
     order = layer_order(stack, base, reading)
-    blocks = {name: resolve_block(node) for name, node in order.blocks.items()}
+    blocks: Words = {}
+    for name, node in order.blocks.items():
+        blocks[name] = resolve_block(node)
+        reading.count_values(blocks[name], stack)
     named = stack.get("blocks")
     own["blocks"] = Node(blocks, (named or stack).mark, (named or stack).key_mark)
-    own["order"] = Node([Node(n, stack.mark) for n in order.names], stack.mark, stack.key_mark)
+    nodes = [Node(name, stack.mark) for name in blocks]  # shared by the layers of a block
+    own["order"] = Node([nodes[i] for i in order.layers], stack.mark, stack.key_mark)
     if "final_norm" not in own:
-        last = blocks[order.names[-1]] if order.names else Node(items, stack.mark)
+        last = list(blocks.values())[order.layers[-1]] if order.layers else Node(items, stack.mark)
         placement = last.get("norm_placement")
         own["final_norm"] = defaulted(placement is None or not placement.is_word("post"), stack)
+    for key, node in own.items():
+        if key not in ("blocks", "order"):
+            reading.count_values(node, stack)
     return Node(own, stack.mark, stack.key_mark)
 
 

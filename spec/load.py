@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import source
 from .errors import Mark, SpecErrors
-from .files import apply_sets, read_document
+from .files import apply_sets, decoded, extended, read_file, read_text, real_path
 from .laws import check_laws
 from .levels import resolve
 from .merge import Reading
 from .model import ModelSpec
 from .source import Node
+from .source import from_data as node_from_data
 from .support import not_yet
 from .validate import validate
 
@@ -21,35 +21,55 @@ from .validate import validate
 def load(path: str | Path, sets: Sequence[str] = (), *, check_support: bool = True) -> ModelSpec:
     """Read a spec from a file.
 
-    path: as people wrote it; it begins every message
-    sets: `key=value` with dotted keys and YAML values, written over the file
-    check_support: refuse what the language has but this version cannot build
+    path: of the file; every error message begins with it as it is given here
+    sets: `key=value` with dotted keys and YAML values; they replace values of the file
+    check_support: raise for features that are in the language but not implemented yet
 
-    Raises SpecErrors with every mistake, each located.
+    Raises SpecErrors with all errors of the spec, each with its line and column.
     """
     path = Path(path)
-    reading = Reading(path.parent.resolve())
-    return _finish(read_document(path, reading), path, sets, reading, check_support)
+    reading = Reading(real_path(path.parent))
+    tree = read_file(path, reading)
+    return _finish(tree and extended(tree, path, reading), path, sets, reading, check_support)
 
 
 def loads(
-    text: str, name: str = "<text>", sets: Sequence[str] = (), *, check_support: bool = True
+    text: str | bytes,
+    name: str = "<text>",
+    sets: Sequence[str] = (),
+    *,
+    folder: str | Path | None = None,
+    check_support: bool = True,
 ) -> ModelSpec:
-    """Read a spec from a text. `name` stands for the file in messages."""
-    reading = Reading()
-    tree = source.parse(text, name, reading.problems)
-    base = tree.value.pop("extends", None) if tree else None
-    if base is not None:
-        reading.problem(base, "a text has no folder to look in; `extends` needs `load(path)`")
-    return _finish(tree, Path(name), sets, reading, check_support)
+    """Read a spec from a text.
+
+    text: YAML; bytes are read as UTF-8
+    name: what error messages call the text
+    sets: `key=value` with dotted keys and YAML values; they replace values of the text
+    folder: where the files that `extends` names are; without it, `extends` is an error
+    check_support: raise for features that are in the language but not implemented yet
+
+    Raises SpecErrors with all errors of the spec, each with its line and column.
+    """
+    reading = Reading(None if folder is None else real_path(Path(folder)))
+    written = decoded(text, name, reading) if isinstance(text, bytes) else text
+    tree = None if written is None else read_text(written, name, reading)
+    path = Path(name) if folder is None else Path(folder) / Path(name).name
+    whole = tree and extended(tree, path, reading)
+    return _finish(whole, path, sets, reading, check_support)
 
 
 def from_data(
     data: Mapping[str, Any], name: str = "<data>", *, check_support: bool = True
 ) -> ModelSpec:
-    """A spec from plain Python data in the written language."""
-    tree = source.from_data(dict(data), Mark(name, 0, 0))
-    return _finish(tree, Path(name), (), Reading(), check_support)
+    """A spec from plain Python data with the keys and values of the YAML language.
+
+    Raises SpecErrors with all errors of the spec.
+    """
+    reading = Reading()
+    tree = node_from_data(dict(data), Mark(name, 0, 0))
+    whole = extended(tree, Path(name), reading)
+    return _finish(whole, Path(name), (), reading, check_support)
 
 
 def _finish(
@@ -80,12 +100,11 @@ def _finish(
 
 def _sealed(spec: ModelSpec, resolved: Node, name: str, reading: Reading) -> ModelSpec:
     """The spec with the blocks its layers use, and what is known about its text."""
-    stacks = {
-        key: stack.model_copy(
-            update={"blocks": {n: b for n, b in stack.blocks.items() if n in set(stack.order)}}
-        )
-        for key, stack in spec.stacks.items()
-    }
+    stacks = {}
+    for key, stack in spec.stacks.items():
+        used = set(stack.order)
+        blocks = {name: block for name, block in stack.blocks.items() if name in used}
+        stacks[key] = stack.model_copy(update={"blocks": blocks})
     spec = spec.model_copy(update={"stacks": stacks})
     spec._tree, spec._source_name = resolved, name
     spec._warnings, spec._notes = tuple(reading.warnings), tuple(reading.notes)

@@ -30,6 +30,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from ..showing import Shown
@@ -257,6 +258,7 @@ class _Token:
         return f"`{self.text}`" if self.text else "the end"
 
 
+@lru_cache(maxsize=256)
 def parse_mask(text: str) -> Mask:
     """Read a formula: `causal & window(8)` -> And((Atom("causal"), Atom("window", (8,)))).
 

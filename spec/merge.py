@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
-from .errors import Mark, SpecError
+from .errors import Mark, SpecError, SpecErrors
 from .part import BROKEN, COMPONENTS
 from .source import Node
 
@@ -20,17 +21,33 @@ NAMED = {
 }
 
 
+MOST_VALUES = 60_000
+"""Values of a spec after merging levels: 256 different blocks of 64 options each are 16,384."""
+
+
 @dataclass
 class Reading:
-    """What is gathered while a spec is read.
+    """State of one `load`: the errors found so far, files already read, and size limits.
 
     folder: no file outside of it is opened; None: no file at all
+    incomplete: an `extends` failed, so anything that seems to be missing may be in that file
+    documents: resolved path -> its tree, for each file that an `extends` named
+    stacks: resolved path and stack -> the stack that an `extends: file#stack` named
+    characters: total length of all files
+    values: number of values after merging levels
+    layers: number of layers in all stacks
     """
 
     folder: Path | None = None
     problems: list[SpecError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    incomplete: bool = False
+    documents: dict[Path, Node | None] = field(default_factory=dict)
+    stacks: dict[tuple[Path, str], Node | None] = field(default_factory=dict)
+    characters: int = 0
+    values: int = 0
+    layers: int = 0
 
     def problem(self, place: Node | Mark, message: str) -> None:
         """Something is wrong at this key, or this mark."""
@@ -42,6 +59,21 @@ class Reading:
         if node.value is not BROKEN:
             self.problems.append(SpecError(node.mark, message))
             node.value = BROKEN
+
+    def stop(self, place: Node | Mark, message: str) -> NoReturn:
+        """Give up with this problem and all earlier ones. Raises SpecErrors."""
+        self.problem(place, message)
+        raise SpecErrors(self.problems)
+
+    def count_values(self, node: Node, place: Node) -> None:
+        """Add the values of a merged tree to the total, and stop above MOST_VALUES."""
+        self.values += node.size()
+        if self.values > MOST_VALUES:
+            self.stop(
+                place,
+                f"this spec becomes too large: merging its levels gives more than {MOST_VALUES:,} "
+                "values",
+            )
 
     def note(self, mark: Mark, message: str) -> None:
         text = f"{mark}: {message}"

@@ -70,6 +70,14 @@ class Node:
     def is_word(self, word: str) -> bool:
         return isinstance(self.value, str) and self.value == word
 
+    def size(self) -> int:
+        """The number of values in this tree; a long text counts as several."""
+        if isinstance(self.value, dict):
+            return 1 + sum(node.size() for node in self.value.values())
+        if isinstance(self.value, list):
+            return 1 + sum(node.size() for node in self.value)
+        return 1 + len(self.value) // 16 if isinstance(self.value, str) else 1
+
     def plain(self) -> Any:
         """The data alone, as fresh dicts and lists."""
         if isinstance(self.value, dict):

@@ -133,7 +133,7 @@ def test_a_law_does_not_speak_of_what_could_not_be_read() -> None:
 def test_a_path_that_no_file_system_takes(tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     path.write_text(changed(SMALL, f"extends: {'x' * 5000}.yaml"))
-    with pytest.raises(SpecErrors, match="`extends` names a file, such as"):
+    with pytest.raises(SpecErrors, match="`extends` must name a file, such as"):
         load(path)
 
 

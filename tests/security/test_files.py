@@ -89,7 +89,7 @@ def test_extends_stays_in_the_folder_of_the_spec(tmp_path: Path, name: str) -> N
     (inside / "link.yaml").symlink_to(tmp_path / "outside.yaml")
     (inside / "folder" / "up.yaml").symlink_to("../../outside.yaml")
     (inside / "spec.yaml").write_text(f"name: y\nextends: {name}\n")
-    with pytest.raises(SpecErrors, match="lies outside of the folder of the spec"):
+    with pytest.raises(SpecErrors, match="is outside the folder of the spec"):
         load(inside / "spec.yaml")
 
 
