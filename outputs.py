@@ -1,24 +1,27 @@
-"""Files that modelwright writes: moved into place whole, and never over somebody's own work.
+"""Writing output files atomically, without overwriting files that a user has edited.
 
-What is written carries the sha256 of the rest of itself in the way its format allows: a last
-comment line, a `$comment`, a text chunk. So a file that was edited since is recognised, and a file
-of somebody else's too. Emitted Python carries its hash in its docstring, which its emitter reads.
+Each file contains the SHA-256 of the rest of its content where its format allows: in a comment on
+the last line, a JSON `$comment` or a PNG text chunk. A file without a matching hash was edited or
+not written by Modelwright. Emitted Python has its hash in the docstring, which its emitter reads.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
 import socket
+import stat
 import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 _COMMENT = {  # suffix -> what stands around a comment on the last line
     ".dot": (b"// ", b""),
@@ -46,31 +49,41 @@ def write(
     """Write `data` to a new file beside `path` and move it there.
 
     A file that is there already is replaced if `force`, if it holds the same bytes, or if
-    `is_ours(its bytes)`. Raises OutputError otherwise, and when the place cannot be written.
+    `is_ours(its bytes)`. A pipe, a device or an open descriptor such as `/dev/stdout` is written
+    to and never replaced. Raises OutputError otherwise, and when the path cannot be written.
     """
     try:
+        if is_stream(path):
+            _write_to_stream(path, data)
+            return
         with replacing(path) as fresh:
             target = Path(os.path.realpath(path))
             if target.exists() and not force:
                 _refuse_to_lose(path, target.read_bytes(), data, is_ours)
             with open(fresh, "xb") as file:
                 file.write(data)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        raise _cannot_write(path, error) from None
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name that no file has, beside `path`; what is written there is moved to its place.
+    """A new name beside `path`; the file that the block writes there is moved to its place.
 
-    Nothing is moved, and nothing is left, where the block raises. Raises OutputError for a place
-    that cannot be written.
+    Nothing is moved, and nothing is left, when the block raises. For a pipe or a device the name
+    is in a temporary folder, and the file is copied. Raises OutputError for a path that cannot be
+    written.
     """
+    if is_stream(path):
+        with TemporaryDirectory() as folder:
+            fresh = Path(folder) / "output"
+            yield fresh
+            _write_to_stream(path, fresh.read_bytes())
+        return
     target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise OutputError(f"{path} is a folder")
-    if not target.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}")
+    _check_place(path, target)
     fresh = _beside(target)
     try:
         yield fresh
@@ -79,6 +92,78 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(fresh, target)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _check_place(path: Path, target: Path) -> None:
+    """Raises OutputError unless a regular file may be created or replaced at `target`."""
+    if target.is_symlink():  # what resolving a path leaves only of a loop
+        raise OutputError(f"{path} is a symbolic link that leads back to itself")
+    if target.is_dir():
+        raise OutputError(f"{path} is a folder")
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{path} is neither a file nor a pipe: it is not replaced")
+    if not target.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}")
+
+
+def _cannot_write(path: Path, error: OSError | ValueError) -> OutputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return OutputError(f"{path} cannot be written: {reason}")
+
+
+_DESCRIPTORS = re.compile(r"(?:/dev|/proc/(?:self|\d+))/fd/(\d{1,4})\Z")
+_STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
+def is_stream(path: Path) -> bool:
+    """Is this a pipe, a character device or an open descriptor: something to write to in place?"""
+    if _descriptor(path) is not None:
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _descriptor(path: Path) -> int | None:
+    """The number of the open descriptor that a path such as `/dev/stdout` stands for."""
+    name = os.path.abspath(path)
+    for _ in range(40):  # links, as many as Linux follows
+        if name in _STANDARD:
+            return _STANDARD[name]
+        if found := _DESCRIPTORS.match(name):
+            return int(found[1])
+        try:
+            name = os.path.abspath(os.path.join(os.path.dirname(name), os.readlink(name)))
+        except OSError:
+            return None
+    return None
+
+
+def _write_to_stream(path: Path, data: bytes) -> None:
+    """Write to what is there. A pipe that nobody reads is an error; waiting for it is not."""
+    number = _descriptor(path)
+    standard = {1: sys.stdout, 2: sys.stderr}
+    try:
+        if number in standard:
+            stream = standard[number]
+            if stream is None:
+                raise OutputError(f"{path} is closed")
+            stream.flush()
+        if number is not None:
+            opened = os.dup(number)
+        else:
+            opened = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+            os.set_blocking(opened, True)
+        with open(opened, "wb", closefd=True) as file:
+            file.write(data)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and number == 1:
+            raise  # as when printing: the command ends silently
+        if error.errno == errno.ENXIO:
+            raise OutputError(f"{path} is a pipe that no process reads") from None
+        raise _cannot_write(path, error) from None
 
 
 def write_folder(
@@ -103,13 +188,15 @@ def write_folder(
             _swap_into_place(fresh, target)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        raise _cannot_write(path, error) from None
 
 
 def _refuse_to_lose_folder(
     path: Path, target: Path, *, force: bool, is_ours: Callable[[Path], bool]
 ) -> None:
+    if target.is_symlink():
+        raise OutputError(f"{path} is a symbolic link that leads back to itself")
     if not target.parent.is_dir():
         raise OutputError(f"{path}: there is no folder {path.parent}")
     if not target.exists():
@@ -119,9 +206,9 @@ def _refuse_to_lose_folder(
     if not any(target.iterdir()):
         return
     if not is_ours(target):
-        raise OutputError(f"{path} is there already, and not modelwright's: it is left alone")
+        raise OutputError(f"{path} exists and was not created by Modelwright; not overwritten")
     if not force:
-        raise OutputError(f"{path} is there already: it is left alone; --force replaces it")
+        raise OutputError(f"{path} exists; not overwritten (use --force)")
 
 
 def _swap_into_place(fresh: Path, target: Path) -> None:
@@ -186,7 +273,7 @@ def _refuse_to_lose(
     if there == data or (is_ours is not None and is_ours(there)):
         return
     raise OutputError(
-        f"{path} was edited, or is not modelwright's: it is left alone; --force overwrites it"
+        f"{path} was modified or not created by Modelwright; not overwritten (use --force)"
     )
 
 
@@ -228,8 +315,9 @@ def _without_stamp(data: bytes, suffix: str) -> bytes | None:
 
 
 def json_text(content: dict[str, object]) -> bytes:
-    """JSON as modelwright writes it."""
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    """Indented JSON in UTF-8; bytes of file names that are not UTF-8 become `?`."""
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return text.encode(errors="replace")
 
 
 def _note(data: bytes) -> str:

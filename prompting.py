@@ -1,6 +1,6 @@
-"""A prompt, a model and its weights become text: what `modelwright generate` does, without a word.
+"""Text generation from a prompt: the work of `modelwright generate`.
 
-torch and the tokenizers are imported when they are first needed.
+torch and tokenizers are imported when they are first needed.
 """
 
 from __future__ import annotations
@@ -15,48 +15,64 @@ if TYPE_CHECKING:
 
     from .compiler import ModuleGraph
 
-SHOWN = 12  # differences between a file of weights and a model that are worth reading
+SHOWN = 12  # lines of a list of mismatched weights
 
 
 class PromptError(Exception):
-    """A prompt, tokenizer, file of weights or device that does not fit; the message says why."""
+    """The prompt, tokenizer, weights or device cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Text to token ids and back."""
+    """A tokenizer: text to token ids and back."""
 
     encode: Callable[[str], list[int]]
     decode: Callable[[list[int]], str]
 
 
 BYTES = Tokens(
-    encode=lambda text: list(text.encode()),
+    encode=lambda text: list(text.encode(errors="surrogateescape")),
     decode=lambda ids: bytes(i for i in ids if i < 256).decode(errors="replace"),
 )
 
 
-def read_tokens(name: str) -> Tokens:
-    """The tokenizer of a tokenizer.json, or `bytes`: a token is a byte."""
+def load_tokenizer(name: str) -> Tokens:
+    """The tokenizer of a tokenizer.json file, or for `bytes` one whose tokens are bytes.
+
+    Raises PromptError for a file that is missing or not a tokenizer.
+    """
     if name == "bytes":
         return BYTES
     if not Path(name).is_file():
-        raise PromptError(f"{name}: no such file; a tokenizer is a tokenizer.json or `bytes`")
+        raise PromptError(
+            f"{name}: no such file; --tokenizer takes a tokenizer.json file or `bytes`"
+        )
     from tokenizers import Tokenizer
 
     try:
         read = Tokenizer.from_file(name)
     except Exception as error:  # the library raises no narrower one
-        raise PromptError(f"{name} is no tokenizer.json: {error}") from None
+        raise PromptError(f"{name} is not a valid tokenizer.json: {error}") from None
     return Tokens(lambda text: list(read.encode(text).ids), lambda ids: str(read.decode(ids)))
 
 
-def read_model(
+def decode_prompt(data: bytes) -> str:
+    """The text of UTF-8 bytes. Raises PromptError for others."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise PromptError(f"the prompt is not valid UTF-8: {error.reason}") from None
+
+
+def load_model(
     graph: ModuleGraph, weights: Path, *, device: str | None, dtype: str | None
 ) -> nn.Module:
-    """The model of a graph in eval mode, with the weights of a safetensors file.
+    """The compiled model in eval mode with the weights of a safetensors file.
 
-    Raises PromptError when it does not write text, or the device or the weights do not fit.
+    device: default: cuda if available
+    dtype: of the weights; default: torch's
+
+    Raises PromptError when the model cannot generate text, or the device or weights do not fit.
     """
     import torch
 
@@ -64,7 +80,9 @@ def read_model(
 
     model = compile(graph, device="meta", dtype=dtype)
     if not hasattr(model, "generate"):
-        raise PromptError(f"{graph.name} writes no text: it has no decoder with a language model")
+        raise PromptError(
+            f"{graph.name} cannot generate text: it has no decoder with a language model head"
+        )
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         torch.empty(0, device=place)
@@ -77,27 +95,33 @@ def read_model(
 
 
 def shortened(message: str) -> str:
-    """A message of many lines, less those that nobody reads."""
+    """The first lines of a long message."""
     lines = message.splitlines()
     if len(lines) <= SHOWN + 1:
         return message
     return "\n".join([*lines[: SHOWN + 1], f"  … and {len(lines) - SHOWN - 1} more"])
 
 
-def go_on(model: nn.Module, tokens: Tokens, prompt: str, *, seed: int, **sampling: Any) -> str:
-    """What a decoder makes of a prompt, which it begins with; or an encoder-decoder's answer.
+def generate_text(
+    model: nn.Module, tokens: Tokens, prompt: str, *, seed: int, **sampling: Any
+) -> str:
+    """The prompt and its continuation by a decoder, or the output of an encoder-decoder.
 
-    `sampling` is what the model's `generate` takes: max_new_tokens, temperature, top_k, top_p.
+    sampling: arguments of the model's `generate`: max_new_tokens, temperature, top_k, top_p
+
     Raises PromptError for a prompt that the model cannot read.
     """
     import torch
 
-    ids = tokens.encode(prompt)
+    try:
+        ids = tokens.encode(prompt)
+    except UnicodeEncodeError:
+        raise PromptError("the prompt is not valid UTF-8") from None
     if not ids:
-        raise PromptError("the prompt holds no token")
+        raise PromptError("the prompt contains no tokens")
     entries = getattr(model.config, "vocab_size", None)
     if isinstance(entries, int) and max(ids) >= entries:
-        raise PromptError(f"the tokenizer gives token {max(ids)}, but vocab_size is {entries}")
+        raise PromptError(f"the tokenizer gives token id {max(ids)}, but vocab_size is {entries}")
     torch.manual_seed(seed)
     device = next(model.parameters()).device
     emitted: Any = model  # its methods are those of the built file

@@ -1,13 +1,16 @@
-"""The command line: the only part that prints or exits.
+"""The command line: the only part of the package that prints or exits.
 
-Each command is a module of its name, imported when it is asked for, and imports what it needs
-inside itself: `check` starts without networkx, and `inspect` and `visualize` without torch.
-Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 stopped or a fault of ours,
-2 something is wrong with what was given.
+Each command is a module of the same name. It is imported when the command is run, and imports
+what it needs inside its function: `check` runs without networkx, `inspect` and `visualize` without
+torch. Results go to stdout, everything else to stderr. Exit codes: 0 success; 1 interrupted, a
+failed `verify`, or a bug; 2 bad input, or output that cannot be written; 141 when the reader of a
+pipe is gone.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from keyword import iskeyword
 from typing import Any
@@ -15,8 +18,15 @@ from typing import Any
 import click
 
 from .. import __version__
+from .console import (
+    BadInputError,
+    ClosedOutput,
+    forget,
+    print_error,
+    reporting_errors,
+    show_error,
+)
 from .options import quiet
-from .speaking import problems_said
 
 COMMANDS = (
     "new",
@@ -34,11 +44,11 @@ COMMANDS = (
     "export",
     "completion",
 )
-"""In the order of `modelwright --help`; the module and the function bear the name."""
+"""In the order of `modelwright --help`; the module and its function have the command's name."""
 
 
 class Commands(click.Group):
-    """Finds a command's module by its name, guesses at a misspelt one, says errors."""
+    """Imports the module of a command, and turns errors about input into messages."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -51,14 +61,14 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        with problems_said():
+        with reporting_errors():
             return super().invoke(ctx)
 
 
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Begin with `modelwright new`, and read `modelwright COMMAND --help`.",
+    epilog="Start with `modelwright new`, and see `modelwright COMMAND --help`.",
 )
 @click.version_option(__version__, prog_name="modelwright")
 @quiet
@@ -67,13 +77,32 @@ def cli() -> None:
 
     \b
       modelwright new gpt2 -o gpt2.yaml         start from an example
-      modelwright check gpt2.yaml               every mistake at once
-      modelwright build gpt2.yaml -o gpt2.py    a file that imports torch only
-      modelwright inspect gpt2.yaml             weights, FLOPs, memory
+      modelwright check gpt2.yaml               all errors, with line numbers
+      modelwright build gpt2.yaml -o gpt2.py    a file that imports only torch
+      modelwright inspect gpt2.yaml             parameters, FLOPs, memory
       modelwright visualize gpt2.yaml -o gpt2.svg
     """
 
 
 def main() -> None:
     """The console script `modelwright`."""
-    cli(prog_name="modelwright")
+    if sys.stderr is None:  # the caller closed it
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # ASCII and other encodings
+    if sys.stdout is None:
+        sys.stdout = ClosedOutput()
+    try:
+        code = cli.main(prog_name="modelwright", standalone_mode=False)
+    except click.Abort:
+        print_error("Aborted!")
+        code = 1
+    except click.ClickException as error:
+        show_error(error)
+        code = error.exit_code
+    except OSError as error:  # while click itself prints, such as --help
+        forget(sys.stdout)
+        print_error(f"Error: standard output cannot be written: {error.strerror}")
+        code = BadInputError.exit_code
+    sys.exit(code if isinstance(code, int) else 0)

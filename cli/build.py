@@ -1,4 +1,4 @@
-"""`modelwright build`: the PyTorch file."""
+"""`modelwright build`: write the PyTorch file of a spec."""
 
 from __future__ import annotations
 
@@ -6,30 +6,33 @@ from pathlib import Path
 
 import click
 
+from .console import fail, note, print_result, write_result
 from .options import OUTPUT, force_option, load_graph, quiet, reads_spec
-from .speaking import fail, note, put
 
 
 @click.command()
 @reads_spec
-@click.option("-o", "--output", required=True, type=OUTPUT, help="The file; `-` is stdout.")
+@click.option("-o", "--output", required=True, type=OUTPUT, help="Output file; `-` is stdout.")
 @click.option(
-    "--map", "with_map", is_flag=True, help="Also write FILE.map.json: what each line comes from."
+    "--map",
+    "with_map",
+    is_flag=True,
+    help="Also write FILE.map.json, which maps each line to its op and spec key.",
 )
 @click.option(
     "--gradient-checkpointing",
     is_flag=True,
-    help="In training, compute each layer's inside again instead of keeping it.",
+    help="Recompute activations in the backward pass (less memory, more time).",
 )
 @click.option(
     "--join-projections",
     is_flag=True,
-    help="Compute linear layers that read the same as one; checkpoints stay as they are.",
+    help="Fuse linear layers with the same input; checkpoints keep their names.",
 )
 @click.option(
     "--static-cache",
     is_flag=True,
-    help="Give the cache its full size from the first step on: a step is compiled once.",
+    help="Allocate the whole key-value cache up front, so that torch.compile compiles one step.",
 )
 @force_option
 @quiet
@@ -43,17 +46,23 @@ def build(
     static_cache: bool,
     force: bool,
 ) -> None:
-    """Write the model as a PyTorch file that imports torch only.
+    """Write the model as a PyTorch file that imports only torch.
+
+    SPEC is a YAML file; `-` is stdin.
 
     \b
       modelwright build gpt2.yaml -o gpt2.py
       modelwright build gpt2.yaml -o small.py --set layers=6 --map
       python -c "from gpt2 import Gpt2; print(Gpt2())"
 
-    A file that was edited since it was written is left alone without --force.
+    An output file that was modified by hand is not overwritten without --force.
     """
-    graph = load_graph(spec, sets)
     from .. import outputs
+
+    to_stdout = str(output) == "-"
+    if with_map and (to_stdout or outputs.is_stream(output)):
+        fail("--map writes a file beside the output file; use it with -o FILE.py")
+    graph = load_graph(spec, sets)
     from ..backends.pytorch import BuildError, BuildOptions, emit_file, is_ours_unedited
 
     options = BuildOptions(gradient_checkpointing, join_projections, static_cache)
@@ -61,10 +70,8 @@ def build(
         emitted = emit_file(graph, options)
     except BuildError as error:
         fail(str(error))
-    if str(output) == "-":
-        if with_map:
-            fail("--map writes its file beside the output: give one with -o FILE.py")
-        click.echo(emitted.text, nl=False)
+    if to_stdout:
+        print_result(emitted.text.encode())
         return
     outputs.write(
         output,
@@ -74,4 +81,5 @@ def build(
     )
     note(f"wrote {output}: class {emitted.class_name}")
     if with_map:
-        put(output.with_suffix(".map.json"), outputs.json_text(emitted.source_map), force=force)
+        source_map = outputs.json_text(emitted.source_map)
+        write_result(output.with_suffix(".map.json"), source_map, force=force)

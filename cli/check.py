@@ -1,37 +1,82 @@
-"""`modelwright check`: every mistake at once."""
+"""`modelwright check`: report all errors of specs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .options import load_spec, quiet, sets_option
-from .speaking import BadInputError, problems_said
+from .console import BadInputError, print_error, print_result, reporting_errors
+from .options import SPEC, load_spec, quiet, read_spec, sets_option
 
 
 @click.command()
-@click.argument("specs", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("specs", nargs=-1, required=True, type=SPEC)
 @sets_option
+@click.option("--json", "as_json", is_flag=True, help="Print errors and warnings as JSON.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @quiet
 @click.pass_context
-def check(ctx: click.Context, specs: tuple[Path, ...], sets: tuple[str, ...]) -> None:
-    """Say every mistake at once, with its place and what is right.
+def check(
+    ctx: click.Context, specs: tuple[Path, ...], sets: tuple[str, ...], as_json: bool, strict: bool
+) -> None:
+    """Report all errors in specs, with line numbers and suggested fixes.
+
+    Each SPEC is a YAML file; `-` is stdin.
 
     \b
       modelwright check gpt2.yaml
       modelwright check examples/*.yaml --quiet
+      modelwright check gpt2.yaml --json | jq .problems
+
+    The exit code is 0 when all specs are valid and 2 otherwise. With --json each problem has
+    severity, file, line, column, message and hint; line and column count from 1, and are 0 when
+    the whole file is meant.
     """
-    failed = False
-    for path in specs:
-        try:
-            with problems_said():
-                load_spec(path, sets)
-        except BadInputError as error:
-            error.show()
-            failed = True
-        else:
-            if not ctx.meta.get("quiet"):
-                click.echo(f"{path}: ok")
+    if as_json:
+        failed = _check_as_json(specs, sets, strict)
+    else:
+        failed = [_check(ctx, path, sets, strict) for path in specs].count(False) > 0
     if failed:
         ctx.exit(BadInputError.exit_code)
+
+
+def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) -> bool:
+    """Check one spec and print what is wrong; True when it is valid."""
+    try:
+        with reporting_errors():
+            spec = load_spec(path, sets)
+    except BadInputError as error:
+        error.show()
+        return False
+    if strict and spec.warnings:
+        if ctx.meta.get("quiet"):  # the warnings are the reason of the exit code
+            for warning in spec.warnings:
+                print_error(f"warning: {warning}")
+        return False
+    if not ctx.meta.get("quiet"):
+        print_result(f"{path}: ok")
+    return True
+
+
+def _check_as_json(specs: tuple[Path, ...], sets: tuple[str, ...], strict: bool) -> bool:
+    """Check all specs and print their problems as one JSON object; True when one is invalid."""
+    from ..outputs import json_text
+    from ..spec import SpecErrors
+
+    files: list[dict[str, Any]] = []
+    problems: list[dict[str, Any]] = []
+    for path in specs:
+        try:
+            warnings = read_spec(path, sets).located_warnings
+            found = [warning.to_json("warning") for warning in warnings]
+            ok = not (strict and found)
+        except SpecErrors as error:
+            found = [problem.to_json("error") for problem in error.problems]
+            ok = False
+        problems += found
+        files.append({"file": str(path), "ok": ok})
+    ok = all(file["ok"] for file in files)
+    print_result(json_text({"ok": ok, "files": files, "problems": problems}))
+    return not ok

@@ -1,17 +1,19 @@
-"""`modelwright completion`: completing commands in a shell."""
+"""`modelwright completion`: shell completion."""
 
 from __future__ import annotations
 
 import click
 
-from .speaking import fail
+from .console import fail, print_result
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes commands in your shell.
+    """Print the script for command-line completion in your shell.
+
+    It completes commands, options, example names and the keys of --set.
 
     \b
       eval "$(modelwright completion bash)"     in ~/.bashrc
@@ -22,6 +24,6 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     made = get_completion_class(shell)
     if made is None:
-        fail(f"{shell} is not a shell that can be completed")
+        fail(f"there is no completion for {shell}")
     group = ctx.find_root().command
-    click.echo(made(group, {}, "modelwright", "_MODELWRIGHT_COMPLETE").source())
+    print_result(made(group, {}, "modelwright", "_MODELWRIGHT_COMPLETE").source())

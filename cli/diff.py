@@ -1,4 +1,4 @@
-"""`modelwright diff`: what two specs say differently, and what that costs."""
+"""`modelwright diff`: compare two specs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from pathlib import Path
 
 import click
 
-from .options import DTYPES, OUTPUT, force_option, load_spec, quiet, sets_option
-from .speaking import fail, put
+from .console import fail, print_result, write_result
+from .options import (
+    DTYPES,
+    OUTPUT,
+    SPEC,
+    force_option,
+    format_option,
+    load_graph,
+    output_format,
+    quiet,
+    sets_option,
+    theme_option,
+)
 
 FORMATS = ("svg", "png")
-THEMES = ("auto", "light", "dark", "print")
-SPEC = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -22,17 +31,20 @@ SPEC = click.Path(dir_okay=False, path_type=Path)
     "-o",
     "--output",
     type=OUTPUT,
-    help=f"Draw both with the changed parts marked: {', '.join(FORMATS)}.",
+    help="Draw both models with the differences marked; `-` is stdout, without the text.",
 )
-@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True)
+@format_option(FORMATS)
+@click.option(
+    "--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Batch size."
+)
 @click.option(
     "--sequence",
     type=click.IntRange(min=1),
-    help="Tokens. [default: what both can read, at most 1024]",
+    help="Sequence length in tokens. [default: the longest of both, at most 1024]",
 )
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
-@click.option("--theme", type=click.Choice(THEMES), default="auto", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="The same as data.")
+@theme_option
+@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
 @force_option
 @quiet
 def diff(
@@ -40,6 +52,7 @@ def diff(
     after: Path,
     sets: tuple[str, ...],
     output: Path | None,
+    format: str | None,
     batch: int,
     sequence: int | None,
     dtype: str,
@@ -47,36 +60,39 @@ def diff(
     as_json: bool,
     force: bool,
 ) -> None:
-    """Say what differs between two specs, with every default, and what that costs.
+    """Compare two specs, including defaults, and the cost of their differences.
+
+    BEFORE and AFTER are YAML files; one of them may be `-`, stdin.
 
     \b
       modelwright diff gpt2.yaml gpt2_medium.yaml
       modelwright diff gpt2.yaml llama3_8b.yaml -o diff.svg
-      modelwright diff gpt2.yaml gpt2.yaml --set positions=rotary    SET changes the second
+      modelwright diff gpt2.yaml gpt2.yaml --set positions=rotary    --set changes AFTER
 
-    The exit code is 0 whether or not they differ, and 2 where they could not be compared; `--json`
-    says `equal`.
+    The exit code is 0 whether or not the specs differ; --json has the key `equal`.
     """
-    format = output.suffix.lower().removeprefix(".") if output else ""
-    if output is not None and format not in FORMATS:
-        fail(f"{output}: the suffix says what to draw: one of {', '.join(FORMATS)}")
-    specs = load_spec(before, ()), load_spec(after, sets)
+    kind = output_format(output, format, FORMATS) if output is not None else ""
+    if as_json and output is not None and str(output) == "-":
+        fail("--json and `-o -` both write to stdout; choose one")
+    graphs = load_graph(before, ()), load_graph(after, sets)
     names = str(before), f"{after}, changed" if sets else str(after)
     from ..compiler.difference_text import difference
 
-    found = difference(*specs, names, batch=batch, sequence=sequence, dtype=dtype)
+    found = difference(*graphs, names, batch=batch, sequence=sequence, dtype=dtype)
     if output is not None:
         from ..backends.diagram import DrawError, DrawOptions
         from ..backends.diagram.compare import draw_difference
 
         try:
-            drawn = draw_difference(found, format, DrawOptions(theme=theme))
+            drawn = draw_difference(*graphs, names, kind, DrawOptions(theme=theme))
         except DrawError as error:
             fail(str(error))
-        put(output, drawn, force=force)
+        write_result(output, drawn, force=force)
+        if str(output) == "-":
+            return
     if as_json:
         from ..outputs import json_text
 
-        put(None, json_text(found.to_json()), force=False)
+        print_result(json_text(found.to_json()))
     else:
-        click.echo(found.render())
+        print_result(found.render())

@@ -1,4 +1,4 @@
-"""`modelwright export`: a folder for Hugging Face's tools."""
+"""`modelwright export`: write a model folder for Hugging Face tools."""
 
 from __future__ import annotations
 
@@ -6,72 +6,62 @@ from pathlib import Path
 
 import click
 
-from .options import load_spec, quiet, reads_spec
-from .speaking import fail, note, working
+from .console import fail, note, progress
+from .options import WEIGHTS, load_graph, quiet, reads_spec
 
 
 @click.command()
 @reads_spec
-@click.option(
-    "--weights",
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="A safetensors file, or the Hugging Face folder that the spec was imported from.",
-)
-@click.option(
-    "--tokenizer",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder whose tokenizer and generation_config.json are copied.",
-)
+@click.option("--weights", required=True, type=WEIGHTS, help="A safetensors file.")
 @click.option("--to", type=click.Choice(("huggingface",)), default="huggingface", show_default=True)
 @click.option(
     "-o",
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="The folder. It is moved into place when it is whole.",
+    help="Output folder. It appears under this name when it is complete.",
 )
-@click.option("--custom-code", is_flag=True, help="With the file that `build` writes, always.")
+@click.option(
+    "--custom-code",
+    is_flag=True,
+    help="Export the code that `build` writes even when `transformers` has the architecture.",
+)
 @click.option("--force", is_flag=True, help="Replace a folder that was exported before.")
 @quiet
 def export(
     spec: Path,
     sets: tuple[str, ...],
     weights: Path,
-    tokenizer: Path | None,
     to: str,
     output: Path,
     custom_code: bool,
     force: bool,
 ) -> None:
-    """Write a model and its weights as a folder that Hugging Face's tools read.
+    """Write a model and its weights as a folder for Hugging Face tools.
+
+    SPEC is a YAML file; `-` is stdin.
 
     \b
       modelwright export my.yaml --weights my.safetensors -o my-model
       AutoModelForCausalLM.from_pretrained("my-model", trust_remote_code=True)
 
-    A spec that is an architecture of `transformers` becomes a folder of that class, without code.
-    For any other it holds the file that `build` writes, and two that make it a `PreTrainedModel`.
+    When `transformers` has the same architecture, the folder uses its class and contains no code.
+    Otherwise it contains the file that `build` writes and two that wrap it as a `PreTrainedModel`.
     """
-    source = load_spec(spec, sets)
-    from ..backends.huggingface import CheckpointError, ExportError
+    graph = load_graph(spec, sets)
+    from ..backends.huggingface import ExportError
     from ..backends.huggingface import export as written
     from ..backends.huggingface.native import find_native
     from ..backends.pytorch import WeightsError
     from ..prompting import shortened
+    from .weights import check_weights_file
 
+    check_weights_file(weights)
     try:
-        with working("writing"):
-            written(
-                source,
-                weights,
-                output,
-                to=to,
-                custom_code=custom_code,
-                tokenizer=tokenizer,
-                force=force,
-            )
-    except (CheckpointError, ExportError, WeightsError) as error:
+        with progress("writing"):
+            written(graph, weights, output, to=to, custom_code=custom_code, force=force)
+    except (ExportError, WeightsError) as error:
         fail(shortened(str(error)))
-    native = None if custom_code else find_native(source)
-    note(f"wrote {output}, a {native.class_name}" if native else f"wrote {output}, with its code")
+    native = None if custom_code else find_native(graph.spec)
+    kind = f"a {native.class_name}" if native else "with its own code"
+    note(f"wrote {output}, {kind}")

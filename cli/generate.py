@@ -1,37 +1,48 @@
-"""`modelwright generate`: text from a model."""
+"""`modelwright generate`: generate text from a prompt."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .options import DTYPES, load_graph, quiet, reads_spec
-from .speaking import fail, working
+from .console import fail, print_result, progress
+from .options import DTYPES, WEIGHTS, load_graph, quiet, read_stdin, reads_spec
 
 
 @click.command()
 @reads_spec
+@click.option("--weights", required=True, type=WEIGHTS, help="A safetensors file.")
 @click.option(
-    "--weights", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "--tokenizer",
+    required=True,
+    help="A tokenizer.json file, or `bytes` for a model of raw bytes.",
 )
-@click.option("--tokenizer", required=True, help="A tokenizer.json, or `bytes`: a token is a byte.")
-@click.option("--prompt", required=True, help="The text to go on from; `-` reads stdin.")
-@click.option("--max-new-tokens", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--prompt", required=True, help="Text to continue; `-` is stdin.")
+@click.option(
+    "--max-new-tokens",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="How many tokens to generate at most.",
+)
 @click.option(
     "--temperature",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="0 takes the likeliest token.",
+    help="Sampling temperature; 0 is greedy decoding.",
 )
-@click.option("--top-k", type=click.IntRange(min=1))
-@click.option("--top-p", type=click.FloatRange(min=0, max=1, min_open=True))
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--device", help="cpu, cuda, … [default: cuda where there is one]")
-@click.option("--dtype", type=click.Choice(DTYPES))
+@click.option("--top-k", type=click.IntRange(min=1), help="Sample from the K most likely tokens.")
+@click.option(
+    "--top-p",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    help="Sample from the most likely tokens whose probabilities add up to P.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@click.option("--device", help="cpu, cuda, … [default: cuda if available]")
+@click.option("--dtype", type=click.Choice(DTYPES), help="Data type of the weights.")
 @quiet
 def generate(
     spec: Path,
@@ -44,22 +55,26 @@ def generate(
     dtype: str | None,
     **sampling: Any,
 ) -> None:
-    """Go on from a prompt with a model and its weights.
+    """Generate text from a prompt.
+
+    SPEC is a YAML file; `-` is stdin.
 
     \b
       modelwright generate gpt2.yaml --weights gpt2.safetensors --tokenizer tokenizer.json \\
           --prompt "The house stands" --max-new-tokens 40 --top-p 0.9 --seed 1
     """
     graph = load_graph(spec, sets)
-    from ..prompting import PromptError, go_on, read_model, read_tokens
+    from ..prompting import PromptError, decode_prompt, generate_text, load_model, load_tokenizer
+    from .weights import check_weights_file
 
+    check_weights_file(weights)
     try:
-        tokens = read_tokens(tokenizer)
-        with working("reading weights"):
-            model = read_model(graph, weights, device=device, dtype=dtype)
-        with working("generating"):
-            text = sys.stdin.read() if prompt == "-" else prompt
-            made = go_on(model, tokens, text, seed=seed, **sampling)
+        tokens = load_tokenizer(tokenizer)
+        text = decode_prompt(read_stdin()) if prompt == "-" else prompt
+        with progress("reading weights"):
+            model = load_model(graph, weights, device=device, dtype=dtype)
+        with progress("generating"):
+            made = generate_text(model, tokens, text, seed=seed, **sampling)
     except PromptError as error:
         fail(str(error))
-    click.echo(made)
+    print_result(made)

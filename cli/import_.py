@@ -1,4 +1,4 @@
-"""`modelwright import`: the spec of a Hugging Face folder."""
+"""`modelwright import`: the spec of a Hugging Face model."""
 
 from __future__ import annotations
 
@@ -6,46 +6,40 @@ from pathlib import Path
 
 import click
 
+from .console import fail, progress, write_result
 from .options import OUTPUT, force_option, quiet
-from .speaking import fail, put, working
 
 
 @click.command("import")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("-o", "--output", type=OUTPUT, help="Where to write it; stdout if not given.")
-@click.option("--weights", type=OUTPUT, help="Write its weights too, under their logical names.")
+@click.option("-o", "--output", type=OUTPUT, help="Output file. [default: stdout]")
 @click.option(
-    "--ignore",
-    "ignored",
-    multiple=True,
-    metavar="KEY",
-    help="A key of config.json that changes nothing.",
+    "--weights",
+    type=OUTPUT,
+    help="Also write the weights to this safetensors file, with the names of the spec.",
 )
 @force_option
 @quiet
-def import_(
-    folder: Path,
-    output: Path | None,
-    weights: Path | None,
-    ignored: tuple[str, ...],
-    force: bool,
-) -> None:
-    """Write the spec of a Hugging Face model folder (config.json).
+def import_(folder: Path, output: Path | None, weights: Path | None, force: bool) -> None:
+    """Write the spec of a Hugging Face model folder, which contains a config.json.
 
     \b
       modelwright import all-MiniLM-L6-v2 -o minilm.yaml --weights minilm.safetensors
 
-    `modelwright.from_pretrained(FOLDER)` gives the compiled model with its weights.
+    `modelwright.from_pretrained(FOLDER)` returns the compiled model with its weights.
     """
     from ..backends.huggingface import CheckpointError, import_folder, import_weights
+    from ..outputs import is_stream
 
-    if weights is not None and weights.exists() and not force:
-        fail(f"{weights} exists; --force replaces it")
+    if weights is not None and str(weights) == "-":
+        fail("--weights takes a file, not stdout")
+    if weights is not None and weights.exists() and not force and not is_stream(weights):
+        fail(f"{weights} exists; not overwritten (use --force)")
     try:
-        text = import_folder(folder, ignore=ignored)
+        text = import_folder(folder)
         if weights is not None:
-            with working("reading and writing the weights"):
-                import_weights(folder, weights, ignore=ignored)
+            with progress("reading and writing the weights"):
+                import_weights(folder, weights)
     except CheckpointError as error:
         fail(str(error))
-    put(output, text.encode(), force=force)
+    write_result(output, text.encode(), force=force)

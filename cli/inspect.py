@@ -1,4 +1,4 @@
-"""`modelwright inspect`: weights, FLOPs, memory."""
+"""`modelwright inspect`: parameters, FLOPs and memory."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from pathlib import Path
 
 import click
 
+from .console import note, print_result
 from .options import DTYPES, load_graph, quiet, reads_spec
-from .speaking import note, put
 
 
 @click.command()
 @reads_spec
-@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option(
-    "--sequence", type=click.IntRange(min=1), help="Tokens. [default: max_positions, at most 1024]"
+    "--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Batch size."
+)
+@click.option(
+    "--sequence",
+    type=click.IntRange(min=1),
+    help="Sequence length in tokens. [default: max_positions, at most 1024]",
 )
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="The same as data.")
-@click.option("--weights", is_flag=True, help="Every weight: name, shape, numbers, copies, part.")
-@click.option("--kernels", is_flag=True, help="Which kernel runs each attention, and why.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option(
+    "--kernels", is_flag=True, help="Also print which kernel computes each attention, and why."
+)
 @quiet
 def inspect(
     spec: Path,
@@ -31,7 +36,9 @@ def inspect(
     weights: bool,
     kernels: bool,
 ) -> None:
-    """Print weights, FLOPs, memory and cache; allocates nothing.
+    """Print parameters, FLOPs, memory and cache size, without allocating the model.
+
+    SPEC is a YAML file; `-` is stdin.
 
     \b
       modelwright inspect gpt2.yaml
@@ -52,10 +59,8 @@ def inspect(
     if as_json:
         from ..outputs import json_text
 
-        put(None, json_text(made.to_json()), force=False)
+        print_result(json_text(made.to_json()))
         return
-    click.echo(made.render().rstrip("\n"))
-    if weights:
-        click.echo("\n" + made.weight_table().rstrip("\n"))
+    print_result(made.render().rstrip("\n"))
     if kernels:
-        click.echo("\n" + made.kernels().rstrip("\n"))
+        print_result("\n" + made.kernels().rstrip("\n"))

@@ -1,4 +1,4 @@
-"""`modelwright masks`: pictures of what each attention may see."""
+"""`modelwright masks`: figures of attention masks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from pathlib import Path
 
 import click
 
-from .options import OUTPUT, force_option, load_graph, quiet, reads_spec
-from .speaking import fail, put
+from .console import fail, write_result
+from .options import (
+    OUTPUT,
+    force_option,
+    format_option,
+    load_graph,
+    output_format,
+    quiet,
+    reads_spec,
+    theme_option,
+)
 
 FORMATS = ("svg", "png", "pdf")
-THEMES = ("auto", "light", "dark", "print")
 
 
 @click.command()
@@ -20,44 +28,40 @@ THEMES = ("auto", "light", "dark", "print")
     "--output",
     required=True,
     type=OUTPUT,
-    help=f"Its suffix says which: {', '.join(FORMATS)}.",
+    help=f"Output file; its suffix is the format: {', '.join(FORMATS)}. `-` is stdout.",
 )
+@format_option(FORMATS)
 @click.option(
     "--tokens",
     type=click.IntRange(1, 512),
-    help="How many are drawn. [default: so many that windows and blocks can be seen]",
+    help="Number of tokens to draw. [default: enough to show windows and blocks]",
 )
 @click.option(
     "--scale-down",
     "factor",
     type=click.IntRange(min=1),
-    help="Divide sizes by this; 1 draws them as they are. [default: so that they can be seen]",
+    help="Divide window and block sizes by this. [default: chosen to fit; 1 is full size]",
 )
 @click.option(
     "--padding",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="So many tokens at the end are padding.",
+    help="Number of padding tokens at the end.",
 )
 @click.option(
     "--kernel-blocks",
     is_flag=True,
-    help="Tell scores that the kernel computes and throws away from those it never computes.",
+    help="Distinguish computed-but-masked scores from skipped ones.",
 )
-@click.option(
-    "--theme",
-    type=click.Choice(THEMES),
-    default="auto",
-    show_default=True,
-    help="auto is light, and dark on a dark page.",
-)
+@theme_option
 @force_option
 @quiet
 def masks(
     spec: Path,
     sets: tuple[str, ...],
     output: Path,
+    format: str | None,
     tokens: int | None,
     factor: int | None,
     padding: int,
@@ -65,20 +69,22 @@ def masks(
     theme: str,
     force: bool,
 ) -> None:
-    """Draw what each attention may see: a panel for every distinct mask.
+    """Draw the attention masks: one panel for each distinct mask.
+
+    SPEC is a YAML file; `-` is stdin.
 
     \b
       modelwright masks gemma3.yaml -o masks.svg
       modelwright masks bigbird.yaml -o masks.svg --tokens 64 --scale-down 16
       modelwright masks bigbird.yaml -o masks.svg --kernel-blocks
+      modelwright masks gemma3.yaml -o - | display
 
-    Rows are queries, columns keys; a pair has the colour of the atom that admits it. The share of
-    scores is that at max_positions, or at 1024 tokens. Large sizes are drawn smaller, and the
-    picture says so; what depends on data (documents, a prefix) is drawn for an example.
+    Rows are queries and columns are keys; the colour of a cell is that of the part of the mask
+    that allows it. The density is given at max_positions, or at 1024 tokens. Large masks are
+    scaled down, which the figure states. Masks that depend on data (documents, a prefix) are
+    drawn for an example.
     """
-    format = output.suffix.lower().removeprefix(".")
-    if format not in FORMATS:
-        fail(f"{output}: the suffix says what to draw: one of {', '.join(FORMATS)}")
+    kind = output_format(output, format, FORMATS)
     graph = load_graph(spec, sets)
     from ..backends.diagram import DrawError
     from ..backends.diagram.masks import MaskOptions, draw_masks
@@ -91,7 +97,7 @@ def masks(
             kernel_blocks=kernel_blocks,
             theme=theme,
         )
-        drawn = draw_masks(graph, format, options)
+        drawn = draw_masks(graph, kind, options)
     except DrawError as error:
         fail(str(error))
-    put(output, drawn, force=force)
+    write_result(output, drawn, force=force)

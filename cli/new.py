@@ -1,14 +1,15 @@
-"""`modelwright new`: the examples, as something to start from."""
+"""`modelwright new`: example specs to start from."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from .console import fail, note, print_result, write_result
 from .options import OUTPUT, force_option, quiet
-from .speaking import fail, note, put
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -23,37 +24,65 @@ def _complete_example(_ctx: click.Context, _parameter: click.Parameter, start: s
 
 @click.command()
 @click.argument("name", required=False, shell_complete=_complete_example)
-@click.option("-o", "--output", type=OUTPUT, help="Where to write it; stdout if not given.")
+@click.option("-o", "--output", type=OUTPUT, help="Output file. [default: stdout]")
 @force_option
 @quiet
 def new(name: str | None, output: Path | None, force: bool) -> None:
     """List the example specs, or write one to start from.
 
     \b
-      modelwright new                       the names, one a line
+      modelwright new                       list the examples
       modelwright new gpt2 > gpt2.yaml
-      modelwright new gpt2_xl -o xl.yaml    and gpt2.yaml beside it, which it extends
+      modelwright new gpt2_xl -o xl.yaml    also writes gpt2.yaml, which it extends
     """
     if name is None:
         width = max(map(len, example_names()))
-        for each in example_names():
-            click.echo(f"{each:<{width}}  {example_text(each).partition(chr(10))[0][2:]}")
+        lines = [
+            f"{each:<{width}}  {example_text(each).partition(chr(10))[0][2:]}"
+            for each in example_names()
+        ]
+        print_result("\n".join(lines))
         return
-    name = name.removesuffix(".yaml").replace("-", "_")
-    if name not in example_names():
-        from ..spec.errors import choices
+    found = name.removesuffix(".yaml").replace("-", "_")
+    if found not in example_names():
+        fail(f"there is no example `{name}`; {_suggestion(found)}")
+    write_result(output, example_text(found).encode(), force=force, stamped=False)
+    from ..outputs import is_stream
 
-        fail(f"there is no example `{name}`: {choices(name, example_names())}")
-    put(output, example_text(name).encode(), force=force, stamped=False)
-    for base in example_bases(name):
-        if output is None or str(output) == "-":
+    for base in example_bases(found):
+        if output is None or str(output) == "-" or is_stream(output):
             note(f"it extends {base}.yaml: modelwright new {base} > {base}.yaml")
         elif not (beside := output.with_name(f"{base}.yaml")).exists():
-            put(beside, example_text(base).encode(), force=False, stamped=False)
+            write_result(beside, example_text(base).encode(), force=False, stamped=False)
+
+
+def _suggestion(name: str) -> str:
+    """The examples whose names are the same but for case and signs, begin alike, or are near."""
+    from ..spec.errors import nearest
+
+    plain = _plain(name)
+    names = {each: _plain(each) for each in example_names()}
+    for similar in (
+        [each for each, text in names.items() if text == plain],
+        [each for each, text in names.items() if plain and text.startswith(plain)],
+        [each for each, text in names.items() if len(plain) > 3 and plain in text],
+    ):
+        if len(similar) == 1:
+            return f"did you mean `{similar[0]}`?"
+        if similar:
+            return f"did you mean one of {', '.join(similar)}?"
+    close = nearest(plain, names.values())
+    if close is not None:
+        return f"did you mean `{next(each for each, text in names.items() if text == close)}`?"
+    return "`modelwright new` lists the examples"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def example_text(name: str) -> str:
-    """The example without its modeline: the schema that it names is not beside the copy."""
+    """The example without its modeline, since the schema it names is not beside the copy."""
     lines = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith("# yaml-language-server:"))
 

@@ -1,14 +1,16 @@
-"""The options that commands share, and reading the spec that most of them take."""
+"""Options that several commands share, and reading the spec that most of them take."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from .speaking import note
+from .complete import complete_set
+from .console import fail, note
 
 if TYPE_CHECKING:
     from ..compiler import ModuleGraph
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
+THEMES = ("auto", "light", "dark", "print")
+SPEC = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+WEIGHTS = click.Path(exists=True, dir_okay=False, path_type=Path)
+STDIN = "<stdin>"
 
 
 def _set_quiet(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -25,16 +31,30 @@ def _set_quiet(ctx: click.Context, _parameter: click.Parameter, value: bool) -> 
 
 
 quiet = click.option(
-    "-q", "--quiet", is_flag=True, expose_value=False, callback=_set_quiet, help="Only the result."
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_quiet,
+    help="Print the result only: no notes, warnings or progress.",
 )
 force_option = click.option(
-    "--force", is_flag=True, help="Overwrite a file that was edited or is not modelwright's."
+    "--force",
+    is_flag=True,
+    help="Overwrite an output file that was modified or not created by Modelwright.",
+)
+theme_option = click.option(
+    "--theme",
+    type=click.Choice(THEMES),
+    default="auto",
+    show_default=True,
+    help="Colours. `auto` follows the light or dark mode of the page; `print` is black and white.",
 )
 
 
 def reads_spec(command: Command) -> Command:
     """The argument SPEC and the option --set, for every command that takes one spec."""
-    spec = click.argument("spec", type=click.Path(dir_okay=False, path_type=Path))
+    spec = click.argument("spec", type=SPEC)
     return spec(sets_option(command))
 
 
@@ -44,18 +64,67 @@ def sets_option(command: Command) -> Command:
         "sets",
         multiple=True,
         metavar="KEY=VALUE",
+        shell_complete=complete_set,
         help="Change one key, e.g. --set layers=6 --set decoder.positions=alibi. Repeatable.",
     )(command)
 
 
-def load_spec(path: Path, sets: tuple[str, ...]) -> ModelSpec:
-    from ..spec import load
+def format_option(formats: tuple[str, ...]) -> Callable[[Command], Command]:
+    """The option --format of a command that draws."""
+    return click.option(
+        "--format",
+        "format",
+        type=click.Choice(formats),
+        help="Output format. [default: the suffix of the output file; svg on stdout]",
+    )
 
-    spec = load(path, sets=sets)
-    for told in spec.notes:
-        note(f"note: {told}")
-    for told in spec.warnings:
-        note(f"warning: {told}")
+
+def output_format(output: Path, format: str | None, formats: tuple[str, ...]) -> str:
+    """The format that --format or the suffix of the output file asks for."""
+    if format is not None:
+        return format
+    from ..outputs import is_stream
+
+    suffix = output.suffix.lower().removeprefix(".")
+    if str(output) == "-" or (not suffix and is_stream(output)):
+        return formats[0]
+    if suffix not in formats:
+        fail(
+            f"{output}: the suffix must name a format, one of {', '.join(formats)}; or use --format"
+        )
+    return suffix
+
+
+def read_stdin() -> bytes:
+    """All of stdin, which can be read only once. Fails when it is closed or was read before."""
+    ctx = click.get_current_context()
+    if ctx.meta.get("stdin"):
+        fail("standard input can be read only once: `-` is given twice")
+    ctx.meta["stdin"] = True
+    if sys.stdin is None:
+        fail("standard input is closed")
+    from ..spec.files import MOST_BYTES
+
+    return sys.stdin.buffer.read(MOST_BYTES + 1)
+
+
+def read_spec(path: Path, sets: tuple[str, ...]) -> ModelSpec:
+    """The spec of a file, or of stdin for `-`. Raises SpecErrors."""
+    from ..spec import load, loads
+
+    if str(path) == "-":
+        return loads(read_stdin(), STDIN, sets, folder=".")
+    return load(path, sets=sets)
+
+
+def load_spec(path: Path, sets: tuple[str, ...]) -> ModelSpec:
+    """`read_spec`, with its notes and warnings on stderr, each once in a command."""
+    spec = read_spec(path, sets)
+    told = click.get_current_context().meta.setdefault("told", set())
+    for text in (*(f"note: {n}" for n in spec.notes), *(f"warning: {w}" for w in spec.warnings)):
+        if text not in told:
+            told.add(text)
+            note(text)
     return spec
 
 

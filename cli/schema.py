@@ -1,4 +1,4 @@
-"""`modelwright schema`: the language as JSON Schema or as a page."""
+"""`modelwright schema`: the spec language as JSON Schema or Markdown."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from pathlib import Path
 
 import click
 
+from .console import write_result
 from .options import OUTPUT, force_option, quiet
-from .speaking import put
 
 
 @click.command()
-@click.option("-o", "--output", type=OUTPUT, help="Where to write it; stdout if not given.")
-@click.option("--markdown", is_flag=True, help="The reference of the language instead.")
+@click.option("-o", "--output", type=OUTPUT, help="Output file. [default: stdout]")
+@click.option("--markdown", is_flag=True, help="Write the language reference instead, as Markdown.")
 @force_option
 @quiet
 def schema(output: Path | None, markdown: bool, force: bool) -> None:
-    """Print the JSON Schema of the language, for editors.
+    """Print the JSON Schema of specs, for completion and checks in editors.
 
     \b
       modelwright schema -o schema.json
 
-    and as the first line of a spec
+    Then begin each spec with the line
 
     \b
       # yaml-language-server: $schema=schema.json
@@ -30,6 +30,6 @@ def schema(output: Path | None, markdown: bool, force: bool) -> None:
     from ..spec import json_schema, language_reference
 
     if markdown:
-        put(output, language_reference().encode(), force=force, stamped=False)
+        write_result(output, language_reference().encode(), force=force, stamped=False)
     else:
-        put(output, json_text(json_schema()), force=force)
+        write_result(output, json_text(json_schema()), force=force)

@@ -1,4 +1,4 @@
-"""`modelwright show`: the spec with every default."""
+"""`modelwright show`: the spec with all defaults."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .console import print_result
 from .options import load_spec, quiet, reads_spec
 
 
@@ -13,7 +14,9 @@ from .options import load_spec, quiet, reads_spec
 @reads_spec
 @quiet
 def show(spec: Path, sets: tuple[str, ...]) -> None:
-    """Print the resolved spec, with every default and its origin.
+    """Print the spec with all defaults, and where each value comes from.
+
+    SPEC is a YAML file; `-` is stdin. The output is a spec itself, in UTF-8.
 
     \b
       modelwright show gpt2.yaml
@@ -21,4 +24,4 @@ def show(spec: Path, sets: tuple[str, ...]) -> None:
     """
     from ..spec import show as shown
 
-    click.echo(shown(load_spec(spec, sets)).rstrip("\n"))
+    print_result(shown(load_spec(spec, sets)).encode())

@@ -1,4 +1,4 @@
-"""`modelwright verify`: is what is compiled right?"""
+"""`modelwright verify`: test a compiled model."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ from pathlib import Path
 
 import click
 
-from .options import DTYPES, OUTPUT, force_option, load_spec, quiet, reads_spec
-from .speaking import fail, put, working
+from .console import fail, print_result, progress, write_result
+from .options import DTYPES, OUTPUT, WEIGHTS, force_option, load_spec, quiet, reads_spec
 
 
 @click.command()
 @reads_spec
 @click.option(
     "--weights",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A safetensors file; implies --full-size. [default: random weights, none at rest]",
+    type=WEIGHTS,
+    help="A safetensors file; implies --full-size. [default: random weights, no zeros or ones]",
 )
-@click.option("--full-size", is_flag=True, help="The model as it is, not made small.")
+@click.option(
+    "--full-size", is_flag=True, help="Test the model in its full size, not a small copy."
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, …")
-@click.option("--dtype", type=click.Choice(DTYPES), default="float32", help="Tried as well.")
+@click.option(
+    "--dtype", type=click.Choice(DTYPES), default="float32", help="Also test this data type."
+)
 @click.option("--join-projections", is_flag=True, help="As `build` does with this option.")
 @click.option("--static-cache", is_flag=True, help="As `build` does with this option.")
-@click.option("--law", "laws", multiple=True, help="Only this one. Repeatable.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random weights.")
-@click.option("--json", "as_json", is_flag=True, help="The findings as data.")
-@click.option("--emit-tests", type=OUTPUT, help="Write tests for the built file; they need torch.")
+@click.option("--law", "laws", multiple=True, help="Test only this invariant. Repeatable.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random weights.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@click.option(
+    "--emit-tests", type=OUTPUT, help="Write a test file for the built model; it needs only torch."
+)
 @force_option
 @quiet
 @click.pass_context
@@ -45,7 +51,9 @@ def verify(
     emit_tests: Path | None,
     force: bool,
 ) -> None:
-    """Try the compiled model against the reference, and against laws that hold by theory.
+    """Test the compiled model against a reference implementation and known invariants.
+
+    SPEC is a YAML file; `-` is stdin.
 
     \b
       modelwright verify gpt2.yaml
@@ -53,17 +61,21 @@ def verify(
       modelwright verify gpt2.yaml --weights gpt2.safetensors --law reference --law cache
       modelwright verify gpt2.yaml --emit-tests test_gpt2.py
 
-    The model is made small with all of its structure. Exit code 1 says that a law fails. What the
-    laws say stands in docs/verify.md.
+    By default a small copy of the model with the same structure is tested. The exit code is 1 when
+    a test fails. The invariants (`--law`) are described in docs/verify.md.
     """
     read = load_spec(spec, sets)
+    if weights is not None:
+        from .weights import check_weights_file
+
+        check_weights_file(weights)
     from ..backends.pytorch import BuildError, BuildOptions, WeightsError, emit_file
     from ..backends.verify import UnknownError
     from ..backends.verify import verify as verified
 
     options = BuildOptions(join_projections=join_projections, static_cache=static_cache)
     try:
-        with working("verifying") as tell:
+        with progress("verifying") as tell:
             report = verified(
                 read,
                 weights=weights,
@@ -80,9 +92,9 @@ def verify(
     if as_json:
         from ..outputs import json_text
 
-        put(None, json_text(report.to_json()), force=False)
+        print_result(json_text(report.to_json()))
     else:
-        click.echo(report.render())
+        print_result(report.render())
     if report.failures:
         ctx.exit(1)
     if emit_tests is not None:
@@ -92,4 +104,4 @@ def verify(
             text = ship(read)
         except UnknownError as error:
             fail(str(error))
-        put(emit_tests, text.encode(), force=force)
+        write_result(emit_tests, text.encode(), force=force)

@@ -1,4 +1,4 @@
-"""`modelwright visualize`: the figure of a model."""
+"""`modelwright visualize`: draw a model."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from typing import Any
 
 import click
 
-from .options import OUTPUT, force_option, load_graph, quiet, reads_spec
-from .speaking import fail, put
+from .console import fail, write_result
+from .options import (
+    OUTPUT,
+    force_option,
+    format_option,
+    load_graph,
+    output_format,
+    quiet,
+    reads_spec,
+    theme_option,
+)
 
 FIGURES = ("svg", "png", "pdf", "dot", "mmd")
 DEPTHS = ("stack", "block", "module", "ops")
 DIRECTIONS = ("up", "right")
-THEMES = ("auto", "light", "dark", "print")
 
 
 @click.command()
@@ -23,52 +31,55 @@ THEMES = ("auto", "light", "dark", "print")
     "--output",
     required=True,
     type=OUTPUT,
-    help=f"Its suffix says which: {', '.join(FIGURES)}.",
+    help=f"Output file; its suffix is the format: {', '.join(FIGURES)}. `-` is stdout.",
 )
+@format_option(FIGURES)
 @click.option(
     "--depth",
     type=click.Choice(DEPTHS),
     default="block",
     show_default=True,
-    help="What is opened: one box for a stack, what is in a layer, in its modules, every op.",
+    help="How much detail: stacks, the blocks of a layer, their modules, or all ops.",
 )
 @click.option(
-    "--unroll", metavar="N", type=int, default=0, help="Draw the first N layers one by one."
+    "--unroll", metavar="N", type=int, default=0, help="Draw the first N layers separately."
 )
+@click.option("--shapes/--no-shapes", default=True, help="Show the shapes of tensors.")
 @click.option(
-    "--shapes/--no-shapes", default=True, help="The shapes of inputs, results and the stream."
+    "--costs", is_flag=True, help="Show the parameters of each part, and its share of the FLOPs."
 )
-@click.option("--costs", is_flag=True, help="The weights of each part, and its share of the FLOPs.")
-@click.option("--stack", metavar="NAME", help="One stack alone: encoder, decoder, …")
-@click.option("--legend", is_flag=True, help="Say below what the colours and lines are.")
+@click.option("--stack", metavar="NAME", help="Draw only this stack: encoder, decoder, …")
+@click.option("--legend", is_flag=True, help="Explain colours and lines below the figure.")
 @click.option(
     "--direction",
     type=click.Choice(DIRECTIONS),
     default="up",
     show_default=True,
-    help="Where the stream runs.",
+    help="Direction from input to output.",
 )
-@click.option(
-    "--theme",
-    type=click.Choice(THEMES),
-    default="auto",
-    show_default=True,
-    help="The colours; auto follows the reader's page, print needs none.",
-)
+@theme_option
 @force_option
 @quiet
-def visualize(spec: Path, sets: tuple[str, ...], output: Path, force: bool, **options: Any) -> None:
-    """Draw the model, each kind of layer once.
+def visualize(
+    spec: Path,
+    sets: tuple[str, ...],
+    output: Path,
+    format: str | None,
+    force: bool,
+    **options: Any,
+) -> None:
+    """Draw the model; identical layers are drawn once.
+
+    SPEC is a YAML file; `-` is stdin.
 
     \b
       modelwright visualize gpt2.yaml -o gpt2.svg
       modelwright visualize gpt2.yaml -o gpt2.pdf --depth module --costs
       modelwright visualize t5_small.yaml -o t5.png --stack encoder --direction right
       modelwright visualize gpt2.yaml -o gpt2.mmd     Mermaid, for Markdown pages
+      modelwright visualize gpt2.yaml -o - --format dot | dot -Tx11
     """
-    figure = output.suffix.lower().removeprefix(".")
-    if figure not in FIGURES:
-        fail(f"{output}: the suffix says what to draw: one of {', '.join(FIGURES)}")
+    figure = output_format(output, format, FIGURES)
     graph = load_graph(spec, sets)
     from ..backends.diagram import DrawError, DrawOptions, draw
 
@@ -76,4 +87,4 @@ def visualize(spec: Path, sets: tuple[str, ...], output: Path, force: bool, **op
         drawn = draw(graph, figure, DrawOptions(**options))
     except DrawError as error:
         fail(str(error))
-    put(output, drawn, force=force)
+    write_result(output, drawn, force=force)

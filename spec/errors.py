@@ -6,6 +6,7 @@ the command line's; here are exceptions and text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -46,10 +47,35 @@ class Mark:
 
 @dataclass(frozen=True)
 class SpecError:
-    """One located problem."""
+    """One problem and its place. The message says what is wrong, then after `; ` what is right."""
 
     mark: Mark
     message: str
+
+    @property
+    def hint(self) -> str:
+        """How to correct it: what follows the first `; ` of the message; "" when nothing does."""
+        return self._parts[1]
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        """The message before and after the first `; ` that is not inside backticks."""
+        for found in re.finditer("; ", self.message):
+            if self.message.count("`", 0, found.start()) % 2 == 0:
+                return self.message[: found.start()], self.message[found.end() :]
+        return self.message, ""
+
+    def to_json(self, severity: str) -> dict[str, object]:
+        """As plain data: severity, file, line and column from 1, message, and hint or None."""
+        message, hint = self._parts
+        return {
+            "severity": severity,
+            "file": self.mark.file,
+            "line": self.mark.line,
+            "column": self.mark.column,
+            "message": message,
+            "hint": hint or None,
+        }
 
     def __str__(self) -> str:
         return f"{self.mark}: {self.message}{_excerpt(self.mark)}"
@@ -81,6 +107,12 @@ def _excerpt(mark: Mark) -> str:
     tail = "…" if start + WIDTH < len(mark.text) else ""
     caret = " " * (len(head) + mark.column - 1 - start) + "^"
     return f"\n  {head}{shown.rstrip()}{tail}\n  {caret}"
+
+
+def printable(name: object) -> str:
+    """A file name without control characters and bytes that are not UTF-8: each becomes `�`."""
+    text = str(name).encode(errors="surrogateescape").decode(errors="replace")
+    return "".join(sign if sign.isprintable() else "�" for sign in text)
 
 
 def nearest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:

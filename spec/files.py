@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .errors import Mark, SpecError, nearest
+from .errors import Mark, SpecError, nearest, printable
 from .merge import Reading, merge
 from .part import BROKEN
 from .source import MAX_CHARACTERS, Node, parse
@@ -24,7 +24,7 @@ KEY = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
 
 def read_file(path: Path, reading: Reading) -> Node | None:
     """The tree of one file by itself; None, with a problem, when it cannot be read."""
-    whole = Mark(str(path), 0, 0)
+    whole = Mark(printable(path), 0, 0)
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -34,8 +34,8 @@ def read_file(path: Path, reading: Reading) -> Node | None:
     except ValueError:  # a NUL character in the path
         reading.problem(whole, "is not a valid file name")
         return None
-    text = decoded(data, str(path), reading)
-    return None if text is None else read_text(text, str(path), reading)
+    text = decoded(data, printable(path), reading)
+    return None if text is None else read_text(text, printable(path), reading)
 
 
 def decoded(data: bytes, name: str, reading: Reading) -> str | None:
@@ -50,7 +50,8 @@ def decoded(data: bytes, name: str, reading: Reading) -> str | None:
         line = data[: error.start].count(b"\n") + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
         message = f"this is not UTF-8 text: byte 0x{data[error.start]:02X}"
-        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        begins = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        if begins or data.count(0) > len(data) // 4:
             message += "; the file is UTF-16: save it as UTF-8"
         reading.problem(Mark(name, line, column), message)
         return None
@@ -71,7 +72,9 @@ def read_document(path: Path, reading: Reading, seen: tuple[Path, ...] = ()) -> 
     key = real_path(path)
     if key not in reading.documents:
         if len(reading.documents) >= MOST_FILES:
-            reading.problem(Mark(str(path), 1, 1), f"a spec extends at most {MOST_FILES} files")
+            reading.problem(
+                Mark(printable(path), 1, 1), f"a spec extends at most {MOST_FILES} files"
+            )
             return None
         reading.documents[key] = None  # counts while it is being read
         tree = read_file(path, reading)
@@ -140,7 +143,7 @@ def _not_found(target: Path, name: str, path: Path) -> str:
         there = []
     close = nearest(target.name, there)
     hint = f"; did you mean `{close}`?" if close else ""
-    return f"there is no file `{name}` beside {path.name}{hint}"
+    return f"there is no file `{name}` beside {printable(path.name)}{hint}"
 
 
 def circular(base: Node, target: Path, seen: tuple[Path, ...], reading: Reading) -> bool:

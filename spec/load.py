@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import Mark, SpecErrors
+from .errors import Mark, SpecErrors, printable
 from .files import apply_sets, decoded, extended, read_file, read_text, real_path
 from .laws import check_laws
 from .levels import resolve
@@ -52,6 +52,7 @@ def loads(
     Raises SpecErrors with all errors of the spec, each with its line and column.
     """
     reading = Reading(None if folder is None else real_path(Path(folder)))
+    name = printable(name)
     written = decoded(text, name, reading) if isinstance(text, bytes) else text
     tree = None if written is None else read_text(written, name, reading)
     path = Path(name) if folder is None else Path(folder) / Path(name).name
@@ -93,7 +94,7 @@ def _finish(
             reading.problems += not_yet(spec, resolved)
     if spec is None or reading.problems:
         raise SpecErrors(reading.problems)
-    sealed = _sealed(spec, resolved, path.name, reading)
+    sealed = _sealed(spec, resolved, printable(path.name), reading)
     sealed._sets = tuple(sets)
     return sealed
 

@@ -41,7 +41,7 @@ class Reading:
     folder: Path | None = None
     problems: list[SpecError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[SpecError] = field(default_factory=list)
     incomplete: bool = False
     documents: dict[Path, Node | None] = field(default_factory=dict)
     stacks: dict[tuple[Path, str], Node | None] = field(default_factory=dict)
@@ -81,9 +81,9 @@ class Reading:
             self.notes.append(text)
 
     def warn(self, mark: Mark, message: str) -> None:
-        text = f"{mark}: {message}"
-        if text not in self.warnings:
-            self.warnings.append(text)
+        warning = SpecError(mark, message)
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
 
 def expand(key: str, node: Node) -> Node:

@@ -26,7 +26,7 @@ from .scalars import BlockName, Entries, Flag, Id, Ids, Layers, ModelName, Name,
 from .sublayers import Sublayer
 
 if TYPE_CHECKING:
-    from .errors import Mark
+    from .errors import Mark, SpecError
     from .source import Node
 
 
@@ -170,7 +170,7 @@ class ModelSpec(Part, Shown):
 
     _tree: Node | None = PrivateAttr(None)
     _source_name: str = PrivateAttr("")
-    _warnings: tuple[str, ...] = PrivateAttr(())
+    _warnings: tuple[SpecError, ...] = PrivateAttr(())
     _notes: tuple[str, ...] = PrivateAttr(())
     _sets: tuple[str, ...] = PrivateAttr(())
 
@@ -199,7 +199,12 @@ class ModelSpec(Part, Shown):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is allowed and looks wrong, each with its place."""
+        """What is allowed but looks wrong, each with its place."""
+        return tuple(f"{warning.mark}: {warning.message}" for warning in self._warnings)
+
+    @property
+    def located_warnings(self) -> tuple[SpecError, ...]:
+        """The warnings as objects with a mark, a message and a hint."""
         return self._warnings
 
     @property

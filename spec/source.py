@@ -9,7 +9,7 @@ directives, duplicate keys and `null` are refused; dates, octals and `yes` are w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,9 +28,10 @@ NULLS = ("", "~", "null", "Null", "NULL")
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
 DECIMAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
 LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
-# Control characters, surrogates, and the marks that make text read in another order than written.
+# Control characters, surrogates, invisible characters, and marks that change the reading order.
 FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069"
+    "\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 YAML_SAYS = (  # what the YAML scanner says -> what we say
     (r"found character '\\t' that", "a tab cannot stand here; YAML is indented with spaces"),
@@ -72,10 +73,11 @@ class Node:
 
     def size(self) -> int:
         """The number of values in this tree; a long text counts as several."""
-        if isinstance(self.value, dict):
-            return 1 + sum(node.size() for node in self.value.values())
-        if isinstance(self.value, list):
-            return 1 + sum(node.size() for node in self.value)
+        if isinstance(self.value, (dict, list)):
+            nodes: Iterable[Node] = (
+                self.value.values() if isinstance(self.value, dict) else self.value
+            )
+            return 1 + sum(node.size() for node in nodes)
         return 1 + len(self.value) // 16 if isinstance(self.value, str) else 1
 
     def plain(self) -> Any:

@@ -59,7 +59,7 @@ def test_set_changes_the_mask(bigbird: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-o", "masks.gif"], "the suffix says what to draw"),
+        (["-o", "masks.gif"], "the suffix must name a format"),
         (["-o", "masks.svg", "--tokens", "0"], "1<=x<=512"),
         (
             ["-o", "masks.svg", "--set", "attention=none"],

@@ -67,7 +67,7 @@ class TestNew:
         gpt2.write_text("mine")
         result = type_in("new", "gpt2", "-o", gpt2)
         assert (result.exit_code, gpt2.read_text()) == (2, "mine")
-        assert "--force overwrites it" in result.stderr
+        assert "use --force" in result.stderr
         assert type_in("new", "gpt2", "-o", gpt2, "--force").exit_code == 0
 
     def test_guesses_at_a_misspelt_name(self) -> None:
@@ -142,7 +142,7 @@ class TestBuild:
         edited = out.read_text()
         result = type_in("build", gpt2, "-o", out)
         assert (result.exit_code, out.read_text()) == (2, edited)
-        assert "was edited" in result.stderr
+        assert "was modified" in result.stderr
         assert type_in("build", gpt2, "-o", out, "--force").exit_code == 0
         assert "# mine" not in out.read_text()
 
@@ -300,10 +300,10 @@ class TestHelp:
 def test_a_progress_bar_is_shown_on_a_terminal_only_after_a_second() -> None:
     code = (
         "import time, click\n"
-        "from modelwright.cli.speaking import working\n"
+        "from modelwright.cli.console import progress\n"
         "with click.Context(click.Command('x')):\n"
-        "    with working('quick work'): pass\n"
-        "    with working('slow work'): time.sleep(1.6)\n"
+        "    with progress('quick work'): pass\n"
+        "    with progress('slow work'): time.sleep(1.6)\n"
     )
     leader, follower = pty.openpty()
     process = subprocess.Popen([sys.executable, "-c", code], stderr=follower)
@@ -375,10 +375,10 @@ class TestGenerate:
     @pytest.mark.parametrize(
         ("name", "words", "message"),
         [
-            ("tiny_bert", ["--prompt", "a"], "writes no text"),
-            ("tiny_gpt", ["--prompt", ""], "the prompt holds no token"),
-            ("tiny_gpt", ["--prompt", "a" * 200], "205 tokens, but max_positions is 128"),
-            ("tiny_t5", ["--prompt", "ü"], "gives token 195, but vocab_size is 128"),
+            ("tiny_bert", ["--prompt", "a"], "cannot generate text"),
+            ("tiny_gpt", ["--prompt", ""], "the prompt contains no tokens"),
+            ("tiny_gpt", ["--prompt", "a" * 200], "200 tokens, but max_positions is 128"),
+            ("tiny_t5", ["--prompt", "ü"], "gives token id 195, but vocab_size is 128"),
             ("tiny_gpt", ["--prompt", "a", "--set", "layers=6"], "missing: layers.5.attention"),
             ("tiny_gpt", ["--prompt", "a", "--device", "moon"], "no device `moon`"),
             ("tiny_gpt", ["--prompt", "a", "--tokenizer", "none.json"], "none.json: no such file"),
@@ -398,7 +398,7 @@ class TestGenerate:
     def test_a_file_that_is_no_tokenizer_or_no_weights(self, trained: Path) -> None:
         spec = str(trained / "tiny_gpt.yaml")
         assert (
-            "is no tokenizer.json"
+            "is not a valid tokenizer.json"
             in self.go(trained, "tiny_gpt", "--prompt", "a", tokenizer=spec).stderr
         )
         result = type_in(

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import stat
 import struct
+import threading
 import zlib
 from pathlib import Path
 
 import pytest
 
-from modelwright.outputs import OutputError, is_unedited, json_text, stamp, write
+from modelwright.outputs import (
+    OutputError,
+    is_stream,
+    is_unedited,
+    json_text,
+    stamp,
+    write,
+    write_folder,
+)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -85,9 +96,9 @@ def test_a_new_file_has_the_usual_permissions_and_leaves_nothing_beside(tmp_path
 def test_foreign_and_edited_files_stay(tmp_path: Path) -> None:
     path = tmp_path / "out.txt"
     path.write_bytes(b"mine")
-    with pytest.raises(OutputError, match="--force overwrites it"):
+    with pytest.raises(OutputError, match="not overwritten"):
         write(path, b"theirs")
-    with pytest.raises(OutputError, match="left alone"):
+    with pytest.raises(OutputError, match="use --force"):
         write(path, b"theirs", is_ours=lambda there: there == b"ours")
     assert path.read_bytes() == b"mine"
     assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
@@ -111,6 +122,104 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     write(tmp_path / "link.txt", b"two", force=True)
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "real.txt").read_bytes() == b"two"
+
+
+class Reader:
+    """Reads a pipe to its end in a thread; the pipe is open before `write` begins."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(self.descriptor, True)
+        self.data = b""
+        self.thread = threading.Thread(target=self.read)
+
+    def read(self) -> None:
+        while block := os.read(self.descriptor, 65_536):
+            self.data += block
+        os.close(self.descriptor)
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.txt"
+    os.mkfifo(pipe)
+    (tmp_path / "link.txt").symlink_to(pipe)
+    for path in (pipe, tmp_path / "link.txt"):
+        reader = Reader(pipe)
+        writer = os.open(pipe, os.O_WRONLY)  # the reader sees no end before `write` is done
+        reader.thread.start()
+        write(path, b"x" * 200_000)
+        os.close(writer)
+        reader.thread.join()
+        assert reader.data == b"x" * 200_000
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link.txt", "pipe.txt"]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path, force: bool) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(tmp_path / "socket.txt"))
+    (tmp_path / "loop.txt").symlink_to("loop.txt")
+    (tmp_path / "folder.txt").mkdir()
+    before = {p.name: p.lstat().st_mode for p in tmp_path.iterdir()}
+    reasons = {
+        "pipe.txt": "is a pipe that no process reads",
+        "socket.txt": "is neither a file nor a pipe",
+        "loop.txt": "is a symbolic link that leads back to itself",
+        "folder.txt": "is a folder",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(OutputError, match=reason):
+            write(tmp_path / name, b"data", force=force)
+    with pytest.raises(OutputError, match="leads back to itself"):
+        write_folder(tmp_path / "loop.txt", lambda folder: None, force=force)
+    server.close()
+    assert {p.name: p.lstat().st_mode for p in tmp_path.iterdir()} == before
+
+
+def test_a_terminal_is_written_to(tmp_path: Path) -> None:
+    leader, follower = os.openpty()
+    (tmp_path / "tty.txt").symlink_to(os.ttyname(follower))
+    assert is_stream(tmp_path / "tty.txt")
+    write(tmp_path / "tty.txt", b"hello")
+    assert os.read(leader, 10) == b"hello"
+    os.close(leader)
+    os.close(follower)
+    with pytest.raises(OutputError):
+        write(tmp_path / "tty.txt", b"hello")
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link.txt"])
+def test_an_open_descriptor_is_written_to_where_it_stands(tmp_path: Path, name: str) -> None:
+    with open(tmp_path / "log.txt", "ab") as log:
+        log.write(b"before\n")
+        log.flush()
+        path = Path(name.format(log.fileno()))
+        if name == "link.txt":
+            path = tmp_path / name
+            path.symlink_to(f"/dev/fd/{log.fileno()}")
+        write(path, b"data\n")
+        log.write(b"after\n")
+    assert (tmp_path / "log.txt").read_bytes() == b"before\ndata\nafter\n"
+    with pytest.raises(OutputError, match="cannot be written"):
+        write(path, b"data")
+
+
+def test_weights_reach_a_pipe(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load
+
+    import modelwright as mw
+
+    os.mkfifo(tmp_path / "pipe")
+    reader = Reader(tmp_path / "pipe")
+    writer = os.open(tmp_path / "pipe", os.O_WRONLY)
+    reader.thread.start()
+    mw.save_weights(torch.nn.Linear(2, 3), tmp_path / "pipe")
+    os.close(writer)
+    reader.thread.join()
+    assert load(reader.data)["weight"].shape == (3, 2)
 
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""Colours of error messages, on a terminal only."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+import click
+
+_LOCATED = re.compile(r"^(\S.*?:\d+:\d+:|\S+: cannot be read:)", re.MULTILINE)
+_CARET = re.compile(r"^( +)(\^)$", re.MULTILINE)
+
+
+def wanted() -> bool:
+    """Whether stderr is a terminal that shows colours (https://no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def coloured(message: str) -> str:
+    """The place of each error in bold and its caret in red; unchanged where colour is unwanted."""
+    if not wanted():
+        return message
+    message = _LOCATED.sub(lambda found: click.style(found[0], bold=True), message)
+    return _CARET.sub(lambda found: found[1] + click.style("^", fg="red", bold=True), message)

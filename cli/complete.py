@@ -1,0 +1,86 @@
+"""Shell completion of `--set KEY=VALUE`: keys of the language, and the values of some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
+
+import click
+
+if TYPE_CHECKING:
+    from ..spec.structure import Shape
+
+
+def complete_set(_ctx: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
+    """Dotted keys that begin with `start`; behind `=` the types or words that may stand there."""
+    dotted, sign, value = start.partition("=")
+    *outer, last = dotted.split(".")
+    if sign:
+        found = [
+            f"{dotted}={word}"
+            for shape in _at((*outer, last))
+            for word in _words(shape)
+            if word.startswith(value)
+        ]
+    else:
+        prefix = "".join(f"{key}." for key in outer)
+        found = [prefix + key for key in _keys(tuple(outer)) if key.startswith(last)]
+    return sorted(set(found))
+
+
+def _keys(path: tuple[str, ...]) -> Iterator[str]:
+    from ..spec.model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS
+
+    if not path:
+        yield from ONLY_MODEL | STACK_KEYS | BLOCK_KEYS
+    elif path[-1] in ("encoder", "decoder"):
+        yield from STACK_KEYS | BLOCK_KEYS
+    for shape in _at(path):
+        yield from _inside(shape)
+
+
+def _at(path: tuple[str, ...]) -> list[Shape]:
+    """What may stand at a dotted path; several shapes where types differ."""
+    from ..spec.model import Block, ModelSpec, Stack
+    from ..spec.structure import shapes
+
+    found = [
+        shape
+        for cls in (ModelSpec, Stack, Block)
+        for key, shape in shapes(cls).items()
+        if path and key == path[0]
+    ]
+    if path and path[0] in ("encoder", "decoder"):
+        return _at(path[1:]) if len(path) > 1 else []
+    if path and path[0] == "head":
+        found += [shape.inner for shape in _at(("heads",)) if shape.inner is not None]
+    for key in path[1:]:
+        found = [inner for shape in found if (inner := _inside(shape).get(key)) is not None]
+    return found
+
+
+def _inside(shape: Shape) -> dict[str, Shape]:
+    """The keys of a component, of whatever type, or of a mapping."""
+    from ..spec.structure import shapes
+
+    inside = shape.inner if shape.kind == "list" and shape.inner is not None else shape
+    found: dict[str, Shape] = {}
+    classes = (
+        [inside.cls] if inside.cls else inside.tagged.classes.values() if inside.tagged else ()
+    )
+    for cls in classes:
+        found |= shapes(cls)
+    return found
+
+
+def _words(shape: Shape) -> list[str]:
+    """Types of a component, and values of a key that has few."""
+    inside = shape.inner if shape.kind == "list" and shape.inner is not None else shape
+    if inside.tagged is not None:
+        return list(inside.tagged.classes)
+    json = getattr(inside.leaf, "json", {})
+    if inside.leaf is bool or json.get("type") == "boolean":
+        return ["true", "false"]
+    if get_origin(inside.leaf) is Literal:
+        return [str(word) for word in get_args(inside.leaf)]
+    return []

@@ -1,0 +1,190 @@
+"""Output of the commands: results, notes, progress bars, and errors with exit code 2."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+SIGPIPE_EXIT = 141
+"""Exit code of a command whose output nobody reads any more: 128 + SIGPIPE, as of other tools."""
+
+
+class BadInputError(click.ClickException):
+    """The user's input is wrong: a message, and exit code 2.
+
+    located: the message begins with its file and line
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, located: bool = False) -> None:
+        super().__init__(message)
+        self.located = located
+
+    def show(self, file: Any = None) -> None:
+        """Print the message to stderr."""
+        from .colour import coloured
+
+        print_error(coloured(self.message) if self.located else f"Error: {self.message}")
+
+
+@contextmanager
+def reporting_errors() -> Iterator[None]:
+    """Turn the package's exceptions about bad input into a message and exit code 2."""
+    try:
+        yield
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except BrokenPipeError:
+        forget(sys.stdout)
+        raise click.exceptions.Exit(SIGPIPE_EXIT) from None
+    except Exception as error:
+        found = _bad_input(error)
+        if found is None:
+            raise
+        raise found from None
+
+
+def _bad_input(error: Exception) -> BadInputError | None:
+    """The message for an exception about bad input; None for a bug of this package."""
+    from ..outputs import OutputError
+    from ..spec.errors import SpecErrors
+
+    if isinstance(error, SpecErrors):
+        return BadInputError(str(error), located=True)
+    if isinstance(error, OutputError):
+        return BadInputError(str(error))
+    if isinstance(error, OSError) and error.filename is not None:
+        return BadInputError(f"{error.filename}: {error.strerror}")
+    return None
+
+
+def fail(message: str) -> NoReturn:
+    """Stop the command with a message about its input and exit code 2."""
+    raise BadInputError(message)
+
+
+def note(message: str) -> None:
+    """Print a message that is not the result to stderr, unless --quiet is given."""
+    if not click.get_current_context().meta.get("quiet"):
+        print_error(message)
+
+
+def print_error(message: str) -> None:
+    """Print to stderr. When stderr cannot be written, only the exit code remains."""
+    try:
+        click.echo(message, err=True)
+    except OSError:
+        forget(sys.stderr)
+
+
+def show_error(error: click.ClickException) -> None:
+    """Print an error of a command or its options. When stderr fails, only the exit code remains."""
+    try:
+        error.show()
+    except OSError:
+        forget(sys.stderr)
+
+
+class ClosedOutput(io.TextIOBase):
+    """Stands for a stdout that the caller closed: writing to it fails, as it does elsewhere."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def print_result(result: str | bytes) -> None:
+    """Print a result to stdout; a line break is added to text without one.
+
+    Raises OutputError when stdout is closed or full, BrokenPipeError when nobody reads it.
+    """
+    from ..outputs import OutputError
+
+    if sys.stdout is None or isinstance(sys.stdout, ClosedOutput):
+        raise OutputError("standard output is closed")
+    newline = isinstance(result, str) and not result.endswith("\n")
+    try:
+        click.echo(result, nl=newline)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        forget(sys.stdout)
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from None
+
+
+def forget(stream: Any) -> None:
+    """Point a broken stream at the null device, so that Python's flush at exit does not fail."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    except (OSError, ValueError, AttributeError):
+        pass
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[str], None]]:
+    """Show a progress bar on a terminal when the block takes more than a second.
+
+    Yields a function that changes the text beside the bar.
+    """
+    hidden = click.get_current_context().meta.get("quiet")
+    if hidden or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda now: None
+        return
+    from threading import Timer
+
+    bars: list[Any] = []
+    words = [what]
+
+    def tell(now: str) -> None:
+        words[0] = f"{what}: {now}"
+        for bar in bars:
+            bar.update(bar.task_ids[0], description=words[0])
+
+    def begin() -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        bar.add_task(words[0], total=None)
+        bar.start()
+        bars.append(bar)
+
+    timer = Timer(1.0, begin)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield tell
+    finally:
+        timer.cancel()
+        timer.join()
+        for bar in bars:
+            bar.stop()
+
+
+def write_result(path: Path | None, data: bytes, *, force: bool, stamped: bool = True) -> None:
+    """Write a result to its file, or to stdout for None or `-`."""
+    if path is None or str(path) == "-":
+        print_result(data)
+        return
+    from .. import outputs
+
+    suffix = path.suffix.lower() if stamped else ""
+    outputs.write(
+        path,
+        outputs.stamp(data, suffix),
+        force=force,
+        is_ours=lambda there: outputs.is_unedited(there, suffix),
+    )
+    note(f"wrote {path}")
