@@ -116,21 +116,30 @@ def printable(name: object) -> str:
 
 
 def nearest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The option that `word` was most likely meant to be."""
-    import difflib  # wanted only when something is wrong
+    """The option most similar to `word`: `RMSNorm` and `rms-norm` are both `rmsnorm`."""
+    import difflib  # needed only when something is wrong
 
-    found = difflib.get_close_matches(word[:64], list(options), 1, cutoff)
-    return found[0] if found else None
+    plain = {folded(option): option for option in options}
+    if folded(word) in plain:
+        return plain[folded(word)]
+    lower = {option.lower(): option for option in plain.values()}
+    found = difflib.get_close_matches(word[:64].lower(), list(lower), 1, cutoff)
+    return lower[found[0]] if found else None
+
+
+def folded(word: str) -> str:
+    """A word in lower case, without spaces, dots, hyphens and underscores."""
+    return re.sub(r"[-_. ]", "", word.lower())
 
 
 def choices(word: str, options: Sequence[str]) -> str:
-    """The end of a message about a word that is no option: the nearest one, or all of them."""
+    """The end of a message about an unknown word: the nearest option, or all of them."""
     close = nearest(word, options)
     if close is not None:
         return f"did you mean `{close}`?"
     if len(options) == 1:
-        return f"there is only `{options[0]}`"
-    return f"there are {', '.join(options)}" if options else "there is none"
+        return f"the only one is `{options[0]}`"
+    return f"expected one of: {', '.join(options)}" if options else "there are none"
 
 
 def shown(value: object) -> str:

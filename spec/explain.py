@@ -1,7 +1,7 @@
-"""pydantic's errors -> located words: what was written, what was expected, the nearest right key.
+"""Turn pydantic's errors into located messages with the nearest valid key or value.
 
-A misspelt key arrives as two errors, one unknown and one missing: they are joined. A mistake at an
-outer level that fails in several stacks has one mark, so it is said once.
+pydantic reports a misspelt key twice, as unknown and as missing; the two are joined. An error at an
+outer level that appears in several stacks has one place, so it is reported once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS, ModelSpec, Stack
 from .part import BROKEN
 from .source import DECIMAL, Node
 from .structure import Holder, holder, shapes
-from .words import FOREIGN_KEYS, FOREIGN_TYPES, places
+from .numbers import plain_number
+from .words import FOREIGN_KEYS, FOREIGN_TYPES, NOT_IN_A_SPEC, places
 
 Path = tuple[str | int, ...]
 KINDS = {
@@ -35,9 +36,6 @@ TRUTH = {"yes": "true", "on": "true", "True": "true", "TRUE": "true", "no": "fal
     "False": "false",
     "FALSE": "false",
 }
-NUMBER_LIKE = re.compile(r"[-+]?(0[xob])?[0-9][0-9_,:]*\Z", re.IGNORECASE)
-
-
 class Explainer:
     """Turns errors into problems, and remembers which keys were meant by misspelt ones."""
 
@@ -91,6 +89,10 @@ class Explainer:
         if lost in absent and lost is not None:
             self.meant.add(lost)
             return f"; did you mean `{lost}` (which is missing)?"
+        if ":" in key:
+            return "; a space must follow `:`"
+        if key.lower() in NOT_IN_A_SPEC:
+            return f"; {NOT_IN_A_SPEC[key.lower()]}"
         if key in FOREIGN_KEYS:
             target = FOREIGN_KEYS[key]
             self.meant.update(re.findall(r"[a-z_]+", target))
@@ -103,23 +105,27 @@ class Explainer:
             self.meant.add(close)
             return f"; did you mean `{close}`?"
         if here.cls is not None and not options:
-            return f"; the type `{here.cls.model_fields['type'].default}` has no options"
+            return f"; type `{here.cls.model_fields['type'].default}` has no options"
         few = 0 < len(options) <= MOST_SHOWN
-        return f"; here may stand {', '.join(options)}" if few else ""
+        return f"; expected one of: {', '.join(options)}" if few else ""
 
     def missing(self, error: ErrorDetails) -> SpecError:
         path, key = error["loc"][:-1], str(error["loc"][-1])
         here = holder(path, self.tree)
         node = locate(self.tree, path).node
         if here.cls is ModelSpec:
-            return SpecError(self.tree.at, f"`{key}` is missing: a spec begins with `{key}: …`")
+            return SpecError(self.tree.at, f"`{key}` is missing; write `{key}: …` in the first line")
         if here.cls is Stack:
-            return SpecError(node.at, f"`{key}` is missing: write it in the stack, or at the top")
+            return SpecError(
+                node.at, f"`{key}` is missing; write it in the stack or at the top level"
+            )
         if key == "memory":
-            text = "`memory` is missing: which stack does this read? `cross_attention: {memory: …}`"
+            text = (
+                "`memory` is missing; name the stack to attend to: `cross_attention: {memory: …}`"
+            )
         elif node.mark.why == "default" or "stacks" in path[:1]:
-            text = f"`{key}` is missing: write `{here.key}: {{{_typed(here)}{key}: …}}`"
-            text += " in the block, in the stack, or at the top" if here.key in BLOCK_KEYS else ""
+            text = f"`{key}` is missing; write `{here.key}: {{{_typed(here)}{key}: …}}`"
+            text += " in the block, the stack or at the top level" if here.key in BLOCK_KEYS else ""
         else:
             text = f"`{key}` is missing in `{here.key}`"
         return SpecError(node.at, text)
@@ -133,18 +139,18 @@ class Explainer:
         mark = said.mark if said else node.mark
         if said and not isinstance(said.value, str):
             return SpecError(mark, f"`type` must be a word, not {shown(said.value)}")
-        return SpecError(mark, _none_of(context["given"], context["options"]))
+        return SpecError(mark, _none_of("type", context["given"], context["options"]))
 
     def no_type(self, error: ErrorDetails) -> SpecError:
         node = locate(self.tree, (*error["loc"],)).node
         options = ", ".join(error["ctx"]["options"])
-        return SpecError(node.at, f"which? write `type: …`, one of {options}")
+        return SpecError(node.at, f"`type` is missing; write `type: …`, one of {options}")
 
     def choice(self, error: ErrorDetails) -> SpecError:
         words = [shown(option).strip("`") for option in error["ctx"]["options"]]
         given = error["input"]
         if isinstance(given, str):
-            text = _none_of(given, words)
+            text = _none_of(f"`{_key(error['loc'])}`", given, words)
         else:
             one = "one of " if len(words) > 1 else ""
             text = f"`{_key(error['loc'])}` must be {one}{', '.join(words)}, not {shown(given)}"
@@ -166,12 +172,7 @@ class Explainer:
         if not words.startswith("another") and ";" not in words and given is not BROKEN:
             text += f", not {shown(given)}"
         if isinstance(given, str):
-            if words.startswith("true") and given in TRUTH:
-                text += f"; write `{TRUTH[given]}`"
-            elif "number" in words and DECIMAL.match(given) and not re.match(r"[-+]?0\d", given):
-                text += ", which is in quotes"
-            elif "number" in words and NUMBER_LIKE.match(given):
-                text += "; write numbers plainly, such as 1000 or 1e-5"
+            text += _about_text(words, given)
         return SpecError(self.value_mark(path), text)
 
     def mask(self, error: ErrorDetails) -> SpecError:
@@ -209,6 +210,20 @@ def _once(problems: Sequence[SpecError]) -> Iterator[SpecError]:
             yield problem
 
 
+def _about_text(words: str, given: str) -> str:
+    """The end of a message about a text where a number or true or false is expected."""
+    if words.startswith("true"):
+        if given in ("true", "false"):
+            return ", which is in quotes; write it without quotes"
+        return f"; write `{TRUTH[given]}`" if given in TRUTH else ""
+    if "number" not in words:
+        return ""
+    if DECIMAL.match(given) and not re.match(r"[-+]?0\d", given):
+        return ", which is in quotes; write it without quotes"
+    number = plain_number(given)
+    return f"; write `{number}`" if number else ""
+
+
 def _short(word: str) -> str:
     return word if len(word) <= 60 else word[:57] + "…"
 
@@ -225,9 +240,9 @@ def _typed(here: Holder) -> str:
     return "" if name == here.tagged.default else f"type: {name}, "
 
 
-def _none_of(given: str, options: Sequence[str]) -> str:
-    text = f"{shown(given)} is none of {', '.join(options)}"
-    word = FOREIGN_TYPES.get(str(given).lower())
+def _none_of(what: str, given: str, options: Sequence[str]) -> str:
+    text = f"unknown {what} {shown(given)}; expected one of: {', '.join(options)}"
+    word = FOREIGN_TYPES.get(re.sub(r"[- ]", "_", str(given).lower()))
     if word is not None and (
         word in options or word.split(",")[0].strip("{").split(": ")[-1] in options
     ):

@@ -172,7 +172,9 @@ def _set_tree(text: str, reading: Reading) -> Node | None:
     whole = Mark("--set", 1, 1, text.splitlines()[0] if text else "").ending(1, len(text) + 1)
     parts = DOTTED.split(dotted)
     if not sign or "\n" in text or not all(KEY.match(p) for p in parts):
-        reading.problem(whole, "`--set` takes `key=value`, such as `decoder.layers=6`")
+        meant = re.match(r"\s*([A-Za-z_][\w.\-]*)\s*[:=]\s*(\S.*)?\Z", text)
+        hint = f"; write `--set {meant[1]}={meant[2] or '…'}`" if meant else ""
+        reading.problem(whole, f"`--set` takes `key=value`, such as `decoder.layers=6`{hint}")
         return None
     found: list[SpecError] = []
     tree = parse(f"v: {value}", "--set", found)

@@ -7,7 +7,7 @@ Every value keeps the mark of the place where it was written, whichever level th
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,17 @@ FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }
-OTHER_NAMES = {  # what else families are called -> the family
-    "decoder": "decoder-only", "causal": "decoder-only", "gpt": "decoder-only",
-    "causal_lm": "decoder-only", "encoder": "encoder-only", "bert": "encoder-only",
-    "seq2seq": "encoder-decoder", "t5": "encoder-decoder", "transformer": "encoder-decoder",
+OTHER_NAMES = {  # models and words, without digits -> the family
+    **dict.fromkeys(
+        ("decoder", "causal", "causallm", "gpt", "gptneo", "gptneox", "gptj", "llama", "mistral",
+         "mixtral", "qwen", "gemma", "phi", "falcon", "opt", "bloom", "mpt", "deepseek", "olmo",
+         "autoregressive", "languagemodel", "lm"), "decoder-only"),
+    **dict.fromkeys(
+        ("encoder", "bert", "roberta", "albert", "distilbert", "deberta", "electra", "modernbert",
+         "xlmroberta", "vit", "deit", "dino", "beit", "maskedlm", "mlm"), "encoder-only"),
+    **dict.fromkeys(
+        ("seqseq", "seqtoseq", "t", "mt", "bart", "mbart", "pegasus", "marian", "whisper",
+         "transformer", "translation"), "encoder-decoder"),
 }  # fmt: skip
 DEFAULTS: dict[str, Any] = {
     "norm": "layernorm",
@@ -156,10 +163,9 @@ def _family(family: Node, reading: Reading) -> str:
         return word
     if not word:
         return ""
-    plain = word.lower().replace("_", "-")
-    meant = OTHER_NAMES.get(plain.replace("-", "_")) or nearest(plain, FAMILIES, 0.5)
-    hint = f"did you mean `{meant}`?" if meant else choices(plain, list(FAMILIES))
-    reading.problem(family.mark, f"there is no family {shown(family.value)}; {hint}")
+    meant = OTHER_NAMES.get(re.sub(r"[^a-z]", "", word.lower())) or nearest(word, FAMILIES, 0.5)
+    hint = f"did you mean `{meant}`?" if meant else choices(word, list(FAMILIES))
+    reading.problem(family.mark, f"unknown family {shown(family.value)}; {hint}")
     family.value = meant or BROKEN
     return meant or ""
 
@@ -371,9 +377,16 @@ def _complete_branches(items: Words, block: Node) -> None:
 def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: Reading) -> None:
     """`head` and `heads` -> heads, each with its stack, its words and its vocabulary."""
     head, heads = model.pop("head", None), model.pop("heads", None)
+    if heads is not None and isinstance(heads.value, int):
+        reading.wrong(
+            heads,
+            "`heads` is a mapping: name of a head -> head; for the number of attention heads, "
+            f"write `attention: {{heads: {heads.value}}}`",
+        )
+        return
     if head is not None and heads is not None:
         reading.problem(
-            head, f"`head` and `heads` (line {heads.at.line}) say one thing in two ways; keep one"
+            head, f"`head` and `heads` (line {heads.at.line}) exclude each other; keep one"
         )
     if heads is None and head is not None:
         heads = Node({"head": head}, head.mark, head.key_mark)

@@ -104,7 +104,7 @@ class Atom(Mask):
 
     def __post_init__(self) -> None:
         if self.name not in ATOMS:
-            raise MaskError(f"no atom `{self.name}`; {choices(self.name, ATOMS)}")
+            raise MaskError(f"unknown mask `{self.name}`; {_instead(self.name)}")
         problem = _range_problem(self) if self.name in RANGES else _number_problem(self)
         if problem:
             raise MaskError(problem)
@@ -151,6 +151,22 @@ class Not(Mask):
 
     def __str__(self) -> str:
         return f"~({self.part})" if isinstance(self.part, (And, Or)) else f"~{self.part}"
+
+
+_OTHER_NAMES = {  # what masks and operators are called elsewhere -> here
+    "sliding_window": "window(…)", "sliding": "window(…)", "local": "window(…)",
+    "swa": "window(…)", "bidirectional": "full", "all": "full", "dense": "full", "none": "full",
+    "autoregressive": "causal", "lower_triangular": "causal", "tril": "causal",
+    "future": "causal", "dilated": "strided(…)", "block": "blocks(…)", "chunked": "blocks(…)",
+    "prefix_lm": "causal | prefix", "document": "documents", "packed": "documents",
+    "and": "&", "or": "|", "not": "~",
+}  # fmt: skip
+
+
+def _instead(word: str) -> str:
+    """The end of a message about an unknown mask."""
+    other = _OTHER_NAMES.get(word.lower())
+    return f"write `{other}`" if other else choices(word, ATOMS)
 
 
 def _flat(kind: type[And] | type[Or], parts: tuple[Mask, ...]) -> tuple[Mask, ...]:
@@ -304,7 +320,9 @@ class _Parser:
     def formula(self) -> Mask:
         mask = self.either()
         if self.here.kind != "end":
-            raise MaskError(f"unexpected {self.here}", self.here.offset)
+            other = _OTHER_NAMES.get(self.here.text.lower(), "")
+            hint = f"; write `{other}`" if other in ("&", "|", "~") else ""
+            raise MaskError(f"unexpected {self.here}{hint}", self.here.offset)
         return mask
 
     def either(self) -> Mask:

@@ -56,6 +56,35 @@ class Part(BaseModel):
         populate_by_name=True,
     )
 
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The values as plain data, with the options of pydantic."""
+        build_serializers(self)
+        return super().model_dump(**options)
+
+    def model_dump_json(self, **options: Any) -> str:
+        """The values as JSON, with the options of pydantic."""
+        build_serializers(self)
+        return super().model_dump_json(**options)
+
+
+def build_serializers(value: object) -> None:
+    """Build the classes inside a value that were only constructed and never validated.
+
+    Before version 2.14 pydantic cannot dump a nested object of a class with a deferred build.
+    """
+    if isinstance(value, Part):
+        cls = type(value)
+        if not cls.__pydantic_complete__:
+            cls.model_rebuild()
+        for name in cls.model_fields:
+            build_serializers(getattr(value, name))
+    elif isinstance(value, dict):
+        for inner in value.values():
+            build_serializers(inner)
+    elif isinstance(value, tuple):
+        for inner in value:
+            build_serializers(inner)
+
 
 class Nothing(Part):
     """Switched off."""

@@ -33,11 +33,13 @@ FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069"
     "\ud800-\udfff\ufeff\ufffe\uffff]"
 )
+_COLON_EXPECTED = "a `:` is expected after this key"
+_NO_SPACE = "a space must follow `:`"
 YAML_SAYS = (  # what the YAML scanner says -> what we say
     (r"found character '\\t' that", "a tab cannot stand here; YAML is indented with spaces"),
     (r"found character '(.+)' that cannot", r"a word cannot begin with `\1`; put it in quotes"),
     (r"mapping values are not allowed", "a `:` cannot stand here; quote a text that holds `: `"),
-    (r"could not find expected ':'", "a `:` is expected after this key"),
+    (r"could not find expected ':'", _COLON_EXPECTED),
     (r"expected <block end>", "this line is not indented like the lines above it"),
     (r"expected ',' or '}'", "`,` or `}` is expected here; is a `{` above never closed?"),
     (r"expected ',' or ']'", "`,` or `]` is expected here; is a `[` above never closed?"),
@@ -135,6 +137,19 @@ def parse(text: str, file: str, problems: list[SpecError]) -> Node | None:
     return root
 
 
+def _about_key(line: str) -> str:
+    """What is wrong with a line in which YAML finds no key and value."""
+    found = re.match(r"\s*([\w.-]+)\s*(.)", line)
+    if found and found[2] == ":":
+        after = line[found.end() : found.end() + 1]
+        if after and not after.isascii() and after.isspace():
+            return f"{_NO_SPACE}, and this is another space character (U+{ord(after):04X})"
+        return f"{_NO_SPACE}; write `{found[1]}: …`"
+    if found and found[2] in "=：":
+        return f"`{found[2]}` cannot separate a key and its value; write `{found[1]}: …`"
+    return _COLON_EXPECTED
+
+
 def _in_our_words(error: yaml.MarkedYAMLError) -> str:
     said = f"{error.problem or ''}"
     for pattern, words in YAML_SAYS:
@@ -189,6 +204,9 @@ class _Builder:
         mark, words = self.at(end or start), _in_our_words(error)
         if start is not None and end is not None and start.line < end.line:
             words = words.replace("above never", f"of line {start.line + 1} never")
+        if start is not None and words == _COLON_EXPECTED:
+            place = self.start_of(self.at(start))
+            return SpecError(place, _about_key(place.text))
         first = mark.text[: mark.column - 1]
         if words.startswith("a `:`") and re.fullmatch(r" +[\w.-]+", first):
             return SpecError(self.start_of(mark), "this line is indented deeper than the one above")
@@ -333,6 +351,13 @@ class _Builder:
         """A plain scalar by YAML 1.2's core rules, without null."""
         if text in WORDS:
             return WORDS[text]
+        if text == "" and self.frames and self.frames[-1].key is not None:
+            key, place = self.frames[-1].key
+            if found := re.match(r"([\w.-]+):(?=\S)", key):
+                shown = place.moved(len(found[0]))
+                self.problem(shown, f"{_NO_SPACE}; write `{found[1]}: {key[found.end() :]}`")
+                self.frames[-1].key = (found[1], place)
+                return BROKEN
         if text in NULLS:
             self.problem(mark, "a value is missing here; to switch something off, write `none`")
             return BROKEN

@@ -1,4 +1,4 @@
-"""Words that people bring from elsewhere, and where a key of this language stands."""
+"""Keys and types of other libraries, and where a key of this language belongs."""
 
 from __future__ import annotations
 
@@ -78,8 +78,44 @@ FOREIGN_KEYS = {
     "attention_multiplier": "attention: {scale: …}",
     "residual_multiplier": "residual: {scale: …}",
     "logit_scale": "head: {type: language_model, scale: …}",
+    "moe": "feed_forward: {type: moe, experts: …, top_k: …}",
+    "mixture_of_experts": "feed_forward: {type: moe, experts: …, top_k: …}",
+    "tie_weights": "head: {type: language_model, tied: …}",
+    "tied_embeddings": "head: {type: language_model, tied: …}",
+    "n_vocab": "vocab_size", "num_tokens": "vocab_size", "vocabulary_size": "vocab_size",
     "layers_pattern": "pattern", "layer_types": "pattern", "shared": "share",
     "base": "extends", "inherits": "extends", "version": "modelwright",
+}  # fmt: skip
+
+_RUN = "it is not part of a spec: "
+_NO_QUANTIZATION = "quantization is not supported; weights are float32, bfloat16, float16 or float64"
+_NO_ADAPTERS = "adapters are not part of a spec; export the model and use PEFT"
+_DTYPE = _RUN + "the data type is an argument, as in `mw.compile(spec, dtype=…)` or `--dtype`"
+_DEVICE = _RUN + "the device is an argument, as in `mw.compile(spec, device=…)` or `--device`"
+_TRAINING = _RUN + "a spec describes the model, not its training"
+_BATCH = _RUN + "the batch size is that of the input; `inspect` has `--batch`"
+_KERNEL = _RUN + "the kernel is chosen when the file is built; see `inspect --kernels`"
+_SAMPLING = _RUN + "it is an argument of `generate`"
+
+# key that people expect in a spec -> why it is not there
+NOT_IN_A_SPEC = {
+    **dict.fromkeys(
+        ("quantization", "quantize", "quantization_config", "quant", "bits", "load_in_8bit",
+         "load_in_4bit"), _NO_QUANTIZATION),
+    **dict.fromkeys(("lora", "adapter", "adapters", "peft", "lora_rank"), _NO_ADAPTERS),
+    **dict.fromkeys(("dtype", "torch_dtype", "precision", "fp16", "bf16"), _DTYPE),
+    "device": _DEVICE,
+    **dict.fromkeys(
+        ("optimizer", "optim", "learning_rate", "lr", "epochs", "weight_decay", "warmup", "steps",
+         "scheduler", "loss", "label_smoothing"), _TRAINING),
+    **dict.fromkeys(("batch_size", "batch"), _BATCH),
+    **dict.fromkeys(
+        ("flash_attention", "use_flash_attention", "attn_implementation", "sdpa"), _KERNEL),
+    "use_cache": _RUN + "every decoder has a cache, which is an argument of the model",
+    "gradient_checkpointing": _RUN + "it is an option of `build`: `--gradient-checkpointing`",
+    "tokenizer": _RUN + "the tokenizer is an argument of `generate`: `--tokenizer`",
+    "seed": _RUN + "the seed is an argument, as in `mw.compile(spec, seed=…)`",
+    **dict.fromkeys(("temperature", "top_p", "max_new_tokens"), _SAMPLING),
 }  # fmt: skip
 
 # word that stands for a type elsewhere -> what is written here
@@ -109,15 +145,15 @@ MOST_PLACES = 3
 
 @cache
 def places(key: str) -> tuple[str, ...]:
-    """Where a key of the language stands, as people write it; () when it is no key."""
+    """Where a key of the language belongs; () when it is unknown."""
     if key in BLOCK_KEYS:
-        return (f"`{key}` stands in a block, in a stack, or at the top of the spec",)
+        return (f"`{key}` belongs in a block, in a stack or at the top level",)
     if key in STACK_KEYS and key not in ONLY_MODEL:
-        return (f"`{key}` stands in a stack, or at the top of the spec",)
+        return (f"`{key}` belongs in a stack or at the top level",)
     if key in ONLY_MODEL:
-        return (f"`{key}` stands at the top of the spec",)
+        return (f"`{key}` belongs at the top level",)
     found = _component_places(key)
-    return tuple(f"`{key}` stands in {' or '.join(found[:MOST_PLACES])}" for _ in found[:1])
+    return tuple(f"`{key}` belongs in {' or '.join(found[:MOST_PLACES])}" for _ in found[:1])
 
 
 def _component_places(key: str) -> list[str]:

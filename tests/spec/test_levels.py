@@ -188,7 +188,7 @@ def test_set_writes_one_key() -> None:
         ("=3", "--set:1:1: `--set` takes `key=value`"),
         ("layers=", "--set:1:7: a value is missing here"),
         ("layers=many", "--set:1:8: `layers` must be a whole number"),
-        ("positions.type=alibbi", "--set:1:16: `alibbi` is none of"),
+        ("positions.type=alibbi", "--set:1:16: unknown type `alibbi`; expected one of"),
         ("attention.headz=3", "--set:1:1: unknown key `headz`"),
         ("norm=[1", "--set:1:6: this `[` is never closed"),
         ("norm={a: 1}\nname: x", "--set:1:1: `--set` takes `key=value`"),
