@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cache
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check lint types golden coverage docs gallery clean
+.PHONY: help install demo test test-all check test-lowest lint types golden coverage docs gallery clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -27,6 +27,16 @@ test: .venv/installed ## what every change must pass
 
 test-all: .venv/installed ## the slow tests too
 	$(THREADS) $(PYTEST) -n $(JOBS) --dist loadgroup tests
+
+# torch: the pinned one unless `make test-lowest TORCH=torch==2.5.0`; not every index has it.
+TORCH ?= $(shell grep '^torch==' constraints.txt)
+LOWEST := .venv-lowest/bin/python
+test-lowest: ## the tests of spec, cli and security with the lowest versions that pyproject.toml allows
+	@test -x $(LOWEST) || $(PYTHON) -m venv .venv-lowest
+	$(LOWEST) -m pip install --disable-pip-version-check --quiet -c constraints-lowest.txt \
+		'$(TORCH)' -e . pytest pytest-xdist hypothesis
+	$(THREADS) $(LOWEST) -m pytest --rootdir=tests --confcutdir=tests -p no:cacheprovider \
+		-n $(JOBS) -m "not slow" tests/spec tests/cli tests/security tests/compiler tests/test_api.py
 
 check: lint types test ## exactly what a reviewer runs
 
@@ -52,7 +62,7 @@ gallery: .venv/installed ## draw docs/gallery.md and the figures of these pages
 	$(BIN)/python docs/draw.py
 
 clean: ## remove .venv and what builds leave behind
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-lowest build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python >= 3.11 is needed; try make PYTHON=/path/to/python3.11" >&2; exit 1; }

@@ -3,11 +3,11 @@
     import modelwright as mw
 
     model = mw.compile("gpt2.yaml", device="cuda", dtype="bfloat16", seed=0)
-    graph = mw.lower(mw.load("gpt2.yaml"))
-    print(mw.report(graph).render())
+    print(mw.report("gpt2.yaml").render())
+    text = mw.to_yaml(mw.load("gpt2.yaml", sets=["layers=6"]))
 
-Importing this module is cheap: each name is fetched from its module when it is first used, so
-that only running a model, or loading its weights, imports torch.
+Functions take a spec, the path of its file, or its graph. Importing this module is cheap: each name
+is imported when it is first used, and only compiling a model or loading weights imports torch.
 """
 
 from __future__ import annotations
@@ -15,20 +15,25 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from . import notebook  # noqa: F401 - says who draws what notebooks show
+from . import notebook  # noqa: F401 - registers the figures that notebooks show
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .backends.diagram import DrawOptions, draw
-    from .backends.diagram.compare import draw_difference
-    from .backends.diagram.masks import MaskOptions, draw_mask, draw_masks
+    from .api import (
+        difference,
+        draw,
+        draw_difference,
+        draw_masks,
+        emit,
+        lower,
+        report,
+        verify,
+    )
+    from .backends.diagram import DrawOptions
+    from .backends.diagram.masks import MaskOptions, draw_mask
     from .backends.huggingface import export, from_pretrained
-    from .backends.pytorch import compile, emit, load_weights, save_weights
-    from .backends.verify import verify
-    from .compiler import lower
-    from .compiler.difference_text import difference
-    from .compiler.report import report
-    from .spec import ModelSpec, SpecErrors, load, loads
+    from .backends.pytorch import compile, load_weights, save_weights
+    from .spec import ModelSpec, SpecErrors, from_data, load, loads, show, to_yaml
 
 
 __all__ = [
@@ -45,6 +50,7 @@ __all__ = [
     "draw_masks",
     "emit",
     "export",
+    "from_data",
     "from_pretrained",
     "load",
     "load_weights",
@@ -52,6 +58,8 @@ __all__ = [
     "lower",
     "report",
     "save_weights",
+    "show",
+    "to_yaml",
     "verify",
 ]
 
@@ -61,21 +69,24 @@ _HOME = {
     "ModelSpec": ".spec",
     "SpecErrors": ".spec",
     "compile": ".backends.pytorch",
-    "difference": ".compiler.difference_text",
-    "draw": ".backends.diagram",
-    "draw_difference": ".backends.diagram.compare",
+    "difference": ".api",
+    "draw": ".api",
+    "draw_difference": ".api",
     "draw_mask": ".backends.diagram.masks",
-    "draw_masks": ".backends.diagram.masks",
-    "emit": ".backends.pytorch",
+    "draw_masks": ".api",
+    "emit": ".api",
     "export": ".backends.huggingface",
     "from_pretrained": ".backends.huggingface",
+    "from_data": ".spec",
     "load": ".spec",
     "load_weights": ".backends.pytorch",
     "loads": ".spec",
-    "lower": ".compiler",
-    "report": ".compiler.report",
+    "lower": ".api",
+    "report": ".api",
     "save_weights": ".backends.pytorch",
-    "verify": ".backends.verify",
+    "show": ".spec",
+    "to_yaml": ".spec",
+    "verify": ".api",
 }
 
 

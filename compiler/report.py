@@ -36,9 +36,9 @@ class Report(Costs):
         """The report as a table to read."""
         return report_text.render(self)
 
-    def weight_table(self) -> str:
-        """Every weight: name, shape, how many numbers, copies and part; the last line sums up."""
-        return report_text.weight_table(self)
+    def _repr_html_(self) -> str:
+        """The parts and totals as tables in a notebook."""
+        return report_text.html(self)
 
     def kernels(self) -> str:
         """Which kernel computes each attention, in which layers, and why."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..tables import html_table
 from .costs import LETTERS, Costs
 
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -70,6 +71,26 @@ def render(report: Costs) -> str:
         _attention(report),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def html(report: Costs) -> str:
+    """The parts, totals and memory as HTML tables, for notebooks."""
+    total, forward = report.weights_total, report.forward
+    parts = [("part", "parameters", "share", "FLOPs", "share")]
+    for part in dict.fromkeys((*report.weights, *report.flops)):
+        count, flops = report.weights.get(part, 0), report.flops.get(part, 0)
+        if count or flops:
+            cost = (in_flops(flops), _share(flops, forward)) if flops else ("", "")
+            parts.append((_words(part), f"{count:,}", _share(count, total), *cost))
+    parts.append(("total", f"{total:,}", "", in_flops(forward), ""))
+    sizes = [
+        ("memory", report.dtype),
+        ("parameters", in_bytes(report.weights_bytes)),
+        ("activations kept in training", in_bytes(report.activation_bytes)),
+        ("cache", in_bytes(report.cache_bytes)),
+    ]
+    caption = f"{report.name}: batch {report.batch}, sequence {report.sequence}"
+    return html_table(parts, "<>>>>", caption) + html_table(sizes, "<>")
 
 
 def _share(part: float, whole: float) -> str:

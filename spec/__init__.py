@@ -2,7 +2,7 @@
 
     from modelwright.spec import load
 
-    spec = load("gpt2.yaml", sets=["layers=6"])  # a ModelSpec, or SpecErrors with every mistake
+    spec = load("gpt2.yaml", sets=["layers=6"])  # a ModelSpec; raises SpecErrors with all errors
 
 Nothing here imports torch or networkx.
 """
@@ -18,7 +18,7 @@ from .load import from_data, load, loads
 from .model import Block, ModelSpec, SpecialTokens, Stack
 
 if TYPE_CHECKING:
-    from .display import show
+    from .display import show, to_yaml
     from .reference import language_reference
     from .schema import json_schema
 
@@ -36,13 +36,19 @@ __all__ = [
     "load",
     "loads",
     "show",
+    "to_yaml",
 ]
 
-_LATER = {"json_schema": ".schema", "language_reference": ".reference", "show": ".display"}
+_LATER = {
+    "json_schema": ".schema",
+    "language_reference": ".reference",
+    "show": ".display",
+    "to_yaml": ".display",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Pages about the language are written only when they are asked for."""
+    """Import what prints specs and the language when it is first used."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(importlib.import_module(_LATER[name], __name__), name)

@@ -37,20 +37,31 @@ def show(spec: ModelSpec) -> str:
     return "\n".join(_Printer(spec).lines()) + "\n"
 
 
+def to_yaml(spec: ModelSpec) -> str:
+    """A spec as YAML with all its values; `loads` of it gives an equal spec.
+
+    Blocks that no layer uses are left out.
+    """
+    lines = _Printer(spec, origins=False).lines()
+    return "".join(f"{line}\n" for line in lines if not line.lstrip().startswith("#"))
+
+
 class _Printer:
     """One walk over the parts, with the marked tree beside it."""
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: ModelSpec, *, origins: bool = True) -> None:
+        self.spec, self.origins = spec, origins
 
     def lines(self) -> Iterator[str]:
         spec = self.spec
         if spec.family is not None:
-            yield f"# family {spec.family}, written out"
+            yield f"{'# ' if self.origins else ''}family: {spec.family}"
         yield from self.keys(spec, (), 0, skip=("family", "stacks", "heads"))
-        yield "stacks:"
+        nested = self.origins or spec.family is None
+        if nested:
+            yield "stacks:"
         for name, stack in spec.stacks.items():
-            yield f"  {name}:"
+            yield f"  {name}:" if nested else f"{name}:"
             yield from self.stack(stack, ("stacks", name))
         if spec.heads:
             yield "heads:"
@@ -64,7 +75,10 @@ class _Printer:
             return
         yield self.line("    ", "pattern", f"[{', '.join(pattern(stack.order))}]", "")
         yield "    blocks:"
+        used = set(stack.order)
         for name, block in stack.blocks.items():
+            if name not in used:
+                continue
             yield f"      {name}:"
             hide = ORDINARY if block.sublayers else ("sublayers",)
             yield from self.keys(block, (*path, "blocks", name), 4, skip=hide)
@@ -129,7 +143,7 @@ class _Printer:
         return f"{said:<{COLUMN}} # {origin}" if origin else said
 
     def origin(self, path: Path) -> str:
-        return origin(self.spec, path)
+        return origin(self.spec, path) if self.origins else ""
 
 
 def origin(spec: ModelSpec, path: Path) -> str:

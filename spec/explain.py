@@ -15,10 +15,10 @@ from pydantic_core import ErrorDetails
 from .errors import Mark, SpecError, nearest, shown
 from .locate import locate
 from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS, ModelSpec, Stack
+from .numbers import plain_number
 from .part import BROKEN
 from .source import DECIMAL, Node
 from .structure import Holder, holder, shapes
-from .numbers import plain_number
 from .words import FOREIGN_KEYS, FOREIGN_TYPES, NOT_IN_A_SPEC, places
 
 Path = tuple[str | int, ...]
@@ -36,6 +36,8 @@ TRUTH = {"yes": "true", "on": "true", "True": "true", "TRUE": "true", "no": "fal
     "False": "false",
     "FALSE": "false",
 }
+
+
 class Explainer:
     """Turns errors into problems, and remembers which keys were meant by misspelt ones."""
 
@@ -114,7 +116,9 @@ class Explainer:
         here = holder(path, self.tree)
         node = locate(self.tree, path).node
         if here.cls is ModelSpec:
-            return SpecError(self.tree.at, f"`{key}` is missing; write `{key}: …` in the first line")
+            return SpecError(
+                self.tree.at, f"`{key}` is missing; write `{key}: …` in the first line"
+            )
         if here.cls is Stack:
             return SpecError(
                 node.at, f"`{key}` is missing; write it in the stack or at the top level"

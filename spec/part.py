@@ -34,8 +34,13 @@ class _Broken:
     def _refuse(self, *_: object) -> NoReturn:
         raise UnknownValueError
 
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):  # pydantic before 2.11 asks for these in isinstance
+            raise AttributeError(name)
+        raise UnknownValueError
+
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
-    __format__ = __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = __getattr__ = _refuse
+    __format__ = __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _refuse
     __hash__ = __floordiv__ = __rfloordiv__ = __truediv__ = __rtruediv__ = __int__ = __float__ = (
         _refuse

@@ -88,7 +88,9 @@ FOREIGN_KEYS = {
 }  # fmt: skip
 
 _RUN = "it is not part of a spec: "
-_NO_QUANTIZATION = "quantization is not supported; weights are float32, bfloat16, float16 or float64"
+_NO_QUANTIZATION = (
+    "quantization is not supported; weights are float32, bfloat16, float16 or float64"
+)
 _NO_ADAPTERS = "adapters are not part of a spec; export the model and use PEFT"
 _DTYPE = _RUN + "the data type is an argument, as in `mw.compile(spec, dtype=…)` or `--dtype`"
 _DEVICE = _RUN + "the device is an argument, as in `mw.compile(spec, device=…)` or `--device`"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click.testing
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -25,6 +27,11 @@ settings.load_profile("steady")
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+
+
+# click before 8.2 mixes stderr into stdout unless it is told not to.
+if "mix_stderr" in inspect.signature(click.testing.CliRunner).parameters:
+    click.testing.CliRunner.__init__.__defaults__ = ("utf-8", None, False, False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

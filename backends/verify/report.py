@@ -1,10 +1,13 @@
-"""What `verify` found: a line for each law."""
+"""The result of `verify`: one finding for each law."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
+
+from ...tables import html_table
 
 
 @dataclass(frozen=True)
@@ -73,19 +76,34 @@ class Report:
 
     def render(self) -> str:
         """A table with a line for each law."""
-        rows = [("law", "", "error", "bound", "where")]
-        for finding in self.findings:
-            word = "FAILS" if not finding.holds else "holds" if finding.applies else "-"
-            rows.append((finding.law, word, *_numbers(finding), _where(finding)))
+        rows = self._rows()
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [f"{self.name}: {self.sizes}", ""]
         for law, word, error, bound, where in rows:
             line = f"  {law:<{widths[0]}}  {word:<{widths[1]}}  {error:>{widths[2]}}  "
             lines.append(f"{line}{bound:>{widths[3]}}  {where}".rstrip())
+        return "\n".join([*lines, "", self._summary()])
+
+    def _repr_html_(self) -> str:
+        """The same table in a notebook."""
+        table = html_table(self._rows(), "<<>><", f"{self.name}: {self.sizes}")
+        return f"{table}<p>{escape(self._summary())}</p>"
+
+    def _rows(self) -> list[tuple[str, str, str, str, str]]:
+        header = ("law", "", "error", "bound", "where")
+        return [header] + [
+            (finding.law, _word(finding), *_numbers(finding), _where(finding))
+            for finding in self.findings
+        ]
+
+    def _summary(self) -> str:
         tried = [finding for finding in self.findings if finding.applies]
         failed = len(self.failures)
-        told = f"{failed} of {len(tried)} laws FAIL" if failed else f"all {len(tried)} laws hold"
-        return "\n".join([*lines, "", told])
+        return f"{failed} of {len(tried)} laws FAIL" if failed else f"all {len(tried)} laws hold"
+
+
+def _word(finding: Finding) -> str:
+    return "FAILS" if not finding.holds else "holds" if finding.applies else "-"
 
 
 def _numbers(finding: Finding) -> tuple[str, str]:

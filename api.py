@@ -1,0 +1,128 @@
+"""The functions of the package that take a spec, its file or its graph.
+
+Each imports its module when it is called, so that importing the package stays cheap.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .backends.diagram import DrawOptions
+    from .backends.diagram.masks import MaskOptions
+    from .backends.verify.report import Report as Verification
+    from .compiler import ModuleGraph
+    from .compiler.difference_text import Difference
+    from .compiler.report import Report
+    from .spec import ModelSpec
+
+    Source = str | Path | ModelSpec | ModuleGraph
+
+
+def lower(source: Source) -> ModuleGraph:
+    """The graph of a spec, of a spec file, or the graph itself.
+
+    Raises SpecErrors for a file with errors.
+    """
+    from .compiler import ModuleGraph
+    from .compiler import lower as lower_spec
+    from .spec import ModelSpec, load
+
+    if isinstance(source, ModuleGraph):
+        return source
+    return lower_spec(source if isinstance(source, ModelSpec) else load(source))
+
+
+def emit(source: Source, **options: bool) -> str:
+    """The text of the PyTorch file that `modelwright build` writes.
+
+    options: gradient_checkpointing, join_projections and static_cache, as those of `build`
+
+    Raises BuildError when an option does not fit the spec.
+    """
+    from .backends.pytorch import emit as emit_graph
+
+    return emit_graph(lower(source), **options)
+
+
+def report(
+    source: Source, *, batch: int = 1, sequence: int | None = None, dtype: str = "float32"
+) -> Report:
+    """Parameters, FLOPs, activation memory and cache size.
+
+    batch: batch size
+    sequence: length in tokens; default: max_positions, at most 1024
+    dtype: of weights, activations and cache
+    """
+    from .compiler.report import report as report_graph
+
+    return report_graph(lower(source), batch=batch, sequence=sequence, dtype=dtype)
+
+
+def draw(source: Source, format: str = "svg", options: DrawOptions | None = None) -> bytes:
+    """The figure of a model.
+
+    format: svg, png, pdf, dot or mmd (Mermaid)
+
+    Raises DrawError for an unknown format, or when the library for png or pdf is missing.
+    """
+    from .backends.diagram import draw as draw_graph
+
+    return draw_graph(lower(source), format, options)
+
+
+def draw_masks(source: Source, format: str = "svg", options: MaskOptions | None = None) -> bytes:
+    """The attention masks of a model, one panel for each distinct mask.
+
+    format: svg, png or pdf
+
+    Raises DrawError for an unknown format, and for a model without attention.
+    """
+    from .backends.diagram.masks import draw_masks as draw_graph
+
+    return draw_graph(lower(source), format, options)
+
+
+def draw_difference(
+    before: Source,
+    after: Source,
+    names: tuple[str, str] = ("before", "after"),
+    format: str = "svg",
+    options: DrawOptions | None = None,
+) -> bytes:
+    """Both figures side by side, with the differences marked.
+
+    names: titles of the two figures
+    format: svg or png
+    """
+    from .backends.diagram.compare import draw_difference as draw_graphs
+
+    return draw_graphs(lower(before), lower(after), names, format, options)
+
+
+def difference(
+    before: Source, after: Source, names: tuple[str, str] = ("before", "after"), **sizes: Any
+) -> Difference:
+    """What differs between two specs, including defaults, and the cost of it.
+
+    names: what the text calls the two specs
+    sizes: batch, sequence and dtype, as those of `report`
+    """
+    from .compiler.difference_text import difference as compare
+
+    return compare(lower(before), lower(after), names, **sizes)
+
+
+def verify(source: Source, **options: Any) -> Verification:
+    """Test the compiled model against a reference implementation and known invariants.
+
+    options: weights, device, dtype, full_size, sets, seed, laws; see
+        `modelwright.backends.verify.verify`
+
+    Raises SpecErrors, WeightsError, or UnknownError for an unknown device or invariant.
+    """
+    from .backends.verify import verify as verify_spec
+    from .compiler import ModuleGraph
+
+    return verify_spec(source.spec if isinstance(source, ModuleGraph) else source, **options)
