@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
-from .masks import Mask, MaskError, parse_mask
+from .masks import MAX_LENGTH, Mask, MaskError, json_pattern, parse_mask
 from .part import BROKEN
 
 
@@ -24,12 +24,15 @@ def read_mask(value: Any) -> Mask | tuple[Mask, ...]:
     raise MaskError("a mask is a formula such as `causal & window(512)`, or a list of them")
 
 
+_FORMULA = {"type": "string", "maxLength": MAX_LENGTH, "pattern": json_pattern()}
+
+
 class _MaskField:
     """Lets pydantic read a mask, and print it as its formula."""
 
     words = "a formula such as `causal & window(512)`, or a list of them"
     json: dict[str, Any] = {  # noqa: RUF012 - read only
-        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+        "anyOf": [_FORMULA, {"type": "array", "items": _FORMULA, "minItems": 1}]
     }
 
     def __get_pydantic_core_schema__(

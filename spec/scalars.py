@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,16 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from .errors import shown
-from .names import BLOCK_NAME, MODEL_NAME, PLAIN_NAME, hides_code, name_problem
+from .names import (
+    ARGUMENT_NAMES,
+    BLOCK_NAME,
+    HELPER_NAMES,
+    MAX_LENGTH,
+    MODEL_NAME,
+    PLAIN_NAME,
+    hides_code,
+    name_problem,
+)
 from .part import BROKEN, UnknownValueError
 
 
@@ -169,7 +179,7 @@ def _biases(of: tuple[str, ...]) -> Wanted:
                 raise ValueError(f"{wanted}; {shown(one)} {why}")
         return tuple(each for each in of if each in value)
 
-    listed = {"type": "array", "items": {"enum": [*of]}}
+    listed = {"type": "array", "items": {"enum": [*of]}, "uniqueItems": True}
     return Wanted(wanted, read, {"anyOf": [{"type": "boolean"}, listed]})
 
 
@@ -215,7 +225,17 @@ def _read_padding(value: Any) -> Any:
     raise ValueError
 
 
-_NAME_JSON = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"}
+_PLAIN = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$", "maxLength": MAX_LENGTH}
+_NAME_JSON = {**_PLAIN, "not": {"enum": ["none", *sorted(keyword.kwlist)]}}
+_NAME_OR_NONE_JSON = {**_PLAIN, "not": {"enum": sorted(keyword.kwlist)}}
+_BLOCK_NAME_JSON = {**_PLAIN, "not": {"enum": ["none"]}}
+_ARGUMENT_JSON = {
+    **_PLAIN,
+    "not": {"enum": sorted({"none", *keyword.kwlist, *ARGUMENT_NAMES, *HELPER_NAMES})},
+}
+
+_COUNT_JSON = {"type": "integer", "minimum": 1, "maximum": 100_000_000}
+_SIZE_PATTERN = r"^(?:0*[1-9]\d*(?:/0*[1-9]\d*)?\s*\*\s*)?d_model$"
 
 Flag = Annotated[bool, Wanted("true or false", _read_flag, {"type": "boolean"})]
 Layers = Annotated[int, whole(0, 100_000)]
@@ -239,7 +259,7 @@ OptionalId = Annotated[
     Wanted(
         "a token id or `none`",
         _read_optional_id,
-        {"anyOf": [{"type": "integer", "minimum": 0}, {"const": "none"}]},
+        {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, {"const": "none"}]},
     ),
 ]
 OptionalCount = Annotated[
@@ -247,7 +267,7 @@ OptionalCount = Annotated[
     Wanted(
         "a whole number above 0 or `none`",
         _read_optional_count,
-        {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "none"}]},
+        {"anyOf": [_COUNT_JSON, {"const": "none"}]},
     ),
 ]
 MaybeCount = Annotated[  # where none is not the same as left out
@@ -255,16 +275,20 @@ MaybeCount = Annotated[  # where none is not the same as left out
     Wanted(
         "a whole number above 0 or `none`",
         _read_maybe_count,
-        {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "none"}]},
+        {"anyOf": [_COUNT_JSON, {"const": "none"}]},
     ),
 ]
-_SIDE = {"type": "integer", "minimum": 1}
 Sides = Annotated[
     int | tuple[int, int],
     Wanted(
         "a whole number above 0, or a list of two such numbers",
         _read_sides,
-        {"anyOf": [_SIDE, {"type": "array", "items": _SIDE, "minItems": 2, "maxItems": 2}]},
+        {
+            "anyOf": [
+                _COUNT_JSON,
+                {"type": "array", "items": _COUNT_JSON, "minItems": 2, "maxItems": 2},
+            ]
+        },
     ),
 ]
 Number = Annotated[float, real(-LARGE, LARGE)]
@@ -283,7 +307,7 @@ Size = Annotated[
     Wanted(
         "a whole number above 0, or a multiple such as `4 * d_model`",
         _read_size,
-        {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "d_model$"}]},
+        {"anyOf": [_COUNT_JSON, {"type": "string", "pattern": _SIZE_PATTERN}]},
     ),
 ]
 Bias = Annotated[bool | tuple[Projection, ...], _biases(PROJECTIONS)]
@@ -301,26 +325,31 @@ NameOrNone = Annotated[
     Wanted(
         "a plain name or `none`",
         lambda value: value if value == "none" else _read_name(value),
-        _NAME_JSON,
+        _NAME_OR_NONE_JSON,
     ),
 ]
 Argument = Annotated[
     str,
-    Wanted("a plain name", _read_argument, _NAME_JSON),
+    Wanted("a plain name", _read_argument, _ARGUMENT_JSON),
 ]
 BlockName = Annotated[
     str,
-    Wanted("a plain name", _read_block_name, _NAME_JSON),
+    Wanted("a plain name", _read_block_name, _BLOCK_NAME_JSON),
 ]
 ModelName = Annotated[
     str,
     Wanted(
         "a plain name",
         _read_model_name,
-        {"type": "string", "pattern": r"^[A-Za-z][A-Za-z0-9_.\-]*$"},
+        {
+            "type": "string",
+            "pattern": r"^[A-Za-z][A-Za-z0-9_.\-]*$",
+            "maxLength": MAX_LENGTH,
+            "not": {"enum": ["none"]},
+        },
     ),
 ]
 Text = Annotated[
     str,
-    Wanted("a text of at most 2,000 characters", _read_text, {"type": "string"}),
+    Wanted("a text of at most 2,000 characters", _read_text, {"type": "string", "maxLength": 2000}),
 ]

@@ -1,7 +1,7 @@
-"""JSON Schema of the language as people write it: levels, words for types, nothing required.
+"""JSON Schema of specs as people write them, for completion and checks in editors.
 
-An editor that reads it completes keys and types and marks unknown ones. What takes two keys to be
-seen is for `check`.
+An inner level may leave anything to an outer one, so almost nothing is required. Rules that compare
+the values of several keys are left to `check`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from .docs import options, summary
-from .layers import ENTRY, LAYER
+from .files import MAX_PATH
+from .layers import ENTRY, LAYER, MOST_BLOCKS
+from .levels import FAMILIES, MOST_STACKS
 from .model import WRITTEN, Block, ModelSpec, Stack
 from .part import COMPONENTS, Part, Tagged
 from .structure import Shape, shapes
 
 Json = dict[str, Any]
+_FILE = {"type": "string", "maxLength": MAX_PATH}
 ONE_OR_MANY = ("positions", "input")  # one stands for a list of one
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -38,7 +41,28 @@ def json_schema() -> Json:
         "$defs": dict(sorted(definitions.items())),
         **_closed({**_model_keys(), **{k: v for k, v in stack.items() if k != "extends"}}),
         "required": ["name"],
+        "anyOf": [{"required": [key]} for key in ("family", "stacks", "extends")],
+        "allOf": [*_exclusive(), *_family_rules()],
     }
+
+
+def _exclusive() -> list[Json]:
+    """Pairs of keys of which only one may be written."""
+    pairs = (("family", "stacks"), ("head", "heads"), ("encoder", "stacks"), ("decoder", "stacks"))
+    return [{"not": {"required": list(pair)}} for pair in pairs]
+
+
+def _family_rules() -> list[Json]:
+    """A family without an encoder or decoder does not take that key."""
+    return [
+        {
+            "if": {"properties": {"family": {"const": family}}, "required": ["family"]},
+            "then": {"not": {"required": [key]}},
+        }
+        for family, stacks in FAMILIES.items()
+        for key in ("encoder", "decoder")
+        if key not in stacks
+    ]
 
 
 def _closed(properties: Json, description: str = "") -> Json:
@@ -66,23 +90,26 @@ def _said(schema: Json, description: str) -> Json:
 def _stack_keys() -> Json:
     keys = _keys(Stack)
     del keys["order"]
-    keys["blocks"] = _said(_named({"$ref": "#/$defs/block"}), options(Stack)["blocks"])
+    blocks = {**_named({"$ref": "#/$defs/block"}), "maxProperties": MOST_BLOCKS}
+    keys["blocks"] = _said(blocks, options(Stack)["blocks"])
     entry = {"type": "string", "pattern": ENTRY.pattern.replace(r"\Z", "$")}
-    keys["pattern"] = _said({"type": "array", "items": entry}, WRITTEN["pattern"])
+    keys["pattern"] = _said({"type": "array", "items": entry, "minItems": 1}, WRITTEN["pattern"])
     layer = f"^(?:{LAYER.pattern.replace(chr(92) + 'Z', '')})$"
     change = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/block"}]}
     overrides = {"type": "object", "patternProperties": {layer: change}}
     keys["overrides"] = _said({**overrides, "additionalProperties": False}, WRITTEN["overrides"])
-    keys["extends"] = _said({"type": "string"}, WRITTEN["extends"])
+    keys["extends"] = _said({**_FILE, "pattern": "^[^#]+#[^#]+$"}, WRITTEN["extends"])
     return keys
 
 
 def _model_keys() -> Json:
     keys = _keys(ModelSpec)
     stack = {"$ref": "#/$defs/stack"}
-    keys["stacks"] = _said(_named(stack), options(ModelSpec)["stacks"])
+    stacks = {**_named(stack), "minProperties": 1, "maxProperties": MOST_STACKS}
+    keys["stacks"] = _said(stacks, options(ModelSpec)["stacks"])
+    keys["heads"] = {**keys["heads"], "maxProperties": MOST_STACKS}
     keys["head"] = _said({"$ref": "#/$defs/head"}, WRITTEN["head"])
-    keys["extends"] = _said({"type": "string"}, WRITTEN["extends"])
+    keys["extends"] = _said({**_FILE, "pattern": "^[^#]+$"}, WRITTEN["extends"])
     for name in ("encoder", "decoder"):
         keys[name] = _said(stack, WRITTEN[name])
     return keys

@@ -85,6 +85,13 @@ def fits(value: Any, schema: dict[str, Any]) -> bool:
         "const": lambda one: value == one and type(value) is type(one),
         "enum": lambda some: any(value == v and type(value) is type(v) for v in some),
         "anyOf": lambda some: any(fits(value, s) for s in some),
+        "not": lambda other: not fits(value, other),
+        "minItems": lambda few: not isinstance(value, list) or len(value) >= few,
+        "maxItems": lambda many: not isinstance(value, list) or len(value) <= many,
+        "uniqueItems": lambda _: not isinstance(value, list) or len(set(value)) == len(value),
+        "minProperties": lambda few: not isinstance(value, dict) or len(value) >= few,
+        "maxProperties": lambda many: not isinstance(value, dict) or len(value) <= many,
+        "maxLength": lambda most: not isinstance(value, str) or len(value) <= most,
         "allOf": lambda every: all(fits(value, s) for s in every),
         "if": lambda when: not fits(value, when) or fits(value, schema["then"]),
         "minimum": lambda low: not is_a(value, "number") or value >= low,
@@ -152,8 +159,56 @@ def test_the_schema_takes_what_is_written(path: Path) -> None:
         "head: {type: classifier, pool: cls}\n",
         "overrides: {first: a}\n",
         "dropout: 2\n",
+        "mask: causel\n",
+        "mask: causal and window(3)\n",
+        "mask: window\n",
+        "mask: window(3, 4)\n",
+        "mask: causal &\n",
+        "mask: causal & & window(3)\n",
+        "mask: causal(3)\n",
+        "mask: window(given)\n",
+        "mask: 'random(3)'\n",
+        "mask: []\n",
+        "mask: [causal, windw(3)]\n",
+        "feed_forward: {hidden: 4x}\n",
+        "feed_forward: {hidden: 0 * d_model}\n",
+        "feed_forward: {hidden: 5/0 * d_model}\n",
+        "feed_forward: {bias: [up, up]}\n",
+        "stacks: {a: {layers: 1}}\n",
+        "encoder: {layers: 1}\n",
+        "head: language_model\nheads: {a: language_model}\n",
+        "extends: a.yaml#b\n",
+        "decoder: {extends: a.yaml}\n",
+        "pattern: []\n",
+        "tokens: {pad: 9999999999}\n",
+        "input: {argument: self}\n",
+        "input: {argument: class}\n",
+        f"description: {'x' * 2001}\n",
     ],
 )
 def test_the_schema_refuses_what_is_wrong(text: str) -> None:
     assert taken(TINY)
     assert not taken(TINY + text)
+
+
+@pytest.mark.parametrize("text", ["name: x\n", "name: x\nlayers: 2\n", "family: decoder-only\n"])
+def test_the_schema_asks_for_a_name_and_stacks(text: str) -> None:
+    assert not taken(text)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "causal",
+        " causal&window( 8 ) ",
+        "~(causal | full) & ~~documents",
+        "((prefix))",
+        "band(3) | band(3,0)",
+        "random(1, 2) | random(1, 2, 3)",
+        "global(given) | global(4) | global(-4:) | keys(1:-1) | queries(:)",
+        "blocks(2) | blocks(2, 1) | fixed(4, 2) | strided(3)",
+    ],
+)
+def test_the_schema_takes_every_mask(formula: str) -> None:
+    assert loads(TINY + f"mask: '{formula}'\n")
+    assert taken(TINY + f"mask: '{formula}'\n")
