@@ -1,6 +1,6 @@
-"""The resolved spec as text: every value, every default, and where each came from.
+"""The resolved spec as YAML: all values and defaults, and where each comes from.
 
-What is printed is itself a spec, in the general form with `stacks`, and reads back to the same.
+The output is a spec itself and loads back to an equal one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PLAIN = re.compile(r"[A-Za-z_~(][\w .*/&|~(),:+-]*\Z")
 
 
 def show(spec: ModelSpec) -> str:
-    """Print a spec with all its values, each with its origin."""
+    """The spec as YAML with all its values, and a comment with the origin of each."""
     return "\n".join(_Printer(spec).lines()) + "\n"
 
 
@@ -55,9 +55,9 @@ class _Printer:
     def lines(self) -> Iterator[str]:
         spec = self.spec
         if spec.family is not None:
-            yield f"{'# ' if self.origins else ''}family: {spec.family}"
+            yield self.line("", "family", spec.family, self.origin(("family",)))
         yield from self.keys(spec, (), 0, skip=("family", "stacks", "heads"))
-        nested = self.origins or spec.family is None
+        nested = spec.family is None
         if nested:
             yield "stacks:"
         for name, stack in spec.stacks.items():

@@ -136,8 +136,39 @@ Only `true` and `false` are booleans; `on`, `no`, `12:30`, dates and octals are 
 anchors, aliases, `<<`, directives and control characters are refused. A spec is at most 65,536
 characters, 10,000 values and 32 levels.
 
+The order of keys has no meaning, with one exception: `stacks`, `heads` and the entries of `add` are
+arguments and outputs of the model in the order in which they are written. So specs that differ only
+in the order of other keys, in flow or block style, in how a number is written (`1e-5`, `0.00001`),
+or in defaults that are written out give the same file. A derived size that is written as a number
+(`head_dim: 64`) is another spec: its code is the same, and the hash in the file differs.
+
 ## From Python
 
-The same parts can be built directly: `ModelSpec(name="x", stacks={"decoder": Stack(…)})`, or
-`from_data({...})` with plain data in the written language. Levels are resolved in the same way.
+```python
+import modelwright as mw
+from modelwright.spec import Block, ModelSpec, Stack
+from modelwright.spec.attention import Mha
+from modelwright.spec.head import LanguageModel
+
+block = Block(attention=Mha(heads=2), mask="causal")
+stack = Stack(layers=2, d_model=8, vocab_size=9, blocks={"block": block}, order=["block", "block"])
+spec = ModelSpec(name="x", stacks={"decoder": stack}, heads={"head": LanguageModel()})
+
+same = mw.from_data(
+    {
+        "name": "x",
+        "stacks": {"decoder": {"mask": "causal"}},
+        "layers": 2,
+        "d_model": 8,
+        "vocab_size": 9,
+        "attention": {"heads": 2},
+        "head": "language_model",
+    }
+)
+assert same == spec == mw.loads(mw.to_yaml(spec))
+```
+
+Levels are resolved as in YAML. `ModelSpec` raises pydantic's `ValidationError`; `mw.load`,
+`mw.loads` and `mw.from_data` raise `mw.SpecErrors` with the place of each error.
+`mw.loads(text, folder="specs")` reads the files that `extends` names from that folder.
 """

@@ -82,7 +82,7 @@ def real(
             raise ValueError
         if not low <= value <= high or (open_low and value == low) or (below and value == high):
             raise ValueError
-        return value
+        return int(value) if value == int(value) and abs(value) < 2**53 else value
 
     if open_low and high >= LARGE:
         words = f"a number above {low:g}"
@@ -226,9 +226,9 @@ def _read_padding(value: Any) -> Any:
 
 
 _PLAIN = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$", "maxLength": MAX_LENGTH}
-_NAME_JSON = {**_PLAIN, "not": {"enum": ["none", *sorted(keyword.kwlist)]}}
+NAME_JSON = {**_PLAIN, "not": {"enum": ["none", *sorted(keyword.kwlist)]}}
 _NAME_OR_NONE_JSON = {**_PLAIN, "not": {"enum": sorted(keyword.kwlist)}}
-_BLOCK_NAME_JSON = {**_PLAIN, "not": {"enum": ["none"]}}
+BLOCK_NAME_JSON = {**_PLAIN, "not": {"enum": ["none"]}}
 _ARGUMENT_JSON = {
     **_PLAIN,
     "not": {"enum": sorted({"none", *keyword.kwlist, *ARGUMENT_NAMES, *HELPER_NAMES})},
@@ -318,7 +318,7 @@ Padding = Annotated[
 ]
 Name = Annotated[
     str,
-    Wanted("a plain name", _read_name, _NAME_JSON),
+    Wanted("a plain name", _read_name, NAME_JSON),
 ]
 NameOrNone = Annotated[
     str,
@@ -334,7 +334,7 @@ Argument = Annotated[
 ]
 BlockName = Annotated[
     str,
-    Wanted("a plain name", _read_block_name, _BLOCK_NAME_JSON),
+    Wanted("a plain name", _read_block_name, BLOCK_NAME_JSON),
 ]
 ModelName = Annotated[
     str,

@@ -15,6 +15,7 @@ from .layers import ENTRY, LAYER, MOST_BLOCKS
 from .levels import FAMILIES, MOST_STACKS
 from .model import WRITTEN, Block, ModelSpec, Stack
 from .part import COMPONENTS, Part, Tagged
+from .scalars import BLOCK_NAME_JSON, NAME_JSON
 from .structure import Shape, shapes
 
 Json = dict[str, Any]
@@ -91,6 +92,7 @@ def _stack_keys() -> Json:
     keys = _keys(Stack)
     del keys["order"]
     blocks = {**_named({"$ref": "#/$defs/block"}), "maxProperties": MOST_BLOCKS}
+    blocks["propertyNames"] = BLOCK_NAME_JSON
     keys["blocks"] = _said(blocks, options(Stack)["blocks"])
     entry = {"type": "string", "pattern": ENTRY.pattern.replace(r"\Z", "$")}
     keys["pattern"] = _said({"type": "array", "items": entry, "minItems": 1}, WRITTEN["pattern"])
@@ -106,8 +108,10 @@ def _model_keys() -> Json:
     keys = _keys(ModelSpec)
     stack = {"$ref": "#/$defs/stack"}
     stacks = {**_named(stack), "minProperties": 1, "maxProperties": MOST_STACKS}
+    stacks["propertyNames"] = NAME_JSON
     keys["stacks"] = _said(stacks, options(ModelSpec)["stacks"])
-    keys["heads"] = {**keys["heads"], "maxProperties": MOST_STACKS}
+    heads = {"propertyNames": NAME_JSON, "maxProperties": MOST_STACKS}
+    keys["heads"] = {**keys["heads"], **heads}
     keys["head"] = _said({"$ref": "#/$defs/head"}, WRITTEN["head"])
     keys["extends"] = _said({**_FILE, "pattern": "^[^#]+$"}, WRITTEN["extends"])
     for name in ("encoder", "decoder"):
@@ -153,14 +157,16 @@ def _component(tagged: Tagged) -> Json:
     """
     words = [{"const": t, "description": summary(cls)} for t, cls in tagged.classes.items()]
     by_type = {name: _keys(cls) for name, cls in tagged.classes.items()}
-    every: Json = {}
+    variants: dict[str, list[Json]] = {}
     for keys in by_type.values():
         for key, schema in keys.items():
-            every[key] = schema if every.get(key, schema) == schema else {}
+            if schema not in variants.setdefault(key, []):
+                variants[key].append(schema)
+    every = {key: some[0] if len(some) == 1 else {"anyOf": some} for key, some in variants.items()}
     rules = []
     for name, keys in by_type.items():
         said = {"properties": {"type": {"const": name}}, "required": ["type"]}
-        own = {key: schema for key, schema in keys.items() if not every[key]}
+        own = {key: schema for key, schema in keys.items() if len(variants[key]) > 1}
         names = {"propertyNames": {"enum": ["type", *keys]}}
         rules.append({"if": said, "then": {"properties": own, **names} if own else names})
     default = {} if tagged.default is None else {"default": tagged.default}

@@ -97,7 +97,12 @@ def from_data(data: object, mark: Mark) -> Node:
         return Node({str(k): from_data(v, mark) for k, v in data.items()}, mark, mark)
     if isinstance(data, (list, tuple)):
         return Node([from_data(v, mark) for v in data], mark, mark)
-    return Node(data, mark, mark)
+    return Node(_whole(data) if isinstance(data, float) else data, mark, mark)
+
+
+def _whole(number: float) -> int | float:
+    """A float with an integer value as an int, so that `1e3` and 1000 are the same."""
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def parse(text: str, file: str, problems: list[SpecError]) -> Node | None:
@@ -372,7 +377,7 @@ class _Builder:
         if number in (float("inf"), float("-inf")):
             self.problem(mark, f"the number `{text}` is too large")
             return BROKEN
-        return int(number) if number.is_integer() and abs(number) < 2**53 else number
+        return _whole(number)
 
 
 _NO_ALIASES = "YAML anchors and aliases are not used in specs; quote a word that begins with & or *"

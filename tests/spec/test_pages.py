@@ -180,6 +180,8 @@ def test_the_schema_takes_what_is_written(path: Path) -> None:
         "extends: a.yaml#b\n",
         "decoder: {extends: a.yaml}\n",
         "pattern: []\n",
+        "blocks: {2nd: {}}\n",
+        "heads: {class: language_model}\n",
         "tokens: {pad: 9999999999}\n",
         "input: {argument: self}\n",
         "input: {argument: class}\n",

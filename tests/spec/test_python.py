@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pydantic import ValidationError
 
-from modelwright.spec import Block, ModelSpec, SpecErrors, Stack, from_data, loads
+from modelwright.spec import (
+    Block,
+    ModelSpec,
+    SpecErrors,
+    Stack,
+    from_data,
+    language_reference,
+    loads,
+)
 from modelwright.spec.attention import Mha
 from modelwright.spec.feed_forward import GluBranch
 from modelwright.spec.head import LanguageModel
@@ -74,6 +84,12 @@ def test_plain_data_builds_the_same_spec() -> None:
     }
     assert from_data(data) == loads(YAML)
     assert ModelSpec.model_validate(data) == loads(YAML)
+
+
+def test_the_code_of_the_reference_runs() -> None:
+    """The last block of Python in docs/language.md holds an assertion of its own."""
+    code = re.findall(r"```python\n(.*?)```", language_reference(), re.DOTALL)[-1]
+    exec(compile(code, "language.md", "exec"), {})
 
 
 def test_mistakes_in_data_are_all_said() -> None:
