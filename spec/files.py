@@ -41,7 +41,7 @@ def read_file(path: Path, reading: Reading) -> Node | None:
 def decoded(data: bytes, name: str, reading: Reading) -> str | None:
     """The text of UTF-8 bytes, without a byte order mark; None, with a problem, for others."""
     if len(data) > MOST_BYTES:
-        message = f"a spec is at most {MAX_CHARACTERS:,} characters long"
+        message = f"a spec can have at most {MAX_CHARACTERS:,} characters"
         reading.problem(Mark(name, 1, 1), message)
         return None
     try:
@@ -61,7 +61,10 @@ def read_text(text: str, name: str, reading: Reading) -> Node | None:
     """The tree of a text, which counts towards the size of all files of a spec."""
     reading.characters += len(text)
     if reading.characters > MOST_TOGETHER:
-        message = f"the files of a spec are at most {MOST_TOGETHER:,} characters long together"
+        message = (
+            f"a spec and the files it extends can have at most {MOST_TOGETHER:,} "
+            "characters in total"
+        )
         reading.problem(Mark(name, 1, 1), message)
         return None
     return parse(text, name, reading.problems)
@@ -73,7 +76,7 @@ def read_document(path: Path, reading: Reading, seen: tuple[Path, ...] = ()) -> 
     if key not in reading.documents:
         if len(reading.documents) >= MOST_FILES:
             reading.problem(
-                Mark(printable(path), 1, 1), f"a spec extends at most {MOST_FILES} files"
+                Mark(printable(path), 1, 1), f"a spec can extend at most {MOST_FILES} files"
             )
             return None
         reading.documents[key] = None  # counts while it is being read
@@ -150,10 +153,10 @@ def circular(base: Node, target: Path, seen: tuple[Path, ...], reading: Reading)
     """Does this file come back to one that it was reached from? A problem says the way."""
     if real_path(target) in [real_path(p) for p in seen]:
         way = " -> ".join(p.name for p in (*seen, target))
-        reading.wrong(base, f"`extends` goes in a circle: {way}")
+        reading.wrong(base, f"`extends` is circular: {way}")
         return True
     if len(seen) >= MAX_CHAIN:
-        reading.wrong(base, f"at most {MAX_CHAIN} files may extend one another")
+        reading.wrong(base, f"a chain of `extends` can have at most {MAX_CHAIN} files")
         return True
     return False
 

@@ -70,7 +70,7 @@ def _named(stack: Node, base: Node, reading: Reading) -> dict[str, Node]:
     if named is None:
         return {}
     if not isinstance(named.value, dict):
-        reading.wrong(named, "`blocks` is a mapping: name of a block -> block")
+        reading.wrong(named, "`blocks` must be a mapping from names to blocks")
         return {}
     if len(named.value) > MOST_BLOCKS:
         reading.problem(named, _TOO_MANY_BLOCKS)
@@ -80,7 +80,7 @@ def _named(stack: Node, base: Node, reading: Reading) -> dict[str, Node]:
         if isinstance(node.value, dict):
             blocks[name] = merge("block", base, node, reading)
         else:
-            reading.wrong(node, f"a block is a mapping, not {shown(node.value)}")
+            reading.wrong(node, f"a block must be a mapping, not {shown(node.value)}")
             blocks[name] = base
     return blocks
 
@@ -89,21 +89,21 @@ def _cycle(stack: Node, blocks: dict[str, Node], reading: Reading) -> list[str]:
     pattern, named = stack.get("pattern"), stack.get("blocks")
     if pattern is None:
         if blocks and named is not None and stack.get("overrides") is None:
-            reading.problem(named, "named blocks need a `pattern` that says where they stand")
+            reading.problem(named, "named `blocks` need a `pattern` with the order of layers")
         return []
     entries = pattern.value if isinstance(pattern.value, list) else None
     if not entries:
-        reading.wrong(pattern, "`pattern` is a list of blocks: `[local * 5, global]`")
+        reading.wrong(pattern, "`pattern` must be a list of blocks, such as `[local * 5, global]`")
         return []
     cycle: list[str] = []
     for entry in entries:
         match = ENTRY.match(entry.value) if isinstance(entry.value, str) else None
         if match is None:
-            reading.wrong(entry, f"an entry is `name` or `name * n`, not {shown(entry.value)}")
+            reading.wrong(entry, f"an entry must be `name` or `name * n`, not {shown(entry.value)}")
         elif match[1] not in blocks:
             reading.wrong(entry, _no_block(match[1], blocks))
         elif not 1 <= int(match[2] or 1) <= MOST_LAYERS - len(cycle):
-            reading.wrong(entry, f"a pattern has 1 to {MOST_LAYERS:,} layers")
+            reading.wrong(entry, f"a pattern must have 1 to {MOST_LAYERS:,} layers")
             break
         else:
             cycle += [match[1]] * int(match[2] or 1)
@@ -112,8 +112,8 @@ def _cycle(stack: Node, blocks: dict[str, Node], reading: Reading) -> list[str]:
 
 def _no_block(name: str, blocks: dict[str, Node]) -> str:
     if not blocks:
-        return f"there is no block `{name}`; name it in `blocks`"
-    return f"there is no block `{name}`; {choices(name, list(blocks))}"
+        return f"unknown block `{name}`; define it in `blocks`"
+    return f"unknown block `{name}`; {choices(name, list(blocks))}"
 
 
 def _override(stack: Node, order: Order, reading: Reading) -> None:
@@ -121,7 +121,7 @@ def _override(stack: Node, order: Order, reading: Reading) -> None:
     if overrides is None:
         return
     if not isinstance(overrides.value, dict):
-        reading.wrong(overrides, "`overrides` is a mapping: layer -> block")
+        reading.wrong(overrides, "`overrides` must be a mapping from layers to blocks")
         return
     for key, what in overrides.items():
         layers = _layers(key, what, len(order.layers), reading)
@@ -134,22 +134,24 @@ def _override(stack: Node, order: Order, reading: Reading) -> None:
         elif isinstance(what.value, dict):
             _change(order, layers, what, reading)
         else:
-            reading.wrong(what, "an override is the name of a block, or a block")
+            reading.wrong(what, "an override must be the name of a block or a mapping")
 
 
 def _layers(key: str, what: Node, count: int, reading: Reading) -> range:
     """The layers that a key names; those beyond the last layer are left out."""
     match = LAYER.match(key)
     if match is None:
-        reading.problem(what, f"a layer is `0`, `-1` or a range `0..2`, not `{key}`")
+        reading.problem(
+            what, f"a layer must be written as `0`, `-1` or a range `0..2`, not `{key}`"
+        )
         return range(0)
     first, last = int(match[1]), int(match[2] or match[1])
     if (first < 0) == (last < 0) and last < first:
-        reading.problem(what, f"the range `{key}` is empty: {last} comes before {first}")
+        reading.problem(what, f"the range `{key}` is empty: {last} is before {first}")
     first, last = (end + count if end < 0 else end for end in (first, last))
     found = range(max(first, 0), min(last + 1, count))
     if not found and count:
-        reading.warn(what.at, f"the override `{key}` names none of the {count} layers")
+        reading.warn(what.at, f"the override `{key}` matches none of the {count} layers")
     return found
 
 

@@ -101,7 +101,7 @@ def _surface_of(
     default, own = levels
     here = own or Node({}, tree.mark)
     if not isinstance(here.value, dict):
-        reading.wrong(here, f"a stack is a mapping, not {shown(here.value)}")
+        reading.wrong(here, f"a stack must be a mapping, not {shown(here.value)}")
         return None
     base = here.get("extends")
     if base is None:
@@ -123,34 +123,35 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, Levels]:
         if family is not None:
             reading.problem(
                 stacks,
-                f"`stacks` and `family` (line {family.at.line}) exclude one another; keep one",
+                f"`stacks` and `family` (line {family.at.line}) exclude each other; keep one",
             )
         for key, node in own.items():
             reading.problem(
                 node,
-                f"`{key}` refines a stack of a family; here it stands in `stacks: {{{key}: …}}`",
+                f"`{key}` needs a `family`; with `stacks` write `stacks: {{{key}: …}}`",
             )
         if not isinstance(stacks.value, dict):
-            reading.wrong(stacks, "`stacks` is a mapping: name of a stack -> stack")
+            reading.wrong(stacks, "`stacks` must be a mapping from names to stacks")
             return {}
         if not 1 <= len(stacks.value) <= MOST_STACKS:
-            count = f"a model has 1 to {MOST_STACKS} stacks, not {len(stacks.value):,}"
+            count = f"a model must have 1 to {MOST_STACKS} stacks, not {len(stacks.value):,}"
             reading.problem(stacks, count)
             return {}
         return {name: (None, node) for name, node in stacks.items()}
     if family is None:
         reading.problem(
             tree,
-            "a spec says either `family` (decoder-only, encoder-only or encoder-decoder) "
-            "or `stacks`",
+            "`family` is missing; write `family: …` (decoder-only, encoder-only or "
+            "encoder-decoder) "
+            "or `stacks: …`",
         )
         return {name: (None, node) for name, node in own.items()}
     kind = _family(family, reading)
     defaults = FAMILIES.get(kind, {})
     for key, node in own.items():
         if defaults and key not in defaults:
-            reading.problem(node, f"the family {kind} has no {key}")
-    mark = replace(family.mark, why="family")
+            reading.problem(node, f"family `{kind}` has no `{key}`")
+    mark = Mark(family.mark.file, family.mark.line, family.mark.column, family.mark.text, "family")
     return {name: (from_data(said, mark), own.get(name)) for name, said in defaults.items()} or {
         name: (None, node) for name, node in own.items()
     }
@@ -178,17 +179,17 @@ def _imported(base: Node, path: Path, reading: Reading, chain: Chain) -> Node | 
     text = base.value if isinstance(base.value, str) else ""
     file, sign, part = text.partition("#")
     if not sign or not part:
-        reading.wrong(base, "a stack extends a stack of a file: `file.yaml#stack`")
+        reading.wrong(base, "a stack extends a stack of a file; write `file.yaml#stack`")
         return None
     target = find(base, path, reading, file)
     if target is None:
         return None
     step = (real_path(target), part)
     if step in chain:
-        reading.wrong(base, f"`extends` goes in a circle at `{text}`")
+        reading.wrong(base, f"`extends` is circular at `{text}`")
         return None
     if len(chain) >= MAX_CHAIN:
-        reading.wrong(base, f"at most {MAX_CHAIN} files may extend one another")
+        reading.wrong(base, f"a chain of `extends` can have at most {MAX_CHAIN} files")
         return None
     if step not in reading.stacks:
         reading.stacks[step] = _stack_of(base, target, part, reading, (*chain, step))
@@ -380,7 +381,7 @@ def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: R
     if heads is not None and isinstance(heads.value, int):
         reading.wrong(
             heads,
-            "`heads` is a mapping: name of a head -> head; for the number of attention heads, "
+            "`heads` must be a mapping from names to heads; for the number of attention heads, "
             f"write `attention: {{heads: {heads.value}}}`",
         )
         return
@@ -393,7 +394,7 @@ def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: R
     if heads is None:
         return
     if not isinstance(heads.value, dict):
-        reading.wrong(heads, "`heads` is a mapping: name of a head -> head")
+        reading.wrong(heads, "`heads` must be a mapping from names to heads")
         return
     if len(heads.value) > MOST_STACKS:
         reading.problem(heads, f"a model has at most {MOST_STACKS} heads, not {len(heads.value):,}")

@@ -21,7 +21,7 @@ def read_mask(value: Any) -> Mask | tuple[Mask, ...]:
         masks = tuple(read_mask(v) for v in value)
         if not any(isinstance(m, tuple) for m in masks):
             return tuple(m for m in masks if isinstance(m, Mask))
-    raise MaskError("a mask is a formula such as `causal & window(512)`, or a list of them")
+    raise MaskError("a mask must be a formula such as `causal & window(512)`, or a list of them")
 
 
 _FORMULA = {"type": "string", "maxLength": MAX_LENGTH, "pattern": json_pattern()}

@@ -172,7 +172,7 @@ def _instead(word: str) -> str:
 def _flat(kind: type[And] | type[Or], parts: tuple[Mask, ...]) -> tuple[Mask, ...]:
     flat = tuple(q for p in parts for q in (p.parts if isinstance(p, kind) else (p,)))
     if len(flat) < 2:
-        raise MaskError("`&` and `|` join two masks or more")
+        raise MaskError("`&` and `|` need at least two masks")
     return flat
 
 
@@ -200,18 +200,18 @@ def _number_problem(atom: Atom) -> str | None:
     if not most - optional <= count <= most:
         wanted = f"{most - optional} to {most} numbers" if optional else f"{most} number(s)"
         if most == 0:
-            return f"{atom.name} takes nothing in parentheses"
+            return f"{atom.name} takes no arguments"
         wanted = wanted.replace("1 number(s)", "one number").replace("number(s)", "numbers")
-        return f"{atom.name}(…) takes {wanted}, and here {'is' if count == 1 else 'are'} {count}"
+        return f"{atom.name}(…) takes {wanted}, not {count}"
     for argument, low in zip(atom.args, least, strict=False):
         if isinstance(argument, bool) or not isinstance(argument, int):
             return f"{atom.name}(…) takes numbers, not `{argument}`"
         if not low <= argument <= MAX_NUMBER:
-            return f"{atom.name}(…): {argument} is not from {low} to {MAX_NUMBER:,}"
+            return f"{atom.name}(…): {argument} is not between {low} and {MAX_NUMBER:,}"
     if atom.name == "fixed" and isinstance(atom.args[0], int) and isinstance(atom.args[1], int):
         n, c = atom.args[0], atom.args[1]
         if c > n:
-            return f"fixed({n}, {c}): a block of {n} has no {c} last keys"
+            return f"fixed({n}, {c}): the second number must be at most the first"
     return None
 
 
@@ -281,7 +281,7 @@ def parse_mask(text: str) -> Mask:
     `&` binds tighter than `|`, `~` tighter than both. Raises MaskError with the offset.
     """
     if len(text) > MAX_LENGTH:
-        raise MaskError(f"a formula is at most {MAX_LENGTH:,} characters long, not {len(text):,}")
+        raise MaskError(f"a mask can have at most {MAX_LENGTH:,} characters, not {len(text):,}")
     return _Parser(_tokens(text)).formula()
 
 
@@ -339,7 +339,7 @@ class _Parser:
 
     def expect(self, sign: str) -> None:
         if not self.take(sign):
-            raise MaskError(f"`{sign}` is expected before {self.here}", self.here.offset)
+            raise MaskError(f"expected `{sign}` before {self.here}", self.here.offset)
 
     def formula(self) -> Mask:
         mask = self.either()
@@ -364,7 +364,9 @@ class _Parser:
     def single(self) -> Mask:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise MaskError(f"a formula is at most {MAX_DEPTH} deep", self.here.offset)
+            raise MaskError(
+                f"a mask can be nested at most {MAX_DEPTH} levels deep", self.here.offset
+            )
         if self.take("~"):
             mask: Mask = Not(self.single())
         elif self.take("("):
@@ -378,7 +380,7 @@ class _Parser:
     def atom(self) -> Mask:
         name = self.here
         if name.kind != "name":
-            raise MaskError(f"the name of an atom is expected, not {name}", name.offset)
+            raise MaskError(f"expected a mask such as `causal`, not {name}", name.offset)
         self.place += 1
         arguments: list[Argument] = []
         if name.text in ATOMS and self.take("("):
@@ -401,4 +403,4 @@ class _Parser:
             return Range(start, stop)
         if token.kind == "name":
             return token.text
-        raise MaskError(f"a number or a range is expected, not {token}", token.offset)
+        raise MaskError(f"expected a number or a range, not {token}", token.offset)

@@ -145,7 +145,7 @@ def _note_dropped(key: str, outer: Node, inner: Node, reading: Reading) -> None:
     if dropped and isinstance(was, str) and isinstance(now, str):  # else it is an error
         reading.note(
             inner.value["type"].mark,
-            f"{key} `{was}` becomes `{now}`, which drops its {', '.join(dropped)}",
+            f"changing {key} from `{was}` to `{now}` drops its options {', '.join(dropped)}",
         )
 
 

@@ -226,18 +226,18 @@ def camel_case(name: str) -> str:
 def name_problem(value: object, pattern: re.Pattern[str]) -> str | None:
     """What a name must be, when `value` is not that; None when it is a good name."""
     if not isinstance(value, str) or not pattern.match(value):
-        signs = "letters, digits, `_-.`" if pattern is MODEL_NAME else "letters, digits and `_`"
-        return f"a plain name: a letter, then {signs}"
+        signs = "digits, `_`, `-` and `.`" if pattern is MODEL_NAME else "digits and `_`"
+        return f"a name of letters, {signs} that starts with a letter"
     if len(value) > MAX_LENGTH:
         return f"a name of at most {MAX_LENGTH} characters"
     if value == "none":
-        return "another name: `none` switches something off"
+        return "another name; `none` switches something off"
     if pattern is PLAIN_NAME and keyword.iskeyword(value):
-        return "a name that is no word of Python"
+        return "a name that is not a Python keyword"
     if pattern is not PLAIN_NAME:
         name = camel_case(value)
         if not name.isidentifier() or keyword.iskeyword(name):
-            return f"a name whose class, {name}, is no word of Python"
+            return f"a name whose class name, {name}, is not a Python keyword"
         if pattern is MODEL_NAME and name in CODE_NAMES:
-            return f"another name: the class {name} has a meaning of its own in the code"
+            return f"another name; the class {name} exists in the generated code"
     return None

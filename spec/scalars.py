@@ -134,7 +134,7 @@ def _read_name(value: Any) -> str:
 def _read_argument(value: Any) -> str:
     text = _read_name(value)
     if hides_code(text):
-        raise ValueError("another word; this one has a meaning of its own in the code")
+        raise ValueError("another name; the generated code uses this one")
     return text
 
 
@@ -175,7 +175,7 @@ def _biases(of: tuple[str, ...]) -> Wanted:
             raise ValueError
         for one in value:
             if not isinstance(one, str) or one not in of or value.count(one) > 1:
-                why = "stands twice" if one in of else "is none of these"
+                why = "occurs twice" if one in of else "is not one of them"
                 raise ValueError(f"{wanted}; {shown(one)} {why}")
         return tuple(each for each in of if each in value)
 

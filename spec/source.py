@@ -33,21 +33,23 @@ FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069"
     "\ud800-\udfff\ufeff\ufffe\uffff]"
 )
-_COLON_EXPECTED = "a `:` is expected after this key"
+_COLON_EXPECTED = "expected `:` after this key"
 _NO_SPACE = "a space must follow `:`"
 YAML_SAYS = (  # what the YAML scanner says -> what we say
-    (r"found character '\\t' that", "a tab cannot stand here; YAML is indented with spaces"),
-    (r"found character '(.+)' that cannot", r"a word cannot begin with `\1`; put it in quotes"),
-    (r"mapping values are not allowed", "a `:` cannot stand here; quote a text that holds `: `"),
+    (r"found character '\\t' that", "a tab is not allowed here; indent with spaces"),
+    (r"found character '(.+)' that cannot", r"a word cannot begin with `\1`; quote it"),
+    (r"mapping values are not allowed", "`: ` is not allowed here; quote a text that "
+        "contains `: `"),
     (r"could not find expected ':'", _COLON_EXPECTED),
     (r"expected <block end>", "this line is not indented like the lines above it"),
-    (r"expected ',' or '}'", "`,` or `}` is expected here; is a `{` above never closed?"),
-    (r"expected ',' or ']'", "`,` or `]` is expected here; is a `[` above never closed?"),
+    (r"expected ',' or '}'", "expected `,` or `}`; is a `{` above never closed?"),
+    (r"expected ',' or ']'", "expected `,` or `]`; is a `[` above never closed?"),
     (r"unexpected end of stream", "the text ends inside quotes"),
-    (r"unknown escape character", "no such escape in double quotes; use single quotes"),
-    (r"expected alphabetic or numeric", "a word cannot begin with `&` or `*`; put it in quotes"),
-    (r"expected the node content", "a value is expected here"),
-    (r"expected '<document start>'", "a spec is one document: a mapping `key: value`"),
+    (r"unknown escape character", "unknown escape sequence; use single quotes"),
+    (r"expected alphabetic or numeric", "a word cannot begin with `&` or `*`; quote it"),
+    (r"expected the node content", "expected a value"),
+    (r"expected '<document start>'", "a spec must be a single YAML document, a mapping "
+        "`key: value`"),
 )  # fmt: skip
 
 
@@ -111,7 +113,7 @@ def parse(text: str, file: str, problems: list[SpecError]) -> Node | None:
     Problems are appended to `problems`; a value that could not be read is `BROKEN` in the tree.
     """
     if len(text) > MAX_CHARACTERS:
-        message = f"a spec is at most {MAX_CHARACTERS:,} characters long, not {len(text):,}"
+        message = f"a spec can have at most {MAX_CHARACTERS:,} characters, not {len(text):,}"
         problems.append(SpecError(Mark(file, 1, 1), message))
         return None
     builder = _Builder(text, file, problems)
@@ -130,13 +132,13 @@ def parse(text: str, file: str, problems: list[SpecError]) -> Node | None:
         return None
     root = builder.root
     if root is None or root.value is None:
-        message = "the file is empty; a spec begins with `name: …`"
+        message = "the file is empty; write `name: …` in the first line"
         problems.append(SpecError(Mark(file, 1, 1), message))
         return None
     if not isinstance(root.value, dict):
         if not problems:
             kind = "a list" if isinstance(root.value, list) else "a single value"
-            message = f"a spec is a mapping, `name: …` and so on; this is {kind}"
+            message = f"a spec must be a mapping (`name: …` and so on), not {kind}"
             problems.append(SpecError(root.mark, message))
         return None
     return root
@@ -213,7 +215,7 @@ class _Builder:
             place = self.start_of(self.at(start))
             return SpecError(place, _about_key(place.text))
         first = mark.text[: mark.column - 1]
-        if words.startswith("a `:`") and re.fullmatch(r" +[\w.-]+", first):
+        if words.startswith("`: `") and re.fullmatch(r" +[\w.-]+", first):
             return SpecError(self.start_of(mark), "this line is indented deeper than the one above")
         return SpecError(mark, words)
 
@@ -243,7 +245,7 @@ class _Builder:
                 self.read_to(event.end_mark)
             self.finish(frame.node)
             if frame.torn_mark is not None:
-                self.problem(frame.torn_mark, "a parenthesis of this formula is never closed")
+                self.problem(frame.torn_mark, "a parenthesis in this formula is never closed")
 
     def read_to(self, mark: Any) -> None:
         """Note the end of a value; a block scalar ends with its last line that is not empty."""
@@ -262,26 +264,28 @@ class _Builder:
     def start_document(self, event: yaml.DocumentStartEvent, mark: Mark) -> None:
         self.documents += 1
         if self.documents > 1:
-            raise self.stop(mark, "a spec is one document; a second one begins here")
+            raise self.stop(mark, "a spec must be a single YAML document; a second one begins here")
         if event.version or event.tags:
-            self.problem(mark, "YAML directives (`%…`) are not used in specs")
+            self.problem(mark, "YAML directives (`%…`) are not allowed in specs")
 
     def take_node(self, event: yaml.NodeEvent, mark: Mark) -> None:
         self.count += 1
         if self.count > MAX_NODES:
-            raise self.stop(mark, f"a spec holds at most {MAX_NODES:,} values")
+            raise self.stop(mark, f"a spec can have at most {MAX_NODES:,} values")
         if event.anchor is not None:
             self.problem(mark, _NO_ALIASES)
         if tagged := getattr(event, "tag", None) is not None:
-            self.problem(mark, "YAML tags are not used in specs; quote a word that begins with `!`")
+            self.problem(
+                mark, "YAML tags are not allowed in specs; quote a word that begins with `!`"
+            )
         if isinstance(event, yaml.ScalarEvent):
             self.read_to(event.end_mark)
             self.take_scalar(event, mark)
             return
         if len(self.frames) >= MAX_DEPTH:
-            raise self.stop(mark, f"a spec is at most {MAX_DEPTH} levels deep")
+            raise self.stop(mark, f"a spec can be nested at most {MAX_DEPTH} levels deep")
         if self.frames and self.waits_for_key():
-            raise self.stop(mark, "a key is a plain word, not a list or a mapping")
+            raise self.stop(mark, "a key must be a word, not a list or a mapping")
         is_map = isinstance(event, yaml.MappingStartEvent)
         node = Node({} if is_map else [], mark)
         self.place(Node(BROKEN, mark) if tagged else node)
@@ -323,8 +327,7 @@ class _Builder:
             formula = ", ".join(frame.torn)
             if formula.count("(") <= formula.count(")"):
                 message = (
-                    "a formula with a comma inside { } or [ ] must stand in quotes: "
-                    f'write "{formula}"'
+                    f'a formula with a comma inside {{ }} or [ ] must be quoted; write "{formula}"'
                 )
                 self.problem(frame.torn_mark, message)
                 frame.torn_mark, frame.swallow = None, isinstance(frame.node.value, dict)
@@ -333,10 +336,10 @@ class _Builder:
     def take_key(self, key: str, mark: Mark) -> None:
         frame = self.frames[-1]
         if key == "<<":
-            self.problem(mark, "`<<` is not used in specs; levels and `extends` do its work")
+            self.problem(mark, "`<<` is not allowed in specs; use levels or `extends`")
         elif key in frame.node.value:
             first = frame.node.value[key].at.line
-            self.problem(mark, f"`{key}` is written twice (first on line {first})")
+            self.problem(mark, f"duplicate key `{key}` (first on line {first})")
         frame.key = (key, mark)
 
     def place(self, node: Node) -> None:
@@ -364,12 +367,14 @@ class _Builder:
                 self.frames[-1].key = (found[1], place)
                 return BROKEN
         if text in NULLS:
-            self.problem(mark, "a value is missing here; to switch something off, write `none`")
+            self.problem(mark, "a value is missing; to switch something off, write `none`")
             return BROKEN
         if not DECIMAL.match(text) or LEADING_ZERO.match(text):
             return text
         if len(text) > MAX_DIGITS:
-            self.problem(mark, f"a number has at most {MAX_DIGITS} characters, not {len(text):,}")
+            self.problem(
+                mark, f"a number can have at most {MAX_DIGITS} characters, not {len(text):,}"
+            )
             return BROKEN
         if INTEGER.match(text):
             return int(text)
@@ -380,4 +385,6 @@ class _Builder:
         return _whole(number)
 
 
-_NO_ALIASES = "YAML anchors and aliases are not used in specs; quote a word that begins with & or *"
+_NO_ALIASES = (
+    "YAML anchors and aliases are not allowed in specs; quote a word that begins with & or *"
+)

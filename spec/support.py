@@ -61,7 +61,7 @@ def not_yet(spec: ModelSpec, tree: Node) -> list[SpecError]:
         place = locate(tree, path)
         plain = place.found and not isinstance(place.node.value, (dict, list))
         mark = place.node.mark if plain else place.node.at
-        text = f"not yet: this version cannot build {what}"
+        text = f"not supported yet: {what}"
         found.append(SpecError(mark, text))
     return list(dict.fromkeys(found))
 

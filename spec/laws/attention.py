@@ -50,8 +50,8 @@ def heads_divide_width(
         if width is None:
             yield Finding(
                 (*path, key, "heads"),
-                f"d_model ({stack.d_model}) is no multiple of heads ({part.heads}); "
-                "change one, or give `head_dim`",
+                f"d_model ({stack.d_model}) is not a multiple of heads ({part.heads}); "
+                "change one, or set `head_dim`",
             )
         else:
             yield from _too_wide((*path, key, "heads"), part.heads, width)
@@ -65,7 +65,7 @@ def _too_wide(path: Path, heads: int, width: int) -> Iterator[Finding]:
     if heads * width > MOST_PROJECTED:
         yield Finding(
             path,
-            f"{heads:,} heads of {width:,} are {heads * width:,} numbers wide; "
+            f"{heads:,} heads of width {width:,} have a total width of {heads * width:,}; "
             f"at most {MOST_PROJECTED:,}",
         )
 
@@ -75,22 +75,18 @@ def qk_norm_after(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
     for key, part in attentions(block):
         after = getattr(part.qk_norm, "after_positions", False)
         if after and (key == "cross_attention" or not rotary):
-            where = (
-                "which cross-attention never has"
-                if key == "cross_attention"
-                else "and none stand here"
-            )
+            where = ", which cross-attention does not have" if key == "cross_attention" else ""
             yield Finding(
                 (*path, key, "qk_norm", "after_positions"),
-                f"`after_positions` needs rotary positions, {where}",
+                f"`after_positions` needs rotary positions{where}",
             )
         if not getattr(part.qk_norm, "before_clip", False):
             continue
         place = (*path, key, "qk_norm", "before_clip")
         if part.clip_qkv == "none":
-            yield Finding(place, "`before_clip` needs a `clip_qkv`, and none stands here")
+            yield Finding(place, "`before_clip` needs `clip_qkv`")
         elif after:
-            yield Finding(place, "`before_clip`: with `after_positions` the norm comes after it")
+            yield Finding(place, "`before_clip` and `after_positions` exclude each other; keep one")
 
 
 def gate_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
@@ -106,7 +102,7 @@ def input_positions_in_stack(
         if acts_on(position) == "input" and position not in members(stack.positions):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions act on the input, which belongs to the stack: "
+                f"{position.type} positions act on the input of the stack; "
                 "write them in the stack, not in a block",
             )
 
@@ -115,7 +111,7 @@ def positions_once(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> I
     seen: set[str] = set()
     for i, position in enumerate(members(block.positions)):
         if position.type in seen:
-            yield Finding((*path, "positions", i), f"`{position.type}` stands twice in this list")
+            yield Finding((*path, "positions", i), f"`{position.type}` occurs twice in this list")
         seen.add(position.type)
 
 
@@ -134,7 +130,8 @@ def buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iter
         elif position.max_distance <= exact:
             yield Finding(
                 (*path, "positions", i, "max_distance"),
-                f"max_distance ({position.max_distance}) must be above the {exact} buckets that "
+                f"max_distance ({position.max_distance}) must be above {exact}, the "
+                "number of buckets that "
                 "hold one distance each",
             )
 
@@ -146,14 +143,13 @@ def grid_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
         if isinstance(position, RelativeTable) and not grid:
             yield Finding(
                 (*path, "positions", i),
-                "`relative_table` needs the grid of an image: an input of type `patches` without "
-                "registers",
+                "`relative_table` needs an input of type `patches` without registers",
             )
         elif isinstance(position, RelativeTable) and grid[0].grid[0] != grid[0].grid[1]:
             rows, columns = grid[0].grid
             yield Finding(
                 (*path, "positions", i),
-                f"`relative_table` is for a square grid, and this image has {rows} × {columns} "
+                f"`relative_table` needs a square grid, but this image has {rows} × {columns} "
                 "patches",
             )
 
@@ -167,7 +163,9 @@ def masks_share_heads(spec: ModelSpec, stack: Stack, path: Path, block: Block) -
         return
     count, heads = len(block.mask), block.attention.kv_heads or block.attention.heads
     if heads % count:
-        yield Finding((*path, "mask"), f"{count} masks cannot share {heads} heads equally")
+        yield Finding(
+            (*path, "mask"), f"{count} masks cannot be divided evenly among {heads} heads"
+        )
 
 
 def separate_global_named(
@@ -177,7 +175,8 @@ def separate_global_named(
     if isinstance(cross, Mha) and cross.separate_global:
         yield Finding(
             (*path, "cross_attention", "separate_global"),
-            "a memory has no global rows: write `cross_attention: {separate_global: false}`",
+            "`separate_global` does not apply to cross-attention; write "
+            "`cross_attention: {separate_global: false}`",
         )
     if not isinstance(part, Mha) or not part.separate_global:
         return
@@ -190,14 +189,13 @@ def separate_global_named(
         if isinstance(position, (Disentangled, TransformerXl)):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions meet one content of each token, and `separate_global` "
-                "gives two",
+                f"{position.type} positions need one key per token, and `separate_global` has two",
             )
     if not any(a.name == "global" for m in masks(block) for a in atoms(m)):
         said = ", ".join(map(str, masks(block)))
         yield Finding(
             (*path, "attention", "separate_global"),
-            f"`separate_global` needs a `global(…)` in the mask, which is `{said}`",
+            f"`separate_global` needs a `global(…)` in the mask, not `{said}`",
         )
 
 
@@ -207,12 +205,13 @@ def scores_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
         if part.score == "cosine" and part.scale is None:
             yield Finding(
                 (*path, key, "score"),
-                "cosines lie between -1 and 1: say their `scale`, such as `scale: 10`",
+                "`score: cosine` needs a `scale`; write for example `scale: 10`",
             )
         if part.score == "cosine" and getattr(part.qk_norm, "after_positions", False):
             yield Finding(
                 (*path, key, "qk_norm", "after_positions"),
-                "a norm after the positions would undo the unit length that `score: cosine` needs",
+                "`after_positions` cannot be combined with `score: cosine`, which "
+                "normalises itself",
             )
         if part.score not in ("additive", "distance"):
             continue
@@ -220,17 +219,17 @@ def scores_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
             name for name in ("softcap", "sinks", "separate_global") if _said(part, name)
         ]:
             yield Finding(
-                (*path, key, option), f"`{option}` belongs to products, not to {part.score} scores"
+                (*path, key, option), f"`{option}` needs dot-product scores, not {part.score}"
             )
         if part.scale == "by_layer":
             yield Finding(
-                (*path, key, "scale"), f"`by_layer` belongs to products, not to {part.score} scores"
+                (*path, key, "scale"), f"`by_layer` needs dot-product scores, not {part.score}"
             )
         for i, position in enumerate(members(block.positions)):
             if isinstance(position, (Disentangled, TransformerXl)):
                 yield Finding(
                     (*path, "positions", i),
-                    f"{position.type} positions belong to products, not to {part.score} scores",
+                    f"{position.type} positions need dot-product scores, not {part.score}",
                 )
 
 

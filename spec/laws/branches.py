@@ -23,8 +23,9 @@ def hidden_is_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
         if size.denominator != 1:
             yield Finding(
                 (*path, *place, "hidden"),
-                f"{part.hidden} is {float(size):g} with d_model {stack.d_model}, no whole number; "
-                "write the number that is meant",
+                f"{part.hidden} is {float(size):g} with d_model {stack.d_model}, not a "
+                "whole number; "
+                "write a whole number",
             )
 
 
@@ -70,12 +71,13 @@ def groups_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
     if groups.top_k > groups.count:
         yield Finding(
             (*place, "top_k"),
-            f"top_k of the groups ({groups.top_k}) must be at most their count ({groups.count})",
+            f"top_k of the groups ({groups.top_k}) must be at most the number of groups "
+            f"({groups.count})",
         )
     elif part.top_k > groups.top_k * members:
         yield Finding(
             (*place, "top_k"),
-            f"the groups that are kept ({groups.top_k}) hold {groups.top_k * members} experts, "
+            f"the selected groups ({groups.top_k}) have {groups.top_k * members} experts, "
             f"fewer than top_k ({part.top_k})",
         )
     if groups.score == "top2_sum" and members < 2:
@@ -95,11 +97,11 @@ def sparse_mixer_alone(
             yield Finding((*place, "jitter"), "`jitter` needs `score: sparsemixer`")
         return
     if router.groups is not None:
-        yield Finding((*place, "groups"), "`sparsemixer` chooses by itself; it has no `groups`")
+        yield Finding((*place, "groups"), "`score: sparsemixer` cannot be combined with `groups`")
     if router.selection_bias:
         yield Finding(
             (*place, "selection_bias"),
-            "`sparsemixer` chooses by itself; it has no `selection_bias`",
+            "`score: sparsemixer` cannot be combined with `selection_bias`",
         )
 
 
@@ -108,7 +110,7 @@ def one_capacity(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
     if isinstance(part, Moe) and part.capacity is not None and part.capacity_factor != "none":
         yield Finding(
             (*path, "feed_forward", "capacity_factor"),
-            "`capacity` and `capacity_factor` say the same thing in two ways; one is enough",
+            "`capacity` and `capacity_factor` exclude each other; keep one",
         )
 
 
@@ -121,19 +123,19 @@ def weighed_where(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
     if part.weigh == "input" and limited:
         yield Finding(
             (*path, "feed_forward", "weigh"),
-            "`weigh: input` does not go with a capacity: an expert without room gives nothing, "
-            "and this one would read zeros",
+            "`weigh: input` cannot be combined with a capacity: a dropped token would give zeros "
+            "as the input of its expert",
         )
     router = part.router
     if router.choose_by == "logits" and not router.selection_bias:
         yield Finding(
             (*path, "feed_forward", "router", "choose_by"),
-            "`choose_by: logits` needs a `selection_bias`; without one the order is the same",
+            "`choose_by: logits` needs a `selection_bias`; without it the selection is the same",
         )
     elif router.choose_by == "logits" and router.groups is not None:
         yield Finding(
             (*path, "feed_forward", "router", "choose_by"),
-            "`choose_by: logits` does not go with `groups`, which are compared by scores",
+            "`choose_by: logits` cannot be combined with `groups`, which are compared by score",
         )
 
 
@@ -146,7 +148,9 @@ def plain_without_gate(
         inner = [(getattr(part, key), (*place, key)) for key in ("expert", "shared_expert")]
     for each, where in inner:
         if isinstance(each, Mlp) and isinstance(each.bias, tuple) and "gate" in each.bias:
-            yield Finding((*where, "bias"), "an `mlp` has no gate: its layers are `up` and `down`")
+            yield Finding(
+                (*where, "bias"), "an `mlp` has no `gate`; its layers are `up` and `down`"
+            )
 
 
 def placements(block: Block) -> Iterator[tuple[str, str]]:
@@ -169,14 +173,14 @@ def shared_norm_shared(
         if placement != "pre":
             yield Finding(
                 (*path, "residual", "shared_norm"),
-                f"`shared_norm` is a norm before all branches, but that of {key} "
-                f"stands `{placement}`",
+                f"`shared_norm` needs a norm before each branch, but the norm of {key} "
+                f"has the placement `{placement}`",
             )
             return
     if any(norm != norms[0] for norm in norms):
         yield Finding(
             (*path, "residual", "shared_norm"),
-            "`shared_norm` is one norm for all branches, but they ask for different ones",
+            "`shared_norm` needs the same norm in all branches, but they differ",
         )
 
 
@@ -187,8 +191,8 @@ def normed_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
         if placement not in ("pre", "sandwich"):
             yield Finding(
                 (*path, "residual", "from"),
-                f"`from: normed` needs a norm before each branch, but that of {key} "
-                f"stands `{placement}`",
+                f"`from: normed` needs a norm before each branch, but the norm of {key} "
+                f"has the placement `{placement}`",
             )
             return
 
@@ -209,7 +213,8 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
     if weights > MOST_WEIGHTS:
         yield Finding(
             (*path[:2], "d_model"),
-            f"{stack.layers:,} layers of width {stack.d_model:,} have about {weights:.0e} weights; "
+            f"{stack.layers:,} layers of width {stack.d_model:,} have about "
+            f"{weights:.0e} parameters; "
             f"at most {MOST_WEIGHTS:.0e}",
         )
 

@@ -29,7 +29,7 @@ def sees_the_future(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
             other = "" if isinstance(mask, Not) else f"; did you mean `causal & {_grouped(mask)}`?"
             yield Finding(
                 (*path, "mask"),
-                f"this decoder sees the future: its mask is `{mask}`"
+                f"this decoder is not causal: its mask is `{mask}`"
                 + ("; did you mean `causal`?" if str(mask) == "full" else other),
                 warning=True,
             )
@@ -47,7 +47,7 @@ def sees_one_side(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
         if not admits_future(mask):
             yield Finding(
                 (*path, "mask"),
-                f"this encoder sees one side only: its mask is `{mask}`",
+                f"this encoder is causal: its mask is `{mask}`",
                 warning=True,
             )
 
@@ -59,10 +59,10 @@ def buckets_match_mask(
     for i, position in enumerate(members(block.positions)):
         if isinstance(position, RelativeBias) and position.bidirectional is not future:
             text = (
-                "the mask looks ahead, but the buckets do not (`bidirectional: false`): every key "
-                "behind the query shares the first bucket"
+                "the mask allows later keys, but `bidirectional: false` puts all keys "
+                "after the query in one bucket"
                 if future
-                else "half of the buckets are never used: the mask looks back only; "
+                else "half of the buckets are never used, because the mask allows no later keys; "
                 "write `bidirectional: false`"
             )
             yield Finding((*path, "positions", i), text, warning=True)
@@ -75,7 +75,7 @@ def router_learns(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
     if part.router.normalize and part.router.score != "sparsemixer":
         yield Finding(
             (*path, "feed_forward", "top_k"),
-            "the router learns nothing: the weight of one expert, normalised, is always 1; "
+            "the router gets no gradient: with top_k 1 the normalised weight is always 1; "
             "write `router: {normalize: false}`",
             warning=True,
         )
@@ -97,8 +97,8 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
     }
     for name in names:
         if name not in read:
-            only = "only its table is used" if name in ties else "nothing reads it"
-            yield Finding(("stacks", name), f"stack `{name}` does nothing: {only}", warning=True)
+            only = "only its embedding is used" if name in ties else "nothing reads it"
+            yield Finding(("stacks", name), f"stack `{name}` has no effect: {only}", warning=True)
 
 
 def _is_used(spec: ModelSpec, reference: Reference) -> bool:

@@ -18,14 +18,11 @@ def reads_a_stack(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
         return
     names = list(spec.stacks)
     if head.stack is None and names:
-        yield Finding(
-            path, f"which stack does this head read? write `stack: …`, one of {', '.join(names)}"
-        )
+        yield Finding(path, f"`stack` is missing; write `stack: …`, one of {', '.join(names)}")
     elif head.stack is not None and head.stack not in names:
         yield Finding(
             (*path, "stack"),
-            f"this head reads `{head.stack}`, but there is no such stack; "
-            f"{choices(head.stack, names)}",
+            f"this head reads the unknown stack `{head.stack}`; {choices(head.stack, names)}",
         )
 
 
@@ -37,10 +34,10 @@ def towers_are_known(spec: ModelSpec, path: Path, head: Part) -> Iterator[Findin
         if tower not in names:
             yield Finding(
                 (*path, "towers", tower),
-                f"this head reads `{tower}`, but there is no such stack; {choices(tower, names)}",
+                f"this head reads the unknown stack `{tower}`; {choices(tower, names)}",
             )
     if len(head.towers) < 2:
-        yield Finding((*path, "towers"), "a contrastive head has two towers or more")
+        yield Finding((*path, "towers"), "a contrastive head needs at least two towers")
 
 
 def _stack(spec: ModelSpec, head: HeadPart) -> Stack | None:
@@ -59,7 +56,7 @@ def vocabulary_known(spec: ModelSpec, path: Path, head: Part) -> Iterator[Findin
     if stack is not None and not said:
         yield Finding(
             path,
-            "`vocab_size` is missing: this head scores words; write it here, or in its stack",
+            "`vocab_size` is missing; write it in this head or in its stack",
             lacks="vocab_size",
         )
 
@@ -73,27 +70,27 @@ def tied_to_a_table(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding
     table = next((s for s in members(stack.input) if isinstance(s, Tokens)), None)
     place = (*path, "tied")
     if table is None:
-        yield Finding(place, f"this head is tied to a token table, but `{head.stack}` has none")
+        yield Finding(place, f"this head is tied to a token embedding, but `{head.stack}` has none")
         return
     if table.vocab_size is not None and head.vocab_size not in (None, table.vocab_size):
         yield Finding(
             place,
-            f"this head has {head.vocab_size} words, but the table it is tied to "
-            f"has {table.vocab_size}",
+            f"this head has vocab_size {head.vocab_size}, but the embedding it is tied to "
+            f"has {table.vocab_size} entries",
         )
     wide, width = table.width or stack.d_model, stack.output_width or stack.d_model
     if wide != width and not isinstance(head.transform, DenseTransform):
         yield Finding(
             place,
-            f"the table is {wide} wide, but the stack gives {width}; "
-            "add `transform: dense`, or do not tie",
+            f"the tied embedding has width {wide}, but the stack's output has width {width}; "
+            "add `transform: dense` or remove `tied`",
         )
     own = head.transform.width if isinstance(head.transform, DenseTransform) else None
     if own is not None and own != wide:
         yield Finding(
             (*path, "transform", "width"),
-            f"this head is tied to a table that is {wide} wide, but its transform gives {own}; "
-            "leave `width` out, or do not tie",
+            f"the tied embedding has width {wide}, but the transform's output has width {own}; "
+            "remove `width` or `tied`",
         )
 
 
@@ -107,11 +104,12 @@ def skipped_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterato
     sources = members(stack.input) if stack else []
     image = next((source for source in sources if isinstance(source, Patches)), None)
     if stack is not None and image is None:
-        yield Finding((*path, "pool", "skip"), "`skip` needs the patches of an image")
+        yield Finding((*path, "pool", "skip"), "`skip` needs an input of type `patches`")
     elif image is not None and pool.skip > (there := image.prefix_tokens + image.registers):
         yield Finding(
             (*path, "pool", "skip"),
-            f"`skip: {pool.skip}`, but `prefix_tokens` and `registers` together are {there}",
+            f"`skip: {pool.skip}` must be at most the number of `prefix_tokens` and "
+            f"`registers`, {there}",
         )
 
 
@@ -131,15 +129,13 @@ def first_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[
     if stack is not None and pool.tokens > there:
         yield Finding(
             (*path, "pool", "tokens"),
-            f"`tokens: {pool.tokens}`, but `prefix_tokens` in front of an image are {there}",
+            f"`tokens: {pool.tokens}` must be at most the number of `prefix_tokens`, {there}",
         )
 
 
 def pooled_norm_needs_a_pool(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     if isinstance(head, Classifier) and head.pooled_norm is True and head.pool.type == "none":
-        yield Finding(
-            (*path, "pooled_norm"), "`pooled_norm` is for one vector of the sequence; add a `pool`"
-        )
+        yield Finding((*path, "pooled_norm"), "`pooled_norm` needs a `pool`")
 
 
 def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
@@ -151,11 +147,13 @@ def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[
         return
     table = next((s for s in members(stack.input) if isinstance(s, Tokens)), None)
     if table is None:
-        yield Finding((*path, "pool"), f"`pool: token` needs tokens, but `{head.stack}` reads none")
+        yield Finding(
+            (*path, "pool"), f"`pool: token` needs token ids, but `{head.stack}` reads none"
+        )
     elif table.vocab_size is not None and pool.id >= table.vocab_size:
         yield Finding(
             (*path, "pool", "id"),
-            f"token {pool.id} is no word: the vocabulary has {table.vocab_size} words",
+            f"token id {pool.id} is out of range: vocab_size is {table.vocab_size}",
         )
 
 

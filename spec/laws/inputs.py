@@ -21,7 +21,7 @@ def tables(stack: Stack) -> list[tuple[int, Tokens]]:
 
 def reads_something(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     if stack.input == ():
-        yield Finding((*path, "input"), "this stack reads nothing; `input` needs one entry or more")
+        yield Finding((*path, "input"), "this stack has no input; `input` needs at least one entry")
 
 
 def vocabulary_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
@@ -29,8 +29,8 @@ def vocabulary_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Find
         if source.vocab_size is None and source.tied == "none":
             yield Finding(
                 (*path, "input", i),
-                "`vocab_size` is missing: this stack reads tokens; "
-                "write it in the stack, or at the top",
+                "`vocab_size` is missing; this stack reads tokens: "
+                "write it in the stack or at the top level",
                 lacks="vocab_size",
             )
 
@@ -43,27 +43,29 @@ def tied_to_a_table(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findi
         if source.tied not in spec.stacks:
             yield Finding(
                 place,
-                f"this input is tied to `{source.tied}`, but there is no such stack; "
+                f"unknown stack `{source.tied}` in `tied`; "
                 f"{choices(source.tied, list(spec.stacks))}",
             )
             continue
         other = spec.stacks[source.tied]
         table = next((t for _, t in tables(other)), None)
         if table is None or other is stack:
-            why = "is this stack itself" if other is stack else "has no token table"
+            why = "is this stack" if other is stack else "has no token embedding"
             yield Finding(place, f"this input is tied to `{source.tied}`, which {why}")
             continue
         here, there = source.width or stack.d_model, table.width or other.d_model
         if here != there:
             yield Finding(
                 place,
-                f"this input is {here} wide, but the table of `{source.tied}` is {there} wide",
+                f"this input has width {here}, but the embedding of `{source.tied}` has "
+                f"width {there}",
             )
         if table.vocab_size is not None and source.vocab_size not in (None, table.vocab_size):
             yield Finding(
                 place,
-                f"this input has {source.vocab_size} words, but the table of `{source.tied}` "
-                f"has {table.vocab_size}",
+                f"this input has vocab_size {source.vocab_size}, but the embedding of "
+                f"`{source.tied}` "
+                f"has {table.vocab_size} entries",
             )
 
 
@@ -72,7 +74,7 @@ def projection_has_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
         if source.project == "before_positions" and source.width in (None, stack.d_model):
             yield Finding(
                 (*path, "input", i, "project"),
-                f"`project` needs a `width` that is not d_model ({stack.d_model})",
+                f"`project` needs a `width` that differs from d_model ({stack.d_model})",
                 lacks="width",
             )
 
@@ -83,7 +85,7 @@ def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
         if isinstance(position, Learned) and stack.max_positions is None and not measured:
             yield Finding(
                 (*path, "positions", i),
-                "learned positions need `max_positions`: write it in the stack, or at the top",
+                "learned positions need `max_positions`; write it in the stack or at the top level",
                 lacks="max_positions",
             )
 
@@ -100,7 +102,7 @@ def patches_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
                 f"({min(source.sides)})",
             )
         if source.layout == "spectrogram" and source.channels != 1:
-            yield Finding((*place, "layout"), "a spectrogram has one channel: write `channels: 1`")
+            yield Finding((*place, "layout"), "a spectrogram has one channel; write `channels: 1`")
 
 
 def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
@@ -111,14 +113,14 @@ def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
             if getattr(position, key, 0):
                 yield Finding(
                     (*path, "positions", i, key),
-                    f"`{key}` is for tokens; each patch of an image has one position",
+                    f"`{key}` applies only to tokens, not to the patches of an image",
                 )
         known = isinstance(position, (Learned, RelativeTable)) or getattr(position, "axes", 1) == 2
         if any(source.registers for source in sources) and not known:
             yield Finding(
                 (*path, "positions", i),
-                f"`registers` stand without positions, but {position.type} positions count them; "
-                "write `learned`, or more `prefix_tokens` instead",
+                f"{position.type} positions cannot leave out `registers`; "
+                "use `learned` positions, or `prefix_tokens` instead of registers",
             )
 
 
@@ -129,24 +131,23 @@ def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
         place = (*path, "input", i, "layers")
         layers = members(source.layers)
         if source.layers == ():
-            yield Finding(place, "a stem needs one convolution or more")
+            yield Finding(place, "`layers` of a convolution stem needs at least one entry")
         for j, layer in enumerate(layers):
             if layer.kernel % 2 == 0 and source.padded:
                 yield Finding(
                     (*place, j, "kernel"),
-                    f"kernel ({layer.kernel}) must be odd, so that it reads as much before a place "
-                    "as behind it",
+                    f"kernel ({layer.kernel}) must be odd, so that it is centred on each position",
                 )
             last = layer is layers[-1] and source.project is False
             if last and layer.channels != stack.d_model:
                 yield Finding(
                     (*place, j, "channels"),
-                    f"the last convolution gives {layer.channels} channels, but d_model is "
+                    f"the last convolution has {layer.channels} channels, but d_model is "
                     f"{stack.d_model}; write {stack.d_model}, or `project: true`",
                 )
         if source.layout == "waveform" and source.channels != 1:
             yield Finding(
-                (*path, "input", i, "layout"), "a waveform has one channel: write `channels: 1`"
+                (*path, "input", i, "layout"), "a waveform has one channel; write `channels: 1`"
             )
 
 
@@ -159,7 +160,7 @@ def convolved_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
         if not stem:
             yield Finding(
                 (*path, "positions", i),
-                "`convolution` positions read the frames of a signal: an input of type `conv`",
+                "`convolution` positions need an input of type `conv`",
             )
         if stack.d_model % position.groups:
             yield Finding(
@@ -175,7 +176,7 @@ def tokens_are_counted(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Fi
         if getattr(position, "skip_padding", False) == "tokens":
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "`skip_padding: tokens` counts token ids, and this stack reads vectors; write "
+                "`skip_padding: tokens` needs token ids, but this stack reads vectors; write "
                 "`skip_padding: mask`",
             )
 
@@ -187,7 +188,7 @@ def positions_of_signals(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
         if getattr(position, "skip_padding", False):
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "`skip_padding` is for tokens; no frame of a signal is padding",
+                "`skip_padding` applies only to tokens, not to the frames of a signal",
             )
 
 
@@ -202,8 +203,8 @@ def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findin
             if width % 2 or width < least:
                 yield Finding(
                     (*path, "positions", i),
-                    f"sinusoidal positions come in pairs, so the width ({width}) must be even"
-                    + (f" and {least} or more" if least > 2 else ""),
+                    "sinusoidal positions come in pairs of sine and cosine: the width "
+                    f"({width}) must be even" + (f" and at least {least}" if least > 2 else ""),
                 )
 
 
@@ -213,19 +214,21 @@ def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding
         if skip == "tokens" and spec.tokens.pad is None:
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "`skip_padding: tokens` needs the id of padding: `tokens: {pad: …}` at the top",
+                "`skip_padding: tokens` needs the padding id; write `tokens: {pad: …}` "
+                "at the top level",
                 lacks="pad",
             )
         if skip == "tokens" and _causal(stack):
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "not yet: a causal stack, which may go on step by step, cannot count padding by "
-                "its tokens; write `skip_padding: mask`",
+                "not supported yet: a causal stack, which decodes step by step, cannot "
+                "find padding by "
+                "token id; write `skip_padding: mask`",
             )
         if skip is not False and position.type == "learned" and position.offset < 1:
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "`skip_padding` gives padding the place before the first token, so `offset` must "
+                "`skip_padding` gives padding the position before the first token: `offset` must "
                 f"be at least 1, not {position.offset}",
             )
 
@@ -256,7 +259,7 @@ def arguments_differ(spec: ModelSpec) -> Iterator[Finding]:
                 who = "this stack" if seen[argument] == name else f"stack `{seen[argument]}`"
                 yield Finding(
                     path,
-                    f"`{argument}` is read twice, here and by {who}; give one another name"
+                    f"argument `{argument}` is used twice, here and by {who}; rename one"
                     + (" with `argument: …`" if step[-1] == "argument" else ""),
                 )
             seen.setdefault(argument, name)
@@ -267,13 +270,10 @@ def ids_are_words(spec: ModelSpec) -> Iterator[Finding]:
     known = [size for size in sizes if isinstance(size, int)]
     for key in ("pad", "bos", "eos", "decoder_start"):
         value = getattr(spec.tokens, key)
-        ids = value if isinstance(value, tuple) else () if value is None else (value,)
-        for one in ids if known else ():
-            if one < max(known):
-                continue
+        if value is not None and known and value >= max(known):
             yield Finding(
                 ("tokens", key),
-                f"token {one} is no word: the vocabulary has {max(known)} words, "
+                f"token id {value} is out of range: vocab_size is {max(known)}, so ids go "
                 f"from 0 to {max(known) - 1}",
             )
 
@@ -285,7 +285,7 @@ def classes_differ(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findin
         if other != name:
             yield Finding(
                 (*path, "blocks", name),
-                f"blocks `{other}` and `{name}` would both become the class {camel_case(name)}",
+                f"blocks `{other}` and `{name}` would both have the class name {camel_case(name)}",
             )
 
 

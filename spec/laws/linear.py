@@ -35,16 +35,17 @@ def heads_divide_width(
     for key, part in summed(block):
         width = head_width(part, stack)
         if width is None:
-            more = "" if isinstance(part, Fastformer) else ", or give `head_dim`"
+            more = "" if isinstance(part, Fastformer) else ", or set `head_dim`"
             yield Finding(
                 (*path, key, "heads"),
-                f"d_model ({stack.d_model}) is no multiple of heads ({part.heads}); "
+                f"d_model ({stack.d_model}) is not a multiple of heads ({part.heads}); "
                 f"change one{more}",
             )
         elif part.heads * width > MOST_PROJECTED:
             yield Finding(
                 (*path, key, "heads"),
-                f"{part.heads:,} heads of {width:,} are {part.heads * width:,} numbers wide; "
+                f"{part.heads:,} heads of width {width:,} have a total width of "
+                f"{part.heads * width:,}; "
                 f"at most {MOST_PROJECTED:,}",
             )
 
@@ -60,7 +61,7 @@ def mask_is_simple(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> I
         wanted = " or ".join(f"`{word}`" for word in known)
         yield Finding(
             (*path, "mask"),
-            f"attention of type `{part.type}` sums over the keys; its mask is {wanted}, "
+            f"attention of type `{part.type}` sums over all keys: its mask must be {wanted}, "
             f"not `{said}`",
         )
 
@@ -72,8 +73,9 @@ def no_scores(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
         if acts_on(position) not in ("input", None):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions act on scores of queries and keys, and attention of "
-                f"type `{block.attention.type}` has none; write `positions: none` in this block",
+                f"{position.type} positions act on attention scores, and attention of "
+                f"type `{block.attention.type}` computes none; write `positions: none` "
+                "in this block",
             )
 
 
@@ -86,10 +88,11 @@ def decay_has_an_order(
         place = (*path, key, "decay")
         if key == "cross_attention":
             yield Finding(
-                place, "a memory has no distances: write `cross_attention: {decay: none}`"
+                place,
+                "`decay` does not apply to cross-attention; write `cross_attention: {decay: none}`",
             )
         elif str(block.mask) == "full":
-            yield Finding(place, "`decay` needs `mask: causal`, and the mask is `full`")
+            yield Finding(place, "`decay` needs `mask: causal`, but the mask is `full`")
 
 
 def fastformer_reads_itself(
@@ -98,8 +101,8 @@ def fastformer_reads_itself(
     if isinstance(block.cross_attention, Fastformer):
         yield Finding(
             (*path, "cross_attention"),
-            "attention of type `fastformer` gives a vector for each of its values, so it cannot "
-            "read a memory of another length; write `cross_attention: {type: mha, heads: …}`",
+            "attention of type `fastformer` has one output for each value, so it cannot "
+            "attend to a memory of another length; write `cross_attention: {type: mha, heads: …}`",
         )
 
 

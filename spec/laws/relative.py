@@ -20,7 +20,8 @@ def log_buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
         if position.buckets % 2:
             yield Finding(
                 (*path, "positions", i, "buckets"),
-                f"buckets ({position.buckets}) must be even: half of them hold one distance each",
+                f"buckets ({position.buckets}) must be even: half of the buckets hold "
+                "one distance each",
             )
         elif position.max_distance <= half + 1:
             yield Finding(
@@ -38,10 +39,10 @@ def terms_once(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
         if not terms:
             yield Finding(
                 (*path, "positions", i, "terms"),
-                "`terms` needs one term at least, or `positions: none`",
+                "`terms` needs at least one term; or write `positions: none`",
             )
         for term in dict.fromkeys(term for term in terms if terms.count(term) > 1):
-            yield Finding((*path, "positions", i, "terms"), f"`{term}` stands twice in this list")
+            yield Finding((*path, "positions", i, "terms"), f"`{term}` occurs twice in this list")
 
 
 def positions_meet_contents(
@@ -56,25 +57,26 @@ def positions_meet_contents(
         if position is not found[0]:
             yield Finding(
                 (*path, "positions", i),
-                f"{found[0].type} and {position.type} positions both change the scores of the "
-                "contents: write one of the two",
+                f"{found[0].type} and {position.type} positions both add to the content "
+                "scores; keep one of them",
             )
         if any(isinstance(other, Rotary) for other in members(block.positions)):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions meet contents, which rotary positions turn: write one "
-                "of the two",
+                f"{position.type} positions need queries and keys that rotary positions "
+                "do not rotate; keep one "
+                "of them",
             )
         if isinstance(part, Mla):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions meet queries and keys, which attention of type `mla` "
-                "makes of latent vectors: that is not defined",
+                f"{position.type} positions are not defined for attention of type `mla`, "
+                "whose queries and keys come from latent vectors",
             )
         if isinstance(part, Mha) and part.kv_heads not in (None, part.heads):
             yield Finding(
                 (*path, "attention", "kv_heads"),
-                f"{position.type} positions need a key head for each query head ({part.heads})",
+                f"{position.type} positions need as many key heads as query heads ({part.heads})",
             )
 
 
@@ -85,7 +87,7 @@ def relative_sinusoids(
         if isinstance(position, TransformerXl) and stack.d_model % 2:
             yield Finding(
                 (*path, "positions", i),
-                f"transformer_xl positions are sines and cosines in pairs: d_model "
+                f"transformer_xl positions come in pairs of sine and cosine: d_model "
                 f"({stack.d_model}) must be even",
             )
 
@@ -98,7 +100,8 @@ def scaled_by_layer(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
         if isinstance(position, MEETING) or getattr(position, "before_scale", False):
             yield Finding(
                 (*path, "attention", "scale"),
-                f"`by_layer` does not go with {position.type} positions whose scores are scaled",
+                f"`by_layer` cannot be combined with {position.type} positions whose "
+                "scores are scaled",
             )
 
 

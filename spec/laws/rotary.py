@@ -45,7 +45,8 @@ def rotary_pairs(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
                 said = ("attention", "head_dim")
             yield Finding(
                 (*path, *(said if position.fraction == 1 else ("positions", i, "fraction"))),
-                f"rotary turns numbers in pairs, and {width:g}{part} of a head is no even number",
+                "rotary positions rotate pairs: the rotated width of a head, "
+                f"{width:g}{part}, must be even",
             )
 
 
@@ -54,8 +55,8 @@ def latent_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
         if isinstance(block.attention, Mla) and position.fraction != 1:
             yield Finding(
                 (*path, "positions", i, "fraction"),
-                "attention of type `mla` says in `rope_dim` how much of a head turns: "
-                "its `fraction` is 1",
+                "attention of type `mla` sets the rotated width with `rope_dim`: "
+                "`fraction` must be 1",
             )
 
 
@@ -71,10 +72,10 @@ def yarn(stack: Stack, position: Rotary, scaling: Yarn, width: float | None) -> 
     if scaling.beta_fast <= scaling.beta_slow:
         yield (
             f"beta_fast ({scaling.beta_fast:g}) must be above beta_slow ({scaling.beta_slow:g}): "
-            "fast pairs are those that turn more often"
+            "fast pairs rotate more often"
         )
     if position.theta <= 1:
-        yield f"yarn needs a theta above 1, and it is {position.theta:g}"
+        yield f"yarn needs a theta above 1, not {position.theta:g}"
 
 
 def longrope(
@@ -83,13 +84,12 @@ def longrope(
     for key in ("short_factor", "long_factor"):
         count = len(getattr(scaling, key))
         if width is not None and count != width // 2:
-            yield f"{key} has {count} numbers, but a head has {width // 2:g} turned pairs"
+            yield f"{key} has {count} numbers, but a head has {width // 2:g} rotated pairs"
     if (scaling.short_mscale is None) is not (scaling.long_mscale is None):
-        yield "short_mscale and long_mscale stand together"
+        yield "short_mscale and long_mscale must both be set"
     elif scaling.short_mscale is None and stack.max_positions is None:
         yield (
-            "longrope grows with `max_positions`, which the stack does not say; or write "
-            "`short_mscale` and `long_mscale`"
+            "longrope needs `max_positions` of the stack; or set `short_mscale` and `long_mscale`"
         )
     elif scaling.short_mscale is None and scaling.original_max_positions < 2:
         yield "longrope divides by ln(original_max_positions), which must be above 1"
@@ -102,24 +102,24 @@ def on_a_grid(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
         if position.axes == 1:
             if position.coordinates == "centred":
                 yield Finding(
-                    (*place, "coordinates"), "`centred` is for the patches of an image: `axes: 2`"
+                    (*place, "coordinates"),
+                    "`centred` needs the patches of an image, with `axes: 2`",
                 )
             continue
         if not any(isinstance(source, Patches) for source in members(stack.input)):
-            yield Finding(
-                (*place, "axes"), "`axes: 2` needs the grid of an image: an input of type `patches`"
-            )
+            yield Finding((*place, "axes"), "`axes: 2` needs an input of type `patches`")
         if not isinstance(block.attention, Mha):
-            yield Finding((*place, "axes"), "`axes: 2` is for attention of type `mha`")
+            yield Finding((*place, "axes"), "`axes: 2` needs attention of type `mha`")
         if not isinstance(position.scaling, Nothing):
             yield Finding(
-                (*place, "scaling"), "a scaling is for positions that grow: `axes: 2` has none"
+                (*place, "scaling"),
+                "`scaling` extends the length of a sequence and does not apply to `axes: 2`",
             )
         width = turned(block, stack, position)
         if width is not None and width % 4:
             yield Finding(
                 (*place, "axes"),
-                f"rows and columns turn pairs, so the width that is turned ({width:g}) must be a "
+                f"rows and columns each rotate pairs: the rotated width ({width:g}) must be a "
                 "multiple of 4",
             )
 

@@ -55,7 +55,7 @@ def stacks_are_known(spec: ModelSpec) -> Iterator[Finding]:
         if reference.source not in names:
             yield Finding(
                 reference.path,
-                f"{reference.what} reads `{reference.source}`, but there is no such stack; "
+                f"{reference.what} reads the unknown stack `{reference.source}`; "
                 f"{choices(reference.source, names)}",
             )
 
@@ -71,7 +71,7 @@ def no_circles(spec: ModelSpec) -> Iterator[Finding]:
             if stacks not in said:
                 said.add(stacks)
                 circle = " -> ".join([way[0].reader, *(r.source for r in way)])
-                yield Finding(way[0].path, f"the stacks read one another in a circle: {circle}")
+                yield Finding(way[0].path, f"stacks read each other in a circle: {circle}")
 
 
 def _ways_back(start: str, reads: dict[str, list[Reference]]) -> Iterator[tuple[Reference, ...]]:
@@ -115,24 +115,26 @@ def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
         class_name = camel_case(name)
         if name in MODULE_NAMES:
             yield Finding(
-                ("stacks", name), f"a stack cannot be called `{name}`: every PyTorch model has that"
+                ("stacks", name),
+                f"a stack cannot be named `{name}`: models have an attribute of that name",
             )
         elif class_name in CODE_NAMES - FAMILY_CLASSES:
             yield Finding(
                 ("stacks", name),
-                f"a stack cannot be called `{name}`: its class {class_name} would hide another",
+                f"a stack cannot be named `{name}`: its class {class_name} would hide "
+                "another class",
             )
         other = classes.setdefault(class_name, name)
         if other != name:
             yield Finding(
                 ("stacks", name),
-                f"stacks `{other}` and `{name}` would both become the class {class_name}",
+                f"stacks `{other}` and `{name}` would both have the class name {class_name}",
             )
     for name in spec.heads:
         if name in MODULE_NAMES or name in spec.stacks:
-            why = "a stack is" if name in spec.stacks else "every model has that"
-            text = f"a head cannot be called `{name}`: {why}"
-            yield Finding(("heads", name), text + (" called so" if name in spec.stacks else ""))
+            why = "a stack has" if name in spec.stacks else "models have an attribute of"
+            text = f"a head cannot be named `{name}`: {why} that name"
+            yield Finding(("heads", name), text)
 
 
 LAWS = (stacks_are_known, no_circles, ties_end, names_are_free)

@@ -113,7 +113,7 @@ def test_an_option_of_another_kind_beside_one_that_is_looked_up_with_it(option: 
 def test_a_list_of_which_one_word_cannot_be_read() -> None:
     """An empty entry in `bias: [query, ]` was compared with the others: a traceback."""
     found = problems(changed(SMALL, "attention: {heads: 2, bias: [query, ~, value]}"))
-    assert found == ["a value is missing here; to switch something off, write `none`"]
+    assert found == ["a value is missing; to switch something off, write `none`"]
 
 
 def test_a_type_that_cannot_be_read_takes_the_place_of_one_with_options() -> None:
@@ -170,7 +170,7 @@ def test_inputs_of_different_types_are_not_dropped_in_silence() -> None:
     found = problems(
         changed(SMALL, "input: [tokens, {type: patches, image_size: 8, patch_size: 4}]")
     )
-    assert found == ["not yet: this version cannot build a stack that reads several inputs"]
+    assert found == ["not supported yet: a stack that reads several inputs"]
 
 
 # -- names
@@ -211,7 +211,7 @@ def test_prefix_tokens_of_one_stack_of_several(line: str) -> None:
 def test_by_layer_divides_products_alone(score: str) -> None:
     """The query was divided, which is another thing for scores that are no product of it."""
     found = problems(changed(SMALL, f"attention: {{heads: 2, score: {score}, scale: by_layer}}"))
-    assert found == [f"`by_layer` belongs to products, not to {score} scores"]
+    assert found == [f"`by_layer` needs dot-product scores, not {score}"]
 
 
 def test_a_shared_table_is_read_before_what_takes_its_type_and_length() -> None:

@@ -108,7 +108,7 @@ def test_a_folder_is_replaced_only_by_force(place: Path) -> None:
     mw.save_weights(moved(DECODER, seed=1), place / "odd.safetensors")
     result = export(place)
     assert result.exit_code == 2
-    assert "out is there already: it is left alone; --force replaces it" in result.stderr
+    assert "out exists; not overwritten (use --force)" in result.stderr
     assert contents(place / "out") == before
     assert export(place, "--force").exit_code == 0
     changed = {name for name, digest in contents(place / "out").items() if digest != before[name]}
@@ -121,7 +121,7 @@ def test_somebody_elses_folder_is_never_replaced(place: Path) -> None:
     for more in ([], ["--force"]):
         result = export(place, *more)
         assert result.exit_code == 2
-        assert "not modelwright's: it is left alone" in result.stderr
+        assert "was not created by Modelwright; not overwritten" in result.stderr
     assert [p.name for p in (place / "out").iterdir()] == ["config.json"]
 
 

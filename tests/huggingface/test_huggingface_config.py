@@ -162,7 +162,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     "config, said",
     [
         ({"hidden_act": "mish"}, "`hidden_act: mish` is not supported yet; supported: gelu,"),
-        ({"hidden_size": 100}, "d_model (100) is no multiple of heads (12)"),
+        ({"hidden_size": 100}, "d_model (100) is not a multiple of heads (12)"),
         ({"layer_norm_eps": True}, "`layer_norm_eps` must be a number, not true"),
         ({"vocab_size": None}, "`vocab_size` must be a whole number, not null"),
         ({"model_type": "mamba"}, "`mamba` is not supported yet: it has state-space layers"),

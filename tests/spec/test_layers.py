@@ -62,7 +62,7 @@ def test_overrides_are_applied_in_the_order_written() -> None:
 
 def test_an_override_beyond_the_end_is_a_warning() -> None:
     spec = loads(TINY + AB + "pattern: [a]\noverrides: {7: b}\n", "t.yaml")
-    assert spec.warnings == ("t.yaml:9:13: the override `7` names none of the 4 layers",)
+    assert spec.warnings == ("t.yaml:9:13: the override `7` matches none of the 4 layers",)
 
 
 def test_only_blocks_in_use_are_kept() -> None:

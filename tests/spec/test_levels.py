@@ -67,7 +67,8 @@ def test_a_new_type_starts_afresh_and_is_noted() -> None:
     assert isinstance(block(spec).feed_forward, Glu)
     assert block(spec).feed_forward.hidden == "4 * d_model"
     assert spec.notes == (
-        "t.yaml:8:25: feed_forward `mlp` becomes `glu`, which drops its hidden, inner_norm",
+        "t.yaml:8:25: changing feed_forward from `mlp` to `glu` drops its options "
+        "hidden, inner_norm",
     )
     assert str(block(spec).mask) == "causal"
 
@@ -104,7 +105,7 @@ def test_cross_attention_is_as_attention_unless_said() -> None:
     assert (cross.heads, cross.scale) == (4, "none")
     spec = loads(text + "decoder: {cross_attention: none, input: {tied: encoder}}\n")
     assert isinstance(block(spec).cross_attention, Nothing)
-    assert "stack `encoder` does nothing" in spec.warnings[0]
+    assert "stack `encoder` has no effect" in spec.warnings[0]
 
 
 def test_a_head_may_say_its_own_words() -> None:
@@ -186,7 +187,7 @@ def test_set_writes_one_key() -> None:
     [
         ("layers", "--set:1:1: `--set` takes `key=value`"),
         ("=3", "--set:1:1: `--set` takes `key=value`"),
-        ("layers=", "--set:1:7: a value is missing here"),
+        ("layers=", "--set:1:7: a value is missing"),
         ("layers=many", "--set:1:8: `layers` must be a whole number"),
         ("positions.type=alibbi", "--set:1:16: unknown type `alibbi`; expected one of"),
         ("attention.headz=3", "--set:1:1: unknown key `headz`"),
@@ -244,7 +245,7 @@ def test_stacks_may_not_extend_in_a_circle(tmp_path: Path) -> None:
         a="name: a\nstacks: {s: {extends: b.yaml#s}}\n",
         b="name: b\nstacks: {s: {extends: a.yaml#s}}\n",
     )
-    with pytest.raises(SpecErrors, match="goes in a circle"):
+    with pytest.raises(SpecErrors, match="`extends` is circular"):
         load(tmp_path / "a.yaml")
 
 

@@ -60,7 +60,7 @@ def test_words_of_python_are_no_names(word: str) -> None:
         data(family="decoder-only", heads={word: "language_model"}),
         data(family="decoder-only", input={"argument": word}),
     ):
-        with pytest.raises(SpecErrors, match="no word of Python"):
+        with pytest.raises(SpecErrors, match="not a Python keyword"):
             from_data(place)
 
 
@@ -76,19 +76,19 @@ def test_parts_do_not_hide_what_every_model_has(word: str) -> None:
         data(stacks={word: {}}),
         data(family="decoder-only", heads={word: "language_model"}),
     ):
-        with pytest.raises(SpecErrors, match=f"cannot be called `{word}`"):
+        with pytest.raises(SpecErrors, match=f"cannot be named `{word}`"):
             from_data(place)
 
 
 @pytest.mark.parametrize("word", ["attention_mask", "cache", "self", "position_ids", "torch"])
 def test_arguments_do_not_hide_those_of_every_model(word: str) -> None:
-    with pytest.raises(SpecErrors, match="has a meaning of its own"):
+    with pytest.raises(SpecErrors, match="generated code uses this one"):
         from_data(data(family="decoder-only", input={"argument": word}))
 
 
 @pytest.mark.parametrize("name", [n for n in sorted(CODE_NAMES) if n[0].isupper()])
 def test_a_model_is_not_called_as_something_in_its_code(name: str) -> None:
-    with pytest.raises(SpecErrors, match=r"another name|no word of Python"):
+    with pytest.raises(SpecErrors, match=r"another name|not a Python keyword"):
         from_data(data(family="decoder-only", name=name))
 
 

@@ -17,40 +17,42 @@ T5 = "name: t\nfamily: encoder-decoder\n" + SIZES
     [
         (
             GPT + "mask: band(4)\n",
-            "t.yaml:7:7: this decoder sees the future: its mask is `band(4)`; "
+            "t.yaml:7:7: this decoder is not causal: its mask is `band(4)`; "
             "did you mean `causal & band(4)`?",
         ),
         (
             GPT + "mask: full\n",
-            "t.yaml:7:7: this decoder sees the future: its mask is `full`; did you mean `causal`?",
+            "t.yaml:7:7: this decoder is not causal: its mask is `full`; did you mean `causal`?",
         ),
         (
             GPT + "mask: band(4) | documents\n",
-            "t.yaml:7:7: this decoder sees the future: its mask is `band(4) | documents`; "
+            "t.yaml:7:7: this decoder is not causal: its mask is `band(4) | documents`; "
             "did you mean `causal & (band(4) | documents)`?",
         ),
         (
             BERT + "mask: causal\n",
-            "t.yaml:7:7: this encoder sees one side only: its mask is `causal`",
+            "t.yaml:7:7: this encoder is causal: its mask is `causal`",
         ),
         (
             GPT + "positions: relative_bias\n",
-            "t.yaml:7:1: half of the buckets are never used: the mask looks back only; "
+            "t.yaml:7:1: half of the buckets are never used, because the mask allows no "
+            "later keys; "
             "write `bidirectional: false`",
         ),
         (
             BERT + "positions: {type: relative_bias, bidirectional: false}\n",
-            "t.yaml:7:1: the mask looks ahead, but the buckets do not (`bidirectional: false`): "
-            "every key behind the query shares the first bucket",
+            "t.yaml:7:1: the mask allows later keys, but `bidirectional: false` puts "
+            "all keys after "
+            "the query in one bucket",
         ),
         (
             GPT + "feed_forward: {type: moe, experts: 4, top_k: 1}\n",
-            "t.yaml:7:46: the router learns nothing: the weight of one expert, normalised, is "
+            "t.yaml:7:46: the router gets no gradient: with top_k 1 the normalised weight is "
             "always 1; write `router: {normalize: false}`",
         ),
         (
             T5 + "decoder: {cross_attention: none}\n",
-            "t.yaml:1:1: stack `encoder` does nothing: nothing reads it",
+            "t.yaml:1:1: stack `encoder` has no effect: nothing reads it",
         ),
     ],
 )
