@@ -39,8 +39,8 @@ def plain_number(text: str) -> str | None:
     if match := _WITH_UNIT.match(text):
         return _written(Decimal(match[1]).scaleb(_UNITS[match[2].lower()]))
     found = _FLOAT.match(text)  # `1e-6f`, `64 tokens`
-    rest = text[found.end() :].strip() if found else ""
-    return found[0] if found and re.fullmatch(r"[fd]|[a-z]{2,20}", rest, re.IGNORECASE) else None
+    rest = text[found.end() :] if found else ""
+    return found[0] if found and re.fullmatch(r"[fd]|\s+[a-z]{2,20}", rest, re.IGNORECASE) else None
 
 
 def _power(base: int, exponent: int) -> str | None:
