@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .api import (
         difference,
         draw,
-        draw_difference,
         draw_masks,
         emit,
         lower,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
         verify,
     )
     from .backends.diagram import DrawOptions
+    from .backends.diagram.compare import draw_difference
     from .backends.diagram.masks import MaskOptions, draw_mask
     from .backends.huggingface import export, from_pretrained
     from .backends.pytorch import compile, load_weights, save_weights
@@ -71,7 +71,7 @@ _HOME = {
     "compile": ".backends.pytorch",
     "difference": ".api",
     "draw": ".api",
-    "draw_difference": ".api",
+    "draw_difference": ".backends.diagram.compare",
     "draw_mask": ".backends.diagram.masks",
     "draw_masks": ".api",
     "emit": ".api",

@@ -84,23 +84,6 @@ def draw_masks(source: Source, format: str = "svg", options: MaskOptions | None 
     return draw_graph(lower(source), format, options)
 
 
-def draw_difference(
-    before: Source,
-    after: Source,
-    names: tuple[str, str] = ("before", "after"),
-    format: str = "svg",
-    options: DrawOptions | None = None,
-) -> bytes:
-    """Both figures side by side, with the differences marked.
-
-    names: titles of the two figures
-    format: svg or png
-    """
-    from .backends.diagram.compare import draw_difference as draw_graphs
-
-    return draw_graphs(lower(before), lower(after), names, format, options)
-
-
 def difference(
     before: Source, after: Source, names: tuple[str, str] = ("before", "after"), **sizes: Any
 ) -> Difference:
@@ -111,7 +94,7 @@ def difference(
     """
     from .compiler.difference_text import difference as compare
 
-    return compare(lower(before), lower(after), names, **sizes)
+    return compare(_spec(before), _spec(after), names, **sizes)
 
 
 def verify(source: Source, **options: Any) -> Verification:
@@ -126,3 +109,12 @@ def verify(source: Source, **options: Any) -> Verification:
     from .compiler import ModuleGraph
 
     return verify_spec(source.spec if isinstance(source, ModuleGraph) else source, **options)
+
+
+def _spec(source: Source) -> ModelSpec:
+    from .compiler import ModuleGraph
+    from .spec import ModelSpec, load
+
+    if isinstance(source, ModuleGraph):
+        return source.spec
+    return source if isinstance(source, ModelSpec) else load(source)

@@ -13,7 +13,7 @@ from .options import (
     SPEC,
     force_option,
     format_option,
-    load_graph,
+    load_spec,
     output_format,
     quiet,
     sets_option,
@@ -74,17 +74,17 @@ def diff(
     kind = output_format(output, format, FORMATS) if output is not None else ""
     if as_json and output is not None and str(output) == "-":
         fail("--json and `-o -` both write to stdout; choose one")
-    graphs = load_graph(before, ()), load_graph(after, sets)
+    specs = load_spec(before, ()), load_spec(after, sets)
     names = str(before), f"{after}, changed" if sets else str(after)
     from ..compiler.difference_text import difference
 
-    found = difference(*graphs, names, batch=batch, sequence=sequence, dtype=dtype)
+    found = difference(*specs, names, batch=batch, sequence=sequence, dtype=dtype)
     if output is not None:
         from ..backends.diagram import DrawError, DrawOptions
         from ..backends.diagram.compare import draw_difference
 
         try:
-            drawn = draw_difference(*graphs, names, kind, DrawOptions(theme=theme))
+            drawn = draw_difference(found, kind, DrawOptions(theme=theme))
         except DrawError as error:
             fail(str(error))
         write_result(output, drawn, force=force)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .console import fail, note, progress
-from .options import WEIGHTS, load_graph, quiet, reads_spec
+from .options import WEIGHTS, load_spec, quiet, reads_spec
 
 
 @click.command()
@@ -48,7 +48,7 @@ def export(
     When `transformers` has the same architecture, the folder uses its class and contains no code.
     Otherwise it contains the file that `build` writes and two that wrap it as a `PreTrainedModel`.
     """
-    graph = load_graph(spec, sets)
+    source = load_spec(spec, sets)
     from ..backends.huggingface import ExportError
     from ..backends.huggingface import export as written
     from ..backends.huggingface.native import find_native
@@ -59,9 +59,9 @@ def export(
     check_weights_file(weights)
     try:
         with progress("writing"):
-            written(graph, weights, output, to=to, custom_code=custom_code, force=force)
+            written(source, weights, output, to=to, custom_code=custom_code, force=force)
     except (ExportError, WeightsError) as error:
         fail(shortened(str(error)))
-    native = None if custom_code else find_native(graph.spec)
+    native = None if custom_code else find_native(source)
     kind = f"a {native.class_name}" if native else "with its own code"
     note(f"wrote {output}, {kind}")
