@@ -141,11 +141,12 @@ def _not_found(target: Path, name: str, path: Path) -> str:
     if target.is_dir():
         return f"`{name}` is a folder; `extends` must name a file"
     try:
-        there = sorted(p.name for p in target.parent.glob("*.yaml"))[:200]
+        there = sorted(p.name for p in target.parent.glob("*.y*ml") if p.name != path.name)[:200]
     except OSError:
         there = []
-    close = nearest(target.name, there)
-    hint = f"; did you mean `{close}`?" if close else ""
+    stems = {name.rpartition(".")[0]: name for name in there}
+    close = nearest(target.name.removesuffix(target.suffix), stems)
+    hint = f"; did you mean `{stems[close]}`?" if close else ""
     return f"there is no file `{name}` beside {printable(path.name)}{hint}"
 
 

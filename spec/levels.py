@@ -207,6 +207,12 @@ def _stack_of(base: Node, target: Path, part: str, reading: Reading, chain: Chai
         file = str(base.value).partition("#")[0]
         reading.wrong(base, f"{file} has no stack `{part}`; {choices(part, list(named))}")
         return None
+    for key, node in document.items():
+        if key not in INWARD | ONLY_MODEL:
+            close = nearest(key, sorted(INWARD | ONLY_MODEL))
+            hint = f"; did you mean `{close}`?" if close else ""
+            reading.problem(node, f"unknown key `{key[:60]}`{hint}")
+            reading.incomplete = True
     return _surface_of(named[part], document, target, reading, chain)
 
 

@@ -388,3 +388,20 @@ def test_no_machine_paths_in_the_repository(root: Path) -> None:
     for name, file in modules(root):
         text = file.read_text(encoding="utf-8")
         assert not [word for word in words if word in text], name
+
+
+def test_the_lowest_versions_are_those_of_pyproject(root: Path) -> None:
+    """constraints-lowest.txt names the lower bound of each dependency but torch."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    bounds = {}
+    for requirement in project["dependencies"]:
+        found = re.match(r"([\w-]+)>=([\d.]+)", requirement)
+        assert found, requirement
+        bounds[found[1]] = [int(part) for part in found[2].split(".")]
+    text = (root / "constraints-lowest.txt").read_text(encoding="utf-8")
+    for name, version in re.findall(r"^([\w-]+)==([\d.]+)$", text, re.MULTILINE):
+        numbers = [int(part) for part in version.split(".")]
+        bound = bounds.pop(name)
+        assert numbers[: len(bound)] == bound, name
+        assert not any(numbers[len(bound) :]), name
+    assert set(bounds) == {"torch"}
