@@ -7,8 +7,8 @@ from .part import Part
 class Branch(Part):
     """A residual branch.
 
-    norm: this branch's own normalisation
-    norm_placement: and where it stands
+    norm: normalisation of this branch
+    norm_placement: where this branch is normalised
     """
 
     norm: Norm | None = None

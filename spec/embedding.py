@@ -30,11 +30,11 @@ def pair(sides: int | tuple[int, int]) -> tuple[int, int]:
 class Source(Part):
     """An input.
 
-    prefix_tokens: learned tokens in front, with positions
-    normalize: a norm on the result, or before positions are added
-    norm: which
-    dropout: rate on the result
-    optional: the argument may be absent
+    prefix_tokens: number of learned tokens prepended, with positions
+    normalize: normalise the embeddings, or do so before positions are added
+    norm: which normalisation
+    dropout: dropout rate on the embeddings
+    optional: allow the argument to be absent
     """
 
     prefix_tokens: Whole = 0
@@ -45,16 +45,15 @@ class Source(Part):
 
 
 class Tokens(Source):
-    """Token ids (B, T), looked up in a table.
+    """Token ids (B, T), looked up in an embedding table.
 
-    argument: its name in `forward`
-    vocab_size: entries of the table
-    width: of the table, when it is not d_model (a factorised table)
-    project: where the projection from `width` to d_model stands
-    scale: multiplies the embeddings of the tokens, before others are added
-    add: more embeddings that are summed: argument -> number of entries; ids are 0 where the
-        argument is not given
-    tied: the stack whose table is used instead of an own one, or `none`
+    argument: name of the argument of `forward`
+    vocab_size: number of entries of the table
+    width: width of the table, if it differs from d_model (factorised embedding)
+    project: where `width` is projected to d_model
+    scale: multiplies the embeddings
+    add: embeddings of further arguments to add: argument -> number of entries
+    tied: share the table of this stack, or `none`
     """
 
     type: Literal["tokens"] = "tokens"
@@ -71,16 +70,16 @@ class Patches(Source):
     """Square patches of an image (B, C, H, W), row by row, projected (Dosovitskiy et al., 2020,
     arXiv:2010.11929).
 
-    argument: its name in `forward`
+    argument: name of the argument of `forward`
     layout: `image`, or `spectrogram` of one channel: (B, W, H), so many bands of each frame
     image_size: height and width, one number or a list of two
     patch_size: height and width of a patch
     stride: from a patch to the next one below and beside it, one number or a list of two;
         `patch_size` when left out; with less they overlap (AST; Gong et al., 2021,
         arXiv:2104.01778)
-    channels: of the image
-    bias: of the projection
-    registers: learned tokens without positions, between `prefix_tokens` and patches
+    channels: number of image channels
+    bias: whether the projection has a bias
+    registers: number of learned tokens prepended, without positions
     """
 
     type: Literal["patches"] = "patches"
@@ -122,11 +121,11 @@ class Patches(Source):
 class ConvLayer(Part):
     """One convolution of a stem, then its gate, its norm, and the activation.
 
-    channels: that leave it
-    kernel: its width; an odd number where the stem is `padded`
-    stride: its step
-    dilation: distance between the numbers it reads
-    separable: one filter per channel, then a mixing; both have a bias if one has
+    channels: number of output channels
+    kernel: kernel size; odd if the stem is `padded`
+    stride: stride of the convolution
+    dilation: dilation of the convolution
+    separable: depthwise convolution followed by a pointwise one
     normalize: a norm before the activation: over the `channels` of each frame, or over all `frames`
         of each channel, as a group norm with a group for each
     gated: twice as many channels are made, and half of them gate the others with a sigmoid (GLU;
@@ -146,17 +145,17 @@ class ConvStem(Source):
     """Convolutions over a signal (B, channels, frames), whose result is the tokens (Radford et al.,
     2022, arXiv:2212.04356). No frame is padding.
 
-    argument: its name in `forward`
+    argument: name of the argument of `forward`
     layout: `channels`: (B, channels, frames), `frames`: (B, frames, channels), or `waveform`:
         (B, frames), one channel
-    channels: of the signal
+    channels: number of signal channels
     axes: 1 for sound, 2 for images
     layers: the convolutions, in order; d_model channels leave the last
     padded: zeros stand at both ends, so that each convolution has a result for each place, or for
         each `stride`-th one; else only what is read whole has one (wav2vec 2.0; Baevski et al.,
         2020, arXiv:2006.11477)
-    activation: after each
-    bias: of the convolutions
+    activation: activation after each convolution
+    bias: whether the convolutions have a bias
     project: a linear layer to d_model behind them; `normalized`: and a norm before it
     scale: multiplies the vectors
     """
@@ -196,9 +195,9 @@ class ConvStem(Source):
 class Features(Source):
     """Vectors (B, T, size) from outside; `attention_mask` may hide some.
 
-    argument: its name in `forward`
-    size: their width, projected when it is not d_model
-    bias: of the projection
+    argument: name of the argument of `forward`
+    size: their width; projected if it differs from d_model
+    bias: whether the projection has a bias
     """
 
     type: Literal["features"] = "features"
@@ -210,7 +209,7 @@ class Features(Source):
 class LearnedInput(Source):
     """Learned vectors (the queries of a Q-Former or DETR).
 
-    tokens: how many
+    tokens: number of vectors
     """
 
     type: Literal["learned"] = "learned"
@@ -220,7 +219,7 @@ class LearnedInput(Source):
 class LinearProjector(Part):
     """One linear layer.
 
-    bias: of it
+    bias: whether it has a bias
     """
 
     type: Literal["linear"] = "linear"
@@ -234,9 +233,9 @@ declare(Projector)
 class StackInput(Source):
     """The result of another stack.
 
-    stack: which
-    projector: to this stack's width
-    skip: leading tokens dropped
+    stack: the stack
+    projector: projection to this stack's width
+    skip: number of leading tokens to drop
     replace: token id whose places the vectors take; `none`: they stand in the order of the list
     """
 

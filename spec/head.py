@@ -15,9 +15,9 @@ class DenseTransform(Part):
     width: numbers that remain (RemBERT: Chung et al., 2020, arXiv:2010.12821); `none`: as many as
         the table has that the head is tied to, else those of the stack
     inner: width of one more linear layer before, with the same activation; `none`: there is none
-    activation: after the linear layer
-    norm: after the activation
-    bias: of the linear layer
+    activation: activation after the linear layer
+    norm: normalisation after the activation
+    bias: whether the linear layer has a bias
     """
 
     type: Literal["dense"] = "dense"
@@ -29,9 +29,9 @@ class DenseTransform(Part):
 
 
 class Maxout(Part):
-    """The larger of each pair of numbers (Goodfellow et al., 2013, arXiv:1302.4389).
+    """The maximum of each pair of numbers (Goodfellow et al., 2013, arXiv:1302.4389).
 
-    hidden: numbers that remain
+    hidden: output width
     """
 
     type: Literal["maxout"] = "maxout"
@@ -45,22 +45,22 @@ declare(Transform)
 class HeadPart(Part):
     """A head.
 
-    stack: which it reads; the last one when left out
+    stack: the stack it reads; default: the last one
     """
 
     stack: Name | None = None
 
 
 class LanguageModel(HeadPart):
-    """A score for each word: (B, T, vocab_size).
+    """Logits over the vocabulary: (B, T, vocab_size).
 
-    vocab_size: how many words
-    tied: uses the token table of its stack
-    bias: of the scores
-    transform: what stands before
-    input_scale: multiplies the hidden states, before the transform (T5)
-    scale: multiplies the scores, their bias too
-    softcap: scaled scores become softcap · tanh(scores / softcap) (Gemma 2)
+    vocab_size: number of logits; default: that of the stack
+    tied: use the token embedding of the stack as weight
+    bias: whether the logits have a bias
+    transform: layers before the projection to logits
+    input_scale: multiplies the hidden states (T5)
+    scale: multiplies the logits
+    softcap: logits become softcap · tanh(logits / softcap) (Gemma 2)
     """
 
     type: Literal["language_model"] = "language_model"
@@ -74,16 +74,16 @@ class LanguageModel(HeadPart):
 
 
 class Classifier(HeadPart):
-    """A score for each class: (B, classes), or (B, T, classes) without a pool.
+    """Logits over classes: (B, classes), or (B, T, classes) without a pool.
 
-    classes: how many
-    pool: how a sequence becomes one vector
-    pooled_norm: a norm on that vector (BEiT)
-    norm: which
-    hidden: width of a linear layer before, or `none`
-    activation: after that layer
-    dropout: rate before the last layer
-    bias: of the last layer
+    classes: number of classes
+    pool: how the sequence is reduced to one vector
+    pooled_norm: normalise that vector (BEiT)
+    norm: which normalisation
+    hidden: width of a hidden layer, or `none`
+    activation: activation of the hidden layer
+    dropout: dropout rate before the last layer
+    bias: whether the last layer has a bias
     """
 
     type: Literal["classifier"] = "classifier"
@@ -100,11 +100,11 @@ class Classifier(HeadPart):
 class ProjectionHead(HeadPart):
     """A vector: (B, size), or (B, T, size) without a pool.
 
-    size: its width
-    pool: how a sequence becomes one vector
+    size: width of the vector
+    pool: how the sequence is reduced to one vector
     activation: after the linear layer (the pooler of BERT: tanh)
-    bias: of the linear layer
-    normalize: to length 1
+    bias: whether the linear layer has a bias
+    normalize: scale the vector to length 1
     """
 
     type: Literal["projection"] = "projection"
@@ -118,7 +118,7 @@ class ProjectionHead(HeadPart):
 class Tower(Part):
     """One side of a contrastive head.
 
-    pool: how its sequence becomes one vector
+    pool: how the sequence is reduced to one vector
     """
 
     pool: Pool
@@ -130,11 +130,11 @@ class Contrastive(Part):
     al., 2021, arXiv:2103.00020).
 
     size: of the space where they meet, which each tower is projected to without a bias
-    towers: stack -> how it is pooled
+    towers: the stacks compared: name -> pooling
     loss: of the scores, where items at the same place belong together: `softmax` over each row and
         each column, or the `sigmoid` of each pair, with a learned bias from -10 (SigLIP; Zhai et
-        al., 2023, arXiv:2303.15343), which the scores have too
-    temperature: the cosines are divided by, learned from here
+        al., 2023, arXiv:2303.15343)
+    temperature: initial value of the learned temperature that divides the cosines
     """
 
     type: Literal["contrastive"] = "contrastive"
@@ -147,7 +147,7 @@ class Contrastive(Part):
 class PatchesHead(HeadPart):
     """An image (B, channels, H, W) from the patches of its stack.
 
-    channels: of the image
+    channels: number of image channels
     """
 
     type: Literal["patches"] = "patches"

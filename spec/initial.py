@@ -10,7 +10,7 @@ class Normal(Part):
     """Normal with mean 0.
 
     std: standard deviation
-    depth_scaled: weights that write to the stream are narrower by √(2 · layers) (GPT-2)
+    depth_scaled: residual projections scaled by 1/√(2 · layers) (GPT-2)
     """
 
     type: Literal["normal"] = "normal"
@@ -29,7 +29,7 @@ class TruncatedNormal(Part):
 
 
 class Xavier(Part):
-    """Uniform, as wide as keeps variances (Glorot and Bengio, 2010)."""
+    """Uniform, with the range that preserves variances (Glorot and Bengio, 2010)."""
 
     type: Literal["xavier"] = "xavier"
 

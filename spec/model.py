@@ -22,7 +22,7 @@ from .norm import LayerNorm, Norm, Placement
 from .part import NOTHING, Inner, Many, Map, OneOf, Part
 from .positions import Positions
 from .residual import Residual, Sequential
-from .scalars import BlockName, Entries, Flag, Id, Ids, Layers, ModelName, Name, Rate, Text, Width
+from .scalars import BlockName, Entries, Flag, Id, Layers, ModelName, Name, Rate, Text, Width
 from .sublayers import Sublayer
 
 if TYPE_CHECKING:
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 
 class Block(Part):
-    """Residual branches around a stream: attention, then cross-attention, then feed-forward.
+    """A layer: attention, cross-attention and feed-forward, each with a residual connection.
 
     attention: self-attention
     cross_attention: the same and `memory`, the stack it reads; it has the options of `attention`
         unless it says others, no mask and no positions
-    feed_forward: on each token by itself
-    sublayers: instead of these three, any branches in any order
-    mask: what self-attention may see, or a list of masks for runs of heads
-    positions: how attention knows the order; a list combines several
+    feed_forward: the feed-forward network
+    sublayers: any list of branches, in place of these three
+    mask: attention mask, or a list of masks for equal groups of heads
+    positions: position encoding, or a list of several
     norm: which normalisation
-    norm_placement: where it stands, for each branch
-    residual: how branches join the stream
+    norm_placement: where each branch is normalised
+    residual: how the outputs of branches are added to the stream
     condition: adaptive norms from a vector
-    activation: for every part that has one
-    bias: of linear layers, not of norms and heads
+    activation: default activation of its parts
+    bias: whether linear layers have a bias, except in norms and heads
     dropout: rate on embeddings, attention weights and branch outputs
-    share: all layers made from this block use the same weights
+    share: share the weights among all layers of this block
     """
 
     attention: Attention = NOTHING
@@ -80,23 +80,23 @@ class Stream(Part):
 
 
 class Stack(Part):
-    """A stack of layers over one stream.
+    """A stack of layers: an encoder or a decoder.
 
-    layers: depth
-    d_model: width of the stream
-    vocab_size: entries of its token table and of its language model
-    max_positions: entries of its table of positions, and the longest sequence
-    input: what it reads; a list is joined along the sequence
+    layers: number of layers
+    d_model: width of the hidden states
+    vocab_size: size of the vocabulary
+    max_positions: longest sequence, and size of a learned position table
+    input: its input; a list is concatenated along the sequence
     streams: several streams instead of one
-    positions: those that act on the input
-    norm: which normalisation; the final norm is this one
-    activation: the default of its parts
-    bias: the default of its parts
-    dropout: the default of its parts
-    final_norm: a norm after the last layer; when left out: unless that layer is `post`
-    output_width: project the result to this width, if it is another than d_model
-    blocks: named variants of the block
-    order: the block of every layer
+    positions: position encodings added to the input
+    norm: which normalisation, also of the final norm
+    activation: default of its parts
+    bias: default of its parts
+    dropout: default of its parts
+    final_norm: normalise after the last layer; default: unless its placement is `post`
+    output_width: project the output to this width
+    blocks: named variants of the layer
+    order: the name of the block of each layer
     """
 
     layers: Layers
@@ -117,17 +117,17 @@ class Stack(Part):
 
 
 class SpecialTokens(Part):
-    """Token ids with a meaning.
+    """Special token ids.
 
-    pad: fills rows
-    bos: begins a text
-    eos: ends a text; a list of several that do
-    decoder_start: begins what a decoder writes
+    pad: padding
+    bos: beginning of a text
+    eos: end of a text
+    decoder_start: first token of a decoder's output
     """
 
     pad: Id | None = None
     bos: Id | None = None
-    eos: Ids | None = None
+    eos: Id | None = None
     decoder_start: Id | None = None
 
 
@@ -144,19 +144,19 @@ Family = OneOf[Literal["decoder-only", "encoder-only", "encoder-decoder"]]
 
 
 class ModelSpec(Part, Shown):
-    """A model, every value settled.
+    """A model with all values resolved.
 
     `ModelSpec(name=…, stacks={…})` takes the same as YAML: parts, mappings or words, on any level.
     Raises `SpecErrors` from `load` and `loads`, pydantic's `ValidationError` from its constructor.
 
-    name: names the class and the file
-    description: goes to the docstring
-    family: which stacks there are
-    stacks: the general form
-    heads: several heads
-    init: how fresh weights are drawn
-    tokens: the special token ids
-    modelwright: version of this language
+    name: name of the model, its class and its file
+    description: added to the docstring
+    family: encoder, decoder or both
+    stacks: named stacks, instead of `family`
+    heads: named heads, instead of `head`
+    init: weight initialisation
+    tokens: special token ids
+    modelwright: version of the spec language
     """
 
     name: ModelName
@@ -263,10 +263,10 @@ ONLY_MODEL = (frozenset(ModelSpec.model_fields) | {"encoder", "decoder", "head",
 }
 WRITTEN = {
     "extends": "start from another spec; in a stack: `file.yaml#stack`",
-    "encoder": "refines the family's encoder",
-    "decoder": "refines the family's decoder",
-    "head": "the one head; `head: x` is `heads: {head: x}`",
-    "pattern": "names of blocks, `name` or `name * n`; repeated, and cut, to fill `layers`",
+    "encoder": "changes to the family's encoder",
+    "decoder": "changes to the family's decoder",
+    "head": "the output head; `head: x` is `heads: {head: x}`",
+    "pattern": "block names, `name` or `name * n`, repeated or cut to fill `layers`",
     "overrides": "exceptions: layer `0`, `-1` or range `0..2` -> name of a block, or a block",
 }
 """Keys that are settled on the way."""

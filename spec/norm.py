@@ -11,9 +11,9 @@ class LayerNorm(Part):
     arXiv:1607.06450).
 
     eps: added to the variance
-    affine: it has a weight
-    bias: it has a bias too
-    weight_offset: added to the weight before it multiplies (Gemma: 1)
+    affine: learn a weight
+    bias: learn a bias too
+    weight_offset: added to the learned weight (Gemma: 1)
     """
 
     type: Literal["layernorm"] = "layernorm"
@@ -28,8 +28,8 @@ class RmsNorm(Part):
     arXiv:1910.07467).
 
     eps: added to the mean square
-    affine: it has a weight
-    weight_offset: added to the weight before it multiplies (Gemma: 1)
+    affine: learn a weight
+    weight_offset: added to the learned weight (Gemma: 1)
     """
 
     type: Literal["rmsnorm"] = "rmsnorm"

@@ -23,7 +23,7 @@ Place = Literal["input", "queries and keys", "scores"]
 class LinearScaling(Part):
     """Positions divided by a factor (Chen et al., 2023, arXiv:2306.15595).
 
-    factor: how much longer sequences become
+    factor: ratio of the new to the original context length
     """
 
     type: Literal["linear"] = "linear"
@@ -35,8 +35,8 @@ class DynamicScaling(Part):
     2023). The length of the sequence is the largest position of the batch, and one. Keys that a
     cache holds keep the angles of their own step.
 
-    factor: how fast theta grows
-    original_max_positions: the length of the first training
+    factor: how fast theta grows with the length
+    original_max_positions: context length before extension
     """
 
     type: Literal["dynamic"] = "dynamic"
@@ -50,7 +50,7 @@ class Llama3(Part):
     factor: divides the low frequencies
     low_freq_factor: wavelengths above original_max_positions / this are low
     high_freq_factor: wavelengths below original_max_positions / this are high
-    original_max_positions: the length of the first training
+    original_max_positions: context length before extension
     """
 
     type: Literal["llama3"] = "llama3"
@@ -65,14 +65,14 @@ class Yarn(Part):
     vectors grow by m(mscale) / m(mscale_all_dims), m(s) = 0.1 · s · ln(factor) + 1, or 1 for a
     factor of at most 1 (Peng et al., 2023, arXiv:2309.00071).
 
-    factor: how much longer sequences become
-    original_max_positions: the length of the first training
-    beta_fast: turns over the first length above which a frequency is kept
-    beta_slow: turns over the first length below which a frequency is divided
-    mscale: how much the turned vectors grow
+    factor: ratio of the new to the original context length
+    original_max_positions: context length before extension
+    beta_fast: rotations over the original length above which a frequency is kept
+    beta_slow: rotations over the original length below which a frequency is divided
+    mscale: exponent of the scale of rotated vectors
     mscale_all_dims: multiplies the scores by m(mscale_all_dims)², of what is not turned too
         (DeepSeek-V3)
-    truncate: bounds of the blend are rounded to whole pairs
+    truncate: round the bounds of the blend to whole pairs
     """
 
     type: Literal["yarn"] = "yarn"
@@ -92,7 +92,7 @@ class LongRope(Part):
 
     short_factor: divisors while the sequence fits the first length
     long_factor: divisors beyond it
-    original_max_positions: the length of the first training
+    original_max_positions: context length before extension
     short_mscale: multiplies the turned vectors while the sequence fits;
         √(1 + ln(max_positions / original) / ln(original)) when left out, at least 1
     long_mscale: the same beyond the first length (PhiMoE)
@@ -133,8 +133,8 @@ class Sinusoidal(Part):
     """Sines and cosines of each position, added to the input (Vaswani et al., 2017,
     arXiv:1706.03762).
 
-    axes: of the positions; 2 for images
-    layout: all sines, then all cosines; or by turns
+    axes: number of position axes; 2 for images
+    layout: all sines then all cosines, or alternating
     denominator: of the exponent: half the width, or half the width less one
     offset: added to each position
     skip_padding: as for `learned`
@@ -153,9 +153,9 @@ class Convolution(Part):
     """A convolution over the frames of a signal, activated and added to them: each learns where it
     stands from those around it (wav2vec 2.0; Baevski et al., 2020, arXiv:2006.11477).
 
-    kernel: how many frames it reads
-    groups: runs of numbers that do not read one another
-    activation: after it
+    kernel: kernel size in frames
+    groups: number of channel groups
+    activation: activation after the convolution
     """
 
     acts_on: ClassVar[Place] = "input"
@@ -169,15 +169,15 @@ class Rotary(Part):
     """Pairs of each query and key are rotated by an angle that grows with the position (Su et al.,
     2021, arXiv:2104.09864).
 
-    theta: base of the wavelengths
-    fraction: of a head's width that is rotated, from its beginning
+    theta: base of the frequencies
+    fraction: fraction of the head width that is rotated, from the start
     layout: pairs are (i, i + half) or (2i, 2i + 1)
     axes: of the positions; 2 for the patches of an image: half of the pairs turn by the row, half
         by the column, each half with the wavelengths of a head half as wide; tokens in front
         are not turned
     coordinates: of a patch on two axes: the `index` of its row and column, or where its centre is,
         `centred`: from -1 to 1 in full turns (DINOv3; Siméoni et al., 2025, arXiv:2508.10104)
-    scaling: stretches the wavelengths for sequences longer than those of the training
+    scaling: context extension for sequences longer than in training
     """
 
     acts_on: ClassVar[Place] = "queries and keys"
@@ -195,8 +195,8 @@ class Temperature(Part):
     sharp over long texts (Nakanishi, 2025, arXiv:2501.19399; so grow those of Llama 4). This comes
     last: after norms and rotation, and after the unit length of `score: cosine`.
 
-    length: how many positions share a step
-    slope: how much queries grow
+    length: number of positions per step
+    slope: how much the scale of queries grows
     offset: added to each position
     """
 
@@ -211,7 +211,7 @@ class Alibi(Part):
     """Scores fall with the distance |q - k|, at a slope for each head (Press et al., 2021,
     arXiv:2108.12409).
 
-    slopes: for a head count that is no power of two, start from the one below, or the one above
+    slopes: for a number of heads that is not a power of two, start from the power below or above
     before_scale: added to the scores before they are scaled (Falcon)
     """
 
@@ -225,11 +225,10 @@ class RelativeBias(Part):
     """A learned number for each head and bucket of distances (T5; Raffel et al., 2019,
     arXiv:1910.10683).
 
-    buckets: how many
-    max_distance: distances from here on share the last bucket
-    bidirectional: half of the buckets are for keys behind the query
-    share: one table for the stack, or one for each layer. Blocks whose heads or options differ
-        have different tables
+    buckets: number of buckets
+    max_distance: larger distances share the last bucket
+    bidirectional: use half of the buckets for keys after the query
+    share: whether all layers share one table
     """
 
     acts_on: ClassVar[Place] = "scores"
@@ -244,8 +243,8 @@ class RelativeTable(Part):
     """A learned number for each head and each offset on a grid, and three more where tokens stand
     in front: from such a token, to one, and between two (BEiT, Swin).
 
-    axes: of the grid
-    share: as for `relative_bias`
+    axes: number of axes of the grid
+    share: whether all layers share one table
     """
 
     acts_on: ClassVar[Place] = "scores"
@@ -269,7 +268,7 @@ class Disentangled(Part):
     max_distance: distances from here on share the last place of their side
     share_projections: positions go through the key and query projections of the contents; else
         through their own, which have a bias where those of the contents have one
-    normalize: a norm on the table: the `norm` of the first block that has these positions
+    normalize: normalise the table
     """
 
     acts_on: ClassVar[Place] = "scores"

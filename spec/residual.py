@@ -9,15 +9,16 @@ from .scalars import Flag, MaybeNumber, Number, Rate
 
 
 class Joining(Part):
-    """How a branch joins the stream.
+    """How the output of a branch is added to the stream.
 
-    scale: multiplies the branch's output, behind a norm that stands there
-    stream_scale: multiplies the stream it joins (DeepNorm's α; Wang et al., 2022, arXiv:2203.00555)
-    layer_scale: the value a learned vector on the branch's output starts with (Touvron et al.,
-        2021, arXiv:2103.17239)
-    drop_path: chance to leave a branch out of a training step, for each row of a batch (Huang et
-        al., 2016, arXiv:1603.09382)
-    from: what the branch is added to: its input, or its normed input
+    scale: multiplies the branch's output
+    stream_scale: multiplies the stream before the addition (DeepNorm's α; Wang et al., 2022,
+        arXiv:2203.00555)
+    layer_scale: initial value of a learned vector that multiplies the branch's output (Touvron et
+        al., 2021, arXiv:2103.17239)
+    drop_path: probability of skipping the branch in training, for each sequence of the batch
+        (Huang et al., 2016, arXiv:1603.09382)
+    from: what the output is added to: the input of the branch, or its normalised input
     """
 
     scale: Number = 1
@@ -28,15 +29,15 @@ class Joining(Part):
 
 
 class Sequential(Joining):
-    """Each branch reads the stream that the branch before it has joined."""
+    """Branches run one after another, each with its own residual connection."""
 
     type: Literal["sequential"] = "sequential"
 
 
 class Parallel(Joining):
-    """All branches read the same stream, and their outputs are added together (GPT-J, PaLM).
+    """All branches read the same input, and their outputs are added to it (GPT-J, PaLM).
 
-    shared_norm: one norm serves all branches
+    shared_norm: use one norm for all branches
     """
 
     type: Literal["parallel"] = "parallel"

@@ -16,9 +16,9 @@ from .scalars import Count, Flag, Name
 class Own(Branch):
     """What an entry of `sublayers` may say besides the options of its type.
 
-    residual: how it joins the stream
-    stream: which stream it writes
-    axis: along which of the stream's axes it works
+    residual: how its output is added to the stream
+    stream: the stream it is added to
+    axis: the axis of the stream it works along
     """
 
     residual: Residual | None = None
@@ -29,9 +29,9 @@ class Own(Branch):
 class OwnAttention(Own):
     """An attention in `sublayers`.
 
-    memory: the stack it reads instead of its own stream
-    mask: what it may see
-    positions: that it knows
+    memory: the stack it attends to instead of its own stream
+    mask: its attention mask
+    positions: its position encodings
     """
 
     memory: Name | None = None

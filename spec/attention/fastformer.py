@@ -13,9 +13,9 @@ class Fastformer(Branch):
     multiplies every key, the second every value, and the output is added to the query. Its mask is
     `full`.
 
-    heads: of queries, keys and values
-    bias: of the projections
-    dropout: rate on the weights of both pools
+    heads: number of query, key and value heads
+    bias: whether the projections have a bias
+    dropout: rate on the attention weights of both pools
     """
 
     type: Literal["fastformer"] = "fastformer"

@@ -14,19 +14,19 @@ class LinearAttention(Branch):
     and values, which a cache keeps instead of them (Katharopoulos et al., 2020, arXiv:2006.16236).
     Its mask is `causal` or `full`.
 
-    heads: of queries, keys and values
+    heads: number of query, key and value heads
     head_dim: width of a head; d_model / heads when left out
     feature_map: of queries and keys: elu(x) + 1, relu, silu, x itself (`identity`), or the softmax
         over the width of the head
-    map_values: values go through it too (MiniMax)
-    normalize: what a query takes is divided by the sum of its weights plus 1e-6
+    map_values: apply the feature map to the values too (MiniMax)
+    normalize: divide the output by the sum of the weights plus 1e-6
     decay: weights shrink with the distance: `lightning`: by exp(-rate) for each token, the rate of
         a head is its slope in ALiBi times 1 - l / (L - 1 + 1e-5) + 1e-5, for layer l, from 0, of
         L (MiniMax, 2025, arXiv:2501.08313)
     output_norm: a norm over all heads, before the gate
     output_gate: a sigmoid of the layer's input multiplies what comes of it, number by number or
         head by head; with a bias if `bias` is true
-    bias: of the projections
+    bias: whether the projections have a bias
     """
 
     type: Literal["linear"] = "linear"

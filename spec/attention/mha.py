@@ -13,7 +13,7 @@ from .score_bias import ScoreBias
 class QkNorm(Part):
     """A norm on queries and keys (Henry et al., 2020, arXiv:2010.04245).
 
-    norm: which
+    norm: which normalisation
     before_clip: it stands before `clip_qkv`, which otherwise comes right after the projections
     """
 
@@ -24,7 +24,7 @@ class QkNorm(Part):
 class HeadQkNorm(QkNorm):
     """Over each head, with one weight for all heads (Qwen 3).
 
-    after_positions: it stands after the rotation
+    after_positions: normalise after rotary positions are applied
     """
 
     type: Literal["head"] = "head"
@@ -40,7 +40,7 @@ class ProjectionQkNorm(QkNorm):
 class PerHeadQkNorm(QkNorm):
     """Over each head, with a weight of its own for each (StableLM).
 
-    after_positions: it stands after the rotation
+    after_positions: normalise after rotary positions are applied
     """
 
     type: Literal["per_head"] = "per_head"
@@ -57,10 +57,10 @@ class Mha(Branch):
     """Multi-head, multi-query (`kv_heads: 1`) and grouped-query attention (Vaswani et al., 2017,
     arXiv:1706.03762; Shazeer, 2019, arXiv:1911.02150; Ainslie et al., 2023, arXiv:2305.13245).
 
-    heads: of the queries
-    kv_heads: of keys and values; `heads` when left out
-    head_dim: width of a head; d_model / heads when left out
-    value_dim: width of a head's values; `head_dim` when left out
+    heads: number of query heads
+    kv_heads: number of key and value heads; default: `heads`
+    head_dim: width of a head; default: d_model / heads
+    value_dim: width of a head's values; default: `head_dim`
     bias: of the four projections: all, none, or a list of query, key, value, output
     scale: multiplies the scores; 1/√head_dim when left out; `by_layer`: that, divided by the number
         of the layer, from 1 (an option of GPT-2)
@@ -70,16 +70,15 @@ class Mha(Branch):
         regression; Nadaraya, 1964; Watson, 1964); or `additive`, a learned vector · tanh(q + k)
         (Bahdanau et al., 2014, arXiv:1409.0473), whose scale is 1 when left out
     qk_norm: a norm on queries and keys
-    softcap: scaled scores become softcap · tanh(scores / softcap) (Gemma 2); what positions add to
-        them is not bounded
-    sinks: a learned score per head joins the softmax and takes no value (gpt-oss)
+    softcap: scores become softcap · tanh(scores / softcap) (Gemma 2)
+    sinks: a learned score per head in the softmax, without a value (gpt-oss)
     clip_qkv: bounds queries, keys and values after their projections (OLMo; `before_clip` of
         `qk_norm`: after that norm, as OLMoE does)
     output_gate: a sigmoid of the layer's input multiplies what is taken from the values, number by
         number or head by head (Qiu et al., 2025, arXiv:2505.06708); with a bias if `bias` is true
-    gate: what makes the gate of the numbers it gets; `softplus` lets it pass 1
-    output_norm: a norm, this branch's `norm`, before the output projection, after the gate (BitNet)
-    score_bias: adds to the scores from data
+    gate: activation of the output gate; `softplus` can exceed 1
+    output_norm: a norm before the output projection, after the gate (BitNet)
+    score_bias: biases computed from data
     separate_global: the rows of `global(…)` have query, key and value projections of their own
         (Longformer; Beltagy et al., 2020, arXiv:2004.05150); such a stack keeps no cache
     dropout: rate on the attention weights

@@ -11,14 +11,14 @@ class Mla(Branch):
     """Keys and values are made from a small latent vector per token, and keys also from a rotated
     part that all heads share; a cache keeps these two (DeepSeek-AI, 2024, arXiv:2405.04434).
 
-    heads: of queries, keys and values
+    heads: number of query, key and value heads
     query_rank: width of the queries' latent vector; `none`: no latent vector
     kv_rank: width of the latent vector of keys and values
     nope_dim: width of the part of a head that is not rotated, its first numbers
     rope_dim: width of the part of a head that is rotated
     value_dim: width of a head's values
-    latent_eps: of the RMS norms on the latent vectors
-    bias: of the projections down to latent vectors, and of the output
+    latent_eps: eps of the RMS norms on the latent vectors
+    bias: whether the output projection and those to latent vectors have a bias
     scale: multiplies the scores; 1/√(nope_dim + rope_dim) when left out
     dropout: rate on the attention weights
     """

@@ -63,21 +63,22 @@ declare(SharedExpert)
 
 
 class Moe(Part):
-    """A few of many feed-forwards, chosen for each token (Shazeer et al., 2017, arXiv:1701.06538).
-    Nothing balances their load by itself: no auxiliary loss is added to `loss`.
+    """Mixture of experts: top_k feed-forwards, selected for each token (Shazeer et al., 2017,
+    arXiv:1701.06538). Nothing balances their load by itself: no auxiliary loss is added to `loss`.
 
-    experts: how many there are
-    top_k: how many serve a token
-    expert: what one is
-    shared_expert: one that serves every token
+    experts: number of experts
+    top_k: number of experts per token
+    expert: type and options of each expert
+    shared_expert: an additional expert applied to all tokens
     weigh: where the weights of the chosen experts stand: on their `output`, or on the `input` that
         they read (Llama 4)
-    shared_gate: the shared expert's output is multiplied by the sigmoid of a linear layer
-    router: how the experts are chosen
+    shared_gate: multiply the shared expert's output by the sigmoid of a linear layer
+    router: how experts are selected
     capacity: the most tokens of a sequence that an expert serves, the first that choose it; the
-        others get nothing from it (Fedus et al., 2021, arXiv:2101.03961). Padding takes places
-        too, and a cached step counts its own tokens alone
-    capacity_factor: the capacity as a share: factor * tokens * top_k / experts, rounded up
+        others get nothing from it (Fedus et al., 2021, arXiv:2101.03961). A cached step counts
+        its own tokens alone
+    capacity_factor: capacity relative to the number of tokens: factor * tokens * top_k / experts,
+        rounded up
     """
 
     type: Literal["moe"] = "moe"
