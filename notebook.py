@@ -1,7 +1,6 @@
-"""What a notebook shows of specs, graphs and masks.
+"""Figures of specs, graphs and masks for notebooks.
 
-Two figures in one page share nothing: each has a name of its own, made from what it shows, and
-from a count where it is shown again.
+Each figure in a page has ids of its own, made from a hash of its content and a counter.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How specs, graphs and masks show themselves in a notebook: as their figure.
+"""Display of specs, graphs and masks as figures in notebooks.
 
-They stand below those who draw, and know nothing of them. The root of the package knows both: it
-says here who draws what, before anything else of the package is imported.
+These classes do not know the code that draws them. The root of the package registers a drawing
+function for each class here, before anything else of the package is imported.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ _drawers: dict[str, Drawer] = {}
 
 
 def draw_with(drawers: dict[str, Drawer]) -> None:
-    """Say who draws: the name of a class, and what makes an SVG of its objects (None: cannot)."""
+    """Register functions by class name; each returns an SVG, or None if it cannot draw."""
     _drawers.update(drawers)
 
 
 class Shown:
-    """Has a figure, where somebody can draw it; the front end shows its text where nobody can."""
+    """Base class of objects that notebooks show as a figure, or as text if it cannot be drawn."""
 
     def _repr_svg_(self) -> str | None:
-        """The figure; its ids and its style are its own, whatever else stands in the page."""
+        """The figure as SVG; its ids and styles do not affect the rest of the page."""
         for cls in type(self).__mro__:
             if (draw := _drawers.get(cls.__name__)) is not None:
                 svg = draw(self)
@@ -33,7 +33,7 @@ class Shown:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """The figure and the text, as far as the front end asks for them."""
+        """The figure and the text, as requested by the front end."""
         bundle = {"text/plain": repr(self)}
         if (svg := self._repr_svg_()) is not None:
             bundle["image/svg+xml"] = svg

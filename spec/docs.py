@@ -1,4 +1,4 @@
-"""What the docstrings of the parts say about their options: one source for every printed page."""
+"""Descriptions of options, read from the docstrings of the parts."""
 
 from __future__ import annotations
 

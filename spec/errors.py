@@ -1,7 +1,7 @@
-"""What is wrong with a spec, and where: one problem, all problems, one renderer.
+"""Errors in a spec with their places, and their text.
 
-A message reads `file:line:column: what`, then the line, then a caret. Exit codes and colours are
-the command line's; here are exceptions and text.
+The text is `file:line:column: message`, then the line, then a caret below the column. Exit codes
+and colours are up to the command line.
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ WIDTH = 100  # columns of a shown line; longer lines are cut around the caret
 class Mark:
     """A place in a text: `line` and `column` count from 1; line 0 means the file as a whole.
 
-    `file` is the path as it was given (never made absolute), `text` the whole line, and `why` says
-    who asked for the value when nobody wrote it there: "family", "default" or ""; "--set" for one
-    from the command line, whose `text` is the change.
-
-    `end_line` and `end_column` are the place behind the last character of the value, of a key that
-    of its value; line 0 where the mark is a point.
+    file: the path as it was given, not made absolute
+    text: the whole line
+    why: the origin of a value that is not written there: "family", "default", "--set" or ""
     """
 
     file: str
@@ -82,7 +79,7 @@ class SpecError:
 
 
 class SpecErrors(Exception):  # noqa: N818 - it holds errors; `SpecError` is one of them
-    """Every problem of a spec at once, in the order of the text; `str()` renders them all."""
+    """All problems of a spec, sorted by place; `str()` renders them."""
 
     def __init__(self, problems: Iterable[SpecError]) -> None:
         self.problems: tuple[SpecError, ...] = tuple(
@@ -143,7 +140,7 @@ def choices(word: str, options: Sequence[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as people wrote it, short enough for a message."""
+    """A value as it is written in a spec, shortened for a message."""
     if isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, dict):

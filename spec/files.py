@@ -1,4 +1,4 @@
-"""Documents and where they come from: a file, what it extends, and `--set`."""
+"""Read files, the files they extend, and `--set` options."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _not_found(target: Path, name: str, path: Path) -> str:
 
 
 def circular(base: Node, target: Path, seen: tuple[Path, ...], reading: Reading) -> bool:
-    """Does this file come back to one that it was reached from? A problem says the way."""
+    """Whether `extends` leads back to an earlier file, or too far; adds a problem if so."""
     if real_path(target) in [real_path(p) for p in seen]:
         way = " -> ".join(p.name for p in (*seen, target))
         reading.wrong(base, f"`extends` is circular: {way}")
@@ -163,7 +163,7 @@ def circular(base: Node, target: Path, seen: tuple[Path, ...], reading: Reading)
 
 
 def apply_sets(tree: Node, sets: Sequence[str], reading: Reading) -> Node:
-    """Write one key for each `a.b=value`; the value is YAML."""
+    """Merge each `a.b=value` into the tree; the value is YAML."""
     for text in sets:
         node = _set_tree(text, reading)
         if node is not None:

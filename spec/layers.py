@@ -1,4 +1,4 @@
-"""Layers that differ: named blocks, the pattern that repeats, and its exceptions."""
+"""Layers that differ: named blocks, the repeated pattern, and overrides."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _override(stack: Node, order: Order, reading: Reading) -> None:
 
 
 def _layers(key: str, what: Node, count: int, reading: Reading) -> range:
-    """The layers that a key names; those beyond the last layer are left out."""
+    """The layers of an override key, without those beyond the last layer."""
     match = LAYER.match(key)
     if match is None:
         reading.problem(

@@ -1,8 +1,8 @@
-"""Rule 2 of the language: outside is the default for inside.
+"""Rule 2 of the language: outer levels are the defaults of inner ones.
 
-From the tree of a document to the tree of a `ModelSpec`: families become stacks, outer levels merge
-into inner ones, words reach the components that take them, patterns become the order of layers.
-Every value keeps the mark of the place where it was written, whichever level that was.
+Turns the tree of a document into the tree of a `ModelSpec`: families become stacks, outer levels
+are merged into inner ones, defaults such as `activation` are passed to the components that use
+them, and patterns become the order of layers. Each value keeps the place where it was written.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ DEFAULTS: dict[str, Any] = {
     "bias": True,
     "dropout": 0,
 }
-"""Words that reach inward, and what they are when nobody says."""
+"""Keys that inner levels inherit, with their defaults."""
 WORDS = (*DEFAULTS, "vocab_size", "mask", "positions")
 MOST_STACKS = 64
 INWARD = BLOCK_KEYS | STACK_KEYS
@@ -158,7 +158,7 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, Levels]:
 
 
 def _family(family: Node, reading: Reading) -> str:
-    """The family that was said, or the one that was probably meant, with a problem."""
+    """The family, or the one probably meant, with a problem."""
     word = family.value if isinstance(family.value, str) else ""
     if word in FAMILIES:
         return word
@@ -217,12 +217,13 @@ def _stack_of(base: Node, target: Path, part: str, reading: Reading, chain: Chai
 
 
 def defaulted(value: object, place: Node) -> Node:
-    """A value that nobody wrote: it stands where it would have been written."""
-    return from_data(value, replace(place.at, why="default"))
+    """A default value, with the place where it would be written."""
+    mark = place.at
+    return from_data(value, Mark(mark.file, mark.line, mark.column, mark.text, "default"))
 
 
 def resolve_stack(stack: Node, reading: Reading) -> Node:
-    """A stack with its levels merged -> input, blocks and order, every word settled."""
+    """Resolve a merged stack into its input, blocks and order of layers."""
     items: Words = {key: expand(key, node) for key, node in stack.items()}
     for key, value in DEFAULTS.items():
         items.setdefault(key, expand(key, defaulted(value, stack)))
@@ -281,13 +282,13 @@ def _settle_ties(stacks: dict[str, Node]) -> None:
 
 
 def _listed(key: str, node: Node, words: Words) -> Node:
-    """One component or a list of them, as a list."""
+    """A component or a list of components, as a list."""
     nodes = node.value if isinstance(node.value, list) else [node]
     return Node([push(key, n, words) for n in nodes], node.mark, node.key_mark)
 
 
 def push(key: str, node: Node, outer: Words) -> Node:
-    """Rule 2 for components: an option that is open by default is taken from outside."""
+    """Rule 2 for components: an option without a default is taken from the outer level."""
     node = expand(key, node)
     if isinstance(node.value, list):
         return Node([push(key, n, outer) for n in node.value], node.mark, node.key_mark)
@@ -329,7 +330,7 @@ def _parts_of(cls: type[Part]) -> list[str]:
 
 
 def resolve_block(block: Node) -> Node:
-    """A block with its levels merged -> every branch complete."""
+    """Complete every branch of a merged block."""
     if not isinstance(block.value, dict):
         return block
     items = {key: expand(key, node) for key, node in block.items()}

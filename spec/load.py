@@ -1,4 +1,4 @@
-"""The front door: a file or a text becomes a ModelSpec, or every mistake in it."""
+"""Read a file, a text or plain data into a ModelSpec, or raise SpecErrors with all errors."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _finish(
     spec, errors = validate(resolved.plain())
     meant: set[str] = set()
     if errors:
-        from .explain import Explainer  # words about mistakes are read when there are some
+        from .explain import Explainer  # needed only for errors
 
         explainer = Explainer(resolved)
         reading.problems += explainer.explain(errors)
@@ -100,7 +100,7 @@ def _finish(
 
 
 def _sealed(spec: ModelSpec, resolved: Node, name: str, reading: Reading) -> ModelSpec:
-    """The spec with the blocks its layers use, and what is known about its text."""
+    """The spec without unused blocks, and with its source, warnings and notes attached."""
     stacks = {}
     for key, stack in spec.stacks.items():
         used = set(stack.order)

@@ -1,4 +1,4 @@
-"""From a path in resolved data to its node in the marked tree."""
+"""Find the node of a path in the resolved data, and so its line and column."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .source import Node
 
 @dataclass(frozen=True)
 class Place:
-    """The deepest node on a path, and whether it is the path's own."""
+    """The deepest node found on a path, and whether it is the whole path."""
 
     node: Node
     path: tuple[str | int, ...]
@@ -19,7 +19,7 @@ class Place:
 
     @property
     def mark(self) -> Mark:
-        """The value's own place; for a value that nobody wrote, the mapping it would stand in."""
+        """The place of the value, or of the mapping that would contain it."""
         return self.node.mark if self.found else self.node.at
 
 
@@ -30,7 +30,7 @@ def steps(path: str | Sequence[str | int]) -> tuple[str | int, ...]:
 
 
 def locate(tree: Node, path: Sequence[str | int]) -> Place:
-    """Walk down as far as the path is written."""
+    """Follow a path as far as the tree has it."""
     node = tree
     walked: list[str | int] = []
     for part in path:

@@ -1,4 +1,4 @@
-"""Rules 1 and 3 of the language, on marked trees: a word is a type; one merge."""
+"""Rules 1 and 3 of the language: a word is a type, and how two trees are merged."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class Reading:
     layers: int = 0
 
     def problem(self, place: Node | Mark, message: str) -> None:
-        """Something is wrong at this key, or this mark."""
+        """Add a problem at this key or place."""
         mark = place.at if isinstance(place, Node) else place
         self.problems.append(SpecError(mark, message))
 
     def wrong(self, node: Node, message: str) -> None:
-        """This value is wrong. From here on it counts as unreadable, so nothing else is said."""
+        """Add a problem with this value, which becomes BROKEN so that no other follows from it."""
         if node.value is not BROKEN:
             self.problems.append(SpecError(node.mark, message))
             node.value = BROKEN
@@ -87,14 +87,14 @@ class Reading:
 
 
 def expand(key: str, node: Node) -> Node:
-    """Rule 1: where a component stands, a word is its type."""
+    """Rule 1: a word in place of a component is its type."""
     if key in COMPONENTS and isinstance(node.value, str):
         return Node({"type": Node(node.value, node.mark, node.key_mark)}, node.mark, node.key_mark)
     return node
 
 
 def type_of(key: str, node: Node) -> object:
-    """The type a component says, or the default one."""
+    """The type of a component, or the default one."""
     said = node.get("type")
     return COMPONENTS[key].default if said is None else said.value
 
@@ -107,9 +107,9 @@ def has_type(key: str, node: Node | None, name: str) -> bool:
 
 
 def merge(key: str, outer: Node, inner: Node, reading: Reading) -> Node:
-    """Rule 3: mappings meet key by key, anything else replaces, a new type starts afresh.
+    """Rule 3: merge mappings key by key; another `type` or anything else replaces the outer value.
 
-    `key` is the key both stand under; it says whether they are components or maps of named things.
+    key: the key of both values, which decides whether they are components or named maps
     """
     outer, inner = expand(key, outer), expand(key, inner)
     if not (isinstance(outer.value, dict) and isinstance(inner.value, dict)):
@@ -131,7 +131,7 @@ def merge(key: str, outer: Node, inner: Node, reading: Reading) -> Node:
 
 
 def merge_all(key: str, levels: list[Node | None], reading: Reading) -> Node:
-    """Several levels, the weakest first."""
+    """Merge several levels; later ones override earlier ones."""
     there = [level for level in levels if level is not None]
     merged = there[0]
     for level in there[1:]:
@@ -150,12 +150,12 @@ def _note_dropped(key: str, outer: Node, inner: Node, reading: Reading) -> None:
 
 
 def only(node: Node, keys: frozenset[str]) -> Node:
-    """The mapping with these keys alone."""
+    """The mapping reduced to these keys."""
     return Node({k: v for k, v in node.items() if k in keys}, node.mark, node.key_mark)
 
 
 def without_removed(node: Node, key: str = "") -> Node:
-    """The tree without the named elements that are `none`."""
+    """The tree without named elements that are `none`."""
     if isinstance(node.value, dict):
         kept = {
             name: without_removed(inner, NAMED.get(key, name))

@@ -1,6 +1,6 @@
-"""Names that people give, and what they become in code.
+"""Names in specs, and the identifiers they become in code.
 
-Nothing of a spec reaches emitted code but names that pass here, so a spec cannot inject code.
+Only names that pass these checks reach emitted code, so a spec cannot inject code.
 """
 
 from __future__ import annotations

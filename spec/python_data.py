@@ -1,4 +1,4 @@
-"""Specs built in Python: parts and plain data, written or resolved, through the same levels."""
+"""Specs built in Python from parts or plain data; levels are resolved as in YAML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference of the language, as Markdown, printed from the classes that read it.
+"""The language reference as Markdown, generated from the classes.
 
 python -m modelwright.spec.reference > docs/language.md
 """

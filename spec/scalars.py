@@ -1,4 +1,4 @@
-"""Plain values: what a number, a name or a size must be, in words, as a test and as JSON Schema."""
+"""Numbers, names and sizes: a description, a validator and a JSON Schema for each kind."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""YAML text -> a tree of nodes that know their place. Safe and bounded.
+"""Parse YAML text into a tree of nodes with line and column. Safe and bounded.
 
 The tree is built from YAML's event stream, so depth and size are checked before anything is
-composed and no input can exhaust the stack. Read is YAML 1.2's core, narrowed: mappings with
-plain keys, lists, words, whole and decimal numbers, `true`, `false`. Anchors, aliases, tags,
-directives, duplicate keys and `null` are refused; dates, octals and `yes` are words.
+composed. The language is a subset of YAML 1.2's core schema: mappings with plain keys, lists,
+strings, integers, decimal numbers, `true` and `false`. Anchors, aliases, tags, directives,
+duplicate keys and `null` are errors; dates, octal numbers and `yes` are strings.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ YAML_SAYS = (  # what the YAML scanner says -> what we say
 
 @dataclass
 class Node:
-    """A value (`dict[str, Node]`, `list[Node]`, or a scalar) and where it and its key stand."""
+    """A value (`dict[str, Node]`, `list[Node]` or a scalar) and the places of it and its key."""
 
     value: Any
     mark: Mark
@@ -63,7 +63,7 @@ class Node:
 
     @property
     def at(self) -> Mark:
-        """Where to point when the node as a whole is meant: its key, if it has one."""
+        """The place of the node as a whole: that of its key, if it has one."""
         return self.key_mark or self.mark
 
     def get(self, key: str) -> Node | None:
@@ -85,7 +85,7 @@ class Node:
         return 1 + len(self.value) // 16 if isinstance(self.value, str) else 1
 
     def plain(self) -> Any:
-        """The data alone, as fresh dicts and lists."""
+        """The data without places, as new dicts and lists."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -94,7 +94,7 @@ class Node:
 
 
 def from_data(data: object, mark: Mark) -> Node:
-    """Plain Python data as a tree whose every node stands at `mark`."""
+    """Plain Python data as a tree whose nodes all have the place `mark`."""
     if isinstance(data, dict):
         return Node({str(k): from_data(v, mark) for k, v in data.items()}, mark, mark)
     if isinstance(data, (list, tuple)):
@@ -108,9 +108,9 @@ def _whole(number: float) -> int | float:
 
 
 def parse(text: str, file: str, problems: list[SpecError]) -> Node | None:
-    """The tree of a text. What can be read around a problem is read; None when nothing can.
+    """The tree of a text; None when it cannot be parsed at all.
 
-    Problems are appended to `problems`; a value that could not be read is `BROKEN` in the tree.
+    Problems are appended to `problems`, and a value with a problem is `BROKEN` in the tree.
     """
     if len(text) > MAX_CHARACTERS:
         message = f"a spec can have at most {MAX_CHARACTERS:,} characters, not {len(text):,}"

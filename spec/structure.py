@@ -1,6 +1,6 @@
-"""What may stand where: the shape of every key, read from the classes.
+"""The shape of every key, read from the classes.
 
-Messages, the JSON Schema, the reference and `show` all walk the same shapes.
+Messages, the JSON Schema, the reference and `show` are all derived from it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the language has and this version cannot build yet: refused by name and place.
+"""Features that are in the language but not implemented yet; each use is an error.
 
-A feature that is built loses its line here; nothing that stands here is ever silently left out.
+When a feature is implemented, its line here is removed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
 
 
 def not_yet(spec: ModelSpec, tree: Node) -> list[SpecError]:
-    """A problem for everything in the spec that cannot be built yet."""
+    """A problem for each unsupported feature of the spec."""
     found: list[SpecError] = []
     for path, what in refusals(spec):
         place = locate(tree, path)
@@ -67,7 +67,7 @@ def not_yet(spec: ModelSpec, tree: Node) -> list[SpecError]:
 
 
 def refusals(part: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Paths, and what stands there that cannot be built."""
+    """The path and name of each unsupported feature."""
     if isinstance(part, Part):
         later = next((text for cls, text in LATER_TYPES.items() if isinstance(part, cls)), None)
         if later is not None:

@@ -1,4 +1,4 @@
-"""From resolved data to a ModelSpec, going on around what is wrong."""
+"""Validate resolved data, continuing after errors to find all of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ROUNDS = 12
 
 
 def validate(data: dict[str, Any]) -> tuple[ModelSpec | None, list[ErrorDetails]]:
-    """A spec, and every error on the way to it.
+    """The spec and all validation errors.
 
-    What is wrong becomes `BROKEN` in the spec, so that laws can be tried on all the rest. None when
-    nothing of use remains.
+    Invalid values become `BROKEN`, so that laws can be checked on the rest. The spec is None when
+    too much is invalid.
     """
     errors: list[ErrorDetails] = []
     for _ in range(ROUNDS):
@@ -32,7 +32,7 @@ def validate(data: dict[str, Any]) -> tuple[ModelSpec | None, list[ErrorDetails]
 
 
 def _mend(data: Any, error: ErrorDetails) -> None:
-    """Take what an error complains about out of the data."""
+    """Remove from the data what an error is about."""
     path = list(error["loc"])
     drop = error["type"] == "extra_forbidden" or path[-1] == "[key]"
     if path[-1] == "[key]":

@@ -1,4 +1,4 @@
-"""Laws: what takes two keys to be seen. They run on every part that is well formed."""
+"""Laws: rules that relate several keys. They are checked on all valid parts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPEC_LAWS: tuple[Law, ...] = (*wiring.LAWS, *inputs.SPEC_LAWS, *doubts.SPEC_LAWS
 
 
 def findings(spec: ModelSpec) -> Iterator[Finding]:
-    """Every law that is broken, and every doubt."""
+    """All violations and warnings."""
     for law in SPEC_LAWS:
         yield from tried(law, spec)
     for name, stack in parts(spec.stacks, Stack):
@@ -43,7 +43,7 @@ def findings(spec: ModelSpec) -> Iterator[Finding]:
 def check_laws(
     spec: ModelSpec, tree: Node, reading: Reading, meant: Set[str] = frozenset()
 ) -> None:
-    """Report what the laws find. `meant`: keys that were misspelt, so that nothing lacks them."""
+    """Report violations. `meant`: the right spelling of misspelt keys, which are not missing."""
     for finding in findings(spec):
         if finding.lacks in meant:
             continue

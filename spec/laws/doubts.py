@@ -1,4 +1,4 @@
-"""What is allowed and probably not meant: warnings."""
+"""Warnings: what is allowed but probably not intended."""
 
 from __future__ import annotations
 

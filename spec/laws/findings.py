@@ -1,4 +1,4 @@
-"""What a law finds, and how laws are run on a spec of which parts may be broken."""
+"""Violations of laws, and how laws are checked on a spec with invalid parts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """A broken law: the path in the resolved spec, and what is wrong there.
+    """A violated law: its path in the resolved spec and the message.
 
-    lacks: the key that is missing, when that is the trouble; a misspelling of it explains it
-    warning: it is allowed, and probably not meant
+    lacks: the missing key, if that is the cause; not reported when the key was misspelt
+    warning: allowed, but probably not intended
     """
 
     path: Path
@@ -29,7 +29,7 @@ Law = Callable[..., Iterator[Finding]]
 
 
 def tried(law: Law, *subject: Any) -> Iterator[Finding]:
-    """What a law finds; it ends where it meets a value that could not be read."""
+    """The findings of a law, up to the first invalid value it reads."""
     try:
         yield from law(*subject)
     except UnknownValueError:

@@ -44,7 +44,7 @@ def contents(folder: Path) -> dict[str, str]:
 def test_what_is_in_it(place: Path) -> None:
     result = export(place)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr.endswith(f"wrote {place / 'out'}, with its code\n")
+    assert result.stderr.endswith(f"wrote {place / 'out'}, with its own code\n")
     assert sorted(contents(place / "out")) == [
         "config.json",
         "configuration_odd_decoder.py",
