@@ -67,7 +67,7 @@ def test_one_stack_alone_reads_a_word_for_the_other():
     ("name", "stack", "message"),
     [
         ("t5_small", "encoda", "there is no stack `encoda`: did you mean `encoder`?"),
-        ("gpt2", "middle", "there is no stack `middle`: there is only `decoder`"),
+        ("gpt2", "middle", "there is no stack `middle`: the only one is `decoder`"),
     ],
 )
 def test_a_stack_that_is_not_there_is_said(name, stack, message):

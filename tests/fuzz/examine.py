@@ -141,12 +141,11 @@ def examine(document: Document, *, more: bool = True, thorough: bool = False) ->
 def laws_for(spec: ModelSpec) -> set[str]:
     """The laws that say something about a spec, whatever `check` has warned of."""
     laws, warned = {law.name for law in LAWS}, " ".join(spec.warnings)
-    laws -= {"oracle"}  # tests/oracle has random specs too, and knows what is disputed
-    if "does nothing" in warned:  # there are arguments that `forward` does not take
+    if "has no effect" in warned:  # there are arguments that `forward` does not take
         return {"weights", "init"}
     if "capacity" in spec.model_dump_json(exclude_defaults=True):
         laws -= CROWDED
-    return laws - {"gradients"} if "the router learns nothing" in warned else laws
+    return laws - {"gradients"} if "the router gets no gradient" in warned else laws
 
 
 def outlines(spec: ModelSpec) -> Any:
@@ -197,7 +196,7 @@ def results(
 ) -> dict[str, Tensor]:
     """The results of all heads. An `idle` stack's arguments are none of `forward`."""
     given = tensors(data)
-    if idle:
+    if any("has no effect" in warning for warning in graph.spec.warnings):
         given = taken(network.forward, given)
     found = network(**given)
     return found if isinstance(found, dict) else {next(iter(graph.outputs)): found}
@@ -273,7 +272,8 @@ def decoding_stack(graph: ModuleGraph) -> str:
 def pieces(graph: ModuleGraph, network: nn.Module) -> None:
     """A text in pieces, with a cache, says what the whole text says."""
     name = decoding_stack(graph)
-    if not name or length_matters(graph, name):
+    idle = any("has no effect" in warning for warning in graph.spec.warnings)
+    if not name or idle or length_matters(graph, name):
         return
     for side in ("plain", "left", "right"):
         data = arguments.plain(graph) if side == "plain" else arguments.padded(graph, side)
