@@ -7,12 +7,22 @@ from pathlib import Path
 import click
 
 from .console import fail, note, progress
-from .options import WEIGHTS, load_spec, quiet, reads_spec
+from .options import load_spec, quiet, reads_spec
 
 
 @click.command()
 @reads_spec
-@click.option("--weights", required=True, type=WEIGHTS, help="A safetensors file.")
+@click.option(
+    "--weights",
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A safetensors file, or the Hugging Face folder that the spec was imported from.",
+)
+@click.option(
+    "--tokenizer",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder whose tokenizer and generation_config.json are copied.",
+)
 @click.option("--to", type=click.Choice(("huggingface",)), default="huggingface", show_default=True)
 @click.option(
     "-o",
@@ -32,6 +42,7 @@ def export(
     spec: Path,
     sets: tuple[str, ...],
     weights: Path,
+    tokenizer: Path | None,
     to: str,
     output: Path,
     custom_code: bool,
@@ -49,18 +60,27 @@ def export(
     Otherwise it contains the file that `build` writes and two that wrap it as a `PreTrainedModel`.
     """
     source = load_spec(spec, sets)
-    from ..backends.huggingface import ExportError
+    from ..backends.huggingface import CheckpointError, ExportError
     from ..backends.huggingface import export as written
     from ..backends.huggingface.native import find_native
     from ..backends.pytorch import WeightsError
     from ..prompting import shortened
     from .weights import check_weights_file
 
-    check_weights_file(weights)
+    if weights.is_file():
+        check_weights_file(weights)
     try:
         with progress("writing"):
-            written(source, weights, output, to=to, custom_code=custom_code, force=force)
-    except (ExportError, WeightsError) as error:
+            written(
+                source,
+                weights,
+                output,
+                to=to,
+                custom_code=custom_code,
+                tokenizer=tokenizer,
+                force=force,
+            )
+    except (CheckpointError, ExportError, WeightsError) as error:
         fail(shortened(str(error)))
     native = None if custom_code else find_native(source)
     kind = f"a {native.class_name}" if native else "with its own code"

@@ -18,9 +18,22 @@ from .options import OUTPUT, force_option, quiet
     type=OUTPUT,
     help="Also write the weights to this safetensors file, with the names of the spec.",
 )
+@click.option(
+    "--ignore",
+    "ignored",
+    multiple=True,
+    metavar="KEY",
+    help="A key of config.json that does not affect the model. Repeatable.",
+)
 @force_option
 @quiet
-def import_(folder: Path, output: Path | None, weights: Path | None, force: bool) -> None:
+def import_(
+    folder: Path,
+    output: Path | None,
+    weights: Path | None,
+    ignored: tuple[str, ...],
+    force: bool,
+) -> None:
     """Write the spec of a Hugging Face model folder, which contains a config.json.
 
     \b
@@ -36,10 +49,10 @@ def import_(folder: Path, output: Path | None, weights: Path | None, force: bool
     if weights is not None and weights.exists() and not force and not is_stream(weights):
         fail(f"{weights} exists; not overwritten (use --force)")
     try:
-        text = import_folder(folder)
+        text = import_folder(folder, ignore=ignored)
         if weights is not None:
             with progress("reading and writing the weights"):
-                import_weights(folder, weights)
+                import_weights(folder, weights, ignore=ignored)
     except CheckpointError as error:
         fail(str(error))
     write_result(output, text.encode(), force=force)

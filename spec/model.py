@@ -22,7 +22,7 @@ from .norm import LayerNorm, Norm, Placement
 from .part import NOTHING, Inner, Many, Map, OneOf, Part
 from .positions import Positions
 from .residual import Residual, Sequential
-from .scalars import BlockName, Entries, Flag, Id, Layers, ModelName, Name, Rate, Text, Width
+from .scalars import BlockName, Entries, Flag, Id, Ids, Layers, ModelName, Name, Rate, Text, Width
 from .sublayers import Sublayer
 
 if TYPE_CHECKING:
@@ -121,13 +121,13 @@ class SpecialTokens(Part):
 
     pad: padding
     bos: beginning of a text
-    eos: end of a text
+    eos: end of a text; a list if there are several
     decoder_start: first token of a decoder's output
     """
 
     pad: Id | None = None
     bos: Id | None = None
-    eos: Id | None = None
+    eos: Ids | None = None
     decoder_start: Id | None = None
 
 

@@ -270,10 +270,13 @@ def ids_are_words(spec: ModelSpec) -> Iterator[Finding]:
     known = [size for size in sizes if isinstance(size, int)]
     for key in ("pad", "bos", "eos", "decoder_start"):
         value = getattr(spec.tokens, key)
-        if value is not None and known and value >= max(known):
+        ids = value if isinstance(value, tuple) else () if value is None else (value,)
+        for one in ids if known else ():
+            if one < max(known):
+                continue
             yield Finding(
                 ("tokens", key),
-                f"token id {value} is out of range: vocab_size is {max(known)}, so ids go "
+                f"token id {one} is out of range: vocab_size is {max(known)}, so ids go "
                 f"from 0 to {max(known) - 1}",
             )
 
