@@ -88,7 +88,9 @@ def test_all_streams_may_be_closed(folder: Path) -> None:
     assert shell(folder, "MW check - <&-").returncode == 2
 
 
-@pytest.mark.parametrize("command", ["show x.yaml", "visualize x.yaml -o -", "schema"])
+@pytest.mark.parametrize(
+    "command", ["show x.yaml", "build x.yaml -o -", "visualize x.yaml -o -", "schema"]
+)
 def test_files_are_utf8_whatever_the_locale(folder: Path, command: str) -> None:
     plain, ascii_only = shell(folder, f"MW {command}"), shell(folder, f"MW {command}", **ASCII)
     assert ascii_only.returncode == 0
