@@ -202,7 +202,7 @@ def _refuse_to_lose_folder(
     if not target.exists():
         return
     if not target.is_dir():
-        raise OutputError(f"{path} is a file, not a folder")
+        raise OutputError(f"{path} exists and is not a folder")
     if not any(target.iterdir()):
         return
     if not is_ours(target):

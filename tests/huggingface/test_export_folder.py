@@ -173,7 +173,7 @@ def test_files_that_are_no_weights(place: Path, kind: str) -> None:
 
 def test_places_that_cannot_be_written(place: Path) -> None:
     (place / "out").write_text("mine")
-    assert "out is a file, not a folder" in export(place).stderr
+    assert "out exists and is not a folder" in export(place).stderr
     words = ["--weights", str(place / "odd.safetensors"), "-o", str(place / "none" / "out")]
     result = CliRunner().invoke(cli, ["export", str(place / "odd.yaml"), *words])
     assert result.exit_code == 2
