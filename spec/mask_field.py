@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
-from .masks import MAX_LENGTH, Mask, MaskError, json_pattern, parse_mask
+from .masks import MAX_LENGTH, NUMBERS, RANGES, Mask, MaskError, parse_mask
 from .part import BROKEN
 
 
@@ -22,6 +22,30 @@ def read_mask(value: Any) -> Mask | tuple[Mask, ...]:
         if not any(isinstance(m, tuple) for m in masks):
             return tuple(m for m in masks if isinstance(m, Mask))
     raise MaskError("a mask must be a formula such as `causal & window(512)`, or a list of them")
+
+
+def json_pattern() -> str:
+    """A regular expression that every formula matches, for JSON Schema.
+
+    It checks atoms, the number of their arguments and the operators between them; it cannot check
+    that parentheses are balanced or that numbers are in range.
+    """
+    number, space = r"-?\d{1,12}", r"\s*"
+    atoms = []
+    for name, (least, optional) in NUMBERS.items():
+        if not least:
+            atoms.append(name)
+            continue
+        needed = [number] * (len(least) - optional)
+        more = rf"(?:{space},{space}{number})?" * optional
+        inside = rf"{space},{space}".join(needed) + more
+        atoms.append(rf"{name}{space}\({space}{inside}{space}\)")
+    span = rf"(?:{number}|-?\d*:-?\d*)"
+    for name in RANGES:
+        inside = f"(?:{span}|given)" if name == "global" else span
+        atoms.append(rf"{name}{space}\({space}{inside}{space}\)")
+    one = rf"[\s~(]*(?:{'|'.join(atoms)})[\s)]*"
+    return rf"^{one}(?:[&|]{one})*$"
 
 
 _FORMULA = {"type": "string", "maxLength": MAX_LENGTH, "pattern": json_pattern()}

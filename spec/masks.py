@@ -285,30 +285,6 @@ def parse_mask(text: str) -> Mask:
     return _Parser(_tokens(text)).formula()
 
 
-def json_pattern() -> str:
-    """A regular expression that every formula matches, for JSON Schema.
-
-    It checks atoms, the number of their arguments and the operators between them; it cannot check
-    that parentheses are balanced or that numbers are in range.
-    """
-    number, space = r"-?\d{1,12}", r"\s*"
-    atoms = []
-    for name, (least, optional) in NUMBERS.items():
-        if not least:
-            atoms.append(name)
-            continue
-        needed = [number] * (len(least) - optional)
-        more = rf"(?:{space},{space}{number})?" * optional
-        inside = rf"{space},{space}".join(needed) + more
-        atoms.append(rf"{name}{space}\({space}{inside}{space}\)")
-    span = rf"(?:{number}|-?\d*:-?\d*)"
-    for name in RANGES:
-        inside = f"(?:{span}|given)" if name == "global" else span
-        atoms.append(rf"{name}{space}\({space}{inside}{space}\)")
-    one = rf"[\s~(]*(?:{'|'.join(atoms)})[\s)]*"
-    return rf"^{one}(?:[&|]{one})*$"
-
-
 def _tokens(text: str) -> list[_Token]:
     tokens: list[_Token] = []
     place = 0

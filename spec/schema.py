@@ -12,11 +12,11 @@ from typing import Any, Literal, Union, get_args, get_origin
 from .docs import options, summary
 from .files import MAX_PATH
 from .layers import ENTRY, LAYER, MOST_BLOCKS
-from .levels import FAMILIES, MOST_STACKS
 from .model import WRITTEN, Block, ModelSpec, Stack
 from .part import COMPONENTS, Part, Tagged
 from .scalars import BLOCK_NAME_JSON, NAME_JSON
 from .structure import Shape, shapes
+from .surface import FAMILIES, MOST_STACKS
 
 Json = dict[str, Any]
 _FILE = {"type": "string", "maxLength": MAX_PATH}
