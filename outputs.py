@@ -112,6 +112,7 @@ def _cannot_write(path: Path, error: OSError | ValueError) -> OutputError:
 
 
 _DESCRIPTORS = re.compile(r"(?:/dev|/proc/(?:self|\d+))/fd/(\d{1,4})\Z")
+_NOT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # 0 on Windows
 _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -154,8 +155,9 @@ def _write_to_stream(path: Path, data: bytes) -> None:
         if number is not None:
             opened = os.dup(number)
         else:
-            opened = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-            os.set_blocking(opened, True)
+            opened = os.open(path, os.O_WRONLY | _NOT_WAITING)
+            if _NOT_WAITING:
+                os.set_blocking(opened, True)
         with open(opened, "wb", closefd=True) as file:
             file.write(data)
     except OSError as error:
