@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from .backends.diagram import DrawOptions
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     Source = str | Path | ModelSpec | ModuleGraph
 
 
+_specs: WeakKeyDictionary[ModuleGraph, ModelSpec] = WeakKeyDictionary()
+"""The spec of each graph that `lower` made, since a graph itself holds none."""
+
+
 def lower(source: Source) -> ModuleGraph:
     """The graph of a spec, of a spec file, or the graph itself.
 
@@ -31,7 +36,10 @@ def lower(source: Source) -> ModuleGraph:
 
     if isinstance(source, ModuleGraph):
         return source
-    return lower_spec(source if isinstance(source, ModelSpec) else load(source))
+    spec = source if isinstance(source, ModelSpec) else load(source)
+    graph = lower_spec(spec)
+    _specs[graph] = spec
+    return graph
 
 
 def emit(source: Source, **options: bool) -> str:
@@ -108,13 +116,16 @@ def verify(source: Source, **options: Any) -> Verification:
     from .backends.verify import verify as verify_spec
     from .compiler import ModuleGraph
 
-    return verify_spec(source.spec if isinstance(source, ModuleGraph) else source, **options)
+    return verify_spec(_spec(source) if isinstance(source, ModuleGraph) else source, **options)
 
 
 def _spec(source: Source) -> ModelSpec:
+    """The spec of a file or of a graph that `lower` made, or the spec itself."""
     from .compiler import ModuleGraph
     from .spec import ModelSpec, load
 
     if isinstance(source, ModuleGraph):
-        return source.spec
+        if source not in _specs:
+            raise TypeError("this graph was not made by modelwright.lower; give its spec instead")
+        return _specs[source]
     return source if isinstance(source, ModelSpec) else load(source)

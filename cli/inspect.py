@@ -23,6 +23,9 @@ from .options import DTYPES, load_graph, quiet, reads_spec
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
+    "--weights", is_flag=True, help="Also print every weight: name, shape, size, copies, part."
+)
+@click.option(
     "--kernels", is_flag=True, help="Also print which kernel computes each attention, and why."
 )
 @quiet
@@ -62,5 +65,7 @@ def inspect(
         print_result(json_text(made.to_json()))
         return
     print_result(made.render().rstrip("\n"))
+    if weights:
+        print_result("\n" + made.weight_table().rstrip("\n"))
     if kernels:
         print_result("\n" + made.kernels().rstrip("\n"))

@@ -40,6 +40,10 @@ class Report(Costs):
         """The parts and totals as tables in a notebook."""
         return report_text.html(self)
 
+    def weight_table(self) -> str:
+        """Every weight: name, shape, how many numbers, copies and part; the last line sums up."""
+        return report_text.weight_table(self)
+
     def kernels(self) -> str:
         """Which kernel computes each attention, in which layers, and why."""
         return report_text.kernels(self)

@@ -51,8 +51,9 @@ class Tokens(Source):
     vocab_size: number of entries of the table
     width: width of the table, if it differs from d_model (factorised embedding)
     project: where `width` is projected to d_model
-    scale: multiplies the embeddings
-    add: embeddings of further arguments to add: argument -> number of entries
+    scale: multiplies the embeddings of the tokens, before others are added
+    add: embeddings of further arguments to add: argument -> number of entries; ids are 0 where the
+        argument is not given
     tied: share the table of this stack, or `none`
     """
 
@@ -79,7 +80,8 @@ class Patches(Source):
         arXiv:2104.01778)
     channels: number of image channels
     bias: whether the projection has a bias
-    registers: number of learned tokens prepended, without positions
+    registers: number of learned tokens prepended, without positions, between `prefix_tokens` and
+        patches
     """
 
     type: Literal["patches"] = "patches"
@@ -125,7 +127,7 @@ class ConvLayer(Part):
     kernel: kernel size; odd if the stem is `padded`
     stride: stride of the convolution
     dilation: dilation of the convolution
-    separable: depthwise convolution followed by a pointwise one
+    separable: depthwise convolution followed by a pointwise one; both have a bias if one has
     normalize: a norm before the activation: over the `channels` of each frame, or over all `frames`
         of each channel, as a group norm with a group for each
     gated: twice as many channels are made, and half of them gate the others with a sigmoid (GLU;

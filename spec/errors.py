@@ -20,6 +20,8 @@ class Mark:
     file: the path as it was given, not made absolute
     text: the whole line
     why: the origin of a value that is not written there: "family", "default", "--set" or ""
+    end_line, end_column: the place after the last character of the value; for a key, of its value;
+        line 0 when the mark is a point
     """
 
     file: str

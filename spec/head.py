@@ -58,9 +58,9 @@ class LanguageModel(HeadPart):
     tied: use the token embedding of the stack as weight
     bias: whether the logits have a bias
     transform: layers before the projection to logits
-    input_scale: multiplies the hidden states (T5)
-    scale: multiplies the logits
-    softcap: logits become softcap · tanh(logits / softcap) (Gemma 2)
+    input_scale: multiplies the hidden states, before the transform (T5)
+    scale: multiplies the logits, their bias too
+    softcap: scaled logits become softcap · tanh(logits / softcap) (Gemma 2)
     """
 
     type: Literal["language_model"] = "language_model"
@@ -133,7 +133,7 @@ class Contrastive(Part):
     towers: the stacks compared: name -> pooling
     loss: of the scores, where items at the same place belong together: `softmax` over each row and
         each column, or the `sigmoid` of each pair, with a learned bias from -10 (SigLIP; Zhai et
-        al., 2023, arXiv:2303.15343)
+        al., 2023, arXiv:2303.15343), which the scores have too
     temperature: initial value of the learned temperature that divides the cosines
     """
 

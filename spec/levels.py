@@ -7,10 +7,11 @@ them, and patterns become the order of layers. Each value keeps the place where 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .errors import Mark, SpecErrors
+from .errors import SpecErrors
 from .layers import layer_order
 from .merge import Reading, expand, has_type, merge, only, type_of, without_removed
 from .model import BLOCK_KEYS, ONLY_MODEL
@@ -53,8 +54,7 @@ def resolve(tree: Node, path: Path, reading: Reading) -> Node:
 
 def defaulted(value: object, place: Node) -> Node:
     """A default value, with the place where it would be written."""
-    mark = place.at
-    return from_data(value, Mark(mark.file, mark.line, mark.column, mark.text, "default"))
+    return from_data(value, replace(place.at, why="default"))
 
 
 def resolve_stack(stack: Node, reading: Reading) -> Node:

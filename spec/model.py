@@ -94,7 +94,7 @@ class Stack(Part):
     bias: default of its parts
     dropout: default of its parts
     final_norm: normalise after the last layer; default: unless its placement is `post`
-    output_width: project the output to this width
+    output_width: project the output to this width, if it is another than d_model
     blocks: named variants of the layer
     order: the name of the block of each layer
     """

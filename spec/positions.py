@@ -35,7 +35,7 @@ class DynamicScaling(Part):
     2023). The length of the sequence is the largest position of the batch, and one. Keys that a
     cache holds keep the angles of their own step.
 
-    factor: how fast theta grows with the length
+    factor: how fast theta grows with the length with the length
     original_max_positions: context length before extension
     """
 
@@ -228,7 +228,8 @@ class RelativeBias(Part):
     buckets: number of buckets
     max_distance: larger distances share the last bucket
     bidirectional: use half of the buckets for keys after the query
-    share: whether all layers share one table
+    share: whether all layers share one table. Blocks whose heads or options differ
+        have different tables
     """
 
     acts_on: ClassVar[Place] = "scores"
@@ -244,7 +245,7 @@ class RelativeTable(Part):
     in front: from such a token, to one, and between two (BEiT, Swin).
 
     axes: number of axes of the grid
-    share: whether all layers share one table
+    share: as for `relative_bias`
     """
 
     acts_on: ClassVar[Place] = "scores"
@@ -268,7 +269,7 @@ class Disentangled(Part):
     max_distance: distances from here on share the last place of their side
     share_projections: positions go through the key and query projections of the contents; else
         through their own, which have a bias where those of the contents have one
-    normalize: normalise the table
+    normalize: normalise the table: the `norm` of the first block that has these positions
     """
 
     acts_on: ClassVar[Place] = "scores"

@@ -11,7 +11,7 @@ from .scalars import Flag, MaybeNumber, Number, Rate
 class Joining(Part):
     """How the output of a branch is added to the stream.
 
-    scale: multiplies the branch's output
+    scale: multiplies the branch's output, behind a norm that stands there
     stream_scale: multiplies the stream before the addition (DeepNorm's α; Wang et al., 2022,
         arXiv:2203.00555)
     layer_scale: initial value of a learned vector that multiplies the branch's output (Touvron et

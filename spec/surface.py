@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .errors import Mark, choices, nearest, shown
+from .errors import choices, nearest, shown
 from .files import MAX_CHAIN, find, read_document, real_path
 from .merge import Reading, merge, merge_all, only, without_removed
 from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS
@@ -112,7 +113,7 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, Levels]:
     for key, node in own.items():
         if defaults and key not in defaults:
             reading.problem(node, f"family `{kind}` has no `{key}`")
-    mark = Mark(family.mark.file, family.mark.line, family.mark.column, family.mark.text, "family")
+    mark = replace(family.mark, why="family")
     return {name: (from_data(said, mark), own.get(name)) for name, said in defaults.items()} or {
         name: (None, node) for name, node in own.items()
     }

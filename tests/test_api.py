@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import modelwright as mw
+from modelwright.compiler import lower as lower_spec
 from modelwright.spec import ModelSpec, SpecErrors, Stack
 from modelwright.spec.attention import Mha
 from modelwright.spec.model import Block
@@ -47,6 +48,8 @@ def test_functions_take_a_path_a_spec_or_a_graph() -> None:
     graph = sources[-1]
     assert mw.lower(graph) is graph
     assert all(mw.verify(s, laws=["weights"]).holds for s in (GPT, spec, graph))
+    with pytest.raises(TypeError, match="give its spec instead"):
+        mw.verify(lower_spec(spec))
 
 
 def test_functions_report_errors_of_a_file(tmp_path: Path) -> None:

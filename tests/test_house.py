@@ -7,6 +7,7 @@ import doctest
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile

@@ -19,7 +19,7 @@ class LinearAttention(Branch):
     feature_map: of queries and keys: elu(x) + 1, relu, silu, x itself (`identity`), or the softmax
         over the width of the head
     map_values: apply the feature map to the values too (MiniMax)
-    normalize: divide the output by the sum of the weights plus 1e-6
+    normalize: what a query takes is divided by the sum of its weights plus 1e-6
     decay: weights shrink with the distance: `lightning`: by exp(-rate) for each token, the rate of
         a head is its slope in ALiBi times 1 - l / (L - 1 + 1e-5) + 1e-5, for layer l, from 0, of
         L (MiniMax, 2025, arXiv:2501.08313)

@@ -70,14 +70,15 @@ class Mha(Branch):
         regression; Nadaraya, 1964; Watson, 1964); or `additive`, a learned vector · tanh(q + k)
         (Bahdanau et al., 2014, arXiv:1409.0473), whose scale is 1 when left out
     qk_norm: a norm on queries and keys
-    softcap: scores become softcap · tanh(scores / softcap) (Gemma 2)
+    softcap: scaled scores become softcap · tanh(scores / softcap) (Gemma 2); what positions add to
+        them is not bounded
     sinks: a learned score per head in the softmax, without a value (gpt-oss)
     clip_qkv: bounds queries, keys and values after their projections (OLMo; `before_clip` of
         `qk_norm`: after that norm, as OLMoE does)
     output_gate: a sigmoid of the layer's input multiplies what is taken from the values, number by
         number or head by head (Qiu et al., 2025, arXiv:2505.06708); with a bias if `bias` is true
     gate: activation of the output gate; `softplus` can exceed 1
-    output_norm: a norm before the output projection, after the gate (BitNet)
+    output_norm: a norm, this branch's `norm`, before the output projection, after the gate (BitNet)
     score_bias: biases computed from data
     separate_global: the rows of `global(…)` have query, key and value projections of their own
         (Longformer; Beltagy et al., 2020, arXiv:2004.05150); such a stack keeps no cache

@@ -11,8 +11,8 @@ class Glu(Hidden):
     """down(activation(gate(x)) * up(x)) (Shazeer, 2020, arXiv:2002.05202). SwiGLU is `activation:
     silu`, GEGLU is `activation: gelu`.
 
-    clamp: limit on gate and up before they are multiplied
-    linear_offset: number added to up
+    clamp: bounds gate from above, before its activation, and up on both sides (gpt-oss)
+    linear_offset: number added to up, after that
     """
 
     type: Literal["glu"] = "glu"

@@ -75,8 +75,8 @@ class Moe(Part):
     shared_gate: multiply the shared expert's output by the sigmoid of a linear layer
     router: how experts are selected
     capacity: the most tokens of a sequence that an expert serves, the first that choose it; the
-        others get nothing from it (Fedus et al., 2021, arXiv:2101.03961). A cached step counts
-        its own tokens alone
+        others get nothing from it (Fedus et al., 2021, arXiv:2101.03961). Padding takes places
+        too, and a cached step counts its own tokens alone
     capacity_factor: capacity relative to the number of tokens: factor * tokens * top_k / experts,
         rounded up
     """

@@ -48,7 +48,7 @@ def header(said: dict[str, object], *, length: int | None = None) -> bytes:
 )
 def test_a_safetensors_header_that_lies(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "model.safetensors").write_bytes(data)
-    assert "no whole safetensors file" in refused(tmp_path)
+    assert "not a valid safetensors file" in refused(tmp_path)
 
 
 def test_a_compressed_pickle_is_not_unpacked(tmp_path: Path) -> None:
