@@ -205,7 +205,7 @@ def test_a_truncated_file(checkpoint: Checkpoint, kept: int) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:kept])
     (problem,) = problems_of(folder)
-    assert problem.startswith("it is no whole safetensors file: ")
+    assert problem.startswith("it is not a valid safetensors file: ")
 
 
 def test_a_folder_without_weights(checkpoint: Checkpoint) -> None:
