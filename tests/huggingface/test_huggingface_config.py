@@ -168,7 +168,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         ({"model_type": "mamba"}, "`mamba` is not supported yet: it has state-space layers"),
         ({"model_type": "none"}, "model_type `none` is not supported yet"),
         ({"model_type": None}, "it names no model_type; "),
-        ({"architectures": ["BertForMultipleChoice"]}, "BertForMultipleChoice is not supported"),
+        ({"architectures": ["BertForNothing"]}, "BertForNothing is not supported"),
         ({"architectures": "BertModel"}, "`architectures` must be a list of names"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -195,6 +195,9 @@ def classes_at_the_end(prefix: str = "", dropout: Any = DROPOUT, **more: Any) ->
     )
 
 
+TASKS = ("SequenceClassification", "QuestionAnswering")
+
+
 def bart_like(
     model_type: str,
     name: str,
@@ -205,6 +208,7 @@ def bart_like(
     spec: Mapping[str, Any] = {},
     names: Mapping[Any, Any] = {},
     bias: bool = True,
+    tasks: Sequence[str] = (),
     **more: Any,
 ) -> Family:
     """A family that differs from BART in these rows.
@@ -212,6 +216,7 @@ def bart_like(
     model: the class with the head
     alone: whether the library has a class for its decoder alone
     bias: whether the head has one, which no training changes
+    tasks: for which the library has a class
     """
     head = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": bias}
     family = Family(
@@ -240,8 +245,14 @@ def bart_like(
                 copies=COPIES,
             ),
             f"{name}Model": Head(copies=COPIES),
-            f"{name}ForSequenceClassification": classes_at_the_end(copies=COPIES),
-            **answers(name, copies=COPIES),
+            **{
+                key: head
+                for key, head in {
+                    f"{name}ForSequenceClassification": classes_at_the_end(copies=COPIES),
+                    **answers(name, copies=COPIES),
+                }.items()
+                if key.removeprefix(f"{name}For") in tasks
+            },
         },
         **more,
     )
@@ -255,7 +266,7 @@ def bart_like(
 
 _THREE_LABELS = {"id2label": {**LABELS, "2": "LABEL_2"}}
 
-BART = bart_like("bart", "Bart", defaults=_THREE_LABELS)
+BART = bart_like("bart", "Bart", defaults=_THREE_LABELS, tasks=TASKS)
 
 # Positions that count from 0; Pegasus stores its sinusoids, so that they are read as learned.
 POSITIONS_FROM_ZERO: Mapping[str, Any] = {"positions": {"offset": None}}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..values import Key
 from ._rows import full_attention
-from .bart import NO_EMBEDDING_NORM, POSITIONS_FROM_ZERO, PRE_NORM, bart_like
+from .bart import NO_EMBEDDING_NORM, POSITIONS_FROM_ZERO, PRE_NORM, TASKS, bart_like
 
 BIGBIRD_PEGASUS = bart_like(
     "bigbird_pegasus",
     "BigBirdPegasus",
+    tasks=TASKS,
     defaults={
         "vocab_size": 96103,
         "max_position_embeddings": 4096,

@@ -48,7 +48,7 @@ def _laguna_layers(values: Values) -> list[Layer]:
     for (kind, block), layer_type, count in zip(
         local_and_global(values), types, heads, strict=True
     ):
-        positions = Rotary(layer_type=layer_type, partial=True)(values)
+        positions = Rotary(layer_type=layer_type, partial=True, by_layer_type=True)(values)
         attention = {"heads": count, "output_gate": gate}
         name = kind if len(set(heads)) == 1 else f"{kind}_{count}"
         others.append((name, {**block, "positions": positions, "attention": attention}))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..family import Names
 from ..values import Row, Values
 from ._rows import changed
-from .t5 import DEFAULTS, input_scale, names, t5_like
+from .t5 import DEFAULTS, encoder_alone, input_scale, names, t5_like
 
 # LongT5 (Guo et al., 2021, arXiv:2112.07916), with windows in its encoder
 
@@ -27,6 +27,7 @@ _LONG = t5_like(
     {**DEFAULTS, "local_radius": 127},
     input_scale=Row(input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
     fixed={"encoder_attention_type": "local"},
+    tasks=False,
 )
 
 LONGT5 = replace(
@@ -36,6 +37,8 @@ LONGT5 = replace(
         _LONG.spec, {"encoder": {"mask": lambda values: f"band({values['local_radius']})"}}
     ),
     names=_local_names,
+    other=None,
 )
+LONGT5 = replace(LONGT5, other=encoder_alone(LONGT5, "LongT5", False))
 
 FAMILIES = (LONGT5,)

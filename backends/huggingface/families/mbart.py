@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .bart import PRE_NORM, bart_like
+from .bart import PRE_NORM, TASKS, bart_like
 
-MBART = bart_like("mbart", "MBart", defaults={"decoder_start_token_id": None}, spec=PRE_NORM)
+MBART = bart_like(
+    "mbart", "MBart", tasks=TASKS, defaults={"decoder_start_token_id": None}, spec=PRE_NORM
+)
 
 FAMILIES = (MBART,)

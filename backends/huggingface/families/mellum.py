@@ -28,7 +28,15 @@ _MELLUM_MIXTURE = mixture(experts="num_local_experts", router={"normalize": Key(
 def _mellum_layers(values: Values) -> list[Layer]:
     values = with_parameters(values, stated(values) or _MELLUM_ROPE)
     others = [
-        (kind, {**block, "positions": Rotary(layer_type=layer_type, partial=True)(values)})
+        (
+            kind,
+            {
+                **block,
+                "positions": Rotary(layer_type=layer_type, partial=True, by_layer_type=True)(
+                    values
+                ),
+            },
+        )
         for (kind, block), layer_type in zip(
             local_and_global(values), layer_types(values), strict=True
         )

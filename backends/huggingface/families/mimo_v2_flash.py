@@ -42,8 +42,14 @@ def _types(values: Values) -> Values:
 
 
 def _rotary(layer_type: str, values: Values) -> dict[str, Any]:
-    """The library cuts the width that is rotated to a whole number."""
-    said = Rotary(layer_type=layer_type, fraction=0.334, partial=True)(values)
+    """The library cuts the width that is rotated to a whole number.
+
+    Where the parameters do not say it, all of a head is rotated if they are scaled, a third if not.
+    """
+    kind = Rotary(layer_type=layer_type, by_layer_type=True).parameters(values)
+    usual = 0.334 if kind.get("rope_type", kind.get("type", "default")) == "default" else 1.0
+    rotary = Rotary(layer_type=layer_type, fraction=usual, partial=True, by_layer_type=True)
+    said = rotary(values)
     width: int = values["head_dim"]
     return {**said, "fraction": int(width * said["fraction"]) / width}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .bart import bart_like
+from .bart import TASKS, bart_like
 
 MVP = bart_like(
     "mvp",
     "Mvp",
+    tasks=TASKS,
     defaults={"vocab_size": 50267},
     fixed={"use_prompt": False},
     irrelevant=frozenset(["prompt_length", "prompt_mid_dim"]),

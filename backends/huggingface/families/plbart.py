@@ -7,6 +7,7 @@ from .bart import bart_like
 PLBART = bart_like(
     "plbart",
     "PLBart",
+    tasks=("SequenceClassification",),
     defaults={
         "vocab_size": 50005,
         "encoder_layers": 6,

@@ -156,6 +156,7 @@ TOKENS: dict[str, Any] = {
 
 
 def t5_like(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -> Family:
+    tasks = more.pop("tasks", True)
     head = {
         "type": "language_model",
         "tied": Key("tie_word_embeddings"),
@@ -188,17 +189,23 @@ def t5_like(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
                 copies=COPIES,
             ),
             f"{name}Model": Head(always_tied=True, copies=COPIES),
-            f"{name}ForSequenceClassification": classes_at_the_end(
-                "transformer.", always_tied=True, copies=COPIES
-            ),
-            **answers(name, always_tied=True, copies=COPIES),
+            **(_tasks(name) if tasks else {}),
         },
         **more,
     )
-    return replace(family, other=encoder_alone(family, name))
+    return replace(family, other=encoder_alone(family, name, tasks))
 
 
-def encoder_alone(family: Family, name: str) -> Family:
+def _tasks(name: str) -> dict[str, Head]:
+    return {
+        f"{name}ForSequenceClassification": classes_at_the_end(
+            "transformer.", always_tied=True, copies=COPIES
+        ),
+        **answers(name, always_tied=True, copies=COPIES),
+    }
+
+
+def encoder_alone(family: Family, name: str, tasks: bool) -> Family:
     """The family of the classes that have the encoder alone."""
     stacks = ("family", "encoder", "decoder")
     outer = {key: value for key, value in family.spec.items() if key not in stacks}
@@ -223,8 +230,14 @@ def encoder_alone(family: Family, name: str) -> Family:
         unused=(r"decoder\..*", r"lm_head\..*"),
         heads={
             f"{name}EncoderModel": Head(always_tied=True, copies=copies),
-            f"{name}ForTokenClassification": scored(
-                prefix="transformer.", always_tied=True, copies=copies
+            **(
+                {
+                    f"{name}ForTokenClassification": scored(
+                        prefix="transformer.", always_tied=True, copies=copies
+                    )
+                }
+                if tasks
+                else {}
             ),
         },
     )

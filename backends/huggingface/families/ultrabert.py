@@ -32,7 +32,12 @@ def _layers(values: Values) -> list[Layer]:
     layers: list[Layer] = []
     for kind in layer_types(values):
         block: dict[str, Any] = {"mask": _MASKS[kind].format(values["sliding_window"])}
-        layers.append((KINDS[kind], {**block, "positions": Rotary(layer_type=kind)(values)}))
+        layers.append(
+            (
+                KINDS[kind],
+                {**block, "positions": Rotary(layer_type=kind, by_layer_type=True)(values)},
+            )
+        )
     return layers
 
 
