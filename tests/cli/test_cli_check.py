@@ -80,7 +80,7 @@ def test_strict_makes_warnings_errors(folder: Path, more: list[str]) -> None:
     assert type_in("check", doubtful, *more).exit_code == 0
     result = type_in("check", "--strict", doubtful, good, *more)
     assert result.exit_code == 2
-    assert "not causal" in result.output
+    assert "not causal" in result.stdout + result.stderr
     assert type_in("check", "--strict", good, *more).exit_code == 0
 
 
