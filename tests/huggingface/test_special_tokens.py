@@ -84,11 +84,19 @@ def test_custom_code_has_both(tmp_path: Path, code_cache: None) -> None:
     assert model.config.eos_token_id == model.generation_config.eos_token_id == [2, 5]
 
 
-def test_the_built_file_stops_at_the_first() -> None:
-    text = DECODER.replace("eos: 2", "eos: [2, 5]")
-    built = mw.emit(mw.lower(loads(text)))
-    assert "eos_token_id: int = 2" in built
-    assert mw.lower(loads(text)).tokens.all_eos == (2, 5)
+def test_generation_stops_at_any_of_them(folder: Path) -> None:
+    """As in the library: the second id of the list is the token that the model says next."""
+    model = mw.from_pretrained(folder)
+    prompt = torch.tensor([[3, 4, 6]])
+    said = int(model.generate(prompt, 1, temperature=0)[0, 3])
+    generation(folder, eos_token_id=[0, said])
+    expected = AutoModelForCausalLM.from_pretrained(folder).generate(
+        prompt, max_new_tokens=9, do_sample=False, pad_token_id=0
+    )
+    assert expected.shape == (1, 4)
+    assert mw.from_pretrained(folder).generate(prompt, 9, temperature=0).tolist() == (
+        expected.tolist()
+    )
 
 
 @pytest.mark.parametrize(
