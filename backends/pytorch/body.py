@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from keyword import iskeyword
 from typing import Any
 
 from ...compiler.graph import Scope
 from .code.layout import WIDTH, flat
-from .code.nodes import Choice, Dot, For, If, Name, Sequence, Set, Statement, written_for
+from .code.nodes import Choice, For, If, Index, Name, Sequence, Set, Statement, written_for
 from .code.read import call, constant, expression, names, statements
 from .code.show import width
 from .items import Do, Item, Keep, Repeat, Run
 from .ops import ROWS
-from .plan import FilePlan, Given
+from .patterns import by_layer
+from .plan import FilePlan, Given, LayerInput
 from .writer import Writer
 
 
@@ -102,17 +104,47 @@ def call_layers(f: Writer, item: Run) -> None:
     """The loop over the blocks of a stack."""
     plan, layers = f.plan, item.scope
     x = _stream(f, layers)
-    if shared := plan.shared_class(layers.path):
-        values = plan.shared_values(layers.path)
-        given = {plan.value_name(value, layers.path): f.use(value) for value in values}
-        f.say(written_for(Set(Name("shared"), call(shared, **given)), layers.path))
-    blocks = plan.index.children[layers.path]
-    passed = [
-        f.use(given.value) if given.value else Name(given.name)
-        for given in plan.given(blocks[0].path)[1:]
+    inputs = plan.layer_inputs(layers.path)
+    varying = [one for one in inputs if one.varies]
+    choice = choose(f, layers, varying) if varying else ()
+    passed: list[Any] = [
+        Name(one.name) if one.varies else f.use(next(iter(one.values.values()))) for one in inputs
     ]
+    blocks = plan.index.children[layers.path]
+    passed += [Name(given.name) for given in plan.given(blocks[0].path)[1:] if not given.value]
     f.hold(layers.result, x)
-    loop(f, layers, x, passed)
+    loop(f, layers, x, passed, choice)
+
+
+def choose(f: Writer, layers: Scope, varying: list[LayerInput]) -> tuple[Statement, ...]:
+    """What a layer does first: it takes the masks or angles of its kind."""
+    blocks = {block.name: block.path for block in f.plan.index.children[layers.path]}
+    used = {v: f.use(v) for one in varying for v in dict.fromkeys(one.values.values())}
+    sets = {kind: tuple(used[one.values[path]] for one in varying) for kind, path in blocks.items()}
+    labels: dict[Any, Any] = {}
+    for kind, values in sets.items():
+        if values not in labels:
+            labels[values] = values[0] if len(values) == 1 else Name(_label(f, kind))
+    if len(varying) > 1:
+        for values, label in labels.items():
+            f.say(written_for(Set(label, Sequence(values, "")), layers.path))
+    value = by_layer([labels[sets[kind]] for kind in layers.order])
+    if isinstance(value, Index):
+        f.say(written_for(Set(Name("kinds"), value.of), layers.path))
+        value = Index(Name("kinds"), value.keys)
+    return (Set(names(*[one.name for one in varying]), value),)
+
+
+def _label(f: Writer, kind: str) -> str:
+    """The name of what a kind of layer is given: `local`, or `global_`, a word of Python."""
+    name = f"{kind}_" if iskeyword(kind) else kind
+    while name in f.holds or name in OWN_NAMES:
+        name += "_"
+    return name
+
+
+OWN_NAMES = ("i", "kinds", "block", "cache", "causal", "start", "end", "length")
+"""What the loop over the layers and the lines before it call their own."""
 
 
 def _stream(f: Writer, layers: Scope) -> str:
@@ -130,13 +162,17 @@ def _stream(f: Writer, layers: Scope) -> str:
     return flat(entry)
 
 
-def loop(f: Writer, layers: Scope, x: str, passed: list[Any]) -> None:
+def loop(
+    f: Writer, layers: Scope, x: str, passed: list[Any], choice: tuple[Statement, ...]
+) -> None:
     """`for block in self.layers:`, or over the numbers of blocks that layers share."""
     modules, stored = layers.modules, f.member(layers.parent or "", "layers")
     number = Name("layer" if Name("layer") in passed else "_")
     step: Any = Name("block")
     target, over, note = step, stored, ""
-    if len(set(modules)) == 1 and len(modules) > 1:
+    if choice:
+        target, over = names("i", "block"), call("enumerate", stored)
+    elif len(set(modules)) == 1 and len(modules) > 1:
         step, note = expression("stored[0]", stored=stored), "one block for all layers"
         target, over = number, expression("range(count)", count=f.number(layers.layers))
     elif len(set(modules)) < len(modules):
@@ -145,7 +181,7 @@ def loop(f: Writer, layers: Scope, x: str, passed: list[Any]) -> None:
         if number.id == "layer":
             target, over = names("layer", "module"), call("enumerate", over)
     blocks = [block.path for block in f.plan.index.children[layers.path]]
-    body = [written_for(s, *blocks) for s in step_of(f, x, step, passed)]
+    body = [written_for(s, *blocks) for s in (*choice, *step_of(f, x, step, passed))]
     f.say(written_for(For(target, over, tuple(body), note), layers.path))
 
 
@@ -183,11 +219,6 @@ def enter(f: Writer, path: str) -> list[Given]:
     for given in found:
         if given.value:
             f.hold(given.value, given.name)
-    scope = f.graph.scopes[path]
-    layers = scope.parent or ""
-    if scope.role == "block" and f.plan.shared_class(layers):
-        for value in f.plan.shared_values(layers):
-            f.names[value] = Dot(Name("shared"), f.plan.value_name(value, layers))
     return found
 
 

@@ -21,7 +21,6 @@ from .code.nodes import (
     Name,
     Origins,
     Parameter,
-    Sequence,
     Set,
     Statement,
     also_from,
@@ -34,6 +33,7 @@ from .code.read import call, constant, dotted, expression, statements
 from .items import Do, Keep, Repeat
 from .make import make
 from .options import BuildOptions
+from .patterns import fold, runs
 from .plan import FilePlan
 from .sizes import config_expression
 from .writer import SELF, Needs, Writer
@@ -58,9 +58,10 @@ class Written:
     name: str = ""
     bases: tuple[Expr, ...] = (MODULE,)
 
-    @property
-    def noun(self) -> str:
-        return self.scope.noun
+    noun: str = ""  # what it is called before equal names are told apart
+
+    def __post_init__(self) -> None:
+        self.noun = self.noun or self.scope.noun
 
     def same_as(self, other: Written) -> bool:
         """Do both say the same, whatever they are called?"""
@@ -167,34 +168,35 @@ def layer_list(plan: FilePlan, layers: Scope) -> Any:
     """`nn.ModuleList(…)`: one block per layer, or one for those that share."""
     blocks = plan.index.children[layers.path]
     knows = plan.knows_layer(blocks[0].path)
-    distinct = len(set(layers.modules))
-    if len(set(layers.order)) == 1:
-        block: Expr = Name(plan.class_of(blocks[0]))
-        if distinct == 1 and len(layers.modules) > 1:
+    names = class_names(plan, layers)
+    block: Expr = Name(names[0])
+    several = len(set(names)) > 1
+    if len(set(layers.modules)) < len(layers.modules):
+        if not several and len(set(layers.modules)) == 1:
             return expression("nn.ModuleList([block(config)])", block=block)
-    else:
-        kinds = Name(constant_prefix(plan, layers) + "KINDS")
-        if distinct < len(layers.modules):
+        if several or len(set(layers.order)) > 1:
+            kinds = kinds_constant(plan, layers)
             return expression("nn.ModuleList(kind(config) for kind in KINDS)", KINDS=kinds)
-        period = constant(fold(layers.order))
+    elif several:
+        kinds, period = kinds_constant(plan, layers), constant(fold(names))
         block = expression("KINDS[i % period]", KINDS=kinds, period=period)
-    number = "i" if knows or len(set(layers.order)) > 1 else "_"
     made = call(block, *map(Name, ("config", "i") if knows else ("config",)))
     return expression(
         "nn.ModuleList(made for i in range(count))",
         made=made,
-        i=Name(number),
+        i=Name("i" if knows or several else "_"),
         count=config_expression(layers.layers),
     )
 
 
-def fold(order: tuple[str, ...]) -> int:
-    """The shortest length after which the pattern repeats."""
-    return next(
-        n
-        for n in range(1, len(order) + 1)
-        if all(order[i] == order[i % n] for i in range(len(order)))
-    )
+def class_names(plan: FilePlan, layers: Scope) -> list[str]:
+    """The class of the block of each layer."""
+    blocks = {block.name: plan.class_of(block) for block in plan.index.children[layers.path]}
+    return [blocks[kind] for kind in layers.order]
+
+
+def kinds_constant(plan: FilePlan, layers: Scope) -> Name:
+    return Name(constant_prefix(plan, layers) + "KINDS")
 
 
 def constants(plan: FilePlan) -> list[Statement]:
@@ -203,41 +205,18 @@ def constants(plan: FilePlan) -> list[Statement]:
     for layers in plan.graph.scopes.values():
         if layers.role != "layers":
             continue
-        names = {b.name: plan.class_of(b) for b in plan.index.children[layers.path]}
-        prefix = constant_prefix(plan, layers)
-        shared = len(set(layers.modules)) < len(layers.modules)
-        if len(set(layers.order)) > 1:
-            stored = (
-                tuple(layers.order[layers.modules.index(m)] for m in sorted(set(layers.modules)))
-                if shared
-                else layers.order[: fold(layers.order)]
-            )
-            kinds = _runs([Name(names[kind]) for kind in stored])
-            blocks = [block.path for block in plan.index.children[layers.path]]
-            found.append(written_for(Set(Name(f"{prefix}KINDS"), kinds), layers.path, *blocks))
-        if shared and len(set(layers.modules)) > 1:
-            numbers = _runs([constant(module) for module in layers.modules])
-            found.append(written_for(Set(Name(f"{prefix}MODULES"), numbers), layers.path))
-    return found
-
-
-def _runs(parts: list[Any]) -> Expr:
-    """A tuple; long runs of one thing are folded: `(Dense,) * 3 + (Sparse,) * 58`."""
-    runs: list[tuple[Any, int]] = []
-    for part in parts:
-        if runs and runs[-1][0] == part:
-            runs[-1] = (part, runs[-1][1] + 1)
-        else:
-            runs.append((part, 1))
-    if max(count for _, count in runs) < 4:
-        return Sequence(tuple(parts))
-    terms: list[Expr] = []
-    for part, count in runs:
-        one: Expr = Sequence((part,))
-        terms.append(Binary(one, "*", constant(count)) if count > 1 else one)
-    found = terms[0]
-    for term in terms[1:]:
-        found = Binary(found, "+", term)
+        names, modules = class_names(plan, layers), layers.modules
+        shared = len(set(modules)) < len(modules)
+        blocks = [block.path for block in plan.index.children[layers.path]]
+        if len(set(names)) > 1 or (shared and len(set(layers.order)) > 1):
+            stored = [names[modules.index(module)] for module in sorted(set(modules))]
+            kinds = runs([Name(n) for n in (stored if shared else names[: fold(names)])])
+            made = Set(kinds_constant(plan, layers), kinds)
+            found.append(written_for(made, layers.path, *blocks))
+        if shared and len(set(modules)) > 1:
+            numbers = runs([constant(module) for module in modules])
+            name = Name(constant_prefix(plan, layers) + "MODULES")
+            found.append(written_for(Set(name, numbers), layers.path))
     return found
 
 
@@ -302,8 +281,28 @@ def write_classes(plan: FilePlan) -> list[Written]:
     found: list[Written] = []
     for level in sorted(levels, reverse=True):
         classes = share(plan, [write_class(plan, scope) for scope in levels[level]])
+        join_kinds(classes)
         found += name_classes(plan, classes, found)
     return found
+
+
+def join_kinds(classes: list[Written]) -> None:
+    """Kinds of layers that differ only in what they are given have one noun, and so one class."""
+    stacks: dict[str, list[Written]] = {}
+    for one in classes:
+        if one.scope.role == "block":
+            stacks.setdefault(one.scope.parent or "", []).append(one)
+    for blocks in stacks.values():
+        different: list[Written] = []
+        for block in blocks:
+            first = next((other for other in different if other.same_as(block)), None)
+            if first is None:
+                different.append(block)
+            else:
+                block.noun = first.noun
+        if len(different) == 1:
+            for block in blocks:
+                block.noun = "Block"
 
 
 def depth(scope: Scope) -> int:

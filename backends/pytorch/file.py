@@ -30,7 +30,6 @@ from .code.nodes import (
     origins_in,
     walk,
 )
-from .code.read import expression
 from .code.scope import Names, UnboundNameError, bound_by, inner_statements
 from .code.show import Printed, show
 from .config import config_class
@@ -40,7 +39,6 @@ from .initial import init_fields
 from .mask_functions import mask_function
 from .model import Model
 from .options import USUAL, BuildOptions
-from .plan import FilePlan
 from .source_map import source_map
 from .static import require_static
 from .writer import Needs
@@ -138,11 +136,10 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     static = options.static_cache
     own: list[Statement] = [cache_class(graph, static=static)] if plan.cached else []
     masks = [mask_function(name, ops, static=static) for name, ops in needs.masks.items()]
-    between: list[Statement] = [*masks, *shared_classes(plan)]
     constructors = [one.constructor for one in classes]
     generate = generate_method(model)
     last = [*constants(plan), model.write(methods, generate, constructors)]
-    rest: list[Statement] = [*between, *with_bases(classes), *last]
+    rest: list[Statement] = [*masks, *with_bases(classes), *last]
     read = Names([*own, *rest])
     helpers = collect(read.outer)
     read.add(helpers)
@@ -153,7 +150,7 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     unknown = outer - IMPORTED - BUILTINS
     if unknown:
         raise UnboundNameError(f"the file reads {', '.join(sorted(unknown))}, which is not there")
-    return Program([config, *own, *helpers, *between], classes, last, outer)
+    return Program([config, *own, *helpers, *masks], classes, last, outer)
 
 
 def with_users(parts: list[Statement]) -> list[Statement]:
@@ -185,25 +182,6 @@ def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[An
     inner = part.body if isinstance(part, (Class, Function)) else inner_statements(part)
     for statement in inner:
         yield from simple_statements(statement, around)
-
-
-def shared_classes(plan: FilePlan) -> list[Class]:
-    """The dataclasses of what every layer of a stack reads and none of them makes."""
-    found = []
-    for layers in plan.graph.scopes.values():
-        if layers.role != "layers" or not plan.shared_class(layers.path):
-            continue
-        fields = []
-        for value in plan.shared_values(layers.path):
-            name = Name(plan.value_name(value, layers.path))
-            made_by = frozenset({plan.graph.producers[value]})
-            fields.append(Set(name, None, "", plan.annotation(value), origins=made_by))
-        title = "What every layer reads and none of them makes."
-        frozen = expression("dataclass(frozen=True)")
-        shared = plan.shared_class(layers.path)
-        origins = frozenset({layers.path})
-        found.append(Class(shared, (), tuple(fields), title, (frozen,), origins=origins))
-    return found
 
 
 # -- the text

@@ -74,9 +74,7 @@ class Slots:
         """What stands for `slot.name`."""
         method = dotted(f"self.{self.method}")
         forward = Name("forward") if self.static else method
-        of_step = "position_ids[:, -step.size(1) :]"
-        if self.static:
-            of_step = "position_ids[:, tokens.size(1) - step.size(1) : tokens.size(1)]"
+        new = "tokens.size(1) - step.size(1) : tokens.size(1)" if self.static else "-step.size(1) :"
         return {
             "memory": self.memory,
             "limit": self.limit,
@@ -84,7 +82,7 @@ class Slots:
             "forward": forward,
             "number": Name("i" if self.static else "_"),
             "end": expression("cache.capacity" if self.static else "tokens.size(1)"),
-            "of_step": expression(of_step),
+            "positions": expression(f"(mask.long().cumsum(-1) - 1).clamp(min=0)[:, {new}]"),
             "states": call(forward, *map(Name, self.passed), cache=Name("cache")),
         }
 

@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.index import Index
-from .code.nodes import Expr, Parameter
+from .code.nodes import Parameter
 from .code.read import constant, expression
 from .items import Item, external, items_of
 from .options import BuildOptions
 
 COUNTED = ("by_layer", "decay_rates")  # ops that compute with the number of their layer
-SHARED_LIMIT = 3  # more shared values than this travel in one dataclass
 ANNOTATIONS = {
     "tensor": "Tensor",
     "table": "Tensor",
@@ -48,23 +47,34 @@ def remembered(method: Callable[..., R]) -> Callable[..., R]:
 class Given:
     """Something that a function is given.
 
-    kind  tensor · shared (the dataclass of what all layers read) · table (a weight of another
-          module) · causal (does the kernel mask?) · cache · layer (its number)
+    kind  tensor · table (a weight of another module) · causal (does the kernel mask?) · cache ·
+          layer (its number)
     """
 
     name: str
     value: str = ""  # of a tensor: its id in the graph
     kind: str = "tensor"
     optional: bool = False
-    annotation: str = ""
     by_default: bool = False  # may be left out
 
     def parameter(self) -> Parameter:
-        word = self.annotation or ANNOTATIONS[self.kind]
+        word = ANNOTATIONS[self.kind]
         if self.optional:
             word += " | None"
         default = constant(DEFAULTS.get(self.kind)) if self.by_default else None
         return Parameter(self.name, expression(word), default)
+
+
+@dataclass(frozen=True)
+class LayerInput:
+    """Something that all blocks of a stack are given under one name; `values` by block."""
+
+    name: str
+    values: dict[str, str]
+
+    @property
+    def varies(self) -> bool:
+        return len(set(self.values.values())) > 1
 
 
 class FilePlan:
@@ -194,12 +204,37 @@ class FilePlan:
         return [value for value in inputs if value != self.graph.scopes[layers].source]
 
     @remembered
-    def shared_class(self, layers: str) -> str:
-        """The dataclass that carries them, if they are many."""
-        if len(self.shared_values(layers)) <= SHARED_LIMIT:
-            return ""
-        parent = self.graph.scopes[self.graph.scopes[layers].parent or ""]
-        return f"{parent.noun}Shared" if self.several_stacks() and parent.noun else "Shared"
+    def layer_inputs(self, layers: str) -> list[LayerInput]:
+        """What the blocks of a stack are given besides the stream, by the names they have there.
+
+        Kinds of blocks that read other masks or angles are given them under one name: the loop over
+        the layers chooses.
+        """
+        blocks = self.index.children[layers]
+        if len(blocks) > 1 and not self.layer_by_call(blocks[0].path):
+            found = self._by_base(layers)
+            if found is not None:
+                return found
+        names = {v: self.value_name(v, blocks[0].path) for v in self.shared_values(layers)}
+        return [LayerInput(name, {b.path: v for b in blocks}) for v, name in names.items()]
+
+    def _by_base(self, layers: str) -> list[LayerInput] | None:
+        """The values by their names in a block; None where a block reads two of one name."""
+        blocks = self.index.children[layers]
+        groups: dict[str, list[str]] = {}
+        for value in self.shared_values(layers):
+            name = self.graph.values[value].base or self.value_name(value, blocks[0].path)
+            groups.setdefault(name, []).append(value)
+        found = []
+        for name, values in groups.items():
+            given: dict[str, str] = {}
+            for block in blocks:
+                own = [value for value in values if value in self.external(block.path)[0]]
+                if len(own) > 1:
+                    return None
+                given[block.path] = own[0] if own else values[0]
+            found.append(LayerInput(name, given))
+        return found
 
     @remembered
     def several_stacks(self) -> bool:
@@ -238,10 +273,11 @@ class FilePlan:
         if scope.role != "block":
             return self._module_inputs(path)
         stream = Given("x", scope.carry[0] if scope.carry else "")
-        layers = scope.parent or ""
-        if shared := self.shared_class(layers):
-            return [stream, Given("shared", kind="shared", annotation=shared)]
-        return [stream, *(self.tensor(value, path) for value in self.shared_values(layers))]
+        found = [stream]
+        for one in self.layer_inputs(scope.parent or ""):
+            value = one.values[path]
+            found.append(Given(one.name, value, optional=self.graph.values[value].optional))
+        return found
 
     def _module_inputs(self, path: str) -> list[Given]:
         found = [self.tensor(value, path) for value in self.external(path)[0]]
@@ -256,8 +292,3 @@ class FilePlan:
 
     def class_of(self, scope: Scope) -> str:
         return self.class_names[scope.path]
-
-    def annotation(self, value: str) -> Expr:
-        word = "Tensor | None" if self.graph.values[value].optional else "Tensor"
-        found: Expr = expression(word)
-        return found

@@ -289,8 +289,9 @@ class ClipVitB32(nn.Module):
     @staticmethod
     def loss(scores: Tensor) -> Tensor:
         """Mean cross-entropy of rows and of columns: items at the same place belong together."""
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         place = torch.arange(scores.size(0), device=scores.device)
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: 249e51c13ebfe6d6a7f545bad9886e7ad89e7979e930b04fe8ff38b0ff99df09
+# sha256 of the above: 73dd6a2c904ba5df6d4bec3e2a0b7e1e63e90350d8b3bb61918f1e634e66ae7a

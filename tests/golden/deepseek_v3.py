@@ -279,17 +279,23 @@ class ExpertGroups:
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    if not temperature >= 0:  # nor NaN
+        raise ValueError(f"temperature must be at least 0, not {temperature}")
+    if top_k is not None and top_k < 0:
+        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
-    logits = logits / temperature
-    if top_k is not None:
+    logits = logits.float() / temperature
+    if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -533,6 +539,7 @@ class DeepseekV3(nn.Module):
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the next token; -100 in `labels` does not count."""
         logits, labels = logits[:, :-1], labels[:, 1:]
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
     @torch.inference_mode()
@@ -545,27 +552,37 @@ class DeepseekV3(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int = -1,
+        eos_token_id: int | tuple[int, ...] = (),
         pad_token_id: int = 0,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
-        cache = Cache(input_ids.size(1) + max_new_tokens)
-        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        step, position_ids = input_ids, None
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
+
+        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        """
+        tokens = step = input_ids
+        if input_ids.size(1) == 0:
+            raise ValueError("the prompt is empty: it needs at least one token")
+        if attention_mask is not None and not attention_mask[:, -1].all():
+            raise ValueError("pad prompts on the left: the last token of each row must be real")
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        if length > self.config.max_positions:
+            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
+        cache = Cache(length)
+        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        mask = position_ids = None
         for _ in range(max_new_tokens):
-            if attention_mask is not None:
-                counted = attention_mask.long().cumsum(-1) - 1
-                position_ids = counted.clamp(min=0)[:, -step.size(1) :]
-            x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
+            if attention_mask is not None:  # new tokens are real; padding has no position
+                mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
+                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
+            x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
-            input_ids = torch.cat([input_ids, step], dim=1)
-            if attention_mask is not None:
-                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
-            done |= token == eos_token_id
+            tokens = torch.cat([tokens, step], dim=1)
+            done |= torch.isin(token, ends)
             if done.all():
                 break
-        return input_ids
+        return tokens
 
 
-# sha256 of the above: 25949a60a6cad8228054666367e86abc8fa802eceaf724e277088f245cc73459
+# sha256 of the above: 69226ddc20f521cbccb66bef353c63efa7a27066956b2ba2d1873327f1c7c84e

@@ -148,18 +148,6 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask
 
 
-@dataclass(frozen=True)
-class Shared:
-    """What every layer reads and none of them makes."""
-
-    local_cos: Tensor
-    local_sin: Tensor
-    local_mask: Tensor | None
-    global_cos: Tensor
-    global_sin: Tensor
-    global_mask: Tensor | None
-
-
 class Attention(nn.Module):
     """Multi-query attention: all query heads share one key/value head."""
 
@@ -207,7 +195,7 @@ class FeedForward(nn.Module):
         return self.down(F.gelu(self.gate(x), approximate="tanh") * self.up(x))  # (B, T, D)
 
 
-class LocalBlock(nn.Module):
+class Block(nn.Module):
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.attention_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
@@ -217,33 +205,13 @@ class LocalBlock(nn.Module):
         self.feed_forward = FeedForward(config)
         self.feed_forward_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
 
-    def forward(self, x: Tensor, shared: Shared, cache: Cache | None) -> Tensor:
-        h = self.attention_norm(x)
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
         x = x + self.attention_output_norm(
-            self.attention(h, shared.local_cos, shared.local_sin, shared.local_mask, cache)
+            self.attention(self.attention_norm(x), cos, sin, mask, cache)
         )
         return x + self.feed_forward_output_norm(self.feed_forward(self.feed_forward_norm(x)))
-
-
-class GlobalBlock(nn.Module):
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.attention_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
-        self.attention = Attention(config, layer)
-        self.attention_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
-        self.feed_forward_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
-        self.feed_forward = FeedForward(config)
-        self.feed_forward_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
-
-    def forward(self, x: Tensor, shared: Shared, cache: Cache | None) -> Tensor:
-        h = self.attention_norm(x)
-        x = x + self.attention_output_norm(
-            self.attention(h, shared.global_cos, shared.global_sin, shared.global_mask, cache)
-        )
-        return x + self.feed_forward_output_norm(self.feed_forward(self.feed_forward_norm(x)))
-
-
-KINDS = (LocalBlock,) * 5 + (GlobalBlock,)
 
 
 class Gemma3_1b(nn.Module):
@@ -251,7 +219,7 @@ class Gemma3_1b(nn.Module):
         super().__init__()
         self.config = config = config or Config()
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.layers = nn.ModuleList(KINDS[i % 6](config, i) for i in range(config.layers))
+        self.layers = nn.ModuleList(Block(config, i) for i in range(config.layers))
         self.norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
         self.init_weights()
 
@@ -291,16 +259,11 @@ class Gemma3_1b(nn.Module):
             position_ids, global_frequencies
         )  # (B, 1, T, R/2) each
         global_mask = causal_mask(start, end, attention_mask, like=x)
-        shared = Shared(
-            local_cos=local_cos,
-            local_sin=local_sin,
-            local_mask=local_mask,
-            global_cos=global_cos,
-            global_sin=global_sin,
-            global_mask=global_mask,
-        )
-        for block in self.layers:
-            x = block(x, shared, cache)
+        local = local_cos, local_sin, local_mask
+        global_ = global_cos, global_sin, global_mask
+        for i, block in enumerate(self.layers):
+            cos, sin, mask = local if i % 6 < 5 else global_
+            x = block(x, cos, sin, mask, cache)
         if cache is not None:
             cache.length = end
         return self.norm(x)
@@ -358,13 +321,10 @@ class Gemma3_1b(nn.Module):
         mask = position_ids = None
         for _ in range(max_new_tokens):
             if attention_mask is not None:  # new tokens are real; padding has no position
-                new = tokens.size(1) - input_ids.size(1)
-                mask = F.pad(attention_mask, (0, new), value=1)
-                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)
-                position_ids = position_ids[:, -step.size(1) :]
+                mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
+                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
-            logits = self.logits(x[:, -1:])[:, -1]  # (B, V)
-            token = sample(logits, temperature, top_k, top_p)  # (B,)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
@@ -373,4 +333,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 6f3242f08c75a494342ece1939298dec8c698c3d37b22dff38e530ed4c82a00b
+# sha256 of the above: 12f040148f4e50dc84b5e7c19cb7160856f9a55bc64012e088c81570ca1782c8

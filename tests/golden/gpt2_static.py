@@ -68,17 +68,23 @@ class Cache:
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    if not temperature >= 0:  # nor NaN
+        raise ValueError(f"temperature must be at least 0, not {temperature}")
+    if top_k is not None and top_k < 0:
+        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
-    logits = logits / temperature
-    if top_k is not None:
+    logits = logits.float() / temperature
+    if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -222,6 +228,7 @@ class Gpt2(nn.Module):
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the next token; -100 in `labels` does not count."""
         logits, labels = logits[:, :-1], labels[:, 1:]
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
     @torch.inference_mode()
@@ -234,39 +241,55 @@ class Gpt2(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int = 50256,
+        eos_token_id: int | tuple[int, ...] = 50256,
         pad_token_id: int = 50256,
         capacity: int | None = None,
         compile_mode: str | None = None,
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
 
-        With a `compile_mode` ("default", "reduce-overhead" …) `torch.compile` compiles the step,
-        once for each `capacity` of the cache: by default, just what is needed.
+        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+
+        With a `compile_mode` such as "reduce-overhead", steps after the first are compiled, once
+        for each `capacity` of the cache.
         """
-        needed = input_ids.size(1) + max_new_tokens - 1
-        if capacity is not None and capacity < needed:
-            raise ValueError(f"{needed} tokens, but the cache holds {capacity}")
-        cache = Cache(capacity or needed, input_ids.device)
-        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        states, step, position_ids = self.hidden_states, input_ids, None
-        if attention_mask is not None:
-            position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
-            room = cache.capacity - input_ids.size(1)
-            attention_mask = F.pad(attention_mask, (0, room), value=1)
-        for i in range(max_new_tokens):
-            x = states(step, attention_mask, position_ids, cache=cache)
-            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
-            input_ids = torch.cat([input_ids, step], dim=1)
-            if position_ids is not None:
-                position_ids = position_ids[:, -1:] + 1
-            if i == 0 and compile_mode is not None:
-                states = torch.compile(states, fullgraph=True, mode=compile_mode)
-            done |= token == eos_token_id
-            if done.all():
-                break
-        return input_ids
+        tokens = step = input_ids
+        if input_ids.size(1) == 0:
+            raise ValueError("the prompt is empty: it needs at least one token")
+        if attention_mask is not None and not attention_mask[:, -1].all():
+            raise ValueError("pad prompts on the left: the last token of each row must be real")
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        if length > self.config.max_positions:
+            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
+        if capacity is not None and capacity < length:
+            raise ValueError(f"{length} tokens, but the cache holds {capacity}")
+        cache = Cache(capacity or length, tokens.device)
+        forward = self.hidden_states
+        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        mask = position_ids = None
+        training = [module for module in self.modules() if module.training]
+        self.eval()
+        try:
+            for i in range(max_new_tokens):
+                if attention_mask is not None:  # new tokens are real; padding has no position
+                    mask = F.pad(attention_mask, (0, cache.capacity - input_ids.size(1)), value=1)
+                    position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[
+                        :, tokens.size(1) - step.size(1) : tokens.size(1)
+                    ]
+                x = forward(step, mask, position_ids, cache=cache)
+                token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+                step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+                tokens = torch.cat([tokens, step], dim=1)
+                if i == 0 and compile_mode is not None:
+                    forward = torch.compile(forward, fullgraph=True, mode=compile_mode)
+                done |= torch.isin(token, ends)
+                if done.all():
+                    break
+        finally:
+            for module in training:
+                module.training = True
+        return tokens
 
 
-# sha256 of the above: 48b765eb26b6ccc68fa2d35b049c885688dfc0137958d0b8a9b3b5bbde68ed74
+# sha256 of the above: 4240c7ef0fa2fdf50f28fcc5e4285804af6eab775a4a5854851b98c7c632b217

@@ -278,17 +278,23 @@ class ExpertGroups:
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    if not temperature >= 0:  # nor NaN
+        raise ValueError(f"temperature must be at least 0, not {temperature}")
+    if top_k is not None and top_k < 0:
+        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
-    logits = logits / temperature
-    if top_k is not None:
+    logits = logits.float() / temperature
+    if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -313,16 +319,6 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     if attention_mask is not None:
         mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
     return mask
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What every layer reads and none of them makes."""
-
-    cos: Tensor
-    sin: Tensor
-    local_mask: Tensor
-    global_mask: Tensor
 
 
 class Experts(nn.Module):
@@ -399,7 +395,7 @@ class MixtureOfExperts(nn.Module):
         return self.experts(x, chosen, weights)  # (B, T, D)
 
 
-class LocalBlock(nn.Module):
+class Block(nn.Module):
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
@@ -407,27 +403,11 @@ class LocalBlock(nn.Module):
         self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
         self.feed_forward = MixtureOfExperts(config)
 
-    def forward(self, x: Tensor, shared: Shared, cache: Cache | None) -> Tensor:
-        h = self.attention_norm(x)
-        x = x + self.attention(h, shared.cos, shared.sin, shared.local_mask, cache)
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, cache: Cache | None
+    ) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
-
-
-class GlobalBlock(nn.Module):
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.attention = Attention(config, layer)
-        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.feed_forward = MixtureOfExperts(config)
-
-    def forward(self, x: Tensor, shared: Shared, cache: Cache | None) -> Tensor:
-        h = self.attention_norm(x)
-        x = x + self.attention(h, shared.cos, shared.sin, shared.global_mask, cache)
-        return x + self.feed_forward(self.feed_forward_norm(x))
-
-
-KINDS = (LocalBlock, GlobalBlock)
 
 
 class GptOss20b(nn.Module):
@@ -435,7 +415,7 @@ class GptOss20b(nn.Module):
         super().__init__()
         self.config = config = config or Config()
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.layers = nn.ModuleList(KINDS[i % 2](config, i) for i in range(config.layers))
+        self.layers = nn.ModuleList(Block(config, i) for i in range(config.layers))
         self.norm = nn.RMSNorm(config.d_model, config.eps)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         self.init_weights()
@@ -487,9 +467,9 @@ class GptOss20b(nn.Module):
         cos, sin = cos * config.rope_attention_factor, sin * config.rope_attention_factor
         local_mask = causal_window_mask(start, end, config.window, attention_mask, like=x)
         global_mask = causal_mask(start, end, attention_mask, like=x)
-        shared = Shared(cos=cos, sin=sin, local_mask=local_mask, global_mask=global_mask)
-        for block in self.layers:
-            x = block(x, shared, cache)
+        for i, block in enumerate(self.layers):
+            mask = local_mask if i % 2 == 0 else global_mask
+            x = block(x, cos, sin, mask, cache)
         if cache is not None:
             cache.length = end
         return self.norm(x)
@@ -513,6 +493,7 @@ class GptOss20b(nn.Module):
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the next token; -100 in `labels` does not count."""
         logits, labels = logits[:, :-1], labels[:, 1:]
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
     @torch.inference_mode()
@@ -525,27 +506,37 @@ class GptOss20b(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int = 200002,
+        eos_token_id: int | tuple[int, ...] = 200002,
         pad_token_id: int = 199999,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
-        cache = Cache(input_ids.size(1) + max_new_tokens)
-        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        step, position_ids = input_ids, None
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
+
+        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        """
+        tokens = step = input_ids
+        if input_ids.size(1) == 0:
+            raise ValueError("the prompt is empty: it needs at least one token")
+        if attention_mask is not None and not attention_mask[:, -1].all():
+            raise ValueError("pad prompts on the left: the last token of each row must be real")
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        if length > self.config.max_positions:
+            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
+        cache = Cache(length)
+        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        mask = position_ids = None
         for _ in range(max_new_tokens):
-            if attention_mask is not None:
-                counted = attention_mask.long().cumsum(-1) - 1
-                position_ids = counted.clamp(min=0)[:, -step.size(1) :]
-            x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
+            if attention_mask is not None:  # new tokens are real; padding has no position
+                mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
+                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
+            x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
-            input_ids = torch.cat([input_ids, step], dim=1)
-            if attention_mask is not None:
-                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
-            done |= token == eos_token_id
+            tokens = torch.cat([tokens, step], dim=1)
+            done |= torch.isin(token, ends)
             if done.all():
                 break
-        return input_ids
+        return tokens
 
 
-# sha256 of the above: d60b9ad5ccb61df79ccdd26eda0f8f759d28e88ea810aeffeb2f0918e8028d69
+# sha256 of the above: 13c7ef394933d87607bb71ddb168013a5aaeb36ee622305ecd178c48a3b912a9

@@ -275,13 +275,10 @@ class Llama3_8b(nn.Module):
         mask = position_ids = None
         for _ in range(max_new_tokens):
             if attention_mask is not None:  # new tokens are real; padding has no position
-                new = tokens.size(1) - input_ids.size(1)
-                mask = F.pad(attention_mask, (0, new), value=1)
-                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)
-                position_ids = position_ids[:, -step.size(1) :]
+                mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
+                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
-            logits = self.logits(x[:, -1:])[:, -1]  # (B, V)
-            token = sample(logits, temperature, top_k, top_p)  # (B,)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
@@ -290,4 +287,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b6b7a9f3cfa628ef2bf7b1210d944e9524dfd05cef1fd68a863c0927bef14024
+# sha256 of the above: 4308b54a33041cf75d57ad660bba61ede6b2291be897b095a37b50270f053f33

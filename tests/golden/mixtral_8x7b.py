@@ -212,17 +212,23 @@ class ExpertGroups:
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    if not temperature >= 0:  # nor NaN
+        raise ValueError(f"temperature must be at least 0, not {temperature}")
+    if top_k is not None and top_k < 0:
+        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
-    logits = logits / temperature
-    if top_k is not None:
+    logits = logits.float() / temperature
+    if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -384,6 +390,7 @@ class Mixtral8x7b(nn.Module):
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the next token; -100 in `labels` does not count."""
         logits, labels = logits[:, :-1], labels[:, 1:]
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
     @torch.inference_mode()
@@ -396,27 +403,37 @@ class Mixtral8x7b(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int = 2,
+        eos_token_id: int | tuple[int, ...] = 2,
         pad_token_id: int = 2,
     ) -> Tensor:
-        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."""
-        cache = Cache(input_ids.size(1) + max_new_tokens)
-        done = torch.zeros_like(input_ids[:, 0], dtype=torch.bool)
-        step, position_ids = input_ids, None
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
+
+        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        """
+        tokens = step = input_ids
+        if input_ids.size(1) == 0:
+            raise ValueError("the prompt is empty: it needs at least one token")
+        if attention_mask is not None and not attention_mask[:, -1].all():
+            raise ValueError("pad prompts on the left: the last token of each row must be real")
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        if length > self.config.max_positions:
+            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
+        cache = Cache(length)
+        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        mask = position_ids = None
         for _ in range(max_new_tokens):
-            if attention_mask is not None:
-                counted = attention_mask.long().cumsum(-1) - 1
-                position_ids = counted.clamp(min=0)[:, -step.size(1) :]
-            x = self.hidden_states(step, attention_mask, position_ids, cache=cache)
+            if attention_mask is not None:  # new tokens are real; padding has no position
+                mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
+                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
+            x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
-            input_ids = torch.cat([input_ids, step], dim=1)
-            if attention_mask is not None:
-                attention_mask = torch.cat([attention_mask, torch.ones_like(step)], dim=1)
-            done |= token == eos_token_id
+            tokens = torch.cat([tokens, step], dim=1)
+            done |= torch.isin(token, ends)
             if done.all():
                 break
-        return input_ids
+        return tokens
 
 
-# sha256 of the above: 03122b08e78b0d10fb4473f8301aa73a3b402d0fda07b72b5982ef5b4a4fd156
+# sha256 of the above: a2823527ec758c0e94a1ff47eab0a69459f302d34dc9f03ea97e0dadd7f454fc

@@ -351,8 +351,7 @@ class T5Small(nn.Module):
             memory = self.encode(input_ids, attention_mask)  # (B, M, D)
             for _ in range(max_new_tokens):
                 x = self.decode(step, memory, attention_mask, cache=cache)
-                logits = self.logits(x[:, -1:])[:, -1]  # (B, V)
-                token = sample(logits, temperature, top_k, top_p)  # (B,)
+                token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
                 step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
                 tokens = torch.cat([tokens, step], dim=1)
                 done |= torch.isin(token, ends)
@@ -364,4 +363,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: f5e59f2e5ffc575e999cab30d07b193452c9011190842c15cd1652dbad7c1a06
+# sha256 of the above: d128fa4845a6f2e57a352c042f6581190e8b4b5e57c64ac86b7f613c7709b930

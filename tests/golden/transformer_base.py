@@ -347,8 +347,7 @@ class TransformerBase(nn.Module):
             memory = self.encode(input_ids, attention_mask)  # (B, M, D)
             for _ in range(max_new_tokens):
                 x = self.decode(step, memory, attention_mask, cache=cache)
-                logits = self.logits(x[:, -1:])[:, -1]  # (B, V)
-                token = sample(logits, temperature, top_k, top_p)  # (B,)
+                token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
                 step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
                 tokens = torch.cat([tokens, step], dim=1)
                 done |= torch.isin(token, ends)
@@ -360,4 +359,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 499d40e88c9f0173bc3293b1138d171a8e31aff578cc4f306e8b423e0c709bd9
+# sha256 of the above: 43c9659e5abfb5e792a221f20b557a932b28523153e9b0665e336cae8beb4a41

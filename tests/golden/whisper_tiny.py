@@ -82,17 +82,23 @@ def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) 
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the likeliest."""
+    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    if not temperature >= 0:  # nor NaN
+        raise ValueError(f"temperature must be at least 0, not {temperature}")
+    if top_k is not None and top_k < 0:
+        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
-    logits = logits / temperature
-    if top_k is not None:
+    logits = logits.float() / temperature
+    if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the likeliest itself
+        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -320,6 +326,7 @@ class WhisperTiny(nn.Module):
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the labels; -100 in `labels` does not count."""
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
     @torch.inference_mode()
@@ -332,28 +339,33 @@ class WhisperTiny(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         decoder_start_token_id: int = 50258,
-        eos_token_id: int = 50257,
+        eos_token_id: int | tuple[int, ...] = 50257,
         pad_token_id: int = 50257,
     ) -> Tensor:
-        """The decoder's answer to `input_features`: up to `max_new_tokens` after its start.
+        """The decoder's answer to `input_features`: up to `max_new_tokens` after its start token.
 
-        Temperature 0 takes the likeliest token. A row that made `eos_token_id` gets padding.
+        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
+        start = torch.tensor(decoder_start_token_id, device=input_features.device)
+        tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        if length > self.config.decoder_max_positions:
+            raise ValueError(
+                f"{length} tokens, but max_positions is {self.config.decoder_max_positions}"
+            )
+        cache = Cache(length)
+        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         memory = self.encode(input_features)  # (B, M, D)
-        cache = Cache(1 + max_new_tokens)
-        size, device = (memory.size(0), 1), memory.device
-        step = torch.full(size, decoder_start_token_id, device=device)  # (B, 1)
-        done = torch.zeros_like(step[:, 0], dtype=torch.bool)
-        answer = step
         for _ in range(max_new_tokens):
             x = self.decode(step, memory, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]
-            answer = torch.cat([answer, step], dim=1)
-            done |= token == eos_token_id
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            tokens = torch.cat([tokens, step], dim=1)
+            done |= torch.isin(token, ends)
             if done.all():
                 break
-        return answer
+        return tokens
 
 
-# sha256 of the above: c71f6b7d2c9faa9b902145ad545094b9fce7e215f48725e3747155d69b1e70f4
+# sha256 of the above: b45ec21fa7eec61d34d6da1c546285d21b36bfdad2d6717754a3d23a95e1aaea

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -31,11 +32,12 @@ TYPED = (
 )
 EXAMPLES = ALL[: len(NAMES)]
 MOST_LINES = {
-    "gpt2": 255,
-    "llama3_8b": 275,
-    "bert_base": 175,
-    "t5_small": 349,
-    "transformer_base": 349,
+    "gpt2": 275,
+    "llama3_8b": 295,
+    "bert_base": 190,
+    "t5_small": 380,
+    "transformer_base": 375,
+    "gemma3_1b": 340,
 }
 HERE = Path(__file__).parent
 
@@ -131,6 +133,7 @@ def test_a_reader_needs_no_patience(name: str) -> None:
 # -- decided at build time: no statement asks for an option
 
 SAMPLING = {"temperature == 0", "top_k is not None", "top_p is not None", "done.all()"}
+SAMPLING |= {"not temperature >= 0", "top_k < 0", "top_k", "not 0 < top_p <= 1", "top_p < 1"}
 LIMITS = {"end > self.capacity", "layer not in self.kept", "self.layer in cache.memory"}
 CASES = {
     "start == 0",  # no cached tokens
@@ -182,9 +185,16 @@ def terms(test: ast.expr) -> Iterator[ast.expr]:
         yield test
 
 
+GENERATION = re.compile(r"\w+\.size\(1\) == 0|not \w+\[:, -1\]\.all\(\)|module\.training")
+LAYER = re.compile(r"i( % \d+)? (<|==) \d+")
+"""Which masks and angles layer `i` is given."""
+
+
 def allowed(test: ast.expr, function: str) -> bool:
     """May emitted code ask this? Only about its data, its limits, and which module stands here."""
     text = ast.unparse(test)
+    if LAYER.fullmatch(text) or (function == "generate" and GENERATION.fullmatch(text)):
+        return True
     if text in SAMPLING | LIMITS | CASES:
         return True
     if function == "__post_init__":
@@ -243,7 +253,7 @@ def test_same_bytes_twice() -> None:
 
 def test_same_bytes_in_another_process() -> None:
     code = (
-        f"import json, sys; sys.path.insert(0, {str(HERE)!r})\n"
+        f"import json, sys; sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent)!r}]\n"
         "from emitted_texts import ALL, digests; print('DIGESTS', json.dumps(digests(ALL)))"
     )
     others = {**os.environ, "PYTHONHASHSEED": "4321"}

@@ -162,9 +162,10 @@ FAULTS: tuple[Fault, ...] = (
           "k, v = cache.append(self.layer, self.key(x).unflatten(-1, "
           "(-1, self.head_dim)).transpose(1, 2), v)"),
     fault("positions do not follow padding", "gpt2",
-          "position_ids = position_ids[:, -step.size(1) :]", "position_ids = None"),
+          "position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]",
+          "position_ids = None"),
     fault("generation forgets its padding", "bloom_560m",
-          "mask = F.pad(attention_mask, (0, new), value=1)",
+          "mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)",
           "mask = torch.ones_like(tokens)"),
     # norms, feed-forwards, residuals
     fault("an epsilon of 1e-6", "llama3_8b", "eps: float = 1e-5", "eps: float = 1e-6"),

@@ -71,14 +71,11 @@ def generate(
         for slot.number in range(max_new_tokens):
             if slot.extends and slot.masked:
                 if attention_mask is not None:  # new tokens are real; padding has no position
-                    new = slot.end - source.size(1)
-                    mask = F.pad(attention_mask, (0, new), value=1)
+                    mask = F.pad(attention_mask, (0, slot.end - source.size(1)), value=1)
                     if slot.placed:
-                        position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)
-                        position_ids = slot.of_step
+                        position_ids = slot.positions
             x = slot.states
-            logits = self.logits(x[:, -1:])[:, -1]  # (B, V)
-            token = sample(logits, temperature, top_k, top_p)  # (B,)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             tokens = torch.cat([tokens, step], dim=1)
             if slot.static:
