@@ -56,13 +56,13 @@ def call_module(f: Writer, item: Run) -> None:
 
 
 def name_long_input(f: Writer, scope: Scope) -> None:
-    """Give what a module reads a name of its own where the call would be long otherwise."""
+    """Assign the first argument of a call to a variable if the call would not fit on a line."""
     given = f.plan.given(scope.path)
     first = given[0].value
     if first not in f.waiting or len(given) == 1:
         return
     passed = [f.waiting.get(g.value) or f.names.get(g.value) or Name(g.name) for g in given]
-    room = WIDTH - 20 if f.root else WIDTH - 28  # a block adds to its stream what comes back
+    room = WIDTH - 20 if f.root else WIDTH - 28  # leaves room for `x = x + self.dropout(…)`
     if len(flat(call(f.member(scope.parent or "", scope.name), *passed))) > room:
         op, value = f.sources[first], f.waiting.pop(first)
         name, note = ("x", f.note(first)) if f.root else ("h", "")
@@ -70,7 +70,7 @@ def name_long_input(f: Writer, scope: Scope) -> None:
 
 
 def call_kept(f: Writer, item: Run) -> None:
-    """What a cache keeps once it is made: cross-attention's keys and values of its memory."""
+    """Keys and values of cross-attention: made in the first step, then read from the cache."""
     inner = f.plan.items(item.scope.path)
     f.count_uses(inner, [])
     before, f.body = f.body, []
@@ -148,7 +148,7 @@ OWN_NAMES = ("i", "kinds", "block", "cache", "causal", "start", "end", "length")
 
 
 def _stream(f: Writer, layers: Scope) -> str:
-    """The name of what enters the first layer, which each layer gives another value."""
+    """The variable that the loop over the layers assigns again and again."""
     source = layers.source
     if source in f.waiting:
         op, value = f.sources[source], f.waiting.pop(source)
@@ -193,7 +193,7 @@ def step_of(f: Writer, x: str, block: Any, passed: list[Any]) -> tuple[Statement
         return (Set(stream, plain),)
     again = call("checkpoint", block, stream, *passed, use_reentrant=constant(False))
     test = expression("self.training")
-    if Name("cache") in passed:  # kept once, made twice
+    if Name("cache") in passed:  # computed again, it would append to the cache twice
         test = expression("self.training and cache is None")
     either = Set(stream, Choice(again, test, plain))
     if width(either) <= WIDTH - 12:  # the loop stands in a method

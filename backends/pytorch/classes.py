@@ -70,8 +70,8 @@ class Written:
     def whole(self) -> Written:
         """The same with the origins of all that it is written for; few ask for them.
 
-        It may be the class of modules that keep no cache: a pair of `replaced` are the class that
-        this one would be without a cache, and the equal class of such a module.
+        Modules without a cache may share this class. For each, `replaced` holds a pair: this class
+        written without a cache, and that module's equal class; they translate origins.
         """
         body, origins = self.body, self.origins
         for without, other in self.replaced:
@@ -243,7 +243,7 @@ def forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
 
 
 def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list[Written]]:
-    """How the classes of a file fit together: the way in which the fewest say it all."""
+    """Of the two ways to say that the kernel masks, the one that needs fewer classes."""
     plan = FilePlan(graph, options)
     classes = write_classes(plan)
     if not one_causal_mask(graph) or not may_merge(graph):
@@ -254,7 +254,7 @@ def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list
 
 
 def one_causal_mask(graph: ModuleGraph) -> bool:
-    """Have all layers of a stack that is causal the same mask, so that one word is true of all?"""
+    """Have all layers of a causal stack the same mask, so that one boolean holds for all?"""
     masks: dict[str, set[str]] = {}
     for op in graph.ops():
         if op.kind == "attend" and op.attrs["causal"]:
@@ -263,7 +263,7 @@ def one_causal_mask(graph: ModuleGraph) -> bool:
 
 
 def may_merge(graph: ModuleGraph) -> bool:
-    """Are there attentions that are told of their mask in another way, or without a cache?"""
+    """Do attentions differ in stack or causality, so that an argument could merge their classes?"""
     ways = {
         (graph.scopes[op.scope].stack, op.attrs["causal"])
         for op in graph.ops()
@@ -365,22 +365,20 @@ def _names(
     plan: FilePlan, noun: str, group: list[Written], taken: set[str]
 ) -> tuple[list[str], dict[str, Written]]:
     """The name of each class of a group, and the class that is written under each name."""
+    firsts: list[Written] = []  # those that differ
+    place: list[int] = []
+    for one in group:
+        found = next((i for i, first in enumerate(firsts) if first.same_as(one)), len(firsts))
+        if found == len(firsts):
+            one.alike = []
+            firsts.append(one)
+        elif firsts[found] is not one:
+            firsts[found].alike.append(one)
+        place.append(found)
     for prefix in PREFIXES:
-        names = [prefix(plan.graph, one.scope) + noun for one in group]
-        if taken.intersection(names):
-            continue
-        firsts: dict[str, Written] = {}
-        alike: dict[str, list[Written]] = {name: [] for name in names}
-        for name, one in zip(names, group, strict=True):
-            first = firsts.setdefault(name, one)
-            if first is not one:
-                if not first.same_as(one):
-                    break
-                alike[name].append(one)
-        else:
-            for name, first in firsts.items():
-                first.alike = alike[name]
-            return names, firsts
+        names = [prefix(plan.graph, first.scope) + noun for first in firsts]
+        if len(set(names)) == len(names) and not taken.intersection(names):
+            return [names[i] for i in place], dict(zip(names, firsts, strict=True))
     raise AssertionError(f"two classes {noun} cannot be told apart")
 
 
@@ -408,7 +406,7 @@ TITLE = "The weights that attention and cross-attention both have."
 
 
 def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
-    """The classes to write, and before those that are made alike the class that makes them.
+    """The classes to write. Attentions with equal constructors get a common base before the first.
 
     Attentions that hold the same weights and differ in what they do get them from one base, which
     has the origins of all of them where the `whole` of it is asked for.
@@ -443,7 +441,7 @@ def _made_by(one: Written) -> tuple[Statement, ...]:
 
 
 def base_of(group: list[Written], groups: int, *, whole: bool) -> Class:
-    """The class that makes what these hold; of several, each is called after its first."""
+    """The base of a group: `Projections`, named after its first class where there are several."""
     lenient = [one for one in group if any(p.default for p in one.constructor.parameters)]
     made = (lenient or group)[0].body[0]
     name = "Projections" if groups == 1 else f"{group[0].name}Projections"

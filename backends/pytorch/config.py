@@ -24,6 +24,7 @@ from .code.nodes import (
     written_for,
 )
 from .code.read import call, constant, expression
+from .code.scope import UnboundNameError
 from .code.show import width
 from .writer import SELF
 
@@ -32,8 +33,13 @@ TITLE = "Sizes of the model. The defaults are the spec's."
 
 
 def config_class(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]) -> Class:
-    """The dataclass with the fields that the file reads, and the checks that they need."""
+    """The dataclass with the fields that the file reads, and the checks that they need.
+
+    Raises UnboundNameError for a field that the graph does not have: a fault of the compiler.
+    """
     fields = {f.name: f for f in graph.fields if f.name in used}
+    if unknown := used - fields.keys() - {name for name, _ in init}:
+        raise UnboundNameError(f"the file reads {sorted(unknown)} of a Config that has none")
     body = [_field(f.name, f.value, f.comment, *f.places) for f in fields.values()]
     body += [_field(name, value, "", ("init",)) for name, value in init if name in used]
     body = body or [Word("pass")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from ...compiler.facts import TokenFact
@@ -21,11 +21,14 @@ from .code.nodes import (
     Try,
     Unary,
     change,
+    walk,
     written_for,
 )
-from .code.read import call, constant, dotted, expression
+from .code.read import Filling, call, constant, dotted, expression, filling
+from .code.scope import UnboundNameError
 from .helpers import trees
 from .model import Model, Step
+from .ops.masks import atoms_of
 from .sizes import field_of, over
 
 SLOT = Name("slot")
@@ -41,6 +44,7 @@ class Slots:
     method    the method that makes hidden states
     passed    what each step passes to it
     limit     the longest sequence, as an expression over the Config; None where nothing limits it
+    absolute  does its mask count places from the beginning of the row, padding included?
     placed    does it take `position_ids`, so that padded rows count from their first real token?
     dropout   is there dropout, which is off while it generates?
     static    has the cache a fixed size, so that a step may be compiled once?
@@ -52,6 +56,7 @@ class Slots:
     method: str
     passed: tuple[str, ...]
     limit: Expr | None = None
+    absolute: bool = False
     placed: bool = False
     dropout: bool = False
     static: bool = False
@@ -64,6 +69,7 @@ class Slots:
             "extends": not reads,
             "masked": bool(self.mask),
             "limited": self.limit is not None,
+            "absolute": self.absolute,
             "placed": self.placed,
             "dropout": self.dropout,
             "static": self.static,
@@ -100,7 +106,7 @@ def generate_method(model: Model) -> Function | None:
 
 
 def slots_of(model: Model) -> Slots | None:
-    """How the model takes its tokens; None where it cannot go on from a text."""
+    """How the model takes its tokens; None where `generate` is not possible."""
     name = model.language_head()
     if not name or model.head_stack(name) not in model.plan.cached:
         return None
@@ -126,6 +132,7 @@ def slots_of(model: Model) -> Slots | None:
         "hidden_states",
         passed,
         limit_of(model, stack),
+        counts_places(model.graph, stack),
         placed,
         has_dropout(model.graph),
         static,
@@ -138,6 +145,20 @@ def limit_of(model: Model, stack: str) -> Expr | None:
     if limit is None:
         return None
     return over(limit, lambda field: field_of(dotted("self.config"), field))
+
+
+ABSOLUTE = ("blocks", "fixed", "global", "keys", "queries", "random")
+"""Parts of a mask formula that say where in its row a token stands."""
+
+
+def counts_places(graph: ModuleGraph, stack: str) -> bool:
+    """Does a mask of this stack mean another token where a row is padded on the left?"""
+    return any(
+        op.kind == "mask"
+        and graph.scopes[op.scope].stack == stack
+        and any(atom.name in ABSOLUTE for atom in atoms_of(op.attrs["formula"]))
+        for op in graph.ops()
+    )
 
 
 def has_dropout(graph: ModuleGraph) -> bool:
@@ -162,16 +183,28 @@ def _memory_masks(model: Model, step: Step) -> list[str]:
     return [name for name in masks if name != own]
 
 
-@lru_cache(maxsize=64)
 def filled(template: Function, slots: Slots, tokens: TokenFact) -> Function:
     """The runtime's `generate` with these slots."""
-    names: dict[Any, Any] = {Dot(SLOT, key): value for key, value in slots.expressions.items()}
-    names |= {Name("source"): Name(slots.source), Name("StaticCache"): Name("Cache")}
-    if slots.mask:
-        names[Name("attention_mask")] = Name(slots.mask)
-    body = change(decided(template.body, slots.flags), names)
+    body = _filling(template, tuple(slots.flags.items()))(
+        {
+            **{f"slot.{key}": value for key, value in slots.expressions.items()},
+            "source": Name(slots.source),
+            "StaticCache": Name("Cache"),
+            "attention_mask": Name(slots.mask),
+        }
+    )
     parameters = tuple(_parameters(template.parameters, slots, tokens))
     return replace(template, parameters=parameters, body=body, doc=_doc(slots))
+
+
+@cache
+def _filling(template: Function, flags: tuple[tuple[str, bool], ...]) -> Filling:
+    """What fills the expressions of the slots in where its tests are decided."""
+    body = decided(template.body, dict(flags))
+    slots = {node for node in walk(body) if isinstance(node, Dot) and node.of == SLOT}
+    holes = {slot: Name(f"slot.{slot.name}") for slot in slots}
+    names = {"source", "StaticCache", "attention_mask", *(hole.id for hole in holes.values())}
+    return filling(change(body, holes), frozenset(names))
 
 
 def _parameters(
@@ -188,7 +221,7 @@ def _parameters(
     names = {"source": slots.source, "attention_mask": slots.mask}
     start = tokens.decoder_start if tokens.decoder_start is not None else tokens.bos
     pad = tokens.pad if tokens.pad is not None else tokens.eos
-    ends: Any = tokens.all_eos if len(tokens.all_eos) != 1 else tokens.eos
+    ends: Any = tokens.all_eos if len(tokens.all_eos) > 1 else tokens.eos
     given = {
         "eos_token_id": ends,
         "pad_token_id": pad,
@@ -220,7 +253,7 @@ def _doc(slots: Slots) -> str:
 
 
 def decided(body: tuple[Statement, ...], flags: dict[str, bool]) -> tuple[Statement, ...]:
-    """The statements, of which each `if` on slots is replaced by what it comes to."""
+    """The statements, with every `if slot.x` replaced by the branch that is taken."""
     found: list[Statement] = []
     for statement in body:
         if isinstance(statement, If):
@@ -246,6 +279,8 @@ def _decided_if(statement: If, flags: dict[str, bool]) -> tuple[Statement, ...]:
 def truth(test: Any, flags: dict[str, bool]) -> bool | None:
     """What a test of slots comes to; None for a test of something else."""
     if isinstance(test, Dot) and test.of == SLOT:
+        if test.name not in flags:
+            raise UnboundNameError(f"generate asks for slot.{test.name}, which is no slot")
         return flags[test.name]
     if isinstance(test, Unary) and test.sign == "not ":
         value = truth(test.of, flags)

@@ -63,7 +63,8 @@ class Initial:
 
     def draw(self, weight: Any, std: str = "std") -> Statement:
         """The statement that draws a weight."""
-        (found,) = statements(DRAWS[self.init.kind], w=weight, std=Name(std))
+        given = {"w": weight} if self.init.std is None else {"w": weight, "std": Name(std)}
+        (found,) = statements(DRAWS[self.init.kind], **given)
         return found
 
     def method(self) -> Function:

@@ -56,7 +56,9 @@ def by_layer(parts: Sequence[Any]) -> Expr:
 
 def _choice(first: Expr, i: Expr, count: int, other: Expr) -> Expr:
     """`first` for the first layers, so many, else `other`."""
-    test = expression("i == 0" if count == 1 else "i < n", i=i, n=constant(count))
+    test = expression("i == 0", i=i)
+    if count > 1:
+        test = expression("i < n", i=i, n=constant(count))
     chosen: Expr = expression("a if test else b", a=first, test=test, b=other)
     return chosen
 

@@ -87,8 +87,8 @@ class FilePlan:
         self.index = Index(graph)
         self.options = options
         self.causal_given = causal_given  # a stack tells its layers when the kernel masks
-        self.plain = False  # modules as they would be without a cache and without a causal case
-        self.lenient: set[str] = set()  # scopes that may be called without them
+        self.plain = False  # write modules as if none kept a cache or were told `causal`
+        self.lenient: set[str] = set()  # may be called without `cache` and `causal`
         self.class_names: dict[str, str] = {}  # scope -> the class that it becomes
         self.cached = {graph.scopes[op.scope].stack for op in graph.keepers()}
         self.memory: dict[Any, Any] = {}
@@ -122,7 +122,7 @@ class FilePlan:
         return external(self.graph, self.index, self.ops(path))
 
     def stack_of_layers(self, path: str) -> str:
-        """The scope whose facts hold for this one: the blocks of a stack are called alike."""
+        """For a block, its `layers` scope: blocks of a stack have one signature. Else itself."""
         scope = self.graph.scopes[path]
         return scope.parent or "" if scope.role == "block" else path
 

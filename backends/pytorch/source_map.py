@@ -70,4 +70,5 @@ def _source(graph: ModuleGraph, origin: Any) -> Table | None:
     if mark is None or not mark.line:
         return None
     file = mark.file.replace("\\", "/").rpartition("/")[2]  # the spec, or what it extends
-    return {"file": file, "line": mark.line, "column": mark.column}
+    found = {"file": file, "line": mark.line, "column": mark.column}
+    return found | {"end_line": mark.end_line, "end_column": mark.end_column}

@@ -48,7 +48,7 @@ class Writer:
         self.sources: dict[str, Op] = {}
         self.pending: dict[str, int] = {}  # value id -> how many uses are still to come
         self.uses_end = False
-        self.first: tuple[int, str] | None = None  # the line that first makes T tokens; their name
+        self.first: tuple[int, str] | None = None  # where the first (B, T, …) is made; its name
 
     # -- names
 

@@ -280,12 +280,6 @@ class ExpertGroups:
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
     """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
-    if not temperature >= 0:  # nor NaN
-        raise ValueError(f"temperature must be at least 0, not {temperature}")
-    if top_k is not None and top_k < 0:
-        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
@@ -552,7 +546,7 @@ class DeepseekV3(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int | tuple[int, ...] = (),
+        eos_token_id: int | tuple[int, ...] | None = None,
         pad_token_id: int = 0,
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
@@ -564,11 +558,17 @@ class DeepseekV3(nn.Module):
             raise ValueError("the prompt is empty: it needs at least one token")
         if attention_mask is not None and not attention_mask[:, -1].all():
             raise ValueError("pad prompts on the left: the last token of each row must be real")
+        if not temperature >= 0:  # nor NaN
+            raise ValueError(f"temperature must be at least 0, not {temperature}")
+        if top_k is not None and top_k < 0:
+            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+        if top_p is not None and not 0 <= top_p <= 1:
+            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         cache = Cache(length)
-        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
         for _ in range(max_new_tokens):
@@ -585,4 +585,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 69226ddc20f521cbccb66bef353c63efa7a27066956b2ba2d1873327f1c7c84e
+# sha256 of the above: 5a6be7a14be2fe5312f5b82f1499c5e73370aa46958011046dd94db60c450b8c

@@ -69,12 +69,6 @@ class Cache:
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
     """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
-    if not temperature >= 0:  # nor NaN
-        raise ValueError(f"temperature must be at least 0, not {temperature}")
-    if top_k is not None and top_k < 0:
-        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
@@ -241,7 +235,7 @@ class Gpt2(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int | tuple[int, ...] = 50256,
+        eos_token_id: int | tuple[int, ...] | None = 50256,
         pad_token_id: int = 50256,
         capacity: int | None = None,
         compile_mode: str | None = None,
@@ -258,6 +252,12 @@ class Gpt2(nn.Module):
             raise ValueError("the prompt is empty: it needs at least one token")
         if attention_mask is not None and not attention_mask[:, -1].all():
             raise ValueError("pad prompts on the left: the last token of each row must be real")
+        if not temperature >= 0:  # nor NaN
+            raise ValueError(f"temperature must be at least 0, not {temperature}")
+        if top_k is not None and top_k < 0:
+            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+        if top_p is not None and not 0 <= top_p <= 1:
+            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
@@ -265,7 +265,7 @@ class Gpt2(nn.Module):
             raise ValueError(f"{length} tokens, but the cache holds {capacity}")
         cache = Cache(capacity or length, tokens.device)
         forward = self.hidden_states
-        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
         training = [module for module in self.modules() if module.training]
@@ -292,4 +292,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 4240c7ef0fa2fdf50f28fcc5e4285804af6eab775a4a5854851b98c7c632b217
+# sha256 of the above: 25e040bc8e590fcaf79a8c5f3a9fc3b68cfe205ae3f07ebaaf6c50e197ba90d7

@@ -279,12 +279,6 @@ class ExpertGroups:
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
     """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
-    if not temperature >= 0:  # nor NaN
-        raise ValueError(f"temperature must be at least 0, not {temperature}")
-    if top_k is not None and top_k < 0:
-        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
@@ -506,7 +500,7 @@ class GptOss20b(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int | tuple[int, ...] = 200002,
+        eos_token_id: int | tuple[int, ...] | None = 200002,
         pad_token_id: int = 199999,
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
@@ -518,11 +512,17 @@ class GptOss20b(nn.Module):
             raise ValueError("the prompt is empty: it needs at least one token")
         if attention_mask is not None and not attention_mask[:, -1].all():
             raise ValueError("pad prompts on the left: the last token of each row must be real")
+        if not temperature >= 0:  # nor NaN
+            raise ValueError(f"temperature must be at least 0, not {temperature}")
+        if top_k is not None and top_k < 0:
+            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+        if top_p is not None and not 0 <= top_p <= 1:
+            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         cache = Cache(length)
-        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
         for _ in range(max_new_tokens):
@@ -539,4 +539,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 13c7ef394933d87607bb71ddb168013a5aaeb36ee622305ecd178c48a3b912a9
+# sha256 of the above: 1202fbcda968217f2f472b075f2bbc1365f1b86105dac1aa0c930d698b955d18

@@ -213,12 +213,6 @@ class ExpertGroups:
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
     """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
-    if not temperature >= 0:  # nor NaN
-        raise ValueError(f"temperature must be at least 0, not {temperature}")
-    if top_k is not None and top_k < 0:
-        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
@@ -403,7 +397,7 @@ class Mixtral8x7b(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int | tuple[int, ...] = 2,
+        eos_token_id: int | tuple[int, ...] | None = 2,
         pad_token_id: int = 2,
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
@@ -415,11 +409,17 @@ class Mixtral8x7b(nn.Module):
             raise ValueError("the prompt is empty: it needs at least one token")
         if attention_mask is not None and not attention_mask[:, -1].all():
             raise ValueError("pad prompts on the left: the last token of each row must be real")
+        if not temperature >= 0:  # nor NaN
+            raise ValueError(f"temperature must be at least 0, not {temperature}")
+        if top_k is not None and top_k < 0:
+            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+        if top_p is not None and not 0 <= top_p <= 1:
+            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         cache = Cache(length)
-        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
         for _ in range(max_new_tokens):
@@ -436,4 +436,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: a2823527ec758c0e94a1ff47eab0a69459f302d34dc9f03ea97e0dadd7f454fc
+# sha256 of the above: 1438be1676a3fb1fbe166967d82916817e366a23113d8103f30146a41c73ce1e

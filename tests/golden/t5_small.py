@@ -93,12 +93,6 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
     """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
-    if not temperature >= 0:  # nor NaN
-        raise ValueError(f"temperature must be at least 0, not {temperature}")
-    if top_k is not None and top_k < 0:
-        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
@@ -332,7 +326,7 @@ class T5Small(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         decoder_start_token_id: int = 0,
-        eos_token_id: int | tuple[int, ...] = 1,
+        eos_token_id: int | tuple[int, ...] | None = 1,
         pad_token_id: int = 0,
     ) -> Tensor:
         """The decoder's answer to `input_ids`: up to `max_new_tokens` after its start token.
@@ -341,9 +335,15 @@ class T5Small(nn.Module):
         """
         start = torch.tensor(decoder_start_token_id, device=input_ids.device)
         tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
+        if not temperature >= 0:  # nor NaN
+            raise ValueError(f"temperature must be at least 0, not {temperature}")
+        if top_k is not None and top_k < 0:
+            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+        if top_p is not None and not 0 <= top_p <= 1:
+            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
-        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         training = [module for module in self.modules() if module.training]
         self.eval()
@@ -363,4 +363,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: d128fa4845a6f2e57a352c042f6581190e8b4b5e57c64ac86b7f613c7709b930
+# sha256 of the above: 30b14dd6882c7c62ac88a8cc3af491addaf7cac4bb37000d25f0d315dbdb218d

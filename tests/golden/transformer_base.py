@@ -78,12 +78,6 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
     """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
-    if not temperature >= 0:  # nor NaN
-        raise ValueError(f"temperature must be at least 0, not {temperature}")
-    if top_k is not None and top_k < 0:
-        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
@@ -328,7 +322,7 @@ class TransformerBase(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         decoder_start_token_id: int = 1,
-        eos_token_id: int | tuple[int, ...] = 2,
+        eos_token_id: int | tuple[int, ...] | None = 2,
         pad_token_id: int = 0,
     ) -> Tensor:
         """The decoder's answer to `input_ids`: up to `max_new_tokens` after its start token.
@@ -337,9 +331,15 @@ class TransformerBase(nn.Module):
         """
         start = torch.tensor(decoder_start_token_id, device=input_ids.device)
         tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
+        if not temperature >= 0:  # nor NaN
+            raise ValueError(f"temperature must be at least 0, not {temperature}")
+        if top_k is not None and top_k < 0:
+            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+        if top_p is not None and not 0 <= top_p <= 1:
+            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
-        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         training = [module for module in self.modules() if module.training]
         self.eval()
@@ -359,4 +359,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 43c9659e5abfb5e792a221f20b557a932b28523153e9b0665e336cae8beb4a41
+# sha256 of the above: f967e85d9a2b0295cb52e0acb51e24944a00622bb41c008a9ee6028778aeb813

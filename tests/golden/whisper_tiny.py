@@ -83,12 +83,6 @@ def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
     """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
-    if not temperature >= 0:  # nor NaN
-        raise ValueError(f"temperature must be at least 0, not {temperature}")
-    if top_k is not None and top_k < 0:
-        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
@@ -339,7 +333,7 @@ class WhisperTiny(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         decoder_start_token_id: int = 50258,
-        eos_token_id: int | tuple[int, ...] = 50257,
+        eos_token_id: int | tuple[int, ...] | None = 50257,
         pad_token_id: int = 50257,
     ) -> Tensor:
         """The decoder's answer to `input_features`: up to `max_new_tokens` after its start token.
@@ -348,13 +342,19 @@ class WhisperTiny(nn.Module):
         """
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
+        if not temperature >= 0:  # nor NaN
+            raise ValueError(f"temperature must be at least 0, not {temperature}")
+        if top_k is not None and top_k < 0:
+            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+        if top_p is not None and not 0 <= top_p <= 1:
+            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         if length > self.config.decoder_max_positions:
             raise ValueError(
                 f"{length} tokens, but max_positions is {self.config.decoder_max_positions}"
             )
         cache = Cache(length)
-        ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         memory = self.encode(input_features)  # (B, M, D)
         for _ in range(max_new_tokens):
@@ -368,4 +368,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: b45ec21fa7eec61d34d6da1c546285d21b36bfdad2d6717754a3d23a95e1aaea
+# sha256 of the above: c2b30175018c50d228d19b3cc770a359c37bfa706270ef5403ca30948c74a222

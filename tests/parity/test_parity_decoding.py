@@ -11,6 +11,8 @@ from inputs import arguments, with_padding
 from shrink import ODD, caches, examples, graph, model
 from torch import Tensor, nn
 
+from modelwright.backends.pytorch.generate import counts_places
+
 NEW = 6
 FEWER = {"slowed positions": 3, "long and short positions": 3}
 """Their angles change past the first length, and a cache keeps those of each token's own step."""
@@ -40,6 +42,11 @@ def test_generate_takes_the_likeliest(name: str) -> None:
     network, data = model(name), with_padding(graph(name), "left")
     start = graph(name).tokens.decoder_start or 0
     new = FEWER.get(name, NEW)
+    decoder = list(graph(name).inputs)[-1]
+    if counts_places(graph(name), decoder) and len(graph(name).inputs) == 1:
+        with pytest.raises(ValueError, match="prompts of one length only"):
+            network.generate(data["input_ids"], new, data["attention_mask"], temperature=0)
+        data["attention_mask"] = torch.ones_like(data["attention_mask"])
     found = network.generate(
         data["input_ids"], new, data["attention_mask"], temperature=0, eos_token_id=None
     )

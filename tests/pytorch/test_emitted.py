@@ -133,9 +133,10 @@ def test_a_reader_needs_no_patience(name: str) -> None:
 # -- decided at build time: no statement asks for an option
 
 SAMPLING = {"temperature == 0", "top_k is not None", "top_p is not None", "done.all()"}
-SAMPLING |= {"not temperature >= 0", "top_k < 0", "top_k", "not 0 < top_p <= 1", "top_p < 1"}
+SAMPLING |= {"not temperature >= 0", "top_k < 0", "top_k", "not 0 <= top_p <= 1", "top_p < 1"}
 LIMITS = {"end > self.capacity", "layer not in self.kept", "self.layer in cache.memory"}
 CASES = {
+    "eos_token_id is None",
     "start == 0",  # no cached tokens
     "end - start == 1",  # one new token
     "not training",
@@ -185,7 +186,7 @@ def terms(test: ast.expr) -> Iterator[ast.expr]:
         yield test
 
 
-GENERATION = re.compile(r"\w+\.size\(1\) == 0|not \w+\[:, -1\]\.all\(\)|module\.training")
+GENERATION = re.compile(r"\w+\.size\(1\) == 0|not \w+(\[:, -1\])?\.all\(\)|module\.training")
 LAYER = re.compile(r"i( % \d+)? (<|==) \d+")
 """Which masks and angles layer `i` is given."""
 
@@ -301,3 +302,17 @@ def test_fresh_weights_are_all_set(name: str) -> None:
     with torch.no_grad():
         spread = max(weight.std() for weight in model.parameters() if weight.dim() == 2)
     assert 0.001 < spread < 1
+
+
+# -- under dynamic shapes
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_causal_case_asks_for_sizes_first(name: str) -> None:
+    """`q.size(2) > 1 and mask is None`: turned round, torch.compile hands SDPA no bool."""
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.BoolOp) and ast.unparse(node).endswith(".size(2) > 1"):
+            raise AssertionError(ast.unparse(node))
+        if isinstance(node, ast.keyword) and node.arg == "is_causal":
+            text = ast.unparse(node.value)
+            assert text == "causal" or text.endswith("is None") or text in ("True", "False")

@@ -84,7 +84,7 @@ def test_a_row_ends_at_any_of_its_end_tokens(text: str, static: bool) -> None:
     stop = next(i for i, token in enumerate(whole) if i >= prompt and token in ends)
     for given in (tuple(ends), sorted(ends), whole[stop]):
         assert greedy(model, eos_token_id=given, pad_token_id=0) == whole[: stop + 1]
-    assert greedy(model, eos_token_id=()) == whole
+    assert greedy(model, eos_token_id=None) == greedy(model, eos_token_id=()) == whole
 
 
 def test_end_tokens_of_the_spec_are_the_default() -> None:
@@ -111,13 +111,26 @@ def test_rows_that_ended_are_padded() -> None:
         ({"temperature": -1.0}, "temperature must be at least 0, not -1.0"),
         ({"temperature": float("nan")}, "temperature must be at least 0, not nan"),
         ({"top_k": -3}, "top_k must be at least 1, or 0 for all tokens, not -3"),
-        ({"top_p": 0.0}, "top_p must be above 0 and at most 1, not 0.0"),
-        ({"top_p": 1.5}, "top_p must be above 0 and at most 1, not 1.5"),
+        ({"top_p": -0.5}, "top_p must be between 0 and 1, not -0.5"),
+        ({"top_p": 1.5}, "top_p must be between 0 and 1, not 1.5"),
     ],
 )
 def test_arguments_of_sampling(options: dict[str, Any], message: str) -> None:
+    model = model_of(SMALL)
+    calls: list[int] = []
+    model.layers[0].register_forward_hook(lambda *_: calls.append(1))
     with pytest.raises(ValueError, match=message):
-        model_of(SMALL).generate(PROMPT, 3, **options)
+        model.generate(PROMPT, 3, **options)
+    assert not calls  # refused before the first step
+
+
+@pytest.mark.parametrize("mask", ["blocks(4)", "fixed(4, 1)", "(window(2) | global(2))"])
+def test_padding_is_refused_where_a_mask_counts_places(mask: str) -> None:
+    """Padding on the left would move every token to another place."""
+    model = model_of(SMALL, f"mask=causal & {mask}", "positions=rotary")
+    model.generate(PROMPT, 3, torch.ones_like(PROMPT))
+    with pytest.raises(ValueError, match="prompts of one length only"):
+        model.generate(PROMPT, 3, torch.tensor([[0, 1, 1]]))
 
 
 def test_too_many_tokens_are_refused_before_the_first_step() -> None:

@@ -6,6 +6,7 @@ line, it decides by its pieces and their widths.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -56,6 +57,8 @@ BREAKS = ((" ",), ("==",), ("|",), ("&",), ("+", "-"), ("*", "/"))
 def binding(e: Any) -> int:
     """How tightly an expression holds together: the higher, the tighter."""
     kind = type(e)
+    if kind is Literal and not isinstance(e.value, (str, tuple)) and e.text[:1] == "-":
+        return UNARY
     if kind is Binary:
         return BINDING[e.sign]
     if kind is Unary:
@@ -114,14 +117,26 @@ def _sequence(e: Items) -> str:
 
 
 def _format(e: Format) -> str:
-    parts = [part if isinstance(part, str) else f"{{{flat(part)}}}" for part in e.parts]
+    parts = [_escaped(part) if isinstance(part, str) else f"{{{flat(part)}}}" for part in e.parts]
     return 'f"' + "".join(parts) + '"'
+
+
+def _escaped(text: str) -> str:
+    """A piece of text as an f-string holds it."""
+    doubled = "".join(letter * 2 if letter in "{}" else letter for letter in text)
+    return json.dumps(doubled, ensure_ascii=False)[1:-1]
 
 
 def _generator(e: Generator) -> str:
     test = f" if {flat(e.test)}" if e.test is not None else ""
     text = f"{flat(e.value)} for {flat(e.target)} in {flat(e.over)}{test}"
     return f"{e.brackets[:1]}{text}{e.brackets[1:]}"
+
+
+def _owner(e: Any) -> str:
+    """What stands before a dot; a number needs brackets there."""
+    number = type(e) is Literal and not isinstance(e.value, str)
+    return f"({flat(e)})" if number else flat(e, ATOM)
 
 
 def _argument(e: Argument) -> str:
@@ -131,7 +146,7 @@ def _argument(e: Argument) -> str:
 FLAT: dict[type[Any], Callable[[Any], str]] = {
     Name: lambda e: e.id,
     Literal: lambda e: e.text,
-    Dot: lambda e: f"{flat(e.of, ATOM)}.{e.name}",
+    Dot: lambda e: f"{_owner(e.of)}.{e.name}",
     Argument: _argument,
     Call: lambda e: f"{flat(e.of, ATOM)}({', '.join([_argument(a) for a in e.arguments])})",
     Binary: _binary,
@@ -169,7 +184,7 @@ class Piece(NamedTuple):
 
 
 class Printed(NamedTuple):
-    """A line of the file, and what tells where it comes from, which few ask for.
+    """A line of the file, and its origins, which only a source map asks for.
 
     own     origins of the line itself
     nodes   trees that are printed on it, whose origins are its own, too
@@ -272,7 +287,7 @@ def origins_of(found: Iterable[Piece]) -> Origins:
 def wrap(line: Line, indent: int, note: str = "") -> list[Printed]:
     """One statement as lines.
 
-    The note stands behind the last one, or above a line that is better left whole.
+    The note stands behind the last one, or above a statement that fits on a line without it.
     """
     margin, tail = " " * indent, f"  # {note}" if note else ""
     found = line.all

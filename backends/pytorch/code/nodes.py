@@ -404,7 +404,7 @@ def union(first: Any, second: Any) -> Any:
 
 
 def exchanged(first: Any, second: Any) -> dict[Origin, Origins]:
-    """For each origin of the first of two equal trees, what stands in its place in the second."""
+    """For each origin in the first of two equal trees, the origins at its place in the second."""
     found: dict[Origin, Origins] = {}
     for one, other in zip(walk(first), walk(second), strict=True):
         for origin in one.origins:
@@ -413,7 +413,7 @@ def exchanged(first: Any, second: Any) -> dict[Origin, Origins]:
 
 
 def also_from(part: Any, more: dict[Origin, Origins]) -> Any:
-    """The tree, each origin of which brings others with it."""
+    """The tree, where each node also has the origins that `more` lists for its own."""
     kind = type(part)
     if kind is tuple:
         return tuple([also_from(item, more) for item in part])

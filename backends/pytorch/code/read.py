@@ -19,6 +19,7 @@ from .nodes import (
     VALUES,
     Argument,
     Binary,
+    Bracketed,
     Call,
     Choice,
     Class,
@@ -48,6 +49,7 @@ from .nodes import (
     Unary,
     Update,
     Word,
+    walk,
 )
 
 
@@ -130,17 +132,29 @@ Filling = Callable[[dict[str, Any]], Any]
 @cache
 def _filling(template: str, names: frozenset[str]) -> Filling:
     """What makes the tree of a template out of the expressions for these names."""
-    return _maker(_expression(template), names) or (lambda given: _expression(template))
+    return _all_used(_expression(template), names)
 
 
 @cache
 def _filling_lines(template: str, names: frozenset[str]) -> Filling:
     """The same for the statements of a template."""
-    return _maker(_statements(template), names) or (lambda given: _statements(template))
+    return _all_used(_statements(template), names)
+
+
+def _all_used(tree: Any, names: frozenset[str]) -> Filling:
+    """The same. Raises KeyError where something is given that the template does not use."""
+    if unused := names - {node.id for node in walk(tree) if isinstance(node, Name)}:
+        raise KeyError(f"a template does not use {', '.join(sorted(unused))}")
+    return filling(tree, names)
+
+
+def filling(tree: Any, names: frozenset[str]) -> Filling:
+    """What rebuilds a tree with expressions for these names."""
+    return _maker(tree, names) or (lambda given: tree)
 
 
 def _maker(part: Any, names: frozenset[str]) -> Filling | None:
-    """What makes one part of a template; None for a part that holds none of these names."""
+    """What rebuilds this part with the names filled in; None where it holds none of them."""
     kind = type(part)
     if kind is Name:
         return itemgetter(part.id) if part.id in names else None
@@ -245,11 +259,27 @@ def _bool(node: ast.BoolOp) -> Any:
 
 def _compare(node: ast.Compare) -> Any:
     parts = [read_expression(part) for part in (node.left, *node.comparators)]
+    parts = [Bracketed(part) if _compares(part) else part for part in parts]
     return _chain(parts, [SIGNS[type(sign)] for sign in node.ops])
+
+
+def _compares(part: Any) -> bool:
+    """Is it a comparison itself? Then it is no part of a chain such as `a < b < c`."""
+    return isinstance(part, Binary) and part.sign in COMPARISONS
+
+
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "is", "is not", "in", "not in")
+
+
+def refuse(bad: object, what: str) -> None:
+    """Raises KeyError for what emitted programs never say and the tree has no node for."""
+    if bad:
+        raise KeyError(f"emitted programs have no {what}")
 
 
 def _subscript(node: ast.Subscript) -> Any:
     keys = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    refuse(not keys, "empty index")
     return Index(read_expression(node.value), tuple(map(read_expression, keys)))
 
 
@@ -259,6 +289,9 @@ def _slice(node: ast.Slice) -> Any:
 
 
 def _format(node: ast.JoinedStr) -> Any:
+    for part in node.values:
+        if isinstance(part, ast.FormattedValue):
+            refuse(part.conversion != -1 or part.format_spec, "format of a value in a string")
     return Format(
         tuple(
             str(part.value) if isinstance(part, ast.Constant) else read_expression(part.value)  # type: ignore[attr-defined]
@@ -270,6 +303,7 @@ def _format(node: ast.JoinedStr) -> Any:
 def _generator(brackets: str) -> Callable[[Any], Any]:
     def read(node: Any) -> Any:
         (loop,) = node.generators
+        refuse(len(loop.ifs) > 1, "second condition of a loop")
         value, target, over = map(read_expression, (node.elt, loop.target, loop.iter))
         test = read_expression(loop.ifs[0]) if loop.ifs else None
         return Generator(value, target, over, test, brackets)
@@ -378,18 +412,24 @@ def _if(reader: _Reader, node: ast.If) -> Any:
 
 
 def _for(reader: _Reader, node: ast.For) -> Any:
+    refuse(node.orelse, "`else` of a loop")
     note = reader.note(node.iter.end_lineno)
     body = tuple(reader.block(node.body))
     return For(_target(node.target), read_expression(node.iter), body, note)
 
 
+def _raise(reader: _Reader, node: ast.Raise) -> Any:
+    refuse(node.cause or node.exc is None, "`raise … from`")
+    return Raise(read_expression(node.exc), reader.note(node.end_lineno))  # type: ignore[arg-type]
+
+
 def _try(reader: _Reader, node: ast.Try) -> Any:
-    if node.handlers or node.orelse:
-        raise KeyError("emitted programs catch nothing")
+    refuse(node.handlers or node.orelse, "`except`")
     return Try(tuple(reader.block(node.body)), tuple(reader.block(node.finalbody)))
 
 
 def _parameters(node: ast.arguments) -> Iterator[Parameter]:
+    refuse(node.vararg or node.kwarg or node.posonlyargs, "`*args`, `**kwargs` or `/`")
     defaults = [None] * (len(node.args) - len(node.defaults)) + [*node.defaults]
     given = list(zip(node.args, defaults, strict=True))
     named = list(zip(node.kwonlyargs, node.kw_defaults, strict=True))
@@ -426,6 +466,7 @@ def _function(reader: _Reader, node: ast.FunctionDef) -> Any:
 
 
 def _class(reader: _Reader, node: ast.ClassDef) -> Any:
+    refuse(node.keywords, "metaclass")
     doc, body = _documented(node)
     return Class(
         node.name,
@@ -442,7 +483,7 @@ STATEMENTS: dict[type[ast.AST], Callable[[_Reader, Any], Any]] = {
     ast.AugAssign: _update,
     ast.Expr: lambda reader, node: Do(read_expression(node.value), reader.note(node.end_lineno)),
     ast.Return: lambda reader, node: Return(_value(node.value), reader.note(node.end_lineno)),
-    ast.Raise: lambda reader, node: Raise(read_expression(node.exc), reader.note(node.end_lineno)),
+    ast.Raise: _raise,
     ast.Break: lambda reader, node: Word("break", reader.note(node.end_lineno)),
     ast.Pass: lambda reader, node: Word("pass", reader.note(node.end_lineno)),
     ast.If: _if,

@@ -159,14 +159,22 @@ def _targets(*targets: Any) -> set[str]:
 
 
 def _no_names(part: Set) -> tuple[Any, ...]:
-    """The targets of an assignment that are read before: `cache` of `cache.length = end`."""
+    """Targets that are not plain names: `cache.length = end` reads `cache`."""
     return tuple(target for target in (part.target, *part.also) if not _targets(target))
 
 
 def _after(part: If, then: set[str], other: set[str]) -> set[str]:
-    """What is set behind an `if`: what both ways set, or one, where the other one leaves."""
-    if part.then and isinstance(part.then[-1], (Return, Raise, Word)):
+    """The names that are set after an `if`: those that both branches set.
+
+    If a branch returns, raises or leaves the loop, those of the other one.
+    """
+    if part.then and _leaves(part.then[-1]):
         return other
-    if part.other and isinstance(part.other[-1], (Return, Raise, Word)):
+    if part.other and _leaves(part.other[-1]):
         return then
     return then & other
+
+
+def _leaves(statement: Any) -> bool:
+    jumps = isinstance(statement, Word) and statement.word != "pass"
+    return jumps or isinstance(statement, (Return, Raise))

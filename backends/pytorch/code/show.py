@@ -81,7 +81,7 @@ def _assignment(s: Set) -> tuple[str, str]:
 
 
 def _line(s: Any) -> Line:
-    """A simple statement as what is laid out over several lines."""
+    """A simple statement as `wrap` takes it."""
     head, _, end, value = _parts(s)
     lead = "return" if type(s) is Return else ""
     if type(s) is Set and s.annotation is None and not s.also:

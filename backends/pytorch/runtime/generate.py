@@ -30,7 +30,7 @@ def generate(
     top_k: int | None = None,
     top_p: float | None = None,
     decoder_start_token_id: int = 0,
-    eos_token_id: int | tuple[int, ...] = (),
+    eos_token_id: int | tuple[int, ...] | None = None,
     pad_token_id: int = 0,
     capacity: int | None = None,
     compile_mode: str | None = None,
@@ -42,9 +42,18 @@ def generate(
         tokens = step = source
         if source.size(1) == 0:
             raise ValueError("the prompt is empty: it needs at least one token")
-    if slot.extends and slot.masked:
+    if slot.extends and slot.absolute:
+        if attention_mask is not None and not attention_mask.all():
+            raise ValueError("the mask of this model counts places: prompts of one length only")
+    elif slot.extends:
         if attention_mask is not None and not attention_mask[:, -1].all():
             raise ValueError("pad prompts on the left: the last token of each row must be real")
+    if not temperature >= 0:  # nor NaN
+        raise ValueError(f"temperature must be at least 0, not {temperature}")
+    if top_k is not None and top_k < 0:
+        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
+    if top_p is not None and not 0 <= top_p <= 1:
+        raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
     length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
     if slot.limited:
         if length > slot.limit:
@@ -56,7 +65,7 @@ def generate(
         slot.forward = slot.method
     else:
         cache = Cache(length)
-    ends = torch.tensor(eos_token_id, device=tokens.device, dtype=tokens.dtype)
+    ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
     done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
     if slot.extends and slot.placed:
         mask = position_ids = None
