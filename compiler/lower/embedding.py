@@ -39,7 +39,7 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
     """The vectors of token ids, scaled, and what is added to them."""
     x = _lookup(b, state, source)
     with b.in_scope(state.scope):
-        x = lower_input_scale(b, source.scale, x)
+        x = lower_input_scale(b, source.scale, x, state.width)
         for name, rows in source.add.items():
             x = _added(b, state, name, rows, x)
         return _projected(b, state, source, x, when="before_positions")
