@@ -136,13 +136,18 @@ def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
 
 
 def biases(layer: Layer, weights: Weights, position: Any, shape: tuple[int, int]) -> Array:
-    """The table of a layer, or that of the stack: a row for each bucket or offset, (rows, H)."""
+    """The table of a layer, or that of the stack: a row for each bucket or offset, (rows, H).
+
+    Where there are two, each has the name of its type.
+    """
+    together = {type(p) for p in layer.positions if getattr(p, "share", "") == position.share}
+    name = position.type if len(together) > 1 else "relative_bias"
     if position.share == "layer":
-        return weights("relative_bias.weight", *shape)
+        return weights(f"{name}.weight", *shape)
     if position.share != "stack":
         raise unknown(f"a table with `share: {position.share}`")
     prefix = table_prefix(layer, (position, shape[1]))
-    return layer.weights(f"{prefix}relative_bias.weight", *shape)
+    return layer.weights(f"{prefix}{name}.weight", *shape)
 
 
 def table_prefix(layer: Layer, wanted: Any) -> str:

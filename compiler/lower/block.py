@@ -107,15 +107,17 @@ def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
     read = x
     if shared:
         read = b.rename(_joint_norm(b, block, parts, x), "h")
-    reads = [_own_input(b, branch, read, shared=shared) for branch in parts]
-    normed = getattr(block.residual, "from_", "") == "normed"
-    if normed and reads[0] != x:
-        b.rename(reads[0], "h")
-    total = _stream(b, block, reads[0] if normed else x)
-    for branch, own in zip(parts, reads, strict=True):
+    first = ""  # the normed input: the laws want one, whose norm is shared or that of one branch
+    if getattr(block.residual, "from_", "") == "normed":
+        with b.at(parts[0].name), b.within(parts[0].name):
+            first = _own_input(b, parts[0], read, shared=shared)
+        if first != x:
+            b.rename(first, "h")
+    total = _stream(b, block, first or x)
+    for branch in parts:
         placement, norm = branch.part.norm_placement, branch.part.norm
         with b.at(branch.name), b.within(branch.name):
-            y = branch.build(own)
+            y = branch.build(first or _own_input(b, branch, read, shared=shared))
             if placement in ("sandwich", "output"):
                 y = lower_norm(b, norm, y, f"{branch.name}_output_norm")
             y = _scaled(b, block, _dropped(b, block, y), branch.name)
@@ -130,8 +132,7 @@ def _own_input(b: Builder, branch: Branch, x: str, *, shared: bool) -> str:
     """What a parallel branch reads: `x` behind its own norm, if one stands there."""
     if shared or branch.part.norm_placement not in ("pre", "sandwich"):
         return x
-    with b.at(branch.name), b.within(branch.name):
-        return lower_norm(b, branch.part.norm, x, f"{branch.name}_norm")
+    return lower_norm(b, branch.part.norm, x, f"{branch.name}_norm")
 
 
 def _joint_norm(b: Builder, block: Block, parts: list[Branch], x: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ..graph import ModuleGraph
 
 SHARED = {
+    "add",
     "mask",
     "head_masks",
     "global_rows",
@@ -23,7 +24,10 @@ SHARED = {
     "grid_offsets",
     "relative_bias",
     "relative_places",
+    "sinusoid",
     "table",
+    "layer_norm",
+    "rms_norm",
     "masked_bias",
 }
 
@@ -36,6 +40,8 @@ def name_shared_values(graph: ModuleGraph) -> ModuleGraph:
             for value in op.outputs:
                 groups[op.scope, graph.values[value].name].append(value)
     for (_, name), values in groups.items():
+        if not name:
+            continue
         users = {value: _kinds(graph, value) for value in values}
         if len({kinds for kinds in users.values() if kinds}) <= 1:
             continue

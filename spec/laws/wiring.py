@@ -111,9 +111,10 @@ FAMILY_CLASSES = frozenset(["Encoder", "Decoder"])
 
 def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
     classes: dict[str, str] = {}
+    taken = MODULE_NAMES | {f"{name}_token_embedding" for name in spec.stacks}
     for name in spec.stacks:
         class_name = camel_case(name)
-        if name in MODULE_NAMES:
+        if name in taken:
             yield Finding(
                 ("stacks", name),
                 f"a stack cannot be named `{name}`: models have an attribute of that name",
@@ -131,7 +132,7 @@ def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
                 f"stacks `{other}` and `{name}` would both have the class name {class_name}",
             )
     for name in spec.heads:
-        if name in MODULE_NAMES or name in spec.stacks:
+        if name in taken or name in spec.stacks:
             why = "a stack has" if name in spec.stacks else "models have an attribute of"
             text = f"a head cannot be named `{name}`: {why} that name"
             yield Finding(("heads", name), text)

@@ -143,4 +143,82 @@ DEPTHS = {
     "nothing to scale in one stack": BOTH + "init: {type: normal, depth_scaled: true}\n"
     "encoder: {attention: none, feed_forward: none}\n",
 }
-GROUPS = (SCALES, SUMS, STEMS, DEPTHS)
+
+
+def blocks(first: str, second: str, text: str = SMALL) -> str:
+    return (
+        f"{text}blocks: {{a: {{positions: {first}}}, b: {{positions: {second}}}}}\n"
+        "pattern: [a, b]\n"
+    )
+
+
+IMAGE = STEM + "input: {type: patches, image_size: 8, patch_size: 4}\n"
+NORMED_TABLE = "{type: disentangled, buckets: 4, max_distance: 9, normalize: true}"
+POSITIONS = {
+    "two kinds that meet contents": blocks("transformer_xl", "disentangled"),
+    "two kinds that meet contents, the other way": blocks("disentangled", "transformer_xl"),
+    "two normed tables": blocks("{type: disentangled, normalize: true}", NORMED_TABLE),
+    "a plain and a normed table": blocks("disentangled", NORMED_TABLE),
+    "a normed table and sinusoids": blocks(NORMED_TABLE, "transformer_xl", ENCODER),
+    "three kinds that meet contents": SMALL.replace("layers: 2", "layers: 4")
+    + "blocks: {a: {positions: transformer_xl}, b: {positions: disentangled}, "
+    f"c: {{positions: {NORMED_TABLE}}}, d: {{positions: transformer_xl}}}}\n"
+    "pattern: [a, b, c, d]\n",
+    "sinusoids of the input and of the scores": SMALL + "positions: [sinusoidal, transformer_xl]\n",
+    "kinds that meet contents, in two stacks": BOTH
+    + "encoder: {positions: disentangled}\ndecoder: {positions: transformer_xl}\n",
+    "two kinds of distances": SMALL + "positions: [disentangled, relative_bias]\n",
+    "two kinds of distances, the other way": SMALL + "positions: [relative_bias, disentangled]\n",
+    "two kinds of distances in two blocks": blocks(
+        "[disentangled, {type: relative_bias, buckets: 8, max_distance: 16}]",
+        f"[relative_bias, {NORMED_TABLE}]",
+    ),
+    "two kinds of distances in a decoder": BOTH
+    + "decoder: {positions: [disentangled, {type: relative_bias, share: layer}]}\n",
+    "two tables of a layer": IMAGE
+    + "positions: [relative_table, {type: relative_bias, share: layer}]\n",
+    "two tables of a layer, the other way": IMAGE
+    + "positions: [{type: relative_bias, share: layer}, relative_table]\n",
+    "two tables of a stack": IMAGE
+    + "positions: [{type: relative_table, share: stack}, relative_bias]\n",
+    "two tables of a stack in a second block": blocks(
+        "relative_bias",
+        "[{type: relative_table, share: stack}, {type: relative_bias, buckets: 8}]",
+        IMAGE.replace("layers: 1", "layers: 2"),
+    ),
+    "a table of a layer and one of its stack": IMAGE
+    + "positions: [{type: relative_table, share: layer}, relative_bias]\n",
+}
+
+
+def stacks(**options: str) -> str:
+    """Four stacks in a row, each reading the one before; the last two are tied."""
+    memory, rows = "", ""
+    for name, option in options.items():
+        cross = f", cross_attention: {{memory: {memory}}}" if memory else ""
+        rows += f"  {name}: {{input: {{argument: {name}_ids{option}}}{cross}}}\n"
+        memory = name
+    return (
+        "name: small\nd_model: 8\nvocab_size: 20\nlayers: 1\nattention: {heads: 2}\nstacks:\n"
+        + rows
+    )
+
+
+TIES = {
+    "two pairs of tied stacks": stacks(a="", b=", tied: a", c="", d=", tied: c"),
+    "two pairs of tied stacks of different widths": stacks(
+        a=", width: 6", b=", width: 6, tied: a", c=", width: 4", d=", width: 4, tied: c"
+    ),
+    "two pairs of tied stacks, crossed": stacks(a="", b="", c=", tied: a", d=", tied: b"),
+    "pairs tied before their owner is read": stacks(a=", tied: b", b="", c=", tied: d", d=""),
+    "a chain of ties and a pair": stacks(a="", b=", tied: a", c=", tied: b", d="", e=", tied: d"),
+    "a chain of ties alone": stacks(a="", b=", tied: a", c=", tied: b"),
+    "a pair and a stack alone": stacks(a="", b=", tied: a", c=""),
+    "tied heads of two pairs": stacks(a="", b=", tied: a", c="", d=", tied: c")
+    + "heads: {one: {type: language_model, stack: b, tied: true}, "
+    "two: {type: language_model, stack: d, tied: true}}\n",
+    "vocabularies of two pairs": stacks(
+        a="", b=", tied: a", c=", vocab_size: 11", d=", vocab_size: 11, tied: c"
+    ),
+}
+GROUPS = (SCALES, SUMS, STEMS, DEPTHS, POSITIONS, TIES)

@@ -114,9 +114,9 @@ def _bias(
     said = lower_scale(b, scale_said, head, block.positions)
     scale = int(width) ** -0.5 if said is None else said
     for index, position in enumerate(block.positions):
-        with b.beside("positions", index):
+        with b.beside("positions", index), b.within(position.type):
             if isinstance(position, (Alibi, RelativeBias, RelativeTable)):
-                bias = lower_score_bias(b, state, position, heads, scale)
+                bias = lower_score_bias(b, state, block, position, heads, scale)
             elif isinstance(position, Disentangled):
                 assert project is not None, "refused by the laws"
                 contents = Contents(query, key, heads, scale, project)
