@@ -36,20 +36,18 @@ def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
     An input that is tied uses the table of another stack. A table of several stacks is a weight of
     the model, else of its stack; where there are several of them, each has its owner's name.
     """
-    owners = {}
-    for stack in spec.stacks:
-        owner, source = stack, source_of(spec, stack)
-        while getattr(source, "tied", "none") != "none":
-            owner = source.tied
-            source = source_of(spec, owner)
-        owners[stack] = owner
+
+    def owner_of(stack: str) -> str:
+        tied = getattr(source_of(spec, stack), "tied", "none")
+        return stack if tied == "none" else owner_of(tied)
+
+    owners = {stack: owner_of(stack) for stack in spec.stacks}
     shared = {owner for stack, owner in owners.items() if stack != owner}
     owner = owners[name]
-    prefix = f"{owner}_" if owner in shared and len(shared) > 1 else ""
-    alone = owner not in shared and len(spec.stacks) > 1
     source = source_of(spec, owner)
     width = source.width or spec.stacks[owner].d_model
-    where = weights.below(owner) if alone else weights
+    where = weights if owner in shared or len(spec.stacks) == 1 else weights.below(owner)
+    prefix = f"{owner}_" if owner in shared and len(shared) > 1 else ""
     return where(f"{prefix}token_embedding.weight", source.vocab_size, width)
 
 

@@ -23,14 +23,14 @@ FEATURES: dict[str, Callable[[Array], Array]] = {
 def decay_rates(layer: Layer, part: LinearAttention) -> Array:
     """(H,): weights shrink by exp(-rate) from token to token. The rate of head h of H is
     2^(-8 h / H) times 1 - l / (L - 1), for layer l of L (MiniMax, 2025, arXiv:2501.08313, section
-    2.2.2), with the small numbers of `transformers`. Unlike ALiBi's slopes, for any H.
+    2.2.2), with the small numbers of `transformers`.
     """
     if part.decay == "none":
         return np.zeros(part.heads)
     if part.decay != "lightning":
         raise unknown(f"a decay of type `{part.decay}`")
-    slopes = 2.0 ** (-8 * np.arange(1, part.heads + 1) / part.heads)
-    return slopes * (1 - layer.number / (layer.stack.layers - 1 + 1e-5) + 1e-5)
+    depth = 1 - layer.number / (layer.stack.layers - 1 + 1e-5) + 1e-5
+    return np.asarray(depth * 2.0 ** (-8 * np.arange(1, part.heads + 1) / part.heads))
 
 
 def linear(layer: Layer, part: LinearAttention, weights: Weights, x: Array, memory: Any) -> Array:

@@ -58,6 +58,8 @@ def _kinds(graph: ModuleGraph, value: str) -> tuple[str, ...]:
     """The kinds of block that use this value, directly or through another shared value."""
     found: list[str] = []
     for op in graph.consumers(value):
+        if op.kind == "layer_input":
+            continue  # the stream, which each layer gives on to the next
         block = graph.block_of(op.scope)
         if block is not None:
             found.append(block.name)

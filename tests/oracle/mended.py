@@ -186,6 +186,16 @@ POSITIONS = {
         "[{type: relative_table, share: stack}, {type: relative_bias, buckets: 8}]",
         IMAGE.replace("layers: 1", "layers: 2"),
     ),
+    "a table of a stack, then beside another": blocks(
+        "{type: relative_table, share: stack}",
+        "[{type: relative_table, share: stack}, relative_bias]",
+        IMAGE.replace("layers: 1", "layers: 2"),
+    ),
+    "two tables of a stack in a first block": blocks(
+        "[relative_bias, {type: relative_table, share: stack}]",
+        "[{type: relative_table, share: stack}, {type: relative_bias, buckets: 8}]",
+        IMAGE.replace("layers: 1", "layers: 2"),
+    ),
     "a table of a layer and one of its stack": IMAGE
     + "positions: [{type: relative_table, share: layer}, relative_bias]\n",
 }
