@@ -95,6 +95,13 @@ SUMS = {
     "post of the block, but of no branch": attention("norm_placement: pre")
     + "feed_forward: {norm_placement: output}\nnorm_placement: post\n"
     + PARALLEL,
+    "post of all layers but one": SMALL
+    + "norm_placement: post\n"
+    + PARALLEL
+    + "overrides: {1: {norm_placement: pre}}\n",
+    "post of three branches with a norm of their own": attention("norm: rmsnorm", BOTH)
+    + "feed_forward: {norm: rmsnorm}\ndecoder: {cross_attention: {norm: rmsnorm}}\n"
+    "norm_placement: post\n" + PARALLEL,
     "post without branches": without_branches(SMALL) + "norm_placement: post\n" + PARALLEL,
     "post, scaled": SMALL + "norm_placement: post\n"
     "residual: {type: parallel, stream_scale: 2, scale: 0.5, layer_scale: 0.1}\n",
@@ -117,6 +124,10 @@ SUMS = {
 STEMS = {
     "an rms norm in a stem": STEM
     + f"input: {{type: conv, channels: 2, norm: rmsnorm, {LAYERS}}}\n",
+    "the stem of an encoder, read by a decoder": BOTH
+    + "encoder: {bias: false, input: {type: conv, "
+    "argument: sound, channels: 2, norm: rmsnorm, project: normalized, "
+    "layers: [{channels: 4, kernel: 3, normalize: channels}]}}\n",
     "the eps of a stem": STEM
     + f"input: {{type: conv, channels: 2, norm: {{eps: 0.01}}, {LAYERS}}}\n",
     "the norm of the stack in a stem": STEM
@@ -165,6 +176,8 @@ POSITIONS = {
     f"c: {{positions: {NORMED_TABLE}}}, d: {{positions: transformer_xl}}}}\n"
     "pattern: [a, b, c, d]\n",
     "sinusoids of the input and of the scores": SMALL + "positions: [sinusoidal, transformer_xl]\n",
+    "an eps of a normed table and one of a branch": attention("norm: {eps: 0.001}")
+    + "positions: [{type: disentangled, normalize: true}, relative_bias]\nnorm: {eps: 0.01}\n",
     "kinds that meet contents, in two stacks": BOTH
     + "encoder: {positions: disentangled}\ndecoder: {positions: transformer_xl}\n",
     "two kinds of distances": SMALL + "positions: [disentangled, relative_bias]\n",
