@@ -1,6 +1,6 @@
 """Small specs of which other values were once compiled than `docs/language.md` says.
 
-The first of each group is what was found, the others are its neighbours.
+What was found stands before its neighbours: other branches, stacks, options and orders.
 """
 
 from __future__ import annotations
