@@ -68,7 +68,10 @@ def part_of(graph: ModuleGraph, op: Op) -> str:
     for name in op.scope.split("."):
         if name in BRANCHES:
             return BRANCHES[name]
-    return TABLES.get(op.name, row.part if row.part in PARTS else "other")
+    for ending, part in TABLES.items():  # in front of it may stand the block that asks for it
+        if op.name.endswith(ending):
+            return part
+    return row.part if row.part in PARTS else "other"
 
 
 def layers_of(graph: ModuleGraph, op: Op) -> int:

@@ -51,7 +51,8 @@ class Tokens(Source):
     vocab_size: number of entries of the table
     width: width of the table, if it differs from d_model (factorised embedding)
     project: where `width` is projected to d_model
-    scale: multiplies the embeddings of the tokens, before others are added
+    scale: multiplies the embeddings of the tokens, before others are added; `sqrt_d_model`: by
+        √d_model, whatever `width` is
     add: embeddings of further arguments to add: argument -> number of entries; ids are 0 where the
         argument is not given
     tied: share the table of this stack, or `none`
@@ -128,8 +129,9 @@ class ConvLayer(Part):
     stride: stride of the convolution
     dilation: dilation of the convolution
     separable: depthwise convolution followed by a pointwise one; both have a bias if one has
-    normalize: a norm before the activation: over the `channels` of each frame, or over all `frames`
-        of each channel, as a group norm with a group for each
+    normalize: the `norm` of the input before the activation: over the `channels` of each frame, or
+        over all `frames` of each channel, as a group norm with a group for each, which is a layer
+        norm with a weight and a bias
     gated: twice as many channels are made, and half of them gate the others with a sigmoid (GLU;
         Dauphin et al., 2016, arXiv:1612.08083), before the norm
     """
@@ -158,7 +160,8 @@ class ConvStem(Source):
         2020, arXiv:2006.11477)
     activation: activation after each convolution
     bias: whether the convolutions have a bias
-    project: a linear layer to d_model behind them; `normalized`: and a norm before it
+    project: a linear layer to d_model behind them, with a bias if `bias` of the stack is true;
+        `normalized`: and a norm before it
     scale: multiplies the vectors
     """
 

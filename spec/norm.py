@@ -1,6 +1,6 @@
 """Normalisations: which one. Where one stands is said by `norm_placement` and its kin."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeGuard
 
 from .part import Nothing, OneOf, Part, Tagged, declare
 from .scalars import Epsilon, Flag, Number
@@ -40,6 +40,12 @@ class RmsNorm(Part):
 
 Norm = Annotated[LayerNorm | RmsNorm | Nothing, Tagged("norm", "layernorm")]
 declare(Norm)
+
+
+def plain_layer_norm(norm: object) -> TypeGuard[LayerNorm]:
+    """A layer norm with the weight and the bias of a group norm, whatever its `eps` is."""
+    return isinstance(norm, LayerNorm) and norm == LayerNorm(eps=norm.eps)
+
 
 Placement = OneOf[Literal["pre", "post", "sandwich", "output", "none"]]
 """Where a branch's norm stands: before the branch; after the add; before it and on its output; on

@@ -37,7 +37,10 @@ class Sequential(Joining):
 class Parallel(Joining):
     """All branches read the same input, and their outputs are added to it (GPT-J, PaLM).
 
-    shared_norm: use one norm for all branches
+    There is one sum, so with `norm_placement: post` all branches have the same norm, which stands
+    behind it.
+
+    shared_norm: use one norm for all branches; several need it to be added to their normed input
     """
 
     type: Literal["parallel"] = "parallel"

@@ -11,7 +11,7 @@ from ...spec.model import ModelSpec, Stack
 from .context import Tokens
 from .pointwise import activate, normalize, sigmoid
 from .positions import added, grouped
-from .weights import Array, OracleError, Weights, unknown
+from .weights import Array, Weights, unknown
 
 Rows = dict[str, Array]
 """Argument of the model -> its row for one sequence."""
@@ -34,24 +34,21 @@ def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
     """The token table of a stack (entries, width).
 
     An input that is tied uses the table of another stack. A table of several stacks is a weight of
-    the model, else of its stack.
+    the model, else of its stack; where there are several of them, each has its owner's name.
     """
-    owners = {}
-    for stack in spec.stacks:
-        owner, source = stack, source_of(spec, stack)
-        while getattr(source, "tied", "none") != "none":
-            owner = source.tied
-            source = source_of(spec, owner)
-        owners[stack] = owner
+
+    def owner_of(stack: str) -> str:
+        tied = getattr(source_of(spec, stack), "tied", "none")
+        return stack if tied == "none" else owner_of(tied)
+
+    owners = {stack: owner_of(stack) for stack in spec.stacks}
     shared = {owner for stack, owner in owners.items() if stack != owner}
     owner = owners[name]
-    if owner in shared and len(shared) > 1:
-        raise OracleError("several tables that stacks share would all be `token_embedding.weight`")
-    alone = owner not in shared and len(spec.stacks) > 1
     source = source_of(spec, owner)
     width = source.width or spec.stacks[owner].d_model
-    where = weights.below(owner) if alone else weights
-    return where("token_embedding.weight", source.vocab_size, width)
+    where = weights if owner in shared or len(spec.stacks) == 1 else weights.below(owner)
+    prefix = f"{owner}_" if owner in shared and len(shared) > 1 else ""
+    return where(f"{prefix}token_embedding.weight", source.vocab_size, width)
 
 
 def embed(stack: Stack, source: Any, weights: Weights, table: Array | None, rows: Rows) -> Array:

@@ -9,7 +9,6 @@ from ...spec.attention import Fastformer, LinearAttention
 from .attention import gated
 from .context import Layer, Memory
 from .pointwise import normalize, sigmoid, softmax
-from .relative import slopes
 from .weights import Array, Weights, unknown
 
 FEATURES: dict[str, Callable[[Array], Array]] = {
@@ -22,15 +21,16 @@ FEATURES: dict[str, Callable[[Array], Array]] = {
 
 
 def decay_rates(layer: Layer, part: LinearAttention) -> Array:
-    """(H,): weights shrink by exp(-rate) from token to token. The rate is ALiBi's slope of the head
-    times 1 - l / (L - 1), for layer l of L (MiniMax, 2025, arXiv:2501.08313, section 2.2.2), with
-    the small numbers of `transformers`.
+    """(H,): weights shrink by exp(-rate) from token to token. The rate of head h of H is
+    2^(-8 h / H) times 1 - l / (L - 1), for layer l of L (MiniMax, 2025, arXiv:2501.08313, section
+    2.2.2), with the small numbers of `transformers`.
     """
     if part.decay == "none":
         return np.zeros(part.heads)
     if part.decay != "lightning":
         raise unknown(f"a decay of type `{part.decay}`")
-    return slopes(part.heads) * (1 - layer.number / (layer.stack.layers - 1 + 1e-5) + 1e-5)
+    depth = 1 - layer.number / (layer.stack.layers - 1 + 1e-5) + 1e-5
+    return np.asarray(depth * 2.0 ** (-8 * np.arange(1, part.heads + 1) / part.heads))
 
 
 def linear(layer: Layer, part: LinearAttention, weights: Weights, x: Array, memory: Any) -> Array:

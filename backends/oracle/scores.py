@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...spec.attention import Mha, Mla
+from ...spec.model import Block
 from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable, TransformerXl
 from .context import Layer
 from .pointwise import normalize
@@ -100,12 +101,10 @@ def position_vectors(
     layer: Layer, part: Mha, weights: Weights, position: Disentangled, width: int
 ) -> list[Array]:
     """The table of DeBERTa's positions behind its key and query projections: (2 · span, H, E)."""
-    prefix = table_prefix(layer, position)
+    prefix, block = first_asking(layer, position)
     table = layer.weights(f"{prefix}relative_embedding.weight", 2 * span(position), layer.width)
     if position.normalize:  # with the norm of the first block that asks for the table
-        blocks = [layer.stack.blocks[name] for name in layer.stack.order]
-        norm = next(block.norm for block in blocks if position in block.positions)
-        table = normalize(norm, layer.weights, f"{prefix}relative_norm", table)
+        table = normalize(block.norm, layer.weights, f"{prefix}relative_norm", table)
     found = []
     for which, term in (("key", "content_to_position"), ("query", "position_to_content")):
         y = np.zeros((len(table), part.heads * width))
@@ -136,17 +135,20 @@ def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
 
 
 def biases(layer: Layer, weights: Weights, position: Any, shape: tuple[int, int]) -> Array:
-    """The table of a layer, or that of the stack: a row for each bucket or offset, (rows, H)."""
-    if position.share == "layer":
-        return weights("relative_bias.weight", *shape)
-    if position.share != "stack":
+    """(rows, H), one for each bucket or offset. Two tables of a block are named by their types."""
+    if position.share not in ("layer", "stack"):
         raise unknown(f"a table with `share: {position.share}`")
-    prefix = table_prefix(layer, (position, shape[1]))
-    return layer.weights(f"{prefix}relative_bias.weight", *shape)
+    prefix, asking = "", layer.positions
+    if position.share == "stack":
+        prefix, block = first_asking(layer, (position, shape[1]))
+        asking, weights = block.positions, layer.weights
+    kinds = {type(p) for p in asking if getattr(p, "share", "") == position.share}
+    name = position.type if len(kinds) > 1 else "relative_bias"
+    return weights(f"{prefix}{name}.weight", *shape)
 
 
-def table_prefix(layer: Layer, wanted: Any) -> str:
-    """What stands before the name of a table of the stack.
+def first_asking(layer: Layer, wanted: Any) -> tuple[str, Block]:
+    """What stands before the name of a table of the stack, and the first block that asks for it.
 
     A stack has one table for each set of options that its layers ask for, and biases one for each
     number of heads too. The first has a plain name, another that of the first block that asks.
@@ -160,4 +162,5 @@ def table_prefix(layer: Layer, wanted: Any) -> str:
                 asked.setdefault(position, name)
             elif shared and not isinstance(wanted, Disentangled):
                 asked.setdefault((position, attention.heads), name)
-    return "" if wanted == next(iter(asked)) else f"{asked[wanted]}_"
+    prefix = "" if wanted == next(iter(asked)) else f"{asked[wanted]}_"
+    return prefix, layer.stack.blocks[asked[wanted]]

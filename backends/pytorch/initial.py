@@ -96,7 +96,7 @@ class Initial:
         if any(weight.name == "bias" for _, weight in self.weights(*BIASED)):
             words.append("biases 0")
         words.append(f"the rest {WORDS[self.init.kind]}")
-        if self.init.depth_scaled:
+        if self.depth_lines():
             words.append("what writes into the stream narrower")
         return ", ".join(words)
 
@@ -183,6 +183,8 @@ class Initial:
             sum(any(w.initial.residual for w in op.weights) for op in graph.subtree(block.path))
             for block in graph.children(layers.path)
         )
+        if not per_layer:  # no branch of these layers has a last layer
+            return []
         count = over(layers.layers, lambda field: field_of(Dot(SELF, "config"), field))
         test = expression(
             "name.startswith(prefix) and name.endswith(ends)",

@@ -101,27 +101,47 @@ def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
 
 
 def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
+    if not parts:
+        return _stream(b, block, x)
     shared = getattr(block.residual, "shared_norm", False)
-    h = x
+    read = x
     if shared:
-        h = b.rename(lower_norm(b, block.norm, x, "norm"), "h")
-    stream = h if shared and getattr(block.residual, "from_", "") == "normed" else x
-    total = _stream(b, block, stream)
+        read = b.rename(_joint_norm(b, block, parts, x), "h")
+    first = ""  # the normed input: the laws want one, whose norm is shared or that of one branch
+    if getattr(block.residual, "from_", "") == "normed":
+        with b.at(parts[0].name), b.within(parts[0].name):
+            first = _own_input(b, parts[0], read, shared=shared)
+        if first != x:
+            b.rename(first, "h")
+    total = _stream(b, block, first or x)
     for branch in parts:
         placement, norm = branch.part.norm_placement, branch.part.norm
         with b.at(branch.name), b.within(branch.name):
-            own = h
-            if not shared and placement in ("pre", "sandwich"):
-                own = lower_norm(b, norm, x, f"{branch.name}_norm")
-            y = branch.build(own)
+            y = branch.build(first or _own_input(b, branch, read, shared=shared))
             if placement in ("sandwich", "output"):
                 y = lower_norm(b, norm, y, f"{branch.name}_output_norm")
             y = _scaled(b, block, _dropped(b, block, y), branch.name)
             last = branch is parts[-1]
             total = b.op("add", total, y, out="x" if last else "y")
-    if block.norm_placement == "post":
-        total = lower_norm(b, block.norm, total, "norm", out="x")
+    if parts[0].part.norm_placement == "post":
+        total = b.rename(_joint_norm(b, block, parts, total), "x")
     return total
+
+
+def _own_input(b: Builder, branch: Branch, x: str, *, shared: bool) -> str:
+    """What a parallel branch reads: `x` behind its own norm, if one stands there."""
+    if shared or branch.part.norm_placement not in ("pre", "sandwich"):
+        return x
+    return lower_norm(b, branch.part.norm, x, f"{branch.name}_norm")
+
+
+def _joint_norm(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
+    """The one norm of all parallel branches; the laws refuse branches with different ones."""
+    norm = parts[0].part.norm
+    if norm == block.norm:
+        return lower_norm(b, norm, x, "norm")
+    with b.at(parts[0].name):
+        return lower_norm(b, norm, x, "norm")
 
 
 def _dropped(b: Builder, block: Block, y: str) -> str:

@@ -39,7 +39,7 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
     """The vectors of token ids, scaled, and what is added to them."""
     x = _lookup(b, state, source)
     with b.in_scope(state.scope):
-        x = lower_input_scale(b, source.scale, x)
+        x = lower_input_scale(b, source.scale, x, state.width)
         for name, rows in source.add.items():
             x = _added(b, state, name, rows, x)
         return _projected(b, state, source, x, when="before_positions")
@@ -84,15 +84,16 @@ def _lookup(b: Builder, state: StackState, source: Tokens) -> str:
     """The vectors of the tokens. A table that several stacks use stands in the model itself."""
     vocab, width = state.vocab_size, state.table_width
     assert width is not None
-    scope = "" if state.table == "token_embedding.weight" else state.scope
+    *path, name, _ = state.table.split(".")
+    scope = "" if not path else state.scope
     shared = scope == "" and any(
-        op.kind == "embedding" and op.name == "token_embedding" for op in b.graph.ops("")
+        op.kind == "embedding" and op.name == name for op in b.graph.ops("")
     )
     with b.in_scope(scope):
         return b.op(
             "embedding",
             state.ids,
-            name="token_embedding",
+            name=name,
             rows=vocab,
             out_dim=width,
             tied=state.table if shared else "",

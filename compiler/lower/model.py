@@ -23,6 +23,8 @@ from .norm import lower_norm
 from .positions import argument
 from .state import Memory, StackState
 
+TABLE = "token_embedding.weight"
+
 
 def lower_spec(spec: ModelSpec) -> ModuleGraph:
     """The graph of a spec, before any pass."""
@@ -61,12 +63,21 @@ def _tokens(stack: Stack) -> Tokens | None:
 
 
 def _table(spec: ModelSpec, name: str, prefix: str) -> str:
-    """The logical name of a stack's token table; a shared table belongs to the model."""
-    ties = {other: s.tied for other, stack in spec.stacks.items() if (s := _tokens(stack))}
-    shared = ties[name] != "none" or name in ties.values()
-    if shared or not prefix:
-        return "token_embedding.weight"
-    return f"{prefix}.token_embedding.weight"
+    """The logical name of a stack's token table; a shared table belongs to the model.
+
+    Where several tables are shared, each has the name of the stack whose it is.
+    """
+    owners = {other: _owner(spec, other) for other in spec.stacks if _tokens(spec.stacks[other])}
+    shared = {owner for other, owner in owners.items() if other != owner}
+    if owners[name] in shared:
+        return f"{owners[name]}_{TABLE}" if len(shared) > 1 else TABLE
+    return f"{prefix}.{TABLE}" if prefix else TABLE
+
+
+def _owner(spec: ModelSpec, name: str) -> str:
+    """The stack whose token table this one uses: itself, or the end of its ties."""
+    source = _tokens(spec.stacks[name])
+    return name if source is None or source.tied == "none" else _owner(spec, source.tied)
 
 
 def _cached(spec: ModelSpec, name: str) -> bool:

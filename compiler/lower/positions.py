@@ -10,6 +10,7 @@ relative_bias  Raffel et al. 2019, arXiv:1910.10683 (T5 buckets)
 
 from __future__ import annotations
 
+from ...spec.model import Block
 from ...spec.positions import (
     Alibi,
     Convolution,
@@ -136,6 +137,7 @@ def lower_temperature(b: Builder, state: StackState, position: Temperature, quer
 def lower_score_bias(
     b: Builder,
     state: StackState,
+    block: Block,
     position: Alibi | RelativeBias | RelativeTable,
     heads: Dim,
     scale: object,
@@ -144,7 +146,7 @@ def lower_score_bias(
     keys = S if state.cached else T
     shape = (heads, T, keys)
     if isinstance(position, Alibi):
-        factor = scale if position.before_scale else None
+        factor = scale if position.before_scale and scale != 1 else None
         return b.op(
             "alibi",
             out="bias",
@@ -160,13 +162,13 @@ def lower_score_bias(
         return state.relative_bias[key]
     buckets = _buckets(b, state, position)
     # blocks that ask for another table than the first one have theirs by their own name
-    kind = b.context[1] if shared and state.relative_bias else ""
+    kind = f"{b.context[1]}_" if shared and state.relative_bias else ""
     with b.in_scope(state.scope if shared else b.scope):
         distances = _distances(b, state, position, (T, keys), buckets)
         bias = b.op(
             "relative_bias",
             distances,
-            name=f"{kind}_relative_bias" if kind else "relative_bias",
+            name=f"{kind}{_table_name(block, position)}",
             out="bias",
             shape=shape,
             heads=heads,
@@ -175,6 +177,16 @@ def lower_score_bias(
     if shared:
         state.relative_bias[key] = bias
     return bias
+
+
+def _table_name(block: Block, position: RelativeBias | RelativeTable) -> str:
+    """`relative_bias`; two tables in one place are told apart by the types of their positions."""
+    together = {
+        other.type
+        for other in block.positions
+        if isinstance(other, (RelativeBias, RelativeTable)) and other.share == position.share
+    }
+    return position.type if len(together) > 1 else "relative_bias"
 
 
 def _buckets(b: Builder, state: StackState, position: RelativeBias | RelativeTable) -> Size:

@@ -65,8 +65,8 @@ def _span(b: Builder, position: Disentangled) -> Size:
 def _table(b: Builder, state: StackState, block: Block, position: Disentangled) -> str:
     """The vectors of the relative positions, (U, D): one table for the stack."""
     key = repr(position)
-    if key not in state.relative_bias:
-        kind = f"{b.context[1]}_" if state.relative_bias else ""
+    if key not in state.relative_embedding:
+        kind = f"{b.context[1]}_" if state.relative_embedding else ""
         with b.in_scope(state.scope):
             rows = Dim("U", 2 * _span(b, position))
             name = f"{kind}relative_embedding"
@@ -75,8 +75,8 @@ def _table(b: Builder, state: StackState, block: Block, position: Disentangled) 
                 with b.beside():
                     table = lower_norm(b, block.norm, table, f"{kind}relative_norm")
             b.rename(table, "relative")
-        state.relative_bias[key] = table
-    return state.relative_bias[key]
+        state.relative_embedding[key] = table
+    return state.relative_embedding[key]
 
 
 def _places(b: Builder, state: StackState, position: Disentangled) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from ..axes import Dim
 from .builder import Builder
 
 SQRT_D_MODEL = "sqrt_d_model"
 
 
-def lower_input_scale(b: Builder, scale: float | str, x: str) -> str:
-    """`x` (B, T, D), scaled as the spec says: by a number, or by the root of its width."""
+def lower_input_scale(b: Builder, scale: float | str, x: str, width: Dim) -> str:
+    """`x` (B, T, W), scaled as the spec says: by a number, or by the root of the stream's width.
+
+    W, the width of a factorised table, may be another.
+    """
     if scale == SQRT_D_MODEL:
-        return b.op("scale", x, factor=SQRT_D_MODEL, size=b.width(x).size, out="x")
+        return b.op("scale", x, factor=SQRT_D_MODEL, size=width.size, out="x")
     if scale == 1:
         return x
     factor = b.field("embedding_scale", float(scale))

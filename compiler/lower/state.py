@@ -42,4 +42,5 @@ class StackState:
     table_width: Dim | None = None
     table: str = ""  # logical name of the token table
     vocab_size: Size | None = None
-    relative_bias: dict[str, str] = field(default_factory=dict)  # shared tables
+    relative_bias: dict[str, str] = field(default_factory=dict)  # what shared tables add to scores
+    relative_embedding: dict[str, str] = field(default_factory=dict)  # shared tables of vectors

@@ -7,9 +7,9 @@ waveform, and one for positions: Baevski et al. 2020, arXiv:2006.11477 (wav2vec 
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...spec.embedding import ConvLayer, ConvStem
+from ...spec.norm import plain_layer_norm
+from ...spec.part import Nothing
 from ...spec.positions import Convolution
 from ..axes import B, Dim, T
 from ..sizes import Size
@@ -18,9 +18,6 @@ from .feed_forward import lower_activation
 from .norm import lower_norm
 from .scaled import lower_input_scale
 from .state import StackState
-
-EPS = 1e-5
-"""Of the norms between convolutions."""
 
 
 def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
@@ -35,11 +32,11 @@ def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
                 if not last or source.project is not False:
                     width = _channels(b, layer, index + 1)
                 y = _convolved(b, source, layer, x, name, (width, lengths[index + 1]))
-                y = _normed(b, layer, y, f"{name}_norm")
+                y = _normed(b, source, layer, y, f"{name}_norm")
                 inline = last and not layer.separable
                 x = b.rename(lower_activation(b, source.activation, y), "" if inline else "x")
         x = _projected(b, state, source, b.op("swap_axes", x, out="x"))
-        return lower_input_scale(b, source.scale, x)
+        return lower_input_scale(b, source.scale, x, state.width)
 
 
 def lower_convolution(b: Builder, state: StackState, position: Convolution, x: str) -> str:
@@ -126,16 +123,30 @@ def _convolved(
     return b.op("glu", x, out_dim=width) if layer.gated else x
 
 
-def _normed(b: Builder, layer: ConvLayer, x: str, name: str) -> str:
+def _normed(b: Builder, source: ConvStem, layer: ConvLayer, x: str, name: str) -> str:
     """`x` (B, Z, Y), normalised over the channels of a frame, or the frames of a channel."""
-    if layer.normalize is False:
+    norm = source.norm
+    assert norm is not None, "the levels fill in every norm"
+    if layer.normalize is False or isinstance(norm, Nothing):
         return x
-    options: dict[str, Any] = {"eps": EPS, "affine": True, "bias": True}
-    options |= {"weight_offset": 0, "per_head": None}
-    if layer.normalize == "frames":
-        return b.op("group_norm", x, name=name, dim=b.shape(x)[1], **options)
-    y = b.op("swap_axes", x, out="x")
-    return b.op("swap_axes", b.op("layer_norm", y, name=name, dim=b.width(y), **options))
+    if layer.normalize == "channels":
+        y = b.op("swap_axes", x, out="x")
+        with b.beside("input", 0):
+            y = lower_norm(b, norm, y, name)
+        return b.op("swap_axes", y)
+    assert plain_layer_norm(norm), "refused by the laws"
+    with b.beside("input", 0, "norm"), b.within(name):
+        return b.op(
+            "group_norm",
+            x,
+            name=name,
+            dim=b.shape(x)[1],
+            eps=b.field("eps", norm.eps),
+            affine=True,
+            bias=True,
+            weight_offset=0,
+            per_head=None,
+        )
 
 
 def _projected(b: Builder, state: StackState, source: ConvStem, x: str) -> str:
@@ -149,7 +160,7 @@ def _projected(b: Builder, state: StackState, source: ConvStem, x: str) -> str:
         name="input_projection",
         in_features=b.width(x).size,
         out_dim=state.width,
-        bias=True,
+        bias=bool(state.stack.bias),
         out="x",
     )
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ..graph import ModuleGraph
 
 SHARED = {
+    "add",
     "mask",
     "head_masks",
     "global_rows",
@@ -23,7 +24,10 @@ SHARED = {
     "grid_offsets",
     "relative_bias",
     "relative_places",
+    "sinusoid",
     "table",
+    "layer_norm",
+    "rms_norm",
     "masked_bias",
 }
 
@@ -36,6 +40,8 @@ def name_shared_values(graph: ModuleGraph) -> ModuleGraph:
             for value in op.outputs:
                 groups[op.scope, graph.values[value].name].append(value)
     for (_, name), values in groups.items():
+        if not name:
+            continue
         users = {value: _kinds(graph, value) for value in values}
         if len({kinds for kinds in users.values() if kinds}) <= 1:
             continue
@@ -52,6 +58,8 @@ def _kinds(graph: ModuleGraph, value: str) -> tuple[str, ...]:
     """The kinds of block that use this value, directly or through another shared value."""
     found: list[str] = []
     for op in graph.consumers(value):
+        if op.kind == "layer_input":
+            continue  # the stream, which each layer gives on to the next
         block = graph.block_of(op.scope)
         if block is not None:
             found.append(block.name)

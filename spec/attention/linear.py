@@ -21,8 +21,8 @@ class LinearAttention(Branch):
     map_values: apply the feature map to the values too (MiniMax)
     normalize: what a query takes is divided by the sum of its weights plus 1e-6
     decay: weights shrink with the distance: `lightning`: by exp(-rate) for each token, the rate of
-        a head is its slope in ALiBi times 1 - l / (L - 1 + 1e-5) + 1e-5, for layer l, from 0, of
-        L (MiniMax, 2025, arXiv:2501.08313)
+        head h, from 1, of H is 2^(-8 h / H) times 1 - l / (L - 1 + 1e-5) + 1e-5, for layer l,
+        from 0, of L (MiniMax, 2025, arXiv:2501.08313)
     output_norm: a norm over all heads, before the gate
     output_gate: a sigmoid of the layer's input multiplies what comes of it, number by number or
         head by head; with a bias if `bias` is true

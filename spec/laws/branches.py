@@ -195,6 +195,43 @@ def normed_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
                 f"has the placement `{placement}`",
             )
             return
+    several = len(list(placements(block))) > 1
+    if several and isinstance(block.residual, Parallel) and not block.residual.shared_norm:
+        yield Finding(
+            (*path, "residual", "from"),
+            "`from: normed` needs one normed input, but each of the parallel branches has a norm "
+            "of its own; write `shared_norm: true`",
+        )
+
+
+def one_norm_behind_a_sum(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """Parallel branches have one sum, so a norm behind it is one norm, and that of all of them."""
+    found = dict(placements(block))
+    if not isinstance(block.residual, Parallel) or "post" not in found.values():
+        return
+    for key, placement in found.items():
+        others = [other for other in found if found[other] != placement]
+        if others and placement != block.norm_placement:
+            yield Finding(
+                (*path, key, "norm_placement"),
+                "parallel branches are added together, and a norm behind the sum is a norm of all "
+                f"of them, but the norm of {key} has the placement `{placement}` and that of "
+                f"{others[0]} `{found[others[0]]}`; write the same placement for all branches",
+            )
+            return
+    for key in found:
+        norm = getattr(block, key).norm
+        others = [other for other in found if getattr(block, other).norm != norm]
+        if others and norm != block.norm:
+            yield Finding(
+                (*path, key, "norm"),
+                "parallel branches are added together, and `norm_placement: post` puts one norm "
+                f"behind the sum, but the norms of {key} and {others[0]} differ; write the same "
+                "`norm` for all branches",
+            )
+            return
 
 
 def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
@@ -229,5 +266,6 @@ LAWS = (
     plain_without_gate,
     shared_norm_shared,
     normed_is_there,
+    one_norm_behind_a_sum,
     bounded,
 )

@@ -9,6 +9,8 @@ from ..errors import choices
 from ..masks import Mask, admits_future
 from ..model import Block, ModelSpec, Stack
 from ..names import camel_case
+from ..norm import LayerNorm, Norm, plain_layer_norm
+from ..part import Nothing
 from ..positions import Convolution, Learned, RelativeTable, Sinusoidal
 from .findings import Finding, Path, members, parts
 
@@ -145,10 +147,28 @@ def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
                     f"the last convolution has {layer.channels} channels, but d_model is "
                     f"{stack.d_model}; write {stack.d_model}, or `project: true`",
                 )
+        frames = [j for j, layer in enumerate(layers) if layer.normalize == "frames"]
+        if frames and not (isinstance(source.norm, Nothing) or plain_layer_norm(source.norm)):
+            yield Finding(
+                (*place, frames[0], "normalize"),
+                "`normalize: frames` is a group norm, and needs a `norm` of type `layernorm` with "
+                f"a weight and a bias, but that of this input is {_other_norm(source.norm)}; "
+                "write `norm: layernorm` in the input",
+            )
         if source.layout == "waveform" and source.channels != 1:
             yield Finding(
                 (*path, "input", i, "layout"), "a waveform has one channel; write `channels: 1`"
             )
+
+
+def _other_norm(norm: Norm | None) -> str:
+    """A norm that is no plain layer norm, in words: its type, or what it says besides."""
+    if not isinstance(norm, LayerNorm):
+        return f"`{norm.type}`" if norm else "another"
+    options = norm.model_dump(exclude={"type", "eps"})
+    plain = LayerNorm().model_dump()
+    said = [f"{key}: {value}".lower() for key, value in options.items() if value != plain[key]]
+    return f"a `layernorm` with `{', '.join(said)}`"
 
 
 def convolved_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:

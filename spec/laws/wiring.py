@@ -89,14 +89,19 @@ def _ways_back(start: str, reads: dict[str, list[Reference]]) -> Iterator[tuple[
             ways += [(*way, reference) for reference in reads.get(last, ())]
 
 
-def ties_end(spec: ModelSpec) -> Iterator[Finding]:
-    """A chain of ties must end at a stack that has a table of its own."""
-    tied = {
+def ties(spec: ModelSpec) -> dict[str, tuple[str, Path]]:
+    """Each stack that uses the table of another: which one, and where that is said."""
+    return {
         name: (source.tied, ("stacks", name, "input", i, "tied"))
         for name, stack in parts(spec.stacks, Stack)
         for i, source in enumerate(members(stack.input))
         if isinstance(source, Tokens) and source.tied != "none"
     }
+
+
+def ties_end(spec: ModelSpec) -> Iterator[Finding]:
+    """A chain of ties must end at a stack that has a table of its own."""
+    tied = ties(spec)
     for name, (source, path) in tied.items():
         chain = [name]
         while source in tied and source not in chain:
@@ -111,13 +116,13 @@ FAMILY_CLASSES = frozenset(["Encoder", "Decoder"])
 
 def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
     classes: dict[str, str] = {}
+    taken = dict.fromkeys(MODULE_NAMES, "models have an attribute of that name")
+    for source, _ in ties(spec).values():
+        taken[f"{source}_token_embedding"] = "an embedding that stacks share may have that name"
     for name in spec.stacks:
         class_name = camel_case(name)
-        if name in MODULE_NAMES:
-            yield Finding(
-                ("stacks", name),
-                f"a stack cannot be named `{name}`: models have an attribute of that name",
-            )
+        if name in taken:
+            yield Finding(("stacks", name), f"a stack cannot be named `{name}`: {taken[name]}")
         elif class_name in CODE_NAMES - FAMILY_CLASSES:
             yield Finding(
                 ("stacks", name),
@@ -130,11 +135,10 @@ def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
                 ("stacks", name),
                 f"stacks `{other}` and `{name}` would both have the class name {class_name}",
             )
+    taken |= dict.fromkeys(spec.stacks, "a stack has that name")
     for name in spec.heads:
-        if name in MODULE_NAMES or name in spec.stacks:
-            why = "a stack has" if name in spec.stacks else "models have an attribute of"
-            text = f"a head cannot be named `{name}`: {why} that name"
-            yield Finding(("heads", name), text)
+        if name in taken:
+            yield Finding(("heads", name), f"a head cannot be named `{name}`: {taken[name]}")
 
 
 LAWS = (stacks_are_known, no_circles, ties_end, names_are_free)

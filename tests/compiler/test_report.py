@@ -176,6 +176,18 @@ def test_a_branch_keeps_its_norms_and_a_head_all_that_is_in_it():
     assert parts["norm"] == plain["norm"]
 
 
+def test_tables_of_several_blocks_are_all_positions():
+    kinds = "{a: {positions: disentangled}, b: {positions: {type: disentangled, buckets: 8}}}"
+    text = SMALL.replace("positions: learned", "").replace(", kv_heads: 2", "")
+    text = f"{text}blocks: {kinds}\npattern: [a, b, a]\n"
+    rows = mw.report(mw.loads(text)).weight_rows
+    assert {row.part for row in rows if "relative_embedding" in row.name} == {"positions"}
+    assert {row.name for row in rows if "relative_embedding" in row.name} == {
+        "relative_embedding.weight",
+        "b_relative_embedding.weight",
+    }
+
+
 def test_shared_layers_store_once_and_compute_every_time():
     shared, apart = report_of(SMALL + "share: true"), report_of(SMALL)
     assert shared.weights["attention"] * 3 == apart.weights["attention"]

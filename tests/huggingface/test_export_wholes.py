@@ -64,6 +64,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "switch": (SWITCHES, SWITCH),
     "switch biased": (SWITCHES, {**SWITCH, "router_bias": True, "dense_act_fn": "gelu"}),
     "minimax": (MINIMAXES, MINIMAX),
+    "minimax of six heads": (MINIMAXES, {**MINIMAX, "num_attention_heads": 6}),
     "minimax window": (MINIMAXES, {**MINIMAX, "sliding_window": 4}),
     "minimax weighed": (MINIMAXES, {**MINIMAX, **WEIGHED, "layer_types": FULL}),
 }

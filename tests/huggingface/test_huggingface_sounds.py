@@ -151,6 +151,7 @@ def test_weights_by_their_older_names(tmp_path: Path) -> None:
     [
         ({"feat_extract_norm": "batch"}, "`feat_extract_norm: batch` is not supported"),
         ({"conv_dim": [8, 12]}, "`conv_dim`, `conv_kernel` and `conv_stride` differ in length"),
+        ({"layer_norm_eps": 1e-6}, "`layer_norm_eps: 1e-06` is not supported; known: 1e-05"),
         ({"adapter_attn_dim": 16}, "`adapter_attn_dim: 16` is not supported yet, only null"),
     ],
 )

@@ -101,7 +101,13 @@ _ADAPTER_SIZES = frozenset(
 
 
 def _convolutions(values: Values) -> list[dict[str, Any]]:
-    """All of them with a norm over channels, or the first with one over frames."""
+    """All of them with a norm over channels, or the first with one over frames.
+
+    Their norms have torch's eps, whatever `layer_norm_eps` is.
+    """
+    if values["layer_norm_eps"] != 1e-5:
+        said = values["layer_norm_eps"]
+        raise RefusedError(f"`layer_norm_eps: {said}` is not supported; known: 1e-05")
     kind = values["feat_extract_norm"]
     if kind not in ("group", "layer"):
         raise RefusedError(f"`feat_extract_norm: {kind}` is not supported; known: group, layer")

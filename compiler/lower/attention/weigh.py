@@ -71,14 +71,15 @@ def weigh(
     """
     query = compared[0]
     _, heads, _, head = b.shape(query)
+    said = "none" if score == "additive" and part.scale is None else part.scale
     if memory is not None:
         mask, bias = lower_memory_mask(b, memory), ""
     else:
         with b.beside("mask"):
             mask = lower_mask(b, state, block.mask, heads)
-        query, bias = _bias(b, state, block, part, compared, project)
+        query, bias = _bias(b, state, block, said, compared, project)
     options: dict[str, Any] = {
-        "scale": lower_scale(b, part.scale, head, () if memory is not None else block.positions),
+        "scale": lower_scale(b, said, head, () if memory is not None else block.positions),
         "softcap": softcap,
         "dropout": weights_rate(b, part, "attention" if memory is None else "cross_attention"),
         "formula": b.graph.op(b.graph.producers[mask]).attrs["formula"] if mask else FULL,
@@ -87,8 +88,6 @@ def weigh(
     }
     if score in SCORES:
         options["score"] = score
-    if score == "additive" and part.scale is None:
-        options["scale"] = 1.0
     if bias and mask:
         bias, mask = b.op("masked_bias", bias, mask, out="bias"), ""
     sink = b.op("sinks", name="sinks", heads=heads) if sinks else ""
@@ -103,7 +102,7 @@ def _bias(
     b: Builder,
     state: StackState,
     block: Block,
-    part: Any,
+    scale_said: float | str | None,
     compared: Compared,
     project: Project | None,
 ) -> tuple[str, str]:
@@ -112,12 +111,12 @@ def _bias(
     _, heads, _, head = b.shape(query)
     width = Size.of(head.size or 0)
     total = ""
-    said = lower_scale(b, part.scale, head, block.positions)
+    said = lower_scale(b, scale_said, head, block.positions)
     scale = int(width) ** -0.5 if said is None else said
     for index, position in enumerate(block.positions):
-        with b.beside("positions", index):
+        with b.beside("positions", index), b.within(position.type):
             if isinstance(position, (Alibi, RelativeBias, RelativeTable)):
-                bias = lower_score_bias(b, state, position, heads, scale)
+                bias = lower_score_bias(b, state, block, position, heads, scale)
             elif isinstance(position, Disentangled):
                 assert project is not None, "refused by the laws"
                 contents = Contents(query, key, heads, scale, project)
