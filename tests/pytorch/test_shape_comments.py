@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from variations import VARIATIONS, graph_of, inputs_of
 
 from modelwright.backends.pytorch import emit
+from modelwright.backends.pytorch.generate import counts_places
 from modelwright.compiler import ModuleGraph
 
 
@@ -30,7 +31,7 @@ def exercise(model: Any, graph: ModuleGraph, module: Any) -> None:
         for function in [f for f in functions if f and "cache" in parameters(f)][:1]:
             cached(function, {**data, **places, **memories(model, data)}, module)
         if hasattr(model, "generate"):
-            generate(model, data)
+            generate(model, data, graph)
 
 
 def single(array: NDArray[Any]) -> Tensor:
@@ -91,9 +92,12 @@ def cached(function: Any, data: dict[str, Tensor], module: Any) -> None:
         function(**part, cache=cache)
 
 
-def generate(model: Any, data: dict[str, Tensor]) -> None:
+def generate(model: Any, data: dict[str, Tensor], graph: ModuleGraph) -> None:
     known = parameters(model.generate)
     given = {name: tensor for name, tensor in data.items() if name in known}
+    alone = len(graph.inputs) == 1
+    if alone and counts_places(graph, next(iter(graph.inputs))):  # padding is refused
+        given["attention_mask"] = torch.ones_like(given["attention_mask"])
     model.generate(**given, max_new_tokens=2, temperature=0)
     model.generate(**given, max_new_tokens=2, top_k=5, top_p=0.9)
 
