@@ -96,8 +96,8 @@ def generate(model: Any, data: dict[str, Tensor], graph: ModuleGraph) -> None:
     known = parameters(model.generate)
     given = {name: tensor for name, tensor in data.items() if name in known}
     alone = len(graph.inputs) == 1
-    if alone and counts_places(graph, next(iter(graph.inputs))):  # padding is refused
-        given["attention_mask"] = torch.ones_like(given["attention_mask"])
+    if alone and "attention_mask" in given and counts_places(graph, next(iter(graph.inputs))):
+        given["attention_mask"] = torch.ones_like(given["attention_mask"])  # padding is refused
     model.generate(**given, max_new_tokens=2, temperature=0)
     model.generate(**given, max_new_tokens=2, top_k=5, top_p=0.9)
 
