@@ -14,7 +14,7 @@ from .weights import Array, Weights, has_bias, unknown
 
 def hidden(part: Hidden, norm: Any, weights: Weights, x: Array) -> Array:
     """An mlp or a glu, (T, D) -> (T, D). norm: which one `inner_norm` is."""
-    size = int(size_of(part.hidden, x.shape[-1]))
+    size = int(size_of(part.d_ff, x.shape[-1]))
 
     def project(name: str, y: Array) -> Array:
         out = x.shape[-1] if name == "down" else size
