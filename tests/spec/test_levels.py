@@ -67,8 +67,7 @@ def test_a_new_type_starts_afresh_and_is_noted() -> None:
     assert isinstance(block(spec).feed_forward, Glu)
     assert block(spec).feed_forward.d_ff == "4 * d_model"
     assert spec.notes == (
-        "t.yaml:8:25: changing feed_forward from `mlp` to `glu` drops its options "
-        "d_ff, inner_norm",
+        "t.yaml:8:25: changing feed_forward from `mlp` to `glu` drops its options d_ff, inner_norm",
     )
     assert str(block(spec).mask) == "causal"
 
