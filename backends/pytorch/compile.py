@@ -16,6 +16,7 @@ from ...spec import load
 from ...spec.model import ModelSpec
 from .file import Emitted, emit_file, module_name
 from .options import BuildOptions
+from .pickling import carry_text
 
 if TYPE_CHECKING:
     import torch
@@ -116,7 +117,10 @@ def undrawn(kind: type[nn.Module]) -> nn.Module:
 
 
 def import_text(text: str, name: str) -> ModuleType:
-    """The text as an imported module. It stands in `linecache`, so that tracebacks show it."""
+    """The text as an imported module. It is in `linecache`, so that tracebacks show it.
+
+    Objects of its classes can be pickled: the text is in the pickle, and imported where it is read.
+    """
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     full = f"modelwright_built.{module_name(name)}_{digest}"
     if full in sys.modules:
@@ -129,6 +133,7 @@ def import_text(text: str, name: str) -> ModuleType:
     sys.modules[full] = module
     try:
         exec(builtins.compile(text, path, "exec"), module.__dict__)
+        carry_text(module, text, name)
     except BaseException:
         del sys.modules[full]
         raise
