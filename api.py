@@ -46,8 +46,8 @@ def lower(source: Source) -> ModuleGraph:
 def emit(source: Source, *, loader: str | None = None, **options: bool) -> str:
     """The text of the PyTorch file that `modelwright build` writes.
 
-    loader: "huggingface" or "huggingface/MODEL_TYPE": also write `load_checkpoint`, with a table of
-        the names of published weights
+    loader: "huggingface", "huggingface/MODEL_TYPE" or a model folder: also write `load_checkpoint`,
+        with a table of the names of published weights
     options: gradient_checkpointing, join_projections and static_cache, as those of `build`
 
     Raises BuildError when an option does not fit the spec, ExportError for names that are unknown.

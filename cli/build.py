@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 @click.option(
     "--loader",
     metavar="NAMES",
-    help="Also write `load_checkpoint`, which reads published weights. NAMES is `huggingface`, or "
-    "`huggingface/MODEL_TYPE`.",
+    help="Also write `load_checkpoint`, which reads published weights. NAMES is `huggingface`, "
+    "`huggingface/MODEL_TYPE`, or a model folder.",
 )
 @force_option
 @quiet
@@ -103,12 +103,12 @@ def build(
 
 def _table(spec: ModelSpec, graph: ModuleGraph, word: str) -> Loader:
     """The names that --loader asks for."""
-    from ..backends.huggingface import ExportError
+    from ..backends.huggingface import CheckpointError, ExportError
     from ..backends.huggingface.loader import WORD, loader_table
 
-    if word.partition("/")[0] != WORD:
-        fail(f"--loader takes `{WORD}` or `{WORD}/MODEL_TYPE`, not `{word}`")
+    if word.partition("/")[0] != WORD and not Path(word, "config.json").is_file():
+        fail(f"--loader takes `{WORD}`, `{WORD}/MODEL_TYPE` or a model folder, not `{word}`")
     try:
         return loader_table(spec, graph, word)
-    except ExportError as error:
+    except (CheckpointError, ExportError) as error:
         fail(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ...compiler import ModuleGraph
@@ -11,9 +12,11 @@ from ...spec import ModelSpec
 from ..pytorch.loader import Loader, Row
 from .errors import ExportError
 from .families import FAMILIES
+from .imported import read_model
 from .layouts import Layout, Shape
 from .names import Move, Names
 from .native import Native, candidates, find_native
+from .tokenizer_files import is_model_folder
 
 WORD = "huggingface"
 
@@ -21,14 +24,22 @@ WORD = "huggingface"
 def loader_table(spec: ModelSpec, graph: ModuleGraph, word: str = WORD) -> Loader:
     """The table for a spec.
 
-    word: "huggingface", or "huggingface/MODEL_TYPE" for a spec that differs from the model type in
-        something that its weights do not show
+    word: "huggingface"; "huggingface/MODEL_TYPE" for a spec that differs from the model type in
+        something that its weights do not show; or a model folder, whose config.json says the type
 
-    Raises ExportError where there is no such model type, or its checkpoints cannot be read so.
+    Raises ExportError where there is no such model type, or its checkpoints cannot be read so, and
+    CheckpointError for a folder that cannot be imported.
     """
     weights = {weight.name: weight.shape for weight in graph.weights()}
     _, _, model_type = word.partition("/")
-    native = find_native(spec) if not model_type else _of_type(spec, model_type, weights)
+    native: Native | None
+    if is_model_folder(Path(word)):
+        native = _of_folder(word, spec, weights)
+        word = f"{WORD}/{native.family.model_type}"
+    elif model_type:
+        native = _of_type(spec, model_type, weights)
+    else:
+        native = find_native(spec)
     if native is None:
         raise ExportError(
             f"{spec.name} is no architecture of transformers; --loader {WORD}/MODEL_TYPE takes the "
@@ -37,6 +48,17 @@ def loader_table(spec: ModelSpec, graph: ModuleGraph, word: str = WORD) -> Loade
     names = Names(native.family, native.head, native.values)
     rows = tuple(_rows(names, weights))
     return Loader(word, rows, _more(native, names))
+
+
+def _of_folder(folder: str, spec: ModelSpec, weights: Mapping[str, Shape]) -> Native:
+    """The class that a folder's config.json says."""
+    read = read_model(folder)
+    if read.family is None:
+        raise ExportError(f"{folder} has the names of the spec: no table is needed")
+    names = Names(read.family, read.head, read.values)
+    if unknown := next((move for move in names.moves(weights) if isinstance(move, str)), None):
+        raise ExportError(f"{read.family.model_type} has no name for {unknown} of {spec.name}")
+    return Native(read.family, "", read.head, read.values, read.folder.config)
 
 
 def _of_type(spec: ModelSpec, model_type: str, weights: Mapping[str, Shape]) -> Native | None:
@@ -71,11 +93,11 @@ def _rows(names: Names, weights: Mapping[str, Shape]) -> Iterator[Row]:
 
 
 def _is_shadowed(row: Row, rows: Collection[Row]) -> bool:
-    """Whether another row names one layer of this one."""
+    """Whether another row names one layer of this one, or one weight of its module."""
     if "{}" not in row.ours[0]:
         return False
-    pattern = re.compile(re.escape(row.ours[0]).replace(r"\{\}", r"\d+"))
-    return any(pattern.fullmatch(other.ours[0]) for other in rows)
+    pattern = re.compile(re.escape(row.ours[0]).replace(r"\{\}", r"(\d+|\{\})") + r"(\.\w+)?")
+    return any(pattern.fullmatch(other.ours[0]) for other in rows if other is not row)
 
 
 def _how(layout: Layout, names: Names, several: bool) -> dict[str, Any]:

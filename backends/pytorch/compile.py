@@ -85,8 +85,9 @@ def instantiate(
 
     module = import_text(emitted.text, name)
     kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if dtype is not None and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
-        raise ValueError(f"dtype must be a floating dtype such as bfloat16, not {dtype}")
+    floating = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+    if dtype is not None and kind not in floating:
+        raise ValueError(f"dtype must be float32, bfloat16, float16 or float64, not {dtype}")
     place = torch.device(device) if device is not None else torch.device("cpu")
     before = torch.get_default_dtype()
     devices = [place] if place.type == "cuda" else []

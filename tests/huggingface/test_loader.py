@@ -31,6 +31,10 @@ DEEPSEEK = {
     "topk_group": 1, "moe_intermediate_size": 16, "first_k_dense_replace": 1,
     "num_key_value_heads": 4,
 }  # fmt: skip
+JAPANESE = {
+    "vocab_size": 61, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "intermediate_multiple_size": 2, "max_position_embeddings": 40,
+}  # fmt: skip
 MODELS: dict[str, tuple[Any, Any]] = {
     "gpt2": (
         tf.GPT2LMHeadModel,
@@ -54,6 +58,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
         tf.Phi3ForCausalLM,
         tf.Phi3Config(**SIZES, num_key_value_heads=2, pad_token_id=0),
     ),
+    "gpt_neox_japanese": (tf.GPTNeoXJapaneseForCausalLM, tf.GPTNeoXJapaneseConfig(**JAPANESE)),
     "vit": (
         tf.ViTForImageClassification,
         tf.ViTConfig(
@@ -99,10 +104,12 @@ def equal(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_read_is_what_the_importer_reads(name: str, tmp_path: Path) -> None:
     folder = saved(name, tmp_path)
-    module = built(folder, f"huggingface/{name}")
-    model = own_class(module)()
-    assert module.load_checkpoint(model, folder) is model
-    assert equal(model, mw.from_pretrained(folder))
+    for word in (f"huggingface/{name}", str(folder)):
+        module = built(folder, word)
+        assert f"--loader huggingface/{name}" in (module.__doc__ or "")
+        model = own_class(module)()
+        assert module.load_checkpoint(model, folder) is model
+        assert equal(model, mw.from_pretrained(folder))
 
 
 def problems(module: ModuleType, folder: Path) -> str:
@@ -173,7 +180,7 @@ positions: rotary, attention: {heads: 2, score: additive}}"""
         ("huggingface", "odd is no architecture of transformers"),
         ("huggingface/llama", "llama has no class with all the weights of odd"),
         ("huggingface/lama", "unknown model type `lama`"),
-        ("timm", "--loader takes `huggingface` or `huggingface/MODEL_TYPE`, not `timm`"),
+        ("timm", "--loader takes `huggingface`, `huggingface/MODEL_TYPE` or a model folder, not"),
     ],
 )
 def test_names_that_cannot_be_written_are_refused(tmp_path: Path, word: str, message: str) -> None:
