@@ -5,6 +5,7 @@ Each imports its module when it is called, so that importing the package stays c
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -42,16 +43,23 @@ def lower(source: Source) -> ModuleGraph:
     return graph
 
 
-def emit(source: Source, **options: bool) -> str:
+def emit(source: Source, *, loader: str | None = None, **options: bool) -> str:
     """The text of the PyTorch file that `modelwright build` writes.
 
+    loader: "huggingface", "huggingface/MODEL_TYPE" or a model folder: also write `load_checkpoint`,
+        with a table of the names of published weights
     options: gradient_checkpointing, join_projections and static_cache, as those of `build`
 
-    Raises BuildError when an option does not fit the spec.
+    Raises BuildError when an option does not fit the spec, ExportError for names that are unknown.
     """
-    from .backends.pytorch import emit as emit_graph
+    from .backends.pytorch import BuildOptions, emit_file
 
-    return emit_graph(lower(source), **options)
+    graph, chosen = lower(source), BuildOptions(**options)  # type: ignore[arg-type]
+    if loader is not None:
+        from .backends.huggingface.loader import loader_table
+
+        chosen = replace(chosen, loader=loader_table(_spec(graph), graph, loader))
+    return emit_file(graph, chosen).text
 
 
 def report(

@@ -99,9 +99,26 @@ def take_apart(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: obje
             state.update(zip(names, torch.split(state.pop(joined), sizes), strict=True))
 
 
-def put_together(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Before `load_state_dict`: joined weights out of their parts, where all of them are there."""
+def put_together(
+    model: nn.Module,
+    state: dict[str, Tensor],
+    prefix: str,
+    metadata: object,
+    strict: bool,
+    missing: list[str],
+    *_: object,
+) -> None:
+    """Before `load_state_dict`: joined weights out of their parts. A missing part is reported, and
+    keeps its values.
+    """
     for joined, names, sizes in joined_names(model, prefix):
+        weight = model.get_parameter(joined.removeprefix(prefix))
+        there = [name for name in names if name in state]
+        if there and len(there) < len(names) and not weight.is_meta:
+            kept = dict(zip(names, torch.split(weight.detach(), sizes), strict=True))
+            state.update({name: kept[name] for name in names if name not in there})
+            state.update({name: state[name].to(weight) for name in there})
+            missing.extend(name for name in names if name not in there)
         if [len(state.get(name, ())) for name in names] == sizes:
             state[joined] = torch.cat([state.pop(name) for name in names])
 
@@ -336,4 +353,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: cef307010618f2bb820aa72656ff5f6d4c6f66d12e66761c0b4b8d8205a3ca6a
+# sha256 of the above: f6c3728137a95b254cf174d3b3da09f5717e0bea8477f1f6bc1bb077afa3f370
