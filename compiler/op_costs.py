@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .count import Lengths, attends, layers_of
 from .graph import ModuleGraph, Op
 from .ops import OPS
-from .report import default_sequence, mask_density
+from .report import default_sequence, lengths_at, mask_density
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class OpCosts:
 def op_costs(graph: ModuleGraph, sequence: int | None = None) -> OpCosts:
     """The costs of every op, for `sequence` tokens (as in `report`, at most 1024 by default)."""
     length = default_sequence(graph) if sequence is None else sequence
-    at = {"B": 1, "T": length, "S": length, "M": length}
+    at = lengths_at(1, length)
     lengths = Lengths(graph)
     weights: dict[int, int] = {}
     flops: dict[int, float] = {}

@@ -11,19 +11,14 @@ from collections.abc import Iterator
 
 from . import report_text
 from .cost import Poly
-from .costs import BYTES, Costs
-from .count import (
-    active_weights,
-    attends,
-    cached_elements,
-    flops_by_part,
-    kept_by_training,
-    stored_layers,
-    weights_by_part,
-)
+from .costs import BYTES, Activations, Costs, Decoding
+from .count import active_weights, attends, flops_by_part, stored_layers, weights_by_part
+from .decoding import cached, decoding_step
 from .density import density
 from .formula import Formula, HeadFormulas, plain
 from .graph import ModuleGraph
+from .kept import kept_by_training
+from .ops.sums import CHUNK
 from .weight_rows import weight_rows
 
 LONGEST = 1024
@@ -68,7 +63,7 @@ def report(
     for name, value in (("batch", batch), ("sequence", length)):
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
-    at = {"B": batch, "T": length, "S": length, "M": length}
+    at = lengths_at(batch, length)
     found = tuple(attends(graph))
     shares = {attend.formula: mask_density(attend.op.attrs["formula"], length) for attend in found}
     parts = flops_by_part(graph)
@@ -77,7 +72,6 @@ def report(
     flops = {part: cost.at(**at) for part, cost in parts.items()}
     dense = sum(flops.values()) + every_score.at(**at)
     flops["attention"] += admitted
-    kept = kept_by_training(graph)
     return Report(
         name=graph.name,
         stacks=tuple(_about(graph)),
@@ -93,9 +87,49 @@ def report(
         attention_flops=admitted,
         attention_formula=str(every_score),
         density=shares,
-        activation_bytes=round(kept["float"].at(**at) * BYTES[dtype] + kept["bool"].at(**at)),
-        cache_bytes=round(cached_elements(graph).at(**at) * BYTES[dtype]),
+        activations=_activations(graph, at, dtype),
+        cache_bytes=in_bytes(cached(graph), at, dtype),
+        decoding=_decoding(graph, at, dtype),
         attends=found,
+    )
+
+
+def lengths_at(batch: int, length: int) -> dict[str, int]:
+    """What the letters of the costs stand for where every stack has `length` tokens."""
+    chunks = -(-length // CHUNK)
+    whole = chunks if length % CHUNK == 0 else 0
+    return {"B": batch, "T": length, "S": length, "M": length, "Q": chunks, "W": whole}
+
+
+def in_bytes(counts: dict[str, Poly], at: dict[str, int], dtype: str) -> int:
+    """Numbers of each kind (see `ops.saved.Own`) as bytes."""
+    sizes = {"float": BYTES[dtype], "wide": max(4, BYTES[dtype]), "int": 8, "bool": 1}
+    return round(sum(count.at(**at) * sizes[kind] for kind, count in counts.items()))
+
+
+def _activations(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Activations:
+    narrow = BYTES[dtype] < 4
+    cpu = kept_by_training(graph, narrow=narrow)
+    gpu = kept_by_training(graph, narrow=narrow, fused=True)
+    less = kept_by_training(graph, narrow=narrow, checkpointed=True)
+    return Activations(
+        cpu=in_bytes(cpu.total, at, dtype),
+        gpu=in_bytes(gpu.total, at, dtype),
+        checkpointed=in_bytes(less.total, at, dtype),
+        recomputed=max(in_bytes(layer, at, dtype) for layer in less.layers),
+    )
+
+
+def _decoding(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Decoding | None:
+    step = decoding_step(graph)
+    if step is None:
+        return None
+    return Decoding(
+        cache_length=at["S"],
+        flops=step.flops.at(**at),
+        weight_bytes=round(step.weights_read(at["B"]) * BYTES[dtype]),
+        cache_bytes=in_bytes(cached(graph), at, dtype),
+        exact=at["B"] == 1 or not step.experts,
     )
 
 

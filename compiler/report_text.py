@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ..tables import html_table
-from .costs import LETTERS, Costs
+from .costs import LAYER_PARTS, LETTERS, Costs
 
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 DECIMAL = ("", "k", "M", "G", "T", "P", "E", "Z")
@@ -68,6 +68,7 @@ def render(report: Costs) -> str:
         _weights(report),
         _flops(report),
         _memory(report),
+        _decoding(report),
         _attention(report),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
@@ -86,7 +87,9 @@ def html(report: Costs) -> str:
     sizes = [
         ("memory", report.dtype),
         ("parameters", in_bytes(report.weights_bytes)),
-        ("activations kept in training", in_bytes(report.activation_bytes)),
+        ("activations kept for training, on the CPU", in_bytes(report.activations.cpu)),
+        ("  with fused GPU kernels (an estimate)", in_bytes(report.activations.gpu)),
+        ("  with gradient checkpointing", in_bytes(report.activations.checkpointed)),
         ("cache", in_bytes(report.cache_bytes)),
     ]
     caption = f"{report.name}: batch {report.batch}, sequence {report.sequence}"
@@ -102,11 +105,12 @@ def _words(part: str) -> str:
 
 
 def _weights(report: Costs) -> list[str]:
-    total = report.weights_total
+    total, layers = report.weights_total, report.layer_weights
     rows = [("weights", f"{total:,}", "", f"{in_bytes(report.weights_bytes)} in {report.dtype}")]
     for part, count in report.weights.items():
         if count:
-            rows.append((f"  {_words(part)}", f"{count:,}", _share(count, total), ""))
+            inner = f"{_share(count, layers)} of the layers" if part in LAYER_PARTS else ""
+            rows.append((f"  {_words(part)}", f"{count:,}", _share(count, total), inner))
     if report.weights_active < total:
         active = report.weights_active
         rows.append(("active per token", f"{active:,}", _share(active, total), ""))
@@ -130,11 +134,31 @@ def _flops(report: Costs) -> list[str]:
 
 
 def _memory(report: Costs) -> list[str]:
-    rows = [("activations kept for training", in_bytes(report.activation_bytes))]
+    kept = report.activations
+    again = f"and {in_bytes(kept.recomputed)} while a layer is computed again"
+    rows = [
+        ("activations kept for training", in_bytes(kept.cpu), "on the CPU, loss included"),
+        ("  with fused GPU kernels", in_bytes(kept.gpu), "an estimate"),
+        ("  with gradient checkpointing", in_bytes(kept.checkpointed), again),
+    ]
     if report.cache_bytes:
-        rows.append(("key/value cache", in_bytes(report.cache_bytes)))
+        rows.append(("cache", in_bytes(report.cache_bytes), ""))
     title = f"memory for batch {report.batch}, sequence {report.sequence} in {report.dtype}"
-    return [title, *table(rows, "<>")]
+    return [title, *table(rows, "<><")]
+
+
+def _decoding(report: Costs) -> list[str]:
+    step = report.decoding
+    if step is None:
+        return []
+    note = "" if step.exact else "if tokens choose experts evenly"
+    rows = [
+        ("FLOPs, over all cached keys", in_flops(step.flops), ""),
+        ("weights read", in_bytes(step.weight_bytes), note),
+        ("cache read", in_bytes(step.cache_bytes), ""),
+    ]
+    title = f"one decoding step for batch {report.batch}, {step.cache_length} tokens cached"
+    return [f"{title}, in {report.dtype}", *table(rows, "<><")]
 
 
 def _attention(report: Costs) -> list[str]:
@@ -150,7 +174,7 @@ def _attention(report: Costs) -> list[str]:
         f"  FLOPs over all pairs: {in_words(report.attention_formula)}",
         *table(rows, "<><"),
     ]
-    letters = sorted(set(report.flops_formula) & set("BTSM"), key="BTSM".index)
+    letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQ".index)
     return [*lines, "", "  ".join(f"{letter} {LETTERS[letter]}" for letter in letters)]
 
 
