@@ -16,7 +16,8 @@ LETTERS = {
     "T": "new tokens",
     "S": "tokens seen so far",
     "M": "tokens of the memory",
-    "Q": "chunks of 64 tokens, the last one filled up",
+    "Q": "chunks of tokens, the last one filled up",
+    "C": "tokens of a chunk, 64",
 }
 
 

@@ -98,7 +98,8 @@ def lengths_at(batch: int, length: int) -> dict[str, int]:
     """What the letters of the costs stand for where every stack has `length` tokens."""
     chunks = -(-length // CHUNK)
     whole = chunks if length % CHUNK == 0 else 0
-    return {"B": batch, "T": length, "S": length, "M": length, "Q": chunks, "W": whole}
+    lengths = dict.fromkeys("TSM", length)
+    return {"B": batch, **lengths, "Q": chunks, "C": CHUNK if length > 1 else 1, "W": whole}
 
 
 def in_bytes(counts: dict[str, Poly], at: dict[str, int], dtype: str) -> int:

@@ -174,7 +174,7 @@ def _attention(report: Costs) -> list[str]:
         f"  FLOPs over all pairs: {in_words(report.attention_formula)}",
         *table(rows, "<><"),
     ]
-    letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQ".index)
+    letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQC".index)
     return [*lines, "", "  ".join(f"{letter} {LETTERS[letter]}" for letter in letters)]
 
 

@@ -9,7 +9,8 @@ from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import number
 from .row import ZEROS, Attrs, Inputs, Row
-from .saved import FREE, OUT, Kept, Own, Saving, by_token, view
+from .masks import for_each_sequence
+from .saved import FREE, OUT, Kept, Own, Saving, by_token, operand, view
 
 
 def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -65,16 +66,27 @@ def runs_fused(s: Saving) -> bool:
     """Does one kernel compute all of an attend, so that no scores are kept?
 
     On the CPU, scaled_dot_product_attention has such a kernel for equal widths of keys and values,
-    without dropout and without a bias that is learned or has three axes, as all have here. On a
-    GPU it is taken to have one for all.
+    without dropout and without a bias that is learned or has three axes (H, T, S). On a GPU it is
+    taken to have one for all.
     """
     if s.op.attrs["kernel"] in ("explicit", "additive"):
         return False
     if s.fused:
         return True
     alike = number(s.shape("q")[-1].size) == number(s.shape("v")[-1].size)
-    biased = s.op.attrs["kernel"] == "distance" or s.given("bias") or s.given("sinks")
-    return alike and not biased and not _drops(s)
+    learned = s.op.attrs["kernel"] == "distance" or s.trained("bias") or s.given("sinks")
+    return alike and not learned and not _drops(s) and not _has_three_axes(s)
+
+
+def _has_three_axes(s: Saving) -> bool:
+    """Is there a bias that is the same for every sequence, without an axis for them?"""
+    if not s.given("bias"):
+        return False
+    made = s.source("bias")
+    masks = None if made is None or made.op.kind != "masked_bias" else made.source("mask")
+    if masks is None:
+        return True
+    return not (masks.op.kind == "head_masks" or for_each_sequence(masks.op.attrs["formula"]))
 
 
 def _drops(s: Saving) -> bool:
@@ -133,12 +145,13 @@ def _in_steps(s: Saving) -> Iterator[Kept]:
 
 def _written_out(s: Saving) -> Iterator[Kept]:
     """The functions of the emitted file: what bounds or adds, the masks, the softmax."""
-    scores, keys = _scores(s), _keys(s)
+    scores = _scores(s)
     if s.op.attrs["kernel"] == "additive":
-        width = elements(s.shape("q")[-1:])
-        yield Own("float", 2 * scores * width + s.size("q"))  # tanh, a copy, the vectors
+        sums = scores * elements(s.shape("q")[-1:])
+        copies = 2 if by_token(s.source("q")) else 1
+        yield Own("float", copies * sums + s.size("q"))  # the tanh, the vectors
     else:
-        yield from (s.own("q"), _repeated(s, "k"), Own("float", scores))  # the tanh
+        yield from (operand(s, "q"), _repeated(s, "k"), Own("float", scores))  # the tanh
     yield _repeated(s, "v")
     if not s.given("bias") and not s.given("sinks") and s.given("mask"):
         yield Own("bool", s.storage("mask"))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..axes import ONE, B, Dim, Shape, T
 from ..cost import Poly, elements
+from ..formula import atoms
 from .row import Attrs, Inputs, Row, declared
 from .saved import OUT, Saving, keeps
 
@@ -17,6 +20,14 @@ def mask_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 
 
 # -- what is stored without padding and other data: one mask for all sequences
+
+
+EACH = {"prefix", "documents"}
+
+
+def for_each_sequence(formula: Any) -> bool:
+    """Has a mask of this formula an axis for sequences, even where no data is given?"""
+    return any(atom.name in EACH or atom.args == ("given",) for atom in atoms(formula))
 
 
 def mask_stores(s: Saving) -> tuple[str, Poly]:

@@ -12,10 +12,6 @@ from .row import Attrs, Inputs, Row, same
 from .saved import OUT, Kept, Own, Saving, keeps
 
 
-def pool_flops(op: Op, values: dict[str, Value]) -> Poly:
-    return 2 * elements(values[op.arg("x")].shape) if op.attrs["how"] == "attention" else Poly()
-
-
 def similarity_flops(op: Op, values: dict[str, Value]) -> Poly:
     width = values[op.arg("a")].shape[-1]
     return 2 * elements(values[op.outputs[0]].shape) * elements((width,))
@@ -78,7 +74,6 @@ ROWS: dict[str, Row] = {
         "token (the first place where ids == id). skip: leading tokens that a mean leaves out",
         ("x", "attention_mask?", "extra?"),
         pool_shape,
-        flops=pool_flops,
         attrs=("how", "token", "skip", "tokens"),
         saves=pool_saves,
         view=pool_view,

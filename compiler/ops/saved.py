@@ -121,7 +121,6 @@ IN_PLACE = (
     "clamp",
     "head_bias",
     "l2_normalize",
-    "rms_norm",
     "scale",
     "sharpen",
     "without_padding",
@@ -134,3 +133,8 @@ def by_token(made: Saving | None) -> bool:
     while made is not None and made.op.kind in IN_PLACE:
         made = made.source("x")
     return made is not None and made.op.kind == "split_heads"
+
+
+def operand(s: Saving, slot: str) -> Kept:
+    """What a batched product keeps of a factor: itself where it is in one piece, else a copy."""
+    return s.own(slot) if by_token(s.source(slot)) else slot

@@ -10,7 +10,7 @@ from ..graph import Op, Value, Weight
 from .attention import attend_shape
 from ..sizes import number
 from .row import NORMAL, Attrs, Row, declared
-from .saved import OUT, Kept, Own, Saving, by_token, view
+from .saved import OUT, Kept, Own, Saving, by_token, operand, view
 
 
 def pool_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -28,8 +28,15 @@ def chunks_of(length: Dim) -> Poly:
     return Poly.of("Q")
 
 
+def chunk_of(length: Dim) -> Poly:
+    """How many tokens a chunk has: a single token fills one of its own."""
+    if length.size is not None:
+        return Poly.of(CHUNK if int(length.size) > 1 else 1)
+    return Poly.of("C")
+
+
 def whole_chunks_of(length: Dim) -> Poly:
-    """The same where the last one is full, else 0: then zeros are added, in a copy."""
+    """As many chunks where the last one is full, else 0: then zeros are added, in a copy."""
     if length.size is not None:
         return chunks_of(length) if int(length.size) % CHUNK == 0 else Poly()
     return Poly.of("W")
@@ -44,15 +51,16 @@ def linear_attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     """Keys times values, queries times their sum; with an order, the pairs of a chunk besides.
 
     What a chunk lacks is filled with zeros and computed. With rates, the sum of each chunk is
-    taken into every later one, which grows with the square of their number.
+    taken into every later one, which grows with the square of their number; one chunk alone needs
+    no such product, which is counted nevertheless.
     """
     q, k, v = (values[op.arg(slot)].shape for slot in ("q", "k", "v"))
     width = elements(v[-1:])
     if not op.attrs["causal"]:
         return 2 * elements(k) * width + 2 * elements(q) * width
-    chunks, heads = chunks_of(q[-2]), elements(q[:2])
-    tokens, state = CHUNK * heads * chunks, elements(q[-1:]) * width
-    flops = 4 * tokens * state + 2 * CHUNK * tokens * (elements(q[-1:]) + width)
+    chunks, chunk, heads = chunks_of(q[-2]), chunk_of(q[-2]), elements(q[:2])
+    tokens, state = chunk * heads * chunks, elements(q[-1:]) * width
+    flops = 4 * tokens * state + 2 * chunk * tokens * (elements(q[-1:]) + width)
     return flops + 2 * heads * chunks * chunks * state if op.arg("rates") else flops
 
 
@@ -77,11 +85,11 @@ def linear_attend_saves(s: Saving) -> Iterator[Kept]:
     q, k, v = (s.shape(slot) for slot in ("q", "k", "v"))
     heads, state = elements(q[:2]), elements((q[-1], v[-1]))
     if not s.op.attrs["causal"]:
-        yield from (s.own("q"), s.own("k"), s.own("v"), Own("float", heads * state))
+        yield from (*(operand(s, slot) for slot in "qkv"), Own("float", heads * state))
         return
-    chunks = chunks_of(q[-2])
-    tokens = CHUNK * heads * chunks
-    operands = tokens * (elements(q[-1:]) + elements(k[-1:]) + elements(v[-1:]) + CHUNK)
+    chunks, chunk = chunks_of(q[-2]), chunk_of(q[-2])
+    tokens = chunk * heads * chunks
+    operands = tokens * (elements(q[-1:]) + elements(k[-1:]) + elements(v[-1:]) + chunk)
     yield Own("wide", operands + heads * (chunks + 1) * state)
     used_twice = ("v",) if s.given("rates") else ("q", "k", "v")
     for slot in used_twice:  # each product copies what is not in one piece
@@ -90,7 +98,7 @@ def linear_attend_saves(s: Saving) -> Iterator[Kept]:
     if s.given("rates"):  # queries and keys times their decay, sums, decays
         decayed = tokens * (elements(q[-1:]) + elements(k[-1:])) + heads * chunks * state
         own = elements(q[1:2])
-        yield Own("wide", decayed + own * (chunks * chunks + CHUNK * CHUNK + 2 * CHUNK))
+        yield Own("wide", decayed + own * (chunks * chunks + chunk * chunk + 2 * chunk))
 
 
 
@@ -100,7 +108,7 @@ def linear_attend_stores(s: Saving) -> tuple[str, Poly]:
     q, v = s.shape("q"), s.shape("v")
     if not s.op.attrs["causal"]:
         return "float", s.size(OUT)
-    return "float", CHUNK * elements(q[:2]) * chunks_of(q[-2]) * elements(v[-1:])
+    return "float", chunk_of(q[-2]) * elements(q[:2]) * chunks_of(q[-2]) * elements(v[-1:])
 
 
 ROWS: dict[str, Row] = {
