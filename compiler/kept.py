@@ -212,6 +212,8 @@ class _Count:
     def between(self, scope: Scope) -> Sizes:
         """What is kept of the stream between layers, and behind the last one."""
         paths = [f"{scope.path}.{kind}" for kind in scope.order]
+        if not paths:
+            return {}
         source = self.root(scope.source)
         if self.blocks[paths[0]].enters and source:
             self.keep_outside(source)

@@ -117,7 +117,7 @@ def _activations(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Activati
         cpu=in_bytes(cpu.total, at, dtype),
         gpu=in_bytes(gpu.total, at, dtype),
         checkpointed=in_bytes(less.total, at, dtype),
-        recomputed=max(in_bytes(layer, at, dtype) for layer in less.layers),
+        recomputed=max((in_bytes(layer, at, dtype) for layer in less.layers), default=0),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import ReferenceType, ref
 
 import numpy as np
 import torch
@@ -22,6 +23,13 @@ from modelwright.spec import ModelSpec, load
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 BATCH, TOKENS = 2, 48
+
+
+class Saved:
+    """A tensor that an op saved; gone when the op is."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
 
 
 class Measured:
@@ -76,16 +84,22 @@ class Measured:
         self.loss()  # makes the labels
         given = [*self.model.parameters(), *self.data.values(), *self.labels.values()]
         free = {tensor.untyped_storage().data_ptr() for tensor in given}
-        kept: dict[int, Tensor] = {}
+        saved: list[ReferenceType[Saved]] = []  # what the graph drops is freed, and not counted
+        held: list[Tensor] = []
 
-        def note(tensor: Tensor) -> Tensor:
-            kept.setdefault(tensor.untyped_storage().data_ptr(), tensor)
-            return tensor
+        def pack(tensor: Tensor) -> Saved:
+            saved.append(ref(made := Saved(tensor)))
+            return made
 
-        with self.checkpoints(note), torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
-            loss = self.loss()  # held, as a training step holds it
+        with (
+            self.checkpoints(held.append),
+            torch.autograd.graph.saved_tensors_hooks(pack, lambda made: made.tensor),
+        ):
+            loss = self.loss()  # held while the rest is counted, as a training step holds it
+        alive = [made.tensor for each in saved if (made := each()) is not None]
+        storages = {t.untyped_storage().data_ptr(): t.untyped_storage() for t in (*alive, *held)}
         del loss
-        return sum(t.untyped_storage().nbytes() for at, t in kept.items() if at not in free)
+        return sum(storage.nbytes() for at, storage in storages.items() if at not in free)
 
     @contextmanager
     def checkpoints(self, note: Any) -> Iterator[None]:

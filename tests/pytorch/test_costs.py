@@ -116,8 +116,9 @@ def test_flops_are_those_of_the_flop_counter(name: str) -> None:
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_flops_of_every_option(name: str) -> None:
     measured = Measured(spec_of(name), tokens=20)
+    formula = report_of(measured).flops_formula
     seen = flops_of(measured.model, **measured.data)
-    near = 0.01 if name.startswith("stem") else 0.0
+    near = 0.01 if name.startswith("stem") else 1e-3 if "Q^2" in formula else 0.0
     assert report_of(measured).flops_dense == pytest.approx(seen, rel=near)
 
 
