@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .count import Attend
+from .layer_rows import LayerRow
 from .weight_rows import WeightRow
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
@@ -61,6 +62,7 @@ class Costs:
     sequence            tokens of every stack (T = S = M) but those that read an image
     weights             numbers stored, by part; ties and shared layers once
     weight_rows         every weight by its logical name; those of layers once (see `WeightRow`)
+    layer_rows          every module by its name, each kind of layer once (see `LayerRow`)
     weights_active      those that serve one token: without the experts that it does not choose
     flops               of one forward, by part, without scores that the mask forbids
     flops_dense         of one forward that computes every score
@@ -80,6 +82,7 @@ class Costs:
     dtype: str
     weights: dict[str, int]
     weight_rows: tuple[WeightRow, ...]
+    layer_rows: tuple[LayerRow, ...]
     weights_active: int
     flops: dict[str, float]
     flops_dense: float
@@ -138,6 +141,7 @@ class Costs:
                 "forward_dense": round(self.flops_dense),
                 "formula": self.flops_formula,
             },
+            "layers": [row.to_json() for row in self.layer_rows],
             "activation_bytes": self.activation_bytes,
             "activations": asdict(self.activations),
             "cache_bytes": self.cache_bytes,

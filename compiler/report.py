@@ -14,14 +14,11 @@ from .cost import Poly
 from .costs import BYTES, Activations, Costs, Decoding
 from .count import active_weights, attends, flops_by_part, stored_layers, weights_by_part
 from .decoding import cached, decoding_step
-from .density import density
-from .formula import Formula, HeadFormulas, plain
 from .graph import ModuleGraph
 from .kept import kept_by_training
-from .ops.sums import CHUNK
+from .layer_rows import layer_rows
+from .op_costs import default_sequence, lengths_at, mask_density, op_costs
 from .weight_rows import weight_rows
-
-LONGEST = 1024
 
 
 class Report(Costs):
@@ -38,6 +35,10 @@ class Report(Costs):
     def weight_table(self) -> str:
         """Every weight: name, shape, how many numbers, copies and part; the last line sums up."""
         return report_text.weight_table(self)
+
+    def layer_table(self) -> str:
+        """Every module: class, shape of its result, parameters, FLOPs and shares."""
+        return report_text.layer_table(self)
 
     def kernels(self) -> str:
         """Which kernel computes each attention, in which layers, and why."""
@@ -80,6 +81,7 @@ def report(
         dtype=dtype,
         weights=weights_by_part(graph),
         weight_rows=weight_rows(graph),
+        layer_rows=layer_rows(graph, op_costs(graph, length, batch), at),
         weights_active=active_weights(graph),
         flops=flops,
         flops_dense=dense,
@@ -92,14 +94,6 @@ def report(
         decoding=_decoding(graph, at, dtype),
         attends=found,
     )
-
-
-def lengths_at(batch: int, length: int) -> dict[str, int]:
-    """What the letters of the costs stand for where every stack has `length` tokens."""
-    chunks = -(-length // CHUNK)
-    whole = chunks if length % CHUNK == 0 else 0
-    lengths = dict.fromkeys("TSM", length)
-    return {"B": batch, **lengths, "Q": chunks, "C": CHUNK if length > 1 else 1, "W": whole}
 
 
 def in_bytes(counts: dict[str, Poly], at: dict[str, int], dtype: str) -> int:
@@ -132,20 +126,6 @@ def _decoding(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Decoding | 
         cache_bytes=in_bytes(cached(graph), at, dtype),
         exact=at["B"] == 1 or not step.experts,
     )
-
-
-def default_sequence(graph: ModuleGraph) -> int:
-    """The shortest of the stacks' `max_positions`, at most 1024; of an image, all its tokens."""
-    if graph.decided():
-        return int(list(graph.lengths.values())[-1])
-    limits = [stack.max_positions or LONGEST for stack in graph.stack_facts.values()]
-    return min(LONGEST, *limits)
-
-
-def mask_density(formula: Formula | HeadFormulas, length: int) -> float:
-    """The share of the pairs that a mask admits; of a list, the mean of its equal runs of heads."""
-    parts = formula if isinstance(formula, tuple) else (formula,)
-    return sum(density(plain(part), length) for part in parts) / len(parts)
 
 
 def _about(graph: ModuleGraph) -> Iterator[str]:

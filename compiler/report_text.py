@@ -178,6 +178,26 @@ def _attention(report: Costs) -> list[str]:
     return [*lines, "", "  ".join(f"{letter} {LETTERS[letter]}" for letter in letters)]
 
 
+def layer_table(report: Costs) -> str:
+    """A line for each module, each kind of layer once, and the whole."""
+    total, forward = report.weights_total, report.forward
+    rows = [("module", "class", "result", "", "parameters", "", "FLOPs", "")]
+    for row in report.layer_rows:
+        name = row.name.rpartition(".")[2] if row.depth and not row.name.endswith("}") else row.name
+        name = name.replace("{layer}", layer_runs(row.layers))
+        shape = " x ".join(map(str, row.shape))
+        times = f"x {row.times}" if row.times > 1 else ""
+        counts, flops = ("", ""), ("", "")
+        if row.weights:
+            counts = f"{row.weights:,}", _share(row.weights * row.stored, total)
+        if row.flops:
+            flops = in_flops(row.flops), _share(row.flops * row.times, forward)
+        rows.append(("  " * row.depth + name, row.kind, shape, times, *counts, *flops))
+    rows.append(("all", "", "", "", f"{total:,}", "", in_flops(forward), ""))
+    title = "Parameters and FLOPs are those of one layer; shares are those of all that are named."
+    return "\n".join([*table(rows, "<<<>>>>>", indent=""), title])
+
+
 def weight_table(report: Costs) -> str:
     """A line for each weight, those of layers once, and their sum."""
     rows = [("weight", "shape", "numbers", "layers", "copies", "part", "expression", "")]

@@ -506,3 +506,102 @@ def test_a_report_imports_neither_torch_nor_numpy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# -- the table of layers
+
+LAYERS = """\
+module               class        result           parameters               FLOPs
+token_embedding      Embedding    1 x 8 x 8               400  14.6 %
+position_embedding   Embedding    1 x 8 x 8               128   4.7 %
+layers.0-2           Block        1 x 8 x 8   x 3         592  65.0 %   9.0 kFLOPs  80.9 %
+  attention_norm     LayerNorm    1 x 8 x 8   x 3          16   1.8 %
+  attention          Attention    1 x 8 x 8   x 3         216  23.7 %   3.9 kFLOPs  35.0 %
+  feed_forward_norm  LayerNorm    1 x 8 x 8   x 3          16   1.8 %
+  feed_forward       FeedForward  1 x 8 x 8   x 3         348  38.2 %   5.1 kFLOPs  45.9 %
+norm                 LayerNorm    1 x 8 x 8                16   0.6 %
+head                 Linear       1 x 8 x 50              400  14.6 %   6.4 kFLOPs  19.1 %
+all                                                     2,732          33.5 kFLOPs
+Parameters and FLOPs are those of one layer; shares are those of all that are named.
+"""
+
+
+def test_the_table_of_layers():
+    r = report_of(SMALL + "mask: causal & window(4)\nhead: language_model", sequence=8)
+    assert r.layer_table() + "\n" == LAYERS
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_layers_are_the_whole(path: Path) -> None:
+    """Rows without those above them add up, and hold the parts of what is above them."""
+    r = mw.report(path, batch=2)
+    tops = [row for row in r.layer_rows if row.depth == 0]
+    assert sum(row.weights * row.stored for row in tops) == r.weights_total
+    assert sum(row.flops * row.times for row in tops) == pytest.approx(r.forward, rel=1e-9)
+    for place, row in enumerate(r.layer_rows):
+        inner = []
+        for other in r.layer_rows[place + 1 :]:
+            if other.depth <= row.depth:
+                break
+            if other.depth == row.depth + 1:
+                inner.append(other)
+        if row.kind.endswith("Block"):
+            assert sum(each.weights for each in inner) == row.weights
+            assert sum(each.flops for each in inner) == pytest.approx(row.flops)
+
+
+def test_a_third_and_two_thirds():
+    """Of the layers of a Transformer, as lectures say it: 4 D^2 of 12 D^2 are attention."""
+    lines = mw.report(example("gpt3_175b")).render().splitlines()
+    shares = {line.split()[0]: line for line in lines if "of the layers" in line}
+    assert "33.3 % of the layers" in shares["attention"]
+    assert "66.7 % of the layers" in shares["feed-forward"]
+
+
+# -- published numbers
+
+
+def test_training_gpt3_costs_what_was_published():
+    """3.14e23 FLOPs for 300e9 tokens of 2,048 (Brown et al. 2020, arXiv:2005.14165, table D.1)."""
+    r = mw.report(example("gpt3_175b"), sequence=2048)
+    per_token = r.to_json()["flops"]["training"] / 2048
+    assert per_token * 300e9 == pytest.approx(3.14e23, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "sequence", "flops"),
+    [
+        # Sun et al. 2020, arXiv:2004.02984, table 1: 22.5 B for 128 tokens
+        ("bert_base", 128, 22.5e9),
+        # torchvision's table of models: 17.56 G multiply-adds, counted by fvcore
+        ("vit_b16", None, 2 * 17.56e9),
+    ],
+)
+def test_forwards_cost_what_was_published(name, sequence, flops):
+    assert mw.report(example(name), sequence=sequence).flops_dense == pytest.approx(flops, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "billions", "active"),
+    [
+        ("gpt3_175b", 174.6, 174.6),  # table D.1 of the same paper: 174,600 M
+        ("gpt_neox_20b", 20.55, 20.55),  # Black et al. 2022, arXiv:2204.06745
+        ("llama3_8b", 8.03, 8.03),  # the model card: 8.03 B
+        ("mixtral_8x7b", 46.7, 12.9),  # Mistral AI 2023: 46.7 B, 12.9 B for each token
+        ("deepseek_v3", 671, 37),  # DeepSeek-AI 2024, arXiv:2412.19437
+        ("bert_base", 0.110, 0.110),  # Devlin et al. 2018, arXiv:1810.04805
+        ("bert_large", 0.340, 0.340),
+        ("t5_base", 0.220, 0.220),  # Raffel et al. 2019, arXiv:1910.10683
+    ],
+)
+def test_sizes_are_those_that_were_published(name, billions, active):
+    """To the digits of the papers; 1.5 % for those that round to two."""
+    report = mw.report(example(name))
+    assert report.weights_total / 1e9 == pytest.approx(billions, rel=0.015)
+    assert report.weights_active / 1e9 == pytest.approx(active, rel=0.02)
+
+
+def test_the_latent_cache_is_as_small_as_was_published():
+    """70.272 KB for each token in bfloat16 (Zhao et al. 2025, arXiv:2505.09343, table 1)."""
+    report = mw.report(example("deepseek_v3"), sequence=1, dtype="bfloat16")
+    assert report.cache_bytes == 70_272
