@@ -88,9 +88,7 @@ def _ops_of_step(graph: ModuleGraph, stack: str) -> Iterator[Op]:
             yield op
 
 
-def _read(
-    graph: ModuleGraph, ops: list[Op]
-) -> tuple[int, int, tuple[tuple[int, int, int], ...]]:
+def _read(graph: ModuleGraph, ops: list[Op]) -> tuple[int, int, tuple[tuple[int, int, int], ...]]:
     """Weights that are read whole, rows of tables, and experts."""
     whole, rows = 0, 0
     experts: list[tuple[int, int, int]] = []

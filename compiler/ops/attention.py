@@ -8,8 +8,8 @@ from ..axes import S, Shape
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import number
-from .row import ZEROS, Attrs, Inputs, Row
 from .masks import for_each_sequence
+from .row import ZEROS, Attrs, Inputs, Row
 from .saved import FREE, OUT, Kept, Own, Saving, by_token, operand, view
 
 

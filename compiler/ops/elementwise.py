@@ -24,7 +24,7 @@ def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["dim"].size,), initial, trained=attrs.get("trained", True)),)
 
 
-# -- what the backward needs: of which a derivative is written with the input, of which with the result
+# -- what the backward needs: the input of an op, or its result
 
 
 def _with_sigmoid(s: Saving) -> Iterator[Kept]:
@@ -90,7 +90,10 @@ def unit_saves(s: Saving) -> Iterator[Kept]:
 
 ROWS: dict[str, Row] = {
     "activation": Row(
-        "the function `function` (and `beta` for swish)", ("x",), attrs=("function", "beta?"), saves=activation_saves
+        "the function `function` (and `beta` for swish)",
+        ("x",),
+        attrs=("function", "beta?"),
+        saves=activation_saves,
     ),
     "add": Row("a + b", ("a", "b"), broadcast),
     "multiply": Row("a * b", ("a", "b"), broadcast, saves=product_saves),
@@ -101,10 +104,15 @@ ROWS: dict[str, Row] = {
     ),
     "by_layer": Row("x / the number of the layer, from 1", ("x",)),
     "clamp": Row(
-        "x limited to -low..high (low may be None: no lower limit)", ("x",), attrs=("low", "high"), saves=keeps("x")
+        "x limited to -low..high (low may be None: no lower limit)",
+        ("x",),
+        attrs=("low", "high"),
+        saves=keeps("x"),
     ),
     "softcap": Row("cap * tanh(x / cap)", ("x",), attrs=("cap",), saves=softcap_saves),
-    "learned_scale": Row("x * vector", ("x",), same, vector_weights, attrs=("dim", "initial"), saves=keeps("x")),
+    "learned_scale": Row(
+        "x * vector", ("x",), same, vector_weights, attrs=("dim", "initial"), saves=keeps("x")
+    ),
     "head_bias": Row(
         "x + the vector of each head (H, E)",
         ("x",),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ..axes import Dim, Shape
 from ..graph import Initial, Weight
-from .layers import linear_flops
 from ..sizes import number
+from .layers import linear_flops
 from .row import ZEROS, Attrs, Inputs, Row, last, same
 from .saved import OUT, Kept, Own, Saving, keeps
 

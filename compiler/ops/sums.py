@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ..axes import ONE, Dim
 from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
-from .attention import attend_shape
 from ..sizes import number
+from .attention import attend_shape
 from .row import NORMAL, Attrs, Row, declared
 from .saved import OUT, Kept, Own, Saving, by_token, operand, view
 
@@ -99,8 +99,6 @@ def linear_attend_saves(s: Saving) -> Iterator[Kept]:
         decayed = tokens * (elements(q[-1:]) + elements(k[-1:])) + heads * chunks * state
         own = elements(q[1:2])
         yield Own("wide", decayed + own * (chunks * chunks + chunk * chunk + 2 * chunk))
-
-
 
 
 def linear_attend_stores(s: Saving) -> tuple[str, Poly]:

@@ -323,7 +323,9 @@ def test_what_training_keeps_by_hand():
     layer = 2 * (stream + statistics + stream) + attention + feed_forward  # norms: in and out
     behind = stream + statistics  # the final norm
     numbers = L * layer + behind
-    assert report_of(SMALL, batch=B, sequence=T).activation_bytes == 4 * numbers + 8 * T  # positions
+    assert (
+        report_of(SMALL, batch=B, sequence=T).activation_bytes == 4 * numbers + 8 * T
+    )  # positions
 
 
 def test_scores_are_kept_only_where_they_are_written_out():
@@ -438,7 +440,47 @@ def test_options_that_make_no_sense(options, message):
 # -- text
 
 TEXT = """\
-XXX"""
+small
+  decoder: 3 layers, d_model 8
+
+parameters      2,732          10.7 KiB in float32
+  embedding       400  14.6 %
+  positions       128   4.7 %
+  attention       648  23.7 %  35.9 % of the layers
+  feed-forward  1,044  38.2 %  57.9 % of the layers
+  norm            112   4.1 %  6.2 % of the layers
+  head            400  14.6 %
+
+FLOPs for batch 1, sequence 8
+  forward                  33.5 kFLOPs
+    attention              11.7 kFLOPs  35.0 %
+    feed-forward           15.4 kFLOPs  45.9 %
+    head                    6.4 kFLOPs  19.1 %
+  training (3 x forward)  100.4 kFLOPs
+  per token                 4.2 kFLOPs
+  with every score: 96 B S T + 3,872 B T
+
+memory for batch 1, sequence 8 in float32
+  activations kept for training  12.5 KiB  on the CPU, loss included
+    with fused GPU kernels       12.5 KiB  an estimate
+    with gradient checkpointing   2.9 KiB  plus 3.2 KiB for the layer that is recomputed
+  cache                             768 B
+
+one decoding step for batch 1, 8 tokens cached, in float32
+  FLOPs, over all cached keys  4.6 kFLOPs
+  weights read                    8.7 KiB
+  cache read                        768 B
+
+attention
+  FLOPs of all scores and weighted sums: 96 B S T
+  pairs of query and key that the masks admit
+    causal & window(4)  40.62 %  in 3 layers
+
+B batch  T new tokens  S tokens seen so far
+
+Counted from the spec; nothing was run. FLOPs are those of matrix products. Activations on
+the CPU are within 2 % of the tensors that autograd saves (PyTorch 2.13, no padding).
+"""
 
 
 def test_the_text_of_a_report():
@@ -511,10 +553,10 @@ def test_a_report_imports_neither_torch_nor_numpy():
 # -- the table of layers
 
 LAYERS = """\
-module               class        result           parameters               FLOPs
+module               class        result           parameters                FLOPs
 token_embedding      Embedding    1 x 8 x 8               400  14.6 %
 position_embedding   Embedding    1 x 8 x 8               128   4.7 %
-layers.0-2           Block        1 x 8 x 8   x 3         592  65.0 %   9.0 kFLOPs  80.9 %
+layers.0-2           Block        1 x 8 x 8   x 3         596  65.4 %   9.0 kFLOPs  80.9 %
   attention_norm     LayerNorm    1 x 8 x 8   x 3          16   1.8 %
   attention          Attention    1 x 8 x 8   x 3         216  23.7 %   3.9 kFLOPs  35.0 %
   feed_forward_norm  LayerNorm    1 x 8 x 8   x 3          16   1.8 %
