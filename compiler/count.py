@@ -190,10 +190,11 @@ class Lengths:
 
 
 def _measured(value: Value, length: Dim) -> Value:
-    return replace(value, shape=_as_long_as(value.shape, length))
+    return replace(value, shape=as_long_as(value.shape, length))
 
 
-def _as_long_as(shape: Shape, length: Dim) -> Shape:
+def as_long_as(shape: Shape, length: Dim) -> Shape:
+    """The shape of as many tokens, which may be counted as new, seen, or a memory's."""
     return tuple(_measured_axis(dim, length) for dim in shape)
 
 
@@ -203,4 +204,4 @@ def _measured_axis(dim: Dim, length: Dim) -> Dim:
         return length
     if letter in ("T", "S", "M") and times.isdigit():
         return length.times(int(times))
-    return replace(dim, parts=_as_long_as(dim.parts, length))
+    return replace(dim, parts=as_long_as(dim.parts, length))
