@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....spec.head import Classifier, Contrastive, LanguageModel
+from ....spec.head import Classifier, Contrastive, Head, LanguageModel
 from ....spec.masks import admits_future
 from ....spec.part import Nothing
 from ..arguments import Array
@@ -56,7 +56,7 @@ def _labels(subject: Subject, shape: tuple[int, ...], classes: int) -> Array:
     return labels
 
 
-def _predicts_next(subject: Subject, head: LanguageModel | Classifier) -> bool:
+def _predicts_next(subject: Subject, head: Head) -> bool:
     """Does a place know the tokens up to its own, and no more?"""
     if not isinstance(head, LanguageModel):
         return False
