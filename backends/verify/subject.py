@@ -38,6 +38,7 @@ class Subject:
     text: of the emitted file
     weights: by logical name, as float32 can hold them
     thorough: whether laws try all that they know, and not a choice
+    document, whole: what was written, and the spec before it was made small, where that is known
     """
 
     spec: ModelSpec
@@ -47,6 +48,8 @@ class Subject:
     device: str = "cpu"
     dtype: str = ""
     thorough: bool = False
+    document: dict[str, Any] | None = None
+    whole: ModelSpec | None = None
 
     @cached_property
     def module(self) -> ModuleType:

@@ -15,6 +15,7 @@ from . import (
     equality,
     fresh,
     lengths,
+    levels,
     losses,
     order,
     padding,
@@ -39,6 +40,7 @@ class Law:
 
 
 LAWS: tuple[Law, ...] = (
+    Law("levels", "the spec is what its document says", levels.levels),
     Law("oracle", "float64 equals what the spec says, without the graph", equality.oracle),
     Law("weights", "the state dict holds the logical weights and nothing else", equality.weights),
     Law("reference", "float64 equals the NumPy reference", equality.reference),
