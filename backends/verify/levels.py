@@ -139,13 +139,13 @@ def merged(key: str, outer: Any, inner: Any) -> Any:
 def stacks_of(document: Data) -> dict[str, Data]:
     """Each stack with the levels around it merged in."""
     wide = {key: value for key, value in document.items() if key not in MODEL_ONLY}
-    inner = {key: wide.pop(key) for key in ("encoder", "decoder") if key in wide}
+    inner: Data = {key: wide.pop(key) for key in ("encoder", "decoder") if key in wide}
     if "stacks" in document:
         named: dict[str, tuple[Data, Data]] = {
             name: ({}, own or {}) for name, own in document["stacks"].items()
         }
     else:
-        family = FAMILIES[document["family"]]
+        family: Data = FAMILIES[document["family"]]
         named = {name: (family[name], inner.get(name) or {}) for name in family}
     found = {}
     for name, (usual, own) in named.items():
