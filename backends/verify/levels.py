@@ -232,7 +232,7 @@ def _of_stack(name: str, said: Data, stack: Stack) -> Iterator[str]:
         if (repr(layer), kind) not in seen:
             seen.add((repr(layer), kind))
             yield from _of_layer(layer, stack.blocks[kind], f"{name}.layers.{number}")
-    last = layers[-1].get("norm_placement", "pre") if layers else "pre"
+    last = (layers[-1] if layers else said).get("norm_placement", "pre")
     yield from compared(said.get("final_norm", last != "post"), stack.final_norm,
                         f"{name}.final_norm")  # fmt: skip
 
@@ -293,6 +293,8 @@ def _of_heads(spec: ModelSpec, document: Data, stacks: dict[str, Data]) -> Itera
         stack = stacks.get(said.get("stack", ""), {})
         if found.type == "language_model" and "vocab_size" in stack:
             said = {"vocab_size": stack["vocab_size"], **said}
+        outer = {w: document[w] for w in ("norm", "activation", "dropout") if w in document}
+        said = {**said, **{w: merged(w, v, said[w]) for w, v in outer.items() if w in said}}
         yield from compared(said, found, f"heads.{name}")
 
 
