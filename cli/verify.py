@@ -27,6 +27,7 @@ from .options import DTYPES, OUTPUT, WEIGHTS, force_option, load_spec, quiet, re
 @click.option("--join-projections", is_flag=True, help="As `build` does with this option.")
 @click.option("--static-cache", is_flag=True, help="As `build` does with this option.")
 @click.option("--law", "laws", multiple=True, help="Test only this invariant. Repeatable.")
+@click.option("--thorough", is_flag=True, help="Test all lengths, build options and combinations.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(
@@ -46,6 +47,7 @@ def verify(
     join_projections: bool,
     static_cache: bool,
     laws: tuple[str, ...],
+    thorough: bool,
     seed: int,
     as_json: bool,
     emit_tests: Path | None,
@@ -66,7 +68,7 @@ def verify(
     """
     read = load_spec(spec, sets)
     from ..backends.pytorch import BuildError, BuildOptions, WeightsError, emit_file
-    from ..backends.verify import UnknownError
+    from ..backends.verify import UnknownError, read_document
     from ..backends.verify import verify as verified
 
     options = BuildOptions(join_projections=join_projections, static_cache=static_cache)
@@ -80,6 +82,8 @@ def verify(
                 full_size=full_size,
                 seed=seed,
                 laws=laws or None,
+                thorough=thorough,
+                document=read_document(spec, sets) if spec.is_file() else None,
                 emit=lambda graph: emit_file(graph, options).text,
                 tell=tell,
             )
