@@ -1,0 +1,69 @@
+"""The map of the tests: which of them run a line. It is made once for a tree, file by file."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from .areas import CACHE, ROOT
+from .tracing import Line
+
+FOLDERS = ("spec", "compiler", "oracle", "reference", "verify", "pytorch", "fuzz", "huggingface")
+FILES = ("parity/test_parity_*.py", "parity/test_coverage.py", "test_api.py")
+LEFT_OUT = ("test_oracle_stands_alone", "test_broken", "test_reference_stands_alone", "test_work")
+"""What says nothing about what is computed, or takes minutes."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test by its name for pytest, and its CPU seconds."""
+
+    name: str
+    seconds: float
+
+
+def test_files() -> list[Path]:
+    found = [path for name in FOLDERS for path in (ROOT / "tests" / name).glob("**/test_*.py")]
+    found += [path for name in FILES for path in (ROOT / "tests").glob(name)]
+    return sorted(path for path in found if path.stem not in LEFT_OUT)
+
+
+def make(folder: Path = CACHE / "tests") -> None:
+    """Run every file that is not known yet under the tracer."""
+    for path in test_files():
+        out = folder / f"{path.parent.name}-{path.stem}.pickle"
+        if out.exists() and out.stat().st_mtime > path.stat().st_mtime:
+            continue
+        words = [sys.executable, "-m", "tests.mutate.coverage", str(path), str(out)]
+        subprocess.run(words, cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
+        print(f"{path.relative_to(ROOT)}: {'known' if out.exists() else 'cannot be run'}")
+
+
+def tests(folder: Path = CACHE / "tests") -> dict[Line, list[Test]]:
+    """The tests that run each line, the quickest first."""
+    found: dict[Line, list[Test]] = defaultdict(list)
+    for path in sorted(folder.glob("*.pickle")):
+        for name, (lines, seconds) in pickle.loads(path.read_bytes()).items():
+            for line in lines:
+                found[line].append(Test(name, seconds))
+    return {line: sorted(some, key=lambda test: test.seconds) for line, some in found.items()}
+
+
+def main(path: str, out: str) -> int:
+    """One file of tests, traced."""
+    import pytest
+
+    from .covering import Covering
+
+    os.chdir(ROOT)
+    words = ["--rootdir=tests", "--confcutdir=tests", "-p", "no:cacheprovider", "-q"]
+    return int(pytest.main([*words, "-m", "not slow", path], plugins=[Covering(Path(out))]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
