@@ -26,7 +26,7 @@ class Mutant:
 
     path: of the file, below the repository
     line: the number of its first line
-    scope: the class or function it is in; "" for the module
+    scope: the class, function or table it is in; "" for none
     kind: one of `operators.KINDS`
     start, stop: of the part that is replaced, in bytes
     before, after: that part, and the text that replaces it
@@ -98,6 +98,9 @@ class Reader:
             return
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             scope = f"{scope}.{node.name}".strip(".")
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and not scope:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            scope = target.id if isinstance(target, ast.Name) else ""
         yield from self._here(node, scope, key, axis=axis)
         axis = axis or _names_axes(node)
         for name, value in ast.iter_fields(node):

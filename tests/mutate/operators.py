@@ -62,6 +62,8 @@ AXIS_CALLS = {
 }
 WORDS = {"out", "title", "noun", "note", "says", "attrs", "part", "origins", "annotation", "doc"}
 """Arguments that only name or describe."""
+HOLDERS = {"self", "cls", "b", "f", "state", "graph", "op", "spec", "values", "reading"}
+"""Names of what holds others: no number or text may stand in its place."""
 PLAIN = {"len", "int", "str", "tuple", "list", "dict", "set", "frozenset", "isinstance", "iter"}
 PLAIN |= {"next", "bool", "cast", "range", "print", "zip", "enumerate", "super", "type", "repr"}
 
@@ -80,8 +82,10 @@ def binary(node: ast.BinOp) -> Iterator[Fault]:
     if type(node.op) in OTHER:
         yield FLIPPED, changed(node, op=OTHER[type(node.op)]())
     if isinstance(node.op, ALONE):
+        several = any(isinstance(n, (ast.List, ast.Tuple)) for n in (node.left, node.right))
         yield DROPPED, node.left
-        yield DROPPED, node.right
+        if not (several and isinstance(node.op, ast.Mult)):
+            yield DROPPED, node.right
 
 
 def boolean(node: ast.BoolOp) -> Iterator[Fault]:
@@ -143,10 +147,12 @@ def call(node: ast.Call) -> Iterator[Fault]:
 
 
 def alike(one: ast.AST, other: ast.AST) -> bool:
-    """May one stand where the other does? A word beside a number may not."""
-    words = [isinstance(n, ast.Constant) and isinstance(n.value, str) for n in (one, other)]
-    starred = isinstance(one, ast.Starred) or isinstance(other, ast.Starred)
-    return words[0] == words[1] and not starred
+    """May one stand where the other does? Two of a kind may; a word beside a number may not."""
+    if type(one) is not type(other) or isinstance(one, ast.Starred):
+        return False
+    if isinstance(one, ast.Constant):
+        return type(one.value) is type(other.value)  # type: ignore[attr-defined]
+    return not (isinstance(one, ast.Name) and one.id in HOLDERS)
 
 
 def unordered(node: ast.Call) -> bool:
@@ -166,14 +172,15 @@ def sequence(node: ast.Tuple | ast.List) -> Iterator[Fault]:
     if not isinstance(node.ctx, ast.Load) or len(node.elts) < 2:
         return
     yield DROPPED, changed(node, elts=node.elts[:-1])
-    yield SWAPPED, changed(node, elts=[node.elts[1], node.elts[0], *node.elts[2:]])
+    if alike(*node.elts[:2]):
+        yield SWAPPED, changed(node, elts=[node.elts[1], node.elts[0], *node.elts[2:]])
 
 
 def mapping(node: ast.Dict) -> Iterator[Fault]:
     for i in range(len(node.keys)):
         keys, values = list(node.keys), list(node.values)
         yield DROPPED, changed(node, keys=keys[:i] + keys[i + 1 :], values=values[:i] + values[i + 1 :])
-        if i + 1 < len(keys) and keys[i] is not None and keys[i + 1] is not None:
+        if i + 1 < len(keys) and keys[i] and keys[i + 1] and alike(*values[i : i + 2]):
             values[i], values[i + 1] = values[i + 1], values[i]
             yield SWAPPED, changed(node, values=values)
 

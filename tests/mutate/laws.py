@@ -1,0 +1,146 @@
+"""What a mutant is tried with first: laws, on what is known of the unchanged compiler.
+
+Each judge raises Found where a law fails, or whatever the mutant raises; it returns when nothing
+was found. It runs in a process of the mutant's own, and imports the compiler with the fault.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import yaml
+
+from .areas import ROOT
+from .folders import TOLERANCE, Folder
+from .known import NEAR, Known, Written, read
+from .mutants import Mutant
+
+SPECS, QUICKEST = 40, 12
+"""How many specs judge a mutant at most, and how many of them are those that take least."""
+SECONDS = 10.0
+"""CPU time of the laws, and of the tests after them."""
+
+
+class Found(Exception):
+    """A law fails: the mutant is found."""
+
+
+def chosen(mutant: Mutant, stored: Sequence[Any], most: int = SPECS) -> list[Any]:
+    """The specs or folders that run a mutant's line: the quickest, and some of the others.
+
+    A line of a table, or of the runtime, does not run: what has its row or its helper does, then
+    what runs the functions that name it, and without any what runs something of its file.
+    """
+    line, top = (mutant.path, mutant.line), mutant.scope.partition(".")[0]
+    found = [one for one in stored if line in one.lines]
+    if not found:
+        names = {mutant.key, top, mutant.scope.rpartition(".")[2], f"{mutant.path}:{top}"} - {""}
+        found = [one for one in stored if names & one.words]
+    if not found:
+        lines = {(mutant.path, number) for number in naming(mutant.path, top)}
+        found = [one for one in stored if lines & one.lines]
+    if not found and "/runtime/" not in mutant.path:
+        found = [one for one in stored if any(path == mutant.path for path, _ in one.lines)]
+    first, rest = found[:QUICKEST], found[QUICKEST:]
+    dice = random.Random(mutant.identity)
+    return first + dice.sample(rest, min(len(rest), most - len(first)))
+
+
+@cache
+def naming(path: str, name: str) -> frozenset[int]:
+    """The lines of a file that use a name."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return frozenset(
+        node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name
+    )
+
+
+def oracle(mutant: Mutant, stored: Sequence[Known], specs: dict[str, Any]) -> int:
+    """Compiled = oracle, and every law of `verify` that holds of the unchanged compiler."""
+    begun, some = time.process_time(), chosen(mutant, stored)
+    for one in some:
+        compiled_right(one, specs[one.name])
+        if time.process_time() - begun > SECONDS / 2:
+            break
+    for one in sorted(some, key=lambda one: -len(one.laws)):
+        lawful(one, specs[one.name])
+        if time.process_time() - begun > SECONDS:
+            break
+    return len(some)
+
+
+def compiled_right(known: Known, spec: Any) -> None:
+    """With the same weights by name, every result is the oracle's."""
+    import modelwright as mw
+    import torch
+    from oracle.judging import distance, outputs
+
+    model = mw.compile(spec, dtype="float64", seed=0).eval()
+    weights = {name: torch.from_numpy(value) for name, value in known.weights.items()}
+    model.load_state_dict(weights, strict=True)
+    for data, right in known.cases:
+        found = outputs(model, spec, data)
+        if found.keys() != right.keys():
+            raise Found(f"oracle: other results on {known.name}")
+        for name, value in found.items():
+            error = distance(value, right[name])
+            if not error <= 2 * NEAR:
+                raise Found(f"oracle: {name} differs by {error:.1e} on {known.name}")
+
+
+def lawful(known: Known, spec: Any) -> None:
+    from modelwright.backends.verify import verify
+
+    found = verify(spec, full_size=True, laws=set(known.laws))
+    for failure in found.failures:
+        raise Found(f"{failure.law}: {failure.where or failure.error} on {known.name}")
+    silent = [one.law for one in found.findings if one.error is None]
+    if silent:
+        raise Found(f"{silent[0]}: says nothing any more on {known.name}")
+
+
+def writings(mutant: Mutant, stored: Sequence[Known], specs: dict[str, Any]) -> int:
+    """A document, and the same one with nothing left to inherit, are one spec."""
+    from fuzz.spelled import meaning, spelled, text_of
+
+    begun, some = time.process_time(), chosen(mutant, stored, most=120)
+    for one in some:
+        data, files = yaml.safe_load(one.text), _data(one.files)
+        plain = Written(one.name, text_of(spelled(data, files)))
+        if meaning(read(one)) != meaning(read(plain)):
+            raise Found(f"writings: {one.name} spelled out is another spec")
+        if time.process_time() - begun > SECONDS:
+            break
+    return len(some)
+
+
+def _data(files: dict[str, str]) -> dict[str, Any]:
+    return {name: yaml.safe_load(text) for name, text in files.items()}
+
+
+def library(mutant: Mutant, stored: Sequence[Folder], specs: dict[str, Any]) -> int:
+    """An imported folder computes what the library does, and its spec compiles to the same."""
+    import modelwright as mw
+    import torch
+    from judge.calling import distance, ours
+
+    begun, some = time.process_time(), chosen(mutant, stored)
+    for one in some:
+        model = mw.from_pretrained(one.path, dtype=torch.float32)
+        data = {name: torch.from_numpy(value) for name, value in one.data.items()}
+        right = torch.from_numpy(one.right)
+        error = distance(ours(model, data, one.head, right), right)
+        if not error <= TOLERANCE:
+            raise Found(f"library: differs by {error:.1e} on {one.name}")
+        if time.process_time() - begun > SECONDS:
+            break
+    return len(some)
+
+
+Judge = Callable[[Mutant, Sequence[Any], dict[str, Any]], int]
+"""How many specs it was tried with."""
