@@ -21,6 +21,7 @@ class Area:
     ground: packages that no file of the area is part of and that import none of them. They are
         imported once; whatever lies above is imported anew for each mutant
     judge: which laws it is tried with first (`laws.py`)
+    tests: folders of the tests that are tried after them
     goal: the least share of its mutants that must be found
     """
 
@@ -28,6 +29,7 @@ class Area:
     files: tuple[str, ...]
     ground: tuple[str, ...]
     judge: str
+    tests: tuple[str, ...]
     goal: float
 
     @cached_property
@@ -40,16 +42,18 @@ class Area:
 PYTORCH = "backends/pytorch"
 HUGGINGFACE = "backends/huggingface"
 SPEC, BELOW = ("modelwright.spec",), ("modelwright.spec", "modelwright.backends.pytorch")
+MODELS = ("compiler", "fuzz", "oracle", "parity", "pytorch", "reference", "verify")
 AREAS = (
     Area(
         "resolution",
-        tuple(f"spec/{name}.py" for name in ("files", "layers", "levels", "merge", "surface")),
+        tuple(f"spec/{name}.py" for name in ("layers", "levels", "merge", "surface")),
         (),
         "writings",
+        ("spec", "oracle", "security", "cli", "fuzz"),
         0.90,
     ),
-    Area("lowering", ("compiler/lower/**/*.py",), SPEC, "oracle", 0.95),
-    Area("ops", ("compiler/ops/*.py",), SPEC, "oracle", 0.95),
+    Area("lowering", ("compiler/lower/**/*.py",), SPEC, "oracle", MODELS, 0.95),
+    Area("ops", ("compiler/ops/*.py",), SPEC, "oracle", MODELS, 0.95),
     Area(
         "rows",
         (
@@ -58,9 +62,10 @@ AREAS = (
         ),
         SPEC,
         "oracle",
+        MODELS,
         0.95,
     ),
-    Area("runtime", (f"{PYTORCH}/runtime/[a-z]*.py",), SPEC, "oracle", 0.95),
+    Area("runtime", (f"{PYTORCH}/runtime/[a-z]*.py",), SPEC, "oracle", MODELS, 0.95),
     Area(
         "importer",
         (
@@ -70,6 +75,7 @@ AREAS = (
         ),
         BELOW,
         "library",
+        ("huggingface", "parity"),
         0.90,
     ),
 )

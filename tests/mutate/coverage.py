@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import subprocess
@@ -10,12 +11,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from .areas import CACHE, ROOT
+from .areas import CACHE, ROOT, digest
 from .tracing import Line
 
 FOLDERS = ("spec", "compiler", "oracle", "reference", "verify", "pytorch", "fuzz", "huggingface")
-FILES = ("parity/test_parity_*.py", "parity/test_coverage.py", "test_api.py")
-LEFT_OUT = ("test_oracle_stands_alone", "test_broken", "test_reference_stands_alone", "test_work")
+FOLDERS += ("security",)
+FILES = ("cli/test_cli_check.py", "parity/test_parity_*.py", "parity/test_coverage.py", "test_api.py")
+LEFT_OUT = ("test_killed", "test_killed_commands", "test_growth", "test_oracle_stands_alone", "test_broken", "test_reference_stands_alone", "test_work")
 """What says nothing about what is computed, or takes minutes."""
 
 
@@ -37,18 +39,23 @@ def make(folder: Path = CACHE / "tests") -> None:
     """Run every file that is not known yet under the tracer."""
     for path in test_files():
         out = folder / f"{path.parent.name}-{path.stem}.pickle"
-        if out.exists() and out.stat().st_mtime > path.stat().st_mtime:
+        if out.exists() and pickle.loads(out.read_bytes())[0] == state(path):
             continue
         words = [sys.executable, "-m", "tests.mutate.coverage", str(path), str(out)]
         subprocess.run(words, cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
         print(f"{path.relative_to(ROOT)}: {'known' if out.exists() else 'cannot be run'}")
 
 
+def state(path: Path) -> str:
+    """Changes with a file of tests, and with the files that faults are planted in."""
+    return f"{digest()} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+
+
 def tests(folder: Path = CACHE / "tests") -> dict[Line, list[Test]]:
     """The tests that run each line, the quickest first."""
     found: dict[Line, list[Test]] = defaultdict(list)
     for path in sorted(folder.glob("*.pickle")):
-        for name, (lines, seconds) in pickle.loads(path.read_bytes()).items():
+        for name, (lines, seconds) in pickle.loads(path.read_bytes())[1].items():
             for line in lines:
                 found[line].append(Test(name, seconds))
     return {line: sorted(some, key=lambda test: test.seconds) for line, some in found.items()}
@@ -62,7 +69,7 @@ def main(path: str, out: str) -> int:
 
     os.chdir(ROOT)
     words = ["--rootdir=tests", "--confcutdir=tests", "-p", "no:cacheprovider", "-q"]
-    return int(pytest.main([*words, "-m", "not slow", path], plugins=[Covering(Path(out))]))
+    return int(pytest.main([*words, "-m", "not slow", path], plugins=[Covering(Path(out), state(Path(path)))]))
 
 
 if __name__ == "__main__":

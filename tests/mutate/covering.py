@@ -18,8 +18,8 @@ class Covering:
     A fixture that many tests share runs once: what it runs is counted for every test of its file.
     """
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
+    def __init__(self, out: Path, state: str) -> None:
+        self.out, self.state = out, state
         self.lines: dict[str, set[Line]] = {}
         self.seconds: dict[str, float] = {}
         self.failed: set[str] = set()
@@ -40,4 +40,4 @@ class Covering:
         passed = {name for name in self.lines if name not in self.failed}
         known = {name: (self.lines[name], self.seconds[name]) for name in passed}
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        self.out.write_bytes(pickle.dumps(known))
+        self.out.write_bytes(pickle.dumps((self.state, known)))

@@ -21,7 +21,6 @@ from .tracing import Line, traced
 FAMILIES = "backends/huggingface/families"
 TOLERANCE = 2e-5
 """In float32, relative: as in `tests/parity/perturb.py`."""
-Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +38,7 @@ class Folder:
     path: Path
     lines: frozenset[Line]
     words: frozenset[str]
-    data: Arrays
+    data: dict[str, Any]
     right: np.ndarray[Any, Any]
     head: str
     seconds: float = 0.0
@@ -70,7 +69,10 @@ def made(case: Any, parent: Path) -> Folder | None:
     if not error <= TOLERANCE:
         return None
     words = needed(f"{HOMES[case.model_type]}.py")
-    arrays = {name: value.numpy() for name, value in data.items()}
+    arrays = {
+        name: value.numpy() if isinstance(value, torch.Tensor) else value
+        for name, value in data.items()
+    }
     spent = time.process_time() - begun
     return Folder(
         str(case), path, frozenset(lines), words, arrays, right.numpy(), case.head, spent

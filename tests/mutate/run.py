@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import coverage, folders, known
-from .areas import AREAS, CACHE, Area
+from .areas import AREAS, CACHE, Area, area_of
 from .coverage import Test
 from .laws import Judge, library, oracle, writings
 from .mutants import Mutant, of_area
@@ -22,6 +22,7 @@ RESULTS = CACHE / "results.jsonl"
 HEAVY = ("torch", "numpy", "pydantic", "yaml", "networkx", "safetensors.torch", "tokenizers",
          "transformers", "hypothesis", "pytest", "click.testing", "symtable", "rich")  # fmt: skip
 """What mutants import and none of them changes: imported once."""
+RUNTIME = "backends/pytorch/runtime/"
 JUDGES: dict[str, Judge] = {"oracle": oracle, "writings": writings, "library": library}
 
 
@@ -112,15 +113,20 @@ def prepared(area: Area) -> Callable[[Mutant], int]:
 
 
 def covering(mutant: Mutant, tests: dict[tuple[str, int], list[Test]]) -> list[Test]:
-    """The tests that run its line. A table's line runs nowhere: any that run lines of its file."""
-    found = tests.get((mutant.path, mutant.line), [])
-    if found:
-        return found
-    names: dict[str, Test] = {}
-    for (path, _), some in tests.items():
-        if path == mutant.path:
-            names |= {test.name: test for test in some}
-    return list(names.values())
+    """The tests that run its line, or the copy of its function in a built file.
+
+    A table's line runs nowhere: any tests that run lines of its file.
+    """
+    found = tests.get((mutant.path, mutant.line), []) + tests.get((copied(mutant), 0), [])
+    if not found:
+        found = [test for (path, _), some in tests.items() for test in some if path == mutant.path]
+    folders = tuple(f"{folder}/" for folder in area_of(mutant.path).tests)
+    return [test for test in dict.fromkeys(found) if test.name.startswith(folders)]
+
+
+def copied(mutant: Mutant) -> str:
+    """What the tracer calls a function of the runtime in a built file; "" for other files."""
+    return f"built:{mutant.scope}" if mutant.path.startswith(RUNTIME) else ""
 
 
 def named(identity: str) -> str:

@@ -16,6 +16,10 @@ Line = tuple[str, int]
 """A file below the repository, and the number of a line."""
 
 
+BUILT = "<modelwright_built."
+"""How the files begin that are built and imported at once."""
+
+
 @cache
 def names() -> dict[str, str]:
     """The file of a code object -> its path below the repository."""
@@ -34,7 +38,12 @@ def traced() -> Iterator[set[Line]]:
         return local
 
     def start(frame: FrameType, event: str, _: Any) -> Any:
-        path = known.get(frame.f_code.co_filename)
+        file = frame.f_code.co_filename
+        if file.startswith(BUILT):  # what a built file copies has no lines of its own here
+            code = frame.f_code
+            found.update((f"built:{name}", 0) for name in (code.co_qualname, code.co_name))
+            return None
+        path = known.get(file)
         if path is None:
             return None
         found.add((path, frame.f_lineno))

@@ -19,13 +19,15 @@ from typing import Any
 from .areas import ROOT
 from .coverage import Test
 from .hook import install
-from .laws import SECONDS, Found
+from .laws import Found
 from .mutants import Mutant
 
 LIMIT = 60
 """CPU seconds after which a process is ended: the fault made something endless."""
 MEMORY = 12 * 2**30
 """Bytes of address space: so does a fault that makes something huge."""
+TESTS = 3.0
+"""CPU seconds of the tests that are tried."""
 SURVIVED = "survived"
 
 
@@ -104,12 +106,12 @@ def raised(error: Exception) -> str:
 def affordable(mutant: Mutant, tests: Sequence[Test]) -> list[Test]:
     """The quickest tests of a line, and some others, as many as the time is enough for."""
     tests = sorted(tests, key=lambda test: test.seconds)
-    first, rest = list(tests[:40]), list(tests[40:])
+    first, rest = list(tests[:12]), list(tests[12:])
     random.Random(mutant.identity).shuffle(rest)
-    found, left = [], SECONDS
+    found, left = [], TESTS
     for test in first + rest:
         left -= test.seconds
-        if left > 0 and len(found) < 150:
+        if left > 0 and len(found) < 40:
             found.append(test)
     return found
 
@@ -138,6 +140,6 @@ def failing(tests: Sequence[Test]) -> str:
     words = ["--rootdir=tests", "--confcutdir=tests", "-p", "no:cacheprovider", "-q", "-x"]
     failure = Failure()
     with contextlib.redirect_stdout(io.StringIO()):
-        code = pytest.main([*words, "-p", "no:terminal", *names], plugins=[failure])
+        code = pytest.main([*words, *names], plugins=[failure])
     sys.stdout.flush()
     return failure.name or ("" if code == 0 else f"pytest ends with {int(code)}")
