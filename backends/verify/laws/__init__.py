@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..measure import Measured, NotHere
 from ..subject import Subject
-from . import cached, equality, order, padding, sight, tools, training, weighing
+from . import cached, equality, fresh, order, padding, sampling, sight, tools, training, weighing
 
 Judge = Callable[[Subject], Measured | NotHere]
 
@@ -35,8 +35,10 @@ LAWS: tuple[Law, ...] = (
     Law("order", "without positions and masks no order is known", order.order),
     Law("cache", "steps with a cache equal the whole", cached.steps),
     Law("generate", "greedy generation equals the whole, token by token", cached.generation),
+    Law("sampling", "draws have the support and frequencies asked for", sampling.sampling),
+    Law("stopping", "each row ends at an end token, with padding after it", sampling.stopping),
     Law("gradients", "every weight that can matter gets a gradient", training.gradients),
-    Law("init", "`init_weights` sets every weight", training.initial),
+    Law("init", "`init_weights` draws what the spec says", fresh.initial),
     Law("dropout", "what is dropped is dropped in training alone", training.dropout),
     Law("loss", "`loss` is the mean cross-entropy of its labels", training.loss),
     Law("kernels", "every kernel gives the same", tools.kernels),

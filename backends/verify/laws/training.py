@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ....compiler.graph import LogicalWeight
 from ....compiler.sizes import number
 from ....spec.head import Classifier, LanguageModel
 from ..arguments import Array, Data
@@ -82,46 +81,6 @@ def _matters(subject: Subject, name: str, data: dict[str, Array]) -> bool:
     for result, expected in before.items():
         largest.compare(after[result], expected, result)
     return largest.error > 100 * EXACT
-
-
-# -- fresh weights
-
-
-def initial(subject: Subject) -> Measured | NotHere:
-    """Weights that hold no number are all set; constants are those that the graph asks for."""
-    model = subject.fresh()
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.fill_(torch.nan)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model.init_weights()  # type: ignore[operator]
-    wrong = []
-    wanted = {weight.name: weight for weight in subject.graph.weights()}
-    for name, value in model.state_dict().items():
-        if not bool(torch.isfinite(value).all()):
-            wrong.append(f"{name}: not set")
-        elif name in wanted and (problem := _drawn_wrong(subject, wanted[name], value)):
-            wrong.append(f"{name}: {problem}")
-    return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(wanted)} weights")
-
-
-def _drawn_wrong(subject: Subject, weight: LogicalWeight, value: Tensor) -> str:
-    initial = weight.weight.initial
-    constant = {"zeros": 0.0, "ones": 1.0, "constant": initial.value}.get(initial.kind)
-    if constant is not None:
-        return "" if bool((value == constant).all()) else f"not {constant:g} everywhere"
-    if value.numel() > 1 and float(value.std()) == 0:
-        return "all numbers are alike"
-    init = subject.spec.init
-    if init.type != "normal" or value.numel() < 100:
-        return ""
-    most = float(init.std)
-    least = 0.0 if initial.residual and init.depth_scaled else most
-    spread, tolerance = float(value.std()), 5 / math.sqrt(2 * value.numel())
-    if not least * (1 - tolerance) <= spread <= most * (1 + tolerance):
-        return f"deviates by {spread:.3g}, not {most:g}"
-    return ""
 
 
 # -- dropout
