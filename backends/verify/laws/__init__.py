@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from ..measure import Measured, NotHere
 from ..subject import Subject
-from . import cached, equality, fresh, order, padding, sampling, sight, tools, training, weighing
+from . import (
+    cached,
+    dropping,
+    equality,
+    fresh,
+    order,
+    padding,
+    sampling,
+    sight,
+    tools,
+    training,
+    weighing,
+)
 
 Judge = Callable[[Subject], Measured | NotHere]
 
@@ -39,7 +51,7 @@ LAWS: tuple[Law, ...] = (
     Law("stopping", "each row ends at an end token, with padding after it", sampling.stopping),
     Law("gradients", "every weight that can matter gets a gradient", training.gradients),
     Law("init", "`init_weights` draws what the spec says", fresh.initial),
-    Law("dropout", "what is dropped is dropped in training alone", training.dropout),
+    Law("dropout", "training drops what the spec says, and nothing else does", dropping.dropout),
     Law("loss", "`loss` is the mean cross-entropy of its labels", training.loss),
     Law("kernels", "every kernel gives the same", tools.kernels),
     Law("compile", "`torch.compile` gives the same, in one graph", tools.compiled),

@@ -94,7 +94,8 @@ def probabilities(
     """
     order = np.argsort(-scores)
     if temperature == 0:
-        return np.eye(len(scores))[order[0]]
+        best: Array = np.eye(len(scores))[order[0]]
+        return best
     weights = np.exp((scores - scores.max()) / temperature)
     weights[order[top_k or len(scores) :]] = 0
     weights = weights / weights.sum()
@@ -248,7 +249,8 @@ def _signature(model: nn.Module) -> Any:
 
 def _source(model: nn.Module) -> str:
     """The first argument of `generate`."""
-    return next(iter(_signature(model)))
+    name: str = next(iter(_signature(model)))
+    return name
 
 
 def _reads_memory(model: nn.Module) -> bool:

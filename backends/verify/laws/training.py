@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from ....compiler.sizes import number
 from ....spec.head import Classifier, LanguageModel
 from ..arguments import Array, Data
 from ..measure import EXACT, Largest, Measured, NotHere
@@ -81,73 +77,6 @@ def _matters(subject: Subject, name: str, data: dict[str, Array]) -> bool:
     for result, expected in before.items():
         largest.compare(after[result], expected, result)
     return largest.error > 100 * EXACT
-
-
-# -- dropout
-
-
-class Drops(TorchFunctionMode):
-    """Notes the rate of everything that is dropped."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rates: list[float] = []
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any | None = None
-    ) -> Any:
-        given = dict(kwargs or {})
-        name = getattr(func, "__name__", "")
-        if name in DROPPING:
-            key, place, usual, kept = DROPPING[name]
-            rate = given.get(key, args[place] if len(args) > place else usual)
-            training = given.get("training", args[2] if name == "dropout" and args[2:] else True)
-            if training and rate:
-                self.rates.append(1 - rate if kept else rate)
-        return func(*args, **given)
-
-
-DROPPING = {
-    "dropout": ("p", 1, 0.5, False),
-    "scaled_dot_product_attention": ("dropout_p", 4, 0.0, False),
-    "bernoulli_": ("p", 1, 0.5, True),
-}
-"""Function -> the name, place and default of its rate, and whether that is what is kept."""
-
-
-def rates(subject: Subject) -> list[float]:
-    """The rate of everything that one forward in training drops."""
-    found = []
-    for op in subject.graph.ops():
-        layers = subject.graph.layers_of(op.scope)
-        block = subject.graph.block_of(op.scope)
-        times = layers.order.count(block.name) if layers is not None and block is not None else 1
-        for key in ("rate", "dropout"):
-            rate = number(op.attrs.get(key))
-            found += [float(rate)] * times if isinstance(rate, (int, float)) and rate else []
-    return sorted(found)
-
-
-def dropout(subject: Subject) -> Measured | NotHere:
-    """Two runs are equal; in training, each place that drops does so at its rate, and no other."""
-    data, largest = subject.data("plain"), Largest()
-    first = subject.results(data)
-    with Drops() as drops:
-        again = subject.results(data)
-    for name, value in again.items():
-        largest.compare(value, first[name], f"a second run: {name}")
-    if drops.rates:
-        largest.take(float("inf"), f"something is dropped at {drops.rates[0]:g} at rest")
-    model, wanted = subject.fresh().train(), rates(subject)
-    with torch.random.fork_rng(devices=[]), Drops() as drops:
-        trained = subject.results(data, model)
-    if not np.array_equal(np.round(sorted(drops.rates), 9), np.round(wanted, 9)):
-        said = f"{len(drops.rates)} places drop in training, not {len(wanted)}"
-        largest.take(float("inf"), said if len(drops.rates) != len(wanted) else "another rate")
-    if not wanted:
-        for name, value in trained.items():
-            largest.compare(value, first[name], f"in training: {name}")
-    return largest.measured()
 
 
 # -- the loss
