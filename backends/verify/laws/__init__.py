@@ -9,9 +9,11 @@ from ..measure import Measured, NotHere
 from ..subject import Subject
 from . import (
     cached,
+    derivatives,
     dropping,
     equality,
     fresh,
+    losses,
     order,
     padding,
     sampling,
@@ -50,9 +52,10 @@ LAWS: tuple[Law, ...] = (
     Law("sampling", "draws have the support and frequencies asked for", sampling.sampling),
     Law("stopping", "each row ends at an end token, with padding after it", sampling.stopping),
     Law("gradients", "every weight that can matter gets a gradient", training.gradients),
+    Law("differences", "gradients are what small steps say", derivatives.differences),
     Law("init", "`init_weights` draws what the spec says", fresh.initial),
     Law("dropout", "training drops what the spec says, and nothing else does", dropping.dropout),
-    Law("loss", "`loss` is the mean cross-entropy of its labels", training.loss),
+    Law("loss", "`loss` is what the head is trained with", losses.loss),
     Law("kernels", "every kernel gives the same", tools.kernels),
     Law("compile", "`torch.compile` gives the same, in one graph", tools.compiled),
     Law("export", "`torch.export` gives the same, at any length", tools.exported),

@@ -1,4 +1,4 @@
-"""Laws of training: gradients, fresh weights, dropout, the loss."""
+"""The law of gradients: every weight that can matter has one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ....spec.head import Classifier, LanguageModel
 from ..arguments import Array, Data
 from ..measure import EXACT, Largest, Measured, NotHere
 from ..subject import Subject
@@ -77,31 +76,3 @@ def _matters(subject: Subject, name: str, data: dict[str, Array]) -> bool:
     for result, expected in before.items():
         largest.compare(after[result], expected, result)
     return largest.error > 100 * EXACT
-
-
-# -- the loss
-
-
-def loss(subject: Subject) -> Measured | NotHere:
-    """Against the sum written out; -100 does not count."""
-    judge = getattr(subject.model, "loss", None)
-    heads = list(subject.spec.heads.values())
-    if judge is None or not isinstance(heads[0], (LanguageModel, Classifier)):
-        return NotHere("the model has no `loss`")
-    logits = next(iter(subject.results(subject.data("plain")).values()))
-    labels = subject.arguments.draw("labels", tuple(logits.shape[:-1]), logits.size(-1))
-    if labels.ndim == 2:
-        labels[0, 2:4] = -100
-    found = judge(logits, torch.from_numpy(labels).to(logits.device))
-    scores = logits.double().cpu().numpy()
-    stack = getattr(heads[0], "stack", None) or list(subject.spec.stacks)[-1]
-    if isinstance(heads[0], LanguageModel) and stack in subject.graph.predicts_next:
-        scores, labels = scores[:, :-1], labels[:, 1:]
-    taken = [
-        float(np.log(np.exp(row - row.max()).sum()) - (row[label] - row.max()))
-        for row, label in zip(scores.reshape(-1, scores.shape[-1]), labels.ravel(), strict=True)
-        if label != -100
-    ]
-    largest = Largest()
-    largest.compare(found.reshape(1), [sum(taken) / len(taken)], "loss")
-    return largest.measured()
