@@ -15,6 +15,9 @@ from ..subject import Subject
 SHIFTS = re.compile(r"(^|\.)(position_)?key(_up|_rope|_global)?(_norm)?\.bias$")
 """A bias that all keys have alike moves all scores of a query alike: softmax forgets it."""
 
+SELECTION = "selection_bias"
+"""What balances the load of experts sets it, and no gradient (Wang et al., 2024, 2408.15664)."""
+
 MOVED = (1e-3, 1e-4, 1e-5, 1e-6)
 """How far a weight is moved; less where that makes a router choose others, which is a jump."""
 
@@ -39,7 +42,8 @@ def gradients(subject: Subject) -> Measured | NotHere:
     note = f"exempt, for nothing moves with it: {', '.join(exempt[:3])}" if exempt else ""
     if len(exempt) > 3:
         note += f" and {len(exempt) - 3} more"
-    wrong = infinite + lost
+    fixed = [n for n, w in model.named_parameters() if SELECTION in n and w.requires_grad]
+    wrong = infinite + lost + fixed
     return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(trained)} weights", note)
 
 
