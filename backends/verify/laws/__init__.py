@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..measure import Measured, NotHere
 from ..subject import Subject
 from . import (
+    building,
     cached,
     derivatives,
     dropping,
@@ -53,6 +54,9 @@ LAWS: tuple[Law, ...] = (
     Law("generate", "greedy generation equals the whole, token by token", cached.generation),
     Law("sampling", "draws have the support and frequencies asked for", sampling.sampling),
     Law("stopping", "each row ends at an end token, with padding after it", sampling.stopping),
+    Law("sharing", "a tie or a shared layer is one storage", building.sharing),
+    Law("options", "every way to build the file gives the same", building.options),
+    Law("config", "a number of the `Config` means what it means in the spec", building.config),
     Law("gradients", "every weight that can matter gets a gradient", training.gradients),
     Law("differences", "gradients are what small steps say", derivatives.differences),
     Law("init", "`init_weights` draws what the spec says", fresh.initial),
