@@ -19,7 +19,7 @@ from .numbers import plain_number
 from .part import BROKEN
 from .source import DECIMAL, Node
 from .structure import Holder, holder, shapes
-from .words import FOREIGN_KEYS, FOREIGN_TYPES, NOT_IN_A_SPEC, places
+from .words import FOREIGN_KEYS, FOREIGN_TYPES, NOT_IN_A_SPEC, RENAMED, places
 
 Path = tuple[str | int, ...]
 KINDS = {
@@ -95,6 +95,12 @@ class Explainer:
             return "; a space must follow `:`"
         if key.lower() in NOT_IN_A_SPEC:
             return f"; {NOT_IN_A_SPEC[key.lower()]}"
+        now = RENAMED.get(key, key)
+        if now != key and now in options:
+            self.meant.add(now)
+            return f"; this option is named `{now}` now"
+        if now == "d_ff" and "expert" in options:
+            return "; write `expert: {d_ff: …}`"
         if key in FOREIGN_KEYS:
             target = FOREIGN_KEYS[key]
             self.meant.update(re.findall(r"[a-z_]+", target))

@@ -6,6 +6,7 @@ When a feature is implemented, its line here is removed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from .attention import Mha
@@ -69,7 +70,7 @@ def not_yet(spec: ModelSpec, tree: Node) -> list[SpecError]:
 def refusals(part: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """The path and name of each unsupported feature."""
     if isinstance(part, Part):
-        later = next((text for cls, text in LATER_TYPES.items() if isinstance(part, cls)), None)
+        later = _later(type(part))
         if later is not None:
             yield (*path, "type"), later
             return
@@ -89,12 +90,26 @@ def refusals(part: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
             yield from refusals(inner, (*path, index))
 
 
+@cache
+def _later(kind: type[Part]) -> str | None:
+    return next((text for cls, text in LATER_TYPES.items() if issubclass(kind, cls)), None)
+
+
+@cache
+def _later_options(kind: type[Part]) -> tuple[tuple[str, tuple[Any, ...], str], ...]:
+    return tuple(
+        (name, *row)
+        for cls, options in LATER_OPTIONS.items()
+        if issubclass(kind, cls)
+        for name, row in options.items()
+    )
+
+
 def _options(part: Part) -> Iterator[tuple[str, str]]:
-    for cls, options in LATER_OPTIONS.items():
-        for name, (values, text) in options.items() if isinstance(part, cls) else ():
-            value = getattr(part, name)
-            if value is not BROKEN and not any(value == known for known in values):
-                yield name, text
+    for name, values, text in _later_options(type(part)):
+        value = getattr(part, name)
+        if value is not BROKEN and not any(value == known for known in values):
+            yield name, text
 
 
 def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:

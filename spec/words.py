@@ -26,10 +26,10 @@ FOREIGN_KEYS = {
     "dropout_rate": "dropout", "attention_bias": "attention: {bias: …}",
     "attn_logit_softcapping": "attention: {softcap: …}",
     "final_logit_softcapping": "head: {type: language_model, softcap: …}",
-    "intermediate_size": "feed_forward: {hidden: …}", "ffn_dim": "feed_forward: {hidden: …}",
-    "d_ff": "feed_forward: {hidden: …}", "n_inner": "feed_forward: {hidden: …}",
-    "ffn_hidden_size": "feed_forward: {hidden: …}", "dim_feedforward": "feed_forward: {hidden: …}",
-    "mlp_ratio": "feed_forward: {hidden: 4 * d_model}", "hidden_act": "activation",
+    "intermediate_size": "feed_forward: {d_ff: …}", "ffn_dim": "feed_forward: {d_ff: …}",
+    "d_ff": "feed_forward: {d_ff: …}", "n_inner": "feed_forward: {d_ff: …}",
+    "ffn_hidden_size": "feed_forward: {d_ff: …}", "dim_feedforward": "feed_forward: {d_ff: …}",
+    "mlp_ratio": "feed_forward: {d_ff: 4 * d_model}", "hidden_act": "activation",
     "activation_function": "activation", "hidden_activation": "activation", "act_fn": "activation",
     "rope_theta": "positions: {type: rotary, theta: …}",
     "rotary_emb_base": "positions: {type: rotary, theta: …}",
@@ -86,6 +86,9 @@ FOREIGN_KEYS = {
     "layers_pattern": "pattern", "layer_types": "pattern", "shared": "share",
     "base": "extends", "inherits": "extends", "version": "modelwright",
 }  # fmt: skip
+
+# option of an earlier version -> its name now, where the part has that option
+RENAMED = {"hidden": "d_ff"}
 
 _RUN = "it is not part of a spec: "
 _NO_QUANTIZATION = (

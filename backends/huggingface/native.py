@@ -142,8 +142,8 @@ def _block(block: Mapping[str, Any], width: int) -> dict[str, Any]:
             part["scale"] = part["scale"] or part["head_dim"] ** -0.5
         settled[branch] = part
     part = dict(block["feed_forward"])
-    if isinstance(part.get("hidden"), str):
-        part["hidden"] = size(part["hidden"], width)
+    if isinstance(part.get("d_ff"), str):
+        part["d_ff"] = size(part["d_ff"], width)
     settled["feed_forward"] = part
     return settled
 

@@ -40,7 +40,7 @@ Mha: gate output_norm score_bias separate_global; QkNorm: norm before_clip
 HeadQkNorm PerHeadQkNorm: after_positions
 Mla: heads query_rank kv_rank nope_dim rope_dim value_dim latent_eps bias scale
 LinearAttention: heads head_dim feature_map map_values normalize decay output_norm output_gate bias
-Fastformer: heads bias; Hidden: hidden activation bias inner_norm; Glu: clamp linear_offset
+Fastformer: heads bias; Hidden: d_ff activation bias inner_norm; Glu: clamp linear_offset
 Moe: experts top_k expert shared_expert weigh shared_gate router capacity capacity_factor
 Router: score normalize bias selection_bias choose_by groups scale jitter
 Groups: count top_k score; Joining: scale stream_scale layer_scale from_; Parallel: shared_norm

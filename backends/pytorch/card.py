@@ -16,6 +16,8 @@ IMPORTED = "config.json"
 """The source of a spec that was read from a Hugging Face folder."""
 
 
+AXIS = re.compile(r"(?<=[( ])\w+(?=[,)])|(?<= )\w+(?=/)")  # "(B, T, D)", "T/2"
+
 QUOTES = {"'", '"', "\\"}
 
 
@@ -127,15 +129,7 @@ def table(graph: ModuleGraph) -> list[str]:
 
 def glossary(notes: Iterable[str]) -> list[str]:
     """The axes that the file's comments and docstrings speak of."""
-    comments = "\n".join(notes)
-    used = [
-        f"{letter} {meaning}"
-        for letter, meaning in GLOSSARY.items()
-        if f"({letter}," in comments
-        or f" {letter}," in comments
-        or f" {letter})" in comments
-        or f"({letter})" in comments
-        or f" {letter}/" in comments
-    ]
+    named = set(AXIS.findall("\n".join(notes)))
+    used = [f"{letter} {meaning}" for letter, meaning in GLOSSARY.items() if letter in named]
     text = "Shapes:  " + "   ".join(used)
     return textwrap.wrap(text, 96, subsequent_indent=" " * 9, break_long_words=False)

@@ -37,8 +37,9 @@ HEAD_WIDTHS = (12, 16, 8, 20, 24, 32, 40, 64)
 # kind -> what its smallest number becomes, and by how much each larger one exceeds the one before
 KINDS: dict[str, tuple[int, int]] = {
     "vocabulary": (61, 4),
-    "positions": (64, 8),
+    "positions": (136, 8),
     "first length": (32, 8),
+    "d_ff": (40, 8),
     "hidden": (40, 8),
     "classes": (5, 1),
     "projection": (24, 4),
@@ -59,6 +60,7 @@ FIELDS: dict[str, str] = {
     "d_model": "width",
     "width": "width",
     "output_width": "width",
+    "d_ff": "d_ff",
     "hidden": "hidden",
     "classes": "classes",
     "size": "projection",

@@ -37,6 +37,7 @@ class Subject:
     spec: what the laws are read from, where they ask for more than the ops say
     text: of the emitted file
     weights: by logical name, as float32 can hold them
+    thorough: whether laws try all that they know, and not a choice
     """
 
     spec: ModelSpec
@@ -45,6 +46,7 @@ class Subject:
     weights: dict[str, Array]
     device: str = "cpu"
     dtype: str = ""
+    thorough: bool = False
 
     @cached_property
     def module(self) -> ModuleType:

@@ -38,6 +38,7 @@ def verify(
     sets: Sequence[str] = (),
     seed: int = 0,
     laws: Collection[str] | None = None,
+    thorough: bool = False,
     emit: Callable[[ModuleGraph], str] = emit,
     tell: Callable[[str], None] = lambda what: None,
 ) -> Report:
@@ -45,7 +46,8 @@ def verify(
 
     The spec is made small with all of its structure, unless `full_size` or `weights` (a
     safetensors file of the whole model) is given; random weights are none of them at rest. `dtype`
-    is tried beside float64 and float32. `laws` names those to try; `emit` makes the text of the
+    is tried beside float64 and float32. `thorough` tries all lengths, options and cases that a law
+    knows, where it usually makes a choice. `laws` names those to try; `emit` makes the text of the
     file from the graph; `tell` hears which law is tried.
 
     Raises SpecErrors for a bad spec, WeightsError for weights that do not fit, UnknownError for a
@@ -67,6 +69,7 @@ def verify(
             weights_for(graph, seed) if weights is None else _stored(graph, weights),
             device,
             dtype,
+            thorough,
         )
         tried = [law for law in LAWS if laws is None or law.name in laws]
         findings = tuple(_tried(law, subject, tell) for law in tried)

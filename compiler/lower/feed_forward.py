@@ -71,7 +71,7 @@ def has_bias(part: Mlp | Glu, name: str) -> bool:
 
 def hidden_of(b: Builder, part: Mlp | Glu, width: Dim) -> Dim:
     assert width.size is not None
-    return Dim("F", size_of(b, "hidden", part.hidden, width.size))
+    return Dim("F", size_of(b, "d_ff", part.d_ff, width.size))
 
 
 def lower_hidden(

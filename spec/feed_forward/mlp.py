@@ -11,14 +11,14 @@ from ..scalars import Flag, HiddenBias, Rate, Size
 class Hidden(Part):
     """What a feed-forward widens to, and what happens there.
 
-    hidden: width inside
+    d_ff: width inside
     activation: inside
     bias: of the linear layers: all, none, or a list of gate, up, down
     hidden_dropout: rate after the activation
     inner_norm: a norm, the branch's `norm`, before the last linear layer
     """
 
-    hidden: Size = "4 * d_model"
+    d_ff: Size = "4 * d_model"
     activation: Activation | None = None
     bias: HiddenBias | None = None
     hidden_dropout: Rate = 0

@@ -17,13 +17,13 @@ from .linear import head_width as linear_width
 MOST_WEIGHTS = 10**16
 
 
-def hidden_is_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
+def d_ff_is_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     for place, part in hidden_parts(block):
-        size = size_of(part.hidden, stack.d_model)
+        size = size_of(part.d_ff, stack.d_model)
         if size.denominator != 1:
             yield Finding(
-                (*path, *place, "hidden"),
-                f"{part.hidden} is {float(size):g} with d_model {stack.d_model}, not a "
+                (*path, *place, "d_ff"),
+                f"{part.d_ff} is {float(size):g} with d_model {stack.d_model}, not a "
                 "whole number; "
                 "write a whole number",
             )
@@ -245,7 +245,7 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
     experts = getattr(block.feed_forward, "experts", 1)
     for place, part in hidden_parts(block):
         many = experts if place[-1] == "expert" else 1
-        width += 3 * many * int(size_of(part.hidden, stack.d_model))
+        width += 3 * many * int(size_of(part.d_ff, stack.d_model))
     weights = stack.layers * stack.d_model * width
     if weights > MOST_WEIGHTS:
         yield Finding(
@@ -257,7 +257,7 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
 
 
 LAWS = (
-    hidden_is_whole,
+    d_ff_is_whole,
     experts_enough,
     groups_fit,
     sparse_mixer_alone,

@@ -117,7 +117,7 @@ SETS = st.sampled_from(
         "head.tied=true",
         "tokens={eos: 3}",
         "attention={type: mla, heads: 2, kv_rank: 8, nope_dim: 8, rope_dim: 4, value_dim: 8}",
-        "feed_forward={type: glu, hidden: 32}",
+        "feed_forward={type: glu, d_ff: 32}",
         "cross_attention=none",
     ]
 )

@@ -23,7 +23,7 @@ max_positions: 16
 d_model: 8
 layers: 3
 attention: {heads: 4, kv_heads: 2}
-feed_forward: {hidden: 20}
+feed_forward: {d_ff: 20}
 positions: learned
 """
 
@@ -278,7 +278,7 @@ vocab_size: {V}
 d_model: {D}
 layers: 3
 attention: {{heads: {H}}}
-feed_forward: {{hidden: {F}}}
+feed_forward: {{d_ff: {F}}}
 head: language_model
 """
     r = report_of(text, batch=B, sequence=T)

@@ -208,7 +208,7 @@ def test_a_scaled_stream_has_a_step_of_its_own():
 
 def test_kinds_that_follow_one_another_stand_above_one_another():
     drawing = small(
-        "blocks: {wide: {feed_forward: {hidden: 512}}, narrow: {}}\n"
+        "blocks: {wide: {feed_forward: {d_ff: 512}}, narrow: {}}\n"
         "pattern: [narrow]\noverrides: {0: wide}\n"
     )
     assert [(f.name, f.count) for f in drawing.frames] == [("wide", "1×"), ("narrow", "3×")]

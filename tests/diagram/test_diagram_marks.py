@@ -30,7 +30,7 @@ def marked(gemma, place: str) -> list[tuple[str, str]]:
     [
         (f"{LOCAL}.attention.heads", ["layers.local.attention"]),
         (f"{LOCAL}.attention", ["layers.local.attention"]),
-        (f"{LOCAL}.feed_forward.hidden", ["layers.local.feed_forward"]),
+        (f"{LOCAL}.feed_forward.d_ff", ["layers.local.feed_forward"]),
         (LOCAL, ["layers.local.frame"]),
         ("stacks.decoder.layers", ["layers.frame"]),
         ("stacks.decoder.order", ["layers.frame"]),

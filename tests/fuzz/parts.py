@@ -291,7 +291,7 @@ class Parts:
     def hidden(self, place: Place) -> Data:
         sizes = [10, "2 * d_model", "d_model", "4 * d_model"]
         sizes += ["3/2 * d_model"] if place.d_model % 2 == 0 else []
-        return {"hidden": self.dice.one(sizes)}
+        return {"d_ff": self.dice.one(sizes)}
 
     def moe(self, place: Place) -> Data:
         experts = self.dice.one((4, 2, 6, 1))

@@ -98,7 +98,7 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Mla", "rope_dim"): (4, 2),
     ("Mla", "value_dim"): (5, 3),
     ("Mla", "scale"): (0.3, "none"),
-    ("Hidden", "hidden"): (10, "2 * d_model", "3/2 * d_model", "d_model"),
+    ("Hidden", "d_ff"): (10, "2 * d_model", "3/2 * d_model", "d_model"),
     ("Glu", "clamp"): (0.6, "none"),
     ("Glu", "linear_offset"): (0, 1, -0.5),
     ("Moe", "capacity"): (4, 2),

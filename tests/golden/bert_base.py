@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 fa437a293f4a). Write it again:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 9393f5394ca4). Write it again:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -36,7 +36,7 @@ class Config:
     dropout: float = 0.1
     layers: int = 12
     heads: int = 12
-    hidden: int = 3072
+    d_ff: int = 3072
     projection_size: int = 768
     init_std: float = 0.02
 
@@ -76,8 +76,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.up = nn.Linear(config.d_model, config.hidden)
-        self.down = nn.Linear(config.hidden, config.d_model)
+        self.up = nn.Linear(config.d_model, config.d_ff)
+        self.down = nn.Linear(config.d_ff, config.d_model)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.gelu(self.up(x)))  # (B, T, D)
@@ -170,4 +170,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 6fb78e89372472e7d48b6067654e299b5e7571b8ee15532c76bc9949c454addd
+# sha256 of the above: 95fc487176258df457d08e6918e4302fab6a5fe16195e655a9afa7b55bb5be46

@@ -1,6 +1,6 @@
 """clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 39c506df1bab). Write it again:
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 49b71ece27da). Write it again:
     modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
 
     part                                    weights
@@ -294,4 +294,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: 73dd6a2c904ba5df6d4bec3e2a0b7e1e63e90350d8b3bb61918f1e634e66ae7a
+# sha256 of the above: fe57a317377c37f71e5b8efda24092a833d4781adccea722156ab03260576750

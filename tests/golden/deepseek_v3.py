@@ -1,6 +1,6 @@
 """deepseek-v3: a 61-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 862aeec225f0). Write it again:
+Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 509917347cd2). Write it again:
     modelwright build deepseek_v3.yaml -o deepseek_v3.py
 
     part                          weights
@@ -52,13 +52,13 @@ class Config:
     rope_beta_fast: int = 32
     rope_beta_slow: int = 1
     scale: float = 0.1352337788608801  # 192**-0.5 * (0.1 * 1 * ln(40) + 1)**2
-    dense_hidden: int = 18432
+    dense_d_ff: int = 18432
     experts: int = 256
     top_k: int = 8
     groups: int = 8
     top_groups: int = 4
     router_scale: float = 2.5
-    sparse_hidden: int = 2048
+    sparse_d_ff: int = 2048
     init_std: float = 0.02
 
 
@@ -312,9 +312,9 @@ class Experts(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.experts = config.experts
-        self.gate = nn.Parameter(torch.empty(config.experts, config.sparse_hidden, config.d_model))
-        self.up = nn.Parameter(torch.empty(config.experts, config.sparse_hidden, config.d_model))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.sparse_hidden))
+        self.gate = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.sparse_d_ff))
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
         groups = ExpertGroups(chosen, self.experts)
@@ -329,9 +329,9 @@ class SharedExpert(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.d_model, config.sparse_hidden, bias=False)
-        self.up = nn.Linear(config.d_model, config.sparse_hidden, bias=False)
-        self.down = nn.Linear(config.sparse_hidden, config.d_model, bias=False)
+        self.gate = nn.Linear(config.d_model, config.sparse_d_ff, bias=False)
+        self.up = nn.Linear(config.d_model, config.sparse_d_ff, bias=False)
+        self.down = nn.Linear(config.sparse_d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
@@ -387,9 +387,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.d_model, config.dense_hidden, bias=False)
-        self.up = nn.Linear(config.d_model, config.dense_hidden, bias=False)
-        self.down = nn.Linear(config.dense_hidden, config.d_model, bias=False)
+        self.gate = nn.Linear(config.d_model, config.dense_d_ff, bias=False)
+        self.up = nn.Linear(config.d_model, config.dense_d_ff, bias=False)
+        self.down = nn.Linear(config.dense_d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
@@ -585,4 +585,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5a6be7a14be2fe5312f5b82f1499c5e73370aa46958011046dd94db60c450b8c
+# sha256 of the above: 43ed513b1120b2a844645ee8d45afb655d4628faeb158d65823476004f4c8476

@@ -1,6 +1,6 @@
 """gemma-3-1b: a 26-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 8306601ef561). Write it again:
+Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 c7669782ab6e). Write it again:
     modelwright build gemma3_1b.yaml -o gemma_3_1b.py
 
     part                          weights
@@ -39,7 +39,7 @@ class Config:
     local_rope_theta: float = 10_000.0
     window: int = 512
     scale: float = 0.0625
-    hidden: int = 6912
+    d_ff: int = 6912
     global_rope_theta: float = 1_000_000.0
     init_std: float = 0.02
 
@@ -181,9 +181,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.d_model, config.hidden, bias=False)
-        self.up = nn.Linear(config.d_model, config.hidden, bias=False)
-        self.down = nn.Linear(config.hidden, config.d_model, bias=False)
+        self.gate = nn.Linear(config.d_model, config.d_ff, bias=False)
+        self.up = nn.Linear(config.d_model, config.d_ff, bias=False)
+        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.gelu(self.gate(x), approximate="tanh") * self.up(x))  # (B, T, D)
@@ -333,4 +333,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0f4eecbbc7e6a4f788654b2ca7fe7792ec48f998cdabab39c91cc57fbcd9bfc9
+# sha256 of the above: 52f20da7890f95aa8cf16ab691aa9e84f96779cf6810633da4dde639e25e361e

@@ -1,6 +1,6 @@
 """gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt2.yaml (sha256 4fc8099b2632). Write it again:
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 f82096542161). Write it again:
     modelwright build gpt2.yaml -o gpt2.py --static-cache
 
     part                             weights
@@ -292,4 +292,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 25e040bc8e590fcaf79a8c5f3a9fc3b68cfe205ae3f07ebaaf6c50e197ba90d7
+# sha256 of the above: dc304a26b2963bf6875ddcb03c84d10c4007c6386f963fff76bbb37f156a539a

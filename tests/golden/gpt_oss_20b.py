@@ -1,6 +1,6 @@
 """gpt-oss-20b: a 24-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 1cfd7f6b1632). Write it again:
+Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 5cebd69a1d50). Write it again:
     modelwright build gpt_oss_20b.yaml -o gpt_oss_20b.py
 
     part                          weights
@@ -49,7 +49,7 @@ class Config:
     window: int = 128
     experts: int = 32
     top_k: int = 4
-    hidden: int = 2880
+    d_ff: int = 2880
     clamp: float = 7.0
     beta: float = 1.702
     init_std: float = 0.02
@@ -323,11 +323,11 @@ class Experts(nn.Module):
         self.experts = config.experts
         self.clamp = config.clamp
         self.beta = config.beta
-        self.gate = nn.Parameter(torch.empty(config.experts, config.hidden, config.d_model))
-        self.gate_bias = nn.Parameter(torch.empty(config.experts, config.hidden))
-        self.up = nn.Parameter(torch.empty(config.experts, config.hidden, config.d_model))
-        self.up_bias = nn.Parameter(torch.empty(config.experts, config.hidden))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.hidden))
+        self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.gate_bias = nn.Parameter(torch.empty(config.experts, config.d_ff))
+        self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.up_bias = nn.Parameter(torch.empty(config.experts, config.d_ff))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.d_ff))
         self.down_bias = nn.Parameter(torch.empty(config.experts, config.d_model))
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
@@ -539,4 +539,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1202fbcda968217f2f472b075f2bbc1365f1b86105dac1aa0c930d698b955d18
+# sha256 of the above: 705ad32b5fb43e17b7b265ac8a80eadb7e6cd9aa648dc827721d3b6b69bf1cad

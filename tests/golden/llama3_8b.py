@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 ba3d71be2ad7). Write it again:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 6b111c51b3e9). Write it again:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -36,7 +36,7 @@ class Config:
     heads: int = 32
     kv_heads: int = 8
     rope_theta: float = 500_000.0
-    hidden: int = 14336
+    d_ff: int = 14336
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
@@ -148,9 +148,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.d_model, config.hidden, bias=False)
-        self.up = nn.Linear(config.d_model, config.hidden, bias=False)
-        self.down = nn.Linear(config.hidden, config.d_model, bias=False)
+        self.gate = nn.Linear(config.d_model, config.d_ff, bias=False)
+        self.up = nn.Linear(config.d_model, config.d_ff, bias=False)
+        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
@@ -287,4 +287,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: d2547dcb3eec0f0f65e97d2cf9c21600fabb9eb06294cae070cc9088dcddb672
+# sha256 of the above: 923951a42993045d600cb5a0dd0857d63f391c703fd1a1e8e7a0f83bd8d6221a

@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 ba3d71be2ad7). Write it again:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 6b111c51b3e9). Write it again:
     modelwright build llama3_8b.yaml -o llama_3_8b.py --join-projections
 
     part                          weights
@@ -36,7 +36,7 @@ class Config:
     heads: int = 32
     kv_heads: int = 8
     rope_theta: float = 500_000.0
-    hidden: int = 14336
+    d_ff: int = 14336
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
@@ -194,9 +194,9 @@ class FeedForward(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.gate_up = JoinedLinear(
-            config.d_model, {"gate": config.hidden, "up": config.hidden}, bias=False
+            config.d_model, {"gate": config.d_ff, "up": config.d_ff}, bias=False
         )
-        self.down = nn.Linear(config.hidden, config.d_model, bias=False)
+        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         gate, up = self.gate_up.each(x)  # (B, T, F) each
@@ -336,4 +336,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: da251f0c46f6d55e298bb523adcc88ffa33c2b81a0b6a0b6903f081b6dc087be
+# sha256 of the above: cef307010618f2bb820aa72656ff5f6d4c6f66d12e66761c0b4b8d8205a3ca6a

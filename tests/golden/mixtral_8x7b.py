@@ -1,6 +1,6 @@
 """mixtral-8x7b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 2f127e35f8b4). Write it again:
+Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 73b2db017fe4). Write it again:
     modelwright build mixtral_8x7b.yaml -o mixtral_8x7b.py
 
     part                          weights
@@ -41,7 +41,7 @@ class Config:
     rope_theta: float = 1_000_000.0
     experts: int = 8
     top_k: int = 2
-    hidden: int = 14336
+    d_ff: int = 14336
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
@@ -245,9 +245,9 @@ class Experts(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.experts = config.experts
-        self.gate = nn.Parameter(torch.empty(config.experts, config.hidden, config.d_model))
-        self.up = nn.Parameter(torch.empty(config.experts, config.hidden, config.d_model))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.hidden))
+        self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.d_ff))
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
         groups = ExpertGroups(chosen, self.experts)
@@ -436,4 +436,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1438be1676a3fb1fbe166967d82916817e366a23113d8103f30146a41c73ce1e
+# sha256 of the above: 50d81af9c563695fa939bcd282a2d35325952740338ce128bc7de649a710737c

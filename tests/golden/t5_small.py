@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 bfcbf414b56d). Write it again:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 b01214cf8981). Write it again:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -39,7 +39,7 @@ class Config:
     heads: int = 8
     buckets: int = 32
     max_distance: int = 128
-    hidden: int = 2048
+    d_ff: int = 2048
     hidden_dropout: float = 0.1
     head_input_scale: float = 0.04419417382
     init_std: float = 0.02
@@ -150,9 +150,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.up = nn.Linear(config.d_model, config.hidden, bias=False)
+        self.up = nn.Linear(config.d_model, config.d_ff, bias=False)
         self.hidden_dropout = nn.Dropout(config.hidden_dropout)
-        self.down = nn.Linear(config.hidden, config.d_model, bias=False)
+        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(self.hidden_dropout(F.relu(self.up(x))))  # (B, T, D)
@@ -363,4 +363,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 30b14dd6882c7c62ac88a8cc3af491addaf7cac4bb37000d25f0d315dbdb218d
+# sha256 of the above: 61d88cdfdc918462ac2630d4c3fb6dd7657927072c0b95833b376eac41684ce7

@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 1d4257e687ec). Write it again:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 b7d2e85fa105). Write it again:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -33,7 +33,7 @@ class Config:
     layers: int = 6
     heads: int = 8
     eps: float = 1e-5
-    hidden: int = 2048
+    d_ff: int = 2048
 
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
@@ -139,8 +139,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.up = nn.Linear(config.d_model, config.hidden)
-        self.down = nn.Linear(config.hidden, config.d_model)
+        self.up = nn.Linear(config.d_model, config.d_ff)
+        self.down = nn.Linear(config.d_ff, config.d_model)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.relu(self.up(x)))  # (B, T, D)
@@ -359,4 +359,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: f967e85d9a2b0295cb52e0acb51e24944a00622bb41c008a9ee6028778aeb813
+# sha256 of the above: 424c05a8e08498bc5c91e3b1ff7500bfb1accfced93f86a7f00b8e021c5d68a1

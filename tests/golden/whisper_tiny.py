@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 326da82e9163). Write it again:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 3448818a9f8d). Write it again:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -368,4 +368,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: c2b30175018c50d228d19b3cc770a359c37bfa706270ef5403ca30948c74a222
+# sha256 of the above: aa65cf4f6da0a5ca3d6e2c42d14cc8a9a65ba47125faad9ee432d541bf9bffdd

@@ -27,7 +27,7 @@ family: decoder-only
 {COMMON}
 positions: alibi
 attention: {{heads: 4, kv_heads: 2}}
-feed_forward: {{type: glu, activation: silu, hidden: 48}}
+feed_forward: {{type: glu, activation: silu, d_ff: 48}}
 blocks:
   mixer: {{attention: none}}
   near: {{mask: causal & window(5)}}

@@ -20,7 +20,7 @@ from modelwright.cli import cli
 
 SIZES = "vocab_size: 64\nmax_positions: 40\nd_model: 32\n"
 DECODER = f"name: tiny\nfamily: decoder-only\n{SIZES}layers: 4\n"
-GATED = "feed_forward: {type: glu, hidden: 48, activation: silu}\n"
+GATED = "feed_forward: {type: glu, d_ff: 48, activation: silu}\n"
 LLAMA = f"{DECODER}bias: false\nnorm: rmsnorm\npositions: rotary\n{GATED}"
 HEAD = "head: language_model\n"
 TIED = "head: {type: language_model, tied: true}\n"
@@ -73,7 +73,7 @@ SPECS = {
     + "tokens: {pad: 1}\n",
     "T5ForConditionalGeneration": BOTH + "bias: false\nnorm: {type: rmsnorm, eps: 1e-6}\n"
     "attention: {heads: 4, head_dim: 6, scale: none}\n"
-    "feed_forward: {hidden: 48, activation: relu}\n"
+    "feed_forward: {d_ff: 48, activation: relu}\n"
     "positions: {type: relative_bias, buckets: 8, max_distance: 20}\n"
     + TIED.replace("}", ", input_scale: 0.17677669529}"),
     "BartForConditionalGeneration": BOTH

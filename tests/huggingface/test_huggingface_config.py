@@ -48,8 +48,8 @@ def test_a_config_of_defaults_is_bert_base(tmp_path: Path, examples: Path) -> No
     for spec in (ours, base):
         del spec["name"]
     block = base["stacks"]["encoder"]["blocks"]["block"]["feed_forward"]
-    assert block["hidden"] == 3072
-    block["hidden"] = "4 * d_model"  # the importer sees that it is the default
+    assert block["d_ff"] == 3072
+    block["d_ff"] = "4 * d_model"  # the importer sees that it is the default
     assert ours == base
 
 
@@ -81,7 +81,7 @@ def test_it_reads_well(tmp_path: Path) -> None:
         "input: {add: {token_type_ids: 2}, normalize: true}\n"
         "positions: learned\n"
         "attention: {heads: 2, dropout: 0}\n"
-        "feed_forward: {hidden: 300}\n"
+        "feed_forward: {d_ff: 300}\n"
         "head: {type: classifier, classes: 3, pool: first, hidden: 128, activation: tanh}\n"
         "init: {std: 0.05}\n"
         "tokens: {pad: 0}\n"
@@ -108,7 +108,7 @@ def test_four_times_the_width_is_the_default(
 ) -> None:
     folder = folder_of(tmp_path, hidden_size=16, num_attention_heads=2, intermediate_size=hidden)
     assert ("feed_forward" in import_folder(folder)) == (written is not None)
-    assert written is None or f"feed_forward: {{hidden: {written}}}" in import_folder(folder)
+    assert written is None or f"feed_forward: {{d_ff: {written}}}" in import_folder(folder)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ layers: 2
 positions: {type: rotary, fraction: 0.25}
 residual: parallel
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 head: language_model
 """,
     lambda: small(hf.GPTNeoXConfig, hf.GPTNeoXForCausalLM, use_parallel_residual=True),
@@ -154,7 +154,7 @@ layers: 2
 positions: {type: rotary, fraction: 0.5}
 residual: {type: parallel, shared_norm: true}
 attention: {heads: 4, kv_heads: 2}
-feed_forward: {hidden: 48, activation: gelu_tanh}
+feed_forward: {d_ff: 48, activation: gelu_tanh}
 head: {type: language_model, bias: true}
 """,
     lambda: small(
@@ -198,7 +198,7 @@ bias: false
 positions: rotary
 residual: {type: parallel, shared_norm: true}
 attention: {heads: 4, kv_heads: 1}
-feed_forward: {hidden: 4 * d_model, activation: gelu}
+feed_forward: {d_ff: 4 * d_model, activation: gelu}
 head: {type: language_model, tied: true}
 """,
     lambda: small(
@@ -305,7 +305,7 @@ d_model: 32
 layers: 2
 positions: {type: learned, offset: 2, skip_padding: mask}
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: relu}
+feed_forward: {d_ff: 48, activation: relu}
 head: {type: language_model, tied: true}
 """,
     lambda: small(
@@ -334,7 +334,7 @@ input: {width: 24, project: before_positions}
 output_width: 24
 positions: {type: learned, offset: 2, skip_padding: mask}
 attention: {heads: 4, bias: true}
-feed_forward: {hidden: 48, activation: relu, bias: true}
+feed_forward: {d_ff: 48, activation: relu, bias: true}
 head: {type: language_model, tied: true}
 """,
     lambda: small(

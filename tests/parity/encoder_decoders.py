@@ -20,7 +20,7 @@ bias: false
 norm: {type: rmsnorm, eps: 1e-6}
 positions: {type: relative_bias, buckets: 8, max_distance: 20}
 attention: {heads: 4, head_dim: 6, scale: none}
-feed_forward: {hidden: 48, activation: relu}
+feed_forward: {d_ff: 48, activation: relu}
 decoder:
   input: {tied: encoder}
   positions: {bidirectional: false}
@@ -95,7 +95,7 @@ T5 = Pair(
 
 TIED_HEAD = "{type: language_model, tied: true, input_scale: 0.17677669529663687}"
 GATED_SPEC = T5_SPEC.replace(
-    "hidden: 48, activation: relu", "type: glu, hidden: 48, activation: gelu_tanh"
+    "d_ff: 48, activation: relu", "type: glu, d_ff: 48, activation: gelu_tanh"
 )
 
 T5_GATED_UNTIED = Pair(
@@ -153,7 +153,7 @@ norm_placement: post
 input: {normalize: true}
 positions: {type: learned, offset: 2}
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 decoder:
   input: {tied: encoder}
   attention: {heads: 2}

@@ -82,7 +82,7 @@ norm: {eps: 1e-12}
 input: {type: patches, image_size: 22, patch_size: 5, prefix_tokens: 1}
 positions: learned
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 """
 
 VIT = Pair(
@@ -124,7 +124,7 @@ norm: {eps: 1e-6}
 input: {type: patches, image_size: 22, patch_size: 5, prefix_tokens: 1}
 positions: learned
 attention: {heads: 4}
-feed_forward: {hidden: 64, activation: gelu}
+feed_forward: {d_ff: 64, activation: gelu}
 residual: {layer_scale: 1.0}
 """
 DINO_TABLE: Table = {
@@ -161,7 +161,7 @@ def dino(name: str, *changes: tuple[str, str], **options: Any) -> Pair:
 DINO = dino("dinov2")
 DINO_GATED = dino(
     "dinov2 with swiglu",
-    ("{hidden: 64, activation: gelu}", "{type: glu, hidden: 48, activation: silu}"),
+    ("{d_ff: 64, activation: gelu}", "{type: glu, d_ff: 48, activation: silu}"),
     use_swiglu_ffn=True,
 )
 DINO_REGISTERS = dino(
@@ -187,7 +187,7 @@ input:
   normalize: true
 positions: learned
 attention: {heads: 4}
-feed_forward: {hidden: 48}
+feed_forward: {d_ff: 48}
 head: {type: projection, size: 24, pool: first, bias: false}
 """,
     lambda: hf.CLIPVisionModelWithProjection(hf.CLIPVisionConfig(projection_dim=24, **SIZES)),
@@ -215,7 +215,7 @@ norm: {eps: 1e-6}
 input: {type: patches, image_size: 22, patch_size: 5}
 positions: learned
 attention: {heads: 4}
-feed_forward: {hidden: 48}
+feed_forward: {d_ff: 48}
 """,
     lambda: hf.SiglipVisionModel(hf.SiglipVisionConfig(**SIZES)),
     {
@@ -238,7 +238,7 @@ final_norm: false
 input: {type: patches, image_size: 22, patch_size: 5, prefix_tokens: 1}
 positions: {type: relative_table, share: layer}
 attention: {heads: 4, bias: [query, value, output]}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 residual: {layer_scale: 0.1}
 """
 BEIT_TABLE: Table = {

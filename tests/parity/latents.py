@@ -67,7 +67,7 @@ attention:
   nope_dim: 6
   rope_dim: 4
   value_dim: 5
-feed_forward: {type: glu, hidden: 48, activation: silu}
+feed_forward: {type: glu, d_ff: 48, activation: silu}
 head: language_model
 tokens: {pad: 0, eos: 2}
 """

@@ -49,7 +49,7 @@ bias: false
 norm: {type: rmsnorm, eps: 1e-6}
 positions: {type: rotary, theta: 500000}
 attention: {heads: 4, kv_heads: 2}
-feed_forward: {type: glu, hidden: 48, activation: silu}
+feed_forward: {type: glu, d_ff: 48, activation: silu}
 head: language_model
 tokens: {pad: 0, eos: 2}
 """
@@ -109,7 +109,7 @@ norm: {type: rmsnorm, eps: 1e-6}
 positions: rotary
 mask: causal & window(5)
 attention: {heads: 4, kv_heads: 2, head_dim: 12}
-feed_forward: {type: glu, hidden: 48, activation: silu}
+feed_forward: {type: glu, d_ff: 48, activation: silu}
 head: language_model
 """,
     lambda: small(
@@ -135,7 +135,7 @@ bias: false
 norm: {type: rmsnorm, eps: 1e-6}
 positions: {type: rotary, theta: 1e6}
 attention: {heads: 4, kv_heads: 2, head_dim: 12, qk_norm: head}
-feed_forward: {type: glu, hidden: 48, activation: silu}
+feed_forward: {type: glu, d_ff: 48, activation: silu}
 head: {type: language_model, tied: true}
 """,
     lambda: small(
@@ -161,7 +161,7 @@ bias: false
 norm: {type: rmsnorm, eps: 1e-6}
 positions: rotary
 attention: {heads: 4, kv_heads: 1, bias: [query, key, value]}
-feed_forward: {type: glu, hidden: 48, activation: silu}
+feed_forward: {type: glu, d_ff: 48, activation: silu}
 head: language_model
 """,
     lambda: small(hf.Qwen2Config, hf.Qwen2ForCausalLM, num_key_value_heads=1),
@@ -182,7 +182,7 @@ norm: rmsnorm
 norm_placement: output
 positions: {type: rotary, theta: 500000}
 attention: {heads: 4, kv_heads: 2, qk_norm: projection}
-feed_forward: {type: glu, hidden: 48, activation: silu}
+feed_forward: {type: glu, d_ff: 48, activation: silu}
 head: language_model
 """,
     lambda: small(
@@ -210,7 +210,7 @@ norm: {type: rmsnorm, eps: 1e-6, weight_offset: 1}
 norm_placement: sandwich
 positions: rotary
 attention: {heads: 4, kv_heads: 2, head_dim: 12, scale: 0.25, softcap: 5}
-feed_forward: {type: glu, hidden: 48, activation: gelu_tanh}
+feed_forward: {type: glu, d_ff: 48, activation: gelu_tanh}
 blocks:
   local: {mask: causal & window(5)}
   global: {mask: causal}
@@ -245,7 +245,7 @@ input: {scale: sqrt_d_model}
 norm: {type: rmsnorm, eps: 1e-6, weight_offset: 1}
 norm_placement: sandwich
 attention: {heads: 4, kv_heads: 1, head_dim: 12, scale: 0.25, qk_norm: head}
-feed_forward: {type: glu, hidden: 48, activation: gelu_tanh}
+feed_forward: {type: glu, d_ff: 48, activation: gelu_tanh}
 blocks:
   local: {mask: causal & window(5), positions: {type: rotary, theta: 10000}}
   global: {mask: causal, positions: {type: rotary, theta: 1e6}}

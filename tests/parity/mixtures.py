@@ -42,7 +42,7 @@ bias: false
 norm: {type: rmsnorm, eps: 1e-6}
 positions: rotary
 attention: {heads: 4, kv_heads: 2}
-feed_forward: {type: moe, experts: 6, top_k: 2, expert: {type: glu, hidden: 24, activation: silu}}
+feed_forward: {type: moe, experts: 6, top_k: 2, expert: {type: glu, d_ff: 24, activation: silu}}
 head: language_model
 """
 EXPERTS = SPEC.split("feed_forward: ")[1].splitlines()[0]
@@ -85,11 +85,11 @@ QWEN2_MOE = Pair(
         attention="{heads: 4, kv_heads: 2, bias: [query, key, value]}",
         feed_forward=mixed(
             "router: {normalize: false}",
-            "shared_expert: {type: glu, hidden: 40, activation: silu}",
+            "shared_expert: {type: glu, d_ff: 40, activation: silu}",
             "shared_gate: true",
         ),
     )
-    + "overrides: {1: {feed_forward: {type: glu, hidden: 48, activation: silu}}}\n",
+    + "overrides: {1: {feed_forward: {type: glu, d_ff: 48, activation: silu}}}\n",
     lambda: small(
         hf.Qwen2MoeConfig,
         hf.Qwen2MoeForCausalLM,
@@ -117,7 +117,7 @@ QWEN3_MOE = Pair(
     "qwen3_moe, sparse in every second layer",
     spec(layers="4", attention="{heads: 4, kv_heads: 2, head_dim: 12, qk_norm: head}").replace(
         f"feed_forward: {EXPERTS}",
-        f"blocks:\n  dense: {{feed_forward: {{type: glu, hidden: 48, activation: silu}}}}\n"
+        f"blocks:\n  dense: {{feed_forward: {{type: glu, d_ff: 48, activation: silu}}}}\n"
         f"  sparse: {{feed_forward: {EXPERTS}}}\npattern: [dense, sparse]",
     ),
     lambda: small(
@@ -242,7 +242,7 @@ feed_forward:
   router: {bias: true}
   expert:
     type: glu
-    hidden: 24
+    d_ff: 24
     activation: {type: swish, beta: 1.702}
     clamp: 0.3
     linear_offset: 1

@@ -108,7 +108,7 @@ NEMOTRON = Pair(
         BASE,
         "norm: {type: layernorm, weight_offset: 1}",
         "positions: {type: rotary, fraction: 0.5}",
-        "feed_forward: {hidden: 48, activation: relu2}",
+        "feed_forward: {d_ff: 48, activation: relu2}",
     ),
     lambda: small(hf.NemotronConfig, hf.NemotronForCausalLM, num_key_value_heads=2, head_dim=8),
     like_llama(PRE_NORMS),
@@ -198,7 +198,7 @@ d_model: 32
 layers: 4
 positions: learned
 attention: {heads: 4, scale: none, bias: [output]}
-feed_forward: {hidden: 48, activation: gelu_tanh}
+feed_forward: {d_ff: 48, activation: gelu_tanh}
 blocks: {global: {mask: causal}, local: {mask: causal & window(5)}}
 pattern: [global, local]
 head: {type: language_model, tied: true}
@@ -294,7 +294,7 @@ layers: 2
 input: {scale: sqrt_d_model}
 positions: {type: sinusoidal, denominator: half_minus_one, offset: 2}
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 head: {type: language_model, tied: true}
 """,
     lambda: hf.XGLMForCausalLM(hf.XGLMConfig(**XGLM_SIZES)),

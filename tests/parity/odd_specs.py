@@ -11,7 +11,7 @@ d_model: 32
 layers: 3
 positions: rotary
 attention: {heads: 4}
-feed_forward: {hidden: 48}
+feed_forward: {d_ff: 48}
 head: {type: language_model, tied: true}
 """
 
@@ -24,7 +24,7 @@ d_model: 32
 layers: 3
 positions: learned
 attention: {heads: 4}
-feed_forward: {hidden: 48}
+feed_forward: {d_ff: 48}
 """
 
 TRANSLATOR = """
@@ -36,7 +36,7 @@ d_model: 32
 layers: 3
 positions: rotary
 attention: {heads: 4}
-feed_forward: {hidden: 48}
+feed_forward: {d_ff: 48}
 head: {type: language_model, bias: true}
 tokens: {pad: 0, eos: 2, decoder_start: 1}
 """
@@ -184,7 +184,7 @@ DECODES = {
         DECODER,
         "norm: {type: layernorm, weight_offset: 1, eps: 1e-3}",
         "norm_placement: sandwich",
-        "feed_forward: {type: glu, hidden: 48, inner_norm: true, clamp: 0.6, linear_offset: 1}",
+        "feed_forward: {type: glu, d_ff: 48, inner_norm: true, clamp: 0.6, linear_offset: 1}",
     ),
     "no weights in norms": changed(
         DECODER, "norm: {type: rmsnorm, affine: false}", "norm_placement: post", "final_norm: true"
@@ -268,7 +268,7 @@ name: two-readers
 vocab_size: 64
 d_model: 32
 attention: {heads: 4}
-feed_forward: {hidden: 48}
+feed_forward: {d_ff: 48}
 positions: rotary
 stacks:
   text: {layers: 2, input: {argument: text_ids}}
@@ -319,7 +319,7 @@ name: two-towers
 vocab_size: 64
 d_model: 32
 attention: {heads: 4}
-feed_forward: {hidden: 48}
+feed_forward: {d_ff: 48}
 positions: rotary
 stacks:
   question: {layers: 2, input: {argument: question_ids}}

@@ -61,7 +61,7 @@ positions:
   theta: 150000
   scaling: {type: yarn, factor: 4, original_max_positions: 512, truncate: false}
 attention: {heads: 4, kv_heads: 2, head_dim: 12, sinks: true}
-feed_forward: {type: glu, hidden: 48, activation: silu, bias: false}
+feed_forward: {type: glu, d_ff: 48, activation: silu, bias: false}
 blocks:
   local: {mask: causal & window(5)}
   global: {mask: causal}
@@ -122,7 +122,7 @@ norm: rmsnorm
 norm_placement: sandwich
 input: {scale: sqrt_d_model}
 attention: {heads: 4, kv_heads: 2, head_dim: 12, qk_norm: head, output_gate: elementwise}
-feed_forward: {type: glu, hidden: 48, activation: silu}
+feed_forward: {type: glu, d_ff: 48, activation: silu}
 blocks:
   local: {mask: causal & window(5), positions: rotary}
   global: {mask: causal}

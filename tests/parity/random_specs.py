@@ -116,7 +116,7 @@ class Dice:
     def feed_forward(self) -> str:
         if self.often(0.07):
             return "none"
-        first = [f"hidden: {self.one('48', '2 * d_model', '3/2 * d_model')}"]
+        first = [f"d_ff: {self.one('48', '2 * d_model', '3/2 * d_model')}"]
         if self.often(0.4):
             first.append("type: glu")
         return self.part(

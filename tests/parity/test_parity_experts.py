@@ -30,9 +30,9 @@ layers: 1
 bias: false
 activation: silu
 attention: {heads: 4}
-feed_forward: {type: moe, experts: 8, top_k: 3, expert: {type: glu, hidden: 24}, %s}
+feed_forward: {type: moe, experts: 8, top_k: 3, expert: {type: glu, d_ff: 24}, %s}
 """
-SHARED = "shared_expert: {type: glu, hidden: 24}"
+SHARED = "shared_expert: {type: glu, d_ff: 24}"
 SIZES: dict[str, Any] = {
     "hidden_size": WIDTH,
     "num_experts_per_tok": TOP_K,

@@ -208,7 +208,7 @@ PLACES = {
     "attention": "attention: {heads: 4, dropout: 0.5}",
     "input": "input: {dropout: 0.5}",
     "branches": "dropout: 0.5\ninput: {dropout: 0}\nattention: {heads: 4, dropout: 0}",
-    "hidden": "feed_forward: {hidden: 48, hidden_dropout: 0.5}",
+    "d_ff": "feed_forward: {d_ff: 48, hidden_dropout: 0.5}",
     "path": "residual: {drop_path: 0.5}",
     "softcapped attention": "attention: {heads: 4, dropout: 0.5, softcap: 5}",
 }

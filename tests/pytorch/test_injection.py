@@ -57,7 +57,7 @@ PLACES = {
     "activation": "activation={}",
     "mask": "mask={}",
     "type": "norm={{type: {}}}",
-    "size": "feed_forward={{hidden: {}}}",
+    "size": "feed_forward={{d_ff: {}}}",
     "key": "{}=3",
 }
 

@@ -146,7 +146,7 @@ attention:
   qk_norm: head
 feed_forward:
   type: glu
-  hidden: 24
+  d_ff: 24
 head: {type: language_model, tied: true}
 """
 
@@ -168,7 +168,7 @@ def test_marks_of_one_file(tmp_path: Path) -> None:
     assert key_of("d_model: int = 16") == {"d_model: 16"}
     assert key_of("layers: int = 2") == {"layers: 2"}
     assert key_of("self.query_norm = ") == {"qk_norm: head"}
-    assert key_of("self.gate = ") <= {"feed_forward:", "type: glu", "hidden: 24"}
+    assert key_of("self.gate = ") <= {"feed_forward:", "type: glu", "d_ff: 24"}
     assert key_of("self.query = ") == {"attention:"} or key_of("self.query = ") == {"heads: 4"}
     assert key_of("self.position_embedding = ") == {"positions: learned"}
     assert key_of("return F.linear(x, self.token_embedding.weight)") == {

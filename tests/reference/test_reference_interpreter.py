@@ -21,7 +21,7 @@ max_positions: 8
 d_model: 4
 layers: 2
 attention: {heads: 2}
-feed_forward: {hidden: 6, activation: relu}
+feed_forward: {d_ff: 6, activation: relu}
 positions: learned
 """
 

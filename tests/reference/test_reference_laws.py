@@ -13,7 +13,7 @@ max_positions: 32
 d_model: 32
 layers: 3
 attention: {{heads: 4, kv_heads: 2{attention}}}
-feed_forward: {{type: glu, hidden: 20, activation: silu}}
+feed_forward: {{type: glu, d_ff: 20, activation: silu}}
 norm: rmsnorm
 {more}
 """

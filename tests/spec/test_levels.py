@@ -61,14 +61,13 @@ def test_an_inner_level_wins_and_the_rest_stays() -> None:
 
 def test_a_new_type_starts_afresh_and_is_noted() -> None:
     text = TINY.replace("{heads: 2}", "{heads: 2, softcap: 5}") + (
-        "feed_forward: {hidden: 24, inner_norm: true}\ndecoder: {feed_forward: glu}\n"
+        "feed_forward: {d_ff: 24, inner_norm: true}\ndecoder: {feed_forward: glu}\n"
     )
     spec = loads(text, "t.yaml")
     assert isinstance(block(spec).feed_forward, Glu)
-    assert block(spec).feed_forward.hidden == "4 * d_model"
+    assert block(spec).feed_forward.d_ff == "4 * d_model"
     assert spec.notes == (
-        "t.yaml:8:25: changing feed_forward from `mlp` to `glu` drops its options "
-        "hidden, inner_norm",
+        "t.yaml:8:25: changing feed_forward from `mlp` to `glu` drops its options d_ff, inner_norm",
     )
     assert str(block(spec).mask) == "causal"
 
@@ -164,9 +163,7 @@ def test_a_tie_takes_the_sizes_of_its_table() -> None:
 )
 def test_sizes(written: str, value: object) -> None:
     text = TINY.replace("d_model: 8", "d_model: 24")
-    assert (
-        block(loads(text + f"feed_forward: {{hidden: {written}}}\n")).feed_forward.hidden == value
-    )
+    assert block(loads(text + f"feed_forward: {{d_ff: {written}}}\n")).feed_forward.d_ff == value
 
 
 # -- --set

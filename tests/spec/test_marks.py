@@ -19,7 +19,7 @@ d_model: 8
 layers: 2
 attention: {heads: 4, kv_heads: 2}
 feed_forward:
-  hidden: 20
+  d_ff: 20
   activation: relu
 
 positions:
@@ -57,7 +57,7 @@ def marked(spec: ModelSpec, path: str | tuple[str | int, ...]) -> Mark:
         ("stacks.decoder.d_model", "8"),
         (f"{BLOCK}.attention", "{heads: 4, kv_heads: 2}"),
         (f"{BLOCK}.attention.heads", "4"),
-        (f"{BLOCK}.feed_forward", "hidden: 20\n  activation: relu"),
+        (f"{BLOCK}.feed_forward", "d_ff: 20\n  activation: relu"),
         (f"{BLOCK}.feed_forward.activation.type", "relu"),
         ("stacks.decoder.positions", "- learned\n- type: rotary\n  theta: 500"),
         ("stacks.decoder.positions.1", "type: rotary\n  theta: 500"),
@@ -108,13 +108,13 @@ def test_a_value_of_the_family_is_marked_at_its_word() -> None:
 
 
 def test_a_value_of_set_is_marked_in_the_change() -> None:
-    changes = ("d_model=16", "attention.heads=8", "feed_forward={type: glu, hidden: 20}")
+    changes = ("d_model=16", "attention.heads=8", "feed_forward={type: glu, d_ff: 20}")
     spec = loads(TEXT, sets=changes)
     for path, change, written in (
         ("stacks.decoder.d_model", changes[0], "16"),
         (f"{BLOCK}.attention.heads", changes[1], "8"),
-        (f"{BLOCK}.feed_forward", changes[2], "{type: glu, hidden: 20}"),
-        (f"{BLOCK}.feed_forward.hidden", changes[2], "20"),
+        (f"{BLOCK}.feed_forward", changes[2], "{type: glu, d_ff: 20}"),
+        (f"{BLOCK}.feed_forward.d_ff", changes[2], "20"),
     ):
         mark = marked(spec, path)
         assert (mark.file, mark.why, mark.text) == ("--set", "--set", change)
@@ -133,7 +133,7 @@ def test_a_value_of_an_extended_file_is_marked_there(tmp_path: Path) -> None:
         ("name", "top.yaml", "top"),
         (f"{BLOCK}.attention.heads", "top.yaml", "2"),
         (f"{BLOCK}.attention.kv_heads", "base.yaml", "2"),
-        (f"{BLOCK}.feed_forward", "base.yaml", "hidden: 20\n  activation: relu"),
+        (f"{BLOCK}.feed_forward", "base.yaml", "d_ff: 20\n  activation: relu"),
     ):
         mark = marked(spec, path)
         assert Path(mark.file).name == file

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from modelwright.spec import SpecError, SpecErrors, from_data, load, loads
+from modelwright.spec import SpecError, SpecErrors, from_data, load, loads, source
 from modelwright.spec.source import parse
 
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
@@ -90,3 +90,48 @@ def test_json_is_a_spec_too() -> None:
     written = parse((Path(__file__).parent / "specs" / "gpt2.yaml").read_text(), "x", [])
     assert written is not None
     assert loads(json.dumps(written.plain())) == spec
+
+
+# What mutilates a text: signs of YAML, spaces of all kinds, and whole pieces.
+SIGNS = [
+    *"{}[]:,-#&*!|>'\"%@`?~=\\.0é\t\n \u00a0\u3000\u2028\x85",
+    "---\n",
+    "...\n",
+    "\r\n",
+    "\r",
+    ": ",
+]
+SIGNS += [
+    " #",
+    "- ",
+    "? ",
+    "<<: ",
+    "!!int ",
+    " |\n  a\n  b\n",
+    " >-\n  x\n",
+    "%YAML 1.2\n---\n",
+    "''",
+]
+
+
+def mutilated(text: str, dice: random.Random) -> str:
+    for _ in range(dice.choice([1, 1, 2, 3])):
+        at, cut = dice.randrange(len(text) + 1), dice.choice([0, 0, 1, 2, 20])
+        text = text[:at] + dice.choice(SIGNS) * dice.randrange(2) + text[at + cut :]
+    return text
+
+
+def reading(text: str) -> str:
+    problems: list[SpecError] = []
+    return f"{parse(text, 'x.yaml', problems)} {problems}"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_both_parsers_of_pyyaml_read_the_same(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser in C gives the tree, the places and the problems of the one in Python."""
+    dice = random.Random(seed)
+    texts = [path.read_text(encoding="utf-8") for path in dice.sample(SPECS, 10)]
+    texts += [mutilated(dice.choice(texts), dice) for _ in range(150)]
+    fast = [reading(text) for text in texts]
+    monkeypatch.setattr(source, "FAST_LOADER", None)
+    assert fast == [reading(text) for text in texts]

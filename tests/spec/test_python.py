@@ -34,7 +34,7 @@ stacks:
     mask: causal
     positions: rotary
     attention: {heads: 2}
-    feed_forward: {type: glu, hidden: 32}
+    feed_forward: {type: glu, d_ff: 32}
 head: {type: language_model, tied: true}
 """
 
@@ -42,7 +42,7 @@ head: {type: language_model, tied: true}
 def test_parts_build_the_same_spec() -> None:
     block = Block(
         attention=Mha(heads=2),
-        feed_forward=GluBranch(hidden=32),
+        feed_forward=GluBranch(d_ff=32),
         mask=Atom("causal"),
         positions=(Rotary(),),
         norm=RmsNorm(eps=1e-6),
@@ -77,7 +77,7 @@ def test_plain_data_builds_the_same_spec() -> None:
                 "mask": "causal",
                 "positions": "rotary",
                 "attention": {"heads": 2},
-                "feed_forward": {"type": "glu", "hidden": 32},
+                "feed_forward": {"type": "glu", "d_ff": 32},
             }
         },
         "head": {"type": "language_model", "tied": True},

@@ -21,7 +21,7 @@ max_positions: 48
 d_model: 32
 layers: 2
 attention: {{heads: 4}}
-feed_forward: {{hidden: 40}}
+feed_forward: {{d_ff: 40}}
 """
 OWN = {
     "documents": SMALL.format(family="decoder-only")

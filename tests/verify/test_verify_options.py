@@ -53,7 +53,7 @@ def test_what_was_found_is_mended(what: str) -> None:
 
 def test_what_competes_for_experts_is_not_claimed() -> None:
     text = SMALL.format(family="decoder-only").replace(
-        "{hidden: 40}", "{type: moe, experts: 4, top_k: 1, capacity: CAPACITY}"
+        "{d_ff: 40}", "{type: moe, experts: 4, top_k: 1, capacity: CAPACITY}"
     )
     laws = ("mask", "padding", "cache")
     tight = judged(text.replace("CAPACITY", "2") + "head: language_model\n", *laws, "reference")

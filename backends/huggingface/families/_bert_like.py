@@ -45,7 +45,7 @@ BERT_SPEC: dict[str, Any] = {
         "heads": Key("num_attention_heads"),
         "dropout": Key("attention_probs_dropout_prob"),
     },
-    "feed_forward": {"hidden": Multiple("intermediate_size")},
+    "feed_forward": {"d_ff": Multiple("intermediate_size")},
 }
 
 BERT_NAMES: dict[str, str] = {

@@ -78,7 +78,7 @@ SPEC: dict[str, Any] = {
     },
     "feed_forward": {
         "type": "glu",
-        "hidden": Key("intermediate_size"),
+        "d_ff": Key("intermediate_size"),
         "activation": activation("hidden_act"),
     },
 }
@@ -134,7 +134,7 @@ LAYER_NORM = {"type": "layernorm", "eps": Key("layer_norm_eps")}
 
 MLP: dict[str, Any] = {
     "type": "mlp",
-    "hidden": Key("intermediate_size"),
+    "d_ff": Key("intermediate_size"),
     "activation": activation("hidden_act"),
 }
 

@@ -30,7 +30,7 @@ TRAINED = frozenset(
 def glu(hidden: Any) -> dict[str, Any]:
     """A gated feed-forward as wide as a key, or a function of the values, says."""
     width = hidden if callable(hidden) else Key(hidden)
-    return {"type": "glu", "hidden": width, "activation": activation("hidden_act")}
+    return {"type": "glu", "d_ff": width, "activation": activation("hidden_act")}
 
 
 def mixture(

@@ -68,7 +68,7 @@ SPEC: Mapping[str, Any] = {
         "bias": Only("qkv_bias", False, ["output"]),
         "dropout": Key("attention_probs_dropout_prob"),
     },
-    "feed_forward": {"hidden": Multiple("intermediate_size")},
+    "feed_forward": {"d_ff": Multiple("intermediate_size")},
 }
 
 LAST: Mapping[str, Any] = {"init": {"type": "normal", "std": Key("initializer_range")}}

@@ -95,7 +95,7 @@ def stack_spec(stack: str) -> dict[str, Any]:
             "dropout": Key("attention_dropout"),
         },
         "feed_forward": {
-            "hidden": Key(f"{stack}_ffn_dim"),
+            "d_ff": Key(f"{stack}_ffn_dim"),
             "hidden_dropout": Key("activation_dropout"),
         },
     }

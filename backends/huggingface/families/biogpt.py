@@ -43,7 +43,7 @@ BIOGPT = Family(
                 "heads": Key("num_attention_heads"),
                 "dropout": Key("attention_probs_dropout_prob"),
             },
-            "feed_forward": {"hidden": Key("intermediate_size")},
+            "feed_forward": {"d_ff": Key("intermediate_size")},
         },
     ),
     last=LAST,

@@ -50,7 +50,7 @@ TOWER_SPEC: Mapping[str, Any] = {
     "norm": {"eps": Key("layer_norm_eps")},
     "positions": "learned",
     "attention": {"heads": Key("num_attention_heads"), "dropout": Key("attention_dropout")},
-    "feed_forward": {"hidden": Multiple("intermediate_size")},
+    "feed_forward": {"d_ff": Multiple("intermediate_size")},
 }
 
 TEXT_SPEC: Mapping[str, Any] = {

@@ -50,7 +50,7 @@ CTRL = Family(
         "input": {"scale": "sqrt_d_model", "dropout": Key("embd_pdrop")},
         "positions": "sinusoidal",
         "attention": {"heads": Key("n_head"), "dropout": 0},
-        "feed_forward": {"hidden": Key("dff"), "activation": "relu"},
+        "feed_forward": {"d_ff": Key("dff"), "activation": "relu"},
     },
     last=LAST,
     names={

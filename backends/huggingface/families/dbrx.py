@@ -74,7 +74,7 @@ def _mixture(values: Values) -> dict[str, Any]:
         "top_k": said["moe_top_k"],
         "expert": {
             "type": "glu",
-            "hidden": said["ffn_hidden_size"],
+            "d_ff": said["ffn_hidden_size"],
             "activation": ACTIVATIONS[name],
         },
         "router": {"normalize": norm is not None},

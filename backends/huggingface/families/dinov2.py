@@ -20,7 +20,7 @@ def _two_thirds(values: Values) -> int:
     return (int(_wide(values) * 2 / 3) + 7) // 8 * 8
 
 
-_GATED: Mapping[str, Any] = {"type": "glu", "hidden": _two_thirds, "activation": "silu"}
+_GATED: Mapping[str, Any] = {"type": "glu", "d_ff": _two_thirds, "activation": "silu"}
 
 _DINO_LAYER: Mapping[Any, Any] = {
     **{key: name for key, name in LAYER.items() if ".attention." in key},
@@ -78,7 +78,7 @@ def _dino(model_type: str, name: str, **more: Any) -> Family:
                     "layer_scale": Key("layerscale_value"),
                     "drop_path": Key("drop_path_rate"),
                 },
-                "feed_forward": IfSet("use_swiglu_ffn", _GATED, {"hidden": _wide}),
+                "feed_forward": IfSet("use_swiglu_ffn", _GATED, {"d_ff": _wide}),
             },
             more.pop("spec", {}),
         ),

@@ -87,7 +87,7 @@ DINOV3 = vit_like(
         },
         "feed_forward": {
             "type": IfSet("use_gated_mlp", "glu", "mlp"),
-            "hidden": Multiple("intermediate_size"),
+            "d_ff": Multiple("intermediate_size"),
             "bias": Key("mlp_bias"),
         },
         "residual": {"layer_scale": Key("layerscale_value"), "drop_path": Key("drop_path_rate")},

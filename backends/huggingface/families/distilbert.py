@@ -42,7 +42,7 @@ DISTILBERT = Family(
         "input": {"normalize": True},
         "positions": "learned",
         "attention": {"heads": Key("n_heads"), "dropout": Key("attention_dropout")},
-        "feed_forward": {"hidden": Multiple("hidden_dim", of="dim")},
+        "feed_forward": {"d_ff": Multiple("hidden_dim", of="dim")},
     },
     last=ENCODER_LAST,
     names={

@@ -111,7 +111,7 @@ FALCON = Family(
             "dropout": Key("attention_dropout"),
         },
         "feed_forward": {
-            "hidden": Multiple("ffn_hidden_size"),
+            "d_ff": Multiple("ffn_hidden_size"),
             "activation": activation("activation"),
         },
     },

@@ -67,7 +67,7 @@ GPT2_SPEC: dict[str, Any] = {
         "scale": _scale,
         "dropout": Key("attn_pdrop"),
     },
-    "feed_forward": {"hidden": Key("n_inner"), "activation": activation("activation_function")},
+    "feed_forward": {"d_ff": Key("n_inner"), "activation": activation("activation_function")},
 }
 
 _SUMMARY = frozenset(

@@ -60,7 +60,7 @@ GPT_NEO = Family(
             "dropout": Key("attention_dropout"),
         },
         "feed_forward": {
-            "hidden": Key("intermediate_size"),
+            "d_ff": Key("intermediate_size"),
             "activation": activation("activation_function"),
         },
     },

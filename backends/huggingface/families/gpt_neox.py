@@ -78,7 +78,7 @@ GPT_NEOX = Family(
             "dropout": Key("attention_dropout"),
         },
         "feed_forward": {
-            "hidden": Key("intermediate_size"),
+            "d_ff": Key("intermediate_size"),
             "activation": activation("hidden_act"),
         },
     },

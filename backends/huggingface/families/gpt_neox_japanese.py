@@ -61,7 +61,7 @@ GPT_NEOX_JAPANESE = Family(
             "dropout": Key("attention_dropout"),
         },
         "feed_forward": {
-            "hidden": lambda values: f"{values['intermediate_multiple_size']} * d_model",
+            "d_ff": lambda values: f"{values['intermediate_multiple_size']} * d_model",
             "activation": activation("hidden_act"),
         },
     },

@@ -82,7 +82,7 @@ GPT_OSS = llama_like(
             **mixture(experts="num_local_experts"),
             "expert": {
                 "type": "glu",
-                "hidden": Key("intermediate_size"),
+                "d_ff": Key("intermediate_size"),
                 "activation": {"type": "swish", "beta": Key("swiglu_alpha")},
                 "clamp": Key("swiglu_limit"),
                 "linear_offset": 1,

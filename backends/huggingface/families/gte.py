@@ -42,7 +42,7 @@ GTE = bert_like(
         "positions": Rotary(),
         "feed_forward": {
             "type": "glu",
-            "hidden": Key("intermediate_size"),
+            "d_ff": Key("intermediate_size"),
             "hidden_dropout": Key("hidden_dropout_prob"),
             "bias": ["down"],
         },

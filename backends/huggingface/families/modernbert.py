@@ -120,7 +120,7 @@ SPEC: dict[str, Any] = {
     },
     "feed_forward": {
         "type": "glu",
-        "hidden": Key("intermediate_size"),
+        "d_ff": Key("intermediate_size"),
         "activation": activation("hidden_activation"),
         "bias": Key("mlp_bias"),
         "hidden_dropout": Key("mlp_dropout"),

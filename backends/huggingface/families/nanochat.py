@@ -42,7 +42,7 @@ NANOCHAT = llama_like(
         },
         "feed_forward": {
             "type": "mlp",
-            "hidden": Key("intermediate_size"),
+            "d_ff": Key("intermediate_size"),
             "activation": activation("hidden_act"),
         },
     },

@@ -36,7 +36,7 @@ NOMIC_BERT = bert_like(
     spec={
         "positions": Rotary(),
         "attention": {"head_dim": head_dim, "bias": False},
-        "feed_forward": {"type": "glu", "hidden": Key("intermediate_size"), "bias": False},
+        "feed_forward": {"type": "glu", "d_ff": Key("intermediate_size"), "bias": False},
     },
     names={
         **rotary_names("attn"),

@@ -95,7 +95,7 @@ OPT = Family(
             "bias": Key("enable_bias"),
             "dropout": Key("attention_dropout"),
         },
-        "feed_forward": {"hidden": Key("ffn_dim"), "bias": Key("enable_bias")},
+        "feed_forward": {"d_ff": Key("ffn_dim"), "bias": Key("enable_bias")},
     },
     last=LAST,
     names=_OPT_NAMES,
@@ -119,7 +119,7 @@ XGLM_SPEC: dict[str, Any] = {
     "input": {"scale": IfSet("scale_embedding", "sqrt_d_model")},
     "positions": {"type": "sinusoidal", "denominator": "half_minus_one", "offset": 2},
     "attention": {"heads": Key("attention_heads"), "dropout": Key("attention_dropout")},
-    "feed_forward": {"hidden": Key("ffn_dim"), "hidden_dropout": Key("activation_dropout")},
+    "feed_forward": {"d_ff": Key("ffn_dim"), "hidden_dropout": Key("activation_dropout")},
 }
 
 FAMILIES = (OPT,)

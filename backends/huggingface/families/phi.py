@@ -38,7 +38,7 @@ PHI = llama_like(
         "attention": {"qk_norm": IfSet("qk_layernorm", "head")},
         "feed_forward": {
             "type": "mlp",
-            "hidden": Key("intermediate_size"),
+            "d_ff": Key("intermediate_size"),
             "activation": activation("hidden_act"),
         },
     },

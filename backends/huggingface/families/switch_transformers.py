@@ -31,7 +31,7 @@ def _input_scale(values: Values) -> float | None:
 
 _DENSE: dict[str, Any] = {
     "type": "mlp",
-    "hidden": Key("d_ff"),
+    "d_ff": Key("d_ff"),
     "activation": activation("dense_act_fn"),
     "hidden_dropout": Key("dropout_rate"),
 }
@@ -71,7 +71,7 @@ def _back(spec: Any) -> dict[str, Any]:
                 "router_bias": part.router.bias,
             }
         dense = [getattr(part, "expert", part) for part in blocks]
-        config |= {"d_ff": dense[0].hidden, "dense_act_fn": dense[0].activation.type}
+        config |= {"d_ff": dense[0].d_ff, "dense_act_fn": dense[0].activation.type}
     return config
 
 

@@ -24,7 +24,7 @@ def _feed_forward(values: Values) -> dict[str, Any]:
         raise RefusedError(f"`feed_forward_proj: {values['feed_forward_proj']}` is not supported")
     return {
         "type": "glu" if gate else "mlp",
-        "hidden": values["d_ff"],
+        "d_ff": values["d_ff"],
         "activation": _ACTIVATIONS[name],
         "hidden_dropout": values["dropout_rate"],
     }
@@ -34,7 +34,7 @@ def _feed_forward_back(said: Any) -> dict[str, Any]:
     names = {"relu": "relu", "gelu_tanh": "gelu", "silu": "silu"}
     name = names.get(said.activation.type, "")
     kind = f"gated-{name}" if said.type == "glu" else said.activation.type
-    return {"feed_forward_proj": kind, "d_ff": said.hidden}
+    return {"feed_forward_proj": kind, "d_ff": said.d_ff}
 
 
 def input_scale(values: Values) -> float | None:

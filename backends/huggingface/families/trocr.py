@@ -40,7 +40,7 @@ TROCR = Family(
             "input": {"normalize": Key("layernorm_embedding")},
             "positions": {"type": "learned", "offset": 2},
             "attention": {"heads": Key("decoder_attention_heads")},
-            "feed_forward": {"hidden": Key("decoder_ffn_dim")},
+            "feed_forward": {"d_ff": Key("decoder_ffn_dim")},
         },
     ),
     last=LAST,

@@ -161,7 +161,7 @@ _SPEC: Mapping[str, Any] = {
     },
     "attention": {"heads": Key("num_attention_heads"), "dropout": Key("attention_dropout")},
     "feed_forward": {
-        "hidden": Multiple("intermediate_size"),
+        "d_ff": Multiple("intermediate_size"),
         "hidden_dropout": Key("activation_dropout"),
     },
 }

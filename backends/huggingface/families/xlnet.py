@@ -82,7 +82,7 @@ XLNET = Family(
         "positions": "transformer_xl",
         "attention": {"heads": Key("n_head"), "bias": False},
         "feed_forward": {
-            "hidden": Key("d_inner"),
+            "d_ff": Key("d_inner"),
             "activation": Key("ff_activation", words={"gelu": "gelu", "relu": "relu"}),
             "hidden_dropout": Key("dropout"),
         },

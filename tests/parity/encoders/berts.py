@@ -32,7 +32,7 @@ norm_placement: post
 input: {add: {token_type_ids: 2}, normalize: true}
 positions: learned
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 """
 
 BERT = Pair(
@@ -83,7 +83,7 @@ norm_placement: post
 input: {add: {token_type_ids: 1}, normalize: true}
 positions: {type: learned, offset: 2, skip_padding: tokens}
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 head: {type: language_model, tied: true, bias: true, transform: dense}
 tokens: {pad: 1}
 """,
@@ -120,7 +120,7 @@ norm_placement: post
 input: {add: {token_type_ids: 2}, width: 24, normalize: true}
 positions: learned
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu_tanh}
+feed_forward: {d_ff: 48, activation: gelu_tanh}
 head:
   type: language_model
   tied: true
@@ -154,7 +154,7 @@ norm_placement: post
 input: {add: {token_type_ids: 2}, width: 24, normalize: true}
 positions: learned
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 head: {type: language_model, tied: true, bias: true, transform: dense}
 """,
     lambda: small(hf.ElectraConfig, hf.ElectraForMaskedLM, embedding_size=24),
@@ -185,7 +185,7 @@ norm_placement: post
 input: {normalize: true}
 positions: learned
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 head: {type: language_model, tied: true, bias: true, transform: dense}
 """,
     lambda: hf.DistilBertForMaskedLM(

@@ -26,7 +26,7 @@ positions:
   - {type: learned, offset: 2, skip_padding: tokens}
   - {type: relative_bias, buckets: 32, max_distance: 128}
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 head: {type: language_model, tied: true, bias: true, transform: dense}
 tokens: {pad: 1}
 """,
@@ -109,7 +109,7 @@ norm: {eps: 1e-7}
 norm_placement: post
 input: {normalize: true}
 attention: {heads: 4}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 head: {type: language_model, tied: true, bias: true, transform: dense}
 tokens: {pad: 0}
 """
@@ -198,7 +198,7 @@ norm: {eps: 1e-12}
 norm_placement: post
 positions: transformer_xl
 attention: {heads: 4, bias: false}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 head: {type: language_model, tied: true, bias: true}
 """,
     lambda: hf.XLNetLMHeadModel(

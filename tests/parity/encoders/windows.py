@@ -24,7 +24,7 @@ input: {add: {token_type_ids: 1}, normalize: true}
 positions: {type: learned, offset: 2, skip_padding: tokens}
 mask: band(3) | global(given)
 attention: {heads: 4, separate_global: true}
-feed_forward: {hidden: 48, activation: gelu}
+feed_forward: {d_ff: 48, activation: gelu}
 head: {type: language_model, tied: true, bias: true, transform: dense}
 tokens: {pad: 1}
 """,
@@ -74,7 +74,7 @@ bias: false
 norm: {type: layernorm, bias: false}
 input: {normalize: true}
 attention: {heads: 4}
-feed_forward: {type: glu, hidden: 48, activation: gelu}
+feed_forward: {type: glu, d_ff: 48, activation: gelu}
 blocks:
   global: {positions: {type: rotary, theta: 160000}}
   local: {mask: band(3), positions: {type: rotary, theta: 10000}}

@@ -19,16 +19,16 @@ ACTIVATIONS = (
 )
 
 FEED_FORWARDS = {
-    "hidden": "{hidden: 24, bias: false}",
-    "hidden_multiple": "{hidden: 3/2 * d_model}",
+    "d_ff": "{d_ff: 24, bias: false}",
+    "hidden_multiple": "{d_ff: 3/2 * d_model}",
     "inner_norm": "{inner_norm: true, hidden_dropout: 0.1}",
     "own_norm": "{norm: rmsnorm, norm_placement: output}",
-    "glu": "{type: glu, hidden: 24, activation: silu}",
-    "glu_clamped": "{type: glu, hidden: 24, activation: {type: swish, beta: 1.7}, clamp: 0.5, "
+    "glu": "{type: glu, d_ff: 24, activation: silu}",
+    "glu_clamped": "{type: glu, d_ff: 24, activation: {type: swish, beta: 1.7}, clamp: 0.5, "
     "linear_offset: 1}",
     "glu_inner_norm": "{type: glu, inner_norm: true, bias: false, hidden_dropout: 0.2}",
     "bias_of_one": "{bias: [down]}",
-    "glu_bias_of_two": "{type: glu, hidden: 24, bias: [gate, down]}",
+    "glu_bias_of_two": "{type: glu, d_ff: 24, bias: [gate, down]}",
     "glu_own_norm": "{type: glu, norm: rmsnorm, norm_placement: none}",
     "none": "none",
 }
@@ -45,15 +45,15 @@ EXPERTS = {
     "groups_by_two": "router: {groups: {count: 2, top_k: 1, score: top2_sum}}",
     "selection_by_logits": "router: {score: sigmoid, selection_bias: true, choose_by: logits}",
     "weighed_input": "weigh: input, router: {score: sigmoid, normalize: false}, "
-    "shared_expert: {hidden: 12}",
+    "shared_expert: {d_ff: 12}",
     "sparsemixer": "router: {score: sparsemixer, jitter: 0.4}",
-    "glu": "expert: {type: glu, hidden: 12, activation: silu, hidden_dropout: 0.1}",
-    "glu_clamped": "router: {bias: true}, expert: {type: glu, hidden: 12, clamp: 0.5, "
+    "glu": "expert: {type: glu, d_ff: 12, activation: silu, hidden_dropout: 0.1}",
+    "glu_clamped": "router: {bias: true}, expert: {type: glu, d_ff: 12, clamp: 0.5, "
     "linear_offset: 1, activation: {type: swish, beta: 1.7}, bias: true}",
-    "unbiased": "expert: {bias: false, hidden: 2 * d_model, hidden_dropout: 0.1}",
-    "bias_of_one": "expert: {type: glu, hidden: 12, bias: [down]}, shared_expert: {bias: [up]}",
-    "shared": "shared_expert: {type: glu, hidden: 12, hidden_dropout: 0.2}",
-    "shared_gated": "shared_expert: {hidden: 24}, shared_gate: true, norm: rmsnorm",
+    "unbiased": "expert: {bias: false, d_ff: 2 * d_model, hidden_dropout: 0.1}",
+    "bias_of_one": "expert: {type: glu, d_ff: 12, bias: [down]}, shared_expert: {bias: [up]}",
+    "shared": "shared_expert: {type: glu, d_ff: 12, hidden_dropout: 0.2}",
+    "shared_gated": "shared_expert: {d_ff: 24}, shared_gate: true, norm: rmsnorm",
 }
 
 ROWS: dict[str, Variation] = {
@@ -73,10 +73,10 @@ ROWS: dict[str, Variation] = {
     "experts_both": both("feed_forward={type: moe, experts: 4, top_k: 2}", "init=xavier"),
     "experts_after_dense_layers": decoder(
         "layers=3",
-        "feed_forward={type: moe, experts: 4, top_k: 1, expert: {type: glu, hidden: 8}, "
+        "feed_forward={type: moe, experts: 4, top_k: 1, expert: {type: glu, d_ff: 8}, "
         "router: {normalize: false}, "
-        "shared_expert: {hidden: 12}}",
-        "overrides={0: {feed_forward: {type: glu, hidden: 24}}}",
+        "shared_expert: {d_ff: 12}}",
+        "overrides={0: {feed_forward: {type: glu, d_ff: 24}}}",
         "init={type: normal, depth_scaled: true}",
     ),
     **{f"activation {a}": decoder(f"activation={a}") for a in ACTIVATIONS},

@@ -52,7 +52,7 @@ ROWS: dict[str, Variation] = {
         "layers=6", "blocks={m: {attention: none}, s: {share: true}}", "pattern=[m * 2, s]"
     ),
     "overrides": decoder(
-        "layers=4", "overrides={0: {attention: none}, -1: {feed_forward: {hidden: 8}}}"
+        "layers=4", "overrides={0: {attention: none}, -1: {feed_forward: {d_ff: 8}}}"
     ),
     "no_layers": decoder("layers=0"),
     "one_layer": decoder("layers=1"),
