@@ -49,9 +49,9 @@ def met(key: str, outer: Any, inner: Any) -> Any:
     outer, inner = whole(key, outer), whole(key, inner)
     if not (isinstance(outer, dict) and isinstance(inner, dict)):
         return inner
-    if key in COMPONENTS and "type" in inner:
-        if inner["type"] != outer.get("type", COMPONENTS[key].default):
-            return inner
+    afresh = key in COMPONENTS and "type" in inner
+    if afresh and inner["type"] != outer.get("type", COMPONENTS[key].default):
+        return inner
     found = dict(outer)
     for name, value in inner.items():
         if key in ELEMENTS and value == "none":

@@ -24,7 +24,9 @@ def main(words: list[str] | None = None) -> int:
 
     names = [area.name for area in AREAS]
     parser = argparse.ArgumentParser(prog="python -m tests.mutate", description=__doc__)
-    parser.add_argument("--sample", type=int, default=300, help="mutants; 300. 1500 is all that is asked")
+    parser.add_argument(
+        "--sample", type=int, default=300, help="mutants; 300. 1500 is all that is asked"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the sample; 0")
     parser.add_argument("--area", action="append", choices=names, help="this one alone; repeatable")
     parser.add_argument("--again", action="store_true", help="try what survived once more")

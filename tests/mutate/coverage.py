@@ -14,15 +14,28 @@ from pathlib import Path
 from .areas import CACHE, ROOT, digest
 from .tracing import Line
 
-FOLDERS = ("spec", "compiler", "oracle", "reference", "verify", "pytorch", "fuzz", "huggingface")
-FOLDERS += ("security",)
-FILES = ("cli/test_cli_check.py", "parity/test_parity_*.py", "parity/test_coverage.py", "test_api.py")
-LEFT_OUT = ("test_killed", "test_killed_commands", "test_growth", "test_oracle_stands_alone", "test_broken", "test_reference_stands_alone", "test_work")
+FOLDERS = ("spec", "security", "compiler", "oracle", "pytorch", "reference", "verify", "fuzz")
+FOLDERS += ("huggingface",)
+FILES = (
+    "cli/test_cli_check.py",
+    "parity/test_parity_*.py",
+    "parity/test_coverage.py",
+    "test_api.py",
+)
+LEFT_OUT = (
+    "test_killed",
+    "test_killed_commands",
+    "test_growth",
+    "test_oracle_stands_alone",
+    "test_broken",
+    "test_reference_stands_alone",
+    "test_work",
+)
 """What says nothing about what is computed, or takes minutes."""
 
 
 @dataclass(frozen=True)
-class Test:
+class Timed:
     """A test by its name for pytest, and its CPU seconds."""
 
     name: str
@@ -30,9 +43,9 @@ class Test:
 
 
 def test_files() -> list[Path]:
-    found = [path for name in FOLDERS for path in (ROOT / "tests" / name).glob("**/test_*.py")]
+    found = [path for name in FOLDERS for path in (ROOT / "tests" / name).rglob("test_*.py")]
     found += [path for name in FILES for path in (ROOT / "tests").glob(name)]
-    return sorted(path for path in found if path.stem not in LEFT_OUT)
+    return [path for path in found if path.stem not in LEFT_OUT]
 
 
 def make(folder: Path = CACHE / "tests") -> None:
@@ -51,13 +64,13 @@ def state(path: Path) -> str:
     return f"{digest()} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
 
 
-def tests(folder: Path = CACHE / "tests") -> dict[Line, list[Test]]:
+def by_line(folder: Path = CACHE / "tests") -> dict[Line, list[Timed]]:
     """The tests that run each line, the quickest first."""
-    found: dict[Line, list[Test]] = defaultdict(list)
+    found: dict[Line, list[Timed]] = defaultdict(list)
     for path in sorted(folder.glob("*.pickle")):
         for name, (lines, seconds) in pickle.loads(path.read_bytes())[1].items():
             for line in lines:
-                found[line].append(Test(name, seconds))
+                found[line].append(Timed(name, seconds))
     return {line: sorted(some, key=lambda test: test.seconds) for line, some in found.items()}
 
 
@@ -69,7 +82,11 @@ def main(path: str, out: str) -> int:
 
     os.chdir(ROOT)
     words = ["--rootdir=tests", "--confcutdir=tests", "-p", "no:cacheprovider", "-q"]
-    return int(pytest.main([*words, "-m", "not slow", path], plugins=[Covering(Path(out), state(Path(path)))]))
+    return int(
+        pytest.main(
+            [*words, "-m", "not slow", path], plugins=[Covering(Path(out), state(Path(path)))]
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -74,9 +74,7 @@ def made(case: Any, parent: Path) -> Folder | None:
         for name, value in data.items()
     }
     spent = time.process_time() - begun
-    return Folder(
-        str(case), path, frozenset(lines), words, arrays, right.numpy(), case.head, spent
-    )
+    return Folder(str(case), path, frozenset(lines), words, arrays, right.numpy(), case.head, spent)
 
 
 def make(parent: Path = CACHE / "folders") -> None:
@@ -101,8 +99,9 @@ def make(parent: Path = CACHE / "folders") -> None:
 def stored(parent: Path = CACHE / "folders") -> list[Folder]:
     """What is known, the quickest first."""
     paths = sorted(parent.glob("*/known.pickle"))
-    found = [pickle.loads(path.read_bytes())[1] for path in paths]
-    return sorted((one for one in found if one), key=lambda one: one.seconds)
+    read = [pickle.loads(path.read_bytes()) for path in paths]
+    found = [one for state, one in read if one and state == digest()]
+    return sorted(found, key=lambda one: one.seconds)
 
 
 # -- which tables a family is made of
@@ -123,7 +122,7 @@ def needed(file: str) -> frozenset[str]:
 @cache
 def tables(file: str) -> dict[str, frozenset[str]]:
     """Top-level name of a family's file -> the names that it is made of."""
-    return {name: names for name, names in _definitions(_tree(file))}
+    return dict(_definitions(_tree(file)))
 
 
 def origin(file: str, name: str) -> Iterator[tuple[str, str]]:

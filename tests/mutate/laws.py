@@ -33,7 +33,15 @@ class Found(Exception):
 
 
 def chosen(mutant: Mutant, stored: Sequence[Any], most: int = SPECS) -> list[Any]:
-    """The specs or folders that run a mutant's line: the quickest, and some of the others.
+    """The specs or folders that judge a mutant: the quickest that run its line, and some others."""
+    found = running(mutant, stored)
+    first, rest = found[:QUICKEST], found[QUICKEST:]
+    dice = random.Random(mutant.identity)
+    return first + dice.sample(rest, min(len(rest), most - len(first)))
+
+
+def running(mutant: Mutant, stored: Sequence[Any]) -> list[Any]:
+    """All that run a mutant's line, the quickest first.
 
     A line of a table, or of the runtime, does not run: what has its row or its helper does, then
     what runs the functions that name it, and without any what runs something of its file.
@@ -48,9 +56,7 @@ def chosen(mutant: Mutant, stored: Sequence[Any], most: int = SPECS) -> list[Any
         found = [one for one in stored if lines & one.lines]
     if not found and "/runtime/" not in mutant.path:
         found = [one for one in stored if any(path == mutant.path for path, _ in one.lines)]
-    first, rest = found[:QUICKEST], found[QUICKEST:]
-    dice = random.Random(mutant.identity)
-    return first + dice.sample(rest, min(len(rest), most - len(first)))
+    return found
 
 
 @cache
@@ -70,8 +76,8 @@ def oracle(mutant: Mutant, stored: Sequence[Known], specs: dict[str, Any]) -> in
         compiled_right(one, specs[one.name])
         if spent.more():
             break
-    spent = Spent(SECONDS)
-    for one in varied(some):
+    spent = Spent(2 * SECONDS)
+    for one in varied([one for one in running(mutant, stored) if one.laws]):
         lawful(one, specs[one.name])
         if spent.more():
             break
@@ -82,7 +88,7 @@ def varied(some: Sequence[Known]) -> list[Known]:
     """As few of these as try every law twice."""
     found: list[Known] = []
     times = Counter[str]()
-    for one in sorted(some, key=lambda one: (-len(one.laws), one.seconds)):
+    for one in sorted(some, key=lambda one: sum(one.laws.values())):
         if any(times[law] < 2 for law in one.laws):
             found.append(one)
             times.update(one.laws.keys())
@@ -101,9 +107,10 @@ class Spent:
 
 def compiled_right(known: Known, spec: Any) -> None:
     """With the same weights by name, every result is the oracle's."""
-    import modelwright as mw
     import torch
     from oracle.judging import distance, outputs
+
+    import modelwright as mw
 
     model = mw.compile(spec, dtype="float64", seed=0).eval()
     weights = {name: torch.from_numpy(value) for name, value in known.weights.items()}
@@ -150,9 +157,10 @@ def _data(files: dict[str, str]) -> dict[str, Any]:
 
 def library(mutant: Mutant, stored: Sequence[Folder], specs: dict[str, Any]) -> int:
     """An imported folder computes what the library does, and its spec compiles to the same."""
-    import modelwright as mw
     import torch
     from judge.calling import distance, ours
+
+    import modelwright as mw
 
     spent, some = Spent(SECONDS), chosen(mutant, stored)
     for one in some:

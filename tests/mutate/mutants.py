@@ -69,7 +69,7 @@ def written(node: ast.AST) -> str:
     """A node as text, in brackets where it could bind otherwise."""
     if isinstance(node, ast.Slice):
         lower, upper = (written(n) if n else "" for n in (node.lower, node.upper))
-        return f"{lower} : {upper}"
+        return f"{lower}: {upper}"
     text = ast.unparse(ast.fix_missing_locations(node))
     negative = isinstance(node, ast.Constant) and text.startswith("-")
     bare = isinstance(node, (*BARE, ast.Tuple)) or (isinstance(node, ast.Constant) and not negative)
@@ -113,6 +113,8 @@ class Reader:
 
     def _here(self, node: ast.AST, scope: str, key: str, *, axis: bool) -> Iterator[Mutant]:
         for kind, other in faults(node):
+            if ast.dump(other) == ast.dump(node):  # two equal operands, exchanged
+                continue
             if isinstance(node, (ast.If, ast.For)):
                 place: ast.AST = node.test if isinstance(node, ast.If) else node.iter
                 other = other.test if isinstance(node, ast.If) else other.iter  # type: ignore[attr-defined]
@@ -154,7 +156,7 @@ class Reader:
         names = _names(node.value)
         for one in inside.mutants():
             raw = inside.raw[: one.start] + one.after.encode() + inside.raw[one.stop :]
-            if compiles(raw.decode()) and _names(raw.decode()) == names:
+            if compiles(raw.decode()) and _names(raw.decode()) == names and one.after != one.before:
                 made = repr(raw.decode())
                 line = node.lineno + (one.line - 1 if node.end_lineno != node.lineno else 0)
                 yield Mutant(self.path, line, scope, one.kind, *self.span(node),

@@ -99,7 +99,10 @@ def compare(node: ast.Compare) -> Iterator[Fault]:
     for i, op in enumerate(node.ops):
         for name, table in ((BY_ONE, NEIGHBOUR), (FLIPPED, OPPOSITE)):
             if type(op) in table:
-                yield name, changed(node, ops=[*node.ops[:i], table[type(op)](), *node.ops[i + 1 :]])
+                yield (
+                    name,
+                    changed(node, ops=[*node.ops[:i], table[type(op)](), *node.ops[i + 1 :]]),
+                )
 
 
 def unary(node: ast.UnaryOp) -> Iterator[Fault]:
@@ -179,7 +182,10 @@ def sequence(node: ast.Tuple | ast.List) -> Iterator[Fault]:
 def mapping(node: ast.Dict) -> Iterator[Fault]:
     for i in range(len(node.keys)):
         keys, values = list(node.keys), list(node.values)
-        yield DROPPED, changed(node, keys=keys[:i] + keys[i + 1 :], values=values[:i] + values[i + 1 :])
+        yield (
+            DROPPED,
+            changed(node, keys=keys[:i] + keys[i + 1 :], values=values[:i] + values[i + 1 :]),
+        )
         if i + 1 < len(keys) and keys[i] and keys[i + 1] and alike(*values[i : i + 2]):
             values[i], values[i + 1] = values[i + 1], values[i]
             yield SWAPPED, changed(node, values=values)

@@ -99,7 +99,12 @@ def rendered(found: Sequence[Score]) -> str:
         rows.append([one.area.name, *map(str, numbers), f"{one.share:.1%}", f"{one.area.goal:.0%}"])
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = [
-        "  ".join([row[0].ljust(widths[0]), *(w.rjust(n) for w, n in zip(row[1:], widths[1:]))])
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(w.rjust(n) for w, n in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
         for row in rows
     ]
     survivors = [one for score in found for one in score.survivors]

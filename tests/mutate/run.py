@@ -13,7 +13,7 @@ from typing import Any
 
 from . import coverage, folders, known
 from .areas import AREAS, CACHE, Area, area_of
-from .coverage import Test
+from .coverage import Timed
 from .laws import Judge, library, oracle, writings
 from .mutants import Mutant, of_area
 from .tried import SURVIVED, Outcome, tried
@@ -84,7 +84,7 @@ def run(
     path.parent.mkdir(parents=True, exist_ok=True)
     for name in HEAVY if wanted else ():
         importlib.import_module(name)
-    tests = coverage.tests() if wanted else {}
+    tests = coverage.by_line() if wanted else {}
     for area in sorted(AREAS, key=lambda area: len(area.ground)):
         own = [mutant for mutant in wanted if mutant.area == area.name]
         laws = prepared(area) if own else lambda mutant: 0
@@ -112,7 +112,7 @@ def prepared(area: Area) -> Callable[[Mutant], int]:
     return lambda mutant: judge(mutant, stored, specs)
 
 
-def covering(mutant: Mutant, tests: dict[tuple[str, int], list[Test]]) -> list[Test]:
+def covering(mutant: Mutant, tests: dict[tuple[str, int], list[Timed]]) -> list[Timed]:
     """The tests that run its line, or the copy of its function in a built file.
 
     A table's line runs nowhere: any tests that run lines of its file.

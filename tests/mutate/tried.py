@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import random
 import resource
 import signal
-import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .areas import ROOT
-from .coverage import Test
+from .coverage import Timed
 from .hook import install
 from .laws import Found
 from .mutants import Mutant
@@ -51,7 +49,7 @@ class Outcome:
 
 
 def tried(
-    mutant: Mutant, laws: Callable[[Mutant], int], tests: Callable[[Mutant], Sequence[Test]]
+    mutant: Mutant, laws: Callable[[Mutant], int], tests: Callable[[Mutant], Sequence[Timed]]
 ) -> Outcome:
     """Fork, plant, judge. The parent has imported nothing of what the mutant changes."""
     read, write = os.pipe()
@@ -72,7 +70,7 @@ def tried(
 
 
 def _inside(
-    mutant: Mutant, laws: Callable[[Mutant], int], tests: Callable[[Mutant], Sequence[Test]]
+    mutant: Mutant, laws: Callable[[Mutant], int], tests: Callable[[Mutant], Sequence[Timed]]
 ) -> Outcome:
     resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT + 5))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -83,19 +81,26 @@ def _inside(
         spent = round(time.process_time() - begun, 2)
         return Outcome(mutant.identity, by, why[:200], spent, specs, some)
 
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        with contextlib.redirect_stderr(nowhere):
-            try:
-                install(mutant)
-                specs = laws(mutant)
-            except Found as law:
-                return outcome("laws", str(law))
-            except Exception as error:
-                return outcome("raised", raised(error))
-            chosen = affordable(mutant, tests(mutant))
-            some = len(chosen)
-            failed = failing(chosen) if chosen else ""
+    with quiet():
+        try:
+            install(mutant)
+            specs = laws(mutant)
+        except Found as law:
+            return outcome("laws", str(law))
+        except Exception as error:
+            return outcome("raised", raised(error))
+        chosen = affordable(mutant, tests(mutant))
+        some = len(chosen)
+        failed = failing(chosen) if chosen else ""
     return outcome("tests", failed) if failed else outcome(SURVIVED, "")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing that is printed inside is seen."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        with contextlib.redirect_stderr(nowhere):
+            yield
 
 
 def raised(error: Exception) -> str:
@@ -103,7 +108,7 @@ def raised(error: Exception) -> str:
     return f"{type(error).__name__}: {error} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"
 
 
-def affordable(mutant: Mutant, tests: Sequence[Test]) -> list[Test]:
+def affordable(mutant: Mutant, tests: Sequence[Timed]) -> list[Timed]:
     """The quickest tests of a line, and some others, as many as the time is enough for."""
     tests = sorted(tests, key=lambda test: test.seconds)
     first, rest = list(tests[:12]), list(tests[12:])
@@ -131,7 +136,7 @@ class Failure:
             self.name = f"{report.nodeid} cannot be read"
 
 
-def failing(tests: Sequence[Test]) -> str:
+def failing(tests: Sequence[Timed]) -> str:
     """The name of a test that fails; "" where all pass."""
     import pytest
 
@@ -139,7 +144,5 @@ def failing(tests: Sequence[Test]) -> str:
     names = [f"tests/{test.name}" for test in sorted(tests, key=lambda test: test.name)]
     words = ["--rootdir=tests", "--confcutdir=tests", "-p", "no:cacheprovider", "-q", "-x"]
     failure = Failure()
-    with contextlib.redirect_stdout(io.StringIO()):
-        code = pytest.main([*words, *names], plugins=[failure])
-    sys.stdout.flush()
+    code = pytest.main([*words, *names], plugins=[failure])
     return failure.name or ("" if code == 0 else f"pytest ends with {int(code)}")
