@@ -98,18 +98,15 @@ def rendered(found: Sequence[Score]) -> str:
         numbers = [one.tried, *(one.by[way] for way in WAYS), one.equivalent, len(one.survivors)]
         rows.append([one.area.name, *map(str, numbers), f"{one.share:.1%}", f"{one.area.goal:.0%}"])
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = [
-        "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(w.rjust(n) for w, n in zip(row[1:], widths[1:], strict=True)),
-            ]
-        )
-        for row in rows
-    ]
+    lines = [_aligned(row, widths) for row in rows]
     survivors = [one for score in found for one in score.survivors]
     kinds = Counter(one.kind for one in survivors)
     if kinds:
         lines += ["", "survivors: " + ", ".join(f"{kinds[k]} {k}" for k in KINDS if kinds[k])]
     lines += [f"  {one.identity} {one}" for one in survivors]
     return "\n".join(lines)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    words = [word.rjust(width) for word, width in zip(row, widths, strict=True)]
+    return "  ".join([row[0].ljust(widths[0]), *words[1:]])

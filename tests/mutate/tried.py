@@ -98,9 +98,9 @@ def _inside(
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Nothing that is printed inside is seen."""
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
-        with contextlib.redirect_stderr(nowhere):
-            yield
+    out, err = contextlib.redirect_stdout, contextlib.redirect_stderr
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, out(nowhere), err(nowhere):
+        yield
 
 
 def raised(error: Exception) -> str:
