@@ -7,7 +7,6 @@ was found. It runs in a process of the mutant's own, and imports the compiler wi
 from __future__ import annotations
 
 import ast
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,8 +21,10 @@ from .folders import TOLERANCE, Folder
 from .known import NEAR, Known, Written, read
 from .mutants import Mutant
 
-SPECS, QUICKEST = 40, 12
-"""How many specs judge a mutant at most, and how many of them are those that take least."""
+SPECS = 40
+"""How many specs judge a mutant at most."""
+AROUND = 40
+"""Lines before and after a mutant's that tell apart which specs are alike."""
 SECONDS = 3.0
 """CPU time of the oracle, of the other laws, and of the tests after them: 10 s together, about."""
 
@@ -33,11 +34,22 @@ class Found(Exception):
 
 
 def chosen(mutant: Mutant, stored: Sequence[Any], most: int = SPECS) -> list[Any]:
-    """The specs or folders that judge a mutant: the quickest that run its line, and some others."""
-    found = running(mutant, stored)
-    first, rest = found[:QUICKEST], found[QUICKEST:]
-    dice = random.Random(mutant.identity)
-    return first + dice.sample(rest, min(len(rest), most - len(first)))
+    """The specs or folders that judge a mutant: of those that run its line, as various as can be.
+
+    Those that run the same lines around it are alike: one of each kind comes first, the quickest,
+    then a second of each kind, and so on.
+    """
+    alike: dict[frozenset[int], list[Any]] = {}
+    for one in running(mutant, stored):
+        around = frozenset(
+            line
+            for path, line in one.lines
+            if path == mutant.path and abs(line - mutant.line) <= AROUND
+        )
+        alike.setdefault(around, []).append(one)
+    rounds = max(map(len, alike.values()), default=0)
+    found = [some[turn] for turn in range(rounds) for some in alike.values() if len(some) > turn]
+    return found[:most]
 
 
 def running(mutant: Mutant, stored: Sequence[Any]) -> list[Any]:
@@ -77,7 +89,7 @@ def oracle(mutant: Mutant, stored: Sequence[Known], specs: dict[str, Any]) -> in
         if spent.more():
             break
     spent = Spent(2 * SECONDS)
-    for one in varied([one for one in running(mutant, stored) if one.laws]):
+    for one in varied(chosen(mutant, [one for one in stored if one.laws])):
         lawful(one, specs[one.name])
         if spent.more():
             break
@@ -88,7 +100,7 @@ def varied(some: Sequence[Known]) -> list[Known]:
     """As few of these as try every law twice."""
     found: list[Known] = []
     times = Counter[str]()
-    for one in sorted(some, key=lambda one: sum(one.laws.values())):
+    for one in some:
         if any(times[law] < 2 for law in one.laws):
             found.append(one)
             times.update(one.laws.keys())

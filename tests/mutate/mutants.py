@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from .areas import AREAS, ROOT, area_of
-from .operators import AXES, AXIS, AXIS_CALLS, BY_ONE, faults
+from .operators import AXES, AXIS, AXIS_CALLS, BY_ONE, WORDS, faults
 
 TEMPLATES = ("backends/pytorch/ops/", "backends/pytorch/initial.py", "backends/pytorch/loss.py")
 TEMPLATES += ("backends/pytorch/mask_functions.py",)
@@ -94,7 +94,7 @@ class Reader:
         yield from self._of(ast.parse(self.text), "", "", axis=False)
 
     def _of(self, node: ast.AST, scope: str, key: str, *, axis: bool) -> Iterator[Mutant]:
-        if isinstance(node, NOT_COMPUTED):
+        if isinstance(node, NOT_COMPUTED) or (isinstance(node, ast.keyword) and node.arg in WORDS):
             return
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             scope = f"{scope}.{node.name}".strip(".")

@@ -61,7 +61,7 @@ AXIS_CALLS = {
     *("movedim", "permute", "unbind", "repeat_interleave", "gather", "norm", "narrow"),
 }
 WORDS = {"out", "title", "noun", "note", "says", "attrs", "part", "origins", "annotation", "doc"}
-"""Arguments that only name or describe."""
+"""Arguments that only name or describe, or of which the order is no matter: nothing is changed."""
 HOLDERS = {"self", "cls", "b", "f", "state", "graph", "op", "spec", "values", "reading"}
 """Names of what holds others: no number or text may stand in its place."""
 PLAIN = {"len", "int", "str", "tuple", "list", "dict", "set", "frozenset", "isinstance", "iter"}

@@ -70,6 +70,12 @@ class Score:
         return 1 - len(self.survivors) / left if left else 1.0
 
     @property
+    def computing(self) -> float:
+        """The share of those that compile something: a fault that raises is easy to find."""
+        found = self.by["laws"] + self.by["tests"]
+        return found / (found + len(self.survivors)) if found + len(self.survivors) else 1.0
+
+    @property
     def holds(self) -> bool:
         few = self.equivalent <= MOST * max(self.tried, 20)
         return self.share >= self.area.goal and few
@@ -92,11 +98,12 @@ WAYS = ("laws", "raised", "tests", "endless")
 
 def rendered(found: Sequence[Score]) -> str:
     """A table of areas, one of kinds of faults among the survivors, and the survivors."""
-    head = ["area", "tried", *WAYS, "equivalent", "survived", "score", "goal"]
+    head = ["area", "tried", *WAYS, "equivalent", "survived", "score", "goal", "not raised"]
     rows = [head]
     for one in found:
         numbers = [one.tried, *(one.by[way] for way in WAYS), one.equivalent, len(one.survivors)]
-        rows.append([one.area.name, *map(str, numbers), f"{one.share:.1%}", f"{one.area.goal:.0%}"])
+        shares = f"{one.share:.1%}", f"{one.area.goal:.0%}", f"{one.computing:.1%}"
+        rows.append([one.area.name, *map(str, numbers), *shares])
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = [_aligned(row, widths) for row in rows]
     survivors = [one for score in found for one in score.survivors]

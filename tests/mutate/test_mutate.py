@@ -228,6 +228,7 @@ def test_a_score() -> None:
     }
     (score,) = report.scores(mutants, done)
     assert (score.tried, score.share, score.holds) == (4, 0.75, False)
+    assert score.computing == pytest.approx(2 / 3)
     text = report.rendered([score])
     assert "75.0%" in text
     assert str(mutants[3]) in text
