@@ -1,4 +1,4 @@
-"""A document spelled out: the same spec, in which nothing is inherited and each layer has a block.
+"""A document spelled out: the same spec, in which nothing is inherited.
 
 It is a second reading of the rules of `docs/language.md` (a word is a type; outside is the default
 for inside; one merge; `extends`; families; patterns and overrides), in plain mappings. What the
@@ -112,6 +112,86 @@ def layers_of(stack: Data) -> list[Data]:
     return found
 
 
+def inward(key: str, value: Any, words: Data) -> Any:
+    """Rule 2 inside a block: a component with what it takes from outside written in it.
+
+    words: what the outer levels say. An option without a default takes it, merged by rule 3
+    """
+    value = whole(key, value)
+    if isinstance(value, list):
+        return [inward(key, one, words) for one in value]
+    if key not in COMPONENTS or not isinstance(value, dict):
+        return value
+    cls = COMPONENTS[key].classes.get(value.get("type", COMPONENTS[key].default))
+    if cls is None:
+        return value
+    found = dict(value)
+    for name, field in cls.model_fields.items():
+        usual = getattr(field.default, "type", "none")
+        if name in COMPONENTS and usual not in ("none", "") and usual == COMPONENTS[name].default:
+            found.setdefault(name, {})
+        if name in words and field.default is None and not field.is_required():
+            found[name] = met(name, words[name], found[name]) if name in found else words[name]
+    inner = {**words, **{word: found[word] for word in words if word in found}}
+    return {
+        name: inward(name, one, inner) if name in cls.model_fields else one
+        for name, one in found.items()
+    }
+
+
+def branches(block: Data) -> Data:
+    """A block whose branches say all that they take from it."""
+    words = {word: whole(word, block[word]) for word in USUAL}
+    found = dict(block)
+    cross = whole("cross_attention", found.get("cross_attention", "none"))
+    attention = whole("attention", found.get("attention", {}))
+    if cross.get("type") != "none" and attention.get("type") != "none":
+        found["cross_attention"] = met("attention", attention, cross)
+    for key in ("attention", "cross_attention", "feed_forward"):
+        if key in found:
+            found[key] = inward(key, found[key], words)
+    return found
+
+
+def settled(found: Data) -> None:
+    """Inputs and heads with what they take from their stacks, and an input from its tie."""
+    stacks = found["stacks"]
+    for stack in stacks.values():
+        words = {word: stack[word] for word in (*OUTER, "bias") if word in stack}
+        inputs = stack.get("input", {})
+        several = inputs if isinstance(inputs, list) else [inputs]
+        stack["input"] = [inward("input", one, words) for one in several]
+    for stack in stacks.values():
+        for source in stack["input"]:
+            other = stacks.get(source.get("tied"), {"input": []})
+            for tied in other["input"]:
+                sizes = {key: tied[key] for key in ("vocab_size", "width") if key in tied}
+                source.update({key: sizes[key] for key in sizes if key not in source})
+    outer = {word: found.get(word, USUAL.get(word)) for word in OUTER}
+    heads = found.get("heads", {"head": found["head"]} if "head" in found else {})
+    for name, head in heads.items():
+        head = whole("head", head)
+        alone = min(len(stacks), len(heads)) == 1
+        stack = stacks.get(head.get("stack", list(stacks)[-1] if alone else ""), {})
+        words = {**outer, "vocab_size": stack.get("vocab_size", outer["vocab_size"])}
+        words = {word: value for word, value in words.items() if value is not None}
+        heads = {**heads, name: inward("head", head, words)}
+    if heads:
+        found.pop("head", None)
+        found["heads"] = heads
+
+
+def named(layers: list[Data]) -> tuple[dict[str, Data], list[str]]:
+    """Blocks by name, equal ones once, and the name of the block of each layer."""
+    blocks: dict[str, Data] = {}
+    order = []
+    for number, layer in enumerate(layers):
+        name = next((one for one, block in blocks.items() if block == layer), f"layer{number}")
+        blocks[name] = layer
+        order.append(name)
+    return blocks, order
+
+
 def spelled(data: Data, files: Files) -> Data:
     """The whole document again, each key of each layer where it acts."""
     data = extended(data, files)
@@ -129,9 +209,9 @@ def spelled(data: Data, files: Files) -> Data:
             if key not in ("blocks", "pattern", "overrides") and (not layers or key not in INSIDE)
         }
         if layers:
-            own["blocks"] = {f"layer{i}": block for i, block in enumerate(layers)}
-            own["pattern"] = list(own["blocks"])
+            own["blocks"], own["pattern"] = named([branches(block) for block in layers])
         found["stacks"][name] = own
+    settled(found)
     return found
 
 

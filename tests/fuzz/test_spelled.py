@@ -48,16 +48,17 @@ def test_what_is_spelled_out_inherits_nothing() -> None:
         "layers": 3,
         "norm": "rmsnorm",
         "attention": {"heads": 2},
+        "feed_forward": {"d_ff": 9},
         "overrides": {-1: {"norm": {"eps": 0.5}}},
     }
     (stack,) = spelled(data, {})["stacks"].values()
-    assert stack["pattern"] == ["layer0", "layer1", "layer2"]
+    assert stack["pattern"] == ["layer0", "layer0", "layer2"]
     assert [block["norm"] for block in stack["blocks"].values()] == [
-        {"type": "rmsnorm"},
         {"type": "rmsnorm"},
         {"type": "rmsnorm", "eps": 0.5},
     ]
     assert stack["blocks"]["layer0"]["mask"] == "causal"
+    assert stack["blocks"]["layer0"]["feed_forward"]["activation"] == {"type": "gelu"}
     assert "attention" not in stack
 
 
