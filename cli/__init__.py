@@ -40,6 +40,7 @@ COMMANDS = (
     "diff",
     "schema",
     "import",
+    "tokenizer",
     "generate",
     "export",
     "completion",
