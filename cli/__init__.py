@@ -41,6 +41,7 @@ COMMANDS = (
     "schema",
     "import",
     "tokenizer",
+    "data",
     "generate",
     "export",
     "completion",

@@ -26,12 +26,14 @@ class Row:
     source     the file, and in JSONL the line: what an error names
     ends       does the document end here?
     position   bytes of the file up to the end of this row, for progress and for holding out
+    is_text    is it of a text file, which may be cut anywhere?
     """
 
     fields: Mapping[str, Any]
     source: str
     ends: bool = True
     position: int = 0
+    is_text: bool = False
 
     def text(self, column: str) -> str:
         """The text of a column. Raises TrainingError when there is none."""
@@ -42,6 +44,8 @@ class Row:
         if not isinstance(value, str):
             kind = type(value).__name__
             raise TrainingError(f"{self.source}: `{column}` is not a string but {kind}")
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise TrainingError(f"{self.source}: `{column}` holds half of a surrogate pair")
         return value
 
 
@@ -72,24 +76,25 @@ def read_rows(path: Path, columns: Sequence[str] = ("text",)) -> Iterator[Row]:
 def _read_text(path: Path, _columns: Sequence[str]) -> Iterator[Row]:
     """The whole file in pieces that end with a line where lines are not too long."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    rest, position, size = "", 0, path.stat().st_size
+    rest, given, position, size = "", 0, 0, path.stat().st_size
     with path.open("rb") as file:
-        while position < size:
-            data = file.read(PIECE)
-            if not data:
-                break
-            rest += _decoded(decoder, data, path, position, final=position + len(data) >= size)
+        while data := file.read(PIECE):
+            rest += _decoded(decoder, data, path, position)
             position += len(data)
+            if position >= size:
+                continue
             cut = rest.rfind("\n") + 1 if len(rest) < 2 * PIECE else len(rest)
-            if cut and position < size:
-                yield Row({"text": rest[:cut]}, str(path), ends=False, position=position)
+            if cut:
+                given += len(rest[:cut].encode())
+                yield Row({"text": rest[:cut]}, str(path), ends=False, position=given, is_text=True)
                 rest = rest[cut:]
+    _decoded(decoder, b"", path, position, final=True)
     if size:
-        yield Row({"text": rest}, str(path), ends=True, position=position)
+        yield Row({"text": rest}, str(path), position=size, is_text=True)
 
 
 def _decoded(
-    decoder: codecs.IncrementalDecoder, data: bytes, path: Path, start: int, *, final: bool
+    decoder: codecs.IncrementalDecoder, data: bytes, path: Path, start: int, *, final: bool = False
 ) -> str:
     pending = len(decoder.getstate()[0])
     try:
