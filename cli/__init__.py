@@ -42,6 +42,7 @@ COMMANDS = (
     "import",
     "tokenizer",
     "data",
+    "train",
     "generate",
     "export",
     "completion",
