@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import outputs
-from .copying import copied
+from .copying import copied, sealed
 from .emitted.settings import Settings
 from .errors import TrainingError
 from .recipes import RECIPES
@@ -76,10 +76,8 @@ def prepare(spec: ModelSpec, run: Path, given: dict[str, Any], recipe: str = "gp
         classes={"Model": emitted.class_name},
     )
     _make_folder(run)
-    kept = [] if _written(run / "model.py", emitted.text, is_ours_unedited) else ["model.py"]
-    for name, text in texts.items():
-        if not _written(run / name, _stamped(text), _is_unedited):
-            kept.append(name)
+    sealed_texts = {name: sealed(text) for name, text in texts.items()} | {"model.py": emitted.text}
+    kept = [n for n, text in sealed_texts.items() if not _written(run / n, text, is_ours_unedited)]
     _write_spec(spec, run)
     outputs.write(run / "settings.json", outputs.json_text(settings), force=True)
     return Prepared(run / "train.py", tuple(run / name for name in kept))
@@ -96,14 +94,6 @@ def _write_spec(spec: ModelSpec, run: Path) -> None:
     from ..spec import to_yaml
 
     outputs.write(run / "spec.yaml", to_yaml(spec).encode(), force=True)
-
-
-def _stamped(text: str) -> str:
-    return outputs.stamp(text.encode(), ".py").decode()
-
-
-def _is_unedited(text: str) -> bool:
-    return outputs.is_unedited(text.encode(), ".py")
 
 
 def _written(path: Path, text: str, is_ours: Callable[[str], bool]) -> bool:
