@@ -33,9 +33,11 @@ from .options import OUTPUT, SPEC, force_option, load_spec, quiet, sets_option
 )
 @click.option(
     "--field",
-    default="text",
+    "fields",
+    multiple=True,
+    default=("text",),
     show_default=True,
-    help="Which field of JSONL, or column of Parquet, holds the text.",
+    help="A field of JSONL, or column of Parquet, with text. Repeatable.",
 )
 @click.option("-o", "--output", required=True, type=OUTPUT, help="A tokenizer.json file.")
 @force_option
@@ -46,7 +48,7 @@ def tokenizer(
     sets: tuple[str, ...],
     vocab: int | None,
     type_: str,
-    field: str,
+    fields: tuple[str, ...],
     output: Path,
     force: bool,
 ) -> None:
@@ -78,7 +80,7 @@ def tokenizer(
                 vocabulary=size,
                 type_=type_,
                 specials=wanted_specials(type_, read),
-                column=field,
+                columns=fields,
                 told=lambda done: tell(f"{done:.0%} read", done),
             )
     except TrainingError as error:

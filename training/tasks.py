@@ -64,6 +64,40 @@ def _next_token(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Tas
     return Task("text", "text", {"VOCABULARY": vocabulary(graph, head), "INPUTS": inputs})
 
 
+def _same_place(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
+    """A language model that is no next-token one: it fills in masks, or writes what it reads."""
+    words = {"VOCABULARY": vocabulary(graph, head)}
+    if "decoder_input_ids" not in arguments:
+        _require(graph, arguments, ("input_ids",))
+        return Task("masked", "text", words)
+    _require(graph, arguments, ("input_ids", "decoder_input_ids", "attention_mask"))
+    start = graph.tokens.decoder_start
+    if start is None:
+        raise TrainingError(
+            f"{graph.name}: training needs the first token of the decoder: `tokens: "
+            "{decoder_start: …}` in the spec"
+        )
+    return Task("pairs", "pairs", {**words, "PAD": _pad(graph), "DECODER_START": start})
+
+
+def _classes(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
+    """One class for a whole text."""
+    if not head.pool:
+        raise TrainingError(
+            f"{graph.name}: training a classifier of single tokens is not supported yet; give "
+            "the head a `pool`"
+        )
+    _require(graph, arguments, ("input_ids", "attention_mask"))
+    words = {"VOCABULARY": vocabulary(graph, head), "PAD": _pad(graph)}
+    (size,) = graph.values[graph.outputs[head.name]].shape[1:]
+    return Task("labelled", "labelled", {**words, "CLASSES": size.size})
+
+
+def _pad(graph: ModuleGraph) -> int:
+    """The padding token; where the spec names none, token 0, which the mask hides."""
+    return 0 if graph.tokens.pad is None else graph.tokens.pad
+
+
 def _require(graph: ModuleGraph, arguments: Arguments, given: tuple[str, ...]) -> None:
     """Raises TrainingError unless exactly these arguments must be given."""
     needed = [name for name, required in arguments.items() if required]
@@ -85,6 +119,8 @@ def vocabulary(graph: ModuleGraph, head: HeadFact) -> int:
 
 TASKS: dict[tuple[str, str], Callable[[ModuleGraph, HeadFact, Arguments], Task]] = {
     ("language_model", "next_token"): _next_token,
+    ("language_model", "labels"): _same_place,
+    ("classifier", "labels"): _classes,
 }
 """Type and loss of a head -> its task."""
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from .errors import TrainingError
 from .specials import NAMES, check_ids
-from .texts import read_rows, total_bytes
+from .texts import Row, read_rows, total_bytes
 
 SAMPLE = 4 << 20
 """Bytes of text on which bytes per token are measured."""
@@ -44,7 +44,7 @@ def train_tokenizer(
     vocabulary: int,
     type_: str,
     specials: dict[str, int],
-    column: str = "text",
+    columns: Sequence[str] = ("text",),
     told: Callable[[float], None] = lambda done: None,
 ) -> Made:
     """Train a tokenizer on the text of files.
@@ -52,6 +52,7 @@ def train_tokenizer(
     vocabulary: how many tokens it has at most, special ones included
     type_: bpe, wordpiece or unigram
     specials: special tokens and their ids
+    columns: the fields of JSONL and Parquet that are text
     told: hears what share of the text was read
 
     Raises TrainingError when a file cannot be read, or the text is too short.
@@ -62,24 +63,29 @@ def train_tokenizer(
         raise TrainingError("the text is empty: there is nothing to train a tokenizer on")
     empty, trainer = KINDS[type_](vocabulary, sorted(specials, key=specials.__getitem__))
     try:
-        empty.train_from_iterator(_pieces(paths, column, total, told), trainer)
+        empty.train_from_iterator(_pieces(paths, columns, total, told), trainer)
     except TrainingError:
         raise
     except Exception as error:  # the library raises no narrower one
         raise TrainingError(f"the tokenizer cannot be trained: {error}") from None
     text = _with_ids(json.loads(empty.to_str()), specials)
-    return _measured(text, paths, column)
+    return _measured(text, paths, columns)
 
 
 def _pieces(
-    paths: Sequence[Path], column: str, total: int, told: Callable[[float], None]
+    paths: Sequence[Path], columns: Sequence[str], total: int, told: Callable[[float], None]
 ) -> Iterator[str]:
     before = 0
     for path in paths:
-        for row in read_rows(path, (column,)):
-            yield row.text(column)
+        for row in read_rows(path, columns):
+            yield from (row.text(column) for column in _columns(row, columns))
             told((before + row.position) / total)
         before += path.stat().st_size
+
+
+def _columns(row: Row, columns: Sequence[str]) -> Sequence[str]:
+    """The columns of a row that are read: a text file has one, whatever the others have."""
+    return ("text",) if row.is_text else columns
 
 
 def _bpe(vocabulary: int, specials: list[str]) -> tuple[Any, Any]:
@@ -175,14 +181,14 @@ def _assigned(pieces: Iterable[str], specials: dict[str, int]) -> dict[str, int]
     return {**specials, **dict(zip(ordinary, free, strict=True))}
 
 
-def _measured(text: str, paths: Sequence[Path], column: str) -> Made:
+def _measured(text: str, paths: Sequence[Path], columns: Sequence[str]) -> Made:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_str(text)
     size = tokens = 0
     for path in paths:
-        for row in read_rows(path, (column,)):
-            piece = row.text(column)
+        for row in read_rows(path, columns):
+            piece = "\n".join(row.text(column) for column in _columns(row, columns))
             size += len(piece.encode())
             tokens += len(tokenizer.encode(piece).ids)
             if size >= SAMPLE:

@@ -68,14 +68,31 @@ class Folder:
         return tokens, ends
 
     def check(self, name: str, ids: Any, starts: Iterable[int]) -> None:
-        """Exit code 2 when one of the ids (B, T), which begin at `starts`, is no token."""
+        """Exit code 2 when one of the ids (B, T) is no token.
+
+        starts: where each row begins: a token of the file, or the number of a document
+        """
         if ids.size and ids.max() >= self.vocabulary:
             row, column = np.argwhere(ids >= self.vocabulary)[0]
-            place = list(starts)[row] + column
             fail(
-                f"{self.path / name}: token {place:,} is {ids[row, column]}, but vocab_size of "
-                f"the model is {self.vocabulary}"
+                f"{self.path / name}: token {column} of the sequence from {list(starts)[row]} on "
+                f"is {ids[row, column]}, but vocab_size of the model is {self.vocabulary}"
             )
+
+
+def padded(tokens: Any, ends: Any, places: list[int], length: int, pad: int) -> tuple[Any, Any]:
+    """The documents at these places as ids (B, T), padded on the right, and what is real, (B, T).
+
+    T is the longest of them, and at most `length`; an empty document is one padding token.
+    """
+    begins = [int(ends[n - 1]) if n else 0 for n in places]
+    rows = [tokens[a : min(int(ends[n]), a + length)] for n, a in zip(places, begins, strict=True)]
+    width = max(1, *map(len, rows))
+    ids, real = np.full((len(rows), width), pad, np.int64), np.zeros((len(rows), width), np.int64)
+    for n, row in enumerate(rows):
+        ids[n, : len(row)] = row
+        real[n, : max(1, len(row))] = 1
+    return ids, real
 
 
 def shuffled(sample: int, count: int, seed: int) -> tuple[int, int, int]:
