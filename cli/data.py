@@ -10,6 +10,8 @@ import click
 from .console import fail, note, progress
 from .options import quiet
 
+SMALL = 4 << 20
+"""Bytes of text that one process encodes before others have started."""
 FIELDS = ("text", "source", "target", "label")
 
 
@@ -49,7 +51,7 @@ FIELDS = ("text", "source", "target", "label")
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
-    help="Processes that encode text. [default: one for each core, at most 16]",
+    help="Processes that encode text. [default: one per core, at most 16]",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A folder.")
 @click.option("--force", is_flag=True, help="Replace a folder that this command wrote.")
@@ -89,7 +91,7 @@ def data(
             end=end_id(read, end),
             held_out=held_out,
             fields=_renamed(fields),
-            processes=processes or min(16, os.cpu_count() or 1),
+            processes=processes or usual_processes(text),
         )
         with progress("encoding") as tell:
             sizes = write_data(
@@ -104,6 +106,12 @@ def data(
             f"  {split:5}  {size.documents:,} documents, {size.tokens:,} tokens, "
             f"{ratio:.2f} bytes per token"
         )
+
+
+def usual_processes(paths: tuple[Path, ...]) -> int:
+    """One for each core, at most 16; of little text only this one, which need not start others."""
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    return 1 if size < SMALL else min(16, os.cpu_count() or 1)
 
 
 def _renamed(fields: tuple[str, ...]) -> dict[str, str]:

@@ -188,7 +188,7 @@ def test_masks_are_filled_in(tmp_path: Path) -> None:
     words = ("--spec", spec, "--type", "wordpiece", "-o", tokenizer)
     assert type_in("tokenizer", text, *words).exit_code == 0
     assert type_in("data", text, "--tokenizer", tokenizer, "-o", data).exit_code == 0
-    words = ("--steps", "300", *FAST, "--length", "20")
+    words = ("--steps", "500", *FAST, "--batch", "16", "--lr", "0.003", "--length", "20")
     assert type_in("train", spec, "--data", data, "-o", run, *words).exit_code == 0
     seen, evaluated = losses(run)
     assert evaluated[-1]["val_accuracy"] > 0.8
