@@ -127,6 +127,20 @@ def verify(source: Source, **options: Any) -> Verification:
     return verify_spec(_spec(source) if isinstance(source, ModuleGraph) else source, **options)
 
 
+def train(source: Source, data: str | Path, output: str | Path, **options: Any) -> Path:
+    """Train a model on a folder of `modelwright data`, or resume a run; the folder of the run.
+
+    output: folder of the run; it has the model, the training script, the log and the weights
+    options: weights, recipe, devices, and settings such as steps, batch and lr; see
+        `modelwright.training.runs.train`
+
+    Raises SpecErrors, or TrainingError when the run cannot be prepared or ends with an error.
+    """
+    from .training.runs import train as train_spec
+
+    return train_spec(_spec(source), data, output, **options)
+
+
 def _spec(source: Source) -> ModelSpec:
     """The spec of a file or of a graph that `lower` made, or the spec itself."""
     from .compiler import ModuleGraph
