@@ -17,6 +17,7 @@ from .code.nodes import (
     If,
     Name,
     Parameter,
+    Sequence,
     Statement,
     Try,
     Unary,
@@ -26,6 +27,7 @@ from .code.nodes import (
 )
 from .code.read import Filling, call, constant, dotted, expression, filling
 from .code.scope import UnboundNameError
+from .entry import switches
 from .helpers import trees
 from .model import Model, Step
 from .ops.masks import atoms_of
@@ -48,6 +50,7 @@ class Slots:
     placed    does it take `position_ids`, so that padded rows count from their first real token?
     dropout   is there dropout, which is off while it generates?
     static    has the cache a fixed size, so that a step may be compiled once?
+    switches  lengths up to which rotary angles are others than beyond (LongRoPE)
     """
 
     source: str
@@ -60,6 +63,7 @@ class Slots:
     placed: bool = False
     dropout: bool = False
     static: bool = False
+    switches: tuple[Expr, ...] = ()
 
     @property
     def flags(self) -> dict[str, bool]:
@@ -73,6 +77,7 @@ class Slots:
             "placed": self.placed,
             "dropout": self.dropout,
             "static": self.static,
+            "switches": bool(self.switches),
         }
 
     @property
@@ -80,6 +85,7 @@ class Slots:
         """What stands for `slot.name`."""
         method = dotted(f"self.{self.method}")
         forward = Name("forward") if self.static else method
+        padding = " - padding" if self.mask and self.memory is None else ""
         new = "tokens.size(1) - step.size(1) : tokens.size(1)" if self.static else "-step.size(1) :"
         return {
             "memory": self.memory,
@@ -90,6 +96,8 @@ class Slots:
             "end": expression("cache.capacity" if self.static else "tokens.size(1)"),
             "positions": expression(f"(mask.long().cumsum(-1) - 1).clamp(min=0)[:, {new}]"),
             "states": call(forward, *map(Name, self.passed), cache=Name("cache")),
+            "lengths": Sequence(self.switches),
+            "seen": expression(f"tokens.size(1){padding}"),
         }
 
 
@@ -136,7 +144,17 @@ def slots_of(model: Model) -> Slots | None:
         placed,
         has_dropout(model.graph),
         static,
+        switches_of(model, stack),
     )
+
+
+def switches_of(model: Model, stack: str) -> tuple[Expr, ...]:
+    """The lengths at which LongRoPE changes the angles of all tokens of a stack."""
+    return tuple(over(length, _of_config) for length in switches(model.graph, stack))
+
+
+def _of_config(field: Any) -> Expr:
+    return field_of(dotted("self.config"), field)
 
 
 def limit_of(model: Model, stack: str) -> Expr | None:
@@ -144,7 +162,7 @@ def limit_of(model: Model, stack: str) -> Expr | None:
     limit = model.graph.limits.get(stack)
     if limit is None:
         return None
-    return over(limit, lambda field: field_of(dotted("self.config"), field))
+    return over(limit, _of_config)
 
 
 ABSOLUTE = ("blocks", "fixed", "global", "keys", "queries", "random")
@@ -173,7 +191,17 @@ def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slot
     memory = call("self.encode", *map(Name, (source, mask) if first else (source,)))
     passed = ("step", "memory", *([mask] if second else []))
     limit, dropout = limit_of(model, step.stack), has_dropout(model.graph)
-    return Slots(source, mask, memory, "decode", passed, limit, dropout=dropout, static=static)
+    return Slots(
+        source,
+        mask,
+        memory,
+        "decode",
+        passed,
+        limit,
+        dropout=dropout,
+        static=static,
+        switches=switches_of(model, step.stack),
+    )
 
 
 def _memory_masks(model: Model, step: Step) -> list[str]:

@@ -12,7 +12,6 @@ from .code.nodes import (
     Bracketed,
     Expr,
     Function,
-    If,
     Name,
     Parameter,
     Return,
@@ -205,12 +204,10 @@ def _result(
     pairs = _of_pairs(atoms, admits, read, expression("place.size(0)" if static else "end - start"))
     if not padded:
         return [Return(pairs, shape)]
-    hidden = expression("mask & attention_mask.bool()[:, None, None, :]")
-    unpadded = Set(Name("mask"), hidden, "(B, 1, T, S)")
+    real = "mask & attention_mask.bool()[:, None, None, :]"
     return [
         Set(Name("mask"), pairs, shape),
-        If(expression("attention_mask is not None"), (unpadded,)),
-        Return(Name("mask")),
+        Return(expression(f"mask if attention_mask is None else {real}")),
     ]
 
 

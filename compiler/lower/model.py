@@ -161,7 +161,7 @@ def _lower_stack(
     with b.in_scope(state.scope):
         x = _lower_layers(b, state, x)
         if stack.final_norm:
-            x = lower_norm(b, stack.norm, x, "norm", out="x")
+            x = lower_norm(b, stack.norm, x, "norm", out="x", narrow=state.float32)
         if stack.output_width is not None and stack.output_width != stack.d_model:
             out = Dim("O", b.size("output_width", stack.output_width))
             x = b.op(

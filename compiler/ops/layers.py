@@ -186,12 +186,21 @@ ROWS: dict[str, Row] = {
         attrs=("rows", "at", "length", "out_dim"),
     ),
     "linear": Row(
-        "x @ weight.T + bias; with `wide`, computed in float32 or wider",
+        "x @ weight.T + bias; with `wide` in float32 or wider, with `widen` where x is float16",
         ("x",),
         last,
         linear_weights,
         linear_flops,
-        attrs=("in_features", "out_dim", "bias", "residual?", "wide?", "tied?", "joined?"),
+        attrs=(
+            "in_features",
+            "out_dim",
+            "bias",
+            "residual?",
+            "wide?",
+            "widen?",
+            "tied?",
+            "joined?",
+        ),
     ),
     "linear_again": Row(
         "the linear layer of the same name, in the same module, applied to another input",
@@ -219,11 +228,11 @@ ROWS: dict[str, Row] = {
         attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
     ),
     "rms_norm": Row(
-        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset)",
+        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset); with `narrow` in weight's dtype",
         ("x",),
         same,
         norm_weights,
         part="norm",
-        attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
+        attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head", "narrow?"),
     ),
 }

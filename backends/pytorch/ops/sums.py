@@ -35,7 +35,7 @@ def decay_rates(f: Writer, op: Op) -> Any:
 
 
 STEP = """\
-state = None if cache is None else cache.state(layer)
+state = None if cache is None else cache.state(layer, x.size(0))
 y, state = attended
 if cache is not None:
     cache.states[layer] = state
@@ -49,10 +49,10 @@ def attend_linearly(f: Writer, op: Op) -> Any:
     name = "fading_linear_attention" if op.arg("rates") else "causal_linear_attention"
     if not op.attrs["cached"] or not f.cached:
         return expression("both[0]", both=call(name, *given, constant(None)))
-    layer = f.layer()
+    layer, like = f.layer(), f.like
     f.bind(op.outputs[0], "y")
-    attended = call(name, *given, expression("state"))
-    f.say(*statements(STEP, y=f.names[op.outputs[0]], layer=layer, attended=attended), op=op)
+    parts = {"y": f.names[op.outputs[0]], "attended": call(name, *given, expression("state"))}
+    f.say(*statements(STEP, **parts, x=like, layer=layer), op=op)
     return None
 
 
