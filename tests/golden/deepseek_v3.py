@@ -35,7 +35,6 @@ class Config:
     """Sizes of the model. The defaults are the spec's."""
 
     d_model: int = 7168
-    max_positions: int = 163840
     vocab_size: int = 129280
     layers: int = 61
     eps: float = 1e-6
@@ -504,8 +503,6 @@ class DeepseekV3(nn.Module):
         check_shapes((batch, length), input_ids=input_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
         check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
-        if end > config.max_positions:
-            raise ValueError(f"{end} tokens, but max_positions is {config.max_positions}")
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
@@ -572,8 +569,6 @@ class DeepseekV3(nn.Module):
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        if length > self.config.max_positions:
-            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -592,4 +587,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: e10449b250eeb133ad6fb1e55245a715581e31f1d7e05388ab88f177273e88fb
+# sha256 of the above: 765ddb5fb11e076339cd089d7a7e7ae5c6fed7924a2abc0360fa775262850a25

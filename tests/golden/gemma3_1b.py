@@ -29,7 +29,6 @@ class Config:
     """Sizes of the model. The defaults are the spec's."""
 
     d_model: int = 1152
-    max_positions: int = 32768
     vocab_size: int = 262144
     layers: int = 26
     eps: float = 1e-6
@@ -246,8 +245,6 @@ class Gemma3_1b(nn.Module):
         check_shapes((batch, length), input_ids=input_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
         check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
-        if end > self.config.max_positions:
-            raise ValueError(f"{end} tokens, but max_positions is {self.config.max_positions}")
         x = self.token_embedding(input_ids) * math.sqrt(self.config.d_model)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
@@ -318,8 +315,6 @@ class Gemma3_1b(nn.Module):
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        if length > self.config.max_positions:
-            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -338,4 +333,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1c2dc38de911517810b2a38d1197e22769d42e6d76564e7f0d5009a67d83ebb6
+# sha256 of the above: e43acd36be52bec018f60238d9892108bafa0413674bbe07b99236c45decaead

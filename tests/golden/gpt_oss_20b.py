@@ -33,7 +33,6 @@ class Config:
     """Sizes of the model. The defaults are the spec's."""
 
     d_model: int = 2880
-    max_positions: int = 131072
     vocab_size: int = 201088
     layers: int = 24
     eps: float = 1e-5
@@ -453,8 +452,6 @@ class GptOss20b(nn.Module):
         check_shapes((batch, length), input_ids=input_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
         check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
-        if end > config.max_positions:
-            raise ValueError(f"{end} tokens, but max_positions is {config.max_positions}")
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
@@ -524,8 +521,6 @@ class GptOss20b(nn.Module):
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        if length > self.config.max_positions:
-            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -544,4 +539,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 838737773998ce97163e01703f9d9d02a8013eaba92917d3b2de5b26d178c777
+# sha256 of the above: e36edc6feae6bfbd650a77615f3cca0edd8cc6f02f9ae003e77d5d235a621ae8

@@ -29,7 +29,6 @@ class Config:
     """Sizes of the model. The defaults are the spec's."""
 
     d_model: int = 4096
-    max_positions: int = 8192
     vocab_size: int = 128256
     layers: int = 32
     eps: float = 1e-5
@@ -261,8 +260,6 @@ class Llama3_8b(nn.Module):
         check_shapes((batch, length), input_ids=input_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
         check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
-        if end > self.config.max_positions:
-            raise ValueError(f"{end} tokens, but max_positions is {self.config.max_positions}")
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
@@ -323,8 +320,6 @@ class Llama3_8b(nn.Module):
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        if length > self.config.max_positions:
-            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -343,4 +338,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7026843cd2ca078cbbc76548271b24080560ce196c1c6491b85d8735ff762883
+# sha256 of the above: 17effaa71010466318ea0719003b9e3e08107898e3e7aef21955bee054ab864d

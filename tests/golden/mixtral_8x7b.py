@@ -32,7 +32,6 @@ class Config:
     """Sizes of the model. The defaults are the spec's."""
 
     d_model: int = 4096
-    max_positions: int = 32768
     vocab_size: int = 32000
     layers: int = 32
     eps: float = 1e-5
@@ -361,8 +360,6 @@ class Mixtral8x7b(nn.Module):
         check_shapes((batch, length), input_ids=input_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
         check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
-        if end > self.config.max_positions:
-            raise ValueError(f"{end} tokens, but max_positions is {self.config.max_positions}")
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
@@ -423,8 +420,6 @@ class Mixtral8x7b(nn.Module):
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        if length > self.config.max_positions:
-            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -443,4 +438,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 4d38dac3e26432ed6692c8c1d2fbcd2a07ffc2c7410c6a48a86a0d987cb4bf55
+# sha256 of the above: b5d1aa6faab1e4da76a6122e8b12a85e9bceb1cd9a7afb0bef2d4c940fea3678
