@@ -22,7 +22,9 @@ with a cache uses the same predicate as training. The atoms, and exactly what ea
     keys(a:b)      a <= k < b; `keys(n)` is `keys(0:n)`; negative from the end
     queries(a:b)   a <= q < b; likewise
 
-"The end" is the number of tokens seen so far.
+"The end" is the number of tokens seen so far. Padding is seen by no query; `fixed`, `blocks` and
+`prefix` count from the first token of a row that `attention_mask` admits, all others from the
+first token of the row.
 """
 
 from __future__ import annotations

@@ -35,6 +35,13 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
+def first_places(attention_mask: Tensor | None, device: torch.device) -> Tensor:
+    """Where the real tokens of each row begin."""
+    if attention_mask is None:
+        return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
+    return attention_mask.long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
+
+
 def masks_of_heads(heads: int, *masks: Tensor) -> Tensor:
     """One mask for all heads, of which each of these is that of an equal run."""
     none = masks[0].new_zeros(1, 1, 1, 1)

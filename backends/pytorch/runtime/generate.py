@@ -26,6 +26,8 @@ def generate(
     max_new_tokens: int,
     attention_mask: Tensor | None = None,
     *,
+    prefix_length: Tensor | None = None,
+    global_mask: Tensor | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
@@ -66,6 +68,8 @@ def generate(
         mask = position_ids = None
     elif slot.extends and slot.masked:
         mask = None
+    if slot.marks:
+        marks = None
     if slot.switches:
         short = slot.lengths  # as far as LongRoPE's first angles go
         if slot.extends and slot.masked:
@@ -90,6 +94,9 @@ def generate(
                     mask = F.pad(attention_mask, (0, slot.end - source.size(1)), value=1)
                     if slot.placed:
                         position_ids = slot.positions
+            if slot.marks:
+                if global_mask is not None:  # new tokens are not global
+                    marks = F.pad(global_mask, (0, slot.end - source.size(1)))
             x = slot.states
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
