@@ -43,11 +43,6 @@ class Tokens:
         self.index = np.arange(len(self.admitted))
 
     @property
-    def first(self) -> int:
-        """The first token that attention_mask admits; 0 where it admits none."""
-        return int(np.argmax(self.admitted))
-
-    @property
     def in_front(self) -> int:
         """How many learned tokens stand in front of the patches of an image."""
         return 0 if self.grid is None else len(self.index) - self.grid[0] * self.grid[1]
