@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....compiler.graph import Op
-from ..code.nodes import Dot
+from ..code.nodes import Dot, Name
 from ..code.read import call, constant, expression, statements
 from ..writer import SELF, Writer
 from .kernels import dropout_rate
@@ -49,10 +49,11 @@ def attend_linearly(f: Writer, op: Op) -> Any:
     name = "fading_linear_attention" if op.arg("rates") else "causal_linear_attention"
     if not op.attrs["cached"] or not f.cached:
         return expression("both[0]", both=call(name, *given, constant(None)))
-    layer, like = f.layer(), f.like
+    layer = f.layer()
+    rows = next((x for x in given[:3] if isinstance(x, Name)), f.like)
     f.bind(op.outputs[0], "y")
     parts = {"y": f.names[op.outputs[0]], "attended": call(name, *given, expression("state"))}
-    f.say(*statements(STEP, **parts, x=like, layer=layer), op=op)
+    f.say(*statements(STEP, **parts, x=rows, layer=layer), op=op)
     return None
 
 
