@@ -58,9 +58,10 @@ def inspect(
     graph = load_graph(spec, sets)
     from ..compiler.report import report
 
-    for stack, limit in graph.limits.items():
-        if sequence is not None and sequence > limit:
-            note(f"warning: {sequence} tokens, but max_positions of `{stack}` is {int(limit)}")
+    for stack, fact in graph.stack_facts.items():
+        most = fact.max_positions
+        if sequence is not None and most is not None and sequence > most:
+            note(f"warning: {sequence} tokens, but max_positions of `{stack}` is {most}")
     if sequence is not None and graph.decided():
         tokens = int(list(graph.lengths.values())[-1])
         raise click.UsageError(f"--sequence: an image has {tokens} tokens here")

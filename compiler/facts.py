@@ -107,7 +107,7 @@ class InputFact:
 class StackFact:
     """A stack of layers.
 
-    max_positions  the longest sequence; None where nothing limits it
+    max_positions  the longest sequence of the training; None where the spec names none
     order          the kind of block of every layer
     blocks         the kinds of blocks that the spec names, in its order
     reads          the stacks whose hidden states it reads

@@ -22,7 +22,13 @@ with a cache uses the same predicate as training. The atoms, and exactly what ea
     keys(a:b)      a <= k < b; `keys(n)` is `keys(0:n)`; negative from the end
     queries(a:b)   a <= q < b; likewise
 
-"The end" is the number of tokens seen so far.
+`random` numbers each pair of blocks i of queries and j of keys: x = (92837111 i XOR 689287499 j XOR
+283923481 s) AND 0x7FFFFFFF, then twice x = 48271 x mod 2147483647. The queries of block i see the m
+blocks j with the smallest x, of equal ones the first.
+
+"The end" is the number of tokens seen so far. Padding is seen by no query; `fixed`, `blocks` and
+`prefix` count from the first token of a row that `attention_mask` admits, all others from the
+first token of the row.
 """
 
 from __future__ import annotations

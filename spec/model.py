@@ -85,7 +85,8 @@ class Stack(Part):
     layers: number of layers
     d_model: width of the hidden states
     vocab_size: size of the vocabulary
-    max_positions: longest sequence, and size of a learned position table
+    max_positions: longest sequence of the training, and size of a learned position table; learned
+        and sinusoidal positions end there, rotary and relative ones go on
     input: its input; a list is concatenated along the sequence
     streams: several streams instead of one
     positions: position encodings added to the input

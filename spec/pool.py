@@ -20,13 +20,13 @@ class FirstPool(Part):
 
 
 class LastPool(Part):
-    """The vector of the last token that attention_mask admits."""
+    """The vector of the last token that attention_mask admits; zeros where there is none."""
 
     type: Literal["last"] = "last"
 
 
 class MeanPool(Part):
-    """The mean over the tokens that attention_mask admits.
+    """The mean over the tokens that attention_mask admits; zeros where there is none.
 
     skip: learned tokens in front of an image's patches that are left out
     """
@@ -47,13 +47,17 @@ class FirstAndMeanPool(Part):
 
 
 class MaxPool(Part):
-    """The largest of each number over the tokens that attention_mask admits."""
+    """The largest of each number over the tokens that attention_mask admits; zeros where there is
+    none.
+    """
 
     type: Literal["max"] = "max"
 
 
 class AttentionPool(Part):
-    """A mean with learned weights: softmax of a linear score for each token."""
+    """A mean with learned weights: softmax of a linear score for each token that attention_mask
+    admits; zeros where there is none.
+    """
 
     type: Literal["attention"] = "attention"
 

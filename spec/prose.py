@@ -87,6 +87,12 @@ admits pairs of a query *q* and a key *k*, both counted from 0 over all tokens s
 }
 
 AFTER = """\
+Padding is seen by no query. `fixed`, `blocks` and `prefix` count from the first token of a row that
+`attention_mask` admits, all others from the first token of the row. `random` gives each pair of a
+block i of queries and a block j of keys a number: x = (92837111 i XOR 689287499 j XOR 283923481 s)
+AND 0x7FFFFFFF, then twice x = 48271 x mod 2147483647. The queries of block i see the m blocks j
+with the smallest x, of equal ones the first.
+
 Longformer is `band(256) | global(given)`, BigBird `blocks(64, 1) | global(0:64) | global(-64:) |
 random(64, 3)`, PaliGemma `causal | prefix`, Llama 4 `causal & blocks(8192)`. `window` and `band`
 are two atoms on purpose: checkpoints count both ways, and one name for both is the commonest

@@ -19,6 +19,8 @@ class Joining(Part):
     drop_path: probability of skipping the branch in training, for each sequence of the batch
         (Huang et al., 2016, arXiv:1603.09382)
     from: what the output is added to: the input of the branch, or its normalised input
+    float32: in a float16 model, compute the last layer of the feed-forward in float32 and keep its
+        sum with the stream in float32: T5's exceed 65504, the largest number of float16
     """
 
     scale: Number = 1
@@ -26,6 +28,7 @@ class Joining(Part):
     layer_scale: MaybeNumber = "none"
     drop_path: Rate = 0
     from_: OneOf[Literal["input", "normed"]] = Field(default="input", alias="from")
+    float32: Flag = False
 
 
 class Sequential(Joining):

@@ -69,7 +69,9 @@ def find_native(spec: ModelSpec) -> Native | None:
             if head.partial:
                 continue
             found = _try(spec, family, name, head)
-            if found is not None and canonical(found[0]) == wanted:
+            if found is None or (in_float32(spec) and not in_float32(found[0])):
+                continue
+            if canonical(found[0]) == wanted:
                 return found[1]
     return None
 
@@ -113,6 +115,12 @@ def _heads(head: Head) -> list[Any]:
     return list(head.spec.get("heads", {}).values())
 
 
+def in_float32(spec: ModelSpec) -> bool:
+    """Does a float16 model keep its stream in float32? A class of the library may, unasked."""
+    blocks = (block for stack in spec.stacks.values() for block in stack.blocks.values())
+    return any(getattr(block.residual, "float32", False) for block in blocks)
+
+
 def canonical(spec: ModelSpec) -> dict[str, Any]:
     """What a spec computes, layer by layer, with its defaults worked out; no names, no init."""
     dumped = spec.model_dump()
@@ -140,6 +148,7 @@ def _rounded(value: Any) -> Any:
 def _block(block: Mapping[str, Any], width: int) -> dict[str, Any]:
     """A block with the numbers that are left to be worked out."""
     settled = dict(block)
+    settled["residual"] = {k: v for k, v in (block["residual"] or {}).items() if k != "float32"}
     for branch in ("attention", "cross_attention"):
         part = dict(block[branch] or {})
         if part.get("type") == "mha":

@@ -32,9 +32,7 @@ def same_document(tokens: Tokens, q: Array, k: Array) -> Array:
 
 
 def random(atom: Atom, tokens: Tokens) -> Array:
-    """Blocks drawn with a seed (Zaheer et al., 2020, arXiv:2007.14062): whoever asks has to say
-    which, for `docs/language.md` does not.
-    """
+    """Blocks drawn with a seed (Zaheer et al., 2020, arXiv:2007.14062); whoever asks says which."""
     if tokens.draws is None:
         raise unknown(f"which blocks `{atom}` draws: give `draws`")
     return tokens.draws(atom, len(tokens.index))
@@ -52,7 +50,7 @@ RULES: dict[str, Callable[[Any, Tokens, Array, Array], Array]] = {
     ),
     "blocks": lambda a, t, q, k: np.abs(q // a.args[0] - k // a.args[0]) <= (*a.args, 0)[1],
     "random": lambda a, t, q, k: random(a, t)[q, k],
-    "prefix": lambda a, t, q, k: (k < (t.prefix_length or 0)) & (q >= 0),
+    "prefix": lambda a, t, q, k: (k < (t.prefix_length or 0)) & (q == q),
     "documents": lambda a, t, q, k: same_document(t, q, k),
     "global": lambda a, t, q, k: chosen(a, t, q) | chosen(a, t, k),
     "keys": lambda a, t, q, k: chosen(a, t, k) & (q >= 0),
@@ -69,7 +67,8 @@ def admits(mask: Mask, tokens: Tokens) -> Array:
         return np.all(parts, axis=0) if isinstance(mask, And) else np.any(parts, axis=0)
     if not isinstance(mask, Atom) or mask.name not in RULES:
         raise unknown(f"the mask `{mask}`")
-    return RULES[mask.name](mask, tokens, tokens.index[:, None], tokens.index[None, :])
+    index = tokens.index - np.argmax(tokens.admitted) * (mask.name in ("fixed", "blocks", "prefix"))
+    return RULES[mask.name](mask, tokens, index[:, None], index[None, :])
 
 
 def visible(layer: Layer, memory: Memory, heads: int) -> Array:

@@ -8,7 +8,7 @@ from .weights import unknown
 
 NO_EFFECT = """
 type name description family modelwright init bos eos decoder_start dropout hidden_dropout drop_path
-temperature
+float32 temperature
 """
 """Options of names, of fresh weights, of training and of generation: they change no output."""
 

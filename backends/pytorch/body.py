@@ -10,8 +10,9 @@ from typing import Any
 from ...compiler.graph import Scope
 from .code.layout import WIDTH, flat
 from .code.nodes import Choice, For, If, Index, Name, Sequence, Set, Statement, written_for
-from .code.read import call, constant, expression, names, statements
+from .code.read import call, constant, expression, names
 from .code.show import width
+from .entry import entry
 from .items import Do, Item, Keep, Repeat, Run
 from .ops import ROWS
 from .patterns import by_layer
@@ -242,38 +243,7 @@ def with_positions(f: Writer, stack: str, given: list[Given]) -> list[Statement]
     shape = f.graph.values[given[0].value].shape
     if f.first is not None and [dim.label for dim in shape[1:2]] != ["T"]:
         place, anchor = f.first
-    return [*f.body[:place], *position_lines(f, stack, anchor), *f.body[place:]]
-
-
-def position_lines(f: Writer, stack: str, anchor: str) -> list[Statement]:
-    """Where the new tokens begin and end, and whether there are places for them."""
-    tokens, limit = Name(anchor), f.graph.limits.get(stack)
-    found: list[Statement] = []
-    if f.static:
-        found += statements(
-            "length = x.size(1)\nend = length if cache is None else cache.capacity", x=tokens
-        )
-    elif f.cached:
-        found += statements(
-            "start = 0 if cache is None else cache.length\nend = start + x.size(1)", x=tokens
-        )
-    elif f.uses_end or limit is not None:
-        found += statements("length = x.size(1)", x=tokens)
-    if limit is not None:
-        end = Name("end" if f.cached else "length")
-        found += statements(
-            'if end > most:\n    raise ValueError(f"{end} tokens, but max_positions is {most}")',
-            end=end,
-            most=f.number(limit),
-        )
-    if f.static:
-        found += statements(
-            "place = torch.arange(length, device=x.device)  # (T,)\n"
-            "if cache is not None:\n"
-            "    place = cache.begin(place)",
-            x=tokens,
-        )
-    return found
+    return [*f.body[:place], *entry(f, stack, given, anchor), *f.body[place:]]
 
 
 CALLS: dict[type[Run], Callable[[Writer, Any], None]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from .code.nodes import (
     If,
     Name,
     Parameter,
+    Sequence,
     Statement,
     Try,
     Unary,
@@ -26,6 +27,7 @@ from .code.nodes import (
 )
 from .code.read import Filling, call, constant, dotted, expression, filling
 from .code.scope import UnboundNameError
+from .entry import switches
 from .helpers import trees
 from .model import Model, Step
 from .ops.masks import atoms_of
@@ -48,6 +50,8 @@ class Slots:
     placed    does it take `position_ids`, so that padded rows count from their first real token?
     dropout   is there dropout, which is off while it generates?
     static    has the cache a fixed size, so that a step may be compiled once?
+    asked     what its mask asks for: the name in the loop -> the argument of the method
+    switches  lengths up to which rotary angles are others than beyond (LongRoPE)
     """
 
     source: str
@@ -60,6 +64,8 @@ class Slots:
     placed: bool = False
     dropout: bool = False
     static: bool = False
+    switches: tuple[Expr, ...] = ()
+    asked: dict[str, str] = field(default_factory=dict)
 
     @property
     def flags(self) -> dict[str, bool]:
@@ -73,6 +79,8 @@ class Slots:
             "placed": self.placed,
             "dropout": self.dropout,
             "static": self.static,
+            "switches": bool(self.switches),
+            "marks": "marks" in self.asked,
         }
 
     @property
@@ -80,6 +88,8 @@ class Slots:
         """What stands for `slot.name`."""
         method = dotted(f"self.{self.method}")
         forward = Name("forward") if self.static else method
+        more = {argument: Name(name) for name, argument in self.asked.items()}
+        padding = " - padding" if self.mask and self.memory is None else ""
         new = "tokens.size(1) - step.size(1) : tokens.size(1)" if self.static else "-step.size(1) :"
         return {
             "memory": self.memory,
@@ -89,7 +99,9 @@ class Slots:
             "number": Name("i" if self.static else "_"),
             "end": expression("cache.capacity" if self.static else "tokens.size(1)"),
             "positions": expression(f"(mask.long().cumsum(-1) - 1).clamp(min=0)[:, {new}]"),
-            "states": call(forward, *map(Name, self.passed), cache=Name("cache")),
+            "states": call(forward, *map(Name, self.passed), **more, cache=Name("cache")),
+            "lengths": Sequence(self.switches),
+            "seen": expression(f"tokens.size(1){padding}"),
         }
 
 
@@ -114,11 +126,10 @@ def slots_of(model: Model) -> Slots | None:
     step = next(s for s in model.steps if s.stack == stack)
     arguments = {g.name for s in model.steps for g in s.given}
     required = [g.name for g in model.all_given(model.steps, []) if not g.by_default]
-    if any(name.endswith(("prefix_length", "global_mask")) for name in arguments):
-        return None
+    asked = {ROLES[role]: name for role in ROLES for name in arguments if name.endswith(role)}
     static = model.plan.options.static_cache
     if model.reads_memory(stack):
-        if len(model.steps) != 2 or step.name != "decode" or len(required) != 2:
+        if asked or len(model.steps) != 2 or step.name != "decode" or len(required) != 2:
             return None
         return _with_memory(model, step, required[0], static=static)
     if len(model.steps) > 1 or len(required) != 1:
@@ -136,7 +147,22 @@ def slots_of(model: Model) -> Slots | None:
         placed,
         has_dropout(model.graph),
         static,
+        switches_of(model, stack),
+        asked,
     )
+
+
+ROLES = {"prefix_length": "prefix_length", "global_mask": "marks"}
+"""What a mask asks for -> its name in the loop."""
+
+
+def switches_of(model: Model, stack: str) -> tuple[Expr, ...]:
+    """The lengths at which LongRoPE changes the angles of all tokens of a stack."""
+    return tuple(over(length, _of_config) for length in switches(model.graph, stack))
+
+
+def _of_config(value: Any) -> Expr:
+    return field_of(dotted("self.config"), value)
 
 
 def limit_of(model: Model, stack: str) -> Expr | None:
@@ -144,11 +170,11 @@ def limit_of(model: Model, stack: str) -> Expr | None:
     limit = model.graph.limits.get(stack)
     if limit is None:
         return None
-    return over(limit, lambda field: field_of(dotted("self.config"), field))
+    return over(limit, _of_config)
 
 
-ABSOLUTE = ("blocks", "fixed", "global", "keys", "queries", "random")
-"""Parts of a mask formula that say where in its row a token stands."""
+ABSOLUTE = ("global", "keys", "queries", "random")
+"""Parts of a mask formula that say where in its row a token stands, padding included."""
 
 
 def counts_places(graph: ModuleGraph, stack: str) -> bool:
@@ -173,7 +199,17 @@ def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slot
     memory = call("self.encode", *map(Name, (source, mask) if first else (source,)))
     passed = ("step", "memory", *([mask] if second else []))
     limit, dropout = limit_of(model, step.stack), has_dropout(model.graph)
-    return Slots(source, mask, memory, "decode", passed, limit, dropout=dropout, static=static)
+    return Slots(
+        source,
+        mask,
+        memory,
+        "decode",
+        passed,
+        limit,
+        dropout=dropout,
+        static=static,
+        switches=switches_of(model, step.stack),
+    )
 
 
 def _memory_masks(model: Model, step: Step) -> list[str]:
@@ -214,6 +250,8 @@ def _parameters(
     reads = slots.memory is not None
     absent = {
         "attention_mask": not slots.mask,
+        "prefix_length": "prefix_length" not in slots.asked,
+        "global_mask": "marks" not in slots.asked,
         "decoder_start_token_id": not reads,
         "capacity": not slots.static,
         "compile_mode": not slots.static,

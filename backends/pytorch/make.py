@@ -54,6 +54,8 @@ def make_linear(f: Writer, op: Op) -> list[Statement]:
     kind = "nn.Linear"
     if op.attrs.get("wide"):
         kind = "BiasedRouter" if op.attrs["bias"] else "Router"
+    if op.attrs.get("widen"):
+        kind = "WideningLinear"
     return attribute(op.name, _called(kind, width, out, bias=_no_bias(op)))
 
 
@@ -71,6 +73,8 @@ def norm_class(op: Op) -> str:
     offset = "Offset" if op.attrs["weight_offset"] and op.attrs["affine"] else ""
     heads = "" if op.attrs["per_head"] is None else "PerHead"
     kind = "LayerNorm" if layer else "RMSNorm"
+    if op.attrs.get("narrow"):
+        return f"Narrowing{kind}"
     if not offset and not heads:
         return f"nn.{kind}"
     return f"{'Biased' if layer and op.attrs['bias'] else ''}{offset}{heads}{kind}"

@@ -12,7 +12,6 @@ from .code.nodes import (
     Bracketed,
     Expr,
     Function,
-    If,
     Name,
     Parameter,
     Return,
@@ -61,13 +60,16 @@ def strided(atom: Any) -> Any:
 
 def fixed(atom: Any) -> Any:
     sizes = numbers(atom, size=0, kept=1)
-    return expression("(q // size == k // size) | (k % size >= size - kept)", **sizes)
+    same = "(q - first) // size == (k - first) // size"
+    return expression(f"({same}) | ((k - first) % size >= size - kept)", **sizes)
 
 
 def blocks(atom: Any) -> Any:
     if len(atom.args) == 1:
-        return expression("q // size == k // size", **numbers(atom, size=0))
-    return expression("(q // size - k // size).abs() <= n", **numbers(atom, size=0, n=1))
+        same = "(q - first) // size == (k - first) // size"
+        return expression(same, **numbers(atom, size=0))
+    apart = "((q - first) // size - (k - first) // size).abs() <= n"
+    return expression(apart, **numbers(atom, size=0, n=1))
 
 
 def random(atom: Any) -> Any:
@@ -112,7 +114,7 @@ ATOMS: dict[str, Callable[[Any], Any]] = {
     "fixed": fixed,
     "blocks": blocks,
     "random": random,
-    "prefix": lambda atom: expression("k < prefix_length[:, None, None, None]"),
+    "prefix": lambda atom: expression("k - first < prefix_length[:, None, None, None]"),
     "documents": lambda atom: expression(
         "document_ids[:, None, start:end, None] == document_ids[:, None, None, :]"
     ),
@@ -155,6 +157,11 @@ def _flattened(left: Any, sign: str, right: Any) -> Any:
     return Binary(left, sign, right)
 
 
+COUNTED = ("blocks", "fixed", "prefix")
+"""Atoms that count from the first real token of a row."""
+FIRST = "first_places(attention_mask, like.device)"
+
+
 def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     """The function that makes a mask; `static` where it is told the place of every query."""
     op = ops[-1]  # they differ in sizes, which are parameters
@@ -162,6 +169,9 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     given = [name for name in DATA if op.arg(name)]
     keys = Name("place") if static else START_TO_END
     admits = with_queries(predicate(formula), keys)
+    counts = any(atom.name in COUNTED for atom in atoms_of(formula))
+    if counts and "attention_mask" not in given:  # nothing is padding
+        admits = change(admits, {expression(f"{x} - first"): Name(x) for x in "qk"})
     body: list[Statement] = [*_left_to_kernel(implicit, "attention_mask" in given, static)]
     read = Names([Return(admits)]).outer
     if "q" in read:
@@ -171,6 +181,8 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
         body.append(Set(Name("q"), expression(made), "(T, 1)"))
     if "k" in read:
         body.append(Set(Name("k"), expression("torch.arange(end, device=like.device)"), "(S,)"))
+    if counts and "attention_mask" in given:
+        body.append(Set(Name("first"), expression(FIRST), "(B or 1, 1, 1, 1)"))
     for absent in given:
         body += ABSENT.get(absent, ())
     body += _result(formula, admits, read, padded="attention_mask" in given, static=static)
@@ -200,17 +212,16 @@ def _result(
     formula: Any, admits: Any, read: set[str], *, padded: bool, static: bool
 ) -> list[Statement]:
     atoms = atoms_of(formula)
-    wide = any(a.name in ("prefix", "documents") or a.args == ("given",) for a in atoms)
+    rows = ("prefix", "documents", *(COUNTED if padded else ()))
+    wide = any(a.name in rows or a.args == ("given",) for a in atoms)
     shape = "(B or 1, 1, T, S)" if wide else "(T, S)"
     pairs = _of_pairs(atoms, admits, read, expression("place.size(0)" if static else "end - start"))
     if not padded:
         return [Return(pairs, shape)]
-    hidden = expression("mask & attention_mask.bool()[:, None, None, :]")
-    unpadded = Set(Name("mask"), hidden, "(B, 1, T, S)")
+    real = "mask & attention_mask.bool()[:, None, None, :]"
     return [
         Set(Name("mask"), pairs, shape),
-        If(expression("attention_mask is not None"), (unpadded,)),
-        Return(Name("mask")),
+        Return(expression(f"mask if attention_mask is None else {real}")),
     ]
 
 

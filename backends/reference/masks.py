@@ -29,6 +29,7 @@ class Pairs:
     document_ids: Array | None = None  # (B, S)
     prefix_length: Array | None = None  # (B,)
     global_mask: Array | None = None  # (B, S)
+    first: Array | None = None  # (B,): the first real token of each row, where padding is told
 
     @classmethod
     def of(cls, tokens: int, **data: Array | None) -> Pairs:
@@ -61,12 +62,21 @@ def _strided(pairs: Pairs, n: int) -> Array:
     return np.asarray((pairs.queries - pairs.keys) % n == 0)
 
 
+def _counted(pairs: Pairs) -> tuple[Array, Array]:
+    """The places of queries and keys, counted from the first real token of each row."""
+    if pairs.first is None:
+        return pairs.queries, pairs.keys
+    first = pairs.first[:, None, None]
+    return pairs.queries - first, pairs.keys - first  # (B, T, 1) and (B, 1, S)
+
+
 def _fixed(pairs: Pairs, n: int, c: int) -> Array:
-    return _blocks(pairs, n) | (pairs.keys % n >= n - c)
+    return _blocks(pairs, n) | (_counted(pairs)[1] % n >= n - c)
 
 
 def _blocks(pairs: Pairs, n: int, m: int = 0) -> Array:
-    return np.asarray(np.abs(pairs.queries // n - pairs.keys // n) <= m)
+    queries, keys = _counted(pairs)
+    return np.asarray(np.abs(queries // n - keys // n) <= m)
 
 
 def random_key(block: int, key_block: int, seed: int) -> int:
@@ -96,7 +106,7 @@ def _prefix(pairs: Pairs) -> Array:
     if pairs.prefix_length is None:
         return _nothing(pairs)
     return np.broadcast_to(
-        pairs.keys < pairs.prefix_length[:, None, None],
+        _counted(pairs)[1] < pairs.prefix_length[:, None, None],
         (len(pairs.prefix_length), pairs.queries.size, pairs.keys.size),
     )
 
@@ -199,6 +209,7 @@ def mask(call: Call) -> Array:
         document_ids=call.optional("document_ids"),
         prefix_length=call.optional("prefix_length"),
         global_mask=call.optional("global_mask"),
+        first=None if attention_mask is None else as_mask(attention_mask).argmax(axis=-1),
     )
     admitted = admits(call.attrs["formula"], pairs)
     if call.attrs.get("alike"):

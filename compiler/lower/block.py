@@ -69,6 +69,7 @@ def branches(b: Builder, state: StackState, block: Block) -> list[Branch]:
 
 def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
     """One layer: the stream in, the stream out, both (B, T, D)."""
+    state.float32 = not isinstance(block.residual, Nothing) and block.residual.float32
     parts = branches(b, state, block)
     if block.residual.type == "parallel":
         return _parallel(b, block, parts, x)
@@ -82,7 +83,8 @@ def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
     placement, norm = branch.part.norm_placement, branch.part.norm
     h = x
     if placement in ("pre", "sandwich"):
-        h = lower_norm(b, norm, x, f"{branch.name}_norm")
+        narrow = not isinstance(block.residual, Nothing) and block.residual.float32
+        h = lower_norm(b, norm, x, f"{branch.name}_norm", narrow=narrow)
     y = branch.build(h)
     if placement in ("sandwich", "output"):
         y = lower_norm(b, norm, y, f"{branch.name}_output_norm")

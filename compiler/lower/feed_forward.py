@@ -41,11 +41,16 @@ def lower_activation(b: Builder, activation: Any, x: str) -> str:
 def lower_feed_forward(b: Builder, state: StackState, part: MlpBranch | GluBranch, x: str) -> str:
     """The branch's result, (B, T, D)."""
     with b.module("feed_forward", noun="FeedForward", title=f"{title_of(part)}."):
-        return lower_dense(b, part, x, part.norm)
+        return lower_dense(b, part, x, part.norm, widen=state.float32)
 
 
-def lower_dense(b: Builder, part: Mlp | Glu, x: str, norm: Norm | None = None) -> str:
-    """An mlp or glu out of linear layers, in the current scope."""
+def lower_dense(
+    b: Builder, part: Mlp | Glu, x: str, norm: Norm | None = None, *, widen: bool = False
+) -> str:
+    """An mlp or glu out of linear layers, in the current scope.
+
+    With `widen`, the last one of a float16 model is computed in float32.
+    """
     width = b.width(x)
     hidden = hidden_of(b, part, width)
 
@@ -59,6 +64,7 @@ def lower_dense(b: Builder, part: Mlp | Glu, x: str, norm: Norm | None = None) -
             out_dim=width if down else hidden,
             bias=has_bias(part, name),
             residual=down,
+            **({"widen": True} if widen and down else {}),
         )
 
     return lower_hidden(b, part, x, project, norm)

@@ -10,6 +10,7 @@ from ...spec.head import Contrastive
 from ...spec.model import Block, ModelSpec, Stack
 from ...spec.names import camel_case
 from ...spec.part import Nothing
+from ...spec.positions import Learned, Sinusoidal
 from ..axes import B, Dim, S, T
 from ..graph import ModuleGraph, Scope
 from ..sizes import Size
@@ -150,7 +151,7 @@ def _lower_stack(
         state.table = _table(spec, name, prefix)
         state.table_width = table_width(b, source, width)
     measured = source is not None or isinstance(stack.input[0], (ConvStem, Features))
-    if stack.max_positions is not None and measured:
+    if stack.max_positions is not None and measured and _counts(stack):
         b.graph.limits[name] = b.size("max_positions", stack.max_positions)
     with b.at("input", 0):
         if source is not None:
@@ -161,7 +162,7 @@ def _lower_stack(
     with b.in_scope(state.scope):
         x = _lower_layers(b, state, x)
         if stack.final_norm:
-            x = lower_norm(b, stack.norm, x, "norm", out="x")
+            x = lower_norm(b, stack.norm, x, "norm", out="x", narrow=state.float32)
         if stack.output_width is not None and stack.output_width != stack.d_model:
             out = Dim("O", b.size("output_width", stack.output_width))
             x = b.op(
@@ -175,6 +176,12 @@ def _lower_stack(
             )
     b.graph.hidden[name] = b.rename(x, "x")
     return state
+
+
+def _counts(stack: Stack) -> bool:
+    """Are positions vectors by number? Rotary and relative ones go on past `max_positions`."""
+    blocks = [position for block in stack.blocks.values() for position in block.positions]
+    return any(isinstance(p, (Learned, Sinusoidal)) for p in (*stack.positions, *blocks))
 
 
 def _stack_title(name: str, spec: ModelSpec) -> str:

@@ -23,8 +23,12 @@ def lower_norm(
     per_head: Dim | None = None,
     out: str = "",
     key: str = "norm",
+    narrow: bool = False,
 ) -> str:
-    """`x` normalised over its last axis; `none` gives back `x` itself. `key` says the norm."""
+    """`x` normalised over its last axis; `none` gives back `x` itself. `key` says the norm.
+
+    With `narrow`, `x` may be wider than the weight, whose dtype the result has.
+    """
     assert norm is not None, "the levels fill in every norm"
     if isinstance(norm, Nothing):
         return x
@@ -42,4 +46,5 @@ def lower_norm(
             bias=bias,
             weight_offset=norm.weight_offset,
             per_head=per_head if norm.affine else None,
+            **({"narrow": True} if narrow else {}),
         )

@@ -31,6 +31,7 @@ class StackState:
     cached: bool
     memories: dict[str, Memory]
     ids: str = ""
+    float32: bool = False  # may the stream be wider than the weights? See `Joining.float32`
     padded: bool = True  # may some of its tokens be no real ones, as `attention_mask` says?
     arguments: dict[str, str] = field(default_factory=dict)  # role -> value id
     argument_names: dict[str, str] = field(default_factory=dict)  # role -> name in forward

@@ -233,12 +233,21 @@ ROWS: dict[str, Row] = {
         attrs=("rows", "at", "length", "out_dim"),
     ),
     "linear": Row(
-        "x @ weight.T + bias; with `wide`, computed in float32 or wider",
+        "x @ weight.T + bias; with `wide` in float32 or wider, with `widen` where x is float16",
         ("x",),
         last,
         linear_weights,
         linear_flops,
-        attrs=("in_features", "out_dim", "bias", "residual?", "wide?", "tied?", "joined?"),
+        attrs=(
+            "in_features",
+            "out_dim",
+            "bias",
+            "residual?",
+            "wide?",
+            "widen?",
+            "tied?",
+            "joined?",
+        ),
         saves=linear_saves,
     ),
     "linear_again": Row(
@@ -270,12 +279,12 @@ ROWS: dict[str, Row] = {
         saves=layer_norm_saves,
     ),
     "rms_norm": Row(
-        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset)",
+        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset); with `narrow` in weight's dtype",
         ("x",),
         same,
         norm_weights,
         part="norm",
-        attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
+        attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head", "narrow?"),
         saves=rms_norm_saves,
     ),
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..attention import Fastformer, LinearAttention, Mha, Mla
 from ..feed_forward import Hidden, Mlp, Moe, Router
 from ..model import Block, ModelSpec, Stack
+from ..norm import RmsNorm
 from ..part import Nothing
 from ..residual import Joining, Parallel
 from ..scalars import size_of
@@ -204,6 +205,35 @@ def normed_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
         )
 
 
+def float32_is_computed(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """A stream wider than the weights is read by norms alone, which make it narrow again."""
+    residuals = [b.residual for b in stack.blocks.values()]
+    if not isinstance(block.residual, Joining) or not block.residual.float32:
+        return
+    norms = [getattr(block, key).norm for key, _ in placements(block)]
+    dense = isinstance(block.feed_forward, (Nothing, Hidden))
+    reasons = {
+        "every block of the stack to say so": all(getattr(r, "float32", False) for r in residuals),
+        "a `sequential` residual `from: input`": not isinstance(block.residual, Parallel)
+        and block.residual.from_ == "input",
+        "a norm before each branch": all(found == "pre" for _, found in placements(block)),
+        "an `rmsnorm` with a weight everywhere, and a `final_norm`": stack.final_norm
+        and all(_plain(norm) for norm in [*norms, stack.norm]),
+        "a feed-forward without biases or experts": dense
+        and not getattr(block.feed_forward, "bias", False),
+    }
+    for reason, holds in reasons.items():
+        if not holds:
+            yield Finding((*path, "residual", "float32"), f"`float32` needs {reason}")
+            return
+
+
+def _plain(norm: object) -> bool:
+    return isinstance(norm, RmsNorm) and norm.affine and not norm.weight_offset
+
+
 def one_norm_behind_a_sum(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
@@ -267,5 +297,6 @@ LAWS = (
     shared_norm_shared,
     normed_is_there,
     one_norm_behind_a_sum,
+    float32_is_computed,
     bounded,
 )

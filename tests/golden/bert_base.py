@@ -1,6 +1,6 @@
 """bert-base: a 12-layer encoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from bert_base.yaml (sha256 9393f5394ca4). Write it again:
+Written by modelwright 0.1.0 from bert_base.yaml (sha256 de1a2d5ab1ec). Write it again:
     modelwright build bert_base.yaml -o bert_base.py
 
     part                               weights
@@ -43,6 +43,14 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+
+
+def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    for name, x in given.items():
+        if x is not None and (x.is_floating_point() or x.shape not in shapes):
+            found = f"{x.dtype} {tuple(x.shape)}"
+            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
@@ -142,7 +150,10 @@ class BertBase(nn.Module):
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        length = input_ids.size(1)
+        batch, length = input_ids.size(0), input_ids.size(-1)
+        check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
+        check_shapes((batch, length), token_type_ids=token_type_ids)
+        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         if token_type_ids is None:
@@ -170,4 +181,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 95fc487176258df457d08e6918e4302fab6a5fe16195e655a9afa7b55bb5be46
+# sha256 of the above: 8ca48e1eeb99c9c22d14ac36b26eb0b43caba82aea397ae42bd051a061f3bcae

@@ -1,6 +1,6 @@
 """clip-vit-b-32: a 12-layer 2-stack transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 49b71ece27da). Write it again:
+Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 9748765912cb). Write it again:
     modelwright build clip_vit_b32.yaml -o clip_vit_b_32.py
 
     part                                    weights
@@ -63,6 +63,14 @@ class Config:
             )
 
 
+def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    for name, x in given.items():
+        if x is not None and (x.is_floating_point() or x.shape not in shapes):
+            found = f"{x.dtype} {tuple(x.shape)}"
+            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+
+
 def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
@@ -80,9 +88,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
-    if attention_mask is not None:
-        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
-    return mask
+    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
 class VisionAttention(nn.Module):
@@ -262,7 +268,9 @@ class ClipVitB32(nn.Module):
         position_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        length = input_ids.size(1)
+        batch, length = input_ids.size(0), input_ids.size(-1)
+        check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
+        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         if position_ids is None:
@@ -294,4 +302,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: fe57a317377c37f71e5b8efda24092a833d4781adccea722156ab03260576750
+# sha256 of the above: 59316eb43df9ee227012d4dc6666c461ebb903a6d1714a7a1eda1f90c019bc5d

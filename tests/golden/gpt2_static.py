@@ -1,6 +1,6 @@
 """gpt2: a 12-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from gpt2.yaml (sha256 f82096542161). Write it again:
+Written by modelwright 0.1.0 from gpt2.yaml (sha256 3e3b51c4bba0). Write it again:
     modelwright build gpt2.yaml -o gpt2.py --static-cache
 
     part                             weights
@@ -62,9 +62,19 @@ class Cache:
             room = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
+        if (len(keys), keys.dtype) != (len(k), k.dtype):
+            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys.index_copy_(-2, self.place, k)
         values.index_copy_(-2, self.place, v)
         return keys, values
+
+
+def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    for name, x in given.items():
+        if x is not None and (x.is_floating_point() or x.shape not in shapes):
+            found = f"{x.dtype} {tuple(x.shape)}"
+            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -92,9 +102,7 @@ def causal_mask(
     q = place[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
-    if attention_mask is not None:
-        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
-    return mask
+    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
 class Attention(nn.Module):
@@ -185,8 +193,11 @@ class Gpt2(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
-        length = input_ids.size(1)
+        batch, length = input_ids.size(0), input_ids.size(-1)
         end = length if cache is None else cache.capacity
+        check_shapes((batch, length), input_ids=input_ids)
+        check_shapes((batch, end), attention_mask=attention_mask)
+        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
         if end > self.config.max_positions:
             raise ValueError(f"{end} tokens, but max_positions is {self.config.max_positions}")
         place = torch.arange(length, device=input_ids.device)  # (T,)
@@ -248,16 +259,11 @@ class Gpt2(nn.Module):
         for each `capacity` of the cache.
         """
         tokens = step = input_ids
-        if input_ids.size(1) == 0:
-            raise ValueError("the prompt is empty: it needs at least one token")
-        if attention_mask is not None and not attention_mask[:, -1].all():
-            raise ValueError("pad prompts on the left: the last token of each row must be real")
-        if not temperature >= 0:  # nor NaN
-            raise ValueError(f"temperature must be at least 0, not {temperature}")
-        if top_k is not None and top_k < 0:
-            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-        if top_p is not None and not 0 <= top_p <= 1:
-            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
+        if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
+            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
@@ -284,7 +290,7 @@ class Gpt2(nn.Module):
                 if i == 0 and compile_mode is not None:
                     forward = torch.compile(forward, fullgraph=True, mode=compile_mode)
                 done |= torch.isin(token, ends)
-                if done.all():
+                if ends.numel() and done.all():
                     break
         finally:
             for module in training:
@@ -292,4 +298,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: dc304a26b2963bf6875ddcb03c84d10c4007c6386f963fff76bbb37f156a539a
+# sha256 of the above: 087303efc92748e9e92fdf2a248f9ac2dbbfc37b1645eb06f8e0f0cc5c8f08e0

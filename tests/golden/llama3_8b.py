@@ -1,6 +1,6 @@
 """llama-3-8b: a 32-layer decoder-only transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 6b111c51b3e9). Write it again:
+Written by modelwright 0.1.0 from llama3_8b.yaml (sha256 a47d649be7ae). Write it again:
     modelwright build llama3_8b.yaml -o llama_3_8b.py
 
     part                          weights
@@ -29,7 +29,6 @@ class Config:
     """Sizes of the model. The defaults are the spec's."""
 
     d_model: int = 4096
-    max_positions: int = 8192
     vocab_size: int = 128256
     layers: int = 32
     eps: float = 1e-5
@@ -63,9 +62,19 @@ class Cache:
             room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
+        if (len(keys), keys.dtype) != (len(k), k.dtype):
+            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
+
+
+def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    for name, x in given.items():
+        if x is not None and (x.is_floating_point() or x.shape not in shapes):
+            found = f"{x.dtype} {tuple(x.shape)}"
+            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -110,9 +119,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
-    if attention_mask is not None:
-        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
-    return mask
+    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
 class Attention(nn.Module):
@@ -198,10 +205,12 @@ class Llama3_8b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        batch, length = input_ids.size(0), input_ids.size(-1)
         start = 0 if cache is None else cache.length
-        end = start + input_ids.size(1)
-        if end > self.config.max_positions:
-            raise ValueError(f"{end} tokens, but max_positions is {self.config.max_positions}")
+        end = start + length
+        check_shapes((batch, length), input_ids=input_ids)
+        check_shapes((batch, end), attention_mask=attention_mask)
+        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
@@ -256,19 +265,12 @@ class Llama3_8b(nn.Module):
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids
-        if input_ids.size(1) == 0:
-            raise ValueError("the prompt is empty: it needs at least one token")
-        if attention_mask is not None and not attention_mask[:, -1].all():
-            raise ValueError("pad prompts on the left: the last token of each row must be real")
-        if not temperature >= 0:  # nor NaN
-            raise ValueError(f"temperature must be at least 0, not {temperature}")
-        if top_k is not None and top_k < 0:
-            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-        if top_p is not None and not 0 <= top_p <= 1:
-            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
+        if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
+            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        if length > self.config.max_positions:
-            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -282,9 +284,9 @@ class Llama3_8b(nn.Module):
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
-            if done.all():
+            if ends.numel() and done.all():
                 break
         return tokens
 
 
-# sha256 of the above: 923951a42993045d600cb5a0dd0857d63f391c703fd1a1e8e7a0f83bd8d6221a
+# sha256 of the above: 2d80daf7378be5789412383e96aeb65d06a0b92c530bfdb1323ddc74ec37f4d5

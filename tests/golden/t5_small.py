@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 b01214cf8981). Write it again:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 b561a7e700c5). Write it again:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -67,9 +67,19 @@ class Cache:
             room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
+        if (len(keys), keys.dtype) != (len(k), k.dtype):
+            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
+
+
+def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    for name, x in given.items():
+        if x is not None and (x.is_floating_point() or x.shape not in shapes):
+            found = f"{x.dtype} {tuple(x.shape)}"
+            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
 
 
 def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
@@ -84,6 +94,21 @@ def two_sided_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tens
     """The bucket of each distance: one half for keys up to the query, one for keys after it."""
     half = buckets // 2
     return log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
+
+
+class NarrowingRMSNorm(nn.RMSNorm):
+    """RMS norm of an x that may be wider than the weight, whose dtype the result has."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps).type_as(self.weight)
+
+
+class WideningLinear(nn.Linear):
+    """A linear layer that a float16 model computes in float32: its results exceed 65504 (T5)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.float() if x.dtype == torch.float16 else x
+        return F.linear(x, self.weight.to(x.dtype))
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
@@ -112,9 +137,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
-    if attention_mask is not None:
-        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
-    return mask
+    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
 class Projections(nn.Module):
@@ -152,7 +175,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.up = nn.Linear(config.d_model, config.d_ff, bias=False)
         self.hidden_dropout = nn.Dropout(config.hidden_dropout)
-        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
+        self.down = WideningLinear(config.d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(self.hidden_dropout(F.relu(self.up(x))))  # (B, T, D)
@@ -180,10 +203,10 @@ class CrossAttention(Projections):
 class EncoderBlock(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
         self.attention = Attention(config)
         self.dropout = nn.Dropout(config.dropout)
-        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward_norm = NarrowingRMSNorm(config.d_model, config.eps)
         self.feed_forward = FeedForward(config)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
@@ -194,12 +217,12 @@ class EncoderBlock(nn.Module):
 class DecoderBlock(nn.Module):
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
-        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
         self.attention = Attention(config, layer)
         self.dropout = nn.Dropout(config.dropout)
-        self.cross_attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.cross_attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
         self.cross_attention = CrossAttention(config, layer)
-        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward_norm = NarrowingRMSNorm(config.d_model, config.eps)
         self.feed_forward = FeedForward(config)
 
     def forward(
@@ -222,7 +245,7 @@ class Encoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
-        self.norm = nn.RMSNorm(config.d_model, config.eps)
+        self.norm = NarrowingRMSNorm(config.d_model, config.eps)
 
 
 class Decoder(nn.Module):
@@ -231,7 +254,7 @@ class Decoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
-        self.norm = nn.RMSNorm(config.d_model, config.eps)
+        self.norm = NarrowingRMSNorm(config.d_model, config.eps)
 
 
 class T5Small(nn.Module):
@@ -247,7 +270,7 @@ class T5Small(nn.Module):
         """Set every weight: norms as identity, the rest normal(0, std)."""
         std = self.config.init_std
         for module in self.modules():
-            if isinstance(module, nn.RMSNorm):
+            if isinstance(module, NarrowingRMSNorm):
                 nn.init.ones_(module.weight)
             if isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(module.weight, std=std)
@@ -255,7 +278,8 @@ class T5Small(nn.Module):
     def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
         config = self.config
-        length = input_ids.size(1)
+        batch, length = input_ids.size(0), input_ids.size(-1)
+        check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         x = self.encoder.dropout(self.token_embedding(input_ids))  # (B, T, D)
         place = torch.arange(length, device=input_ids.device)  # (T,)
         distance = place - place[:, None]  # (T, T)
@@ -277,8 +301,12 @@ class T5Small(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
         config = self.config
+        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
         start = 0 if cache is None else cache.length
-        end = start + decoder_input_ids.size(1)
+        end = start + length
+        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
+        check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
+        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
         x = self.decoder.dropout(self.token_embedding(decoder_input_ids))  # (B, T, D)
         place = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
         distance = torch.arange(end, device=x.device) - place[:, None]  # (T, S)
@@ -335,12 +363,9 @@ class T5Small(nn.Module):
         """
         start = torch.tensor(decoder_start_token_id, device=input_ids.device)
         tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
-        if not temperature >= 0:  # nor NaN
-            raise ValueError(f"temperature must be at least 0, not {temperature}")
-        if top_k is not None and top_k < 0:
-            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-        if top_p is not None and not 0 <= top_p <= 1:
-            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
+        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -355,7 +380,7 @@ class T5Small(nn.Module):
                 step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
                 tokens = torch.cat([tokens, step], dim=1)
                 done |= torch.isin(token, ends)
-                if done.all():
+                if ends.numel() and done.all():
                     break
         finally:
             for module in training:
@@ -363,4 +388,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 61d88cdfdc918462ac2630d4c3fb6dd7657927072c0b95833b376eac41684ce7
+# sha256 of the above: 9a2440c83347e768cd75a22670f287e37115b13fd3f0b53df90dab5cf1f99bfc

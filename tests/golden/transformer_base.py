@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 b7d2e85fa105). Write it again:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 64a4fd1fd881). Write it again:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -58,9 +58,19 @@ class Cache:
             room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
+        if (len(keys), keys.dtype) != (len(k), k.dtype):
+            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
+
+
+def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    for name, x in given.items():
+        if x is not None and (x.is_floating_point() or x.shape not in shapes):
+            found = f"{x.dtype} {tuple(x.shape)}"
+            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
@@ -99,9 +109,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
-    if attention_mask is not None:
-        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
-    return mask
+    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
 class Projections(nn.Module):
@@ -247,7 +255,9 @@ class TransformerBase(nn.Module):
         position_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        length = input_ids.size(1)
+        batch, length = input_ids.size(0), input_ids.size(-1)
+        check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
+        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
         x = self.token_embedding(input_ids) * math.sqrt(self.config.d_model)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(length, device=input_ids.device)  # (T,)
@@ -269,8 +279,15 @@ class TransformerBase(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
         config = self.config
+        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
         start = 0 if cache is None else cache.length
-        end = start + decoder_input_ids.size(1)
+        end = start + length
+        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
+        check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
+        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
+        check_shapes(
+            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
+        )
         x = self.token_embedding(decoder_input_ids) * math.sqrt(config.d_model)  # (B, T, D)
         if decoder_position_ids is None:
             decoder_position_ids = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
@@ -331,12 +348,9 @@ class TransformerBase(nn.Module):
         """
         start = torch.tensor(decoder_start_token_id, device=input_ids.device)
         tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
-        if not temperature >= 0:  # nor NaN
-            raise ValueError(f"temperature must be at least 0, not {temperature}")
-        if top_k is not None and top_k < 0:
-            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-        if top_p is not None and not 0 <= top_p <= 1:
-            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
+        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -351,7 +365,7 @@ class TransformerBase(nn.Module):
                 step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
                 tokens = torch.cat([tokens, step], dim=1)
                 done |= torch.isin(token, ends)
-                if done.all():
+                if ends.numel() and done.all():
                     break
         finally:
             for module in training:
@@ -359,4 +373,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 424c05a8e08498bc5c91e3b1ff7500bfb1accfced93f86a7f00b8e021c5d68a1
+# sha256 of the above: dfa111de13c0dc2992bc0047f69f944cd3d256f1d3d812ee9f1149a460e44400

@@ -1,6 +1,6 @@
 """whisper-tiny: a 4-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 3448818a9f8d). Write it again:
+Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1cf82ca888c1). Write it again:
     modelwright build whisper_tiny.yaml -o whisper_tiny.py
 
     part                                     weights
@@ -68,9 +68,19 @@ class Cache:
             room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
+        if (len(keys), keys.dtype) != (len(k), k.dtype):
+            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
+
+
+def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    for name, x in given.items():
+        if x is not None and (x.is_floating_point() or x.shape not in shapes):
+            found = f"{x.dtype} {tuple(x.shape)}"
+            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
@@ -104,9 +114,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
-    if attention_mask is not None:
-        mask = mask & attention_mask.bool()[:, None, None, :]  # (B, 1, T, S)
-    return mask
+    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
 class EncoderAttention(nn.Module):
@@ -285,8 +293,14 @@ class WhisperTiny(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
         config = self.config
+        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
         start = 0 if cache is None else cache.length
-        end = start + decoder_input_ids.size(1)
+        end = start + length
+        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
+        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
+        check_shapes(
+            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
+        )
         if end > config.decoder_max_positions:
             raise ValueError(f"{end} tokens, but max_positions is {config.decoder_max_positions}")
         if decoder_position_ids is None:
@@ -342,12 +356,9 @@ class WhisperTiny(nn.Module):
         """
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
-        if not temperature >= 0:  # nor NaN
-            raise ValueError(f"temperature must be at least 0, not {temperature}")
-        if top_k is not None and top_k < 0:
-            raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-        if top_p is not None and not 0 <= top_p <= 1:
-            raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
+        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         if length > self.config.decoder_max_positions:
             raise ValueError(
@@ -363,9 +374,9 @@ class WhisperTiny(nn.Module):
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
-            if done.all():
+            if ends.numel() and done.all():
                 break
         return tokens
 
 
-# sha256 of the above: aa65cf4f6da0a5ca3d6e2c42d14cc8a9a65ba47125faad9ee432d541bf9bffdd
+# sha256 of the above: d91689a9821039b2f739276420bbc2b33de33ec9a0ed3defd2aacdb7940c82f4

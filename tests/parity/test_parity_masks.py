@@ -30,12 +30,21 @@ DATA = {
 
 @dataclass(frozen=True)
 class Pair:
-    """A query and a key of one sequence, and how many tokens that has."""
+    """A query and a key of one sequence, how many tokens that has, and its first real one."""
 
     q: int
     k: int
     end: int
     row: int
+    first: int
+
+    def blocks(self, size: int) -> tuple[int, int]:
+        """The blocks of query and key, counted from the first real token."""
+        return (self.q - self.first) // size, (self.k - self.first) // size
+
+    @property
+    def in_prefix(self) -> bool:
+        return self.k - self.first < int(PREFIX[self.row])
 
     def given(self, data: Tensor, place: int) -> int:
         return int(data[self.row, place])
@@ -63,10 +72,10 @@ FORMULAS: dict[str, Callable[[Pair], bool]] = {
     "band(4, 1)": lambda p: p.k in range(p.q - 4, p.q + 2),
     "band(0, 2)": lambda p: p.k in (p.q, p.q + 1, p.q + 2),
     "strided(3)": lambda p: p.k in range(p.q % 3, p.end, 3),
-    "fixed(4, 1)": lambda p: p.q // 4 == p.k // 4 or p.k in (3, 7, 11, 15),
-    "fixed(5, 2)": lambda p: p.q // 5 == p.k // 5 or p.k in (3, 4, 8, 9, 13, 14),
-    "blocks(4)": lambda p: p.k // 4 == p.q // 4,
-    "blocks(3, 1)": lambda p: p.k // 3 in (p.q // 3 - 1, p.q // 3, p.q // 3 + 1),
+    "fixed(4, 1)": lambda p: len({*p.blocks(4)}) == 1 or (p.k - p.first) % 4 == 3,
+    "fixed(5, 2)": lambda p: len({*p.blocks(5)}) == 1 or (p.k - p.first) % 5 in (3, 4),
+    "blocks(4)": lambda p: len({*p.blocks(4)}) == 1,
+    "blocks(3, 1)": lambda p: abs(p.blocks(3)[0] - p.blocks(3)[1]) <= 1,
     "random(4, 2)": lambda p: random_blocks(p, 4, 2, 0),
     "random(3, 2, 9)": lambda p: random_blocks(p, 3, 2, 9),
     "global(2)": lambda p: p.q < 2 or p.k < 2,
@@ -79,20 +88,18 @@ FORMULAS: dict[str, Callable[[Pair], bool]] = {
     "queries(3:)": lambda p: p.q >= 3,
     "queries(1:-2)": lambda p: p.q in range(1, p.end - 2),
     "documents": lambda p: p.given(DOCUMENTS, p.q) == p.given(DOCUMENTS, p.k),
-    "prefix": lambda p: p.k < int(PREFIX[p.row]),
+    "prefix": lambda p: p.in_prefix,
     "global(given)": lambda p: bool(p.given(GLOBAL, p.q) or p.given(GLOBAL, p.k)),
     "~causal": lambda p: p.k > p.q,
     "causal & window(4)": lambda p: p.k in range(p.q - 3, p.q + 1),
     "causal & documents | prefix": lambda p: (
-        (p.k <= p.q and p.given(DOCUMENTS, p.q) == p.given(DOCUMENTS, p.k))
-        or p.k < int(PREFIX[p.row])
+        (p.k <= p.q and p.given(DOCUMENTS, p.q) == p.given(DOCUMENTS, p.k)) or p.in_prefix
     ),
     "causal & (documents | prefix)": lambda p: (
-        p.k <= p.q
-        and (p.given(DOCUMENTS, p.q) == p.given(DOCUMENTS, p.k) or p.k < int(PREFIX[p.row]))
+        p.k <= p.q and (p.given(DOCUMENTS, p.q) == p.given(DOCUMENTS, p.k) or p.in_prefix)
     ),
     "causal & ~(strided(2) | keys(0:1)) | blocks(2)": lambda p: (
-        (p.k <= p.q and not ((p.q - p.k) % 2 == 0 or p.k == 0)) or p.q // 2 == p.k // 2
+        (p.k <= p.q and not ((p.q - p.k) % 2 == 0 or p.k == 0)) or len({*p.blocks(2)}) == 1
     ),
     "window(3) | window(9) & strided(4)": lambda p: (
         p.k <= p.q and (p.q - p.k < 3 or (p.q - p.k < 9 and (p.q - p.k) % 4 == 0))
@@ -140,10 +147,11 @@ def expected(formula: str, start: int, end: int, *, padded: bool) -> Tensor:
     admits = FORMULAS[formula]
     mask = torch.zeros(2, end - start, end, dtype=torch.bool)
     for row in range(2):
+        first = PADDING[row].tolist().index(1) if padded else 0
         for q in range(start, end):
             for k in range(end):
                 real = not padded or bool(PADDING[row, k])
-                mask[row, q - start, k] = real and admits(Pair(q, k, end, row))
+                mask[row, q - start, k] = real and admits(Pair(q, k, end, row, first))
     return mask
 
 

@@ -132,9 +132,11 @@ def test_a_reader_needs_no_patience(name: str) -> None:
 
 # -- decided at build time: no statement asks for an option
 
-SAMPLING = {"temperature == 0", "top_k is not None", "top_p is not None", "done.all()"}
-SAMPLING |= {"not temperature >= 0", "top_k < 0", "top_k", "not 0 <= top_p <= 1", "top_p < 1"}
+SAMPLING = {"temperature == 0", "top_p is not None", "done.all()", "ends.numel()", "top_p < 1"}
+SAMPLING |= {"not temperature >= 0", "(top_k or 0) < 0", "top_k", "not 0 <= (top_p or 0) <= 1"}
 LIMITS = {"end > self.capacity", "layer not in self.kept", "self.layer in cache.memory"}
+LIMITS |= {"(len(keys), keys.dtype) != (len(k), k.dtype)", "state.size(0) != batch"}
+LIMITS |= {"x is not None", "x.is_floating_point()", "x.shape not in shapes"}  # `check_shapes`
 CASES = {
     "eos_token_id is None",
     "start == 0",  # no cached tokens
@@ -146,8 +148,8 @@ CASES = {
     "wants_x",  # a gradient that someone asked for
     "wants_weight",
     "torch.is_autocast_enabled(x.device.type)",
-    "q.size(2) > 1",  # several new tokens fill chunks
-    "tokens > 1",
+    "tokens == 1",  # several new tokens fill chunks
+    "x.dtype == torch.float16",  # whose numbers end at 65504
     "power == heads",  # ALiBi: a number of heads that is a power of two
 }
 DATA = (
@@ -187,6 +189,9 @@ def terms(test: ast.expr) -> Iterator[ast.expr]:
 
 
 GENERATION = re.compile(r"\w+\.size\(1\) == 0|not \w+(\[:, -1\])?\.all\(\)|module\.training")
+LONGROPE = re.compile(
+    r"0 < start <= [\w.]+original_max_positions < end|tokens\.size\(1\)( - padding)? - 1 in short"
+)
 LAYER = re.compile(r"i( % \d+)? (<|==) \d+")
 """Which masks and angles layer `i` is given."""
 
@@ -196,7 +201,7 @@ def allowed(test: ast.expr, function: str) -> bool:
     text = ast.unparse(test)
     if LAYER.fullmatch(text) or (function == "generate" and GENERATION.fullmatch(text)):
         return True
-    if text in SAMPLING | LIMITS | CASES:
+    if text in SAMPLING | LIMITS | CASES or LONGROPE.fullmatch(text):
         return True
     if function == "__post_init__":
         return isinstance(test, ast.BinOp) and isinstance(test.op, ast.Mod)

@@ -108,11 +108,11 @@ def test_rows_that_ended_are_padded() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": -1.0}, "temperature must be at least 0, not -1.0"),
-        ({"temperature": float("nan")}, "temperature must be at least 0, not nan"),
-        ({"top_k": -3}, "top_k must be at least 1, or 0 for all tokens, not -3"),
-        ({"top_p": -0.5}, "top_p must be between 0 and 1, not -0.5"),
-        ({"top_p": 1.5}, "top_p must be between 0 and 1, not 1.5"),
+        ({"temperature": -1.0}, "temperature -1.0, .* at least 0"),
+        ({"temperature": float("nan")}, "temperature nan, .* at least 0"),
+        ({"top_k": -3}, "top_k -3, .* at least 0"),
+        ({"top_p": -0.5}, "top_p -0.5: they must be at least 0"),
+        ({"top_p": 1.5}, "top_p 1.5: .* at most 1"),
     ],
 )
 def test_arguments_of_sampling(options: dict[str, Any], message: str) -> None:
@@ -147,11 +147,11 @@ def test_prompts_padded_on_the_right_and_empty_ones_are_refused() -> None:
     model = model_of(SMALL)
     with pytest.raises(ValueError, match="pad prompts on the left"):
         model.generate(PROMPT, 3, torch.tensor([[1, 1, 0]]))
-    with pytest.raises(ValueError, match="the prompt is empty"):
+    with pytest.raises(ValueError, match="none may be empty"):
         model.generate(PROMPT[:, :0], 3)
 
 
-@pytest.mark.parametrize("kind", ["bool", "long", "float"])
+@pytest.mark.parametrize("kind", ["bool", "long", "uint8"])
 @pytest.mark.parametrize("static", [False, True])
 def test_padding_on_the_left_changes_nothing(kind: str, static: bool) -> None:
     model = model_of(SMALL, static_cache=static)

@@ -76,7 +76,11 @@ def _back(spec: Any) -> dict[str, Any]:
 
 
 def _spec() -> dict[str, Any]:
-    spec = {key: value for key, value in spec_of("stack").items() if key != "feed_forward"}
+    spec = {
+        key: value
+        for key, value in spec_of("stack").items()
+        if key not in ("feed_forward", "residual")
+    }
     decoder = {key: value for key, value in spec["decoder"].items() if key != "layers"}
     return {
         **spec,

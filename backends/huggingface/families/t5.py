@@ -63,6 +63,7 @@ def spec_of(share: str) -> dict[str, Any]:
         "dropout": Key("dropout_rate"),
         "bias": False,
         "norm": {"type": "rmsnorm", "eps": Key("layer_norm_epsilon")},
+        "residual": {"float32": True},  # the library keeps `wo` and what it adds to in float32
         "positions": {
             "type": "relative_bias",
             "buckets": Key("relative_attention_num_buckets"),

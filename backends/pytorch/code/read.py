@@ -253,7 +253,11 @@ def _chain(parts: list[Any], signs: list[str]) -> Any:
 
 
 def _bool(node: ast.BoolOp) -> Any:
+    """`or` and `and`; an `and` within an `or` stands in brackets, as ruff asks (RUF021)."""
     parts = [read_expression(value) for value in node.values]
+    if isinstance(node.op, ast.Or):
+        joined = [isinstance(part, Binary) and part.sign == "and" for part in parts]
+        parts = [Bracketed(p) if one else p for p, one in zip(parts, joined, strict=True)]
     return _chain(parts, [SIGNS[type(node.op)]] * (len(parts) - 1))
 
 

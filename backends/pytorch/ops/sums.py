@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....compiler.graph import Op
-from ..code.nodes import Dot
+from ..code.nodes import Dot, Name
 from ..code.read import call, constant, expression, statements
 from ..writer import SELF, Writer
 from .kernels import dropout_rate
@@ -35,7 +35,7 @@ def decay_rates(f: Writer, op: Op) -> Any:
 
 
 STEP = """\
-state = None if cache is None else cache.state(layer)
+state = None if cache is None else cache.state(layer, x.size(0))
 y, state = attended
 if cache is not None:
     cache.states[layer] = state
@@ -50,9 +50,10 @@ def attend_linearly(f: Writer, op: Op) -> Any:
     if not op.attrs["cached"] or not f.cached:
         return expression("both[0]", both=call(name, *given, constant(None)))
     layer = f.layer()
+    rows = next((x for x in given[:3] if isinstance(x, Name)), f.like)
     f.bind(op.outputs[0], "y")
-    attended = call(name, *given, expression("state"))
-    f.say(*statements(STEP, y=f.names[op.outputs[0]], layer=layer, attended=attended), op=op)
+    parts = {"y": f.names[op.outputs[0]], "attended": call(name, *given, expression("state"))}
+    f.say(*statements(STEP, **parts, x=rows, layer=layer), op=op)
     return None
 
 

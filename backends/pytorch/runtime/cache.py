@@ -25,13 +25,18 @@ class Cache:
             room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
+        if (len(keys), keys.dtype) != (len(k), k.dtype):
+            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
         values[..., self.length : end, :] = v
         return keys[..., :end, :], values[..., :end, :]
 
-    def state(self, layer: int) -> Tensor | None:
-        """The sum of a layer (B, H, E, E), if there was a token."""
-        return self.states.get(layer)
+    def state(self, layer: int, batch: int) -> Tensor | None:
+        """The sum of a layer (B, H, E, E) for so many rows, if there was a token."""
+        state = self.states.get(layer)
+        if state is not None and state.size(0) != batch:
+            raise ValueError(f"the cache holds {state.size(0)} rows, not {batch}")
+        return state
 
 
 class StaticCache:
@@ -55,6 +60,8 @@ class StaticCache:
             room = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
             self.kept[layer] = room[0], room[1]
         keys, values = self.kept[layer]
+        if (len(keys), keys.dtype) != (len(k), k.dtype):
+            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys.index_copy_(-2, self.place, k)
         values.index_copy_(-2, self.place, v)
         return keys, values

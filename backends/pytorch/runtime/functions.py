@@ -35,6 +35,13 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
+def first_places(attention_mask: Tensor | None, device: torch.device) -> Tensor:
+    """Where the real tokens of each row begin."""
+    if attention_mask is None:
+        return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
+    return attention_mask.long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
+
+
 def masks_of_heads(heads: int, *masks: Tensor) -> Tensor:
     """One mask for all heads, of which each of these is that of an equal run."""
     none = masks[0].new_zeros(1, 1, 1, 1)
@@ -162,15 +169,17 @@ def biased_additive_attention(
 
 
 def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The vector of each sequence's last real token."""
+    """The vector of each sequence's last real token; zeros where all of it is padding."""
     if attention_mask is None:
         return x[:, -1]
-    place = torch.arange(1, x.size(1) + 1, device=x.device) * attention_mask
-    return x[torch.arange(x.size(0), device=x.device), place.argmax(-1)]  # (B, D)
+    real = attention_mask.bool()
+    place = torch.arange(1, x.size(1) + 1, device=x.device) * real
+    found = x[torch.arange(x.size(0), device=x.device), place.argmax(-1)]  # (B, D)
+    return found.masked_fill(~real.any(-1, keepdim=True), 0.0)
 
 
 def mean_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The mean of each sequence's real tokens."""
+    """The mean of each sequence's real tokens; zeros where all of it is padding."""
     if attention_mask is None:
         return x.mean(1)
     real = attention_mask[..., None].type_as(x)  # (B, T, 1)
@@ -178,17 +187,20 @@ def mean_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
 
 
 def max_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The greatest of each column over each sequence's real tokens."""
+    """The greatest of each column over each sequence's real tokens; zeros where there is none."""
     if attention_mask is None:
         return x.amax(1)
-    return x.masked_fill(~attention_mask.bool()[..., None], -math.inf).amax(1)  # (B, D)
+    real = attention_mask.bool()[..., None]  # (B, T, 1)
+    return x.masked_fill(~real, -math.inf).amax(1).masked_fill(~real.any(1), 0.0)  # (B, D)
 
 
 def attention_pool(x: Tensor, scores: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The tokens' vectors weighted by the softmax of their scores (B, T, 1)."""
-    if attention_mask is not None:
-        scores = scores.masked_fill(~attention_mask.bool()[..., None], -math.inf)
-    return (scores.softmax(1) * x).sum(1)  # (B, D)
+    """The tokens' vectors weighted by the softmax of their scores (B, T, 1); 0 for padding."""
+    if attention_mask is None:
+        return (scores.softmax(1) * x).sum(1)
+    padding = ~attention_mask.bool()[..., None]
+    scores = scores.masked_fill(padding, torch.finfo(scores.dtype).min)  # -inf alone makes NaN
+    return (scores.softmax(1).masked_fill(padding, 0.0) * x).sum(1)  # (B, D)
 
 
 def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:

@@ -26,6 +26,8 @@ def generate(
     max_new_tokens: int,
     attention_mask: Tensor | None = None,
     *,
+    prefix_length: Tensor | None = None,
+    global_mask: Tensor | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
@@ -40,20 +42,15 @@ def generate(
         tokens = step = start.expand(source.size(0), 1)  # (B, 1)
     else:
         tokens = step = source
-        if source.size(1) == 0:
-            raise ValueError("the prompt is empty: it needs at least one token")
     if slot.extends and slot.absolute:
-        if attention_mask is not None and not attention_mask.all():
+        if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask.all()):
             raise ValueError("the mask of this model counts places: prompts of one length only")
     elif slot.extends:
-        if attention_mask is not None and not attention_mask[:, -1].all():
-            raise ValueError("pad prompts on the left: the last token of each row must be real")
-    if not temperature >= 0:  # nor NaN
-        raise ValueError(f"temperature must be at least 0, not {temperature}")
-    if top_k is not None and top_k < 0:
-        raise ValueError(f"top_k must be at least 1, or 0 for all tokens, not {top_k}")
-    if top_p is not None and not 0 <= top_p <= 1:
-        raise ValueError(f"top_p must be between 0 and 1, not {top_p}")
+        if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
+            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+    if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
+        given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+        raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
     length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
     if slot.limited:
         if length > slot.limit:
@@ -71,6 +68,14 @@ def generate(
         mask = position_ids = None
     elif slot.extends and slot.masked:
         mask = None
+    if slot.marks:
+        marks = None
+    if slot.switches:
+        short = slot.lengths  # as far as LongRoPE's first angles go
+        if slot.extends and slot.masked:
+            padding = 0  # of the longest row
+            if attention_mask is not None:
+                padding = source.size(1) - int(attention_mask.sum(-1).max())
     if slot.dropout:
         training = [module for module in self.modules() if module.training]
         self.eval()
@@ -78,11 +83,20 @@ def generate(
         if slot.reads_memory:
             memory = slot.memory  # (B, M, D)
         for slot.number in range(max_new_tokens):
+            if slot.switches:
+                if slot.seen - 1 in short:  # angles change: encode all again
+                    if slot.static:
+                        cache, step = StaticCache(cache.capacity, tokens.device), tokens
+                    else:
+                        cache, step = Cache(length), tokens
             if slot.extends and slot.masked:
                 if attention_mask is not None:  # new tokens are real; padding has no position
                     mask = F.pad(attention_mask, (0, slot.end - source.size(1)), value=1)
                     if slot.placed:
                         position_ids = slot.positions
+            if slot.marks:
+                if global_mask is not None:  # new tokens are not global
+                    marks = F.pad(global_mask, (0, slot.end - source.size(1)))
             x = slot.states
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
@@ -91,7 +105,7 @@ def generate(
                 if slot.number == 0 and compile_mode is not None:
                     slot.forward = torch.compile(slot.forward, fullgraph=True, mode=compile_mode)
             done |= torch.isin(token, ends)
-            if done.all():
+            if ends.numel() and done.all():
                 break
     finally:
         if slot.dropout:

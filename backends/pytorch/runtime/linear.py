@@ -24,25 +24,35 @@ def linear_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return q @ (k.transpose(-2, -1) @ v)
 
 
+def in_chunks(state: Tensor | None, *given: Tensor) -> list[Tensor]:
+    """Each (B, H, T, E) as N chunks of C tokens, (B, H, N, C, E), in float32 or wider.
+
+    Zeros in front fill the first chunks. At least one holds nothing else: N is never 1, which
+    `torch.export` would take for a case of its own.
+    """
+    tokens = given[0].size(2)
+    chunk = 1 if state is not None and tokens == 1 else 64
+    count = (tokens + 2 * chunk - 1) // chunk
+    dtype = torch.promote_types(given[0].dtype, torch.float32)
+    filled = [F.pad(x.to(dtype), (0, 0, count * chunk - tokens, 0)) for x in given]
+    return [x.unflatten(2, (count, chunk)) for x in filled]
+
+
 def causal_linear_attention(
     q: Tensor, k: Tensor, v: Tensor, state: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """What each query takes from keys up to its own, (B, H, T, E), and the sum (B, H, E, E) after.
 
     Pairs are compared within chunks; what stands before a chunk is one sum of keys times values,
-    and `state` what stands before the first. In front, zeros fill up the first chunk.
+    and `state` what stands before the first.
     """
-    dtype = torch.promote_types(q.dtype, torch.float32)
-    chunk = 64 if q.size(2) > 1 else 1
-    front = -q.size(2) % chunk
-    filled = [F.pad(x.to(dtype), (0, 0, front, 0)) for x in (q, k, v)]
-    chunks = [x.reshape(*x.shape[:2], -1, chunk, x.size(-1)) for x in filled]
-    queries, keys, values = chunks  # N chunks of C tokens: (B, H, N, C, E)
-    start = q.new_zeros(*q.shape[:2], q.size(-1), v.size(-1)) if state is None else state
-    products = keys.transpose(-2, -1) @ values  # (B, H, N, E, Ev)
-    sums = torch.cat([start[:, :, None].to(dtype), products], dim=2).cumsum(2)
-    y = (queries @ keys.transpose(-2, -1)).tril() @ values + queries @ sums[:, :, :-1]
-    return y.flatten(2, 3)[:, :, front:].type_as(q), sums[:, :, -1]
+    queries, keys, values = in_chunks(state, q, k, v)
+    sums = keys.transpose(-2, -1) @ values  # (B, H, N, E, Ev)
+    before = F.pad(sums, (0, 0, 0, 0, 1, 0))[:, :, :-1].cumsum(2)  # of the chunks in front
+    before = before if state is None else before + state[:, :, None]
+    y = (queries @ keys.transpose(-2, -1)).tril() @ values + queries @ before
+    after = before[:, :, -1] + sums[:, :, -1]
+    return y.flatten(2, 3)[:, :, -q.size(2) :].type_as(q), after
 
 
 def lightning_rates(heads: int, layer: int, layers: int, like: Tensor) -> Tensor:
@@ -59,12 +69,8 @@ def fading_linear_attention(
 
     Within a chunk, between chunks, and from the tokens before the first, which `state` sums up.
     """
-    dtype, tokens = torch.promote_types(q.dtype, torch.float32), q.size(2)
-    chunk = 64 if tokens > 1 else 1
-    front = -tokens % chunk
-    filled = [F.pad(x.to(dtype), (0, 0, front, 0)) for x in (q, k, v)]
-    chunks = [x.reshape(*x.shape[:2], -1, chunk, x.size(-1)) for x in filled]
-    queries, keys, values = chunks  # N chunks of C tokens: (B, H, N, C, E)
+    queries, keys, values = in_chunks(state, q, k, v)
+    tokens, chunk = q.size(2), queries.size(3)
     place = torch.arange(chunk, device=q.device)[:, None]
     rates = rates[:, None, None]  # (H, 1, 1)
     near = torch.exp(-rates * (place - place.T).clamp(min=0)).tril()  # (H, C, C)
@@ -76,11 +82,11 @@ def fading_linear_attention(
     before = torch.einsum("hnm,bhmde->bhnde", far, sums)
     from_end = torch.exp(-rates * (place + 1))[:, None]  # (H, 1, C, 1)
     y = near[:, None] * (queries @ keys.transpose(-2, -1)) @ values + queries * from_end @ before
-    y = y.flatten(2, 3)[:, :, front:]
+    y = y.flatten(2, 3)[:, :, -tokens:]
     after = before[:, :, -1] * torch.exp(-rates * chunk) + sums[:, :, -1]
     if state is not None:
         age = torch.arange(1, tokens + 1, device=q.device)[:, None]
-        y = y + q.to(dtype) * torch.exp(-rates * age) @ state
+        y = y + q.to(y.dtype) * torch.exp(-rates * age) @ state
         after = after + torch.exp(-rates * tokens) * state
     return y.type_as(q), after
 

@@ -19,6 +19,7 @@ from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
 
 ABSOLUTE = frozenset({"blocks", "fixed", "global", "keys", "queries", "random", "prefix"})
+FROM_THE_ROW = ABSOLUTE - {"blocks", "fixed", "prefix"}
 """Atoms that ask where in the row a token stands."""
 
 

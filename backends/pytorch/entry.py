@@ -1,0 +1,144 @@
+"""How a method begins: where the new tokens are, and whether its arguments belong together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...compiler.graph import ModuleGraph
+from .code.layout import WIDTH
+from .code.nodes import Do, Expr, Name, Sequence, Statement, written_for
+from .code.read import call, constant, expression, statements
+from .code.show import width
+from .plan import Given
+from .writer import Writer
+
+NEW, SEEN, BATCH, MEMORY = "T", "S", "B", "M"
+
+
+def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statement]:
+    """Where the new tokens of `anchor` begin and end, and the checks of all that was given."""
+    checked = checks(f, stack, given)
+    shape = f.graph.values[given[0].value].shape
+    ids = [dim.label for dim in shape] == [BATCH, NEW]
+    tokens, limit = Name(anchor), f.graph.limits.get(stack)
+    found: list[Statement] = []
+    if checked and ids:
+        found += statements("batch, length = x.size(0), x.size(-1)", x=tokens)
+    elif checked:
+        found += statements("batch, length = x.shape[:2]", x=tokens)
+    elif f.cached or f.uses_end or limit is not None:
+        found += statements("length = x.size(1)", x=tokens)
+    if f.static:
+        found += statements("end = length if cache is None else cache.capacity")
+    elif f.cached:
+        found += statements("start = 0 if cache is None else cache.length\nend = start + length")
+    found += checked
+    if limit is not None:
+        end = Name("end" if f.cached else "length")
+        found += statements(
+            'if end > most:\n    raise ValueError(f"{end} tokens, but max_positions is {most}")',
+            end=end,
+            most=f.number(limit),
+        )
+    if f.cached and not f.static:
+        found += [line for most in switches(f.graph, stack) for line in _no_switch(f, given, most)]
+    if f.static:
+        found += statements(
+            "place = torch.arange(length, device=x.device)  # (T,)\n"
+            "if cache is not None:\n"
+            "    place = cache.begin(place)",
+            x=tokens,
+        )
+    return found
+
+
+# -- arguments
+
+
+def checks(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
+    """The lines that check the arguments of whole numbers: those of one shape in one line."""
+    groups: dict[tuple[Any, ...], list[Given]] = {}
+    for one in given:
+        if shapes := shapes_of(f, stack, given, one):
+            groups.setdefault(shapes, []).append(one)
+    return [line for shapes, group in groups.items() for line in _check(f, shapes, group)]
+
+
+def _check(f: Writer, shapes: tuple[Any, ...], group: list[Given]) -> list[Statement]:
+    """One line, or as many as the arguments need."""
+    ops = [op.number for op in map(f.graph.producer, (one.value for one in group)) if op]
+    line = Do(call("check_shapes", *shapes, **{one.name: Name(one.name) for one in group}))
+    if len(group) > 1 and width(line, 2) > WIDTH:
+        return [*_check(f, shapes, group[:-1]), *_check(f, shapes, group[-1:])]
+    return [written_for(line, *ops)]
+
+
+def shapes_of(f: Writer, stack: str, given: list[Given], one: Given) -> tuple[Any, ...]:
+    """The shapes that an argument of whole numbers may have; none for other arguments."""
+    value = f.graph.values.get(one.value)
+    if value is None or value.dtype != "int":
+        return ()
+    sizes = [_size(f, stack, given, one, dim.label) for dim in value.shape]
+    if None in sizes:
+        return ()
+    shapes = [sizes]
+    if one.name.endswith("position_ids"):  # rows that are alike may have one row of positions
+        shapes += [[constant(1), *sizes[1:]], sizes[1:]]
+    return tuple(Sequence(tuple(shape), "()") for shape in shapes)
+
+
+def _size(f: Writer, stack: str, given: list[Given], one: Given, axis: str) -> Expr | None:
+    """The size of an axis of an argument; None where the method does not know it."""
+    if axis == BATCH:
+        return Name("batch")
+    if axis not in (NEW, SEEN):
+        return None
+    owner = owner_of(f.graph, one.name)
+    if owner == stack:
+        return Name("end" if axis == SEEN and f.cached else "length")
+    memory = next((g.name for g in given if g.value == f.graph.hidden.get(owner)), "")
+    return expression("memory.size(1)", memory=Name(memory)) if memory else None
+
+
+def owner_of(graph: ModuleGraph, argument: str) -> str:
+    """The stack that an argument belongs to: the one whose prefix it has."""
+    prefixes = {stack: prefix_of(graph, stack) for stack in graph.inputs}
+    fits = [stack for stack in prefixes if argument.startswith(prefixes[stack])]
+    return max(fits, key=lambda stack: len(prefixes[stack]), default="")
+
+
+def prefix_of(graph: ModuleGraph, stack: str) -> str:
+    """What the names of a stack's arguments begin with: `decoder_`, or nothing."""
+    first = graph.inputs[stack]
+    ids = "input_ids" if len(graph.inputs) == 1 else f"{stack}_ids"
+    if first.kind == "tokens":
+        ids = first.argument
+    prefix = ids.removesuffix("input_ids")
+    return prefix if prefix != ids else f"{ids.removesuffix('_ids')}_"
+
+
+# -- LongRoPE
+
+
+def switches(graph: ModuleGraph, stack: str) -> list[Any]:
+    """The lengths at which LongRoPE changes the angles of all tokens of a stack, each once."""
+    found = [
+        op.attrs["scaling"]["original_max_positions"]
+        for op in graph.ops()
+        if op.kind == "rope_table"
+        and graph.scopes[op.scope].stack == stack
+        and (op.attrs["scaling"] or {}).get("type") == "longrope"
+    ]
+    return list(dict.fromkeys(found))
+
+
+CROSSING = """\
+if position_ids is None and 0 < start <= most < end:
+    raise ValueError(f"{end} tokens have other LongRoPE angles: encode all of them in a new cache")
+"""
+
+
+def _no_switch(f: Writer, given: list[Given], most: Any) -> tuple[Statement, ...]:
+    """Keys in the cache have the angles of a short text, which those of a long one do not meet."""
+    positions = next(g.name for g in given if g.name.endswith("position_ids"))
+    return statements(CROSSING, position_ids=Name(positions), most=f.number(most))
