@@ -148,10 +148,10 @@ def _routed(
     many = {"experts": experts, "top_k": top_k}
     title = f"{title_of(part)}, with weights for each expert."
     with b.module("experts", noun="Experts", title=title):
-        pairs = b.op("assign", chosen, out="groups", experts=experts)
-        rows = b.op("rows", x, pairs, out="rows")
+        expert, order = b.ops("assign", chosen, out=("expert", "order"))
+        rows = b.op("rows", x, order, chosen, out="rows")
         if before:
-            rows = b.op("weigh_rows", rows, pairs, weights, out="rows")
+            rows = b.op("weigh_rows", rows, order, weights, out="rows")
 
         def project(name: str, h: str) -> str:
             down = name == "down"
@@ -160,14 +160,15 @@ def _routed(
             out = {"in_features": (hidden if down else width).size}
             shape = {**out, "out_dim": width if down else hidden, **many}
             biased = has_bias(part, name)
-            title = "y" if down else name if biased else ""
-            y = b.op("expert_linear", h, pairs, name=name, residual=down, out=title, **shape)
-            if biased:
-                y = b.op("expert_bias", y, pairs, name=f"{name}_bias", out=title, **shape)
-            return y
+            title = "y" if down and not biased else ""
+            y = b.op("expert_linear", h, expert, name=name, residual=down, out=title, **shape)
+            if not biased:
+                return y
+            title = "y" if down else name
+            return b.op("expert_bias", y, expert, name=f"{name}_bias", out=title, **shape)
 
         y = lower_hidden(b, part, rows, project)
-        return b.op("sum_pairs" if before else "combine", y, pairs, weights)
+        return b.op("sum_pairs" if before else "combine", y, order, weights)
 
 
 def _shared(b: Builder, part: MoeBranch, x: str) -> str:

@@ -142,10 +142,6 @@ CASES = {
     "not training",
     "self.training",
     "torch.compiler.is_compiling()",  # shapes may not depend on what a router chose
-    "rows.size(0)",  # an expert that someone chose
-    "wants_x",  # a gradient that someone asked for
-    "wants_weight",
-    "torch.is_autocast_enabled(x.device.type)",
     "q.size(2) > 1",  # several new tokens fill chunks
     "tokens > 1",
     "power == heads",  # ALiBi: a number of heads that is a power of two
