@@ -42,10 +42,10 @@ def lower(source: Source) -> ModuleGraph:
     return graph
 
 
-def emit(source: Source, **options: bool) -> str:
+def emit(source: Source, **options: Any) -> str:
     """The text of the PyTorch file that `modelwright build` writes.
 
-    options: gradient_checkpointing, join_projections and static_cache, as those of `build`
+    options: gradient_checkpointing, join_projections, static_cache and experts, as those of `build`
 
     Raises BuildError when an option does not fit the spec.
     """

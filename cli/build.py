@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -34,6 +35,14 @@ from .options import OUTPUT, force_option, load_graph, quiet, reads_spec
     is_flag=True,
     help="Allocate the whole key-value cache up front, so that torch.compile compiles one step.",
 )
+@click.option(
+    "--experts",
+    type=click.Choice(["split", "grouped"]),
+    default="split",
+    show_default=True,
+    help="Multiply by the matrices of experts one by one, or with torch's grouped_mm "
+    "(faster; PyTorch 2.10).",
+)
 @force_option
 @quiet
 def build(
@@ -44,6 +53,7 @@ def build(
     gradient_checkpointing: bool,
     join_projections: bool,
     static_cache: bool,
+    experts: Literal["split", "grouped"],
     force: bool,
 ) -> None:
     """Write the model as a PyTorch file that imports only torch.
@@ -65,8 +75,8 @@ def build(
     graph = load_graph(spec, sets)
     from ..backends.pytorch import BuildError, BuildOptions, emit_file, is_ours_unedited
 
-    options = BuildOptions(gradient_checkpointing, join_projections, static_cache)
     try:
+        options = BuildOptions(gradient_checkpointing, join_projections, static_cache, experts)
         emitted = emit_file(graph, options)
     except BuildError as error:
         fail(str(error))

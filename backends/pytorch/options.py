@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+from .static import BuildError
+
+Experts = Literal["split", "grouped"]
 
 
 @dataclass(frozen=True)
@@ -13,19 +18,35 @@ class BuildOptions:
     join_projections        linear layers that read the same are one product
     static_cache            a cache has room for all tokens from the first step on, and no shape of
                             a step depends on how many came before: it is compiled once
+    experts                 how the matrices of experts are multiplied: `split`, a product for each
+                            expert that a token chose, in any dtype and by any PyTorch from 2.5;
+                            or `grouped`, all of them in one call of `grouped_mm` (PyTorch 2.10)
     """
 
     gradient_checkpointing: bool = False
     join_projections: bool = False
     static_cache: bool = False
+    experts: Experts = "split"
+
+    def __post_init__(self) -> None:
+        if self.experts not in get_args(Experts):
+            known = " or ".join(get_args(Experts))
+            raise BuildError(f"experts must be {known}, not {self.experts}")
 
     def words(self) -> list[str]:
         """The options of `modelwright build` that say the same."""
-        return [
-            f"--{field.name.replace('_', '-')}"
-            for field in fields(self)
-            if getattr(self, field.name)
-        ]
+        found = []
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if value != option.default:
+                word = f"--{option.name.replace('_', '-')}"
+                found.append(word if value is True else f"{word} {value}")
+        return found
+
+    @property
+    def torch(self) -> str:
+        """The lowest version of PyTorch that runs the file."""
+        return "2.10" if self.experts == "grouped" else "2.5"
 
 
 USUAL = BuildOptions()

@@ -82,7 +82,9 @@ def rows(f: Writer, op: Op) -> Any:
 
 def expert_linear(f: Writer, op: Op) -> Any:
     x, expert = f.use_all(op.inputs)
-    return call("expert_linear", x, f.own(op), expert)
+    grouped = f.plan.options.experts == "grouped"
+    name = "grouped_expert_linear" if grouped else "expert_linear"
+    return call(name, x, f.own(op), expert)
 
 
 def expert_bias(f: Writer, op: Op) -> Any:

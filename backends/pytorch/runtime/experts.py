@@ -69,7 +69,8 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
-        groups = zip(x.split(expert.bincount(minlength=experts).tolist()), weight, strict=True)
+        sizes = expert.bincount(minlength=experts).tolist()
+        groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
     size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
     blocks = min(rows, 2 * experts)
@@ -80,3 +81,17 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     owner = expert.new_zeros(blocks).index_put(place[:1], expert)  # the expert of each block
     padded = x.new_zeros(blocks, size, x.size(-1)).index_put(place, x)
     return (padded @ weight[owner].mT)[place]
+
+
+def grouped_expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
+    """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in), to (J, out).
+
+    `expert` (J,) is the expert of each row, in ascending order. In float32, bfloat16 or float16;
+    a row of each must be a multiple of 16 bytes.
+    """
+    if torch.is_autocast_enabled(x.device.type):  # which leaves `grouped_mm` alone
+        dtype = torch.get_autocast_dtype(x.device.type)
+        x, weight = x.to(dtype), weight.to(dtype)
+    number = torch.arange(weight.size(0), device=x.device)
+    ends = torch.searchsorted(expert, number, right=True, out_int32=True)  # (X,)
+    return F.grouped_mm(x, weight.mT, offs=ends)
