@@ -84,7 +84,7 @@ class Cache:
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+    """Radians per position of each pair of columns, in float32 or wider."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -95,38 +95,28 @@ def yarn_frequencies(
     theta: float,
     factor: float,
     original_max_positions: int,
-    fast: float,
-    slow: float,
+    beta_fast: float,
+    beta_slow: float,
 ) -> Tensor:
-    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (YaRN).
+    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
 
-    Fast pairs turn more than `fast` times over the original length, slow ones less than `slow`
-    times; both bounds are rounded to whole pairs.
+    Pairs that turn more than `beta_fast` times over the original length stay, those that turn less
+    than `beta_slow` times slow down by `factor`, and those between are blended; both
+    bounds are rounded to whole pairs.
     """
-    first = math.floor(yarn_pair(frequencies, theta, original_max_positions, fast))
-    last = math.ceil(yarn_pair(frequencies, theta, original_max_positions, slow))
-    return yarn_blend(frequencies, factor, first, last)  # (R/2,)
-
-
-def yarn_pair(
-    frequencies: Tensor, theta: float, original_max_positions: int, turns: float
-) -> float:
-    """Which pair turns so many times over the original length, counted from 0."""
-    wave = original_max_positions / (2 * math.pi * turns)
-    return frequencies.size(0) * math.log(wave) / math.log(theta)
-
-
-def yarn_blend(frequencies: Tensor, factor: float, first: float, last: float) -> Tensor:
-    """Pairs up to `first` are kept, from `last` on slowed by `factor`, blended between."""
-    first, last = max(first, 0), min(last, 2 * frequencies.size(0) - 1)
-    width = (last - first) or 0.001
-    pair = torch.arange(frequencies.size(0), device=frequencies.device, dtype=frequencies.dtype)
-    slowed = ((pair - first) / width).clamp(0, 1)
+    pairs = frequencies.size(0)
+    fast, slow = (
+        pairs * math.log(original_max_positions / (2 * math.pi * turns)) / math.log(theta)
+        for turns in (beta_fast, beta_slow)
+    )  # the pair that turns so often, counted from 0
+    first, last = max(math.floor(fast), 0), min(math.ceil(slow), 2 * pairs - 1)
+    pair = torch.arange(pairs, device=frequencies.device, dtype=frequencies.dtype)
+    slowed = ((pair - first) / ((last - first) or 0.001)).clamp(0, 1)
     return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
 
 
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
+def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of position times frequency, the same for all heads."""
     angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
@@ -169,7 +159,8 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
-        groups = zip(x.split(expert.bincount(minlength=experts).tolist()), weight, strict=True)
+        sizes = expert.bincount(minlength=experts).tolist()
+        groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
     size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
     blocks = min(rows, 2 * experts)
@@ -315,14 +306,12 @@ class MixtureOfExperts(nn.Module):
         self.shared_expert = SharedExpert(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits = self.router(x)  # (B, T, X)
-        scores = torch.sigmoid(logits)  # (B, T, X)
+        scores = torch.sigmoid(self.router(x))  # (B, T, X)
         choice = scores + self.selection_bias  # (B, T, X)
         choice = best_groups(choice, self.groups, self.top_groups, 2)
         chosen = choice.topk(self.top_k).indices  # (B, T, A)
         weights = scores.gather(-1, chosen)  # (B, T, A)
-        weights = weights / (weights.sum(-1, keepdim=True) + 1e-20)
-        weights = weights * self.router_scale
+        weights = weights / (weights.sum(-1, keepdim=True) + 1e-20) * self.router_scale
         y = self.experts(x, chosen, weights)  # (B, T, D)
         return y + self.shared_expert(x)  # (B, T, D)
 
@@ -380,9 +369,7 @@ class DeepseekV3(nn.Module):
                 nn.init.normal_(module.weight, std=std)
         for name, weight in self.named_parameters():
             if name.endswith((".experts.gate", ".experts.up", ".experts.down")):
-                for matrix in weight:
-                    nn.init.normal_(matrix, std=std)
-        for name, weight in self.named_parameters():
+                nn.init.normal_(weight, std=std)
             if name.endswith(".selection_bias"):
                 nn.init.constant_(weight, 0.0)
 
@@ -411,7 +398,7 @@ class DeepseekV3(nn.Module):
             config.rope_beta_fast,
             config.rope_beta_slow,
         )
-        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
@@ -490,4 +477,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7a6479bb7fd9327049729f4aa0eb93fa9902a393490e19f5fb27f77628afb1e7
+# sha256 of the above: 4b56119b27da5b14a9b8863943f8e1793db0458797b29b37d055c71022604172

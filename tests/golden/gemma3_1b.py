@@ -70,16 +70,13 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
 
-def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    return theta**-exponent  # (R/2,)
-
-
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
-    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -241,16 +238,12 @@ class Gemma3_1b(nn.Module):
         x = self.token_embedding(input_ids) * math.sqrt(self.config.d_model)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        local_frequencies = rope_frequencies(
-            self.config.head_dim, self.config.local_rope_theta, like=x
-        )  # (R/2,)
-        local_cos, local_sin = rope_angles(position_ids, local_frequencies)  # (B, 1, T, R/2) each
+        local_cos, local_sin = rope_angles(
+            position_ids, self.config.head_dim, self.config.local_rope_theta, like=x
+        )  # (B, 1, T, R/2) each
         local_mask = causal_window_mask(start, end, self.config.window, attention_mask, like=x)
-        global_frequencies = rope_frequencies(
-            self.config.head_dim, self.config.global_rope_theta, like=x
-        )  # (R/2,)
         global_cos, global_sin = rope_angles(
-            position_ids, global_frequencies
+            position_ids, self.config.head_dim, self.config.global_rope_theta, like=x
         )  # (B, 1, T, R/2) each
         global_mask = causal_mask(start, end, attention_mask, like=x)
         local = local_cos, local_sin, local_mask
@@ -333,4 +326,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 52f20da7890f95aa8cf16ab691aa9e84f96779cf6810633da4dde639e25e361e
+# sha256 of the above: a194c14f70b90fe6339b960e143be5135f7f737ee49feed8a07359d6075ca5b2

@@ -81,7 +81,7 @@ class Cache:
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+    """Radians per position of each pair of columns, in float32 or wider."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -92,38 +92,28 @@ def yarn_frequencies_between_pairs(
     theta: float,
     factor: float,
     original_max_positions: int,
-    fast: float,
-    slow: float,
+    beta_fast: float,
+    beta_slow: float,
 ) -> Tensor:
-    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (YaRN).
+    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
 
-    Fast pairs turn more than `fast` times over the original length, slow ones less than `slow`
-    times; both bounds may stand between two pairs.
+    Pairs that turn more than `beta_fast` times over the original length stay, those that turn less
+    than `beta_slow` times slow down by `factor`, and those between are blended; both
+    bounds may stand between two pairs.
     """
-    first = yarn_pair(frequencies, theta, original_max_positions, fast)
-    last = yarn_pair(frequencies, theta, original_max_positions, slow)
-    return yarn_blend(frequencies, factor, first, last)  # (R/2,)
-
-
-def yarn_pair(
-    frequencies: Tensor, theta: float, original_max_positions: int, turns: float
-) -> float:
-    """Which pair turns so many times over the original length, counted from 0."""
-    wave = original_max_positions / (2 * math.pi * turns)
-    return frequencies.size(0) * math.log(wave) / math.log(theta)
-
-
-def yarn_blend(frequencies: Tensor, factor: float, first: float, last: float) -> Tensor:
-    """Pairs up to `first` are kept, from `last` on slowed by `factor`, blended between."""
-    first, last = max(first, 0), min(last, 2 * frequencies.size(0) - 1)
-    width = (last - first) or 0.001
-    pair = torch.arange(frequencies.size(0), device=frequencies.device, dtype=frequencies.dtype)
-    slowed = ((pair - first) / width).clamp(0, 1)
+    pairs = frequencies.size(0)
+    fast, slow = (
+        pairs * math.log(original_max_positions / (2 * math.pi * turns)) / math.log(theta)
+        for turns in (beta_fast, beta_slow)
+    )  # the pair that turns so often, counted from 0
+    first, last = max(fast, 0), min(slow, 2 * pairs - 1)
+    pair = torch.arange(pairs, device=frequencies.device, dtype=frequencies.dtype)
+    slowed = ((pair - first) / ((last - first) or 0.001)).clamp(0, 1)
     return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
 
 
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
+def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of position times frequency, the same for all heads."""
     angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
@@ -173,7 +163,8 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
-        groups = zip(x.split(expert.bincount(minlength=experts).tolist()), weight, strict=True)
+        sizes = expert.bincount(minlength=experts).tolist()
+        groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
     size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
     blocks = min(rows, 2 * experts)
@@ -289,9 +280,8 @@ class MixtureOfExperts(nn.Module):
         self.experts = Experts(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits = self.router(x)  # (B, T, X)
-        weights, chosen = logits.topk(self.top_k)  # (B, T, A) each
-        weights = weights.softmax(-1)
+        logits, chosen = self.router(x).topk(self.top_k)  # (B, T, A) each
+        weights = logits.softmax(-1)  # (B, T, A)
         return self.experts(x, chosen, weights)  # (B, T, D)
 
 
@@ -332,9 +322,7 @@ class GptOss20b(nn.Module):
                 nn.init.zeros_(module.bias)
         for name, weight in self.named_parameters():
             if name.endswith((".experts.gate", ".experts.up", ".experts.down")):
-                for matrix in weight:
-                    nn.init.normal_(matrix, std=std)
-        for name, weight in self.named_parameters():
+                nn.init.normal_(weight, std=std)
             if name.endswith((".sinks", ".gate_bias", ".up_bias", ".down_bias")):
                 nn.init.constant_(weight, 0.0)
 
@@ -363,7 +351,7 @@ class GptOss20b(nn.Module):
             config.rope_beta_fast,
             config.rope_beta_slow,
         )
-        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         cos, sin = cos * config.rope_attention_factor, sin * config.rope_attention_factor
         local_mask = causal_window_mask(start, end, config.window, attention_mask, like=x)
         global_mask = causal_mask(start, end, attention_mask, like=x)
@@ -445,4 +433,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 69d5a248ed6031a2b5c9bc2c24511d367ebd683af7d5e54ae5cc0665da88e8a4
+# sha256 of the above: 3fdda0a1912a0fc80e64b39bec3154fbe6306efebdd98813c5a7ac1b1127a062

@@ -106,16 +106,13 @@ def put_together(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: ob
             state[joined] = torch.cat([state.pop(name) for name in names])
 
 
-def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    return theta**-exponent  # (R/2,)
-
-
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
-    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -254,10 +251,9 @@ class Llama3_8b(nn.Module):
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        frequencies = rope_frequencies(
-            self.config.d_model // self.config.heads, self.config.rope_theta, like=x
-        )  # (R/2,)
-        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        cos, sin = rope_angles(
+            position_ids, self.config.d_model // self.config.heads, self.config.rope_theta, like=x
+        )  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
@@ -336,4 +332,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: cef307010618f2bb820aa72656ff5f6d4c6f66d12e66761c0b4b8d8205a3ca6a
+# sha256 of the above: a45ae49aaf4218fbb7cad6b30ff7c7d3c7099ca5bf2276645fd91b95c45fbf90

@@ -72,16 +72,13 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
 
-def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    return theta**-exponent  # (R/2,)
-
-
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
-    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -107,7 +104,8 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
-        groups = zip(x.split(expert.bincount(minlength=experts).tolist()), weight, strict=True)
+        sizes = expert.bincount(minlength=experts).tolist()
+        groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
     size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
     blocks = min(rows, 2 * experts)
@@ -205,9 +203,8 @@ class MixtureOfExperts(nn.Module):
         self.experts = Experts(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits = self.router(x)  # (B, T, X)
-        weights, chosen = logits.topk(self.top_k)  # (B, T, A) each
-        weights = weights.softmax(-1)
+        logits, chosen = self.router(x).topk(self.top_k)  # (B, T, A) each
+        weights = logits.softmax(-1)  # (B, T, A)
         return self.experts(x, chosen, weights)  # (B, T, D)
 
 
@@ -246,8 +243,7 @@ class Mixtral8x7b(nn.Module):
                 nn.init.normal_(module.weight, std=std)
         for name, weight in self.named_parameters():
             if name.endswith((".experts.gate", ".experts.up", ".experts.down")):
-                for matrix in weight:
-                    nn.init.normal_(matrix, std=std)
+                nn.init.normal_(weight, std=std)
 
     def hidden_states(
         self,
@@ -264,10 +260,9 @@ class Mixtral8x7b(nn.Module):
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        frequencies = rope_frequencies(
-            self.config.d_model // self.config.heads, self.config.rope_theta, like=x
-        )  # (R/2,)
-        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        cos, sin = rope_angles(
+            position_ids, self.config.d_model // self.config.heads, self.config.rope_theta, like=x
+        )  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
@@ -346,4 +341,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 4d376dc0c392fff3af411026b2264273e5c277a1a20c0d63b40f41c9505d7cd8
+# sha256 of the above: 90a8b7a29277c5a1e72c9bcd9720cf77b45b609373a89c8df5547d0e99ecc12b
