@@ -79,16 +79,13 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
 
 
-def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    return theta**-exponent  # (R/2,)
-
-
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
-    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -248,16 +245,12 @@ class Gemma3_1b(nn.Module):
         x = self.token_embedding(input_ids) * math.sqrt(self.config.d_model)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        local_frequencies = rope_frequencies(
-            self.config.head_dim, self.config.local_rope_theta, like=x
-        )  # (R/2,)
-        local_cos, local_sin = rope_angles(position_ids, local_frequencies)  # (B, 1, T, R/2) each
+        local_cos, local_sin = rope_angles(
+            position_ids, self.config.head_dim, self.config.local_rope_theta, like=x
+        )  # (B, 1, T, R/2) each
         local_mask = causal_window_mask(start, end, self.config.window, attention_mask, like=x)
-        global_frequencies = rope_frequencies(
-            self.config.head_dim, self.config.global_rope_theta, like=x
-        )  # (R/2,)
         global_cos, global_sin = rope_angles(
-            position_ids, global_frequencies
+            position_ids, self.config.head_dim, self.config.global_rope_theta, like=x
         )  # (B, 1, T, R/2) each
         global_mask = causal_mask(start, end, attention_mask, like=x)
         local = local_cos, local_sin, local_mask
@@ -333,4 +326,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e43acd36be52bec018f60238d9892108bafa0413674bbe07b99236c45decaead
+# sha256 of the above: 249a81ace56245fdf7e510145686ba25a52eab42319c84a9592411bc5757fee0

@@ -77,16 +77,13 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
 
 
-def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    return theta**-exponent  # (R/2,)
-
-
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
-    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -214,10 +211,9 @@ class Llama3_8b(nn.Module):
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        frequencies = rope_frequencies(
-            self.config.d_model // self.config.heads, self.config.rope_theta, like=x
-        )  # (R/2,)
-        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        cos, sin = rope_angles(
+            position_ids, self.config.d_model // self.config.heads, self.config.rope_theta, like=x
+        )  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
@@ -289,4 +285,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2d80daf7378be5789412383e96aeb65d06a0b92c530bfdb1323ddc74ec37f4d5
+# sha256 of the above: 1a3547e375e0977e66001a4abaf8ec0ceeb496aeb78cf481d411e0c85736d780
