@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...spec.embedding import ConvStem, Features, Patches, Source, Tokens
+from ...spec.embedding import Features, Input, Patches, Tokens
 from ..axes import B, Dim, T
 from .builder import Builder
 from .norm import lower_norm
@@ -16,9 +16,9 @@ from .state import StackState
 from .stem import lower_stem
 
 
-def lower_input(b: Builder, state: StackState, source: Source) -> str:
+def lower_input(b: Builder, state: StackState, source: Input) -> str:
     """The stream as it enters the first layer, (B, T, D)."""
-    x = SOURCES[type(source)](b, state, source)
+    x = SOURCES[source.type](b, state, source)
     with b.in_scope(state.scope):
         if source.normalize == "before_positions":
             x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
@@ -72,11 +72,11 @@ def lower_features(b: Builder, state: StackState, source: Features) -> str:
         )
 
 
-SOURCES: dict[type[Source], Callable[[Builder, StackState, Any], str]] = {
-    Tokens: lower_tokens,
-    Patches: lower_patches,
-    ConvStem: lower_stem,
-    Features: lower_features,
+SOURCES: dict[str, Callable[[Builder, StackState, Any], str]] = {
+    "tokens": lower_tokens,
+    "patches": lower_patches,
+    "conv": lower_stem,
+    "features": lower_features,
 }
 
 

@@ -21,22 +21,30 @@ from .head import HEADS, lower_contrastive
 from .masks import cacheable, causal
 from .norm import lower_norm
 from .positions import argument
+from .reads import Path, viewed
 from .state import Memory, StackState
+from .unused import refuse_unused
 
 TABLE = "token_embedding.weight"
 
 
 def lower_spec(spec: ModelSpec) -> ModuleGraph:
-    """The graph of a spec, before any pass."""
+    """The graph of a spec, before any pass.
+
+    Raises SpecErrors for sizes that do not divide and for values that are set and not used.
+    """
     graph = ModuleGraph(spec.name, spec.class_name)
     graph.scopes[""] = Scope("", "", "model", None, stack="")
     b = Builder(graph)
+    reads: set[Path] = set()
+    view = viewed(spec, (), reads)
     states: dict[str, StackState] = {}
     for name in reading_order(spec):
         with b.at("stacks", name), b.within(name):
-            states[name] = _lower_stack(b, spec, name, states)
-    _lower_heads(b, spec, states)
-    add_facts(graph, spec)
+            states[name] = _lower_stack(b, spec, view, name, states)
+    _lower_heads(b, view, states)
+    add_facts(graph, spec, view)
+    refuse_unused(spec, reads)
     b.name_fields()
     b.find_fields(spec)
     return graph
@@ -113,9 +121,10 @@ def _argument_names(spec: ModelSpec, name: str) -> dict[str, str]:
 
 
 def _lower_stack(
-    b: Builder, spec: ModelSpec, name: str, states: dict[str, StackState]
+    b: Builder, spec: ModelSpec, view: ModelSpec, name: str, states: dict[str, StackState]
 ) -> StackState:
-    stack = spec.stacks[name]
+    """Lower one stack. What is read of `view` counts as used, what is read of `spec` does not."""
+    stack = view.stacks[name]
     alone = len(spec.stacks) == 1
     width = Dim("D", b.size("d_model", stack.d_model or 0))
     prefix = "" if alone else name
@@ -136,18 +145,18 @@ def _lower_stack(
         for other in readers(spec, name)
     }
     source = _tokens(stack)
-    state = StackState(name, spec, stack, prefix, width, _cached(spec, name), memories)
+    state = StackState(name, view, stack, prefix, width, _cached(spec, name), memories)
     state.padded = source is not None or isinstance(stack.input[0], Features)
     if (
         source is not None
         and not memories
-        and all(causal(block.mask) for block in stack.blocks.values())
+        and all(causal(block.mask) for block in spec.stacks[name].blocks.values())
     ):
         b.graph.predicts_next.add(name)
     state.argument_names = _argument_names(spec, name)
     if source is not None:
         state.ids = _ids(b, source.argument)
-        state.table = _table(spec, name, prefix)
+        state.table = _table(view, name, prefix)
         state.table_width = table_width(b, source, width)
     measured = source is not None or isinstance(stack.input[0], (ConvStem, Features))
     if stack.max_positions is not None and measured:

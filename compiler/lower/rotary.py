@@ -62,11 +62,11 @@ def _scaling(
     scaling = position.scaling
     if isinstance(scaling, Nothing):
         return None
-    values = scaling.model_dump(exclude={"type", "truncate"}, exclude_none=True)
-    found: dict[str, Any] = {
-        "type": scaling.type,
-        **{key: b.field(f"rope_{key}", _plain(value)) for key, value in values.items()},
-    }
+    found: dict[str, Any] = {"type": scaling.type}
+    for key in scaling.__class__.model_fields:
+        value = getattr(scaling, key)
+        if key not in ("type", "truncate") and value is not None:
+            found[key] = b.field(f"rope_{key}", _plain(value))
     if isinstance(scaling, Yarn):
         found |= {"truncate": scaling.truncate, "theta": theta}
         growth, rule = _yarn_growth(scaling.factor, scaling.mscale)

@@ -17,6 +17,7 @@ from ...sizes import Field, InverseRoot, Size
 from ..builder import Builder
 from ..masks import lower_mask, lower_memory_mask
 from ..positions import lower_score_bias
+from ..reads import consume
 from ..relative import Contents, lower_disentangled, lower_transformer_xl
 from ..scale import lower_scale
 from ..state import Memory, StackState
@@ -123,6 +124,7 @@ def _bias(
                 bias = lower_disentangled(b, state, block, position, contents)
             elif isinstance(position, TransformerXl):
                 assert project is not None, "refused by the laws"
+                consume(position)
                 root = InverseRoot.of(1, width) if said is None else scale
                 contents = Contents(query, key, heads, root, project)
                 query, bias = lower_transformer_xl(b, state, block, contents)
