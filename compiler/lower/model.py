@@ -12,7 +12,7 @@ from ...spec.names import camel_case
 from ...spec.part import Nothing
 from ..axes import B, Dim, S, T
 from ..graph import ModuleGraph, Scope
-from ..sizes import Size
+from ..sizes import IndivisibleError, Size
 from .block import lower_block
 from .builder import Builder
 from .embedding import lower_input, table_width
@@ -23,7 +23,7 @@ from .norm import lower_norm
 from .positions import argument
 from .reads import Path, viewed
 from .state import Memory, StackState
-from .unused import refuse_unused
+from .unused import located, refuse_unused
 
 TABLE = "token_embedding.weight"
 
@@ -39,10 +39,13 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
     reads: set[Path] = set()
     view = viewed(spec, (), reads)
     states: dict[str, StackState] = {}
-    for name in reading_order(spec):
-        with b.at("stacks", name), b.within(name):
-            states[name] = _lower_stack(b, spec, view, name, states)
-    _lower_heads(b, view, states)
+    try:
+        for name in reading_order(spec):
+            with b.at("stacks", name), b.within(name):
+                states[name] = _lower_stack(b, spec, view, name, states)
+        _lower_heads(b, view, states)
+    except IndivisibleError as error:
+        raise located(spec, error) from None
     add_facts(graph, spec, view)
     refuse_unused(spec, reads)
     b.name_fields()

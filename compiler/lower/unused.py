@@ -24,6 +24,7 @@ from ...spec.locate import locate
 from ...spec.model import BLOCK_KEYS, ModelSpec
 from ...spec.part import Part
 from ...spec.surface import FAMILIES
+from ..sizes import IndivisibleError
 from .reads import USED, Path
 
 SETTLED = {"name", "description", "family", "modelwright", "order"}
@@ -86,6 +87,16 @@ def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
         found.setdefault(mark, SpecError(mark, _message(option)))
     if found:
         raise SpecErrors(found.values())
+
+
+def located(spec: ModelSpec, error: IndivisibleError) -> SpecErrors:
+    """The error at the place of the divisor, or of the dividend where that is a plain number."""
+    fields = [*error.divisor.fields(), *error.dividend.fields()]
+    mark = Mark(spec.source_name or spec.name, 0, 0)
+    for field in fields:
+        mark = spec.nearest_mark((*field.origin, field.key)) or mark
+        break
+    return SpecErrors([SpecError(mark, str(error))])
 
 
 def _options(value: Any, path: Path, reads: set[Path]) -> Iterator[Option]:

@@ -38,8 +38,8 @@ def lower_linear(
     heads = Dim("H", b.size("heads", part.heads))
     assert state.width.size is not None
     assert heads.size is not None
-    derived = state.width.size // heads.size
-    head = Dim("E", derived if part.head_dim is None else b.size("head_dim", part.head_dim))
+    own = part.head_dim
+    head = Dim("E", state.width.size // heads.size if own is None else b.size("head_dim", own))
     sizes = Sizes(heads, head)
     name = "attention" if memory is None else "cross_attention"
     noun = "LinearAttention" if memory is None else "LinearCrossAttention"

@@ -107,8 +107,8 @@ def _sizes(b: Builder, part: Mha, width: Dim) -> Sizes:
         kv_heads = Dim("K", b.size("kv_heads", part.kv_heads))
     assert width.size is not None
     assert heads.size is not None
-    derived = width.size // heads.size
-    head = Dim("E", derived if part.head_dim is None else b.size("head_dim", part.head_dim))
+    own = part.head_dim
+    head = Dim("E", width.size // heads.size if own is None else b.size("head_dim", own))
     value = head
     if part.value_dim is not None and part.value_dim != head.size:
         value = Dim("Ev", b.size("value_dim", part.value_dim))
