@@ -19,7 +19,7 @@ from .embedding import lower_input, table_width
 from .facts import add_facts, readers
 from .head import HEADS, lower_contrastive
 from .masks import cacheable, causal
-from .norm import lower_norm
+from .norm import has_norm, lower_norm
 from .positions import argument
 from .reads import Path, viewed
 from .state import Memory, StackState
@@ -162,7 +162,7 @@ def _lower_stack(
         state.table = _table(view, name, prefix)
         state.table_width = table_width(b, source, width)
     measured = source is not None or isinstance(stack.input[0], (ConvStem, Features))
-    if stack.max_positions is not None and measured:
+    if measured and stack.max_positions is not None:
         b.graph.limits[name] = b.size("max_positions", stack.max_positions)
     with b.at("input", 0):
         if source is not None:
@@ -172,7 +172,7 @@ def _lower_stack(
         x = lower_input(b, state, stack.input[0])
     with b.in_scope(state.scope):
         x = _lower_layers(b, state, x)
-        if stack.final_norm:
+        if has_norm(stack, "final_norm"):
             x = lower_norm(b, stack.norm, x, "norm", out="x")
         if stack.output_width is not None and stack.output_width != stack.d_model:
             out = Dim("O", b.size("output_width", stack.output_width))

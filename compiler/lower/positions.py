@@ -148,7 +148,7 @@ def lower_score_bias(
     keys = S if state.cached else T
     shape = (heads, T, keys)
     if isinstance(position, Alibi):
-        factor = scale if position.before_scale and scale != 1 else None
+        factor = scale if scale != 1 and position.before_scale else None
         return b.op(
             "alibi",
             out="bias",

@@ -76,6 +76,11 @@ def plain(value: Any) -> Any:
     return value._part if type(value) is View else value
 
 
+def peek(part: Any, option: str) -> Any:
+    """An option, without recording that it is read."""
+    return getattr(plain(part), option)
+
+
 def consume(part: Any, *options: str) -> None:
     """Record that a part is used, and these of its options, which are settled without being read.
 

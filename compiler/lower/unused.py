@@ -37,7 +37,18 @@ NEEDED = {
 }
 """Type of a part and option -> what the option needs to have an effect."""
 
+OF_MODEL = ("vocab_size", "max_positions")
+"""Options that a model gives to all of its stacks, whether or not each one uses them."""
+
+OF_STACK = ("mask", "positions", "norm_placement")
+"""Options that a stack gives to all of its blocks."""
+
 WHY = {
+    **dict.fromkeys(
+        ("final_norm", "inner_norm", "output_norm", "pooled_norm", "normalize", "norm_placement"),
+        "the `norm` here is `none`",
+    ),
+    "from": "the input is not normalised here",
     "norm": "there is no norm here",
     "activation": "nothing here has an activation",
     "dropout": "no dropout is applied here",
@@ -76,9 +87,9 @@ def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
     refused: list[Path] = []
     for option in options:
         mark = _mark(spec, option)
-        if option.used or option.usual or mark is None or (mark.line and mark in used_marks):
+        if option.used or mark is None or (mark.line and mark in used_marks):
             continue
-        if levels.repeat(option) or _of_family(spec, option) or _without_layers(spec, option):
+        if levels.excuse(option) or _of_family(spec, option) or _without_layers(spec, option):
             continue
         if any(option.path[: len(path)] == path for path in refused):
             continue
@@ -160,9 +171,12 @@ Key = tuple[str, Path, str]
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels that say a value of an inherited option, and those at which it is used."""
+    """The values of inherited options: at which levels they are written, and where they are used.
 
-    said: dict[Key, list[Path]]
+    written: option and path inside it -> level -> value
+    """
+
+    written: dict[tuple[str, Path], dict[Path, str]]
     used: dict[Key, list[Path]]
 
     @classmethod
@@ -171,28 +185,46 @@ class Levels:
         for option in options:
             if (split := _split(option)) is not None:
                 level, key = split
-                levels.said.setdefault(key, []).append(level)
+                levels.written.setdefault(key[:2], {})[level] = key[2]
                 if option.used:
                     levels.used.setdefault(key, []).append(level)
         return levels
 
-    def repeat(self, option: Option) -> bool:
-        """Does an outer level say the same, or does an inner one use it?"""
+    def excuse(self, option: Option) -> bool:
+        """Does it say what holds anyway, or repeat what is used at an inner level?"""
         split = _split(option)
         if split is None:
-            return False
+            return option.usual
         level, key = split
         if level[0] == "heads":  # they inherit from the model, as stacks do
-            return bool(self.used.get(key)) or _is_default(option)
-        outer = [other for other in self.said.get(key, ()) if _is_inside(level, other)]
-        inner = [other for other in self.used.get(key, ()) if _is_inside(other, level)]
-        return bool(outer or inner) or (len(level) == 2 and _is_default(option))
+            return option.usual or bool(self.used.get(key)) or _is_default(option)
+        used = self.used.get(key, ())
+        if any(_is_inside(other, level) for other in used):
+            return True
+        if key[0] in OF_MODEL and used:
+            return True
+        if key[0] in OF_STACK and len(level) == 4:
+            return option.usual or any(other[:2] == level[:2] for other in used)
+        if key[0] == "positions":
+            return option.usual and not self._differs(key, level[:2])
+        written = self.written[key[:2]]
+        outer = [other for other in written if _is_inside(level, other)]
+        if outer:
+            return written[max(outer, key=len)] == key[2]
+        return option.usual or _is_default(option)
+
+    def _differs(self, key: Key, stack: Path) -> bool:
+        """Is another value of the option used in this stack?"""
+        return any(
+            other[:2] == key[:2] and any(level[:2] == stack for level in levels)
+            for other, levels in self.used.items()
+        )
 
 
 def _split(option: Option) -> tuple[Path, Key] | None:
     """The level of an inherited option and its key; None for an option that nobody inherits."""
     for index, name in enumerate(option.path):
-        if index > 1 and name in WORDS:
+        if index > 1 and name in (*WORDS, *OF_MODEL):
             inside = option.path[index + 1 :]
             return option.path[:index], (str(name), inside, repr(option.value))
     return None

@@ -42,7 +42,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert text.count(UNION) == 1
     text = text.replace(UNION, UNION.replace("Nothing", "SharedQk | Nothing"))
     text = text.replace("from .score_bias", "from .shared_qk import SharedQk\nfrom .score_bias", 1)
-    union.write_text(text.replace('"ScoreBias",', '"ScoreBias",\n    "SharedQk",'), encoding="utf-8")
+    union.write_text(
+        text.replace('"ScoreBias",', '"ScoreBias",\n    "SharedQk",'), encoding="utf-8"
+    )
     table = package / "compiler/lower/attention/__init__.py"
     text = table.read_text(encoding="utf-8")
     text = text.replace('    "mha"', '    "shared_qk": lower_shared_qk,\n    "mha"')

@@ -96,10 +96,14 @@ def _mapped(b: Builder, part: LinearAttention, y: str) -> str:
     return b.op("activation", y, function=FUNCTIONS[part.feature_map], beta=None)
 
 
+def _maps_values(part: LinearAttention) -> bool:
+    return part.feature_map != "identity" and part.map_values
+
+
 def _keys_and_values(b: Builder, part: LinearAttention, sizes: Sizes, x: str) -> tuple[str, str]:
     k = _mapped(b, part, _project(b, part, sizes, "key", x))
     v = _project(b, part, sizes, "value", x)
-    return b.rename(k, "k"), b.rename(_mapped(b, part, v) if part.map_values else v, "v")
+    return b.rename(k, "k"), b.rename(_mapped(b, part, v) if _maps_values(part) else v, "v")
 
 
 def _attend(

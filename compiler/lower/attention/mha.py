@@ -18,7 +18,7 @@ from ....spec.positions import Rotary, Temperature
 from ...axes import ONE, Dim, M
 from ..builder import Builder
 from ..masks import lower_global_rows
-from ..norm import lower_norm
+from ..norm import has_norm, lower_norm
 from ..positions import lower_temperature
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
@@ -87,7 +87,7 @@ def lower_mha(
                 rows = lower_global_rows(b, state, block.mask)
             y = b.op("select", rows, apart, y, out="y")
         y = _gated(b, part, sizes, x, y)
-        if part.output_norm:
+        if has_norm(part, "output_norm"):
             y = lower_norm(b, part.norm, y, "output_norm")
         return b.op(
             "linear",
