@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 b01214cf8981). Write it again:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 1551e0e455af). Write it again:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -41,7 +41,6 @@ class Config:
     max_distance: int = 128
     d_ff: int = 2048
     hidden_dropout: float = 0.1
-    head_input_scale: float = 0.04419417382
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
@@ -295,7 +294,7 @@ class T5Small(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
-        return F.linear(x * self.config.head_input_scale, self.token_embedding.weight)  # (B, T, V)
+        return F.linear(x * self.config.d_model**-0.5, self.token_embedding.weight)  # (B, T, V)
 
     def forward(
         self,
@@ -363,4 +362,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 61d88cdfdc918462ac2630d4c3fb6dd7657927072c0b95833b376eac41684ce7
+# sha256 of the above: f7ebfabe9982291455b6068ae81dd836b703f94b7f452332430c495827773a1b
