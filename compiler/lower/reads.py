@@ -27,7 +27,7 @@ class View:
         for name, value in zip(self.__slots__, (part, path, reads), strict=True):
             object.__setattr__(self, name, value)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         """The class of the part, so that `isinstance` answers for the part."""
         return self._part.__class__

@@ -22,7 +22,7 @@ from ..norm import has_norm, lower_norm
 from ..positions import lower_temperature
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
-from .weigh import weigh
+from .scores import attention_inputs
 
 APART = "_global"
 """Ends the names of the projections that the rows of `global` have of their own (Beltagy et al.
@@ -64,7 +64,7 @@ def lower_mha(
                 b.rename(key, "k"), b.rename(value, "v")
                 key, value = b.ops("cache", key, value, out=("k", "v"))
         b.rename(query, "q"), b.rename(key, "k"), b.rename(value, "v")
-        query, weighing = weigh(
+        query, inputs = attention_inputs(
             b,
             state,
             block,
@@ -77,12 +77,12 @@ def lower_mha(
             score=part.score,
             project=_of_positions(b, part, sizes),
         )
-        y = weighing.attend(b, query, key, value)
+        y = inputs.attend(b, query, key, value)
         if part.separate_global:
             query, key = _query(b, part, sizes, x, APART), _keys(b, part, sizes, x, APART)
             value = _values(b, part, sizes, x, APART)
             query, key = _rotated(b, state, block, part, sizes, query, key, APART)
-            apart = weighing.attend(b, query, key, value, out="y_global")
+            apart = inputs.attend(b, query, key, value, out="y_global")
             with b.beside("mask"):
                 rows = lower_global_rows(b, state, block.mask)
             y = b.op("select", rows, apart, y, out="y")
