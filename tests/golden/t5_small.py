@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 b561a7e700c5). Write it again:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 705114a836ad). Write it again:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -41,7 +41,6 @@ class Config:
     max_distance: int = 128
     d_ff: int = 2048
     hidden_dropout: float = 0.1
-    head_input_scale: float = 0.04419417382
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
@@ -323,7 +322,7 @@ class T5Small(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
-        return F.linear(x * self.config.head_input_scale, self.token_embedding.weight)  # (B, T, V)
+        return F.linear(x * self.config.d_model**-0.5, self.token_embedding.weight)  # (B, T, V)
 
     def forward(
         self,
@@ -388,4 +387,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9a2440c83347e768cd75a22670f287e37115b13fd3f0b53df90dab5cf1f99bfc
+# sha256 of the above: 0348f54959830952b5f984bf7baa5a62937faa955b46704752e590686c635384
