@@ -94,6 +94,8 @@ class Classifier(HeadPart):
     norm: which normalisation
     hidden: width of a hidden layer, or `none`
     activation: activation of the hidden layer
+    hidden_bias: whether the hidden layer has a bias
+    hidden_norm: normalise after that activation (ModernBERT)
     dropout: dropout rate before the last layer
     bias: whether the last layer has a bias
     """
@@ -105,6 +107,8 @@ class Classifier(HeadPart):
     norm: Norm | None = None
     hidden: OptionalCount = None
     activation: Activation | None = None
+    hidden_bias: Flag = True
+    hidden_norm: Flag = False
     dropout: Rate | None = None
     bias: Flag = True
 

@@ -97,7 +97,8 @@ def _is_shadowed(row: Row, rows: Collection[Row]) -> bool:
     if "{}" not in row.ours[0]:
         return False
     pattern = re.compile(re.escape(row.ours[0]).replace(r"\{\}", r"(\d+|\{\})") + r"(\.\w+)?")
-    return any(pattern.fullmatch(other.ours[0]) for other in rows if other is not row)
+    others = (name for other in rows if other is not row for name in other.ours)
+    return any(map(pattern.fullmatch, others))
 
 
 def _how(layout: Layout, names: Names, several: bool) -> dict[str, Any]:

@@ -8,11 +8,6 @@ _HYBRID = "some of its layers are no attention (state-space or linear recurrence
 
 CLASS_REASONS: dict[str, str] = {
     "SiglipModel": "its image tower is pooled by a learned query that attends to all patches",
-    **dict.fromkeys(
-        ["ModernBertForSequenceClassification", "ModernBertForTokenClassification"],
-        "a norm follows the activation before its classes, which a classifier cannot have here",
-    ),
-    "ModernBertForQuestionAnswering": "a norm follows the activation before its scores",
     "BigBirdForQuestionAnswering": "a whole feed-forward layer stands before its scores",
     **dict.fromkeys(
         [

@@ -54,12 +54,14 @@ def transformed(part: DenseTransform, own: Weights, x: Array, table: int | None)
 
 
 def classifier(head: Classifier, own: Weights, row: Memory) -> Array:
-    """pool, norm, (linear, activation,) dropout, linear."""
+    """pool, norm, (linear, activation, norm,) dropout, linear."""
     x = pooled(head.pool, own, "pool_score", row)
     if head.pooled_norm:
         x = normalize(head.norm, own, "norm", x)
     if head.hidden is not None:
-        x = activate(head.activation, own.linear("dense", x, head.hidden, bias=True))
+        x = activate(head.activation, own.linear("dense", x, head.hidden, bias=head.hidden_bias))
+    if head.hidden_norm:
+        x = normalize(head.norm, own, "hidden_norm", x)
     x = row.tokens.dropped(x, head.dropout)
     return own.linear("output", x, head.classes, bias=head.bias)
 

@@ -47,7 +47,7 @@ Groups: count top_k score; Joining: scale stream_scale layer_scale from_; Parall
 HeadPart: stack
 LanguageModel: vocab_size tied bias transform input_scale scale softcap
 DenseTransform: width inner activation norm bias
-Classifier: classes pool pooled_norm norm hidden activation bias
+Classifier: classes pool pooled_norm norm hidden activation hidden_bias hidden_norm bias
 ProjectionHead: size pool activation bias normalize; Contrastive: size towers loss; Tower: pool
 FirstPool: tokens joined; MeanPool FirstAndMeanPool: skip; TokenPool: id
 """

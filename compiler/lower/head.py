@@ -140,8 +140,10 @@ def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier,
             x = lower_norm(b, head.norm, x, "norm", out="x")
         if head.hidden is not None:
             hidden = Dim("F", b.size("classifier_hidden", head.hidden))
-            x = _linear(b, x, "dense", hidden)
+            x = _linear(b, x, "dense", hidden, bias=head.hidden_bias)
             x = lower_activation(b, head.activation, x)
+        if head.hidden_norm:
+            x = lower_norm(b, head.norm, x, "hidden_norm", out="x")
         if head.dropout:
             rate = b.field("dropout", head.dropout)
             x = b.op("dropout", x, name="dropout", rate=rate)

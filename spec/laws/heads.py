@@ -138,6 +138,14 @@ def pooled_norm_needs_a_pool(spec: ModelSpec, path: Path, head: Part) -> Iterato
         yield Finding((*path, "pooled_norm"), "`pooled_norm` needs a `pool`")
 
 
+def hidden_layer_is_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
+    if not isinstance(head, Classifier) or head.hidden is not None:
+        return
+    for key, usual in (("hidden_bias", True), ("hidden_norm", False)):
+        if getattr(head, key) is not usual:
+            yield Finding((*path, key), f"`{key}` needs `hidden`, the width of a hidden layer")
+
+
 def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
     pool = getattr(head, "pool", None)
     if not isinstance(head, HeadPart) or not isinstance(pool, TokenPool):
@@ -165,5 +173,6 @@ LAWS = (
     skipped_tokens_are_there,
     first_tokens_are_there,
     pooled_norm_needs_a_pool,
+    hidden_layer_is_there,
     pooled_token_is_a_word,
 )

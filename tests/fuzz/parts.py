@@ -410,6 +410,10 @@ class Parts:
         said = self.pooling(place)
         off = said["pool"] in (None, "none", {"type": "none"})
         said["pooled_norm"] = True if not off and self.dice.often(0.3) else None
+        hidden = self.dice.often(0.5)
+        said["hidden"] = 5 if hidden else None
+        said["hidden_bias"] = False if hidden and self.dice.often(0.3) else None
+        said["hidden_norm"] = True if hidden and self.dice.often(0.3) else None
         return said
 
     def pooling(self, place: Place) -> Data:

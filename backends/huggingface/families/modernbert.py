@@ -11,6 +11,7 @@ from ..rotary import by_layer_type, of_layer_type
 from ..values import Key, RefusedError, Values, activation
 from ._bert_like import ENCODER_LAST
 from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, layer_types
+from ._tasks import CLASSES, DROPOUT
 
 _BLOCKS = {
     "full_attention": ("global", "global_rope_theta"),
@@ -167,6 +168,36 @@ def masked_words(transform: str, output: str, **more: Any) -> Head:
     )
 
 
+POOLING = Key("classifier_pooling", words={"cls": "first", "mean": "mean"})
+
+
+def scores(transform: str, output: str, **more: Any) -> Head:
+    """Classes: the same transform as before the table of words, and a linear layer.
+
+    more: `pool`, `classes`, `dropout`, `bias`, and fields of the Head
+    """
+    options = {"pool": POOLING, "classes": CLASSES, "dropout": DROPOUT, "bias": True}
+    options = {key: more.pop(key, value) for key, value in options.items()}
+    return Head(
+        spec={
+            "head": {
+                "type": "classifier",
+                **options,
+                "hidden": Key("hidden_size"),
+                "activation": activation("classifier_activation"),
+                "hidden_bias": Key("classifier_bias"),
+                "hidden_norm": True,
+            }
+        },
+        names={
+            "head.dense": f"{transform}.dense",
+            "head.hidden_norm": f"{transform}.norm",
+            "head.output": output,
+        },
+        **more,
+    )
+
+
 MODERNBERT = Family(
     model_type="modernbert",
     defaults={**DEFAULTS, "classifier_pooling": "cls"},
@@ -177,7 +208,14 @@ MODERNBERT = Family(
     last=ENCODER_LAST,
     names={**NAMES, QKV: "layers.{}.attn.Wqkv"},
     prefix="model.",
-    heads={"ModernBertForMaskedLM": masked_words("head", "decoder"), "ModernBertModel": Head()},
+    heads={
+        "ModernBertForMaskedLM": masked_words("head", "decoder"),
+        "ModernBertModel": Head(),
+        "ModernBertForSequenceClassification": scores("head", "classifier"),
+        "ModernBertForMultipleChoice": scores("head", "classifier", classes=1),
+        "ModernBertForTokenClassification": scores("head", "classifier", pool="none"),
+        "ModernBertForQuestionAnswering": scores("head", "classifier", pool="none"),
+    },
 )
 
 # As a decoder (Weller et al., 2025, arXiv:2507.11412): the query is one of the window's tokens
@@ -201,6 +239,9 @@ MODERNBERT_DECODER = Family(
     heads={
         "ModernBertDecoderForCausalLM": masked_words("lm_head", "decoder"),
         "ModernBertDecoderModel": Head(),
+        "ModernBertDecoderForSequenceClassification": scores(
+            "head", "classifier", pool="last", bias=Key("classifier_bias")
+        ),
     },
 )
 

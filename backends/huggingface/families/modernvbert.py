@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..family import Head
-from .modernbert import MODERNBERT, masked_words
+from .modernbert import MODERNBERT, masked_words, scores
 
 # ModernVBERT (Teiletche et al., 2025, arXiv:2510.01149): the text alone is read
 
@@ -20,6 +20,10 @@ MODERNVBERT = replace(
         "ModernVBertForMaskedLM": masked_words("projection_head", "lm_head", partial=True),
         "ModernVBertModel": Head(
             prefix="text_model.", unused=(r"(vision_model|connector)\..*",), partial=True
+        ),
+        "ModernVBertForSequenceClassification": scores("head", "classifier", partial=True),
+        "ModernVBertForTokenClassification": scores(
+            "head", "classifier", pool="none", partial=True
         ),
     },
     note="The text alone: images are not read here",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ._multimodal import BESIDE, text_of
+from ._tasks import scored
 from .qwen3 import QWEN3
 
 QWEN3_SMALL: Mapping[str, Any] = {
@@ -15,7 +17,7 @@ QWEN3_SMALL: Mapping[str, Any] = {
     "tie_word_embeddings": True,
 }
 
-QWEN3_ASR = text_of(
+_LANGUAGE_MODEL = text_of(
     QWEN3,
     "qwen3_asr",
     "Qwen3ASR",
@@ -26,6 +28,14 @@ QWEN3_ASR = text_of(
         "max_position_embeddings": 65536,
     },
     there=BESIDE,
+)
+
+QWEN3_ASR = replace(
+    _LANGUAGE_MODEL,
+    heads={
+        **_LANGUAGE_MODEL.heads,
+        "Qwen3ASRForTokenClassification": scored("score", dropout=0, partial=True),
+    },
 )
 
 FAMILIES = (QWEN3_ASR,)

@@ -10,7 +10,9 @@ from ..layers import Layer
 from ..rotary import Rotary, stated
 from ..values import Key, Values
 from ._rows import KINDS, changed, layer_types
+from ._tasks import answers, scored
 from .eurobert import EUROBERT
+from .modernbert import POOLING
 
 _ROPE = {
     "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
@@ -79,13 +81,21 @@ ULTRABERT = replace(
         "max_position_embeddings": 32768,
         "sliding_window": 128,
         "prediction_head_size": 768,
+        "classifier_pooling": "cls",
+        "classifier_dropout": 0.0,
     },
     optional={**EUROBERT.optional, "layer_types": list},
-    irrelevant=EUROBERT.irrelevant | {"classifier_dropout"},
+    irrelevant=EUROBERT.irrelevant - {"classifier_pooling"},
     spec=changed(EUROBERT.spec, {"positions": None}),
     layers=_layers,
     prefix="ultrabert.",
-    heads={"UltrabertForMaskedLM": masked_words("cls"), "UltrabertModel": Head()},
+    heads={
+        "UltrabertForMaskedLM": masked_words("cls"),
+        "UltrabertModel": Head(),
+        "UltrabertForSequenceClassification": scored(pool=POOLING),
+        "UltrabertForTokenClassification": scored(),
+        **answers("Ultrabert"),
+    },
 )
 
 FAMILIES = (ULTRABERT,)

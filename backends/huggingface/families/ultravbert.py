@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..family import Head
+from ._tasks import scored
+from .modernbert import POOLING
 from .ultrabert import ULTRABERT, masked_words
 
 ULTRAVBERT = replace(
@@ -19,6 +21,8 @@ ULTRAVBERT = replace(
         "UltraVBertModel": Head(
             prefix="text_model.", unused=(r"(vision_model|connector)\..*",), partial=True
         ),
+        "UltraVBertForSequenceClassification": scored(pool=POOLING, partial=True),
+        "UltraVBertForTokenClassification": scored(partial=True),
     },
     note="The text alone: images are not read here",
 )

@@ -84,6 +84,10 @@ ROWS: dict[str, Variation] = {
     "classifier_normed": encoder(
         "head={type: classifier, classes: 3, pool: first, pooled_norm: true, norm: rmsnorm}"
     ),
+    "classifier_hidden_normed": encoder(
+        "head={type: classifier, classes: 3, pool: mean, hidden: 8, hidden_bias: false, "
+        "hidden_norm: true}"
+    ),
     "classifier_unbiased": encoder("head={type: classifier, classes: 3, bias: false}"),
     "projection": encoder("head={type: projection, size: 6, pool: mean, normalize: true}"),
     "projection_of_tokens": encoder(
