@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...compiler import ModuleGraph, lower
 from ...spec import load
@@ -146,9 +146,15 @@ def import_text(text: str, name: str) -> ModuleType:
     sys.modules[full] = module
     try:
         exec(builtins.compile(text, path, "exec"), module.__dict__)
-        carry_text(module, text, name)
+        carry_text(module, text, name, rebuild)
     except BaseException:
         del sys.modules[full]
         raise
     setattr(parent, full.rpartition(".")[2], module)
     return module
+
+
+def rebuild(text: str, name: str, class_name: str, *arguments: Any) -> object:
+    """An empty object of a class of a text, for reading pickles."""
+    kind: Any = getattr(import_text(text, name), class_name)
+    return kind.__new__(kind, *arguments)

@@ -7,6 +7,7 @@ that has not compiled the same spec has no such module, so each object brings th
 from __future__ import annotations
 
 import copyreg
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -14,8 +15,12 @@ LEAST_PROTOCOL = 2
 """The first pickle protocol that makes objects with `__new__` alone."""
 
 
-def carry_text(module: ModuleType, text: str, name: str) -> None:
-    """Make objects of the module's classes, when pickled, contain the text of the module."""
+def carry_text(module: ModuleType, text: str, name: str, rebuild: Callable[..., object]) -> None:
+    """Make objects of the module's classes, when pickled, contain the text of the module.
+
+    rebuild: makes an empty object out of the text, the name of the spec, that of the class, and
+        arguments of `__new__`
+    """
 
     def reduce(self: object, protocol: Any) -> str | tuple[Any, ...]:
         kind = type(self)
@@ -28,11 +33,3 @@ def carry_text(module: ModuleType, text: str, name: str) -> None:
     for kind in list(vars(module).values()):
         if isinstance(kind, type) and kind.__module__ == module.__name__:
             kind.__reduce_ex__ = reduce  # type: ignore[assignment, method-assign]
-
-
-def rebuild(text: str, name: str, class_name: str, *arguments: Any) -> object:
-    """An empty object of a class of the text, which is imported if it has not been before."""
-    from .compile import import_text
-
-    kind: Any = getattr(import_text(text, name), class_name)
-    return kind.__new__(kind, *arguments)

@@ -34,7 +34,7 @@ QWEN3_ASR = replace(
     _LANGUAGE_MODEL,
     heads={
         **_LANGUAGE_MODEL.heads,
-        "Qwen3ASRForTokenClassification": scored("score", dropout=0, partial=True),
+        "Qwen3ASRForTokenClassification": scored("score", dropout=0, bias=False, partial=True),
     },
 )
 
