@@ -62,16 +62,6 @@ def _refuse_foreign(path: Path) -> None:
             raise CheckpointError(path, [what])
 
 
-def require_safetensors(path: Path) -> None:
-    """Raises CheckpointError with what a file is that is known not to be safetensors."""
-    _refuse_foreign(path)
-    if is_pickle(path):
-        convert = 'save_file(torch.load(FILE, weights_only=True), "weights.safetensors")'
-        raise CheckpointError(
-            path, [f"it is a PyTorch checkpoint; convert it with `safetensors.torch.{convert}`"]
-        )
-
-
 def not_floating(name: str, dtype: str) -> str | None:
     """What is wrong with a tensor of a dtype that weights cannot have: integers, masks, complex
     numbers, 8-bit floats. None for F16, BF16, F32 and F64.
