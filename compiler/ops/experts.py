@@ -73,18 +73,18 @@ def capacity_saves(s: Saving) -> Iterator[Kept]:
 
 
 def rows_saves(s: Saving) -> Iterator[Kept]:
-    """The token of each pair."""
-    yield s.own("experts", "int")
+    """The token of each pair, or where each pair of a token stands."""
+    yield s.own("order", "int")
 
 
 def weigh_rows_saves(s: Saving) -> Iterator[Kept]:
     """The rows, the weight of each and where it stands."""
-    yield from ("x", s.own("experts"), s.own("experts", "int"))
+    yield from ("x", s.own("order"), "order")
 
 
 def combine_saves(s: Saving) -> Iterator[Kept]:
     """The rows in the order of tokens, that order, and the weights."""
-    yield from (s.own("experts", "int"), s.own("x"), "weights")
+    yield from (s.own("order", "int"), s.own("x"), "weights")
 
 
 ROWS: dict[str, Row] = {
@@ -155,7 +155,7 @@ ROWS: dict[str, Row] = {
         same,
         expert_bias_weights,
         attrs=("in_features", "out_dim", "experts", "top_k"),
-        saves=keeps("experts"),
+        saves=keeps("expert"),
     ),
     "weigh_rows": Row(
         "inputs x, places of the pairs, weights: each pair by its weight",

@@ -9,7 +9,7 @@ from ..cost import Poly, elements
 from ..graph import Op, Value
 from .elementwise import vector_weights
 from .row import Attrs, Inputs, Row, same
-from .saved import OUT, Kept, Own, Saving, keeps
+from .saved import OUT, Kept, Own, Saving, keeps, view
 
 
 def similarity_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -66,6 +66,7 @@ ROWS: dict[str, Row] = {
         ("x",),
         lambda inputs, attrs: [(inputs["x"].shape[0], attrs["dim"])],
         attrs=("tokens", "dim"),
+        view=view("x"),
     ),
     "pool": Row(
         "one vector per sequence. Inputs x, attention_mask or '', and for `attention` scores "

@@ -42,9 +42,10 @@ class Measured:
         torch.manual_seed(0)
         self.model: nn.Module = getattr(self.module, self.graph.class_name)().to(kind)
         arguments = Arguments(spec, self.graph)
-        limits = [arguments.limit(stream.ids) for stream in arguments.streams()]
+        free = [name for name in self.graph.stack_facts if name not in self.graph.lengths]
+        limits = [int(limit) for name, limit in self.graph.limits.items() if name in free]
         decided = [int(size) for size in self.graph.lengths.values()]
-        self.tokens = min([tokens, *limits]) if limits or not decided else decided[-1]
+        self.tokens = min([tokens, *limits]) if free else decided[-1]
         self.data = {
             name: tensor.to(kind) if tensor.is_floating_point() else tensor
             for name, tensor in self._data(arguments)
