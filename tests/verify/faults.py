@@ -40,6 +40,10 @@ OWN = {
     + "positions: rotary\nhead: language_model\n",
     "alibi of six": SMALL.format(family="decoder-only").replace("heads: 4", "heads: 6, head_dim: 8")
     + "positions: alibi\nhead: language_model\n",
+    "lightning": SMALL.format(family="decoder-only")
+    .replace("heads: 4", "type: linear, heads: 4, decay: lightning, normalize: false")
+    .replace("max_positions: 48", "max_positions: 300")
+    + "head: language_model\n",
     "limited": SMALL.format(family="decoder-only").replace("heads: 4", "heads: 4, clip_qkv: 0.6")
     + "positions: rotary\nhead: language_model\n",
 }
@@ -235,7 +239,7 @@ FAULTS: tuple[Fault, ...] = (
     # thresholds, precision, gradients
     fault("only the first chunk is summed up", "tiny_linear", "queries @ sums[:, :, :-1]",
           "queries @ sums[:, :, :1]"),
-    fault("far chunks fade twice", "tiny_lightning", "torch.exp(-rates * chunk * gap)",
+    fault("far chunks fade twice", "lightning", "torch.exp(-rates * chunk * gap)",
           "torch.exp(-2 * rates * chunk * gap)"),
     fault("angles in the dtype of the model", "llama3_8b",
           "torch.promote_types(like.dtype, torch.float32)", "like.dtype"),
