@@ -231,8 +231,8 @@ FAULTS: tuple[Fault, ...] = (
           '        self.register_buffer("seen", torch.zeros(1))\n        self.init_weights()\n\n'),
     # generation, by scores that are fixed
     fault("the temperature multiplies", "gpt2", "/ temperature", "* temperature"),
-    fault("top-p leaves out the token that reaches it", "gpt2",
-          "ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)", "ranked.softmax(-1).cumsum(-1)"),
+    fault("top-p takes one token too many", "gpt2",
+          ".cumsum(-1) - ranked.softmax(-1)", ".cumsum(-1) - 2 * ranked.softmax(-1)"),
     fault("no padding after the end of a row", "gpt2", "token.masked_fill(done, pad_token_id)",
           "token"),
     fault("a row that ended goes on", "gpt2", "done |= torch.isin", "done = torch.isin"),
