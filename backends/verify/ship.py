@@ -45,6 +45,7 @@ The numbers of `EXPECTED` were given by {whose}.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Sequence

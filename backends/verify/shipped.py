@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Sequence
@@ -164,6 +165,113 @@ def test_every_weight_gets_a_gradient() -> None:
     lost = [n for n, w in network.named_parameters() if w.grad is None or not w.grad.any()]
     assert set(lost) <= set(EXEMPT), lost
     assert all(w.grad is None or w.grad.isfinite().all() for w in network.parameters())
+
+
+def test_gradients_are_what_small_steps_say() -> None:
+    """Central differences along a wave; of three steps the one that fits best counts."""
+    network, given = model(), tensors("plain")
+
+    def total() -> Tensor:
+        results = named(network(**given)).values()
+        found = torch.zeros((), dtype=torch.float64)
+        for result in results:
+            found = found + (result * wave(result.shape, 1)).sum()
+        return found
+
+    value = total()
+    value.backward()  # type: ignore[no-untyped-call]
+    weights = {n: w for n, w in network.named_parameters() if w.grad is not None}
+    largest = max(float(w.grad.norm()) for w in weights.values() if w.grad is not None)
+    with torch.no_grad():
+        for name, weight in weights.items():
+            assert weight.grad is not None
+            way, before, errors = wave(weight.shape, 2), weight.clone(), []
+            usual = max(float(weight.grad.norm()), 1e-7 * largest)
+            for step in (1e-4, 1e-5, 1e-6):
+                ends = []
+                for sign in (1, -1):
+                    weight.copy_(before + sign * step * way)
+                    ends.append(float(total()))
+                slope = (ends[0] - ends[1]) / (2 * step)
+                rounding = 1e-14 * abs(float(value)) / step
+                off = abs(slope - float((weight.grad * way).sum())) - rounding
+                errors.append(off / max(usual, 1e-30))
+            weight.copy_(before)
+            assert min(errors) <= 1e-4, f"{name}: {min(errors):.1e}"
+
+
+def scripted(network: Any, scores: Tensor) -> None:
+    """Give the model these scores (rows, steps, V) in place of its own, and no hidden states."""
+    steps = iter(range(scores.size(1)))
+    for name in ("hidden_states", "encode", "decode"):
+        if hasattr(network, name):
+            vars(network)[name] = lambda x, *_, **__: torch.zeros(x.size(0), 1, 1)
+    vars(network)["logits"] = lambda x: scores[:, next(steps)][:, None]
+
+
+def generated(network: Any, rows: int, new: int, **options: Any) -> Tensor:
+    """The new tokens of so many rows with the same prompt."""
+    names = list(inspect.signature(network.generate).parameters)
+    given = tensors("plain")
+    prompt = next(given[n] for n in (names[0], *given) if n in given)[:1]
+    prompt = prompt.expand(rows, *prompt.shape[1:])
+    found: Tensor = network.generate(prompt, max_new_tokens=new, **options)
+    start = 1 if "decoder_start_token_id" in names else prompt.size(1)
+    return found[:, start:]
+
+
+def test_generation_ends_each_row_by_itself() -> None:
+    """Several end tokens, padding after the end, and no step more than the last row needs."""
+    network: Any = model()
+    if not hasattr(network, "generate"):
+        return
+    said = torch.tensor([[6, 3, 6, 6, 3], [6, 6, 6, 4, 6]])
+    scores = torch.nn.functional.one_hot(said, max(16, int(said.max()) + 1)).double()
+    scripted(network, scores)
+    found = generated(network, 2, 5, temperature=0.0, eos_token_id=(3, 4), pad_token_id=5)
+    assert found.tolist() == [[6, 3, 5, 5], [6, 6, 6, 4]]
+
+
+def test_sampling_has_the_support_and_the_frequencies() -> None:
+    """Of fixed scores: temperature, top-k and top-p, 5.5 standard deviations at most."""
+    network: Any = model()
+    if not hasattr(network, "generate"):
+        return
+    rows, logits = 4000, torch.tensor([0.0, 2.0, 1.0, -1.0, 1.5, 0.5], dtype=torch.float64)
+    settings: tuple[tuple[dict[str, Any], int], ...] = (
+        ({}, 6),
+        ({"temperature": 0.5}, 6),
+        ({"top_k": 3}, 3),
+        ({"top_p": 0.8}, 3),
+    )
+    for options, count in settings:
+        scripted(network, logits.expand(rows, 1, -1))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            found = generated(network, rows, 1, eos_token_id=None, **options).flatten()
+        order = logits.argsort(descending=True)[:count]
+        expected = torch.zeros(6, dtype=torch.float64)
+        expected[order] = (logits[order] / options.get("temperature", 1.0)).softmax(0)
+        counts = found.bincount(minlength=6).double()
+        apart = (counts - rows * expected).abs()
+        spread = (rows * expected * (1 - expected)).sqrt()
+        assert bool((apart <= 5.5 * spread + (expected > 0)).all()), (options, counts.tolist())
+
+
+@torch.no_grad()
+def test_ties_hold_in_a_copy() -> None:
+    """Other weights reach every place of a copy that uses them, and not the first model."""
+    network, given = model(), tensors("plain")
+    before, copied = named(network(**given)), copy.deepcopy(network)
+    places = [w.data_ptr() for _, w in network.named_parameters(remove_duplicate=False)]
+    assert len(set(places)) == len(places)
+    assigned = model()
+    state = {name: 1.25 * weight for name, weight in network.state_dict().items()}
+    copied.load_state_dict(state)
+    assigned.load_state_dict(state, assign=True)
+    for name, found in named(copied(**given)).items():
+        same(named(assigned(**given))[name], found, name)
+        same(named(network(**given))[name], before[name], name)
 
 
 @torch.no_grad()

@@ -41,7 +41,7 @@ LONG_LINE = 100
 CROWDED = {"padding", "cache", "generate", "gradients"}
 """Where experts have a capacity: padding takes places too, a step has its own, and the router's
 weights decide who finds none."""
-SLOW = {"compile", "export"}
+SLOW = {"compile", "export", "options", "config", "sampling", "differences", "bfloat16", "lengths"}
 APART = {"beyond float32": BEYOND, "beyond float64": "beyond float64", "experts tie": TIED}
 """Why numbers are not compared -> how `verify` says so: see the laws of equality."""
 FAR, MOST = "beyond float64", 1e150

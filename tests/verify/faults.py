@@ -40,6 +40,10 @@ OWN = {
     + "positions: rotary\nhead: language_model\n",
     "alibi of six": SMALL.format(family="decoder-only").replace("heads: 4", "heads: 6, head_dim: 8")
     + "positions: alibi\nhead: language_model\n",
+    "lightning": SMALL.format(family="decoder-only")
+    .replace("heads: 4", "type: linear, heads: 4, decay: lightning, normalize: false")
+    .replace("max_positions: 48", "max_positions: 300")
+    + "head: language_model\n",
     "limited": SMALL.format(family="decoder-only").replace("heads: 4", "heads: 4, clip_qkv: 0.6")
     + "positions: rotary\nhead: language_model\n",
 }
@@ -227,15 +231,15 @@ FAULTS: tuple[Fault, ...] = (
           '        self.register_buffer("seen", torch.zeros(1))\n        self.init_weights()\n\n'),
     # generation, by scores that are fixed
     fault("the temperature multiplies", "gpt2", "/ temperature", "* temperature"),
-    fault("top-p leaves out the token that reaches it", "gpt2",
-          "ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)", "ranked.softmax(-1).cumsum(-1)"),
+    fault("top-p takes one token too many", "gpt2",
+          ".cumsum(-1) - ranked.softmax(-1)", ".cumsum(-1) - 2 * ranked.softmax(-1)"),
     fault("no padding after the end of a row", "gpt2", "token.masked_fill(done, pad_token_id)",
           "token"),
     fault("a row that ended goes on", "gpt2", "done |= torch.isin", "done = torch.isin"),
     # thresholds, precision, gradients
     fault("only the first chunk is summed up", "tiny_linear", "queries @ sums[:, :, :-1]",
           "queries @ sums[:, :, :1]"),
-    fault("far chunks fade twice", "tiny_lightning", "torch.exp(-rates * chunk * gap)",
+    fault("far chunks fade twice", "lightning", "torch.exp(-rates * chunk * gap)",
           "torch.exp(-2 * rates * chunk * gap)"),
     fault("angles in the dtype of the model", "llama3_8b",
           "torch.promote_types(like.dtype, torch.float32)", "like.dtype"),

@@ -15,6 +15,8 @@ from modelwright.spec import ModelSpec, load, loads
 verifying = sys.modules["modelwright.backends.verify.verify"]
 QUICK = [law.name for law in LAWS if law.name not in ("compile", "export")]
 TEXT = SMALL.format(family="decoder-only") + "head: language_model\n"
+BY_ORACLE = {"oracle", "lengths", "dropout", "config"}
+"""The laws that compare with the oracle."""
 DROPPED = {
     "the softcap": ("attention", {"softcap": 2.0}, {"softcap": "none"}),
     "the scale": ("attention", {"scale": 0.3}, {"scale": None}),
@@ -50,7 +52,8 @@ def test_what_lowering_drops_is_seen_by_the_oracle_alone(
 
     monkeypatch.setattr(verifying, "lower", mistaken)
     report = verify(changed(loads(TEXT), branch, said), full_size=True, laws=QUICK)
-    assert [finding.law for finding in report.failures] == ["oracle"], report.render()
+    failing = {finding.law for finding in report.failures}
+    assert "oracle" in failing <= BY_ORACLE, report.render()
     assert report.failures[0].error is not None, "it raised: nothing was compared"
 
 

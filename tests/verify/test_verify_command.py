@@ -26,7 +26,7 @@ def test_a_line_for_each_law(examples: Path) -> None:
     result = type_in(examples / "gpt2.yaml", *QUICK)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0] == "gpt2: layers 12 as 2, d_model 768 as 32, 29,472 weights"
+    assert lines[0] == "gpt2: layers 12 as 2, d_model 768 as 32, 31,776 weights"
     assert lines[3].split()[:4] == ["weights", "holds", "0", "0"]
     assert lines[4].split()[:2] == ["reference", "holds"]
     assert "not applicable: the mask `causal` lets documents see each other" in lines[5]

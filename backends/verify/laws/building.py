@@ -110,7 +110,8 @@ def config(subject: Subject) -> Measured | NotHere:
 
     Each field whose name is a key of the language is changed, and so is the document at each place
     where this key has that value: the weights have the shapes of the changed spec, and the numbers
-    are those of the oracle. Left out are numbers that the language forbids to change alone.
+    are those of the oracle. Left out are keys with several values in the document, or that stand
+    for several numbers, and numbers that the language forbids to change alone.
     """
     document = yaml.safe_load(show(subject.spec))
     if outlines(loads(written(document))) != outlines(subject.spec):
@@ -121,11 +122,15 @@ def config(subject: Subject) -> Measured | NotHere:
         if isinstance(field.value, bool) or not isinstance(field.value, (int, float)):
             continue
         alike = [f for f in subject.graph.fields if (f.key, f.value) == (field.key, field.value)]
-        others = _others(field.value, fewer=field.key == "layers")
-        for value in others if len(alike) == 1 else ():
+        values = _values(document, field.key)
+        alone = len(alike) == 1 and len(set(map(str, values))) == 1
+        if field.key == "layers":  # the order of several kinds of layers is no number
+            alone &= all(len(set(s.order)) == 1 for s in subject.spec.stacks.values())
+        for value in _others(field.value, fewer=field.key == "layers") if alone else ():
             spec = with_number(document, field.key, field.value, value)
             if spec is not None:
-                tried += _compare_config(subject, kind, spec, (field.name, value), largest)
+                one = (field.name, value, len(values) == 1)
+                tried += _compare_config(subject, kind, spec, one, largest)
                 break
     if not tried:
         return NotHere("no field of the Config can be changed alone")
@@ -160,6 +165,15 @@ def with_number(document: Any, key: str, old: float, new: float) -> ModelSpec | 
     return spec
 
 
+def _values(data: Any, key: str) -> list[Any]:
+    """What stands at a key, wherever it stands in a document."""
+    if isinstance(data, dict):
+        own = [value for name, value in data.items() if name == key]
+        return own + [found for value in data.values() for found in _values(value, key)]
+    several = data if isinstance(data, list) else []
+    return [found for value in several for found in _values(value, key)]
+
+
 def written(document: Any) -> str:
     return yaml.safe_dump(document, sort_keys=False)
 
@@ -175,19 +189,21 @@ def _replaced(data: Any, key: str, old: float, new: float) -> Any:
 
 
 def _compare_config(
-    subject: Subject, kind: Any, spec: ModelSpec, changed: tuple[str, float], largest: Largest
+    subject: Subject, kind: Any, spec: ModelSpec, changed: tuple[str, float, bool], largest: Largest
 ) -> bool:
     """Whether a field could be tried; its error goes to `largest`.
 
     Numbers that the language derives from it, such as the rotated width, are fields and change too.
     """
-    (name, value), graph = changed, lower(spec)
+    (name, value, once), graph = changed, lower(spec)
     before_it = {field.name: field.value for field in subject.graph.fields}
     given = {
         field.name: field.value
         for field in graph.fields
         if field.name in before_it and before_it[field.name] != field.value
     }
+    if {field.name for field in graph.fields} != set(before_it):
+        return False  # what was one number is two, or the other way round
     other = replace(subject, spec=spec, graph=graph, weights=_weights(graph))
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
@@ -202,6 +218,8 @@ def _compare_config(
     shapes = {key: tuple(weight.shape) for key, weight in model.state_dict().items()}
     where = f"Config({name}={value:g})"
     if shapes != {key: weight.shape for key, weight in other.weights.items()}:
+        if not once:
+            return False
         largest.take(float("inf"), f"{where}: other weights than the spec's")
         return True
     model.load_state_dict({key: torch.from_numpy(w) for key, w in other.weights.items()})

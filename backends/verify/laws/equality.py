@@ -47,7 +47,7 @@ def oracle(subject: Subject) -> Measured | NotHere:
     try:
         return _equal(subject, lambda case: by_oracle(subject, subject.data(case)))
     except UnknownOptionError as error:
-        return NotHere(str(error))
+        return NotHere(f"no oracle: {error}")
 
 
 def by_oracle(

@@ -1,0 +1,128 @@
+"""Each law beside a fault that only it should see: of lowering, of a rule, of a build option."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from faults import SMALL
+
+from modelwright.backends.pytorch.runtime import joined
+from modelwright.backends.verify import LAWS, verify
+from modelwright.backends.verify.laws import fresh, sampling
+from modelwright.compiler import graph as graphs
+from modelwright.compiler.ops import OPS
+from modelwright.spec import loads
+
+DECODER = SMALL.format(family="decoder-only") + "positions: rotary\nhead: language_model\n"
+
+
+def failing(text: str, *laws: str, **options: Any) -> list[str]:
+    report = verify(loads(text), laws=laws, **options)
+    return [finding.law for finding in report.failures]
+
+
+def test_a_residual_projection_that_is_not_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = DECODER + "init: {depth_scaled: true}\n"
+    assert failing(text, "init", "oracle") == []
+    row = OPS["linear"]
+
+    def wide(attrs: Any) -> tuple[graphs.Weight, ...]:
+        return row.weights({**attrs, "residual": False})
+
+    monkeypatch.setitem(OPS, "linear", replace(row, weights=wide))
+    assert failing(text, "init", "oracle") == ["init"]
+
+
+def test_a_shared_expert_is_no_branch_of_its_own() -> None:
+    """Depth scaling counts branches: two for each layer, whatever a mixture holds."""
+    experts = "{type: moe, experts: 4, top_k: 2, expert: {type: glu}, shared_expert: {type: glu}}"
+    text = DECODER.replace("{d_ff: 40}", experts) + "init: {depth_scaled: true}\n"
+    assert failing(text, "init") == []
+
+
+@pytest.mark.parametrize("init", ["truncated_normal", "xavier", "orthogonal", "{std: 0.1}"])
+def test_every_rule_of_fresh_weights(init: str) -> None:
+    assert failing(DECODER + f"init: {init}\n", "init") == []
+
+
+def test_dropout_that_lowering_puts_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    from modelwright.compiler.lower import block
+
+    text = DECODER + "dropout: 0.2\nnorm_placement: sandwich\n"
+    assert failing(text, "dropout") == []
+    monkeypatch.setattr(block, "_dropped", lambda b, block, y: y)
+    assert failing(text, "dropout", "oracle", "reference") == ["dropout"]
+
+
+@pytest.mark.parametrize("rate", ["drop_path: 0.3", "drop_path: 0.9"])
+def test_whole_branches_are_dropped_by_the_sequence(rate: str) -> None:
+    assert failing(DECODER + f"residual: {{{rate}}}\n", "dropout") == []
+
+
+def test_joined_weights_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def planted(graph: Any, options: Any) -> Any:
+        made = before(graph, options)
+        text = made.text.replace("for name in names])", "for name in names[::-1]])")
+        return replace(made, text=text)
+
+    from modelwright.backends.verify.laws import building
+
+    before = building.emit_file
+    assert "for name in names])" in open(joined.__file__, encoding="utf-8").read()  # noqa: SIM115
+    assert failing(DECODER, "options", "reference") == []
+    monkeypatch.setattr(building, "emit_file", planted)
+    assert failing(DECODER, "options", "reference") == ["options"]
+
+
+def test_options_in_every_combination() -> None:
+    report = verify(loads(DECODER), laws=["options"], thorough=True)
+    assert report.holds
+    assert "7 combinations" in report.finding("options").note
+
+
+def test_a_value_of_the_document_that_is_lost() -> None:
+    document = {
+        "name": "small",
+        "family": "decoder-only",
+        "vocab_size": 61,
+        "max_positions": 48,
+        "d_model": 32,
+        "layers": 2,
+        "attention": {"heads": 4},
+        "feed_forward": {"d_ff": 40},
+        "positions": "rotary",
+        "head": "language_model",
+    }
+    assert failing(DECODER, "levels", document=document) == []
+    for key, value in (
+        ("norm", {"eps": 1e-3}),
+        ("feed_forward", {"d_ff": 40, "activation": "silu"}),
+        ("attention", {"heads": 2}),
+        ("positions", "alibi"),
+        ("mask", "causal & window(4)"),
+        ("layers", 3),
+        ("overrides", {"-1": {"mask": "full"}}),
+    ):
+        assert failing(DECODER, "levels", document={**document, key: value}) == ["levels"], key
+
+
+def test_what_is_expected_of_draws() -> None:
+    scores = sampling._scores(6, 0)
+    assert (sampling.probabilities(scores, top_k=2) > 0).sum() == 2
+    assert (sampling.probabilities(scores, top_p=0.0) > 0).sum() == 1
+    assert sampling.scripted((3, 4), 2).tolist() == [[6, 3, 5, 5], [6, 6, 6, 4]]
+    assert sampling.scripted(None, 3).shape == (3, 6)
+
+
+def test_a_cut_distribution_is_narrower() -> None:
+    assert fresh.deviation(2.0) == pytest.approx(0.8796, abs=1e-4)
+
+
+def test_every_law_says_why_it_does_not_apply() -> None:
+    laws = [law.name for law in LAWS if law.name not in ("compile", "export")]
+    report = verify(loads(SMALL.format(family="encoder-only")), laws=laws)
+    assert report.holds, report.render()
+    assert all(finding.note for finding in report.findings if not finding.applies)
+    assert "not applicable" in report.render()
