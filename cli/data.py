@@ -19,12 +19,11 @@ FIELDS = ("text", "source", "target", "label")
 @click.argument("text", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--tokenizer",
-    required=True,
-    help="A tokenizer.json file, or `bytes` for a model of raw bytes.",
+    help="A tokenizer.json file, or `bytes` for a model of raw bytes. Images have none.",
 )
 @click.option(
     "--kind",
-    type=click.Choice(("text", "pairs", "labelled")),
+    type=click.Choice(("text", "pairs", "labelled", "images")),
     default="text",
     show_default=True,
     help="Fields: pairs have source and target; labelled text has text and label, a class number.",
@@ -58,7 +57,7 @@ FIELDS = ("text", "source", "target", "label")
 @quiet
 def data(
     text: tuple[Path, ...],
-    tokenizer: str,
+    tokenizer: str | None,
     kind: str,
     fields: tuple[str, ...],
     end: str | None,
@@ -69,7 +68,8 @@ def data(
 ) -> None:
     """Turn text into token files for `modelwright train`.
 
-    TEXT are text files (a document each), JSONL (a document per line) or Parquet (per row).
+    TEXT are text files (a document each), JSONL (a document per line) or Parquet (per row); of
+    images, .npz files with `images` (uint8: N, channels, height, width) and `labels` (N).
 
     \b
       modelwright data corpus/*.txt --tokenizer tokenizer.json -o tokens
@@ -82,6 +82,11 @@ def data(
     from ..training.errors import TrainingError
     from ..training.token_files import Request, end_id, write_data
 
+    if kind == "images":
+        _write_images(text, output, held_out, force)
+        return
+    if tokenizer is None:
+        fail("text needs --tokenizer, a tokenizer.json file or `bytes`")
     try:
         read = read_tokenizer(tokenizer)
         request = Request(
@@ -106,6 +111,26 @@ def data(
             f"  {split:5}  {size.documents:,} documents, {size.tokens:,} tokens, "
             f"{ratio:.2f} bytes per token"
         )
+
+
+def _write_images(paths: tuple[Path, ...], output: Path, held_out: float, force: bool) -> None:
+    from ..training.errors import TrainingError
+    from ..training.image_files import write_images
+
+    try:
+        with progress("reading images") as tell:
+            sizes = write_images(
+                paths,
+                output,
+                held_out=held_out,
+                force=force,
+                told=lambda done: tell(f"{done:.0%}", done),
+            )
+    except TrainingError as error:
+        fail(str(error))
+    note(f"wrote {output}")
+    for split, size in sizes.items():
+        note(f"  {split:5}  {size.documents:,} images")
 
 
 def usual_processes(paths: tuple[Path, ...]) -> int:

@@ -81,16 +81,25 @@ def _same_place(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Tas
 
 
 def _classes(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
-    """One class for a whole text."""
+    """One class for a whole text or image."""
     if not head.pool:
         raise TrainingError(
             f"{graph.name}: training a classifier of single tokens is not supported yet; give "
             "the head a `pool`"
         )
+    (classes,) = graph.values[graph.outputs[head.name]].shape[1:]
+    read = graph.inputs[head.stack]
+    if read.kind == "patches":
+        _require(graph, arguments, (read.argument,))
+        (op,) = (op for op in graph.ops() if op.kind == "argument")
+        shape = tuple(side.size for side in op.attrs["shape"][1:])
+        words = {"INPUT": read.argument, "SHAPE": shape, "CLASSES": classes.size}
+        if len(shape) != 3 or None in shape:
+            raise TrainingError(f"{graph.name}: training needs images of one size")
+        return Task("images", "images", words)
     _require(graph, arguments, ("input_ids", "attention_mask"))
-    words = {"VOCABULARY": vocabulary(graph, head), "PAD": _pad(graph)}
-    (size,) = graph.values[graph.outputs[head.name]].shape[1:]
-    return Task("labelled", "labelled", {**words, "CLASSES": size.size})
+    slots = {"VOCABULARY": vocabulary(graph, head), "PAD": _pad(graph), "CLASSES": classes.size}
+    return Task("labelled", "labelled", slots)
 
 
 def _pad(graph: ModuleGraph) -> int:

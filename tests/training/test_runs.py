@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -92,8 +93,61 @@ def test_a_language_model(
     assert "is a run of another spec" in result.stderr
 
 
+def write_images(folder: Path, count: int = 200, **changes: Any) -> Path:
+    """Images of noise, of which one class is brighter on the left and one on the right."""
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 100, (count, 1, 8, 8), dtype=np.uint8)
+    labels = np.arange(count) % 2
+    images[labels == 0, :, :, :4] += 120
+    images[labels == 1, :, :, 4:] += 120
+    np.savez(folder / "images.npz", **{"images": images, "labels": labels, **changes})
+    return folder / "images.npz"
+
+
+VIT = """name: small
+family: encoder-only
+d_model: 32
+layers: 2
+input: {type: patches, image_size: 8, patch_size: 4, channels: 1}
+positions: learned
+attention: {heads: 2}
+head: {type: classifier, classes: 2, pool: mean}
+"""
+
+
+@pytest.mark.slow
+def test_images_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(VIT, encoding="utf-8")
+    data, run = tmp_path / "data", tmp_path / "run"
+    words = ("--kind", "images", "--held-out", "0.2", "-o", data)
+    result = type_in("data", write_images(tmp_path), *words)
+    assert "160 images" in result.stderr
+    words = ("--data", data, "-o", run, "--steps", "60", *FAST)
+    assert type_in("train", tmp_path / "small.yaml", *words).exit_code == 0
+    assert losses(run)[1][-1]["val_accuracy"] == 1.0
+    words = ("--data", data, "-o", tmp_path / "wide", "--set", "input.image_size=12")
+    assert type_in("train", tmp_path / "small.yaml", *words).exit_code == 2
+
+
+IMAGES = {
+    "shape": ({"images": np.zeros((3, 8, 8), np.uint8)}, "must be uint8 of shape (N, channels"),
+    "type": ({"images": np.zeros((3, 1, 8, 8))}, "not float64 (3, 1, 8, 8)"),
+    "labels": ({"labels": np.array([0.5])}, "`labels` must be a class number"),
+    "pickle": ({"labels": np.array([{}])}, "is not a valid .npz file"),
+}
+
+
+@pytest.mark.parametrize("case", IMAGES)
+def test_other_images_are_refused(case: str, tmp_path: Path) -> None:
+    changes, message = IMAGES[case]
+    path = write_images(tmp_path, 3, **changes)
+    result = type_in("data", path, "--kind", "images", "-o", tmp_path / "data")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["images.npz"]
+
+
 REFUSED = {
-    "image": ("examples", "vit_b16", "the argument `pixel_values` is not supported yet"),
     "pairs": ("examples", "clip_vit_b32", "head of type `contrastive` is not supported yet"),
     "no_head": ("examples", "dinov2_base", "has no head"),
     "heads": ("examples", "bert_pretraining", "has several heads (mlm, nsp)"),
