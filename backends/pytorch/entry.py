@@ -78,8 +78,9 @@ def shapes_of(f: Writer, stack: str, given: list[Given], one: Given) -> tuple[An
     value = f.graph.values.get(one.value)
     if value is None or value.dtype != "int":
         return ()
-    sizes = [_size(f, stack, given, one, dim.label) for dim in value.shape]
-    if None in sizes:
+    found = [_size(f, stack, given, one, dim.label) for dim in value.shape]
+    sizes = [size for size in found if size is not None]
+    if len(sizes) < len(found):
         return ()
     shapes = [sizes]
     if one.name.endswith("position_ids"):  # rows that are alike may have one row of positions

@@ -89,8 +89,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -587,4 +586,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 765ddb5fb11e076339cd089d7a7e7ae5c6fed7924a2abc0360fa775262850a25
+# sha256 of the above: 709a3cb05df79dc7a2d2febf47b563cbc934759c9f78a0a6a09ef6ee09b6c3be

@@ -75,8 +75,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -333,4 +332,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e43acd36be52bec018f60238d9892108bafa0413674bbe07b99236c45decaead
+# sha256 of the above: 592521f488916bc4073585c261345706a8f0c1c1d2cbbd4109075652c6ac33f6

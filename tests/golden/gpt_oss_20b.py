@@ -86,8 +86,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -539,4 +538,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e36edc6feae6bfbd650a77615f3cca0edd8cc6f02f9ae003e77d5d235a621ae8
+# sha256 of the above: 928ccc007272d0071c192b9091d912b9bf8e8902cef2e4231316ba7a4a2ce3d2

@@ -73,8 +73,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -289,4 +288,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2d80daf7378be5789412383e96aeb65d06a0b92c530bfdb1323ddc74ec37f4d5
+# sha256 of the above: 2115d7832c79726e98b87148cf0e61ba76957e8b9b56cc3c8e8077d283cc0822

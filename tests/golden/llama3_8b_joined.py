@@ -73,8 +73,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 class JoinedLinear(nn.Linear):
@@ -338,4 +337,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 17effaa71010466318ea0719003b9e3e08107898e3e7aef21955bee054ab864d
+# sha256 of the above: 37ac216994803f356f5b5aa8be37e775b7c612e3cb491a3a69f9e5d1482dd4f0

@@ -78,8 +78,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -438,4 +437,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b5d1aa6faab1e4da76a6122e8b12a85e9bceb1cd9a7afb0bef2d4c940fea3678
+# sha256 of the above: 749b7163b3ee6e719d696b7e05f19f3705278535de9da99cc98d1d1079389544

@@ -78,8 +78,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
@@ -388,4 +387,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9a2440c83347e768cd75a22670f287e37115b13fd3f0b53df90dab5cf1f99bfc
+# sha256 of the above: 9344b14cd27d260575bc87bbd765e3da909176bcba1c459522fcdbf66db7a5ad
