@@ -7,12 +7,13 @@ JOBS ?= 2
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+PIP_PLAIN := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cacheprovider
 # One thread per worker: the tests share the cores among themselves.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check test-lowest lint types golden coverage docs gallery clean
+.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage docs gallery clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -38,6 +39,15 @@ test-lowest: ## the tests of spec, cli and security with the lowest versions tha
 	$(THREADS) $(LOWEST) -m pytest --rootdir=tests --confcutdir=tests -p no:cacheprovider \
 		-n $(JOBS) -m "not slow" tests/spec tests/cli tests/security tests/compiler tests/test_api.py
 
+# Another version of transformers beside the pinned one, for the tests of exported folders.
+TRANSFORMERS ?= 5.0.0 5.24.0
+test-transformers: .venv/installed ## the tests of exports with the oldest and newest transformers
+	for version in $(TRANSFORMERS); do \
+		$(PIP_PLAIN) --target .venv-transformers/$$version --upgrade transformers==$$version && \
+		PYTHONPATH=.venv-transformers/$$version $(THREADS) $(PYTEST) -n $(JOBS) -m "not slow" \
+			tests/huggingface/test_export*.py || exit 1; \
+	done
+
 check: lint types test ## exactly what a reviewer runs
 
 lint: .venv/installed
@@ -62,7 +72,7 @@ gallery: .venv/installed ## draw docs/gallery.md and the figures of these pages
 	$(BIN)/python docs/draw.py
 
 clean: ## remove .venv and what builds leave behind
-	rm -rf .venv .venv-lowest build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-lowest .venv-transformers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python >= 3.11 is needed; try make PYTHON=/path/to/python3.11" >&2; exit 1; }

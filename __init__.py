@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         emit,
         lower,
         report,
+        train,
         verify,
     )
     from .backends.diagram import DrawOptions
@@ -60,6 +61,7 @@ __all__ = [
     "save_weights",
     "show",
     "to_yaml",
+    "train",
     "verify",
 ]
 
@@ -86,6 +88,7 @@ _HOME = {
     "save_weights": ".backends.pytorch",
     "show": ".spec",
     "to_yaml": ".spec",
+    "train": ".api",
     "verify": ".api",
 }
 

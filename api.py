@@ -5,6 +5,7 @@ Each imports its module when it is called, so that importing the package stays c
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -42,16 +43,23 @@ def lower(source: Source) -> ModuleGraph:
     return graph
 
 
-def emit(source: Source, **options: bool) -> str:
+def emit(source: Source, *, loader: str | None = None, **options: bool) -> str:
     """The text of the PyTorch file that `modelwright build` writes.
 
+    loader: "huggingface", "huggingface/MODEL_TYPE" or a model folder: also write `load_checkpoint`,
+        with a table of the names of published weights
     options: gradient_checkpointing, join_projections and static_cache, as those of `build`
 
-    Raises BuildError when an option does not fit the spec.
+    Raises BuildError when an option does not fit the spec, ExportError for names that are unknown.
     """
-    from .backends.pytorch import emit as emit_graph
+    from .backends.pytorch import BuildOptions, emit_file
 
-    return emit_graph(lower(source), **options)
+    graph, chosen = lower(source), BuildOptions(**options)  # type: ignore[arg-type]
+    if loader is not None:
+        from .backends.huggingface.loader import loader_table
+
+        chosen = replace(chosen, loader=loader_table(_spec(graph), graph, loader))
+    return emit_file(graph, chosen).text
 
 
 def report(
@@ -117,6 +125,20 @@ def verify(source: Source, **options: Any) -> Verification:
     from .compiler import ModuleGraph
 
     return verify_spec(_spec(source) if isinstance(source, ModuleGraph) else source, **options)
+
+
+def train(source: Source, data: str | Path, output: str | Path, **options: Any) -> Path:
+    """Train a model on a folder of `modelwright data`, or resume a run; the folder of the run.
+
+    output: folder of the run; it has the model, the training script, the log and the weights
+    options: weights, recipe, devices, and settings such as steps, batch and lr; see
+        `modelwright.training.runs.train`
+
+    Raises SpecErrors, or TrainingError when the run cannot be prepared or ends with an error.
+    """
+    from .training.runs import train as train_spec
+
+    return train_spec(_spec(source), data, output, **options)
 
 
 def _spec(source: Source) -> ModelSpec:

@@ -67,7 +67,7 @@ def decode_prompt(data: bytes) -> str:
 def load_model(
     graph: ModuleGraph, weights: Path, *, device: str | None, dtype: str | None
 ) -> nn.Module:
-    """The compiled model in eval mode with the weights of a safetensors file.
+    """The compiled model in eval mode with the weights of a checkpoint.
 
     device: default: cuda if available
     dtype: of the weights; default: torch's

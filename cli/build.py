@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .console import fail, note, print_result, write_result
-from .options import OUTPUT, force_option, load_graph, quiet, reads_spec
+from .options import OUTPUT, force_option, load_spec, quiet, reads_spec
+
+if TYPE_CHECKING:
+    from ..backends.pytorch.loader import Loader
+    from ..compiler import ModuleGraph
+    from ..spec import ModelSpec
 
 
 @click.command()
@@ -34,6 +40,12 @@ from .options import OUTPUT, force_option, load_graph, quiet, reads_spec
     is_flag=True,
     help="Allocate the whole key-value cache up front, so that torch.compile compiles one step.",
 )
+@click.option(
+    "--loader",
+    metavar="NAMES",
+    help="Also write `load_checkpoint`, which reads published weights. NAMES is `huggingface`, "
+    "`huggingface/MODEL_TYPE`, or a model folder.",
+)
 @force_option
 @quiet
 def build(
@@ -44,6 +56,7 @@ def build(
     gradient_checkpointing: bool,
     join_projections: bool,
     static_cache: bool,
+    loader: str | None,
     force: bool,
 ) -> None:
     """Write the model as a PyTorch file that imports only torch.
@@ -62,10 +75,13 @@ def build(
     to_stdout = str(output) == "-"
     if with_map and (to_stdout or outputs.is_stream(output)):
         fail("--map writes a file beside the output file; use it with -o FILE.py")
-    graph = load_graph(spec, sets)
+    read = load_spec(spec, sets)
     from ..backends.pytorch import BuildError, BuildOptions, emit_file, is_ours_unedited
+    from ..compiler import lower
 
-    options = BuildOptions(gradient_checkpointing, join_projections, static_cache)
+    graph = lower(read)
+    table = None if loader is None else _table(read, graph, loader)
+    options = BuildOptions(gradient_checkpointing, join_projections, static_cache, table)
     try:
         emitted = emit_file(graph, options)
     except BuildError as error:
@@ -83,3 +99,16 @@ def build(
     if with_map:
         source_map = outputs.json_text(emitted.source_map)
         write_result(output.with_suffix(".map.json"), source_map, force=force)
+
+
+def _table(spec: ModelSpec, graph: ModuleGraph, word: str) -> Loader:
+    """The names that --loader asks for."""
+    from ..backends.huggingface import CheckpointError, ExportError
+    from ..backends.huggingface.loader import WORD, loader_table
+
+    if word.partition("/")[0] != WORD and not Path(word, "config.json").is_file():
+        fail(f"--loader takes `{WORD}`, `{WORD}/MODEL_TYPE` or a model folder, not `{word}`")
+    try:
+        return loader_table(spec, graph, word)
+    except (CheckpointError, ExportError) as error:
+        fail(str(error))

@@ -132,24 +132,25 @@ def forget(stream: Any) -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[str], None]]:
+def progress(what: str) -> Iterator[Callable[..., None]]:
     """Show a progress bar on a terminal when the block takes more than a second.
 
-    Yields a function that changes the text beside the bar.
+    Yields a function of the text beside the bar, and of the share that is done if that is known.
     """
     hidden = click.get_current_context().meta.get("quiet")
     if hidden or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda now: None
+        yield lambda now, done=None: None
         return
     from threading import Timer
 
     bars: list[Any] = []
     words = [what]
 
-    def tell(now: str) -> None:
+    def tell(now: str, done: float | None = None) -> None:
         words[0] = f"{what}: {now}"
+        known = {} if done is None else {"total": 1.0, "completed": done}
         for bar in bars:
-            bar.update(bar.task_ids[0], description=words[0])
+            bar.update(bar.task_ids[0], description=words[0], **known)
 
     def begin() -> None:
         from rich.console import Console

@@ -65,10 +65,7 @@ def export(
     from ..backends.huggingface.native import find_native
     from ..backends.pytorch import WeightsError
     from ..prompting import shortened
-    from .weights import check_weights_file
 
-    if weights.is_file():
-        check_weights_file(weights)
     try:
         with progress("writing"):
             written(

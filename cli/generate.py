@@ -13,7 +13,7 @@ from .options import DTYPES, WEIGHTS, load_graph, quiet, read_stdin, reads_spec
 
 @click.command()
 @reads_spec
-@click.option("--weights", required=True, type=WEIGHTS, help="A safetensors file.")
+@click.option("--weights", required=True, type=WEIGHTS, help="A checkpoint file or folder.")
 @click.option(
     "--tokenizer",
     required=True,
@@ -34,7 +34,7 @@ from .options import DTYPES, WEIGHTS, load_graph, quiet, read_stdin, reads_spec
     show_default=True,
     help="Sampling temperature; 0 is greedy decoding.",
 )
-@click.option("--top-k", type=click.IntRange(min=1), help="Sample from the K most likely tokens.")
+@click.option("--top-k", type=click.IntRange(min=0), help="Sample from the K most likely tokens.")
 @click.option(
     "--top-p",
     type=click.FloatRange(min=0, max=1, min_open=True),
@@ -65,9 +65,7 @@ def generate(
     """
     graph = load_graph(spec, sets)
     from ..prompting import PromptError, decode_prompt, generate_text, load_model, load_tokenizer
-    from .weights import check_weights_file
 
-    check_weights_file(weights)
     try:
         tokens = load_tokenizer(tokenizer)
         text = decode_prompt(read_stdin()) if prompt == "-" else prompt

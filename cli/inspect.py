@@ -26,6 +26,11 @@ from .options import DTYPES, load_graph, quiet, reads_spec
     "--weights", is_flag=True, help="Also print every weight: name, shape, size, copies, part."
 )
 @click.option(
+    "--layers",
+    is_flag=True,
+    help="Also print every module: class, shape of its result, parameters, FLOPs.",
+)
+@click.option(
     "--kernels", is_flag=True, help="Also print which kernel computes each attention, and why."
 )
 @quiet
@@ -37,6 +42,7 @@ def inspect(
     dtype: str,
     as_json: bool,
     weights: bool,
+    layers: bool,
     kernels: bool,
 ) -> None:
     """Print parameters, FLOPs, memory and cache size, without allocating the model.
@@ -66,6 +72,8 @@ def inspect(
         print_result(json_text(made.to_json()))
         return
     print_result(made.render().rstrip("\n"))
+    if layers:
+        print_result("\n" + made.layer_table().rstrip("\n"))
     if weights:
         print_result("\n" + made.weight_table().rstrip("\n"))
     if kernels:

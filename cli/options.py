@@ -22,7 +22,7 @@ DTYPES = ("float32", "float64", "bfloat16", "float16")
 THEMES = ("auto", "light", "dark", "print")
 SPEC = click.Path(allow_dash=True, path_type=Path)  # a folder is an error like any other
 OUTPUT = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
-WEIGHTS = click.Path(exists=True, dir_okay=False, path_type=Path)
+WEIGHTS = click.Path(exists=True, path_type=Path)
 STDIN = "<stdin>"
 
 

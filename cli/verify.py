@@ -15,7 +15,7 @@ from .options import DTYPES, OUTPUT, WEIGHTS, force_option, load_spec, quiet, re
 @click.option(
     "--weights",
     type=WEIGHTS,
-    help="A safetensors file; implies --full-size. [default: random weights, no zeros or ones]",
+    help="A checkpoint; implies --full-size. [default: random weights, no zeros or ones]",
 )
 @click.option(
     "--full-size", is_flag=True, help="Test the model in its full size, not a small copy."
@@ -27,6 +27,7 @@ from .options import DTYPES, OUTPUT, WEIGHTS, force_option, load_spec, quiet, re
 @click.option("--join-projections", is_flag=True, help="As `build` does with this option.")
 @click.option("--static-cache", is_flag=True, help="As `build` does with this option.")
 @click.option("--law", "laws", multiple=True, help="Test only this invariant. Repeatable.")
+@click.option("--thorough", is_flag=True, help="Test all lengths, build options and combinations.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(
@@ -46,6 +47,7 @@ def verify(
     join_projections: bool,
     static_cache: bool,
     laws: tuple[str, ...],
+    thorough: bool,
     seed: int,
     as_json: bool,
     emit_tests: Path | None,
@@ -65,12 +67,8 @@ def verify(
     a test fails. The invariants (`--law`) are described in docs/verify.md.
     """
     read = load_spec(spec, sets)
-    if weights is not None:
-        from .weights import check_weights_file
-
-        check_weights_file(weights)
     from ..backends.pytorch import BuildError, BuildOptions, WeightsError, emit_file
-    from ..backends.verify import UnknownError
+    from ..backends.verify import UnknownError, read_document
     from ..backends.verify import verify as verified
 
     options = BuildOptions(join_projections=join_projections, static_cache=static_cache)
@@ -84,6 +82,8 @@ def verify(
                 full_size=full_size,
                 seed=seed,
                 laws=laws or None,
+                thorough=thorough,
+                document=read_document(spec, sets) if spec.is_file() else None,
                 emit=lambda graph: emit_file(graph, options).text,
                 tell=tell,
             )

@@ -2,20 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from .count import Attend
+from .layer_rows import LayerRow
 from .weight_rows import WeightRow
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 TRAINING = 3
+LAYER_PARTS = ("attention", "feed_forward", "norm", "other")
 LETTERS = {
     "B": "batch",
     "T": "new tokens",
     "S": "tokens seen so far",
     "M": "tokens of the memory",
+    "Q": "chunks of tokens, the last one filled up",
+    "C": "tokens of a chunk, 64",
 }
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Bytes that a training step keeps between forward and backward, the loss included.
+
+    cpu           with the kernels of the CPU; tested against autograd's saved tensors
+    gpu           with a fused kernel for all attention, booleans for dropout; an estimate
+    checkpointed  on the CPU, of a file built with `--gradient-checkpointing`
+    recomputed    then, besides, while one layer of the largest kind is computed again
+    """
+
+    cpu: int
+    gpu: int
+    checkpointed: int
+    recomputed: int
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """One step of decoding: a token for each sequence, after which `cache_length` are cached.
+
+    flops         over all cached keys, which the emitted step computes whatever the mask
+    weight_bytes  read; of experts as many as the tokens are expected to choose (`Step`)
+    cache_bytes   read
+    exact         False where `weight_bytes` depends on which experts tokens choose
+    """
+
+    cache_length: int
+    flops: float
+    weight_bytes: int
+    cache_bytes: int
+    exact: bool
 
 
 @dataclass(frozen=True)
@@ -25,6 +62,7 @@ class Costs:
     sequence            tokens of every stack (T = S = M) but those that read an image
     weights             numbers stored, by part; ties and shared layers once
     weight_rows         every weight by its logical name; those of layers once (see `WeightRow`)
+    layer_rows          every module by its name, each kind of layer once (see `LayerRow`)
     weights_active      those that serve one token: without the experts that it does not choose
     flops               of one forward, by part, without scores that the mask forbids
     flops_dense         of one forward that computes every score
@@ -32,8 +70,9 @@ class Costs:
     attention_flops     of the scores and weighted sums alone, without what the mask forbids
     attention_formula   of all scores and weighted sums, in B, T, S and M
     density             for each distinct mask, the share of pairs that it admits
-    activation_bytes    what a training forward keeps (see `count.kept_by_training`)
+    activations         what a training step keeps (see `kept.kept_by_training`)
     cache_bytes         what is kept of `batch` sequences of `sequence` tokens, memories included
+    decoding            one step behind a cache of `sequence` tokens; None without a cache
     """
 
     name: str
@@ -43,6 +82,7 @@ class Costs:
     dtype: str
     weights: dict[str, int]
     weight_rows: tuple[WeightRow, ...]
+    layer_rows: tuple[LayerRow, ...]
     weights_active: int
     flops: dict[str, float]
     flops_dense: float
@@ -50,13 +90,24 @@ class Costs:
     attention_flops: float
     attention_formula: str
     density: dict[str, float]
-    activation_bytes: int
+    activations: Activations
     cache_bytes: int
+    decoding: Decoding | None
     attends: tuple[Attend, ...]
 
     @property
     def weights_total(self) -> int:
         return sum(self.weights.values())
+
+    @property
+    def layer_weights(self) -> int:
+        """Numbers stored in the layers: without embeddings, positions and heads."""
+        return sum(self.weights.get(part, 0) for part in LAYER_PARTS)
+
+    @property
+    def activation_bytes(self) -> int:
+        """What a training step keeps, with the kernels of the CPU."""
+        return self.activations.cpu
 
     @property
     def weights_bytes(self) -> int:
@@ -78,6 +129,7 @@ class Costs:
                 "total": self.weights_total,
                 "active": self.weights_active,
                 "parts": self.weights,
+                "layers": self.layer_weights,
                 "bytes": self.weights_bytes,
                 "rows": [row.to_json() for row in self.weight_rows],
             },
@@ -89,8 +141,11 @@ class Costs:
                 "forward_dense": round(self.flops_dense),
                 "formula": self.flops_formula,
             },
+            "layers": [row.to_json() for row in self.layer_rows],
             "activation_bytes": self.activation_bytes,
+            "activations": asdict(self.activations),
             "cache_bytes": self.cache_bytes,
+            "decoding": None if self.decoding is None else asdict(self.decoding),
             "attention": {
                 "flops": round(self.attention_flops),
                 "formula": self.attention_formula,

@@ -1,4 +1,4 @@
-"""Costs of a graph as sums over its ops: weights by part, FLOPs, what training and decoding keep.
+"""Costs of a graph as sums over its ops: weights by part, FLOPs.
 
 An op below a `layers` scope counts once for each layer of its kind (its weights: once for each
 stored module), so the cost of counting does not grow with the depth.
@@ -17,7 +17,6 @@ from .axes import Dim, M, Shape
 from .cost import Poly, elements
 from .graph import ModuleGraph, Op, Value
 from .ops import OPS
-from .sizes import number
 
 PARTS = ("embedding", "positions", "attention", "feed_forward", "norm", "head", "other")
 BRANCHES = {
@@ -29,17 +28,6 @@ TABLES = {
     "position_embedding": "positions",
     "relative_embedding": "positions",
     "embedding_projection": "embedding",
-}
-KEEPS_NOTHING = {
-    "score_vector",
-    "argument",
-    "layer_input",
-    "split_heads",
-    "expand_heads",
-    "cache",
-    "mask",
-    "sinks",
-    "decay_rates",
 }
 
 
@@ -202,10 +190,11 @@ class Lengths:
 
 
 def _measured(value: Value, length: Dim) -> Value:
-    return replace(value, shape=_as_long_as(value.shape, length))
+    return replace(value, shape=as_long_as(value.shape, length))
 
 
-def _as_long_as(shape: Shape, length: Dim) -> Shape:
+def as_long_as(shape: Shape, length: Dim) -> Shape:
+    """The shape of as many tokens, which may be counted as new, seen, or a memory's."""
     return tuple(_measured_axis(dim, length) for dim in shape)
 
 
@@ -215,59 +204,4 @@ def _measured_axis(dim: Dim, length: Dim) -> Dim:
         return length
     if letter in ("T", "S", "M") and times.isdigit():
         return length.times(int(times))
-    return replace(dim, parts=_as_long_as(dim.parts, length))
-
-
-# -- what stays in memory
-
-
-def kept_by_training(graph: ModuleGraph) -> dict[str, Poly]:
-    """What a training forward keeps for its backward, in elements: `float` and `bool`.
-
-    The model: each op keeps its result once, whole. What only rearranges (split heads, the stream
-    entering a layer, a cache that is not used) and integers keep nothing. Dropout keeps one boolean
-    for each number; a mask, unless the kernel knows it by itself, one for each pair, once for all
-    layers. Attention keeps its scores and its weights, 2 * B * H * T * S, only where its kernel is
-    `explicit`; the fused ones compute them again. Not counted: weights, gradients, the optimizer,
-    and what a backward needs for a moment.
-    """
-    lengths = Lengths(graph)
-    floats, booleans = Poly(), Poly()
-    for op in graph.ops():
-        layers = layers_of(graph, op)
-        values = lengths.values(op)
-        if op.kind == "mask" and not op.attrs.get("implicit"):
-            booleans = booleans + elements(values[op.outputs[0]].shape)
-        if op.kind in KEEPS_NOTHING:
-            continue
-        for output in op.outputs:
-            if values[output].dtype == "float":
-                floats = floats + layers * elements(values[output].shape)
-        if op.kind == "dropout" and number(op.attrs["rate"]):
-            booleans = booleans + layers * elements(values[op.outputs[0]].shape)
-    for attend in attends(graph):
-        if attend.kernel in ("explicit", "additive"):
-            floats = floats + 2 * attend.scores
-    return {"float": floats, "bool": booleans}
-
-
-def cached_elements(graph: ModuleGraph) -> Poly:
-    """What decoding keeps: what caches hold of S tokens, and keys and values of every memory."""
-    lengths = Lengths(graph)
-    caches = [op for op in graph.ops() if op.kind == "cache"]
-    caching = {graph.scopes[op.scope].stack for op in caches}
-    total = Poly()
-    for op in caches:
-        for name in op.outputs:
-            total = total + layers_of(graph, op) * elements(graph.values[name].shape)
-    for op in graph.ops():
-        if op.kind == "attend_linearly" and op.attrs["cached"]:  # a sum, however long the text
-            key, value = (graph.values[op.arg(slot)].shape for slot in ("k", "v"))
-            state = (*key[:2], key[-1], value[-1])
-            total = total + layers_of(graph, op) * elements(state)
-    for attend in attends(graph):
-        if attend.crosses and graph.scopes[attend.scope].stack in caching:
-            values = lengths.values(attend.op)
-            for name in (attend.op.arg("k"), attend.op.arg("v")):
-                total = total + len(attend.layers) * elements(values[name].shape)
-    return total
+    return replace(dim, parts=as_long_as(dim.parts, length))

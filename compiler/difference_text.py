@@ -12,10 +12,16 @@ from .change import Change, Side
 from .difference import by_cause, widest
 from .graph import ModuleGraph
 from .lower import lower_spec
+from .op_costs import default_sequence
 from .passes import run_passes
-from .report import Report, default_sequence, report
+from .report import Report, report
 from .report_text import in_bytes, in_flops, table
 
+ACTIVATIONS = (  # key of the data, of the report, words
+    ("activation_bytes", "cpu", "activations kept for training, on the CPU"),
+    ("activations.gpu", "gpu", "  with fused GPU kernels, estimated"),
+    ("activations.checkpointed", "checkpointed", "  with gradient checkpointing"),
+)
 PLACES = 2
 """So many other places of a change are named; the rest is counted."""
 
@@ -138,20 +144,26 @@ def _side(side: Side) -> dict[str, str] | None:
 def _numbers(found: Difference) -> Iterator[tuple[str, str, float, float, Any]]:
     """Key, words, both numbers, and how they are written."""
     a, b = found.before, found.after
-    yield "weights", "weights", a.weights_total, b.weights_total, _count
+    yield "weights", "parameters", a.weights_total, b.weights_total, _count
     for part in dict.fromkeys([*a.weights, *b.weights]):
         one, other = a.weights.get(part, 0), b.weights.get(part, 0)
         if one != other:
             yield f"weights.{part}", f"  {part.replace('_', '-')}", one, other, _count
     if (a.weights_active, b.weights_active) != (a.weights_total, b.weights_total):
-        words = "weights that serve one token"
+        words = "parameters active for one token"
         yield "weights_active", words, a.weights_active, b.weights_active, _count
     yield "flops.forward", "FLOPs of a forward", round(a.forward), round(b.forward), in_flops
     flops = round(a.attention_flops), round(b.attention_flops)
     yield "flops.scores", "  of scores and weighted sums", *flops, in_flops
-    activations = "activations kept for training"
-    yield "activation_bytes", activations, a.activation_bytes, b.activation_bytes, in_bytes
-    yield "cache_bytes", "key/value cache", a.cache_bytes, b.cache_bytes, in_bytes
+    for key, name, words in ACTIVATIONS:
+        one, other = getattr(a.activations, name), getattr(b.activations, name)
+        yield key, words, one, other, in_bytes
+    yield "cache_bytes", "cache", a.cache_bytes, b.cache_bytes, in_bytes
+    if a.decoding is not None and b.decoding is not None:
+        one, other = round(a.decoding.flops), round(b.decoding.flops)
+        yield "decoding.flops", "FLOPs of one decoding step", one, other, in_flops
+        read = a.decoding.weight_bytes, b.decoding.weight_bytes
+        yield "decoding.weight_bytes", "  weights that it reads", *read, in_bytes
 
 
 def _count(number: float) -> str:

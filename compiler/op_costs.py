@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .count import Lengths, attends, layers_of
+from .density import density
+from .formula import Formula, HeadFormulas, plain
 from .graph import ModuleGraph, Op
 from .ops import OPS
-from .report import default_sequence, mask_density
+from .ops.sums import CHUNK
+
+LONGEST = 1024
 
 
 @dataclass(frozen=True)
@@ -15,7 +19,7 @@ class OpCosts:
     """By the number of an op, in all layers that run it together.
 
     weights   numbers stored; ties and shared layers once
-    flops     of one forward of one sequence of `sequence` tokens, without what masks forbid
+    flops     of one forward of sequences of `sequence` tokens, without what masks forbid
     """
 
     sequence: int
@@ -32,10 +36,10 @@ class OpCosts:
         return sum(self.weights.values()), sum(self.flops.values())
 
 
-def op_costs(graph: ModuleGraph, sequence: int | None = None) -> OpCosts:
+def op_costs(graph: ModuleGraph, sequence: int | None = None, batch: int = 1) -> OpCosts:
     """The costs of every op, for `sequence` tokens (as in `report`, at most 1024 by default)."""
     length = default_sequence(graph) if sequence is None else sequence
-    at = {"B": 1, "T": length, "S": length, "M": length}
+    at = lengths_at(batch, length)
     lengths = Lengths(graph)
     weights: dict[int, int] = {}
     flops: dict[int, float] = {}
@@ -50,3 +54,25 @@ def op_costs(graph: ModuleGraph, sequence: int | None = None) -> OpCosts:
         share = mask_density(attend.op.attrs["formula"], length)
         flops[attend.op.number] = attend.flops.at(**at) * share
     return OpCosts(length, weights, flops)
+
+
+def default_sequence(graph: ModuleGraph) -> int:
+    """The shortest of the stacks' `max_positions`, at most 1024; of an image, all its tokens."""
+    if graph.decided():
+        return int(list(graph.lengths.values())[-1])
+    limits = [stack.max_positions or LONGEST for stack in graph.stack_facts.values()]
+    return min(LONGEST, *limits)
+
+
+def lengths_at(batch: int, length: int) -> dict[str, int]:
+    """What the letters of the costs stand for where every stack has `length` tokens."""
+    chunks = -(-length // CHUNK)
+    whole = chunks if length % CHUNK == 0 else 0
+    lengths = dict.fromkeys("TSM", length)
+    return {"B": batch, **lengths, "Q": chunks, "C": CHUNK if length > 1 else 1, "W": whole}
+
+
+def mask_density(formula: Formula | HeadFormulas, length: int) -> float:
+    """The share of the pairs that a mask admits; of a list, the mean of its equal runs of heads."""
+    parts = formula if isinstance(formula, tuple) else (formula,)
+    return sum(density(plain(part), length) for part in parts) / len(parts)

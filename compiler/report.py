@@ -11,22 +11,14 @@ from collections.abc import Iterator
 
 from . import report_text
 from .cost import Poly
-from .costs import BYTES, Costs
-from .count import (
-    active_weights,
-    attends,
-    cached_elements,
-    flops_by_part,
-    kept_by_training,
-    stored_layers,
-    weights_by_part,
-)
-from .density import density
-from .formula import Formula, HeadFormulas, plain
+from .costs import BYTES, Activations, Costs, Decoding
+from .count import active_weights, attends, flops_by_part, stored_layers, weights_by_part
+from .decoding import cached, decoding_step
 from .graph import ModuleGraph
+from .kept import kept_by_training
+from .layer_rows import layer_rows
+from .op_costs import default_sequence, lengths_at, mask_density, op_costs
 from .weight_rows import weight_rows
-
-LONGEST = 1024
 
 
 class Report(Costs):
@@ -43,6 +35,10 @@ class Report(Costs):
     def weight_table(self) -> str:
         """Every weight: name, shape, how many numbers, copies and part; the last line sums up."""
         return report_text.weight_table(self)
+
+    def layer_table(self) -> str:
+        """Every module: class, shape of its result, parameters, FLOPs and shares."""
+        return report_text.layer_table(self)
 
     def kernels(self) -> str:
         """Which kernel computes each attention, in which layers, and why."""
@@ -68,7 +64,7 @@ def report(
     for name, value in (("batch", batch), ("sequence", length)):
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
-    at = {"B": batch, "T": length, "S": length, "M": length}
+    at = lengths_at(batch, length)
     found = tuple(attends(graph))
     shares = {attend.formula: mask_density(attend.op.attrs["formula"], length) for attend in found}
     parts = flops_by_part(graph)
@@ -77,7 +73,6 @@ def report(
     flops = {part: cost.at(**at) for part, cost in parts.items()}
     dense = sum(flops.values()) + every_score.at(**at)
     flops["attention"] += admitted
-    kept = kept_by_training(graph)
     return Report(
         name=graph.name,
         stacks=tuple(_about(graph)),
@@ -86,6 +81,7 @@ def report(
         dtype=dtype,
         weights=weights_by_part(graph),
         weight_rows=weight_rows(graph),
+        layer_rows=layer_rows(graph, op_costs(graph, length, batch), at),
         weights_active=active_weights(graph),
         flops=flops,
         flops_dense=dense,
@@ -93,24 +89,43 @@ def report(
         attention_flops=admitted,
         attention_formula=str(every_score),
         density=shares,
-        activation_bytes=round(kept["float"].at(**at) * BYTES[dtype] + kept["bool"].at(**at)),
-        cache_bytes=round(cached_elements(graph).at(**at) * BYTES[dtype]),
+        activations=_activations(graph, at, dtype),
+        cache_bytes=in_bytes(cached(graph), at, dtype),
+        decoding=_decoding(graph, at, dtype),
         attends=found,
     )
 
 
-def default_sequence(graph: ModuleGraph) -> int:
-    """The shortest of the stacks' `max_positions`, at most 1024; of an image, all its tokens."""
-    if graph.decided():
-        return int(list(graph.lengths.values())[-1])
-    limits = [stack.max_positions or LONGEST for stack in graph.stack_facts.values()]
-    return min(LONGEST, *limits)
+def in_bytes(counts: dict[str, Poly], at: dict[str, int], dtype: str) -> int:
+    """Numbers of each kind (see `ops.saved.Own`) as bytes."""
+    sizes = {"float": BYTES[dtype], "wide": max(4, BYTES[dtype]), "int": 8, "bool": 1}
+    return round(sum(count.at(**at) * sizes[kind] for kind, count in counts.items()))
 
 
-def mask_density(formula: Formula | HeadFormulas, length: int) -> float:
-    """The share of the pairs that a mask admits; of a list, the mean of its equal runs of heads."""
-    parts = formula if isinstance(formula, tuple) else (formula,)
-    return sum(density(plain(part), length) for part in parts) / len(parts)
+def _activations(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Activations:
+    narrow = BYTES[dtype] < 4
+    cpu = kept_by_training(graph, narrow=narrow)
+    gpu = kept_by_training(graph, narrow=narrow, fused=True)
+    less = kept_by_training(graph, narrow=narrow, checkpointed=True)
+    return Activations(
+        cpu=in_bytes(cpu.total, at, dtype),
+        gpu=in_bytes(gpu.total, at, dtype),
+        checkpointed=in_bytes(less.total, at, dtype),
+        recomputed=max((in_bytes(layer, at, dtype) for layer in less.layers), default=0),
+    )
+
+
+def _decoding(graph: ModuleGraph, at: dict[str, int], dtype: str) -> Decoding | None:
+    step = decoding_step(graph)
+    if step is None:
+        return None
+    return Decoding(
+        cache_length=at["S"],
+        flops=step.flops.at(**at),
+        weight_bytes=round(step.weights_read(at["B"]) * BYTES[dtype]),
+        cache_bytes=in_bytes(cached(graph), at, dtype),
+        exact=at["B"] == 1 or not step.experts,
+    )
 
 
 def _about(graph: ModuleGraph) -> Iterator[str]:

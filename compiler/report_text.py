@@ -6,8 +6,12 @@ import re
 from collections.abc import Sequence
 
 from ..tables import html_table
-from .costs import LETTERS, Costs
+from .costs import LAYER_PARTS, LETTERS, Costs
 
+LIMITS = (
+    "Counted from the spec; nothing was run. FLOPs are those of matrix products. Activations on\n"
+    "the CPU are within 2 % of the tensors that autograd saves (PyTorch 2.13, no padding)."
+)
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 DECIMAL = ("", "k", "M", "G", "T", "P", "E", "Z")
 
@@ -68,9 +72,10 @@ def render(report: Costs) -> str:
         _weights(report),
         _flops(report),
         _memory(report),
+        _decoding(report),
         _attention(report),
     ]
-    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+    return "\n\n".join("\n".join(lines) for lines in [*sections, [LIMITS]] if lines)
 
 
 def html(report: Costs) -> str:
@@ -86,7 +91,9 @@ def html(report: Costs) -> str:
     sizes = [
         ("memory", report.dtype),
         ("parameters", in_bytes(report.weights_bytes)),
-        ("activations kept in training", in_bytes(report.activation_bytes)),
+        ("activations kept for training, on the CPU", in_bytes(report.activations.cpu)),
+        ("  with fused GPU kernels (an estimate)", in_bytes(report.activations.gpu)),
+        ("  with gradient checkpointing", in_bytes(report.activations.checkpointed)),
         ("cache", in_bytes(report.cache_bytes)),
     ]
     caption = f"{report.name}: batch {report.batch}, sequence {report.sequence}"
@@ -102,11 +109,12 @@ def _words(part: str) -> str:
 
 
 def _weights(report: Costs) -> list[str]:
-    total = report.weights_total
-    rows = [("weights", f"{total:,}", "", f"{in_bytes(report.weights_bytes)} in {report.dtype}")]
+    total, layers = report.weights_total, report.layer_weights
+    rows = [("parameters", f"{total:,}", "", f"{in_bytes(report.weights_bytes)} in {report.dtype}")]
     for part, count in report.weights.items():
         if count:
-            rows.append((f"  {_words(part)}", f"{count:,}", _share(count, total), ""))
+            inner = f"{_share(count, layers)} of the layers" if part in LAYER_PARTS else ""
+            rows.append((f"  {_words(part)}", f"{count:,}", _share(count, total), inner))
     if report.weights_active < total:
         active = report.weights_active
         rows.append(("active per token", f"{active:,}", _share(active, total), ""))
@@ -125,33 +133,74 @@ def _flops(report: Costs) -> list[str]:
     return [
         title,
         *table(rows, "<>>", indent=""),
-        f"  over all pairs: {in_words(report.flops_formula)}",
+        f"  with every score: {in_words(report.flops_formula)}",
     ]
 
 
 def _memory(report: Costs) -> list[str]:
-    rows = [("activations kept for training", in_bytes(report.activation_bytes))]
+    kept = report.activations
+    again = f"plus {in_bytes(kept.recomputed)} for the layer that is recomputed"
+    rows = [
+        ("activations kept for training", in_bytes(kept.cpu), "on the CPU, loss included"),
+        ("  with fused GPU kernels", in_bytes(kept.gpu), "an estimate"),
+        ("  with gradient checkpointing", in_bytes(kept.checkpointed), again),
+    ]
     if report.cache_bytes:
-        rows.append(("key/value cache", in_bytes(report.cache_bytes)))
+        rows.append(("cache", in_bytes(report.cache_bytes), ""))
     title = f"memory for batch {report.batch}, sequence {report.sequence} in {report.dtype}"
-    return [title, *table(rows, "<>")]
+    return [title, *table(rows, "<><")]
+
+
+def _decoding(report: Costs) -> list[str]:
+    step = report.decoding
+    if step is None:
+        return []
+    note = "" if step.exact else "if tokens choose experts evenly"
+    rows = [
+        ("FLOPs, over all cached keys", in_flops(step.flops), ""),
+        ("weights read", in_bytes(step.weight_bytes), note),
+        ("cache read", in_bytes(step.cache_bytes), ""),
+    ]
+    title = f"one decoding step for batch {report.batch}, {step.cache_length} tokens cached"
+    return [f"{title}, in {report.dtype}", *table(rows, "<><")]
 
 
 def _attention(report: Costs) -> list[str]:
     if not report.attends:
         return []
-    rows = [("pairs admitted", "", "")]
+    rows = []
     for formula, share in report.density.items():
         layers = sum(len(a.layers) for a in report.attends if a.formula == formula)
         count = f"in {layers} layer{'s' if layers != 1 else ''}"
         rows.append((f"  {formula}", f"{100 * share:.2f} %", count))
     lines = [
         "attention",
-        f"  FLOPs over all pairs: {in_words(report.attention_formula)}",
+        f"  FLOPs of all scores and weighted sums: {in_words(report.attention_formula)}",
+        "  pairs of query and key that the masks admit",
         *table(rows, "<><"),
     ]
-    letters = sorted(set(report.flops_formula) & set("BTSM"), key="BTSM".index)
+    letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQC".index)
     return [*lines, "", "  ".join(f"{letter} {LETTERS[letter]}" for letter in letters)]
+
+
+def layer_table(report: Costs) -> str:
+    """A line for each module, each kind of layer once, and the whole."""
+    total, forward = report.weights_total, report.forward
+    rows = [("module", "class", "result", "", "parameters", "", "FLOPs", "")]
+    for row in report.layer_rows:
+        name = row.name.rpartition(".")[2] if row.depth and not row.name.endswith("}") else row.name
+        name = name.replace("{layer}", layer_runs(row.layers))
+        shape = " x ".join(map(str, row.shape))
+        times = f"x {row.times}" if row.times > 1 else ""
+        counts, flops = ("", ""), ("", "")
+        if row.weights:
+            counts = f"{row.weights:,}", _share(row.weights * row.stored, total)
+        if row.flops:
+            flops = in_flops(row.flops), _share(row.flops * row.times, forward)
+        rows.append(("  " * row.depth + name, row.kind, shape, times, *counts, *flops))
+    rows.append(("all", "", "", "", f"{total:,}", "", in_flops(forward), ""))
+    title = "Parameters and FLOPs are those of one layer; shares are those of all that are named."
+    return "\n".join([*table(rows, "<<<>>>>>", indent=""), title])
 
 
 def weight_table(report: Costs) -> str:

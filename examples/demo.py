@@ -1,17 +1,21 @@
-"""What modelwright does, in about two minutes: `make demo`.
+"""What modelwright does, in about three minutes: `make demo`.
 
 1. builds and draws a model of each family into build/demo/;
 2. imports a real checkpoint and embeds real sentences with it, next to `transformers`;
-3. trains the GPT that it built, on Python's own documentation, and lets it write.
+3. trains the GPT that it built, on Python's own documentation, and lets it write;
+4. does the same by commands, with a tokenizer of its own: tokenizer, data, train, generate.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from pydoc_data import topics
 
 import click
 import torch
@@ -89,15 +93,37 @@ def train_and_write(built: Path, seconds: float) -> tuple[float, float]:
     return losses
 
 
+def tokenize_and_train(steps: int) -> dict[str, float]:
+    """Tokenizer, data, training and text by four commands; the last evaluation."""
+    console.rule(f"the commands for training: {steps} steps of a GPT with a tokenizer of its own")
+    spec, text, run = EXAMPLES / "tiny_gpt.yaml", OUTPUT / "topics.txt", OUTPUT / "run"
+    tokenizer, tokens = OUTPUT / "tokenizer.json", OUTPUT / "tokens"
+    text.write_text("\n".join(topics.topics.values()), encoding="utf-8")
+    size = ("--set", "vocab_size=512", "--set", "max_positions=64")
+    modelwright("tokenizer", text, "--vocab", "512", "-o", tokenizer, "--force")
+    modelwright("data", text, "--tokenizer", tokenizer, "-o", tokens, "--force")
+    shutil.rmtree(run, ignore_errors=True)
+    settings = ("--steps", str(steps), "--batch", "16", "--lr", "0.004", "--log-every", "50")
+    modelwright("train", spec, *size, "--data", tokens, "-o", run, *settings)
+    weights = ("--weights", run / "weights.safetensors", "--tokenizer", tokenizer)
+    sampling = ("--max-new-tokens", "40", "--temperature", "0.7", "--top-k", "40")
+    modelwright("generate", spec, *size, *weights, "--prompt", "The with statement", *sampling)
+    lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    found: dict[str, float] = json.loads(lines[-1])
+    return found
+
+
 @click.command()
 @click.option("--seconds", default=60.0, show_default=True, help="For the training.")
-def main(seconds: float) -> None:
+@click.option("--steps", default=150, show_default=True, help="Of `modelwright train`.")
+def main(seconds: float, steps: int) -> None:
     """Build, draw, import, embed, train and generate."""
     start = time.monotonic()
     OUTPUT.mkdir(parents=True, exist_ok=True)
     made = build_and_draw()
     difference = import_and_embed()
     before, after = train_and_write(OUTPUT / "tiny_gpt.py", seconds)
+    measured = tokenize_and_train(steps)
     console.rule("done")
     for path in made:
         print(f"made             {shown(path)}")
@@ -105,6 +131,8 @@ def main(seconds: float) -> None:
         f"embedded         {len(SENTENCES)} sentences; {difference:.0e} from transformers at most"
     )
     print(f"trained          held-out loss {before:.2f} -> {after:.2f} nats per byte")
+    print(f"tokenized        and trained: {measured['bits_per_byte']:.2f} bits per byte, held out")
+    print(f"loss curve       {shown(OUTPUT / 'run' / 'loss.svg')}")
     print(f"weights          {shown(OUTPUT / 'tiny_gpt.safetensors')}")
     print(f"it took          {time.monotonic() - start:.0f} seconds")
 

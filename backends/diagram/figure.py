@@ -7,7 +7,7 @@ from ...compiler.words import choices
 from .arrange import Arrangement, Column, Fork, Item, Region, arrange_from
 from .columns import distinct, readings, side_by_side
 from .drawing import Drawing
-from .look import shape_text
+from .lengths import shape_text
 from .marks import mark
 from .options import DrawError, DrawOptions
 from .part import ROOT, Part

@@ -18,7 +18,8 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph, Op
 from ...compiler.sizes import Field, number
-from .text import plain, shorten, words
+from .lengths import shape_text
+from .text import plain, words
 
 Words = Callable[[Op, ModuleGraph], str]
 
@@ -54,12 +55,6 @@ def _argument(op: Op, graph: ModuleGraph) -> str:
 
 def _shape(op: Op, graph: ModuleGraph) -> str:
     return shape_text(graph, op.outputs[0])
-
-
-def shape_text(graph: ModuleGraph, value: str) -> str:
-    """`(B, T, 768)`: letters for data, numbers for sizes."""
-    shape = graph.values[value].shape
-    return f"({', '.join(d.label if d.size is None else plain(int(d.size)) for d in shape)})"
 
 
 def _table(op: Op, graph: ModuleGraph) -> str:
@@ -236,7 +231,7 @@ LOOKS: dict[str, Look] = {
     "concat": Look("through"),
     "cache": Look("through"),
     "sinks": Look("pill", "linear", _const("Sinks"), _const("one per head")),
-    "score_vector": Look("unseen"),
+    "score_vector": Look("pill", "linear", _const("Score vector"), _const("one per head")),
     "attend": Look("box", "attention", _const("Attend")),
     "pool_heads": Look("pill", "attention", _name),
     "without_padding": Look("through"),
@@ -293,7 +288,7 @@ def _growth(op: Op, graph: ModuleGraph) -> str:
 
 
 def _formula(op: Op, graph: ModuleGraph) -> str:
-    return shorten(str(op.attrs["formula"]), 9.5, 150)
+    return str(op.attrs["formula"])
 
 
 INNER: dict[str, Look] = {

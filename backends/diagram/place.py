@@ -12,7 +12,7 @@ from .framed import Framed
 from .inside import main_source, open_modules
 from .kinds import Count, Group, groups_of, note
 from .lanes import even
-from .look import shape_text
+from .lengths import shape_text
 from .options import DrawOptions
 from .part import PORTS, Part
 from .parts import Parts

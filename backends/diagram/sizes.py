@@ -22,19 +22,20 @@ LINE = 12.0  # a line of the words of an opened module's frame
 HEADROOM = 9.0  # from its highest part to those words
 ENTRY = 9.0  # from that frame to where the stream enters
 
-_HEIGHTS = {1: 28.0, 2: 43.0, 3: 55.0, 4: 67.0, 5: 79.0}
-_MAX_SMALL = 3
+_MAX_SMALL = 6
+_MAX_PILL = 4
 
 
 def lines_of(part: Part, width: float = BOX_WIDTH) -> list[Line]:
-    """What stands in a box: the title, then at most three small lines."""
-    inner = width - 12
+    """What stands in a box: the title, then small lines, as many as the words need, at most six."""
+    inner = width - (6 if part.form == "text" else 12)  # words without a border need less
     if part.form in ("circle", "wave"):
         return [Line("~" if part.form == "wave" else part.title)]
     if part.form == "pill":
-        return [Line(shorten(part.title, FONT_SIZES[NAME], inner), NAME)] + [
-            Line(shorten(text, FONT_SIZES[SMALL], inner), SMALL) for text in part.lines
-        ]
+        room = min(inner, SIDE_WIDTH)
+        wrapped = [s for text in part.lines for s in wrap(text, FONT_SIZES[SMALL], room, _MAX_PILL)]
+        title = Line(shorten(part.title, FONT_SIZES[NAME], inner), NAME)
+        return [title, *(Line(text, SMALL) for text in wrapped)]
     found = [Line(shorten(part.title, FONT_SIZES[TITLE], inner))]
     small: list[str] = []
     for index, text in enumerate(part.lines):
@@ -65,10 +66,10 @@ def _drawn(part: Part, width: float) -> tuple[float, float]:
         return CIRCLE, CIRCLE
     if part.form == "pill":
         widest = max(text_width(line.text, FONT_SIZES[line.role]) for line in lines)
-        return max(52.0, widest + 16), 20.0 if len(lines) == 1 else 34.0
+        return max(52.0, widest + 16), 20.0 if len(lines) == 1 else 34.0 + 12.0 * (len(lines) - 2)
     if part.form == "text":
         return width, 15.0 * len(lines)
-    return width, _HEIGHTS[len(lines)]
+    return width, 28.0 if len(lines) == 1 else 43.0 + 12.0 * (len(lines) - 2)
 
 
 def inner_size(part: Part) -> tuple[float, float]:
@@ -146,5 +147,5 @@ def frame_lines(part: Part, room: float) -> list[str]:
         if found and text_width(joined, FONT_SIZES[SMALL]) <= room - 22:
             found[-1] = joined
         else:
-            found.extend(wrap(text, FONT_SIZES[SMALL], room - 22, 2))
+            found.extend(wrap(text, FONT_SIZES[SMALL], room - 22, _MAX_SMALL))
     return found

@@ -6,7 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from ...compiler.graph import ModuleGraph
+from ...compiler.graph import ModuleGraph, Op
+from ...compiler.passes.choose_kernels import choose_kernels
 from ..pytorch.file import emit_file, module_name
 
 
@@ -67,7 +68,38 @@ class EmittedFile:
     def cached(self, method: str) -> bool:
         """Does a method take a cache of the sort that Hugging Face can keep?"""
         takes = any(one.name == "cache" for one in self.methods.get(method, ()))
-        return takes and self.cache <= {"__init__", "append"}
+        return takes and self.cache <= {"__init__", "append", "state"}
+
+    @property
+    def keeps_states(self) -> bool:
+        """Does its cache hold running sums?"""
+        return "state" in self.cache
+
+    @property
+    def vectors_for_tokens(self) -> bool:
+        """Are ids of tokens read by their table alone, so that vectors can stand in their place?"""
+        if not self.reads_tokens:
+            return False
+        made = (op for op in self.graph.ops("") if op.kind == "argument")
+        (ids,) = next(op for op in made if op.name == self.main_input).outputs
+        users = [(op.kind, op.name) for op in self.graph.ops() if ids in op.inputs]
+        return users == [("embedding", "token_embedding")]
+
+    @property
+    def fused_attention(self) -> bool:
+        """Is there one fused attention in each layer, whose weights can be collected?"""
+        graph = choose_kernels(self.graph)
+        attends = [op for op in graph.ops() if op.kind in ATTENDS]
+        blocks = [scope.path for scope in graph.scopes.values() if scope.role == "block"]
+        each = [sum(f"{op.scope}.".startswith(f"{path}.") for op in attends) for path in blocks]
+        return set(each) == {1} and all(op.kind == "attend" and _is_fused(op) for op in attends)
+
+
+ATTENDS = ("attend", "attend_linearly", "pool_heads")
+
+
+def _is_fused(op: Op) -> bool:
+    return op.attrs["kernel"] in ("sdpa", "sdpa+bias") and not op.arg("sinks")
 
 
 def read_emitted(graph: ModuleGraph) -> EmittedFile:

@@ -1,21 +1,10 @@
-"""What is wrong with a checkpoint: every problem of a folder in one error."""
+"""What the importer and the exporter raise."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from ..checkpoint_errors import CheckpointError
 
-
-class CheckpointError(ValueError):
-    """A folder that cannot be imported. `problems` holds one sentence each; `str()` all of them."""
-
-    def __init__(self, place: object, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        self.place = str(place)
-        said = [f"{place}: {problem}" for problem in self.problems]
-        super().__init__("\n".join(said))
-
-    def __reduce__(self) -> tuple[type[CheckpointError], tuple[str, tuple[str, ...]]]:
-        return CheckpointError, (self.place, self.problems)
+__all__ = ["CheckpointError", "ExportError"]
 
 
 class ExportError(ValueError):

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ...spec.names import MODEL_NAME, name_problem
+from ..checkpoint_files import SAFETENSORS, Weights, find_weights, read_json
+from ..checkpoint_readers import Shape
 from .errors import CheckpointError
-from .files import SAFETENSORS, Shape, Weights, find_weights, read_json
 
 CONFIG = "config.json"
 GENERATION = "generation_config.json"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...compiler import lower
 from ...spec import ModelSpec, SpecErrors, loads
+from ..checkpoint_readers import Shape
 from .config import class_of, family_of, head_of, spec_data, values_of
 from .errors import CheckpointError
 from .family import Family, Head
-from .files import Shape
 from .folder import CONFIG, Folder, read_folder
 from .names import LogicalNames, Names
 from .spec_text import FAMILY, SPEC_KEY, spec_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .emitted import EmittedFile
 from .errors import ExportError
-from .kinds import CAUSAL, ONE_RESULT, SEVERAL, UNCACHED, Kind
+from .kinds import CAUSAL, ONE_RESULT, RUNNING, SEVERAL, UNCACHED, Kind
 from .templates import Rows
 
 OF_A_MAPPING = {*dir(dict), "move_to_end", "to_tuple"}  # methods of Hugging Face's outputs
@@ -21,7 +21,7 @@ def input_rows(emitted: EmittedFile, kind: Kind) -> Rows:
             "its_input": [{"its_input": name} for name in arguments],
             "its_result": [{"its_result": name} for name in result_names(emitted)],
         }
-    method = "hidden_states" if kind in (CAUSAL, UNCACHED) else "forward"
+    method = "hidden_states" if kind in (CAUSAL, RUNNING, UNCACHED) else "forward"
     theirs = _standard_names(emitted.optional(method))
     return {
         "emitted_input": [_passed(own, name, "its_input") for own, name in theirs.items()],

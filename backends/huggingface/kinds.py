@@ -31,14 +31,30 @@ class Kind:
 
 
 BASE = ("base", "NamePreTrainedModel")
+SEEN = (("observed", "AttentionWeights"), ("observed", "Observed"))
 OUTPUT = ("results", "NameOutput")
 CAUSAL = Kind(
     "ForCausalLM",
     "AutoModelForCausalLM",
-    (("cache", "KeptCache"), BASE, ("causal", "NameForCausalLM")),
+    (("cache", "KeptCache"), *SEEN, BASE, ("causal", "NameForCausalLM")),
+)
+RUNNING = Kind(
+    "ForCausalLM",
+    "AutoModelForCausalLM",
+    (
+        ("cache", "KeptCache"),
+        ("states", "RunningCache"),
+        ("states", "KeptStates"),
+        *SEEN,
+        BASE,
+        ("causal", "NameForCausalLM"),
+    ),
 )
 UNCACHED = Kind(
-    "ForCausalLM", "AutoModelForCausalLM", (BASE, ("uncached", "NameForCausalLM")), cached=False
+    "ForCausalLM",
+    "AutoModelForCausalLM",
+    (*SEEN, BASE, ("uncached", "NameForCausalLM")),
+    cached=False,
 )
 SEQ2SEQ = Kind(
     "ForConditionalGeneration",
@@ -47,27 +63,28 @@ SEQ2SEQ = Kind(
         ("cache", "KeptCache"),
         ("cache", "KeptMemory"),
         ("cache", "KeptCrossCache"),
+        *SEEN,
         BASE,
         ("seq2seq", "NameEncoder"),
         ("seq2seq", "NameForConditionalGeneration"),
     ),
     encoder_decoder=True,
 )
-MASKED = Kind("ForMaskedLM", "AutoModelForMaskedLM", (BASE, ("masked", "NameForMaskedLM")))
+MASKED = Kind("ForMaskedLM", "AutoModelForMaskedLM", (*SEEN, BASE, ("masked", "NameForMaskedLM")))
 SEQUENCES = Kind(
     "ForSequenceClassification",
     "AutoModelForSequenceClassification",
-    (BASE, ("classifier", "NameForSequenceClassification")),
+    (*SEEN, BASE, ("classifier", "NameForSequenceClassification")),
 )
 TOKENS = Kind(
     "ForTokenClassification",
     "AutoModelForTokenClassification",
-    (BASE, ("classifier", "NameForTokenClassification")),
+    (*SEEN, BASE, ("classifier", "NameForTokenClassification")),
 )
 IMAGES = Kind(
     "ForImageClassification",
     "AutoModelForImageClassification",
-    (BASE, ("images", "NameForImageClassification")),
+    (*SEEN, BASE, ("images", "NameForImageClassification")),
 )
 ONE_RESULT = Kind("Model", "AutoModel", (OUTPUT, BASE, ("results", "NameModel")))
 SEVERAL = Kind("Model", "AutoModel", (OUTPUT, BASE, ("results", "NameModelOfSeveral")))
@@ -91,9 +108,12 @@ def kind_of(emitted: EmittedFile) -> Kind:
             return ONE_RESULT
         if next(iter(graph.hidden)) not in graph.predicts_next:
             return MASKED
-        return CAUSAL if emitted.cached("hidden_states") else UNCACHED
+        if not emitted.cached("hidden_states"):
+            return UNCACHED
+        return RUNNING if emitted.keeps_states else CAUSAL
     answers = (
         head.kind == "language_model"
+        and not emitted.keeps_states
         and len(emitted.required("encode")) == 1
         and len(emitted.required("decode")) == 2
         and emitted.cached("decode")

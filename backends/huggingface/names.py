@@ -105,7 +105,7 @@ class Names:
 
     def theirs(self, ours: str) -> str | None:
         """The checkpoint's name of our weight, or of the tensor that it is a part of."""
-        row = self._row(ours)
+        row = self.row(ours)
         if row is None:
             return None
         layout, _, numbers, leaf = row
@@ -138,7 +138,7 @@ class Names:
         """Where each weight of a model is; the name of a weight that the table does not know."""
         fused: dict[str, Move] = {}
         for name in weights:
-            row = self._row(name)
+            row = self.row(name)
             if row is None:
                 yield name
                 continue
@@ -152,7 +152,7 @@ class Names:
                 fused[key] = Move(layout, there, shapes, layout.names(numbers, leaf, count))
                 yield fused[key]
 
-    def _row(self, name: str) -> tuple[Layout, tuple[str, ...], list[str], str] | None:
+    def row(self, name: str) -> tuple[Layout, tuple[str, ...], list[str], str] | None:
         """The row of a weight: its own, or that of its module; of this layer, or of any."""
         module, _, leaf = name.rpartition(".")
         for text, ending in ((name, ""), (module, f".{leaf}")):

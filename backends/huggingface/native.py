@@ -6,7 +6,7 @@ part of the two specs must agree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,14 @@ def find_native(spec: ModelSpec) -> Native | None:
             if canonical(found[0]) == wanted:
                 return found[1]
     return None
+
+
+def candidates(spec: ModelSpec, family: Family) -> Iterator[Native]:
+    """The classes of a family with a config that is as near to the spec as its rows can say."""
+    for name, head in family.heads.items():
+        found = _try(spec, family, name, head)
+        if found is not None:
+            yield found[1]
 
 
 def _try(spec: ModelSpec, family: Family, name: str, head: Head) -> tuple[ModelSpec, Native] | None:

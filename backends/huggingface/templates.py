@@ -31,7 +31,8 @@ def class_text(file: str, name: str, *, without: Iterable[str] = ()) -> str:
             dropped: set[int] = set()
             for item in node.body:
                 if isinstance(item, ast.FunctionDef) and item.name in without:
-                    dropped |= {*range(item.lineno - 1, (item.end_lineno or 0) + 1)}
+                    begin = min([item.lineno, *(d.lineno for d in item.decorator_list)])
+                    dropped |= {*range(begin - 1, (item.end_lineno or 0) + 1)}
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             numbers = range(first - 1, node.end_lineno or 0)
             return "\n".join(lines[n] for n in numbers if n not in dropped).rstrip()
@@ -76,24 +77,35 @@ def imports(
     Names are renamed as the text was. `modules` says what the runtime's own modules are called;
     those that it does not name are part of the text.
     """
+    words = set(re.findall(r"\w+", text))
     found: dict[str, set[str]] = {}
+    whole: set[str] = set()
     for file in files:
         for node in ast.parse(source(file)).body:
+            if isinstance(node, ast.Import):
+                whole |= {alias.name for alias in node.names if alias.name in words}
             if isinstance(node, ast.ImportFrom):
                 module = node.module or ""
                 if node.level and module not in modules:
                     continue
                 title = f".{modules[module]}" if node.level else module
-                said = {renamed(alias.name, names) for alias in node.names}
+                imported = (_imported(alias, names) for alias in node.names)
+                said = {n for n in imported if n.split()[-1] in words or module == "__future__"}
                 found.setdefault(title, set()).update(said)
-    words = set(re.findall(r"\w+", text))
     blocks: dict[int, list[str]] = {}
+    for module in sorted(whole):
+        blocks.setdefault(_group(module), []).append(f"import {module}")
     for module in sorted(found):
-        wanted = sorted(found[module] & words if module != "__future__" else found[module])
-        if wanted:
-            line = f"from {module} import {', '.join(sorted(wanted, key=_import_order))}"
+        if wanted := sorted(found[module], key=_import_order):
+            line = f"from {module} import {', '.join(wanted)}"
             blocks.setdefault(_group(module), []).extend(_broken_import(line))
     return "\n\n".join("\n".join(blocks[group]) for group in sorted(blocks))
+
+
+def _imported(alias: ast.alias, names: Mapping[str, str]) -> str:
+    """What an import brings: a renamed name as it is, another one with its alias."""
+    own = renamed(alias.name, names)
+    return own if alias.asname is None or alias.asname in names else f"{own} as {alias.asname}"
 
 
 def _import_order(name: str) -> tuple[int, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..checkpoint_files import Weights
+from ..checkpoint_readers import not_floating
 from .errors import CheckpointError
-from .files import Weights
 from .layouts import Shape
 from .names import LogicalNames, Move, Names
 
@@ -64,21 +65,11 @@ def _leaves_pages(
     return turned or moved or move.layout.stacked or dtype not in (None, tensor.dtype)
 
 
-FLOATING = frozenset(["BF16", "F16", "F32", "F64", "bfloat16", "float16", "float32", "float64"])
-"""The dtypes that weights may have, as safetensors and torch call them."""
-
-
 def _not_floating(found: Weights, stored: Mapping[str, str], moves: Sequence[Move]) -> list[str]:
-    """Tensors whose numbers are not weights as they stand: whole numbers, masks, 8-bit floats."""
-    problems = []
-    for name in dict.fromkeys(name for move in moves for name in move.theirs):
-        dtype = found.dtypes.get(stored[name], "F32")
-        if dtype not in FLOATING:
-            problems.append(
-                f"{stored[name]} is of dtype {dtype}: weights are read from F16, BF16, F32 and F64 "
-                "only; a quantized checkpoint must be dequantized first"
-            )
-    return problems
+    """Tensors that are read and have a dtype that weights cannot have."""
+    read = dict.fromkeys(name for move in moves for name in move.theirs)
+    problems = [not_floating(stored[n], found.dtypes.get(stored[n], "F32")) for n in read]
+    return [problem for problem in problems if problem]
 
 
 def _different_copies(

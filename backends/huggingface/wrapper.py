@@ -14,7 +14,7 @@ from ..pytorch.code.read import written as literal
 from .emitted import EmittedFile
 from .errors import ExportError
 from .inputs import input_rows
-from .kinds import ONE_RESULT, SEVERAL, Kind, kind_of
+from .kinds import ONE_RESULT, RUNNING, SEQ2SEQ, SEVERAL, Kind, kind_of
 from .sizes import (
     LABELS,
     Standard,
@@ -167,6 +167,9 @@ def _modeling(
     without += [] if output else ["get_output_embeddings", "set_output_embeddings"]
     without += [] if table else ["get_input_embeddings", "set_input_embeddings"]
     without += [] if any(file == "cache" for file, _ in kind.parts) else ["cached_result"]
+    without += [] if kind is RUNNING else ["_supports_default_dynamic_cache"] if kind.cached else []
+    ways = _ways(emitted, kind)
+    without += [name for name in OBSERVING if name not in ways]
     own = kind in (ONE_RESULT, SEVERAL)
     main = emitted.main_input if own else emitted.standard_input
     constants = {
@@ -174,6 +177,11 @@ def _modeling(
         "OUTPUT_TABLE": f'"{output}"',
         "MAIN_INPUT": f'"{main}"',
         "main_input": main,
+        "NO_VECTORS": "the model reads the ids, too",
+        "NO_WEIGHTS": "its layers have no fused attention that computes them",
+        "NewCache": "RunningCache" if kind is RUNNING else "DynamicCache",
+        "KeptOf": "KeptStates" if kind is RUNNING else "KeptCache",
+        **{way: way.partition("_")[0] for way in ways},
     }
     rows = input_rows(emitted, kind)
     texts = [
@@ -183,8 +191,21 @@ def _modeling(
     blocks = _list_constant("BLOCKS", list(emitted.blocks))
     title = _title(emitted, "the Hugging Face model")
     files = list(dict.fromkeys(file for file, _ in kind.parts))
-    head = imports(files, "\n".join(texts), names, modules)
+    head = imports(files, "\n".join(texts), {**names, **constants}, modules)
     return _checked(_joined(f"{title}\n\n{head}\n\n{blocks}", *texts), emitted)
+
+
+OBSERVING = ("embedded", "embedded_ids", "observed", "observed_states")
+
+
+def _ways(emitted: EmittedFile, kind: Kind) -> list[str]:
+    """The methods of `OBSERVING` that the model's classes use."""
+    if kind in (ONE_RESULT, SEVERAL, SEQ2SEQ):
+        return []
+    found = ["observed" if emitted.fused_attention else "observed_states"]
+    if emitted.reads_tokens:
+        found.append("embedded" if emitted.vectors_for_tokens else "embedded_ids")
+    return found
 
 
 def _list_constant(name: str, words: list[str]) -> str:

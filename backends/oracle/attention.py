@@ -98,9 +98,10 @@ def taken(
     found = np.where(seen, scores(layer, part, weights, q, k), -np.inf)
     if part.sinks:
         sinks = np.broadcast_to(weights("sinks", heads)[:, None, None], (heads, len(x), 1))
-        shares = softmax(np.concatenate([found, sinks], axis=-1))[..., :-1]
+        shares = softmax(np.concatenate([found, sinks], axis=-1))
     else:
         shares = softmax(found)
+    shares = layer.tokens.dropped(shares, part.dropout)[..., : len(v)]
     return np.einsum("hts,shv->thv", shares, v)
 
 
@@ -166,6 +167,6 @@ def mla(layer: Layer, part: Mla, weights: Weights, x: Array, memory: Memory | No
     scale = scale_of(layer, part, still + turning)
     found = scale * found + added(layer, weights, heads, scale)
     seen = visible(layer, source, heads)
-    shares = softmax(np.where(seen, found, -np.inf))
+    shares = layer.tokens.dropped(softmax(np.where(seen, found, -np.inf)), part.dropout)
     y = np.einsum("hts,shv->thv", shares, v).reshape(len(x), -1)
     return weights.linear("output", y, layer.width, bias=bias)

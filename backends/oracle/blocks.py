@@ -1,5 +1,6 @@
 """A block: its branches, where their norms stand, and how they join the stream."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def branch(key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory
     """What one branch makes of its input x (T, D), without its norms."""
     inside = weights.below(key)
     if key == "feed_forward":
-        return feed_forward(part, inside, x)
+        return feed_forward(part, inside, x, layer.tokens)
     for kind, compute in ATTENTIONS.items():
         if isinstance(part, kind):
             found: Array = compute(layer, part, inside, x, memory)
@@ -50,14 +51,14 @@ def with_norms(
     gave = branch(key, part, layer, weights, read, memory)
     if part.norm_placement in ON_OUTPUT:
         gave = normalize(part.norm, weights, f"{key}_output_norm", gave)
-    return read, gave
+    return read, layer.tokens.dropped(gave, layer.dropout)
 
 
-def scaled(residual: Joining, weights: Weights, key: str, gave: Array) -> Array:
+def scaled(residual: Joining, layer: Layer, weights: Weights, key: str, gave: Array) -> Array:
     """scale · output, times a learned vector (Touvron et al., 2021, arXiv:2103.17239, eq. 3)."""
     if residual.layer_scale != "none":
         gave = gave * weights(f"{key}_scale", gave.shape[-1])
-    return residual.scale * gave
+    return residual.scale * layer.tokens.dropped(gave, residual.drop_path, (1, 1))
 
 
 def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: Any) -> Array:
@@ -71,20 +72,22 @@ def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: 
         if key != "cross_attention":
             return layer, None
         full = Atom("full")
-        here = Layer(layer.number, layer.stack, layer.weights, (), full, layer.tokens)
+        here = replace(layer, positions=(), mask=full)
         return here, memories[parts[key].memory]
 
     if isinstance(block.residual, Parallel):
         return parallel(block, parts, view, weights, x)
     for key, part in parts.items():
         read, gave = with_norms(key, part, view(key)[0], weights, x, view(key)[1])
-        x = joined(block.residual, weights, key, x, read, gave)
+        x = joined(block.residual, layer, weights, key, x, read, gave)
         if part.norm_placement == "post":  # Vaswani et al., 2017, section 3.1
             x = normalize(part.norm, weights, f"{key}_norm", x)
     return x
 
 
-def joined(residual: Any, weights: Weights, key: str, x: Array, read: Array, gave: Array) -> Array:
+def joined(
+    residual: Any, layer: Layer, weights: Weights, key: str, x: Array, read: Array, gave: Array
+) -> Array:
     """α · stream + scale · output (He et al., 2015, arXiv:1512.03385; α: Wang et al., 2022,
     arXiv:2203.00555, section 4).
     """
@@ -93,7 +96,7 @@ def joined(residual: Any, weights: Weights, key: str, x: Array, read: Array, gav
     if not isinstance(residual, Joining) or residual.from_ not in ("input", "normed"):
         raise unknown(f"the residual `{residual}`")
     stream = read if residual.from_ == "normed" else x
-    return residual.stream_scale * stream + scaled(residual, weights, key, gave)
+    return residual.stream_scale * stream + scaled(residual, layer, weights, key, gave)
 
 
 def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x: Array) -> Array:
@@ -117,10 +120,11 @@ def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x
         layer, memory = view(key)
         if residual.shared_norm:
             gave = branch(key, part, layer, weights, stream, memory)
+            gave = layer.tokens.dropped(gave, layer.dropout)
         else:
             read, gave = with_norms(key, part, layer, weights, x, memory)
             reads.append(read)
-        total = total + scaled(residual, weights, key, gave)
+        total = total + scaled(residual, layer, weights, key, gave)
     if residual.from_ == "normed" and len(reads) > 1:
         raise unknown("which normed input several parallel branches are added to")
     stream = reads[0] if reads else stream

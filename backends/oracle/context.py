@@ -1,7 +1,7 @@
 """What is known of the tokens of one sequence, and of the layer that reads it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from .weights import Array, Weights
 
 Draws = Callable[[Atom, int], Array]
 """An atom such as `random(4, 1, 0)` and a number of tokens T -> (T, T) booleans."""
+
+Chances = Callable[[tuple[int, ...], int], Array]
+"""A shape and the number of a row -> numbers from 0 to 1, which decide what training drops."""
 
 
 @dataclass
@@ -25,6 +28,7 @@ class Tokens:
     document_ids, prefix_length, global_mask: rows of these arguments
     grid: rows and columns of the patches of an image, which are the last tokens
     draws: which blocks a `random` mask draws
+    chances, row: what decides about dropout, and the number of this row; nothing is dropped without
     """
 
     admitted: Array
@@ -37,10 +41,25 @@ class Tokens:
     global_mask: Array | None = None
     grid: tuple[int, int] | None = None
     draws: Draws | None = None
+    chances: Chances | None = None
+    row: int = 0
     index: Array = field(init=False)
 
     def __post_init__(self) -> None:
         self.index = np.arange(len(self.admitted))
+
+    def dropped(self, x: Array, rate: float | None, shape: tuple[int, ...] = ()) -> Array:
+        """x, 0 with probability `rate`, the rest over 1 - rate (Srivastava et al., 2014); with a
+        `shape`, numbers of that shape decide about x (a whole branch: Huang et al., 2016).
+        """
+        if self.chances is None or not rate:
+            return x
+        return np.where(self.chances(shape or x.shape, self.row) < rate, 0, x / (1 - rate))
+
+    def dropped_rows(self, table: Array, rate: float) -> Array:
+        """A table (U, D) that all sequences read: each of its rows counts as a row of a batch."""
+        rows = [replace(self, row=i).dropped(row, rate) for i, row in enumerate(table)]
+        return np.stack(rows)
 
     @property
     def in_front(self) -> int:
@@ -53,7 +72,8 @@ class Layer:
     """One layer, as it reads one sequence.
 
     number: from 0. stack, weights: the stack, and its weights (not those of the layer). positions,
-    mask: of the branch; a cross-attention has neither. tokens: of the sequence
+    mask: of the branch; a cross-attention has neither. tokens: of the sequence. dropout: of the
+    block
     """
 
     number: int
@@ -62,6 +82,7 @@ class Layer:
     positions: tuple[Any, ...]
     mask: Mask | tuple[Mask, ...]
     tokens: Tokens
+    dropout: float = 0
 
     @property
     def width(self) -> int:

@@ -8,11 +8,12 @@ import numpy as np
 from ...spec.feed_forward import Glu, Groups, Hidden, Mlp, Moe
 from ...spec.part import Nothing
 from ...spec.scalars import size_of
+from .context import Tokens
 from .pointwise import activate, normalize, sigmoid, softmax
 from .weights import Array, Weights, has_bias, unknown
 
 
-def hidden(part: Hidden, norm: Any, weights: Weights, x: Array) -> Array:
+def hidden(part: Hidden, norm: Any, weights: Weights, x: Array, tokens: Tokens) -> Array:
     """An mlp or a glu, (T, D) -> (T, D). norm: which one `inner_norm` is."""
     size = int(size_of(part.d_ff, x.shape[-1]))
 
@@ -23,7 +24,7 @@ def hidden(part: Hidden, norm: Any, weights: Weights, x: Array) -> Array:
     inside = combine(part, project("up", x), lambda: project("gate", x))
     if part.inner_norm:
         inside = normalize(norm, weights, "inner_norm", inside)
-    return project("down", inside)
+    return project("down", tokens.dropped(inside, part.hidden_dropout))
 
 
 def combine(part: Hidden, up: Array, gate: Any) -> Array:
@@ -62,7 +63,7 @@ def room(part: Moe, tokens: int) -> float:
     return part.capacity or math.inf
 
 
-def mixture(part: Moe, weights: Weights, x: Array) -> Array:
+def mixture(part: Moe, weights: Weights, x: Array, tokens: Tokens) -> Array:
     """Σ_e w_e E_e(x) over the chosen experts (Shazeer et al., 2017, arXiv:1701.06538, eq. 1).
 
     With a capacity the first tokens of the sequence that choose an expert are served, padding among
@@ -70,6 +71,8 @@ def mixture(part: Moe, weights: Weights, x: Array) -> Array:
     """
     if part.weigh not in ("output", "input"):
         raise unknown(f"a mixture with `weigh: {part.weigh}`")
+    if tokens.chances is not None and part.expert.hidden_dropout:
+        raise unknown("the `hidden_dropout` of experts in training")
     logits = weights.linear("router", x, part.experts, bias=part.router.bias)
     bias = weights("selection_bias", part.experts) if part.router.selection_bias else None
     served = np.zeros(part.experts)
@@ -84,20 +87,20 @@ def mixture(part: Moe, weights: Weights, x: Array) -> Array:
             else:
                 y[t] += expert(part.expert, inside, number, share * x[t])
     if not isinstance(part.shared_expert, Nothing):
-        shared = hidden(part.shared_expert, None, weights.below("shared_expert"), x)
+        shared = hidden(part.shared_expert, None, weights.below("shared_expert"), x, tokens)
         if part.shared_gate:
             shared = shared * sigmoid(weights.linear("shared_gate", x, 1, bias=False))
         y = y + shared
     return y
 
 
-def feed_forward(part: Any, weights: Weights, x: Array) -> Array:
+def feed_forward(part: Any, weights: Weights, x: Array, tokens: Tokens) -> Array:
     """The branch, (T, D) -> (T, D)."""
     if isinstance(part, Moe):
-        return mixture(part, weights, x)
+        return mixture(part, weights, x, tokens)
     if not isinstance(part, Hidden):
         raise unknown(f"a feed-forward of type `{part.type}`")
-    return hidden(part, getattr(part, "norm", None), weights, x)
+    return hidden(part, getattr(part, "norm", None), weights, x, tokens)
 
 
 Chosen = list[tuple[int, float]]

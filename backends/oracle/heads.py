@@ -52,12 +52,13 @@ def transformed(part: DenseTransform, own: Weights, x: Array, table: int | None)
 
 
 def classifier(head: Classifier, own: Weights, row: Memory) -> Array:
-    """pool, norm, (linear, activation,) linear."""
+    """pool, norm, (linear, activation,) dropout, linear."""
     x = pooled(head.pool, own, "pool_score", row)
     if head.pooled_norm:
         x = normalize(head.norm, own, "norm", x)
     if head.hidden is not None:
         x = activate(head.activation, own.linear("dense", x, head.hidden, bias=True))
+    x = row.tokens.dropped(x, head.dropout)
     return own.linear("output", x, head.classes, bias=head.bias)
 
 

@@ -142,7 +142,7 @@ def read_input(spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens:
     """The vectors that the first layer of a stack reads: (T, D).
 
     The order is embedding, scale, added embeddings, (projection,) (norm,) positions, (norm,)
-    (projection); registers come in front of patches after positions (Darcet et al., 2023,
+    dropout, (projection); registers come in front of patches after positions (Darcet et al., 2023,
     arXiv:2309.16588, section 2.2). Lan et al., 2019 (arXiv:1909.11942, section 3.1) project behind
     the norm, Zhang et al., 2022 (OPT, arXiv:2205.01068) before positions.
     """
@@ -168,6 +168,7 @@ def read_input(spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens:
         x = np.concatenate([x[:front], registers, x[front:]])
     if source.normalize is True:
         x = normalize(source.norm, own, "embedding_norm", x)
+    x = tokens.dropped(x, source.dropout)
     if late:
         x = own.linear("embedding_projection", x, stack.d_model, bias=stack.bias)
     return x

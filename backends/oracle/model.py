@@ -9,7 +9,7 @@ from ...spec.embedding import ConvStem, Patches
 from ...spec.embedding import Tokens as TokenInput
 from ...spec.model import ModelSpec, Stack
 from .blocks import run_block
-from .context import Draws, Layer, Memory, Tokens
+from .context import Chances, Draws, Layer, Memory, Tokens
 from .heads import Hidden, run_head
 from .inputs import Rows, read_input, source_of, table_of
 from .options import check_options
@@ -17,17 +17,22 @@ from .pointwise import normalize
 from .weights import Array, OracleError, Weights
 
 Inputs = Mapping[str, Array]
-Data = tuple[Inputs, Draws | None]
+Data = tuple[Inputs, Draws | None, Chances | None]
 
 
 def run(
-    spec: ModelSpec, weights: Mapping[str, Array], inputs: Inputs, draws: Draws | None = None
+    spec: ModelSpec,
+    weights: Mapping[str, Array],
+    inputs: Inputs,
+    draws: Draws | None = None,
+    chances: Chances | None = None,
 ) -> dict[str, Array]:
     """The outputs of a model: stack -> hidden states (B, T, D), and head -> what it gives.
 
     spec: resolved, as `load` gives it. weights: the state dict of the compiled model, by logical
     name. inputs: arguments of the compiled model's `forward`, by name. draws: what a mask with
-    `random(…)` draws; the language does not say it.
+    `random(…)` draws; the language does not say it. chances: in training, what decides about
+    dropout.
 
     Raises OracleError where the spec has an option that is not known here, asks for a weight that
     is not there, or leaves one unread.
@@ -36,7 +41,7 @@ def run(
     store = Weights(weights)
     hidden: Hidden = {}
     for name in stacks_needed(spec):
-        hidden[name] = run_stack(spec, name, store, (inputs, draws), hidden)
+        hidden[name] = run_stack(spec, name, store, (inputs, draws, chances), hidden)
     results = {name: np.stack([row.x for row in rows]) for name, rows in hidden.items()}
     results |= {name: run_head(spec, name, store, hidden) for name in spec.heads}
     for name in spec.stacks:  # a table that only idle stacks share is a weight of the model
@@ -85,7 +90,7 @@ def prefix_of(spec: ModelSpec, name: str) -> str:
 
 def tokens_of(spec: ModelSpec, name: str, data: Data, row: int) -> Tokens:
     """What the arguments say of the tokens of one row."""
-    inputs, draws = data
+    inputs, draws, chances = data
     prefix, source = prefix_of(spec, name), source_of(spec, name)
     own = np.asarray(inputs[source.argument])[row]
     length = length_of(source, own)
@@ -106,6 +111,8 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int) -> Tokens:
         global_mask=given("global_mask"),
         grid=source.grid if isinstance(source, Patches) else None,
         draws=draws,
+        chances=chances,
+        row=row,
     )
 
 
@@ -153,6 +160,6 @@ def run_layers(
         owner = name if block.share else number
         if owner not in modules:
             modules.append(owner)
-        layer = Layer(number, stack, own, block.positions, block.mask, tokens)
+        layer = Layer(number, stack, own, block.positions, block.mask, tokens, block.dropout)
         x = run_block(block, layer, own.below(f"layers.{modules.index(owner)}"), x, memories)
     return x

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...spec.attention import Fastformer, LinearAttention
 from .attention import gated
-from .context import Layer, Memory
+from .context import Layer, Memory, Tokens
 from .pointwise import normalize, sigmoid, softmax
 from .weights import Array, Weights, unknown
 
@@ -61,16 +61,15 @@ def linear(layer: Layer, part: LinearAttention, weights: Weights, x: Array, memo
     return weights.linear("output", flat, layer.width, bias=part.bias is True)
 
 
-def pool(x: Array, vectors: Array, admitted: Array) -> Array:
+def pool(x: Array, vectors: Array, tokens: Tokens, rate: float | None) -> Array:
     """One vector per head: Σ_i softmax_i(w · x_i / √E) x_i (eq. 3 to 5), x_i the head's part of a
     token. x: (T, H · E), vectors: (H, E). (H · E,) comes back.
     """
-    found, width = np.zeros(x.shape[-1]), vectors.shape[1]
-    for head, w in enumerate(vectors):
-        own = slice(head * width, (head + 1) * width)
-        shares = softmax(np.where(admitted, x[:, own] @ w / np.sqrt(width), -np.inf))
-        found[own] = shares @ x[:, own]
-    return found
+    heads = x.reshape(len(x), *vectors.shape)
+    scores = np.einsum("the,he->ht", heads, vectors) / np.sqrt(vectors.shape[1])
+    shares = softmax(np.where(tokens.admitted, scores, -np.inf))
+    shares = tokens.dropped(shares[..., None], rate)[..., 0]
+    return np.einsum("ht,the->he", shares, heads).ravel()
 
 
 def fastformer(layer: Layer, part: Fastformer, weights: Weights, x: Array, memory: Any) -> Array:
@@ -80,6 +79,7 @@ def fastformer(layer: Layer, part: Fastformer, weights: Weights, x: Array, memor
     bias, width = part.bias is True, layer.width // part.heads
     names = ("query", "key", "value")
     q, k, v = (weights.linear(name, x, layer.width, bias=bias) for name in names)
-    asked = k * pool(q, weights("query_pool", part.heads, width), layer.tokens.admitted)
-    read = v * pool(asked, weights("key_pool", part.heads, width), layer.tokens.admitted)
+    tokens, rate = layer.tokens, part.dropout
+    asked = k * pool(q, weights("query_pool", part.heads, width), tokens, rate)
+    read = v * pool(asked, weights("key_pool", part.heads, width), tokens, rate)
     return weights.linear("output", read, layer.width, bias=bias) + q

@@ -52,17 +52,19 @@ def disentangled(
     return scores
 
 
-def transformer_xl(tokens: Tokens, q: Array, rows: Array, bias: Array) -> Array:
+def transformer_xl(tokens: Tokens, q: Array, rows: Array, bias: Array, dropout: float) -> Array:
     """(H, T, T), before it is scaled: terms (b) and (d) of Dai et al., 2019 (arXiv:1901.02860,
     section 3.3), (q_i + v) · W R_{i - j}.
 
     q: (T, H, E). rows: (H, E, D), W. bias: (H, E), v. R_n are the sinusoids of n, sines first.
     """
     count = len(tokens.index)
+    offsets = np.arange(-count, count)
+    table = sinusoids(offsets, rows.shape[2], layout="concat", denominator="half")
+    table = tokens.dropped_rows(table, dropout)
     scores = np.zeros((q.shape[1], count, count))
     for i in range(count):
-        offsets = i - np.arange(count)
-        places = sinusoids(offsets, rows.shape[2], layout="concat", denominator="half")
+        places = table[i - np.arange(count) + count]
         scores[:, i] = np.einsum("he,hed,jd->hj", q[i] + bias, rows, places)
     return scores
 

@@ -90,7 +90,8 @@ def scores(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Arr
         if isinstance(position, TransformerXl):
             rows = weights("position.weight", heads * width, layer.width)
             bias = weights("position_bias", heads, width)
-            found += scale * transformer_xl(layer.tokens, q, rows.reshape(heads, width, -1), bias)
+            rows = rows.reshape(heads, width, -1)
+            found += scale * transformer_xl(layer.tokens, q, rows, bias, layer.dropout)
         elif isinstance(position, Disentangled):
             keys, queries = position_vectors(layer, part, weights, position, width)
             found += scale * disentangled(position, layer.tokens, q, k, keys, queries)
@@ -105,6 +106,7 @@ def position_vectors(
     table = layer.weights(f"{prefix}relative_embedding.weight", 2 * span(position), layer.width)
     if position.normalize:  # with the norm of the first block that asks for the table
         table = normalize(block.norm, layer.weights, f"{prefix}relative_norm", table)
+    table = layer.tokens.dropped_rows(table, layer.dropout)
     found = []
     for which, term in (("key", "content_to_position"), ("query", "position_to_content")):
         y = np.zeros((len(table), part.heads * width))

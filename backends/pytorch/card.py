@@ -100,6 +100,7 @@ def table(graph: ModuleGraph) -> list[str]:
     """Weights by part: what stands outside the layers, each kind of layer, the total."""
     rows: dict[str, int] = defaultdict(int)
     counts: dict[str, int] = {}
+    kinds = {s.path: len(set(s.order)) for s in graph.scopes.values() if s.role == "layers"}
     for op in graph.ops():
         own = [w for w in op.weights if not w.tied]
         if not own:
@@ -112,7 +113,7 @@ def table(graph: ModuleGraph) -> list[str]:
             layers = graph.layers_of(op.scope)
             assert layers is not None
             stack = layers.weights.split("layers")[0]
-            title = f"{stack}{block.name if len(set(layers.order)) > 1 else 'layer'}"
+            title = f"{stack}{block.name if kinds[layers.path] > 1 else 'layer'}"
             counts[title] = len(block.stored)
             rows[title] += number
     width = max(len(title) for title in [*rows, "total"]) + 6

@@ -209,7 +209,8 @@ def constants(plan: FilePlan) -> list[Statement]:
         shared = len(set(modules)) < len(modules)
         blocks = [block.path for block in plan.index.children[layers.path]]
         if len(set(names)) > 1 or (shared and len(set(layers.order)) > 1):
-            stored = [names[modules.index(module)] for module in sorted(set(modules))]
+            kind_of = dict(zip(modules, names, strict=True))
+            stored = [kind_of[module] for module in sorted(kind_of)]
             kinds = runs([Name(n) for n in (stored if shared else names[: fold(names)])])
             made = Set(kinds_constant(plan, layers), kinds)
             found.append(written_for(made, layers.path, *blocks))
@@ -411,12 +412,11 @@ def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
     Attentions that hold the same weights and differ in what they do get them from one base, which
     has the origins of all of them where the `whole` of it is asked for.
     """
-    groups: list[list[Written]] = []
+    alike: dict[Function, list[Written]] = {}
     for one in classes:
         if one.noun.endswith("Attention") and one.scope.role == "module":
-            same = next((g for g in groups if _made_by(g[0]) == _made_by(one)), None)
-            groups.append([one]) if same is None else same.append(one)
-    groups = [group for group in groups if len(group) > 1]
+            alike.setdefault(_made_by(one), []).append(one)
+    groups = [group for group in alike.values() if len(group) > 1]
     bases = {id(one): base_of(group, len(groups), whole=whole) for group in groups for one in group}
     firsts = {id(group[0]) for group in groups}
     found: list[Class] = []
@@ -432,12 +432,12 @@ def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
     return found
 
 
-def _made_by(one: Written) -> tuple[Statement, ...]:
+def _made_by(one: Written) -> Function:
     """Its constructor, whether the layer may be left out or not."""
     made = one.body[0]
     assert isinstance(made, Function)
     names = tuple(Parameter(p.name, p.annotation) for p in made.parameters)
-    return (replace(made, parameters=names),)
+    return replace(made, parameters=names)
 
 
 def base_of(group: list[Written], groups: int, *, whole: bool) -> Class:

@@ -16,6 +16,7 @@ from ...spec import load
 from ...spec.model import ModelSpec
 from .file import Emitted, emit_file, module_name
 from .options import BuildOptions
+from .pickling import carry_text
 
 if TYPE_CHECKING:
     import torch
@@ -84,8 +85,9 @@ def instantiate(
 
     module = import_text(emitted.text, name)
     kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if dtype is not None and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
-        raise ValueError(f"dtype must be a floating dtype such as bfloat16, not {dtype}")
+    floating = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+    if dtype is not None and kind not in floating:
+        raise ValueError(f"dtype must be float32, bfloat16, float16 or float64, not {dtype}")
     place = torch.device(device) if device is not None else torch.device("cpu")
     before = torch.get_default_dtype()
     devices = [place] if place.type == "cuda" else []
@@ -116,7 +118,10 @@ def undrawn(kind: type[nn.Module]) -> nn.Module:
 
 
 def import_text(text: str, name: str) -> ModuleType:
-    """The text as an imported module. It stands in `linecache`, so that tracebacks show it."""
+    """The text as an imported module. It is in `linecache`, so that tracebacks show it.
+
+    Objects of its classes can be pickled: the text is in the pickle, and imported where it is read.
+    """
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     full = f"modelwright_built.{module_name(name)}_{digest}"
     if full in sys.modules:
@@ -129,6 +134,7 @@ def import_text(text: str, name: str) -> ModuleType:
     sys.modules[full] = module
     try:
         exec(builtins.compile(text, path, "exec"), module.__dict__)
+        carry_text(module, text, name)
     except BaseException:
         del sys.modules[full]
         raise

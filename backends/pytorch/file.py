@@ -36,6 +36,7 @@ from .config import config_class
 from .generate import generate_method
 from .helpers import collect
 from .initial import init_fields
+from .loader import FUNCTION, table
 from .mask_functions import mask_function
 from .model import Model
 from .options import USUAL, BuildOptions
@@ -45,12 +46,17 @@ from .writer import Needs
 
 SEAL = "\n\n# sha256 of the above: "
 IMPORTS = {
+    "json": "import json",
     "math": "import math",
+    "re": "import re",
+    "ExitStack": "from contextlib import ExitStack",
     "dataclass": "from dataclasses import dataclass",
+    "Path": "from pathlib import Path",
     "Any": "from typing import Any",
 }
 TORCH_IMPORTS = {
     "torch": "import torch",
+    "safe_open": "from safetensors import safe_open",
     "nn": "from torch import Tensor, nn",
     "F": "from torch.nn import functional as F",
     "checkpoint": "from torch.utils.checkpoint import checkpoint",
@@ -138,10 +144,11 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     masks = [mask_function(name, ops, static=static) for name, ops in needs.masks.items()]
     constructors = [one.constructor for one in classes]
     generate = generate_method(model)
-    last = [*constants(plan), model.write(methods, generate, constructors)]
+    names = [] if options.loader is None else table(options.loader)
+    last = [*names, *constants(plan), model.write(methods, generate, constructors)]
     rest: list[Statement] = [*masks, *with_bases(classes), *last]
     read = Names([*own, *rest])
-    helpers = collect(read.outer)
+    helpers = collect(read.outer | ({FUNCTION} if names else set()))
     read.add(helpers)
     config = config_class(graph, read.fields, init_fields(graph))
     read.add([config])

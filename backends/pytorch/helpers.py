@@ -11,7 +11,17 @@ from importlib import resources
 from .code.nodes import Copied, Statement
 from .code.read import comments, read_definitions
 
-FILES = ("inputs", "linear", "joined", "positions", "norms", "functions", "experts", "sampling")
+FILES = (
+    "inputs",
+    "linear",
+    "joined",
+    "positions",
+    "norms",
+    "functions",
+    "experts",
+    "sampling",
+    "loading",
+)
 """The files that are copied from, in the order in which an emitted file has their parts."""
 
 

@@ -179,10 +179,7 @@ class Initial:
             for weight in op.weights
             if weight.initial.residual
         )
-        per_layer = max(
-            sum(any(w.initial.residual for w in op.weights) for op in graph.subtree(block.path))
-            for block in graph.children(layers.path)
-        )
+        per_layer = max(len(self._branches(block)) for block in graph.children(layers.path))
         if not per_layer:  # no branch of these layers has a last layer
             return []
         count = over(layers.layers, lambda field: field_of(Dot(SELF, "config"), field))
@@ -199,6 +196,14 @@ class Initial:
             ),
             _parameters(If(test, (self.draw(Name("weight"), std="narrow"),))),
         ]
+
+    def _branches(self, block: Any) -> set[str]:
+        """The branches of a block that end in a residual projection; experts are one together."""
+        return {
+            op.scope.removeprefix(f"{block.path}.").partition(".")[0]
+            for op in self.graph.subtree(block.path)
+            if any(weight.initial.residual for weight in op.weights)
+        }
 
     def alone_lines(self) -> list[Statement]:
         """Parameters that stand alone: vectors and biases without a module of torch's."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from .loader import Loader
+
 
 @dataclass(frozen=True)
 class BuildOptions:
@@ -13,19 +15,25 @@ class BuildOptions:
     join_projections        linear layers that read the same are one product
     static_cache            a cache has room for all tokens from the first step on, and no shape of
                             a step depends on how many came before: it is compiled once
+    loader                  a table of the names of a published checkpoint, and `load_checkpoint`,
+                            which reads one by it
     """
 
     gradient_checkpointing: bool = False
     join_projections: bool = False
     static_cache: bool = False
+    loader: Loader | None = None
 
     def words(self) -> list[str]:
         """The options of `modelwright build` that say the same."""
-        return [
-            f"--{field.name.replace('_', '-')}"
-            for field in fields(self)
-            if getattr(self, field.name)
-        ]
+        found = []
+        for field in fields(self):
+            value, word = getattr(self, field.name), f"--{field.name.replace('_', '-')}"
+            if isinstance(value, Loader):
+                found.append(f"{word} {value.word}")
+            elif value:
+                found.append(word)
+        return found
 
 
 USUAL = BuildOptions()

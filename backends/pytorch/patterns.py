@@ -9,14 +9,23 @@ from .code.nodes import Binary, Expr
 from .code.nodes import Sequence as Items
 from .code.read import constant, expression
 
+MOST_TERMS = 16
+"""So many tuples are added with `+`; a longer chain would be too deep for Python's compiler."""
+
 
 def fold(order: Sequence[Hashable]) -> int:
-    """The shortest length after which a pattern repeats."""
-    return next(
-        n
-        for n in range(1, len(order) + 1)
-        if all(order[i] == order[i % n] for i in range(len(order)))
-    )
+    """The shortest length after which a pattern repeats, in linear time.
+
+    It is the length less that of the longest proper prefix that is a suffix too (Knuth, Morris and
+    Pratt, 1977).
+    """
+    longest = [0]  # for each prefix, the length of its longest proper prefix that ends it, too
+    for item in order[1:]:
+        length = longest[-1]
+        while length and order[length] != item:
+            length = longest[length - 1]
+        longest.append(length + 1 if order[length] == item else 0)
+    return len(order) - longest[-1]
 
 
 def runs(parts: Sequence[Any]) -> Expr:
@@ -33,6 +42,9 @@ def runs(parts: Sequence[Any]) -> Expr:
     for part, count in found:
         one: Expr = Items((part,))
         terms.append(Binary(one, "*", constant(count)) if count > 1 else one)
+    if len(terms) > MOST_TERMS:
+        joined: Expr = expression("sum(terms, ())", terms=Items(tuple(terms)))
+        return joined
     total = terms[0]
     for term in terms[1:]:
         total = Binary(total, "+", term)
@@ -65,8 +77,8 @@ def _choice(first: Expr, i: Expr, count: int, other: Expr) -> Expr:
 
 def _pattern_after(parts: Sequence[Any], start: int) -> list[Any]:
     """What repeats behind the first layers, told by the layer's own number; [] for nothing."""
-    for period in range(1, (len(parts) - start) // 2 + 1):
-        pattern = {i % period: parts[i] for i in range(start, len(parts))}
-        if all(parts[i] == pattern[i % period] for i in range(start, len(parts))):
-            return [pattern[i % period] for i in range(len(parts))]
-    return []
+    rest = parts[start:]
+    period = fold(rest) if rest else 1
+    if period > len(rest) // 2:
+        return []
+    return [rest[(i - start) % period] for i in range(len(parts))]

@@ -152,11 +152,16 @@ class FilePlan:
         ops = self.ops(self.stack_of_layers(path))
         return any(op.kind == "attend" and op.attrs["causal"] for op in ops)
 
-    @remembered
     def layer_by_call(self, path: str) -> bool:
         """Do layers share modules, so that a module cannot know which layer it serves?"""
         layers = self.graph.layers_of(path)
-        return layers is not None and len(set(layers.modules)) < len(layers.modules)
+        return layers is not None and self.has_shared_layers(layers.path)
+
+    @remembered
+    def has_shared_layers(self, path: str) -> bool:
+        """Do several of the layers of this scope have one module?"""
+        modules = self.graph.scopes[path].modules
+        return len(set(modules)) < len(modules)
 
     def knows_layer(self, path: str) -> bool:
         used = self.uses_cache(path) or self.counts_layers(path)

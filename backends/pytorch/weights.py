@@ -1,91 +1,197 @@
-"""Weights to and from safetensors files, by their logical names."""
+"""Weights to and from checkpoint files, by their logical names."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...outputs import replacing
+from ..checkpoint_errors import CheckpointError, limited
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from ..checkpoint_files import Weights
+
+WRAPPERS = ("_orig_mod", "module", "model")
+"""What `torch.compile`, data parallelism, and Hugging Face or Lightning put before each name."""
+
+Shapes = dict[str, tuple[int, ...]]
+
 
 class WeightsError(ValueError):
-    """A file of weights that does not fit the model; the message names every difference."""
+    """A file of weights that does not fit the model; the message lists the differences."""
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Write a model's weights to a safetensors file, moved into place when it is whole."""
+    """Write a model's weights to a safetensors file, moved into place when it is whole.
+
+    The names are those of the model inside `torch.compile`, DataParallel and similar wrappers.
+
+    Raises WeightsError for a model on the meta device, whose weights have no values.
+    """
     from safetensors.torch import save_file
 
-    state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    state = {name: tensor.detach() for name, tensor in _unwrapped(model).state_dict().items()}
+    if any(tensor.is_meta for tensor in state.values()):
+        raise WeightsError("the model is on the meta device: its weights have no values to save")
+    state = {
+        ".".join(part for part in name.split(".") if part != "_orig_mod"): tensor.contiguous()
+        for name, tensor in state.items()
+    }
     with replacing(Path(path)) as fresh:
         save_file(state, fresh)
 
 
-def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
-    """Read a safetensors file into a model, one tensor at a time; returns the model.
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside of wrappers that hold nothing else."""
+    inner = dict(model.named_children())
+    if len(inner) == 1 and inner.keys() <= {"_orig_mod", "module"}:
+        return _unwrapped(next(iter(inner.values())))
+    return model
 
-    Every weight must be there with its shape, and nothing else: raises WeightsError with all that
-    is missing, unexpected or of another shape, before anything is changed. The file may also be
-    one that Hugging Face saved from an exported model, where `model.` stands before each name.
+
+def load_weights(model: nn.Module, path: str | Path, *, strict: bool = True) -> nn.Module:
+    """Read a checkpoint into a model, one tensor at a time; returns the model.
+
+    A model on the meta device gets the tensors themselves, on the CPU and in its own dtype.
+
+    path: a safetensors file, the state dict that `torch.save` wrote (read with `weights_only`), the
+        index of several files, or the folder of either. `model.`, `module.` and `_orig_mod.` may
+        stand before the names, as wrappers of models put them
+    strict: every weight must be in the file, and nothing else. If False, weights that are missing
+        keep their values and other tensors are not read
+
+    Raises WeightsError with what is missing, unexpected, of another shape, or not floating-point,
+    before anything is changed.
     """
     import torch
-    from safetensors import SafetensorError, safe_open
 
     target = model.state_dict()
-    try:
-        with safe_open(path, framework="pt") as file:
-            stored = _logical_names(file.keys(), target)
-            check_shapes(
-                {name: tuple(tensor.shape) for name, tensor in target.items()},
-                {name: tuple(file.get_slice(own).get_shape()) for name, own in stored.items()},
-                Path(path).name,
-            )
-            with torch.no_grad():
-                for name, tensor in target.items():
-                    tensor.copy_(file.get_tensor(stored[name]))
-    except SafetensorError as error:
-        raise WeightsError(f"{Path(path).name} is no whole safetensors file: {error}") from None
+    with _reading(path) as found:
+        stored = _logical_names(found.shapes, target)
+        _check(found, stored, target, path, strict)
+        with found.opened() as read, torch.no_grad():
+            state = {
+                name: read(stored[name]).to(tensor.dtype) if tensor.is_meta else tensor
+                for name, tensor in target.items()
+                if name in stored
+            }
+            if any(tensor.is_meta for tensor in target.values()):
+                model.load_state_dict(state, strict=False, assign=True)
+            for name, tensor in target.items():
+                if name in stored and not tensor.is_meta:
+                    tensor.copy_(read(stored[name]))
     return model
 
 
 def read_tensors(path: str | Path, wanted: Collection[str]) -> dict[str, Tensor]:
-    """The tensors of a safetensors file by their logical names, of which these are `wanted`."""
-    from safetensors import SafetensorError, safe_open
+    """The tensors of a checkpoint by their logical names, of which these are `wanted`."""
+    with _reading(path) as found:
+        stored = _logical_names(found.shapes, wanted)
+        with found.opened() as read:
+            return {name: read(own) for name, own in stored.items()}
+
+
+@contextmanager
+def _reading(path: str | Path) -> Iterator[Weights]:
+    """The tensors at a path. Errors of its files are WeightsErrors."""
+    from ..checkpoint_files import weights_at
 
     try:
-        with safe_open(path, framework="pt") as file:
-            stored = _logical_names(file.keys(), wanted)
-            return {name: file.get_tensor(own) for name, own in stored.items()}
-    except SafetensorError as error:
-        raise WeightsError(f"{Path(path).name} is no whole safetensors file: {error}") from None
+        yield weights_at(Path(path))
+    except CheckpointError as error:
+        raise WeightsError(f"{Path(path).name}: {'; '.join(limited(error.problems))}") from None
 
 
 def _logical_names(stored: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
-    """Logical name -> name in the file. A model that was exported and trained on says `model.`."""
-    names, prefix = list(stored), "model."
-    if any(name.startswith(prefix) for name in wanted) or not all(
-        name.startswith(prefix) for name in names
-    ):
-        prefix = ""
-    return {name.removeprefix(prefix): name for name in names}
+    """Logical name -> name in the file. One that no wrapper explains stays as it is.
+
+    Raises WeightsError where one weight is there twice, with and without a wrapper.
+    """
+    found: dict[str, str] = {}
+    for name in stored:
+        logical = _logical_name(name, wanted)
+        if logical in found:
+            raise WeightsError(f"{logical} is in the file twice: as {found[logical]} and {name}")
+        found[logical] = name
+    return found
 
 
-def check_shapes(
-    wanted: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]], file: str
+def _logical_name(name: str, wanted: Collection[str]) -> str:
+    parts = name.split(".")
+    for start in range(len(parts)):
+        rest = ".".join(parts[start:])
+        if rest in wanted:
+            return rest
+        inner = ".".join(part for part in parts[start:] if part != "_orig_mod")
+        if inner in wanted:
+            return inner
+        if parts[start] not in WRAPPERS:
+            break
+    return name
+
+
+def _check(
+    found: Weights,
+    stored: dict[str, str],
+    target: dict[str, Tensor],
+    path: str | Path,
+    strict: bool,
 ) -> None:
-    """Raises WeightsError with every difference between what is wanted and what was found."""
-    problems = [f"missing: {name} {wanted[name]}" for name in sorted(wanted.keys() - found.keys())]
-    problems += [
+    """Raises WeightsError for what cannot be read into the model."""
+    from ..checkpoint_readers import not_floating
+
+    wanted = {name: tuple(tensor.shape) for name, tensor in target.items()}
+    there = {name: found.shapes[own] for name, own in stored.items()}
+    if not strict:
+        empty = [name for name, tensor in target.items() if tensor.is_meta and name not in there]
+        if empty:
+            raise WeightsError(
+                f"the model is on the meta device, and {len(empty)} of its weights are not in "
+                f"{Path(path).name}: {empty[0]}"
+            )
+        both = wanted.keys() & there.keys()
+        if wanted and not both:
+            raise WeightsError(f"{Path(path).name} contains no weight of the model")
+        wanted, there = {n: wanted[n] for n in both}, {n: there[n] for n in both}
+    check_shapes(wanted, there, Path(path).name, note=_note(Path(path), found.shapes))
+    problems = [not_floating(own, found.dtypes[own]) for n, own in stored.items() if n in wanted]
+    if refused := [problem for problem in problems if problem]:
+        text = "\n  ".join(limited(refused))
+        raise WeightsError(f"{Path(path).name} does not fit the model:\n  {text}")
+
+
+_LIBRARY = ("self_attn.q_proj", "attention.self.query", "attn.c_attn", "SelfAttention.q")
+
+
+def _note(path: Path, names: Iterable[str]) -> str | None:
+    """What to do about a file that is not the whole of a checkpoint of this model."""
+    from ..checkpoint_files import shard_note
+
+    if any(part in name for name in names for part in _LIBRARY):
+        return "these are the names of a Hugging Face checkpoint: use modelwright.from_pretrained"
+    return shard_note(path)
+
+
+def check_shapes(wanted: Shapes, found: Shapes, file: str, *, note: str | None = None) -> None:
+    """Raises WeightsError with the differences between what is wanted and what was found.
+
+    note: a last line of the message
+    """
+    missing = [f"missing: {name} {wanted[name]}" for name in sorted(wanted.keys() - found.keys())]
+    unexpected = [
         f"unexpected: {name} {found[name]}" for name in sorted(found.keys() - wanted.keys())
     ]
-    problems += [
+    shapes = [
         f"shape of {name}: {found[name]} in the file, {wanted[name]} in the model"
         for name in sorted(wanted.keys() & found.keys())
         if wanted[name] != found[name]
     ]
+    problems = [*limited(missing, "missing"), *limited(unexpected, "unexpected")]
+    problems += limited(shapes, "of another shape")
     if problems:
-        raise WeightsError(f"{file} does not fit the model:\n  " + "\n  ".join(problems))
+        lines = [f"{file} does not fit the model:", *problems, *([] if note is None else [note])]
+        raise WeightsError("\n  ".join(lines))

@@ -10,10 +10,21 @@ Importing this imports torch.
 from __future__ import annotations
 
 from .laws import LAWS, Law
+from .levels import read_document
 from .report import Finding, Report
 from .ship import ship
 from .shrink import shrink
 from .subject import UnknownError
 from .verify import verify
 
-__all__ = ["LAWS", "Finding", "Law", "Report", "UnknownError", "ship", "shrink", "verify"]
+__all__ = [
+    "LAWS",
+    "Finding",
+    "Law",
+    "Report",
+    "UnknownError",
+    "read_document",
+    "ship",
+    "shrink",
+    "verify",
+]

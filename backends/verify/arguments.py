@@ -76,13 +76,13 @@ class Arguments:
             found.append(Stream(name, prefix, self.entries(op), longest, shorter))
         return found
 
-    def limit(self, ids: str) -> int:
-        """How many tokens the stack that reads these ids can see."""
+    def limit(self, ids: str, longest: int = LONG) -> int:
+        """How many tokens the stack that reads these ids can see, at most `longest`."""
         for name, stack in self.spec.stacks.items():
             read = any(getattr(source, "argument", "") == ids for source in stack.input)
             if read and name in self.graph.limits:
-                return int(self.graph.limits[name])
-        return LONG
+                return min(int(self.graph.limits[name]), max(longest, LONG))
+        return longest
 
     def entries(self, op: Op) -> int:
         """Rows of the smallest table in which an argument's numbers are looked up."""
@@ -118,7 +118,7 @@ class Arguments:
             if not self.optional(name) and len(shape) == 1:
                 data[name] = self.draw(name, (2,), self.entries(op))
         for stream in self.streams():
-            data[stream.ids] = self._ids(stream, stream.longest)
+            data[stream.ids] = self.words(stream, stream.longest)
         return data
 
     def padded(self, side: str) -> Data:
@@ -164,7 +164,7 @@ class Arguments:
         data = {name: value[:1] for name, value in self.plain().items()}
         for stream in self.streams():
             length = min(LONG, self.limit(stream.ids))
-            data[stream.ids] = self._ids(stream, length)[:1]
+            data[stream.ids] = self.words(stream, length)[:1]
         return data
 
     def single(self, padded: Data) -> Data:
@@ -205,7 +205,7 @@ class Arguments:
             if name in known
         }
 
-    def _ids(self, stream: Stream, length: int) -> Array:
+    def words(self, stream: Stream, length: int) -> Array:
         """Two rows of words that mean nothing special, but for those that a pool looks for."""
         special = set(self.kept_ids.values())
         words = np.array([i for i in range(stream.rows) if i not in special] or [0])

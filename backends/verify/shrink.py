@@ -37,7 +37,7 @@ HEAD_WIDTHS = (12, 16, 8, 20, 24, 32, 40, 64)
 # kind -> what its smallest number becomes, and by how much each larger one exceeds the one before
 KINDS: dict[str, tuple[int, int]] = {
     "vocabulary": (61, 4),
-    "positions": (64, 8),
+    "positions": (136, 8),
     "first length": (32, 8),
     "d_ff": (40, 8),
     "hidden": (40, 8),

@@ -37,6 +37,8 @@ class Subject:
     spec: what the laws are read from, where they ask for more than the ops say
     text: of the emitted file
     weights: by logical name, as float32 can hold them
+    thorough: whether laws try all that they know, and not a choice
+    document, whole: what was written, and the spec before it was made small, where that is known
     """
 
     spec: ModelSpec
@@ -45,6 +47,9 @@ class Subject:
     weights: dict[str, Array]
     device: str = "cpu"
     dtype: str = ""
+    thorough: bool = False
+    document: dict[str, Any] | None = None
+    whole: ModelSpec | None = None
 
     @cached_property
     def module(self) -> ModuleType:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,6 +21,7 @@ from ..pytorch import compile as compile_model
 from ..pytorch import emit, load_weights
 from .arguments import Array
 from .laws import LAWS, Law
+from .levels import read_document
 from .measure import EXACT, NotHere
 from .report import Finding, Report
 from .shrink import shrink
@@ -38,6 +40,8 @@ def verify(
     sets: Sequence[str] = (),
     seed: int = 0,
     laws: Collection[str] | None = None,
+    thorough: bool = False,
+    document: dict[str, Any] | None = None,
     emit: Callable[[ModuleGraph], str] = emit,
     tell: Callable[[str], None] = lambda what: None,
 ) -> Report:
@@ -45,8 +49,10 @@ def verify(
 
     The spec is made small with all of its structure, unless `full_size` or `weights` (a
     safetensors file of the whole model) is given; random weights are none of them at rest. `dtype`
-    is tried beside float64 and float32. `laws` names those to try; `emit` makes the text of the
-    file from the graph; `tell` hears which law is tried.
+    is tried beside float64 and float32. `thorough` tries all lengths, options and cases that a law
+    knows, where it usually makes a choice. `document` is what the spec was read from, with files
+    that it extends and with `sets` put in; it is read where `source` is a path. `laws` names those
+    to try; `emit` makes the text of the file from the graph; `tell` hears which law is tried.
 
     Raises SpecErrors for a bad spec, WeightsError for weights that do not fit, UnknownError for a
     device that is not there or a law that does not exist.
@@ -56,6 +62,8 @@ def verify(
     for name in laws or ():
         if name not in names:
             raise UnknownError(f"there is no law `{name}`: {choices(name, names)}")
+    if document is None and not isinstance(source, ModelSpec):
+        document = read_document(Path(source), sets)
     spec = source if isinstance(source, ModelSpec) else load(source, sets=tuple(sets))
     small = spec if full_size or weights is not None else shrink(spec)
     graph = lower(small)
@@ -67,6 +75,9 @@ def verify(
             weights_for(graph, seed) if weights is None else _stored(graph, weights),
             device,
             dtype,
+            thorough,
+            document,
+            spec,
         )
         tried = [law for law in LAWS if laws is None or law.name in laws]
         findings = tuple(_tried(law, subject, tell) for law in tried)

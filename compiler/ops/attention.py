@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..axes import S, Shape
 from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
+from ..sizes import number
+from .masks import for_each_sequence
 from .row import ZEROS, Attrs, Inputs, Row
+from .saved import FREE, OUT, Kept, Own, Saving, by_token, operand, view
 
 
 def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
-    """Scores and weighted sum over every pair; the report scales by the mask's density."""
+    """Scores and weighted sum over every pair, sinks as one key more; the report scales by the
+    mask's density.
+    """
     q, k, v = (values[op.arg(slot)].shape for slot in ("q", "k", "v"))
-    pairs = elements(q[:-1]) * elements(k[-2:-1])
+    keys = elements(k[-2:-1]) + (1 if op.arg("sinks") else 0)
+    pairs = elements(q[:-1]) * keys
     return 2 * pairs * elements(q[-1:]) + 2 * pairs * elements(v[-1:])
 
 
@@ -51,16 +59,130 @@ def attend_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(*inputs["q"].shape[:-1], inputs["v"].shape[-1])]
 
 
+# -- what the backward needs
+
+
+def runs_fused(s: Saving) -> bool:
+    """Does one kernel compute all of an attend, so that no scores are kept?
+
+    On the CPU, scaled_dot_product_attention has such a kernel for equal widths of keys and values,
+    without dropout and without a bias that is learned or has three axes (H, T, S). On a GPU it is
+    taken to have one for all.
+    """
+    if s.op.attrs["kernel"] in ("explicit", "additive"):
+        return False
+    if s.fused:
+        return True
+    alike = number(s.shape("q")[-1].size) == number(s.shape("v")[-1].size)
+    learned = s.op.attrs["kernel"] == "distance" or s.trained("bias") or s.given("sinks")
+    return alike and not learned and not _drops(s) and not _has_three_axes(s)
+
+
+def _has_three_axes(s: Saving) -> bool:
+    """Is there a bias that is the same for every sequence, without an axis for them?"""
+    if not s.given("bias"):
+        return False
+    made = s.source("bias")
+    masks = None if made is None or made.op.kind != "masked_bias" else made.source("mask")
+    if masks is None:
+        return True
+    return not (masks.op.kind == "head_masks" or for_each_sequence(masks.op.attrs["formula"]))
+
+
+def _drops(s: Saving) -> bool:
+    rate = s.op.attrs["dropout"]
+    return rate is not None and number(rate) > 0
+
+
+def _keys(s: Saving) -> Poly:
+    """How many vectors of keys there are once heads that share them have their own."""
+    more = 1 if s.given("sinks") else 0
+    heads = elements(s.shape("q")[:2])
+    return heads * (elements(s.shape("k")[-2:-1]) + more)
+
+
+def _scores(s: Saving) -> Poly:
+    more = 1 if s.given("sinks") else 0
+    return s.rows("q") * (elements(s.shape("k")[-2:-1]) + more)
+
+
+def _repeated(s: Saving, slot: str, kind: str = "float") -> Own:
+    return Own(kind, _keys(s) * elements(s.shape(slot)[-1:]))
+
+
+def attend_saves(s: Saving) -> Iterator[Kept]:
+    kernel = s.op.attrs["kernel"]
+    if kernel in ("explicit", "additive"):
+        yield from _written_out(s)
+    elif runs_fused(s):
+        yield from _fused(s)
+    else:
+        yield from _in_steps(s)
+    if kernel == "distance":
+        yield _repeated(s, "k")  # for the squares
+
+
+def _fused(s: Saving) -> Iterator[Kept]:
+    """Queries, keys, values, the result, the log of each row's sum, and the bias."""
+    yield from ("q", OUT, Own("wide", s.rows("q")))
+    if s.given("sinks"):
+        yield from (_repeated(s, "k"), _repeated(s, "v"), Own("float", _scores(s)))
+        return
+    yield from ("k", "v")
+    if s.given("bias"):
+        yield "bias"
+    elif s.given("mask"):
+        yield Own("float", s.storage("mask"))  # made from the booleans, in each layer
+
+
+def _in_steps(s: Saving) -> Iterator[Kept]:
+    """Copies of queries, keys and values for the products, and the weights, in float32 or wider."""
+    yield from (s.own("q", "wide"), _repeated(s, "k", "wide"), _repeated(s, "v", "wide"))
+    yield Own("wide", _scores(s))
+    if _drops(s):
+        yield Own("wide", 2 * _scores(s))  # the choice, and what it leaves
+
+
+def _written_out(s: Saving) -> Iterator[Kept]:
+    """The functions of the emitted file: what bounds or adds, the masks, the softmax."""
+    scores = _scores(s)
+    if s.op.attrs["kernel"] == "additive":
+        sums = scores * elements(s.shape("q")[-1:])
+        copies = 2 if by_token(s.source("q")) else 1
+        yield Own("float", copies * sums + s.size("q"))  # the tanh, the vectors
+    else:
+        yield from (operand(s, "q"), _repeated(s, "k"), Own("float", scores))  # the tanh
+    yield _repeated(s, "v")
+    if not s.given("bias") and not s.given("sinks") and s.given("mask"):
+        yield Own("bool", s.storage("mask"))
+    yield from (Own("bool", scores), Own("float", 2 * scores))  # what is unseen, the weights
+    if _drops(s):
+        yield Own("bool" if s.fused else "float", scores)
+
+
+def merged_view(s: Saving) -> tuple[str, ...]:
+    """The result of a fused kernel is a view of (B, T, H, E) where the queries are: no copy."""
+    made = s.source("x")
+    if made is None or made.op.kind != "attend" or not runs_fused(made):
+        return ()
+    return ("x",) if s.fused or by_token(made.source("q")) else ()
+
+
 ROWS: dict[str, Row] = {
     "split_heads": Row(
         "(B, T, H*E) to (B, H, T, E), or the same without B",
         ("x",),
         split_shape,
         attrs=("heads", "width"),
+        view=view("x"),
     ),
-    "merge_heads": Row("(B, H, T, E) to (B, T, H*E)", ("x",), merge_shape),
+    "merge_heads": Row("(B, H, T, E) to (B, T, H*E)", ("x",), merge_shape, view=merged_view),
     "expand_heads": Row(
-        "(B, 1, T, E) to (B, H, T, E): one for all heads", ("x",), expanded_shape, attrs=("heads",)
+        "(B, 1, T, E) to (B, H, T, E): one for all heads",
+        ("x",),
+        expanded_shape,
+        attrs=("heads",),
+        view=view("x"),
     ),
     "concat": Row(
         "the inputs side by side along the last axis", ("parts*",), joined_shape, attrs=("dim",)
@@ -70,6 +192,7 @@ ROWS: dict[str, Row] = {
         "so far, (..., S, E)",
         ("first", "second"),
         cached_shape,
+        view=view("first", "second"),
     ),
     "score_vector": Row(
         "a learned vector for each head, (H, E)",
@@ -79,6 +202,7 @@ ROWS: dict[str, Row] = {
         dtype="float",
         part="attention",
         attrs=("heads", "width"),
+        view=view(FREE),
     ),
     "sinks": Row(
         "a learned number for each head, (H,)",
@@ -88,6 +212,7 @@ ROWS: dict[str, Row] = {
         dtype="float",
         part="attention",
         attrs=("heads",),
+        view=view(FREE),
     ),
     "attend": Row(
         "softmax(cap(q k^T * scale) + "
@@ -113,5 +238,6 @@ ROWS: dict[str, Row] = {
             "causal?",
             "score?",
         ),
+        saves=attend_saves,
     ),
 }

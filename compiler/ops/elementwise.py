@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+from ..cost import Poly
 from ..graph import Initial, Weight
+from ..sizes import number
 from .row import ZEROS, Attrs, Row, broadcast, same
+from .saved import OUT, Kept, Own, Saves, Saving, keeps
 
 
 def vector_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -19,12 +24,79 @@ def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["dim"].size,), initial, trained=attrs.get("trained", True)),)
 
 
+# -- what the backward needs: the input of an op, or its result
+
+
+def _with_sigmoid(s: Saving) -> Iterator[Kept]:
+    """x * sigmoid(x * beta) in two steps."""
+    yield from ("x", s.own("x"))
+
+
+def _of_relu(s: Saving) -> Iterator[Kept]:
+    yield s.own("x")
+
+
+def _of_elu(s: Saving) -> Iterator[Kept]:
+    """relu(x) + exp(min(x, 0)): the input and both results."""
+    yield from ("x", s.own("x"), s.own("x"))
+
+
+ACTIVATIONS: dict[str, Saves] = {
+    "gelu": keeps("x"),
+    "gelu_tanh": keeps("x"),
+    "quick_gelu": _with_sigmoid,
+    "swish": _with_sigmoid,
+    "relu": keeps(OUT),
+    "relu2": _of_relu,
+    "silu": keeps("x"),
+    "tanh": keeps(OUT),
+    "sigmoid": keeps(OUT),
+    "softplus": keeps("x"),
+    "elu_features": _of_elu,
+}
+
+
+def activation_saves(s: Saving) -> Iterable[Kept]:
+    return ACTIVATIONS[s.op.attrs["function"]](s)
+
+
+def product_saves(s: Saving) -> Iterator[Kept]:
+    """Each factor where the other one needs a gradient."""
+    yield from (own for own, other in ("ab", "ba") if s.trained(other))
+
+
+def dropout_saves(s: Saving) -> Iterator[Kept]:
+    """The choice: as numbers on the CPU, as booleans in the kernels of GPUs."""
+    if number(s.op.attrs["rate"]):
+        yield s.own("x", "bool" if s.fused else "float")
+
+
+def dropout_view(s: Saving) -> tuple[str, ...]:
+    return () if number(s.op.attrs["rate"]) else ("x",)
+
+
+def softcap_saves(s: Saving) -> Iterator[Kept]:
+    yield s.own("x")  # the tanh
+
+
+def drop_path_saves(s: Saving) -> Iterator[Kept]:
+    yield Own("float", Poly.of("B"))
+
+
+def unit_saves(s: Saving) -> Iterator[Kept]:
+    """The input, its length, and the length bounded from below."""
+    yield from ("x", Own("float", 2 * s.rows("x")))
+
+
 ROWS: dict[str, Row] = {
     "activation": Row(
-        "the function `function` (and `beta` for swish)", ("x",), attrs=("function", "beta?")
+        "the function `function` (and `beta` for swish)",
+        ("x",),
+        attrs=("function", "beta?"),
+        saves=activation_saves,
     ),
     "add": Row("a + b", ("a", "b"), broadcast),
-    "multiply": Row("a * b", ("a", "b"), broadcast),
+    "multiply": Row("a * b", ("a", "b"), broadcast, saves=product_saves),
     "scale": Row(
         "x * factor (a number, a Field, or the words sqrt_d_model)",
         ("x",),
@@ -32,10 +104,15 @@ ROWS: dict[str, Row] = {
     ),
     "by_layer": Row("x / the number of the layer, from 1", ("x",)),
     "clamp": Row(
-        "x limited to -low..high (low may be None: no lower limit)", ("x",), attrs=("low", "high")
+        "x limited to -low..high (low may be None: no lower limit)",
+        ("x",),
+        attrs=("low", "high"),
+        saves=keeps("x"),
     ),
-    "softcap": Row("cap * tanh(x / cap)", ("x",), attrs=("cap",)),
-    "learned_scale": Row("x * vector", ("x",), same, vector_weights, attrs=("dim", "initial")),
+    "softcap": Row("cap * tanh(x / cap)", ("x",), attrs=("cap",), saves=softcap_saves),
+    "learned_scale": Row(
+        "x * vector", ("x",), same, vector_weights, attrs=("dim", "initial"), saves=keeps("x")
+    ),
     "head_bias": Row(
         "x + the vector of each head (H, E)",
         ("x",),
@@ -55,11 +132,14 @@ ROWS: dict[str, Row] = {
         "in training, zero with probability `rate`, the rest scaled by 1/(1 - rate)",
         ("x",),
         attrs=("rate",),
+        saves=dropout_saves,
+        view=dropout_view,
     ),
     "drop_path": Row(
         "in training, the whole branch of a sequence is zero with probability rate",
         ("x",),
         attrs=("rate",),
+        saves=drop_path_saves,
     ),
-    "l2_normalize": Row("x / max(|x|, 1e-12) over the last axis", ("x",)),
+    "l2_normalize": Row("x / max(|x|, 1e-12) over the last axis", ("x",), saves=unit_saves),
 }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..axes import Dim, Shape
 from ..graph import Initial, Weight
+from ..sizes import number
 from .layers import linear_flops
 from .row import ZEROS, Attrs, Inputs, Row, last, same
+from .saved import OUT, Kept, Own, Saving, keeps
 
 
 def expert_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -38,13 +42,59 @@ def combined_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(*inputs["weights"].shape[:-1], inputs["x"].shape[-1])]
 
 
+# -- what the backward needs
+
+
+def groups_saves(s: Saving) -> Iterator[Kept]:
+    """Which groups are out."""
+    members = number(s.shape("scores")[-1].size) // number(s.op.attrs["groups"])
+    yield Own("bool", s.size("scores") * (1 / members))
+
+
+def top_k_saves(s: Saving) -> Iterator[Kept]:
+    """The places, unless they are all that is used."""
+    if s.used(0):
+        yield s.own(OUT, "int")
+
+
+def sum_to_one_saves(s: Saving) -> Iterator[Kept]:
+    yield from ("x", Own("float", s.rows("x")))
+
+
+def sparse_mixer_saves(s: Saving) -> Iterator[Kept]:
+    """For each choice: its number, the experts that are too far below, the softmax of the rest."""
+    for _ in range(number(s.op.attrs["top_k"])):
+        yield Own("int", s.rows("scores"))
+        yield from (s.own("scores", "bool"), s.own("scores"))
+
+
+def capacity_saves(s: Saving) -> Iterator[Kept]:
+    yield s.own("weights", "bool")
+
+
+def rows_saves(s: Saving) -> Iterator[Kept]:
+    """The token of each pair."""
+    yield s.own("experts", "int")
+
+
+def weigh_rows_saves(s: Saving) -> Iterator[Kept]:
+    """The rows, the weight of each and where it stands."""
+    yield from ("x", s.own("experts"), s.own("experts", "int"))
+
+
+def combine_saves(s: Saving) -> Iterator[Kept]:
+    """The rows in the order of tokens, that order, and the weights."""
+    yield from (s.own("experts", "int"), s.own("x"), "weights")
+
+
 ROWS: dict[str, Row] = {
-    "softmax": Row("exp(x) / sum(exp(x)) over the last axis", ("x",)),
+    "softmax": Row("exp(x) / sum(exp(x)) over the last axis", ("x",), saves=keeps(OUT)),
     "best_groups": Row(
         "scores of X experts, -inf outside the `kept` best of `groups` equal runs of them; a run "
         "is as good as the sum of its `members` best scores",
         ("scores",),
         attrs=("groups", "kept", "members"),
+        saves=groups_saves,
     ),
     "top_k": Row(
         "the `top_k` largest numbers of the last axis, and their places, best first",
@@ -52,13 +102,15 @@ ROWS: dict[str, Row] = {
         chosen_shape,
         dtype="float int",
         attrs=("top_k",),
+        saves=top_k_saves,
     ),
     "gather": Row(
         "inputs x, places: the numbers of x at these places of its last axis",
         ("x", "places"),
         like_second,
+        saves=keeps("x", "places"),
     ),
-    "sum_to_one": Row("x / (sum(x) + 1e-20) over the last axis", ("x",)),
+    "sum_to_one": Row("x / (sum(x) + 1e-20) over the last axis", ("x",), saves=sum_to_one_saves),
     "sparse_mixer": Row(
         "`top_k` times the best expert that is left; its weight is its softmax among those left "
         "whose (best - logit) / max(|logit|, best) is at most 2 * jitter. Results: weights, places",
@@ -66,6 +118,7 @@ ROWS: dict[str, Row] = {
         chosen_shape,
         dtype="float int",
         attrs=("top_k", "jitter"),
+        saves=sparse_mixer_saves,
     ),
     "within_capacity": Row(
         "inputs weights, chosen, both (B, T, A): the weights, 0 where `capacity` tokens of the "
@@ -73,6 +126,7 @@ ROWS: dict[str, Row] = {
         "Where capacity is None it is factor * T * top_k / experts, rounded up",
         ("weights", "chosen"),
         attrs=("experts", "top_k", "capacity", "factor"),
+        saves=capacity_saves,
     ),
     "assign": Row(
         "the expert of each pair, from the places that `top_k` gave",
@@ -81,7 +135,10 @@ ROWS: dict[str, Row] = {
         attrs=("experts",),
     ),
     "rows": Row(
-        "inputs x, experts of the pairs: the token of each pair", ("x", "experts"), rows_shape
+        "inputs x, experts of the pairs: the token of each pair",
+        ("x", "experts"),
+        rows_shape,
+        saves=rows_saves,
     ),
     "expert_linear": Row(
         "inputs x, experts of the pairs: x[j] @ weight[expert[j]].T",
@@ -90,6 +147,7 @@ ROWS: dict[str, Row] = {
         expert_weights,
         linear_flops,
         attrs=("residual", "in_features", "out_dim", "experts", "top_k"),
+        saves=keeps("x"),
     ),
     "expert_bias": Row(
         "inputs x, experts of the pairs: x[j] + bias[expert[j]]",
@@ -97,19 +155,23 @@ ROWS: dict[str, Row] = {
         same,
         expert_bias_weights,
         attrs=("in_features", "out_dim", "experts", "top_k"),
+        saves=keeps("experts"),
     ),
     "weigh_rows": Row(
         "inputs x, experts of the pairs, weights: each pair by its weight",
         ("x", "experts", "weights"),
+        saves=weigh_rows_saves,
     ),
     "sum_pairs": Row(
         "inputs x, experts of the pairs, weights (their shape): the sum of each token's pairs",
         ("x", "experts", "weights"),
         combined_shape,
+        saves=rows_saves,
     ),
     "combine": Row(
         "inputs x, experts of the pairs, weights: the sum of each token's pairs by their weights",
         ("x", "experts", "weights"),
         combined_shape,
+        saves=combine_saves,
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ..axes import ONE, Dim, Shape
@@ -9,6 +10,7 @@ from ..cost import Poly, elements
 from ..graph import Initial, Op, Value, Weight
 from ..sizes import Size
 from .row import NORMAL, ONES, ZEROS, Attrs, Inputs, Row, declared, last, same
+from .saved import FREE, Kept, Own, Saving, keeps, view
 
 
 def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -117,6 +119,46 @@ def insert_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(batch, attrs["length"], width)]
 
 
+# -- what the backward needs
+
+
+def embedding_saves(s: Saving) -> Iterator[Kept]:
+    """The ids; zeros are made for those that are left out."""
+    absent = s.op.attrs.get("absent") and s.values[s.op.arg("ids")].optional
+    yield s.own("ids", "int") if absent else "ids"
+
+
+def linear_saves(s: Saving) -> Iterator[Kept]:
+    """The input, for the gradient of the weight."""
+    yield s.widened("x") if s.op.attrs.get("wide") else "x"
+
+
+def layer_norm_saves(s: Saving) -> Iterator[Kept]:
+    """The input, its mean and its deviation; before weights of heads also the normed input."""
+    yield from ("x", Own("float", 2 * s.rows("x")))
+    if s.op.attrs.get("per_head") is not None and s.op.attrs["affine"]:
+        yield s.own("x")
+    yield from _shifted_weight(s)
+
+
+def rms_norm_saves(s: Saving) -> Iterator[Kept]:
+    """The input and its size; the CPU multiplies in steps and keeps the normed input besides."""
+    yield from (s.widened("x"), Own("wide", s.rows("x")))
+    if s.op.attrs["affine"] and (s.op.attrs.get("per_head") is not None or not s.fused):
+        yield s.own("x", "wide")
+    yield from _shifted_weight(s)
+
+
+def _shifted_weight(s: Saving) -> Iterator[Kept]:
+    """`offset + weight`, which is no parameter."""
+    if s.op.attrs["affine"] and s.op.attrs.get("weight_offset"):
+        yield Own("float", Poly.of(s.op.weights[0].count))
+
+
+def group_norm_saves(s: Saving) -> Iterator[Kept]:
+    yield from ("x", Own("float", 2 * s.rows("x")))
+
+
 ROWS: dict[str, Row] = {
     "embedding": Row(
         "weight[ids]",
@@ -126,6 +168,7 @@ ROWS: dict[str, Row] = {
         dtype="float",
         part="embedding",
         attrs=("rows", "out_dim", "tied?", "absent?"),
+        saves=embedding_saves,
     ),
     "table": Row(
         "a learned table as it is",
@@ -135,6 +178,7 @@ ROWS: dict[str, Row] = {
         dtype="float",
         part="embedding",
         attrs=("shape",),
+        view=view(FREE),
     ),
     "patchify": Row(
         "the numbers of each square patch of an image (channels, then rows, then columns), "
@@ -146,6 +190,7 @@ ROWS: dict[str, Row] = {
         patch_flops,
         part="embedding",
         attrs=("sides", "patch", "steps", "channels", "length", "out_dim", "bias"),
+        saves=keeps("image"),
     ),
     "convolve": Row(
         "y[o, t] = bias[o] + the sum over i and j of weight[o, i, j] * x[i, t * stride + (j - "
@@ -168,15 +213,17 @@ ROWS: dict[str, Row] = {
             "padded",
             "bias",
         ),
+        saves=keeps("x"),
     ),
     "glu": Row(
         "(B, 2*D, T): the first half * sigmoid(the other)",
         ("x",),
         convolved_half,
         attrs=("out_dim",),
+        saves=keeps("x"),
     ),
-    "swap_axes": Row("(B, D, T) to (B, T, D)", ("x",), swapped_shape),
-    "add_axis": Row("(B, ...) to (B, 1, ...)", ("x",), added_shape),
+    "swap_axes": Row("(B, D, T) to (B, T, D)", ("x",), swapped_shape, view=view("x")),
+    "add_axis": Row("(B, ...) to (B, 1, ...)", ("x",), added_shape, view=view("x")),
     "insert_tokens": Row(
         "the rows of the weight stand in each sequence, from place `at` on",
         ("x",),
@@ -201,6 +248,7 @@ ROWS: dict[str, Row] = {
             "tied?",
             "joined?",
         ),
+        saves=linear_saves,
     ),
     "linear_again": Row(
         "the linear layer of the same name, in the same module, applied to another input",
@@ -209,6 +257,7 @@ ROWS: dict[str, Row] = {
         again_weights,
         linear_flops,
         attrs=("module", "in_features", "out_dim", "bias"),
+        saves=linear_saves,
     ),
     "group_norm": Row(
         "(x - mean) / sqrt(var + eps) * weight + bias for each channel of (B, D, T), over its T",
@@ -217,6 +266,7 @@ ROWS: dict[str, Row] = {
         norm_weights,
         part="norm",
         attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
+        saves=group_norm_saves,
     ),
     "layer_norm": Row(
         "(x - mean) / sqrt(var + eps) * (weight + weight_offset) + bias, over the last axis; "
@@ -226,6 +276,7 @@ ROWS: dict[str, Row] = {
         norm_weights,
         part="norm",
         attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head"),
+        saves=layer_norm_saves,
     ),
     "rms_norm": Row(
         "x / sqrt(mean(x^2) + eps) * (weight + weight_offset); with `narrow` in weight's dtype",
@@ -234,5 +285,6 @@ ROWS: dict[str, Row] = {
         norm_weights,
         part="norm",
         attrs=("dim", "eps", "affine", "bias", "weight_offset", "per_head", "narrow?"),
+        saves=rms_norm_saves,
     ),
 }

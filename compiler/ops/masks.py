@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..axes import ONE, B, Dim, Shape, T
+from ..cost import Poly, elements
+from ..formula import atoms
 from .row import Attrs, Inputs, Row, declared
+from .saved import OUT, Saving, keeps
 
 
 def mask_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -12,6 +17,31 @@ def mask_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     if attrs.get("alike"):
         return [(queries, keys)]
     return [(B, ONE, queries, keys)]
+
+
+# -- what is stored without padding and other data: one mask for all sequences
+
+
+EACH = {"prefix", "documents"}
+
+
+def for_each_sequence(formula: Any) -> bool:
+    """Has a mask of this formula an axis for sequences, even where no data is given?"""
+    return any(atom.name in EACH or atom.args == ("given",) for atom in atoms(formula))
+
+
+def mask_stores(s: Saving) -> tuple[str, Poly]:
+    """Nothing where the kernel knows the mask by itself."""
+    pairs = Poly() if s.op.attrs.get("implicit") else elements(s.shape(OUT)[-2:])
+    return "bool", pairs
+
+
+def head_masks_stores(s: Saving) -> tuple[str, Poly]:
+    return "bool", elements(s.shape(OUT)[-3:])
+
+
+def global_rows_stores(s: Saving) -> tuple[str, Poly]:
+    return "bool", elements(s.shape(OUT)[-2:]) if s.op.attrs["ranges"] else Poly.of(1)
 
 
 ROWS: dict[str, Row] = {
@@ -24,6 +54,7 @@ ROWS: dict[str, Row] = {
         dtype="bool",
         part="attention",
         attrs=("formula", "keys", "stack", "memory", "alike?", "implicit?"),
+        stores=mask_stores,
     ),
     "head_masks": Row(
         "a mask for each of several equal runs of heads, in order, as one (B, H, T, S)",
@@ -32,6 +63,7 @@ ROWS: dict[str, Row] = {
         dtype="bool",
         part="attention",
         attrs=("shape", "formula", "memory"),
+        stores=head_masks_stores,
     ),
     "global_rows": Row(
         "True at the queries that are global: where global_mask (an optional input) is 1, or in "
@@ -41,6 +73,7 @@ ROWS: dict[str, Row] = {
         dtype="bool",
         part="attention",
         attrs=("shape", "ranges", "stack"),
+        stores=global_rows_stores,
     ),
     "select": Row(
         "inputs chosen, a, b: a where chosen, else b",
@@ -48,5 +81,6 @@ ROWS: dict[str, Row] = {
         lambda inputs, attrs: [inputs["a"].shape],
         dtype="float",
         part="attention",
+        saves=keeps("chosen"),
     ),
 }

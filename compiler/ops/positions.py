@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..axes import Dim, Shape, T
 from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
 from ..sizes import Size
 from .row import NORMAL, Attrs, Inputs, Row, broadcast, declared
+from .saved import FREE, OUT, Kept, Own, Saving, keeps, view
 
 
 def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -33,14 +36,62 @@ def position_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(*inputs["x"].shape[:2], *inputs["places"].shape)]
 
 
+# -- what the backward needs, and what is stored when no data but the ids is given
+
+
+def counted_stores(s: Saving) -> tuple[str, Poly]:
+    """Positions are the same for every sequence, unless its tokens decide."""
+    shape = s.shape(OUT)
+    return "int", elements(shape if s.op.attrs["rule"] == "tokens" else shape[-1:])
+
+
+def angles_stores(s: Saving) -> tuple[str, Poly]:
+    return "wide", s.storage("positions") * elements(s.shape(OUT)[-1:])
+
+
+def grid_angles_stores(s: Saving) -> tuple[str, Poly]:
+    return "wide", s.size(OUT)
+
+
+def sharpness_stores(s: Saving) -> tuple[str, Poly]:
+    return "wide", s.storage("positions")
+
+
+def shift_stores(s: Saving) -> tuple[str, Poly]:
+    return s.values[s.op.arg("x")].dtype, s.storage("x")
+
+
+def masked_stores(s: Saving) -> tuple[str, Poly]:
+    return "float", s.storage("bias")
+
+
+def position_scores_saves(s: Saving) -> Iterator[Kept]:
+    """Contents, positions once for each sequence, the scores of all positions, the places."""
+    positions = s.shape("positions")
+    yield from (s.own("x"), Own("float", Poly.of("B") * elements(positions)))
+    yield from (Own("float", s.rows("x") * elements(positions[-2:-1])), "places")
+
+
+def masked_saves(s: Saving) -> Iterator[Kept]:
+    """The forbidden pairs."""
+    if not s.values[s.op.arg("mask")].optional:
+        yield Own("bool", s.storage("mask"))
+
+
+def masked_view(s: Saving) -> tuple[str, ...]:
+    """The bias itself where no mask is made."""
+    return ("bias",) if s.values[s.op.arg("mask")].optional else ()
+
+
 ROWS: dict[str, Row] = {
     # `start` and `end` number the new tokens among all tokens seen so far:
     # without a cache they are 0 and T.
-    "argument": Row("an argument of forward", (), declared, attrs=("shape",)),
+    "argument": Row("an argument of forward", (), declared, attrs=("shape",), view=view(FREE)),
     "layer_input": Row(
         "the stream as it enters a layer: the input for the first one, then what the layer before "
         "it gave",
         ("x",),
+        view=view("x"),
     ),
     "position_ids": Row(
         "the `position_ids` argument if given, else start..end; with rule `mask` or `tokens`: "
@@ -51,6 +102,7 @@ ROWS: dict[str, Row] = {
         dtype="int",
         part="positions",
         attrs=("shape", "rule", "pad", "stack"),
+        stores=counted_stores,
     ),
     "sinusoid": Row(
         "sin and cos of position * 10000^(-i/d), d = width/2 or width/2 - 1, side by side "
@@ -70,6 +122,7 @@ ROWS: dict[str, Row] = {
         dtype="float",
         part="positions",
         attrs=("width", "theta", "scaling"),
+        stores=angles_stores,
     ),
     "grid_rope_table": Row(
         "the same for the patches of a grid (rows, columns), row by row, behind `front` tokens "
@@ -80,6 +133,7 @@ ROWS: dict[str, Row] = {
         dtype="float",
         part="positions",
         attrs=("width", "theta", "grid", "front", "coordinates"),
+        stores=grid_angles_stores,
     ),
     "rotate": Row(
         "inputs x, cos, sin: rotates pairs of the first (with `end`, the last) `width` columns of "
@@ -88,6 +142,7 @@ ROWS: dict[str, Row] = {
         ("x", "cos", "sin"),
         part="positions",
         attrs=("layout", "width", "partial", "end?"),
+        saves=keeps("cos", "sin"),
     ),
     "sharpness": Row(
         "1 + slope * ln(1 + floor(position / length)), for each position",
@@ -96,9 +151,13 @@ ROWS: dict[str, Row] = {
         dtype="float",
         part="positions",
         attrs=("shape", "length", "slope"),
+        stores=sharpness_stores,
     ),
     "sharpen": Row(
-        "inputs x, sharpness: x * the number of its position", ("x", "sharpness"), part="positions"
+        "inputs x, sharpness: x * the number of its position",
+        ("x", "sharpness"),
+        part="positions",
+        saves=keeps("sharpness"),
     ),
     "alibi": Row(
         "-slope_h * |query - key|, times `scale`",
@@ -135,6 +194,7 @@ ROWS: dict[str, Row] = {
         dtype="float",
         part="positions",
         attrs=("shape", "heads", "buckets"),
+        saves=keeps("buckets"),
     ),
     "relative_places": Row(
         "the row of a table of relative positions that belongs to query - key = d: clamp(d, -r, "
@@ -164,9 +224,15 @@ ROWS: dict[str, Row] = {
         flops=position_flops,
         part="positions",
         attrs=("side",),
+        saves=position_scores_saves,
     ),
     "masked_bias": Row(
-        "inputs bias, mask: bias where the mask admits, else -inf", ("bias", "mask"), broadcast
+        "inputs bias, mask: bias where the mask admits, else -inf",
+        ("bias", "mask"),
+        broadcast,
+        saves=masked_saves,
+        view=masked_view,
+        stores=masked_stores,
     ),
-    "shift": Row("x + amount", ("x",), attrs=("amount",)),
+    "shift": Row("x + amount", ("x",), attrs=("amount",), stores=shift_stores),
 }

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..axes import Shape
 from ..cost import Poly, elements
 from ..graph import Op, Value
 from .elementwise import vector_weights
 from .row import Attrs, Inputs, Row, same
-
-
-def pool_flops(op: Op, values: dict[str, Value]) -> Poly:
-    return 2 * elements(values[op.arg("x")].shape) if op.attrs["how"] == "attention" else Poly()
+from .saved import OUT, Kept, Own, Saving, keeps
 
 
 def similarity_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -22,15 +21,45 @@ def pool_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(inputs["x"].shape[0], inputs["x"].shape[-1])]
 
 
+# -- what the backward needs
+
+
+def exp_scale_saves(s: Saving) -> Iterator[Kept]:
+    yield from ("x", Own("float", Poly.of(1)))
+
+
+def pool_saves(s: Saving) -> Iterator[Kept]:
+    how = s.op.attrs["how"]
+    if how == "max":
+        yield from ("x", OUT)
+    if how == "attention":
+        yield from ("x", s.own("extra"))  # the softmax of the scores
+    if how == "token":
+        yield Own("int", 2 * Poly.of("B"))
+
+
+def pool_view(s: Saving) -> tuple[str, ...]:
+    """One place of every sequence is a view of all of them."""
+    how = s.op.attrs["how"]
+    one = how == "last" or (how == "first" and s.op.attrs["tokens"] == 1)
+    return ("x",) if one else ()
+
+
 ROWS: dict[str, Row] = {
     "similarity": Row(
         "inputs a, b, both (B, N): a @ b.T",
         ("a", "b"),
         lambda inputs, attrs: [(inputs["a"].shape[0], inputs["b"].shape[0])],
         flops=similarity_flops,
+        saves=keeps("a", "b"),
     ),
     "exp_scale": Row(
-        "x * exp(the learned number)", ("x",), same, vector_weights, attrs=("dim", "initial")
+        "x * exp(the learned number)",
+        ("x",),
+        same,
+        vector_weights,
+        attrs=("dim", "initial"),
+        saves=exp_scale_saves,
     ),
     "join_tokens": Row(
         "the first `tokens` vectors of each sequence side by side",
@@ -45,7 +74,8 @@ ROWS: dict[str, Row] = {
         "token (the first place where ids == id). skip: leading tokens that a mean leaves out",
         ("x", "attention_mask?", "extra?"),
         pool_shape,
-        flops=pool_flops,
         attrs=("how", "token", "skip", "tokens"),
+        saves=pool_saves,
+        view=pool_view,
     ),
 }

@@ -10,6 +10,7 @@ from typing import Any
 from ..axes import ONE, Shape
 from ..cost import Poly
 from ..graph import Initial, Op, Value, Weight
+from .saved import Saves, Stores, View, fresh, nothing
 
 Attrs = dict[str, Any]
 ONES, ZEROS, NORMAL = Initial("ones"), Initial("zeros"), Initial("normal")
@@ -78,6 +79,9 @@ class Row:
     slots: the names of its inputs, in order; `mask?` may be absent (""), `parts*`, the last one,
         holds one value or more
     attrs: the names of its attributes, which the formula speaks of; `score?` may be left out
+    saves: what autograd keeps of it for the backward, as `saved` describes
+    view: the inputs whose storage the results share; none for results of their own
+    stores: kind and number of what its result stores, where its shape and dtype do not tell
     """
 
     formula: str
@@ -88,6 +92,9 @@ class Row:
     dtype: str = ""  # "" is that of the first input; one word for each result, or for all
     part: str = "other"  # what the report counts it under, unless its scope says otherwise
     attrs: tuple[str, ...] = ()
+    saves: Saves = nothing
+    view: View = fresh
+    stores: Stores | None = None
 
     def named(self, count: int) -> tuple[str, ...]:
         """The slot of each of `count` inputs. Raises ValueError where so many do not fit."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from ..axes import ONE
+from collections.abc import Iterator
+
+from ..axes import ONE, Dim
 from ..cost import Poly, elements
 from ..graph import Op, Value, Weight
+from ..sizes import number
 from .attention import attend_shape
 from .row import NORMAL, Attrs, Row, declared
+from .saved import OUT, Kept, Own, Saving, by_token, operand, view
 
 
 def pool_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -17,17 +21,92 @@ CHUNK = 64
 """So many tokens are compared with one another where sums over all keys before them run along."""
 
 
+def chunks_of(length: Dim) -> Poly:
+    """How many chunks so many tokens fill, the last one in part."""
+    if length.size is not None:
+        return Poly.of(-(-int(length.size) // CHUNK))
+    return Poly.of("Q")
+
+
+def chunk_of(length: Dim) -> Poly:
+    """How many tokens a chunk has: a single token fills one of its own."""
+    if length.size is not None:
+        return Poly.of(CHUNK if int(length.size) > 1 else 1)
+    return Poly.of("C")
+
+
+def whole_chunks_of(length: Dim) -> Poly:
+    """As many chunks where the last one is full, else 0: then zeros are added, in a copy."""
+    if length.size is not None:
+        return chunks_of(length) if int(length.size) % CHUNK == 0 else Poly()
+    return Poly.of("W")
+
+
 def pool_heads_flops(op: Op, values: dict[str, Value]) -> Poly:
-    return 4 * elements(values[op.arg("x")].shape)
+    """The score of every token; the weighted sum is no matrix product."""
+    return 2 * elements(values[op.arg("x")].shape)
 
 
 def linear_attend_flops(op: Op, values: dict[str, Value]) -> Poly:
-    """Keys times values, queries times their sum; with an order, the pairs of a chunk besides."""
+    """Keys times values, queries times their sum; with an order, the pairs of a chunk besides.
+
+    What a chunk lacks is filled with zeros and computed. With rates, the sum of each chunk is
+    taken into every later one, which grows with the square of their number; one chunk alone needs
+    no such product, which is counted nevertheless.
+    """
     q, k, v = (values[op.arg(slot)].shape for slot in ("q", "k", "v"))
-    sums = 2 * elements(k) * elements(v[-1:]) + 2 * elements(q) * elements(v[-1:])
+    width = elements(v[-1:])
     if not op.attrs["causal"]:
-        return sums
-    return sums + 2 * CHUNK * (elements(q) + elements(v))
+        return 2 * elements(k) * width + 2 * elements(q) * width
+    chunks, chunk, heads = chunks_of(q[-2]), chunk_of(q[-2]), elements(q[:2])
+    tokens, state = chunk * heads * chunks, elements(q[-1:]) * width
+    flops = 4 * tokens * state + 2 * chunk * tokens * (elements(q[-1:]) + width)
+    return flops + 2 * heads * chunks * chunks * state if op.arg("rates") else flops
+
+
+# -- what the backward needs
+
+
+def pool_heads_saves(s: Saving) -> Iterator[Kept]:
+    """Its input and a copy, the vectors, and the weights of the tokens."""
+    tokens, vectors = s.rows("x"), elements((*s.shape("x")[:2], s.shape("x")[-1]))
+    yield from ("x", s.own("x"), Own("float", vectors + tokens))
+    rate = s.op.attrs["dropout"]
+    if rate is not None and number(rate):
+        yield Own("float", 2 * tokens)
+
+
+def by_last_saves(s: Saving) -> Iterator[Kept]:
+    yield from ("x", Own("float", s.rows("x")))
+
+
+def linear_attend_saves(s: Saving) -> Iterator[Kept]:
+    """Operands of the products, in float32 or wider where there is an order."""
+    q, k, v = (s.shape(slot) for slot in ("q", "k", "v"))
+    heads, state = elements(q[:2]), elements((q[-1], v[-1]))
+    if not s.op.attrs["causal"]:
+        yield from (*(operand(s, slot) for slot in "qkv"), Own("float", heads * state))
+        return
+    chunks, chunk = chunks_of(q[-2]), chunk_of(q[-2])
+    tokens = chunk * heads * chunks
+    operands = tokens * (elements(q[-1:]) + elements(k[-1:]) + elements(v[-1:]) + chunk)
+    yield Own("wide", operands + heads * (chunks + 1) * state)
+    used_twice = ("v",) if s.given("rates") else ("q", "k", "v")
+    for slot in used_twice:  # each product copies what is not in one piece
+        if by_token(s.source(slot)):
+            yield Own("wide", CHUNK * heads * whole_chunks_of(q[-2]) * elements(s.shape(slot)[-1:]))
+    if s.given("rates"):  # queries and keys times their decay, sums, decays
+        decayed = tokens * (elements(q[-1:]) + elements(k[-1:])) + heads * chunks * state
+        own = elements(q[1:2])
+        yield Own("wide", decayed + own * (chunks * chunks + chunk * chunk + 2 * chunk))
+
+
+def linear_attend_stores(s: Saving) -> tuple[str, Poly]:
+    """The result of whole chunks, of which the tokens are a view."""
+    q, v = s.shape("q"), s.shape("v")
+    if not s.op.attrs["causal"]:
+        return "float", s.size(OUT)
+    return "float", chunk_of(q[-2]) * elements(q[:2]) * chunks_of(q[-2]) * elements(v[-1:])
 
 
 ROWS: dict[str, Row] = {
@@ -40,9 +119,12 @@ ROWS: dict[str, Row] = {
         pool_heads_flops,
         part="attention",
         attrs=("dropout", "heads", "kv_heads", "width"),
+        saves=pool_heads_saves,
     ),
     "without_padding": Row(
-        "inputs x (B, H, T, E), attention_mask or '': x, 0 at padding", ("x", "attention_mask?")
+        "inputs x (B, H, T, E), attention_mask or '': x, 0 at padding",
+        ("x", "attention_mask?"),
+        view=view("x"),
     ),
     "append_ones": Row(
         "one column more, of ones: what is summed with it counts the weights",
@@ -54,6 +136,7 @@ ROWS: dict[str, Row] = {
         ("x",),
         lambda inputs, attrs: [(*inputs["x"].shape[:-1], attrs["width"])],
         attrs=("width",),
+        saves=by_last_saves,
     ),
     "decay_rates": Row(
         "2^(-8 h / H) * (1 - layer / (layers - 1 + 1e-5) + 1e-5) for heads h = 1..H, (H,)",
@@ -72,5 +155,7 @@ ROWS: dict[str, Row] = {
         flops=linear_attend_flops,
         part="attention",
         attrs=("causal", "formula", "cached", "heads", "kv_heads"),
+        saves=linear_attend_saves,
+        stores=linear_attend_stores,
     ),
 }

@@ -69,7 +69,7 @@ def _kernel(op: Op) -> tuple[str, str]:
     if op.attrs["softcap"] is not None:
         return "explicit", "the fused kernel has no softcap"
     if op.arg("sinks"):
-        return "sdpa+bias", "one key more, of zeros, has the sinks for scores"
+        return "sdpa+bias", "the sinks are implemented as one extra zero key"
     if op.arg("bias"):
         return "sdpa+bias", "the bias and the mask are added to the scores"
     formula = str(op.attrs["formula"])

@@ -192,7 +192,7 @@ def test_the_text_tells_places_values_and_costs():
         "      and stacks.decoder.input.0.dropout",
         "      and stacks.decoder.blocks.block.attention.dropout",
     ]
-    assert "  key/value cache" in text
+    assert "  FLOPs of one decoding step" in text
     assert "+100.0 %" in text
 
 

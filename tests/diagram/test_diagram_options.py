@@ -60,7 +60,7 @@ def test_one_stack_alone_reads_a_word_for_the_other():
     assert {frame.name for frame in alone.frames} == {"encoder"}
     assert links(alone, "memory") == []
     assert "decoder" not in alone.description
-    assert [line.text for line in alone.boxes[-1].lines] == ["Encoder states", "(B, T, 512)"]
+    assert [line.text for line in alone.boxes[-1].lines] == ["Encoder states", "(B, M, 512)"]
 
 
 @pytest.mark.parametrize(

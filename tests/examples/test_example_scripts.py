@@ -166,7 +166,7 @@ def test_embed_sentences_fits_a_terminal(run: Run, script: Script) -> None:
 @pytest.mark.slow
 def test_the_demo_runs(run: Run, examples: Path, script: Script) -> None:
     installed(script)
-    said = run("demo.py", "--seconds", "3")
+    said = run("demo.py", "--seconds", "3", "--steps", "4")
     made = [line.split()[1] for line in said.splitlines() if line.startswith("made ")]
     assert len(made) == 6
     for path in made:

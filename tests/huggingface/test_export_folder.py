@@ -165,7 +165,7 @@ def test_files_that_are_no_weights(place: Path, kind: str) -> None:
         message = "weights are floating-point numbers, not torch.int64"
     else:
         file.write_bytes(b"no weights")
-        message = "odd.safetensors is no whole safetensors file"
+        message = "odd.safetensors: it is not a valid safetensors file"
     result = export(place)
     assert result.exit_code == 2
     assert message in result.stderr

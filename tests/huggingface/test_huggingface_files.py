@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import modelwright as mw
+from modelwright.backends.checkpoint_files import Weights, find_weights
 from modelwright.backends.huggingface import CheckpointError, from_pretrained, import_folder
-from modelwright.backends.huggingface.files import Weights, find_weights
 from modelwright.cli import cli
 
 Checkpoint = Callable[..., tuple[Path, Any]]
@@ -163,7 +163,7 @@ def test_a_pickle_with_code_in_it(
     file = folder / "pytorch_model.bin"
     torch.save({"a": Evil()}, file, _use_new_zipfile_serialization=zipped)
     (problem,) = problems_of(folder)
-    assert problem.startswith("it is no file of tensors alone, and nothing else is read: ")
+    assert problem.startswith("it does not contain tensors only, and nothing else is read: ")
     assert not (folder / "evil.txt").exists()
 
 
@@ -173,7 +173,7 @@ def test_a_file_that_is_no_pickle(checkpoint: Checkpoint, content: bytes) -> Non
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(content)
     (problem,) = problems_of(folder)
-    assert problem.startswith("it is no file of tensors alone")
+    assert problem == "it is not a valid checkpoint of torch"
 
 
 def test_a_pickle_of_something_else(checkpoint: Checkpoint) -> None:
@@ -182,7 +182,9 @@ def test_a_pickle_of_something_else(checkpoint: Checkpoint) -> None:
     torch.save([torch.ones(3)], folder / "pytorch_model.bin")
     assert problems_of(folder) == ["it must hold a mapping, not a list"]
     torch.save({"a": torch.ones(3), "step": 3}, folder / "pytorch_model.bin")
-    assert problems_of(folder) == ["it holds more than tensors: step"]
+    assert problems_of(folder) == [
+        "it holds more than tensors: step; save the state dict of the model alone"
+    ]
 
 
 def test_weights_under_logical_names(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import CONFIG_MAPPING
 
+from modelwright.backends.checkpoint_files import find_weights
 from modelwright.backends.huggingface import CheckpointError, import_folder
-from modelwright.backends.huggingface.files import find_weights
 from modelwright.spec import loads
 
 TYPES = ("llama", "gemma3_text", "deepseek_v3", "bert", "t5", "qwen2_moe", "whisper", "clip")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,16 +121,30 @@ def test_a_truncated_file(model: nn.Module, tmp_path: Path, size: float) -> None
     whole = path.read_bytes()
     path.write_bytes(whole[: int(size if size >= 1 or size == 0 else size * len(whole))])
     before = state(model)
-    with pytest.raises(WeightsError, match=r"cut\.safetensors is no whole safetensors file"):
+    with pytest.raises(WeightsError, match=r"cut\.safetensors: it is not a valid safetensors file"):
         mw.load_weights(model, path)
     assert unchanged(model, before)
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04", b"{}", b"\xff" * 64, b"\x80\x04\x95"])
-def test_a_file_of_another_kind(model: nn.Module, tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "model.bin"
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK\x03\x04", "it is not a valid checkpoint of torch"),
+        (b"\x80\x04\x95", "it is not a valid checkpoint of torch"),
+        (b"{}", "it is not a valid safetensors file: "),
+        (b"\xff" * 64, "it is not a valid safetensors file: "),
+        (b"GGUF\x03", "it is a GGUF file; use the original safetensors file"),
+        (b"\x89HDF\r\n", "it is an HDF5 file "),
+        (b"\x93NUMPY", "it is a NumPy file"),
+        (b"version https://git-lfs.github.com/spec/v1", "it is a Git LFS pointer"),
+    ],
+)
+def test_a_file_of_another_kind(
+    model: nn.Module, tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "model.weights"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match="no whole safetensors file"):
+    with pytest.raises(WeightsError, match=re.escape(f"model.weights: {message}")):
         mw.load_weights(model, path)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from modelwright.backends.checkpoint_files import MOST_JSON, find_weights, read_json
 from modelwright.backends.huggingface import CheckpointError
-from modelwright.backends.huggingface.files import MOST_JSON, find_weights, read_json
 from modelwright.backends.pytorch.weights import save_weights
 from modelwright.spec import SpecErrors, load
 

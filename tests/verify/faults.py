@@ -227,6 +227,37 @@ FAULTS: tuple[Fault, ...] = (
           "isinstance(module, (nn.Linear, nn.Embedding))", "isinstance(module, nn.Linear)"),
     fault("a buffer", "gpt2", "        self.init_weights()\n\n",
           '        self.register_buffer("seen", torch.zeros(1))\n        self.init_weights()\n\n'),
+    # generation, by scores that are fixed
+    fault("the temperature multiplies", "gpt2", "/ temperature", "* temperature"),
+    fault("top-p leaves out the token that reaches it", "gpt2",
+          "ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)", "ranked.softmax(-1).cumsum(-1)"),
+    fault("no padding after the end of a row", "gpt2", "token.masked_fill(done, pad_token_id)",
+          "token"),
+    fault("a row that ended goes on", "gpt2", "done |= torch.isin", "done = torch.isin"),
+    # thresholds, precision, gradients
+    fault("only the first chunk is summed up", "tiny_linear", "queries @ sums[:, :, :-1]",
+          "queries @ sums[:, :, :1]"),
+    fault("far chunks fade twice", "tiny_lightning", "torch.exp(-rates * chunk * gap)",
+          "torch.exp(-2 * rates * chunk * gap)"),
+    fault("angles in the dtype of the model", "llama3_8b",
+          "torch.promote_types(like.dtype, torch.float32)", "like.dtype"),
+    fault("the router in the dtype of the model", "mixtral_8x7b",
+          "F.linear(input.to(dtype), self.weight.to(dtype))", "F.linear(input, self.weight)"),
+    fault("the gradient of experts doubled", "mixtral_8x7b",
+          "ExpertProducts.apply(grad, x, ctx.sizes) if",
+          "2 * ExpertProducts.apply(grad, x, ctx.sizes) if"),
+    # the file
+    fault("a number in place of a field", "gpt2", "range(config.layers)", "range(2)"),
+    fault("a table with two names", "gpt2", "        self.init_weights()\n\n",
+          "        self.again = self.token_embedding.weight\n        self.init_weights()\n\n"),
+    # fresh weights, dropout, losses
+    fault("draws that are uniform", "gpt2", "nn.init.normal_(module.weight, std=std)",
+          "nn.init.uniform_(module.weight, -(3**0.5) * std, 3**0.5 * std)"),
+    fault("dropout before positions are added", "gpt2",
+          "self.token_embedding(input_ids) + self.position_embedding(position_ids)",
+          "self.dropout(self.token_embedding(input_ids)) + self.position_embedding(position_ids)"),
+    fault("columns are rows in the loss of pairs", "clip_vit_b32",
+          "F.cross_entropy(scores.T, place)", "F.cross_entropy(scores, place)"),
     # what torch makes of it
     fault("order where there is none", "no order", "x = self.token_embedding(input_ids)",
           "x = self.token_embedding(input_ids)\n"
@@ -235,6 +266,21 @@ FAULTS: tuple[Fault, ...] = (
           "self.norm(2 * x if bool(x.sum() > 1e9) else x)"),
     fault("a length that is fixed", "bigbird_base", "(k.size(0) - 1) // size + 1",
           "int(k.size(0) - 1) // size + 1"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DocumentFault(Fault):
+    """What a document would have to say for the spec to be right: a mistake of resolution."""
+
+
+DOCUMENT_FAULTS: tuple[DocumentFault, ...] = (
+    DocumentFault("resolution: a block keeps the value of its stack", "gemma3_1b",
+                  "type: rotary, theta: 1e6", "type: rotary, theta: 5e5"),
+    DocumentFault("resolution: a pattern that begins one layer later", "gemma3_1b",
+                  "pattern: [local * 5, global]", "pattern: [global, local * 5]"),
+    DocumentFault("resolution: an override one layer too short", "deepseek_v3", "0..2: dense",
+                  "0..3: dense"),
 )  # fmt: skip
 
 

@@ -9,14 +9,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from faults import FAULTS, REFERENCE_FAULTS, Fault, ReferenceFault, spec_of
+import yaml
+from faults import (
+    DOCUMENT_FAULTS,
+    EXAMPLES,
+    FAULTS,
+    REFERENCE_FAULTS,
+    DocumentFault,
+    Fault,
+    ReferenceFault,
+    spec_of,
+)
 
 import modelwright as mw
 from modelwright.backends.reference import ops as reference_ops
 from modelwright.backends.verify import LAWS, Report, verify
 from modelwright.compiler import ModuleGraph
 
-ALL = (*FAULTS, *REFERENCE_FAULTS)
+ALL = (*FAULTS, *DOCUMENT_FAULTS, *REFERENCE_FAULTS)
 TOOLS = {"a branch on data", "a length that is fixed"}
 """Faults that only what torch makes of a model shows."""
 
@@ -33,10 +43,17 @@ def laws_for(fault: Fault) -> list[str]:
 def judged(fault: Fault, laws: list[str]) -> Report:
     def emit(graph: ModuleGraph) -> str:
         text = mw.emit(graph)
-        return text if isinstance(fault, ReferenceFault) else fault.plant(text)
+        elsewhere = isinstance(fault, (ReferenceFault, DocumentFault))
+        return text if elsewhere else fault.plant(text)
 
+    document = None
+    if isinstance(fault, DocumentFault):
+        written = (EXAMPLES / f"{fault.model}.yaml").read_text(encoding="utf-8")
+        document = yaml.safe_load(fault.plant(written))
     with planted(fault):
-        return verify(spec_of(fault.model), laws=laws, emit=emit, dtype=fault.dtype)
+        return verify(
+            spec_of(fault.model), laws=laws, emit=emit, dtype=fault.dtype, document=document
+        )
 
 
 @contextmanager

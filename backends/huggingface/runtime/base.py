@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import Cache, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from .configuration import NameConfig
 from .emitted import Config, Emitted
+from .observed import Observed
 
 INPUT_TABLE = OUTPUT_TABLE = ""
 BLOCKS: list[str] = []
@@ -77,6 +80,43 @@ class NamePreTrainedModel(PreTrainedModel):
         """An output of the library with its cache: `past_key_values`, from 5.24 on `cache`."""
         name = "cache" if "cache" in kind.__dataclass_fields__ else "past_key_values"
         return kind(**fields, **{name: cache})
+
+    @contextmanager
+    def embedded(self, ids: Tensor | None, vectors: Tensor | None) -> Iterator[Tensor]:
+        """The ids (B, T), or ids for which the table of tokens gives `vectors` (B, T, D)."""
+        if ids is not None and vectors is None:
+            yield ids
+            return
+        if ids is not None or vectors is None:
+            raise ValueError("either ids of tokens or their vectors must be given")
+        table = vars(self.get_input_embeddings())
+        table["forward"] = lambda _: vectors
+        try:
+            yield vectors.new_zeros(vectors.shape[:2], dtype=torch.long)
+        finally:
+            del table["forward"]
+
+    @contextmanager
+    def embedded_ids(self, ids: Tensor | None, vectors: Tensor | None) -> Iterator[Tensor]:
+        """The ids (B, T) of tokens; vectors in their place are refused."""
+        if vectors is not None:
+            raise ValueError("vectors in place of tokens are not supported: NO_VECTORS")
+        if ids is None:
+            raise ValueError("ids of tokens must be given")
+        yield ids
+
+    def observed(self, states: bool | None, weights: bool | None) -> Observed:
+        """Collects hidden states and attention weights, where the call or the config asks."""
+        states = self.config.output_hidden_states if states is None else states
+        weights = self.config.output_attentions if weights is None else weights
+        return Observed(self.model, states=bool(states), weights=bool(weights))
+
+    def observed_states(self, states: bool | None, weights: bool | None) -> Observed:
+        """Collects hidden states, where the call or the config asks; no attention weights."""
+        if weights:
+            raise ValueError("output_attentions is not supported: NO_WEIGHTS")
+        states = self.config.output_hidden_states if states is None else states
+        return Observed(self.model, states=bool(states), weights=False)
 
     def refuse(self, **asked: Any) -> None:
         """Raises ValueError for an argument of Hugging Face models that this one does not have."""

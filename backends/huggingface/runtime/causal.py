@@ -5,25 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
-from transformers import Cache, DynamicCache, GenerationMixin
+from transformers import Cache, GenerationMixin
+from transformers import DynamicCache as NewCache
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from .base import NamePreTrainedModel
-from .cache import KeptCache
+from .cache import KeptCache as KeptOf
 
 
 class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
     """The emitted model, whose logits are those of the next token."""
 
-    def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
+    @classmethod
+    def _supports_default_dynamic_cache(cls) -> bool:
+        return False
+
+    def prepare_inputs_for_generation(
+        self, input_ids: Tensor, inputs_embeds: Tensor | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
         """What `forward` is given at each step; the cache knows its place by itself."""
+        kwargs["inputs_embeds"] = inputs_embeds  # `generate` takes what is named here
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         inputs.pop("cache_position", None)
         return inputs
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         its_input: Tensor | None = None,
         past_key_values: Cache | None = None,
@@ -41,19 +49,18 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         `cache` is what versions before 5.24 of the library call `past_key_values`.
         `labels` are the ids themselves, -100 where they do not count: the loss shifts them.
         """
-        self.refuse(
-            inputs_embeds=inputs_embeds,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
-        )
         cache = past_key_values if cache is None else cache
         if use_cache and cache is None and not self.recomputes:
-            cache = DynamicCache(config=self.config)
-        x = self.model.hidden_states(
-            input_ids,
-            emitted_input=its_input,
-            cache=None if cache is None else KeptCache(cache),
-        )  # (B, T, D)
+            cache = NewCache(config=self.config)
+        with (
+            self.observed(output_hidden_states, output_attentions) as seen,
+            self.embedded(input_ids, inputs_embeds) as ids,
+        ):
+            x = self.model.hidden_states(
+                ids,
+                emitted_input=its_input,
+                cache=None if cache is None else KeptOf(cache),
+            )  # (B, T, D)
         if isinstance(logits_to_keep, Tensor):
             x = x[:, logits_to_keep]
         elif logits_to_keep:
@@ -64,5 +71,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
             cache,
             loss=None if labels is None else self.model.loss(logits, labels),
             logits=logits,
+            hidden_states=seen.hidden_states,
+            attentions=seen.attentions,
         )
         return result.to_tuple() if return_dict is False else result

@@ -13,7 +13,7 @@ class NameForSequenceClassification(NamePreTrainedModel):
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         its_input: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
@@ -23,19 +23,23 @@ class NameForSequenceClassification(NamePreTrainedModel):
         return_dict: bool | None = None,
     ) -> SequenceClassifierOutput | tuple[Tensor, ...]:
         """Logits (B, C) for `input_ids` (B, T); what `labels` are, `problem_type` says."""
-        self.refuse(
-            inputs_embeds=inputs_embeds,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
-        )
-        logits = self.model(
-            input_ids,
-            emitted_input=its_input,
-        )  # (B, C)
+        with (
+            self.observed(output_hidden_states, output_attentions) as seen,
+            self.embedded(input_ids, inputs_embeds) as ids,
+        ):
+            logits = self.model(
+                ids,
+                emitted_input=its_input,
+            )  # (B, C)
         loss = None
         if labels is not None:
             loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
-        result = SequenceClassifierOutput(loss=loss, logits=logits)
+        result = SequenceClassifierOutput(
+            loss=loss,
+            logits=logits,
+            hidden_states=seen.hidden_states,
+            attentions=seen.attentions,
+        )
         return result.to_tuple() if return_dict is False else result
 
 
@@ -44,7 +48,7 @@ class NameForTokenClassification(NamePreTrainedModel):
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         its_input: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
@@ -54,17 +58,18 @@ class NameForTokenClassification(NamePreTrainedModel):
         return_dict: bool | None = None,
     ) -> TokenClassifierOutput | tuple[Tensor, ...]:
         """Logits (B, T, C) for `input_ids` (B, T); -100 in `labels` (B, T) does not count."""
-        self.refuse(
-            inputs_embeds=inputs_embeds,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
-        )
-        logits = self.model(
-            input_ids,
-            emitted_input=its_input,
-        )  # (B, T, C)
+        with (
+            self.observed(output_hidden_states, output_attentions) as seen,
+            self.embedded(input_ids, inputs_embeds) as ids,
+        ):
+            logits = self.model(
+                ids,
+                emitted_input=its_input,
+            )  # (B, T, C)
         result = TokenClassifierOutput(
             loss=None if labels is None else self.model.loss(logits, labels),
             logits=logits,
+            hidden_states=seen.hidden_states,
+            attentions=seen.attentions,
         )
         return result.to_tuple() if return_dict is False else result

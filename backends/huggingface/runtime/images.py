@@ -25,16 +25,15 @@ class NameForImageClassification(NamePreTrainedModel):
         return_dict: bool | None = None,
     ) -> ImageClassifierOutput | tuple[Tensor, ...]:
         """Logits (B, C) for `main_input` (B, channels, H, W); `labels` are classes (B,)."""
-        self.refuse(
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
-        )
-        logits = self.model(
-            main_input,
-            emitted_input=its_input,
-        )  # (B, C)
+        with self.observed(output_hidden_states, output_attentions) as seen:
+            logits = self.model(
+                main_input,
+                emitted_input=its_input,
+            )  # (B, C)
         result = ImageClassifierOutput(
             loss=None if labels is None else self.model.loss(logits, labels),
             logits=logits,
+            hidden_states=seen.hidden_states,
+            attentions=seen.attentions,
         )
         return result.to_tuple() if return_dict is False else result

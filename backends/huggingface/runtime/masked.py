@@ -13,7 +13,7 @@ class NameForMaskedLM(NamePreTrainedModel):
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         its_input: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
@@ -23,17 +23,18 @@ class NameForMaskedLM(NamePreTrainedModel):
         return_dict: bool | None = None,
     ) -> MaskedLMOutput | tuple[Tensor, ...]:
         """Logits (B, T, V) for `input_ids` (B, T); -100 in `labels` (B, T) does not count."""
-        self.refuse(
-            inputs_embeds=inputs_embeds,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
-        )
-        logits = self.model(
-            input_ids,
-            emitted_input=its_input,
-        )  # (B, T, V)
+        with (
+            self.observed(output_hidden_states, output_attentions) as seen,
+            self.embedded(input_ids, inputs_embeds) as ids,
+        ):
+            logits = self.model(
+                ids,
+                emitted_input=its_input,
+            )  # (B, T, V)
         result = MaskedLMOutput(
             loss=None if labels is None else self.model.loss(logits, labels),
             logits=logits,
+            hidden_states=seen.hidden_states,
+            attentions=seen.attentions,
         )
         return result.to_tuple() if return_dict is False else result

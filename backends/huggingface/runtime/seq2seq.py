@@ -11,6 +11,7 @@ from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 from .base import NamePreTrainedModel
 from .cache import KeptCrossCache
 from .emitted import Emitted
+from .observed import Observed
 
 encoder_extra = encoder_input = decoder_input = encoder_mask = None
 MAIN_INPUT = ""
@@ -36,13 +37,15 @@ class NameEncoder(nn.Module):
         return_dict: bool | None = None,
     ) -> BaseModelOutput | tuple[Tensor, ...]:
         """The memory (B, M, D) of `main_input`."""
-        if output_attentions or output_hidden_states:
-            raise ValueError("the encoder returns its memory alone, no inner states")
-        memory = self.model.encode(
-            main_input,
-            emitted_input=encoder_input,
-        )  # (B, M, D)
-        result = BaseModelOutput(last_hidden_state=memory)
+        if output_attentions:
+            raise ValueError("output_attentions is not supported for an encoder and a decoder")
+        with Observed(self.model, states=bool(output_hidden_states), weights=False) as seen:
+            memory = self.model.encode(
+                main_input,
+                emitted_input=encoder_input,
+            )  # (B, M, D)
+            seen.last(memory)
+        result = BaseModelOutput(last_hidden_state=memory, hidden_states=seen.hidden_states)
         return result.to_tuple() if return_dict is False else result
 
 
@@ -97,13 +100,15 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
             inputs_embeds=inputs_embeds,
             decoder_inputs_embeds=decoder_inputs_embeds,
             output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
         )
+        if output_hidden_states is None:
+            output_hidden_states = self.config.output_hidden_states
         if encoder_outputs is None:
             encoder_outputs = self.get_encoder()(
                 main_input,
                 encoder_mask=encoder_mask,
                 encoder_extra=encoder_extra,
+                output_hidden_states=output_hidden_states,
             )
         if decoder_input_ids is None and labels is not None:
             decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
@@ -113,12 +118,14 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
         if use_cache and cache is None and not self.recomputes:
             kept = DynamicCache(config=self.config), DynamicCache(config=self.config)
             cache = EncoderDecoderCache(*kept)
-        x = self.model.decode(
-            decoder_input_ids,
-            encoder_outputs[0],
-            emitted_input=decoder_input,
-            cache=None if cache is None else KeptCrossCache(cache),
-        )  # (B, T, D)
+        with Observed(self.model, states=bool(output_hidden_states), weights=False) as seen:
+            x = self.model.decode(
+                decoder_input_ids,
+                encoder_outputs[0],
+                emitted_input=decoder_input,
+                cache=None if cache is None else KeptCrossCache(cache),
+            )  # (B, T, D)
+            seen.last(x)
         if isinstance(logits_to_keep, Tensor):
             x = x[:, logits_to_keep]
         elif logits_to_keep:
@@ -129,6 +136,8 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
             cache,
             loss=None if labels is None else self.model.loss(logits, labels),
             logits=logits,
+            decoder_hidden_states=seen.hidden_states,
+            encoder_hidden_states=getattr(encoder_outputs, "hidden_states", None),
             encoder_last_hidden_state=encoder_outputs[0],
         )
         return result.to_tuple() if return_dict is False else result

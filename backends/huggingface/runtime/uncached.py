@@ -26,7 +26,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         its_input: Tensor | None = None,
         past_key_values: Any = None,
@@ -46,15 +46,16 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         self.refuse(
             past_key_values=past_key_values,
             cache=cache,
-            inputs_embeds=inputs_embeds,
             use_cache=use_cache,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
         )
-        x = self.model.hidden_states(
-            input_ids,
-            emitted_input=its_input,
-        )  # (B, T, D)
+        with (
+            self.observed(output_hidden_states, output_attentions) as seen,
+            self.embedded(input_ids, inputs_embeds) as ids,
+        ):
+            x = self.model.hidden_states(
+                ids,
+                emitted_input=its_input,
+            )  # (B, T, D)
         if isinstance(logits_to_keep, Tensor):
             x = x[:, logits_to_keep]
         elif logits_to_keep:
@@ -63,5 +64,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         result = CausalLMOutput(
             loss=None if labels is None else self.model.loss(logits, labels),
             logits=logits,
+            hidden_states=seen.hidden_states,
+            attentions=seen.attentions,
         )
         return result.to_tuple() if return_dict is False else result

@@ -263,7 +263,8 @@ def _other_pieces(e: Any) -> list[Piece]:
 class Line(NamedTuple):
     """A statement that is to be laid out: what stands before its value, the value, what follows.
 
-    lead  "name" for `name = value`, "dotted" for `a.b = value`, "return", or "" for all others
+    lead  "name" for `name = value`, "names" for `a, b = value`, "dotted" for `a.b = value`,
+          "return", or "" for all others
     """
 
     head: list[Piece]
@@ -375,10 +376,12 @@ def _in_brackets(
     line: Line, split: tuple[list[Piece], Piece, list[Piece]] | None, indent: int
 ) -> bool:
     """Does a long value get brackets of its own, to break at its operators or its methods?"""
-    if line.lead not in ("name", "return") or any(_chooses(piece) for piece in line.value):
+    if line.lead not in ("name", "names", "return") or any(_chooses(piece) for piece in line.value):
         return False
     terms = _terms(line.value)
     opening = 0 if split is None else indent + len(text_of(split[0])) + 1
+    if line.lead == "names":
+        return len(terms) == 1 and opening > WIDTH
     if len(terms) > 1:
         bracketed = line.all[-1].brackets == "()" and split is not None and opening <= WIDTH
         return not (len(terms) == 2 and bracketed)

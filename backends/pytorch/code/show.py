@@ -21,6 +21,7 @@ from .nodes import (
     Parameter,
     Raise,
     Return,
+    Sequence,
     Set,
     Statement,
     Try,
@@ -85,9 +86,9 @@ def _line(s: Any) -> Line:
     head, _, end, value = _parts(s)
     lead = "return" if type(s) is Return else ""
     if type(s) is Set and s.annotation is None and not s.also:
-        lead = {Name: "name", Dot: "dotted"}.get(type(s.target), "")
+        lead = {Name: "name", Dot: "dotted", Sequence: "names"}.get(type(s.target), "")
     before = [Piece(head)]
-    if type(s) is Set and s.annotation is None and lead == "":  # a target may break, too
+    if type(s) is Set and s.annotation is None and lead in ("", "names"):  # a target may break, too
         before = [p for t in (s.target, *s.also) for p in (*pieces(t), Piece(" = "))]
     return Line(before, pieces(value) if value is not None else [], end, lead)
 

@@ -37,8 +37,25 @@ def take_apart(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: obje
             state.update(zip(names, torch.split(state.pop(joined), sizes), strict=True))
 
 
-def put_together(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Before `load_state_dict`: joined weights out of their parts, where all of them are there."""
+def put_together(
+    model: nn.Module,
+    state: dict[str, Tensor],
+    prefix: str,
+    metadata: object,
+    strict: bool,
+    missing: list[str],
+    *_: object,
+) -> None:
+    """Before `load_state_dict`: joined weights out of their parts. A missing part is reported, and
+    keeps its values.
+    """
     for joined, names, sizes in joined_names(model, prefix):
+        weight = model.get_parameter(joined.removeprefix(prefix))
+        there = [name for name in names if name in state]
+        if there and len(there) < len(names) and not weight.is_meta:
+            kept = dict(zip(names, torch.split(weight.detach(), sizes), strict=True))
+            state.update({name: kept[name] for name in names if name not in there})
+            state.update({name: state[name].to(weight) for name in there})
+            missing.extend(name for name in names if name not in there)
         if [len(state.get(name, ())) for name in names] == sizes:
             state[joined] = torch.cat([state.pop(name) for name in names])

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ....spec.model import ModelSpec
 from ...oracle import UnknownOptionError, run
-from ..arguments import Array
+from ...oracle.context import Chances
+from ..arguments import Array, Data
 from ..draws import drawn
 from ..measure import EXACT, Largest, Measured, NotHere, as_array
 from ..rounding import STEPS
@@ -42,16 +44,21 @@ def weights(subject: Subject) -> Measured | NotHere:
 def oracle(subject: Subject) -> Measured | NotHere:
     """All results are what the spec says by itself, without the graph that was made of it."""
 
-    def right(case: str) -> dict[str, Array]:
-        with np.errstate(all="ignore"):
-            found = run(subject.spec, subject.weights, subject.data(case), drawn)
-        hidden = list(subject.spec.stacks)[-1]  # the result of a model without heads
-        return {name: found.get(name, found[hidden]) for name in subject.graph.outputs}
-
     try:
-        return _equal(subject, right)
+        return _equal(subject, lambda case: by_oracle(subject, subject.data(case)))
     except UnknownOptionError as error:
         return NotHere(str(error))
+
+
+def by_oracle(
+    subject: Subject, data: Data, chances: Chances | None = None, spec: ModelSpec | None = None
+) -> dict[str, Array]:
+    """What the spec, or another one, says of these data; in training, with what decides there."""
+    spec = spec or subject.spec
+    with np.errstate(all="ignore"):
+        found = run(spec, subject.weights, data, drawn, chances)
+    hidden = list(spec.stacks)[-1]  # the result of a model without heads
+    return {name: found.get(name, found[hidden]) for name in subject.graph.outputs}
 
 
 def reference(subject: Subject) -> Measured | NotHere:

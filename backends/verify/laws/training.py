@@ -1,25 +1,22 @@
-"""Laws of training: gradients, fresh weights, dropout, the loss."""
+"""The law of gradients: every weight that can matter has one."""
 
 from __future__ import annotations
 
-import math
 import re
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from ....compiler.graph import LogicalWeight
-from ....compiler.sizes import number
-from ....spec.head import Classifier, LanguageModel
 from ..arguments import Array, Data
 from ..measure import EXACT, Largest, Measured, NotHere
 from ..subject import Subject
 
 SHIFTS = re.compile(r"(^|\.)(position_)?key(_up|_rope|_global)?(_norm)?\.bias$")
 """A bias that all keys have alike moves all scores of a query alike: softmax forgets it."""
+
+SELECTION = "selection_bias"
+"""What balances the load of experts sets it, and no gradient (Wang et al., 2024, 2408.15664)."""
 
 MOVED = (1e-3, 1e-4, 1e-5, 1e-6)
 """How far a weight is moved; less where that makes a router choose others, which is a jump."""
@@ -45,7 +42,8 @@ def gradients(subject: Subject) -> Measured | NotHere:
     note = f"exempt, for nothing moves with it: {', '.join(exempt[:3])}" if exempt else ""
     if len(exempt) > 3:
         note += f" and {len(exempt) - 3} more"
-    wrong = infinite + lost
+    fixed = [n for n, w in model.named_parameters() if SELECTION in n and w.requires_grad]
+    wrong = infinite + lost + fixed
     return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(trained)} weights", note)
 
 
@@ -82,138 +80,3 @@ def _matters(subject: Subject, name: str, data: dict[str, Array]) -> bool:
     for result, expected in before.items():
         largest.compare(after[result], expected, result)
     return largest.error > 100 * EXACT
-
-
-# -- fresh weights
-
-
-def initial(subject: Subject) -> Measured | NotHere:
-    """Weights that hold no number are all set; constants are those that the graph asks for."""
-    model = subject.fresh()
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.fill_(torch.nan)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model.init_weights()  # type: ignore[operator]
-    wrong = []
-    wanted = {weight.name: weight for weight in subject.graph.weights()}
-    for name, value in model.state_dict().items():
-        if not bool(torch.isfinite(value).all()):
-            wrong.append(f"{name}: not set")
-        elif name in wanted and (problem := _drawn_wrong(subject, wanted[name], value)):
-            wrong.append(f"{name}: {problem}")
-    return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(wanted)} weights")
-
-
-def _drawn_wrong(subject: Subject, weight: LogicalWeight, value: Tensor) -> str:
-    initial = weight.weight.initial
-    constant = {"zeros": 0.0, "ones": 1.0, "constant": initial.value}.get(initial.kind)
-    if constant is not None:
-        return "" if bool((value == constant).all()) else f"not {constant:g} everywhere"
-    if value.numel() > 1 and float(value.std()) == 0:
-        return "all numbers are alike"
-    init = subject.spec.init
-    if init.type != "normal" or value.numel() < 100:
-        return ""
-    most = float(init.std)
-    least = 0.0 if initial.residual and init.depth_scaled else most
-    spread, tolerance = float(value.std()), 5 / math.sqrt(2 * value.numel())
-    if not least * (1 - tolerance) <= spread <= most * (1 + tolerance):
-        return f"deviates by {spread:.3g}, not {most:g}"
-    return ""
-
-
-# -- dropout
-
-
-class Drops(TorchFunctionMode):
-    """Notes the rate of everything that is dropped."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rates: list[float] = []
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any | None = None
-    ) -> Any:
-        given = dict(kwargs or {})
-        name = getattr(func, "__name__", "")
-        if name in DROPPING:
-            key, place, usual, kept = DROPPING[name]
-            rate = given.get(key, args[place] if len(args) > place else usual)
-            training = given.get("training", args[2] if name == "dropout" and args[2:] else True)
-            if training and rate:
-                self.rates.append(1 - rate if kept else rate)
-        return func(*args, **given)
-
-
-DROPPING = {
-    "dropout": ("p", 1, 0.5, False),
-    "scaled_dot_product_attention": ("dropout_p", 4, 0.0, False),
-    "bernoulli_": ("p", 1, 0.5, True),
-}
-"""Function -> the name, place and default of its rate, and whether that is what is kept."""
-
-
-def rates(subject: Subject) -> list[float]:
-    """The rate of everything that one forward in training drops."""
-    found = []
-    for op in subject.graph.ops():
-        layers = subject.graph.layers_of(op.scope)
-        block = subject.graph.block_of(op.scope)
-        times = layers.order.count(block.name) if layers is not None and block is not None else 1
-        for key in ("rate", "dropout"):
-            rate = number(op.attrs.get(key))
-            found += [float(rate)] * times if isinstance(rate, (int, float)) and rate else []
-    return sorted(found)
-
-
-def dropout(subject: Subject) -> Measured | NotHere:
-    """Two runs are equal; in training, each place that drops does so at its rate, and no other."""
-    data, largest = subject.data("plain"), Largest()
-    first = subject.results(data)
-    with Drops() as drops:
-        again = subject.results(data)
-    for name, value in again.items():
-        largest.compare(value, first[name], f"a second run: {name}")
-    if drops.rates:
-        largest.take(float("inf"), f"something is dropped at {drops.rates[0]:g} at rest")
-    model, wanted = subject.fresh().train(), rates(subject)
-    with torch.random.fork_rng(devices=[]), Drops() as drops:
-        trained = subject.results(data, model)
-    if not np.array_equal(np.round(sorted(drops.rates), 9), np.round(wanted, 9)):
-        said = f"{len(drops.rates)} places drop in training, not {len(wanted)}"
-        largest.take(float("inf"), said if len(drops.rates) != len(wanted) else "another rate")
-    if not wanted:
-        for name, value in trained.items():
-            largest.compare(value, first[name], f"in training: {name}")
-    return largest.measured()
-
-
-# -- the loss
-
-
-def loss(subject: Subject) -> Measured | NotHere:
-    """Against the sum written out; -100 does not count."""
-    judge = getattr(subject.model, "loss", None)
-    heads = list(subject.spec.heads.values())
-    if judge is None or not isinstance(heads[0], (LanguageModel, Classifier)):
-        return NotHere("the model has no `loss`")
-    logits = next(iter(subject.results(subject.data("plain")).values()))
-    labels = subject.arguments.draw("labels", tuple(logits.shape[:-1]), logits.size(-1))
-    if labels.ndim == 2:
-        labels[0, 2:4] = -100
-    found = judge(logits, torch.from_numpy(labels).to(logits.device))
-    scores = logits.double().cpu().numpy()
-    stack = getattr(heads[0], "stack", None) or list(subject.spec.stacks)[-1]
-    if isinstance(heads[0], LanguageModel) and stack in subject.graph.predicts_next:
-        scores, labels = scores[:, :-1], labels[:, 1:]
-    taken = [
-        float(np.log(np.exp(row - row.max()).sum()) - (row[label] - row.max()))
-        for row, label in zip(scores.reshape(-1, scores.shape[-1]), labels.ravel(), strict=True)
-        if label != -100
-    ]
-    largest = Largest()
-    largest.compare(found.reshape(1), [sum(taken) / len(taken)], "loss")
-    return largest.measured()

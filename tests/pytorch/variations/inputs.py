@@ -49,7 +49,7 @@ PATCHES = {
     "joined_tokens": (
         "input.prefix_tokens=3",
         "head={type: classifier, classes: 3, pool: {type: first, tokens: 2, joined: true}, "
-        "pooled_norm: true, d_ff: 6}",
+        "pooled_norm: true, hidden: 6}",
     ),
     "overlapping": ("input.stride=3", "head={type: classifier, classes: 3, pool: first}"),
     "of_a_sound": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
-import pickle
+import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,26 +13,14 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import CheckpointError
+from .checkpoint_errors import CheckpointError
+from .checkpoint_readers import Shape, is_pickle, read_header, tensor_reader
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SAFETENSORS = "model.safetensors"
 PICKLE = "pytorch_model.bin"
-Shape = tuple[int, ...]
-_BROKEN = (
-    pickle.UnpicklingError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What a reader of pickles may raise for a file that is none, or that holds more than tensors."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +48,7 @@ class Weights:
         Raises CheckpointError where a file turns out to be broken.
         """
         with ExitStack() as stack:
-            readers = {path: _reader(path, stack) for path in self.files}
+            readers = {path: tensor_reader(path, stack) for path in self.files}
 
             def read(name: str) -> Tensor:
                 tensor: Tensor = readers[self.holders[name]](name)
@@ -76,7 +64,7 @@ class Weights:
         """
         import torch
 
-        if self.holders[name].suffix != ".safetensors" or not mapped.numel():
+        if is_pickle(self.holders[name]) or not mapped.numel():
             return mapped
         with self._data(name) as (file, size):
             memory = mmap.mmap(-1, size)  # goes back to the system whole, leaving no gap
@@ -90,7 +78,7 @@ class Weights:
             return False
         if self.shapes[one] != self.shapes[other]:
             return True
-        if self.holders[one].suffix != ".safetensors":
+        if is_pickle(self.holders[one]):
             with self.opened() as read:
                 return not bool((read(one) == read(other)).all())
         return any(a != b for a, b in zip(self._chunks(one), self._chunks(other), strict=False))
@@ -180,92 +168,30 @@ def _indexed(index: Path) -> Weights:
     return weights
 
 
-def read_header(path: Path) -> dict[str, tuple[Shape, str]]:
-    """Name, shape and dtype of every tensor of a file; of safetensors only the header is read.
+_SHARD = re.compile(r"-\d{5}-of-(\d{5})\b")
 
-    The dtype is in the words of safetensors, such as `BF16`, or of torch for a pickle.
+
+def weights_at(path: Path) -> Weights:
+    """The weights that a path names: a file, the index of several, or the folder of either.
+
+    Raises CheckpointError for a folder without weights, and as `find_weights` does.
     """
-    if path.suffix != ".safetensors":
-        return {
-            name: (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
-            for name, tensor in _unpickled(path).items()
-        }
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            return {name: (tuple(s.get_shape()), s.get_dtype()) for name, s in slices.items()}
-    except _broken_safetensors() as error:
-        raise CheckpointError(path, [f"it is not a valid safetensors file: {error}"]) from None
+    if path.is_dir():
+        found = find_weights(path)
+        if found is None:
+            names = ", ".join(f"{stem}[.index.json]" for stem in (SAFETENSORS, PICKLE))
+            raise CheckpointError(path, [f"the folder contains none of {names}"])
+        return found
+    if path.exists() and not path.is_file():
+        raise CheckpointError(path, ["it is neither a file nor a folder"])
+    if path.name.endswith(".index.json"):
+        return _indexed(path)
+    return _collected([path])
 
 
-def _broken_safetensors() -> tuple[type[Exception], ...]:
-    """What safetensors may raise for a file that is not valid."""
-    from safetensors import SafetensorError
-
-    return (SafetensorError, OSError, OverflowError, RuntimeError, ValueError)
-
-
-def _reader(path: Path, stack: ExitStack) -> Callable[[str], Any]:
-    if path.suffix != ".safetensors":
-        return _unpickled(path).__getitem__
-    from safetensors import safe_open
-
-    try:
-        file = stack.enter_context(safe_open(path, framework="pt"))
-    except _broken_safetensors() as error:
-        raise CheckpointError(path, [f"it cannot be read: {error}"]) from None
-
-    def read(name: str) -> Any:
-        try:
-            return file.get_tensor(name)
-        except _broken_safetensors() as error:
-            raise CheckpointError(path, [f"{name} cannot be read: {error}"]) from None
-
-    return read
-
-
-def _unpickled(path: Path) -> dict[str, Tensor]:
-    """The tensors of a pickle, mapped. Nothing in it is run: anything but tensors is refused."""
-    import warnings
-    import zipfile
-
-    import torch
-
-    mapped = zipfile.is_zipfile(path)  # files from before torch 1.6 are none
-    if mapped:
-        _refuse_compressed(path)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except _BROKEN as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        said = next((line for line in reason if "GLOBAL" in line), *reason[:1])
-        text = f"it is no file of tensors alone, and nothing else is read: {said.strip()}"
-        raise CheckpointError(path, [text]) from None
-    if not isinstance(loaded, dict):
-        raise CheckpointError(path, [f"it must hold a mapping, not a {type(loaded).__name__}"])
-    tensors = {name: tensor for name, tensor in loaded.items() if isinstance(tensor, torch.Tensor)}
-    if len(tensors) != len(loaded):
-        others = ", ".join(sorted(str(name) for name in loaded.keys() - tensors.keys()))
-        raise CheckpointError(path, [f"it holds more than tensors: {others}"])
-    size = path.stat().st_size
-    for name, tensor in tensors.items():
-        if tensor.numel() * tensor.element_size() > size:
-            raise CheckpointError(path, [f"{name} is larger than the file"])
-    return tensors
-
-
-def _refuse_compressed(path: Path) -> None:
-    """A small file must not become a large one: torch stores what it zips as it is."""
-    import zipfile
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            parts = archive.infolist()
-    except zipfile.BadZipFile as error:
-        raise CheckpointError(path, [f"it is no file of tensors alone: {error}"]) from None
-    packed = [part for part in parts if part.compress_type != zipfile.ZIP_STORED]
-    if packed:
-        raise CheckpointError(path, [f"{packed[0].filename} in it is compressed, and not read"])
+def shard_note(path: Path) -> str | None:
+    """What to give in place of one of several files; None for the path of all weights."""
+    shard = _SHARD.search(path.name)
+    if shard is None or int(shard[1]) < 2:
+        return None
+    return f"{path.name} is one of {int(shard[1])} files: give their folder, or the .index.json"

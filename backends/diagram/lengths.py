@@ -1,0 +1,66 @@
+"""Which letter of a figure stands for the tokens of which stack: one letter, one length."""
+
+from __future__ import annotations
+
+from ...compiler.axes import Dim, Shape
+from ...compiler.count import as_long_as
+from ...compiler.graph import ModuleGraph
+from .text import plain
+
+
+def shape_text(graph: ModuleGraph, value: str) -> str:
+    """`(B, T, 768)`: letters for data, numbers for sizes."""
+    shape = shape_of(graph, value)
+    return f"({', '.join(d.label if d.size is None else plain(int(d.size)) for d in shape)})"
+
+
+def shape_of(graph: ModuleGraph, value: str) -> Shape:
+    """The shape of a value, with the length of its own stack."""
+    shape = graph.values[value].shape
+    length = lengths(graph).get(stack_of(graph, value))
+    return shape if length is None else as_long_as(shape, length)
+
+
+def lengths(graph: ModuleGraph) -> dict[str, Dim]:
+    """The length of each stack that has another one than T.
+
+    A memory has M tokens, several have M1, M2 …; stacks side by side T, T2 …; where its input
+    decides how many tokens a stack has, as an image does, it is that number.
+    """
+    read = {name for stack in graph.stack_facts.values() for name in stack.reads}
+    free = [name for name in graph.stack_facts if name not in graph.lengths]
+    memories = [name for name in free if name in read]
+    others = [name for name in free if name not in read]
+    found = {name: Dim("T", size) for name, size in graph.lengths.items()}
+    for number, name in enumerate(memories, 1):
+        found[name] = Dim("M" if len(memories) == 1 else f"M{number}")
+    found.update({name: Dim(f"T{number}") for number, name in enumerate(others[1:], 2)})
+    return found
+
+
+def stack_of(graph: ModuleGraph, value: str) -> str:
+    """The stack whose tokens a value has; "" where none is told."""
+    for head, result in graph.outputs.items():
+        if result == value and head in graph.heads:
+            return graph.heads[head].stack
+    for stack, hidden in graph.hidden.items():
+        if hidden == value:
+            return stack
+    op = graph.producer(value)
+    if op is None or op.kind != "argument":
+        return "" if op is None else graph.scopes[op.scope].stack
+    named = [stack for stack, fact in graph.inputs.items() if fact.argument == op.name]
+    return named[0] if named else _reader(graph, value)
+
+
+def _reader(graph: ModuleGraph, value: str) -> str:
+    """The first stack that reads a value, through ops that stand in none; "" where none does."""
+    waiting, seen = [value], {value}
+    while waiting:
+        for op in graph.consumers(waiting.pop(0)):
+            stack = str(op.attrs.get("stack") or graph.scopes[op.scope].stack)
+            if stack:
+                return stack
+            waiting += [result for result in op.outputs if result not in seen]
+            seen.update(op.outputs)
+    return ""

@@ -1,0 +1,263 @@
+"""Laws of the file: how it may be built, what its `Config` may say, and what it shares."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch import nn
+
+from ....compiler import lower
+from ....compiler.graph import ModuleGraph
+from ....spec import SpecErrors, loads, show
+from ....spec.model import ModelSpec
+from ...oracle import OracleError
+from ...pytorch import BuildOptions, emit_file
+from ...pytorch.static import why_not_static
+from ..arguments import Array, Data
+from ..measure import Largest, Measured, NotHere, as_array
+from ..subject import Subject, weights_for
+from .cached import generation, steps
+from .choice import tied_at
+from .derivatives import total
+from .equality import by_oracle
+
+# -- build options
+
+
+def options(subject: Subject) -> Measured | NotHere:
+    """Every way to build the file gives the same names, numbers, steps, tokens and gradients.
+
+    Each option by itself and all of them together; with `thorough`, in every combination.
+    """
+    largest, tried = Largest(), []
+    for chosen in combinations(subject):
+        other = _built(subject, chosen)
+        words = " ".join(chosen.words())
+        tried.append(words)
+        _same(subject, other, words, largest)
+    return largest.measured(f"{len(tried)} combinations")
+
+
+def combinations(subject: Subject) -> list[BuildOptions]:
+    """All but the usual file, as far as the model can be built so."""
+    names = [field.name for field in dataclasses.fields(BuildOptions)]
+    static = not why_not_static(subject.graph)
+    found = []
+    for values in product((False, True), repeat=len(names)):
+        asked = dict(zip(names, values, strict=True))
+        count = sum(values)
+        most = len(names) - (not static)
+        if not count or (asked["static_cache"] and not static):
+            continue
+        if subject.thorough or count in (1, most):
+            found.append(BuildOptions(**asked))
+    return found
+
+
+def _built(subject: Subject, chosen: BuildOptions) -> Subject:
+    """The same model as a file that was built with options."""
+    text = emit_file(subject.graph, chosen).text
+    return replace(subject, text=text)
+
+
+def _same(subject: Subject, other: Subject, words: str, largest: Largest) -> None:
+    stored = {name: value.shape for name, value in other.model.state_dict().items()}
+    if stored != {name: value.shape for name, value in subject.model.state_dict().items()}:
+        largest.take(float("inf"), f"{words}: other names or shapes of weights")
+        return
+    for name, value in other.model.state_dict().items():
+        largest.compare(value, subject.weights.get(name, value), f"{words}: {name}")
+    for case in ("plain", "padded left"):
+        data = subject.data(case)
+        if tied_at(subject, data):
+            continue
+        found, expected = other.results(data), subject.results(data)
+        for name, value in found.items():
+            largest.compare(value, expected[name], f"{words}, {case}: {name}")
+    for law in (steps, generation):
+        measured = law(other)
+        if isinstance(measured, Measured):
+            largest.take(measured.error, f"{words}, {law.__name__}: {measured.where}")
+    _same_training(subject, other, words, largest)
+
+
+def _same_training(subject: Subject, other: Subject, words: str, largest: Largest) -> None:
+    """The results of training, and how long the gradient of all weights together is."""
+    found = []
+    for one in (subject, other):
+        model = one.fresh().train()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # what is computed again backwards must drop the same again
+            value = total(one, model, one.data("plain"))()
+            value.backward()  # type: ignore[no-untyped-call]
+        grads = [w.grad.square().sum() for w in model.parameters() if w.grad is not None]
+        found.append([float(value.detach()), float(torch.stack(grads).sum().sqrt())])
+    largest.compare(found[1], found[0], f"{words}: training, and the gradient's length")
+
+
+# -- Config
+
+
+def config(subject: Subject) -> Measured | NotHere:
+    """A number of the `Config` means what it means in the spec: `Config(n)` is `--set n`.
+
+    Each field whose name is a key of the language is changed, and so is the document at each place
+    where this key has that value: the weights have the shapes of the changed spec, and the numbers
+    are those of the oracle. Left out are numbers that the language forbids to change alone.
+    """
+    document = yaml.safe_load(show(subject.spec))
+    if outlines(loads(written(document))) != outlines(subject.spec):
+        return NotHere("the small spec cannot be written as a document")
+    largest, tried = Largest(), 0
+    kind = getattr(subject.module, subject.graph.class_name)
+    for field in subject.graph.fields:
+        if isinstance(field.value, bool) or not isinstance(field.value, (int, float)):
+            continue
+        alike = [f for f in subject.graph.fields if (f.key, f.value) == (field.key, field.value)]
+        others = _others(field.value, fewer=field.key == "layers")
+        for value in others if len(alike) == 1 else ():
+            spec = with_number(document, field.key, field.value, value)
+            if spec is not None:
+                tried += _compare_config(subject, kind, spec, (field.name, value), largest)
+                break
+    if not tried:
+        return NotHere("no field of the Config can be changed alone")
+    return largest.measured(f"{tried} fields")
+
+
+def outlines(spec: ModelSpec) -> Any:
+    """All but the word of the family, which a document may leave out."""
+    data = spec.model_dump(mode="json", by_alias=True)
+    return {key: value for key, value in data.items() if key != "family"}
+
+
+def _others(value: float, *, fewer: bool) -> tuple[float, ...]:
+    """Other numbers for a field, of the same kind: some sizes must be even, some divide others."""
+    if isinstance(value, int) and fewer and value > 1:
+        return (value - 1,)
+    if isinstance(value, int):
+        return (value + 1, value * 2, value - 1)
+    return (value * 0.75,)
+
+
+def with_number(document: Any, key: str, old: float, new: float) -> ModelSpec | None:
+    """The spec of a document with another number for a key; None where there is no such spec."""
+    changed = _replaced(document, key, old, new)
+    if changed == document:
+        return None
+    try:
+        spec = loads(written(changed))
+        lower(spec)
+    except SpecErrors:
+        return None
+    return spec
+
+
+def written(document: Any) -> str:
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def _replaced(data: Any, key: str, old: float, new: float) -> Any:
+    """A document with another value wherever this key has the old one."""
+    if isinstance(data, dict):
+        return {
+            name: new if name == key and value == old else _replaced(value, key, old, new)
+            for name, value in data.items()
+        }
+    return [_replaced(value, key, old, new) for value in data] if isinstance(data, list) else data
+
+
+def _compare_config(
+    subject: Subject, kind: Any, spec: ModelSpec, changed: tuple[str, float], largest: Largest
+) -> bool:
+    """Whether a field could be tried; its error goes to `largest`.
+
+    Numbers that the language derives from it, such as the rotated width, are fields and change too.
+    """
+    (name, value), graph = changed, lower(spec)
+    before_it = {field.name: field.value for field in subject.graph.fields}
+    given = {
+        field.name: field.value
+        for field in graph.fields
+        if field.name in before_it and before_it[field.name] != field.value
+    }
+    other = replace(subject, spec=spec, graph=graph, weights=_weights(graph))
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        model: nn.Module = (
+            kind(subject.module.Config(**{**given, name: value})).to(subject.device).eval()
+        )
+    except (ValueError, TypeError):
+        return False
+    finally:
+        torch.set_default_dtype(before)
+    shapes = {key: tuple(weight.shape) for key, weight in model.state_dict().items()}
+    where = f"Config({name}={value:g})"
+    if shapes != {key: weight.shape for key, weight in other.weights.items()}:
+        largest.take(float("inf"), f"{where}: other weights than the spec's")
+        return True
+    model.load_state_dict({key: torch.from_numpy(w) for key, w in other.weights.items()})
+    data = other.data("plain")
+    try:
+        expected = by_oracle(other, data)
+    except OracleError:
+        return False
+    if not tied_at(other, data):
+        found = subject.results(data, model)
+        for result, values in expected.items():
+            largest.compare(found[result], values, f"{where}: {result}")
+    return True
+
+
+def _weights(graph: ModuleGraph) -> dict[str, Array]:
+    return weights_for(graph, 0)
+
+
+# -- what is shared
+
+
+def sharing(subject: Subject) -> Measured | NotHere:
+    """Each name is a storage of its own, and a tie or a shared layer is one storage.
+
+    Other weights, put in place by `load_state_dict(assign=True)` or into a deep copy, reach every
+    place that uses them, and the first model stays what it is.
+    """
+    largest, model = Largest(), subject.fresh()
+    places: dict[int, str] = {}
+    for name, weight in model.named_parameters(remove_duplicate=False):
+        other = places.setdefault(weight.data_ptr(), name)
+        if other != name and weight.numel():
+            largest.take(float("inf"), f"{name} is {other}, and has a name of its own")
+    data = subject.data("plain")
+    if tied_at(subject, data):
+        return largest.measured() if largest.compared else NotHere("experts tie")
+    generator = np.random.default_rng(0)
+    others = {
+        name: weight * generator.uniform(0.5, 1.5, weight.shape)
+        for name, weight in subject.weights.items()
+    }
+    expected, first = subject.reference(data, others), subject.results(data, model)
+    assigned, copied = subject.fresh(), copy.deepcopy(model)
+    state = {name: torch.from_numpy(w).to(subject.device) for name, w in others.items()}
+    assigned.load_state_dict(state, assign=True)
+    copied.load_state_dict(state)
+    if not tied_with(subject, data, others):
+        for what, one in (("assigned", assigned), ("in a copy", copied)):
+            for name, value in subject.results(data, one).items():
+                largest.compare(value, expected[name], f"weights {what}: {name}")
+    for name, value in subject.results(data, model).items():
+        largest.compare(value, as_array(first[name]), f"after a copy was changed: {name}")
+    return largest.measured()
+
+
+def tied_with(subject: Subject, data: Data, weights: dict[str, Array]) -> bool:
+    """Do experts tie with other weights?"""
+    return subject.chooses and subject.choices(data, weights).margin < 1e-9

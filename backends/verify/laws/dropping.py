@@ -1,0 +1,171 @@
+"""The law of dropout: where something is dropped in training, at which rate, and what is kept.
+
+A model in training is run with draws that are no longer random: whether a number is dropped follows
+from its place in a tensor of its shape. The oracle drops by the same numbers where the spec says
+so, and both must give the same. So the place, the rate, whether numbers or whole branches go, and
+what the rest is multiplied by are all judged, whatever the order of draws is.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ....compiler.sizes import number
+from ...oracle import UnknownOptionError
+from ..arguments import Array
+from ..measure import Largest, Measured, NotHere
+from ..subject import Subject
+from .choice import tied_at
+from .equality import by_oracle
+
+CASES = ("plain", "padded left")
+
+
+def dropout(subject: Subject) -> Measured | NotHere:
+    """At rest two runs are equal and nothing is dropped; in training it is what the spec says."""
+    data, largest = subject.data("plain"), Largest()
+    first = subject.results(data)
+    with Drops() as drops:
+        again = subject.results(data)
+    for name, value in again.items():
+        largest.compare(value, first[name], f"a second run: {name}")
+    if drops.rates:
+        largest.take(float("inf"), f"something is dropped at {drops.rates[0]:g} at rest")
+    model = subject.fresh().train()
+    try:
+        expected = {case: by_oracle(subject, subject.data(case), chances) for case in CASES}
+    except UnknownOptionError as error:
+        _count(subject, largest)
+        return largest.measured(f"rates alone: {error}")
+    for case in CASES:
+        if tied_at(subject, subject.data(case)):
+            continue
+        with Drops(), torch.random.fork_rng(devices=[]):
+            found = subject.results(subject.data(case), model)
+        for name in subject.graph.outputs:
+            largest.compare(found[name], expected[case][name], f"in training, {case}: {name}")
+    return largest.measured()
+
+
+@cache
+def chances(shape: tuple[int, ...], row: int) -> Array:
+    """The numbers from 0 to 1 of one row of a tensor whose rows have this shape.
+
+    Where one number decides about a row, rows are kept and dropped in turn.
+    """
+    if np.prod(shape) == 1:
+        return np.full(shape, 0.01 if row % 2 else 0.99)
+    found: Array = np.random.default_rng([zlib.crc32(repr(shape).encode()), row]).random(shape)
+    return found
+
+
+def of_batch(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """The same for all rows, (B, ...)."""
+    rows = [chances(shape[1:], row) for row in range(shape[0])]
+    return torch.from_numpy(np.stack(rows)).to(like)
+
+
+# -- what torch drops with
+
+
+class Drops(TorchFunctionMode):
+    """Whatever is dropped is dropped by `chances`; notes the rates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates: list[float] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any | None = None
+    ) -> Any:
+        given = kwargs or {}
+        instead = INSTEAD.get(getattr(func, "__name__", ""))
+        rate, result = instead(*args, **given) if instead else (0.0, None)
+        if rate:
+            self.rates.append(rate)
+        return func(*args, **given) if result is None else result
+
+
+Instead = tuple[float, Tensor | None]
+"""The rate at which something is dropped, and the result; none where nothing is."""
+
+
+def _dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Instead:
+    if not training or not p:
+        return 0.0, None
+    return p, torch.where(of_batch(tuple(x.shape), x) < p, 0, x / (1 - p))
+
+
+def _bernoulli(x: Tensor, p: float = 0.5, **_: Any) -> Instead:
+    kept = of_batch(tuple(x.shape), x) >= 1 - p
+    return 1 - p, x.copy_(kept)
+
+
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Instead:
+    """Attention with the weights dropped, (B, H, T, E): what the fused kernels do at once."""
+    if not dropout_p:
+        return 0.0, None
+    if enable_gqa:
+        run = query.size(1) // key.size(1)
+        key, value = (x.repeat_interleave(run, dim=1) for x in (key, value))
+    scores = query @ key.transpose(-2, -1) * (query.size(-1) ** -0.5 if scale is None else scale)
+    if is_causal:
+        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attn_mask, -torch.inf)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    weights = scores.softmax(-1).nan_to_num(0.0)
+    _, dropped = _dropout(weights, dropout_p)
+    assert dropped is not None
+    return dropout_p, dropped @ value
+
+
+INSTEAD: dict[str, Callable[..., Instead]] = {
+    "dropout": _dropout,
+    "bernoulli_": _bernoulli,
+    "scaled_dot_product_attention": _attention,
+}
+
+
+# -- where the oracle cannot drop
+
+
+def _count(subject: Subject, largest: Largest) -> None:
+    """In training each place of the graph drops at its rate, and no other."""
+    wanted = rates(subject)
+    with torch.random.fork_rng(devices=[]), Drops() as drops:
+        subject.results(subject.data("plain"), subject.fresh().train())
+    if not np.array_equal(np.round(sorted(drops.rates), 9), np.round(wanted, 9)):
+        counted = f"{len(drops.rates)} places drop in training, not {len(wanted)}"
+        largest.take(float("inf"), counted if len(drops.rates) != len(wanted) else "another rate")
+
+
+def rates(subject: Subject) -> list[float]:
+    """The rate of everything that one forward in training drops."""
+    found = []
+    for op in subject.graph.ops():
+        layers = subject.graph.layers_of(op.scope)
+        block = subject.graph.block_of(op.scope)
+        times = layers.order.count(block.name) if layers is not None and block is not None else 1
+        for key in ("rate", "dropout"):
+            rate = number(op.attrs.get(key))
+            found += [float(rate)] * times if isinstance(rate, (int, float)) and rate else []
+    return sorted(found)

@@ -1,0 +1,266 @@
+"""The law of fresh weights: what `init_weights` sets is what the spec says, by its distribution.
+
+What each weight should be is said here a second time, from `docs/language.md`: norms begin as the
+identity, biases with zero, all else is drawn by `init`. Lowering has its own table, which this law
+judges; of the graph it takes only which kind of op a weight belongs to.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ....compiler.graph import LogicalWeight, Op
+from ....spec.head import Contrastive
+from ....spec.initial import Normal, TruncatedNormal
+from ....spec.part import Nothing
+from ..arguments import Array
+from ..measure import Measured, NotHere
+from ..subject import Subject
+
+SIGMAS = 5
+"""A statistic may be this many standard errors off: by chance 1 in 1.7 million is further."""
+
+KOLMOGOROV = 2.6
+"""The same for the largest distance of two distribution functions, times the root of the count."""
+
+FEW = 100
+"""Fewer numbers than this say nothing about a standard deviation."""
+
+RESIDUAL = re.compile(
+    r"\.((cross_)?attention\.output|feed_forward\.(shared_expert\.)?down)\.weight$"
+    r"|\.feed_forward\.experts\.down$"
+)
+"""The last linear layer of each branch, which writes into the stream."""
+
+BRANCHES = ("attention", "cross_attention", "feed_forward")
+
+
+def initial(subject: Subject) -> Measured | NotHere:
+    """Every weight is set; constants are those of the spec, and draws have its distribution.
+
+    Normal and truncated draws have the mean 0 and the standard deviation of the spec (of a residual
+    projection 1/sqrt(number of branches) of it, with `depth_scaled`), from both sides; Xavier's are
+    uniform in the range of their fans; orthogonal matrices have orthogonal rows or columns. Shapes
+    of distributions are compared by the Kolmogorov distance. The seed is fixed.
+    """
+    model = subject.fresh("float32")
+    fill(model)
+    wanted = {weight.name: weight for weight in subject.graph.weights()}
+    state = {name: value.double().numpy() for name, value in model.state_dict().items()}
+    wrong = [f"{name}: not set" for name, value in state.items() if not np.isfinite(value).all()]
+    drawn: dict[str, Array] = {}
+    for name, value in state.items():
+        if name not in wanted or not np.isfinite(value).all():
+            continue
+        constant = constant_of(subject, wanted[name])
+        if constant is None:
+            drawn[name] = value
+        elif not np.allclose(value, constant, rtol=1e-6, atol=1e-9):
+            wrong.append(f"{name}: {value.flat[0]:g}, not {constant:g}")
+    wrong += _of_distribution(subject, wanted, drawn)
+    return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(wanted)} weights")
+
+
+def fill(model: nn.Module) -> None:
+    """Weights that hold no number, then `init_weights`, always from the same seed."""
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(torch.nan)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model.init_weights()  # type: ignore[operator]
+
+
+# -- constants
+
+
+def constant_of(subject: Subject, weight: LogicalWeight) -> float | None:
+    """The number that a weight begins with; None for one that is drawn."""
+    op = subject.graph.op(weight.op)
+    if weight.weight.name == "bias":
+        return 0.0
+    return CONSTANTS[op.kind](subject, op) if op.kind in CONSTANTS else None
+
+
+def _identity(subject: Subject, op: Op) -> float:
+    return 1.0 - float(op.attrs.get("weight_offset", 0))
+
+
+def _nothing(subject: Subject, op: Op) -> float:
+    return 0.0
+
+
+def _layer_scale(subject: Subject, op: Op) -> float:
+    block = subject.graph.block_of(op.scope)
+    assert block is not None
+    stack = subject.spec.stacks[subject.graph.scopes[op.scope].stack]
+    residual: Any = stack.blocks[block.name].residual
+    return float(residual.layer_scale)
+
+
+def _contrastive(subject: Subject) -> Contrastive | None:
+    return next((h for h in subject.spec.heads.values() if isinstance(h, Contrastive)), None)
+
+
+def _temperature(subject: Subject, op: Op) -> float:
+    """The scores are divided by the temperature: they grow by exp of minus its logarithm."""
+    head = _contrastive(subject)
+    assert head is not None
+    return -math.log(head.temperature)
+
+
+def _added_bias(subject: Subject, op: Op) -> float:
+    """Of contrastive scores -10 (Zhai et al., 2023, arXiv:2303.15343), of a router's choice 0."""
+    of_scores = subject.graph.layers_of(op.scope) is None and op.name == "bias"
+    return -10.0 if of_scores and _contrastive(subject) is not None else 0.0
+
+
+CONSTANTS: dict[str, Callable[[Subject, Op], float]] = {
+    "layer_norm": _identity,
+    "rms_norm": _identity,
+    "group_norm": _identity,
+    "learned_scale": _layer_scale,
+    "exp_scale": _temperature,
+    "add_bias": _added_bias,
+    "head_bias": _nothing,
+    "expert_bias": _nothing,
+    "sinks": _nothing,
+    "score_vector": lambda subject, op: 1.0,
+}
+"""Kind of op -> what its weight begins with. All others are drawn."""
+
+
+# -- draws
+
+
+def _of_distribution(
+    subject: Subject, wanted: dict[str, LogicalWeight], drawn: dict[str, Array]
+) -> list[str]:
+    """What is wrong with the draws, by the rule of the spec."""
+    init = subject.spec.init
+    if isinstance(init, (Normal, TruncatedNormal)):
+        return _by_deviation(subject, drawn)
+    matrices = {
+        (name, number): matrix
+        for name, value in drawn.items()
+        for number, matrix in enumerate(_matrices(subject, wanted[name], value))
+    }
+    if init.type == "xavier":
+        return _xavier(matrices)
+    return [f"{name}: not orthogonal" for (name, _), m in matrices.items() if not _orthogonal(m)]
+
+
+def _matrices(subject: Subject, weight: LogicalWeight, value: Array) -> list[Array]:
+    """The matrices that are drawn one by one: of experts there are several in one weight."""
+    several = subject.graph.op(weight.op).kind == "expert_linear"
+    return list(value) if several else [value]
+
+
+def _by_deviation(subject: Subject, drawn: dict[str, Array]) -> list[str]:
+    """Normal draws, whole or cut at two standard deviations."""
+    init: Any = subject.spec.init
+    cut = 2.0 if isinstance(init, TruncatedNormal) else math.inf
+    wrong: list[str] = []
+    shares = []
+    for name, value in drawn.items():
+        std = float(init.std)
+        if getattr(init, "depth_scaled", False) and RESIDUAL.search(f".{name}"):
+            std /= math.sqrt(branches(subject, name))
+        share = value.ravel() / std
+        shares.append(share)
+        if share.size > 1 and float(share.std()) == 0:
+            wrong.append(f"{name}: all numbers are alike")
+        elif problem := _moments(share, cut):
+            wrong.append(f"{name}: {problem}, of what the spec says")
+    every = np.sort(np.concatenate([*shares, np.empty(0)]))
+    if every.size >= FEW and not wrong:
+        low, high = normal(-cut), normal(cut)
+        expected = (np.array([normal(x) for x in every]) - low) / (high - low)
+        wrong += _shape(expected, init.type)
+    return wrong
+
+
+def branches(subject: Subject, name: str) -> int:
+    """How many branches write into the stream that this weight's branch writes into.
+
+    Of the layers of a stack the widest counts (Radford et al., 2019, GPT-2: 2 for each layer).
+    """
+    stacks = subject.spec.stacks
+    stack = next((s for key, s in stacks.items() if name.startswith(f"{key}.")), None)
+    stack = stack or next(iter(stacks.values()))
+    most = max(
+        sum(not isinstance(getattr(block, key), Nothing) for key in BRANCHES)
+        for block in (stack.blocks[kind] for kind in stack.order)
+    )
+    return most * stack.layers
+
+
+def _moments(share: Array, cut: float) -> str:
+    """What is wrong with draws divided by their standard deviation; "" for nothing."""
+    if float(np.abs(share).max(initial=0)) > cut * (1 + 1e-6):
+        return f"{np.abs(share).max():.3g} standard deviations from 0"
+    if share.size < FEW:
+        return ""
+    spread = deviation(cut)
+    mean, found = float(share.mean()), float(share.std())
+    if abs(mean) > SIGMAS * spread / math.sqrt(share.size):
+        return f"a mean of {mean:.3g} standard deviations"
+    if abs(found / spread - 1) > SIGMAS / math.sqrt(2 * share.size):
+        return f"a standard deviation {found / spread:.3g} times"
+    return ""
+
+
+def deviation(cut: float) -> float:
+    """The standard deviation of a normal draw that is cut at so many of its own.
+
+    >>> round(deviation(2.0), 4)
+    0.8796
+    """
+    if math.isinf(cut):
+        return 1.0
+    density = math.exp(-(cut**2) / 2) / math.sqrt(2 * math.pi)
+    return math.sqrt(1 - 2 * cut * density / (normal(cut) - normal(-cut)))
+
+
+def normal(x: float) -> float:
+    """The distribution function of the standard normal distribution."""
+    return (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+def _shape(expected: Array, what: str) -> list[str]:
+    """Sorted draws by what their distribution function should say of them, which is uniform."""
+    count = expected.size
+    steps = np.arange(count + 1) / count
+    distance = max(np.abs(expected - steps[1:]).max(), np.abs(expected - steps[:-1]).max())
+    if distance * math.sqrt(count) <= KOLMOGOROV:
+        return []
+    return [f"the distribution is not {what}: {distance:.3g} apart, of {count} numbers"]
+
+
+def _xavier(matrices: dict[tuple[str, int], Array]) -> list[str]:
+    """Uniform up to sqrt(6 / (fan in + fan out)) (Glorot and Bengio, 2010, eq. 16)."""
+    shares = []
+    for (name, _), matrix in matrices.items():
+        if matrix.ndim < 2:
+            return [f"{name}: a vector has no fans"]
+        field = int(np.prod(matrix.shape[2:]))
+        share = matrix.ravel() / math.sqrt(6 / ((matrix.shape[0] + matrix.shape[1]) * field))
+        if np.abs(share).max() > 1 + 1e-6:
+            return [f"{name}: {np.abs(share).max():.3g} times the largest number that it may have"]
+        shares.append(share)
+    every = np.sort(np.concatenate([*shares, np.empty(0)]))
+    return _shape((every + 1) / 2, "uniform") if every.size >= FEW else []
+
+
+def _orthogonal(matrix: Array) -> bool:
+    """Rows of length 1 that are orthogonal, or columns, whichever are fewer (Saxe et al., 2013)."""
+    flat = matrix.reshape(len(matrix), -1)
+    product = flat @ flat.T if flat.shape[0] <= flat.shape[1] else flat.T @ flat
+    return bool(np.allclose(product, np.eye(len(product)), atol=1e-4))

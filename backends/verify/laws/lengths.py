@@ -1,0 +1,142 @@
+"""The law of lengths: at every length where code may change its way, it gives the same.
+
+Chunks, windows, blocks, the first length of a rotation, the end of a table: what goes wrong there
+goes wrong at one token more or less. Thresholds are found in the emitted file, as the whole numbers
+that stand in it, and in the spec.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+import numpy as np
+
+from ....spec.masks import Mask, Range, atoms
+from ...oracle import UnknownOptionError
+from ..arguments import Data
+from ..measure import EXACT, Largest, Measured, NotHere
+from ..shrink import parts_of
+from ..subject import Subject
+from .cached import pieces, reading_stream
+from .choice import tied_at
+from .equality import by_oracle
+from .padding import first_length
+
+LONGEST = 140
+"""The longest text that is tried: two chunks of 64, and some more."""
+
+SHORT = ((3, 1), (3, 2), (1, 1), (1, 2), (2, 3))
+"""Rows and tokens of small batches: so few tokens leave experts without any."""
+
+FEW = 14
+"""How many lengths are tried, of those at thresholds; all of them with `thorough`."""
+
+
+def lengths(subject: Subject) -> Measured | NotHere:
+    """One text of each length against the reference, the longest against the oracle too.
+
+    Where a stack keeps a cache, the longest text in pieces that end beside 64 tokens too.
+    """
+    arguments = subject.arguments
+    if not arguments.streams():
+        return NotHere("no argument holds tokens: lengths are those of the input")
+    largest = Largest()
+    tried = chosen(subject)
+    for rows, length in [*SHORT, *((1, length) for length in tried)]:
+        data = of_length(subject, rows, length)
+        found, expected = subject.results(data), subject.reference(data)
+        errors = Largest()
+        for name, value in found.items():
+            errors.compare(value, expected[name], f"{rows} of {length} tokens: {name}")
+        if errors.error <= EXACT or not tied_at(subject, data):
+            largest.take(errors.error, errors.where)
+    _longest(subject, of_length(subject, 1, max(tried)), largest)
+    return largest.measured(f"{len(tried)} lengths up to {max(tried)}")
+
+
+def _longest(subject: Subject, data: Data, largest: Largest) -> None:
+    """The longest text by the spec alone, and in pieces."""
+    try:
+        expected = by_oracle(subject, data)
+    except UnknownOptionError:
+        expected = {}
+    if not tied_at(subject, data):
+        found = subject.results(data)
+        for name, value in expected.items():
+            largest.compare(found[name], value, f"the longest, by the oracle: {name}")
+    competing = any(op.kind == "within_capacity" for op in subject.graph.ops())
+    if not subject.cached or competing:
+        return
+    length = data[reading_stream(subject).ids].shape[1]
+    if first_length(subject) < length:
+        return
+    whole = subject.hidden(subject.cached, data)
+    for sizes in ((63, 1, 1, length), (64, 1, 65, 1, length), (1, length)):
+        found_pieces = pieces(subject, data, sizes)
+        largest.compare(found_pieces, whole, f"pieces of {', '.join(map(str, sizes))}")
+
+
+def of_length(subject: Subject, rows: int, length: int) -> Data:
+    """Plain data in which the stream that may be longest has this length, others at most that."""
+    arguments = subject.arguments
+    plain = arguments.plain()
+    data = {name: np.resize(value, (rows, *value.shape[1:])) for name, value in plain.items()}
+    for stream in arguments.streams():
+        most = min(length, arguments.limit(stream.ids, LONGEST))
+        sized = replace(stream, longest=most, shorter=most)
+        data[stream.ids] = np.resize(arguments.words(sized, most), (rows, most))
+    return data
+
+
+def chosen(subject: Subject) -> list[int]:
+    """The lengths that are tried, the longest always among them."""
+    streams = subject.arguments.streams()
+    longest = max(subject.arguments.limit(stream.ids, LONGEST) for stream in streams)
+    found = {
+        length
+        for number in thresholds(subject)
+        for length in (number - 1, number, number + 1, 2 * number + 1)
+        if 1 <= length <= longest
+    }
+    ordered = sorted(found | {longest})
+    if subject.thorough or len(ordered) <= FEW:
+        return ordered
+    wanted = {length for number in _named(subject) for length in (number - 1, number, number + 1)}
+    first = sorted(wanted & found | {longest})
+    step = max(1, len(ordered) // max(1, FEW - len(first)))
+    return sorted({*first, *ordered[::step], longest})
+
+
+def thresholds(subject: Subject) -> set[int]:
+    """Whole numbers of the emitted file and of the spec at which something may change."""
+    written = {
+        node.value
+        for node in ast.walk(ast.parse(subject.text))
+        if isinstance(node, ast.Constant) and type(node.value) is int
+    }
+    experts = {int(op.attrs["experts"]) for op in subject.graph.ops() if op.kind == "expert_linear"}
+    return {number for number in written | _named(subject) | experts if 1 < number <= LONGEST}
+
+
+NAMES = ("original_max_positions", "max_distance", "length", "capacity", "kernel", "buckets")
+
+
+def _named(subject: Subject) -> set[int]:
+    """Windows, strides and blocks, the first lengths of rotations, ends of tables."""
+    found: set[int] = {64}
+    for part in parts_of(subject.spec):
+        for name in type(part).model_fields:
+            value = getattr(part, name)
+            masks = value if isinstance(value, tuple) else (value,)
+            for mask in masks:
+                if isinstance(mask, Mask):
+                    found |= {n for atom in atoms(mask) for n in _numbers(atom.args)}
+            if name in NAMES and type(value) is int:
+                found.add(value)
+    return found
+
+
+def _numbers(args: tuple[object, ...]) -> set[int]:
+    ends = [end for arg in args if isinstance(arg, Range) for end in (arg.start, arg.stop)]
+    return {abs(n) for n in (*args, *ends) if type(n) is int}

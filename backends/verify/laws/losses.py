@@ -1,0 +1,93 @@
+"""The law of losses: what `loss` gives is what the only head of the spec is trained with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ....spec.head import Classifier, Contrastive, Head, LanguageModel
+from ....spec.masks import admits_future
+from ....spec.part import Nothing
+from ..arguments import Array
+from ..measure import Largest, Measured, NotHere
+from ..subject import Subject
+from .sight import masks_of
+
+IGNORED = -100
+
+
+def loss(subject: Subject) -> Measured | NotHere:
+    """Against the sum written out; labels of -100 do not count; halves are summed in float32.
+
+    A causal language model that reads no other stack predicts the next token: its labels are those
+    of the text, shifted here. Pairs: Radford et al., 2021, arXiv:2103.00020, figure 3 (softmax);
+    Zhai et al., 2023, arXiv:2303.15343, algorithm 1 (sigmoid).
+    """
+    heads = list(subject.spec.heads.values())
+    trained = len(heads) == 1 and isinstance(heads[0], (LanguageModel, Classifier, Contrastive))
+    judge: Any = getattr(subject.model, "loss", None)
+    if not trained:
+        return NotHere("no single head of words, classes or pairs")
+    if judge is None:
+        return Measured(float("inf"), 0, "the model has no `loss`")
+    largest = Largest()
+    scores = next(iter(subject.results(subject.data("plain")).values()))
+    head, said = heads[0], scores.double().cpu().numpy()
+    if isinstance(head, Contrastive):
+        given: tuple[Any, ...] = ()
+        expected = _of_pairs(said, head.loss)
+    else:
+        labels = _labels(subject, tuple(scores.shape[:-1]), int(scores.size(-1)))
+        given = (torch.from_numpy(labels).to(scores.device),)
+        expected = _of_labels(said, labels, shifted=_predicts_next(subject, head))
+    largest.compare(judge(scores, *given).reshape(1), [expected], "loss")
+    half = judge(scores.to(torch.bfloat16), *given)
+    if half.dtype != torch.float32:
+        largest.take(float("inf"), f"the loss of bfloat16 is summed in {half.dtype}")
+    return largest.measured()
+
+
+def _labels(subject: Subject, shape: tuple[int, ...], classes: int) -> Array:
+    """Labels of which some do not count, at the beginning, inside, and at the end."""
+    labels = subject.arguments.draw("labels", shape, classes)
+    labels.flat[[0, labels.size // 2, -1] if labels.size > 3 else [0]] = IGNORED
+    return labels
+
+
+def _predicts_next(subject: Subject, head: Head) -> bool:
+    """Does a place know the tokens up to its own, and no more?"""
+    if not isinstance(head, LanguageModel):
+        return False
+    spec = subject.spec
+    stack = spec.stacks[getattr(head, "stack", None) or list(spec.stacks)[-1]]
+    blocks = [stack.blocks[kind] for kind in dict.fromkeys(stack.order)]
+    reads_words = any(stream for stream in subject.arguments.streams())
+    alone = all(isinstance(block.cross_attention, Nothing) for block in blocks)
+    causal = all(
+        not admits_future(mask) or "prefix" in str(mask) for b in blocks for mask in masks_of(b)
+    )
+    return reads_words and alone and causal
+
+
+def _of_labels(scores: Array, labels: Array, *, shifted: bool) -> float:
+    """The mean of -log softmax(scores)[label] over the labels that count."""
+    if shifted:
+        scores, labels = scores[:, :-1], labels[:, 1:]
+    rows = zip(scores.reshape(-1, scores.shape[-1]), labels.ravel(), strict=True)
+    taken = [_log_sum(row) - row[label] for row, label in rows if label != IGNORED]
+    return float(np.mean(taken))
+
+
+def _of_pairs(scores: Array, kind: str) -> float:
+    if kind == "sigmoid":
+        signs = 2 * np.eye(len(scores)) - 1
+        return float(np.logaddexp(0, -signs * scores).sum() / len(scores))
+    rows = [_log_sum(row) - row[i] for i, row in enumerate(scores)]
+    columns = [_log_sum(column) - column[i] for i, column in enumerate(scores.T)]
+    return float((np.mean(rows) + np.mean(columns)) / 2)
+
+
+def _log_sum(row: Array) -> float:
+    return float(np.log(np.exp(row - row.max()).sum()) + row.max())

@@ -1,0 +1,104 @@
+"""The law of low precision: bfloat16 is as near as the depth of a model lets it be."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ....spec.part import Nothing
+from ..arguments import Array, Data
+from ..measure import Largest, Measured, NotHere, as_array
+from ..rounding import STEPS
+from ..subject import Subject
+from .equality import MOST, beyond
+from .fresh import BRANCHES
+from .lengths import of_length
+
+DTYPE = "bfloat16"
+ROUNDINGS = 8.0
+"""Each branch may be off by so many units of rounding, as a root mean square; the errors of all
+branches add up as those of independent draws do. The examples need up to 5.6."""
+
+LENGTH = 130
+WIDE = frozenset({"cos", "sin", "topk", "log1p", "cumsum"})
+"""What is computed in float32 or wider: angles, slopes, sums, and the choice of experts."""
+
+
+def bfloat16(subject: Subject) -> Measured | NotHere:
+    """The root mean square of the error in bfloat16, against float64 with the same weights.
+
+    The bound is 8 units of rounding for one branch, times the root of the number of branches; for a
+    model that magnifies small changes it is what they are measured to do. Where rounding chooses
+    other experts, three quarters of the numbers are compared. Angles, sums over positions and the
+    choice of experts are in float32 or wider.
+    """
+    kind = getattr(torch, DTYPE)
+    held = {
+        name: torch.from_numpy(weight).to(kind).double().numpy()
+        for name, weight in subject.weights.items()
+    }
+    model = subject.fresh(DTYPE)
+    largest = Largest(ROUNDINGS * unit(kind) * math.sqrt(depth(subject)))
+    with Narrow() as narrow:
+        for what, data in _cases(subject).items():
+            found, expected = subject.results(data, model), subject.reference(data, held)
+            for name, value in found.items():
+                largest.take(_error(subject, value, expected[name]), f"{what}: {name}")
+    if narrow.found:
+        largest.take(float("inf"), f"`{narrow.found[0]}` is computed in {DTYPE}")
+        return largest.measured()
+    if largest.error > largest.bound and np.isfinite(largest.error):
+        largest.bound = max(largest.bound, STEPS / 2 * subject.sensitivity(DTYPE, held))
+    if largest.error > largest.bound and (too_large := beyond(subject, DTYPE, held)):
+        return NotHere(too_large)
+    return largest.measured()
+
+
+def unit(kind: torch.dtype) -> float:
+    """Half of the distance from 1 to the next number of a dtype."""
+    return float(torch.finfo(kind).eps) / 2
+
+
+def depth(subject: Subject) -> int:
+    """How many branches there are one behind the other, and the head."""
+    return 1 + sum(
+        sum(not isinstance(getattr(stack.blocks[kind], key), Nothing) for key in BRANCHES)
+        for stack in subject.spec.stacks.values()
+        for kind in stack.order
+    )
+
+
+def _cases(subject: Subject) -> dict[str, Data]:
+    found = {case: subject.data(case) for case in ("plain", "padded left")}
+    if subject.arguments.streams():
+        found[f"{LENGTH} tokens"] = of_length(subject, 1, LENGTH)
+    return found
+
+
+def _error(subject: Subject, found: Tensor, expected: Array) -> float:
+    """Relative to the root mean square of what is expected."""
+    apart, size = np.abs(as_array(found) - expected), math.sqrt(float(np.square(expected).mean()))
+    if subject.chooses:
+        apart = apart[apart <= np.quantile(apart, MOST)]
+    return math.sqrt(float(np.square(apart).mean())) / max(size, 1e-30)
+
+
+class Narrow(TorchFunctionMode):
+    """Notes what is computed in halves, of what must not be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any | None = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in WIDE and isinstance(args[0], Tensor) and args[0].dtype == torch.bfloat16:
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))

@@ -1,0 +1,289 @@
+"""Laws of `generate` on scores that are fixed: which tokens it draws, how often, and when it stops.
+
+The model's own states and scores are replaced, so that all that is left is the loop: thousands of
+rows cost nothing, and what has to come out is known.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..arguments import Array
+from ..measure import Measured, NotHere
+from ..subject import Subject
+from .cached import reading_stream
+
+ROWS = 5_000
+SIGMAS = 5.5
+"""A count may be this many standard deviations off its expectation."""
+
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"temperature": 0.0},
+    {"temperature": 0.4},
+    {"temperature": 3.0},
+    {"top_k": 1},
+    {"top_k": 4},
+    {"top_k": 0},
+    {"top_k": 10**6},
+    {"top_p": 0.0},
+    {"top_p": 0.35},
+    {"top_p": 0.9},
+    {"top_p": 1.0},
+    {"temperature": 1.7, "top_k": 6, "top_p": 0.7},
+)
+"""What `generate` is given; the rest is its default: temperature 1 and no limit."""
+
+NO_GENERATE = NotHere("the model has no `generate`")
+
+
+def sampling(subject: Subject) -> Measured | NotHere:
+    """Draws from fixed scores have the support and the frequencies of the settings.
+
+    Scores are divided by the temperature; the `top_k` best are left; of these the fewest whose
+    probabilities reach `top_p`. Even rows have other scores than odd ones. The seed is fixed, and a
+    count may be 5.5 standard deviations off.
+    """
+    model = subject.fresh()
+    if not hasattr(model, "generate"):
+        return NO_GENERATE
+    size = vocabulary(subject)
+    scores = np.stack([_scores(size, seed) for seed in (0, 1)])
+    table = torch.from_numpy(scores).repeat(ROWS // 2, 1)
+    wrong: list[str] = []
+    for given in SETTINGS:
+        with _fixed(model, lambda step, rows: table[:rows]), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            tokens = _generated(subject, model, ROWS, max_new_tokens=1, eos_token_id=None, **given)
+        for parity in (0, 1):
+            counts = np.bincount(tokens[parity::2, -1], minlength=size)
+            problem = _unlike(counts, probabilities(scores[parity], **given))
+            if problem:
+                words = ", ".join(f"{key}={value}" for key, value in given.items()) or "defaults"
+                wrong.append(f"{words}: {problem}")
+    return Measured(len(wrong), 0, wrong[0] if wrong else f"{len(SETTINGS)} settings")
+
+
+def vocabulary(subject: Subject) -> int:
+    """How many tokens have a score."""
+    return int(next(iter(subject.results(subject.data("plain")).values())).shape[-1])
+
+
+def _scores(size: int, seed: int) -> Array:
+    """Distinct scores in any order: the best are apart, so that no setting is at a boundary."""
+    found: Array = -np.sqrt(np.arange(size)) * 0.9
+    return np.random.default_rng(seed).permutation(found)
+
+
+def probabilities(
+    scores: Array,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> Array:
+    """What each token should be drawn with; (V,) of (V,).
+
+    The nucleus: Holtzman et al., 2019, arXiv:1904.09751; top-k: Fan et al., 2018, arXiv:1805.04833.
+    """
+    order = np.argsort(-scores)
+    if temperature == 0:
+        best: Array = np.eye(len(scores))[order[0]]
+        return best
+    weights = np.exp((scores - scores.max()) / temperature)
+    weights[order[top_k or len(scores) :]] = 0
+    weights = weights / weights.sum()
+    if top_p is not None:
+        count, total = 0, 0.0
+        while total < top_p and count < len(scores):
+            total += weights[order[count]]
+            count += 1
+        weights[order[max(count, 1) :]] = 0
+    found: Array = weights / weights.sum()
+    return found
+
+
+def _unlike(counts: Array, expected: Array) -> str:
+    """What is wrong with how often tokens were drawn; "" for nothing."""
+    total = int(counts.sum())
+    outside = np.flatnonzero((counts > 0) & (expected == 0))
+    if outside.size:
+        return f"token {outside[0]} was drawn, and must not be"
+    spread = np.sqrt(total * expected * (1 - expected))
+    off = np.abs(counts - total * expected) - SIGMAS * spread - 1
+    worst = int(np.argmax(off))
+    if off[worst] > 0:
+        return f"token {worst}: {counts[worst] / total:.3f} of the draws, not {expected[worst]:.3f}"
+    return ""
+
+
+# -- when it stops
+
+FIRST, SECOND, PADDING, WORD = 3, 4, 5, 6
+SCRIPT = (
+    (WORD, FIRST, WORD, WORD, FIRST, WORD),
+    (WORD, WORD, WORD, SECOND, WORD, WORD),
+    (WORD, WORD, WORD, WORD, WORD, WORD),
+)
+"""What the three rows want to say, step by step; the last one never ends."""
+
+
+def stopping(subject: Subject) -> Measured | NotHere:
+    """Each row ends at an end token, with padding after it; the loop ends when all rows have.
+
+    One end token or several, or none; the ids of the spec are the defaults; the last position is
+    used, and not one more.
+    """
+    model = subject.fresh()
+    if not hasattr(model, "generate"):
+        return NO_GENERATE
+    size = vocabulary(subject)
+    if size <= WORD:
+        return NotHere(f"a vocabulary of {size} is too small for the script")
+    wrong = [
+        problem
+        for ends, rows in (
+            ((FIRST, SECOND), 3),
+            ((FIRST, SECOND), 2),
+            ((SECOND, FIRST), 2),
+            (FIRST, 3),
+            (SECOND, 2),
+            (FIRST, 1),
+            (None, 3),
+        )
+        if (problem := _script_wrong(subject, model, size, ends, rows))
+    ]
+    wrong += _defaults_wrong(subject, model) + _limit_wrong(subject, model, size)
+    return Measured(len(wrong), 0, wrong[0] if wrong else "scripts, defaults and the last position")
+
+
+def _script_wrong(
+    subject: Subject, model: nn.Module, size: int, ends: int | tuple[int, ...] | None, rows: int
+) -> str:
+    table = torch.nn.functional.one_hot(torch.tensor(SCRIPT[:rows]), size).double()
+    with _fixed(model, lambda step, _: table[:, min(step, len(SCRIPT[0]) - 1)]):
+        found = _generated(
+            subject,
+            model,
+            rows,
+            max_new_tokens=len(SCRIPT[0]),
+            temperature=0.0,
+            eos_token_id=ends,
+            pad_token_id=PADDING,
+        )
+    said, expected = found[:, found.shape[1] - _new(subject, model, found) :], scripted(ends, rows)
+    if said.shape != expected.shape or (said != expected).any():
+        return f"end tokens {ends}, {rows} rows: {said.tolist()}, not {expected.tolist()}"
+    return ""
+
+
+def scripted(ends: int | tuple[int, ...] | None, rows: int) -> Array:
+    """What has to come of the script, (rows, new tokens)."""
+    known = () if ends is None else (ends,) if isinstance(ends, int) else ends
+    lines = []
+    for wanted in SCRIPT[:rows]:
+        stops = [i for i, token in enumerate(wanted) if token in known]
+        end = stops[0] + 1 if stops else len(wanted)
+        lines.append([*wanted[:end], *[PADDING] * (len(wanted) - end)])
+    lasts = [
+        next((i + 1 for i, token in enumerate(wanted) if token in known), len(wanted))
+        for wanted in SCRIPT[:rows]
+    ]
+    return np.array(lines)[:, : max(lasts)]
+
+
+def _new(subject: Subject, model: nn.Module, found: Array) -> int:
+    """How many of the tokens are new: all behind the prompt, or behind the first one."""
+    prompt = 1 if _reads_memory(model) else subject.data("plain")[_source(model)].shape[1]
+    return int(found.shape[1] - prompt)
+
+
+def _defaults_wrong(subject: Subject, model: nn.Module) -> list[str]:
+    """The ids of the spec are what `generate` takes where none are given."""
+    known, tokens = _signature(model), subject.spec.tokens
+    wanted = {"eos_token_id": tokens.eos, "pad_token_id": tokens.pad}
+    wanted["decoder_start_token_id"] = tokens.decoder_start
+    return [
+        f"{name} is {known[name].default}, but the spec says {value}"
+        for name, value in wanted.items()
+        if value is not None and name in known and known[name].default != value
+    ]
+
+
+def _limit_wrong(subject: Subject, model: nn.Module, size: int) -> list[str]:
+    """The last new token needs no position: one more than the positions can be written."""
+    limit = subject.graph.limits.get(subject.cached)
+    if limit is None:
+        return []
+    table = torch.zeros(1, size, dtype=torch.float64)
+    stream = reading_stream(subject)
+    start = 1 if _reads_memory(model) else subject.data("plain")[stream.ids].shape[1]
+    room = int(limit) - start + 1
+    given = {"max_new_tokens": room, "temperature": 0.0, "eos_token_id": None}
+    with _fixed(model, lambda step, rows: table):
+        try:
+            found = _generated(subject, model, 1, **given)
+        except ValueError as error:
+            return [f"{room} new tokens fit, but: {error}"]
+        if found.shape[1] != int(limit) + 1:
+            return [f"{found.shape[1]} tokens, not {int(limit) + 1}"]
+        try:
+            _generated(subject, model, 1, **{**given, "max_new_tokens": room + 1})
+        except ValueError:
+            return []
+    return ["one token more than there are positions is generated without an error"]
+
+
+# -- a model without states
+
+
+def _signature(model: nn.Module) -> Any:
+    return inspect.signature(model.generate).parameters  # type: ignore[arg-type]
+
+
+def _source(model: nn.Module) -> str:
+    """The first argument of `generate`."""
+    name: str = next(iter(_signature(model)))
+    return name
+
+
+def _reads_memory(model: nn.Module) -> bool:
+    return "decoder_start_token_id" in _signature(model)
+
+
+@contextmanager
+def _fixed(model: nn.Module, scores: Callable[[int, int], Tensor]) -> Iterator[None]:
+    """The model with scores (rows, V) of each step in place of its own, and no states."""
+    steps = iter(range(10**6))
+
+    def states(x: Tensor, *_: Any, **__: Any) -> Tensor:
+        return torch.zeros(x.size(0), 1, 1, dtype=torch.float64)
+
+    def logits(x: Tensor) -> Tensor:
+        return scores(next(steps), x.size(0))[:, None]
+
+    names = [n for n in ("hidden_states", "encode", "decode") if hasattr(model, n)]
+    vars(model).update({**dict.fromkeys(names, states), "logits": logits})
+    try:
+        yield
+    finally:
+        for name in (*names, "logits"):
+            del vars(model)[name]
+
+
+def _generated(subject: Subject, model: nn.Module, rows: int, **options: Any) -> Array:
+    """All tokens of so many rows with the same prompt, (rows, T)."""
+    name = _source(model)
+    stream = reading_stream(subject)
+    data = subject.tensors(subject.data("plain"))
+    prompt = data[name if name in data else stream.ids][:1]
+    prompt = prompt.expand(rows, *prompt.shape[1:]).cpu()
+    generate: Any = model.generate
+    found: Array = generate(prompt, **options).numpy()
+    return found

@@ -1,0 +1,125 @@
+"""`modelwright data`: turn text into token files for training."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from .console import fail, note, progress
+from .options import quiet
+
+SMALL = 4 << 20
+"""Bytes of text that one process encodes before others have started."""
+FIELDS = ("text", "source", "target", "label")
+
+
+@click.command()
+@click.argument("text", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--tokenizer",
+    required=True,
+    help="A tokenizer.json file, or `bytes` for a model of raw bytes.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(("text", "pairs", "labelled")),
+    default="text",
+    show_default=True,
+    help="Fields: pairs have source and target; labelled text has text and label, a class number.",
+)
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME=FIELD",
+    help="What a field is called in the files, e.g. --field text=body. Repeatable.",
+)
+@click.option(
+    "--end",
+    metavar="TOKEN",
+    help="The special token that ends a document, or `none`. [default: that of the tokenizer]",
+)
+@click.option(
+    "--held-out",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="Share of the text to evaluate on.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    help="Processes that encode text. [default: one per core, at most 16]",
+)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A folder.")
+@click.option("--force", is_flag=True, help="Replace a folder that this command wrote.")
+@quiet
+def data(
+    text: tuple[Path, ...],
+    tokenizer: str,
+    kind: str,
+    fields: tuple[str, ...],
+    end: str | None,
+    held_out: float,
+    processes: int | None,
+    output: Path,
+    force: bool,
+) -> None:
+    """Turn text into token files for `modelwright train`.
+
+    TEXT are text files (a document each), JSONL (a document per line) or Parquet (per row).
+
+    \b
+      modelwright data corpus/*.txt --tokenizer tokenizer.json -o tokens
+      modelwright data pages.jsonl --field text=body --tokenizer bytes -o tokens
+      modelwright data translations.jsonl --kind pairs --tokenizer tokenizer.json -o pairs
+
+    The folder holds flat files of token ids, and data.json, which says what they are.
+    """
+    from ..training.encoding import read_tokenizer
+    from ..training.errors import TrainingError
+    from ..training.token_files import Request, end_id, write_data
+
+    try:
+        read = read_tokenizer(tokenizer)
+        request = Request(
+            paths=text,
+            kind=kind,
+            tokenizer=read,
+            end=end_id(read, end),
+            held_out=held_out,
+            fields=_renamed(fields),
+            processes=processes or usual_processes(text),
+        )
+        with progress("encoding") as tell:
+            sizes = write_data(
+                request, output, force=force, told=lambda done: tell(f"{done:.0%}", done)
+            )
+    except TrainingError as error:
+        fail(str(error))
+    note(f"wrote {output}")
+    for split, size in sizes.items():
+        ratio = size.bytes / max(1, size.tokens)
+        note(
+            f"  {split:5}  {size.documents:,} documents, {size.tokens:,} tokens, "
+            f"{ratio:.2f} bytes per token"
+        )
+
+
+def usual_processes(paths: tuple[Path, ...]) -> int:
+    """One for each core, at most 16; of little text only this one, which need not start others."""
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    return 1 if size < SMALL else min(16, os.cpu_count() or 1)
+
+
+def _renamed(fields: tuple[str, ...]) -> dict[str, str]:
+    """`text=body` as a table. Fails for a name that no kind of data has."""
+    found = {}
+    for word in fields:
+        name, equals, field = word.partition("=")
+        if not equals or name not in FIELDS or not field:
+            fail(f"--field {word}: expected NAME=FIELD, where NAME is one of {', '.join(FIELDS)}")
+        found[name] = field
+    return found

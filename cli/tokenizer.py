@@ -1,0 +1,91 @@
+"""`modelwright tokenizer`: train a tokenizer on text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .console import fail, note, progress, write_result
+from .options import OUTPUT, SPEC, force_option, load_spec, quiet, sets_option
+
+
+@click.command()
+@click.argument("text", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--spec",
+    type=SPEC,
+    help="A spec whose vocab_size and `tokens` (ids of special tokens) the tokenizer follows.",
+)
+@sets_option
+@click.option(
+    "--vocab",
+    type=click.IntRange(min=1),
+    help="Size of the vocabulary. [default: vocab_size of --spec]",
+)
+@click.option(
+    "--type",
+    "type_",
+    type=click.Choice(("bpe", "wordpiece", "unigram")),
+    default="bpe",
+    show_default=True,
+    help="bpe is byte-level, as in GPT-2; wordpiece as in BERT; unigram as in T5.",
+)
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    default=("text",),
+    show_default=True,
+    help="A field of JSONL, or column of Parquet, with text. Repeatable.",
+)
+@click.option("-o", "--output", required=True, type=OUTPUT, help="A tokenizer.json file.")
+@force_option
+@quiet
+def tokenizer(
+    text: tuple[Path, ...],
+    spec: Path | None,
+    sets: tuple[str, ...],
+    vocab: int | None,
+    type_: str,
+    fields: tuple[str, ...],
+    output: Path,
+    force: bool,
+) -> None:
+    """Train a tokenizer on text.
+
+    TEXT are text files, JSONL (a document per line) or Parquet (a document per row).
+
+    \b
+      modelwright tokenizer corpus/*.txt --vocab 8192 -o tokenizer.json
+      modelwright tokenizer pages.jsonl --type wordpiece --spec bert.yaml -o tokenizer.json
+
+    Without --spec the special tokens are those of GPT-2 (bpe), BERT (wordpiece) or T5 (unigram).
+    """
+    if spec is None and sets:
+        fail("--set changes a spec; give one with --spec")
+    if spec is None and vocab is None:
+        fail("give the size of the vocabulary with --vocab, or a spec with --spec")
+    read = None if spec is None else load_spec(spec, sets)
+    from ..training.errors import TrainingError
+    from ..training.specials import vocabulary_of, wanted_specials
+    from ..training.tokenizer import train_tokenizer
+
+    try:
+        size = vocab if read is None or vocab is not None else vocabulary_of(read)
+        assert size is not None
+        with progress("training a tokenizer") as tell:
+            made = train_tokenizer(
+                text,
+                vocabulary=size,
+                type_=type_,
+                specials=wanted_specials(type_, read),
+                columns=fields,
+                told=lambda done: tell(f"{done:.0%} read", done),
+            )
+    except TrainingError as error:
+        fail(str(error))
+    write_result(output, made.text.encode(), force=force, stamped=False)
+    note(f"{made.vocabulary} tokens, {made.bytes_per_token:.2f} bytes per token")
+    if made.vocabulary < size:
+        note(f"warning: the text gives no more than {made.vocabulary} of {size} tokens")

@@ -1,0 +1,108 @@
+"""`modelwright train`: train a model on token files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..training.emitted.settings import Settings
+from .console import fail, note
+from .options import WEIGHTS, load_spec, quiet, reads_spec
+
+OWN = ("data", "weights", "out", "spec", "flops")
+"""Settings that are no options here, or options of their own."""
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An option for each setting of a run."""
+    for one in reversed(fields(Settings)):
+        if one.name in OWN:
+            continue
+        name = one.name.replace("_", "-")
+        shown = f"{one.metadata['help']} [default: {one.default}]"
+        if isinstance(one.default, bool):
+            command = click.option(f"--{name}/--no-{name}", default=None, help=shown)(command)
+            continue
+        words, kind = one.metadata["words"], type(one.default)
+        type_ = click.Choice(words) if words else kind
+        command = click.option(f"--{name}", type=type_, help=shown)(command)
+    return command
+
+
+@click.command()
+@reads_spec
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="A folder that `modelwright data` wrote. A run that is resumed knows its own.",
+)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A folder.")
+@click.option("--weights", type=WEIGHTS, help="A safetensors file to start from.")
+@click.option(
+    "--recipe",
+    type=click.Choice(("gpt", "vaswani")),
+    default="gpt",
+    show_default=True,
+    help="Settings of a new run: AdamW with cosine, or those of the original Transformer.",
+)
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes on this machine, each with a GPU if there are any (torchrun, DDP).",
+)
+@click.option("--write-only", is_flag=True, help="Write the folder, and do not train.")
+@settings_options
+@quiet
+def train(
+    spec: Path,
+    sets: tuple[str, ...],
+    data: Path | None,
+    output: Path,
+    weights: Path | None,
+    recipe: str,
+    devices: int,
+    write_only: bool,
+    **settings: Any,
+) -> None:
+    """Train a model, or resume a run from its last checkpoint.
+
+    SPEC is a YAML file; `-` is stdin.
+
+    \b
+      modelwright tokenizer corpus/*.txt --spec gpt.yaml -o tokenizer.json
+      modelwright data corpus/*.txt --tokenizer tokenizer.json -o tokens
+      modelwright train gpt.yaml --data tokens -o run --steps 5000 --batch 64 --lr 6e-4
+      modelwright generate gpt.yaml --weights run/weights.safetensors --tokenizer tokenizer.json …
+
+    The folder holds the model and a script, train.py, that does not need modelwright:
+    `torchrun --nproc-per-node 8 run/train.py` resumes the run on eight devices.
+    """
+    read = load_spec(spec, sets)
+    from ..training.errors import TrainingError
+    from ..training.runs import prepare, run_script
+    from .weights import check_weights_file
+
+    if weights is not None:
+        check_weights_file(weights)
+    paths = {"data": data, "weights": weights}
+    given = {name: str(path) for name, path in paths.items() if path is not None}
+    given |= {name: value for name, value in settings.items() if value is not None}
+    try:
+        prepared = prepare(read, output, given, recipe)
+    except TrainingError as error:
+        fail(str(error))
+    for path in prepared.kept:
+        note(f"{path} was modified by hand; it is used as it is")
+    if write_only:
+        note(f"wrote {output}; `torchrun {prepared.script}` trains")
+        return
+    code = run_script(prepared.script, devices)
+    if code:
+        raise click.exceptions.Exit(code if code > 0 else 1)
+    note(f"wrote {output / 'weights.safetensors'}")

@@ -1,0 +1,279 @@
+"""What training keeps between forward and backward, as formulas: the sum of the ops' rules.
+
+Autograd keeps tensors, and several ops may keep the same one, or views of one storage. Each storage
+counts once: a tensor of a layer once for each layer, the stream between two layers once, what is
+computed before the layers once for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+from .cost import Poly, elements
+from .count import Lengths
+from .graph import ModuleGraph, Op, Scope
+from .ops import OPS
+from .ops.saved import FREE, OUT, Own, Saving
+
+Sizes = dict[str, Poly]
+"""How many numbers of each kind: float, wide (at least float32), int (8 bytes) and bool."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one training step keeps, in numbers of each kind.
+
+    total   between forward and backward, the loss included
+    layers  the insides of one layer of each kind: what gradient checkpointing makes again
+    """
+
+    total: Sizes
+    layers: tuple[Sizes, ...]
+
+
+@dataclass
+class _Block:
+    """What the ops of one kind of layer keep.
+
+    values  the storages that they make
+    own     tensors without a name
+    enters  is the stream kept as it enters?
+    behind  does something behind the layers keep their result?
+    """
+
+    values: set[str] = field(default_factory=set)
+    own: Sizes = field(default_factory=dict)
+    enters: bool = False
+    behind: bool = False
+
+
+def kept_by_training(
+    graph: ModuleGraph, *, fused: bool = False, narrow: bool = False, checkpointed: bool = False
+) -> Kept:
+    """What autograd keeps of a forward in training and of the loss.
+
+    fused         with the kernels of GPUs instead of those of the CPU (see `ops.saved`)
+    narrow        activations have fewer than 4 bytes
+    checkpointed  as in files built with `--gradient-checkpointing`: of a layer only what enters it
+
+    Without padding and other optional arguments. Not counted: weights, gradients, the optimizer,
+    the arguments themselves, and what is freed before the backward.
+    """
+    return _Count(graph, fused=fused, narrow=narrow).kept(checkpointed=checkpointed)
+
+
+class _Count:
+    """One count: in which storage each value is, and which storages are kept."""
+
+    def __init__(self, graph: ModuleGraph, *, fused: bool, narrow: bool) -> None:
+        self.graph, self.fused, self.narrow = graph, fused, narrow
+        self.lengths = Lengths(graph)
+        self.seen: dict[int, Saving] = {}
+        self.blocks = {s.path: _Block() for s in graph.scopes.values() if s.role == "block"}
+        self.streams = {s.carry[0]: s.path for s in graph.scopes.values() if s.carry}
+        self.outside: set[str] = set()  # storages that are made outside of layers
+        self.own: Sizes = {}  # tensors without a name that ops outside of layers keep
+
+    # -- what the rules ask
+
+    def saving(self, op: Op) -> Saving:
+        if op.number not in self.seen:
+            self.seen[op.number] = Saving(
+                op,
+                self.lengths.values(op),
+                self.needs,
+                self.read,
+                self.fused,
+                self.narrow,
+                lambda slot: self.source(op.arg(slot)),
+                lambda slot: self.stored(op.arg(slot))[1],
+            )
+        return self.seen[op.number]
+
+    def source(self, value: str) -> Saving | None:
+        producer = self.graph.producer(value)
+        return None if producer is None else self.saving(producer)
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """The values that need a gradient: those that depend on a trained weight."""
+        found: set[str] = set()
+        for op in self.graph.ops():
+            learns = any(weight.trained for weight in op.weights)
+            if learns or not found.isdisjoint(op.inputs):
+                found.update(v for v in op.outputs if self.graph.values[v].dtype == "float")
+        return frozenset(found)
+
+    @cached_property
+    def read(self) -> frozenset[str]:
+        inputs = {value for op in self.graph.ops() for value in op.inputs}
+        return frozenset(inputs | set(self.graph.outputs.values()))
+
+    def root(self, value: str) -> str:
+        """The value whose storage this one is in; "" for a parameter or an argument."""
+        while value and value not in self.streams:
+            op = self.graph.producer(value)
+            shared = () if op is None else OPS[op.kind].view(self.saving(op))
+            if op is None or not shared:
+                return value
+            slot = shared[min(op.outputs.index(value), len(shared) - 1)]
+            value = "" if slot == FREE else op.arg(slot)
+        return value
+
+    def stored(self, value: str) -> tuple[str, Poly]:
+        """Kind and number of what a value stores."""
+        op = self.graph.producer(value)
+        assert op is not None
+        row = OPS[op.kind]
+        if row.stores is not None:
+            return row.stores(self.saving(op))
+        return self.graph.values[value].dtype, elements(self.lengths.values(op)[value].shape)
+
+    def home(self, value: str) -> str:
+        """The kind of layer that makes a value; "" outside of layers."""
+        block = self.graph.block_of(self.graph.scope_of(value))
+        return "" if block is None else block.path
+
+    # -- the count
+
+    def kept(self, *, checkpointed: bool) -> Kept:
+        for op in self.graph.ops():
+            for each in self.of_op(op):
+                self.keep(op, each)
+        if checkpointed:
+            self.checkpoint()
+        whole: list[Sizes] = [self.own]
+        stacks = [scope for scope in self.graph.scopes.values() if scope.role == "layers"]
+        for scope in reversed(stacks):  # a later one may keep the result of one before
+            whole.append(self.between(scope))
+        for path, block in self.blocks.items():
+            if not checkpointed:
+                count = len(self.graph.scopes[path].layer_indices)
+                whole.append(_times(count, self.inside(path, block)))
+        whole.append(self.sum_of(self.outside))
+        layers = tuple(self.inside(path, block) for path, block in self.blocks.items())
+        return Kept(_sum([*whole, loss_keeps(self.graph, self.lengths)]), layers)
+
+    def of_op(self, op: Op) -> Iterator[str | Own]:
+        """What one op keeps: the storages of values, and tensors of its own."""
+        if self.needs.isdisjoint(op.outputs):
+            return
+        for each in OPS[op.kind].saves(self.saving(op)):
+            if isinstance(each, Own):
+                yield each
+                continue
+            value = self.root(op.outputs[0] if each == OUT else op.arg(each))
+            if value:
+                yield value
+
+    def keep(self, op: Op, each: str | Own) -> None:
+        block = self.graph.block_of(op.scope)
+        path = "" if block is None else block.path
+        if isinstance(each, Own):
+            _add(self.blocks[path].own if path else self.own, each.kind, each.elements)
+        elif path and each == self.stream(path):
+            self.blocks[path].enters = True
+        elif path and self.home(each) == path:
+            self.blocks[path].values.add(each)
+        else:
+            self.keep_outside(each)
+
+    def keep_outside(self, value: str) -> None:
+        """Keep what is read outside of the layer that makes it, if one does."""
+        home = self.home(value)
+        if home:
+            self.blocks[home].behind = True
+        else:
+            self.outside.add(value)
+
+    def stream(self, path: str) -> str:
+        carry = self.graph.scopes[path].carry
+        return carry[0] if carry else ""
+
+    def end(self, path: str) -> str:
+        """The storage of what a layer gives to the next one."""
+        carry = self.graph.scopes[path].carry
+        return self.root(carry[1]) if carry else ""
+
+    def checkpoint(self) -> None:
+        """Keep what enters layers, from outside and along the stream."""
+        for op in self.graph.ops():
+            block = self.graph.block_of(op.scope)
+            if block is None:
+                continue
+            self.blocks[block.path].enters = True
+            for value in op.inputs:
+                root = self.root(value) if value else ""
+                if root and root not in self.streams and not self.home(root):
+                    self.outside.add(root)
+
+    def between(self, scope: Scope) -> Sizes:
+        """What is kept of the stream between layers, and behind the last one."""
+        paths = [f"{scope.path}.{kind}" for kind in scope.order]
+        if not paths:
+            return {}
+        source = self.root(scope.source)
+        if self.blocks[paths[0]].enters and source:
+            self.keep_outside(source)
+        total: Sizes = {}
+        for path, following in pairwise(paths):
+            if self.ends(path) or self.blocks[following].enters:
+                _add(total, *self.stored(self.end(path)))
+        if self.ends(paths[-1]) or any(self.blocks[path].behind for path in paths):
+            _add(total, *self.stored(self.end(paths[-1])))
+        return total
+
+    def ends(self, path: str) -> bool:
+        """Do the ops of a layer keep what it gives to the next one?"""
+        return self.end(path) in self.blocks[path].values
+
+    def inside(self, path: str, block: _Block) -> Sizes:
+        """What one layer keeps, without what it shares with its neighbours."""
+        return _sum([block.own, self.sum_of(block.values - {self.end(path)})])
+
+    def sum_of(self, values: set[str]) -> Sizes:
+        total: Sizes = {}
+        for value in values:
+            _add(total, *self.stored(value))
+        return total
+
+
+def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:
+    """What the loss of an only head keeps: logarithms of probabilities, and labels."""
+    if len(graph.heads) != 1:
+        return {}
+    (head,) = graph.heads.values()
+    (value,) = graph.outputs.values()
+    op = graph.producer(value)
+    assert op is not None
+    shape = lengths.values(op)[value].shape
+    scores, rows = elements(shape), elements(shape[:-1])
+    if head.loss == "next_token":  # of all tokens but the last; these labels are a copy
+        batch = elements(shape[:-2])
+        return {"wide": scores + -1 * batch * elements(shape[-1:]), "int": rows + -1 * batch}
+    if head.loss == "labels":
+        return {"wide": scores}
+    if head.loss == "softmax_pairs":
+        return {"wide": 2 * scores, "int": rows}
+    if head.loss == "sigmoid_pairs":
+        return {"wide": 2 * scores}
+    return {}
+
+
+def _add(total: Sizes, kind: str, count: Poly) -> None:
+    total[kind] = total.get(kind, Poly()) + count
+
+
+def _sum(parts: list[Sizes]) -> Sizes:
+    total: Sizes = {}
+    for part in parts:
+        for kind, count in part.items():
+            _add(total, kind, count)
+    return total
+
+
+def _times(factor: int, sizes: Sizes) -> Sizes:
+    return {kind: factor * count for kind, count in sizes.items()}

@@ -1,0 +1,236 @@
+"""A document spelled out: the same spec, in which nothing is inherited.
+
+It is a second reading of the rules of `docs/language.md` (a word is a type; outside is the default
+for inside; one merge; `extends`; families; patterns and overrides), in plain mappings. What the
+compiler makes of a document must be what it makes of this one, layer by layer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from modelwright.spec import ModelSpec
+from modelwright.spec.model import BLOCK_KEYS, ONLY_MODEL
+from modelwright.spec.part import COMPONENTS
+
+from .parts import Data
+from .specs import written
+
+FAMILIES: dict[str, Data] = {
+    "decoder-only": {"decoder": {"mask": "causal"}},
+    "encoder-only": {"encoder": {"mask": "full"}},
+    "encoder-decoder": {
+        "encoder": {"mask": "full"},
+        "decoder": {
+            "mask": "causal",
+            "cross_attention": {"memory": "encoder"},
+            "input": {"argument": "decoder_input_ids"},
+        },
+    },
+}
+ELEMENTS = {"stacks": "stack", "heads": "head", "blocks": "block", "overrides": "block"}
+ELEMENTS |= {"add": "", "towers": ""}
+"""Maps of named things, and what stands under a name; `none` takes a name away."""
+USUAL: Data = {"norm": "layernorm", "norm_placement": "pre", "activation": "gelu"}
+USUAL |= {"bias": True, "dropout": 0}
+OUTER = ("norm", "activation", "dropout", "vocab_size")
+"""What heads take from the model."""
+Files = dict[str, Data]
+
+
+def whole(key: str, value: Any) -> Any:
+    """Rule 1."""
+    return {"type": value} if key in COMPONENTS and isinstance(value, str) else value
+
+
+def met(key: str, outer: Any, inner: Any) -> Any:
+    """Rule 3: what stands at `key` where an inner level meets an outer one."""
+    outer, inner = whole(key, outer), whole(key, inner)
+    if not (isinstance(outer, dict) and isinstance(inner, dict)):
+        return inner
+    afresh = key in COMPONENTS and "type" in inner
+    if afresh and inner["type"] != outer.get("type", COMPONENTS[key].default):
+        return inner
+    found = dict(outer)
+    for name, value in inner.items():
+        if key in ELEMENTS and value == "none":
+            found.pop(name, None)
+        else:
+            inside = ELEMENTS.get(key, name)
+            found[name] = met(inside, found[name], value) if name in found else whole(inside, value)
+    return found
+
+
+def extended(data: Data, files: Files) -> Data:
+    """The document on top of the one that it extends, whose name it does not take."""
+    if "extends" not in data:
+        return data
+    base = extended(files[data["extends"]], files)
+    own = {key: value for key, value in data.items() if key != "extends"}
+    return met("", {key: value for key, value in base.items() if key != "name"}, own)
+
+
+def stacks_of(data: Data, files: Files) -> dict[str, Data]:
+    """Every stack with the outer levels merged in: family, model, then what the stack says."""
+    family = FAMILIES.get(data.get("family", ""), {})
+    if family:
+        said = {name: data.get(name, {}) for name in family}
+    else:
+        said = {name: stack for name, stack in data["stacks"].items() if stack != "none"}
+    outer = {key: value for key, value in data.items() if key not in ONLY_MODEL}
+    for key in ("extends", "encoder", "decoder"):
+        outer.pop(key, None)
+    found = {}
+    for name, stack in said.items():
+        if "extends" in stack:
+            file, _, other = stack["extends"].partition("#")
+            base = stacks_of(extended(files[file], files), files)[other]
+            found[name] = met("stack", base, {k: v for k, v in stack.items() if k != "extends"})
+            continue
+        levels = met("stack", family.get(name, {}), outer)
+        found[name] = met("stack", levels, stack)
+    return found
+
+
+def layers_of(stack: Data) -> list[Data]:
+    """The block of each layer."""
+    count, named = stack.get("layers", 0), stack.get("blocks", {})
+    base = {key: value for key, value in stack.items() if key in BLOCK_KEYS}
+    blocks = {name: met("block", base, block) for name, block in named.items() if block != "none"}
+    cycle: list[Data] = []
+    for entry in stack.get("pattern", ()):
+        name, _, times = re.sub(r"\s", "", entry).partition("*")
+        cycle += [blocks[name]] * int(times or 1)
+    cycle = cycle or [blocks.get("block", base)]
+    found = [cycle[i % len(cycle)] for i in range(count)]
+    for key, change in stack.get("overrides", {}).items():
+        first, _, last = str(key).partition("..")
+        ends = [int(end) % count if int(end) < 0 else int(end) for end in (first, last or first)]
+        for i in range(ends[0], min(ends[1] + 1, count)) if change != "none" else ():
+            found[i] = blocks[change] if isinstance(change, str) else met("block", found[i], change)
+    return found
+
+
+def inward(key: str, value: Any, words: Data) -> Any:
+    """Rule 2 inside a block: a component with what it takes from outside written in it.
+
+    words: what the outer levels say. An option without a default takes it, merged by rule 3
+    """
+    value = whole(key, value)
+    if isinstance(value, list):
+        return [inward(key, one, words) for one in value]
+    if key not in COMPONENTS or not isinstance(value, dict):
+        return value
+    cls = COMPONENTS[key].classes.get(value.get("type", COMPONENTS[key].default))
+    if cls is None:
+        return value
+    found = dict(value)
+    for name, field in cls.model_fields.items():
+        usual = getattr(field.default, "type", "none")
+        if name in COMPONENTS and usual not in ("none", "") and usual == COMPONENTS[name].default:
+            found.setdefault(name, {})
+        if name in words and field.default is None and not field.is_required():
+            found[name] = met(name, words[name], found[name]) if name in found else words[name]
+    inner = {**words, **{word: found[word] for word in words if word in found}}
+    return {
+        name: inward(name, one, inner) if name in cls.model_fields else one
+        for name, one in found.items()
+    }
+
+
+def branches(block: Data) -> Data:
+    """A block whose branches say all that they take from it."""
+    words = {word: whole(word, block[word]) for word in USUAL}
+    found = dict(block)
+    cross = whole("cross_attention", found.get("cross_attention", "none"))
+    attention = whole("attention", found.get("attention", {}))
+    if cross.get("type") != "none" and attention.get("type") != "none":
+        found["cross_attention"] = met("attention", attention, cross)
+    for key in ("attention", "cross_attention", "feed_forward"):
+        if key in found:
+            found[key] = inward(key, found[key], words)
+    return found
+
+
+def settled(found: Data) -> None:
+    """Inputs and heads with what they take from their stacks, and an input from its tie."""
+    stacks = found["stacks"]
+    for stack in stacks.values():
+        words = {word: stack[word] for word in (*OUTER, "bias") if word in stack}
+        inputs = stack.get("input", {})
+        several = inputs if isinstance(inputs, list) else [inputs]
+        stack["input"] = [inward("input", one, words) for one in several]
+    for stack in stacks.values():
+        for source in stack["input"]:
+            other = stacks.get(source.get("tied"), {"input": []})
+            for tied in other["input"]:
+                sizes = {key: tied[key] for key in ("vocab_size", "width") if key in tied}
+                source.update({key: sizes[key] for key in sizes if key not in source})
+    outer = {word: found.get(word, USUAL.get(word)) for word in OUTER}
+    heads = found.get("heads", {"head": found["head"]} if "head" in found else {})
+    for name, head in heads.items():
+        head = whole("head", head)
+        alone = min(len(stacks), len(heads)) == 1
+        stack = stacks.get(head.get("stack", list(stacks)[-1] if alone else ""), {})
+        words = {**outer, "vocab_size": stack.get("vocab_size", outer["vocab_size"])}
+        words = {word: value for word, value in words.items() if value is not None}
+        heads = {**heads, name: inward("head", head, words)}
+    if heads:
+        found.pop("head", None)
+        found["heads"] = heads
+
+
+def named(layers: list[Data]) -> tuple[dict[str, Data], list[str]]:
+    """Blocks by name, equal ones once, and the name of the block of each layer."""
+    blocks: dict[str, Data] = {}
+    order = []
+    for number, layer in enumerate(layers):
+        name = next((one for one, block in blocks.items() if block == layer), f"layer{number}")
+        blocks[name] = layer
+        order.append(name)
+    return blocks, order
+
+
+def spelled(data: Data, files: Files) -> Data:
+    """The whole document again, each key of each layer where it acts."""
+    data = extended(data, files)
+    found = {key: value for key, value in data.items() if key in ("name", *OUTER)}
+    for key in ("init", "tokens", "description", "modelwright", "head", "heads"):
+        if key in data:
+            found[key] = data[key]
+    found["stacks"] = {}
+    for name, stack in stacks_of(data, files).items():
+        merged = met("stack", USUAL, stack)
+        layers = layers_of(merged)
+        own = {
+            key: value
+            for key, value in merged.items()
+            if key not in ("blocks", "pattern", "overrides") and (not layers or key not in INSIDE)
+        }
+        if layers:
+            own["blocks"], own["pattern"] = named([branches(block) for block in layers])
+        found["stacks"][name] = own
+    settled(found)
+    return found
+
+
+INSIDE = BLOCK_KEYS - {*USUAL, "positions"}
+"""Keys that act in a block alone; a stack's input and last norm read the others too."""
+
+
+def text_of(data: Data) -> str:
+    """As YAML, which is read as any document is."""
+    return written(data)
+
+
+def meaning(spec: ModelSpec) -> Any:
+    """A spec as data: blocks by layer, and nothing that only names or notes."""
+    found = spec.model_dump(mode="json", by_alias=True)
+    found.pop("family", None)
+    for stack in found["stacks"].values():
+        blocks, order = stack.pop("blocks"), stack.pop("order")
+        stack["each"] = [blocks[name] for name in order]
+        for key in ("pattern", "overrides"):
+            stack.pop(key, None)
+    return found

@@ -1,0 +1,186 @@
+"""What is known of the unchanged compiler: small specs, which lines each runs, and right results.
+
+The results are the oracle's, which reads the spec alone. They are worked out once for a tree.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .areas import CACHE, ROOT, digest
+from .tracing import Line, traced
+
+RANDOM = 260
+"""Random specs, beside the examples made small and the specs that were written for the oracle."""
+LAWFUL = 6
+"""The laws of `verify` are tried with every sixth of them: seconds each."""
+NEAR = 1e-9
+"""Relative; a fault moves a number by more, and sums that vanish lose digits."""
+LEFT_OUT = {"compile", "export", "float32", "dtype", "oracle", "kernels"}
+"""Laws that take seconds, or say what the oracle has said before."""
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A spec that compiles to what the oracle says.
+
+    text, files: as it is written, and the files beside it that it extends
+    lines: of the areas, that run when it is read, lowered and emitted
+    words: kinds of its ops, and names of the helpers that its file has
+    weights, cases: of each case, the arguments and the right results
+    laws: those of `verify` that hold, and their seconds
+    seconds: to compile it and to run the cases
+    """
+
+    name: str
+    text: str
+    files: dict[str, str]
+    lines: frozenset[Line]
+    words: frozenset[str]
+    weights: Arrays
+    cases: tuple[tuple[Arrays, Arrays], ...]
+    laws: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Written:
+    """A document: its text, and the texts of files beside it."""
+
+    name: str
+    text: str
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def written_specs() -> Iterator[Written]:
+    """Every spec that may judge a mutant."""
+    from fuzz.specs import random_spec
+    from fuzz.specs import written as yaml_of
+    from oracle.mended import GROUPS
+    from oracle.test_oracle_combinations import SPECS
+
+    import modelwright as mw
+    from modelwright.backends.verify.shrink import shrink
+    from modelwright.spec import show
+
+    for path in sorted((ROOT / "examples").glob("*.yaml")):
+        yield Written(path.stem, show(shrink(mw.load(path))))
+    for name, data in SPECS.items():
+        yield Written(name, yaml_of(data))
+    for group in GROUPS:
+        yield from (Written(name, text) for name, text in group.items())
+    for seed in range(RANDOM):
+        document = random_spec(seed)
+        files = {name: yaml_of(data) for name, data in document.files.items()}
+        yield Written(f"seed {seed}", document.text, files)
+
+
+def read(written: Written | Known) -> Any:
+    """The spec of a document."""
+    import tempfile
+
+    from modelwright.spec import load, loads
+
+    if not written.files:
+        return loads(written.text)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in {**written.files, "main.yaml": written.text}.items():
+            Path(folder, name).write_text(text, encoding="utf-8")
+        return load(Path(folder, "main.yaml"))
+
+
+def known(written: Written, *, lawful: bool = True) -> Known | None:
+    """None for a spec that is refused, or that says nothing: the oracle does not know it."""
+    import inspect
+
+    from oracle.judging import CASES, arguments, compiled, distance, numpy_weights, outputs
+
+    from modelwright.backends.oracle import OracleError, run
+    from modelwright.backends.pytorch import emit_file
+    from modelwright.backends.verify.draws import drawn
+    from modelwright.compiler import lower
+    from modelwright.spec import SpecErrors
+
+    with traced() as lines:
+        try:
+            spec = read(written)
+        except SpecErrors:
+            return None
+        graph = lower(spec)
+        text = emit_file(graph).text
+    begun = time.process_time()
+    model = compiled(spec)
+    parameters, weights = set(inspect.signature(model.forward).parameters), numpy_weights(model)
+    cases = []
+    spent = time.process_time() - begun
+    for case in CASES:
+        data = arguments(spec, parameters, case)
+        try:
+            with np.errstate(all="ignore"):
+                right = run(spec, weights, data, drawn)
+        except OracleError:
+            return None
+        begun = time.process_time()
+        found = outputs(model, spec, data)
+        spent += time.process_time() - begun
+        near = all(distance(value, right[name]) <= NEAR for name, value in found.items())
+        if near and not any(same(data, other) for other, _ in cases):
+            cases.append((data, {name: right[name] for name in found}))
+    words = {op.kind for op in graph.ops()} | defined(text)
+    laws = holding(spec) if lawful else {}
+    return Known(written.name, written.text, written.files, frozenset(lines), frozenset(words),
+                 weights, tuple(cases), laws, spent)  # fmt: skip
+
+
+def same(one: Arrays, other: Arrays) -> bool:
+    return one.keys() == other.keys() and all(
+        np.array_equal(one[name], other[name]) for name in one
+    )
+
+
+def defined(text: str) -> set[str]:
+    """The classes, functions and methods of a file."""
+    import ast
+
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    return {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)}
+
+
+def holding(spec: Any) -> dict[str, float]:
+    """The laws of `verify` that say something about a spec, and hold."""
+    from modelwright.backends.verify import LAWS, verify
+
+    tried = {law.name for law in LAWS} - LEFT_OUT
+    found = verify(spec, full_size=True, laws=tried)
+    return {one.law: one.seconds for one in found.findings if one.holds and one.error is not None}
+
+
+def make(path: Path = CACHE / "specs") -> None:
+    """Work out what is known of every spec that is not known yet."""
+    import torch
+
+    torch.manual_seed(0)
+    path.mkdir(parents=True, exist_ok=True)
+    for number, written in enumerate(written_specs()):
+        out = path / f"{number:04}.pickle"
+        if out.exists() and pickle.loads(out.read_bytes())[0] == (written, digest()):
+            continue
+        found = known(written, lawful=number % LAWFUL == 0)
+        out.write_bytes(pickle.dumps(((written, digest()), found)))
+        took = f"{found.seconds:.2f} s, laws {sum(found.laws.values()):.1f} s" if found else "no"
+        print(f"{written.name}: {took}", flush=True)
+
+
+def stored(path: Path = CACHE / "specs") -> list[Known]:
+    """What is known, the quickest first."""
+    read = [pickle.loads(one.read_bytes()) for one in sorted(path.glob("*.pickle"))]
+    found = [one for (_, state), one in read if one and state == digest()]
+    return sorted(found, key=lambda one: one.seconds)

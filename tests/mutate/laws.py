@@ -1,0 +1,194 @@
+"""What a mutant is tried with first: laws, on what is known of the unchanged compiler.
+
+Each judge raises Found where a law fails, or whatever the mutant raises; it returns when nothing
+was found. It runs in a process of the mutant's own, and imports the compiler with the fault.
+"""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import yaml
+
+from .areas import ROOT
+from .folders import TOLERANCE, Folder
+from .known import NEAR, Known, Written, read
+from .mutants import Mutant
+
+SPECS = 40
+"""How many specs judge a mutant at most."""
+AROUND = 40
+"""Lines before and after a mutant's that tell apart which specs are alike."""
+SECONDS = 3.0
+"""CPU time of the oracle, of the other laws, and of the tests after them: 10 s together, about."""
+
+
+class Found(Exception):
+    """A law fails: the mutant is found."""
+
+
+def chosen(mutant: Mutant, stored: Sequence[Any], most: int = SPECS) -> list[Any]:
+    """The specs or folders that judge a mutant: of those that run its line, as various as can be.
+
+    Those that run the same lines around it are alike: one of each kind comes first, the quickest,
+    then a second of each kind, and so on.
+    """
+    alike: dict[frozenset[int], list[Any]] = {}
+    for one in running(mutant, stored):
+        around = frozenset(
+            line
+            for path, line in one.lines
+            if path == mutant.path and abs(line - mutant.line) <= AROUND
+        )
+        alike.setdefault(around, []).append(one)
+    rounds = max(map(len, alike.values()), default=0)
+    found = [some[turn] for turn in range(rounds) for some in alike.values() if len(some) > turn]
+    return found[:most]
+
+
+def running(mutant: Mutant, stored: Sequence[Any]) -> list[Any]:
+    """All that run a mutant's line, the quickest first.
+
+    A line of a table, or of the runtime, does not run: what has its row or its helper does, then
+    what runs the functions that name it, and without any what runs something of its file.
+    """
+    line, top = (mutant.path, mutant.line), mutant.scope.partition(".")[0]
+    found = [one for one in stored if line in one.lines]
+    if not found:
+        names = {mutant.key, top, mutant.scope.rpartition(".")[2], f"{mutant.path}:{top}"} - {""}
+        found = [one for one in stored if names & one.words]
+    if not found:
+        lines = {(mutant.path, number) for number in naming(mutant.path, top)}
+        found = [one for one in stored if lines & one.lines]
+    if not found and "/runtime/" not in mutant.path:
+        found = [one for one in stored if any(path == mutant.path for path, _ in one.lines)]
+    return found
+
+
+@cache
+def naming(path: str, name: str) -> frozenset[int]:
+    """The lines of a file that use a name."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return frozenset(
+        node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name
+    )
+
+
+def oracle(mutant: Mutant, stored: Sequence[Known], specs: dict[str, Any]) -> int:
+    """Compiled = oracle, and every law of `verify` that holds of the unchanged compiler."""
+    some = chosen(mutant, stored)
+    spent = Spent(SECONDS)
+    for one in some:
+        compiled_right(one, specs[one.name])
+        if spent.more():
+            break
+    spent = Spent(2 * SECONDS)
+    for one in varied(chosen(mutant, [one for one in stored if one.laws])):
+        lawful(one, specs[one.name])
+        if spent.more():
+            break
+    return len(some)
+
+
+def varied(some: Sequence[Known]) -> list[Known]:
+    """As few of these as try every law twice."""
+    found: list[Known] = []
+    times = Counter[str]()
+    for one in some:
+        if any(times[law] < 2 for law in one.laws):
+            found.append(one)
+            times.update(one.laws.keys())
+    return found
+
+
+class Spent:
+    """Has this process had its CPU seconds?"""
+
+    def __init__(self, seconds: float) -> None:
+        self.end = time.process_time() + seconds
+
+    def more(self) -> bool:
+        return time.process_time() > self.end
+
+
+def compiled_right(known: Known, spec: Any) -> None:
+    """With the same weights by name, every result is the oracle's."""
+    import torch
+    from oracle.judging import distance, outputs
+
+    import modelwright as mw
+
+    model = mw.compile(spec, dtype="float64", seed=0).eval()
+    weights = {name: torch.from_numpy(value) for name, value in known.weights.items()}
+    model.load_state_dict(weights, strict=True)
+    for data, right in known.cases:
+        found = outputs(model, spec, data)
+        if found.keys() != right.keys():
+            raise Found(f"oracle: other results on {known.name}")
+        for name, value in found.items():
+            error = distance(value, right[name])
+            if not error <= 2 * NEAR:
+                raise Found(f"oracle: {name} differs by {error:.1e} on {known.name}")
+
+
+def lawful(known: Known, spec: Any) -> None:
+    from modelwright.backends.verify import verify
+
+    found = verify(spec, full_size=True, laws=set(known.laws))
+    for failure in found.failures:
+        raise Found(f"{failure.law}: {failure.where or failure.error} on {known.name}")
+    silent = [one.law for one in found.findings if one.error is None]
+    if silent:
+        raise Found(f"{silent[0]}: says nothing any more on {known.name}")
+
+
+def writings(mutant: Mutant, stored: Sequence[Known], specs: dict[str, Any]) -> int:
+    """A document, and the same one with nothing left to inherit, are one spec."""
+    from fuzz.spelled import meaning, spelled, text_of
+
+    spent, some = Spent(SECONDS), chosen(mutant, stored, most=120)
+    for one in some:
+        data, files = yaml.safe_load(one.text), _data(one.files)
+        plain = Written(one.name, text_of(spelled(data, files)))
+        if meaning(read(one)) != meaning(read(plain)):
+            raise Found(f"writings: {one.name} spelled out is another spec")
+        if spent.more():
+            break
+    return len(some)
+
+
+def _data(files: dict[str, str]) -> dict[str, Any]:
+    return {name: yaml.safe_load(text) for name, text in files.items()}
+
+
+def library(mutant: Mutant, stored: Sequence[Folder], specs: dict[str, Any]) -> int:
+    """An imported folder computes what the library does, and its spec compiles to the same."""
+    import torch
+    from judge.calling import distance, ours
+
+    import modelwright as mw
+
+    spent, some = Spent(SECONDS), chosen(mutant, stored)
+    for one in some:
+        model = mw.from_pretrained(one.path, dtype=torch.float32)
+        data = {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            for name, value in one.data.items()
+        }
+        right = torch.from_numpy(one.right)
+        error = distance(ours(model, data, one.head, right), right)
+        if not error <= TOLERANCE:
+            raise Found(f"library: differs by {error:.1e} on {one.name}")
+        if spent.more():
+            break
+    return len(some)
+
+
+Judge = Callable[[Mutant, Sequence[Any], dict[str, Any]], int]
+"""How many specs it was tried with."""

@@ -1,0 +1,169 @@
+"""The cost report against PyTorch: saved tensors, the FLOP counter, and caches after a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from saved_tensors import BATCH, EXAMPLES, Measured, example
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+from variations import VARIATIONS, spec_of
+
+import modelwright as mw
+
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+SAMPLE = (
+    "bloom_560m",
+    "clip_vit_b32",
+    "deberta_v3_base",
+    "deepseek_v3",
+    "gemma2_2b",
+    "gpt2",
+    "gpt_oss_20b",
+    "llama3_8b",
+    "longformer_base",
+    "mixtral_8x7b",
+    "t5_small",
+    "tiny_additive",
+    "tiny_fastformer",
+    "tiny_gpt",
+    "tiny_lightning",
+    "tiny_linear",
+    "wav2vec2_base",
+    "whisper_tiny",
+    "xlnet_base",
+)
+EACH = [
+    pytest.param(name, marks=() if name in SAMPLE else pytest.mark.slow, id=name) for name in NAMES
+]
+CACHED = [name for name in NAMES if mw.report(EXAMPLES / f"{name}.yaml").decoding is not None]
+EACH_CACHED = [
+    pytest.param(name, marks=() if name in SAMPLE else pytest.mark.slow, id=name) for name in CACHED
+]
+DTYPES = ("float32", "bfloat16")
+
+
+def report_of(measured: Measured, **options: Any) -> mw.compiler.report.Report:
+    decided = measured.graph.decided()
+    sequence = None if decided else measured.tokens
+    return mw.report(measured.graph, batch=BATCH, sequence=sequence, **options)
+
+
+# -- activations
+
+
+@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_activations_are_what_autograd_keeps(name: str, dtype: str) -> None:
+    measured = example(name, dtype=dtype)
+    counted = report_of(measured, dtype=dtype).activations.cpu
+    assert counted == pytest.approx(measured.kept(), rel=0.02)
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_checkpointing_keeps_what_enters_layers(name: str) -> None:
+    measured = example(name, gradient_checkpointing=True)
+    counted = report_of(measured).activations.checkpointed
+    assert counted == pytest.approx(measured.kept(), rel=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_activations_of_every_option(name: str) -> None:
+    measured = Measured(spec_of(name), tokens=20)
+    assert report_of(measured).activations.cpu == pytest.approx(measured.kept(), rel=0.02)
+
+
+@pytest.mark.parametrize("sets", [("layers=2",), ("layers=2", "dropout=0.0")], ids=str)
+def test_activations_at_full_width(sets: tuple[str, ...]) -> None:
+    """GPT-2 with two layers as wide as they are: nothing depends on the small sizes."""
+    measured = Measured(mw.load(EXAMPLES / "gpt2.yaml", sets=list(sets)), tokens=80)
+    assert report_of(measured).activations.cpu == pytest.approx(measured.kept(), rel=1e-4)
+
+
+def test_estimates_for_gpus_keep_less() -> None:
+    """No scores, and booleans for what dropout chose."""
+    for name in ("gpt2", "t5_small", "tiny_gpt"):
+        kept = mw.report(EXAMPLES / f"{name}.yaml").activations
+        assert kept.checkpointed < kept.gpu <= kept.cpu
+
+
+# -- FLOPs
+
+
+def flops_of(model: Any, *arguments: Any, **named: Any) -> int:
+    model.eval()
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        model(*arguments, **named)
+    return counter.get_total_flops()
+
+
+TOLERANCE = {"wav2vec2_base": 5e-3, "whisper_tiny": 1e-3, "tiny_lightning": 1e-3}
+"""Frames of a stem are a whole number for each token; the sum over one chunk is no product."""
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_flops_are_those_of_the_flop_counter(name: str) -> None:
+    measured = example(name)
+    counted = report_of(measured).flops_dense
+    seen = flops_of(measured.model, **measured.data)
+    assert counted == pytest.approx(seen, rel=TOLERANCE.get(name, 0.0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_flops_of_every_option(name: str) -> None:
+    measured = Measured(spec_of(name), tokens=20)
+    formula = report_of(measured).flops_formula
+    seen = flops_of(measured.model, **measured.data)
+    near = 0.01 if name.startswith("stem") else 1e-3 if "Q^2" in formula else 0.0
+    assert report_of(measured).flops_dense == pytest.approx(seen, rel=near)
+
+
+@pytest.mark.parametrize("name", ["tiny_linear", "tiny_lightning"])
+@pytest.mark.parametrize("tokens", [1, 63, 64, 65, 128])
+def test_flops_of_chunks(name: str, tokens: int) -> None:
+    """The last chunk is filled up, and the sums of chunks meet in pairs."""
+    measured = Measured(mw.load(EXAMPLES / f"{name}.yaml"), tokens=tokens)
+    near = {1: 0.02, 63: 1e-3, 64: 1e-3}.get(tokens, 0.0) if name == "tiny_lightning" else 0.0
+    seen = flops_of(measured.model, **measured.data)
+    assert report_of(measured).flops_dense == pytest.approx(seen, rel=near)
+    assert ("Q^2" in report_of(measured).flops_formula) == (name == "tiny_lightning")
+
+
+# -- one step, and the cache behind it
+
+
+def stepped(measured: Measured) -> tuple[int, Any]:
+    """FLOPs of a step after which `tokens` are cached, and the cache."""
+    model, data = measured.model.eval(), dict(measured.data)
+    cache = measured.module.Cache(measured.tokens)
+    ids = "decoder_input_ids" if "decoder_input_ids" in data else "input_ids"
+    tokens = data.pop(ids)
+    with torch.no_grad():
+        if hasattr(model, "encode"):
+            memory = model.encode(**data)
+            model.logits(model.decode(tokens[:, :-1], memory, cache=cache))
+            step = lambda: model.logits(model.decode(tokens[:, -1:], memory, cache=cache))  # noqa: E731
+        else:
+            model(tokens[:, :-1], cache=cache)
+            step = lambda: model(tokens[:, -1:], cache=cache)  # noqa: E731
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            step()
+    return counter.get_total_flops(), cache
+
+
+@pytest.mark.parametrize("name", EACH_CACHED)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_step_and_its_cache(name: str, dtype: str) -> None:
+    measured = example(name, dtype=dtype, tokens=32)
+    flops, cache = stepped(measured)
+    step = report_of(measured, dtype=dtype).decoding
+    assert step is not None
+    assert step.flops == flops
+    parts = (getattr(cache, part, {}).values() for part in ("kept", "memory", "states"))
+    held = [each if isinstance(each, tuple) else (each,) for part in parts for each in part]
+    assert step.cache_bytes == sum(tensor.nbytes for each in held for tensor in each)
+    assert step.cache_length == measured.tokens

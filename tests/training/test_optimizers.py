@@ -1,0 +1,89 @@
+"""Learning rates as published, decay of matrices only, Muon for matrices inside layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from modelwright.training.emitted.model import Model
+from modelwright.training.emitted.optimizers import learning_rate, make_optimizers
+from modelwright.training.emitted.settings import Settings, checked
+from modelwright.training.recipes import RECIPES
+
+
+def settings(**changes: Any) -> Settings:
+    return checked({"steps": 100, "warmup": 10, "lr": 1.0, **changes})
+
+
+def test_vaswani_is_the_formula_of_the_paper() -> None:
+    made = RECIPES["vaswani"](512, {}, {"warmup": 40})
+    s = checked({"steps": 1000, **made})
+    assert (s.beta1, s.beta2, s.epsilon, s.label_smoothing) == (0.9, 0.98, 1e-9, 0.1)
+    for number in (1, 2, 39, 40, 41, 100, 1000):
+        expected = 512**-0.5 * min(number**-0.5, number * 40**-1.5)
+        assert learning_rate(number - 1, s) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "middle", "end"),
+    [("cosine", 0.55, 0.1), ("wsd", 1.0, 0.0), ("constant", 1.0, 1.0),
+     ("inverse_sqrt", math.sqrt(10 / 56), math.sqrt(10 / 101))],
+)  # fmt: skip
+def test_schedules(schedule: str, middle: float, end: float) -> None:
+    s = settings(schedule=schedule)
+    assert [learning_rate(n, s) for n in (0, 4, 9)] == pytest.approx([0.1, 0.5, 1.0])
+    assert learning_rate(55, s) == pytest.approx(middle)
+    assert learning_rate(100, s) == pytest.approx(end)
+
+
+def test_wsd_decays_in_the_last_fifth() -> None:
+    s = settings(schedule="wsd", warmup=0)
+    assert [learning_rate(n, s) for n in (79, 80, 90)] == pytest.approx([1.0, 1.0, 0.5])
+
+
+def names_of(model: nn.Module, weights: list[torch.Tensor]) -> set[str]:
+    return {name for name, w in model.named_parameters() if any(w is other for other in weights)}
+
+
+def test_vectors_have_no_decay() -> None:
+    model = Model()
+    (adamw,) = make_optimizers(model, list(model.layers), settings())
+    decay = {g["weight_decay"]: names_of(model, g["params"]) for g in adamw.param_groups}
+    assert decay == {
+        0.1: {"token_embedding.weight", "layers.0.weight", "head.weight"},
+        0.0: {"layers.0.bias", "head.bias"},
+    }
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="needs torch 2.9")
+def test_muon_takes_the_matrices_inside_layers() -> None:
+    model = Model()
+    adamw, muon = make_optimizers(model, list(model.layers), settings(optimizer="muon"))
+    inside = names_of(model, muon.param_groups[0]["params"])
+    rest = set().union(*(names_of(model, g["params"]) for g in adamw.param_groups))
+    assert inside == {"layers.0.weight"}
+    assert inside | rest == {name for name, _ in model.named_parameters()}
+    assert not inside & rest
+
+
+def test_muon_needs_a_torch_that_has_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(torch.optim, "Muon", raising=False)
+    model = Model()
+    with pytest.raises(SystemExit) as stopped:
+        make_optimizers(model, list(model.layers), settings(optimizer="muon"))
+    assert stopped.value.code == 2
+    assert "Muon needs torch 2.9" in capsys.readouterr().err
+
+
+def test_frozen_weights_are_left_out() -> None:
+    model = Model()
+    model.head.weight.requires_grad_(False)
+    (adamw,) = make_optimizers(model, list(model.layers), settings())
+    trained = [w for group in adamw.param_groups for w in group["params"]]
+    assert "head.weight" not in names_of(model, trained)

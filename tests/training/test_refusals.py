@@ -1,0 +1,132 @@
+"""What stops a run: damaged data, other data, a loss that is no number, a full disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Script, log_of
+
+
+def beyond(data: Path) -> None:
+    tokens = np.memmap(data / "train.bin", np.uint16, "r+")
+    tokens[::50] = 300
+    tokens.flush()
+
+
+def edit(**changes: Any) -> Callable[[Path], None]:
+    def change(data: Path) -> None:
+        about = json.loads((data / "data.json").read_text(encoding="utf-8"))
+        (data / "data.json").write_text(json.dumps(about | changes), encoding="utf-8")
+
+    return change
+
+
+def cut(name: str, size: int) -> Callable[[Path], None]:
+    return lambda data: (data / name).write_bytes((data / name).read_bytes()[:size])
+
+
+DAMAGED = {
+    "beyond": (beyond, "is 300, but vocab_size of the model is 256"),
+    "truncated": (cut("train.bin", 10_001), "train.bin has 10,001 bytes instead of"),
+    "empty": (cut("train.bin", 0), "train.bin has 0 bytes instead of"),
+    "ends": (cut("val.ends", 3), "val.ends has 3 bytes instead of"),
+    "missing": (lambda data: (data / "train.bin").unlink(), "train.bin is missing"),
+    "no_json": (lambda data: (data / "data.json").unlink(), "`modelwright data` writes it"),
+    "bad_json": (cut("data.json", 20), "data.json is damaged"),
+    "half_json": (edit(train={}), "data.json is damaged"),
+    "vocabulary": (edit(vocabulary=300), "has a vocabulary of 300, but vocab_size"),
+    "kind": (edit(kind="pairs"), "of the kind `pairs`; this model learns from `text`"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_data(case: str, script: Script, tokens: Path, tmp_path: Path) -> None:
+    damage, message = DAMAGED[case]
+    shutil.copytree(tokens, tmp_path / "data")
+    damage(tmp_path / "data")
+    code, _, said = script.run(tmp_path / "run", data=str(tmp_path / "data"))
+    assert code == 2, said
+    assert message in said
+    assert "Traceback" not in said
+    assert not list((tmp_path / "run").glob("step-*"))
+
+
+SETTINGS = {
+    "batch": ({"batch": 10}, "batch (10) must be a multiple of micro_batch (4) x devices (1)"),
+    "length": ({"length": 1_000_000}, "fewer than two sequences of 1000000"),
+    "weights": ({"weights": "nowhere.safetensors"}, "nowhere.safetensors cannot be read"),
+    "unknown": ({"learning_rate": 3}, "unknown setting `learning_rate`; the settings: data"),
+    "type": ({"steps": 1.5}, "steps must be of type int, not 1.5"),
+    "least": ({"steps": 0}, "steps must be at least 1, not 0"),
+    "word": ({"schedule": "linear"}, "schedule must be one of cosine, wsd"),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_wrong_settings(case: str, script: Script, tmp_path: Path) -> None:
+    changes, message = SETTINGS[case]
+    code, _, said = script.run(tmp_path / "run", **changes)
+    assert code == 2, said
+    assert message in said
+    assert "Traceback" not in said
+
+
+OTHER = {
+    "spec": {"spec": "another"},
+    "batch": {"batch": 16},
+    "length": {"length": 8},
+    "seed": {"seed": 1},
+}
+
+
+def test_a_run_is_not_resumed_as_another(script: Script, tokens: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert script.run(out, steps=4)[0] == 0
+    before = (out / "step-00000004" / "weights.safetensors").read_bytes()
+    shutil.copytree(tokens, tmp_path / "data")
+    edit(tokenizer="0123")(tmp_path / "data")
+    for name, changes in {**OTHER, "tokenizer": {"data": str(tmp_path / "data")}}.items():
+        code, _, said = script.run(out, **changes)
+        assert code == 2, said
+        assert f"was made with another {name} (" in said
+    assert (out / "step-00000004" / "weights.safetensors").read_bytes() == before
+    assert script.run(out)[0] == 0  # and it can still be resumed
+
+
+def test_a_loss_that_is_no_number(script: Script, tmp_path: Path) -> None:
+    """The step is named, and the last checkpoint before it is kept."""
+    out = tmp_path / "run"
+    assert script.run(out, steps=4)[0] == 0
+    good = (out / "step-00000004" / "weights.safetensors").read_bytes()
+    code, _, said = script.run(out, steps=40, lr=1e38)
+    assert code == 2, said
+    bad = next(line["step"] for line in log_of(out) if not np.isfinite(line.get("loss", 0.0)))
+    assert f"step {bad}: the loss is nan" in said
+    assert "step-00000004 is kept" in said
+    assert [path.name for path in out.glob("step-*")] == ["step-00000004"]
+    assert (out / "step-00000004" / "weights.safetensors").read_bytes() == good
+    assert script.run(out)[0] == 0
+
+
+def test_a_full_disk(script: Script, tmp_path: Path) -> None:
+    """The checkpoint before stays; training goes on, and fails where the last cannot be kept."""
+    out = tmp_path / "run"
+    assert script.run(out, steps=4)[0] == 0
+    code, _, said = script.run(out, {"limit": 8000})
+    assert code == 2, said
+    assert said.count("was not written") == 4
+    assert "Traceback" not in said
+    assert [path.name for path in out.glob("step-*")] == ["step-00000004"]
+    assert not (out / "unfinished").exists()
+    assert script.run(out)[0] == 0
+    whole = tmp_path / "whole"
+    assert script.run(whole)[0] == 0
+    assert (out / "weights.safetensors").read_bytes() == (
+        whole / "weights.safetensors"
+    ).read_bytes()

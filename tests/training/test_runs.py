@@ -1,0 +1,221 @@
+"""Runs from the command line: each task learns, folders are resumed, edited files are kept."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import modelwright as mw
+from modelwright.cli import cli
+from modelwright.training.emitted.log import read
+from modelwright.training.errors import TrainingError
+from modelwright.training.runs import prepare
+
+SPEC = """name: small
+family: {family}
+vocab_size: 256
+max_positions: 32
+d_model: 32
+layers: 2
+positions: learned
+attention: {{heads: 2}}
+head: {head}
+init: {{std: 0.1}}
+"""
+FAST = ("--batch", "8", "--lr", "0.01", "--log-every", "20", "--eval-steps", "2")
+
+
+def type_in(*words: str | Path) -> Result:
+    result = CliRunner().invoke(cli, [str(word) for word in words])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def write_spec(
+    folder: Path, family: str = "decoder-only", head: str = "language_model", more: str = ""
+) -> Path:
+    path = folder / "small.yaml"
+    path.write_text(SPEC.format(family=family, head=head) + more, encoding="utf-8")
+    return path
+
+
+def write_lines(folder: Path, lines: list[dict[str, Any]]) -> Path:
+    path = folder / "lines.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def losses(run: Path) -> tuple[list[float], list[dict[str, Any]]]:
+    """The losses of all steps, and the evaluations."""
+    lines = read(run / "log.jsonl")
+    return [x["loss"] for x in lines if "loss" in x], [x for x in lines if "val_loss" in x]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    return write_spec(tmp_path)
+
+
+def test_a_language_model(
+    small: Path, tokens: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is written, trained, resumed with more steps, and its weights load elsewhere."""
+    run = tmp_path / "run"
+    result = type_in("train", small, "--data", tokens, "-o", run, "--steps", "6", *FAST)
+    assert result.exit_code == 0, capfd.readouterr().err
+    assert "wrote" in result.stderr
+    names = {path.name for path in run.iterdir()} - {"__pycache__"}
+    assert names == {
+        "spec.yaml", "settings.json", "model.py", "train.py", "samples.py", "files.py", "log.py",
+        "checkpoints.py", "optimizers.py", "settings.py", "log.jsonl", "loss.svg",
+        "step-00000006", "weights.safetensors",
+    }  # fmt: skip
+    (run / "train.py").write_text((run / "train.py").read_text() + "print('edited')\n")
+    result = type_in("train", small, "-o", run, "--steps", "8")
+    assert "train.py was modified by hand" in result.stderr
+    assert capfd.readouterr().out.endswith("edited\n")
+    steps = [line["step"] for line in read(run / "log.jsonl") if "loss" in line]
+    assert steps == list(range(8))
+    model = mw.compile(small)
+    mw.load_weights(model, run / "weights.safetensors")
+    (run / "other.yaml").write_text(small.read_text().replace("layers: 2", "layers: 3"))
+    result = type_in("train", run / "other.yaml", "-o", run)
+    assert result.exit_code == 2
+    assert "is a run of another spec" in result.stderr
+
+
+REFUSED = {
+    "image": ("examples", "vit_b16", "the argument `pixel_values` is not supported yet"),
+    "pairs": ("examples", "clip_vit_b32", "head of type `contrastive` is not supported yet"),
+    "no_head": ("examples", "dinov2_base", "has no head"),
+    "heads": ("examples", "bert_pretraining", "has several heads (mlm, nsp)"),
+    "vector": ("examples", "bert_base", "head of type `projection` is not supported yet"),
+    "sound": ("examples", "whisper_tiny", "the argument `input_features` is not supported yet"),
+    "tokens": ("examples", "wav2vec2_base", "classifier of single tokens is not supported yet"),
+    "data": ("examples", "tiny_gpt", "a new run needs --data"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_supported_is_refused(case: str, examples: Path, tmp_path: Path) -> None:
+    _, name, message = REFUSED[case]
+    result = type_in("train", examples / f"{name}.yaml", "-o", tmp_path / "run")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(small: Path, tmp_path: Path) -> None:
+    result = type_in("train", small, "--data", "x", "-o", tmp_path)
+    assert result.exit_code == 2
+    assert "is not empty, and not a run" in result.stderr
+
+
+def test_settings_of_a_run_stay(small: Path, tmp_path: Path) -> None:
+    words = ("train", small, "-o", tmp_path / "run", "--write-only")
+    assert type_in(*words, "--data", "x", "--recipe", "vaswani", "--batch", "12").exit_code == 0
+    assert type_in(*words, "--steps", "7").exit_code == 0
+    made = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (made["steps"], made["batch"], made["micro_batch"], made["length"]) == (7, 12, 4, 32)
+    assert (made["schedule"], made["beta2"]) == ("inverse_sqrt", 0.98)
+    assert made["lr"] == pytest.approx((32 * 4000) ** -0.5)
+    assert made["data"] == str(Path("x").resolve())
+
+
+def test_from_python(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="unknown setting `stepz`; the settings: data, out"):
+        mw.train(small, "tokens", tmp_path / "run", stepz=3)
+    with pytest.raises(TrainingError, match="unknown recipe `bert`"):
+        mw.train(small, "tokens", tmp_path / "run", recipe="bert")
+    with pytest.raises(TrainingError, match=r"train\.py ended with exit code 2"):
+        mw.train(small, tmp_path / "nowhere", tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_packed_documents_do_not_see_each_other(tokens: Path, tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, more="mask: causal & documents\n")
+    run = tmp_path / "run"
+    assert type_in("train", spec, "--data", tokens, "-o", run, "--steps", "6", *FAST).exit_code == 0
+    assert 'INPUTS = ("input_ids", "document_ids")' in (run / "samples.py").read_text()
+
+
+@pytest.mark.slow
+def test_pairs_are_translated(tmp_path: Path) -> None:
+    """An encoder-decoder learns to spell numbers in capitals, and `generate` does it."""
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    texts = [f"{a} {b}" for a in words for b in words] * 4
+    random.Random(0).shuffle(texts)
+    lines = [{"source": text, "target": text.upper() + "\n"} for text in texts]
+    tokens = "tokens: {pad: 0, eos: 10, decoder_start: 1}\n"
+    spec = write_spec(tmp_path, "encoder-decoder", more=tokens)
+    data, run = tmp_path / "pairs", tmp_path / "run"
+    words_ = ("--kind", "pairs", "--tokenizer", "bytes", "--held-out", "0.1", "-o", data)
+    assert type_in("data", write_lines(tmp_path, lines), *words_).exit_code == 0
+    words_ = ("--steps", "300", "--batch", "16", "--lr", "0.005", "--eval-steps", "2")
+    assert type_in("train", spec, "--data", data, "-o", run, *words_).exit_code == 0
+    assert losses(run)[1][-1]["val_accuracy"] > 0.95
+    result = type_in(
+        "generate", spec, "--weights", run / "weights.safetensors", "--tokenizer", "bytes",
+        "--prompt", "two nine", "--temperature", "0", "--max-new-tokens", "10",
+    )  # fmt: skip
+    assert result.stdout.strip() == "TWO NINE"
+
+
+@pytest.mark.slow
+def test_classes_are_learnt(tmp_path: Path) -> None:
+    lines = [{"text": "ab" * (n % 7 + 1) + "?!"[n % 2], "label": n % 2} for n in range(200)]
+    head = "{type: classifier, classes: 2, pool: mean}"
+    spec, data, run = write_spec(tmp_path, "encoder-only", head), tmp_path / "d", tmp_path / "run"
+    words = ("--kind", "labelled", "--tokenizer", "bytes", "--held-out", "0.2", "-o", data)
+    assert type_in("data", write_lines(tmp_path, lines), *words).exit_code == 0
+    assert type_in("train", spec, "--data", data, "-o", run, "--steps", "60", *FAST).exit_code == 0
+    assert losses(run)[1][-1]["val_accuracy"] == 1.0
+
+
+@pytest.mark.slow
+def test_masks_are_filled_in(tmp_path: Path) -> None:
+    lines = [{"text": "one two three four five six seven eight nine ten"}] * 200
+    text, tokenizer, data = write_lines(tmp_path, lines), tmp_path / "t.json", tmp_path / "d"
+    spec, run = write_spec(tmp_path, "encoder-only"), tmp_path / "run"
+    words = ("--spec", spec, "--type", "wordpiece", "-o", tokenizer)
+    assert type_in("tokenizer", text, *words).exit_code == 0
+    assert type_in("data", text, "--tokenizer", tokenizer, "-o", data).exit_code == 0
+    words = ("--steps", "500", *FAST, "--batch", "16", "--lr", "0.003", "--length", "20")
+    assert type_in("train", spec, "--data", data, "-o", run, *words).exit_code == 0
+    seen, evaluated = losses(run)
+    assert evaluated[-1]["val_accuracy"] > 0.8
+    assert seen[-1] < seen[0] / 2
+
+
+def torchrun(script: Path, processes: int, *words: str) -> None:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *(launcher if processes > 1 else []), str(script), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.slow
+def test_processes_change_rounding_only(tokens: Path, tmp_path: Path) -> None:
+    """Two processes, one, and two -> one -> four: the same losses, with dropout."""
+    run = tmp_path / "run"
+    spec = mw.load(write_spec(tmp_path, more="dropout: 0.1\n"))
+    given = {"data": str(tokens), "batch": 16, "micro_batch": 4, "steps": 12, "lr": 0.01}
+    script = prepare(spec, run, given | {"schedule": "constant", "warmup": 2}).script
+    for name, parts in {"1": [(1, 12)], "2": [(2, 12)], "2-1-4": [(2, 4), (1, 8), (4, 12)]}.items():
+        for processes, steps in parts:
+            out = str(tmp_path / name)
+            torchrun(script, processes, "--out", out, "--steps", str(steps), "--eval-every", "12")
+    expected = losses(tmp_path / "1")
+    for name in ("2", "2-1-4"):
+        found = losses(tmp_path / name)
+        assert found[0] == pytest.approx(expected[0], abs=2e-4)
+        assert len(found[0]) == 12
+        assert found[1][-1]["val_loss"] == pytest.approx(expected[1][-1]["val_loss"], abs=2e-4)

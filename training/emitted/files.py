@@ -1,0 +1,118 @@
+"""Folders of token files: flat arrays that are memory-mapped, read in an order that a seed decides.
+
+data.json               data type, tokenizer, vocabulary; the sizes of each split
+train.bin, val.bin      one token after the other
+train.ends, val.ends    int64: where each document ends
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+
+def fail(message: str) -> NoReturn:
+    """Stop with a message about the input and exit code 2."""
+    print(f"Error: {message}", file=sys.stderr, flush=True)
+    raise SystemExit(2)
+
+
+class Folder:
+    """A folder of token files whose sizes are those that its data.json says.
+
+    kind: what the documents are: text, pairs, labelled
+    vocabulary: how many tokens the model knows
+
+    Exit code 2 for a folder that is missing, damaged, or of another kind.
+    """
+
+    def __init__(self, path: Path, kind: str, vocabulary: int) -> None:
+        self.path, self.vocabulary = path, vocabulary
+        try:
+            self.about: dict[str, Any] = json.loads((path / "data.json").read_text("utf-8"))
+            known, found = self.about["vocabulary"], self.about["kind"]
+            self.counts = {split: self.about[split]["documents"] for split in ("train", "val")}
+        except OSError:
+            fail(f"no {path / 'data.json'}; `modelwright data` writes it")
+        except (ValueError, KeyError, TypeError) as error:
+            fail(f"{path / 'data.json'} is damaged: {error}")
+        if found != kind:
+            fail(f"{path} holds data of the kind `{found}`; this model learns from `{kind}`")
+        if known > vocabulary:
+            fail(f"{path} has a vocabulary of {known}, but vocab_size of the model is {vocabulary}")
+
+    def array(self, name: str, dtype: str, count: int | None = None) -> Any:
+        """A file as an array (count,). Exit code 2 when it is missing or has another size."""
+        path, kind = self.path / name, np.dtype(dtype)
+        if not path.is_file():
+            fail(f"{path} is missing; `modelwright data` writes it")
+        size = path.stat().st_size
+        if size % kind.itemsize or (count is not None and size != count * kind.itemsize):
+            wanted = f"{count * kind.itemsize:,} bytes" if count is not None else f"whole {kind}s"
+            fail(f"{path} has {size:,} bytes instead of {wanted}: it is truncated or damaged")
+        return np.memmap(path, kind, mode="r") if size else np.empty(0, kind)
+
+    def documents(self, stem: str, documents: int) -> tuple[Any, Any]:
+        """The tokens of a file, (tokens,), and where its documents end, (documents,)."""
+        ends = self.array(f"{stem}.ends", "int64", documents)
+        count = int(ends[-1]) if len(ends) else 0
+        tokens = self.array(f"{stem}.bin", self.about["dtype"])
+        if len(tokens) < count or (len(np.flatnonzero(np.diff(ends) < 0))):
+            fail(f"{self.path / stem}.ends does not fit {stem}.bin: one of them is damaged")
+        return tokens, ends
+
+    def check(self, name: str, ids: Any, starts: Iterable[int]) -> None:
+        """Exit code 2 when one of the ids (B, T) is no token.
+
+        starts: where each row begins: a token of the file, or the number of a document
+        """
+        if ids.size and ids.max() >= self.vocabulary:
+            row, column = np.argwhere(ids >= self.vocabulary)[0]
+            fail(
+                f"{self.path / name}: token {column} of the sequence from {list(starts)[row]} on "
+                f"is {ids[row, column]}, but vocab_size of the model is {self.vocabulary}"
+            )
+
+
+def padded(tokens: Any, ends: Any, places: list[int], length: int, pad: int) -> tuple[Any, Any]:
+    """The documents at these places as ids (B, T), padded on the right, and what is real, (B, T).
+
+    T is the longest of them, and at most `length`; an empty document is one padding token.
+    """
+    begins = [int(ends[n - 1]) if n else 0 for n in places]
+    rows = [tokens[a : min(int(ends[n]), a + length)] for n, a in zip(places, begins, strict=True)]
+    width = max(1, *map(len, rows))
+    ids, real = np.full((len(rows), width), pad, np.int64), np.zeros((len(rows), width), np.int64)
+    for n, row in enumerate(rows):
+        ids[n, : len(row)] = row
+        real[n, : max(1, len(row))] = 1
+    return ids, real
+
+
+def shuffled(sample: int, count: int, seed: int) -> tuple[int, int, int]:
+    """The epoch of a sample, its place among `count`, and a random number of that epoch.
+
+    A function of the sample's number and the seed alone, so that nothing has to be remembered to
+    go on, and without a list of all places: a Feistel network (Luby & Rackoff 1988) permutes a
+    square number of places, and is applied again where it leads beyond `count`.
+    """
+    epoch, place = divmod(sample, count)
+
+    def random(*key: int) -> int:
+        digest = hashlib.blake2b(repr((seed, epoch, *key)).encode(), digest_size=8)
+        return int.from_bytes(digest.digest(), "little")
+
+    side = 1 << (max(1, (count - 1).bit_length()) + 1) // 2
+    while True:
+        left, right = divmod(place, side)
+        for turn in range(4):
+            left, right = right, left ^ random(turn, right) % side
+        place = left * side + right
+        if place < count:
+            return epoch, place, random()

@@ -1,0 +1,44 @@
+"""Samples of texts with a class each, for a classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .files import Folder, fail, padded, shuffled
+
+# How many tokens the model knows; padding; classes.
+VOCABULARY = 256
+PAD = 0
+CLASSES = 2
+UNIT = "texts"
+
+
+class Samples:
+    """Texts of a split, each once in an epoch; what is longer than `length` tokens is cut."""
+
+    size = 1
+
+    def __init__(self, path: Path, split: str, length: int, seed: int) -> None:
+        self.folder, self.length, self.seed = Folder(path, "labelled", VOCABULARY), length, seed
+        self.split, self.count = split, self.folder.counts[split]
+        if split == "train" and not self.count:
+            fail(f"{path} has no texts to learn from")
+        if (found := self.folder.about["classes"]) > CLASSES:
+            fail(f"{path} has labels up to {found - 1}, but the model has {CLASSES} classes")
+        self.texts = self.folder.documents(split, self.count)
+        self.labels = self.folder.array(f"{split}.labels", "int64", self.count)
+
+    def batch(self, first: int, count: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Tokens and mask (count, T), T of the longest text, and classes (count,)."""
+        places = [shuffled(n, self.count, self.seed)[1] for n in range(first, first + count)]
+        ids, mask = padded(*self.texts, places, self.length, PAD)
+        self.folder.check(f"{self.split}.bin", ids, places)
+        inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        return inputs, torch.from_numpy(self.labels[places])
+
+    def measures(self, _loss: float) -> dict[str, float]:
+        """Nothing more than the loss and the accuracy."""
+        return {}

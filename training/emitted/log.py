@@ -1,0 +1,80 @@
+"""The log of a run, `log.jsonl`: a line for each step and evaluation; `loss.svg`, its figure."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+LINES = (("loss", "#b8b8b8"), ("val_loss", "#c2185b"))
+POINTS = 1000  # of a line in the figure, at most
+
+
+class Log:
+    """Writes the log; what stands there of steps from `start` on is removed: they come again.
+
+    writes: does this process write? Only one of them does
+    """
+
+    def __init__(self, path: Path, start: int, *, writes: bool) -> None:
+        self.path, self.writes = path, writes
+        if writes and path.exists():
+            kept = [line for line in read(path) if line["step"] < start]
+            fresh = path.with_suffix(".tmp")
+            fresh.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+            fresh.replace(path)
+
+    def write(self, lines: list[dict[str, Any]]) -> None:
+        """Add lines. A disk that is full stops no training: the lines are lost, with a note."""
+        if not self.writes:
+            return
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write("".join(json.dumps(line) + "\n" for line in lines))
+        except OSError as error:
+            self.say(f"{self.path} cannot be written: {error.strerror}")
+
+    def say(self, line: str, *, stays: bool = True) -> None:
+        """Print a line; on a terminal the next one overwrites one that does not stay."""
+        if self.writes and sys.stdout.isatty():
+            print(f"\r\033[K{line}", end="\n" if stays else "", flush=True)
+        elif self.writes:
+            print(line, flush=True)
+
+    def draw(self) -> None:
+        """Draw the losses over the steps."""
+        if not self.writes or not self.path.exists():
+            return
+        try:
+            figure = self.path.with_name("loss.svg")
+            figure.write_text(svg(read(self.path)), encoding="utf-8")
+        except OSError as error:
+            self.say(f"loss.svg cannot be written: {error.strerror}")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log, without one that a killed process did not finish."""
+    text = path.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def svg(lines: list[dict[str, Any]]) -> str:
+    """A figure of the losses, 640 x 360: training in grey, held out in red."""
+    end = max([1, *(line["step"] for line in lines)])
+    values = [line[key] for line in lines for key, _ in LINES if key in line]
+    top = max(values, default=1.0) or 1.0
+    parts = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360" font-size="12">']
+    parts.append('<rect width="640" height="360" fill="white"/>')
+    for k in range(5):
+        y, x = 330 - 77 * k, 50 + 140 * k
+        parts.append(f'<path d="M50 {y}H610" stroke="#e4e4e4"/>')
+        parts.append(f'<text x="10" y="{y + 4}">{top * k / 4:.2f}</text>')
+        parts.append(f'<text x="{x}" y="350" text-anchor="middle">{end * k // 4}</text>')
+    for key, colour in LINES:
+        seen = [line for line in lines if key in line]
+        seen = seen[:: max(1, len(seen) // POINTS)]
+        places = [(50 + 560 * p["step"] / end, 330 - 308 * p[key] / top) for p in seen]
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}"/>')
+    return "\n".join([*parts, "</svg>\n"])

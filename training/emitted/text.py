@@ -1,0 +1,68 @@
+"""Samples of running text for a language model: each token predicts the next one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .files import Folder, fail, shuffled
+
+# How many tokens the model knows, and its arguments that a batch fills.
+VOCABULARY = 256
+INPUTS = ("input_ids",)
+UNIT = "tokens"
+
+
+class Samples:
+    """Sequences of a split, each a function of its number and the seed.
+
+    An epoch cuts the text at a distance of `length`, from an offset of its own, and goes through
+    the cuts in an order of its own.
+    """
+
+    def __init__(self, path: Path, split: str, length: int, seed: int) -> None:
+        self.folder, self.length, self.seed = Folder(path, "text", VOCABULARY), length, seed
+        self.about = self.folder.about[split]
+        self.name, self.size = f"{split}.bin", length
+        self.tokens = self.folder.array(self.name, self.folder.about["dtype"], self.about["tokens"])
+        self.ends = self.folder.array(f"{split}.ends", "int64", self.folder.counts[split])
+        self.count = len(self.tokens) // length - 1
+        if len(self.tokens) and self.count < 1:
+            fail(
+                f"{path / self.name} has {len(self.tokens)} tokens, fewer than two sequences of "
+                f"{length}; take a smaller length, or more text"
+            )
+
+    def start(self, sample: int) -> int:
+        """Where a sample begins."""
+        _, place, offset = shuffled(sample, self.count, self.seed)
+        return place * self.length + offset % self.length
+
+    def batch(self, first: int, count: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Arguments of the model and labels, (count, length), of `count` samples from a number on.
+
+        The label of a token is the next one; -100, which no loss counts, where that begins another
+        document.
+        """
+        starts = [self.start(sample) for sample in range(first, first + count)]
+        rows = [self.tokens[start : start + self.length + 1] for start in starts]
+        ids = np.stack(rows).astype(np.int64)
+        self.folder.check(self.name, ids, starts)
+        labels, documents = ids[:, 1:].copy(), np.zeros_like(ids[:, 1:])
+        for label, document, start in zip(labels, documents, starts, strict=True):
+            a, b = np.searchsorted(self.ends, (start, start + self.length), "right")
+            last = self.ends[a:b] - start - 1  # of each document
+            label[last] = -100
+            np.add.at(document, last[last + 1 < self.length] + 1, 1)
+        inputs = {"input_ids": ids[:, :-1], "document_ids": documents.cumsum(1)}
+        made = {name: torch.from_numpy(inputs[name]) for name in INPUTS}
+        return made, torch.from_numpy(labels)
+
+    def measures(self, loss: float) -> dict[str, float]:
+        """What a mean loss in nats per token means, whatever the tokenizer: bits per byte."""
+        bits = loss * self.about["tokens"] / self.about["bytes"] / math.log(2)
+        return {"bits_per_byte": bits}

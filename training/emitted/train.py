@@ -1,0 +1,290 @@
+"""Train the model of `model.py` on token files. Yours to change.
+
+    python train.py                          on one device
+    torchrun --nproc-per-node 8 train.py     on eight, each with a copy of the model (DDP)
+
+Settings stand in settings.json; an option such as `--lr 3e-4` goes before (`--help` lists them).
+Run it again, on as many devices as you like, and it goes on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.checkpoint import checkpoint
+
+from . import checkpoints
+from .files import fail
+from .log import Log
+from .model import Model
+from .optimizers import learning_rate, make_optimizers
+from .settings import Settings, read_settings
+from .text import UNIT, Samples
+
+# The lists of layers: each layer is compiled and recomputed by itself.
+LAYERS = ("layers",)
+# Operations per second in bfloat16, without sparsity, as the makers give them; for MFU.
+PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12}
+
+
+class Run:
+    """A model, its optimizers and data, on one device of `ranks`."""
+
+    def __init__(self, settings: Settings, out: Path) -> None:
+        self.settings, self.out = settings, out
+        self.device, self.rank, self.ranks = start_processes()
+        self.together = settings.micro_batch * self.ranks  # samples on all devices at once
+        if settings.batch % self.together:
+            fail(
+                f"batch ({settings.batch}) must be a multiple of micro_batch "
+                f"({settings.micro_batch}) x devices ({self.ranks})"
+            )
+        data, length, seed = Path(settings.data), settings.length, settings.seed
+        self.data = Samples(data, "train", length, seed)
+        self.held_out = Samples(data, "val", length, seed)
+        torch.manual_seed(seed)
+        self.model = Model().to(self.device)
+        if settings.weights:
+            checkpoints.load_weights(self.model, Path(settings.weights))
+        self.layers = [
+            layer for path in LAYERS for layer in self.model.get_submodule(path).children()
+        ]
+        self.optimizers = make_optimizers(self.model, self.layers, settings)
+        self.identity = {
+            "spec": settings.spec,
+            "tokenizer": self.data.folder.about["tokenizer"],
+            "batch": settings.batch,
+            "length": length,
+            "optimizer": settings.optimizer,
+            "seed": seed,
+        }
+        self.start = self.resume()
+        self.log = Log(out / "log.jsonl", self.start, writes=self.rank == 0)
+        self.call = self.spread()
+
+    def resume(self) -> int:
+        """Load the last checkpoint, if there is one; the number of steps that were done."""
+        found = checkpoints.find(self.out)
+        if not found:
+            return 0
+        about = json.loads((found[-1] / "run.json").read_text(encoding="utf-8"))
+        for key, value in self.identity.items():
+            if about[key] != value:
+                fail(
+                    f"{found[-1]} was made with another {key} ({about[key]}, not {value}); to "
+                    f"begin anew, give another --out"
+                )
+        checkpoints.load(found[-1], self.model, self.optimizers)
+        return int(about["step"])
+
+    def spread(self) -> nn.Module:
+        """What is called in place of the model: compiled, recomputing, on all devices."""
+        for layer in self.layers:
+            if self.settings.recompute:
+                layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+            if self.settings.compile:
+                layer.compile()
+        if self.ranks == 1:
+            return self.model
+        devices = [self.device] if self.device.type == "cuda" else None
+        return DistributedDataParallel(self.model, devices)
+
+    def share(self, data: Samples, step: int) -> Iterator[tuple[int, dict[str, Tensor], Tensor]]:
+        """This device's micro-batches of a step: first sample, arguments of the model, labels."""
+        begin, size = step * self.settings.batch, self.settings.micro_batch
+        for first in range(begin, begin + self.settings.batch, self.together):
+            yield (first + self.rank * size, *data.batch(first + self.rank * size, size))
+
+    def forward(self, inputs: dict[str, Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The sum of the cross-entropies, and how often the likeliest class is the label."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+            logits = self.call(**{name: x.to(self.device) for name, x in inputs.items()})
+        logits, labels = logits.float().flatten(0, -2), labels.to(self.device).flatten()
+        smoothing = self.settings.label_smoothing if self.model.training else 0.0
+        loss = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
+        return loss, (logits.detach().argmax(-1) == labels).sum()
+
+    def step(self, step: int) -> tuple[Tensor, bool]:
+        """One step of the optimizers: (this device's part of the loss, norm); stopped by a signal?
+
+        The loss is the mean over all labels of the step, on whatever device they are.
+        """
+        batches = list(self.share(self.data, step))
+        counted = sum(int((labels >= 0).sum()) for _, _, labels in batches)
+        count, stopped = self.total(counted, len(SIGNALS))
+        losses = torch.zeros((), device=self.device)
+        for number, (first, inputs, labels) in enumerate(batches, 1):
+            torch.manual_seed(self.settings.seed + first)  # dropout depends on the sample alone
+            if isinstance(self.call, DistributedDataParallel):  # gradients are summed at the end
+                self.call.require_backward_grad_sync = number == len(batches)
+            loss = self.forward(inputs, labels)[0] / max(1.0, count)
+            torch.autograd.backward(loss * self.ranks)  # DDP takes the mean over devices
+            losses += loss.detach()
+        limit = self.settings.clip or math.inf
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, self.settings)
+            optimizer.step()
+            optimizer.zero_grad()
+        return torch.stack([losses, norm / self.ranks]), stopped > 0
+
+    def run(self) -> None:
+        """All steps that are left, with the log, evaluations and checkpoints."""
+        settings, pending, clock = self.settings, [], time.perf_counter()
+        for step in range(self.start, settings.steps):
+            numbers, stopped = self.step(step)
+            pending.append(numbers)
+            done = step + 1
+            last = stopped or done == settings.steps
+            saves = last or done % settings.save_every == 0
+            evaluates = settings.eval_every and done % settings.eval_every == 0
+            if not (saves or evaluates or done % settings.log_every == 0):
+                continue
+            self.report(done, pending, time.perf_counter() - clock)
+            pending = []
+            if (evaluates or done == settings.steps) and not stopped and self.held_out.count > 0:
+                self.evaluate(done)
+            if saves:
+                self.save(done, last=last)
+            if stopped:
+                self.log.say(f"stopped by a signal after {done} steps; run it again to go on")
+                raise SystemExit(1)
+            clock = time.perf_counter()
+        self.finish()
+
+    def report(self, done: int, pending: list[Tensor], seconds: float) -> None:
+        """Log the steps up to `done`. Exit code 2 when a loss is not finite, before it is saved."""
+        settings = self.settings
+        numbers = self.total(*torch.cat(pending).tolist())
+        speed = len(pending) * settings.batch * self.data.size / seconds
+        steps = zip(range(done - len(pending), done), numbers[::2], numbers[1::2], strict=True)
+        lines = [
+            {"step": n, "loss": x, "norm": y, "lr": learning_rate(n, settings)} for n, x, y in steps
+        ]
+        lines[-1]["speed"] = round(speed)
+        self.log.write(lines)
+        for line in lines:
+            if not math.isfinite(line["loss"] + line["norm"]):
+                kept = checkpoints.find(self.out)
+                fail(
+                    f"step {line['step']}: the loss is {line['loss']}, the norm of the gradient "
+                    f"{line['norm']}; " + (f"{kept[-1]} is kept" if kept else "nothing was saved")
+                )
+        left = (settings.steps - done) * seconds / len(pending)
+        self.log.say(
+            f"{done}/{settings.steps}  loss {lines[-1]['loss']:.4f}  {speed:,.0f} {UNIT}/s"
+            f"{self.utilization(speed)}  {left:,.0f} s left",
+            stays=False,
+        )
+
+    def utilization(self, speed: float) -> str:
+        """The share of the device's peak (MFU; Chowdhery et al. 2022), where that is known."""
+        name = torch.cuda.get_device_name() if self.device.type == "cuda" else ""
+        peak = next((peak for key, peak in PEAKS.items() if key in name), 0.0)
+        known = peak * self.settings.flops * self.settings.bfloat16
+        return f"  {speed * self.settings.flops / peak / self.ranks:.1%} MFU" if known else ""
+
+    @torch.no_grad()
+    def evaluate(self, done: int) -> None:
+        """Log the mean loss and accuracy on text that is held out, the same each time."""
+        self.model.eval()
+        steps = min(self.settings.eval_steps, max(1, self.held_out.count // self.settings.batch))
+        sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+        for step in range(steps):
+            for _, inputs, labels in self.share(self.held_out, step):
+                counted = (labels >= 0).sum().to(self.device)
+                sums += torch.stack([*self.forward(inputs, labels), counted])
+        self.model.train()
+        loss, right, count = self.total(*sums.tolist())
+        measures = {"val_loss": loss / count, "val_accuracy": right / count}
+        measures |= self.held_out.measures(loss / count)
+        self.log.write([{"step": done - 1, **measures}])
+        words = "  ".join(f"{name} {value:.4f}" for name, value in measures.items())
+        self.log.say(f"{done}/{self.settings.steps}  {words}")
+
+    def save(self, done: int, *, last: bool) -> None:
+        """Write a checkpoint. Without space training goes on; exit code 2 if it is the last."""
+        wrong = ""
+        if self.rank == 0:
+            path, about = self.out / f"step-{done:08d}", {"step": done, **self.identity}
+            keep = self.settings.keep
+            wrong = checkpoints.save(path, self.model, self.optimizers, about, keep=keep)
+            self.log.draw()
+        if wrong and last:
+            fail(wrong)
+        if wrong:
+            self.log.say(wrong)
+
+    def finish(self) -> None:
+        """Write weights.safetensors."""
+        if self.rank == 0:
+            fresh = self.out / "weights.tmp"
+            try:
+                save_file(self.model.state_dict(), fresh)
+                fresh.replace(self.out / "weights.safetensors")
+            except OSError as error:
+                fresh.unlink(missing_ok=True)
+                fail(f"weights.safetensors was not written, but the checkpoint was: {error}")
+            self.log.draw()
+
+    def total(self, *numbers: float) -> list[float]:
+        """Sums over all devices."""
+        sums = torch.tensor(numbers, dtype=torch.float64)
+        if self.ranks > 1:
+            dist.all_reduce(sums)  # on the CPU: no device is waited for
+        return sums.tolist()
+
+
+def start_processes() -> tuple[torch.device, int, int]:
+    """This process's device and number, and how many processes there are."""
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        torch.cuda.set_device(device)
+    if not dist.is_torchelastic_launched():
+        return device, 0, 1
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    return device, dist.get_rank(), dist.get_world_size()
+
+
+SIGNALS: list[int] = []  # SIGTERM and Ctrl-C: the step is finished and saved; the second one ends
+
+
+def stop(number: int, _frame: object) -> None:
+    """Remember a signal; the next one of its kind ends the process."""
+    SIGNALS.append(number)
+    signal.signal(number, signal.SIG_DFL)
+
+
+def main() -> None:
+    """Train as settings.json and the command line say."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    here = Path(__file__).resolve().parent
+    settings = read_settings(here / "settings.json")
+    out = Path(settings.out or here)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        Run(settings, out).run()
+    except OSError as error:
+        fail(str(error))
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Text to token ids, in several processes, in order, and without reading ahead without end."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from .errors import TrainingError
+from .specials import roles_of
+
+BYTES = "bytes"
+"""The name of the tokenizer whose tokens are the bytes of UTF-8."""
+
+
+@dataclass(frozen=True)
+class TokenizerFile:
+    """A tokenizer that text is encoded with.
+
+    source      the content of tokenizer.json; "" for bytes
+    digest      SHA-256 of it, or `bytes`
+    vocabulary  one more than the largest id
+    roles       role of a special token -> its id: pad, bos, eos, mask, …
+    tokens      name of a token -> its id; empty for bytes
+    """
+
+    source: str
+    digest: str
+    vocabulary: int
+    roles: dict[str, int]
+    tokens: dict[str, int] = field(default_factory=dict, repr=False)
+
+
+def read_tokenizer(name: str) -> TokenizerFile:
+    """A tokenizer.json file, or bytes. Raises TrainingError for a file that is no tokenizer."""
+    if name == BYTES:
+        return TokenizerFile("", BYTES, 256, {})
+    if not Path(name).is_file():
+        raise TrainingError(
+            f"{name}: no such file; --tokenizer takes a tokenizer.json file or `bytes`"
+        )
+    from tokenizers import Tokenizer
+
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+        vocabulary = Tokenizer.from_str(text).get_vocab(with_added_tokens=True)
+    except OSError as error:
+        raise TrainingError(f"{name}: {error.strerror}") from None
+    except Exception as error:  # the library raises no narrower one
+        raise TrainingError(f"{name} is not a valid tokenizer.json: {error}") from None
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    size = max(vocabulary.values(), default=-1) + 1
+    return TokenizerFile(text, digest, size, roles_of(vocabulary), vocabulary)
+
+
+Encode = Callable[[list[str]], list[list[int]]]
+
+
+def encoder(source: str) -> Encode:
+    """What turns texts into ids, without special tokens of its own."""
+    if not source:
+        return lambda texts: [list(text.encode()) for text in texts]
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(source)
+
+    def encode(texts: list[str]) -> list[list[int]]:
+        return [made.ids for made in tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+    return encode
+
+
+_encode: Encode | None = None
+"""In a worker process: its own encoder."""
+
+
+def _begin(source: str) -> None:
+    global _encode
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for this one hears it
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # each process has one core
+    _encode = encoder(source)
+
+
+def _work(texts: list[str]) -> list[list[int]]:
+    assert _encode is not None
+    return _encode(texts)
+
+
+def encode_in_order(
+    batches: Iterable[tuple[Any, list[str]]], source: str, processes: int
+) -> Iterator[tuple[Any, list[list[int]]]]:
+    """Each batch with the ids of its texts, in the order of the batches.
+
+    batches: pairs of whatever belongs to a batch, and its texts
+    processes: how many work at once; 1 is this one
+
+    At most four batches for each process are read ahead.
+    """
+    if processes == 1:
+        encode = encoder(source)
+        yield from ((kept, encode(texts)) for kept, texts in batches)
+        return
+    waiting: deque[tuple[Any, Future[list[list[int]]]]] = deque()
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (source,))
+    try:
+        for kept, texts in batches:
+            waiting.append((kept, pool.submit(_work, texts)))
+            if len(waiting) >= 4 * processes:
+                first, made = waiting.popleft()
+                yield first, made.result()
+        while waiting:
+            first, made = waiting.popleft()
+            yield first, made.result()
+    except BrokenProcessPool:
+        raise TrainingError(
+            "a process that encodes text died, perhaps for want of memory; try fewer processes"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)

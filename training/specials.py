@@ -1,0 +1,116 @@
+"""Special tokens: what each is called in a tokenizer, and which id a spec gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from .errors import TrainingError
+
+if TYPE_CHECKING:
+    from ..spec import ModelSpec
+
+NAMES: dict[str, dict[str, str]] = {
+    "bpe": {
+        "pad": "<|pad|>",
+        "bos": "<|startoftext|>",
+        "eos": "<|endoftext|>",
+        "decoder_start": "<|start|>",
+        "mask": "<|mask|>",
+    },
+    "wordpiece": {
+        "pad": "[PAD]",
+        "unk": "[UNK]",
+        "bos": "[CLS]",
+        "eos": "[SEP]",
+        "decoder_start": "[START]",
+        "mask": "[MASK]",
+    },
+    "unigram": {
+        "pad": "<pad>",
+        "unk": "<unk>",
+        "bos": "<s>",
+        "eos": "</s>",
+        "decoder_start": "<start>",
+        "mask": "<mask>",
+    },
+}
+"""Type of tokenizer -> role -> the name of its token: those of GPT-2, BERT and T5 where they have
+one."""
+
+USUAL = {
+    "bpe": ("eos",),
+    "wordpiece": ("pad", "unk", "bos", "eos", "mask"),
+    "unigram": ("pad", "eos", "unk"),
+}
+"""Roles of a tokenizer that is made without a spec, from id 0."""
+
+NEEDED = {"bpe": (), "wordpiece": ("unk",), "unigram": ("unk",)}
+"""Roles that a type of tokenizer cannot be without."""
+
+
+def wanted_specials(type_: str, spec: ModelSpec | None) -> dict[str, int]:
+    """Names of special tokens -> their ids, as the spec's `tokens` say; other roles follow.
+
+    Raises TrainingError when two roles that need different tokens are given one id.
+    """
+    names = NAMES[type_]
+    if spec is None:
+        return {names[role]: number for number, role in enumerate(USUAL[type_])}
+    found: dict[int, str] = {}
+    for role, number in spec_ids(spec):
+        found.setdefault(number, names[role] if role in names else f"{names['eos']}{role[3:]}")
+    roles = [*NEEDED[type_], *(["mask"] if masks_words(spec) else [])]
+    free = (number for number in range(len(found) + len(roles)) if number not in found)
+    made = {name: number for number, name in found.items()}
+    return made | {names[role]: next(free) for role in roles if names[role] not in made}
+
+
+def spec_ids(spec: ModelSpec) -> Iterable[tuple[str, int]]:
+    """Roles and ids of the spec's `tokens`; of several that end a text, `eos`, `eos2`, …"""
+    tokens = spec.tokens
+    eos = tokens.eos if isinstance(tokens.eos, tuple) else (tokens.eos,)
+    if tokens.pad is not None:
+        yield "pad", tokens.pad
+    if tokens.bos is not None:
+        yield "bos", tokens.bos
+    for count, number in enumerate(eos, 1):
+        if number is not None:
+            yield "eos" if count == 1 else f"eos{count}", number
+    if tokens.decoder_start is not None:
+        yield "decoder_start", tokens.decoder_start
+
+
+def vocabulary_of(spec: ModelSpec) -> int:
+    """The vocab_size of a spec. Raises TrainingError when it has none, or several."""
+    sizes = {stack.vocab_size for stack in spec.stacks.values() if stack.vocab_size is not None}
+    if len(sizes) == 1:
+        return sizes.pop()
+    found = f"several: {', '.join(map(str, sorted(sizes)))}" if sizes else "none"
+    raise TrainingError(f"{spec.name}: one vocab_size is needed, and there are {found}")
+
+
+def masks_words(spec: ModelSpec) -> bool:
+    """Has the spec a language model over a stack that sees the whole text, as BERT has?"""
+    return spec.family == "encoder-only" and any(
+        head.type == "language_model" for head in spec.heads.values()
+    )
+
+
+def roles_of(vocabulary: Mapping[str, int]) -> dict[str, int]:
+    """Role -> id, for the names above that a tokenizer has."""
+    found: dict[str, int] = {}
+    for names in NAMES.values():
+        for role, name in names.items():
+            if name in vocabulary:
+                found.setdefault(role, vocabulary[name])
+    return found
+
+
+def check_ids(specials: Mapping[str, int], size: int) -> None:
+    """Raises TrainingError unless every special token has an id below the vocabulary's size."""
+    for name, number in specials.items():
+        if number >= size:
+            raise TrainingError(
+                f"the special token {name} has id {number}, but the vocabulary has {size} entries"
+            )

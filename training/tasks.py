@@ -1,0 +1,137 @@
+"""What a model is trained for: its only head decides the data, the samples and the labels."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .errors import TrainingError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..compiler import ModuleGraph
+    from ..compiler.facts import HeadFact
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a model is trained.
+
+    module  the module of `emitted/` that makes its samples
+    kind    the kind of data: see `token_files.KINDS`
+    slots   the constants of that module
+    """
+
+    module: str
+    kind: str
+    slots: Mapping[str, Any] = field(default_factory=dict)
+
+
+def task_of(graph: ModuleGraph, model: nn.Module) -> Task:
+    """The task of a model.
+
+    model: built from the graph, on any device; its `forward` says which arguments there are
+
+    Raises TrainingError for a model that cannot be trained here, or not yet.
+    """
+    if len(graph.heads) != 1:
+        found = f"several heads ({', '.join(graph.heads)})" if graph.heads else "no head"
+        raise TrainingError(
+            f"{graph.name} has {found}; training needs exactly one head, whose loss it lowers"
+        )
+    (head,) = graph.heads.values()
+    make = TASKS.get((head.kind, head.loss))
+    if make is None:
+        raise TrainingError(
+            f"{graph.name}: training a head of type `{head.kind}` is not supported yet"
+        )
+    parameters = inspect.signature(model.forward).parameters.values()
+    arguments = {p.name: p.default is p.empty for p in parameters}
+    return make(graph, head, arguments)
+
+
+Arguments = dict[str, bool]
+"""Names of the arguments of `forward` -> must they be given?"""
+
+
+def _next_token(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
+    _require(graph, arguments, ("input_ids",))
+    known = ("input_ids", "document_ids")
+    inputs = tuple(name for name in known if name in arguments)
+    return Task("text", "text", {"VOCABULARY": vocabulary(graph, head), "INPUTS": inputs})
+
+
+def _same_place(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
+    """A language model that is no next-token one: it fills in masks, or writes what it reads."""
+    words = {"VOCABULARY": vocabulary(graph, head)}
+    if "decoder_input_ids" not in arguments:
+        _require(graph, arguments, ("input_ids",))
+        return Task("masked", "text", words)
+    _require(graph, arguments, ("input_ids", "decoder_input_ids", "attention_mask"))
+    start = graph.tokens.decoder_start
+    if start is None:
+        raise TrainingError(
+            f"{graph.name}: training needs the first token of the decoder: `tokens: "
+            "{decoder_start: …}` in the spec"
+        )
+    return Task("pairs", "pairs", {**words, "PAD": _pad(graph), "DECODER_START": start})
+
+
+def _classes(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
+    """One class for a whole text."""
+    if not head.pool:
+        raise TrainingError(
+            f"{graph.name}: training a classifier of single tokens is not supported yet; give "
+            "the head a `pool`"
+        )
+    _require(graph, arguments, ("input_ids", "attention_mask"))
+    words = {"VOCABULARY": vocabulary(graph, head), "PAD": _pad(graph)}
+    (size,) = graph.values[graph.outputs[head.name]].shape[1:]
+    return Task("labelled", "labelled", {**words, "CLASSES": size.size})
+
+
+def _pad(graph: ModuleGraph) -> int:
+    """The padding token; where the spec names none, token 0, which the mask hides."""
+    return 0 if graph.tokens.pad is None else graph.tokens.pad
+
+
+def _require(graph: ModuleGraph, arguments: Arguments, given: tuple[str, ...]) -> None:
+    """Raises TrainingError unless exactly these arguments must be given."""
+    needed = [name for name, required in arguments.items() if required]
+    if other := [name for name in needed if name not in given]:
+        raise TrainingError(
+            f"{graph.name}: training a model with the argument `{other[0]}` is not supported yet"
+        )
+    if missing := [name for name in given if name not in arguments]:
+        raise TrainingError(f"{graph.name}: training needs the argument `{missing[0]}`")
+
+
+def vocabulary(graph: ModuleGraph, head: HeadFact) -> int:
+    """How many tokens the stack of a head knows."""
+    size = graph.stack_facts[head.stack].vocab_size
+    if size is None:
+        raise TrainingError(f"{graph.name}: the stack {head.stack} has no vocab_size")
+    return size
+
+
+TASKS: dict[tuple[str, str], Callable[[ModuleGraph, HeadFact, Arguments], Task]] = {
+    ("language_model", "next_token"): _next_token,
+    ("language_model", "labels"): _same_place,
+    ("classifier", "labels"): _classes,
+}
+"""Type and loss of a head -> its task."""
+
+
+def layers_of(model: nn.Module) -> tuple[str, ...]:
+    """Names of the lists of layers, without lists inside of others."""
+    from torch import nn
+
+    found: list[str] = []
+    for name, module in model.named_modules():
+        inside = any(name.startswith(f"{other}.") for other in found)
+        if isinstance(module, nn.ModuleList) and not inside:
+            found.append(name)
+    return tuple(found)
