@@ -43,18 +43,18 @@ def lower(source: Source) -> ModuleGraph:
     return graph
 
 
-def emit(source: Source, *, loader: str | None = None, **options: bool) -> str:
+def emit(source: Source, *, loader: str | None = None, **options: Any) -> str:
     """The text of the PyTorch file that `modelwright build` writes.
 
     loader: "huggingface", "huggingface/MODEL_TYPE" or a model folder: also write `load_checkpoint`,
         with a table of the names of published weights
-    options: gradient_checkpointing, join_projections and static_cache, as those of `build`
+    options: gradient_checkpointing, join_projections, static_cache and experts, as those of `build`
 
     Raises BuildError when an option does not fit the spec, ExportError for names that are unknown.
     """
     from .backends.pytorch import BuildOptions, emit_file
 
-    graph, chosen = lower(source), BuildOptions(**options)  # type: ignore[arg-type]
+    graph, chosen = lower(source), BuildOptions(**options)
     if loader is not None:
         from .backends.huggingface.loader import loader_table
 

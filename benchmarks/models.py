@@ -17,6 +17,7 @@ from . import by_hand
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 OURS, LIBRARY, BY_HAND, JOINED = "emitted", "transformers", "by hand", "emitted, joined"
+GROUPED, BEFORE = "emitted, grouped", "emitted before"
 State = dict[str, Tensor]
 
 

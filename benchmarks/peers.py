@@ -77,20 +77,27 @@ def rivals_of(case: Case, dtype: torch.dtype, *, all_peers: bool = True) -> Riva
 
 def same_weights(case: Case) -> Rivals:
     """Ours, imported from a folder that `transformers` wrote, and its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        theirs = saved(case, folder)
+        ours = mw.from_pretrained(folder)
+    call = {OURS: ours, LIBRARY: called_by_library(theirs, case)}
+    return models.agreeing({OURS: ours, LIBRARY: theirs}, call, *case.inputs(2, 16))
+
+
+def saved(case: Case, folder: str) -> nn.Module:
+    """The model of `transformers` with random weights, written to a folder."""
     import transformers
 
     config = dict(case.config)
     torch.manual_seed(0)
     made = transformers.AutoConfig.for_model(config.pop("model_type"), **config)
     theirs = getattr(transformers, case.auto).from_config(made, attn_implementation="sdpa")
-    with tempfile.TemporaryDirectory() as folder:
-        theirs.save_pretrained(folder)
-        ours = mw.from_pretrained(folder)
-    call = {OURS: ours, LIBRARY: _called(theirs, case)}
-    return models.agreeing({OURS: ours, LIBRARY: theirs}, call, *case.inputs(2, 16))
+    theirs.save_pretrained(folder)
+    model: nn.Module = theirs
+    return model
 
 
-def _called(model: nn.Module, case: Case) -> Callable[..., Tensor]:
+def called_by_library(model: nn.Module, case: Case) -> Callable[..., Tensor]:
     def call(*given: Tensor, mask: Tensor | None = None) -> Tensor:
         more = {} if mask is None else {"attention_mask": mask}
         if case.reads == "pair":

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .floor import products
 from .measure import Candidate
-from .models import BY_HAND, JOINED, LIBRARY, OURS, Rivals
+from .models import BEFORE, BY_HAND, GROUPED, JOINED, LIBRARY, OURS, Rivals
 from .peers import X_TRANSFORMERS, Case, rivals_of
 from .plans import Plan
 
@@ -186,6 +186,8 @@ def _x_transformers(model: nn.Module, ids: Tensor) -> Callable[[], Tensor]:
 GENERATE: dict[str, Callable[[nn.Module, Tensor], Callable[[], Tensor]]] = {
     OURS: _ours,
     JOINED: _ours,
+    GROUPED: _ours,
+    BEFORE: _ours,
     LIBRARY: _library,
     BY_HAND: _by_hand,
     X_TRANSFORMERS: _x_transformers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -46,6 +46,14 @@ if TYPE_CHECKING:
     help="Also write `load_checkpoint`, which reads published weights. NAMES is `huggingface`, "
     "`huggingface/MODEL_TYPE`, or a model folder.",
 )
+@click.option(
+    "--experts",
+    type=click.Choice(["split", "grouped"]),
+    default="split",
+    show_default=True,
+    help="Multiply by the matrices of experts one by one, or with torch's grouped_mm "
+    "(faster; PyTorch 2.10).",
+)
 @force_option
 @quiet
 def build(
@@ -57,6 +65,7 @@ def build(
     join_projections: bool,
     static_cache: bool,
     loader: str | None,
+    experts: Literal["split", "grouped"],
     force: bool,
 ) -> None:
     """Write the model as a PyTorch file that imports only torch.
@@ -81,8 +90,10 @@ def build(
 
     graph = lower(read)
     table = None if loader is None else _table(read, graph, loader)
-    options = BuildOptions(gradient_checkpointing, join_projections, static_cache, table)
     try:
+        options = BuildOptions(
+            gradient_checkpointing, join_projections, static_cache, experts, table
+        )
         emitted = emit_file(graph, options)
     except BuildError as error:
         fail(str(error))

@@ -86,10 +86,9 @@ def train(
     read = load_spec(spec, sets)
     from ..training.errors import TrainingError
     from ..training.runs import prepare, run_script
-    from .weights import check_weights_file
 
     if weights is not None:
-        check_weights_file(weights)
+        _check(weights)
     paths = {"data": data, "weights": weights}
     given = {name: str(path) for name, path in paths.items() if path is not None}
     given |= {name: value for name, value in settings.items() if value is not None}
@@ -106,3 +105,16 @@ def train(
     if code:
         raise click.exceptions.Exit(code if code > 0 else 1)
     note(f"wrote {output / 'weights.safetensors'}")
+
+
+def _check(weights: Path) -> None:
+    """Fail where `train.py`, which needs no more than torch and safetensors, cannot read a file."""
+    from ..backends.checkpoint_errors import CheckpointError
+    from ..backends.checkpoint_readers import is_pickle, read_header
+
+    try:
+        if is_pickle(weights):
+            fail(f"{weights} is a PyTorch pickle; `train` starts from a safetensors file")
+        read_header(weights)
+    except CheckpointError as error:
+        fail(str(error))

@@ -191,16 +191,16 @@ HELPER_NAMES = frozenset(
     apply_partial_rope_interleaved apply_rope apply_rope_interleaved apply_rope_to_end
     apply_rope_to_end_interleaved as_bias attention_pool best_groups biased_additive_attention
     biased_distance_attention biased_explicit_attention by_length capped_scores
-    causal_linear_attention content_to_position distance_attention drop_path dynamic_frequencies
-    elu_features explicit_attention fading_linear_attention given_rows grid_offsets
-    grid_offsets_behind growing_sharpness interleaved_sinusoids joined_names last_token
-    lightning_rates linear_attention llama3_frequencies log_buckets masks_of_heads max_pool
-    mean_pool padding_mask pool_heads position_to_content positions_of_tokens positions_past_padding
-    put_together quick_gelu random_blocks relative_log_places relative_places rope_angles
-    rope_frequencies rows_between sample sinusoids softcap sparse_mixer sum_of_pairs sum_to_one
-    swish take_apart token_pool two_sided_buckets weighed_rows weighted_values with_sinks
-    within_capacity without_padding yarn_blend yarn_frequencies yarn_frequencies_between_pairs
-    yarn_pair
+    causal_linear_attention centred_grid_angles content_to_position distance_attention drop_path
+    dynamic_frequencies elu_features expert_linear explicit_attention fading_linear_attention
+    given_rows grid_angles grid_offsets grid_offsets_behind grouped_expert_linear growing_sharpness
+    interleaved_sinusoids joined_names last_token lightning_rates linear_attention
+    llama3_frequencies log_buckets masks_of_heads max_pool mean_pool padding_mask pool_heads
+    position_to_content positions_of_tokens positions_past_padding put_together quick_gelu
+    random_blocks relative_log_places relative_places rope_angles rope_frequencies rows_between
+    sample scaled_rope_angles sinusoids softcap sparse_mixer swish take_apart token_pool
+    two_sided_buckets weighted_values with_sinks within_capacity without_padding yarn_frequencies
+    yarn_frequencies_between_pairs
     """.split()  # noqa: SIM905 - a list of words would be as many lines
 )
 

@@ -21,7 +21,9 @@ AXIS = re.compile(r"(?<=[( ])\w+(?=[,)])|(?<= )\w+(?=/)")  # "(B, T, D)", "T/2"
 QUOTES = {"'", '"', "\\"}
 
 
-def write_card(graph: ModuleGraph, notes: Iterable[str], file_name: str, options: list[str]) -> str:
+def write_card(
+    graph: ModuleGraph, notes: Iterable[str], file_name: str, options: list[str], torch: str
+) -> str:
     """What the model is, where its weights are, how to write it again, what the letters mean."""
     document, name = graph.source, graph.name
     source = clean(document.name or f"{name}.yaml")
@@ -34,7 +36,7 @@ def write_card(graph: ModuleGraph, notes: Iterable[str], file_name: str, options
         commands = command([f"modelwright import {quoted(name)}", f"-o {quoted(source)}"])
     build = [f"modelwright build {quoted(source)}", f"-o {file_name}", *changes, *options]
     commands += command(build)
-    lines = [*wrap(f"{name}: {summary(graph)}, in one file (PyTorch >= 2.5)."), ""]
+    lines = [*wrap(f"{name}: {summary(graph)}, in one file (PyTorch >= {torch})."), ""]
     if document.description:
         lines += [*wrap(clean(document.description)), ""]
     lines += [

@@ -15,7 +15,8 @@ from ...compiler import ModuleGraph, lower
 from ...spec import load
 from ...spec.model import ModelSpec
 from .file import Emitted, emit_file, module_name
-from .options import BuildOptions
+from .grouped import require_grouped_mm
+from .options import BuildOptions, Experts
 from .pickling import carry_text
 
 if TYPE_CHECKING:
@@ -39,12 +40,13 @@ def emit(
     gradient_checkpointing: bool = False,
     join_projections: bool = False,
     static_cache: bool = False,
+    experts: Experts = "split",
 ) -> str:
     """The text of the PyTorch file of a graph, with the options of `BuildOptions`.
 
     Raises BuildError where an option does not go with the spec.
     """
-    options = BuildOptions(gradient_checkpointing, join_projections, static_cache)
+    options = BuildOptions(gradient_checkpointing, join_projections, static_cache, experts)
     return emit_file(graph, options).text
 
 
@@ -58,17 +60,20 @@ def compile(  # noqa: A001 - the public name is mw.compile
     gradient_checkpointing: bool = False,
     join_projections: bool = False,
     static_cache: bool = False,
+    experts: Experts = "split",
 ) -> nn.Module:
     """The model of a spec: the class in the built file, instantiated.
 
     `device` may be "cpu", "cuda", "meta" …; `dtype` a torch dtype or its name ("bfloat16").
     `seed` seeds the fresh weights and leaves the global generator as it was; None draws them from
-    it. The last three are explained at `BuildOptions`. Raises SpecErrors for a bad
+    it. The last four are explained at `BuildOptions`. Raises SpecErrors for a bad
     spec, BuildError for options that do not go with it.
     """
     graph = graph_of(source, sets)
-    options = BuildOptions(gradient_checkpointing, join_projections, static_cache)
+    options = BuildOptions(gradient_checkpointing, join_projections, static_cache, experts)
     emitted = emit_file(graph, options)
+    if options.experts == "grouped":
+        require_grouped_mm(dtype_of(dtype))
     return instantiate(emitted, graph.name, device=device, dtype=dtype, seed=seed)
 
 
@@ -84,10 +89,7 @@ def instantiate(
     import torch
 
     module = import_text(emitted.text, name)
-    kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    floating = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-    if dtype is not None and kind not in floating:
-        raise ValueError(f"dtype must be float32, bfloat16, float16 or float64, not {dtype}")
+    kind = dtype_of(dtype)
     place = torch.device(device) if device is not None else torch.device("cpu")
     before = torch.get_default_dtype()
     devices = [place] if place.type == "cuda" else []
@@ -101,6 +103,16 @@ def instantiate(
                 return undrawn(made) if place.type == "meta" else made()
         finally:
             torch.set_default_dtype(before)
+
+
+def dtype_of(dtype: str | torch.dtype | None) -> torch.dtype | None:
+    """The floating dtype of this name. Raises ValueError where there is none."""
+    import torch
+
+    kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if dtype is not None and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
+        raise ValueError(f"dtype must be a floating dtype such as bfloat16, not {dtype}")
+    return kind
 
 
 def undrawn(kind: type[nn.Module]) -> nn.Module:

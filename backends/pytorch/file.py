@@ -34,6 +34,7 @@ from .code.scope import Names, UnboundNameError, bound_by, inner_statements
 from .code.show import Printed, show
 from .config import config_class
 from .generate import generate_method
+from .grouped import require_grouped
 from .helpers import collect
 from .initial import init_fields
 from .loader import FUNCTION, table
@@ -84,6 +85,8 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
     """The PyTorch file of a graph. Same graph, same bytes. Raises BuildError."""
     if options.static_cache:
         require_static(graph)
+    if options.experts == "grouped":
+        require_grouped(graph)
     if options.join_projections:
         graph = join_projections(graph)
     program = program_of(graph, options)
@@ -206,7 +209,8 @@ def printed(parts: list[Statement]) -> list[Printed]:
 
 def _head(graph: ModuleGraph, program: Program, options: BuildOptions) -> str:
     notes, outer = notes_of(program.parts), program.imported
-    card = write_card(graph, notes, f"{module_name(graph.name)}.py", options.words())
+    name = f"{module_name(graph.name)}.py"
+    card = write_card(graph, notes, name, options.words(), options.torch)
     standard = "\n".join(line for name, line in IMPORTS.items() if name in outer)
     third = "\n".join(line for name, line in TORCH_IMPORTS.items() if name in outer)
     future = "from __future__ import annotations"

@@ -73,7 +73,7 @@ class Initial:
             body += statements("std = self.config.init_std")
         modules = (*self.norm_lines(), *self.drawn_lines(), *self.joined_lines())
         body.append(For(Name("module"), expression("self.modules()"), modules))
-        body += [*self.expert_lines(), *self.depth_lines(), *self.alone_lines()]
+        body += one_loop([*self.expert_lines(), *self.depth_lines(), *self.alone_lines()])
         title = f"Set every weight: {self.summary()}."
         parameters = (Parameter("self"),)
         made = Function("init_weights", parameters, constant(None), tuple(body), title)
@@ -152,11 +152,16 @@ class Initial:
         return [If(_isinstance(["JoinedLinear"]), (loop,))]
 
     def expert_lines(self) -> list[Statement]:
-        """Matrices of experts: each is drawn as the matrix of a linear layer is."""
+        """Matrices of experts: each is drawn as the matrix of a linear layer is.
+
+        With a standard deviation, all of them together; else the shape of each has a say.
+        """
         names = dict.fromkeys(_ending(op) for op, _ in self.weights("expert_linear"))
         if not names:
             return []
-        inner = For(Name("matrix"), Name("weight"), (self.draw(Name("matrix")),))
+        inner: Statement = self.draw(Name("weight"))
+        if self.init.std is None:
+            inner = For(Name("matrix"), Name("weight"), (self.draw(Name("matrix")),))
         ends = Items(tuple(map(constant, names)))
         test = call("name.endswith", ends if len(names) > 1 else Bracketed(ends.items[0]))
         return [_parameters(If(test, (inner,)))]
@@ -264,6 +269,27 @@ def _parameters(inner: Statement) -> For:
     (found,) = statements("for name, weight in self.named_parameters():\n    pass")
     assert isinstance(found, For)
     return For(found.target, found.over, (inner,))
+
+
+def one_loop(found: list[Statement]) -> list[Statement]:
+    """The statements, where a loop over all parameters that only fills joins the loop before it."""
+    kept: list[Statement] = []
+    for one in found:
+        last = kept[-1] if kept else None
+        if isinstance(one, For) and isinstance(last, For) and not any(map(_draws, walk(one))):
+            kept[-1] = For(last.target, last.over, (*last.body, *one.body))
+        else:
+            kept.append(one)
+    return kept
+
+
+def _draws(part: Any) -> bool:
+    """Is it a call that draws random numbers? Their order is that of the loops."""
+    fills = [dotted(f"nn.init.{name}") for name in ("constant_", "zeros_", "ones_")]
+    initial = (
+        isinstance(part, Call) and isinstance(part.of, Dot) and part.of.of == dotted("nn.init")
+    )
+    return initial and part.of not in fills
 
 
 def _ending(op: Op) -> str:

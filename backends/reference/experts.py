@@ -90,39 +90,49 @@ def within_capacity(call: Call) -> Array:
     return weights
 
 
-def assign(call: Call) -> Array:
-    return call.given("chosen").reshape(-1)  # (J,)
+def assign(call: Call) -> tuple[Array, Array]:
+    chosen = call.given("chosen").reshape(-1)
+    order = np.argsort(chosen, kind="stable")
+    return chosen[order], order  # (J,) each
 
 
 def rows(call: Call) -> Array:
-    x, expert = call.given("x"), call.given("experts")
-    tokens = x.reshape(-1, x.shape[-1])
-    return np.repeat(tokens, len(expert) // len(tokens), axis=0)  # (J, D)
+    x, choices = call.given("x"), call.given("chosen").shape[-1]
+    tokens = [place // choices for place in call.given("order")]
+    result: Array = x.reshape(-1, x.shape[-1])[tokens]  # (J, D)
+    return result
 
 
 def expert_linear(call: Call) -> Array:
-    x, expert, weight = call.given("x"), call.given("experts"), call.weights[""]
+    x, expert, weight = call.given("x"), call.given("expert"), call.weights[""]
     return np.stack([weight[e] @ row for e, row in zip(expert, x, strict=True)])
 
 
 def expert_bias(call: Call) -> Array:
-    result: Array = call.given("x") + call.weights[""][call.given("experts")]
+    result: Array = call.given("x") + call.weights[""][call.given("expert")]
     return result
 
 
 def weigh_rows(call: Call) -> Array:
     x, weights = call.given("x"), call.given("weights")
-    weighed: Array = x * weights.reshape(-1)[:, None]
+    weighed: Array = x * weights.reshape(-1)[call.given("order"), None]
     return weighed
 
 
 def sum_pairs(call: Call) -> Array:
-    said: Array = call.given("x").reshape(*call.given("weights").shape, -1).sum(axis=-2)
-    return said
+    result: Array = _by_token(call).sum(axis=-2)
+    return result
 
 
 def combine(call: Call) -> Array:
-    x, weights = call.given("x"), call.given("weights")
-    said = x.reshape(*weights.shape, -1)  # (B, T, A, D)
-    result: Array = (weights[..., None] * said).sum(axis=-2)
+    result: Array = (call.given("weights")[..., None] * _by_token(call)).sum(axis=-2)
     return result
+
+
+def _by_token(call: Call) -> Array:
+    """The row of each pair where the pair stood before it was sorted, (B, T, A, D)."""
+    x = call.given("x")
+    rows = np.zeros_like(x)
+    for row, place in zip(x, call.given("order"), strict=True):
+        rows[place] = row
+    return rows.reshape(*call.given("weights").shape, -1)

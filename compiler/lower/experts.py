@@ -45,17 +45,8 @@ def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) 
     A softmax that is renormalised over the chosen is the softmax of their logits. Where the order
     of the logits is that of the scores, they are what is compared.
     """
-    logits = b.op(
-        "linear",
-        x,
-        name="router",
-        in_features=b.width(x).size,
-        out_dim=experts,
-        bias=router.bias,
-        wide=True,
-        out="logits",
-    )
     if router.score == "sparsemixer":
+        logits = _logits(b, router, x, experts, name="logits")
         jitter = b.field("jitter", router.jitter)
         weights, chosen = b.ops(
             "sparse_mixer", logits, top_k=top_k, jitter=jitter, out=("weights", "chosen")
@@ -63,20 +54,40 @@ def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) 
         return _scaled(b, router, weights), chosen
     last = router.score == "softmax" and router.normalize
     sums = router.groups is not None and router.groups.score == "top2_sum"
-    scores = logits
     by_logits = router.choose_by == "logits"
-    if not last or (router.selection_bias and not by_logits) or sums:
-        scores = _scores(b, router, logits)
-    source = logits if last else scores
-    choice = _choice(b, router, logits if by_logits else scores, experts)
-    weights, chosen = b.ops("top_k", choice, top_k=top_k, out=("weights", "chosen"))
-    if choice != source:
-        weights = b.op("gather", source, chosen, out="weights")
+    scored = not last or (router.selection_bias and not by_logits) or sums
+    compared = "scores" if scored and not by_logits else "logits"
+    source = "logits" if last else "scores"
+    gathered = router.selection_bias or router.groups is not None or compared != source
+    uses = [compared, *(["logits"] if scored else []), *([source] if gathered else [])]
+    names = {value: value if uses.count(value) > 1 else "" for value in ("logits", "scores")}
+    found = {"logits": _logits(b, router, x, experts, name=names["logits"])}
+    if scored:
+        found["scores"] = _scores(b, router, found["logits"], name=names["scores"])
+    choice = _choice(b, router, found[compared], experts)
+    final = "weights" if router.scale == 1 else ""
+    best = "logits" if last and not gathered else "weights"
+    weights, chosen = b.ops("top_k", choice, top_k=top_k, out=(best, "chosen"))
+    if gathered:
+        weights = b.op("gather", found[source], chosen, out="weights")
     if last:
-        weights = b.op("softmax", weights, out="weights")
+        weights = b.op("softmax", weights, out=final)
     elif router.normalize:
-        weights = b.op("sum_to_one", weights, out="weights")
+        weights = b.op("sum_to_one", weights, out=final)
     return _scaled(b, router, weights), chosen
+
+
+def _logits(b: Builder, router: Router, x: str, experts: Dim, *, name: str) -> str:
+    return b.op(
+        "linear",
+        x,
+        name="router",
+        in_features=b.width(x).size,
+        out_dim=experts,
+        bias=router.bias,
+        wide=True,
+        out=name,
+    )
 
 
 def _limited(
@@ -99,18 +110,19 @@ def _limited(
     )
 
 
-def _scores(b: Builder, router: Router, logits: str) -> str:
+def _scores(b: Builder, router: Router, logits: str, *, name: str) -> str:
     if router.score == "softmax":
-        return b.op("softmax", logits, out="scores")
-    return b.op("activation", logits, function="sigmoid", beta=None, out="scores")
+        return b.op("softmax", logits, out=name)
+    return b.op("activation", logits, function="sigmoid", beta=None, out=name)
 
 
 def _choice(b: Builder, router: Router, scores: str, experts: Dim) -> str:
     """What the experts are compared by."""
     choice = scores
     if router.selection_bias:
+        out = "" if router.groups is None else "choice"
         choice = b.op(
-            "add_bias", choice, name="selection_bias", dim=experts, trained=False, out="choice"
+            "add_bias", choice, name="selection_bias", dim=experts, trained=False, out=out
         )
     if router.groups is not None:
         choice = b.op(
@@ -148,10 +160,10 @@ def _routed(
     many = {"experts": experts, "top_k": top_k}
     title = f"{title_of(part)}, with weights for each expert."
     with b.module("experts", noun="Experts", title=title):
-        pairs = b.op("assign", chosen, out="groups", experts=experts)
-        rows = b.op("rows", x, pairs, out="rows")
+        expert, order = b.ops("assign", chosen, out=("expert", "order"))
+        rows = b.op("rows", x, order, chosen, out="rows")
         if before:
-            rows = b.op("weigh_rows", rows, pairs, weights, out="rows")
+            rows = b.op("weigh_rows", rows, order, weights, out="rows")
 
         def project(name: str, h: str) -> str:
             down = name == "down"
@@ -160,14 +172,15 @@ def _routed(
             out = {"in_features": (hidden if down else width).size}
             shape = {**out, "out_dim": width if down else hidden, **many}
             biased = has_bias(part, name)
-            title = "y" if down else name if biased else ""
-            y = b.op("expert_linear", h, pairs, name=name, residual=down, out=title, **shape)
-            if biased:
-                y = b.op("expert_bias", y, pairs, name=f"{name}_bias", out=title, **shape)
-            return y
+            title = "y" if down and not biased else ""
+            y = b.op("expert_linear", h, expert, name=name, residual=down, out=title, **shape)
+            if not biased:
+                return y
+            title = "y" if down else name
+            return b.op("expert_bias", y, expert, name=f"{name}_bias", out=title, **shape)
 
         y = lower_hidden(b, part, rows, project)
-        return b.op("sum_pairs" if before else "combine", y, pairs, weights)
+        return b.op("sum_pairs" if before else "combine", y, order, weights)
 
 
 def _shared(b: Builder, part: MoeBranch, x: str) -> str:

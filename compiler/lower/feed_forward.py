@@ -56,7 +56,7 @@ def lower_dense(
 
     def project(name: str, y: str) -> str:
         down = name == "down"
-        wider: dict[str, Any] = {"widen": True} if widen and down else {}
+        more: dict[str, Any] = {"widen": True} if widen and down else {}
         return b.op(
             "linear",
             y,
@@ -65,7 +65,7 @@ def lower_dense(
             out_dim=width if down else hidden,
             bias=has_bias(part, name),
             residual=down,
-            **wider,
+            **more,
         )
 
     return lower_hidden(b, part, x, project, norm)

@@ -31,11 +31,11 @@ def like_second(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 
 
 def flat_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
-    return [(Dim("J", None, inputs["chosen"].shape),)]
+    return [(Dim("J", None, inputs["chosen"].shape),)] * 2
 
 
 def rows_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
-    return [(inputs["experts"].shape[0], inputs["x"].shape[-1])]
+    return [(inputs["order"].shape[0], inputs["x"].shape[-1])]
 
 
 def combined_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
@@ -129,20 +129,20 @@ ROWS: dict[str, Row] = {
         saves=capacity_saves,
     ),
     "assign": Row(
-        "the expert of each pair, from the places that `top_k` gave",
+        "pairs of a token and an expert, from the experts chosen for each token (B, T, A), sorted "
+        "by expert. Results: the expert of each pair, and its place in `chosen` as one row",
         ("chosen",),
         flat_shape,
-        attrs=("experts",),
     ),
     "rows": Row(
-        "inputs x, experts of the pairs: the token of each pair",
-        ("x", "experts"),
+        "inputs x, places of the pairs, experts chosen for each token: the token of each pair",
+        ("x", "order", "chosen"),
         rows_shape,
         saves=rows_saves,
     ),
     "expert_linear": Row(
         "inputs x, experts of the pairs: x[j] @ weight[expert[j]].T",
-        ("x", "experts"),
+        ("x", "expert"),
         last,
         expert_weights,
         linear_flops,
@@ -151,26 +151,26 @@ ROWS: dict[str, Row] = {
     ),
     "expert_bias": Row(
         "inputs x, experts of the pairs: x[j] + bias[expert[j]]",
-        ("x", "experts"),
+        ("x", "expert"),
         same,
         expert_bias_weights,
         attrs=("in_features", "out_dim", "experts", "top_k"),
         saves=keeps("experts"),
     ),
     "weigh_rows": Row(
-        "inputs x, experts of the pairs, weights: each pair by its weight",
-        ("x", "experts", "weights"),
+        "inputs x, places of the pairs, weights: each pair by its weight",
+        ("x", "order", "weights"),
         saves=weigh_rows_saves,
     ),
     "sum_pairs": Row(
-        "inputs x, experts of the pairs, weights (their shape): the sum of each token's pairs",
-        ("x", "experts", "weights"),
+        "inputs x, places of the pairs, weights (their shape): the sum of each token's pairs",
+        ("x", "order", "weights"),
         combined_shape,
         saves=rows_saves,
     ),
     "combine": Row(
-        "inputs x, experts of the pairs, weights: the sum of each token's pairs by their weights",
-        ("x", "experts", "weights"),
+        "inputs x, places of the pairs, weights: the sum of each token's pairs by their weights",
+        ("x", "order", "weights"),
         combined_shape,
         saves=combine_saves,
     ),

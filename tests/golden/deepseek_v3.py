@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,7 +92,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+    """Radians per position of each pair of columns, in float32 or wider."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -104,38 +103,28 @@ def yarn_frequencies(
     theta: float,
     factor: float,
     original_max_positions: int,
-    fast: float,
-    slow: float,
+    beta_fast: float,
+    beta_slow: float,
 ) -> Tensor:
-    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (YaRN).
+    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
 
-    Fast pairs turn more than `fast` times over the original length, slow ones less than `slow`
-    times; both bounds are rounded to whole pairs.
+    Pairs that turn more than `beta_fast` times over the original length stay, those that turn less
+    than `beta_slow` times slow down by `factor`, and those between are blended; both
+    bounds are rounded to whole pairs.
     """
-    first = math.floor(yarn_pair(frequencies, theta, original_max_positions, fast))
-    last = math.ceil(yarn_pair(frequencies, theta, original_max_positions, slow))
-    return yarn_blend(frequencies, factor, first, last)  # (R/2,)
-
-
-def yarn_pair(
-    frequencies: Tensor, theta: float, original_max_positions: int, turns: float
-) -> float:
-    """Which pair turns so many times over the original length, counted from 0."""
-    wave = original_max_positions / (2 * math.pi * turns)
-    return frequencies.size(0) * math.log(wave) / math.log(theta)
-
-
-def yarn_blend(frequencies: Tensor, factor: float, first: float, last: float) -> Tensor:
-    """Pairs up to `first` are kept, from `last` on slowed by `factor`, blended between."""
-    first, last = max(first, 0), min(last, 2 * frequencies.size(0) - 1)
-    width = (last - first) or 0.001
-    pair = torch.arange(frequencies.size(0), device=frequencies.device, dtype=frequencies.dtype)
-    slowed = ((pair - first) / width).clamp(0, 1)
+    pairs = frequencies.size(0)
+    fast, slow = (
+        pairs * math.log(original_max_positions / (2 * math.pi * turns)) / math.log(theta)
+        for turns in (beta_fast, beta_slow)
+    )  # the pair that turns so often, counted from 0
+    first, last = max(math.floor(fast), 0), min(math.ceil(slow), 2 * pairs - 1)
+    pair = torch.arange(pairs, device=frequencies.device, dtype=frequencies.dtype)
+    slowed = ((pair - first) / ((last - first) or 0.001)).clamp(0, 1)
     return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
 
 
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
+def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of position times frequency, the same for all heads."""
     angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
@@ -170,120 +159,26 @@ def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
     return grouped.masked_fill(out[..., None], -math.inf).flatten(-2)
 
 
-def sum_to_one(weights: Tensor) -> Tensor:
-    total: Tensor = weights.sum(-1, keepdim=True)
-    return weights / (total + 1e-20)
+def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
+    """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in), to (J, out).
 
-
-class ExpertLinear(torch.autograd.Function):
-    """Rows times their expert's matrix: x (J, in), weight (X, out, in), to (J, out).
-
-    The first `sizes[0]` rows are the first expert's, and so on. Of a loop over the experts autograd
-    makes a gradient for each matrix and then copies all of them into one tensor: here each is
-    written where it belongs.
+    `expert` (J,) is the expert of each row, in ascending order. Shapes of compiled code cannot
+    depend on how many rows an expert has: there, rows fill blocks of one size, each of one expert.
     """
-
-    apply: Any  # torch leaves it untyped
-
-    @staticmethod
-    def forward(x: Tensor, weight: Tensor, sizes: list[int]) -> Tensor:
-        y = x.new_empty(x.size(0), weight.size(1))
-        matrices = weight.transpose(1, 2)  # (X, in, out)
-        parts = zip(torch.split(x, sizes), matrices, torch.split(y, sizes), strict=True)
-        for rows, matrix, product in parts:
-            if rows.size(0):
-                torch.mm(rows, matrix, out=product)
-        return y
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
-        x, weight, ctx.sizes = inputs
-        ctx.save_for_backward(x, weight)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        wants_x, wants_weight, _ = ctx.needs_input_grad
-        of_x = ExpertLinear.apply(grad, weight.transpose(1, 2), ctx.sizes) if wants_x else None
-        return of_x, ExpertProducts.apply(grad, x, ctx.sizes) if wants_weight else None, None
-
-
-class ExpertProducts(torch.autograd.Function):
-    """The matrix product of each expert's rows, y (J, out) and x (J, in), to (X, out, in)."""
-
-    apply: Any
-
-    @staticmethod
-    def forward(y: Tensor, x: Tensor, sizes: list[int]) -> Tensor:
-        products = y.new_empty(len(sizes), y.size(1), x.size(1))
-        parts = zip(torch.split(y.T, sizes, dim=1), torch.split(x, sizes), products, strict=True)
-        for left, right, product in parts:
-            torch.mm(left, right, out=product)
-        return products
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
-        y, x, ctx.sizes = inputs
-        ctx.save_for_backward(y, x)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
-        y, x = ctx.saved_tensors
-        of_y = ExpertLinear.apply(x, grad, ctx.sizes)
-        return of_y, ExpertLinear.apply(y, grad.transpose(1, 2), ctx.sizes), None
-
-
-class ExpertGroups:
-    """The pairs of a token and an expert that it chose, those of one expert together.
-
-    J pairs are rows: tokens (B, T) that chose A experts each make J = B * T * A of them. Eager
-    code runs each expert once, on all of its rows. Compiled code wants shapes that do not depend
-    on the choice: there, rows fill blocks of one size, and each block has one expert.
-    """
-
-    def __init__(self, chosen: Tensor, experts: int) -> None:
-        self.chosen = chosen
-        self.expert, self.order = chosen.flatten().sort(stable=True)
-        number = torch.arange(experts, device=chosen.device)
-        counts = (self.expert[:, None] == number).sum(0)
-        if torch.compiler.is_compiling():
-            self.fill_blocks(counts)
-        else:
-            self.sizes: list[int] = counts.tolist()
-
-    def fill_blocks(self, counts: Tensor) -> None:
-        """Blocks of about the mean number of rows: at most one of each expert is not full."""
-        rows, experts = self.expert.size(0), counts.size(0)
-        self.block = max(1, rows // experts)
-        self.blocks = min(rows, rows // self.block + experts)
-        needed = (counts + self.block - 1) // self.block
-        ends = needed.cumsum(0)
-        shift = (ends - needed) * self.block - (counts.cumsum(0) - counts)
-        self.places = torch.arange(rows, device=counts.device) + shift[self.expert]
-        block = torch.arange(self.blocks, device=counts.device)
-        self.block_expert = torch.searchsorted(ends, block, right=True).clamp(max=experts - 1)
-
-    def rows(self, x: Tensor) -> Tensor:
-        """The token of each pair: (B, T, D) to (J, D)."""
-        return x.flatten(0, 1)[self.order // self.chosen.size(-1)]
-
-    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
-        """Each row times its expert's matrix: x (J, in), weight (experts, out, in), to (J, out)."""
-        if torch.compiler.is_compiling():
-            padded = x.new_zeros(self.blocks * self.block, x.size(-1))
-            padded = padded.index_copy(0, self.places, x).view(self.blocks, self.block, -1)
-            y = padded @ weight[self.block_expert].transpose(1, 2)
-            return y.flatten(0, 1)[self.places]
-        if torch.is_autocast_enabled(x.device.type):
-            dtype = torch.get_autocast_dtype(x.device.type)
-            x, weight = x.to(dtype), weight.to(dtype)
-        product: Tensor = ExpertLinear.apply(x, weight, self.sizes)
-        return product
-
-    def combine(self, y: Tensor, weights: Tensor) -> Tensor:
-        """What a token's experts say, weighted: y (J, D), weights (B, T, A), to (B, T, D)."""
-        said = y[self.order.argsort()].view(*self.chosen.shape, -1)
-        return (said * weights[..., None]).sum(-2).type_as(y)
+    rows, experts = x.size(0), weight.size(0)
+    if not torch.compiler.is_compiling():
+        sizes = expert.bincount(minlength=experts).tolist()
+        groups = zip(torch.split(x, sizes), weight, strict=True)
+        return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
+    size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
+    blocks = min(rows, 2 * experts)
+    counts = F.one_hot(expert, experts).sum(0)  # (X,)
+    rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
+    row = rank - rank // size * size  # (J,), as `rank % size`, which ONNX lacks
+    place = (row == 0).cumsum(0) - 1, row  # (J,) each
+    owner = expert.new_zeros(blocks).index_put(place[:1], expert)  # the expert of each block
+    padded = x.new_zeros(blocks, size, x.size(-1)).index_put(place, x)
+    return (padded @ weight[owner].mT)[place]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -317,17 +212,18 @@ class Experts(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.experts = config.experts
         self.gate = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
         self.up = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
         self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.sparse_d_ff))
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
-        groups = ExpertGroups(chosen, self.experts)
-        rows = groups.rows(x)  # (J, D)
-        h = F.silu(groups.linear(rows, self.gate)) * groups.linear(rows, self.up)  # (J, F)
-        y = groups.linear(h, self.down)  # (J, D)
-        return groups.combine(y, weights)  # (B, T, D)
+        expert, order = chosen.flatten().sort()  # (J,) each
+        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
+        # (J, F)
+        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
+        y = expert_linear(h, self.down, expert)  # (J, D)
+        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
 class SharedExpert(nn.Module):
@@ -416,14 +312,12 @@ class MixtureOfExperts(nn.Module):
         self.shared_expert = SharedExpert(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits = self.router(x)  # (B, T, X)
-        scores = torch.sigmoid(logits)  # (B, T, X)
+        scores = torch.sigmoid(self.router(x))  # (B, T, X)
         choice = scores + self.selection_bias  # (B, T, X)
         choice = best_groups(choice, self.groups, self.top_groups, 2)
         chosen = choice.topk(self.top_k).indices  # (B, T, A)
         weights = scores.gather(-1, chosen)  # (B, T, A)
-        weights = sum_to_one(weights)
-        weights = weights * self.router_scale
+        weights = weights / (weights.sum(-1, keepdim=True) + 1e-20) * self.router_scale
         y = self.experts(x, chosen, weights)  # (B, T, D)
         return y + self.shared_expert(x)  # (B, T, D)
 
@@ -481,9 +375,7 @@ class DeepseekV3(nn.Module):
                 nn.init.normal_(module.weight, std=std)
         for name, weight in self.named_parameters():
             if name.endswith((".experts.gate", ".experts.up", ".experts.down")):
-                for matrix in weight:
-                    nn.init.normal_(matrix, std=std)
-        for name, weight in self.named_parameters():
+                nn.init.normal_(weight, std=std)
             if name.endswith(".selection_bias"):
                 nn.init.constant_(weight, 0.0)
 
@@ -514,7 +406,7 @@ class DeepseekV3(nn.Module):
             config.rope_beta_fast,
             config.rope_beta_slow,
         )
-        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
@@ -586,4 +478,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 709a3cb05df79dc7a2d2febf47b563cbc934759c9f78a0a6a09ef6ee09b6c3be
+# sha256 of the above: ee27e83e8b01c9a810ca914cc1a61cb262ae704f6a62056498272f47077f1bee

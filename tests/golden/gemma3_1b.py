@@ -78,16 +78,13 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
-def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    return theta**-exponent  # (R/2,)
-
-
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
-    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -247,16 +244,12 @@ class Gemma3_1b(nn.Module):
         x = self.token_embedding(input_ids) * math.sqrt(self.config.d_model)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        local_frequencies = rope_frequencies(
-            self.config.head_dim, self.config.local_rope_theta, like=x
-        )  # (R/2,)
-        local_cos, local_sin = rope_angles(position_ids, local_frequencies)  # (B, 1, T, R/2) each
+        local_cos, local_sin = rope_angles(
+            position_ids, self.config.head_dim, self.config.local_rope_theta, like=x
+        )  # (B, 1, T, R/2) each
         local_mask = causal_window_mask(start, end, self.config.window, attention_mask, like=x)
-        global_frequencies = rope_frequencies(
-            self.config.head_dim, self.config.global_rope_theta, like=x
-        )  # (R/2,)
         global_cos, global_sin = rope_angles(
-            position_ids, global_frequencies
+            position_ids, self.config.head_dim, self.config.global_rope_theta, like=x
         )  # (B, 1, T, R/2) each
         global_mask = causal_mask(start, end, attention_mask, like=x)
         local = local_cos, local_sin, local_mask
@@ -332,4 +325,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 592521f488916bc4073585c261345706a8f0c1c1d2cbbd4109075652c6ac33f6
+# sha256 of the above: b93e6685fcb12276022ae74d0dc183e60e55615be45e14ed7f95527088a79357

@@ -76,16 +76,13 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
-def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    return theta**-exponent  # (R/2,)
-
-
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
-    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -213,10 +210,9 @@ class Llama3_8b(nn.Module):
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        frequencies = rope_frequencies(
-            self.config.d_model // self.config.heads, self.config.rope_theta, like=x
-        )  # (R/2,)
-        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        cos, sin = rope_angles(
+            position_ids, self.config.d_model // self.config.heads, self.config.rope_theta, like=x
+        )  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
@@ -288,4 +284,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2115d7832c79726e98b87148cf0e61ba76957e8b9b56cc3c8e8077d283cc0822
+# sha256 of the above: 5334fa7a3c3c0b65566174d15cb33a72b04b3bb638a472891f699110b9e5a39a

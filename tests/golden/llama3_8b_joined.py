@@ -131,16 +131,13 @@ def put_together(
             state[joined] = torch.cat([state.pop(name) for name in names])
 
 
-def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    return theta**-exponent  # (R/2,)
-
-
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
-    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -279,10 +276,9 @@ class Llama3_8b(nn.Module):
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        frequencies = rope_frequencies(
-            self.config.d_model // self.config.heads, self.config.rope_theta, like=x
-        )  # (R/2,)
-        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        cos, sin = rope_angles(
+            position_ids, self.config.d_model // self.config.heads, self.config.rope_theta, like=x
+        )  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
@@ -354,4 +350,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5f581fc297a3c15b2e7872b20686ec23f3cbd64ba26bb5e4e95cf48c90319940
+# sha256 of the above: e5a9be9f9d898014b32e9b4b91a2f71eba912e0cbc8a9d28803ec5fb60836af1

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -81,16 +80,13 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
-def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    return theta**-exponent  # (R/2,)
-
-
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
-    angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -108,115 +104,26 @@ class Router(nn.Linear):
         return F.linear(input.to(dtype), self.weight.to(dtype))
 
 
-class ExpertLinear(torch.autograd.Function):
-    """Rows times their expert's matrix: x (J, in), weight (X, out, in), to (J, out).
+def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
+    """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in), to (J, out).
 
-    The first `sizes[0]` rows are the first expert's, and so on. Of a loop over the experts autograd
-    makes a gradient for each matrix and then copies all of them into one tensor: here each is
-    written where it belongs.
+    `expert` (J,) is the expert of each row, in ascending order. Shapes of compiled code cannot
+    depend on how many rows an expert has: there, rows fill blocks of one size, each of one expert.
     """
-
-    apply: Any  # torch leaves it untyped
-
-    @staticmethod
-    def forward(x: Tensor, weight: Tensor, sizes: list[int]) -> Tensor:
-        y = x.new_empty(x.size(0), weight.size(1))
-        matrices = weight.transpose(1, 2)  # (X, in, out)
-        parts = zip(torch.split(x, sizes), matrices, torch.split(y, sizes), strict=True)
-        for rows, matrix, product in parts:
-            if rows.size(0):
-                torch.mm(rows, matrix, out=product)
-        return y
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
-        x, weight, ctx.sizes = inputs
-        ctx.save_for_backward(x, weight)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        wants_x, wants_weight, _ = ctx.needs_input_grad
-        of_x = ExpertLinear.apply(grad, weight.transpose(1, 2), ctx.sizes) if wants_x else None
-        return of_x, ExpertProducts.apply(grad, x, ctx.sizes) if wants_weight else None, None
-
-
-class ExpertProducts(torch.autograd.Function):
-    """The matrix product of each expert's rows, y (J, out) and x (J, in), to (X, out, in)."""
-
-    apply: Any
-
-    @staticmethod
-    def forward(y: Tensor, x: Tensor, sizes: list[int]) -> Tensor:
-        products = y.new_empty(len(sizes), y.size(1), x.size(1))
-        parts = zip(torch.split(y.T, sizes, dim=1), torch.split(x, sizes), products, strict=True)
-        for left, right, product in parts:
-            torch.mm(left, right, out=product)
-        return products
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, list[int]], output: Tensor) -> None:
-        y, x, ctx.sizes = inputs
-        ctx.save_for_backward(y, x)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
-        y, x = ctx.saved_tensors
-        of_y = ExpertLinear.apply(x, grad, ctx.sizes)
-        return of_y, ExpertLinear.apply(y, grad.transpose(1, 2), ctx.sizes), None
-
-
-class ExpertGroups:
-    """The pairs of a token and an expert that it chose, those of one expert together.
-
-    J pairs are rows: tokens (B, T) that chose A experts each make J = B * T * A of them. Eager
-    code runs each expert once, on all of its rows. Compiled code wants shapes that do not depend
-    on the choice: there, rows fill blocks of one size, and each block has one expert.
-    """
-
-    def __init__(self, chosen: Tensor, experts: int) -> None:
-        self.chosen = chosen
-        self.expert, self.order = chosen.flatten().sort(stable=True)
-        number = torch.arange(experts, device=chosen.device)
-        counts = (self.expert[:, None] == number).sum(0)
-        if torch.compiler.is_compiling():
-            self.fill_blocks(counts)
-        else:
-            self.sizes: list[int] = counts.tolist()
-
-    def fill_blocks(self, counts: Tensor) -> None:
-        """Blocks of about the mean number of rows: at most one of each expert is not full."""
-        rows, experts = self.expert.size(0), counts.size(0)
-        self.block = max(1, rows // experts)
-        self.blocks = min(rows, rows // self.block + experts)
-        needed = (counts + self.block - 1) // self.block
-        ends = needed.cumsum(0)
-        shift = (ends - needed) * self.block - (counts.cumsum(0) - counts)
-        self.places = torch.arange(rows, device=counts.device) + shift[self.expert]
-        block = torch.arange(self.blocks, device=counts.device)
-        self.block_expert = torch.searchsorted(ends, block, right=True).clamp(max=experts - 1)
-
-    def rows(self, x: Tensor) -> Tensor:
-        """The token of each pair: (B, T, D) to (J, D)."""
-        return x.flatten(0, 1)[self.order // self.chosen.size(-1)]
-
-    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
-        """Each row times its expert's matrix: x (J, in), weight (experts, out, in), to (J, out)."""
-        if torch.compiler.is_compiling():
-            padded = x.new_zeros(self.blocks * self.block, x.size(-1))
-            padded = padded.index_copy(0, self.places, x).view(self.blocks, self.block, -1)
-            y = padded @ weight[self.block_expert].transpose(1, 2)
-            return y.flatten(0, 1)[self.places]
-        if torch.is_autocast_enabled(x.device.type):
-            dtype = torch.get_autocast_dtype(x.device.type)
-            x, weight = x.to(dtype), weight.to(dtype)
-        product: Tensor = ExpertLinear.apply(x, weight, self.sizes)
-        return product
-
-    def combine(self, y: Tensor, weights: Tensor) -> Tensor:
-        """What a token's experts say, weighted: y (J, D), weights (B, T, A), to (B, T, D)."""
-        said = y[self.order.argsort()].view(*self.chosen.shape, -1)
-        return (said * weights[..., None]).sum(-2).type_as(y)
+    rows, experts = x.size(0), weight.size(0)
+    if not torch.compiler.is_compiling():
+        sizes = expert.bincount(minlength=experts).tolist()
+        groups = zip(torch.split(x, sizes), weight, strict=True)
+        return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
+    size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
+    blocks = min(rows, 2 * experts)
+    counts = F.one_hot(expert, experts).sum(0)  # (X,)
+    rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
+    row = rank - rank // size * size  # (J,), as `rank % size`, which ONNX lacks
+    place = (row == 0).cumsum(0) - 1, row  # (J,) each
+    owner = expert.new_zeros(blocks).index_put(place[:1], expert)  # the expert of each block
+    padded = x.new_zeros(blocks, size, x.size(-1)).index_put(place, x)
+    return (padded @ weight[owner].mT)[place]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -250,17 +157,18 @@ class Experts(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.experts = config.experts
         self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
         self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
         self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.d_ff))
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
-        groups = ExpertGroups(chosen, self.experts)
-        rows = groups.rows(x)  # (J, D)
-        h = F.silu(groups.linear(rows, self.gate)) * groups.linear(rows, self.up)  # (J, F)
-        y = groups.linear(h, self.down)  # (J, D)
-        return groups.combine(y, weights)  # (B, T, D)
+        expert, order = chosen.flatten().sort()  # (J,) each
+        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
+        # (J, F)
+        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
+        y = expert_linear(h, self.down, expert)  # (J, D)
+        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
 class Attention(nn.Module):
@@ -301,9 +209,8 @@ class MixtureOfExperts(nn.Module):
         self.experts = Experts(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits = self.router(x)  # (B, T, X)
-        weights, chosen = logits.topk(self.top_k)  # (B, T, A) each
-        weights = weights.softmax(-1)
+        logits, chosen = self.router(x).topk(self.top_k)  # (B, T, A) each
+        weights = logits.softmax(-1)  # (B, T, A)
         return self.experts(x, chosen, weights)  # (B, T, D)
 
 
@@ -342,8 +249,7 @@ class Mixtral8x7b(nn.Module):
                 nn.init.normal_(module.weight, std=std)
         for name, weight in self.named_parameters():
             if name.endswith((".experts.gate", ".experts.up", ".experts.down")):
-                for matrix in weight:
-                    nn.init.normal_(matrix, std=std)
+                nn.init.normal_(weight, std=std)
 
     def hidden_states(
         self,
@@ -362,10 +268,9 @@ class Mixtral8x7b(nn.Module):
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        frequencies = rope_frequencies(
-            self.config.d_model // self.config.heads, self.config.rope_theta, like=x
-        )  # (R/2,)
-        cos, sin = rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
+        cos, sin = rope_angles(
+            position_ids, self.config.d_model // self.config.heads, self.config.rope_theta, like=x
+        )  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
@@ -437,4 +342,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 749b7163b3ee6e719d696b7e05f19f3705278535de9da99cc98d1d1079389544
+# sha256 of the above: ce43f019e20c188171e15e8042d5ffa36cecc98451a54981b0976745f88faea4

@@ -18,7 +18,7 @@ from transformers.models.ernie4_5_moe.modeling_ernie4_5_moe import Ernie4_5_MoeS
 from transformers.models.hunyuan_v1_moe.modeling_hunyuan_v1_moe import HunYuanMoEV1Moe
 
 import modelwright as mw
-from modelwright.backends.pytorch.runtime.experts import ExpertGroups, ExpertLinear
+from modelwright.backends.pytorch.runtime.experts import expert_linear
 
 EXPERTS, TOP_K, WIDTH, HIDDEN = 8, 3, 32, 24
 SPEC = """
@@ -184,35 +184,54 @@ def test_only_the_chosen_experts_run() -> None:
     assert counted.get_total_flops() == 2 * WIDTH * (EXPERTS + TOP_K * 3 * HIDDEN)
 
 
-@pytest.mark.parametrize("chosen", [[[[0, 1]]], [[[2, 3], [3, 2], [2, 0]]], [[[1, 3]] * 9]])
-def test_rows_come_back_to_their_tokens(chosen: list[list[list[int]]]) -> None:
-    places = torch.tensor(chosen)
-    groups = ExpertGroups(places, 4)
-    x = torch.randn(*places.shape[:2], 5)
-    weight = torch.randn(4, 3, 5)
-    weights = torch.rand(places.shape)
-    found = groups.combine(groups.linear(groups.rows(x), weight), weights)
-    wanted = torch.einsum("btd,btaod,bta->bto", x, weight[places], weights)
+CHOSEN = (
+    [0, 1],
+    [2, 2, 3, 3, 3],
+    [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1],
+    [0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 3, 3],
+    [3],
+    [],
+)
+
+
+@pytest.mark.parametrize("expert", CHOSEN, ids=len)
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_each_row_meets_the_matrix_of_its_expert(expert: list[int], compiled: bool) -> None:
+    numbers = torch.tensor(expert, dtype=torch.long)
+    x = torch.randn(len(expert), 5, requires_grad=True)
+    weight = torch.randn(4, 3, 5, requires_grad=True)
+    torch._dynamo.reset()
+    function = expert_linear
+    if compiled:
+        function = torch.compile(expert_linear, fullgraph=True, backend="aot_eager")
+    found = function(x, weight, numbers)
+    wanted = torch.einsum("ji,joi->jo", x, weight[numbers])
     torch.testing.assert_close(found, wanted)
-    assert groups.expert.tolist() == sorted(places.flatten().tolist())
+    step = torch.randn_like(wanted)
+    theirs = torch.autograd.grad(wanted, (x, weight), step)
+    torch.testing.assert_close(torch.autograd.grad(found, (x, weight), step), theirs)
 
 
 def test_gradients_of_experts_and_their_gradients() -> None:
     """As central differences have them; an expert that nobody chose gets zeros."""
     x = torch.randn(5, 3, dtype=torch.double, requires_grad=True)
     weight = torch.randn(3, 2, 3, dtype=torch.double, requires_grad=True)
-    assert gradcheck(ExpertLinear.apply, (x, weight, [2, 0, 3]))
-    assert gradgradcheck(ExpertLinear.apply, (x, weight, [2, 0, 3]))
+    expert = torch.tensor([0, 0, 2, 2, 2])
+    assert gradcheck(expert_linear, (x, weight, expert))
+    assert gradgradcheck(expert_linear, (x, weight, expert))
+    (grad,) = torch.autograd.grad(expert_linear(x, weight, expert).sum(), weight)
+    assert grad[1].eq(0).all()
 
 
-def test_gradients_of_all_matrices_are_written_into_one_tensor() -> None:
-    """Autograd's own are one for each, copied: a quarter of the time of a training step."""
-    groups = ExpertGroups(torch.tensor([[[0, 1], [1, 2]]]), 3)
+def test_gradients_of_all_matrices_are_put_together_once() -> None:
+    """A gradient of all matrices for each of them would be experts times too much."""
     weight = torch.randn(3, 5, 4, requires_grad=True)
-    result = groups.linear(groups.rows(torch.randn(1, 2, 4)), weight)
+    result = expert_linear(torch.randn(4, 4), weight, torch.tensor([0, 1, 1, 2]))
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         result.sum().backward()
-    assert not {event.key for event in profiled.key_averages()} & {"aten::stack", "aten::cat"}
+    calls = {event.key: event.count for event in profiled.key_averages()}
+    assert calls["aten::stack"] == 1
+    assert "aten::select_backward" not in calls
 
 
 @pytest.mark.parametrize("within", [True, False], ids=["backward within", "backward after"])

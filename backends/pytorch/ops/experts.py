@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....compiler.axes import show
 from ....compiler.graph import Op
 from ..code.nodes import Dot, Expr, Name
 from ..code.read import call, expression
@@ -21,7 +22,7 @@ def gather(f: Writer, op: Op) -> Any:
 
 
 def sum_to_one(f: Writer, op: Op) -> Any:
-    return call("sum_to_one", f.arg(op, "x"))
+    return expression("x / (x.sum(-1, keepdim=True) + 1e-20)", x=f.arg(op, "x"))
 
 
 def best_groups(f: Writer, op: Op) -> Any:
@@ -70,38 +71,53 @@ def within_capacity(f: Writer, op: Op) -> Any:
 
 
 def assign(f: Writer, op: Op) -> None:
-    made = call("ExpertGroups", f.arg(op, "chosen"), f.number(op.attrs["experts"]))
-    f.assign(f.bind(op.outputs[0], "groups"), made, "", op)
+    _both(f, op, expression("chosen.flatten().sort()", chosen=f.arg(op, "chosen")))
 
 
 def rows(f: Writer, op: Op) -> Any:
-    x, groups = f.use_all(op.inputs)
-    return expression("groups.rows(x)", groups=groups, x=x)
+    x, order, chosen = f.use_all(op.inputs)
+    tokens = expression("order // chosen.size(-1)", order=order, chosen=chosen)
+    return expression("x.flatten(0, 1)[tokens]", x=x, tokens=tokens)
 
 
 def expert_linear(f: Writer, op: Op) -> Any:
-    x, groups = f.use_all(op.inputs)
-    return expression("groups.linear(x, weight)", groups=groups, x=x, weight=f.own(op))
+    x, expert = f.use_all(op.inputs)
+    grouped = f.plan.options.experts == "grouped"
+    name = "grouped_expert_linear" if grouped else "expert_linear"
+    return call(name, x, f.own(op), expert)
 
 
 def expert_bias(f: Writer, op: Op) -> Any:
-    x, groups = f.use_all(op.inputs)
-    return expression("x + bias[groups.expert]", x=x, bias=f.own(op), groups=groups)
-
-
-def combine(f: Writer, op: Op) -> Any:
-    x, groups, weights = f.use_all(op.inputs)
-    return expression("groups.combine(x, weights)", groups=groups, x=x, weights=weights)
+    x, expert = f.use_all(op.inputs)
+    return expression("x + bias[expert]", x=x, bias=f.own(op), expert=expert)
 
 
 def weigh_rows(f: Writer, op: Op) -> Any:
-    x, groups, weights = f.use_all(op.inputs)
-    return call("weighed_rows", groups, x, weights)
+    x, order, weights = f.use_all(op.inputs)
+    parts = {"x": x, "order": order, "weights": weights}
+    return expression("(x * weights.flatten()[order, None]).type_as(x)", **parts)
+
+
+def combine(f: Writer, op: Op) -> Any:
+    y, weights = _by_token(f, op)
+    return expression("(y * weights[..., None]).sum(-2).type_as(y)", y=y, weights=weights)
 
 
 def sum_pairs(f: Writer, op: Op) -> Any:
-    x, groups, _ = f.use_all(op.inputs)
-    return call("sum_of_pairs", groups, x)
+    y, _ = _by_token(f, op)
+    return expression("y.sum(-2)", y=y)
+
+
+def _by_token(f: Writer, op: Op) -> tuple[Expr, Expr]:
+    """The name of what the experts of each token give, (B, T, A, D), and the weights."""
+    x, order, weights = f.use_all(op.inputs)
+    parts = {"x": x, "order": order, "weights": weights}
+    values = f.graph.values
+    shape = (*values[op.arg("weights")].shape, values[op.arg("x")].shape[-1])
+    rows = expression("x[order.argsort()].view(*weights.shape, -1)", **parts)
+    f.assign("y", rows, show(shape), op)
+    f.holds.pop("y", None)
+    return Name("y"), weights
 
 
 ROWS: dict[str, Row] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ....compiler.graph import Op
+from ....compiler.graph import ModuleGraph, Op
 from ..code.layout import WIDTH
 from ..code.nodes import Name, Sequence, Set
 from ..code.read import call, expression, names
@@ -16,19 +16,28 @@ from .row import Row
 
 def rope_table(f: Writer, op: Op) -> None:
     width, theta, scaling = op.attrs["width"], op.attrs["theta"], op.attrs["scaling"]
-    base = call("rope_frequencies", f.number(width), f.number(theta), like=f.like)
+    numbers, like = (f.number(width), f.number(theta)), f.like
     positions = f.arg(op, "positions")
     bound, frequencies = _names(f, op)
-    f.assign(frequencies.id, base, "(R/2,)", op)
-    if scaling is not None:
-        scaled = SCALINGS[scaling["type"]](f, frequencies, positions, scaling)
-        f.assign(frequencies.id, scaled, "", op)
+    if _by_frequencies(f.graph):
+        f.assign(frequencies.id, call("rope_frequencies", *numbers, like=like), "(R/2,)", op)
+        if scaling is not None:
+            scaled = SCALINGS[scaling["type"]](f, frequencies, positions, scaling)
+            f.assign(frequencies.id, scaled, "", op)
+        angles = call("scaled_rope_angles", positions, frequencies)
+    else:
+        angles = call("rope_angles", positions, *numbers, like=like)
     counted = f.graph.producer(op.arg("positions"))
     alike = counted is not None and not any(counted.inputs)  # the same for every sequence
     note = "(1, T, R/2) each" if alike else "(B, 1, T, R/2) each"
-    f.assign_all(bound, call("rope_angles", positions, frequencies), note, op)
+    f.assign_all(bound, angles, note, op)
     if factor := attention_factor(f, op, positions, bound[0]):
         _grow(f, op, bound, factor)
+
+
+def _by_frequencies(graph: ModuleGraph) -> bool:
+    """Does a table of the file scale its frequencies, so that all are made in two steps?"""
+    return any(op.kind == "rope_table" and op.attrs["scaling"] for op in graph.ops())
 
 
 def _names(f: Writer, op: Op) -> tuple[list[str], Name]:

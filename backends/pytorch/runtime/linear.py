@@ -35,7 +35,7 @@ def in_chunks(state: Tensor | None, *given: Tensor) -> list[Tensor]:
     count = (tokens + 2 * chunk - 1) // chunk
     dtype = torch.promote_types(given[0].dtype, torch.float32)
     filled = [F.pad(x.to(dtype), (0, 0, count * chunk - tokens, 0)) for x in given]
-    return [x.reshape(*x.shape[:2], count, chunk, x.size(-1)) for x in filled]
+    return [torch.unflatten(x, 2, (count, chunk)) for x in filled]
 
 
 def causal_linear_attention(

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """How fast each pair of columns turns, in float32 or wider."""
+    """Radians per position of each pair of columns, in float32 or wider."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -43,17 +43,24 @@ def yarn_frequencies(
     theta: float,
     factor: float,
     original_max_positions: int,
-    fast: float,
-    slow: float,
+    beta_fast: float,
+    beta_slow: float,
 ) -> Tensor:
-    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (YaRN).
+    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
 
-    Fast pairs turn more than `fast` times over the original length, slow ones less than `slow`
-    times; both bounds are rounded to whole pairs.
+    Pairs that turn more than `beta_fast` times over the original length stay, those that turn less
+    than `beta_slow` times slow down by `factor`, and those between are blended; both
+    bounds are rounded to whole pairs.
     """
-    first = math.floor(yarn_pair(frequencies, theta, original_max_positions, fast))
-    last = math.ceil(yarn_pair(frequencies, theta, original_max_positions, slow))
-    return yarn_blend(frequencies, factor, first, last)  # (R/2,)
+    pairs = frequencies.size(0)
+    fast, slow = (
+        pairs * math.log(original_max_positions / (2 * math.pi * turns)) / math.log(theta)
+        for turns in (beta_fast, beta_slow)
+    )  # the pair that turns so often, counted from 0
+    first, last = max(math.floor(fast), 0), min(math.ceil(slow), 2 * pairs - 1)
+    pair = torch.arange(pairs, device=frequencies.device, dtype=frequencies.dtype)
+    slowed = ((pair - first) / ((last - first) or 0.001)).clamp(0, 1)
+    return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
 
 
 def yarn_frequencies_between_pairs(
@@ -61,33 +68,23 @@ def yarn_frequencies_between_pairs(
     theta: float,
     factor: float,
     original_max_positions: int,
-    fast: float,
-    slow: float,
+    beta_fast: float,
+    beta_slow: float,
 ) -> Tensor:
-    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (YaRN).
+    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
 
-    Fast pairs turn more than `fast` times over the original length, slow ones less than `slow`
-    times; both bounds may stand between two pairs.
+    Pairs that turn more than `beta_fast` times over the original length stay, those that turn less
+    than `beta_slow` times slow down by `factor`, and those between are blended; both
+    bounds may stand between two pairs.
     """
-    first = yarn_pair(frequencies, theta, original_max_positions, fast)
-    last = yarn_pair(frequencies, theta, original_max_positions, slow)
-    return yarn_blend(frequencies, factor, first, last)  # (R/2,)
-
-
-def yarn_pair(
-    frequencies: Tensor, theta: float, original_max_positions: int, turns: float
-) -> float:
-    """Which pair turns so many times over the original length, counted from 0."""
-    wave = original_max_positions / (2 * math.pi * turns)
-    return frequencies.size(0) * math.log(wave) / math.log(theta)
-
-
-def yarn_blend(frequencies: Tensor, factor: float, first: float, last: float) -> Tensor:
-    """Pairs up to `first` are kept, from `last` on slowed by `factor`, blended between."""
-    first, last = max(first, 0), min(last, 2 * frequencies.size(0) - 1)
-    width = (last - first) or 0.001
-    pair = torch.arange(frequencies.size(0), device=frequencies.device, dtype=frequencies.dtype)
-    slowed = ((pair - first) / width).clamp(0, 1)
+    pairs = frequencies.size(0)
+    fast, slow = (
+        pairs * math.log(original_max_positions / (2 * math.pi * turns)) / math.log(theta)
+        for turns in (beta_fast, beta_slow)
+    )  # the pair that turns so often, counted from 0
+    first, last = max(fast, 0), min(slow, 2 * pairs - 1)
+    pair = torch.arange(pairs, device=frequencies.device, dtype=frequencies.dtype)
+    slowed = ((pair - first) / ((last - first) or 0.001)).clamp(0, 1)
     return frequencies * (1 - slowed + slowed / factor)  # (R/2,)
 
 
@@ -111,8 +108,18 @@ def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Ten
     return 1 + slope * torch.log1p(steps)
 
 
-def rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each (position, frequency) pair, alike for all heads."""
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
+    return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
+
+
+def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of position times frequency, the same for all heads."""
     angle = position_ids[..., None, :, None].to(frequencies.dtype) * frequencies
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 

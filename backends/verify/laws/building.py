@@ -47,11 +47,11 @@ def options(subject: Subject) -> Measured | NotHere:
 
 def combinations(subject: Subject) -> list[BuildOptions]:
     """All but the usual file, as far as the model can be built so."""
-    names = [field.name for field in dataclasses.fields(BuildOptions)]
+    names = [f.name for f in dataclasses.fields(BuildOptions) if f.default is False]
     static = not why_not_static(subject.graph)
     found = []
     for values in product((False, True), repeat=len(names)):
-        asked = dict(zip(names, values, strict=True))
+        asked: dict[str, Any] = dict(zip(names, values, strict=True))
         count = sum(values)
         most = len(names) - (not static)
         if not count or (asked["static_cache"] and not static):

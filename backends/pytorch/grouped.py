@@ -1,0 +1,46 @@
+"""Whether the matrices of experts can be multiplied by `torch.nn.functional.grouped_mm`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...compiler.graph import ModuleGraph
+from .static import BuildError
+
+if TYPE_CHECKING:
+    import torch
+
+MULTIPLE = 8  # numbers of a row: 16 bytes of bfloat16, the step at which `grouped_mm` reads rows
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def require_grouped(graph: ModuleGraph) -> None:
+    """Raises BuildError, with the reason, where `grouped_mm` cannot compute the experts."""
+    if reason := why_not_grouped(graph):
+        raise BuildError(f"grouped experts do not go with {graph.name}: {reason}")
+
+
+def why_not_grouped(graph: ModuleGraph) -> str:
+    """The reason, or ""."""
+    ops = [op for op in graph.ops() if op.kind == "expert_linear"]
+    if not ops:
+        return "no layer has experts"
+    widths = {int(width) for op in ops for width in op.weights[0].shape[1:]}
+    odd = sorted(width for width in widths if width % MULTIPLE)
+    if odd:
+        return f"widths of experts must be multiples of {MULTIPLE}, and {odd[0]} is not"
+    return ""
+
+
+def require_grouped_mm(dtype: torch.dtype | None) -> None:
+    """Raises BuildError where this PyTorch has no `grouped_mm`, or none for this dtype."""
+    import torch
+
+    if not hasattr(torch.nn.functional, "grouped_mm"):
+        raise BuildError(
+            f"grouped experts need PyTorch 2.10 or later, and this is {torch.__version__}"
+        )
+    name = str(dtype or torch.get_default_dtype()).removeprefix("torch.")
+    if name not in DTYPES:
+        known = f"{', '.join(DTYPES[:-1])} or {DTYPES[-1]}"
+        raise BuildError(f"grouped experts compute in {known}, not in {name}")
