@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from .showing import draw_with
+from .display import draw_with
 
 if TYPE_CHECKING:
     from .compiler import ModuleGraph

@@ -44,9 +44,12 @@ def check(
 
 def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) -> bool:
     """Check one spec and print what is wrong; True when it is valid."""
+    from ..compiler import lower
+
     try:
         with reporting_errors():
             spec = load_spec(path, sets)
+            lower(spec)
     except BadInputError as error:
         error.show()
         return False
@@ -62,6 +65,7 @@ def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) 
 
 def _check_as_json(specs: tuple[Path, ...], sets: tuple[str, ...], strict: bool) -> bool:
     """Check all specs and print their problems as one JSON object; True when one is invalid."""
+    from ..compiler import lower
     from ..outputs import json_text
     from ..spec import SpecErrors
 
@@ -69,8 +73,9 @@ def _check_as_json(specs: tuple[Path, ...], sets: tuple[str, ...], strict: bool)
     problems: list[dict[str, Any]] = []
     for path in specs:
         try:
-            warnings = read_spec(path, sets).located_warnings
-            found = [warning.to_json("warning") for warning in warnings]
+            spec = read_spec(path, sets)
+            lower(spec)  # refuses what has no effect
+            found = [warning.to_json("warning") for warning in spec.located_warnings]
             ok = not (strict and found)
         except SpecErrors as error:
             found = [problem.to_json("error") for problem in error.problems]

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..showing import Shown
+from ..display import Displayed
 from ..spec import masks as written
 
 
@@ -36,7 +36,7 @@ Argument = int | Range | str
 
 
 @dataclass(frozen=True)
-class Formula(Shown):
+class Formula(Displayed):
     """Any formula; `str` prints it as a spec writes it."""
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..showing import Shown
+from ..display import Displayed
 from .axes import Shape, show
 from .facts import HeadFact, InitFact, InputFact, SourceFact, StackFact, TokenFact
 from .facts import Origin as Origin  # the origin of an op is a path of the spec
@@ -176,7 +176,7 @@ FACTS = ("init", "tokens", "source")  # frozen: copies of a graph share them
 OP_FIELDS = tuple(Op.__dataclass_fields__)
 
 
-class ModuleGraph(Shown):
+class ModuleGraph(Displayed):
     """A model as ops, values and scopes. Passes take one and return one; backends read one."""
 
     def __init__(self, name: str, class_name: str) -> None:

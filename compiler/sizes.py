@@ -83,6 +83,13 @@ class Size(int):
         return self if other == 0 else self._join("+", other, int(self) + int(other))
 
     def __floordiv__(self, other: Any) -> Any:
+        """The quotient. Raises IndivisibleError where it is not whole; `floor` rounds down."""
+        if isinstance(other, int) and int(self) % int(other):
+            raise IndivisibleError(self, Size.of(other))
+        return self.floor(other)
+
+    def floor(self, other: Any) -> Any:
+        """The quotient, rounded down: how many patches fit into an image."""
         if not isinstance(other, int):
             return int(self) // other
         return self if other == 1 else self._join("//", other, int(self) // int(other))
@@ -104,6 +111,21 @@ class Size(int):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Size:
         return self
+
+
+class IndivisibleError(ArithmeticError):
+    """A size that must be a multiple of another one is not."""
+
+    def __init__(self, dividend: Size, divisor: Size) -> None:
+        super().__init__(
+            f"{_described(dividend)} must be a multiple of {_described(divisor)}; change one"
+        )
+        self.dividend, self.divisor = dividend, divisor
+
+
+def _described(size: Size) -> str:
+    """`d_model (768)`; a plain number as it is."""
+    return f"{size.code()} ({int(size)})" if size.fields() else str(int(size))
 
 
 def _whole(left: Size, right: int) -> Size | None:

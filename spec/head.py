@@ -6,7 +6,18 @@ from .activation import Activation, Identity
 from .norm import Norm
 from .part import NOTHING, Inner, Map, Nothing, OneOf, Part, Tagged, declare
 from .pool import Pool
-from .scalars import Count, Entries, Flag, Maybe, Name, Number, OptionalCount, Positive, Rate
+from .scalars import (
+    Count,
+    Entries,
+    Flag,
+    HeadScale,
+    Maybe,
+    Name,
+    Number,
+    OptionalCount,
+    Positive,
+    Rate,
+)
 
 
 class DenseTransform(Part):
@@ -58,7 +69,8 @@ class LanguageModel(HeadPart):
     tied: use the token embedding of the stack as weight
     bias: whether the logits have a bias
     transform: layers before the projection to logits
-    input_scale: multiplies the hidden states, before the transform (T5)
+    input_scale: multiplies the hidden states, before the transform; `1/sqrt_d_model`: by 1/√d_model
+        (T5)
     scale: multiplies the logits, their bias too
     softcap: scaled logits become softcap · tanh(logits / softcap) (Gemma 2)
     """
@@ -68,7 +80,7 @@ class LanguageModel(HeadPart):
     tied: Flag = False
     bias: Flag = False
     transform: Transform = NOTHING
-    input_scale: Number = 1
+    input_scale: HeadScale = 1
     scale: Number = 1
     softcap: Maybe = "none"
 

@@ -39,7 +39,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from ..showing import Shown
+from ..display import Displayed
 from .errors import choices
 
 MAX_LENGTH = 1000
@@ -88,7 +88,7 @@ ATOMS = (*NUMBERS, *RANGES)
 
 
 @dataclass(frozen=True)
-class Mask(Shown):
+class Mask(Displayed):
     """Any formula. `str` prints it; `parse_mask` reads that back to an equal tree."""
 
     def __and__(self, other: Mask) -> Mask:

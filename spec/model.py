@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import PrivateAttr, ValidationInfo, model_validator
 
-from ..showing import Shown
+from ..display import Displayed
 from .activation import Activation, Gelu
 from .attention import Attention, CrossAttention
 from .condition import Condition
@@ -144,7 +144,7 @@ def resolve_with(resolver: Resolver) -> None:
 Family = OneOf[Literal["decoder-only", "encoder-only", "encoder-decoder"]]
 
 
-class ModelSpec(Part, Shown):
+class ModelSpec(Part, Displayed):
     """A model with all values resolved.
 
     `ModelSpec(name=…, stacks={…})` takes the same as YAML: parts, mappings or words, on any level.

@@ -302,6 +302,7 @@ ScoreScale = Annotated[float | Literal["none", "by_layer"], real(-LARGE, LARGE, 
 InputScale = Annotated[
     float | Literal["sqrt_d_model"], real(0, LARGE, "sqrt_d_model", open_low=True)
 ]
+HeadScale = Annotated[float | Literal["1/sqrt_d_model"], real(-LARGE, LARGE, "1/sqrt_d_model")]
 Size = Annotated[
     int | str,
     Wanted(

@@ -63,11 +63,11 @@ def test_imports_go_one_way(root: Path) -> None:
 
 
 def test_spec_and_compiler_know_of_notebooks_only_that_there_are_some(root: Path) -> None:
-    """They import `showing`, which imports nothing; who draws is said by the root, above all."""
+    """They import `display`, which imports nothing; who draws is said by the root, above all."""
     low = [(n, f) for n, f in modules(root) if n.split(".")[0] in ("spec", "compiler")]
     ours = {other for name, file in low for other in imported(name, file) if other[0] != "/"}
     above = {other.split(".")[0] for other in ours} - {"spec", "compiler"}
-    assert above <= {"showing", "tables", "version"}
+    assert above <= {"display", "tables", "version"}
     for module in sorted(above):
         assert all(other[0] == "/" for other in imported(module, root / f"{module}.py")), module
 

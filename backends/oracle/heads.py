@@ -25,7 +25,9 @@ def language_model(
 
     Tied: Press and Wolf, 2016 (arXiv:1608.05859). Transform: Devlin et al., 2018, their code.
     """
-    x = row.x * head.input_scale
+    x = row.x * (
+        row.x.shape[-1] ** -0.5 if head.input_scale == "1/sqrt_d_model" else head.input_scale
+    )
     table = table_of(spec, weights, str(head.stack)) if head.tied else None
     if isinstance(head.transform, DenseTransform):
         x = transformed(head.transform, own, x, None if table is None else table.shape[1])

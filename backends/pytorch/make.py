@@ -140,7 +140,7 @@ def make_convolution(f: Writer, op: Op) -> list[Statement]:
     if op.attrs["stride"] != 1:
         options["stride"] = sized(op.attrs["stride"])
     if kernel != 1 and op.attrs["padded"]:
-        around = kernel // 2 if dilation == 1 else dilation * (kernel // 2)
+        around = kernel.floor(2) if dilation == 1 else dilation * kernel.floor(2)
         options["padding"] = sized(around)
     options |= {key: sized(op.attrs[key]) for key in ("dilation", "groups") if op.attrs[key] != 1}
     made = _called("nn.Conv1d", channels, width, sized(kernel), **options, bias=_no_bias(op))

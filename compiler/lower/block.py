@@ -21,7 +21,8 @@ from .attention import lower_attention
 from .builder import Builder
 from .experts import lower_experts
 from .feed_forward import lower_feed_forward
-from .norm import lower_norm
+from .norm import has_norm, lower_norm
+from .reads import peek
 from .state import StackState
 
 FEED_FORWARDS: dict[str, Callable[[Builder, StackState, Any, str], str]] = {
@@ -67,6 +68,13 @@ def branches(b: Builder, state: StackState, block: Block) -> list[Branch]:
     return found
 
 
+def _placement(branch: Branch) -> str:
+    """Where the norm of a branch stands; nowhere, and unread, where it is `none`."""
+    if peek(branch.part, "norm_placement") == "none":
+        return str(branch.part.norm_placement)
+    return str(has_norm(branch.part, "norm_placement") or "none")
+
+
 def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
     """One layer: the stream in, the stream out, both (B, T, D)."""
     state.float32 = not isinstance(block.residual, Nothing) and block.residual.float32
@@ -80,7 +88,7 @@ def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
 
 
 def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
-    placement, norm = branch.part.norm_placement, branch.part.norm
+    placement, norm = _placement(branch), branch.part.norm
     h = x
     if placement in ("pre", "sandwich"):
         narrow = not isinstance(block.residual, Nothing) and block.residual.float32
@@ -92,7 +100,7 @@ def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
     if isinstance(block.residual, Nothing):
         x = y
     else:
-        stream = h if block.residual.from_ == "normed" else x
+        stream = h if h != x and block.residual.from_ == "normed" else x
         if stream == h and h != x:
             b.rename(h, "h")
         out = "" if placement == "post" else "x"
@@ -110,14 +118,15 @@ def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
     if shared:
         read = b.rename(_joint_norm(b, block, parts, x), "h")
     first = ""  # the normed input: the laws want one, whose norm is shared or that of one branch
-    if getattr(block.residual, "from_", "") == "normed":
+    is_normed = shared or any(_placement(one) in ("pre", "sandwich") for one in parts)
+    if is_normed and getattr(block.residual, "from_", "") == "normed":
         with b.at(parts[0].name), b.within(parts[0].name):
             first = _own_input(b, parts[0], read, shared=shared)
         if first != x:
             b.rename(first, "h")
     total = _stream(b, block, first or x)
     for branch in parts:
-        placement, norm = branch.part.norm_placement, branch.part.norm
+        placement, norm = _placement(branch), branch.part.norm
         with b.at(branch.name), b.within(branch.name):
             y = branch.build(first or _own_input(b, branch, read, shared=shared))
             if placement in ("sandwich", "output"):
@@ -125,14 +134,14 @@ def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
             y = _scaled(b, block, _dropped(b, block, y), branch.name)
             last = branch is parts[-1]
             total = b.op("add", total, y, out="x" if last else "y")
-    if parts[0].part.norm_placement == "post":
+    if _placement(parts[0]) == "post":
         total = b.rename(_joint_norm(b, block, parts, total), "x")
     return total
 
 
 def _own_input(b: Builder, branch: Branch, x: str, *, shared: bool) -> str:
     """What a parallel branch reads: `x` behind its own norm, if one stands there."""
-    if shared or branch.part.norm_placement not in ("pre", "sandwich"):
+    if shared or _placement(branch) not in ("pre", "sandwich"):
         return x
     return lower_norm(b, branch.part.norm, x, f"{branch.name}_norm")
 

@@ -11,7 +11,7 @@ from ..axes import Dim, Shape, T
 from ..graph import ModuleGraph, Op, Origin, Scope, Value
 from ..ops import OPS
 from ..ops.row import Inputs
-from ..sizes import Field, Size
+from ..sizes import Field, IndivisibleError, Size
 
 if TYPE_CHECKING:
     from ...spec.model import ModelSpec
@@ -137,6 +137,7 @@ class Builder:
         self, kind: str, *inputs: str, name: str = "", out: tuple[str, ...], **attrs: Any
     ) -> list[str]:
         row = OPS[kind]
+        _check_groups(attrs)
         inputs = row.filled(inputs)
         slots = row.named(len(inputs))
         given = Inputs.of(slots, inputs, self.graph.values)
@@ -184,6 +185,13 @@ class Builder:
 
     def width(self, value: str) -> Dim:
         return self.graph.values[value].shape[-1]
+
+
+def _check_groups(attrs: dict[str, Any]) -> None:
+    """Each key/value head serves the same number of query heads. Raises IndivisibleError."""
+    heads, kv_heads = (getattr(attrs.get(key), "size", None) for key in ("heads", "kv_heads"))
+    if heads is not None and kv_heads is not None and int(heads) % int(kv_heads):
+        raise IndivisibleError(heads, kv_heads)
 
 
 def _stands_in(spec: Any, path: Origin) -> bool:

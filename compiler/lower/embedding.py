@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...spec.embedding import ConvStem, Features, Patches, Source, Tokens
+from ...spec.embedding import Features, Input, Patches, Tokens
+from ...spec.positions import acts_on
 from ..axes import B, Dim, T
 from .builder import Builder
-from .norm import lower_norm
+from .norm import has_norm, lower_norm
 from .patches import lower_patches, lower_registers
 from .positions import argument, lower_input_positions
+from .reads import plain
 from .scaled import lower_input_scale
 from .state import StackState
 from .stem import lower_stem
 
 
-def lower_input(b: Builder, state: StackState, source: Source) -> str:
+def lower_input(b: Builder, state: StackState, source: Input) -> str:
     """The stream as it enters the first layer, (B, T, D)."""
-    x = SOURCES[type(source)](b, state, source)
+    x = SOURCES[source.type](b, state, source)
     with b.in_scope(state.scope):
-        if source.normalize == "before_positions":
+        normalize = has_norm(source, "normalize")
+        if normalize == "before_positions":
             x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
         x = lower_input_positions(b, state, x)
         if isinstance(source, Patches):
             x = lower_registers(b, state, source, x)
-        if source.normalize is True:
+        if normalize is True:
             x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
         if source.dropout:
             rate = b.field("dropout", source.dropout)
@@ -72,11 +75,11 @@ def lower_features(b: Builder, state: StackState, source: Features) -> str:
         )
 
 
-SOURCES: dict[type[Source], Callable[[Builder, StackState, Any], str]] = {
-    Tokens: lower_tokens,
-    Patches: lower_patches,
-    ConvStem: lower_stem,
-    Features: lower_features,
+SOURCES: dict[str, Callable[[Builder, StackState, Any], str]] = {
+    "tokens": lower_tokens,
+    "patches": lower_patches,
+    "conv": lower_stem,
+    "features": lower_features,
 }
 
 
@@ -118,7 +121,9 @@ def _added(b: Builder, state: StackState, name: str, rows: int, x: str) -> str:
 
 
 def _projected(b: Builder, state: StackState, source: Tokens, x: str, *, when: str) -> str:
-    if source.width is None or source.project != when or b.width(x) == state.width:
+    if source.width is None or b.width(x) == state.width:
+        return x
+    if _is_changed(state, source) and source.project != when:
         return x
     return b.op(
         "linear",
@@ -129,6 +134,12 @@ def _projected(b: Builder, state: StackState, source: Tokens, x: str, *, when: s
         bias=bool(state.stack.bias),
         out="x",
     )
+
+
+def _is_changed(state: StackState, source: Tokens) -> bool:
+    """Is anything done to the vectors between the two places of the projection?"""
+    input_positions = any(acts_on(plain(one)) == "input" for one in state.stack.positions)
+    return bool(input_positions or has_norm(source, "normalize") or source.dropout)
 
 
 def table_width(b: Builder, source: Tokens, width: Dim) -> Dim:

@@ -19,19 +19,19 @@ def readers(spec: ModelSpec, name: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def add_facts(graph: ModuleGraph, spec: ModelSpec) -> None:
-    """Put them on a graph whose stacks are lowered."""
-    graph.heads = {name: _head(graph, spec, name, head) for name, head in spec.heads.items()}
-    init = spec.init
+def add_facts(graph: ModuleGraph, spec: ModelSpec, view: ModelSpec) -> None:
+    """Put them on a graph whose stacks are lowered. What is read of `view` counts as used."""
+    graph.heads = {name: _head(graph, spec, name, head) for name, head in view.heads.items()}
+    init = view.init
     graph.init = InitFact(
         init.type, getattr(init, "std", None), getattr(init, "depth_scaled", False)
     )
-    tokens = spec.tokens
+    tokens = view.tokens
     several = tokens.eos if isinstance(tokens.eos, tuple) else (tokens.eos,)
     ends = tuple(one for one in several if one is not None)
     first = ends[0] if ends else None
     graph.tokens = TokenFact(tokens.bos, first, tokens.pad, tokens.decoder_start, ends)
-    graph.inputs = {name: _input(stack.input[0]) for name, stack in spec.stacks.items()}
+    graph.inputs = {name: _input(stack.input[0]) for name, stack in view.stacks.items()}
     graph.stack_facts = {name: _stack(spec, name, stack) for name, stack in spec.stacks.items()}
     graph.source = _source(spec)
 

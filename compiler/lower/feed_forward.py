@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...spec.feed_forward import Glu, GluBranch, Mlp, MlpBranch
+from ...spec.part import Nothing
 from ..axes import Dim
 from ..sizes import Size
 from .builder import Builder
@@ -89,7 +90,7 @@ def lower_hidden(
         h = _gated(b, part, x, project)
     else:
         h = lower_activation(b, part.activation, project("up", x))
-    if part.inner_norm:
+    if norm is not None and not isinstance(norm, Nothing) and part.inner_norm:
         h = lower_norm(b, norm, h, "inner_norm")
     if part.hidden_dropout:
         rate = b.field("hidden_dropout", part.hidden_dropout)

@@ -15,10 +15,10 @@ from ...spec.head import (
 )
 from ...spec.pool import FirstPool, MeanPool
 from ..axes import ONE, B, Dim, S
-from ..sizes import Size
+from ..sizes import Field, InverseRoot, Size
 from .builder import Builder
 from .feed_forward import lower_activation
-from .norm import lower_norm
+from .norm import has_norm, lower_norm
 from .positions import argument
 from .state import StackState
 
@@ -28,7 +28,7 @@ def lower_language_model(
 ) -> str:
     """Logits over the vocabulary, (B, T, V)."""
     if head.input_scale != 1:
-        x = b.op("scale", x, factor=b.field("head_input_scale", float(head.input_scale)))
+        x = b.op("scale", x, factor=_input_scale(b, head.input_scale, state.width))
     vocab = Dim("V", _vocab(b, state, head))
     tied = state.table if head.tied else ""
     transform = head.transform if isinstance(head.transform, DenseTransform) else None
@@ -53,6 +53,13 @@ def lower_language_model(
     if head.softcap != "none":
         logits = b.op("softcap", logits, cap=b.field("logit_softcap", float(head.softcap)))
     return logits
+
+
+def _input_scale(b: Builder, said: float | str, width: Dim) -> Field | float:
+    if said == "1/sqrt_d_model":
+        assert width.size is not None
+        return InverseRoot.of(1, width.size)
+    return b.field("head_input_scale", float(said))
 
 
 def _dense(b: Builder, transform: DenseTransform, x: str, name: str, width: Dim) -> str:
@@ -129,7 +136,7 @@ def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier,
     classes = Dim("C", b.size("classes", head.classes))
     with b.module(name, noun="Classifier", title="Scores of the classes."):
         x = lower_pool(b, state, head.pool, x)
-        if head.pooled_norm:
+        if has_norm(head, "pooled_norm"):
             x = lower_norm(b, head.norm, x, "norm", out="x")
         if head.hidden is not None:
             hidden = Dim("F", b.size("classifier_hidden", head.hidden))

@@ -13,31 +13,42 @@ from ...spec.part import Nothing
 from ...spec.positions import Learned, Sinusoidal
 from ..axes import B, Dim, S, T
 from ..graph import ModuleGraph, Scope
-from ..sizes import Size
+from ..sizes import IndivisibleError, Size
 from .block import lower_block
 from .builder import Builder
 from .embedding import lower_input, table_width
 from .facts import add_facts, readers
 from .head import HEADS, lower_contrastive
 from .masks import cacheable, causal
-from .norm import lower_norm
+from .norm import has_norm, lower_norm
 from .positions import argument
+from .reads import Path, viewed
 from .state import Memory, StackState
+from .unused import located, refuse_unused
 
 TABLE = "token_embedding.weight"
 
 
 def lower_spec(spec: ModelSpec) -> ModuleGraph:
-    """The graph of a spec, before any pass."""
+    """The graph of a spec, before any pass.
+
+    Raises SpecErrors for sizes that do not divide and for values that are set and not used.
+    """
     graph = ModuleGraph(spec.name, spec.class_name)
     graph.scopes[""] = Scope("", "", "model", None, stack="")
     b = Builder(graph)
+    reads: set[Path] = set()
+    view = viewed(spec, (), reads)
     states: dict[str, StackState] = {}
-    for name in reading_order(spec):
-        with b.at("stacks", name), b.within(name):
-            states[name] = _lower_stack(b, spec, name, states)
-    _lower_heads(b, spec, states)
-    add_facts(graph, spec)
+    try:
+        for name in reading_order(spec):
+            with b.at("stacks", name), b.within(name):
+                states[name] = _lower_stack(b, spec, view, name, states)
+        _lower_heads(b, view, states)
+    except IndivisibleError as error:
+        raise located(spec, error) from None
+    add_facts(graph, spec, view)
+    refuse_unused(spec, reads)
     b.name_fields()
     b.find_fields(spec)
     return graph
@@ -114,9 +125,10 @@ def _argument_names(spec: ModelSpec, name: str) -> dict[str, str]:
 
 
 def _lower_stack(
-    b: Builder, spec: ModelSpec, name: str, states: dict[str, StackState]
+    b: Builder, spec: ModelSpec, view: ModelSpec, name: str, states: dict[str, StackState]
 ) -> StackState:
-    stack = spec.stacks[name]
+    """Lower one stack. What is read of `view` counts as used, what is read of `spec` does not."""
+    stack = view.stacks[name]
     alone = len(spec.stacks) == 1
     width = Dim("D", b.size("d_model", stack.d_model or 0))
     prefix = "" if alone else name
@@ -137,18 +149,18 @@ def _lower_stack(
         for other in readers(spec, name)
     }
     source = _tokens(stack)
-    state = StackState(name, spec, stack, prefix, width, _cached(spec, name), memories)
+    state = StackState(name, view, stack, prefix, width, _cached(spec, name), memories)
     state.padded = source is not None or isinstance(stack.input[0], Features)
     if (
         source is not None
         and not memories
-        and all(causal(block.mask) for block in stack.blocks.values())
+        and all(causal(block.mask) for block in spec.stacks[name].blocks.values())
     ):
         b.graph.predicts_next.add(name)
     state.argument_names = _argument_names(spec, name)
     if source is not None:
         state.ids = _ids(b, source.argument)
-        state.table = _table(spec, name, prefix)
+        state.table = _table(view, name, prefix)
         state.table_width = table_width(b, source, width)
     measured = source is not None or isinstance(stack.input[0], (ConvStem, Features))
     if stack.max_positions is not None and measured and _counts(stack):
@@ -161,7 +173,7 @@ def _lower_stack(
         x = lower_input(b, state, stack.input[0])
     with b.in_scope(state.scope):
         x = _lower_layers(b, state, x)
-        if stack.final_norm:
+        if has_norm(stack, "final_norm"):
             x = lower_norm(b, stack.norm, x, "norm", out="x", narrow=state.float32)
         if stack.output_width is not None and stack.output_width != stack.d_model:
             out = Dim("O", b.size("output_width", stack.output_width))

@@ -6,12 +6,20 @@ RMS normalisation: Zhang, Sennrich 2019, arXiv:1910.07467.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...spec.norm import LayerNorm, RmsNorm
 from ...spec.part import Nothing
 from ..axes import Dim
 from .builder import Builder
+from .reads import peek
 
 Norm = LayerNorm | RmsNorm | Nothing
+
+
+def has_norm(part: Any, option: str) -> Any:
+    """An option that asks for the part's `norm`; False, and unread, where that norm is `none`."""
+    return not isinstance(peek(part, "norm"), Nothing) and getattr(part, option)
 
 
 def lower_norm(

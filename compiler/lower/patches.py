@@ -70,7 +70,7 @@ def _pair(
 
 def _fitting(side: Size, patch: Size, step: Size) -> Size:
     """How many patches fit beside one another."""
-    fitting: Size = side // patch if step is patch else (side - patch) // step + 1
+    fitting: Size = side.floor(patch) if step is patch else (side - patch).floor(step) + 1
     return fitting
 
 

@@ -23,6 +23,7 @@ from ...spec.positions import (
 from ..axes import ONE, B, Dim, S, T
 from ..sizes import Size
 from .builder import Builder
+from .reads import consume
 from .state import StackState
 from .stem import lower_convolution
 
@@ -96,6 +97,7 @@ def _shifted(b: Builder, state: StackState, position: Learned | Sinusoidal) -> s
 
 def _learned(b: Builder, state: StackState, position: Learned, x: str) -> str:
     if state.placed is not None:
+        consume(position)
         rows = Dim("P", state.placed)
         table = b.op("table", name="position_embedding", shape=(rows, b.width(x)))
         return b.op("add", x, table, out="x")
@@ -146,7 +148,7 @@ def lower_score_bias(
     keys = S if state.cached else T
     shape = (heads, T, keys)
     if isinstance(position, Alibi):
-        factor = scale if position.before_scale and scale != 1 else None
+        factor = scale if scale != 1 and position.before_scale else None
         return b.op(
             "alibi",
             out="bias",
@@ -158,6 +160,7 @@ def lower_score_bias(
         )
     shared = position.share == "stack"
     key = repr((position, int(heads.size or 0)))
+    consume(position, *position.__class__.model_fields)
     if shared and key in state.relative_bias:
         return state.relative_bias[key]
     buckets = _buckets(b, state, position)

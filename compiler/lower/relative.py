@@ -16,6 +16,7 @@ from ..axes import Dim, S, T
 from ..sizes import Field, Size
 from .builder import Builder
 from .norm import lower_norm
+from .reads import consume
 from .state import StackState
 
 SIDES = {"content_to_position": ("key", "query"), "position_to_content": ("query", "key")}
@@ -65,6 +66,7 @@ def _span(b: Builder, position: Disentangled) -> Size:
 def _table(b: Builder, state: StackState, block: Block, position: Disentangled) -> str:
     """The vectors of the relative positions, (U, D): one table for the stack."""
     key = repr(position)
+    consume(position, "normalize")
     if key not in state.relative_embedding:
         kind = f"{b.context[1]}_" if state.relative_embedding else ""
         with b.in_scope(state.scope):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
 from ...spec.part import Nothing
@@ -21,6 +22,9 @@ from .builder import Builder
 from .positions import token_positions
 from .state import StackState
 
+MOST_PARTS = 4096
+"""The widest head of which a part is rotated: a fraction is one of so many parts at most."""
+
 
 def lower_rotary(
     b: Builder, state: StackState, position: Rotary, head_dim: Dim
@@ -29,7 +33,8 @@ def lower_rotary(
     assert head_dim.size is not None
     width = head_dim.size
     if position.fraction != 1:
-        width = b.size("rotary_dim", int(int(head_dim.size) * position.fraction))
+        share = Fraction(position.fraction).limit_denominator(MOST_PARTS)
+        width = share.numerator * width // share.denominator
     theta = b.field("rope_theta", float(position.theta))
     if position.axes == 2:
         assert state.grid is not None, "refused by the laws"
@@ -62,11 +67,11 @@ def _scaling(
     scaling = position.scaling
     if isinstance(scaling, Nothing):
         return None
-    values = scaling.model_dump(exclude={"type", "truncate"}, exclude_none=True)
-    found: dict[str, Any] = {
-        "type": scaling.type,
-        **{key: b.field(f"rope_{key}", _plain(value)) for key, value in values.items()},
-    }
+    found: dict[str, Any] = {"type": scaling.type}
+    for key in scaling.__class__.model_fields:
+        value = getattr(scaling, key)
+        if key not in ("type", "truncate") and value is not None:
+            found[key] = b.field(f"rope_{key}", _plain(value))
     if isinstance(scaling, Yarn):
         found |= {"truncate": scaling.truncate, "theta": theta}
         growth, rule = _yarn_growth(scaling.factor, scaling.mscale)

@@ -16,6 +16,7 @@ from ..sizes import Size
 from .builder import Builder
 from .feed_forward import lower_activation
 from .norm import lower_norm
+from .reads import consume
 from .scaled import lower_input_scale
 from .state import StackState
 
@@ -31,6 +32,7 @@ def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
                 name, width = f"conv{index + 1}", state.width
                 if not last or source.project is not False:
                     width = _channels(b, layer, index + 1)
+                consume(layer, "channels")  # of the last: d_model, says a law
                 y = _convolved(b, source, layer, x, name, (width, lengths[index + 1]))
                 y = _normed(b, source, layer, y, f"{name}_norm")
                 inline = last and not layer.separable

@@ -9,7 +9,6 @@ import ast
 import builtins
 import inspect
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,10 +28,11 @@ from modelwright.backends.verify.laws.equality import BEYOND, TIED
 from modelwright.backends.verify.rounding import STEPS, sensitivity
 from modelwright.compiler import ModuleGraph, check, lower
 from modelwright.compiler.report import report
-from modelwright.spec import ModelSpec, SpecErrors, load, loads, show
+from modelwright.spec import ModelSpec, SpecErrors, loads, show
 
 from . import arguments
 from .arguments import Arrays, prefix_of
+from .pruned import read_document
 from .readings import token_ids
 from .specs import Document
 
@@ -69,16 +69,7 @@ def step(name: str) -> Iterator[None]:
         raise Fault(name, f"{type(error).__name__}: {error} ({where})") from error
 
 
-def read(document: Document) -> ModelSpec:
-    """The spec of a document. Raises SpecErrors, and Fault where `extends` changes the spec."""
-    if not document.files:
-        return loads(document.text)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, data in document.files.items():
-            Path(folder, name).write_text(Document(data).text, encoding="utf-8")
-        path = Path(folder, "main.yaml")
-        path.write_text(document.text, encoding="utf-8")
-        return load(path)
+read = read_document
 
 
 def examine(document: Document, *, more: bool = True, thorough: bool = False) -> set[str]:

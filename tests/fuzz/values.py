@@ -110,7 +110,7 @@ VALUES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Joining", "stream_scale"): (1, 1.4),
     ("Joining", "layer_scale"): (0.2, "none"),
     ("LanguageModel", "vocab_size"): VOCABULARY,
-    ("LanguageModel", "input_scale"): (1, 0.3),
+    ("LanguageModel", "input_scale"): (1, 0.3, "1/sqrt_d_model"),
     ("LanguageModel", "scale"): (1, 0.25),
     ("LanguageModel", "softcap"): (2, "none"),
     ("Classifier", "classes"): (3, 1),

@@ -1,6 +1,6 @@
 """t5-small: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from t5_small.yaml (sha256 b561a7e700c5). Write it again:
+Written by modelwright 0.1.0 from t5_small.yaml (sha256 705114a836ad). Write it again:
     modelwright build t5_small.yaml -o t5_small.py
 
     part                                weights
@@ -41,7 +41,6 @@ class Config:
     max_distance: int = 128
     d_ff: int = 2048
     hidden_dropout: float = 0.1
-    head_input_scale: float = 0.04419417382
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
@@ -322,7 +321,7 @@ class T5Small(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
-        return F.linear(x * self.config.head_input_scale, self.token_embedding.weight)  # (B, T, V)
+        return F.linear(x * self.config.d_model**-0.5, self.token_embedding.weight)  # (B, T, V)
 
     def forward(
         self,
@@ -387,4 +386,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9344b14cd27d260575bc87bbd765e3da909176bcba1c459522fcdbf66db7a5ad
+# sha256 of the above: cbbcb8e51148404f1d73cc3c05be260335b0fc89c6b969dc4379b4d61345e41e

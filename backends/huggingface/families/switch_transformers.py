@@ -25,8 +25,8 @@ def _sparse(values: Values, stack: str, layer: int) -> bool:
     return step > 0 and (step == 1 or layer % step == 1)
 
 
-def _input_scale(values: Values) -> float | None:
-    return float(values["d_model"]) ** -0.5 if values["tied_as_written"] else None
+def _input_scale(values: Values) -> str | None:
+    return "1/sqrt_d_model" if values["tied_as_written"] else None
 
 
 _DENSE: dict[str, Any] = {

@@ -37,11 +37,11 @@ def _feed_forward_back(said: Any) -> dict[str, Any]:
     return {"feed_forward_proj": kind, "d_ff": said.d_ff}
 
 
-def input_scale(values: Values) -> float | None:
+def input_scale(values: Values) -> str | None:
     """Version 1.0 divides by the root of d_model before its head; 1.1 says so by being untied."""
     said = values.get("scale_decoder_outputs")
     scaled = values["tied_as_written"] is not False if said is None else said
-    return float(values["d_model"]) ** -0.5 if scaled else None
+    return "1/sqrt_d_model" if scaled else None
 
 
 def decoder_layers(values: Values) -> int:

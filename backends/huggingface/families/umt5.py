@@ -9,7 +9,7 @@ UMT5 = t5_like(
     "UMT5",
     {**MULTILINGUAL, "decoder_start_token_id": 0},
     share="layer",
-    input_scale=lambda values: float(values["d_model"]) ** -0.5,
+    input_scale="1/sqrt_d_model",
 )
 
 FAMILIES = (UMT5,)

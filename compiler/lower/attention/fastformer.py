@@ -8,7 +8,7 @@ from ...axes import B, Dim, T
 from ..builder import Builder
 from ..positions import argument
 from ..state import Memory, StackState
-from .weigh import weights_rate
+from .scores import weights_rate
 
 TITLE = "Additive attention: one pooled query multiplies the keys, one pooled key the values."
 

@@ -38,8 +38,8 @@ def lower_linear(
     heads = Dim("H", b.size("heads", part.heads))
     assert state.width.size is not None
     assert heads.size is not None
-    derived = state.width.size // heads.size
-    head = Dim("E", derived if part.head_dim is None else b.size("head_dim", part.head_dim))
+    own = part.head_dim
+    head = Dim("E", state.width.size // heads.size if own is None else b.size("head_dim", own))
     sizes = Sizes(heads, head)
     name = "attention" if memory is None else "cross_attention"
     noun = "LinearAttention" if memory is None else "LinearCrossAttention"
@@ -96,10 +96,14 @@ def _mapped(b: Builder, part: LinearAttention, y: str) -> str:
     return b.op("activation", y, function=FUNCTIONS[part.feature_map], beta=None)
 
 
+def _maps_values(part: LinearAttention) -> bool:
+    return part.feature_map != "identity" and part.map_values
+
+
 def _keys_and_values(b: Builder, part: LinearAttention, sizes: Sizes, x: str) -> tuple[str, str]:
     k = _mapped(b, part, _project(b, part, sizes, "key", x))
     v = _project(b, part, sizes, "value", x)
-    return b.rename(k, "k"), b.rename(_mapped(b, part, v) if part.map_values else v, "v")
+    return b.rename(k, "k"), b.rename(_mapped(b, part, v) if _maps_values(part) else v, "v")
 
 
 def _attend(

@@ -18,11 +18,11 @@ from ....spec.positions import Rotary, Temperature
 from ...axes import ONE, Dim, M
 from ..builder import Builder
 from ..masks import lower_global_rows
-from ..norm import lower_norm
+from ..norm import has_norm, lower_norm
 from ..positions import lower_temperature
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
-from .weigh import weigh
+from .scores import attention_inputs
 
 APART = "_global"
 """Ends the names of the projections that the rows of `global` have of their own (Beltagy et al.
@@ -64,7 +64,7 @@ def lower_mha(
                 b.rename(key, "k"), b.rename(value, "v")
                 key, value = b.ops("cache", key, value, out=("k", "v"))
         b.rename(query, "q"), b.rename(key, "k"), b.rename(value, "v")
-        query, weighing = weigh(
+        query, inputs = attention_inputs(
             b,
             state,
             block,
@@ -77,17 +77,17 @@ def lower_mha(
             score=part.score,
             project=_of_positions(b, part, sizes),
         )
-        y = weighing.attend(b, query, key, value)
+        y = inputs.attend(b, query, key, value)
         if part.separate_global:
             query, key = _query(b, part, sizes, x, APART), _keys(b, part, sizes, x, APART)
             value = _values(b, part, sizes, x, APART)
             query, key = _rotated(b, state, block, part, sizes, query, key, APART)
-            apart = weighing.attend(b, query, key, value, out="y_global")
+            apart = inputs.attend(b, query, key, value, out="y_global")
             with b.beside("mask"):
                 rows = lower_global_rows(b, state, block.mask)
             y = b.op("select", rows, apart, y, out="y")
         y = _gated(b, part, sizes, x, y)
-        if part.output_norm:
+        if has_norm(part, "output_norm"):
             y = lower_norm(b, part.norm, y, "output_norm")
         return b.op(
             "linear",
@@ -107,8 +107,8 @@ def _sizes(b: Builder, part: Mha, width: Dim) -> Sizes:
         kv_heads = Dim("K", b.size("kv_heads", part.kv_heads))
     assert width.size is not None
     assert heads.size is not None
-    derived = width.size // heads.size
-    head = Dim("E", derived if part.head_dim is None else b.size("head_dim", part.head_dim))
+    own = part.head_dim
+    head = Dim("E", width.size // heads.size if own is None else b.size("head_dim", own))
     value = head
     if part.value_dim is not None and part.value_dim != head.size:
         value = Dim("Ev", b.size("value_dim", part.value_dim))

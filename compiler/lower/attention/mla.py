@@ -17,7 +17,7 @@ from ..builder import Builder
 from ..positions import lower_temperature
 from ..rotary import lower_rotary
 from ..state import Memory, StackState
-from .weigh import weigh
+from .scores import attention_inputs
 
 TITLE = "Multi-head latent attention: keys and values are made from one small vector per token"
 
@@ -56,8 +56,10 @@ def lower_mla(
             if state.cached:
                 latent, shared = b.ops("cache", latent, shared, out=("latent", "k_rope"))
             key, value = _expanded(b, sizes, latent, shared)
-        query, weighing = weigh(b, state, block, part, (query, key), memory, kv_heads=sizes.heads)
-        y = weighing.attend(b, query, key, value)
+        query, inputs = attention_inputs(
+            b, state, block, part, (query, key), memory, kv_heads=sizes.heads
+        )
+        y = inputs.attend(b, query, key, value)
         return b.op(
             "linear",
             b.op("merge_heads", y),

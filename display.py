@@ -19,7 +19,7 @@ def draw_with(drawers: dict[str, Drawer]) -> None:
     _drawers.update(drawers)
 
 
-class Shown:
+class Displayed:
     """Base class of objects that notebooks show as a figure, or as text if it cannot be drawn."""
 
     def _repr_svg_(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What attentions with scores share: the mask, the biases, the scale, the weighted sum.
+"""Masks, biases and scale, which all attentions with scores share.
 
 Sinks: OpenAI 2025, arXiv:2508.10925, after Xiao et al. 2023, arXiv:2309.17453.
 """
@@ -17,6 +17,7 @@ from ...sizes import Field, InverseRoot, Size
 from ..builder import Builder
 from ..masks import lower_mask, lower_memory_mask
 from ..positions import lower_score_bias
+from ..reads import consume
 from ..relative import Contents, lower_disentangled, lower_transformer_xl
 from ..scale import lower_scale
 from ..state import Memory, StackState
@@ -31,8 +32,8 @@ Project = Callable[[str, str, bool], str]
 
 
 @dataclass(frozen=True, eq=False)
-class Weighing:
-    """How values are weighed, whichever queries, keys and values they are.
+class AttentionInputs:
+    """The mask, bias, sinks and options of the attend op.
 
     joining: the mask, the bias, the sinks and the score vector; "" for those that are absent
     by_layer: scores are divided by the number of their layer
@@ -43,13 +44,13 @@ class Weighing:
     by_layer: bool
 
     def attend(self, b: Builder, query: str, key: str, value: str, out: str = "y") -> str:
-        """What each query takes from the values, (B, H, T, E)."""
+        """The attention output, (B, H, T, E)."""
         if self.by_layer:
             query = b.op("by_layer", query, out="q")
         return b.op("attend", query, key, value, *self.joining, out=out, **self.options)
 
 
-def weigh(
+def attention_inputs(
     b: Builder,
     state: StackState,
     block: Block,
@@ -62,8 +63,8 @@ def weigh(
     sinks: bool = False,
     score: str = "dot",
     project: Project | None = None,
-) -> tuple[str, Weighing]:
-    """The query as it is to be compared, and all that weighs the values.
+) -> tuple[str, AttentionInputs]:
+    """The scaled query, and the mask, bias and options of the attend op.
 
     memory: where keys and values come from, if not from the stack itself: then there is no mask but
         its padding, and no positions
@@ -95,7 +96,7 @@ def weigh(
     if score == "additive":
         vector = b.op("score_vector", name="score", heads=heads, width=head)
     joining = (mask, bias, sink, vector)
-    return b.rename(query, "q"), Weighing(joining, options, part.scale == "by_layer")
+    return b.rename(query, "q"), AttentionInputs(joining, options, part.scale == "by_layer")
 
 
 def _bias(
@@ -123,6 +124,7 @@ def _bias(
                 bias = lower_disentangled(b, state, block, position, contents)
             elif isinstance(position, TransformerXl):
                 assert project is not None, "refused by the laws"
+                consume(position)
                 root = InverseRoot.of(1, width) if said is None else scale
                 contents = Contents(query, key, heads, root, project)
                 query, bias = lower_transformer_xl(b, state, block, contents)

@@ -1,0 +1,90 @@
+"""Record which options of a spec lowering reads.
+
+A `View` stands for a part of the spec: `isinstance`, comparison and attributes work as on the part
+itself, and each option that is read is recorded by its path. `unused` reports the others.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType, MethodType
+from typing import Any, TypeVar, cast
+
+from ...spec.part import Part
+
+Path = tuple[str | int, ...]
+T = TypeVar("T")
+
+USED = ""
+"""Recorded below the path of a part that is used as a whole: see `consume`."""
+
+
+class View:
+    """A part of the spec that records which of its options are read."""
+
+    __slots__ = ("_part", "_path", "_reads")
+
+    def __init__(self, part: Part, path: Path, reads: set[Path]) -> None:
+        for name, value in zip(self.__slots__, (part, path, reads), strict=True):
+            object.__setattr__(self, name, value)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """The class of the part, so that `isinstance` answers for the part."""
+        return self._part.__class__
+
+    def __getattr__(self, name: str) -> Any:
+        cls = self._part.__class__
+        if name in cls.model_fields:
+            path = (*self._path, name)
+            self._reads.add(path)
+            return viewed(getattr(self._part, name), path, self._reads)
+        member = next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), None)
+        if isinstance(member, property):
+            return member.fget(self) if member.fget else None
+        if isinstance(member, FunctionType):
+            return MethodType(member, self)
+        return getattr(self._part, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a spec is frozen")
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._part == plain(other))
+
+    def __hash__(self) -> int:
+        return hash(self._part)
+
+    def __repr__(self) -> str:
+        return repr(self._part)
+
+
+def viewed(value: T, path: Path, reads: set[Path]) -> T:
+    """The same value; its parts record what is read of them."""
+    if isinstance(value, Part):
+        return cast(T, View(plain(value), path, reads))
+    if isinstance(value, dict):
+        views = {key: viewed(inner, (*path, key), reads) for key, inner in value.items()}
+        return cast(T, views)
+    if isinstance(value, tuple):
+        items = (viewed(inner, (*path, index), reads) for index, inner in enumerate(value))
+        return cast(T, tuple(items))
+    return value
+
+
+def plain(value: Any) -> Any:
+    """The part behind a view; anything else as it is."""
+    return value._part if type(value) is View else value
+
+
+def peek(part: Any, option: str) -> Any:
+    """An option, without recording that it is read."""
+    return getattr(plain(part), option)
+
+
+def consume(part: Any, *options: str) -> None:
+    """Record that a part is used, and these of its options, which are settled without being read.
+
+    For parts without options, such as `transformer_xl`, and values that a law ties to another.
+    """
+    if type(part) is View:
+        part._reads.update((*part._path, name) for name in (USED, *options))

@@ -1,0 +1,267 @@
+"""Refuse what a spec sets and lowering does not use.
+
+A value counts as used when lowering reads it at one of the places that it was written for:
+`dropout` of the model is used as soon as one block drops something. These are not reported:
+
+- values that equal what holds without them
+- options that inner levels inherit, such as `norm`, where they repeat the value of an outer level
+  or one that is used at an inner level
+- the mask that the family gives a stack
+- what blocks would use, in a stack of 0 layers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from ...spec.errors import Mark, SpecError, SpecErrors, shown
+from ...spec.levels import DEFAULTS, WORDS
+from ...spec.locate import locate
+from ...spec.model import BLOCK_KEYS, ModelSpec
+from ...spec.part import Part
+from ...spec.surface import FAMILIES
+from ..sizes import IndivisibleError
+from .reads import USED, Path
+
+SETTLED = {"name", "description", "family", "modelwright", "order"}
+"""Options that change no op: names, texts, and those that are settled before lowering."""
+
+NEEDED = {
+    ("layernorm", "bias"): "`affine: true`",
+    ("layernorm", "weight_offset"): "`affine: true`",
+    ("rmsnorm", "weight_offset"): "`affine: true`",
+}
+"""Type of a part and option -> what the option needs to have an effect."""
+
+OF_MODEL = ("vocab_size", "max_positions")
+"""Options that a model gives to all of its stacks, whether or not each one uses them."""
+
+OF_STACK = ("mask", "positions", "norm_placement")
+"""Options that a stack gives to all of its blocks."""
+
+WHY = {
+    **dict.fromkeys(
+        ("final_norm", "inner_norm", "output_norm", "pooled_norm", "normalize", "norm_placement"),
+        "the `norm` here is `none`",
+    ),
+    "from": "the input is not normalised here",
+    "norm": "there is no norm here",
+    "activation": "nothing here has an activation",
+    "dropout": "no dropout is applied here",
+    "bias": "no layer here has a bias to choose",
+    "mask": "no attention here uses a mask",
+    "positions": "no attention here uses these positions",
+}
+"""Option -> why nothing uses it."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A value of the spec.
+
+    part: the type of the mapping that it stands in, or ""
+    used: lowering reads it
+    usual: it equals what holds when it is left out
+    """
+
+    path: Path
+    value: Any
+    part: str
+    used: bool
+    usual: bool
+
+
+def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
+    """Raise SpecErrors with a located error for each value that is set and not used.
+
+    reads: the paths of all options that lowering read
+    """
+    options = list(_options(spec, (), reads))
+    levels = Levels.of(options)
+    used_marks = {_mark(spec, option) for option in options if option.used}
+    found: dict[Mark, SpecError] = {}
+    refused: list[Path] = []
+    for option in options:
+        mark = _mark(spec, option)
+        if option.used or mark is None or (mark.line and mark in used_marks):
+            continue
+        if levels.excuse(option) or _of_family(spec, option) or _without_layers(spec, option):
+            continue
+        if any(option.path[: len(path)] == path for path in refused):
+            continue
+        if option.path[-1] == "type":
+            refused.append(option.path[:-1])
+        found.setdefault(mark, SpecError(mark, _message(option)))
+    if found:
+        raise SpecErrors(found.values())
+
+
+def located(spec: ModelSpec, error: IndivisibleError) -> SpecErrors:
+    """The error at the place of the divisor, or of the dividend where that is a plain number."""
+    fields = [*error.divisor.fields(), *error.dividend.fields()]
+    mark = Mark(spec.source_name or spec.name, 0, 0)
+    for field in fields:
+        mark = spec.nearest_mark((*field.origin, field.key)) or mark
+        break
+    return SpecErrors([SpecError(mark, str(error))])
+
+
+def _options(value: Any, path: Path, reads: set[Path]) -> Iterator[Option]:
+    """Every plain value of the spec; `type` first where a part has one."""
+    if isinstance(value, Part):
+        kind = str(getattr(value, "type", ""))
+        for name, field in type(value).model_fields.items():
+            inner = getattr(value, name)
+            if (path == () and name in SETTLED) or name in ("order", "type"):
+                continue
+            yield from _option((*path, name), inner, field.default, kind, reads)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _option((*path, name), inner, PydanticUndefined, "", reads)
+    elif isinstance(value, tuple):
+        for index, inner in enumerate(value):
+            yield from _option((*path, index), inner, PydanticUndefined, "", reads)
+
+
+def _option(path: Path, value: Any, default: Any, kind: str, reads: set[Path]) -> Iterator[Option]:
+    if isinstance(value, Part):
+        type_of = str(getattr(value, "type", ""))
+        if type_of:
+            usual = type_of == getattr(default, "type", "")
+            yield Option((*path, "type"), type_of, type_of, _is_used(value, path, reads), usual)
+        yield from _options(value, path, reads)
+    elif _has_parts(value):
+        yield from _options(value, path, reads)
+    else:
+        yield Option(path, value, kind, path in reads, bool(value == default))
+
+
+def _has_parts(value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value
+    return isinstance(value, (dict, tuple)) and any(isinstance(one, Part) for one in inner)
+
+
+def _is_used(part: Part, path: Path, reads: set[Path]) -> bool:
+    """A part is used when one of its options is, or, without options, when it is looked at."""
+    names = [name for name in type(part).model_fields if name != "type"]
+    if (*path, USED) in reads or any((*path, name) in reads for name in names):
+        return True
+    listed = isinstance(path[-1], int)
+    return not names and not listed and path in reads
+
+
+def _mark(spec: ModelSpec, option: Option) -> Mark | None:
+    """Where somebody wrote the value; None for a default and what the family says."""
+    if spec._tree is None:
+        return Mark(".".join(map(str, option.path)), 0, 0)
+    place = locate(spec._tree, option.path)
+    if not place.found:
+        return None
+    mark = place.node.mark
+    return None if mark.why in ("default", "family") else mark
+
+
+Key = tuple[str, Path, str]
+"""Of an inherited option: its name, the path inside it, and the value."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The values of inherited options: at which levels they are written, and where they are used.
+
+    written: option and path inside it -> level -> value
+    """
+
+    written: dict[tuple[str, Path], dict[Path, str]]
+    used: dict[Key, list[Path]]
+
+    @classmethod
+    def of(cls, options: list[Option]) -> Levels:
+        levels = cls({}, {})
+        for option in options:
+            if (split := _split(option)) is not None:
+                level, key = split
+                levels.written.setdefault(key[:2], {})[level] = key[2]
+                if option.used:
+                    levels.used.setdefault(key, []).append(level)
+        return levels
+
+    def excuse(self, option: Option) -> bool:
+        """Does it say what holds anyway, or repeat what is used at an inner level?"""
+        split = _split(option)
+        if split is None:
+            return option.usual
+        level, key = split
+        if level[0] == "heads":  # they inherit from the model, as stacks do
+            return option.usual or bool(self.used.get(key)) or _is_default(option)
+        used = self.used.get(key, ())
+        if any(_is_inside(other, level) for other in used):
+            return True
+        if key[0] in OF_MODEL and used:
+            return True
+        if key[0] in OF_STACK and len(level) == 4:
+            return option.usual or any(other[:2] == level[:2] for other in used)
+        if key[0] == "positions":
+            return option.usual and not self._differs(key, level[:2])
+        written = self.written[key[:2]]
+        outer = [other for other in written if _is_inside(level, other)]
+        if outer:
+            return written[max(outer, key=len)] == key[2]
+        return option.usual or _is_default(option)
+
+    def _differs(self, key: Key, stack: Path) -> bool:
+        """Is another value of the option used in this stack?"""
+        return any(
+            other[:2] == key[:2] and any(level[:2] == stack for level in levels)
+            for other, levels in self.used.items()
+        )
+
+
+def _split(option: Option) -> tuple[Path, Key] | None:
+    """The level of an inherited option and its key; None for an option that nobody inherits."""
+    for index, name in enumerate(option.path):
+        if index > 1 and name in (*WORDS, *OF_MODEL):
+            inside = option.path[index + 1 :]
+            return option.path[:index], (str(name), inside, repr(option.value))
+    return None
+
+
+def _is_inside(level: Path, outer: Path) -> bool:
+    return len(outer) < len(level) and level[: len(outer)] == outer
+
+
+def _is_default(option: Option) -> bool:
+    """Is it the type that the language gives an inherited option?"""
+    return option.path[-1] == "type" and option.value == DEFAULTS.get(str(option.path[-2]))
+
+
+def _of_family(spec: ModelSpec, option: Option) -> bool:
+    stacks = FAMILIES.get(spec.family or "", {})
+    given = stacks.get(str(option.path[1]) if len(option.path) > 1 else "", {})
+    return option.path[-1] == "mask" and str(option.value) == given.get("mask")
+
+
+def _without_layers(spec: ModelSpec, option: Option) -> bool:
+    """Is it for the blocks of a stack that has none?"""
+    if option.path[0] != "stacks" or spec.stacks[str(option.path[1])].order:
+        return False
+    return option.path[2] in (*BLOCK_KEYS, "layers", "blocks")
+
+
+def _message(option: Option) -> str:
+    """What has no effect, why, and what to do."""
+    names = [str(name).removesuffix("_") for name in option.path if isinstance(name, str)]
+    if names[-1] == "type":
+        names.pop()
+    needed = NEEDED.get((option.part, names[-1]))
+    if needed:
+        return f"`{names[-1]}` has no effect without {needed}; write {needed}, or remove it"
+    inherited = next((name for name in reversed(names) if name in WHY), "")
+    if "positions" in names and names[-1] not in WHY:
+        inherited = ""
+    text = f"`{names[-1]}: {shown(option.value).strip('`')}` has no effect"
+    return f"{text}: {WHY.get(inherited, 'nothing uses it')}; remove it"
