@@ -14,6 +14,7 @@ from modelwright.compiler import ModuleGraph
 from modelwright.compiler.axes import B, T
 from modelwright.compiler.graph import Op, Scope, Value
 from modelwright.compiler.ops import OPS
+from modelwright.compiler.sizes import Size
 
 
 def empty() -> ModuleGraph:
@@ -173,7 +174,7 @@ def test_a_copy_is_independent() -> None:
     copy.scopes.clear()
     copy.outputs.clear()
     copy.fields.clear()
-    copy.limits["other"] = copy.limits.popitem()[1]
+    copy.limits["other"] = Size.of(7)
     assert snapshot(graph) == before
 
 

@@ -49,8 +49,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
@@ -181,4 +180,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 8ca48e1eeb99c9c22d14ac36b26eb0b43caba82aea397ae42bd051a061f3bcae
+# sha256 of the above: e4c51824f64ff81b3cdf512b52a10176b43741545f71c18a2303d5767e1ce879

@@ -67,8 +67,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -302,4 +301,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: 59316eb43df9ee227012d4dc6666c461ebb903a6d1714a7a1eda1f90c019bc5d
+# sha256 of the above: 6f621ce166bff3ff3598b9d50907f8ad82f43e4c5a6cafb76a3ea4f403ad726c

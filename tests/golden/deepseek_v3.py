@@ -88,8 +88,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -479,4 +478,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: f0a78e2eae1f38a0dbf0de41726f0db711b6041d0580d3c40a3397fe95643aa8
+# sha256 of the above: ee27e83e8b01c9a810ca914cc1a61cb262ae704f6a62056498272f47077f1bee

@@ -75,8 +75,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_angles(
@@ -326,4 +325,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 249a81ace56245fdf7e510145686ba25a52eab42319c84a9592411bc5757fee0
+# sha256 of the above: b93e6685fcb12276022ae74d0dc183e60e55615be45e14ed7f95527088a79357

@@ -73,8 +73,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -298,4 +297,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 087303efc92748e9e92fdf2a248f9ac2dbbfc37b1645eb06f8e0f0cc5c8f08e0
+# sha256 of the above: bca3295c41dd5b54cc1a0413ba9432c135f3135f834e80fa515d470161dd8fd9

@@ -85,8 +85,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
@@ -433,4 +432,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 80f1cef4a87e4dc7cf103259b25e27c0538a753f77d88ff0f3ea930bc8066311
+# sha256 of the above: 2f35d15f4310aa4b6794af2d9ad6a69995ade432e4c2c0a21e2d983d90a50737

@@ -73,8 +73,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_angles(
@@ -285,4 +284,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1a3547e375e0977e66001a4abaf8ec0ceeb496aeb78cf481d411e0c85736d780
+# sha256 of the above: 5334fa7a3c3c0b65566174d15cb33a72b04b3bb638a472891f699110b9e5a39a

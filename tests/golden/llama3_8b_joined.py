@@ -73,8 +73,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 class JoinedLinear(nn.Linear):
@@ -351,4 +350,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e8330e1968645de7b2577f613337c44e23b84ebd84c356d606df86c1a976ada2
+# sha256 of the above: e5a9be9f9d898014b32e9b4b91a2f71eba912e0cbc8a9d28803ec5fb60836af1

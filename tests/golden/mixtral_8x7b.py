@@ -77,8 +77,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_angles(
@@ -343,4 +342,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b37a66b436c039f68319d6b9d8bf1f28adff17a996aef818a478031b1b82fb95
+# sha256 of the above: ce43f019e20c188171e15e8042d5ffa36cecc98451a54981b0976745f88faea4

@@ -77,8 +77,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
@@ -387,4 +386,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0348f54959830952b5f984bf7baa5a62937faa955b46704752e590686c635384
+# sha256 of the above: cbbcb8e51148404f1d73cc3c05be260335b0fc89c6b969dc4379b4d61345e41e

@@ -69,8 +69,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
@@ -373,4 +372,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: dfa111de13c0dc2992bc0047f69f944cd3d256f1d3d812ee9f1149a460e44400
+# sha256 of the above: de2f187ef5448b4651b5a0a59d98eee673cf48bd61d742df65ad935bb749deea

@@ -79,8 +79,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
-            found = f"{x.dtype} {tuple(x.shape)}"
-            raise ValueError(f"{name} must be bool or whole numbers {shapes[0]}, not {found}")
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
@@ -379,4 +378,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: d91689a9821039b2f739276420bbc2b33de33ec9a0ed3defd2aacdb7940c82f4
+# sha256 of the above: 7ba822a466ba49ce74f22ad9b2831dcbb8c76fd6bea49aa56ae881f6d4d70d81

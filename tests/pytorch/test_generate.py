@@ -124,7 +124,7 @@ def test_arguments_of_sampling(options: dict[str, Any], message: str) -> None:
     assert not calls  # refused before the first step
 
 
-@pytest.mark.parametrize("mask", ["blocks(4)", "fixed(4, 1)", "(window(2) | global(2))"])
+@pytest.mark.parametrize("mask", ["(window(2) | global(2))", "(window(2) | keys(1))"])
 def test_padding_is_refused_where_a_mask_counts_places(mask: str) -> None:
     """Padding on the left would move every token to another place."""
     model = model_of(SMALL, f"mask=causal & {mask}", "positions=rotary")
