@@ -118,10 +118,10 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
     size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
     blocks = min(rows, 2 * experts)
-    counts = F.one_hot(expert, experts).sum(0)  # (X,)
+    counts = F.one_hot(expert, experts).sum(0)  # rows of each expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
-    row = rank - rank // size * size  # (J,), as `rank % size`, which ONNX lacks
-    place = (row == 0).cumsum(0) - 1, row  # (J,) each
+    row = rank - rank // size * size  # rank % size, which the exporter to ONNX refuses
+    place = (row == 0).cumsum(0) - 1, row  # the block, and the row in it
     owner = expert.new_zeros(blocks).index_put(place[:1], expert)  # the expert of each block
     padded = x.new_zeros(blocks, size, x.size(-1)).index_put(place, x)
     return (padded @ weight[owner].mT)[place]
@@ -343,4 +343,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b37a66b436c039f68319d6b9d8bf1f28adff17a996aef818a478031b1b82fb95
+# sha256 of the above: 8a8d0654695a704312bbc0390ca1b498dacc469cd0a7578117e8d9eb01912f83
