@@ -117,13 +117,12 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
         groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
     size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
-    blocks = min(rows, 2 * experts)
     counts = F.one_hot(expert, experts).sum(0)  # rows of each expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which the exporter to ONNX refuses
     place = (row == 0).cumsum(0) - 1, row  # the block, and the row in it
-    owner = expert.new_zeros(blocks).index_put(place[:1], expert)  # the expert of each block
-    padded = x.new_zeros(blocks, size, x.size(-1)).index_put(place, x)
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(place[:1], expert)  # of each block
+    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(place, x)
     return (padded @ weight[owner].mT)[place]
 
 
@@ -343,4 +342,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8a8d0654695a704312bbc0390ca1b498dacc469cd0a7578117e8d9eb01912f83
+# sha256 of the above: da7ebf7e029db1c95327b4b7a5ccac3c11bebcbee0dfae44ca0bab7a22d272de
