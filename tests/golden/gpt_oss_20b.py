@@ -175,13 +175,12 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
         groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
     size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
-    blocks = min(rows, 2 * experts)
-    counts = F.one_hot(expert, experts).sum(0)  # (X,)
+    counts = F.one_hot(expert, experts).sum(0)  # rows of each expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
-    row = rank - rank // size * size  # (J,), as `rank % size`, which ONNX lacks
-    place = (row == 0).cumsum(0) - 1, row  # (J,) each
-    owner = expert.new_zeros(blocks).index_put(place[:1], expert)  # the expert of each block
-    padded = x.new_zeros(blocks, size, x.size(-1)).index_put(place, x)
+    row = rank - rank // size * size  # rank % size, which the exporter to ONNX refuses
+    place = (row == 0).cumsum(0) - 1, row  # the block, and the row in it
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(place[:1], expert)  # of each block
+    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(place, x)
     return (padded @ weight[owner].mT)[place]
 
 
@@ -432,4 +431,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2f35d15f4310aa4b6794af2d9ad6a69995ade432e4c2c0a21e2d983d90a50737
+# sha256 of the above: 3bd8c8a96da0ffbe87563abd5b3adbe0a629e84d0ab02bc5d0019f0f11f69c6b

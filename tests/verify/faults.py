@@ -194,7 +194,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("the learned scale of a branch lost", "dinov2_base", " * self.attention_scale", ""),
     # experts
     fault("weights of the chosen do not sum to one", "deepseek_v3",
-          "weights = weights / (weights.sum(-1, keepdim=True) + 1e-20)", "pass"),
+          " / (weights.sum(-1, keepdim=True) + 1e-20)", ""),
     fault("weights of the chosen sum to one", "olmoe_1b_7b", "(y * weights[..., None])",
           "(y * (weights / weights.sum(-1, keepdim=True))[..., None])"),
     fault("a group is as good as its best expert", "deepseek_v3",

@@ -73,13 +73,12 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
         groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
     size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
-    blocks = min(rows, 2 * experts)
-    counts = F.one_hot(expert, experts).sum(0)  # (X,)
+    counts = F.one_hot(expert, experts).sum(0)  # rows of each expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
-    row = rank - rank // size * size  # (J,), as `rank % size`, which ONNX lacks
-    place = (row == 0).cumsum(0) - 1, row  # (J,) each
-    owner = expert.new_zeros(blocks).index_put(place[:1], expert)  # the expert of each block
-    padded = x.new_zeros(blocks, size, x.size(-1)).index_put(place, x)
+    row = rank - rank // size * size  # rank % size, which the exporter to ONNX refuses
+    place = (row == 0).cumsum(0) - 1, row  # the block, and the row in it
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(place[:1], expert)  # of each block
+    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(place, x)
     return (padded @ weight[owner].mT)[place]
 
 
@@ -93,5 +92,5 @@ def grouped_expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
         dtype = torch.get_autocast_dtype(x.device.type)
         x, weight = x.to(dtype), weight.to(dtype)
     number = torch.arange(weight.size(0), device=x.device)
-    ends = torch.searchsorted(expert, number, right=True, out_int32=True)  # (X,)
+    ends = torch.searchsorted(expert, number, right=True, out_int32=True)
     return F.grouped_mm(x, weight.mT, offs=ends)
