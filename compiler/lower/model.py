@@ -163,7 +163,7 @@ def _lower_stack(
         state.table = _table(view, name, prefix)
         state.table_width = table_width(b, source, width)
     measured = source is not None or isinstance(stack.input[0], (ConvStem, Features))
-    if stack.max_positions is not None and measured and _counts(stack):
+    if measured and stack.max_positions is not None and _counts(stack):
         b.graph.limits[name] = b.size("max_positions", stack.max_positions)
     with b.at("input", 0):
         if source is not None:

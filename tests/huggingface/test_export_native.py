@@ -75,7 +75,7 @@ SPECS = {
     "attention: {heads: 4, head_dim: 6, scale: none}\n"
     "feed_forward: {d_ff: 48, activation: relu}\n"
     "positions: {type: relative_bias, buckets: 8, max_distance: 20}\n"
-    + TIED.replace("}", ", input_scale: 0.17677669529}"),
+    + TIED.replace("}", ", input_scale: 1/sqrt_d_model}"),
     "BartForConditionalGeneration": BOTH
     + "max_positions: 40\nnorm_placement: post\ninput: {normalize: true}\n"
     "positions: {type: learned, offset: 2}\nattention: {heads: 4}\n"
