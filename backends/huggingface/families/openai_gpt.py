@@ -31,7 +31,7 @@ OPENAI_GPT = Family(
             "norm_placement": "post",
             "attention": {"scale": None},
             "feed_forward": {
-                "hidden": None,
+                "d_ff": None,
                 "activation": Key("afn", {**ACTIVATIONS, "gelu": "gelu_tanh"}),
             },
         },
