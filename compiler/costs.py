@@ -17,8 +17,7 @@ LETTERS = {
     "T": "new tokens",
     "S": "tokens seen so far",
     "M": "tokens of the memory",
-    "Q": "chunks of tokens, the last one filled up",
-    "C": "tokens of a chunk, 64",
+    "Q": "chunks of 64 tokens, the first ones filled up with zeros",
 }
 
 

@@ -66,10 +66,8 @@ def default_sequence(graph: ModuleGraph) -> int:
 
 def lengths_at(batch: int, length: int) -> dict[str, int]:
     """What the letters of the costs stand for where every stack has `length` tokens."""
-    chunks = -(-length // CHUNK)
-    whole = chunks if length % CHUNK == 0 else 0
-    lengths = dict.fromkeys("TSM", length)
-    return {"B": batch, **lengths, "Q": chunks, "C": CHUNK if length > 1 else 1, "W": whole}
+    chunks = -(-length // CHUNK) + 1  # see `chunks_of`
+    return {"B": batch, **dict.fromkeys("TSM", length), "Q": chunks}
 
 
 def mask_density(formula: Formula | HeadFormulas, length: int) -> float:

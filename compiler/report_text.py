@@ -179,7 +179,7 @@ def _attention(report: Costs) -> list[str]:
         "  pairs of query and key that the masks admit",
         *table(rows, "<><"),
     ]
-    letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQC".index)
+    letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQ".index)
     return [*lines, "", "  ".join(f"{letter} {LETTERS[letter]}" for letter in letters)]
 
 

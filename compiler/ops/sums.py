@@ -10,7 +10,7 @@ from ..graph import Op, Value, Weight
 from ..sizes import number
 from .attention import attend_shape
 from .row import NORMAL, Attrs, Row, declared
-from .saved import OUT, Kept, Own, Saving, by_token, operand, view
+from .saved import OUT, Kept, Own, Saving, operand, view
 
 
 def pool_weights(attrs: Attrs) -> tuple[Weight, ...]:
@@ -21,25 +21,15 @@ CHUNK = 64
 """So many tokens are compared with one another where sums over all keys before them run along."""
 
 
-def chunks_of(length: Dim) -> Poly:
-    """How many chunks so many tokens fill, the last one in part."""
-    if length.size is not None:
-        return Poly.of(-(-int(length.size) // CHUNK))
-    return Poly.of("Q")
+def chunks_of(length: Dim) -> tuple[Poly, int]:
+    """How many chunks so many tokens take, and the tokens of each; the first is never full.
 
-
-def chunk_of(length: Dim) -> Poly:
-    """How many tokens a chunk has: a single token fills one of its own."""
-    if length.size is not None:
-        return Poly.of(CHUNK if int(length.size) > 1 else 1)
-    return Poly.of("C")
-
-
-def whole_chunks_of(length: Dim) -> Poly:
-    """As many chunks where the last one is full, else 0: then zeros are added, in a copy."""
-    if length.size is not None:
-        return chunks_of(length) if int(length.size) % CHUNK == 0 else Poly()
-    return Poly.of("W")
+    One new token behind a cache, a length that is known to be 1, takes two chunks of one.
+    """
+    if length.size is None:
+        return Poly.of("Q"), CHUNK
+    tokens = int(length.size)
+    return (Poly.of(2), 1) if tokens == 1 else (Poly.of(-(-tokens // CHUNK) + 1), CHUNK)
 
 
 def pool_heads_flops(op: Op, values: dict[str, Value]) -> Poly:
@@ -50,18 +40,20 @@ def pool_heads_flops(op: Op, values: dict[str, Value]) -> Poly:
 def linear_attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     """Keys times values, queries times their sum; with an order, the pairs of a chunk besides.
 
-    What a chunk lacks is filled with zeros and computed. With rates, the sum of each chunk is
-    taken into every later one, which grows with the square of their number; one chunk alone needs
-    no such product, which is counted nevertheless.
+    What the first chunks lack is filled with zeros and computed. With rates, the sum of each chunk
+    is taken into every later one, which grows with the square of their number.
     """
     q, k, v = (values[op.arg(slot)].shape for slot in ("q", "k", "v"))
     width = elements(v[-1:])
     if not op.attrs["causal"]:
         return 2 * elements(k) * width + 2 * elements(q) * width
-    chunks, chunk, heads = chunks_of(q[-2]), chunk_of(q[-2]), elements(q[:2])
+    (chunks, chunk), heads = chunks_of(q[-2]), elements(q[:2])
     tokens, state = chunk * heads * chunks, elements(q[-1:]) * width
     flops = 4 * tokens * state + 2 * chunk * tokens * (elements(q[-1:]) + width)
-    return flops + 2 * heads * chunks * chunks * state if op.arg("rates") else flops
+    if not op.arg("rates"):
+        return flops
+    cached = 2 * heads * state if chunk == 1 else Poly()  # the query times what is cached
+    return flops + 2 * heads * chunks * chunks * state + cached
 
 
 # -- what the backward needs
@@ -87,14 +79,10 @@ def linear_attend_saves(s: Saving) -> Iterator[Kept]:
     if not s.op.attrs["causal"]:
         yield from (*(operand(s, slot) for slot in "qkv"), Own("float", heads * state))
         return
-    chunks, chunk = chunks_of(q[-2]), chunk_of(q[-2])
+    chunks, chunk = chunks_of(q[-2])
     tokens = chunk * heads * chunks
     operands = tokens * (elements(q[-1:]) + elements(k[-1:]) + elements(v[-1:]) + chunk)
-    yield Own("wide", operands + heads * (chunks + 1) * state)
-    used_twice = ("v",) if s.given("rates") else ("q", "k", "v")
-    for slot in used_twice:  # each product copies what is not in one piece
-        if by_token(s.source(slot)):
-            yield Own("wide", CHUNK * heads * whole_chunks_of(q[-2]) * elements(s.shape(slot)[-1:]))
+    yield Own("wide", operands + heads * chunks * state)
     if s.given("rates"):  # queries and keys times their decay, sums, decays
         decayed = tokens * (elements(q[-1:]) + elements(k[-1:])) + heads * chunks * state
         own = elements(q[1:2])
@@ -104,9 +92,10 @@ def linear_attend_saves(s: Saving) -> Iterator[Kept]:
 def linear_attend_stores(s: Saving) -> tuple[str, Poly]:
     """The result of whole chunks, of which the tokens are a view."""
     q, v = s.shape("q"), s.shape("v")
-    if not s.op.attrs["causal"]:
+    if not s.op.attrs["causal"] or s.narrow:  # rounding to fewer bytes copies the tokens alone
         return "float", s.size(OUT)
-    return "float", chunk_of(q[-2]) * elements(q[:2]) * chunks_of(q[-2]) * elements(v[-1:])
+    chunks, chunk = chunks_of(q[-2])
+    return "float", chunk * elements(q[:2]) * chunks * elements(v[-1:])
 
 
 ROWS: dict[str, Row] = {
