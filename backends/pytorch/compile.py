@@ -110,8 +110,9 @@ def dtype_of(dtype: str | torch.dtype | None) -> torch.dtype | None:
     import torch
 
     kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if dtype is not None and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
-        raise ValueError(f"dtype must be a floating dtype such as bfloat16, not {dtype}")
+    floating = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+    if dtype is not None and kind not in floating:
+        raise ValueError(f"dtype must be float32, bfloat16, float16 or float64, not {dtype}")
     return kind
 
 

@@ -108,7 +108,6 @@ POOLS += "heads: {a: {type: classifier, classes: 3, pool: max}, "
 POOLS += "b: {type: projection, size: 5, pool: attention}}\n"
 
 
-@pytest.mark.xfail(strict=True, reason=LATER)
 def test_pools_of_a_row_of_padding_are_finite() -> None:
     model = made(POOLS)
     mask = torch.tensor([[1, 1, 1], [0, 0, 0]])

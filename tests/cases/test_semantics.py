@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from small import BASE, LATER, LLAMA, MOE, cache_of, made, moved
+from small import BASE, LLAMA, MOE, cache_of, made, moved
 from torch.export import Dim, export
 from transformers import (
     LlamaConfig,
@@ -38,7 +38,6 @@ def test_text_ends_at_any_of_several_end_tokens(tmp_path: Path) -> None:
     assert torch.equal(listed, wanted)
 
 
-@pytest.mark.xfail(strict=True, reason=LATER)
 def test_longrope_crosses_its_original_length(tmp_path: Path) -> None:
     """The library forgets its cache at the switch; so does the text without a cache."""
     factors = {"short_factor": [1.0, 1.1, 1.2, 1.3], "long_factor": [1.5, 3.0, 6.0, 9.0]}
@@ -83,7 +82,7 @@ def large_t5(folder: Path) -> tuple[Any, torch.Tensor, torch.Tensor, torch.Tenso
     [
         (torch.float32, 1e-5),
         (torch.bfloat16, 0.05),
-        pytest.param(torch.float16, 0.01, marks=pytest.mark.xfail(strict=True, reason=LATER)),
+        (torch.float16, 0.01),
     ],
     ids=str,
 )
@@ -125,7 +124,6 @@ def test_a_cached_step_reads_the_whole_mask() -> None:
         assert torch.allclose(model(ids[:, 7:], mask, cache=cache), right[:, 7:])
 
 
-@pytest.mark.xfail(strict=True, reason=LATER)
 @pytest.mark.parametrize("shape", ["new", "rows", "additive", "one row", "other rows"])
 def test_masks_and_caches_that_do_not_fit_are_refused(shape: str) -> None:
     model = made(BASE, dtype="float64")
@@ -145,7 +143,6 @@ def test_masks_and_caches_that_do_not_fit_are_refused(shape: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason=LATER)
 @pytest.mark.parametrize("example", [(2, 9), (2, 3)])
 def test_experts_are_exported_at_any_length(example: tuple[int, int]) -> None:
     model = mw.compile(mw.loads(MOE)).eval()
@@ -166,7 +163,7 @@ def test_too_many_tokens_are_refused_before_the_first_step() -> None:
         assert not steps
     else:  # rotary positions know no bound
         assert text.size(1) == 43
-    with pytest.raises(ValueError, match="the prompt is empty"):
+    with pytest.raises(ValueError, match="empty"):
         model.generate(torch.zeros(1, 0).long(), 4)
 
 
@@ -209,7 +206,6 @@ def test_depth_scales_by_the_residual_branches(family: str) -> None:
 PREFIX = BASE + "mask: causal | prefix\n"
 
 
-@pytest.mark.xfail(strict=True, reason=LATER)
 def test_a_prefix_does_not_move_with_padding() -> None:
     model = made(PREFIX, dtype="float64")
     ids = torch.randint(1, 40, (1, 8))
@@ -221,7 +217,6 @@ def test_a_prefix_does_not_move_with_padding() -> None:
     assert torch.allclose(found, right)
 
 
-@pytest.mark.xfail(strict=True, reason=LATER)
 def test_a_prefix_model_generates() -> None:
     assert hasattr(made(PREFIX), "generate")
 

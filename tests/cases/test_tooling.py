@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
-from small import LATER, LLAMA, cache_of, moved
+from small import LLAMA, cache_of, moved
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 import modelwright as mw
@@ -64,7 +64,6 @@ def test_keys_that_change_nothing_are_known(llama: Path, key: str) -> None:
     assert torch.equal(mw.from_pretrained(llama)(ids), before)
 
 
-@pytest.mark.xfail(strict=True, reason=LATER)
 def test_a_cache_of_sums_holds_what_is_said() -> None:
     model = mw.compile(LINEAR, sets=["max_positions=8192"]).eval()
     cache = cache_of(model, 4096)
@@ -75,7 +74,6 @@ def test_a_cache_of_sums_holds_what_is_said() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason=LATER)
 def test_linear_attention_is_exported_at_any_length() -> None:
     auto = torch.export.Dim.AUTO
     model = mw.compile(LINEAR).eval()
