@@ -47,7 +47,9 @@ def is_pickle(path: Path) -> bool:
     start = _start(path)
     json = start[8:9] == b"{"  # where safetensors begin, after the length of their header
     foreign = start.startswith(tuple(_FOREIGN))
-    return start.startswith(_PICKLES) or (path.suffix in _SUFFIXES and not json and not foreign)
+    if json and not start.startswith(b"PK"):  # the length may look like the start of a pickle
+        return False
+    return start.startswith(_PICKLES) or (path.suffix in _SUFFIXES and not foreign)
 
 
 def _start(path: Path) -> bytes:

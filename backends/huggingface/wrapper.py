@@ -178,7 +178,7 @@ def _modeling(
         "MAIN_INPUT": f'"{main}"',
         "main_input": main,
         "NO_VECTORS": "the model reads the ids, too",
-        "NO_WEIGHTS": "its layers have no fused attention that computes them",
+        "NO_WEIGHTS": "no layer computes them",
         "NewCache": "RunningCache" if kind is RUNNING else "DynamicCache",
         "KeptOf": "KeptStates" if kind is RUNNING else "KeptCache",
         **{way: way.partition("_")[0] for way in ways},

@@ -21,10 +21,10 @@ USED = ""
 class View:
     """A part of the spec that records which of its options are read."""
 
-    __slots__ = ("_part", "_path", "_reads")
+    __slots__ = ("_part", "_path", "_reads", "_views")
 
     def __init__(self, part: Part, path: Path, reads: set[Path]) -> None:
-        for name, value in zip(self.__slots__, (part, path, reads), strict=True):
+        for name, value in zip(self.__slots__, (part, path, reads, {}), strict=True):
             object.__setattr__(self, name, value)
 
     @property  # type: ignore[misc]
@@ -34,10 +34,13 @@ class View:
 
     def __getattr__(self, name: str) -> Any:
         cls = self._part.__class__
+        if name in self._views:
+            return self._views[name]
         if name in cls.model_fields:
             path = (*self._path, name)
             self._reads.add(path)
-            return viewed(getattr(self._part, name), path, self._reads)
+            self._views[name] = viewed(getattr(self._part, name), path, self._reads)
+            return self._views[name]
         member = next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), None)
         if isinstance(member, property):
             return member.fget(self) if member.fget else None

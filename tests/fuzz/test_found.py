@@ -366,7 +366,6 @@ def test_a_norm_of_numbers_beyond_float64_is_told_by_the_reference() -> None:
         "layers: 5",
         "share: true",
         "input: {scale: 1000}",
-        "norm_placement: output",
         "attention: {type: linear, heads: 2, norm: none, normalize: false}",
         "feed_forward: none",
     )

@@ -49,6 +49,9 @@ class KeptStates(KeptCache):
     def length(self, tokens: int) -> None:
         self.kept.seen = tokens
 
-    def state(self, layer: int) -> Tensor | None:
-        """The running sum of a layer, if there was a token."""
-        return self.states.get(layer)
+    def state(self, layer: int, batch: int) -> Tensor | None:
+        """The running sum of a layer for so many rows, if there was a token."""
+        state = self.states.get(layer)
+        if state is not None and state.size(0) != batch:
+            raise ValueError(f"the cache holds {state.size(0)} rows, not {batch}")
+        return state

@@ -50,7 +50,9 @@ def decoder(*sets: str) -> Variation:
 
 
 def encoder(*sets: str) -> Variation:
-    return Variation(ENCODER, sets)
+    other = ("input=features", "input={type: features", "input={type: conv")
+    words = not any(s.startswith(other) for s in sets)
+    return Variation(ENCODER if words else ENCODER.replace("vocab_size: 31\n", ""), sets)
 
 
 def both(*sets: str) -> Variation:

@@ -29,7 +29,7 @@ FEED_FORWARDS = {
     "glu_inner_norm": "{type: glu, inner_norm: true, bias: false, hidden_dropout: 0.2}",
     "bias_of_one": "{bias: [down]}",
     "glu_bias_of_two": "{type: glu, d_ff: 24, bias: [gate, down]}",
-    "glu_own_norm": "{type: glu, norm: rmsnorm, norm_placement: none}",
+    "glu_own_norm": "{type: glu, norm: rmsnorm}",
     "none": "none",
 }
 

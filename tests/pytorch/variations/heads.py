@@ -46,6 +46,7 @@ LANGUAGE_MODELS = {
     "transform": "transform: {type: dense, bias: false, activation: tanh, norm: rmsnorm}",
     "inner_transform": "transform: {type: dense, inner: 10, bias: false, norm: none}",
     "wide_transform": "bias: true, transform: {type: dense, width: 24}",
+    "scaled_by_the_width": "input_scale: 1/sqrt_d_model",
     "scaled": "input_scale: 0.5, scale: 2, softcap: 3, bias: true",
 }
 
