@@ -89,6 +89,8 @@ def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
         mark = _mark(spec, option)
         if option.used or mark is None or (mark.line and mark in used_marks):
             continue
+        if mark.file == "config.json":  # a checkpoint may set what its model does not use
+            continue
         if levels.excuse(option) or _of_family(spec, option) or _without_layers(spec, option):
             continue
         if any(option.path[: len(path)] == path for path in refused):

@@ -200,7 +200,9 @@ def scripted(ends: int | tuple[int, ...] | None, rows: int) -> Array:
 
 def _new(subject: Subject, model: nn.Module, found: Array) -> int:
     """How many of the tokens are new: all behind the prompt, or behind the first one."""
-    prompt = 1 if _reads_memory(model) else subject.data("plain")[_source(model)].shape[1]
+    data, name = subject.data("plain"), _source(model)
+    given = data[name if name in data else reading_stream(subject).ids]
+    prompt = 1 if _reads_memory(model) else given.shape[1]
     return int(found.shape[1] - prompt)
 
 

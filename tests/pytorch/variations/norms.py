@@ -29,8 +29,6 @@ RESIDUALS = {
     "parallel_scaled": "residual={type: parallel, layer_scale: 0.1, scale: 0.3, "
     "stream_scale: 1.5, drop_path: 0.1}",
     "drop_path": "residual={drop_path: 0.2}",
-    "float32": "residual={type: sequential, float32: true}",
-    "parallel_float32": "residual={type: parallel, float32: true}",
     "from_normed": "residual={from: normed}",
     "parallel_from_normed": "residual={type: parallel, shared_norm: true, from: normed}",
     "no_residual": "residual=none",
