@@ -94,7 +94,7 @@ ROWS: dict[str, Variation] = {
     ),
     **{f"stem_{k}": both(f"encoder.input={{type: conv, {v}}}") for k, v in STEMS.items()},
     "features": encoder("input={type: features, size: 6}", "positions=learned", "head=none"),
-    "stream_in_float32": decoder("norm=rmsnorm", "residual={float32: true}"),
+    "stream_in_float32": decoder("norm=rmsnorm", "bias=false", "residual={float32: true}"),
     "features_alone": encoder("input=features", "head=none"),
     "features_as_wide": encoder(
         "input={type: features, normalize: true, dropout: 0.1}",
