@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...compiler import lower
 from ...spec import SpecErrors, from_data
 
 WIDTH = 100
@@ -21,7 +22,7 @@ Path = tuple[str, ...]
 
 
 def shortest(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data without the keys that change nothing: the same spec without them.
+    """The data without the keys that change nothing: the same model without them.
 
     Raises SpecErrors where the data is no spec.
     """
@@ -33,7 +34,25 @@ def shortest(data: Mapping[str, Any]) -> dict[str, Any]:
         without = _without(short, path)
         if _means(without) == whole:
             short = without
-    return short
+    return _all_used(short)
+
+
+def _all_used(data: dict[str, Any]) -> dict[str, Any]:
+    """The data without what nothing uses, such as a `bias` that all branches say for themselves."""
+    unused = _count_unused(data)
+    for path in list(_paths(data)) if unused else ():
+        without = _without(data, path)
+        if _means(without) is not None and (fewer := _count_unused(without)) < unused:
+            data, unused = without, fewer
+    return data
+
+
+def _count_unused(data: Mapping[str, Any]) -> int:
+    try:
+        lower(from_data(data))
+    except SpecErrors as errors:
+        return len(errors.problems)
+    return 0
 
 
 def _tells_blocks_apart(path: Path) -> bool:

@@ -89,8 +89,6 @@ def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
         mark = _mark(spec, option)
         if option.used or mark is None or (mark.line and mark in used_marks):
             continue
-        if mark.file == "config.json":  # a checkpoint may set what its model does not use
-            continue
         if levels.excuse(option) or _of_family(spec, option) or _without_layers(spec, option):
             continue
         if any(option.path[: len(path)] == path for path in refused):
@@ -263,7 +261,7 @@ def _message(option: Option) -> str:
     if needed:
         return f"`{names[-1]}` has no effect without {needed}; write {needed}, or remove it"
     inherited = next((name for name in reversed(names) if name in WHY), "")
-    if "positions" in names and names[-1] not in WHY:
+    if "router" in names or ("positions" in names and names[-1] not in WHY):
         inherited = ""
     text = f"`{names[-1]}: {shown(option.value).strip('`')}` has no effect"
     return f"{text}: {WHY.get(inherited, 'nothing uses it')}; remove it"

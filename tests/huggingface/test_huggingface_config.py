@@ -15,6 +15,7 @@ from transformers.activations import ACT2FN
 
 from modelwright.backends.huggingface import CheckpointError, import_folder
 from modelwright.backends.huggingface.values import ACTIVATIONS
+from modelwright.compiler import lower
 from modelwright.spec import load, loads
 
 
@@ -212,3 +213,16 @@ def test_the_pooler_is_there_when_the_weights_have_it(
 ) -> None:
     folder, _ = checkpoint("BertModel")
     assert "head: {type: projection" in import_folder(folder)
+
+
+def test_what_an_import_writes_is_used(tmp_path: Path) -> None:
+    """Both branches have biases of their own: the row's `bias: false` for all others says nothing."""
+    config = {
+        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 61,
+        "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "attention_bias": True, "mlp_bias": True,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    text = import_folder(tmp_path)
+    assert "\nbias: false" not in text
+    lower(loads(text))

@@ -101,6 +101,8 @@ class Watch:
         """Can this axis be of this size? A letter that had no meaning yet gets one."""
         if axis.isdigit():
             return int(axis) == size
+        if axis.endswith(" or 1"):
+            return size == 1 or self._means(letters, local, axis.removesuffix(" or 1"), size)
         if axis in letters:
             return letters[axis] == size
         if axis[0].isdigit():  # `2*S`

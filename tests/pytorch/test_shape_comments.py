@@ -118,8 +118,6 @@ def assert_true(watch: Watch) -> None:
 
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_shape_comments_of_variations(name: str) -> None:
-    if "prefix" in name or name == "stream_in_float32":
-        pytest.xfail("a mask and a widened sum have no shape beside them yet")
     check(graph_of(name))
 
 
