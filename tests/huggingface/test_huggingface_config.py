@@ -216,7 +216,7 @@ def test_the_pooler_is_there_when_the_weights_have_it(
 
 
 def test_what_an_import_writes_is_used(tmp_path: Path) -> None:
-    """Both branches have biases of their own, so that `bias: false` for all others has no effect."""
+    """Both branches have biases of their own: `bias: false` for all others has no effect."""
     config = {
         "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 61,
         "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
