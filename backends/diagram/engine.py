@@ -46,7 +46,7 @@ def png(drawing: Drawing) -> bytes:
 def render(drawing: Drawing, format: str) -> bytes:
     """The figure as `png` or `pdf` by Graphviz. Raises DrawError when none is here, or it fails."""
     source = dot(drawing, FONT, whole_page=True)
-    with _own_fonts():
+    with own_fonts():
         if importlib.util.find_spec("pygraphviz") is not None:
             drawn = _with_pygraphviz(source, format)
         elif shutil.which("neato"):
@@ -75,7 +75,7 @@ def _settings() -> Path:
 
 
 @contextmanager
-def _own_fonts() -> Iterator[None]:
+def own_fonts() -> Iterator[None]:
     """Let Graphviz find the font that comes along, so that it needs none of the system's.
 
     fontconfig reads its settings once in a process, from the file that this variable names.

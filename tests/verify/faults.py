@@ -239,8 +239,8 @@ FAULTS: tuple[Fault, ...] = (
           "token"),
     fault("a row that ended goes on", "gpt2", "done |= torch.isin", "done = torch.isin"),
     # thresholds, precision, gradients
-    fault("only the first chunk is summed up", "tiny_linear", "queries @ sums[:, :, :-1]",
-          "queries @ sums[:, :, :1]"),
+    fault("only the first chunk is summed up", "tiny_linear", "+ queries @ before",
+          "+ queries @ before[:, :, :1]"),
     fault("far chunks fade twice", "lightning", "torch.exp(-rates * chunk * gap)",
           "torch.exp(-2 * rates * chunk * gap)"),
     fault("angles in the dtype of the model", "llama3_8b",
@@ -248,8 +248,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("the router in the dtype of the model", "mixtral_8x7b",
           "F.linear(input.to(dtype), self.weight.to(dtype))", "F.linear(input, self.weight)"),
     fault("the gradient of experts doubled", "mixtral_8x7b",
-          "ExpertProducts.apply(grad, x, ctx.sizes) if",
-          "2 * ExpertProducts.apply(grad, x, ctx.sizes) if"),
+          "torch.cat([F.linear(part, w) for", "torch.cat([F.linear(part, 2 * w - w.detach()) for"),
     # the file
     fault("a number in place of a field", "gpt2", "range(config.layers)", "range(2)"),
     fault("a table with two names", "gpt2", "        self.init_weights()\n\n",

@@ -83,7 +83,7 @@ PLANTED = {
         "gpt2",
         "v = self.value(x)",
         "v = self.value(x).detach()",
-        ["every_weight_gets_a_gradient"],
+        ["every_weight_gets_a_gradient", "gradients_are_what_small_steps_say"],
     ),
     "weights are not set": (
         "t5_small",

@@ -10,7 +10,7 @@ from ....spec.positions import DynamicScaling, LongRope, Rotary
 from ..arguments import Data
 from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
-from .sight import ABSOLUTE, CROWDED, attending, crowded, masks_of, word_stacks
+from .sight import COUNT_PADDING, CROWDED, attending, crowded, masks_of, word_stacks
 
 
 def padding(subject: Subject) -> Measured | NotHere:
@@ -87,7 +87,7 @@ def moved_by_padding(subject: Subject, side: str) -> str:
     for _, stack in word_stacks(subject):
         for block in attending(subject, stack):
             used = [atom for mask in masks_of(block) for atom in atoms(mask)]
-            if side == "left" and any(atom.name in ABSOLUTE for atom in used):
+            if side == "left" and any(atom.name in COUNT_PADDING for atom in used):
                 return "its mask counts from the beginning of the row"
             ends = [arg for atom in used for arg in atom.args if isinstance(arg, Range)]
             counted = any(min(end.start or 0, end.stop or 0) < 0 for end in ends)

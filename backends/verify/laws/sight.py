@@ -19,8 +19,9 @@ from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
 
 ABSOLUTE = frozenset({"blocks", "fixed", "global", "keys", "queries", "random", "prefix"})
-FROM_THE_ROW = ABSOLUTE - {"blocks", "fixed", "prefix"}
-"""Atoms that ask where in the row a token stands."""
+"""Atoms that ask where a token stands, and not only how far it is from another."""
+COUNT_PADDING = ABSOLUTE - {"blocks", "fixed", "prefix"}
+"""Those that count from the start of the row, padding or not; the others skip what is in front."""
 
 
 def masks_of(block: Block) -> tuple[Mask, ...]:

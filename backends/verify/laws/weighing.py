@@ -99,8 +99,10 @@ def _admitted(subject: Subject, op: Op, data: Data, weights: Array) -> Array:
     batch, heads, queries, keys = weights.shape
     names = _data_of(subject.graph, op)
     real = np.ones((batch, keys), bool)
+    first = None  # chunks count from the first real token
     if names["attention_mask"] in data:
         real = data[names["attention_mask"]] == 1
+        first = real.argmax(axis=1)
     if queries != keys or _crosses(subject.graph, op):
         return real[:, None, None, :]
     pairs = Pairs.of(
@@ -108,6 +110,7 @@ def _admitted(subject: Subject, op: Op, data: Data, weights: Array) -> Array:
         document_ids=data.get(names["document_ids"]),
         prefix_length=data.get(names["prefix_length"]),
         global_mask=data.get(names["global_mask"]),
+        first=first,
     )
     formula = op.attrs["formula"]
     parts: tuple[Any, ...] = (formula,) if isinstance(formula, Formula) else tuple(formula)
