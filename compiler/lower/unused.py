@@ -82,14 +82,20 @@ def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
     """
     options = list(_options(spec, (), reads))
     levels = Levels.of(options)
-    used_marks = {_mark(spec, option) for option in options if option.used}
+    unused = [
+        option
+        for option in options
+        if not option.used
+        and not levels.excuse(option)
+        and not _of_family(spec, option)
+        and not _without_layers(spec, option)
+    ]
+    written = [(option, mark) for option in unused if (mark := _mark(spec, option)) is not None]
+    used_marks = {_mark(spec, option) for option in options if option.used} if written else set()
     found: dict[Mark, SpecError] = {}
     refused: list[Path] = []
-    for option in options:
-        mark = _mark(spec, option)
-        if option.used or mark is None or (mark.line and mark in used_marks):
-            continue
-        if levels.excuse(option) or _of_family(spec, option) or _without_layers(spec, option):
+    for option, mark in written:
+        if mark.line and mark in used_marks:
             continue
         if any(option.path[: len(path)] == path for path in refused):
             continue
