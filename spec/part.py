@@ -13,6 +13,7 @@ reference and the JSON Schema are printed from them.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
@@ -81,14 +82,26 @@ def build_serializers(value: object) -> None:
         cls = type(value)
         if not cls.__pydantic_complete__:
             cls.model_rebuild()
-        for name in cls.model_fields:
-            build_serializers(getattr(value, name))
+        for name in options_of(cls):
+            inner = getattr(value, name)
+            if isinstance(inner, CONTAINERS):
+                build_serializers(inner)
     elif isinstance(value, dict):
         for inner in value.values():
             build_serializers(inner)
     elif isinstance(value, tuple):
         for inner in value:
             build_serializers(inner)
+
+
+CONTAINERS = (Part, dict, tuple)
+"""Values of a spec in which parts may stand."""
+
+
+@cache
+def options_of(cls: type[Part]) -> tuple[str, ...]:
+    """The names of the attributes of a part: its options, and `type` where it has one."""
+    return tuple(cls.model_fields)
 
 
 class Nothing(Part):

@@ -17,7 +17,7 @@ from .feed_forward import Hidden, Moe
 from .head import Contrastive, Maxout, PatchesHead
 from .locate import locate
 from .model import Block, ModelSpec, Stack
-from .part import BROKEN, Part
+from .part import BROKEN, CONTAINERS, Part, options_of
 from .positions import (
     RelativeTable,
     Rotary,
@@ -79,9 +79,10 @@ def refusals(part: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
         for name, text in _options(part):
             refused.add(name)
             yield (*path, name), text
-        for name in type(part).model_fields:
-            if name not in refused:
-                yield from refusals(getattr(part, name), (*path, name))
+        for name in options_of(type(part)):
+            inner = getattr(part, name)
+            if name not in refused and isinstance(inner, CONTAINERS):
+                yield from refusals(inner, (*path, name))
     elif isinstance(part, dict):
         for name, inner in part.items():
             yield from refusals(inner, (*path, name))

@@ -15,6 +15,7 @@ import tomllib
 import zipfile
 from collections.abc import Container, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -148,6 +149,30 @@ def test_backends_import_no_spec(root: Path) -> None:
     assert reads == READS_SPECS
 
 
+def test_backends_get_no_spec_from_others(root: Path) -> None:
+    """Not by way of a module between, and not by a name that is known only when it runs."""
+    from modelwright.compiler import words
+
+    named, made = [], []
+    about_words = [getattr(words, name) for name in words.__all__]  # which any text may use
+    for name, file in modules(root):
+        if not name.startswith(FORGETFUL) or name in READS_SPECS:
+            continue
+        for key, value in vars(importlib.import_module(f"modelwright.{name}")).items():
+            if str(getattr(value, "__module__", value)).startswith("modelwright.spec"):
+                named += [] if value in about_words else [f"{name}.{key}"]
+            if isinstance(value, ModuleType) and value.__name__.startswith("modelwright.spec"):
+                named.append(f"{name}.{key}")
+        made += [
+            f"{name}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}"
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, (ast.Name, ast.Attribute))
+            and re.search(r"__import__|import_module|^sys\.modules$", ast.unparse(node))
+        ]
+    assert named == []
+    assert made == []
+
+
 def test_a_graph_holds_no_spec(examples: Path) -> None:
     """Facts stand for it, in a graph as it is lowered, after the passes, and in a copy."""
     from modelwright.compiler import ModuleGraph, lower
@@ -177,19 +202,63 @@ def test_the_oracle_knows_specs_and_no_graph(root: Path) -> None:
     assert floors == {"spec", "itself"}
 
 
+OTHERS = {"graph", "part", "norm", "below", "self"}
+"""Names of what has inputs and is no op: a graph, the boxes of figures, `Op` itself."""
+
+
+def by_number(tree: ast.AST) -> Iterator[ast.AST]:
+    """What reads the inputs of an op by their order: an index, a slice, several targets, `first`.
+
+    Values in the slots of an op may be counted, searched and exchanged as a whole.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and _reads_inputs(node.value):
+            if isinstance(node.slice, ast.Slice) or _is_number(node.slice):
+                yield node
+        elif isinstance(node, ast.Assign) and _reads_inputs(node.value):
+            if any(isinstance(target, (ast.Tuple, ast.List)) for target in node.targets):
+                yield node
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            positional = any(
+                isinstance(a, ast.Starred) and _reads_inputs(a.value) for a in node.args
+            )
+            if positional or (name == "iter" and any(map(_reads_inputs, node.args))):
+                yield node
+
+
+def _reads_inputs(node: ast.AST) -> bool:
+    found = (n for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr == "inputs")
+    return any(ast.unparse(n.value).split(".")[-1] not in OTHERS for n in found)
+
+
 def test_ops_are_read_by_the_names_of_their_slots(root: Path) -> None:
     """`op.arg("mask")`, not `op.inputs[3]`: a number says nothing, and moves when a slot is new."""
     wrong = [
-        f"{name}:{node.lineno}: {ast.unparse(node)}"
+        f"{name}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}"
         for name, file in modules(root)
         if name.split(".")[0] in ("compiler", "backends")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Subscript)
-        and isinstance(node.value, ast.Attribute)
-        and node.value.attr == "inputs"
-        and (isinstance(node.slice, ast.Slice) or _is_number(node.slice))
+        for node in by_number(ast.parse(file.read_text(encoding="utf-8")))
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = op.inputs[0]",
+        "x = op.inputs[-1]",
+        "x = self.op.inputs[1:]",
+        "k, v = op.inputs",
+        "k, v = f.use_all(op.inputs)",
+        "k, v = (f.use(value) for value in op.inputs if value)",
+        "call('where', *f.use_all(op.inputs))",
+        "x = next(iter(op.inputs))",
+        "x = list(op.inputs)[0]",
+    ],
+)
+def test_reading_by_number_is_found(code: str) -> None:
+    assert list(by_number(ast.parse(code)))
 
 
 def _is_number(node: ast.expr) -> bool:

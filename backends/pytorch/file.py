@@ -105,7 +105,7 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
 def is_ours_unedited(text: str) -> bool:
     """Was this text written here, and not changed since?"""
     content, mark, seal = text.rpartition(SEAL)
-    return bool(mark) and hashlib.sha256(content.encode()).hexdigest() == seal.strip()
+    return bool(mark) and hashlib.sha256(content.encode()).hexdigest() + "\n" == seal
 
 
 # -- the program

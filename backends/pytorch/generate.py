@@ -9,6 +9,7 @@ from typing import Any
 from ...compiler.facts import TokenFact
 from ...compiler.graph import ModuleGraph
 from .code.nodes import (
+    NOWHERE,
     Binary,
     Dot,
     Expr,
@@ -257,20 +258,22 @@ def _parameters(
         "compile_mode": not slots.static,
     }
     names = {"source": slots.source, "attention_mask": slots.mask}
-    start = tokens.decoder_start if tokens.decoder_start is not None else tokens.bos
-    pad = tokens.pad if tokens.pad is not None else tokens.eos
     ends: Any = tokens.all_eos if len(tokens.all_eos) > 1 else tokens.eos
+    start = "bos" if tokens.decoder_start is None else "decoder_start"
+    pad = "eos" if tokens.pad is None else "pad"
     given = {
-        "eos_token_id": ends,
-        "pad_token_id": pad,
-        "decoder_start_token_id": start,
+        "eos_token_id": ("eos", ends),
+        "pad_token_id": (pad, getattr(tokens, pad)),
+        "decoder_start_token_id": (start, getattr(tokens, start)),
     }
     found = [Parameter("self")]
     for p in template[1:]:
         if not absent.get(p.name):
-            own = given.get(p.name)
+            key, own = given.get(p.name, ("", None))
             default = p.default if own is None else constant(own)
-            found.append(Parameter(names.get(p.name, p.name), p.annotation, default))
+            said = NOWHERE if own is None else frozenset({("tokens", key)})
+            name = names.get(p.name, p.name)
+            found.append(Parameter(name, p.annotation, default, origins=said))
     return found
 
 

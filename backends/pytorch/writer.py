@@ -83,6 +83,10 @@ class Writer:
         """The expression in a slot of an op; each call is one use."""
         return self.use(op.arg(slot))
 
+    def given(self, op: Op, *slots: str) -> list[Any]:
+        """The expressions in these slots, without those of slots that hold nothing."""
+        return self.use_all(value for slot in slots if (value := op.arg(slot)))
+
     def use_all(self, values: Iterable[str]) -> list[Any]:
         return [self.use(value) for value in values]
 

@@ -137,7 +137,8 @@ class Builder:
         self, kind: str, *inputs: str, name: str = "", out: tuple[str, ...], **attrs: Any
     ) -> list[str]:
         row = OPS[kind]
-        _check_groups(attrs)
+        if "kv_heads" in attrs:
+            _check_groups(attrs)
         inputs = row.filled(inputs)
         slots = row.named(len(inputs))
         given = Inputs.of(slots, inputs, self.graph.values)

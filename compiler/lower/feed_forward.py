@@ -35,8 +35,9 @@ def size_of(b: Builder, key: str, value: int | str, width: Size) -> Size:
 def lower_activation(b: Builder, activation: Any, x: str) -> str:
     if activation.type == "identity":
         return x
-    beta = b.field("beta", activation.beta) if activation.type == "swish" else None
-    return b.op("activation", x, function=activation.type, beta=beta)
+    with b.at("activation"):
+        beta = b.field("beta", activation.beta) if activation.type == "swish" else None
+        return b.op("activation", x, function=activation.type, beta=beta)
 
 
 def lower_feed_forward(b: Builder, state: StackState, part: MlpBranch | GluBranch, x: str) -> str:

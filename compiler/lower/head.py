@@ -41,11 +41,11 @@ def lower_language_model(
                 width = state.table_width if tied and state.table_width else b.width(x)
                 if transform.width not in (None, width.size):
                     width = Dim("N", b.size("transform_width", transform.width))
-                if transform.inner is not None:
-                    inner = Dim("Ni", b.size("transform_inner", transform.inner))
-                    x = _dense(b, transform, x, "inner", inner)
-                x = _dense(b, transform, x, "dense", width)
                 with b.at("transform"):
+                    if transform.inner is not None:
+                        inner = Dim("Ni", b.size("transform_inner", transform.inner))
+                        x = _dense(b, transform, x, "inner", inner)
+                    x = _dense(b, transform, x, "dense", width)
                     x = lower_norm(b, transform.norm, x, "norm", out="x")
             logits = _unembed(b, x, "" if tied else "output", vocab, tied=tied, bias=head.bias)
     if head.scale != 1:

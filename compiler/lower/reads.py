@@ -6,10 +6,11 @@ itself, and each option that is read is recorded by its path. `unused` reports t
 
 from __future__ import annotations
 
+from functools import cache
 from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast
 
-from ...spec.part import Part
+from ...spec.part import Part, options_of
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
@@ -33,20 +34,22 @@ class View:
         return self._part.__class__
 
     def __getattr__(self, name: str) -> Any:
-        cls = self._part.__class__
-        if name in self._views:
-            return self._views[name]
-        if name in cls.model_fields:
+        views = self._views
+        if name in views:
+            return views[name]
+        part: Any = self._part
+        cls: type[Part] = part.__class__
+        if name in options_of(cls):
             path = (*self._path, name)
             self._reads.add(path)
-            self._views[name] = viewed(getattr(self._part, name), path, self._reads)
-            return self._views[name]
-        member = next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), None)
+            value = views[name] = viewed(getattr(part, name), path, self._reads)
+            return value
+        member = _member(cls, name)
         if isinstance(member, property):
             return member.fget(self) if member.fget else None
         if isinstance(member, FunctionType):
             return MethodType(member, self)
-        return getattr(self._part, name)
+        return getattr(part, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a spec is frozen")
@@ -59,6 +62,12 @@ class View:
 
     def __repr__(self) -> str:
         return repr(self._part)
+
+
+@cache
+def _member(cls: type, name: str) -> Any:
+    """What a class or one of its bases defines under a name, unbound; None where nothing is."""
+    return next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), None)
 
 
 def viewed(value: T, path: Path, reads: set[Path]) -> T:

@@ -28,13 +28,14 @@ def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
     with b.in_scope(state.scope):
         for index, layer in enumerate(source.layers):
             last = index == len(source.layers) - 1
-            with b.at("layers", index), b.within(f"conv{index + 1}"):
-                name, width = f"conv{index + 1}", state.width
-                if not last or source.project is not False:
-                    width = _channels(b, layer, index + 1)
-                consume(layer, "channels")  # of the last: d_model, says a law
-                y = _convolved(b, source, layer, x, name, (width, lengths[index + 1]))
-                y = _normed(b, source, layer, y, f"{name}_norm")
+            name, width = f"conv{index + 1}", state.width
+            with b.within(name):
+                with b.at("layers", index):
+                    if not last or source.project is not False:
+                        width = _channels(b, layer, index + 1)
+                    consume(layer, "channels")  # of the last: d_model, says a law
+                    y = _convolved(b, source, layer, x, name, (width, lengths[index + 1]))
+                    y = _normed(b, source, layer, y, f"{name}_norm")
                 inline = last and not layer.separable
                 x = b.rename(lower_activation(b, source.activation, y), "" if inline else "x")
         x = _projected(b, state, source, b.op("swap_axes", x, out="x"))

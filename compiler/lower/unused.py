@@ -12,9 +12,9 @@ A value counts as used when lowering reads it at one of the places that it was w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticUndefined
 
@@ -22,7 +22,7 @@ from ...spec.errors import Mark, SpecError, SpecErrors, shown
 from ...spec.levels import DEFAULTS, WORDS
 from ...spec.locate import locate
 from ...spec.model import BLOCK_KEYS, ModelSpec
-from ...spec.part import Part
+from ...spec.part import CONTAINERS, Part, options_of
 from ...spec.surface import FAMILIES
 from ..sizes import IndivisibleError
 from .reads import USED, Path
@@ -43,6 +43,8 @@ OF_MODEL = ("vocab_size", "max_positions")
 OF_STACK = ("mask", "positions", "norm_placement")
 """Options that a stack gives to all of its blocks."""
 
+INHERITED = frozenset((*WORDS, *OF_MODEL))
+
 WHY = {
     **dict.fromkeys(
         ("final_norm", "inner_norm", "output_norm", "pooled_norm", "normalize", "norm_placement"),
@@ -59,8 +61,7 @@ WHY = {
 """Option -> why nothing uses it."""
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """A value of the spec.
 
     part: the type of the mapping that it stands in, or ""
@@ -80,7 +81,7 @@ def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
 
     reads: the paths of all options that lowering read
     """
-    options = list(_options(spec, (), reads))
+    options = Options(spec, reads).found
     levels = Levels.of(options)
     unused = [
         option
@@ -116,48 +117,60 @@ def located(spec: ModelSpec, error: IndivisibleError) -> SpecErrors:
     return SpecErrors([SpecError(mark, str(error))])
 
 
-def _options(value: Any, path: Path, reads: set[Path]) -> Iterator[Option]:
-    """Every plain value of the spec; `type` first where a part has one."""
-    if isinstance(value, Part):
-        kind = str(getattr(value, "type", ""))
-        for name, field in type(value).model_fields.items():
-            inner = getattr(value, name)
-            if (path == () and name in SETTLED) or name in ("order", "type"):
-                continue
-            yield from _option((*path, name), inner, field.default, kind, reads)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _option((*path, name), inner, PydanticUndefined, "", reads)
-    elif isinstance(value, tuple):
-        for index, inner in enumerate(value):
-            yield from _option((*path, index), inner, PydanticUndefined, "", reads)
+class Options:
+    """Every plain value of a spec; `type` first where a part has one."""
+
+    def __init__(self, spec: ModelSpec, reads: set[Path]) -> None:
+        self.reads = reads
+        self.found: list[Option] = []
+        self._inside(spec, ())
+
+    def _inside(self, value: Any, path: Path) -> None:
+        if isinstance(value, Part):
+            cls = type(value)
+            kind = str(getattr(value, "type", ""))
+            for name, default in _defaults(cls).items():
+                if path or name not in SETTLED:
+                    self._add((*path, name), getattr(value, name), default, kind)
+            return
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            self._add((*path, key), inner, PydanticUndefined, "")
+
+    def _add(self, path: Path, value: Any, default: Any, kind: str) -> None:
+        if isinstance(value, Part):
+            type_of = str(getattr(value, "type", ""))
+            if type_of:
+                used = _is_used(value, path, self.reads)
+                usual = type_of == getattr(default, "type", "")
+                self.found.append(Option((*path, "type"), type_of, type_of, used, usual))
+            self._inside(value, path)
+        elif isinstance(value, CONTAINERS) and _has_parts(value):
+            self._inside(value, path)
+        else:
+            self.found.append(Option(path, value, kind, path in self.reads, bool(value == default)))
 
 
-def _option(path: Path, value: Any, default: Any, kind: str, reads: set[Path]) -> Iterator[Option]:
-    if isinstance(value, Part):
-        type_of = str(getattr(value, "type", ""))
-        if type_of:
-            usual = type_of == getattr(default, "type", "")
-            yield Option((*path, "type"), type_of, type_of, _is_used(value, path, reads), usual)
-        yield from _options(value, path, reads)
-    elif _has_parts(value):
-        yield from _options(value, path, reads)
-    else:
-        yield Option(path, value, kind, path in reads, bool(value == default))
+@cache
+def _defaults(cls: type[Part]) -> dict[str, Any]:
+    """The options of a part and what they are when they are left out."""
+    skipped = ("order", "type")
+    return {n: field.default for n, field in cls.model_fields.items() if n not in skipped}
 
 
 def _has_parts(value: Any) -> bool:
     inner = value.values() if isinstance(value, dict) else value
-    return isinstance(value, (dict, tuple)) and any(isinstance(one, Part) for one in inner)
+    return any(isinstance(one, Part) for one in inner)
 
 
 def _is_used(part: Part, path: Path, reads: set[Path]) -> bool:
     """A part is used when one of its options is, or, without options, when it is looked at."""
-    names = [name for name in type(part).model_fields if name != "type"]
-    if (*path, USED) in reads or any((*path, name) in reads for name in names):
+    if (*path, USED) in reads:
         return True
-    listed = isinstance(path[-1], int)
-    return not names and not listed and path in reads
+    names = [name for name in options_of(type(part)) if name != "type"]
+    if not names:
+        listed = isinstance(path[-1], int)
+        return not listed and path in reads
+    return any((*path, name) in reads for name in names)
 
 
 def _mark(spec: ModelSpec, option: Option) -> Mark | None:
@@ -230,7 +243,7 @@ class Levels:
 def _split(option: Option) -> tuple[Path, Key] | None:
     """The level of an inherited option and its key; None for an option that nobody inherits."""
     for index, name in enumerate(option.path):
-        if index > 1 and name in (*WORDS, *OF_MODEL):
+        if index > 1 and name in INHERITED:
             inside = option.path[index + 1 :]
             return option.path[:index], (str(name), inside, repr(option.value))
     return None

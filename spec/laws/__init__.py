@@ -44,8 +44,8 @@ def check_laws(
     spec: ModelSpec, tree: Node, reading: Reading, meant: Set[str] = frozenset()
 ) -> None:
     """Report violations. `meant`: the right spelling of misspelt keys, which are not missing."""
-    for finding in findings(spec):
-        if finding.lacks in meant:
+    for finding in sorted(findings(spec), key=lambda finding: finding.may_follow):
+        if finding.lacks in meant or (finding.may_follow and reading.problems):
             continue
         place = locate(tree, finding.path)
         plain = not isinstance(place.node.value, (dict, list))

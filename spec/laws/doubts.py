@@ -97,8 +97,13 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
     }
     for name in names:
         if name not in read:
-            only = "only its embedding is used" if name in ties else "nothing reads it"
-            yield Finding(("stacks", name), f"stack `{name}` has no effect: {only}", warning=True)
+            path = ("stacks", name)
+            if name not in ties:
+                text = f"stack `{name}` has no effect: nothing reads it; remove it"
+                yield Finding(path, text, may_follow=True)
+            elif spec.stacks[name].order:
+                text = f"the layers of `{name}` have no effect: only its embedding is used; "
+                yield Finding(path, text + "write `layers: 0`", may_follow=True)
 
 
 def _is_used(spec: ModelSpec, reference: Reference) -> bool:

@@ -17,12 +17,14 @@ class Finding:
 
     lacks: the missing key, if that is the cause; not reported when the key was misspelt
     warning: allowed, but probably not intended
+    may_follow: it may follow from another problem, and is reported only where there is none
     """
 
     path: Path
     message: str
     lacks: str = ""
     warning: bool = False
+    may_follow: bool = False
 
 
 Law = Callable[..., Iterator[Finding]]

@@ -145,7 +145,7 @@ def test_a_file_that_is_too_long_has_a_first_line(tmp_path: Path) -> None:
     assert [problem.mark.line for problem in caught.value.problems] == [1]
 
 
-def test_a_stack_that_no_head_reads_is_said_to_do_nothing() -> None:
+def test_a_stack_that_no_head_reads_is_refused() -> None:
     """Not if it was the last one: its arguments were missing in `forward`, without a word."""
     text = changed(
         SMALL,
@@ -153,16 +153,27 @@ def test_a_stack_that_no_head_reads_is_said_to_do_nothing() -> None:
         "decoder: {cross_attention: none}",
         "head: {type: language_model, stack: encoder}",
     )
-    assert any("stack `decoder` has no effect" in warning for warning in loads(text).warnings)
+    assert "stack `decoder` has no effect: nothing reads it; remove it" in problems(text)
 
 
-def test_a_stack_that_only_a_block_without_layers_reads_is_said_to_do_nothing() -> None:
+def test_layers_of_a_stack_whose_embedding_alone_is_used_are_refused() -> None:
+    text = changed(
+        SMALL,
+        "family: encoder-decoder",
+        "encoder: {input: {tied: decoder}}",
+        "head: {type: language_model, stack: encoder}",
+    )
+    expected = "the layers of `decoder` have no effect: only its embedding is used"
+    assert f"{expected}; write `layers: 0`" in problems(text)
+
+
+def test_a_stack_that_only_a_block_without_layers_reads_is_refused() -> None:
     text = changed(
         SMALL,
         "family: encoder-decoder",
         "decoder: {pattern: [a], blocks: {a: {cross_attention: none}, b: {}}}",
     )
-    assert any("stack `encoder` has no effect" in warning for warning in loads(text).warnings)
+    assert "stack `encoder` has no effect: nothing reads it; remove it" in problems(text)
 
 
 def test_inputs_of_different_types_are_not_dropped_in_silence() -> None:

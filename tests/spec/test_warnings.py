@@ -50,10 +50,6 @@ T5 = "name: t\nfamily: encoder-decoder\n" + SIZES
             "t.yaml:7:46: the router gets no gradient: with top_k 1 the normalised weight is "
             "always 1; write `router: {normalize: false}`",
         ),
-        (
-            T5 + "decoder: {cross_attention: none}\n",
-            "t.yaml:1:1: stack `encoder` has no effect: nothing reads it",
-        ),
     ],
 )
 def test_a_doubt_is_said_once_with_its_place(text: str, warning: str) -> None:

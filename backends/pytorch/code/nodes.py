@@ -10,14 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from operator import attrgetter, is_
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as tree_node
+else:
+
+    def tree_node(*, frozen: bool, slots: bool, kw_only: bool = False):
+        """A dataclass that nobody changes. Type checking forbids it; Python does not look, which
+        would cost a tenth of the time of emitting a file."""
+        return dataclass(unsafe_hash=frozen, slots=slots, kw_only=kw_only)
+
 
 Origin = int | str | tuple[Any, ...]
 Origins = frozenset[Any]
 NOWHERE: Origins = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@tree_node(frozen=True, slots=True, kw_only=True)
 class Node:
     """A part of a program."""
 
@@ -27,12 +37,12 @@ class Node:
 # -- expressions
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Name(Node):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Literal(Node):
     """A number, a string, None, True, False or `...`, and how it is written (1 is not 1.0)."""
 
@@ -40,7 +50,7 @@ class Literal(Node):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Dot(Node):
     """`of.name`."""
 
@@ -48,7 +58,7 @@ class Dot(Node):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Argument(Node):
     """An argument of a call: by position, by `name=`, or unpacked with `*` or `**`."""
 
@@ -57,13 +67,13 @@ class Argument(Node):
     stars: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Call(Node):
     of: Expr
     arguments: tuple[Argument, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Binary(Node):
     """`left sign right`; chains such as `a + b + c` lean to the left."""
 
@@ -72,20 +82,20 @@ class Binary(Node):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Unary(Node):
     sign: str  # -, ~ or not
     of: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Bracketed(Node):
     """An expression in brackets that help the reader and that Python does not need."""
 
     of: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Choice(Node):
     """`then if test else other`."""
 
@@ -94,7 +104,7 @@ class Choice(Node):
     other: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Sequence(Node):
     """A tuple, a list or a set; without brackets, a tuple such as `a, b`."""
 
@@ -102,7 +112,7 @@ class Sequence(Node):
     brackets: str = "()"
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Pair(Node):
     """One entry of a dictionary."""
 
@@ -110,12 +120,12 @@ class Pair(Node):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Dictionary(Node):
     items: tuple[Pair, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Index(Node):
     """`of[keys]`."""
 
@@ -123,28 +133,28 @@ class Index(Node):
     keys: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Slice(Node):
     start: Expr | None = None
     stop: Expr | None = None
     step: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Format(Node):
     """An f-string; its parts are texts and expressions."""
 
     parts: tuple[str | Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Adjacent(Node):
     """Strings one behind the other, which Python joins: a long one over several lines."""
 
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Generator(Node):
     """`value for target in over if test`."""
 
@@ -177,7 +187,7 @@ Expr = (
 # -- statements
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Set(Node):
     """`target = value`, with an annotation in a class; `note` is the comment behind it.
 
@@ -191,7 +201,7 @@ class Set(Node):
     also: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Update(Node):
     """`target sign= value`."""
 
@@ -201,7 +211,7 @@ class Update(Node):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Do(Node):
     """An expression for its effect."""
 
@@ -209,19 +219,19 @@ class Do(Node):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Return(Node):
     value: Expr
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Raise(Node):
     value: Expr
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Word(Node):
     """`break`, `pass` or `continue`."""
 
@@ -229,14 +239,14 @@ class Word(Node):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Comment(Node):
     """A comment on a line of its own."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class If(Node):
     test: Expr
     then: tuple[Statement, ...]
@@ -244,7 +254,7 @@ class If(Node):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class For(Node):
     target: Expr
     over: Expr
@@ -252,7 +262,7 @@ class For(Node):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Try(Node):
     """`try: body`, `finally: final`."""
 
@@ -260,7 +270,7 @@ class Try(Node):
     final: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Parameter(Node):
     """A parameter of a function; the name `*` separates those that are given by name only."""
 
@@ -269,7 +279,7 @@ class Parameter(Node):
     default: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Function(Node):
     """`def name(parameters) -> result:`; the docstring holds the lines of its text."""
 
@@ -281,7 +291,7 @@ class Function(Node):
     decorators: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Class(Node):
     name: str
     bases: tuple[Expr, ...]
@@ -290,7 +300,7 @@ class Class(Node):
     decorators: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@tree_node(frozen=True, slots=True)
 class Copied(Node):
     """A function or a class of the runtime, copied into the file as it stands there.
 
@@ -361,8 +371,14 @@ def written_for(node: Any, *origins: Origin) -> Any:
 
 def change(part: Any, changes: dict[Any, Any]) -> Any:
     """The tree with some of its nodes exchanged for others, the outermost first."""
-    kinds = {type(key) for key in changes}
-    return rebuilt(part, lambda node: changes.get(node) if type(node) in kinds else None)
+    by_kind: dict[type, list[tuple[Any, Any]]] = {}
+    for old, new in changes.items():
+        by_kind.setdefault(type(old), []).append((old, new))
+
+    def exchange(node: Any) -> Any:
+        return next((new for old, new in by_kind.get(type(node), ()) if old == node), None)
+
+    return rebuilt(part, exchange)
 
 
 def rebuilt(part: Any, exchange: Callable[[Any], Any]) -> Any:

@@ -179,7 +179,10 @@ def _statements(template: str) -> tuple[Statement, ...]:
 
 def read_block(text: str) -> tuple[Statement, ...]:
     """All statements of a text, with comments as notes."""
-    return tuple(_Reader(comments(text)).block(ast.parse(text).body))
+    reader = _Reader(comments(text))
+    found = tuple(reader.block(ast.parse(text).body))
+    reader.refuse_lost(1, text.count("\n") + 1)
+    return found
 
 
 def read_definitions(text: str) -> dict[str, Any]:
@@ -190,6 +193,7 @@ def read_definitions(text: str) -> dict[str, Any]:
     for node in found:
         reader.said = node.lineno
         made[node.name] = reader.statement(node)
+        reader.refuse_lost(node.lineno, node.end_lineno or node.lineno)
     return made
 
 
@@ -362,6 +366,7 @@ class _Reader:
     def __init__(self, notes: dict[int, tuple[str, bool]]) -> None:
         self.notes = notes
         self.said = 0  # the last line whose comments were taken
+        self.taken: set[int] = set()  # the lines whose comments stand in the tree
 
     def block(self, body: list[ast.stmt]) -> Iterator[Statement]:
         for node in body:
@@ -369,6 +374,7 @@ class _Reader:
             for line in range(self.said + 1, first):
                 note, alone = self.notes.get(line, ("", False))
                 if alone:
+                    self.taken.add(line)
                     yield Comment(note)
             self.said = max(self.said, first)
             yield self.statement(node)
@@ -376,7 +382,14 @@ class _Reader:
 
     def note(self, line: int | None) -> str:
         note, alone = self.notes.get(line or 0, ("", False))
+        self.taken |= set() if alone else {line or 0}
         return "" if alone else note
+
+    def refuse_lost(self, first: int, last: int) -> None:
+        """Raises KeyError where a comment between these lines has no place in the tree."""
+        lost = [line for line in self.notes if first <= line <= last and line not in self.taken]
+        where = ", ".join(f"{line} (# {self.notes[line][0]})" for line in lost)
+        refuse(lost, f"place for the comments of lines {where}")
 
     def statement(self, node: ast.stmt) -> Statement:
         made: Statement = STATEMENTS[type(node)](self, node)
@@ -457,7 +470,9 @@ def _documented(node: ast.FunctionDef | ast.ClassDef) -> tuple[str, list[ast.stm
 
 def _function(reader: _Reader, node: ast.FunctionDef) -> Any:
     doc, body = _documented(node)
-    reader.said = max(reader.said, body[0].lineno - 1 if not doc else node.body[0].end_lineno or 0)
+    signature = [node.returns, *ast.walk(node.args)]
+    ends = [getattr(part, "end_lineno", 0) for part in ([node.body[0]] if doc else signature)]
+    reader.said = max(reader.said, node.lineno, *ends)
     result = read_expression(node.returns) if node.returns else constant(None)
     return Function(
         node.name,

@@ -82,9 +82,11 @@ class Names:
             elif kind is Generator:
                 names |= self._read(part.over)
                 names |= self._read((part.value, part.test)) - _targets(part.target)
-            elif kind in CHILDREN:
-                if kind is Dot and (part.of == CONFIG or part.of == OWN_CONFIG):
+            elif kind is Dot:
+                if part.of in CONFIGS:
                     self.fields.add(part.name)
+                waiting.append(part.of)
+            elif kind in CHILDREN:
                 waiting.extend(CHILDREN[kind](part))
         return names
 
@@ -127,6 +129,7 @@ class Names:
 
 
 OWN_CONFIG = Dot(SELF, "config")
+CONFIGS = (CONFIG, OWN_CONFIG)
 
 
 def bound_by(statement: Any) -> set[str]:

@@ -144,8 +144,8 @@ def _function(s: Function, depth: int) -> Iterator[Printed]:
     margin = " " * 4 * depth
     for decorator in s.decorators:
         yield Printed(f"{margin}@{flat(decorator)}", s.origins)
-    for line in signature(s, depth):
-        yield Printed(line, s.origins)
+    for line, parameters in signature(s, depth):
+        yield Printed(line, s.origins.union(*[p.origins for p in parameters]))
     if s.doc:
         yield from _document(s.doc, depth + 1, s.origins)
     yield from _within(s, show_all(s.body, depth + 1))
@@ -160,16 +160,22 @@ def _within(s: Function | Class, lines: list[Printed]) -> Iterator[Printed]:
             yield Printed(line.text, line.own, line.nodes, s.origins)
 
 
-def signature(s: Function, depth: int) -> list[str]:
-    """`def name(self, …) -> result:`, on one line or broken as a formatter would."""
+def signature(s: Function, depth: int) -> list[tuple[str, tuple[Parameter, ...]]]:
+    """`def name(self, …) -> result:`, on one line or broken as a formatter would.
+
+    Each line is told with the parameters that it holds.
+    """
     margin, end = " " * 4 * depth, f") -> {flat(s.result)}:"
     texts = [parameter_text(p) for p in s.parameters]
     one = f"{margin}def {s.name}({', '.join(texts)}{end}"
     if len(one) <= WIDTH:
-        return [one]
+        return [(one, s.parameters)]
     inner = f"{margin}    {', '.join(texts)}"
-    lines = [inner] if len(inner) <= WIDTH else [f"{margin}    {text}," for text in texts]
-    return [f"{margin}def {s.name}(", *lines, f"{margin}{end}"]
+    lines = [(inner, s.parameters)]
+    if len(inner) > WIDTH:
+        pairs = zip(texts, s.parameters, strict=True)
+        lines = [(f"{margin}    {text},", (parameter,)) for text, parameter in pairs]
+    return [(f"{margin}def {s.name}(", ()), *lines, (f"{margin}{end}", ())]
 
 
 def _document(text: str, depth: int, origins: Origins) -> Iterator[Printed]:

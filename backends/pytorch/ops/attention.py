@@ -35,12 +35,12 @@ def expand_heads(f: Writer, op: Op) -> Any:
 
 
 def concat(f: Writer, op: Op) -> Any:
-    parts = Sequence(tuple(f.use_all(op.inputs)), "[]")
+    parts = Sequence(tuple(f.use_all(op.args("parts"))), "[]")
     return expression("torch.cat(parts, dim=-1)", parts=parts)
 
 
 def cache(f: Writer, op: Op) -> None:
-    k, v = f.use_all(op.inputs)
+    k, v = f.given(op, "first", "second")
     if f.cached:
         longer = expression("cache.append(layer, k, v)", layer=f.layer(), k=k, v=v)
         append = Set(Sequence((k, v), ""), longer, f.note(*op.outputs))

@@ -32,12 +32,12 @@ def activation(f: Writer, op: Op) -> Any:
 
 
 def add(f: Writer, op: Op) -> Any:
-    left, right = f.use_all(op.inputs)
+    left, right = f.given(op, "a", "b")
     return expression("left + right", left=left, right=right)
 
 
 def multiply(f: Writer, op: Op) -> Any:
-    left, right = f.use_all(op.inputs)
+    left, right = f.given(op, "a", "b")
     return expression("left * right", left=left, right=right)
 
 

@@ -17,7 +17,7 @@ def softmax(f: Writer, op: Op) -> Any:
 
 
 def gather(f: Writer, op: Op) -> Any:
-    x, places = f.use_all(op.inputs)
+    x, places = f.given(op, "x", "places")
     return expression("x.gather(-1, places)", x=x, places=places)
 
 
@@ -53,7 +53,7 @@ def _both(f: Writer, op: Op, value: Expr) -> None:
 
 
 def within_capacity(f: Writer, op: Op) -> Any:
-    weights, chosen = f.use_all(op.inputs)
+    weights, chosen = f.given(op, "weights", "chosen")
     experts = f.number(op.attrs["experts"])
     if op.attrs["capacity"] is not None:
         capacity = f.number(op.attrs["capacity"])
@@ -75,25 +75,25 @@ def assign(f: Writer, op: Op) -> None:
 
 
 def rows(f: Writer, op: Op) -> Any:
-    x, order, chosen = f.use_all(op.inputs)
+    x, order, chosen = f.given(op, "x", "order", "chosen")
     tokens = expression("order // chosen.size(-1)", order=order, chosen=chosen)
     return expression("x.flatten(0, 1)[tokens]", x=x, tokens=tokens)
 
 
 def expert_linear(f: Writer, op: Op) -> Any:
-    x, expert = f.use_all(op.inputs)
+    x, expert = f.given(op, "x", "expert")
     grouped = f.plan.options.experts == "grouped"
     name = "grouped_expert_linear" if grouped else "expert_linear"
     return call(name, x, f.own(op), expert)
 
 
 def expert_bias(f: Writer, op: Op) -> Any:
-    x, expert = f.use_all(op.inputs)
+    x, expert = f.given(op, "x", "expert")
     return expression("x + bias[expert]", x=x, bias=f.own(op), expert=expert)
 
 
 def weigh_rows(f: Writer, op: Op) -> Any:
-    x, order, weights = f.use_all(op.inputs)
+    x, order, weights = f.given(op, "x", "order", "weights")
     parts = {"x": x, "order": order, "weights": weights}
     return expression("(x * weights.flatten()[order, None]).type_as(x)", **parts)
 
@@ -110,7 +110,7 @@ def sum_pairs(f: Writer, op: Op) -> Any:
 
 def _by_token(f: Writer, op: Op) -> tuple[Expr, Expr]:
     """The name of what the experts of each token give, (B, T, A, D), and the weights."""
-    x, order, weights = f.use_all(op.inputs)
+    x, order, weights = f.given(op, "x", "order", "weights")
     parts = {"x": x, "order": order, "weights": weights}
     values = f.graph.values
     shape = (*values[op.arg("weights")].shape, values[op.arg("x")].shape[-1])

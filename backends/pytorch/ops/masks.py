@@ -15,7 +15,7 @@ from .row import Row
 
 def mask(f: Writer, op: Op) -> None:
     value = f.graph.values[op.outputs[0]]
-    data = f.use_all(value for value in op.inputs if value)
+    data = f.given(op, *op.slots)
     if op.attrs["implicit"] == "full":
         made, note = call("padding_mask", *data), f"(B, 1, 1, {op.attrs['keys']})"
     else:
@@ -34,7 +34,7 @@ def mask(f: Writer, op: Op) -> None:
 
 
 def head_masks(f: Writer, op: Op) -> Any:
-    masks = f.use_all(op.inputs)
+    masks = f.use_all(op.args("masks"))
     return call("masks_of_heads", f.number(op.attrs["shape"][1].size), *masks)
 
 
@@ -62,7 +62,7 @@ def _end(f: Writer, limit: int) -> Any:
 
 
 def select(f: Writer, op: Op) -> Any:
-    return call("torch.where", *f.use_all(op.inputs))
+    return call("torch.where", *f.given(op, "chosen", "a", "b"))
 
 
 def mask_sizes(formula: Any) -> list[Size]:

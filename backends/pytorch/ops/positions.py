@@ -73,7 +73,7 @@ def sharpness(f: Writer, op: Op) -> None:
 
 
 def sharpen(f: Writer, op: Op) -> Any:
-    x, factor = f.use_all(op.inputs)
+    x, factor = f.given(op, "x", "sharpness")
     return expression("(x * factor).type_as(x)", x=x, factor=factor)
 
 

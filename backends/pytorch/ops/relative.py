@@ -59,11 +59,11 @@ def relative_places(f: Writer, op: Op) -> Any:
 
 def position_scores(f: Writer, op: Op) -> Any:
     names = {"query": "content_to_position", "key": "position_to_content"}
-    return call(names[op.attrs["side"]], *f.use_all(op.inputs))
+    return call(names[op.attrs["side"]], *f.given(op, "x", "positions", "places"))
 
 
 def masked_bias(f: Writer, op: Op) -> Any:
-    bias, mask = f.use_all(op.inputs)
+    bias, mask = f.given(op, "bias", "mask")
     masked = expression("bias.masked_fill(~mask, -math.inf)", bias=bias, mask=mask)
     if f.graph.values[op.arg("mask")].optional:
         parts = {"bias": bias, "mask": mask, "masked": masked}

@@ -11,7 +11,7 @@ from .row import Row
 
 
 def similarity(f: Writer, op: Op) -> Any:
-    left, right = f.use_all(op.inputs)
+    left, right = f.given(op, "a", "b")
     return expression("left @ right.T", left=left, right=right)
 
 

@@ -123,7 +123,7 @@ def rotate(f: Writer, op: Op) -> Any:
         name = "apply_rope_to_end"
     if op.attrs["layout"] == "interleaved":
         name += "_interleaved"
-    return call(name, *f.use_all(op.inputs))
+    return call(name, *f.given(op, "x", "cos", "sin"))
 
 
 ROWS: dict[str, Row] = {

@@ -13,12 +13,13 @@ from .row import Row
 
 
 def pool_heads(f: Writer, op: Op) -> Any:
-    x, padding = (f.use(value) if value else constant(None) for value in op.inputs)
-    return call("pool_heads", x, Dot(SELF, op.name), padding, *dropout_rate(f, op))
+    x = f.arg(op, "x")
+    padding = f.given(op, "attention_mask") or [constant(None)]
+    return call("pool_heads", x, Dot(SELF, op.name), *padding, *dropout_rate(f, op))
 
 
 def without_padding(f: Writer, op: Op) -> Any:
-    return call("without_padding", *f.use_all(op.inputs))
+    return call("without_padding", *f.given(op, "x", "attention_mask"))
 
 
 def append_ones(f: Writer, op: Op) -> Any:
@@ -43,14 +44,15 @@ if cache is not None:
 
 
 def attend_linearly(f: Writer, op: Op) -> Any:
-    given = f.use_all(value for value in op.inputs if value)
+    qkv, rates = f.given(op, "q", "k", "v"), f.given(op, "rates")
+    given = [*qkv, *rates]
     if not op.attrs["causal"]:
         return call("linear_attention", *given)
     name = "fading_linear_attention" if op.arg("rates") else "causal_linear_attention"
     if not op.attrs["cached"] or not f.cached:
         return expression("both[0]", both=call(name, *given, constant(None)))
     layer = f.layer()
-    rows = next((x for x in given[:3] if isinstance(x, Name)), f.like)
+    rows = next((x for x in qkv if isinstance(x, Name)), f.like)
     f.bind(op.outputs[0], "y")
     parts = {"y": f.names[op.outputs[0]], "attended": call(name, *given, expression("state"))}
     f.say(*statements(STEP, **parts, x=rows, layer=layer), op=op)
