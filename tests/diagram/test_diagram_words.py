@@ -85,7 +85,9 @@ d_model: 16
 layers: 1
 attention: {heads: 4}
 stacks: {query: {input: {argument: query_ids}}, passage: {input: {argument: passage_ids}}}
-heads: {q: {type: projection, size: 4, stack: query, pool: mean}}
+heads:
+  q: {type: projection, size: 4, stack: query, pool: mean}
+  p: {type: projection, size: 4, stack: passage, pool: mean}
 """
 
 

@@ -163,13 +163,15 @@ class Specs(Parts):
         for key in ("layers", "d_model", "max_positions", "final_norm", "output_width"):
             if key in found:
                 self.said.add(("Stack", key, repr(found[key])))
-        memory = self._memory(place, kind)
+        memory, before = self._memory(place, kind), set(self.read)
         blocks = [self.block(place, found, memory)]
         if found["layers"] and dice.often(0.4):
             self._several(place, found, memory, blocks)
         else:
             found |= blocks[0]
             self._overrides(place, found, [])
+        if not found["layers"]:
+            self.read = before  # a stack without layers reads no memory
         return found
 
     def _positions(self, place: Place, found: Data) -> None:
@@ -389,21 +391,22 @@ class Specs(Parts):
         if not count and not unread:
             return
         stacks = [last, *unread][: len(HEAD_NAMES)]
-        if self.dice.often(0.03):
-            stacks = [self.dice.one(list(places))]  # one of several, and the others do nothing
         count = max(count, len(stacks))
         stacks += [self.dice.one(list(places)) for _ in range(count - len(stacks))]
         matched = len(places) > 1 and self.dice.often(0.25)
         if matched and self.dice.often(0.6):
-            stacks = []
+            stacks = [name for name in stacks if name not in list(places)[-2:]]
         found: dict[str, Any] = {}
+        done: list[str] = []
         for name, stack in zip(HEAD_NAMES, stacks, strict=False):
             place = copy.copy(places[stack])
             place.sizes = {**place.sizes, "read": None}
             alone = len(places) == 1 or (not matched and count == 1 and stack == last)
             if not alone or self.dice.often(0.2):
                 place.sizes["read"] = stack
-            found[name] = self.component("head", place, "contrastive")
+            needed = len(stacks) > 1 and stack in (last, *unread) and stack not in done
+            found[name] = self.component("head", place, "contrastive", *["none"] * needed)
+            done.append(stack)
         if matched:
             found["match"] = self.contrastive(places)
         self.said.add(("ModelSpec", "heads", "{}"))
