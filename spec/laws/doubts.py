@@ -98,9 +98,11 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
     for name in names:
         if name not in read:
             path = ("stacks", name)
-            if name not in ties:
-                text = f"stack `{name}` has no effect: nothing reads it; remove it"
-                yield Finding(path, text, may_follow=True)
+            text = f"stack `{name}` has no effect: nothing reads it"
+            if name not in ties and not spec.heads:  # it may be run by itself
+                yield Finding(path, text, warning=True)
+            elif name not in ties:
+                yield Finding(path, f"{text}; remove it", may_follow=True)
             elif spec.stacks[name].order:
                 text = f"the layers of `{name}` have no effect: only its embedding is used; "
                 yield Finding(path, text + "write `layers: 0`", may_follow=True)

@@ -25,7 +25,6 @@ LLAMA = {
     "intermediate_size": 48, "max_position_embeddings": 64, "pad_token_id": 0, "bos_token_id": 1,
     "eos_token_id": 19,
 }  # fmt: skip
-LATER = "mended together with the emitted code"
 
 
 def moved(model: Any, seed: int = 0) -> Any:

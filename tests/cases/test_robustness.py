@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from safetensors.torch import load_file, save_file
-from small import BASE, LATER, LLAMA, MOE, made, moved
+from small import BASE, LLAMA, MOE, made, moved
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import modelwright as mw
@@ -117,6 +117,7 @@ def test_pools_of_a_row_of_padding_are_finite() -> None:
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
+LINEAR = BASE.replace("heads: 4", "heads: 4, type: linear").replace("positions: rotary\n", "")
 EMPTY = [(0, 5), (2, 0), (0, 0)]
 
 
@@ -126,7 +127,10 @@ EMPTY = [(0, 5), (2, 0), (0, 0)]
     [
         pytest.param(BASE, id="plain"),
         pytest.param(BASE + "mask: causal & window(4)\n", id="window"),
-        pytest.param(MOE, id="experts", marks=pytest.mark.xfail(strict=True, reason=LATER)),
+        pytest.param(MOE, id="experts"),
+        pytest.param(MOE.replace("experts: 8", "experts: 8, capacity_factor: 1.0"), id="capacity"),
+        pytest.param(LINEAR, id="linear"),
+        pytest.param(LINEAR.replace("linear", "linear, decay: lightning"), id="lightning"),
     ],
 )
 def test_no_rows_and_no_tokens(text: str, shape: tuple[int, int]) -> None:

@@ -221,7 +221,7 @@ class Experts(nn.Module):
         # (J, F)
         h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
         y = expert_linear(h, self.down, expert)  # (J, D)
-        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
         return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
@@ -477,4 +477,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5c7968d42e490fd0fe4ea746d7ed6b0f873d464bef68afa559dfae701ee5a82b
+# sha256 of the above: dd8dd2e22af051a59fea924ef7b167c5848b73a2faaf7d466c4df4d1ac23b8b8

@@ -240,7 +240,7 @@ class Experts(nn.Module):
         # (J, F)
         h = swish(gate.clamp(max=self.clamp), self.beta) * (up.clamp(-self.clamp, self.clamp) + 1)
         y = expert_linear(h, self.down, expert) + self.down_bias[expert]  # (J, D)
-        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
         return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
@@ -431,4 +431,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3bd8c8a96da0ffbe87563abd5b3adbe0a629e84d0ab02bc5d0019f0f11f69c6b
+# sha256 of the above: 74bbd0a02fe728fe375c5fd3bd45f3f7e68df8bd921bb40738b1d6fc50ce895c

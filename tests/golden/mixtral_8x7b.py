@@ -166,7 +166,7 @@ class Experts(nn.Module):
         # (J, F)
         h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
         y = expert_linear(h, self.down, expert)  # (J, D)
-        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
         return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
@@ -341,4 +341,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: edbaf898152433f493a02760ed019f432e952bbeea9064f6d0b4230d70d22beb
+# sha256 of the above: 576cafdd9d5f1a1d4ccece575340e9c186a5cb1d1a8921dbc2a82544720cf83b

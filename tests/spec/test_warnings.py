@@ -50,6 +50,11 @@ T5 = "name: t\nfamily: encoder-decoder\n" + SIZES
             "t.yaml:7:46: the router gets no gradient: with top_k 1 the normalised weight is "
             "always 1; write `router: {normalize: false}`",
         ),
+        (
+            "name: x\nvocab_size: 9\nd_model: 8\nlayers: 1\nattention: {heads: 2}\nstacks:\n"
+            "  a: {input: {argument: a_ids}}\n  b: {input: {argument: b_ids}}\n",
+            "t.yaml:7:3: stack `a` has no effect: nothing reads it",
+        ),
     ],
 )
 def test_a_doubt_is_said_once_with_its_place(text: str, warning: str) -> None:

@@ -59,7 +59,7 @@ def within_capacity(f: Writer, op: Op) -> Any:
         capacity = f.number(op.attrs["capacity"])
     else:
         share = expression(
-            "math.ceil(factor * chosen[0].numel() / experts)",
+            "math.ceil(factor * chosen[:1].numel() / experts)",
             factor=f.number(op.attrs["factor"]),
             chosen=chosen,
             experts=experts,
@@ -114,7 +114,7 @@ def _by_token(f: Writer, op: Op) -> tuple[Expr, Expr]:
     parts = {"x": x, "order": order, "weights": weights}
     values = f.graph.values
     shape = (*values[op.arg("weights")].shape, values[op.arg("x")].shape[-1])
-    rows = expression("x[order.argsort()].view(*weights.shape, -1)", **parts)
+    rows = expression("x[order.argsort()].unflatten(0, weights.shape)", **parts)
     f.assign("y", rows, show(shape), op)
     f.holds.pop("y", None)
     return Name("y"), weights

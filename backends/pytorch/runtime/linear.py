@@ -52,7 +52,8 @@ def causal_linear_attention(
     before = before if state is None else before + state[:, :, None]
     y = (queries @ keys.transpose(-2, -1)).tril() @ values + queries @ before
     after = before[:, :, -1] + sums[:, :, -1]
-    return y.flatten(2, 3)[:, :, -q.size(2) :].type_as(q), after
+    y = y.flatten(2, 3)
+    return y[:, :, y.size(2) - q.size(2) :].type_as(q), after
 
 
 def lightning_rates(heads: int, layer: int, layers: int, like: Tensor) -> Tensor:
@@ -82,7 +83,8 @@ def fading_linear_attention(
     before = torch.einsum("hnm,bhmde->bhnde", far, sums)
     from_end = torch.exp(-rates * (place + 1))[:, None]  # (H, 1, C, 1)
     y = near[:, None] * (queries @ keys.transpose(-2, -1)) @ values + queries * from_end @ before
-    y = y.flatten(2, 3)[:, :, -tokens:]
+    y = y.flatten(2, 3)
+    y = y[:, :, y.size(2) - tokens :]
     after = before[:, :, -1] * torch.exp(-rates * chunk) + sums[:, :, -1]
     if state is not None:
         age = torch.arange(1, tokens + 1, device=q.device)[:, None]
