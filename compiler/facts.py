@@ -46,7 +46,7 @@ class InitFact:
 
     kind          normal, truncated_normal, xavier, orthogonal
     std           standard deviation; None where the kind has none
-    depth_scaled  are weights that write to the stream narrower by sqrt(2 * layers)?
+    depth_scaled  are weights that write to the stream narrower by the root of how many do?
     """
 
     kind: str = "normal"

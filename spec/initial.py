@@ -10,7 +10,8 @@ class Normal(Part):
     """Normal with mean 0.
 
     std: standard deviation
-    depth_scaled: residual projections scaled by 1/√(2 · layers) (GPT-2)
+    depth_scaled: the last linear layer of each branch scaled by 1/√(branches of the stack), which
+        are 2 · layers, or 3 · layers with cross-attention (GPT-2)
     """
 
     type: Literal["normal"] = "normal"

@@ -190,14 +190,21 @@ def test_top_k_may_be_off_and_prompts_are_padded_on_the_left() -> None:
         model.generate(padded, 4, mask, temperature=0)
 
 
-@pytest.mark.parametrize("family", ["decoder-only", "encoder-decoder"])
-def test_depth_scales_by_the_residual_branches(family: str) -> None:
+EXPERTS = "feed_forward: {type: moe, experts: 4, top_k: 2, expert: {type: glu, d_ff: 64}, "
+EXPERTS += "shared_expert: {type: glu, d_ff: 64}}\n"
+
+
+@pytest.mark.parametrize(
+    ("family", "more"), [("decoder-only", ""), ("encoder-decoder", ""), ("decoder-only", EXPERTS)]
+)
+def test_depth_scales_by_the_residual_branches(family: str, more: str) -> None:
     """By 1/sqrt(2 layers), or 1/sqrt(3 layers) where a decoder also reads a memory."""
     text = BASE.replace("layers: 2", "layers: 8").replace("decoder-only", family)
-    text += "init: {type: normal, std: 0.02, depth_scaled: true}\n"
+    text += "init: {type: normal, std: 0.02, depth_scaled: true}\n" + more
+    ends = ("output.weight", "down.weight", "experts.down")
     model = mw.compile(mw.loads(text.replace("d_model: 32", "d_model: 64")))
     for name, weight in model.named_parameters():
-        if ".layers.0" in f".{name}" and name.endswith(("output.weight", "down.weight")):
+        if ".layers.0" in f".{name}" and name.endswith(ends):
             three = name.startswith("decoder.") and family != "decoder-only"
             wanted = (24 if three else 16) ** 0.5
             assert 0.02 / weight.std().item() == pytest.approx(wanted, rel=0.06), name
