@@ -178,7 +178,7 @@ class FilePlan:
         place = self.graph.scopes[scope]
         in_module = place.role in ("module", "method") and self.graph.layers_of(scope) is not None
         for stack, hidden in self.graph.hidden.items():
-            if hidden == value and place.stack != stack and scope:
+            if hidden == value and place.stack not in ("", stack):
                 if in_module:
                     return "memory"
                 readers = [s for s in self.graph.hidden if s != place.stack]
