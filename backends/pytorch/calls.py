@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...compiler.graph import ModuleGraph, Op
@@ -36,21 +36,42 @@ def hidden_states_of(model: nn.Module, graph: ModuleGraph, stack: str) -> Callab
     if len(graph.hidden) == 1:
         only: Callable[..., Tensor] = model.hidden_states  # type: ignore[assignment]
         return only
-    module = getattr(model, stack)
-    table = table_of(graph, stack)
-    if table is None:
-        whole: Callable[..., Tensor] = module
-        return whole
-    embedding, ids = getattr(model, table.name), graph.values[table.arg("ids")].name
+    module, table = getattr(model, stack), table_of(graph, stack)
     parameters = list(inspect.signature(module.forward).parameters.values())
-    reads_ids = any(one.name == ids for one in parameters)
+    embedding, ids = None, ""
+    if table is not None:
+        embedding, ids = getattr(model, table.name), graph.values[table.arg("ids")].name
+        first = inspect.Parameter(ids, inspect.Parameter.KEYWORD_ONLY)
+        parameters = [first, *(p for p in parameters[1:] if p.name != ids)]
+    reads_ids = ids in inspect.signature(module.forward).parameters
 
     def call(**given: Any) -> Tensor:
-        x = embedding(given[ids])
-        found: Tensor = module(x, **{n: v for n, v in given.items() if reads_ids or n != ids})
+        passed = {n: value for n, value in given.items() if n != ids or reads_ids}
+        if embedding is not None:
+            passed["x"] = embedding(given[ids])
+        found: Tensor = module(**passed)
         return found
 
-    own = inspect.Parameter(ids, inspect.Parameter.KEYWORD_ONLY)
-    rest = [one.replace(kind=own.kind) for one in parameters[1:] if one.name != ids]
-    vars(call)["__signature__"] = inspect.Signature([own, *rest])
+    named = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    vars(call)["__signature__"] = inspect.Signature(named)
     return call
+
+
+def memories_of(
+    model: nn.Module, graph: ModuleGraph, stack: str, given: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """What a stack reads of others, (B, M, D) each, by the names that it has for them.
+
+    given: arguments of the model; each stack takes its own of them
+    """
+    names = inspect.signature(hidden_states_of(model, graph, stack)).parameters
+    found = {}
+    for other, hidden in graph.hidden.items():
+        readers = {graph.scopes[op.scope].stack for op in graph.consumers(hidden)}
+        if other != stack and stack in readers:
+            call = hidden_states_of(model, graph, other)
+            more = {**given, **memories_of(model, graph, other, given)}
+            wanted = inspect.signature(call).parameters
+            name = f"{other}_memory" if f"{other}_memory" in names else "memory"
+            found[name] = call(**{n: value for n, value in more.items() if n in wanted})
+    return found

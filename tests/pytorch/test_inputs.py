@@ -120,9 +120,16 @@ def test_arguments_of_other_stacks() -> None:
         model(IDS, answer, REAL, REAL)
     with pytest.raises(ValueError, match=r"attention_mask must be .* \(2, 8\)"):
         model(IDS, answer, REAL[:, :5])
-    memory = model.encode(IDS)
+    memory = model.encoder(model.token_embedding(IDS))
     with pytest.raises(ValueError, match=r"attention_mask must be .* \(2, 8\)"):
-        model.decode(answer, memory, REAL[:, :1])
+        model.decoder(model.token_embedding(answer), memory, REAL[:, :1])
+    for ids in (IDS[0], IDS[..., None]):
+        with pytest.raises(ValueError, match="values to unpack"):
+            model(ids, answer)
+        with pytest.raises(ValueError, match="values to unpack"):
+            model(IDS, ids)
+    with pytest.raises(RuntimeError, match="Expected tensor for argument #1 'indices'"):
+        model(IDS.float(), answer)
     kinds = mw.compile(mw.loads(KINDS)).eval()
     with pytest.raises(ValueError, match=r"token_type_ids must be .* \(2, 8\)"):
         kinds(IDS, token_type_ids=REAL[:1])
