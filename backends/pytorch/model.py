@@ -167,20 +167,24 @@ class Model:
         name = self.local_name(step)
         f.hold(step.value, name)
         made = Set(Name(name), call(f"self.{step.name}", *passed))
-        shape = self.graph.values[step.value].shape
-        if self.plan.is_read(step.stack):  # a memory has a length of its own
-            shape = tuple(M if dim == T else dim for dim in shape)
-        note = show(shape)
+        note = self.note(step, step.value)
         if step.table is not None and width(replace(made, note=note)) > WIDTH - 8:
-            before = show(self.graph.values[step.given[0].value].shape)
+            before = self.note(step, step.given[0].value)
             f.say(Set(Name("x"), passed[0], before))
             made = Set(Name(name), call(f"self.{step.name}", Name("x"), *passed[1:]))
             note = "" if name == "x" and note == before else note
         columns = width(made)
         above = ROOM - len(note) < columns <= ROOM  # the note would not fit beside it
-        if note and name != step.stack and not above:  # others have another T and D
-            made = replace(made, note=note)
-        f.say(made)
+        f.say(made if above else replace(made, note=note))
+
+    def note(self, step: Step, value: str) -> str:
+        """The shape of a value of a stack; that of a memory has a length of its own."""
+        if self.local_name(step) == step.stack:  # stacks beside it have another T and D
+            return ""
+        shape = self.graph.values[value].shape
+        if self.plan.is_read(step.stack):
+            shape = tuple(M if dim == T else dim for dim in shape)
+        return show(shape)
 
     def local_name(self, step: Step) -> str:
         if self.plan.is_read(step.stack):
