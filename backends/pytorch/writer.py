@@ -121,8 +121,8 @@ class Writer:
         """A number that the module keeps as an attribute."""
         field = value if isinstance(value, Field) else value.tree
         word = field.name if isinstance(field, Field) else name
-        if self.place.role == "stack":  # `max_positions` of the encoder, in its class
-            word = word.removeprefix(f"{self.place.name}_")
+        if isinstance(field, Field) and word == f"{self.place.stack}_{field.key}":
+            word = field.key if self.place.role == "stack" else word  # of the encoder, in its class
         if not word:  # a plain number
             return config_expression(value)
         if word == "layers":  # the stack's blocks are called so

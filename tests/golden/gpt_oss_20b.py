@@ -412,8 +412,7 @@ class GptOss20b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -431,4 +430,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3bd8c8a96da0ffbe87563abd5b3adbe0a629e84d0ab02bc5d0019f0f11f69c6b
+# sha256 of the above: de7ed8057052f2abae82b3e2d0c92fd27d0c6221055ea6c275f658e4423f0022
