@@ -65,6 +65,8 @@ def generate(
         slot.forward = slot.method
     elif slot.measured:
         cache = Cache(length)
+    elif slot.reads_memory:
+        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
     else:
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
     ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
