@@ -5,6 +5,7 @@ torch and tokenizers are imported when they are first needed.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,4 +130,5 @@ def generate_text(
         answer = emitted.generate(torch.tensor([ids], device=device), **sampling)[0].tolist()
     except (ValueError, IndexError) as error:  # more tokens, or other ones, than the model has
         raise PromptError(str(error)) from None
-    return tokens.decode(answer[1:] if hasattr(model, "encode") else answer)  # not its start
+    answers = "decoder_start_token_id" in inspect.signature(emitted.generate).parameters
+    return tokens.decode(answer[1:] if answers else answer)  # not its start

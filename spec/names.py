@@ -121,8 +121,6 @@ MODULE_NAMES = frozenset(
         "zero_grad",
         "cache",
         "config",
-        "decode",
-        "encode",
         "generate",
         "hidden_states",
         "init_weights",
@@ -200,7 +198,7 @@ HELPER_NAMES = frozenset(
     position_to_content positions_of_tokens positions_past_padding put_together quick_gelu
     random_blocks relative_log_places relative_places rope_angles rope_frequencies rows_between
     sample scaled_rope_angles sinusoids softcap sparse_mixer swish take_apart token_pool
-    two_sided_buckets weighted_values with_sinks within_capacity without_padding yarn_frequencies
+    weighted_values with_sinks within_capacity without_padding yarn_frequencies
     yarn_frequencies_between_pairs
     """.split()  # noqa: SIM905 - a list of words would be as many lines
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ class EmittedFile:
     """An emitted file, read.
 
     sizes: the fields of its `Config` and their defaults
-    methods: those of the model, each with its arguments
+    methods: those of the model, each with its arguments, and `forward` of each of several stacks
     blocks: the classes of its layers
     cache: the methods of its cache
     """
@@ -71,6 +72,19 @@ class EmittedFile:
         return takes and self.cache <= {"__init__", "append", "state"}
 
     @property
+    def pair(self) -> tuple[str, str] | None:
+        """The encoder and the decoder that reads it, where these are the stacks."""
+        if len(self.graph.hidden) != 2:
+            return None
+        encoder, decoder = self.graph.hidden
+        return (encoder, decoder) if "memory" in self.required(decoder) else None
+
+    def sources(self, stack: str) -> list[str]:
+        """What a stack reads besides a memory: ids, features, or `x`, the vectors of ids."""
+        required = [name for name in self.required(stack) if name != "memory"]
+        return [name for name in required if name != "x"] or required
+
+    @property
     def keeps_states(self) -> bool:
         """Does its cache hold running sums?"""
         return "state" in self.cache
@@ -111,6 +125,10 @@ def read_emitted(graph: ModuleGraph) -> EmittedFile:
     methods = {
         name: _arguments(node) for name, node in _methods(classes[emitted.class_name]).items()
     }
+    if len(graph.hidden) > 1:
+        made = _methods(classes[emitted.class_name])["__init__"]
+        for stack, name in _classes_of(made, graph.hidden):
+            methods[stack] = _arguments(_methods(classes[name])["forward"])
     return EmittedFile(
         graph=graph,
         text=emitted.text,
@@ -125,6 +143,15 @@ def read_emitted(graph: ModuleGraph) -> EmittedFile:
 
 def _methods(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
     return {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
+
+
+def _classes_of(constructor: ast.FunctionDef, stacks: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The stacks that a model makes, each with its class: `self.encoder = Encoder(config)`."""
+    for node in constructor.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            stack = ast.unparse(node.targets[0]).removeprefix("self.")
+            if stack in stacks:
+                yield stack, ast.unparse(node.value.func)
 
 
 def _fields(config: ast.ClassDef) -> list[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..pytorch.calls import table_of
 from .emitted import EmittedFile
 from .errors import ExportError
 from .kinds import CAUSAL, ONE_RESULT, RUNNING, SEVERAL, UNCACHED, Kind
@@ -32,21 +33,34 @@ def input_rows(emitted: EmittedFile, kind: Kind) -> Rows:
 
 
 def _seq2seq_rows(emitted: EmittedFile) -> Rows:
-    encoder = _standard_names(emitted.optional("encode"))
+    assert emitted.pair is not None
+    first, second = emitted.pair
+    encoder = _standard_names(emitted.optional(first))
     decoder = {
         own: encoder.get(own) or name
-        for own, name in _standard_names(emitted.optional("decode"), "decoder_").items()
+        for own, name in _standard_names(emitted.optional(second), "decoder_").items()
     }
     fixed = ("attention_mask", "decoder_attention_mask")
     extra = [name for name in encoder.values() if name not in fixed]
     more = [name for name in decoder.values() if name not in (*fixed, *extra)]
     return {
+        "encoder_reads": _read(emitted, first, "main_input", "encoder_reads"),
+        "decoder_reads": _read(emitted, second, "decoder_input_ids", "decoder_reads"),
         "encoder_input": [_passed(own, name, "encoder_input") for own, name in encoder.items()],
         "decoder_input": [_passed(own, name, "decoder_input") for own, name in decoder.items()],
         "encoder_mask": [{"encoder_mask": "attention_mask"}] if emitted.reads_tokens else [],
         "encoder_extra": [{"encoder_extra": name} for name in extra],
         "its_input": [{"its_input": name} for name in [*extra, *more]],
     }
+
+
+def _read(emitted: EmittedFile, stack: str, ids: str, word: str) -> list[dict[str, str]]:
+    """What a call of a stack begins with: ids or their vectors, and a memory."""
+    table = table_of(emitted.graph, stack)
+    said = {"memory": "encoder_outputs[0]"}
+    if table is not None:
+        said["x"] = f"self.model.{table.name}({ids})"
+    return [{word: said.get(name, ids)} for name in emitted.required(stack)]
 
 
 def _passed(own: str, name: str, word: str) -> dict[str, str]:

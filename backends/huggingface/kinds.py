@@ -114,8 +114,8 @@ def kind_of(emitted: EmittedFile) -> Kind:
     answers = (
         head.kind == "language_model"
         and not emitted.keeps_states
-        and len(emitted.required("encode")) == 1
-        and len(emitted.required("decode")) == 2
-        and emitted.cached("decode")
+        and emitted.pair is not None
+        and all(len(emitted.sources(stack)) == 1 for stack in emitted.pair)
+        and emitted.cached(emitted.pair[1])
     )
     return SEQ2SEQ if answers else ONE_RESULT

@@ -177,6 +177,7 @@ def _modeling(
         "OUTPUT_TABLE": f'"{output}"',
         "MAIN_INPUT": f'"{main}"',
         "main_input": main,
+        **({} if emitted.pair is None else dict(zip(STACKS, emitted.pair, strict=True))),
         "NO_VECTORS": "the model reads the ids, too",
         "NO_WEIGHTS": "no layer computes them",
         "NewCache": "RunningCache" if kind is RUNNING else "DynamicCache",
@@ -195,6 +196,7 @@ def _modeling(
     return _checked(_joined(f"{title}\n\n{head}\n\n{blocks}", *texts), emitted)
 
 
+STACKS = ("its_encoder", "its_decoder")
 OBSERVING = ("embedded", "embedded_ids", "observed", "observed_states")
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from ...compiler.graph import Scope
 from .code.layout import WIDTH, flat
-from .code.nodes import Choice, For, If, Index, Name, Sequence, Set, Statement, written_for
-from .code.read import call, constant, expression, names
+from .code.nodes import Choice, Dot, For, If, Index, Name, Sequence, Set, Statement, written_for
+from .code.read import call, constant, dotted, expression, names
 from .code.show import width
 from .entry import entry
 from .items import Do, Item, Keep, Repeat, Run
 from .ops import ROWS
 from .patterns import by_layer
 from .plan import FilePlan, Given, LayerInput
-from .writer import Writer
+from .writer import SELF, Writer
 
 
 def write_items(f: Writer, items: Iterable[Item]) -> None:
@@ -49,7 +49,7 @@ def arguments_for(f: Writer, scope: Scope) -> list[Any]:
 
 def call_module(f: Writer, item: Run) -> None:
     name_long_input(f, item.scope)
-    value = call(f.member(item.scope.parent or "", item.scope.name), *arguments_for(f, item.scope))
+    value = call(Dot(SELF, item.scope.name), *arguments_for(f, item.scope))
     (output,) = item.outputs
     producer = f.graph.producer(output)
     assert producer is not None
@@ -63,10 +63,11 @@ def name_long_input(f: Writer, scope: Scope) -> None:
     if first not in f.waiting or len(given) == 1:
         return
     passed = [f.waiting.get(g.value) or f.names.get(g.value) or Name(g.name) for g in given]
-    room = WIDTH - 20 if f.root else WIDTH - 28  # leaves room for `x = x + self.dropout(…)`
-    if len(flat(call(f.member(scope.parent or "", scope.name), *passed))) > room:
+    added = 30 if "dropout" in f.modules else 28  # `x = x + self.dropout(…)` stands around it
+    room = WIDTH - 20 if f.whole else WIDTH - added
+    if len(flat(call(Dot(SELF, scope.name), *passed))) > room:
         op, value = f.sources[first], f.waiting.pop(first)
-        name, note = ("x", f.note(first)) if f.root else ("h", "")
+        name, note = ("x", f.note(first)) if f.whole else ("h", "")
         f.assign(f.bind(first, name), value, note, op)
 
 
@@ -167,7 +168,7 @@ def loop(
     f: Writer, layers: Scope, x: str, passed: list[Any], choice: tuple[Statement, ...]
 ) -> None:
     """`for block in self.layers:`, or over the numbers of blocks that layers share."""
-    modules, stored = layers.modules, f.member(layers.parent or "", "layers")
+    modules, stored = layers.modules, dotted("self.layers")
     number = Name("layer" if Name("layer") in passed else "_")
     step: Any = Name("block")
     target, over, note = step, stored, ""

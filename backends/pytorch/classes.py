@@ -36,6 +36,7 @@ from .options import BuildOptions
 from .patterns import fold, runs
 from .plan import FilePlan
 from .sizes import config_expression
+from .stacks import stack_forward
 from .writer import SELF, Needs, Writer
 
 MODULE = dotted("nn.Module")
@@ -88,12 +89,10 @@ class Written:
 def write_class(plan: FilePlan, scope: Scope) -> Written:
     """The class of a module, block or stack scope; its children's classes are named already."""
     needs = Needs()
-    if scope.role == "stack":  # what it does is a method of the model
-        made = constructor(plan, scope, needs)
-        return Written(scope, made, (made,), "", needs, frozenset({scope.path}))
-    runs = forward(plan, scope, needs)
+    runs = (stack_forward if scope.role == "stack" else forward)(plan, scope, needs)
     made = constructor(plan, scope, needs)
-    return Written(scope, made, (made, runs), scope.title, needs, frozenset({scope.path}))
+    doc = "" if scope.role == "stack" else scope.title
+    return Written(scope, made, (made, runs), doc, needs, frozenset({scope.path}))
 
 
 # -- __init__
@@ -277,7 +276,7 @@ def write_classes(plan: FilePlan) -> list[Written]:
     """Every class below the model, those first that others use."""
     levels: dict[int, list[Scope]] = {}
     for scope in plan.graph.scopes.values():
-        if scope.role in ("module", "block", "stack") and plan.ops(scope.path):
+        if scope.role == "stack" or (scope.role in ("module", "block") and plan.ops(scope.path)):
             levels.setdefault(depth(scope), []).append(scope)
     found: list[Written] = []
     for level in sorted(levels, reverse=True):

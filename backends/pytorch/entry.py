@@ -25,7 +25,7 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
     if checked and ids:
         found += statements("batch, length = x.size(0), x.size(-1)", x=tokens)
     elif checked:
-        found += statements("batch, length = x.shape[:2]", x=tokens)
+        found += statements("batch, length, _ = x.shape", x=tokens)
     elif f.cached or f.uses_end or limit is not None:
         found += statements("length = x.size(1)", x=tokens)
     if f.static:

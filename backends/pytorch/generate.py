@@ -30,9 +30,10 @@ from .code.read import Filling, call, constant, dotted, expression, filling
 from .code.scope import UnboundNameError
 from .entry import switches
 from .helpers import trees
-from .model import Model, Step
+from .model import Model
 from .ops.masks import atoms_of
 from .sizes import field_of, over
+from .stacks import Step, own_mask, reads_memory
 
 SLOT = Name("slot")
 
@@ -44,7 +45,7 @@ class Slots:
     source    its first argument: `input_ids`, or what an encoder reads
     mask      the argument that hides padding; "" where nothing there is padding
     memory    what the decoder reads, as an expression; None where the answer extends `source`
-    method    the method that makes hidden states
+    method    what makes hidden states: a method, or a stack
     passed    what each step passes to it
     limit     the longest sequence, as an expression over the Config; None where nothing limits it
     absolute  does its mask count places from the beginning of the row, padding included?
@@ -59,7 +60,7 @@ class Slots:
     mask: str
     memory: Expr | None
     method: str
-    passed: tuple[str, ...]
+    passed: tuple[Expr, ...]
     limit: Expr | None = None
     absolute: bool = False
     placed: bool = False
@@ -73,7 +74,9 @@ class Slots:
         reads = self.memory is not None
         return {
             "reads_memory": reads,
+            "reads_ids": reads and self.source.endswith("ids"),
             "extends": not reads,
+            "measured": self.limit is not None or self.static or bool(self.switches),
             "masked": bool(self.mask),
             "limited": self.limit is not None,
             "absolute": self.absolute,
@@ -100,7 +103,7 @@ class Slots:
             "number": Name("i" if self.static else "_"),
             "end": expression("cache.capacity" if self.static else "tokens.size(1)"),
             "positions": expression(f"(mask.long().cumsum(-1) - 1).clamp(min=0)[:, {new}]"),
-            "states": call(forward, *map(Name, self.passed), **more, cache=Name("cache")),
+            "states": call(forward, *self.passed, **more, cache=Name("cache")),
             "lengths": Sequence(self.switches),
             "seen": expression(f"tokens.size(1){padding}"),
         }
@@ -129,14 +132,14 @@ def slots_of(model: Model) -> Slots | None:
     required = [g.name for g in model.all_given(model.steps, []) if not g.by_default]
     asked = {ROLES[role]: name for role in ROLES for name in arguments if name.endswith(role)}
     static = model.plan.options.static_cache
-    if model.reads_memory(stack):
-        if asked or len(model.steps) != 2 or step.name != "decode" or len(required) != 2:
+    if reads_memory(model.graph, stack):
+        if asked or len(model.steps) != 2 or len(required) != 2:
             return None
         return _with_memory(model, step, required[0], static=static)
     if len(model.steps) > 1 or len(required) != 1:
         return None
     placed = any(name.endswith("position_ids") for name in arguments)
-    passed = ("step", "mask", *(["position_ids"] if placed else []))
+    passed = tuple(map(Name, ("step", "mask", *(["position_ids"] if placed else []))))
     return Slots(
         "input_ids",
         "attention_mask",
@@ -197,14 +200,15 @@ def has_dropout(graph: ModuleGraph) -> bool:
 def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slots:
     first, second = _memory_masks(model, model.steps[0]), _memory_masks(model, step)
     mask = next(iter([*first, *second]), "")
-    memory = call("self.encode", *map(Name, (source, mask) if first else (source,)))
-    passed = ("step", "memory", *([mask] if second else []))
+    names = {source, "step", "memory", mask}
+    memory = call(f"self.{model.steps[0].name}", *_known(model.steps[0].passed(), names))
+    passed = tuple(_known(step.passed(Name("step")), names))
     limit, dropout = limit_of(model, step.stack), has_dropout(model.graph)
     return Slots(
         source,
         mask,
         memory,
-        "decode",
+        step.name,
         passed,
         limit,
         dropout=dropout,
@@ -213,10 +217,15 @@ def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slot
     )
 
 
+def _known(passed: list[Any], names: set[str]) -> list[Any]:
+    """What `generate` has of the arguments of a stack; it leaves out the others."""
+    return [x for x in passed if not isinstance(x, Name) or x.id in names]
+
+
 def _memory_masks(model: Model, step: Step) -> list[str]:
     """The argument that tells a step which tokens of the memory, or of its source, are padding."""
     masks = [g.name for g in step.given if g.name.endswith("attention_mask")]
-    own = model.own_mask(step.stack) if model.reads_memory(step.stack) else ""
+    own = own_mask(model.graph, step.stack) if reads_memory(model.graph, step.stack) else ""
     return [name for name in masks if name != own]
 
 

@@ -17,7 +17,9 @@ from .code.nodes import (
     Literal,
     Name,
     Parameter,
+    Set,
     Statement,
+    change,
     walk,
     written_for,
 )
@@ -74,6 +76,7 @@ class Initial:
         modules = (*self.norm_lines(), *self.drawn_lines(), *self.joined_lines())
         body.append(For(Name("module"), expression("self.modules()"), modules))
         body += one_loop([*self.expert_lines(), *self.depth_lines(), *self.alone_lines()])
+        body = said_once(body)
         title = f"Set every weight: {self.summary()}."
         parameters = (Parameter("self"),)
         made = Function("init_weights", parameters, constant(None), tuple(body), title)
@@ -281,6 +284,14 @@ def one_loop(found: list[Statement]) -> list[Statement]:
         else:
             kept.append(one)
     return kept
+
+
+def said_once(body: list[Statement]) -> list[Statement]:
+    """The statements, without a name for the standard deviation where only one of them reads it."""
+    std, first = Name("std"), body[0]
+    if not isinstance(first, Set) or sum(node == std for node in walk(*body[1:])) != 1:
+        return body
+    return list(change(tuple(body[1:]), {std: first.value}))
 
 
 def _draws(part: Any) -> bool:

@@ -48,12 +48,12 @@ class Repeat(Run):
     """The loop over the layers of a stack."""
 
 
-class Unfold(Run):
-    """A stack, whose items are run by the model itself."""
+class Stack(Run):
+    """One of several stacks of the model."""
 
 
 Item = Do | Run
-ROLES: dict[str, type[Run]] = {"module": Run, "method": Keep, "layers": Repeat, "stack": Unfold}
+ROLES: dict[str, type[Run]] = {"module": Run, "method": Keep, "layers": Repeat, "stack": Stack}
 
 
 def external(
@@ -81,20 +81,14 @@ def items_of(graph: ModuleGraph, index: Index, scope: str) -> list[Item]:
     items: list[Item] = [Do(op) for op in index.ops[scope] if op.kind not in SILENT]
     for child in index.children[scope]:
         ops = index.subtree[child.path]
-        if ops:
+        if child.role == "stack" and not ops:  # it has no layers, and gives what it is given
+            value = graph.hidden[child.stack]
+            items.append(Stack(child, graph.producers[value], (value,), ()))
+        elif ops:
             order = min(op.number for op in ops)
             inputs, outputs = external(graph, index, ops)
             items.append(ROLES.get(child.role, Run)(child, order, inputs, outputs))
     return _sorted(items)
-
-
-def unfolded(graph: ModuleGraph, index: Index, items: list[Item]) -> list[Item]:
-    """These items, with those of each stack in its place: a model runs its stacks' parts itself."""
-    found: list[Item] = []
-    for item in items:
-        inner = items_of(graph, index, item.scope.path) if isinstance(item, Unfold) else [item]
-        found += inner
-    return _sorted(found)
 
 
 def _sorted(items: list[Item]) -> list[Item]:

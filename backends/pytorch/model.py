@@ -1,14 +1,14 @@
-"""The model's own class: its stacks as methods, its heads, loss, generation and fresh weights."""
+"""The model's own class: calls of its stacks, heads, loss, generation and fresh weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ...compiler.axes import M, T, show
 from ...compiler.graph import Scope
-from .body import with_positions, write_items
+from .body import write_items
 from .classes import members
 from .code.layout import WIDTH
 from .code.nodes import (
@@ -29,29 +29,29 @@ from .code.read import call, constant, dotted, expression, statements
 from .code.scope import inner_statements
 from .code.show import width
 from .initial import Initial
-from .items import Do, Item, unfolded
+from .items import Do, Item, Stack
 from .loss import loss_method
 from .plan import FilePlan, Given
+from .stacks import (
+    CACHE,
+    TENSOR,
+    Step,
+    arguments,
+    described,
+    given_for,
+    memory_name,
+    own_mask,
+    rank,
+    step_of,
+    title_of,
+    write_hidden,
+)
 from .writer import SELF, Needs, Writer
 
 ROOM = 90  # columns of a statement in a method, with space for the sign of a comment
-OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
-CACHE = Given("cache", kind="cache", by_default=True)
-TENSOR = Name("Tensor")
 LOGITS = "Logits"
 RESULTS = {"language_model": LOGITS, "classifier": "Scores of the classes"}
 """What the only head of a model gives, by its kind; others give vectors."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A method that gives the hidden states of one stack."""
-
-    name: str
-    stack: str
-    value: str
-    given: list[Given]
-    body: tuple[Statement, ...]
 
 
 class Model:
@@ -61,9 +61,9 @@ class Model:
         self.plan = plan
         self.graph = plan.graph
         self.needs = needs
-        self.items = unfolded(self.graph, plan.index, plan.items(""))
+        self.items = plan.items("")
         self.steps: list[Step] = []
-        self.done: set[int] = set()
+        self.done = {id(item) for item in self.items if self.is_of_stacks(item)}
 
     # -- which items belong to which method
 
@@ -87,112 +87,33 @@ class Model:
     def writer(self, stack: str) -> Writer:
         return Writer(self.plan, Scope("", "", "model", None, stack=stack), self.needs, root=True)
 
-    def bind_inputs(self, f: Writer, items: list[Item], stack: str) -> list[Given]:
-        """Parameters for what the items read and do not make: arguments first, as they came."""
-        made = {value for item in items for value in item.outputs}
-        read = [v for item in items for v in item.inputs if v]
-        read += [
-            item.op.attrs["absent"]
-            for item in items
-            if isinstance(item, Do) and item.op.attrs.get("absent")
-        ]
-        found = []
-        for value in dict.fromkeys(read):
-            if value not in made:
-                name = self.name_of(value, stack)
-                f.hold(value, name)
-                optional = self.graph.values[value].optional
-                found.append(Given(name, value, optional=optional, by_default=optional))
-        own = self.own_mask(stack)
-        return sorted(found, key=lambda given: self.rank(given, own))
-
-    def own_mask(self, stack: str) -> str:
-        """The argument that says which tokens of this stack are padding."""
-        ids = self.graph.inputs[stack].argument
-        prefix = ids.removesuffix("input_ids")
-        return f"{prefix if prefix != ids else ids.removesuffix('_ids') + '_'}attention_mask"
-
-    def rank(self, given: Given, own: str) -> tuple[int, int, bool]:
-        """Ids, memory, then the optional arguments in the order that Hugging Face has.
-
-        Of two masks, that of what is read stands first.
-        """
-        if not given.by_default:
-            producer = self.graph.producer(given.value)
-            return 0, 0, producer is None or producer.kind != "argument"
-        place = next(
-            (i for i, name in enumerate(OPTIONAL) if given.name.endswith(name)), len(OPTIONAL)
-        )
-        return 1, place, given.name == own
+    def is_of_stacks(self, item: Item) -> bool:
+        """Is this a stack, or the embedding that makes what one reads?"""
+        if isinstance(item, Stack):
+            return True
+        several = len(self.graph.hidden) > 1
+        return several and isinstance(item, Do) and item.op.kind == "embedding"
 
     def crosses(self) -> bool:
         """Does a stack read another? Then each is called by itself where tokens come in steps."""
         return any(self.plan.is_read(step.stack) for step in self.steps)
 
-    def name_of(self, value: str, stack: str) -> str:
-        for other, hidden in self.graph.hidden.items():
-            if hidden == value and other != stack:
-                return self.memory_name(other)
-        return self.graph.values[value].name
-
-    def memory_name(self, stack: str) -> str:
-        read = [s for s in self.graph.hidden if self.plan.is_read(s)]
-        return "memory" if len(read) <= 1 else f"{stack}_memory"
-
     # -- methods
 
-    def step_name(self, stack: str) -> str:
-        stacks = list(self.graph.hidden)
-        if len(stacks) == 1:
-            return "hidden_states"
-        readers = [s for s in stacks if not self.plan.is_read(s)]
-        role, peers = ("decode", readers) if stack in readers else ("encode", [])
-        if role == "encode":
-            peers = [s for s in stacks if s not in readers]
-        if not any(self.reads_memory(s) for s in readers):
-            return f"encode_{stack}"
-        return role if len(peers) == 1 else f"{role}_{stack}"
-
-    def reads_memory(self, stack: str) -> bool:
-        scopes = self.graph.scopes
-        return any(
-            scopes[op.scope].stack == stack
-            and (
-                (op.kind == "mask" and op.attrs.get("memory")) or scopes[op.scope].role == "method"
-            )
-            for op in self.graph.ops()
-        )
-
-    def write_step(self, stack: str, value: str) -> Step:
-        f = self.writer(stack)
-        items = self.needed(value)
-        given = self.bind_inputs(f, items, stack)
-        f.count_uses(items, [value])
-        f.ids = given[0].value
-        write_items(f, items)
-        f.finish([value])
-        body = with_positions(f, stack, given)
-        if f.cached:
-            moved = "cache.length += length" if f.static else "cache.length = end"
-            close = statements(f"if cache is not None:\n    {moved}")
-            body = [*body[:-1], *close, body[-1]]
-            given = [*given, CACHE]
-        step = Step(self.step_name(stack), stack, value, given, tuple(body))
-        self.steps.append(step)
-        return step
-
-    def title(self, step: Step) -> str:
-        shape = show(self.graph.values[step.value].shape)
-        text = f"Hidden states {shape} of {self.described(step.given[0])}"
-        if not (step.name == "hidden_states" or step.name.startswith("encode")):
-            memory = next((g.name for g in step.given if "memory" in g.name), "")
-            text += f" over the `{memory}` (B, M, D)" if memory else ""
-        more = "; with a cache, they extend it" if step.stack in self.plan.cached else ""
-        return f"{text}{more}." if len(text + more) < WIDTH - 14 else f"{text}."
-
-    def described(self, given: Given) -> str:
-        """`input_ids` (B, T)."""
-        return f"`{given.name}` {show(self.graph.values[given.value].shape)}"
+    def write_steps(self) -> list[Function]:
+        """How the hidden states of each stack are made: a method, where there is only one stack."""
+        if len(self.graph.hidden) > 1:
+            self.steps = [step_of(self.plan, stack) for stack in self.graph.hidden]
+            return []
+        ((stack, value),) = self.graph.hidden.items()
+        f, items = self.writer(stack), self.needed(value)
+        given = given_for(self.plan, items, stack)
+        body = write_hidden(f, stack, items, given)
+        given += [CACHE] * f.cached
+        step = Step("hidden_states", stack, value, given)
+        self.steps = [step]
+        path = self.graph.stacks()[stack].path
+        return [self.method(step.name, given, title_of(self.graph, step), body, TENSOR, path)]
 
     def method(
         self,
@@ -206,17 +127,8 @@ class Model:
         given = list(given)
         parameters = (Parameter("self"), *(g.parameter() for g in given))
         made = Function(name, parameters, result, with_config(tuple(body)), title)
-        found: Function = written_for(made, *self.arguments(given), *origins)
+        found: Function = written_for(made, *arguments(self.graph, given), *origins)
         return found
-
-    def arguments(self, given: Iterable[Given]) -> list[int]:
-        """The ops that stand for what a method is given: arguments of the model."""
-        producers = [self.graph.producer(g.value) for g in given if g.value]
-        return [op.number for op in producers if op is not None and op.kind == "argument"]
-
-    def step_method(self, step: Step) -> Function:
-        path = self.graph.stacks()[step.stack].path
-        return self.method(step.name, step.given, self.title(step), step.body, TENSOR, path)
 
     # -- heads
 
@@ -245,27 +157,38 @@ class Model:
         return self.method("logits", given, title, f.body, TENSOR, ("heads", name))
 
     def call_steps(self, f: Writer, stacks: list[str], *, cached: bool = True) -> None:
-        """Statements that compute the hidden states of these stacks, each by its method."""
+        """Statements that compute the hidden states of these stacks."""
         for step in self.steps:
-            if step.stack not in stacks:
-                continue
-            passed = [Name(g.name) for g in step.given if cached or g.name != "cache"]
-            name = self.local_name(step)
-            f.hold(step.value, name)
-            made = Set(Name(name), call(f"self.{step.name}", *passed))
-            shape = self.graph.values[step.value].shape
-            if self.plan.is_read(step.stack):  # a memory has a length of its own
-                shape = tuple(M if dim == T else dim for dim in shape)
-            note = show(shape)
-            columns = width(made)
-            above = ROOM - len(note) < columns <= ROOM  # the note would not fit beside it
-            if name != step.stack and not above:  # others have another T and D
-                made = replace(made, note=note)
-            f.say(made)
+            if step.stack in stacks:
+                self.call_step(f, step, cached=cached)
+
+    def call_step(self, f: Writer, step: Step, *, cached: bool) -> None:
+        passed = [*step.passed(), *([Name("cache")] if cached and step.cached else [])]
+        name = self.local_name(step)
+        f.hold(step.value, name)
+        made = Set(Name(name), call(f"self.{step.name}", *passed))
+        note = self.note(step, step.value)
+        if step.table is not None and width(replace(made, note=note)) > WIDTH - 8:
+            before = self.note(step, step.given[0].value)
+            f.say(Set(Name("x"), passed[0], before))
+            made = Set(Name(name), call(f"self.{step.name}", Name("x"), *passed[1:]))
+            note = "" if name == "x" and note == before else note
+        columns = width(made)
+        above = ROOM - len(note) < columns <= ROOM  # the note would not fit beside it
+        f.say(made if above else replace(made, note=note))
+
+    def note(self, step: Step, value: str) -> str:
+        """The shape of a value of a stack; that of a memory has a length of its own."""
+        if self.local_name(step) == step.stack:  # stacks beside it have another T and D
+            return ""
+        shape = self.graph.values[value].shape
+        if self.plan.is_read(step.stack):
+            shape = tuple(M if dim == T else dim for dim in shape)
+        return show(shape)
 
     def local_name(self, step: Step) -> str:
         if self.plan.is_read(step.stack):
-            return self.memory_name(step.stack)
+            return memory_name(self.plan, step.stack)
         readers = [s for s in self.steps if not self.plan.is_read(s.stack)]
         return "x" if len(readers) == 1 else step.stack
 
@@ -274,7 +197,7 @@ class Model:
         memories = {self.local_name(step) for step in self.steps}
         found: dict[str, Given] = {}
         for step in steps:
-            for given in step.given:
+            for given in step.arguments:
                 if given.name not in memories:
                     found.setdefault(given.name, given)
         for given in extra:
@@ -282,8 +205,9 @@ class Model:
         cache = [g for g in found.values() if g.name == "cache"]
         others = [g for g in found.values() if g.name != "cache"]
         required = [g for g in others if not g.by_default]
-        own = self.own_mask(steps[-1].stack)
-        optional = sorted((g for g in others if g.by_default), key=lambda g: self.rank(g, own))
+        own = own_mask(self.graph, steps[-1].stack)
+        optional = [g for g in others if g.by_default]
+        optional.sort(key=lambda g: rank(self.graph, g, own))
         return [*required, *optional, *cache]
 
     def write_forward(self) -> Function:
@@ -293,9 +217,11 @@ class Model:
             return self._language_forward(f, language)
         outputs, stacks = self.graph.outputs, [s.stack for s in self.steps]
         items = [item for value in outputs.values() for item in self.needed(value)]
-        extra = self.bind_inputs(f, items, self.steps[-1].stack)
         hidden = set(self.graph.hidden.values())
+        extra = given_for(self.plan, items, self.steps[-1].stack)
         extra = [g for g in extra if g.value not in hidden]
+        for one in extra:
+            f.hold(one.value, one.name)
         pooled = any(op.kind == "pool" for op in self.graph.ops())  # reads all tokens at once
         cached = not pooled and not self.crosses()
         self.call_steps(f, stacks, cached=cached)
@@ -326,7 +252,7 @@ class Model:
         return self.method("forward", given, self.forward_title(), f.body, TENSOR, "")
 
     def forward_title(self) -> str:
-        first = self.described(self.steps[-1].given[0])
+        first = described(self.graph, self.steps[-1].arguments[0])
         heads = list(self.graph.heads.values())
         if not heads:
             shape = show(self.graph.values[self.steps[-1].value].shape)
@@ -336,7 +262,7 @@ class Model:
         (output,) = self.graph.outputs.values()
         shape = ", ".join(str(dim) for dim in self.graph.values[output].shape)
         if heads[0].kind == "contrastive":
-            read = [self.described(step.given[0]) for step in self.steps]
+            read = [described(self.graph, step.arguments[0]) for step in self.steps]
             return f"Scores ({shape}) of {' with '.join(read)}."
         return f"{RESULTS.get(heads[0].kind, 'Vectors')} ({shape}) for {first}."
 
@@ -344,12 +270,10 @@ class Model:
 
     def methods(self) -> list[Function]:
         """What the model does: its steps, logits, forward and loss."""
-        for stack, value in self.graph.hidden.items():
-            self.write_step(stack, value)
+        steps = self.write_steps()
         language = self.language_head()
         logits = [self.write_logits(language)] if language else []
         forward = self.write_forward()
-        steps = [self.step_method(step) for step in self.steps]
         loss = loss_method(self.graph)
         return [*steps, *logits, forward, *([loss] if loss is not None else [])]
 

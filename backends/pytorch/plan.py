@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -75,6 +75,13 @@ class LayerInput:
     @property
     def varies(self) -> bool:
         return len(set(self.values.values())) > 1
+
+
+def with_one_mask(found: list[Given]) -> list[Given]:
+    """The parameters, where the mask of a memory is called `mask` if there is no other."""
+    if [g.name for g in found if g.name.endswith("mask")] != ["memory_mask"]:
+        return found
+    return [replace(g, name="mask") if g.name == "memory_mask" else g for g in found]
 
 
 class FilePlan:
@@ -178,7 +185,7 @@ class FilePlan:
         place = self.graph.scopes[scope]
         in_module = place.role in ("module", "method") and self.graph.layers_of(scope) is not None
         for stack, hidden in self.graph.hidden.items():
-            if hidden == value and place.stack != stack and scope:
+            if hidden == value and place.stack not in ("", stack):
                 if in_module:
                     return "memory"
                 readers = [s for s in self.graph.hidden if s != place.stack]
@@ -282,14 +289,14 @@ class FilePlan:
         for one in self.layer_inputs(scope.parent or ""):
             value = one.values[path]
             found.append(Given(one.name, value, optional=self.graph.values[value].optional))
-        return found
+        return with_one_mask(found)
 
     def _module_inputs(self, path: str) -> list[Given]:
         found = [self.tensor(value, path) for value in self.external(path)[0]]
         last = set(self.graph.hidden.values()) - self.compared(path).keys()
         found.sort(key=lambda g: g.value in last and g.name != "x")
         found.sort(key=lambda g: (g.optional, g.name != "x"))
-        return found
+        return with_one_mask(found)
 
     def tensor(self, value: str, path: str) -> Given:
         name = self.value_name(value, path)

@@ -36,6 +36,7 @@ class Writer:
         self.place = place
         self.needs = needs
         self.root = root  # a method of the model itself
+        self.whole = root or place.role == "stack"  # it has a stream of its own, `x`
         self.modules = {op.name for op in plan.index.ops[place.path] if op.weights}
         self.modules |= {child.name for child in plan.index.children[place.path]}
         self.cached = place.stack in plan.cached
@@ -90,13 +91,9 @@ class Writer:
     def use_all(self, values: Iterable[str]) -> list[Any]:
         return [self.use(value) for value in values]
 
-    def member(self, scope: str, name: str) -> Expr:
-        """An attribute of a scope as this function says it: a model runs its stacks itself."""
-        return Dot(Dot(SELF, scope), name) if self.root and scope else Dot(SELF, name)
-
     def own(self, op: Op, name: str = "") -> Any:
         """The attribute that holds an op's weights, or another that is said to."""
-        return self.member(op.scope, name or op.name)
+        return Dot(SELF, name or op.name)
 
     def joined(self, op: Op) -> list[Op]:
         """The linear layers that are computed with this one, itself among them, in order."""
@@ -124,6 +121,8 @@ class Writer:
         """A number that the module keeps as an attribute."""
         field = value if isinstance(value, Field) else value.tree
         word = field.name if isinstance(field, Field) else name
+        if isinstance(field, Field) and word == f"{self.place.stack}_{field.key}":
+            word = field.key if self.place.role == "stack" else word  # of the encoder, in its class
         if not word:  # a plain number
             return config_expression(value)
         if word == "layers":  # the stack's blocks are called so

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ...compiler import ModuleGraph, lower
 from ...compiler.lower.masks import causal
 from ...spec.model import ModelSpec
 from ..pytorch import emit, import_text
+from ..pytorch.calls import table_of
 from ..pytorch.file import module_name
 from ..reference import run
 from .arguments import Array, Data
@@ -134,7 +136,8 @@ def _facts(
         "plain": subject.data("plain"),
         **{f"padded {side}": subject.data(f"padded {side}") for side in ("left", "right")},
     }
-    padded = {side: _padded(subject, side) for side in ("left", "right")}
+    called = _stacks(subject)
+    padded = {side: _padded(subject, called, side) for side in ("left", "right")}
     for side, stacks in padded.items():
         if stacks:
             cases[f"padded {side}, alone"] = subject.arguments.single(cases[f"padded {side}"])
@@ -145,9 +148,10 @@ def _facts(
         "WEIGHTS": weights,
         "CASES": {case: _written(data) for case, data in cases.items()},
         "EXPECTED": expected,
-        "CAUSAL": _causal(subject),
+        "STACKS": called,
+        "CAUSAL": _causal(subject, called),
         "PADDED": {f"padded {side}": stacks for side, stacks in padded.items() if stacks},
-        "CACHED": _cached(subject),
+        "CACHED": _cached(subject, called),
         "EXEMPT": tuple(without_gradient(subject, model, cases["plain"])),
     }
     return facts, whose
@@ -191,42 +195,44 @@ def _some(numbers: Array) -> tuple[float, ...]:
     return tuple(float(number) for number in flat[::step][:NUMBERS])
 
 
-def _stack(subject: Subject, stack: str) -> dict[str, str]:
-    """How the hidden states of a stack are called for."""
-    method = subject.method(stack)
-    found = {"method": method.__name__}
-    for name in inspect.signature(method).parameters:
-        if name.endswith("memory"):
-            others = [other for other in subject.graph.hidden if subject.is_read(other)]
-            if len(others) != 1:
-                return {}
-            found |= {"memory": name, "encode": subject.method(others[0]).__name__}
+def _stacks(subject: Subject) -> dict[str, dict[str, str]]:
+    """How each stack is called, less those that read several others."""
+    graph = subject.graph
+    if len(graph.hidden) == 1:
+        return {stack: {"method": "hidden_states"} for stack in graph.hidden}
+    found = {}
+    for stack in graph.hidden:
+        called = {"method": stack}
+        if (table := table_of(graph, stack)) is not None:
+            called |= {"table": table.name, "ids": graph.values[table.arg("ids")].name}
+        read = [n for n in inspect.signature(subject.method(stack)).parameters if "memory" in n]
+        others = [other for other in graph.hidden if subject.is_read(other)]
+        if read:
+            called |= {"memory": read[0], "reads": others[0]}
+        if not read or len(others) == 1:
+            found[stack] = called
     return found
 
 
-def _causal(subject: Subject) -> dict[str, dict[str, str]]:
+def _causal(subject: Subject, known: Iterable[str]) -> dict[str, str]:
     return {
-        stream.ids: found
+        stream.ids: stack
         for stream, stack in word_stacks(subject)
-        if all(causal(block.mask) for block in attending(subject, stack))
-        and (found := _stack(subject, stack))
+        if stack in known and all(causal(block.mask) for block in attending(subject, stack))
     }
 
 
-def _padded(subject: Subject, side: str) -> list[dict[str, str]]:
-    """The stacks in which padding on a side changes nothing."""
-    known = subject.arguments.known()
+def _padded(subject: Subject, known: Iterable[str], side: str) -> dict[str, str]:
+    """The stacks in which padding on a side changes nothing, and their masks."""
+    arguments = subject.arguments.known()
     if moved_by_padding(subject, side):
-        return []
-    return [
-        {**found, "mask": f"{stream.prefix}attention_mask"}
-        for stream, stack in word_stacks(subject)
-        if f"{stream.prefix}attention_mask" in known and (found := _stack(subject, stack))
-    ]
+        return {}
+    masks = {stack: f"{stream.prefix}attention_mask" for stream, stack in word_stacks(subject)}
+    return {s: mask for s, mask in masks.items() if s in known and mask in arguments}
 
 
-def _cached(subject: Subject) -> dict[str, Any]:
-    if not subject.cached or not (stack := _stack(subject, subject.cached)):
+def _cached(subject: Subject, known: Iterable[str]) -> dict[str, Any]:
+    if not subject.cached or subject.cached not in known:
         return {}
     stream = reading_stream(subject)
     if first_length(subject) < stream.longest:
@@ -234,7 +240,7 @@ def _cached(subject: Subject) -> dict[str, Any]:
     new = (stream.ids, f"{stream.prefix}position_ids", *subject.arguments.added_names(stream))
     roles = ("attention_mask", "document_ids", "global_mask")
     return {
-        "stack": stack,
+        "stack": subject.cached,
         "new": new,
         "seen": tuple(f"{stream.prefix}{role}" for role in roles),
         "cases": ("plain", "padded left", "padded right"),

@@ -20,8 +20,9 @@ CONFIG: dict[str, Any] = {}  # sizes that make it small
 WEIGHTS: dict[str, tuple[tuple[int, ...], float, float]] = {}  # shape, centre, spread
 CASES: dict[str, dict[str, Any]] = {}  # arguments
 EXPECTED: dict[str, dict[str, tuple[float, ...]]] = {}  # case -> result -> some numbers
-CAUSAL: dict[str, dict[str, str]] = {}  # ids -> the stack that they are read by
-PADDED: dict[str, list[dict[str, str]]] = {}  # case -> stacks that padding does not move
+STACKS: dict[str, dict[str, str]] = {}  # stack -> how it is called
+CAUSAL: dict[str, str] = {}  # ids -> the stack that they are read by
+PADDED: dict[str, dict[str, str]] = {}  # case -> stacks that padding does not move -> their masks
 CACHED: dict[str, Any] = {}  # the stack that keeps a cache, and what it is given in pieces
 EXEMPT: tuple[str, ...] = ()  # weights that cannot matter
 
@@ -80,16 +81,17 @@ def same(found: Tensor, expected: Tensor, what: str) -> None:
     assert error <= EXACT, f"{what}: {error:.1e}"
 
 
-def hidden(network: nn.Module, stack: dict[str, str], given: dict[str, Tensor]) -> Tensor:
-    """The hidden states of a stack, by its method; `memory` is what another gave."""
-    method = getattr(network, stack["method"])
-    wanted = inspect.signature(method).parameters
+def hidden(network: nn.Module, stack: str, given: dict[str, Tensor]) -> Tensor:
+    """The hidden states of a stack; `x` are embedded ids, a memory is what another stack gives."""
+    facts = STACKS[stack]
+    call = getattr(network, facts["method"])
+    wanted = inspect.signature(getattr(call, "forward", call)).parameters
     own = {name: value for name, value in given.items() if name in wanted}
-    if stack.get("memory"):
-        encode = getattr(network, stack["encode"])
-        read = inspect.signature(encode).parameters
-        own[stack["memory"]] = encode(**{n: v for n, v in given.items() if n in read})
-    found: Tensor = method(**own)
+    if "table" in facts:
+        own["x"] = getattr(network, facts["table"])(given[facts["ids"]])
+    if "memory" in facts:
+        own[facts["memory"]] = hidden(network, facts["reads"], given)
+    found: Tensor = call(**own)
     return found
 
 
@@ -126,10 +128,10 @@ def test_padding_changes_nothing() -> None:
     network = model()
     for case, stacks in PADDED.items():
         given, alone = tensors(case), tensors(f"{case}, alone")
-        for stack in stacks:
-            real = given[stack["mask"]][1].bool()
+        for stack, mask in stacks.items():
+            real = given[mask][1].bool()
             found = hidden(network, stack, given)[1][real]
-            same(found, hidden(network, stack, alone)[0], f"{case}: {stack['method']}")
+            same(found, hidden(network, stack, alone)[0], f"{case}: {stack}")
 
 
 @torch.no_grad()
@@ -203,9 +205,15 @@ def test_gradients_are_what_small_steps_say() -> None:
 def scripted(network: Any, scores: Tensor) -> None:
     """Give the model these scores (rows, steps, V) in place of its own, and no hidden states."""
     steps = iter(range(scores.size(1)))
-    for name in ("hidden_states", "encode", "decode"):
-        if hasattr(network, name):
-            vars(network)[name] = lambda x, *_, **__: torch.zeros(x.size(0), 1, 1)
+
+    def states(x: Tensor, *_: Any, **__: Any) -> Tensor:
+        return torch.zeros(x.size(0), 1, 1)
+
+    for facts in STACKS.values():
+        if facts["method"] == "hidden_states":
+            vars(network)["hidden_states"] = states
+        else:
+            vars(getattr(network, facts["method"]))["forward"] = states
     vars(network)["logits"] = lambda x: scores[:, next(steps)][:, None]
 
 

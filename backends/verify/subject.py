@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ...compiler.graph import ModuleGraph
 from ...spec.model import ModelSpec
 from ..pytorch import import_text
+from ..pytorch.calls import hidden_states_of, memories_of
 from ..reference import random_weights, run
 from ..reference.interpreter import Watch, unchanged
 from .arguments import Arguments, Array, Data
@@ -142,18 +143,11 @@ class Subject:
         """What the reference says of each case."""
         return {case: self.reference(self.data(case)) for case in CASES}
 
-    # -- stacks, each by its own method
+    # -- stacks, each by itself
 
     def method(self, stack: str) -> Callable[..., Tensor]:
-        """The method of the model that gives the hidden states of a stack."""
-        role = "encode" if self.is_read(stack) else "decode"
-        names = ["hidden_states"] if len(self.graph.hidden) == 1 else []
-        names += [f"encode_{stack}", f"decode_{stack}", role]
-        for name in names:
-            if hasattr(self.model, name):
-                found: Callable[..., Tensor] = getattr(self.model, name)
-                return found
-        raise AttributeError(f"no method gives the hidden states of {stack}")
+        """The function that gives the hidden states of a stack, by the model's arguments."""
+        return hidden_states_of(self.model, self.graph, stack)
 
     def is_read(self, stack: str) -> bool:
         hidden = self.graph.hidden[stack]
@@ -163,18 +157,11 @@ class Subject:
         )
 
     def given(self, stack: str, data: Data) -> dict[str, Any]:
-        """What a stack's method is called with: arguments, and the memories that it reads."""
-        tensors, found = self.tensors(data), {}
-        for name in inspect.signature(self.method(stack)).parameters:
-            if name in tensors:
-                found[name] = tensors[name]
-            elif name.endswith("memory"):
-                other = name.removesuffix("memory").removesuffix("_") or self._only_read(stack)
-                found[name] = self.method(other)(**self.given(other, data))
-        return found
-
-    def _only_read(self, stack: str) -> str:
-        return next(name for name in self.graph.hidden if name != stack and self.is_read(name))
+        """What a stack is called with: arguments, and the memories that it reads."""
+        tensors = self.tensors(data)
+        memories = memories_of(self.model, self.graph, stack, tensors)
+        known = inspect.signature(self.method(stack)).parameters
+        return {name: x for name, x in {**tensors, **memories}.items() if name in known}
 
     def hidden(self, stack: str, data: Data) -> Tensor:
         """The hidden states of a stack, (B, T, D)."""

@@ -11,7 +11,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from modelwright.backends import reference
 from modelwright.backends.diagram import draw
 from modelwright.backends.pytorch import emit_file, instantiate
+from modelwright.backends.pytorch.calls import hidden_states_of, memories_of
 from modelwright.backends.verify import LAWS, verify
 from modelwright.backends.verify.choices import Choices
 from modelwright.backends.verify.laws.equality import BEYOND, TIED
@@ -303,31 +304,10 @@ class Reader:
         self.mask, self.width = f"{prefix}attention_mask", 0
         self.new = {source.argument, f"{prefix}position_ids", *source.added}
         self.seen = {self.mask, f"{prefix}document_ids", f"{prefix}global_mask"}
-        steps = [
-            getattr(network, step, None) for step in ("hidden_states", "decode", f"decode_{name}")
-        ]
-        steps.append(getattr(network, f"encode_{name}", None))  # where no stack reads another
-        self.step: Any = next(step for step in steps if step is not None)
-        memories = self.memories(graph, name, data) if "memory" in self.parameters() else {}
+        self.step: Any = hidden_states_of(network, graph, name)
+        memories = memories_of(network, graph, name, data)
         self.given = taken(self.step, {**data, **memories})
         self.finish: Any = getattr(self.network, "logits", lambda x: x)
-
-    def parameters(self) -> str:
-        return " ".join(inspect.signature(self.step).parameters)
-
-    def memories(self, graph: ModuleGraph, name: str, data: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What each stack before this one gives, in the order in which they read one another."""
-        found: dict[str, Tensor] = {}
-        for other in graph.hidden:
-            encode = getattr(self.network, f"encode_{other}", None)
-            several = encode is not None
-            encode = encode or getattr(self.network, "encode", None)
-            if other == name or encode is None:
-                continue
-            with suppress(TypeError):  # a stack that nothing reads has no method
-                result = encode(**taken(encode, {**data, **found}))
-                found[f"{other}_memory" if several else "memory"] = result
-        return found
 
     def whole(self) -> Tensor:
         return self.finish(self.step(**self.given))

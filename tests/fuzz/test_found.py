@@ -251,14 +251,15 @@ def test_the_mask_of_a_memory_comes_first_whichever_attention_reads_it() -> None
         "encoder: {attention: none}",
     )
     written = emit_file(lower(loads(text))).text
-    assert "decoder_input_ids, memory, attention_mask, decoder_attention_mask" in written
+    call = "decoder(decoder_input_ids, memory, attention_mask, decoder_attention_mask)"
+    assert call in written
     assert "memory, attention_mask, cache=cache)" in written
     passes(text)
 
 
 @pytest.mark.parametrize("encoder", ["layers: 0", "attention: none"])
 def test_an_answer_does_not_read_the_padding_of_what_no_encoder_looked_at(encoder: str) -> None:
-    """`generate` had no mask where `encode` has none: cross-attention read the padding."""
+    """`generate` had no mask where the encoder has none: cross-attention read the padding."""
     text = changed(SMALL, "family: encoder-decoder", f"encoder: {{{encoder}}}")
     assert "attention_mask: Tensor" in emit_file(lower(loads(text))).text.split("def generate")[1]
     passes(text)

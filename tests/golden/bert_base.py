@@ -131,13 +131,12 @@ class BertBase(nn.Module):
 
     def init_weights(self) -> None:
         """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
-        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, nn.LayerNorm):
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
+                nn.init.normal_(module.weight, std=self.config.init_std)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
@@ -180,4 +179,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: e4c51824f64ff81b3cdf512b52a10176b43741545f71c18a2303d5767e1ce879
+# sha256 of the above: e272565ced1adbd18e4619aaf571780cd8e0afcf2bfb20e81e331adb96520f1c

@@ -458,8 +458,7 @@ class DeepseekV3(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -477,4 +476,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: dd8dd2e22af051a59fea924ef7b167c5848b73a2faaf7d466c4df4d1ac23b8b8
+# sha256 of the above: 0b07283ef51c3750eabd68d146ae41c768c4319e84213a2c15d05b95f952b014

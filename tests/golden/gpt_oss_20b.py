@@ -412,8 +412,7 @@ class GptOss20b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -431,4 +430,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 74bbd0a02fe728fe375c5fd3bd45f3f7e68df8bd921bb40738b1d6fc50ce895c
+# sha256 of the above: 5c6c002e5e297515e95f94e47a107d45dc212b3acf164a8cc9066432d1768cb9

@@ -186,12 +186,11 @@ class Llama3_8b(nn.Module):
 
     def init_weights(self) -> None:
         """Set every weight: norms as identity, the rest normal(0, std)."""
-        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, nn.RMSNorm):
                 nn.init.ones_(module.weight)
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
+                nn.init.normal_(module.weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -265,8 +264,7 @@ class Llama3_8b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -284,4 +282,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5334fa7a3c3c0b65566174d15cb33a72b04b3bb638a472891f699110b9e5a39a
+# sha256 of the above: 637dfafccb1c81877f1bc759e10ac104991eaf2f355222f88a00eab96c1b2e8a

@@ -252,12 +252,11 @@ class Llama3_8b(nn.Module):
 
     def init_weights(self) -> None:
         """Set every weight: norms as identity, the rest normal(0, std)."""
-        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, nn.RMSNorm):
                 nn.init.ones_(module.weight)
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
+                nn.init.normal_(module.weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -331,8 +330,7 @@ class Llama3_8b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -350,4 +348,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e5a9be9f9d898014b32e9b4b91a2f71eba912e0cbc8a9d28803ec5fb60836af1
+# sha256 of the above: ee555931928adb431441254e6b7fd8363bb93d78b7d828e45bce69959c9b6130

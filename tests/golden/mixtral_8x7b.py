@@ -322,8 +322,7 @@ class Mixtral8x7b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -341,4 +340,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 576cafdd9d5f1a1d4ccece575340e9c186a5cb1d1a8921dbc2a82544720cf83b
+# sha256 of the above: 270c1a398c8731eb1ef610e1e4f7ceb1dea9722fedda9f31f366fbd3f2239720

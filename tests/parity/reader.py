@@ -11,6 +11,8 @@ from fuzz.readings import token_ids
 from shrink import caches, graph, model
 from torch import Tensor
 
+from modelwright.backends.pytorch.calls import hidden_states_of, memories_of
+
 
 class Reader:
     """The decoding stack of a model, called piece by piece."""
@@ -24,26 +26,13 @@ class Reader:
         self.mask, self.new = f"{prefix}attention_mask", {self.ids, f"{prefix}position_ids"}
         self.new |= set(token_ids(self.graph)[self.stack].added)
         self.data = data
-        step = self.model.hidden_states if len(self.graph.stack_facts) == 1 else self.model.decode
-        self.step, self.parameters = step, inspect.signature(step).parameters
-        self.given = {
-            key: value for key, value in {**data, **self.memories()}.items() if self.takes(key)
-        }
+        self.step = hidden_states_of(self.model, self.graph, self.stack)
+        self.parameters = inspect.signature(self.step).parameters
+        memories = memories_of(self.model, self.graph, self.stack, data)
+        self.given = {n: value for n, value in {**data, **memories}.items() if self.takes(n)}
 
     def takes(self, name: str) -> bool:
         return name in self.parameters
-
-    def memories(self) -> dict[str, Tensor]:
-        """What the stack reads of others, as `decode` calls it."""
-        others = [name for name in self.graph.stack_facts if name != self.stack]
-        found = {}
-        for other in others:
-            several = len(others) > 1
-            encode = getattr(self.model, f"encode_{other}" if several else "encode")
-            wanted = inspect.signature(encode).parameters
-            given = {key: value for key, value in self.data.items() if key in wanted}
-            found[f"{other}_memory" if several else "memory"] = encode(**given)
-        return found
 
     def whole(self) -> Tensor:
         return self.model.logits(self.step(**self.given))

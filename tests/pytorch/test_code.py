@@ -215,6 +215,7 @@ def test_no_class_is_written_twice(name: str) -> None:
 TEXTUAL = {"replace", "sub", "search", "match", "findall", "finditer", "split", "find"}
 READS_TEXT = {  # files whose matter is text, and what they may do with it
     "card.py": {"replace", "split", "sub", "match", "findall"},  # prose in a docstring
+    "calls.py": {"replace"},  # a parameter of a signature by another
     "code/read.py": {"partition", "split"},  # the exponent of a number, a dotted name
     "code/show.py": {"split"},  # the words of a docstring
     "file.py": {"sub", "split"},  # the name of a module

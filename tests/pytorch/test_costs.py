@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from variations import VARIATIONS, spec_of
 
 import modelwright as mw
+from modelwright.backends.pytorch.calls import hidden_states_of
 
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
 SAMPLE = (
@@ -141,10 +142,14 @@ def stepped(measured: Measured) -> tuple[int, Any]:
     ids = "decoder_input_ids" if "decoder_input_ids" in data else "input_ids"
     tokens = data.pop(ids)
     with torch.no_grad():
-        if hasattr(model, "encode"):
-            memory = model.encode(**data)
-            model.logits(model.decode(tokens[:, :-1], memory, cache=cache))
-            step = lambda: model.logits(model.decode(tokens[:, -1:], memory, cache=cache))  # noqa: E731
+        if hasattr(model, "encoder"):
+            encode, decode = (
+                hidden_states_of(model, measured.graph, stack) for stack in ("encoder", "decoder")
+            )
+            memory = encode(**data)
+            model.logits(decode(**{ids: tokens[:, :-1]}, memory=memory, cache=cache))
+            last = {ids: tokens[:, -1:], "memory": memory, "cache": cache}
+            step = lambda: model.logits(decode(**last))  # noqa: E731
         else:
             model(tokens[:, :-1], cache=cache)
             step = lambda: model(tokens[:, -1:], cache=cache)  # noqa: E731

@@ -35,7 +35,7 @@ MOST_LINES = {
     "gpt2": 281,
     "llama3_8b": 295,
     "bert_base": 190,
-    "t5_small": 390,
+    "t5_small": 380,
     "transformer_base": 375,
     "gemma3_1b": 340,
     "mixtral_8x7b": 345,

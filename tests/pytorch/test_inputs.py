@@ -120,12 +120,30 @@ def test_arguments_of_other_stacks() -> None:
         model(IDS, answer, REAL, REAL)
     with pytest.raises(ValueError, match=r"attention_mask must be .* \(2, 8\)"):
         model(IDS, answer, REAL[:, :5])
-    memory = model.encode(IDS)
+    memory = model.encoder(IDS)
     with pytest.raises(ValueError, match=r"attention_mask must be .* \(2, 8\)"):
-        model.decode(answer, memory, REAL[:, :1])
+        model.decoder(answer, memory, REAL[:, :1])
     kinds = mw.compile(mw.loads(KINDS)).eval()
     with pytest.raises(ValueError, match=r"token_type_ids must be .* \(2, 8\)"):
         kinds(IDS, token_type_ids=REAL[:1])
+
+
+def test_ids_of_a_table_that_stacks_share() -> None:
+    """The model embeds them; a stack refuses vectors of another number of axes."""
+    model = mw.compile(mw.loads(PAIR, sets=["decoder.input.tied=encoder"])).eval()
+    x = model.token_embedding(IDS)
+    for ids in (IDS[0], IDS[..., None]):
+        for given in ((ids, IDS), (IDS, ids)):
+            with pytest.raises(ValueError, match="values to unpack"):
+                model(*given)
+        with pytest.raises(ValueError, match="values to unpack"):
+            model.encoder(model.token_embedding(ids))
+    with pytest.raises(ValueError, match=r"attention_mask must be .* \(2, 8\)"):
+        model.encoder(x, REAL[:, :5])
+    with pytest.raises(ValueError, match=r"attention_mask must be .* \(2, 8\)"):
+        model.decoder(x, x, REAL[:, :5])
+    with pytest.raises(RuntimeError, match="Expected tensor for argument #1 'indices'"):
+        model(IDS.float(), IDS)
 
 
 @pytest.mark.parametrize("sets", [(), LINEAR], ids=["keys", "sums"])

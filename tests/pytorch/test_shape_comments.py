@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from variations import VARIATIONS, graph_of, inputs_of
 
 from modelwright.backends.pytorch import emit
+from modelwright.backends.pytorch.calls import hidden_states_of, memories_of
 from modelwright.backends.pytorch.generate import counts_places
 from modelwright.compiler import ModuleGraph
 
@@ -27,9 +28,12 @@ def exercise(model: Any, graph: ModuleGraph, module: Any) -> None:
         result = model(**data, **places)
         if hasattr(model, "loss"):
             train(model, result)
-        functions = [getattr(model, name, None) for name in ("forward", "hidden_states", "decode")]
-        for function in [f for f in functions if f and "cache" in parameters(f)][:1]:
-            cached(function, {**data, **places, **memories(model, data)}, module)
+        if keepers := graph.keepers():
+            stack = graph.scopes[keepers[0].scope].stack
+            function = hidden_states_of(model, graph, stack)
+            function = model.forward if "cache" in parameters(model.forward) else function
+            others = memories_of(model, graph, stack, data)
+            cached(function, {**data, **places, **others}, module)
         if hasattr(model, "generate"):
             generate(model, data, graph)
 
@@ -59,16 +63,6 @@ def train(model: Any, result: Any) -> None:
         model.loss(result)
     elif isinstance(result, Tensor):
         model.loss(result, torch.ones(result.shape[:-1], dtype=torch.long))
-
-
-def memories(model: Any, data: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What a decoder reads, where the model has one that does."""
-    found = {}
-    for name in [name for name in dir(model) if name.split("_")[0] == "encode"]:
-        encode = getattr(model, name)
-        given = {key: x for key, x in data.items() if key in parameters(encode)}
-        found[f"{name}_memory".removeprefix("encode_")] = encode(**given)
-    return found
 
 
 ADDED = ("row_ids", "column_ids", "channel_ids")

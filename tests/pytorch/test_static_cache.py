@@ -16,6 +16,7 @@ from variations import VARIATIONS, graph_of, inputs_of, spec_of
 
 import modelwright as mw
 from modelwright.backends.pytorch import BuildError, BuildOptions, emit_file, instantiate
+from modelwright.backends.pytorch.calls import hidden_states_of, memories_of
 from modelwright.backends.pytorch.static import why_not_static
 from modelwright.backends.reference import random_weights
 
@@ -44,12 +45,9 @@ def ids_of(name: str) -> str:
     return graph_of(name).inputs[cached_stack(name)].argument
 
 
-def step_of(model: nn.Module) -> Callable[..., Tensor]:
-    """The method that takes a cache and gives hidden states."""
-    names = [key for key, member in vars(type(model)).items() if callable(member)]
-    methods = [getattr(model, key) for key in names if key not in ("forward", "generate")]
-    (step,) = (m for m in methods if "cache" in inspect.signature(m).parameters)
-    return step  # type: ignore[no-any-return]
+def step_of(model: nn.Module, name: str) -> Callable[..., Tensor]:
+    """The function that takes a cache and gives hidden states."""
+    return hidden_states_of(model, graph_of(name), cached_stack(name))
 
 
 def data_of(name: str, padding: str) -> dict[str, Tensor]:
@@ -62,15 +60,9 @@ def taken_by(function: Callable[..., Any], data: dict[str, Tensor]) -> dict[str,
     return {key: tensor for key, tensor in data.items() if key in wanted}
 
 
-def memories(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Tensor]:
+def memories(model: nn.Module, name: str, data: dict[str, Tensor]) -> dict[str, Tensor]:
     """What the step reads of other stacks."""
-    found = {}
-    for word in inspect.signature(step_of(model)).parameters:
-        if word.endswith("memory"):
-            stack = word.removesuffix("memory").removesuffix("_")
-            encode = getattr(model, f"encode_{stack}" if stack else "encode")
-            found[word] = encode(**taken_by(encode, data))
-    return found
+    return memories_of(model, graph_of(name), cached_stack(name), data)
 
 
 OWN = ("ids", "input_ids", "attention_mask", "position_ids", "token_type_ids", "document_ids")
@@ -78,9 +70,9 @@ OWN += ("prefix_length", "global_mask")
 """What a stack takes of its own tokens, less the prefix of its names."""
 
 
-def in_pieces(model: nn.Module, data: dict[str, Tensor], ids: str, capacity: int) -> Tensor:
+def in_pieces(model: nn.Module, data: dict[str, Tensor], name: str, capacity: int) -> Tensor:
     """The hidden states of pieces, joined; a cache that does not grow wants masks of its size."""
-    step, memory = step_of(model), memories(model, data)
+    step, memory, ids = step_of(model, name), memories(model, name, data), ids_of(name)
     cache = vars(sys.modules[type(model).__module__])["Cache"](capacity)
     static = isinstance(cache.length, Tensor)
     prefix = ids.removesuffix("input_ids" if ids.endswith("input_ids") else "ids")
@@ -112,9 +104,9 @@ def test_steps_equal_those_of_a_cache_that_grows(name: str) -> None:
     masked = any(key.endswith("attention_mask") for key in data_of(name, "left"))
     for padding in ("none", "left") if masked else ("none",):
         data, ids = data_of(name, padding), ids_of(name)
-        wanted = in_pieces(plain, data, ids, ROOM)
+        wanted = in_pieces(plain, data, name, ROOM)
         for capacity in (data[ids].size(1), ROOM):
-            found = in_pieces(model, data, ids, capacity)
+            found = in_pieces(model, data, name, capacity)
             assert (found - wanted).abs().max() <= 1e-12 * wanted.abs().max()
         whole = [m(**taken_by(m.forward, data)) for m in (plain, model)]
         first, second = (r if isinstance(r, dict) else {"": r} for r in whole)
@@ -123,7 +115,7 @@ def test_steps_equal_those_of_a_cache_that_grows(name: str) -> None:
             assert (one - other).abs().max() <= 1e-12 * one.abs().max()
     if hasattr(plain, "generate"):
         generate: Any = plain.generate, model.generate
-        data = data_of(name, "right" if memories(plain, data) else "left")
+        data = data_of(name, "right" if memories(plain, name, data) else "left")
         options = {**taken_by(generate[0], data), "max_new_tokens": NEW_TOKENS, "temperature": 0}
         assert torch.equal(generate[0](**options), generate[1](**options))
         assert torch.equal(generate[0](**options), generate[1](**options, capacity=ROOM + 5))

@@ -21,7 +21,7 @@ FOUND = {
         BOTH + "decoder: {input: {tied: encoder}}\nhead: {type: language_model, tied: true}\n",
         "cache",
     ),
-    # `decode` took the decoder's mask before that of the memory, and `generate` gave the latter
+    # the decoder took its own mask before that of the memory, and `generate` gave the latter
     "linear attention over a padded memory": (
         BOTH.replace("{heads: 4}", "{type: linear, heads: 4}")
         + "positions: sinusoidal\nhead: language_model\n",

@@ -18,17 +18,13 @@ class Emitted(nn.Module):
     """An emitted model. Which of these methods it has depends on its stacks and heads."""
 
     layers: nn.ModuleList
+    its_encoder: nn.Module
+    its_decoder: nn.Module
 
     def __init__(self, config: Config) -> None:
         raise NotImplementedError
 
     def hidden_states(self, input_ids: Tensor, **inputs: Any) -> Tensor:
-        raise NotImplementedError
-
-    def encode(self, input_ids: Tensor, **inputs: Any) -> Tensor:
-        raise NotImplementedError
-
-    def decode(self, decoder_input_ids: Tensor, memory: Tensor, **inputs: Any) -> Tensor:
         raise NotImplementedError
 
     def logits(self, x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from .emitted import Emitted
 from .observed import Observed
 
 encoder_extra = encoder_input = decoder_input = encoder_mask = None
+encoder_reads = decoder_reads = None
 MAIN_INPUT = ""
 
 
@@ -40,8 +41,8 @@ class NameEncoder(nn.Module):
         if output_attentions:
             raise ValueError("output_attentions is not supported for an encoder and a decoder")
         with Observed(self.model, states=bool(output_hidden_states), weights=False) as seen:
-            memory = self.model.encode(
-                main_input,
+            memory = self.model.its_encoder(
+                encoder_reads,
                 emitted_input=encoder_input,
             )  # (B, M, D)
             seen.last(memory)
@@ -119,9 +120,8 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
             kept = DynamicCache(config=self.config), DynamicCache(config=self.config)
             cache = EncoderDecoderCache(*kept)
         with Observed(self.model, states=bool(output_hidden_states), weights=False) as seen:
-            x = self.model.decode(
-                decoder_input_ids,
-                encoder_outputs[0],
+            x = self.model.its_decoder(
+                decoder_reads,
                 emitted_input=decoder_input,
                 cache=None if cache is None else KeptCrossCache(cache),
             )  # (B, T, D)

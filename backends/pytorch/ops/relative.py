@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....compiler.graph import Op
+from ..code.nodes import Name
 from ..code.read import call, constant, expression
 from ..writer import Writer
 from .row import Row
@@ -17,6 +18,9 @@ def alibi(f: Writer, op: Op) -> Any:
     return call(name, f.new_places(op), f.end(), heads, factor, like=f.like)
 
 
+AFTER = "the other half is for keys after the query"
+
+
 def relative_buckets(f: Writer, op: Op) -> Any:
     if f.holds.get("distance") != "key - query":  # another table may have asked for it
         place = f.new_places(op)
@@ -27,9 +31,14 @@ def relative_buckets(f: Writer, op: Op) -> Any:
         f.assign("distance", value, f.note(*op.outputs), op)
         f.holds["distance"] = "key - query"
     sizes = [f.number(op.attrs[key]) for key in ("buckets", "max_distance")]
-    if op.attrs["bidirectional"]:
-        return call("two_sided_buckets", expression("distance"), *sizes)
-    return call("log_buckets", expression("-distance.clamp(max=0)"), *sizes)
+    if not op.attrs["bidirectional"]:
+        return call("log_buckets", expression("-distance.clamp(max=0)"), *sizes)
+    f.assign("half", expression("buckets // 2", buckets=sizes[0]), "", op)
+    exact = expression("log_buckets(distance.abs(), half, most)", most=sizes[1])
+    name = f.bind(op.outputs[0], f.graph.values[op.outputs[0]].name)
+    f.assign(name, exact, f.note(*op.outputs), op)
+    f.assign(name, expression("found + half * (distance > 0)", found=Name(name)), AFTER, op)
+    return None
 
 
 def grid_offsets(f: Writer, op: Op) -> Any:

@@ -37,7 +37,9 @@ def generate(
     capacity: int | None = None,
     compile_mode: str | None = None,
 ) -> Tensor:
-    if slot.reads_memory:
+    if slot.reads_ids:
+        tokens = step = source.new_full((source.size(0), 1), decoder_start_token_id)  # (B, 1)
+    elif slot.reads_memory:
         start = torch.tensor(decoder_start_token_id, device=source.device)
         tokens = step = start.expand(source.size(0), 1)  # (B, 1)
     else:
@@ -51,7 +53,8 @@ def generate(
     if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
         given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
         raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-    length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+    if slot.measured:
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
     if slot.limited:
         if length > slot.limit:
             raise ValueError(f"{length} tokens, but max_positions is {slot.limit}")
@@ -60,8 +63,12 @@ def generate(
             raise ValueError(f"{length} tokens, but the cache holds {capacity}")
         cache = StaticCache(capacity or length, tokens.device)
         slot.forward = slot.method
-    else:
+    elif slot.measured:
         cache = Cache(length)
+    elif slot.reads_memory:
+        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
+    else:
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
     ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
     done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
     if slot.extends and slot.placed:

@@ -244,12 +244,6 @@ def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
     return torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
 
 
-def two_sided_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
-    """The bucket of each distance: one half for keys up to the query, one for keys after it."""
-    half = buckets // 2
-    return log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
-
-
 def relative_places(place: Tensor, end: int, max_distance: int) -> Tensor:
     """The row of each distance back from query to key, in a table from -max_distance up."""
     distance = place[:, None] - torch.arange(end, device=place.device)  # (T, S)

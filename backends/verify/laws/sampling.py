@@ -59,7 +59,10 @@ def sampling(subject: Subject) -> Measured | NotHere:
     table = torch.from_numpy(scores).repeat(ROWS // 2, 1)
     wrong: list[str] = []
     for given in SETTINGS:
-        with _fixed(model, lambda step, rows: table[:rows]), torch.random.fork_rng(devices=[]):
+        with (
+            _fixed(subject, model, lambda step, rows: table[:rows]),
+            torch.random.fork_rng(devices=[]),
+        ):
             torch.manual_seed(0)
             tokens = _generated(subject, model, ROWS, max_new_tokens=1, eos_token_id=None, **given)
         for parity in (0, 1):
@@ -167,7 +170,7 @@ def _script_wrong(
     subject: Subject, model: nn.Module, size: int, ends: int | tuple[int, ...] | None, rows: int
 ) -> str:
     table = torch.nn.functional.one_hot(torch.tensor(SCRIPT[:rows]), size).double()
-    with _fixed(model, lambda step, _: table[:, min(step, len(SCRIPT[0]) - 1)]):
+    with _fixed(subject, model, lambda step, _: table[:, min(step, len(SCRIPT[0]) - 1)]):
         found = _generated(
             subject,
             model,
@@ -228,7 +231,7 @@ def _limit_wrong(subject: Subject, model: nn.Module, size: int) -> list[str]:
     start = 1 if _reads_memory(model) else subject.data("plain")[stream.ids].shape[1]
     room = int(limit) - start + 1
     given = {"max_new_tokens": room, "temperature": 0.0, "eos_token_id": None}
-    with _fixed(model, lambda step, rows: table):
+    with _fixed(subject, model, lambda step, rows: table):
         try:
             found = _generated(subject, model, 1, **given)
         except ValueError as error:
@@ -260,7 +263,9 @@ def _reads_memory(model: nn.Module) -> bool:
 
 
 @contextmanager
-def _fixed(model: nn.Module, scores: Callable[[int, int], Tensor]) -> Iterator[None]:
+def _fixed(
+    subject: Subject, model: nn.Module, scores: Callable[[int, int], Tensor]
+) -> Iterator[None]:
     """The model with scores (rows, V) of each step in place of its own, and no states."""
     steps = iter(range(10**6))
 
@@ -270,13 +275,19 @@ def _fixed(model: nn.Module, scores: Callable[[int, int], Tensor]) -> Iterator[N
     def logits(x: Tensor) -> Tensor:
         return scores(next(steps), x.size(0))[:, None]
 
-    names = [n for n in ("hidden_states", "encode", "decode") if hasattr(model, n)]
-    vars(model).update({**dict.fromkeys(names, states), "logits": logits})
+    stacks = subject.graph.hidden
+    replaced: list[tuple[nn.Module, str, Callable[..., Tensor]]] = [(model, "logits", logits)]
+    if len(stacks) == 1:
+        replaced.append((model, "hidden_states", states))
+    else:
+        replaced += [(getattr(model, stack), "forward", states) for stack in stacks]
+    for module, name, function in replaced:
+        vars(module)[name] = function
     try:
         yield
     finally:
-        for name in (*names, "logits"):
-            del vars(model)[name]
+        for module, name, _ in replaced:
+            del vars(module)[name]
 
 
 def _generated(subject: Subject, model: nn.Module, rows: int, **options: Any) -> Array:

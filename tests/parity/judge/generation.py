@@ -12,6 +12,9 @@ from tiny.inputs import LENGTH, ROWS, tokens
 from torch import Tensor, nn
 from transformers import GenerationConfig, GenerationMixin
 
+from modelwright.backends.pytorch.calls import hidden_states_of, memories_of
+from modelwright.compiler import ModuleGraph
+
 from .calling import distance, ours, theirs
 from .verdict import bound, one_line
 
@@ -25,7 +28,7 @@ MISSING = 5
 PAD = 0
 
 
-def greedy(model: nn.Module, reference: Any, data: dict[str, Any]) -> str:
+def greedy(model: nn.Module, graph: ModuleGraph, reference: Any, data: dict[str, Any]) -> str:
     """How many of the new tokens are the library's; "–" for a model that does not generate."""
     read = next((name for name in READ if name in data), "")
     if not hasattr(model, "generate") or not read:
@@ -41,7 +44,7 @@ def greedy(model: nn.Module, reference: Any, data: dict[str, Any]) -> str:
         options["decoder_start_token_id"] = PAD
     found = model.generate(ids, NEW, **_given(model.generate, options))[:, -NEW:]
     same = (found == expected).all(dim=0)
-    error = step_by_step(model, data)
+    error = step_by_step(model, graph, data)
     if error > TOLERANCE and not _turned_anew(reference):
         return f"cached steps differ: {bound(error)}"
     alone = "input_ids" in data and len(data) == 1
@@ -61,7 +64,7 @@ def _rewritten(reference: Any, text: Tensor) -> Tensor:
     return text
 
 
-def step_by_step(model: Any, data: dict[str, Any]) -> float:
+def step_by_step(model: Any, graph: ModuleGraph, data: dict[str, Any]) -> float:
     """How far the logits of cached steps are from those of the whole text.
 
     Sharper than the likeliest token, which for a model of tied tables is often the last one again.
@@ -75,8 +78,10 @@ def step_by_step(model: Any, data: dict[str, Any]) -> float:
     with torch.no_grad():
         whole = model(**given)
         if written == "decoder_input_ids":
-            memory = model.encode(*(given[name] for name in READ if name in given))
-            hidden = [model.decode(piece, memory, cache=cache) for piece in pieces]
+            stack = list(graph.hidden)[-1]
+            decode = hidden_states_of(model, graph, stack)
+            memories = memories_of(model, graph, stack, given)
+            hidden = [decode(**{written: piece}, **memories, cache=cache) for piece in pieces]
             steps = [model.logits(x) for x in hidden]
         else:
             steps = [model(**{**given, written: piece}, cache=cache) for piece in pieces]

@@ -18,6 +18,7 @@ from torch import nn
 import modelwright as mw
 from modelwright.backends.huggingface import FAMILIES, CheckpointError, import_folder
 from modelwright.backends.huggingface.unsupported import REASONS
+from modelwright.compiler import lower
 
 from .calling import distance, ours, theirs
 from .generation import greedy, padded
@@ -59,7 +60,7 @@ def judge(case: Case, *, more: bool = True) -> Verdict:
     return verdict.with_(
         again=_tried(_builds_again, model, text),
         # Copies: the library's "dynamic" frequencies remember the longest text they have seen.
-        greedy=_tried(greedy, model, copy.deepcopy(reference), data),
+        greedy=_tried(greedy, model, lower(mw.loads(text)), copy.deepcopy(reference), data),
         padded=_tried(padded, model, copy.deepcopy(reference), data, case.head),
     )
 

@@ -1,0 +1,199 @@
+"""The stacks of a model: what each is given, and the `forward` of one of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ...compiler.axes import show
+from ...compiler.graph import ModuleGraph, Op, Scope
+from .body import with_positions, write_items
+from .calls import table_of
+from .code.layout import WIDTH
+from .code.nodes import Dot, Expr, Function, Name, Parameter, Statement, written_for
+from .code.read import call, statements
+from .items import Do, Item
+from .plan import FilePlan, Given
+from .writer import SELF, Needs, Writer
+
+OPTIONAL = ("attention_mask", "position_ids", "token_type_ids")
+CACHE = Given("cache", kind="cache", by_default=True)
+TENSOR = Name("Tensor")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What gives the hidden states of one stack.
+
+    name   what the model calls: the stack, or `hidden_states` where it has only one
+    given  the parameters of what is called
+    table  the model's embedding that makes the first of them; None where the stack has its own
+    ids    the argument that this embedding reads
+    """
+
+    name: str
+    stack: str
+    value: str
+    given: list[Given]
+    table: Op | None = None
+    ids: Given | None = None
+
+    @property
+    def arguments(self) -> list[Given]:
+        """The same as arguments of the model: ids in place of their vectors."""
+        if self.ids is None:
+            return self.given
+        return [self.ids, *(g for g in self.given[1:] if g.name != self.ids.name)]
+
+    @property
+    def cached(self) -> bool:
+        return CACHE in self.given
+
+    def passed(self, ids: Expr | None = None) -> list[Any]:
+        """The arguments of a call, less the cache, with these ids in place of the model's."""
+        source = self.arguments[0].name
+        ids = Name(source) if ids is None else ids
+        found = [ids if g.name == source else Name(g.name) for g in self.given if g != CACHE]
+        if self.table is not None:
+            embedded = call(Dot(SELF, self.table.name), ids)
+            found[0] = written_for(embedded, self.table.number)
+        return found
+
+
+# -- what a stack is given
+
+
+def given_for(plan: FilePlan, items: Iterable[Item], stack: str, *more: str) -> list[Given]:
+    """Parameters for what the items of a stack read and do not make, and for `more`."""
+    items = list(items)
+    made = {value for item in items for value in item.outputs}
+    read = [v for item in items for v in item.inputs if v]
+    read += [
+        item.op.attrs["absent"]
+        for item in items
+        if isinstance(item, Do) and item.op.attrs.get("absent")
+    ]
+    found = []
+    for value in dict.fromkeys([*read, *more]):
+        if value not in made:
+            optional = plan.graph.values[value].optional
+            name = name_of(plan, value, stack)
+            found.append(Given(name, value, optional=optional, by_default=optional))
+    own = own_mask(plan.graph, stack)
+    return sorted(found, key=lambda given: rank(plan.graph, given, own))
+
+
+def name_of(plan: FilePlan, value: str, stack: str) -> str:
+    """What a stack calls a value that it is given."""
+    for other, hidden in plan.graph.hidden.items():
+        if hidden == value and other != stack:
+            return memory_name(plan, other)
+    producer = plan.graph.producer(value)
+    if producer is not None and producer.kind != "argument":
+        return "x"
+    return plan.graph.values[value].name
+
+
+def memory_name(plan: FilePlan, stack: str) -> str:
+    read = [s for s in plan.graph.hidden if plan.is_read(s)]
+    return "memory" if len(read) <= 1 else f"{stack}_memory"
+
+
+def own_mask(graph: ModuleGraph, stack: str) -> str:
+    """The argument that says which tokens of this stack are padding."""
+    ids = graph.inputs[stack].argument
+    prefix = ids.removesuffix("input_ids")
+    return f"{prefix if prefix != ids else ids.removesuffix('_ids') + '_'}attention_mask"
+
+
+def rank(graph: ModuleGraph, given: Given, own: str) -> tuple[int, int, bool]:
+    """Vectors, ids, memory, then the optional arguments in the order that Hugging Face has.
+
+    Of two masks, that of what is read stands first.
+    """
+    if not given.by_default:
+        producer = graph.producer(given.value)
+        place = -1 if given.name == "x" else 0
+        return 0, place, producer is None or producer.kind != "argument"
+    place = next((i for i, name in enumerate(OPTIONAL) if given.name.endswith(name)), len(OPTIONAL))
+    return 1, place, given.name == own
+
+
+def reads_memory(graph: ModuleGraph, stack: str) -> bool:
+    """Does it attend to what other stacks give?"""
+    scopes = graph.scopes
+    return any(
+        scopes[op.scope].stack == stack
+        and ((op.kind == "mask" and op.attrs.get("memory")) or scopes[op.scope].role == "method")
+        for op in graph.ops()
+    )
+
+
+# -- what it does
+
+
+def write_hidden(
+    f: Writer, stack: str, items: list[Item], given: list[Given]
+) -> tuple[Statement, ...]:
+    """The statements that make the hidden states of a stack, with a cache where it keeps one."""
+    value = f.graph.hidden[stack]
+    for one in given:
+        f.hold(one.value, one.name)
+    f.count_uses(items, [value])
+    f.ids = given[0].value
+    write_items(f, items)
+    f.finish([value])
+    body = with_positions(f, stack, given)
+    if f.cached:
+        moved = "cache.length += length" if f.static else "cache.length = end"
+        close = statements(f"if cache is not None:\n    {moved}")
+        body = [*body[:-1], *close, body[-1]]
+    return tuple(body)
+
+
+def step_of(plan: FilePlan, stack: str) -> Step:
+    """How the model calls one of several stacks."""
+    graph, value = plan.graph, plan.graph.hidden[stack]
+    path = graph.stacks()[stack].path
+    given = given_for(plan, plan.items(path), stack, *([] if plan.ops(path) else [value]))
+    cache = [CACHE] if stack in plan.cached else []
+    table = table_of(graph, stack)
+    ids = None
+    if table is not None:
+        ids = Given(graph.values[table.arg("ids")].name, table.arg("ids"))
+    return Step(stack, stack, value, [*given, *cache], table, ids)
+
+
+def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
+    """The `forward` of one of several stacks: from where its own modules start."""
+    step = step_of(plan, scope.stack)
+    f = Writer(plan, scope, needs, root=False)
+    tensors = [given for given in step.given if given != CACHE]
+    body = write_hidden(f, scope.stack, plan.items(scope.path), tensors)
+    parameters = (Parameter("self"), *(given.parameter() for given in step.given))
+    made = Function("forward", parameters, TENSOR, body, title_of(plan.graph, step))
+    found: Function = written_for(made, *arguments(plan.graph, step.given), scope.path)
+    return found
+
+
+def title_of(graph: ModuleGraph, step: Step) -> str:
+    """The docstring of what gives hidden states."""
+    shape = show(graph.values[step.value].shape)
+    text = f"Hidden states {shape} of {described(graph, step.given[0])}"
+    memory = next((g.name for g in step.given if "memory" in g.name), "")
+    text += f" over the `{memory}` (B, M, D)" if memory else ""
+    more = "; with a cache, they extend it" if step.cached else ""
+    return f"{text}{more}." if len(text + more) < WIDTH - 14 else f"{text}."
+
+
+def described(graph: ModuleGraph, given: Given) -> str:
+    """`input_ids` (B, T)."""
+    embedded = "embedded tokens " if given.name == "x" else ""
+    return f"{embedded}`{given.name}` {show(graph.values[given.value].shape)}"
+
+
+def arguments(graph: ModuleGraph, given: Iterable[Given]) -> list[int]:
+    """The ops that stand for what a method is given: arguments of the model."""
+    producers = [graph.producer(g.value) for g in given if g.value]
+    return [op.number for op in producers if op is not None and op.kind == "argument"]

@@ -1,0 +1,206 @@
+"""Models of several stacks: each runs by itself, and the model calls it, so that hooks fire."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+import torch
+from shape_comments import SHAPE
+from small_examples import NAMES, small_graph
+from torch import Tensor, nn
+from variations import graph_of, inputs_of
+
+import modelwright as mw
+from modelwright.backends.pytorch import BuildOptions, emit_file, instantiate
+from modelwright.backends.pytorch.calls import hidden_states_of, memories_of, table_of
+from modelwright.backends.pytorch.static import why_not_static
+from modelwright.backends.reference import random_weights
+from modelwright.compiler import ModuleGraph
+
+EXAMPLES = [name for name in NAMES if len(small_graph(name).hidden) > 1]
+READING = [name for name in EXAMPLES if name != "clip_vit_b32"]
+OPTIONS = {
+    "usual": BuildOptions(),
+    "checkpointing": BuildOptions(gradient_checkpointing=True),
+    "static": BuildOptions(static_cache=True),
+    "joined": BuildOptions(join_projections=True),
+}
+OTHERS = ("two_memories", "towers", "contrastive", "captions", "features_read", "no_head_both")
+NEW_TOKENS = 4
+
+
+def model_of(graph: ModuleGraph, options: BuildOptions = OPTIONS["usual"]) -> Any:
+    """The model in float64, no weight at rest."""
+    model = instantiate(emit_file(graph, options), graph.name, dtype="float64").eval()
+    weights = random_weights(graph, 0)
+    model.load_state_dict({key: torch.from_numpy(array) for key, array in weights.items()})
+    return model
+
+
+def data_of(graph: ModuleGraph) -> dict[str, Tensor]:
+    """Arguments in which some tokens are padding, on the right."""
+    return {name: torch.from_numpy(array) for name, array in inputs_of(graph, "right").items()}
+
+
+@contextmanager
+def results(model: nn.Module, graph: ModuleGraph) -> Iterator[list[tuple[str, Any, Tensor]]]:
+    """Each call of a stack inside of it: the stack, what it was given, what it gave."""
+    seen: list[tuple[str, Any, Tensor]] = []
+    with ExitStack() as hooks:
+        for stack in graph.hidden:
+
+            def hook(_: Any, args: Any, named: Any, result: Any, stack: str = stack) -> None:
+                seen.append((stack, [*args, *named.values()], result))
+
+            handle = getattr(model, stack).register_forward_hook(hook, with_kwargs=True)
+            hooks.callback(handle.remove)
+        yield seen
+
+
+def test_the_examples_of_several_stacks() -> None:
+    assert EXAMPLES == [
+        "bart_base",
+        "clip_vit_b32",
+        "switch_base_8",
+        "t5_base",
+        "t5_small",
+        "tiny_encoder_decoder",
+        "tiny_t5",
+        "transformer_base",
+        "transformer_big",
+        "whisper_tiny",
+    ]
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("name", EXAMPLES)
+@torch.no_grad()
+def test_a_stack_by_itself_gives_what_the_model_reads(name: str, options: BuildOptions) -> None:
+    graph = small_graph(name)
+    if options.static_cache and why_not_static(graph):
+        return
+    model, data = model_of(graph, options), data_of(graph)
+    with results(model, graph) as seen:
+        model(**data)
+    assert [stack for stack, *_ in seen] == list(graph.hidden)
+    found = {stack: result for stack, _, result in seen}
+    for stack, given, result in seen:
+        call = hidden_states_of(model, graph, stack)
+        memories = memories_of(model, graph, stack, data)
+        known = {n: x for n, x in {**data, **memories}.items() if n in _parameters(call)}
+        assert torch.equal(call(**known), result)
+        read = [other for other, x in found.items() if any(x is one for one in given)]
+        assert len(read) == len(memories), "the very memories that the others gave"
+
+
+def _parameters(call: Any) -> list[str]:
+    return list(inspect.signature(call).parameters)
+
+
+@pytest.mark.parametrize("name", READING)
+@pytest.mark.parametrize("options", ["usual", "static"])
+def test_hooks_fire_in_generate(name: str, options: str) -> None:
+    """The encoder runs once, the decoder for each new token."""
+    graph = small_graph(name)
+    model, data = model_of(graph, OPTIONS[options]), data_of(graph)
+    known = {n: x for n, x in data.items() if n in _parameters(model.generate)}
+    with results(model, graph) as seen:
+        model.generate(**known, max_new_tokens=NEW_TOKENS, eos_token_id=None)
+    counts = Counter(stack for stack, *_ in seen)
+    assert counts == {"encoder": 1, "decoder": NEW_TOKENS}
+
+
+@pytest.mark.parametrize("name", READING)
+@torch.no_grad()
+def test_what_a_hook_returns_is_what_the_decoder_reads(name: str) -> None:
+    graph = small_graph(name)
+    model, data = model_of(graph), data_of(graph)
+    before = model(**data)
+    handle = model.encoder.register_forward_hook(lambda _, __, memory: 2 * memory)
+    after = model(**data)
+    handle.remove()
+    assert not torch.allclose(before, after)
+    assert torch.equal(model(**data), before)
+
+
+@pytest.mark.parametrize("name", [*EXAMPLES, *OTHERS])
+def test_each_stack_has_a_forward_with_shapes(name: str) -> None:
+    graph = small_graph(name) if name in EXAMPLES else graph_of(name)
+    model = instantiate(emit_file(graph), graph.name, device="meta")
+    for stack in graph.hidden:
+        doc = type(getattr(model, stack)).forward.__doc__ or ""
+        assert doc.startswith("Hidden states (B, ")
+        assert len(SHAPE.findall(doc)) >= 2
+    assert not [name for name in vars(type(model)) if name.startswith(("encode", "decode"))]
+
+
+@pytest.mark.parametrize(("name", "table"), [("t5_small", "token_embedding"), ("whisper_tiny", "")])
+def test_a_stack_takes_vectors_where_the_model_embeds(name: str, table: str) -> None:
+    graph = small_graph(name)
+    model = model_of(graph)
+    for stack, first in (("encoder", "input_features"), ("decoder", "decoder_input_ids")):
+        found = table_of(graph, stack)
+        assert ("" if found is None else found.name) == table
+        assert _parameters(getattr(model, stack).forward)[0] == ("x" if table else first)
+
+
+def test_stacks_without_layers_and_weights() -> None:
+    """An encoder that only hands on what the shared table gives."""
+    spec = mw.loads(
+        "name: pair\nfamily: encoder-decoder\nvocab_size: 24\nd_model: 8\nlayers: 1\n"
+        "attention: {heads: 2}\npositions: rotary\nfinal_norm: false\nhead: language_model\n"
+        "encoder: {layers: 0}\ndecoder: {input: {tied: encoder}}\n"
+    )
+    model: Any = mw.compile(spec).eval()
+    ids = torch.arange(6)[None] + 2
+    x = model.token_embedding(ids)
+    assert torch.equal(model.encoder(x), x)
+    assert torch.equal(model(ids, ids), model.logits(model.decoder(x, x)))
+    assert model.generate(ids, 3).shape[1] <= 4
+
+
+@pytest.mark.parametrize("name", ["t5_small", "whisper_tiny", "clip_vit_b32"])
+@torch.no_grad()
+def test_a_stack_is_exported_by_itself(name: str) -> None:
+    module, given, result = first_stack(name)
+    program = torch.export.export(module, given).module()
+    assert torch.allclose(program(*given), result)
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_a_stack_is_compiled_by_itself() -> None:
+    module, given, result = first_stack("t5_small")
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    assert torch.allclose(compiled(*given), result)
+
+
+def first_stack(name: str) -> tuple[Any, tuple[Any, ...], Tensor]:
+    """The encoder or first tower, what the model gives it, and its result."""
+    graph = small_graph(name)
+    model, data = model_of(graph), data_of(graph)
+    with results(model, graph) as seen:
+        model(**data)
+    stack, given, result = seen[0]
+    return getattr(model, stack), tuple(given), result
+
+
+def test_a_stack_that_reads_ids_too_is_given_both() -> None:
+    """Positions are counted from ids, whose table is the model's."""
+    spec = mw.loads(
+        "name: pair\nfamily: encoder-decoder\nvocab_size: 24\nd_model: 8\nlayers: 1\n"
+        "max_positions: 32\nattention: {heads: 2}\nhead: language_model\ntokens: {pad: 1}\n"
+        "positions: {type: learned, skip_padding: tokens, offset: 2}\n"
+        "decoder: {input: {tied: encoder}, positions: rotary}\n"
+    )
+    model: Any = mw.compile(spec).eval()
+    assert _parameters(model.encoder.forward)[:2] == ["x", "input_ids"]
+    ids = torch.arange(6)[None] + 2
+    memory = model.encoder(model.token_embedding(ids), ids)
+    x = model.decoder(model.token_embedding(ids), memory)
+    assert torch.equal(model(ids, ids), model.logits(x))
