@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family
 from ..values import IfSet
 
@@ -43,7 +44,7 @@ def with_decoder_class(family: Family) -> Family:
     head = next(head for name, head in family.heads.items() if name.endswith("ForMaskedLM"))
     return replace(
         family,
-        defaults={**family.defaults, "is_decoder": False},
+        reads=keys(family.reads, "is_decoder"),
         spec={**family.spec, "mask": IfSet("is_decoder", "causal"), **_counted(family.spec)},
         heads={**family.heads, DECODER_CLASSES[family.model_type]: head},
     )

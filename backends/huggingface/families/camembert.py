@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .roberta import roberta_like
 
-CAMEMBERT = roberta_like("camembert", "Camembert", defaults={"vocab_size": 30522})
+CAMEMBERT = roberta_like("camembert", "Camembert")
 
 FAMILIES = (CAMEMBERT,)

@@ -10,7 +10,6 @@ IBERT = roberta_like(
     "IBert",
     "ibert.",
     fixed={"quant_mode": False},
-    defaults={"vocab_size": 30522},
     irrelevant=frozenset(["force_dequant"]),
     unused=[r".*(_scaling_factor|_integer|\.x_min|\.x_max|act_scaling_factor|\.shift)"],
 )

@@ -13,7 +13,6 @@ LUKE = roberta_like(
     "luke",
     "Luke",
     "luke.",
-    defaults={"vocab_size": 50267},
     irrelevant=frozenset(["entity_emb_size", "entity_vocab_size", "use_entity_aware_attention"]),
     heads={
         "LukeForMaskedLM": replace(

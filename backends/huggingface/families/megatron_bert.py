@@ -16,13 +16,6 @@ MEGATRON_BERT = bert_like(
         **next_sentence("MegatronBert", unused=[r"cls\.predictions\..*"]),
         **masked_and_next("MegatronBert"),
     },
-    defaults={
-        "vocab_size": 29056,
-        "hidden_size": 1024,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-        "intermediate_size": 4096,
-    },
     spec={**PRE_NORM, "input": {"normalize": None}},
     names={
         "embedding_norm": None,

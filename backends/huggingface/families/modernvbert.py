@@ -12,7 +12,7 @@ from .modernbert import MODERNBERT, masked_words, scores
 MODERNVBERT = replace(
     MODERNBERT,
     model_type="modernvbert",
-    defaults={**MODERNBERT.defaults, "tie_word_embeddings": False},
+    reads=MODERNBERT.reads,
     inside="text_config",
     prefix="model.text_model.",
     unused=(r"model\.(vision_model|connector)\..*",),

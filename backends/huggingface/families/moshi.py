@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Head
 from ..values import Row
 from ._llama_like import ATTENTION, llama_like
@@ -14,13 +15,7 @@ from ._rows import causal_heads
 MOSHI = llama_like(
     "moshi",
     "Moshi",
-    defaults={
-        "ffn_dim": 22528,
-        "max_position_embeddings": 3000,
-        "rms_norm_eps": 1e-8,
-        "bos_token_id": None,
-        "eos_token_id": None,
-    },
+    reads=keys("ffn_dim"),
     without=["intermediate_size", "id2label"],
     irrelevant=frozenset(
         [

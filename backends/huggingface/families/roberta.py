@@ -25,8 +25,6 @@ AFTER_PADDING_SPEC: Mapping[str, Any] = {
     "positions": AFTER_PADDING,
 }
 
-ROBERTA_DEFAULTS: Mapping[str, Any] = {"vocab_size": 50265, "pad_token_id": 1}
-
 
 def roberta_heads(name: str, **head: Any) -> dict[str, Head]:
     return {
@@ -39,10 +37,9 @@ def roberta_heads(name: str, **head: Any) -> dict[str, Head]:
 
 
 def roberta_like(model_type: str, name: str, prefix: str = "roberta.", **more: Any) -> Family:
-    defaults = {**ROBERTA_DEFAULTS, **more.pop("defaults", {})}
     spec = {**AFTER_PADDING_SPEC, **more.pop("spec", {})}
     heads = more.pop("heads", roberta_heads(name))
-    return bert_like(model_type, prefix=prefix, heads=heads, defaults=defaults, spec=spec, **more)
+    return bert_like(model_type, prefix=prefix, heads=heads, spec=spec, **more)
 
 
 ROBERTA = roberta_like("roberta", "Roberta")
