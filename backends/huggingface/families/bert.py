@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..family import Family, Head, Names
 from ..values import Key
+from ._as_decoder import with_decoder_class
 from ._bert_like import BERT_KEYS, BERT_NAMES, BERT_OPTIONAL, BERT_SPEC
 from ._tasks import choices, next_sentence
 
@@ -126,4 +127,4 @@ _BERT = Family(
     heads=HEADS,
 )
 
-FAMILIES = (_BERT,)
+FAMILIES = (with_decoder_class(_BERT, "BertLMHeadModel"),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..defaults import keys
 from ..values import Key, Only, activation
+from ._as_decoder import with_decoder_class
 from ._bert_like import bert_like, like_bert_heads, masked_and_next, pooled_model, token_heads
 from ._rows import full_attention
 from ._tasks import choices, pooled
@@ -30,4 +31,4 @@ BIG_BIRD = bert_like(
     unused=[r"pooler\..*"],
 )
 
-FAMILIES = (BIG_BIRD,)
+FAMILIES = (with_decoder_class(BIG_BIRD, "BigBirdForCausalLM"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._as_decoder import with_decoder_class
 from .beit import beit_like
 from .roberta import roberta_like
 
@@ -13,4 +14,7 @@ DATA2VEC_TEXT = roberta_like(
     "data2vec_text.",
 )
 
-FAMILIES = (DATA2VEC_VISION, DATA2VEC_TEXT)
+FAMILIES = (
+    DATA2VEC_VISION,
+    with_decoder_class(DATA2VEC_TEXT, "Data2VecTextForCausalLM"),
+)

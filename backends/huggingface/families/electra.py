@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..defaults import keys
 from ..family import Head
 from ..values import Key, activation
+from ._as_decoder import with_decoder_class
 from ._bert_like import bert_like, masked_head, narrow, narrow_head, token_heads, two_layers
 from ._tasks import choices
 
@@ -62,4 +63,4 @@ ELECTRA = bert_like(
     names={"embedding_projection": "embeddings_project"},
 )
 
-FAMILIES = (ELECTRA,)
+FAMILIES = (with_decoder_class(ELECTRA, "ElectraForCausalLM"),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..values import Key
+from ._as_decoder import with_decoder_class
 from ._bert_like import PRE_NORM, bert_like, like_bert_heads, masked_and_next
 from ._tasks import choices, next_sentence, pooled
 
@@ -25,4 +26,4 @@ MEGATRON_BERT = bert_like(
     },
 )
 
-FAMILIES = (MEGATRON_BERT,)
+FAMILIES = (with_decoder_class(MEGATRON_BERT, "MegatronBertForCausalLM"),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..defaults import keys
 from ..family import Head
 from ..values import Key, Values
+from ._as_decoder import with_decoder_class
 from ._bert_like import bert_like, narrow, pooled_model, token_heads
 from ._tasks import choices, pooled
 
@@ -43,4 +44,4 @@ REMBERT = bert_like(
     names={"embedding_projection": "encoder.embedding_hidden_mapping_in"},
 )
 
-FAMILIES = (REMBERT,)
+FAMILIES = (with_decoder_class(REMBERT, "RemBertForCausalLM"),)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..family import Family, Head
 from ..values import Key, Row
+from ._as_decoder import with_decoder_class
 from ._bert_like import PRE_NORM, bert_like, masked_head, pooled_model, token_heads, two_layers
 from ._rows import after_padding
 from ._tasks import choices
@@ -56,4 +57,7 @@ ROBERTA_PRE_NORM = roberta_like(
     },
 )
 
-FAMILIES = (ROBERTA, ROBERTA_PRE_NORM)
+FAMILIES = (
+    with_decoder_class(ROBERTA, "RobertaForCausalLM"),
+    with_decoder_class(ROBERTA_PRE_NORM, "RobertaPreLayerNormForCausalLM"),
+)

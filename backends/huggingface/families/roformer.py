@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..defaults import keys
 from ..family import Head
 from ..values import Key, activation
+from ._as_decoder import with_decoder_class
 from ._bert_like import bert_like, like_bert_heads, narrow, narrow_head, token_heads
 from ._tasks import pooled
 
@@ -33,4 +34,4 @@ ROFORMER = bert_like(
     unused=[r"encoder\.embed_positions\.weight"],
 )
 
-FAMILIES = (ROFORMER,)
+FAMILIES = (with_decoder_class(ROFORMER, "RoFormerForCausalLM"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._as_decoder import with_decoder_class
 from ._bert_like import PRE_NORM
 from .roberta import roberta_like
 
@@ -19,4 +20,7 @@ XLM_ROBERTA_XL = roberta_like(
     },
 )
 
-FAMILIES = (XLM_ROBERTA, XLM_ROBERTA_XL)
+FAMILIES = (
+    with_decoder_class(XLM_ROBERTA, "XLMRobertaForCausalLM"),
+    with_decoder_class(XLM_ROBERTA_XL, "XLMRobertaXLForCausalLM"),
+)
