@@ -125,7 +125,7 @@ def test_a_class_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
     assert f"{name} is not supported yet: {CLASS_REASONS[name]}" in str(error.value)
 
 
-@pytest.mark.parametrize("wrong", [AttributeError, TypeError])
+@pytest.mark.parametrize("wrong", [AttributeError, TypeError, KeyError, ValueError])
 def test_a_bug_in_a_row_is_no_missing_class(
     monkeypatch: pytest.MonkeyPatch, wrong: type[Exception]
 ) -> None:

@@ -105,9 +105,15 @@ def _end_of_text(values: Values) -> dict[str, Any]:
     return {"type": "token", "id": values["vocab_size"] - 1 if end == 2 else end}
 
 
+def _end_of_text_back(pool: Any) -> dict[str, Any]:
+    if pool.type != "token":
+        raise OtherFamilyError("its texts are not read at a token")
+    return {"text_config": {"eos_token_id": pool.id}}
+
+
 _AT_THE_END = Row(
     lambda values: _end_of_text(values["text_config"]),
-    lambda pool: {"text_config": {"eos_token_id": pool.id}},
+    _end_of_text_back,
 )
 
 CLIP_TEXT = Family(

@@ -29,7 +29,7 @@ MOSHI = llama_like(
     spec={
         "input": {"vocab_size": lambda values: values["vocab_size"] + 1},
         "feed_forward": {
-            "d_ff": Row(lambda values: values["ffn_dim"] // 2, lambda said: {"ffn_dim": said * 2})
+            "d_ff": Row(lambda values: values["ffn_dim"] // 2, lambda said: {"ffn_dim": 2 * said})
         },
     },
     names={

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....spec.feed_forward import Moe
+from ....spec.feed_forward import Mlp, Moe
 from ..defaults import keys
 from ..family import Family, Head, Names
 from ..layers import Layer, folded
 from ..layouts import Layout
-from ..values import Key, Values, activation, filled
+from ..values import Key, OtherFamilyError, Values, activation, filled
 from ._moe import TRAINED
 from .t5 import COPIES, KEYS, TOKENS, decoder_layers, spec_of, stack_rows
 
@@ -72,7 +72,10 @@ def _back(spec: Any) -> dict[str, Any]:
                 "router_bias": part.router.bias,
             }
         dense = [getattr(part, "expert", part) for part in blocks]
-        config |= {"d_ff": dense[0].d_ff, "dense_act_fn": dense[0].activation.type}
+        if any(not isinstance(part, Mlp) for part in dense):
+            raise OtherFamilyError("a layer has another feed-forward")
+        for part in dense[:1]:
+            config |= {"d_ff": part.d_ff, "dense_act_fn": part.activation.type}
     return config
 
 

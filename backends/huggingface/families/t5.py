@@ -7,7 +7,7 @@ from typing import Any
 
 from ..defaults import Keys, keys
 from ..family import Family, Head, Names
-from ..values import Key, RefusedError, Row, Values
+from ..values import Key, OtherFamilyError, RefusedError, Row, Values
 from ._rows import changed, token
 from ._tasks import answers, scored
 from .bart import classes_at_the_end
@@ -32,6 +32,8 @@ def _feed_forward(values: Values) -> dict[str, Any]:
 
 
 def _feed_forward_back(said: Any) -> dict[str, Any]:
+    if said.type not in ("mlp", "glu"):
+        raise OtherFamilyError("its feed-forward is another")
     names = {"relu": "relu", "gelu_tanh": "gelu", "silu": "silu"}
     name = names.get(said.activation.type, "")
     kind = f"gated-{name}" if said.type == "glu" else said.activation.type
