@@ -9,7 +9,7 @@ from typing import Any
 from ..defaults import keys
 from ..family import Family, Head, Tower
 from ..layouts import Layout
-from ..values import Key, Multiple, Row, Values, activation, filled, first
+from ..values import Key, Multiple, OtherFamilyError, Row, Values, activation, filled, first
 from ._rows import token
 from ._vision import OF_PATCHES, PATCHES, SIDES, SIZE_KEYS, image_classes
 
