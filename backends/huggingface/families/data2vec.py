@@ -8,11 +8,7 @@ from .roberta import roberta_like
 
 DATA2VEC_VISION = beit_like("data2vec-vision", "Data2VecVision")
 
-DATA2VEC_TEXT = roberta_like(
-    "data2vec-text",
-    "Data2VecText",
-    "data2vec_text.",
-)
+DATA2VEC_TEXT = roberta_like("data2vec-text", "Data2VecText", "data2vec_text.")
 
 FAMILIES = (
     DATA2VEC_VISION,

@@ -7,7 +7,6 @@ from ..values import Key
 from ._llama_like import BIAS_KEYS, BIASED_SPEC, llama_like
 from ._rows import causal_heads
 
-# The text of Emu 3 (Wang et al., 2024, arXiv:2409.18869), in which images are tokens too
 EMU3_TEXT = llama_like(
     "emu3_text_model",
     "Emu3",

@@ -8,8 +8,6 @@ from ..values import Key
 from ._bert_like import bert_like
 from ._rows import LAST, TOKEN_KEYS
 
-# GIT (Wang et al., 2022, arXiv:2205.14100): BERT's layers, which write of images
-
 GIT = bert_like(
     "git",
     prefix="git.",

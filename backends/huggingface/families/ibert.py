@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .roberta import roberta_like
 
-# I-BERT (Kim et al., 2021, arXiv:2101.01321), before it counts in integers
 IBERT = roberta_like(
     "ibert",
     "IBert",

@@ -10,8 +10,6 @@ from ..values import Row, Values
 from ._rows import changed
 from .t5 import encoder_alone, input_scale, names, t5_like
 
-# LongT5 (Guo et al., 2021, arXiv:2112.07916), with windows in its encoder
-
 
 def _local_names(values: Values) -> Names:
     return {

@@ -7,8 +7,6 @@ from dataclasses import replace
 from ..family import Head
 from .modernbert import MODERNBERT, masked_words, scores
 
-# ModernVBERT (Teiletche et al., 2025, arXiv:2510.01149): the text alone is read
-
 MODERNVBERT = replace(
     MODERNBERT,
     model_type="modernvbert",

@@ -9,9 +9,6 @@ from ._llama_like import ATTENTION, llama_like
 from ._multimodal import FEWER_WORDS
 from ._rows import causal_heads
 
-# Moshi (Défossez et al., 2024, arXiv:2410.00037): the decoder that writes its text
-
-
 MOSHI = llama_like(
     "moshi",
     "Moshi",

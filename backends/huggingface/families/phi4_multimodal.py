@@ -9,8 +9,6 @@ from ._llama_like import UNUSED
 from ._rows import causal_heads
 from .phi3 import PHI3
 
-# Phi-4 multimodal (Abouelenin et al., 2025, arXiv:2503.01743): the text alone is read
-
 PHI4_MULTIMODAL = replace(
     PHI3,
     model_type="phi4_multimodal",
