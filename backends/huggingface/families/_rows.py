@@ -227,6 +227,3 @@ def causal_heads(
             unused=tuple(unused),
         )
     return {names.get(kind, f"{name}{kind}"): head for kind, head in heads.items()}
-
-
-LABELS: Mapping[str, Any] = {"0": "LABEL_0", "1": "LABEL_1"}
