@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --rootdir=tests --confcutdir=tests -p no:cache
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage docs gallery clean
+.PHONY: help install demo test test-all check test-lowest test-transformers lint types golden coverage defaults docs gallery clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -63,6 +63,9 @@ golden: .venv/installed ## write the golden files again; read the diff
 
 coverage: .venv/installed ## judge every model type of transformers (minutes); docs/coverage.md
 	$(THREADS) $(BIN)/python -m tests.parity.coverage --write -j $(JOBS)
+
+defaults: .venv/installed ## the default values of the library's configs; backends/huggingface/defaults.json
+	$(BIN)/python -m tests.huggingface.library_defaults
 
 docs: .venv/installed ## write docs/language.md and examples/schema.json from the schema
 	$(BIN)/python -m modelwright schema -o examples/schema.json --force

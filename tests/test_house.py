@@ -397,6 +397,7 @@ def test_wheel_holds_the_package_and_nothing_else(root: Path, built: Path) -> No
     fonts = root / "backends" / "diagram" / "fonts"
     expected |= {f"modelwright/{p.relative_to(root).as_posix()}" for p in fonts.iterdir()}
     expected |= {"modelwright/py.typed", "modelwright/examples/schema.json"}
+    expected |= {"modelwright/backends/huggingface/defaults.json"}
     assert names == expected
 
 

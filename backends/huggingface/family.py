@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .defaults import Keys, keys, library_defaults
 from .layers import Layer
 from .layouts import Layout
 from .values import Values, filled
@@ -61,7 +63,9 @@ class Head:
 class Family:
     """One `model_type`.
 
-    defaults: the library's values of the keys that matter, for a config.json that lacks them
+    reads: keys that matter and are not null, besides those of `own_defaults`; for a config.json
+        that lacks one, `defaults.json` has the library's value
+    own_defaults: values of keys that the library's config class lacks
     optional: keys that may be null, and what they are otherwise; null is their default unless
         `defaults` says another
     aliases: older keys to those of today
@@ -88,7 +92,8 @@ class Family:
     """
 
     model_type: str
-    defaults: Mapping[str, Any]
+    reads: Keys
+    own_defaults: Mapping[str, Any] = field(default_factory=dict)
     optional: Mapping[str, type] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
@@ -108,6 +113,21 @@ class Family:
     derived: Callable[[Values], Mapping[str, Tensor]] | None = None
     back: Callable[[Any], Mapping[str, Any]] | None = None
     note: str | Callable[[Values], str] = ""
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """The values of the keys that are read, for a config.json that lacks them."""
+        return {**library_defaults(self.entry, self.entry_keys), **self.own_defaults}
+
+    @property
+    def entry(self) -> str:
+        """The name of this family in `defaults.json`: its type, and the part that it reads."""
+        return f"{self.model_type}/{self.inside}" if self.inside else self.model_type
+
+    @property
+    def entry_keys(self) -> Keys:
+        """The keys whose values `defaults.json` has."""
+        return keys(self.reads, without=self.own_defaults)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from ...spec.positions import Rotary as RotaryPositions
 from .families._rows import Token
 from .family import Family, Head, Tower
 from .rotary import SCALINGS, Rotary
-from .values import IfSet, Key, Multiple, Only, Row
+from .values import IfSet, Key, Multiple, Only, OtherFamilyError, Row
 
 Path = tuple[str, ...]
 Config = dict[str, Any]
@@ -67,6 +67,8 @@ def _at(spec: ModelSpec, path: Path) -> Any:
         name = "head" if first == "head" else rest.pop(0)
         part = spec.heads.get(name)
     elif first == "stacks":
+        if rest[0] not in spec.stacks:
+            raise OtherFamilyError(f"it has no stack `{rest[0]}`")
         part, rest = _in_stack(spec.stacks[rest[0]], rest[1:])
     else:
         stack = spec.stacks.get(first)

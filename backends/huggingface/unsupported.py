@@ -26,6 +26,40 @@ CLASS_REASONS: dict[str, str] = {
         "convolutions over time stand before its classes",
     ),
     "EuroBertForSequenceClassification": "its scores are averaged over all tokens of a text",
+    **dict.fromkeys(
+        ["BeitBackbone", "Dinov2Backbone", "Dinov2WithRegistersBackbone", "DINOv3ViTBackbone"],
+        "it gives the features of several layers, which a detector reads",
+    ),
+    **dict.fromkeys(
+        ["BeitForSemanticSegmentation", "Data2VecVisionForSemanticSegmentation"],
+        "convolutions over the features of several layers make its map of pixels",
+    ),
+    **dict.fromkeys(
+        ["DeiTForMaskedImageModeling", "ViTForMaskedImageModeling"],
+        "it reads images with hidden patches and writes pixels",
+    ),
+    **dict.fromkeys(
+        ["Llama4VisionModel", "MllamaVisionModel"], "of models that read images, the text is read"
+    ),
+    **dict.fromkeys(
+        ["Llama4TextModel", "Llama4ForCausalLM"],
+        "the config.json of the text alone has the model_type `llama4_text`",
+    ),
+    **dict.fromkeys(
+        ["MllamaTextModel", "MllamaForCausalLM"],
+        "the config.json of the text alone has the model_type `mllama_text_model`",
+    ),
+    **dict.fromkeys(
+        [
+            "T5GemmaEncoderModel",
+            "T5GemmaForSequenceClassification",
+            "T5GemmaForTokenClassification",
+            "WhisperForAudioClassification",
+        ],
+        "its encoder alone is not read",
+    ),
+    "CohereCompassTextForSequenceClassification": "its pooling is in another part of the config",
+    "JevForDecision": "it scores marked places of a prompt",
     "RoFormerForMultipleChoice": "it reads the last place of a row, padding or not",
 }
 """Why a class of a type that is imported is not, where there is more to say than its name."""

@@ -1,4 +1,4 @@
-"""Every family: its defaults are the library's, its keys are known."""
+"""Every family: its keys are known, and it is found by its name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from library_defaults import of_the_library
 from transformers import CONFIG_MAPPING
 
 from modelwright.backends.huggingface import FAMILIES, families
@@ -16,25 +17,6 @@ from modelwright.backends.huggingface.families import HOMES
 from modelwright.backends.huggingface.family import Family
 from modelwright.backends.huggingface.folder import read_folder
 from modelwright.spec import from_data
-
-
-def library(family: Family) -> dict[str, Any]:
-    """The library's defaults, with the base of rotary positions as a key of its own."""
-    said = CONFIG_MAPPING[family.model_type]().to_dict()
-    if family.inside:
-        tied = {key: said[key] for key in ("tie_word_embeddings",) if key in said}
-        said = {**said, **said[family.inside], **tied}
-    rotary = said.get("rope_parameters") or {}
-    if "rope_theta" in rotary:
-        said["rope_theta"] = rotary["rope_theta"]
-    return said
-
-
-QWEN = ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "got_ocr2", "qwen2_audio", "audioflamingo3")
-QWEN += ("musicflamingo", "vibevoice_asr", "qwen3_asr", "moss_transcribe_diarize")
-WORKED_OUT = {(kind, "sliding_window") for kind in QWEN}
-"""Values that the library changes where another key switches them off."""
-
 
 NEEDED = {
     "deepseek_v2": {"num_experts_per_tok": 6},
@@ -52,19 +34,14 @@ def alike(ours: Any, theirs: Any) -> bool:
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_the_defaults_are_the_library_s(family: Family) -> None:
-    theirs = library(family)
-    ours = {**dict.fromkeys(family.optional), **family.defaults, **family.fixed}
+def test_what_is_fixed_is_the_library_s_default(family: Family) -> None:
+    theirs = of_the_library(family)
     other = {
         key: (value, theirs[key])
-        for key, value in ours.items()
-        if key in theirs
-        and not alike(value, theirs[key])
-        and (family.model_type, key) not in WORKED_OUT
+        for key, value in family.fixed.items()
+        if key in theirs and not alike(value, theirs[key])
     }
-    # what the library works out from other keys, it writes: a null of ours means the same
-    derived = {key for key, (mine, _) in other.items() if mine is None and key in family.optional}
-    assert {key: both for key, both in other.items() if key not in derived} == {}
+    assert other == {}
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

@@ -11,9 +11,11 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.models.auto import modeling_auto
 
 import modelwright as mw
-from modelwright.backends.huggingface import CheckpointError, import_folder, native
+from modelwright.backends.huggingface import FAMILIES, CheckpointError, import_folder, native
+from modelwright.backends.huggingface.family import Family
 from modelwright.backends.huggingface.unsupported import CLASS_REASONS
 from modelwright.cli import cli
 from modelwright.spec import loads
@@ -125,7 +127,29 @@ def test_a_class_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
     assert f"{name} is not supported yet: {CLASS_REASONS[name]}" in str(error.value)
 
 
-@pytest.mark.parametrize("wrong", [AttributeError, TypeError])
+def test_each_class_of_a_known_type_is_imported_or_refused_with_a_reason() -> None:
+    tables = (
+        getattr(modeling_auto, name) for name in dir(modeling_auto) if name.endswith("_NAMES")
+    )
+    without = {
+        (model_type, name)
+        for table in tables
+        for model_type, names in table.items()
+        for name in ([names] if isinstance(names, str) else names)
+        if model_type in FAMILIES
+        and not name.endswith("Config")
+        and name not in CLASS_REASONS
+        and name not in classes_of(FAMILIES[model_type])
+    }
+    assert without == set()
+
+
+def classes_of(family: Family) -> set[str]:
+    other = family.other.heads if family.other is not None else {}
+    return {*family.heads, *other}
+
+
+@pytest.mark.parametrize("wrong", [AttributeError, TypeError, KeyError, ValueError])
 def test_a_bug_in_a_row_is_no_missing_class(
     monkeypatch: pytest.MonkeyPatch, wrong: type[Exception]
 ) -> None:

@@ -65,6 +65,18 @@ LLAMA: dict[str, Keys] = {
         "rope_scaling": {**LONGROPE, "original_max_position_embeddings": 32, "factor": 5.0}
     },
     "longrope, long": {"rope_scaling": LONGROPE, "original_max_position_embeddings": 8},
+    "type inside": {"rope_parameters": {"type": "linear", "factor": 4.0, "rope_theta": 333.0}},
+    "two types": {"rope_scaling": {"type": "dynamic", **LINEAR}},
+    "default": {"rope_scaling": {"type": "default", "factor": 8.0}, "rope_theta": 777.0},
+    "no type": {"rope_scaling": {"factor": 8.0}, "rope_theta": 777.0},
+    "whole numbers": {"rope_scaling": {**LINEAR, "factor": 4}, "rope_theta": 777},
+    "null options": {"rope_scaling": {**YARN, "attention_factor": None, "beta_fast": None}},
+    "parameters of another scaling": {"rope_scaling": {**LINEAR, **LLAMA3, "rope_type": "linear"}},
+    "first length of both": {
+        "rope_parameters": {**YARN, "original_max_position_embeddings": 8, "rope_theta": 50.0},
+        "rope_scaling": YARN,
+        "original_max_position_embeddings": 24,
+    },
 }
 BY_LAYER: dict[str, Keys] = {
     "none": {},
@@ -107,7 +119,12 @@ SPELLINGS: dict[str, dict[str, Keys]] = {
             "partial_rotary_factor": 0.25,
         },
     },
-    "phi3": {"yarn is longrope": {"rope_scaling": {**LONGROPE, "rope_type": "yarn"}}},
+    "phi3": {
+        "yarn is longrope": {"rope_scaling": {**LONGROPE, "rope_type": "yarn"}},
+        "su is longrope": {
+            "rope_scaling": {**LONGROPE, "rope_type": "su", "original_max_position_embeddings": 8},
+        },
+    },
 }
 NORMAL = {"llama", "gemma3_text", "gpt_neox"}
 """The types that the normal run tries."""
@@ -122,6 +139,11 @@ REFUSED: dict[str, tuple[str, Keys, str]] = {
         "llama",
         {"rope_theta": 500.0, "rope_scaling": {"rope_type": "linear", "factor": "4"}},
         "`factor` must be a positive number, not '4'",
+    ),
+    "a null": (
+        "llama",
+        {"rope_parameters": {**LINEAR, "rope_theta": None}, "rope_theta": 777.0},
+        "`rope_theta` must be a positive number, not None",
     ),
     "of layers": ("llama", {"rope_parameters": {FULL: LINEAR}}, "of the model as a whole"),
     "as a whole": ("gemma3_text", {"rope_parameters": LINEAR}, "says nothing of `sliding_att"),

@@ -10,7 +10,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from ..family import Family
-from ._as_decoder import with_decoder_class
 
 
 def _files() -> Iterator[str]:
@@ -27,7 +26,7 @@ FAMILIES: dict[str, Family] = {}
 for _file in _files():
     for _family in import_module(f"{__name__}.{_file}").FAMILIES:
         HOMES[_family.model_type] = _file
-        FAMILIES[_family.model_type] = with_decoder_class(_family)
+        FAMILIES[_family.model_type] = _family
 
 ALSO = {"kimi_k2": "deepseek_v3"}
 """Types of files of the hub that the library does not know, and those that they are built as."""

@@ -5,27 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ..defaults import Keys, keys
 from ..family import Family, Head, Names
 from ..values import Key, Multiple, Values, activation
 from ._rows import changed, token
 
-BERT_DEFAULTS: dict[str, Any] = {
-    "vocab_size": 30522,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "attention_probs_dropout_prob": 0.1,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-    "initializer_range": 0.02,
-    "layer_norm_eps": 1e-12,
-    "pad_token_id": 0,
-    "tie_word_embeddings": True,
-    "id2label": {"0": "LABEL_0", "1": "LABEL_1"},
-}
+BERT_KEYS = keys(
+    "vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size",
+    "hidden_act hidden_dropout_prob attention_probs_dropout_prob max_position_embeddings",
+    "type_vocab_size initializer_range layer_norm_eps pad_token_id tie_word_embeddings",
+    "id2label",
+)
 
 BERT_OPTIONAL: dict[str, type] = {"classifier_dropout": float, "pad_token_id": int}
 
@@ -188,7 +178,8 @@ def bert_like(
     *,
     prefix: str,
     heads: Mapping[str, Head],
-    defaults: Mapping[str, Any] = {},
+    reads: Keys = (),
+    own_defaults: Mapping[str, Any] = {},
     optional: Mapping[str, type] = {},
     without: Collection[str] = (),
     spec: Mapping[str, Any] = {},
@@ -197,14 +188,15 @@ def bert_like(
 ) -> Family:
     """A family that differs from BERT in these rows.
 
+    reads: more keys of config.json
     without: keys of config.json that BERT has and this family has not
     spec, names: what is other or more; None takes a row away
     """
-    kept = {key: value for key, value in BERT_DEFAULTS.items() if key not in without}
     rows = {**BERT_NAMES, **names}
     return Family(
         model_type=model_type,
-        defaults={**kept, **defaults},
+        reads=keys(BERT_KEYS, reads, without=without),
+        own_defaults=own_defaults,
         optional={**BERT_OPTIONAL, **optional},
         spec=changed(BERT_SPEC, spec),
         last=more.pop("last", ENCODER_LAST),

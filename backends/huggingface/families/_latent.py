@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Names
 from ..layouts import Layout
 from ..rotary import Rotary
@@ -44,14 +45,9 @@ LATENT: dict[str, Any] = {
     "dropout": Key("attention_dropout"),
 }
 
-DIMS: dict[str, Any] = {
-    "q_lora_rank": 1536,
-    "kv_lora_rank": 512,
-    "qk_nope_head_dim": 128,
-    "qk_rope_head_dim": 64,
-    "v_head_dim": 128,
-    "attention_bias": False,
-}
+DIM_KEYS = keys(
+    "q_lora_rank kv_lora_rank qk_nope_head_dim qk_rope_head_dim v_head_dim attention_bias"
+)
 
 OPTIONAL: dict[str, type] = {"q_lora_rank": int}
 

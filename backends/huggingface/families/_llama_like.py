@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ..defaults import Keys, keys
 from ..family import Family, Names
 from ..rotary import Rotary
 from ..values import Key, activation
-from ._rows import LABELS, LAST, TOKEN_KEYS, causal_heads, changed, head_dim, kv_heads, longest
+from ._rows import LAST, TOKEN_KEYS, causal_heads, changed, head_dim, kv_heads, longest
 
 ATTENTION: Names = {
     "layers.{}.attention.query": "layers.{}.self_attn.q_proj",
@@ -37,23 +38,11 @@ QK_NORMS: Names = {
 
 NAMES: Names = {**EMBEDDED, **PRE_NORMS, **ATTENTION, **GATED}
 
-DEFAULTS: dict[str, Any] = {
-    "vocab_size": 32000,
-    "hidden_size": 4096,
-    "intermediate_size": 11008,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "hidden_act": "silu",
-    "max_position_embeddings": 2048,
-    "initializer_range": 0.02,
-    "rms_norm_eps": 1e-6,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "tie_word_embeddings": False,
-    "rope_theta": 10000.0,
-    "attention_dropout": 0.0,
-    "id2label": LABELS,
-}
+KEYS = keys(
+    "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads",
+    "hidden_act max_position_embeddings initializer_range rms_norm_eps bos_token_id",
+    "eos_token_id tie_word_embeddings rope_theta attention_dropout id2label",
+)
 
 OPTIONAL: dict[str, type] = {**TOKEN_KEYS, "num_key_value_heads": int, "head_dim": int}
 
@@ -88,7 +77,8 @@ def llama_like(
     model_type: str,
     name: str,
     *,
-    defaults: Mapping[str, Any] = {},
+    reads: Keys = (),
+    own_defaults: Mapping[str, Any] = {},
     optional: Mapping[str, type] = {},
     spec: Mapping[str, Any] = {},
     without: Collection[str] = (),
@@ -97,15 +87,15 @@ def llama_like(
 ) -> Family:
     """A family that differs from Llama in these rows.
 
-    defaults, optional, spec, names: what is other or more; in `spec`, mappings merge and None
+    reads, optional, spec, names: what is other or more; in `spec`, mappings merge and None
         takes a key away
     without: keys of config.json that Llama has and this family has not
     """
-    kept = {key: value for key, value in DEFAULTS.items() if key not in without}
     more.setdefault("heads", causal_heads(name))
     return Family(
         model_type=model_type,
-        defaults={**kept, **defaults},
+        reads=keys(KEYS, reads, without=without),
+        own_defaults=own_defaults,
         optional={**OPTIONAL, **optional},
         spec=changed(SPEC, spec),
         last=more.pop("last", LAST),
@@ -121,7 +111,7 @@ OUTPUT_NORMS: Names = {
     "layers.{}.feed_forward_output_norm": "layers.{}.post_feedforward_layernorm",
 }
 
-BIAS_KEYS: dict[str, Any] = {"attention_bias": False, "mlp_bias": False}
+BIAS_KEYS = keys("attention_bias mlp_bias")
 
 BIASED_SPEC: dict[str, Any] = {
     "attention": {"bias": Key("attention_bias")},

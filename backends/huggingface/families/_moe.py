@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..defaults import keys
 from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
@@ -162,12 +163,7 @@ SIGMOID_NAMES: Names = {**EXPERTS, **selection_bias(), **shared("mlp.shared_expe
 
 PREDICTION_KEYS = (*UNUSED, r"mtp\..*", r"mtp_.*")
 
-GROUP_KEYS: dict[str, Any] = {
-    "n_group": 1,
-    "topk_group": 1,
-    "norm_topk_prob": True,
-    "routed_scaling_factor": 1.0,
-}
+GROUP_KEYS = keys("n_group topk_group norm_topk_prob routed_scaling_factor")
 
 GROUP_FIXED = {"scoring_func": "sigmoid", "topk_method": "noaux_tc", "moe_layer_freq": 1}
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
+from ..defaults import Keys, keys
 from ..family import Family, Head
 from ..values import Key
 from ._rows import LANGUAGE_MODEL, changed
@@ -19,15 +18,15 @@ def text_of(
     family: Family,
     model_type: str,
     name: str,
-    defaults: Mapping[str, Any] = {},
     *,
+    reads: Keys = (),
     there: tuple[str, str] = INSIDE,
     others: str = "audio_tower|multi_modal_projector",
     read: str = "sounds",
 ) -> Family:
     """The text of a model whose config has it under `text_config`.
 
-    defaults: those of the library that differ from the family's own
+    reads: more keys of `text_config`
     there: the prefix of its names, and the table of the words
     others: the parts that are not read
     read: by the whole model, besides texts
@@ -44,8 +43,8 @@ def text_of(
     return replace(
         family,
         model_type=model_type,
-        defaults={**family.defaults, **defaults},
         fixed={**family.fixed, "model_type": family.model_type},
+        reads=keys(family.reads, reads),
         inside="text_config",
         prefix=prefix,
         unused=(*family.unused, rf"{root}({others})\..*"),

@@ -33,8 +33,10 @@ class Token:
         ids = said if isinstance(said, list) else [said]
         if not all(isinstance(one, int) and not isinstance(one, bool) for one in ids if one):
             raise RefusedError(f"`{self.name}` must be a token id or a list of them, not {said!r}")
-        known = [one for one in dict.fromkeys(ids) if one is not None]
-        known = [one for one in known if 0 <= one < values["vocab_size"]]
+        size = values["vocab_size"]
+        if size is None:
+            raise RefusedError("`vocab_size` must be a number: special tokens are ids below it")
+        known = [one for one in dict.fromkeys(ids) if one is not None and 0 <= one < size]
         return known if len(known) > 1 else known[0] if known else None
 
 
@@ -92,7 +94,7 @@ def score_scale(name: str) -> Any:
         said: float = values[name]
         return None if said == width else float(said**-0.5)
 
-    return Row(read, lambda said: {} if said == "none" else {name: _whole(said**-2)})
+    return Row(read, lambda said: {} if isinstance(said, str) else {name: _whole(said**-2)})
 
 
 TOKENS: Mapping[str, Any] = {
@@ -138,10 +140,10 @@ def mask_of(layer_type: str, values: Values) -> str:
     """The mask of a kind of layer, in a decoder."""
     if layer_type == "full_attention":
         return "causal"
-    if layer_type == "sliding_attention":
+    if layer_type == "sliding_attention" and "sliding_window" in values:
         window = values["sliding_window"]
         return "causal" if window is None else f"causal & window({window})"
-    if layer_type == "chunked_attention":
+    if layer_type == "chunked_attention" and "attention_chunk_size" in values:
         return f"causal & blocks({values['attention_chunk_size']})"
     raise RefusedError(f"layers of type `{layer_type}` are not supported yet")
 
@@ -225,6 +227,3 @@ def causal_heads(
             unused=tuple(unused),
         )
     return {names.get(kind, f"{name}{kind}"): head for kind, head in heads.items()}
-
-
-LABELS: Mapping[str, Any] = {"0": "LABEL_0", "1": "LABEL_1"}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from ..defaults import Keys, keys
 from ..family import Family, Head, Names
 from ..layouts import Layout
 from ..values import Key, Multiple, Only, RefusedError, Row, Values, activation
-from ._rows import LABELS, changed
+from ._rows import changed
 
 
 def square(name: str) -> Row:
@@ -24,23 +25,18 @@ def square(name: str) -> Row:
     return Row(read, lambda size: {name: size})
 
 
-SIZES: Mapping[str, Any] = {"image_size": 224, "patch_size": 16, "num_channels": 3}
+SIZE_KEYS = keys("image_size patch_size num_channels")
 
 SIDES: Mapping[str, type] = {"image_size": object, "patch_size": object}
 """Sizes that may be a number or two."""
 
-DEFAULTS: Mapping[str, Any] = {
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-    "initializer_range": 0.02,
-    "qkv_bias": True,
-    "id2label": LABELS,
-    **SIZES,
-}
+KEYS = (
+    *keys(
+        "hidden_size num_hidden_layers num_attention_heads hidden_act hidden_dropout_prob",
+        "attention_probs_dropout_prob initializer_range qkv_bias id2label",
+    ),
+    *SIZE_KEYS,
+)
 
 BACKBONE = frozenset(
     ["apply_layernorm", "out_features", "out_indices", "reshape_hidden_states", "stage_names"]
@@ -151,15 +147,12 @@ def image_classes(
     )
 
 
-POOLER: Mapping[str, Any] = {"pooler_act": "tanh"}
-
-
 def vit_like(
     model_type: str,
     *,
     heads: Mapping[str, Head],
     prefix: str,
-    defaults: Mapping[str, Any] = {},
+    reads: Keys = (),
     optional: Mapping[str, type] = {},
     spec: Mapping[str, Any] = {},
     names: Names | Callable[[Values], Names] = NAMES,
@@ -169,13 +162,12 @@ def vit_like(
 ) -> Family:
     """A family that differs from ViT in these rows.
 
+    reads: more keys of config.json
     without: keys of config.json that ViT has and this family has not
     """
-    usual = {"intermediate_size": 3072, "layer_norm_eps": 1e-12}
-    kept = {key: value for key, value in {**DEFAULTS, **usual}.items() if key not in without}
     return Family(
         model_type=model_type,
-        defaults={**kept, **defaults},
+        reads=keys(KEYS, "intermediate_size layer_norm_eps", reads, without=without),
         optional={**SIDES, **optional},
         spec=changed(SPEC, spec),
         last=LAST,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Names
 from ..layers import Layer
 from ..rotary import Rotary
@@ -47,27 +48,11 @@ def _afmoe_layers(values: Values) -> list[Layer]:
 AFMOE = llama_like(
     "afmoe",
     "Afmoe",
-    defaults={
-        "vocab_size": 200192,
-        "hidden_size": 2048,
-        "intermediate_size": 6144,
-        "num_attention_heads": 16,
-        "head_dim": 128,
-        "max_position_embeddings": 16384,
-        "rms_norm_eps": 1e-5,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "attention_bias": False,
-        "mup_enabled": False,
-        "sliding_window": 1024,
-        "global_attn_every_n_layers": 4,
-        "num_dense_layers": 1,
-        "moe_intermediate_size": 1408,
-        "num_experts": 64,
-        "num_experts_per_tok": 6,
-        "num_shared_experts": 2,
-        "route_scale": 1.0,
-    },
+    reads=keys(
+        "head_dim attention_bias mup_enabled sliding_window global_attn_every_n_layers",
+        "num_dense_layers moe_intermediate_size num_experts num_experts_per_tok",
+        "num_shared_experts route_scale",
+    ),
     optional=WINDOWED_OPTIONAL,
     fixed={
         "n_group": 1,

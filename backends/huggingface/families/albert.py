@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head, Names
 from ..values import Key, Values
 from ._bert_like import (
-    BERT_DEFAULTS,
     BERT_SPEC,
     ENCODER_LAST,
     UNUSED,
@@ -17,7 +17,7 @@ from ._bert_like import (
     pooled_model,
     token_heads,
 )
-from ._rows import LABELS, changed
+from ._rows import changed
 from ._tasks import choices, pooled
 
 
@@ -86,25 +86,13 @@ def _pretraining() -> Head:
 
 ALBERT = Family(
     model_type="albert",
-    defaults={
-        **{key: BERT_DEFAULTS[key] for key in ("max_position_embeddings", "type_vocab_size")},
-        **{key: BERT_DEFAULTS[key] for key in ("initializer_range", "layer_norm_eps")},
-        "vocab_size": 30000,
-        "embedding_size": 128,
-        "hidden_size": 4096,
-        "num_hidden_layers": 12,
-        "num_hidden_groups": 1,
-        "inner_group_num": 1,
-        "num_attention_heads": 64,
-        "intermediate_size": 16384,
-        "hidden_act": "gelu_new",
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-        "classifier_dropout_prob": 0.1,
-        "pad_token_id": 0,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "max_position_embeddings type_vocab_size initializer_range layer_norm_eps vocab_size",
+        "embedding_size hidden_size num_hidden_layers num_hidden_groups inner_group_num",
+        "num_attention_heads intermediate_size hidden_act hidden_dropout_prob",
+        "attention_probs_dropout_prob classifier_dropout_prob pad_token_id",
+        "tie_word_embeddings id2label",
+    ),
     optional={"pad_token_id": int},
     irrelevant=frozenset(
         ["down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks"]

@@ -9,16 +9,7 @@ from ._rows import ALL_TASKS, causal_heads
 ARCEE = llama_like(
     "arcee",
     "Arcee",
-    defaults={
-        **BIAS_KEYS,
-        "hidden_size": 2560,
-        "intermediate_size": 18432,
-        "hidden_act": "relu2",
-        "max_position_embeddings": 4096,
-        "rms_norm_eps": 1e-5,
-        "bos_token_id": 128000,
-        "eos_token_id": 128001,
-    },
+    reads=BIAS_KEYS,
     spec={**BIASED_SPEC, "feed_forward": {**MLP, "bias": Key("mlp_bias")}},
     heads=causal_heads("Arcee", tasks=ALL_TASKS),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..layouts import Layout
 from ..values import Key, Values
 from ._llama_like import llama_like
@@ -19,15 +20,9 @@ def _aria_shared(values: Values) -> dict[str, Any]:
 ARIA = llama_like(
     "aria_text",
     "AriaText",
-    defaults={
-        "intermediate_size": 4096,
-        "pad_token_id": 2,
-        "attention_bias": False,
-        "mlp_bias": False,
-        "moe_num_experts": 8,
-        "moe_topk": 2,
-        "moe_num_shared_experts": 2,
-    },
+    reads=keys(
+        "pad_token_id attention_bias mlp_bias moe_num_experts moe_topk moe_num_shared_experts"
+    ),
     irrelevant=TRAINED | {"pretraining_tp"},
     spec={
         "attention": {"bias": Key("attention_bias")},

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ....spec.embedding import pair
+from ..defaults import keys
 from ..family import Head
 from ..values import Row, Values
 from ._vision import image_classes, vit_like
@@ -43,12 +44,7 @@ AST = vit_like(
     "audio-spectrogram-transformer",
     prefix="audio_spectrogram_transformer.",
     without=["image_size", "num_channels"],
-    defaults={
-        "frequency_stride": 10,
-        "time_stride": 10,
-        "max_length": 1024,
-        "num_mel_bins": 128,
-    },
+    reads=keys("frequency_stride time_stride max_length num_mel_bins"),
     spec={"input": _SPECTROGRAM},
     names=DEIT.names,
     heads={

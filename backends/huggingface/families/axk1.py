@@ -11,8 +11,8 @@ from ._rows import TOKENS_TOO, causal_heads
 from .deepseek_v3 import (
     NAMED_OPTIONAL,
     V3_ALIASES,
-    V3_DEFAULTS,
     V3_FIXED,
+    V3_KEYS,
     V3_MIXTURE,
     V3_NAMES,
     V3_SPEC,
@@ -29,15 +29,7 @@ def _axk1_layers(values: Values) -> list[Layer]:
 AXK1 = llama_like(
     "axk1",
     "AXK1",
-    defaults={
-        **V3_DEFAULTS,
-        "vocab_size": 163840,
-        "num_attention_heads": 64,
-        "max_position_embeddings": 32768,
-        "bos_token_id": 163691,
-        "eos_token_id": 163691,
-        "n_routed_experts": 192,
-    },
+    reads=V3_KEYS,
     optional=NAMED_OPTIONAL,
     fixed=V3_FIXED,
     aliases=V3_ALIASES,

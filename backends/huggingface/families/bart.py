@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import Keys, keys
 from ..family import Family, Head, Names
 from ..layouts import Layout
 from ..values import IfSet, Key, Values, activation
-from ._rows import LABELS, changed, token
+from ._rows import changed, token
 from ._tasks import DROPOUT, answers, pooled
 
 _ATTENTION = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
@@ -44,30 +45,13 @@ NAMES: Mapping[Any, Any] = {
     **_stack_rows("decoder"),
 }
 
-DEFAULTS: dict[str, Any] = {
-    "vocab_size": 50265,
-    "max_position_embeddings": 1024,
-    "encoder_layers": 12,
-    "encoder_ffn_dim": 4096,
-    "encoder_attention_heads": 16,
-    "decoder_layers": 12,
-    "decoder_ffn_dim": 4096,
-    "decoder_attention_heads": 16,
-    "activation_function": "gelu",
-    "d_model": 1024,
-    "classifier_dropout": 0.0,
-    "dropout": 0.1,
-    "attention_dropout": 0.0,
-    "activation_dropout": 0.0,
-    "init_std": 0.02,
-    "scale_embedding": False,
-    "pad_token_id": 1,
-    "bos_token_id": 0,
-    "eos_token_id": 2,
-    "decoder_start_token_id": 2,
-    "tie_word_embeddings": True,
-    "id2label": LABELS,
-}
+KEYS = keys(
+    "vocab_size max_position_embeddings encoder_layers encoder_ffn_dim",
+    "encoder_attention_heads decoder_layers decoder_ffn_dim decoder_attention_heads",
+    "activation_function d_model classifier_dropout dropout attention_dropout",
+    "activation_dropout init_std scale_embedding pad_token_id bos_token_id eos_token_id",
+    "decoder_start_token_id tie_word_embeddings id2label",
+)
 
 IRRELEVANT_HERE = frozenset(
     [
@@ -204,7 +188,7 @@ def bart_like(
     *,
     model: str = "",
     alone: bool = True,
-    defaults: Mapping[str, Any] = {},
+    reads: Keys = (),
     spec: Mapping[str, Any] = {},
     names: Mapping[Any, Any] = {},
     bias: bool = True,
@@ -221,7 +205,7 @@ def bart_like(
     head = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": bias}
     family = Family(
         model_type=model_type,
-        defaults={**DEFAULTS, **defaults},
+        reads=keys(KEYS, reads),
         optional={
             "pad_token_id": int,
             "bos_token_id": int,
@@ -264,9 +248,7 @@ def bart_like(
     )
 
 
-_THREE_LABELS = {"id2label": {**LABELS, "2": "LABEL_2"}}
-
-BART = bart_like("bart", "Bart", defaults=_THREE_LABELS, tasks=TASKS)
+BART = bart_like("bart", "Bart", tasks=TASKS)
 
 # Positions that count from 0; Pegasus stores its sinusoids, so that they are read as learned.
 POSITIONS_FROM_ZERO: Mapping[str, Any] = {"positions": {"offset": None}}

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..values import IfSet, Key, Only, Values
 from ._vision import NAMES, OF_PATCHES, image_classes, vit_like
 
-_DEFAULTS: Mapping[str, Any] = {
-    "drop_path_rate": 0.1,
-    "layer_scale_init_value": 0.1,
-    "use_absolute_position_embeddings": False,
-    "use_relative_position_bias": False,
-    "use_shared_relative_position_bias": False,
-    "use_mean_pooling": True,
-}
+_KEYS = keys(
+    "drop_path_rate layer_scale_init_value use_absolute_position_embeddings",
+    "use_relative_position_bias use_shared_relative_position_bias use_mean_pooling",
+)
 
 _IRRELEVANT = frozenset(
     [
@@ -64,7 +60,7 @@ def beit_like(model_type: str, name: str, **more: Any) -> Family:
         model_type,
         prefix=prefix,
         without=["qkv_bias"],
-        defaults=_DEFAULTS,
+        reads=_KEYS,
         irrelevant=_IRRELEVANT,
         spec={
             "final_norm": IfSet("use_mean_pooling", False),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..family import Family, Head, Names
 from ..values import Key
-from ._bert_like import BERT_DEFAULTS, BERT_NAMES, BERT_OPTIONAL, BERT_SPEC
+from ._as_decoder import with_decoder_class
+from ._bert_like import BERT_KEYS, BERT_NAMES, BERT_OPTIONAL, BERT_SPEC
 from ._tasks import choices, next_sentence
 
 _TRANSFORM = "cls.predictions.transform"
@@ -99,7 +100,7 @@ HEADS = {
 
 _BERT = Family(
     model_type="bert",
-    defaults=BERT_DEFAULTS,
+    reads=BERT_KEYS,
     optional=BERT_OPTIONAL,
     fixed={
         "position_embedding_type": "absolute",
@@ -126,4 +127,4 @@ _BERT = Family(
     heads=HEADS,
 )
 
-FAMILIES = (_BERT,)
+FAMILIES = (with_decoder_class(_BERT, "BertLMHeadModel"),)

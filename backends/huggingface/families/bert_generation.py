@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Head
 from ..values import Key, Only
 from ._bert_like import BERT_OPTIONAL, bert_like
@@ -10,16 +11,7 @@ from ._rows import LAST, TOKEN_KEYS
 BERT_GENERATION = bert_like(
     "bert-generation",
     prefix="bert.",
-    defaults={
-        "vocab_size": 50358,
-        "hidden_size": 1024,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-        "intermediate_size": 4096,
-        "bos_token_id": 2,
-        "eos_token_id": 1,
-        "is_decoder": False,
-    },
+    reads=keys("bos_token_id eos_token_id is_decoder"),
     optional={**BERT_OPTIONAL, **TOKEN_KEYS},
     without=["type_vocab_size", "id2label"],
     spec={

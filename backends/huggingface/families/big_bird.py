@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..values import Key, Only, activation
+from ._as_decoder import with_decoder_class
 from ._bert_like import bert_like, like_bert_heads, masked_and_next, pooled_model, token_heads
 from ._rows import full_attention
 from ._tasks import choices, pooled
@@ -20,16 +22,7 @@ BIG_BIRD = bert_like(
         **masked_and_next("BigBird", "pooler"),
         "BigBirdForTokenClassification": token_heads("BigBird")["BigBirdForTokenClassification"],
     },
-    defaults={
-        "vocab_size": 50358,
-        "hidden_act": "gelu_new",
-        "max_position_embeddings": 4096,
-        "attention_type": "block_sparse",
-        "use_bias": True,
-        "rescale_embeddings": False,
-        "block_size": 64,
-        "num_random_blocks": 3,
-    },
+    reads=keys("attention_type use_bias rescale_embeddings block_size num_random_blocks"),
     note=full_attention,
     spec={
         "attention": {"bias": Only("use_bias", False, ["output"])},
@@ -38,4 +31,4 @@ BIG_BIRD = bert_like(
     unused=[r"pooler\..*"],
 )
 
-FAMILIES = (BIG_BIRD,)
+FAMILIES = (with_decoder_class(BIG_BIRD, "BigBirdForCausalLM"),)

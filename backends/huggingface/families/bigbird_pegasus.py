@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..values import Key
 from ._rows import full_attention
 from .bart import NO_EMBEDDING_NORM, POSITIONS_FROM_ZERO, PRE_NORM, TASKS, bart_like
@@ -10,21 +11,7 @@ BIGBIRD_PEGASUS = bart_like(
     "bigbird_pegasus",
     "BigBirdPegasus",
     tasks=TASKS,
-    defaults={
-        "vocab_size": 96103,
-        "max_position_embeddings": 4096,
-        "encoder_layers": 16,
-        "decoder_layers": 16,
-        "activation_function": "gelu_new",
-        "scale_embedding": True,
-        "pad_token_id": 0,
-        "bos_token_id": 2,
-        "eos_token_id": 1,
-        "attention_type": "block_sparse",
-        "block_size": 64,
-        "num_random_blocks": 3,
-        "use_bias": False,
-    },
+    reads=keys("attention_type block_size num_random_blocks use_bias"),
     spec={
         **PRE_NORM,
         **NO_EMBEDDING_NORM,

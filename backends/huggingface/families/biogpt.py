@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Family
 from ..values import Key, activation
-from ._rows import LABELS, LAST, SEQUENCE, TOKEN_KEYS, causal_heads, changed
+from ._rows import LAST, SEQUENCE, TOKEN_KEYS, causal_heads, changed
 from ._tasks import scored
 from .opt import COUNTED, NAMES, XGLM_SPEC
 
 BIOGPT = Family(
     model_type="biogpt",
-    defaults={
-        "vocab_size": 42384,
-        "hidden_size": 1024,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-        "intermediate_size": 4096,
-        "hidden_act": "gelu",
-        "max_position_embeddings": 1024,
-        "scale_embedding": True,
-        "hidden_dropout_prob": 0.1,
-        "attention_probs_dropout_prob": 0.1,
-        "activation_dropout": 0.0,
-        "initializer_range": 0.02,
-        "pad_token_id": 1,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size",
+        "hidden_act max_position_embeddings scale_embedding hidden_dropout_prob",
+        "attention_probs_dropout_prob activation_dropout initializer_range pad_token_id",
+        "bos_token_id eos_token_id tie_word_embeddings id2label",
+    ),
     optional=TOKEN_KEYS,
     irrelevant=frozenset(["layer_norm_eps", "layerdrop"]),  # norms have 1e-5, whatever it says
     spec=changed(

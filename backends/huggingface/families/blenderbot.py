@@ -8,37 +8,14 @@ from .bart import NO_EMBEDDING_NORM, POSITIONS_FROM_ZERO, PRE_NORM, bart_like
 BLENDERBOT = bart_like(
     "blenderbot",
     "Blenderbot",
-    defaults={
-        "vocab_size": 8008,
-        "max_position_embeddings": 128,
-        "encoder_layers": 2,
-        "encoder_ffn_dim": 10240,
-        "encoder_attention_heads": 32,
-        "decoder_layers": 24,
-        "decoder_ffn_dim": 10240,
-        "decoder_attention_heads": 32,
-        "d_model": 2560,
-        "decoder_start_token_id": 1,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-    },
+    own_defaults={"classifier_dropout": 0.0},
     spec={**PRE_NORM, **NO_EMBEDDING_NORM, **POSITIONS_FROM_ZERO},
 )
 
 BLENDERBOT_SMALL = bart_like(
     "blenderbot-small",
     "BlenderbotSmall",
-    defaults={
-        "max_position_embeddings": 512,
-        "encoder_layers": 8,
-        "encoder_ffn_dim": 2048,
-        "decoder_layers": 8,
-        "decoder_ffn_dim": 2048,
-        "d_model": 512,
-        "decoder_start_token_id": 1,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-    },
+    own_defaults={"classifier_dropout": 0.0},
     spec={
         **POSITIONS_FROM_ZERO,
         "input": {"scale": None},

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Family
 from ..layouts import Layout
 from ..values import IfSet, Key
-from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads
 from ._tasks import scored
 
 BLOOM = Family(
     model_type="bloom",
-    defaults={
-        "vocab_size": 250880,
-        "hidden_size": 64,
-        "n_layer": 2,
-        "n_head": 8,
-        "layer_norm_epsilon": 1e-5,
-        "initializer_range": 0.02,
-        "hidden_dropout": 0.0,
-        "attention_dropout": 0.0,
-        "apply_residual_connection_post_layernorm": False,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size hidden_size n_layer n_head layer_norm_epsilon initializer_range",
+        "hidden_dropout attention_dropout apply_residual_connection_post_layernorm",
+        "bos_token_id eos_token_id tie_word_embeddings id2label",
+    ),
     optional=TOKEN_KEYS,
     aliases={
         "num_attention_heads": "n_head",

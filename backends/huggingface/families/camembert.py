@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ._as_decoder import with_decoder_class
 from .roberta import roberta_like
 
-CAMEMBERT = roberta_like("camembert", "Camembert", defaults={"vocab_size": 30522})
+CAMEMBERT = roberta_like("camembert", "Camembert")
 
-FAMILIES = (CAMEMBERT,)
+FAMILIES = (with_decoder_class(CAMEMBERT, "CamembertForCausalLM"),)

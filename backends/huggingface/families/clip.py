@@ -6,29 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head, Tower
 from ..layouts import Layout
-from ..values import Key, Multiple, Row, Values, activation, filled, first
-from ._rows import LABELS, token
-from ._vision import OF_PATCHES, PATCHES, SIDES, SIZES, image_classes
+from ..values import Key, Multiple, OtherFamilyError, Row, Values, activation, filled, first
+from ._rows import token
+from ._vision import OF_PATCHES, PATCHES, SIDES, SIZE_KEYS, image_classes
 
-TOWER_DEFAULTS: Mapping[str, Any] = {
-    "hidden_size": 768,
-    "intermediate_size": 3072,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "attention_dropout": 0.0,
-    "hidden_act": "quick_gelu",
-    "layer_norm_eps": 1e-5,
-}
+TOWER_KEYS = keys(
+    "hidden_size intermediate_size num_hidden_layers num_attention_heads",
+    "attention_dropout hidden_act layer_norm_eps",
+)
 
-TEXT_DEFAULTS: Mapping[str, Any] = {
-    "vocab_size": 49408,
-    "max_position_embeddings": 77,
-    "pad_token_id": 1,
-    "bos_token_id": 49406,
-    "eos_token_id": 49407,
-}
+TEXT_KEYS = keys("vocab_size max_position_embeddings pad_token_id bos_token_id eos_token_id")
 
 TEXT_OPTIONAL: Mapping[str, type] = {
     "pad_token_id": int,
@@ -115,22 +105,20 @@ def _end_of_text(values: Values) -> dict[str, Any]:
     return {"type": "token", "id": values["vocab_size"] - 1 if end == 2 else end}
 
 
+def _end_of_text_back(pool: Any) -> dict[str, Any]:
+    if pool.type != "token":
+        raise OtherFamilyError("its texts are not read at a token")
+    return {"text_config": {"eos_token_id": pool.id}}
+
+
 _AT_THE_END = Row(
     lambda values: _end_of_text(values["text_config"]),
-    lambda pool: {"text_config": {"eos_token_id": pool.id}},
+    _end_of_text_back,
 )
 
 CLIP_TEXT = Family(
     model_type="clip_text_model",
-    defaults={
-        **TOWER_DEFAULTS,
-        **TEXT_DEFAULTS,
-        "hidden_size": 512,
-        "intermediate_size": 2048,
-        "num_attention_heads": 8,
-        "projection_dim": 512,
-        "initializer_range": 0.02,
-    },
+    reads=keys(TOWER_KEYS, TEXT_KEYS, "projection_dim initializer_range"),
     optional=TEXT_OPTIONAL,
     fixed=_FIXED,
     irrelevant=IRRELEVANT,
@@ -149,13 +137,7 @@ CLIP_TEXT = Family(
 
 CLIP_VISION = Family(
     model_type="clip_vision_model",
-    defaults={
-        **TOWER_DEFAULTS,
-        **SIZES,
-        "patch_size": 32,
-        "projection_dim": 512,
-        "initializer_range": 0.02,
-    },
+    reads=keys(TOWER_KEYS, SIZE_KEYS, "projection_dim initializer_range"),
     optional=SIDES,
     fixed=_FIXED,
     irrelevant=IRRELEVANT,
@@ -184,7 +166,7 @@ def two_towers(model_type: str, image: Family, head: Mapping[str, Head]) -> Fami
     return replace(
         image,
         model_type=model_type,
-        defaults={**image.defaults, "id2label": LABELS},
+        reads=keys(image.reads, "id2label"),
         irrelevant=image.irrelevant - {"id2label"},
         inside="vision_config",
         heads=head,
@@ -207,7 +189,7 @@ def _towers(model_type: str, name: str) -> Family:
     """Both towers, and the scores of images with texts."""
     return Family(
         model_type=model_type,
-        defaults={"projection_dim": 512},
+        reads=keys("projection_dim"),
         irrelevant=IRRELEVANT
         | {"logit_scale_init_value", "text_config_dict", "vision_config_dict"},
         parts={"vision_config": CLIP_VISION, "text_config": CLIP_TEXT},

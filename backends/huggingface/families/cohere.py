@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..defaults import keys
 from ..family import Head
 from ..layers import Layer
 from ..rotary import Rotary, stated
@@ -14,21 +15,7 @@ from ._rows import KINDS, causal_heads, every, layer_types, local_and_global
 
 COHERE_ROTARY = Rotary(interleaved=True)
 
-COHERE_DEFAULTS: dict[str, Any] = {
-    "vocab_size": 256000,
-    "hidden_size": 8192,
-    "intermediate_size": 22528,
-    "num_hidden_layers": 40,
-    "num_attention_heads": 64,
-    "max_position_embeddings": 8192,
-    "layer_norm_eps": 1e-5,
-    "logit_scale": 0.0625,
-    "pad_token_id": 0,
-    "bos_token_id": 5,
-    "eos_token_id": 255001,
-    "tie_word_embeddings": True,
-    "attention_bias": False,
-}
+COHERE_KEYS = keys("layer_norm_eps logit_scale pad_token_id attention_bias")
 
 COHERE_SPEC: dict[str, Any] = {
     "norm": {"type": "layernorm", "bias": False, "eps": Key("layer_norm_eps")},
@@ -50,7 +37,7 @@ COHERE_HEAD: dict[str, Any] = {
 COHERE = llama_like(
     "cohere",
     "Cohere",
-    defaults={**COHERE_DEFAULTS, "rope_theta": 500000.0, "use_qk_norm": False},
+    reads=keys(COHERE_KEYS, "use_qk_norm"),
     without=["rms_norm_eps"],
     irrelevant=frozenset(["model_max_length"]),
     spec={
@@ -75,7 +62,7 @@ def _layers(values: Values) -> list[Layer]:
 COHERE2 = llama_like(
     "cohere2",
     "Cohere2",
-    defaults={**COHERE_DEFAULTS, "sliding_window": 4096},
+    reads=keys(COHERE_KEYS, "sliding_window"),
     optional={
         "layer_types": list,
         "sliding_window": int,
@@ -118,7 +105,7 @@ def _compass_layers(values: Values) -> list[Layer]:
 COHERE_COMPASS_TEXT = llama_like(
     "cohere_compass_text",
     "CohereCompass",
-    defaults={**COHERE_DEFAULTS, "sliding_window": 4096, "logit_scale": None},
+    reads=keys(COHERE_KEYS, "sliding_window"),
     optional={"layer_types": list, "sliding_window": int, "logit_scale": float},
     without=["rms_norm_eps"],
     irrelevant=frozenset(["pooling"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..layers import Layer
 from ..values import RefusedError, Values, filled
 from ._llama_like import llama_like
@@ -19,7 +20,7 @@ from ._moe import (
 )
 from ._rows import causal_heads, layer_types, local_and_global
 from .afmoe import WINDOWED_OPTIONAL
-from .cohere import COHERE_DEFAULTS, COHERE_HEAD, COHERE_NAMES, COHERE_ROTARY, COHERE_SPEC
+from .cohere import COHERE_HEAD, COHERE_KEYS, COHERE_NAMES, COHERE_ROTARY, COHERE_SPEC
 
 
 def _cohere_router(values: Values) -> dict[str, Any]:
@@ -81,19 +82,12 @@ def _cohere_norm(values: Values) -> dict[str, Any]:
 COHERE2_MOE = llama_like(
     "cohere2_moe",
     "Cohere2Moe",
-    defaults={
-        **COHERE_DEFAULTS,
-        "head_dim": 128,
-        "sliding_window": 4096,
-        "sliding_window_pattern": 4,
-        "prefix_dense_sliding_window_pattern": 1,
-        "num_experts": 8,
-        "num_experts_per_tok": 2,
-        "num_shared_experts": 0,
-        "shared_expert_combination_strategy": "average",
-        "expert_selection_fn": "softmax",
-        "norm_topk_prob": True,
-    },
+    reads=keys(
+        COHERE_KEYS,
+        "head_dim sliding_window sliding_window_pattern prefix_dense_sliding_window_pattern",
+        "num_experts num_experts_per_tok num_shared_experts",
+        "shared_expert_combination_strategy expert_selection_fn norm_topk_prob",
+    ),
     without=["rms_norm_eps"],
     optional={
         **WINDOWED_OPTIONAL,

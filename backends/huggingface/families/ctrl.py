@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Family
 from ..values import Key
-from ._rows import LABELS, LAST, TOKEN_KEYS, causal_heads
+from ._rows import LAST, TOKEN_KEYS, causal_heads
 from ._tasks import scored
 
 CTRL = Family(
     model_type="ctrl",
-    defaults={
-        "vocab_size": 246534,
-        "n_positions": 256,
-        "n_embd": 1280,
-        "n_layer": 48,
-        "n_head": 16,
-        "dff": 8192,
-        "resid_pdrop": 0.1,
-        "embd_pdrop": 0.1,
-        "layer_norm_epsilon": 1e-6,
-        "initializer_range": 0.02,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size n_positions n_embd n_layer n_head dff resid_pdrop embd_pdrop",
+        "layer_norm_epsilon initializer_range bos_token_id eos_token_id tie_word_embeddings",
+        "id2label",
+    ),
     optional=TOKEN_KEYS,
     fixed={"layer_norm_epsilon": 1e-6},  # norms of the layers have it, whatever it says
     irrelevant=frozenset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary, stated, with_parameters
 from ..values import Key, Values
@@ -35,22 +36,7 @@ def _cwm_layers(values: Values) -> list[Layer]:
 CWM = llama_like(
     "cwm",
     "Cwm",
-    defaults={
-        "vocab_size": 128256,
-        "hidden_size": 6144,
-        "intermediate_size": 21504,
-        "num_hidden_layers": 64,
-        "num_attention_heads": 48,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "max_position_embeddings": 131072,
-        "rms_norm_eps": 1e-5,
-        "bos_token_id": 128000,
-        "eos_token_id": [128001, 128008, 128009],
-        "rope_theta": 1_000_000.0,
-        "sliding_window": 8192,
-        "mlp_bias": False,
-    },
+    reads=keys("num_key_value_heads head_dim sliding_window mlp_bias"),
     optional={"layer_types": list, "sliding_window": int},
     irrelevant=frozenset(["pretraining_tp"]),
     spec={"positions": _cwm_rotary, "feed_forward": {"bias": Key("mlp_bias")}},

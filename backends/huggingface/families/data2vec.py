@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from ._as_decoder import with_decoder_class
 from .beit import beit_like
 from .roberta import roberta_like
 
 DATA2VEC_VISION = beit_like("data2vec-vision", "Data2VecVision")
 
-DATA2VEC_TEXT = roberta_like(
-    "data2vec-text", "Data2VecText", "data2vec_text.", defaults={"vocab_size": 30522}
-)
+DATA2VEC_TEXT = roberta_like("data2vec-text", "Data2VecText", "data2vec_text.")
 
-FAMILIES = (DATA2VEC_VISION, DATA2VEC_TEXT)
+FAMILIES = (
+    DATA2VEC_VISION,
+    with_decoder_class(DATA2VEC_TEXT, "Data2VecTextForCausalLM"),
+)

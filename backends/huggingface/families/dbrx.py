@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family
 from ..irrelevant import IRRELEVANT
 from ..layouts import Layout
@@ -97,20 +98,11 @@ def _rows_of_all(values: Values) -> tuple[int, ...]:
 
 DBRX = Family(
     model_type="dbrx",
-    defaults={
-        "d_model": 2048,
-        "n_heads": 16,
-        "n_layers": 24,
-        "max_seq_len": 2048,
-        "vocab_size": 32000,
-        "resid_pdrop": 0.0,
-        "emb_pdrop": 0.0,
-        "initializer_range": 0.02,
-        "rope_theta": None,
-        "tie_word_embeddings": False,
-        "bos_token_id": None,
-        "eos_token_id": None,
-    },
+    reads=keys(
+        "d_model n_heads n_layers max_seq_len vocab_size resid_pdrop emb_pdrop",
+        "initializer_range tie_word_embeddings bos_token_id eos_token_id",
+    ),
+    own_defaults={"rope_theta": None},  # it stands in `attn_config`
     optional={**TOKEN_KEYS, "attn_config": dict, "rope_theta": float, "ffn_config": dict},
     irrelevant=TRAINED | {"num_key_value_heads", "init_config"},
     spec={

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values, activation
@@ -88,16 +89,10 @@ def _deberta(model_type: str, name: str, **more: Any) -> Family:
         model_type,
         prefix="deberta.",
         heads=heads,
-        defaults={
-            "vocab_size": 50265,
-            "type_vocab_size": 0,
-            "layer_norm_eps": 1e-7,
-            "relative_attention": False,
-            "max_relative_positions": -1,
-            "pooler_hidden_act": "gelu",
-            "position_biased_input": True,
-            **more.pop("defaults", {}),
-        },
+        reads=keys(
+            "relative_attention max_relative_positions pooler_hidden_act position_biased_input"
+        ),
+        own_defaults=more.pop("own_defaults", {}),
         optional={"pos_att_type": object, **more.pop("optional", {})},
         fixed={"legacy": True, **more.pop("fixed", {})},
         irrelevant=frozenset(
@@ -133,16 +128,7 @@ DEBERTA = _deberta(
 DEBERTA_V2 = _deberta(
     "deberta-v2",
     "DebertaV2",
-    defaults={
-        "vocab_size": 128100,
-        "hidden_size": 1536,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 24,
-        "intermediate_size": 6144,
-        "position_buckets": -1,
-        "share_att_key": False,
-        "norm_rel_ebd": "none",
-    },
+    own_defaults={"position_buckets": -1, "share_att_key": False, "norm_rel_ebd": "none"},
     fixed={"conv_kernel_size": 0},
     unused=(r"encoder\.LayerNorm\..*",),  # of relative positions, which there may be none of
     names={

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import RefusedError, Values
-from ._latent import DIMS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD
+from ._latent import DIM_KEYS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD
 from ._llama_like import llama_like
 from ._moe import EXPERTS, dense_and_sparse, mixture, several, shared, sparse_after
 from ._rows import SEQUENCE, causal_heads
@@ -38,17 +39,11 @@ def _v2_layers(values: Values) -> list[Layer]:
 DEEPSEEK_V2 = llama_like(
     "deepseek_v2",
     "DeepseekV2",
-    defaults={
-        **DIMS,
-        "vocab_size": 102400,
-        "mlp_bias": False,
-        "first_k_dense_replace": 0,
-        "moe_intermediate_size": 1407,
-        "n_routed_experts": 64,
-        "n_shared_experts": 2,
-        "routed_scaling_factor": 1.0,
-        "topk_method": "greedy",
-    },
+    reads=keys(
+        DIM_KEYS,
+        "mlp_bias first_k_dense_replace moe_intermediate_size n_routed_experts",
+        "n_shared_experts routed_scaling_factor topk_method",
+    ),
     optional={
         **OPTIONAL,
         "n_group": int,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Names
 from ..layers import Layer
 from ..values import Values
-from ._latent import DIMS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD, turned
+from ._latent import DIM_KEYS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD, turned
 from ._llama_like import llama_like
 from ._moe import (
     EXPERTS,
@@ -29,26 +30,11 @@ V3_MIXTURE = mixture(
     shared_expert=several("moe_intermediate_size", "n_shared_experts"),
 )
 
-V3_DEFAULTS: dict[str, Any] = {
-    **DIMS,
-    "vocab_size": 129280,
-    "hidden_size": 7168,
-    "intermediate_size": 18432,
-    "num_hidden_layers": 61,
-    "num_attention_heads": 128,
-    "max_position_embeddings": 4096,
-    "bos_token_id": 0,
-    "eos_token_id": 1,
-    "rope_interleave": True,
-    "moe_intermediate_size": 2048,
-    "n_routed_experts": 256,
-    "n_shared_experts": 1,
-    "num_experts_per_tok": 8,
-    "n_group": 8,
-    "topk_group": 4,
-    "norm_topk_prob": True,
-    "routed_scaling_factor": 2.5,
-}
+V3_KEYS = keys(
+    DIM_KEYS,
+    "rope_interleave moe_intermediate_size n_routed_experts n_shared_experts",
+    "num_experts_per_tok n_group topk_group norm_topk_prob routed_scaling_factor",
+)
 
 V3_FIXED = {"scoring_func": "sigmoid", "topk_method": "noaux_tc", "moe_layer_freq": 1}
 
@@ -73,7 +59,7 @@ def _v3_layers(values: Values) -> list[Layer]:
 DEEPSEEK_V3 = llama_like(
     "deepseek_v3",
     "DeepseekV3",
-    defaults={**V3_DEFAULTS, "first_k_dense_replace": 3, "num_nextn_predict_layers": 1},
+    reads=keys(V3_KEYS, "first_k_dense_replace num_nextn_predict_layers"),
     optional={**OPTIONAL, "num_nextn_predict_layers": int},
     fixed=V3_FIXED,
     aliases=V3_ALIASES | {"num_mtp_layers": "num_nextn_predict_layers"},

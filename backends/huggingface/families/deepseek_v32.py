@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Names
 from ..layers import Layer
 from ..values import Values
@@ -35,21 +36,13 @@ def _unused(values: Values) -> tuple[str, ...]:
     return (*predicted(values), r"layers\.\d+\.self_attn\.indexer\..*")
 
 
-def with_key_index(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -> Family:
+def with_key_index(model_type: str, name: str, **more: Any) -> Family:
     spec = {key: value for key, value in AXK1.spec.items() if key != "family"}
     return llama_like(
         model_type,
         name,
-        defaults={
-            **AXK1.defaults,
-            "max_position_embeddings": 163840,
-            "bos_token_id": 0,
-            "eos_token_id": 1,
-            "first_k_dense_replace": 3,
-            "index_topk": 2048,
-            "num_nextn_predict_layers": 1,
-            **defaults,
-        },
+        reads=keys(AXK1.reads, "first_k_dense_replace index_topk"),
+        own_defaults={"num_nextn_predict_layers": 1, "rope_interleave": True},
         optional={**AXK1.optional, "num_nextn_predict_layers": int},
         fixed={**AXK1.fixed, "mlp_bias": False},
         aliases=AXK1.aliases,
@@ -68,11 +61,6 @@ def with_key_index(model_type: str, name: str, defaults: dict[str, Any], **more:
 DEEPSEEK_V32 = with_key_index(
     "deepseek_v32",
     "DeepseekV32",
-    {
-        "vocab_size": 129280,
-        "num_attention_heads": 128,
-        "n_routed_experts": 256,
-    },
     heads=causal_heads("DeepseekV32", tasks=()),
 )
 

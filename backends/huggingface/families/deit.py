@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..defaults import keys
 from ..layouts import Averaged, Layout
-from ._vision import NAMES, POOLER, image_classes, pooled_model, vit_like
+from ._vision import NAMES, image_classes, pooled_model, vit_like
 
 DEIT = vit_like(
     "deit",
     prefix="deit.",
-    defaults=POOLER,
+    reads=keys("pooler_act"),
     optional={"pooler_output_size": int},
     irrelevant=frozenset(["encoder_stride"]),
     spec={"input": {"prefix_tokens": 2}},

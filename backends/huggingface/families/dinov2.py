@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..values import IfSet, Key, Values
 from ._rows import changed
@@ -63,14 +64,9 @@ def _dino(model_type: str, name: str, **more: Any) -> Family:
         model_type,
         prefix=f"{model_type}.",
         without=["intermediate_size"],
-        defaults={
-            "layer_norm_eps": 1e-6,
-            "mlp_ratio": 4,
-            "layerscale_value": 1.0,
-            "drop_path_rate": 0.0,
-            "use_swiglu_ffn": False,
-            **more.pop("defaults", {}),
-        },
+        reads=keys(
+            "mlp_ratio layerscale_value drop_path_rate use_swiglu_ffn", more.pop("reads", ())
+        ),
         irrelevant=BACKBONE | more.pop("irrelevant", frozenset()),
         spec=changed(
             {
@@ -92,14 +88,12 @@ def _dino(model_type: str, name: str, **more: Any) -> Family:
     )
 
 
-DINOV2 = _dino(
-    "dinov2", "Dinov2", defaults={"patch_size": 14}, irrelevant=frozenset(["use_mask_token"])
-)
+DINOV2 = _dino("dinov2", "Dinov2", irrelevant=frozenset(["use_mask_token"]))
 
 DINOV2_WITH_REGISTERS = _dino(
     "dinov2_with_registers",
     "Dinov2WithRegisters",
-    defaults={"num_register_tokens": 4},
+    reads=keys("num_register_tokens"),
     spec={"input": {"registers": Key("num_register_tokens")}},
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..defaults import keys
 from ..family import Head
 from ..values import IfSet, Key, Multiple, Row, Values
 from ._vision import BACKBONE, in_batches, vit_like
@@ -54,23 +55,10 @@ DINOV3 = vit_like(
     "dinov3_vit",
     prefix="model.",
     without=["hidden_dropout_prob", "attention_probs_dropout_prob", "qkv_bias", "id2label"],
-    defaults={
-        "hidden_size": 384,
-        "intermediate_size": 1536,
-        "num_attention_heads": 6,
-        "layer_norm_eps": 1e-5,
-        "attention_dropout": 0.0,
-        "rope_theta": 100.0,
-        "query_bias": True,
-        "key_bias": False,
-        "value_bias": True,
-        "proj_bias": True,
-        "mlp_bias": True,
-        "layerscale_value": 1.0,
-        "drop_path_rate": 0.0,
-        "use_gated_mlp": False,
-        "num_register_tokens": 0,
-    },
+    reads=keys(
+        "attention_dropout rope_theta query_bias key_bias value_bias proj_bias mlp_bias",
+        "layerscale_value drop_path_rate use_gated_mlp num_register_tokens",
+    ),
     irrelevant=BACKBONE | {"pos_embed_jitter", "pos_embed_rescale", "pos_embed_shift"},
     spec={
         "dropout": None,

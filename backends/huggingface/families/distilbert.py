@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..values import Key, Multiple, activation
 from ._bert_like import CLASSES, ENCODER_LAST, masked_head, token_heads
-from ._rows import LABELS
 from ._tasks import choices
 
 DISTILBERT = Family(
     model_type="distilbert",
-    defaults={
-        "vocab_size": 30522,
-        "max_position_embeddings": 512,
-        "n_layers": 6,
-        "n_heads": 12,
-        "dim": 768,
-        "hidden_dim": 3072,
-        "dropout": 0.1,
-        "attention_dropout": 0.1,
-        "activation": "gelu",
-        "initializer_range": 0.02,
-        "qa_dropout": 0.1,
-        "seq_classif_dropout": 0.2,
-        "pad_token_id": 0,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size max_position_embeddings n_layers n_heads dim hidden_dim dropout",
+        "attention_dropout activation initializer_range qa_dropout seq_classif_dropout",
+        "pad_token_id tie_word_embeddings id2label",
+    ),
     optional={"pad_token_id": int},
     irrelevant=frozenset(["sinusoidal_pos_embds", "tie_weights_"]),
     spec={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..values import Key, Values
 from ._llama_like import QK_NORMS, llama_like
@@ -35,21 +36,11 @@ def _dots_layers(values: Values) -> list[Layer]:
 DOTS1 = llama_like(
     "dots1",
     "Dots1",
-    defaults={
-        **GROUP_KEYS,
-        "vocab_size": 152064,
-        "hidden_size": 4608,
-        "intermediate_size": 10944,
-        "num_hidden_layers": 62,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "attention_bias": False,
-        "norm_topk_prob": False,
-        "first_k_dense_replace": 0,
-        "moe_intermediate_size": 1408,
-        "sliding_window": 4096,
-        "max_window_layers": 62,
-    },
+    reads=keys(
+        GROUP_KEYS,
+        "attention_bias first_k_dense_replace moe_intermediate_size sliding_window",
+        "max_window_layers",
+    ),
     optional={
         "layer_types": list,
         "sliding_window": int,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Head
 from ..values import Key, activation
+from ._as_decoder import with_decoder_class
 from ._bert_like import bert_like, masked_head, narrow, narrow_head, token_heads, two_layers
 from ._tasks import choices
 
@@ -55,16 +57,10 @@ ELECTRA = bert_like(
         "ElectraForPreTraining": _DISCRIMINATOR,
         **token_heads("Electra"),
     },
-    defaults={
-        "embedding_size": 128,
-        "summary_last_dropout": 0.1,
-        "hidden_size": 256,
-        "num_attention_heads": 4,
-        "intermediate_size": 1024,
-    },
+    reads=keys("embedding_size summary_last_dropout"),
     irrelevant=frozenset(["summary_activation", "summary_type", "summary_use_proj"]),
     spec={"input": {"width": narrow}},
     names={"embedding_projection": "embeddings_project"},
 )
 
-FAMILIES = (ELECTRA,)
+FAMILIES = (with_decoder_class(ELECTRA, "ElectraForCausalLM"),)

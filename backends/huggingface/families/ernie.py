@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._as_decoder import with_decoder_class
 from ._bert_like import bert_like, like_bert_heads, masked_and_next
 from ._tasks import choices, next_sentence, pooled
 
@@ -19,4 +20,4 @@ ERNIE = bert_like(
     irrelevant=frozenset(["task_type_vocab_size", "pool_act", "task_id"]),
 )
 
-FAMILIES = (ERNIE,)
+FAMILIES = (with_decoder_class(ERNIE, "ErnieForCausalLM"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..layouts import Layout
 from ..rotary import Rotary
@@ -42,27 +43,12 @@ def _ernie_layers(values: Values) -> list[Layer]:
 ERNIE4_5_MOE = llama_like(
     "ernie4_5_moe",
     "Ernie4_5_Moe",
-    defaults={
-        "vocab_size": 103424,
-        "hidden_size": 2560,
-        "intermediate_size": 12288,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 20,
-        "num_key_value_heads": 4,
-        "max_position_embeddings": 131072,
-        "rms_norm_eps": 1e-5,
-        "pad_token_id": 0,
-        "tie_word_embeddings": True,
-        "rope_theta": 500000.0,
-        "use_bias": False,
-        "moe_intermediate_size": 1536,
-        "moe_k": 6,
-        "moe_num_experts": 64,
-        "moe_num_shared_experts": 2,
-        "moe_layer_start_index": 1,
-        "moe_layer_end_index": 27,
-        "moe_layer_interval": 1,
-    },
+    reads=keys(
+        "num_key_value_heads pad_token_id use_bias moe_intermediate_size moe_k",
+        "moe_num_experts moe_num_shared_experts moe_layer_start_index moe_layer_end_index",
+        "moe_layer_interval",
+    ),
+    own_defaults={"attention_dropout": 0.0},
     fixed={"moe_gate": "topk"},
     aliases={"num_experts": "moe_num_experts", "num_experts_per_tok": "moe_k"},
     irrelevant=TRAINED

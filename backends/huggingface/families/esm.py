@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..defaults import keys
 from ..family import Head
 from ..rotary import Rotary
 from ..values import IfSet, Key, Only, Values
@@ -27,18 +28,7 @@ _ESMC_HEAD = masked_head("lm_head", act="gelu", bias="decoder.bias", table="embe
 ESMC = llama_like(
     "esmc",
     "Esmc",
-    defaults={
-        "vocab_size": 64,
-        "hidden_size": 2560,
-        "intermediate_size": 6912,
-        "num_hidden_layers": 80,
-        "num_attention_heads": 40,
-        "pad_token_id": 1,
-        "bos_token_id": 0,
-        "attention_bias": False,
-        "mlp_bias": False,
-        "classifier_dropout": 0.1,
-    },
+    reads=keys("pad_token_id attention_bias mlp_bias classifier_dropout"),
     without=["rms_norm_eps"],
     irrelevant=frozenset(["mask_token_id"]),
     spec={
@@ -87,13 +77,7 @@ ESM = bert_like(
         "EsmForTokenClassification": scored(dropout=Key("hidden_dropout_prob")),
     },
     without=["type_vocab_size", "hidden_act", "vocab_size"],
-    defaults={
-        "max_position_embeddings": 1026,
-        "position_embedding_type": "absolute",
-        "rope_theta": 10000.0,
-        "pad_token_id": None,
-        "token_dropout": False,
-    },
+    reads=keys("position_embedding_type rope_theta token_dropout"),
     note=_note,
     optional={"vocab_size": int, "emb_layer_norm_before": bool},
     fixed={"is_folding_model": False},

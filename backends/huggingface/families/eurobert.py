@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Head
 from ..values import Key
 from ._llama_like import llama_like
@@ -13,20 +14,7 @@ from ._tasks import scored
 EUROBERT = llama_like(
     "eurobert",
     "EuroBert",
-    defaults={
-        "vocab_size": 128256,
-        "hidden_size": 768,
-        "intermediate_size": 3072,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "max_position_embeddings": 8192,
-        "rms_norm_eps": 1e-5,
-        "pad_token_id": 128001,
-        "bos_token_id": 128000,
-        "eos_token_id": 128001,
-        "attention_bias": False,
-        "mlp_bias": False,
-    },
+    reads=keys("pad_token_id attention_bias mlp_bias"),
     irrelevant=frozenset(["classifier_pooling", "mask_token", "mask_token_id", "pretraining_tp"]),
     spec={
         "family": "encoder-only",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..values import IfSet, Values
 from ._llama_like import OUTPUT_NORMS, QK_NORMS, llama_like
@@ -25,14 +26,7 @@ def _exaone_layers(values: Values) -> list[Layer]:
 EXAONE4 = llama_like(
     "exaone4",
     "Exaone4",
-    defaults={
-        "vocab_size": 102400,
-        "intermediate_size": 16384,
-        "rms_norm_eps": 1e-5,
-        "bos_token_id": 0,
-        "sliding_window": 4096,
-        "sliding_window_pattern": 4,
-    },
+    reads=keys("sliding_window sliding_window_pattern"),
     optional={"layer_types": list, "sliding_window": int, "sliding_window_pattern": object},
     spec={"positions": None, "norm_placement": "output", "attention": {"qk_norm": "head"}},
     layers=_exaone_layers,

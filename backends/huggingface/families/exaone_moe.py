@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import Values
@@ -45,22 +46,11 @@ def _exaone_layers(values: Values) -> list[Layer]:
 EXAONE_MOE = llama_like(
     "exaone_moe",
     "ExaoneMoe",
-    defaults={
-        **GROUP_KEYS,
-        "vocab_size": 102400,
-        "intermediate_size": 16384,
-        "rms_norm_eps": 1e-5,
-        "eos_token_id": 53,
-        "pad_token_id": 0,
-        "routed_scaling_factor": 2.5,
-        "sliding_window": 4096,
-        "sliding_window_pattern": 4,
-        "first_k_dense_replace": 1,
-        "moe_intermediate_size": 1024,
-        "num_experts": 64,
-        "num_experts_per_tok": 8,
-        "num_shared_experts": 1,
-    },
+    reads=keys(
+        GROUP_KEYS,
+        "pad_token_id sliding_window sliding_window_pattern first_k_dense_replace",
+        "moe_intermediate_size num_experts num_experts_per_tok num_shared_experts",
+    ),
     optional={"layer_types": list, "mlp_layer_types": list, "sliding_window": int},
     fixed={"scoring_func": "sigmoid", "topk_method": "noaux_tc"},
     irrelevant=TRAINED | {"num_nextn_predict_layers"},

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Names
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import IfSet, Key, Multiple, RefusedError, Values, activation
-from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads, longest
+from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads, longest
 from ._tasks import scored
 
 
@@ -58,28 +59,12 @@ def _names(values: Values) -> Names:
 
 FALCON = Family(
     model_type="falcon",
-    defaults={
-        "vocab_size": 65024,
-        "hidden_size": 4544,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 71,
-        "activation": "gelu",
-        "layer_norm_epsilon": 1e-5,
-        "initializer_range": 0.02,
-        "hidden_dropout": 0.0,
-        "attention_dropout": 0.0,
-        "max_position_embeddings": 2048,
-        "alibi": False,
-        "bias": False,
-        "multi_query": True,
-        "new_decoder_architecture": False,
-        "parallel_attn": True,
-        "rope_theta": 10000.0,
-        "bos_token_id": 11,
-        "eos_token_id": 11,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size hidden_size num_hidden_layers num_attention_heads activation",
+        "layer_norm_epsilon initializer_range hidden_dropout attention_dropout",
+        "max_position_embeddings alibi bias multi_query new_decoder_architecture",
+        "parallel_attn rope_theta bos_token_id eos_token_id tie_word_embeddings id2label",
+    ),
     optional={
         **TOKEN_KEYS,
         "ffn_hidden_size": int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import Key, Values
@@ -36,26 +37,11 @@ def _flint_layers(values: Values) -> list[Layer]:
 FLINT = llama_like(
     "flint",
     "Flint",
-    defaults={
-        "vocab_size": 150144,
-        "hidden_size": 2048,
-        "intermediate_size": 6144,
-        "num_hidden_layers": 49,
-        "num_key_value_heads": 4,
-        "head_dim": 128,
-        "max_position_embeddings": 262144,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "attention_bias": False,
-        "sliding_window": 513,
-        "decoder_sparse_step": 1,
-        "mlp_only_layers": [0, 1],
-        "moe_intermediate_size": 512,
-        "shared_expert_intermediate_size": 1024,
-        "num_experts": 256,
-        "num_experts_per_tok": 6,
-        "norm_topk_prob": True,
-    },
+    reads=keys(
+        "num_key_value_heads head_dim attention_bias sliding_window decoder_sparse_step",
+        "mlp_only_layers moe_intermediate_size shared_expert_intermediate_size num_experts",
+        "num_experts_per_tok norm_topk_prob",
+    ),
     optional={"layer_types": list},
     irrelevant=TRAINED,
     spec={

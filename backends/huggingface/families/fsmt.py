@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..values import IfSet, Key, Read, RefusedError, Values, activation
 from ._rows import after_padding
-from .bart import DEFAULTS, IRRELEVANT_HERE, NAMES, SEPARATE, stack_spec
+from .bart import IRRELEVANT_HERE, KEYS, NAMES, SEPARATE, stack_spec
 
 
 def _after_padding_here(values: Values) -> dict[str, Any]:
@@ -35,14 +36,8 @@ _FSMT_COPIES = {"encoder.embed_tokens.weight": f"{_SHARED}.weight"}
 
 FSMT = Family(
     model_type="fsmt",
-    defaults={
-        **{key: value for key, value in DEFAULTS.items() if key != "vocab_size"},
-        "src_vocab_size": 42024,
-        "tgt_vocab_size": 42024,
-        "activation_function": "relu",
-        "scale_embedding": True,
-        "tie_word_embeddings": False,
-    },
+    reads=keys(KEYS, "src_vocab_size tgt_vocab_size", without=["vocab_size"]),
+    own_defaults={"classifier_dropout": 0.0},
     optional={"decoder_start_token_id": int, "decoder": dict},
     irrelevant=IRRELEVANT_HERE | {"langs", "src_vocab_file", "tgt_vocab_file"},
     spec={

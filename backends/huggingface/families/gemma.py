@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import keys
 from ..family import Head, Names
 from ..layers import Layer
 from ..rotary import by_layer_type, of_layer_type
@@ -19,21 +20,7 @@ SANDWICH: Names = {
     "layers.{}.feed_forward_output_norm": "layers.{}.post_feedforward_layernorm",
 }
 
-_DEFAULTS: dict[str, Any] = {
-    "vocab_size": 256000,
-    "hidden_size": 3072,
-    "intermediate_size": 24576,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 16,
-    "head_dim": 256,
-    "max_position_embeddings": 8192,
-    "pad_token_id": 0,
-    "bos_token_id": 2,
-    "eos_token_id": 1,
-    "tie_word_embeddings": True,
-    "attention_bias": False,
-}
+_KEYS = keys("num_key_value_heads head_dim pad_token_id attention_bias")
 
 _SPEC: dict[str, Any] = {
     "norm": {"weight_offset": 1},
@@ -44,7 +31,7 @@ _SPEC: dict[str, Any] = {
 GEMMA = llama_like(
     "gemma",
     "Gemma",
-    defaults={**_DEFAULTS, "hidden_act": "gelu_pytorch_tanh"},
+    reads=_KEYS,
     irrelevant=frozenset(["hidden_activation"]),  # of files of the hub, and never read
     fixed={"use_bidirectional_attention": None},
     spec={
@@ -55,19 +42,11 @@ GEMMA = llama_like(
     heads=causal_heads("Gemma", tasks=TOKENS_TOO),
 )
 
-DEFAULTS_2: dict[str, Any] = {
-    **_DEFAULTS,
-    "hidden_size": 2304,
-    "intermediate_size": 9216,
-    "num_hidden_layers": 26,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 4,
-    "hidden_activation": "gelu_pytorch_tanh",
-    "query_pre_attn_scalar": 256,
-    "sliding_window": 4096,
-    "attn_logit_softcapping": 50.0,
-    "final_logit_softcapping": 30.0,
-}
+KEYS_2 = keys(
+    _KEYS,
+    "hidden_activation query_pre_attn_scalar sliding_window attn_logit_softcapping",
+    "final_logit_softcapping",
+)
 
 OPTIONAL_2: dict[str, type] = {
     "layer_types": list,
@@ -104,7 +83,7 @@ def alternating(values: Values) -> list[Layer]:
 GEMMA2 = llama_like(
     "gemma2",
     "Gemma2",
-    defaults=DEFAULTS_2,
+    reads=KEYS_2,
     optional=OPTIONAL_2,
     without=["hidden_act"],
     irrelevant=NEVER_READ,
@@ -138,16 +117,7 @@ def _layers_3(values: Values) -> list[Layer]:
 GEMMA3_TEXT = llama_like(
     "gemma3_text",
     "Gemma3",
-    defaults={
-        **DEFAULTS_2,
-        "vocab_size": 262208,
-        "max_position_embeddings": 131072,
-        "attn_logit_softcapping": None,
-        "final_logit_softcapping": None,
-        "rope_theta": 1_000_000.0,
-        "rope_local_base_freq": 10_000.0,
-        "_sliding_window_pattern": 6,
-    },
+    reads=keys(KEYS_2, "rope_local_base_freq _sliding_window_pattern"),
     optional={**OPTIONAL_2, "sliding_window_pattern": int},
     without=["hidden_act"],
     irrelevant=NEVER_READ,

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Head
 from ..values import Key
 from ._bert_like import bert_like
 from ._rows import LAST, TOKEN_KEYS
 
-# GIT (Wang et al., 2022, arXiv:2205.14100): BERT's layers, which write of images
-
 GIT = bert_like(
     "git",
     prefix="git.",
-    defaults={
-        "num_hidden_layers": 6,
-        "max_position_embeddings": 1024,
-        "tie_word_embeddings": False,
-        "bos_token_id": 101,
-        "eos_token_id": 102,
-    },
+    reads=keys("bos_token_id eos_token_id"),
     without=["type_vocab_size", "id2label"],
     optional=TOKEN_KEYS,
     irrelevant=frozenset(["vision_config", "num_image_with_embedding"]),

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import IfSet
 from ._llama_like import PROJECTED, llama_like
 from ._rows import TOKENS_TOO, causal_heads
 
-_DEFAULTS: dict[str, Any] = {
-    "vocab_size": 151552,
-    "intermediate_size": 13696,
-    "num_hidden_layers": 40,
-    "num_key_value_heads": 2,
-    "head_dim": 128,
-    "max_position_embeddings": 131072,
-    "rms_norm_eps": 1.5625e-07,
-    "pad_token_id": 151329,
-    "bos_token_id": None,
-    "eos_token_id": [151329, 151336, 151338],
-    "attention_bias": True,
-}
+_KEYS = keys("num_key_value_heads head_dim pad_token_id attention_bias")
 
 _SPEC: dict[str, Any] = {
     "positions": Rotary(fraction=0.5, interleaved=True),
@@ -38,7 +27,7 @@ _NAMES = {
 GLM = llama_like(
     "glm",
     "Glm",
-    defaults=_DEFAULTS,
+    reads=_KEYS,
     spec=_SPEC,
     names=_NAMES,
     heads=causal_heads("Glm", tasks=TOKENS_TOO),
@@ -47,7 +36,7 @@ GLM = llama_like(
 GLM4 = llama_like(
     "glm4",
     "Glm4",
-    defaults=_DEFAULTS,
+    reads=_KEYS,
     spec={**_SPEC, "norm_placement": "sandwich"},
     names={
         **_NAMES,

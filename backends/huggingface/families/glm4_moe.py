@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import IfSet, Values
@@ -29,26 +30,12 @@ def _after_the_first(values: Values) -> list[Layer]:
 GLM4_MOE = llama_like(
     "glm4_moe",
     "Glm4Moe",
-    defaults={
-        **GROUP_KEYS,
-        "vocab_size": 151552,
-        "intermediate_size": 10944,
-        "num_hidden_layers": 46,
-        "num_attention_heads": 96,
-        "num_key_value_heads": 8,
-        "max_position_embeddings": 131072,
-        "rms_norm_eps": 1e-5,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "attention_bias": False,
-        "use_qk_norm": False,
-        "first_k_dense_replace": 1,
-        "moe_intermediate_size": 1408,
-        "n_routed_experts": 128,
-        "n_shared_experts": 1,
-        "num_experts_per_tok": 8,
-        "num_nextn_predict_layers": 1,
-    },
+    reads=keys(
+        GROUP_KEYS,
+        "num_key_value_heads attention_bias use_qk_norm first_k_dense_replace",
+        "moe_intermediate_size n_routed_experts n_shared_experts num_experts_per_tok",
+        "num_nextn_predict_layers",
+    ),
     optional={"num_nextn_predict_layers": int},
     fixed=GROUP_FIXED,
     aliases=GROUP_ALIASES | {"num_mtp_layers": "num_nextn_predict_layers"},

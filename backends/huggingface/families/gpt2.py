@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head, Names
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values, activation
-from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads
 from ._tasks import answers, scored
 
 GPT2_NAMES: Names = {
@@ -22,25 +23,11 @@ GPT2_NAMES: Names = {
     "layers.{}.feed_forward.down": Layout("h.{}.mlp.c_proj", transposed=True),
 }
 
-GPT2_DEFAULTS: dict[str, Any] = {
-    "vocab_size": 50257,
-    "n_positions": 1024,
-    "n_embd": 768,
-    "n_layer": 12,
-    "n_head": 12,
-    "activation_function": "gelu_new",
-    "resid_pdrop": 0.1,
-    "embd_pdrop": 0.1,
-    "attn_pdrop": 0.1,
-    "layer_norm_epsilon": 1e-5,
-    "initializer_range": 0.02,
-    "bos_token_id": 50256,
-    "eos_token_id": 50256,
-    "tie_word_embeddings": True,
-    "scale_attn_weights": True,
-    "scale_attn_by_inverse_layer_idx": False,
-    "id2label": LABELS,
-}
+GPT2_KEYS = keys(
+    "vocab_size n_positions n_embd n_layer n_head activation_function resid_pdrop",
+    "embd_pdrop attn_pdrop layer_norm_epsilon initializer_range bos_token_id eos_token_id",
+    "tie_word_embeddings scale_attn_weights scale_attn_by_inverse_layer_idx id2label",
+)
 
 
 def _scale(values: Values) -> str | None:
@@ -86,7 +73,7 @@ GPT2_UNUSED = (r"h\.\d+\.attn\.(masked_)?bias",)
 
 GPT2 = Family(
     model_type="gpt2",
-    defaults=GPT2_DEFAULTS,
+    reads=GPT2_KEYS,
     optional={**TOKEN_KEYS, "n_inner": int},
     irrelevant=_SUMMARY,
     spec=GPT2_SPEC,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Family, Names
 from ..layouts import Layout
 from ..values import Only, Values
@@ -30,11 +31,7 @@ def _bigcode_names(values: Values) -> Names:
 
 GPT_BIGCODE = Family(
     model_type="gpt_bigcode",
-    defaults={
-        **{key: value for key, value in GPT2.defaults.items() if key != SCALE_BY_LAYER},
-        "activation_function": "gelu_pytorch_tanh",
-        "multi_query": True,
-    },
+    reads=keys(GPT2.reads, "multi_query", without=[SCALE_BY_LAYER]),
     optional=GPT2.optional,
     irrelevant=GPT2.irrelevant
     | {

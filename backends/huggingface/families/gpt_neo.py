@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Family
 from ..layers import Layer
 from ..values import Key, RefusedError, Values, activation
-from ._rows import LABELS, LAST, SEQUENCE, TOKEN_KEYS, causal_heads
+from ._rows import LAST, SEQUENCE, TOKEN_KEYS, causal_heads
 from ._tasks import answers, scored
 from .gpt2 import GPT2
 
@@ -22,25 +23,12 @@ def _neo_layers(values: Values) -> list[Layer]:
 
 GPT_NEO = Family(
     model_type="gpt_neo",
-    defaults={
-        "vocab_size": 50257,
-        "hidden_size": 2048,
-        "num_layers": 24,
-        "num_heads": 16,
-        "attention_types": [[["global", "local"], 12]],
-        "window_size": 256,
-        "activation_function": "gelu_new",
-        "max_position_embeddings": 2048,
-        "resid_dropout": 0.0,
-        "embed_dropout": 0.0,
-        "attention_dropout": 0.0,
-        "layer_norm_epsilon": 1e-5,
-        "initializer_range": 0.02,
-        "bos_token_id": 50256,
-        "eos_token_id": 50256,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size hidden_size num_layers num_heads attention_types window_size",
+        "activation_function max_position_embeddings resid_dropout embed_dropout",
+        "attention_dropout layer_norm_epsilon initializer_range bos_token_id eos_token_id",
+        "tie_word_embeddings id2label",
+    ),
     optional={**TOKEN_KEYS, "intermediate_size": int},
     irrelevant=GPT2.irrelevant | {"attention_layers", "classifier_dropout"},
     spec={

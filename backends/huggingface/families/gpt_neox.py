@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import Key, Only, RefusedError, Row, Values, activation
-from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads, longest
+from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads, longest
 from ._tasks import answers, scored
 
 
@@ -39,27 +40,12 @@ def _neox_rotary_back(said: Any) -> dict[str, Any]:
 
 GPT_NEOX = Family(
     model_type="gpt_neox",
-    defaults={
-        "vocab_size": 50432,
-        "hidden_size": 6144,
-        "num_hidden_layers": 44,
-        "num_attention_heads": 64,
-        "intermediate_size": 24576,
-        "hidden_act": "gelu",
-        "attention_dropout": 0.0,
-        "hidden_dropout": 0.0,
-        "classifier_dropout": 0.1,
-        "max_position_embeddings": 2048,
-        "initializer_range": 0.02,
-        "layer_norm_eps": 1e-5,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
-        "tie_word_embeddings": False,
-        "use_parallel_residual": True,
-        "rope_theta": 10000.0,
-        "attention_bias": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size",
+        "hidden_act attention_dropout hidden_dropout classifier_dropout",
+        "max_position_embeddings initializer_range layer_norm_eps bos_token_id eos_token_id",
+        "tie_word_embeddings use_parallel_residual rope_theta attention_bias id2label",
+    ),
     irrelevant=frozenset(["attention_probs_dropout_prob", "hidden_dropout_prob"]),
     optional={**TOKEN_KEYS, "rotary_pct": float, "rotary_emb_base": float},
     spec={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family
 from ..layers import Layer
 from ..layouts import Layout
@@ -26,23 +27,12 @@ def _japanese_layers(values: Values) -> list[Layer]:
 
 GPT_NEOX_JAPANESE = Family(
     model_type="gpt_neox_japanese",
-    defaults={
-        "vocab_size": 32000,
-        "hidden_size": 2560,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "intermediate_multiple_size": 4,
-        "hidden_act": "gelu",
-        "max_position_embeddings": 2048,
-        "initializer_range": 0.02,
-        "layer_norm_eps": 1e-5,
-        "rope_theta": 10000.0,
-        "attention_dropout": 0.1,
-        "hidden_dropout": 0.0,
-        "bos_token_id": 31996,
-        "eos_token_id": 31999,
-        "tie_word_embeddings": True,
-    },
+    reads=keys(
+        "vocab_size hidden_size num_hidden_layers num_attention_heads",
+        "intermediate_multiple_size hidden_act max_position_embeddings initializer_range",
+        "layer_norm_eps rope_theta attention_dropout hidden_dropout bos_token_id eos_token_id",
+        "tie_word_embeddings",
+    ),
     optional={**TOKEN_KEYS, "rotary_pct": float, "rotary_emb_base": float},
     irrelevant=frozenset(["is_decoder"]),
     spec={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
@@ -50,26 +51,10 @@ def _fused(bias: str = "") -> Names:
 GPT_OSS = llama_like(
     "gpt_oss",
     "GptOss",
-    defaults={
-        "vocab_size": 201088,
-        "hidden_size": 2880,
-        "intermediate_size": 2880,
-        "num_hidden_layers": 36,
-        "num_attention_heads": 64,
-        "num_key_value_heads": 8,
-        "head_dim": 64,
-        "max_position_embeddings": 131072,
-        "rms_norm_eps": 1e-5,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "rope_theta": 150000.0,
-        "attention_bias": True,
-        "sliding_window": 128,
-        "num_local_experts": 128,
-        "num_experts_per_tok": 4,
-        "swiglu_alpha": 1.702,
-        "swiglu_limit": 7.0,
-    },
+    reads=keys(
+        "num_key_value_heads head_dim attention_bias sliding_window num_local_experts",
+        "num_experts_per_tok swiglu_alpha swiglu_limit",
+    ),
     without=["hidden_act"],
     optional={"layer_types": list},
     aliases={"num_experts": "num_local_experts"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head, Names
 from ..values import Key, RefusedError, Values
 from ._rows import LAST, causal_heads, changed
@@ -23,19 +24,7 @@ def _turned(values: Values) -> dict[str, Any]:
 
 _NOT_GPT_J = ("scale_attn_weights", "scale_attn_by_inverse_layer_idx")
 
-_J_DEFAULTS: dict[str, Any] = {
-    **{key: value for key, value in GPT2.defaults.items() if key not in _NOT_GPT_J},
-    "vocab_size": 50400,
-    "n_positions": 2048,
-    "n_embd": 4096,
-    "n_layer": 28,
-    "n_head": 16,
-    "rotary_dim": 64,
-    "resid_pdrop": 0.0,
-    "embd_pdrop": 0.0,
-    "attn_pdrop": 0.0,
-    "tie_word_embeddings": False,
-}
+_J_KEYS = keys(GPT2.reads, "rotary_dim", without=_NOT_GPT_J)
 
 _J_SPEC = changed(
     GPT2.spec,
@@ -62,7 +51,7 @@ J_NAMES: Names = {
 def gptj_like(model_type: str, names: Names, heads: Mapping[str, Head]) -> Family:
     return Family(
         model_type=model_type,
-        defaults=_J_DEFAULTS,
+        reads=_J_KEYS,
         optional={**GPT2.optional, "rotary_dim": int},
         fixed={"scale_attn_weights": True, "rotary": True},
         irrelevant=GPT2.irrelevant,

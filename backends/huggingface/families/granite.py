@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import Key, Values
 from ._llama_like import llama_like
 from ._rows import causal_heads, layer_types, mask_of
 
-MULTIPLIERS: dict[str, Any] = {
-    "embedding_multiplier": 1.0,
-    "attention_multiplier": 1.0,
-    "residual_multiplier": 1.0,
-    "logits_scaling": 1.0,
-    "attention_bias": False,
-    "mlp_bias": False,
-}
+MULTIPLIER_KEYS = keys(
+    "embedding_multiplier attention_multiplier residual_multiplier logits_scaling",
+    "attention_bias mlp_bias",
+)
 
 
 def _scale(values: Values) -> float | None:
@@ -44,7 +41,7 @@ DIVIDED = scaled_head(lambda scaling: 1 / scaling)
 GRANITE = llama_like(
     "granite",
     "Granite",
-    defaults=MULTIPLIERS,
+    reads=MULTIPLIER_KEYS,
     spec=MULTIPLIED,
     heads=causal_heads("Granite", spec=DIVIDED, tasks=()),
 )
@@ -77,21 +74,7 @@ def swa_layers(values: Values) -> list[Layer]:
 GRANITE_SWA = llama_like(
     "granite_swa",
     "GraniteSWA",
-    defaults={
-        **MULTIPLIERS,
-        "vocab_size": 100352,
-        "hidden_size": 2560,
-        "intermediate_size": 8192,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 20,
-        "num_key_value_heads": 4,
-        "max_position_embeddings": 8192,
-        "rms_norm_eps": 1e-5,
-        "bos_token_id": 100257,
-        "eos_token_id": 100257,
-        "tie_word_embeddings": True,
-        "sliding_window": 128,
-    },
+    reads=keys(MULTIPLIER_KEYS, "num_key_value_heads sliding_window"),
     optional={"layer_types": list, "layer_rope_theta": list, "sliding_window": int},
     spec={**MULTIPLIED, "positions": None, "attention": {**MULTIPLIED["attention"], "sinks": True}},
     layers=swa_layers,

@@ -9,7 +9,6 @@ GRANITE_SPEECH = text_of(
     GRANITE,
     "granite_speech",
     "GraniteSpeech",
-    {"tie_word_embeddings": True},
     others="encoder|projector",
 )
 
@@ -17,7 +16,6 @@ GRANITE_SPEECH_PLUS = text_of(
     GRANITE,
     "granite_speech_plus",
     "GraniteSpeechPlus",
-    {"tie_word_embeddings": True},
     others="encoder|projector",
 )
 

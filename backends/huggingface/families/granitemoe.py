@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ..defaults import keys
 from ..family import Names
 from ..layouts import Layout
 from ..values import IfSet
 from ._llama_like import llama_like
 from ._moe import PART, TRAINED, glu, mixture, router, together
 from ._rows import causal_heads
-from .granite import DIVIDED, MULTIPLIED, MULTIPLIERS, swa_layers
+from .granite import DIVIDED, MULTIPLIED, MULTIPLIER_KEYS, swa_layers
 
-_DEFAULTS: dict[str, Any] = {
-    **{key: value for key, value in MULTIPLIERS.items() if key != "mlp_bias"},
-    "num_local_experts": 8,
-    "num_experts_per_tok": 2,
-}
+_KEYS = keys(MULTIPLIER_KEYS, "num_local_experts num_experts_per_tok", without=["mlp_bias"])
 
 _MIXTURE = mixture("intermediate_size", experts="num_local_experts")
 
@@ -30,7 +25,7 @@ _NAMES: Names = {
 GRANITEMOE = llama_like(
     "granitemoe",
     "GraniteMoe",
-    defaults=_DEFAULTS,
+    reads=_KEYS,
     irrelevant=TRAINED,
     spec=_SPEC,
     names=_NAMES,
@@ -55,7 +50,7 @@ _SHARED: Names = {
 GRANITEMOESHARED = llama_like(
     "granitemoeshared",
     "GraniteMoeShared",
-    defaults={**_DEFAULTS, "shared_intermediate_size": 0},
+    reads=keys(_KEYS, "shared_intermediate_size"),
     irrelevant=TRAINED,
     spec=_SHARED_SPEC,
     names={**_NAMES, **_SHARED},
@@ -65,7 +60,7 @@ GRANITEMOESHARED = llama_like(
 GRANITEMOE_SWA = llama_like(
     "granitemoe_swa",
     "GraniteMoeSWA",
-    defaults={**_DEFAULTS, "shared_intermediate_size": 0, "sliding_window": 128},
+    reads=keys(_KEYS, "shared_intermediate_size sliding_window"),
     optional={"layer_types": list, "layer_rope_theta": list, "sliding_window": int},
     irrelevant=TRAINED,
     spec={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..rotary import Rotary
 from ..values import Key
 from ._bert_like import bert_like, masked_head, pooled_model, token_heads
@@ -25,14 +26,7 @@ GTE = bert_like(
             if key.endswith("TokenClassification")
         },
     },
-    defaults={
-        "vocab_size": 250048,
-        "attention_probs_dropout_prob": 0.0,
-        "type_vocab_size": 1,
-        "pad_token_id": 1,
-        "max_position_embeddings": 8192,
-        "rope_theta": 160000.0,
-    },
+    reads=keys("rope_theta"),
     spec={
         "input": {
             "add": lambda values: (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..rotary import Rotary
 from ..values import Key, Values
 from ._llama_like import llama_like
@@ -37,12 +38,7 @@ HUNYUAN_SPEC: dict[str, Any] = {
 HUNYUAN = llama_like(
     "hunyuan_v1_dense",
     "HunYuanDenseV1",
-    defaults={
-        "vocab_size": 290943,
-        "rms_norm_eps": 1e-5,
-        "pad_token_id": 0,
-        "attention_bias": False,
-    },
+    reads=keys("pad_token_id attention_bias"),
     irrelevant=frozenset(["eod_token_id", "pretraining_tp"]),
     spec=HUNYUAN_SPEC,
     names=HUNYUAN_NORMS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..values import RefusedError, Values
 from ._llama_like import llama_like
 from ._moe import TRAINED, glu, mixture, router, separate, shared
@@ -26,14 +27,7 @@ def _alike(name: str) -> Any:
 HUNYUAN_MOE = llama_like(
     "hunyuan_v1_moe",
     "HunYuanMoEV1",
-    defaults={
-        "vocab_size": 290943,
-        "rms_norm_eps": 1e-5,
-        "pad_token_id": 0,
-        "attention_bias": False,
-        "num_experts": 1,
-        "moe_topk": 1,
-    },
+    reads=keys("pad_token_id attention_bias num_experts moe_topk"),
     optional={"num_experts": object, "moe_topk": object},
     aliases={"num_local_experts": "num_experts", "num_experts_per_tok": "moe_topk"},
     irrelevant=TRAINED | {"eod_token_id", "pretraining_tp"},

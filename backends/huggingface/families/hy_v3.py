@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..values import Key, Values
 from ._llama_like import QK_NORMS, UNUSED, llama_like
@@ -36,27 +37,10 @@ def _hy_layers(values: Values) -> list[Layer]:
 HY_V3 = llama_like(
     "hy_v3",
     "HYV3",
-    defaults={
-        "vocab_size": 120832,
-        "intermediate_size": 13312,
-        "num_hidden_layers": 80,
-        "num_attention_heads": 64,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "max_position_embeddings": 131072,
-        "initializer_range": 0.006,
-        "rms_norm_eps": 1e-5,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "rope_theta": 11158840.0,
-        "attention_bias": False,
-        "mlp_bias": False,
-        "num_experts": 192,
-        "num_experts_per_tok": 8,
-        "num_shared_experts": 1,
-        "moe_intermediate_size": 1536,
-        "router_scaling_factor": 2.826,
-    },
+    reads=keys(
+        "num_key_value_heads head_dim attention_bias mlp_bias num_experts num_experts_per_tok",
+        "num_shared_experts moe_intermediate_size router_scaling_factor",
+    ),
     optional={"mlp_layer_types": list},
     aliases={"num_local_experts": "num_experts"},
     irrelevant=TRAINED | {"enable_moe_fp32_combine"},

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..values import IfSet
 from ._llama_like import llama_like
 from ._rows import causal_heads
-from .granite import MULTIPLIED, MULTIPLIERS, scaled_head
+from .granite import MULTIPLIED, MULTIPLIER_KEYS, scaled_head
 
 HYPERCLOVAX = llama_like(
     "hyperclovax",
     "HyperCLOVAX",
-    defaults={
-        **MULTIPLIERS,
-        "head_dim": 128,
-        "attention_multiplier": 128**-0.5,
-        "use_post_norm": True,
-    },
+    reads=keys(MULTIPLIER_KEYS, "head_dim use_post_norm"),
     spec={**MULTIPLIED, "norm_placement": IfSet("use_post_norm", "sandwich")},
     names={
         "layers.{}.attention_output_norm": "layers.{}.post_norm1",

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from .roberta import roberta_like
 
-# I-BERT (Kim et al., 2021, arXiv:2101.01321), before it counts in integers
 IBERT = roberta_like(
     "ibert",
     "IBert",
     "ibert.",
     fixed={"quant_mode": False},
-    defaults={"vocab_size": 30522},
     irrelevant=frozenset(["force_dequant"]),
     unused=[r".*(_scaling_factor|_integer|\.x_min|\.x_max|act_scaling_factor|\.shift)"],
 )

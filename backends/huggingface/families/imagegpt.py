@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..family import Family, Head
 from ..values import Key, Row, Values
 from ._rows import LAST, TOKEN_KEYS, changed
-from .gpt2 import GPT2_DEFAULTS, GPT2_NAMES, GPT2_SPEC, GPT2_UNUSED
+from .gpt2 import GPT2_KEYS, GPT2_NAMES, GPT2_SPEC, GPT2_UNUSED
 
 
 def _colours(values: Values) -> int:
@@ -15,17 +15,7 @@ def _colours(values: Values) -> int:
 
 IMAGEGPT = Family(
     model_type="imagegpt",
-    defaults={
-        **GPT2_DEFAULTS,
-        "vocab_size": 513,
-        "n_embd": 512,
-        "n_layer": 24,
-        "n_head": 8,
-        "activation_function": "quick_gelu",
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "tie_word_embeddings": False,
-    },
+    reads=GPT2_KEYS,
     optional={**TOKEN_KEYS, "n_inner": int},
     fixed={"add_cross_attention": False},
     irrelevant=frozenset(["reorder_and_upcast_attn", "n_ctx"]),

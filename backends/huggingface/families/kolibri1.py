@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import IfSet, Key, Values
@@ -22,23 +23,10 @@ def _kolibri_layers(values: Values) -> list[Layer]:
 KOLIBRI1 = llama_like(
     "kolibri1",
     "Kolibri1",
-    defaults={
-        "vocab_size": 128000,
-        "hidden_size": 2560,
-        "num_hidden_layers": 50,
-        "num_attention_heads": 48,
-        "num_key_value_heads": 4,
-        "head_dim": 128,
-        "max_position_embeddings": 262144,
-        "sliding_window": 513,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "moe_intermediate_size": 512,
-        "shared_expert_intermediate_size": 512,
-        "num_experts_per_tok": 6,
-        "num_local_experts": 384,
-        "norm_topk_prob": False,
-    },
+    reads=keys(
+        "num_key_value_heads head_dim sliding_window moe_intermediate_size",
+        "shared_expert_intermediate_size num_experts_per_tok num_local_experts norm_topk_prob",
+    ),
     without=["intermediate_size"],
     optional={"layer_types": list, "sliding_window": int},
     aliases={"num_experts": "num_local_experts"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary, stated, with_parameters
 from ..values import Key, Values
@@ -60,26 +61,11 @@ def _laguna_layers(values: Values) -> list[Layer]:
 LAGUNA = llama_like(
     "laguna",
     "Laguna",
-    defaults={
-        "vocab_size": 100352,
-        "hidden_size": 2048,
-        "intermediate_size": 8192,
-        "num_hidden_layers": 40,
-        "num_attention_heads": 48,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "max_position_embeddings": 131072,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "sliding_window": 512,
-        "attention_bias": False,
-        "gating": True,
-        "moe_intermediate_size": 512,
-        "shared_expert_intermediate_size": 512,
-        "num_experts": 256,
-        "num_experts_per_tok": 8,
-        "moe_routed_scaling_factor": 1.0,
-    },
+    reads=keys(
+        "num_key_value_heads head_dim sliding_window attention_bias gating",
+        "moe_intermediate_size shared_expert_intermediate_size num_experts",
+        "num_experts_per_tok moe_routed_scaling_factor",
+    ),
     optional={
         "gating": object,
         "layer_types": list,

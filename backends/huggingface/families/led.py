@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..layouts import Layout
 from ..values import Key
 from ._rows import changed
 from ._tasks import answers
-from .bart import COPIES, DEFAULTS, IRRELEVANT_HERE, NAMES, SEPARATE, SPEC, TOKENS
+from .bart import COPIES, IRRELEVANT_HERE, KEYS, NAMES, SEPARATE, SPEC, TOKENS
 from .longformer import PARTS, windows
 
 _LED_ATTENTION = "encoder.layers.{}.self_attn"
 
 LED = Family(
     model_type="led",
-    defaults={
-        **{key: value for key, value in DEFAULTS.items() if key != "max_position_embeddings"},
-        "max_encoder_position_embeddings": 16384,
-        "max_decoder_position_embeddings": 1024,
-        "attention_window": 512,
-    },
+    reads=keys(
+        KEYS,
+        "max_encoder_position_embeddings max_decoder_position_embeddings attention_window",
+        without=["max_position_embeddings"],
+    ),
+    own_defaults={"scale_embedding": False},
     optional={"decoder_start_token_id": int, "attention_window": object},
     irrelevant=(IRRELEVANT_HERE | {"max_position_embeddings", "attention_dilation"})
     - {"scale_embedding"},

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Family
 from ..values import Key
-from ._llama_like import DEFAULTS, NAMES, OPTIONAL, SPEC, UNUSED
+from ._llama_like import KEYS, NAMES, OPTIONAL, SPEC, UNUSED
 from ._rows import ALL_TASKS, LAST, causal_heads
 
 LLAMA = Family(
     model_type="llama",
-    defaults={**DEFAULTS, "attention_bias": False, "mlp_bias": False},
+    reads=keys(KEYS, "attention_bias mlp_bias"),
     optional=OPTIONAL,
     irrelevant=frozenset(["pretraining_tp", "use_flash_attn"]),
     spec={

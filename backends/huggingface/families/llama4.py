@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import keys
 from ..family import Head, Names
 from ..layers import Layer
 from ..layouts import Layout
@@ -98,29 +99,11 @@ _NAMES: Names = {
 LLAMA4_TEXT = llama_like(
     "llama4_text",
     "Llama4",
-    defaults={
-        "vocab_size": 202048,
-        "hidden_size": 5120,
-        "intermediate_size": 8192,
-        "intermediate_size_mlp": 16384,
-        "num_hidden_layers": 48,
-        "num_attention_heads": 40,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "max_position_embeddings": 131072,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 500000.0,
-        "num_experts_per_tok": 1,
-        "num_local_experts": 16,
-        "interleave_moe_layer_step": 1,
-        "use_qk_norm": True,
-        "no_rope_layer_interval": 4,
-        "attention_chunk_size": 8192,
-        "attn_temperature_tuning": True,
-        "floor_scale": 8192,
-        "attn_scale": 0.1,
-        "attention_bias": False,
-    },
+    reads=keys(
+        "intermediate_size_mlp num_key_value_heads head_dim num_experts_per_tok",
+        "num_local_experts interleave_moe_layer_step use_qk_norm no_rope_layer_interval",
+        "attention_chunk_size attn_temperature_tuning floor_scale attn_scale attention_bias",
+    ),
     optional={"layer_types": list, "moe_layers": list, "no_rope_layers": list},
     irrelevant=TRAINED | {"for_llm_compressor"},
     spec={

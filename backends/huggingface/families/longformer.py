@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..defaults import keys
 from ..layers import Layer
 from ..values import Key, RefusedError, Values
 from ._bert_like import bert_like, masked_head, pooled_model, token_heads
@@ -39,7 +40,7 @@ LONGFORMER = bert_like(
             if key.endswith("TokenClassification")
         },
     },
-    defaults={"attention_window": 512, "pad_token_id": 1},
+    reads=keys("attention_window"),
     optional={"attention_window": object},
     irrelevant=frozenset(["attention_mode", "autoregressive", "ignore_attention_mask"])
     | {"attention_dilation", "onnx_export", "sep_token_id"},

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..defaults import keys
 from ..family import Names
 from ..values import Row, Values
 from ._rows import changed
-from .t5 import DEFAULTS, encoder_alone, input_scale, names, t5_like
-
-# LongT5 (Guo et al., 2021, arXiv:2112.07916), with windows in its encoder
+from .t5 import encoder_alone, input_scale, names, t5_like
 
 
 def _local_names(values: Values) -> Names:
@@ -24,8 +23,9 @@ def _local_names(values: Values) -> Names:
 _LONG = t5_like(
     "longt5",
     "LongT5",
-    {**DEFAULTS, "local_radius": 127},
+    reads=keys("local_radius"),
     input_scale=Row(input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
+    own_defaults={"classifier_dropout": 0.0},
     fixed={"encoder_attention_type": "local"},
     tasks=False,
 )

@@ -8,12 +8,10 @@ from ._bert_like import masked_head, pooled_model
 from ._tasks import POOLER, answers, choices, pooled, scored
 from .roberta import roberta_like
 
-# LUKE (Yamada et al., 2020, arXiv:2010.01057), of texts in which no entities are marked
 LUKE = roberta_like(
     "luke",
     "Luke",
     "luke.",
-    defaults={"vocab_size": 50267},
     irrelevant=frozenset(["entity_emb_size", "entity_vocab_size", "use_entity_aware_attention"]),
     heads={
         "LukeForMaskedLM": replace(

@@ -8,12 +8,7 @@ from .bart import NO_EMBEDDING_NORM, PRE_NORM, bart_like
 M2M_100 = bart_like(
     "m2m_100",
     "M2M100",
-    defaults={
-        "vocab_size": 128112,
-        "activation_function": "relu",
-        "attention_dropout": 0.1,
-        "scale_embedding": True,
-    },
+    own_defaults={"classifier_dropout": 0.0},
     spec={
         **PRE_NORM,
         **NO_EMBEDDING_NORM,

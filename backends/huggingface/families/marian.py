@@ -7,14 +7,8 @@ from .bart import NO_EMBEDDING_NORM, bart_like
 MARIAN = bart_like(
     "marian",
     "Marian",
+    own_defaults={"classifier_dropout": 0.0},
     model="MarianMTModel",
-    defaults={
-        "vocab_size": 58101,
-        "decoder_start_token_id": 58100,
-        "pad_token_id": 58100,
-        "eos_token_id": 0,
-        "bos_token_id": None,
-    },
     fixed={"share_encoder_decoder_embeddings": True},
     irrelevant=frozenset(["decoder_vocab_size", "_num_labels"]),
     spec={**NO_EMBEDDING_NORM, "positions": {"type": "sinusoidal"}},

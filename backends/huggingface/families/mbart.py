@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .bart import PRE_NORM, TASKS, bart_like
 
-MBART = bart_like(
-    "mbart", "MBart", tasks=TASKS, defaults={"decoder_start_token_id": None}, spec=PRE_NORM
-)
+MBART = bart_like("mbart", "MBart", tasks=TASKS, spec=PRE_NORM)
 
 FAMILIES = (MBART,)

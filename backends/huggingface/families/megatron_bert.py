@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..values import Key
+from ._as_decoder import with_decoder_class
 from ._bert_like import PRE_NORM, bert_like, like_bert_heads, masked_and_next
 from ._tasks import choices, next_sentence, pooled
 
@@ -16,13 +17,6 @@ MEGATRON_BERT = bert_like(
         **next_sentence("MegatronBert", unused=[r"cls\.predictions\..*"]),
         **masked_and_next("MegatronBert"),
     },
-    defaults={
-        "vocab_size": 29056,
-        "hidden_size": 1024,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-        "intermediate_size": 4096,
-    },
     spec={**PRE_NORM, "input": {"normalize": None}},
     names={
         "embedding_norm": None,
@@ -32,4 +26,4 @@ MEGATRON_BERT = bert_like(
     },
 )
 
-FAMILIES = (MEGATRON_BERT,)
+FAMILIES = (with_decoder_class(MEGATRON_BERT, "MegatronBertForCausalLM"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary, stated, with_parameters
 from ..values import Key, Values
@@ -49,23 +50,10 @@ def _mellum_layers(values: Values) -> list[Layer]:
 MELLUM = llama_like(
     "mellum",
     "Mellum",
-    defaults={
-        "vocab_size": 98304,
-        "hidden_size": 2304,
-        "intermediate_size": 7168,
-        "num_hidden_layers": 28,
-        "num_key_value_heads": 4,
-        "head_dim": 128,
-        "max_position_embeddings": 131072,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "attention_bias": False,
-        "sliding_window": 1024,
-        "moe_intermediate_size": 896,
-        "num_local_experts": 64,
-        "num_experts_per_tok": 8,
-        "norm_topk_prob": True,
-    },
+    reads=keys(
+        "num_key_value_heads head_dim attention_bias sliding_window moe_intermediate_size",
+        "num_local_experts num_experts_per_tok norm_topk_prob",
+    ),
     optional={"layer_types": list, "mlp_layer_types": list, "sliding_window": int},
     aliases={"num_experts": "num_local_experts"},
     irrelevant=TRAINED

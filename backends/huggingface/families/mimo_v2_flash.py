@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
@@ -98,28 +99,11 @@ _SPEC: dict[str, Any] = {
 MIMO_V2_FLASH = llama_like(
     "mimo_v2_flash",
     "MiMoV2Flash",
-    defaults={
-        "vocab_size": 152576,
-        "intermediate_size": 16384,
-        "num_hidden_layers": 48,
-        "num_attention_heads": 64,
-        "num_key_value_heads": 4,
-        "head_dim": 192,
-        "v_head_dim": 128,
-        "max_position_embeddings": 131072,
-        "rms_norm_eps": 1e-5,
-        "eos_token_id": None,
-        "attention_bias": False,
-        "sliding_window": 129,
-        "moe_intermediate_size": 2048,
-        "n_routed_experts": 256,
-        "num_experts_per_tok": 8,
-        "n_group": 1,
-        "topk_group": 1,
-        "norm_topk_prob": True,
-        "routed_scaling_factor": 1.0,
-        "attention_value_scale": 0.707,
-    },
+    reads=keys(
+        "num_key_value_heads head_dim v_head_dim attention_bias sliding_window",
+        "moe_intermediate_size n_routed_experts num_experts_per_tok n_group topk_group",
+        "norm_topk_prob routed_scaling_factor attention_value_scale",
+    ),
     optional={"layer_types": list, "mlp_layer_types": list, "attention_value_scale": float},
     aliases={"num_local_experts": "n_routed_experts"},
     irrelevant=TRAINED,

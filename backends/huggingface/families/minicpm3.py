@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from ..defaults import keys
 from ..rotary import Rotary
 from ..values import Key, Values
-from ._latent import DIMS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD
+from ._latent import DIM_KEYS, LATENT, LATENT_NAMES, OPTIONAL, UNREAD
 from ._llama_like import llama_like
 from ._rows import SEQUENCE, causal_heads
 
@@ -23,27 +24,7 @@ def _width(values: Values) -> float:
 MINICPM3 = llama_like(
     "minicpm3",
     "MiniCPM3",
-    defaults={
-        **DIMS,
-        "vocab_size": 73448,
-        "hidden_size": 2560,
-        "intermediate_size": 6400,
-        "num_hidden_layers": 62,
-        "num_attention_heads": 40,
-        "max_position_embeddings": 32768,
-        "initializer_range": 0.1,
-        "rms_norm_eps": 1e-5,
-        "tie_word_embeddings": True,
-        "mlp_bias": False,
-        "q_lora_rank": 768,
-        "kv_lora_rank": 256,
-        "qk_nope_head_dim": 64,
-        "qk_rope_head_dim": 32,
-        "v_head_dim": 64,
-        "scale_emb": 12.0,
-        "scale_depth": 1.4,
-        "dim_model_base": 256,
-    },
+    reads=keys(DIM_KEYS, "mlp_bias scale_emb scale_depth dim_model_base"),
     optional={**OPTIONAL, "scale_depth": float, "dim_model_base": int},
     irrelevant=UNREAD,
     spec={

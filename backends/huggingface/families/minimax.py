@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ....spec.attention import LinearAttention
+from ..defaults import keys
 from ..family import Names
 from ..layers import Layer
 from ..layouts import Layout
@@ -154,20 +155,11 @@ MINIMAX = replace(
     llama_like(
         "minimax",
         "MiniMax",
-        defaults={
-            "intermediate_size": 14336,
-            "num_key_value_heads": 8,
-            "max_position_embeddings": 4096 * 32,
-            "rms_norm_eps": 1e-5,
-            "rope_theta": 1e6,
-            "num_local_experts": 8,
-            "num_experts_per_tok": 2,
-            **{
-                f"{part}_{factor}_factor": 1.0
-                for part in ("full_attn", "linear_attn", "mlp")
-                for factor in ("alpha", "beta")
-            },
-        },
+        reads=keys(
+            "num_key_value_heads num_local_experts num_experts_per_tok full_attn_alpha_factor",
+            "full_attn_beta_factor linear_attn_alpha_factor linear_attn_beta_factor",
+            "mlp_alpha_factor mlp_beta_factor",
+        ),
         optional={"sliding_window": int, "layer_types": list},
         aliases={"num_experts": "num_local_experts"},
         irrelevant=TRAINED | {"block_size", "attn_type_list"},

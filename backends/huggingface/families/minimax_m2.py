@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..rotary import Rotary
 from ..values import Values
 from ._llama_like import QK_NORMS, llama_like
@@ -22,21 +23,7 @@ def _partial(values: Values) -> dict[str, Any]:
 MINIMAX_M2 = llama_like(
     "minimax_m2",
     "MiniMaxM2",
-    defaults={
-        "vocab_size": 200064,
-        "hidden_size": 3072,
-        "intermediate_size": 1536,
-        "num_hidden_layers": 62,
-        "num_attention_heads": 48,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "max_position_embeddings": 196608,
-        "bos_token_id": 200034,
-        "eos_token_id": 200020,
-        "rope_theta": 5e6,
-        "num_local_experts": 256,
-        "num_experts_per_tok": 8,
-    },
+    reads=keys("num_key_value_heads head_dim num_local_experts num_experts_per_tok"),
     optional={"rotary_dim": int},
     aliases={"num_experts": "num_local_experts"},
     irrelevant=TRAINED,

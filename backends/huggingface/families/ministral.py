@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary, stated, with_parameters
 from ..values import RefusedError, Values
@@ -19,12 +20,7 @@ def _ministral_layers(values: Values) -> list[Layer]:
 MINISTRAL = llama_like(
     "ministral",
     "Ministral",
-    defaults={
-        "intermediate_size": 14336,
-        "num_key_value_heads": 8,
-        "max_position_embeddings": 131072,
-        "sliding_window": 4096,
-    },
+    reads=keys("num_key_value_heads sliding_window"),
     optional={"layer_types": list, "sliding_window": int},
     layers=_ministral_layers,
     heads=causal_heads("Ministral", tasks=ALL_TASKS),
@@ -61,17 +57,7 @@ def _growing(values: Values) -> list[dict[str, Any]]:
 MINISTRAL3 = llama_like(
     "ministral3",
     "Ministral3",
-    defaults={
-        "vocab_size": 131072,
-        "intermediate_size": 14336,
-        "num_hidden_layers": 34,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "max_position_embeddings": 262144,
-        "rms_norm_eps": 1e-5,
-        "pad_token_id": 11,
-        "rope_theta": 1_000_000.0,
-    },
+    reads=keys("num_key_value_heads head_dim pad_token_id"),
     optional={"sliding_window": int},
     spec={"positions": _growing},
     layers=lambda values: [("block", {"mask": mask_of("sliding_attention", values)})],

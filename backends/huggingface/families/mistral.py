@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ._llama_like import llama_like
 from ._rows import ALL_TASKS, causal_heads, mask_of
 
 MISTRAL = llama_like(
     "mistral",
     "Mistral",
-    defaults={
-        "intermediate_size": 14336,
-        "num_key_value_heads": 8,
-        "max_position_embeddings": 4096 * 32,
-        "sliding_window": 4096,
-    },
+    reads=keys("num_key_value_heads sliding_window"),
     optional={"sliding_window": int},
     layers=lambda values: [("block", {"mask": mask_of("sliding_attention", values)})],
     heads=causal_heads("Mistral", tasks=ALL_TASKS, answers="model."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Names
 from ..layers import Layer
 from ..values import Values
@@ -26,15 +27,7 @@ def windowed(values: Values) -> list[Layer]:
 MIXTRAL = llama_like(
     "mixtral",
     "Mixtral",
-    defaults={
-        "intermediate_size": 14336,
-        "num_key_value_heads": 8,
-        "max_position_embeddings": 4096 * 32,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 1e6,
-        "num_local_experts": 8,
-        "num_experts_per_tok": 2,
-    },
+    reads=keys("num_key_value_heads num_local_experts num_experts_per_tok"),
     optional={"sliding_window": int},
     aliases={"num_experts": "num_local_experts"},
     irrelevant=TRAINED,

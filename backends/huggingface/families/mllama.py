@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head, Names
 from ..values import Key, Values
 from ._llama_like import NAMES, UNUSED, llama_like
@@ -40,20 +41,7 @@ def _mllama(model_type: str, name: str, **more: Any) -> Family:
     family = llama_like(
         model_type,
         "Mllama",
-        defaults={
-            "vocab_size": 128256,
-            "intermediate_size": 14336,
-            "num_hidden_layers": 40,
-            "num_key_value_heads": 8,
-            "max_position_embeddings": 131072,
-            "rms_norm_eps": 1e-5,
-            "rope_theta": 500000.0,
-            "bos_token_id": 128000,
-            "eos_token_id": 128001,
-            "pad_token_id": 128004,
-            "dropout": 0.0,
-            "cross_attention_layers": [3, 8, 13, 18, 23, 28, 33, 38],
-        },
+        reads=keys("num_key_value_heads pad_token_id dropout cross_attention_layers"),
         without=["attention_dropout"],
         spec={
             "layers": lambda values: len(_reads_text(values)),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..layers import Layer
 from ..rotary import by_layer_type, of_layer_type
 from ..values import Key, RefusedError, Values, activation
 from ._bert_like import ENCODER_LAST
-from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, layer_types
+from ._rows import LAST, QKV, TOKEN_KEYS, layer_types
 from ._tasks import CLASSES, DROPOUT
 
 _BLOCKS = {
@@ -49,35 +50,14 @@ def _layers(full: str, window: str) -> Callable[[Values], list[Layer]]:
     return layers
 
 
-DEFAULTS: dict[str, Any] = {
-    "vocab_size": 50368,
-    "hidden_size": 768,
-    "intermediate_size": 1152,
-    "num_hidden_layers": 22,
-    "num_attention_heads": 12,
-    "hidden_activation": "gelu",
-    "max_position_embeddings": 8192,
-    "initializer_range": 0.02,
-    "norm_eps": 1e-5,
-    "norm_bias": False,
-    "pad_token_id": 50283,
-    "bos_token_id": 50281,
-    "eos_token_id": 50282,
-    "attention_bias": False,
-    "attention_dropout": 0.0,
-    "embedding_dropout": 0.0,
-    "mlp_bias": False,
-    "mlp_dropout": 0.0,
-    "decoder_bias": True,
-    "classifier_dropout": 0.0,
-    "classifier_bias": False,
-    "classifier_activation": "gelu",
-    "local_attention": 128,
-    "global_rope_theta": 160000.0,
-    "local_rope_theta": 10000.0,
-    "tie_word_embeddings": True,
-    "id2label": LABELS,
-}
+KEYS = keys(
+    "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads",
+    "hidden_activation max_position_embeddings initializer_range norm_eps norm_bias",
+    "pad_token_id bos_token_id eos_token_id attention_bias attention_dropout",
+    "embedding_dropout mlp_bias mlp_dropout decoder_bias classifier_dropout",
+    "classifier_bias classifier_activation local_attention global_rope_theta",
+    "local_rope_theta tie_word_embeddings id2label",
+)
 
 OPTIONAL: Mapping[str, type] = {
     **TOKEN_KEYS,
@@ -200,7 +180,7 @@ def scores(transform: str, output: str, **more: Any) -> Head:
 
 MODERNBERT = Family(
     model_type="modernbert",
-    defaults={**DEFAULTS, "classifier_pooling": "cls"},
+    reads=keys(KEYS, "classifier_pooling"),
     optional=OPTIONAL,
     irrelevant=IRRELEVANT,
     spec={"family": "encoder-only", **SPEC},
@@ -222,7 +202,7 @@ MODERNBERT = Family(
 
 MODERNBERT_DECODER = Family(
     model_type="modernbert-decoder",
-    defaults=DEFAULTS,
+    reads=KEYS,
     optional=OPTIONAL,
     irrelevant=IRRELEVANT,
     spec={"family": "decoder-only", **SPEC},

@@ -7,12 +7,10 @@ from dataclasses import replace
 from ..family import Head
 from .modernbert import MODERNBERT, masked_words, scores
 
-# ModernVBERT (Teiletche et al., 2025, arXiv:2510.01149): the text alone is read
-
 MODERNVBERT = replace(
     MODERNBERT,
     model_type="modernvbert",
-    defaults={**MODERNBERT.defaults, "tie_word_embeddings": False},
+    reads=MODERNBERT.reads,
     inside="text_config",
     prefix="model.text_model.",
     unused=(r"model\.(vision_model|connector)\..*",),

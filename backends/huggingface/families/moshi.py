@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Head
 from ..values import Row
 from ._llama_like import ATTENTION, llama_like
 from ._multimodal import FEWER_WORDS
 from ._rows import causal_heads
 
-# Moshi (Défossez et al., 2024, arXiv:2410.00037): the decoder that writes its text
-
-
 MOSHI = llama_like(
     "moshi",
     "Moshi",
-    defaults={
-        "ffn_dim": 22528,
-        "max_position_embeddings": 3000,
-        "rms_norm_eps": 1e-8,
-        "bos_token_id": None,
-        "eos_token_id": None,
-    },
+    reads=keys("ffn_dim"),
     without=["intermediate_size", "id2label"],
     irrelevant=frozenset(
         [
@@ -34,7 +26,7 @@ MOSHI = llama_like(
     spec={
         "input": {"vocab_size": lambda values: values["vocab_size"] + 1},
         "feed_forward": {
-            "d_ff": Row(lambda values: values["ffn_dim"] // 2, lambda said: {"ffn_dim": said * 2})
+            "d_ff": Row(lambda values: values["ffn_dim"] // 2, lambda said: {"ffn_dim": 2 * said})
         },
     },
     names={

@@ -16,7 +16,6 @@ MPNET = bert_like(
         **choices("MPNet", dropout=Key("hidden_dropout_prob")),
         **token_heads("MPNet", dropout=Key("hidden_dropout_prob")),
     },
-    defaults={"vocab_size": 30527, "pad_token_id": 1},
     without=["type_vocab_size"],
     # the library counts positions from 2 and makes 32 buckets, whatever the config says
     fixed={"pad_token_id": 1, "relative_attention_num_buckets": 32},

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family
 from ..layouts import Layout
 from ..values import Key, RefusedError, Values
-from ._rows import LABELS, LAST, QKV, TOKEN_KEYS, causal_heads
+from ._rows import LAST, QKV, TOKEN_KEYS, causal_heads
 from ._tasks import scored
 
 _MPT_ATTENTION = {
@@ -36,19 +37,10 @@ def _in_attention(name: str) -> Any:
 
 MPT = Family(
     model_type="mpt",
-    defaults={
-        "vocab_size": 50368,
-        "d_model": 2048,
-        "n_layers": 24,
-        "n_heads": 16,
-        "max_seq_len": 2048,
-        "layer_norm_epsilon": 1e-5,
-        "initializer_range": 0.02,
-        "bos_token_id": None,
-        "eos_token_id": None,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size d_model n_layers n_heads max_seq_len layer_norm_epsilon initializer_range",
+        "bos_token_id eos_token_id tie_word_embeddings id2label",
+    ),
     optional={**TOKEN_KEYS, "attn_config": dict},
     fixed={"expansion_ratio": 4, "logit_scale": None, "no_bias": True},
     irrelevant=frozenset(

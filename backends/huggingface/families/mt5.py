@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .t5 import MULTILINGUAL, t5_like
+from ..defaults import keys
+from .t5 import t5_like
 
-MT5 = t5_like("mt5", "MT5", {**MULTILINGUAL, "decoder_start_token_id": 0})
+MT5 = t5_like("mt5", "MT5", reads=keys("decoder_start_token_id"))
 
 FAMILIES = (MT5,)

@@ -8,7 +8,6 @@ MVP = bart_like(
     "mvp",
     "Mvp",
     tasks=TASKS,
-    defaults={"vocab_size": 50267},
     fixed={"use_prompt": False},
     irrelevant=frozenset(["prompt_length", "prompt_mid_dim"]),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import Key, Values, activation
@@ -18,19 +19,7 @@ def _kv_heads(values: Values) -> int:
 NANOCHAT = llama_like(
     "nanochat",
     "NanoChat",
-    defaults={
-        "vocab_size": 50304,
-        "hidden_size": 768,
-        "intermediate_size": 8192,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 6,
-        "hidden_act": "relu2",
-        "bos_token_id": 0,
-        "eos_token_id": 1,
-        "pad_token_id": 1,
-        "attention_bias": False,
-        "final_logit_softcapping": 15.0,
-    },
+    reads=keys("pad_token_id attention_bias final_logit_softcapping"),
     optional={"final_logit_softcapping": float},
     spec={
         "norm": {"affine": False},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..rotary import Rotary
 from ..values import Key
 from ._llama_like import BIASED_MLP, llama_like
@@ -10,21 +11,7 @@ from ._rows import ALL_TASKS, causal_heads
 NEMOTRON = llama_like(
     "nemotron",
     "Nemotron",
-    defaults={
-        "vocab_size": 256000,
-        "hidden_size": 6144,
-        "intermediate_size": 24576,
-        "num_attention_heads": 48,
-        "head_dim": 128,
-        "hidden_act": "relu2",
-        "max_position_embeddings": 4096,
-        "initializer_range": 0.0134,
-        "norm_eps": 1e-5,
-        "bos_token_id": 2,
-        "eos_token_id": 3,
-        "attention_bias": False,
-        "mlp_bias": False,
-    },
+    reads=keys("head_dim norm_eps attention_bias mlp_bias"),
     without=["rms_norm_eps"],
     fixed={"rope_percent": 0.5},
     irrelevant=frozenset(["hidden_dropout"]),

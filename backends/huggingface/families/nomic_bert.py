@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..rotary import Rotary
 from ..values import Key
 from ._bert_like import bert_like, masked_head, pooled_model, token_heads
@@ -24,14 +25,8 @@ NOMIC_BERT = bert_like(
             if key.endswith("TokenClassification")
         },
     },
-    defaults={
-        "vocab_size": 30528,
-        "hidden_act": "silu",
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-        "max_position_embeddings": 2048,
-        "rope_theta": 1000.0,
-    },
+    reads=keys("rope_theta"),
+    own_defaults={"tie_word_embeddings": True},
     optional={"head_dim": int},
     spec={
         "positions": Rotary(),

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import by_layer_type, of_layer_type
 from ..values import Key, Values
 from ._llama_like import OUTPUT_NORMS, QK_NORMS, llama_like
 from ._rows import every, local_and_global
 
-_DEFAULTS: dict[str, Any] = {
-    "vocab_size": 50304,
-    "pad_token_id": 1,
-    "bos_token_id": None,
-    "eos_token_id": 50279,
-    "attention_bias": False,
-}
+_KEYS = keys("pad_token_id attention_bias")
 
 OLMO = llama_like(
     "olmo",
     "Olmo",
-    defaults=_DEFAULTS,
+    reads=_KEYS,
     without=["rms_norm_eps"],
     optional={"clip_qkv": float},
     spec={
@@ -30,16 +25,13 @@ OLMO = llama_like(
     },
 )
 
-_DEFAULTS_2 = {**_DEFAULTS, "rms_norm_eps": 1e-5}
 
 _SPEC_2: dict[str, Any] = {
     "norm_placement": "output",
     "attention": {"bias": Key("attention_bias"), "qk_norm": "projection"},
 }
 
-OLMO2 = llama_like(
-    "olmo2", "Olmo2", defaults=_DEFAULTS_2, spec=_SPEC_2, names={**OUTPUT_NORMS, **QK_NORMS}
-)
+OLMO2 = llama_like("olmo2", "Olmo2", reads=_KEYS, spec=_SPEC_2, names={**OUTPUT_NORMS, **QK_NORMS})
 
 
 _THETA_3 = 500000.0
@@ -67,7 +59,7 @@ def _layers_3(values: Values) -> list[Layer]:
 OLMO3 = llama_like(
     "olmo3",
     "Olmo3",
-    defaults={**_DEFAULTS_2, "rope_theta": _THETA_3, "sliding_window": 4096},
+    reads=keys(_KEYS, "sliding_window"),
     optional={"layer_types": list, "sliding_window": int},
     spec={**_SPEC_2, "positions": None},
     layers=_layers_3,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..defaults import keys
 from ..family import Family
 from ..values import ACTIVATIONS, Key
 from ._rows import LAST, SEQUENCE, TOKEN_KEYS, causal_heads, changed
@@ -14,14 +15,7 @@ _NOT_GPT = ("scale_attn_weights", SCALE_BY_LAYER, "activation_function")
 
 OPENAI_GPT = Family(
     model_type="openai-gpt",
-    defaults={
-        **{key: value for key, value in GPT2.defaults.items() if key not in _NOT_GPT},
-        "vocab_size": 40478,
-        "n_positions": 512,
-        "afn": "gelu",
-        "bos_token_id": None,
-        "eos_token_id": None,
-    },
+    reads=keys(GPT2.reads, "afn", without=_NOT_GPT),
     optional=TOKEN_KEYS,
     fixed={"predict_special_tokens": True},
     irrelevant=GPT2.irrelevant | {"n_special"},

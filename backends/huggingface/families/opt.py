@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Names
 from ..values import IfSet, Key, Only, Values, activation
-from ._rows import LABELS, TOKEN_KEYS, TOKENS, causal_heads
+from ._rows import TOKEN_KEYS, TOKENS, causal_heads
 
 NAMES: Names = {
     "token_embedding": "embed_tokens",
@@ -47,27 +48,13 @@ _OPT_NAMES: Names = {
 
 OPT = Family(
     model_type="opt",
-    defaults={
-        "vocab_size": 50272,
-        "hidden_size": 768,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "ffn_dim": 3072,
-        "activation_function": "relu",
-        "max_position_embeddings": 2048,
-        "do_layer_norm_before": True,
-        "_remove_final_layer_norm": False,
-        "enable_bias": True,
-        "layer_norm_elementwise_affine": True,
-        "dropout": 0.1,
-        "attention_dropout": 0.0,
-        "init_std": 0.02,
-        "pad_token_id": 1,
-        "bos_token_id": 2,
-        "eos_token_id": 2,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size hidden_size num_hidden_layers num_attention_heads ffn_dim",
+        "activation_function max_position_embeddings do_layer_norm_before",
+        "_remove_final_layer_norm enable_bias layer_norm_elementwise_affine dropout",
+        "attention_dropout init_std pad_token_id bos_token_id eos_token_id",
+        "tie_word_embeddings id2label",
+    ),
     optional={**TOKEN_KEYS, "word_embed_proj_dim": int},
     fixed={"learned_embeddings": True, "scale_embeddings": False},  # of Galactica
     irrelevant=frozenset(["activation_dropout", "layerdrop"]),

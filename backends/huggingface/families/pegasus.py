@@ -7,12 +7,7 @@ from .bart import NO_EMBEDDING_NORM, POSITIONS_FROM_ZERO, PRE_NORM, bart_like
 PEGASUS = bart_like(
     "pegasus",
     "Pegasus",
-    defaults={
-        "decoder_start_token_id": 0,
-        "pad_token_id": 0,
-        "eos_token_id": 1,
-        "bos_token_id": None,
-    },
+    own_defaults={"classifier_dropout": 0.0, "bos_token_id": None},
     spec={**PRE_NORM, **NO_EMBEDDING_NORM, **POSITIONS_FROM_ZERO},
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import IfSet, Key
@@ -11,17 +12,7 @@ from ._rows import QKV, TOKENS_TOO, causal_heads
 PERSIMMON = llama_like(
     "persimmon",
     "Persimmon",
-    defaults={
-        "vocab_size": 262144,
-        "intermediate_size": 16384,
-        "num_hidden_layers": 36,
-        "num_attention_heads": 64,
-        "hidden_act": "relu2",
-        "max_position_embeddings": 16384,
-        "layer_norm_eps": 1e-5,
-        "hidden_dropout": 0.0,
-        "qk_layernorm": True,
-    },
+    reads=keys("layer_norm_eps hidden_dropout qk_layernorm"),
     without=["rms_norm_eps"],
     spec={
         "bias": True,

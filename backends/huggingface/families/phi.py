@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..rotary import Rotary
 from ..values import IfSet, Key, activation
 from ._llama_like import llama_like
@@ -16,17 +17,7 @@ _BIASED: dict[str, Any] = {
 PHI = llama_like(
     "phi",
     "Phi",
-    defaults={
-        "vocab_size": 51200,
-        "hidden_size": 2048,
-        "intermediate_size": 8192,
-        "num_hidden_layers": 24,
-        "hidden_act": "gelu_new",
-        "layer_norm_eps": 1e-5,
-        "embd_pdrop": 0.0,
-        "resid_pdrop": 0.0,
-        "qk_layernorm": False,
-    },
+    reads=keys("layer_norm_eps embd_pdrop resid_pdrop qk_layernorm"),
     without=["rms_norm_eps"],
     spec={
         "bias": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..layouts import Layout
 from ..rotary import Rotary, stated, with_parameters
 from ..values import Key, RefusedError, Values
@@ -27,18 +28,7 @@ def _rotary_3(values: Values) -> dict[str, Any]:
 PHI3 = llama_like(
     "phi3",
     "Phi3",
-    defaults={
-        "vocab_size": 32064,
-        "hidden_size": 3072,
-        "intermediate_size": 8192,
-        "rms_norm_eps": 1e-5,
-        "max_position_embeddings": 4096,
-        "original_max_position_embeddings": 4096,
-        "eos_token_id": 32000,
-        "pad_token_id": 32000,
-        "embd_pdrop": 0.0,
-        "resid_pdrop": 0.0,
-    },
+    reads=keys("original_max_position_embeddings pad_token_id embd_pdrop resid_pdrop"),
     optional={"sliding_window": int},
     fixed={"attention_bias": False, "mlp_bias": False, "lm_head_bias": False, "full_attn_mod": 1},
     irrelevant=frozenset(["interpolate_factor"]),

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..defaults import keys
 from ._llama_like import UNUSED
 from ._rows import causal_heads
 from .phi3 import PHI3
 
-# Phi-4 multimodal (Abouelenin et al., 2025, arXiv:2503.01743): the text alone is read
-
 PHI4_MULTIMODAL = replace(
     PHI3,
     model_type="phi4_multimodal",
-    defaults={
-        **PHI3.defaults,
-        "vocab_size": 200064,
-        "num_key_value_heads": 8,
-        "max_position_embeddings": 131072,
-        "pad_token_id": 199999,
-        "bos_token_id": 199999,
-        "eos_token_id": [199999, 200020],
-    },
+    reads=keys(PHI3.reads, "num_key_value_heads"),
     irrelevant=PHI3.irrelevant
     | {"audio_config", "audio_processor", "embd_layer", "img_processor", "speech_lora"}
     | {"vision_config", "vision_lora"},

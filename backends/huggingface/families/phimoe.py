@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import keys
 from ..rotary import Rotary
 from ..values import Key, RefusedError, Values
 from ._llama_like import llama_like
@@ -28,19 +29,10 @@ def _rotary(values: Values) -> dict[str, Any]:
 PHIMOE = llama_like(
     "phimoe",
     "Phimoe",
-    defaults={
-        "vocab_size": 32064,
-        "intermediate_size": 6400,
-        "num_key_value_heads": 8,
-        "max_position_embeddings": 4096 * 32,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 1e6,
-        "attention_bias": False,
-        "lm_head_bias": False,
-        "num_local_experts": 16,
-        "num_experts_per_tok": 2,
-        "router_jitter_noise": 0.01,
-    },
+    reads=keys(
+        "num_key_value_heads attention_bias lm_head_bias num_local_experts",
+        "num_experts_per_tok router_jitter_noise",
+    ),
     optional={"sliding_window": int, "original_max_position_embeddings": int},
     fixed={"num_experts_per_tok": 2},  # the library's router is made for two
     irrelevant=TRAINED | {"hidden_dropout", "input_jitter_noise"},

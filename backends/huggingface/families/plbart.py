@@ -8,19 +8,7 @@ PLBART = bart_like(
     "plbart",
     "PLBart",
     tasks=("SequenceClassification",),
-    defaults={
-        "vocab_size": 50005,
-        "encoder_layers": 6,
-        "encoder_ffn_dim": 3072,
-        "encoder_attention_heads": 12,
-        "decoder_layers": 6,
-        "decoder_ffn_dim": 3072,
-        "decoder_attention_heads": 12,
-        "d_model": 768,
-        "attention_dropout": 0.1,
-        "scale_embedding": True,
-        "decoder_start_token_id": None,
-    },
+    own_defaults={"decoder_start_token_id": None},
 )
 
 FAMILIES = (PLBART,)

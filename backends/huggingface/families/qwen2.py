@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..values import Values
 from ._llama_like import llama_like
@@ -22,24 +23,14 @@ def qwen_layers(values: Values) -> list[Layer]:
     return local_and_global({**values, "layer_types": said, "sliding_window": window})
 
 
-QWEN_DEFAULTS = {
-    "vocab_size": 151936,
-    "intermediate_size": 22016,
-    "num_key_value_heads": 32,
-    "max_position_embeddings": 32768,
-    "use_sliding_window": False,
-    "sliding_window": 4096,
-    "max_window_layers": 28,
-    "bos_token_id": None,
-    "eos_token_id": None,
-}
+QWEN_KEYS = keys("num_key_value_heads use_sliding_window sliding_window max_window_layers")
 
 QWEN_OPTIONAL = {"sliding_window": int, "layer_types": list}
 
 QWEN2 = llama_like(
     "qwen2",
     "Qwen2",
-    defaults=QWEN_DEFAULTS,
+    reads=QWEN_KEYS,
     optional=QWEN_OPTIONAL,
     spec={"attention": {"bias": ["query", "key", "value"]}},
     layers=qwen_layers,

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..values import IfSet, Key, Values
 from ._llama_like import llama_like
 from ._moe import EXPERTS, PART, TRAINED, dense_and_sparse, glu, mixture, shared
 from ._rows import ALL_TASKS, causal_heads, local_and_global
-from .qwen2 import QWEN_DEFAULTS, QWEN_OPTIONAL
+from .qwen2 import QWEN_KEYS, QWEN_OPTIONAL
 
-QWEN_MOE_DEFAULTS = {**QWEN_DEFAULTS, "hidden_size": 2048, "num_hidden_layers": 24}
-
-SPARSE = {
-    "decoder_sparse_step": 1,
-    "mlp_only_layers": [],
-    "norm_topk_prob": False,
-}
+SPARSE_KEYS = keys("decoder_sparse_step mlp_only_layers norm_topk_prob")
 
 NORMALIZED = {"normalize": Key("norm_topk_prob")}
 
@@ -50,18 +45,12 @@ def _qwen2_layers(values: Values) -> list[Layer]:
 QWEN2_MOE = llama_like(
     "qwen2_moe",
     "Qwen2Moe",
-    defaults={
-        **QWEN_MOE_DEFAULTS,
-        **SPARSE,
-        "intermediate_size": 5632,
-        "num_attention_heads": 16,
-        "num_key_value_heads": 16,
-        "qkv_bias": True,
-        "num_experts": 60,
-        "num_experts_per_tok": 4,
-        "moe_intermediate_size": 1408,
-        "shared_expert_intermediate_size": 5632,
-    },
+    reads=keys(
+        QWEN_KEYS,
+        SPARSE_KEYS,
+        "qkv_bias num_experts num_experts_per_tok moe_intermediate_size",
+        "shared_expert_intermediate_size",
+    ),
     optional=QWEN_OPTIONAL,
     irrelevant=TRAINED,
     spec={

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..values import Key
 from ._llama_like import QK_NORMS, llama_like
 from ._rows import ALL_TASKS, causal_heads
-from .qwen2 import QWEN_DEFAULTS, QWEN_OPTIONAL, qwen_layers
+from .qwen2 import QWEN_KEYS, QWEN_OPTIONAL, qwen_layers
 
 QWEN3 = llama_like(
     "qwen3",
     "Qwen3",
-    defaults={**QWEN_DEFAULTS, "attention_bias": False, "head_dim": 128},
+    reads=keys(QWEN_KEYS, "attention_bias head_dim"),
     optional=QWEN_OPTIONAL,
     spec={"attention": {"bias": Key("attention_bias"), "qk_norm": "head"}},
     names=QK_NORMS,

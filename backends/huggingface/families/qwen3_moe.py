@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..values import Key, Values
 from ._llama_like import QK_NORMS, llama_like
 from ._moe import EXPERTS, TRAINED, dense_and_sparse, mixture
 from ._rows import ALL_TASKS, causal_heads, mask_of
-from .qwen2_moe import NORMALIZED, QWEN_MOE_DEFAULTS, SPARSE, qwen_sparse
+from .qwen2 import QWEN_KEYS
+from .qwen2_moe import NORMALIZED, SPARSE_KEYS, qwen_sparse
 
 _QWEN3_MIXTURE = mixture(experts="num_local_experts", router=NORMALIZED)
 
@@ -24,16 +26,12 @@ def _qwen3_layers(values: Values) -> list[Layer]:
 QWEN3_MOE = llama_like(
     "qwen3_moe",
     "Qwen3Moe",
-    defaults={
-        **QWEN_MOE_DEFAULTS,
-        **SPARSE,
-        "intermediate_size": 6144,
-        "num_key_value_heads": 4,
-        "attention_bias": False,
-        "num_local_experts": 128,
-        "num_experts_per_tok": 8,
-        "moe_intermediate_size": 768,
-    },
+    reads=keys(
+        QWEN_KEYS,
+        SPARSE_KEYS,
+        "attention_bias num_local_experts num_experts_per_tok moe_intermediate_size",
+    ),
+    own_defaults={"max_window_layers": 28},
     optional={"sliding_window": int},
     aliases={"num_experts": "num_local_experts"},
     irrelevant=TRAINED | {"max_window_layers"},

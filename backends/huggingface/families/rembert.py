@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Head
 from ..values import Key, Values
+from ._as_decoder import with_decoder_class
 from ._bert_like import bert_like, narrow, pooled_model, token_heads
 from ._tasks import choices, pooled
 
@@ -37,21 +39,9 @@ REMBERT = bert_like(
         **choices("RemBert", dropout=Key("classifier_dropout_prob")),
         **token_heads("RemBert", dropout=Key("classifier_dropout_prob")),
     },
-    defaults={
-        "vocab_size": 250300,
-        "hidden_size": 1152,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 18,
-        "input_embedding_size": 256,
-        "output_embedding_size": 1664,
-        "intermediate_size": 4608,
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-        "classifier_dropout_prob": 0.1,
-        "tie_word_embeddings": False,
-    },
+    reads=keys("input_embedding_size output_embedding_size classifier_dropout_prob"),
     spec={"input": {"width": narrow_input}},
     names={"embedding_projection": "encoder.embedding_hidden_mapping_in"},
 )
 
-FAMILIES = (REMBERT,)
+FAMILIES = (with_decoder_class(REMBERT, "RemBertForCausalLM"),)

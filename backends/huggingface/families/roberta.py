@@ -7,6 +7,7 @@ from typing import Any
 
 from ..family import Family, Head
 from ..values import Key, Row
+from ._as_decoder import with_decoder_class
 from ._bert_like import PRE_NORM, bert_like, masked_head, pooled_model, token_heads, two_layers
 from ._rows import after_padding
 from ._tasks import choices
@@ -25,8 +26,6 @@ AFTER_PADDING_SPEC: Mapping[str, Any] = {
     "positions": AFTER_PADDING,
 }
 
-ROBERTA_DEFAULTS: Mapping[str, Any] = {"vocab_size": 50265, "pad_token_id": 1}
-
 
 def roberta_heads(name: str, **head: Any) -> dict[str, Head]:
     return {
@@ -39,10 +38,9 @@ def roberta_heads(name: str, **head: Any) -> dict[str, Head]:
 
 
 def roberta_like(model_type: str, name: str, prefix: str = "roberta.", **more: Any) -> Family:
-    defaults = {**ROBERTA_DEFAULTS, **more.pop("defaults", {})}
     spec = {**AFTER_PADDING_SPEC, **more.pop("spec", {})}
     heads = more.pop("heads", roberta_heads(name))
-    return bert_like(model_type, prefix=prefix, heads=heads, defaults=defaults, spec=spec, **more)
+    return bert_like(model_type, prefix=prefix, heads=heads, spec=spec, **more)
 
 
 ROBERTA = roberta_like("roberta", "Roberta")
@@ -59,4 +57,7 @@ ROBERTA_PRE_NORM = roberta_like(
     },
 )
 
-FAMILIES = (ROBERTA, ROBERTA_PRE_NORM)
+FAMILIES = (
+    with_decoder_class(ROBERTA, "RobertaForCausalLM"),
+    with_decoder_class(ROBERTA_PRE_NORM, "RobertaPreLayerNormForCausalLM"),
+)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Head
 from ..values import Key, activation
+from ._as_decoder import with_decoder_class
 from ._bert_like import bert_like, like_bert_heads, narrow, narrow_head, token_heads
 from ._tasks import pooled
 
@@ -21,7 +23,7 @@ ROFORMER = bert_like(
         ),
         **token_heads("RoFormer", dropout=Key("hidden_dropout_prob")),
     },
-    defaults={"vocab_size": 50000, "embedding_size": 768, "max_position_embeddings": 1536},
+    reads=keys("embedding_size"),
     optional={"embedding_size": int},
     fixed={"rotary_value": False},
     spec={
@@ -32,4 +34,4 @@ ROFORMER = bert_like(
     unused=[r"encoder\.embed_positions\.weight"],
 )
 
-FAMILIES = (ROFORMER,)
+FAMILIES = (with_decoder_class(ROFORMER, "RoFormerForCausalLM"),)

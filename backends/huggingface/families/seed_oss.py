@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..values import Key, Values
 from ._llama_like import PROJECTED, llama_like
 from ._rows import ALL_TASKS, causal_heads
@@ -15,22 +16,10 @@ def _seed_bias(values: Values) -> list[str]:
 SEED_OSS = llama_like(
     "seed_oss",
     "SeedOss",
-    defaults={
-        "vocab_size": 155136,
-        "intermediate_size": 27648,
-        "num_hidden_layers": 64,
-        "num_attention_heads": 80,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "max_position_embeddings": 524288,
-        "pad_token_id": 1,
-        "bos_token_id": 0,
-        "attention_dropout": 0.1,
-        "residual_dropout": 0.1,
-        "attention_bias": True,
-        "attention_out_bias": False,
-        "mlp_bias": False,
-    },
+    reads=keys(
+        "num_key_value_heads head_dim pad_token_id residual_dropout attention_bias",
+        "attention_out_bias mlp_bias",
+    ),
     irrelevant=frozenset(["pretraining_tp"]),
     spec={
         "dropout": Key("residual_dropout"),

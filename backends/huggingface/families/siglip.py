@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..values import Row
-from ._vision import PATCHES, SIDES, SIZES, image_classes
+from ._vision import PATCHES, SIDES, SIZE_KEYS, image_classes
 from .clip import (
     IMAGE_NAMES,
     IRRELEVANT,
     POSITION_IDS,
-    TEXT_DEFAULTS,
+    TEXT_KEYS,
     TEXT_LAST,
     TEXT_NAMES,
     TEXT_OPTIONAL,
     TEXT_SPEC,
-    TOWER_DEFAULTS,
+    TOWER_KEYS,
     TOWER_SPEC,
     projection,
     two_towers,
 )
 
-_SIGLIP: Mapping[str, Any] = {"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-6}
+_SIGLIP = keys("hidden_act layer_norm_eps")
 
 SIGLIP_TEXT = Family(
     model_type="siglip_text_model",
-    defaults={
-        **TOWER_DEFAULTS,
-        **_SIGLIP,
-        **TEXT_DEFAULTS,
-        "vocab_size": 32000,
-        "max_position_embeddings": 64,
-    },
+    reads=keys(TOWER_KEYS, _SIGLIP, TEXT_KEYS),
     optional={**TEXT_OPTIONAL, "projection_size": int},
     irrelevant=IRRELEVANT,
     spec=TEXT_SPEC,
@@ -59,7 +52,7 @@ SIGLIP_TEXT = Family(
 
 SIGLIP_VISION = Family(
     model_type="siglip_vision_model",
-    defaults={**TOWER_DEFAULTS, **_SIGLIP, **SIZES},
+    reads=keys(TOWER_KEYS, _SIGLIP, SIZE_KEYS),
     optional=SIDES,
     irrelevant=IRRELEVANT | {"vision_use_head"},
     spec={**TOWER_SPEC, "input": PATCHES},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layers import Layer
 from ..rotary import Rotary
 from ..values import Key, Values
@@ -30,23 +31,10 @@ def _smollm_layers(values: Values) -> list[Layer]:
 SMOLLM3 = llama_like(
     "smollm3",
     "SmolLM3",
-    defaults={
-        "vocab_size": 128256,
-        "hidden_size": 2048,
-        "num_hidden_layers": 36,
-        "num_attention_heads": 16,
-        "num_key_value_heads": 4,
-        "max_position_embeddings": 32768,
-        "pad_token_id": 128004,
-        "bos_token_id": 128000,
-        "eos_token_id": 128001,
-        "tie_word_embeddings": True,
-        "rope_theta": 2_000_000.0,
-        "no_rope_layer_interval": 4,
-        "use_sliding_window": False,
-        "attention_bias": False,
-        "mlp_bias": False,
-    },
+    reads=keys(
+        "num_key_value_heads pad_token_id no_rope_layer_interval use_sliding_window",
+        "attention_bias mlp_bias",
+    ),
     optional={"layer_types": list, "no_rope_layers": list, "sliding_window": int},
     irrelevant=frozenset(["max_window_layers", "pretraining_tp"]),
     spec={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..values import IfSet, Key, OtherFamilyError, RefusedError, Values, activation
 from ._rows import after_padding
@@ -44,30 +45,14 @@ def _back(spec: Any) -> dict[str, Any]:
 
 SPEECH_TO_TEXT = Family(
     model_type="speech_to_text",
-    defaults={
-        **dict.fromkeys(("attention_dropout", "activation_dropout"), 0.0),
-        **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 2048),
-        **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 4),
-        "encoder_layers": 12,
-        "decoder_layers": 6,
-        "dropout": 0.1,
-        "init_std": 0.02,
-        "vocab_size": 10000,
-        "d_model": 256,
-        "activation_function": "relu",
-        "scale_embedding": True,
-        "max_target_positions": 1024,
-        "num_conv_layers": 2,
-        "conv_kernel_sizes": [5, 5],
-        "conv_channels": 1024,
-        "input_feat_per_channel": 80,
-        "input_channels": 1,
-        "pad_token_id": 1,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
-        "decoder_start_token_id": 2,
-        "tie_word_embeddings": True,
-    },
+    reads=keys(
+        "attention_dropout activation_dropout encoder_ffn_dim decoder_ffn_dim",
+        "encoder_attention_heads decoder_attention_heads encoder_layers decoder_layers",
+        "dropout init_std vocab_size d_model activation_function scale_embedding",
+        "max_target_positions num_conv_layers conv_kernel_sizes conv_channels",
+        "input_feat_per_channel input_channels pad_token_id bos_token_id eos_token_id",
+        "decoder_start_token_id tie_word_embeddings",
+    ),
     optional={"pad_token_id": int, "bos_token_id": int, "eos_token_id": object},
     irrelevant=IRRELEVANT_HERE
     | {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..layouts import Layout
 from ..rotary import Rotary
 from ..values import IfSet, Key
@@ -11,20 +12,10 @@ from ._rows import TOKENS_TOO, causal_heads
 STABLELM = llama_like(
     "stablelm",
     "StableLm",
-    defaults={
-        "vocab_size": 50304,
-        "hidden_size": 2560,
-        "intermediate_size": 6912,
-        "num_key_value_heads": 32,
-        "max_position_embeddings": 4096,
-        "layer_norm_eps": 1e-5,
-        "hidden_dropout": 0.0,
-        "qk_layernorm": False,
-        "use_parallel_residual": False,
-        "use_qkv_bias": False,
-        "bos_token_id": 0,
-        "eos_token_id": 0,
-    },
+    reads=keys(
+        "num_key_value_heads layer_norm_eps hidden_dropout qk_layernorm use_parallel_residual",
+        "use_qkv_bias",
+    ),
     without=["rms_norm_eps"],
     irrelevant=frozenset(["norm_eps", "rotary_scaling_factor"]),
     spec={

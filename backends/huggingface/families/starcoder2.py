@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..values import Key
 from ._llama_like import MLP, llama_like
 from ._rows import TOKENS_TOO, causal_heads, mask_of
@@ -9,24 +10,7 @@ from ._rows import TOKENS_TOO, causal_heads, mask_of
 STARCODER2 = llama_like(
     "starcoder2",
     "Starcoder2",
-    defaults={
-        "vocab_size": 49152,
-        "hidden_size": 3072,
-        "intermediate_size": 12288,
-        "num_hidden_layers": 30,
-        "num_attention_heads": 24,
-        "num_key_value_heads": 2,
-        "hidden_act": "gelu_pytorch_tanh",
-        "max_position_embeddings": 4096,
-        "initializer_range": 0.018042,
-        "norm_epsilon": 1e-5,
-        "use_bias": True,
-        "residual_dropout": 0.0,
-        "embedding_dropout": 0.0,
-        "bos_token_id": 50256,
-        "eos_token_id": 50256,
-        "tie_word_embeddings": True,
-    },
+    reads=keys("num_key_value_heads norm_epsilon use_bias residual_dropout embedding_dropout"),
     optional={"sliding_window": int},
     without=["rms_norm_eps"],
     irrelevant=frozenset(

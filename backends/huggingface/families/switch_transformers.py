@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....spec.feed_forward import Moe
+from ....spec.feed_forward import Mlp, Moe
+from ..defaults import keys
 from ..family import Family, Head, Names
 from ..layers import Layer, folded
 from ..layouts import Layout
-from ..values import Key, Values, activation, filled
+from ..values import Key, OtherFamilyError, Values, activation, filled
 from ._moe import TRAINED
-from .t5 import COPIES, DEFAULTS, TOKENS, decoder_layers, spec_of, stack_rows
+from .t5 import COPIES, KEYS, TOKENS, decoder_layers, spec_of, stack_rows
 
 
 def _step(values: Values, stack: str) -> int:
@@ -71,7 +72,10 @@ def _back(spec: Any) -> dict[str, Any]:
                 "router_bias": part.router.bias,
             }
         dense = [getattr(part, "expert", part) for part in blocks]
-        config |= {"d_ff": dense[0].d_ff, "dense_act_fn": dense[0].activation.type}
+        if any(not isinstance(part, Mlp) for part in dense):
+            raise OtherFamilyError("a layer has another feed-forward")
+        for part in dense[:1]:
+            config |= {"d_ff": part.d_ff, "dense_act_fn": part.activation.type}
     return config
 
 
@@ -103,19 +107,12 @@ def _names(values: Values) -> Names:
 
 SWITCH_TRANSFORMERS = Family(
     model_type="switch_transformers",
-    defaults={
-        **{key: value for key, value in DEFAULTS.items() if key != "feed_forward_proj"},
-        "d_model": 768,
-        "num_layers": 12,
-        "num_decoder_layers": 12,
-        "num_heads": 12,
-        "num_experts": 8,
-        "num_sparse_encoder_layers": 3,
-        "num_sparse_decoder_layers": 3,
-        "expert_capacity": 64,
-        "router_bias": False,
-        "dense_act_fn": "relu",
-    },
+    reads=keys(
+        KEYS,
+        "num_decoder_layers num_experts num_sparse_encoder_layers num_sparse_decoder_layers",
+        "expert_capacity router_bias dense_act_fn",
+        without=["feed_forward_proj", "classifier_dropout"],
+    ),
     optional={
         "num_decoder_layers": int,
         "pad_token_id": int,

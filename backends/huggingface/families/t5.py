@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import Keys, keys
 from ..family import Family, Head, Names
-from ..values import Key, RefusedError, Row, Values
-from ._rows import LABELS, changed, token
+from ..values import Key, OtherFamilyError, RefusedError, Row, Values
+from ._rows import changed, token
 from ._tasks import answers, scored
 from .bart import classes_at_the_end
 
@@ -31,6 +32,8 @@ def _feed_forward(values: Values) -> dict[str, Any]:
 
 
 def _feed_forward_back(said: Any) -> dict[str, Any]:
+    if said.type not in ("mlp", "glu"):
+        raise OtherFamilyError("its feed-forward is another")
     names = {"relu": "relu", "gelu_tanh": "gelu", "silu": "silu"}
     name = names.get(said.activation.type, "")
     kind = f"gated-{name}" if said.type == "glu" else said.activation.type
@@ -115,32 +118,11 @@ def names(values: Values) -> Names:
     return rows
 
 
-DEFAULTS: dict[str, Any] = {
-    "vocab_size": 32128,
-    "d_model": 512,
-    "d_kv": 64,
-    "d_ff": 2048,
-    "num_layers": 6,
-    "num_heads": 8,
-    "relative_attention_num_buckets": 32,
-    "relative_attention_max_distance": 128,
-    "dropout_rate": 0.1,
-    "layer_norm_epsilon": 1e-6,
-    "feed_forward_proj": "relu",
-    "pad_token_id": 0,
-    "eos_token_id": 1,
-    "tie_word_embeddings": True,
-    "id2label": LABELS,
-}
-
-MULTILINGUAL = {
-    **DEFAULTS,
-    "vocab_size": 250112,
-    "d_ff": 1024,
-    "num_layers": 8,
-    "num_heads": 6,
-    "feed_forward_proj": "gated-gelu",
-}
+KEYS = keys(
+    "vocab_size d_model d_kv d_ff num_layers num_heads relative_attention_num_buckets",
+    "relative_attention_max_distance dropout_rate layer_norm_epsilon feed_forward_proj",
+    "pad_token_id eos_token_id tie_word_embeddings id2label classifier_dropout",
+)
 
 COPIES = {
     "encoder.embed_tokens.weight": "shared.weight",
@@ -156,7 +138,7 @@ TOKENS: dict[str, Any] = {
 }
 
 
-def t5_like(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -> Family:
+def t5_like(model_type: str, name: str, *, reads: Keys = (), **more: Any) -> Family:
     tasks = more.pop("tasks", True)
     head = {
         "type": "language_model",
@@ -165,7 +147,7 @@ def t5_like(model_type: str, name: str, defaults: dict[str, Any], **more: Any) -
     }
     family = Family(
         model_type=model_type,
-        defaults={"classifier_dropout": 0.0, **defaults},
+        reads=keys(KEYS, reads),
         optional={
             "num_decoder_layers": int,
             "pad_token_id": int,
@@ -247,7 +229,6 @@ def encoder_alone(family: Family, name: str, tasks: bool) -> Family:
 T5 = t5_like(
     "t5",
     "T5",
-    DEFAULTS,
     input_scale=Row(input_scale, lambda said: {"scale_decoder_outputs": said != 1}),
 )
 

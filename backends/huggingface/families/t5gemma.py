@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..layers import folded
 from ..values import Key, Read, Values, filled
 from ._llama_like import ATTENTION, GATED
-from ._rows import LABELS, every, local_and_global, token
+from ._rows import every, local_and_global, token
 from .gemma import GEMMA2
 
 _PART = replace(
@@ -63,16 +64,10 @@ def _rows(stack: str) -> dict[str, str]:
 
 T5GEMMA = Family(
     model_type="t5gemma",
-    defaults={
-        "vocab_size": 256000,
-        "dropout_rate": 0.0,
-        "pad_token_id": 0,
-        "bos_token_id": 2,
-        "eos_token_id": 1,
-        "initializer_range": 0.02,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size dropout_rate pad_token_id bos_token_id eos_token_id initializer_range",
+        "tie_word_embeddings id2label",
+    ),
     optional={"pad_token_id": int, "bos_token_id": int, "eos_token_id": object},
     irrelevant=frozenset(["attention_dropout", "classifier_dropout_rate"]),
     parts={"encoder": _PART, "decoder": _PART},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Family
 from ..values import Key
 from ._rows import TOKEN_KEYS, causal_heads, changed
@@ -9,26 +10,12 @@ from .opt import LAST, NAMES, XGLM_SPEC
 
 TROCR = Family(
     model_type="trocr",
-    defaults={
-        "vocab_size": 50265,
-        "d_model": 1024,
-        "decoder_layers": 12,
-        "decoder_attention_heads": 16,
-        "decoder_ffn_dim": 4096,
-        "activation_function": "gelu",
-        "max_position_embeddings": 512,
-        "scale_embedding": False,
-        "layernorm_embedding": True,
-        "use_learned_position_embeddings": True,
-        "dropout": 0.1,
-        "attention_dropout": 0.0,
-        "activation_dropout": 0.0,
-        "init_std": 0.02,
-        "pad_token_id": 1,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
-        "tie_word_embeddings": True,
-    },
+    reads=keys(
+        "vocab_size d_model decoder_layers decoder_attention_heads decoder_ffn_dim",
+        "activation_function max_position_embeddings scale_embedding layernorm_embedding",
+        "use_learned_position_embeddings dropout attention_dropout activation_dropout",
+        "init_std pad_token_id bos_token_id eos_token_id tie_word_embeddings",
+    ),
     optional=TOKEN_KEYS,
     fixed={"use_learned_position_embeddings": True},
     irrelevant=frozenset(["decoder_layerdrop", "decoder_start_token_id", "classifier_dropout"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import keys
 from ..family import Head
 from ..layers import Layer
 from ..rotary import Rotary, stated
@@ -67,23 +68,9 @@ def masked_words(output: str, **more: Any) -> Head:
 ULTRABERT = replace(
     EUROBERT,
     model_type="ultrabert",
-    defaults={
-        **EUROBERT.defaults,
-        "vocab_size": 32000,
-        "hidden_size": 4096,
-        "intermediate_size": 11008,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "rms_norm_eps": 1e-6,
-        "pad_token_id": 0,
-        "bos_token_id": 0,
-        "eos_token_id": 0,
-        "max_position_embeddings": 32768,
-        "sliding_window": 128,
-        "prediction_head_size": 768,
-        "classifier_pooling": "cls",
-        "classifier_dropout": 0.0,
-    },
+    reads=keys(
+        EUROBERT.reads, "sliding_window prediction_head_size classifier_pooling classifier_dropout"
+    ),
     optional={**EUROBERT.optional, "layer_types": list},
     irrelevant=EUROBERT.irrelevant - {"classifier_pooling"},
     spec=changed(EUROBERT.spec, {"positions": None}),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from .t5 import MULTILINGUAL, t5_like
+from ..defaults import keys
+from .t5 import t5_like
 
 UMT5 = t5_like(
     "umt5",
     "UMT5",
-    {**MULTILINGUAL, "decoder_start_token_id": 0},
+    reads=keys("decoder_start_token_id"),
     share="layer",
     input_scale="1/sqrt_d_model",
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ._llama_like import llama_like
 from ._rows import causal_heads
-from .gemma import CAPPED, DEFAULTS_2, NEVER_READ, OPTIONAL_2, SPEC_2, alternating
+from .gemma import CAPPED, KEYS_2, NEVER_READ, OPTIONAL_2, SPEC_2, alternating
 
 VAULTGEMMA = llama_like(
     "vaultgemma",
     "VaultGemma",
-    defaults=DEFAULTS_2,
+    reads=KEYS_2,
     optional=OPTIONAL_2,
     without=["hidden_act"],
     irrelevant=NEVER_READ,

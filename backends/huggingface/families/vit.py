@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ..family import Head
-from ._vision import POOLER, image_classes, pooled_model, vit_like
+from ._vision import image_classes, pooled_model, vit_like
 
 VIT = vit_like(
     "vit",
     prefix="vit.",
-    defaults=POOLER,
+    reads=keys("pooler_act"),
     optional={"pooler_output_size": int},
     irrelevant=frozenset(["encoder_stride"]),
     heads={"ViTModel": pooled_model(), "ViTForImageClassification": image_classes("first")},
@@ -17,7 +18,6 @@ VIT = vit_like(
 VIT_MSN = vit_like(
     "vit_msn",
     prefix="vit.",
-    defaults={"layer_norm_eps": 1e-6},
     heads={"ViTMSNModel": Head(), "ViTMSNForImageClassification": image_classes("first")},
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..defaults import keys
 from ._multimodal import text_of
 from .llama import LLAMA
 
@@ -9,17 +10,7 @@ VOXTRAL = text_of(
     LLAMA,
     "voxtral",
     "Voxtral",
-    {
-        "vocab_size": 131072,
-        "hidden_size": 3072,
-        "intermediate_size": 8192,
-        "num_hidden_layers": 30,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "max_position_embeddings": 131072,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 100_000_000.0,
-    },
+    reads=keys("num_key_value_heads head_dim"),
 )
 
 FAMILIES = (VOXTRAL,)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import Keys, keys
 from ..family import Family, Head, Names
 from ..layouts import WeightNorm
 from ..values import (
@@ -18,33 +19,15 @@ from ..values import (
     Values,
     activation,
 )
-from ._rows import LABELS, changed
+from ._rows import changed
 
-_DEFAULTS: Mapping[str, Any] = {
-    "vocab_size": 32,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "hidden_act": "gelu",
-    "hidden_dropout": 0.1,
-    "activation_dropout": 0.1,
-    "attention_dropout": 0.1,
-    "initializer_range": 0.02,
-    "layer_norm_eps": 1e-5,
-    "feat_extract_norm": "group",
-    "feat_extract_activation": "gelu",
-    "conv_dim": [512] * 7,
-    "conv_stride": [5, 2, 2, 2, 2, 2, 2],
-    "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
-    "conv_bias": False,
-    "num_conv_pos_embeddings": 128,
-    "num_conv_pos_embedding_groups": 16,
-    "do_stable_layer_norm": False,
-    "classifier_proj_size": 256,
-    "final_dropout": 0.1,
-    "id2label": LABELS,
-}
+_KEYS = keys(
+    "vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size",
+    "hidden_act hidden_dropout activation_dropout attention_dropout initializer_range",
+    "layer_norm_eps feat_extract_norm feat_extract_activation conv_dim conv_stride",
+    "conv_kernel conv_bias num_conv_pos_embeddings num_conv_pos_embedding_groups",
+    "do_stable_layer_norm classifier_proj_size final_dropout id2label",
+)
 
 # What is drawn at random in training alone, and what a loss or another class reads.
 _IRRELEVANT = frozenset(
@@ -219,7 +202,7 @@ def waveform_encoder(
     model_type: str,
     name: str,
     *,
-    defaults: Mapping[str, Any] = {},
+    reads: Keys = (),
     spec: Mapping[str, Any] = {},
     fixed: Mapping[str, Any] = {},
     irrelevant: frozenset[str] = frozenset(),
@@ -237,7 +220,7 @@ def waveform_encoder(
     of_each = _head(Key("id2label", read=len), {"head.output": "classifier"}, dropout=0)
     return Family(
         model_type=model_type,
-        defaults={**_DEFAULTS, **defaults},
+        reads=keys(_KEYS, reads),
         optional={"vocab_size": int},
         fixed=fixed,
         irrelevant=_IRRELEVANT | irrelevant | {"use_weighted_layer_sum"},
@@ -277,7 +260,7 @@ WAV2VEC2 = waveform_encoder(
 
 WAV2VEC2 = replace(
     WAV2VEC2,
-    defaults={**WAV2VEC2.defaults, "proj_codevector_dim": 256},
+    reads=keys(WAV2VEC2.reads, "proj_codevector_dim"),
     heads={**WAV2VEC2.heads, "Wav2Vec2ForPreTraining": _PRETRAINED},
 )
 

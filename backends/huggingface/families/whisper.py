@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..values import Key, Values, activation
 from ._rows import changed
@@ -37,24 +38,13 @@ _NAMES = {
 
 _WHISPER = Family(
     model_type="whisper",
-    defaults={
-        **dict.fromkeys(("dropout", "attention_dropout", "activation_dropout"), 0.0),
-        **dict.fromkeys(("encoder_layers", "decoder_layers"), 4),
-        **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 6),
-        **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 1536),
-        "init_std": 0.02,
-        "vocab_size": 51865,
-        "num_mel_bins": 80,
-        "d_model": 384,
-        "activation_function": "gelu",
-        "max_source_positions": 1500,
-        "max_target_positions": 448,
-        "pad_token_id": 50256,
-        "bos_token_id": 50256,
-        "eos_token_id": 50256,
-        "decoder_start_token_id": 50257,
-        "tie_word_embeddings": True,
-    },
+    reads=keys(
+        "dropout attention_dropout activation_dropout encoder_layers decoder_layers",
+        "encoder_attention_heads decoder_attention_heads encoder_ffn_dim decoder_ffn_dim",
+        "init_std vocab_size num_mel_bins d_model activation_function max_source_positions",
+        "max_target_positions pad_token_id bos_token_id eos_token_id decoder_start_token_id",
+        "tie_word_embeddings",
+    ),
     optional={"pad_token_id": int, "bos_token_id": int, "eos_token_id": object},
     irrelevant=IRRELEVANT_HERE
     | {

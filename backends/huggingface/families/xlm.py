@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..values import Key, Only
 from ._bert_like import CLASSES
-from ._rows import LABELS, TOKEN_KEYS
+from ._rows import TOKEN_KEYS
 from ._tasks import answers, choices, scored
 
-_XLM_DEFAULTS: Mapping[str, Any] = {
-    "vocab_size": 30145,
-    "emb_dim": 2048,
-    "n_layers": 12,
-    "n_heads": 16,
-    "dropout": 0.1,
-    "attention_dropout": 0.1,
-    "gelu_activation": True,
-    "causal": False,
-    "max_position_embeddings": 512,
-    "init_std": 0.02,
-    "layer_norm_eps": 1e-12,
-    "pad_token_id": 2,
-    "bos_token_id": 0,
-    "eos_token_id": 1,
-    "tie_word_embeddings": True,
-    "id2label": LABELS,
-}
+_XLM_KEYS = keys(
+    "vocab_size emb_dim n_layers n_heads dropout attention_dropout gelu_activation causal",
+    "max_position_embeddings init_std layer_norm_eps pad_token_id bos_token_id",
+    "eos_token_id tie_word_embeddings id2label",
+)
 
 
 _SUMMARY: dict[str, Any] = {
@@ -44,7 +31,7 @@ def xlm_like(model_type: str, name: str, **more: Any) -> Family:
     head = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": True}
     return Family(
         model_type=model_type,
-        defaults=_XLM_DEFAULTS,
+        reads=_XLM_KEYS,
         optional=TOKEN_KEYS,
         fixed={"asm": False, "is_encoder": True, "n_langs": 1, **more.pop("fixed", {})},
         irrelevant=frozenset(

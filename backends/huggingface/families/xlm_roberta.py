@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
+from ._as_decoder import with_decoder_class
 from ._bert_like import PRE_NORM
 from .roberta import roberta_like
 
-XLM_ROBERTA = roberta_like("xlm-roberta", "XLMRoberta", defaults={"vocab_size": 30522})
+XLM_ROBERTA = roberta_like("xlm-roberta", "XLMRoberta")
 
 XLM_ROBERTA_XL = roberta_like(
     "xlm-roberta-xl",
     "XLMRobertaXL",
-    defaults={
-        "vocab_size": 250880,
-        "hidden_size": 2560,
-        "num_hidden_layers": 36,
-        "num_attention_heads": 32,
-        "intermediate_size": 10240,
-        "max_position_embeddings": 514,
-        "type_vocab_size": 1,
-        "layer_norm_eps": 1e-5,
-    },
     spec={**PRE_NORM, "input": {"normalize": None}},
     names={
         "embedding_norm": None,
@@ -29,4 +20,7 @@ XLM_ROBERTA_XL = roberta_like(
     },
 )
 
-FAMILIES = (XLM_ROBERTA, XLM_ROBERTA_XL)
+FAMILIES = (
+    with_decoder_class(XLM_ROBERTA, "XLMRobertaForCausalLM"),
+    with_decoder_class(XLM_ROBERTA_XL, "XLMRobertaXLForCausalLM"),
+)

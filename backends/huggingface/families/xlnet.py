@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..defaults import keys
 from ..family import Family, Head
 from ..layouts import Layout
 from ..values import Key, Values
 from ._bert_like import CLASSES
-from ._rows import LABELS, LAST, TOKEN_KEYS
+from ._rows import LAST, TOKEN_KEYS
 from ._tasks import answers, choices, pooled
 
 _ATTENTION = "layer.{}.rel_attn"
@@ -38,23 +39,11 @@ _SUMMARY: dict[str, Any] = {
 
 XLNET = Family(
     model_type="xlnet",
-    defaults={
-        "vocab_size": 32000,
-        "d_model": 1024,
-        "n_layer": 24,
-        "n_head": 16,
-        "d_inner": 4096,
-        "ff_activation": "gelu",
-        "initializer_range": 0.02,
-        "layer_norm_eps": 1e-12,
-        "dropout": 0.1,
-        "summary_last_dropout": 0.1,
-        "pad_token_id": 5,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "tie_word_embeddings": True,
-        "id2label": LABELS,
-    },
+    reads=keys(
+        "vocab_size d_model n_layer n_head d_inner ff_activation initializer_range",
+        "layer_norm_eps dropout summary_last_dropout pad_token_id bos_token_id eos_token_id",
+        "tie_word_embeddings id2label",
+    ),
     optional={**TOKEN_KEYS, "d_head": int},
     fixed={"attn_type": "bi", "bi_data": False, "clamp_len": -1, "same_length": False},
     irrelevant=frozenset(

@@ -141,8 +141,7 @@ def padded(model: nn.Module, reference: nn.Module, asked: dict[str, Any], head: 
     moved = distance(expected[1:, -unpadded.shape[1] :], unpadded)
     if moved > TOLERANCE:
         return "not invariant in HF"
-    chunks = getattr(reference.config, "attention_chunk_size", None)
-    return "chunks count padding" if chunks else f"differs: {bound(error)}"
+    return f"differs: {bound(error)}"
 
 
 def _alone(data: dict[str, Any]) -> dict[str, Any]:

@@ -38,8 +38,7 @@ saved, imported with `from_pretrained` and run beside the library's. Equal means
 For equal models: the lines of the imported spec; whether that text builds the same file **again**;
 how many tokens of **greedy** generation with a cache are the library's (`not consistent in HF`: its
 generation is not what its own forward says, and ours is); whether rows with **left padding** say
-the same (`not invariant in HF`: the library's own result changes with the padding; `chunks count
-padding`: blocks of a mask begin at the first place here, and at the first token in the library).
+the same (`not invariant in HF`: the library's own result changes with the padding).
 
 That no key of a config is overlooked is tried one key at a time: [fields.md](fields.md).
 

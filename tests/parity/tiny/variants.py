@@ -137,6 +137,9 @@ VARIANTS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
         "grouped": {"num_key_value_heads": 2},
         "longrope": _rope("longrope", **_LONGROPE),
         "longrope-long": _rope("longrope", **{**_LONGROPE, "original_max_position_embeddings": 8}),
+        "longrope-crossed": _rope(  # while it generates, not before
+            "longrope", **{**_LONGROPE, "original_max_position_embeddings": 19}
+        ),
         "partial": _rope("default", partial_rotary_factor=0.5),
     },
     ("qwen2", "causal_lm"): {

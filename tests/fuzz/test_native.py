@@ -1,0 +1,39 @@
+"""Whether the library has a class for a random spec: found or not, without an error in a row."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelwright.backends.huggingface.native import find_native
+from modelwright.spec import SpecErrors
+
+from .examine import read
+from .specs import random_spec
+
+FIRST = range(0, 24, 6)
+COUNT = 400
+STEP = 25
+
+
+def tried(seeds: range) -> int:
+    """How many of the specs are valid. Whatever a row raises besides a refusal is raised here."""
+    valid = 0
+    for seed in seeds:
+        try:
+            spec = read(random_spec(seed))
+        except SpecErrors:
+            continue
+        find_native(spec)
+        valid += 1
+    return valid
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_random_specs_have_a_class_or_none(first: int) -> None:
+    assert tried(range(first, first + 6)) > 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(100, 100 + COUNT, STEP))
+def test_four_hundred_random_specs_have_a_class_or_none(first: int) -> None:
+    assert tried(range(first, first + STEP)) > STEP // 2
