@@ -63,7 +63,8 @@ def name_long_input(f: Writer, scope: Scope) -> None:
     if first not in f.waiting or len(given) == 1:
         return
     passed = [f.waiting.get(g.value) or f.names.get(g.value) or Name(g.name) for g in given]
-    added = 30 if "dropout" in f.modules else 28  # `x = x + self.dropout(…)` stands around it
+    dropped = any(op.kind == "dropout" for op in f.plan.index.ops[f.place.path])
+    added = 30 if dropped else 28  # columns: `x = x + self.dropout(…)` stands around it
     room = WIDTH - 20 if f.whole else WIDTH - added
     if len(flat(call(Dot(SELF, scope.name), *passed))) > room:
         op, value = f.sources[first], f.waiting.pop(first)

@@ -221,9 +221,8 @@ class DecoderBlock(nn.Module):
         self, x: Tensor, bias: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), bias, cache))
-        x = x + self.dropout(
-            self.cross_attention(self.cross_attention_norm(x), memory, mask, cache)
-        )
+        h = self.cross_attention_norm(x)
+        x = x + self.dropout(self.cross_attention(h, memory, mask, cache))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
 
@@ -377,4 +376,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 54ef5f1f14b577ce2dec61706282a0a4159c7e4911c0fadcba653f788914c7c9
+# sha256 of the above: cb8a5c6b468f5d150be99a7e156b7d29f3a3c02f4b3e6f7217a2956afe148775

@@ -94,7 +94,7 @@ FAULTS: tuple[Fault, ...] = (
           "mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]",
           "mask"),
     fault("padding of the memory is seen", "t5_small",
-          "self.cross_attention(h, memory, memory_mask, cache)",
+          "self.cross_attention(h, memory, mask, cache)",
           "self.cross_attention(h, memory, None, cache)"),
     fault("masks of runs of heads exchanged", "sparse_transformer",
           "masks_of_heads(self.config.heads, first_mask, second_mask)",

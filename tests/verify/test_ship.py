@@ -75,7 +75,7 @@ PLANTED = {
     ),
     "padding of the memory is seen": (
         "t5_small",
-        "self.cross_attention(h, memory, memory_mask, cache)",
+        "self.cross_attention(h, memory, mask, cache)",
         "self.cross_attention(h, memory, None, cache)",
         ["numbers", "padding_changes_nothing"],
     ),
