@@ -14,7 +14,7 @@ from ...compiler.graph import ModuleGraph
 from ...compiler.passes.join_projections import join_projections
 from .caches import cache_class
 from .card import write_card
-from .classes import Written, constants, plan_file, with_bases
+from .classes import Written, plan_file, with_bases
 from .code.nodes import (
     NOWHERE,
     Class,
@@ -37,6 +37,7 @@ from .generate import generate_method
 from .grouped import require_grouped
 from .helpers import collect
 from .initial import init_fields
+from .layer_list import constants
 from .loader import FUNCTION, table
 from .mask_functions import mask_function
 from .model import Model

@@ -187,8 +187,7 @@ def _shared(b: Builder, part: MoeBranch, x: str) -> str:
     """The expert that serves every token, gated by a number of its own if that is asked."""
     shared = part.shared_expert
     assert not isinstance(shared, Nothing)
-    title = f"{title_of(shared)}, which serves every token."
-    with b.module("shared_expert", noun="SharedExpert", title=title):
+    with b.module("shared_expert", noun="FeedForward", title=f"{title_of(shared)}."):
         y = lower_dense(b, shared, x)
     if not part.shared_gate:
         return y

@@ -43,6 +43,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
@@ -180,4 +182,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: e4c51824f64ff81b3cdf512b52a10176b43741545f71c18a2303d5767e1ce879
+# sha256 of the above: 421877183af5c73d6d385712320719ddb7909f2c09cd40052bce995035bb86b1

@@ -61,6 +61,8 @@ class Config:
             raise ValueError(
                 f"text_heads ({self.text_heads}) must divide text_d_model ({self.text_d_model})"
             )
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
@@ -109,25 +111,6 @@ class VisionAttention(nn.Module):
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
-class TextAttention(nn.Module):
-    """Multi-head attention."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.head_dim = config.text_d_model // config.text_heads
-        self.query = nn.Linear(config.text_d_model, config.text_d_model)
-        self.key = nn.Linear(config.text_d_model, config.text_d_model)
-        self.value = nn.Linear(config.text_d_model, config.text_d_model)
-        self.output = nn.Linear(config.text_d_model, config.text_d_model)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None)  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class VisionFeedForward(nn.Module):
     """Two linear layers with quick_gelu between them."""
 
@@ -135,18 +118,6 @@ class VisionFeedForward(nn.Module):
         super().__init__()
         self.up = nn.Linear(config.vision_d_model, 4 * config.vision_d_model)
         self.down = nn.Linear(4 * config.vision_d_model, config.vision_d_model)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(quick_gelu(self.up(x)))  # (B, T, D)
-
-
-class TextFeedForward(nn.Module):
-    """Two linear layers with quick_gelu between them."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.up = nn.Linear(config.text_d_model, 4 * config.text_d_model)
-        self.down = nn.Linear(4 * config.text_d_model, config.text_d_model)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(quick_gelu(self.up(x)))  # (B, T, D)
@@ -162,19 +133,6 @@ class VisionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.attention_norm(x))
-        return x + self.feed_forward(self.feed_forward_norm(x))
-
-
-class TextBlock(nn.Module):
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(config.text_d_model, config.eps)
-        self.attention = TextAttention(config)
-        self.feed_forward_norm = nn.LayerNorm(config.text_d_model, config.eps)
-        self.feed_forward = TextFeedForward(config)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), mask)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
@@ -196,6 +154,50 @@ class Vision(nn.Module):
         self.embedding_norm = nn.LayerNorm(config.vision_d_model, config.eps)
         self.layers = nn.ModuleList(VisionBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.vision_d_model, config.eps)
+
+
+class TextAttention(nn.Module):
+    """Multi-head attention."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.head_dim = config.text_d_model // config.text_heads
+        self.query = nn.Linear(config.text_d_model, config.text_d_model)
+        self.key = nn.Linear(config.text_d_model, config.text_d_model)
+        self.value = nn.Linear(config.text_d_model, config.text_d_model)
+        self.output = nn.Linear(config.text_d_model, config.text_d_model)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class TextFeedForward(nn.Module):
+    """Two linear layers with quick_gelu between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.text_d_model, 4 * config.text_d_model)
+        self.down = nn.Linear(4 * config.text_d_model, config.text_d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(quick_gelu(self.up(x)))  # (B, T, D)
+
+
+class TextBlock(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.text_d_model, config.eps)
+        self.attention = TextAttention(config)
+        self.feed_forward_norm = nn.LayerNorm(config.text_d_model, config.eps)
+        self.feed_forward = TextFeedForward(config)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), mask)
+        return x + self.feed_forward(self.feed_forward_norm(x))
 
 
 class Text(nn.Module):
@@ -301,4 +303,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: 6f621ce166bff3ff3598b9d50907f8ad82f43e4c5a6cafb76a3ea4f403ad726c
+# sha256 of the above: d693dce6d593411a32920a0902bbdb1199bf52a62ce1156a251e519354b153e4

@@ -36,6 +36,7 @@ class Config:
     d_model: int = 7168
     vocab_size: int = 129280
     layers: int = 61
+    dense_layers: int = 3
     eps: float = 1e-6
     nope_dim: int = 128
     rope_dim: int = 64
@@ -58,6 +59,10 @@ class Config:
     router_scale: float = 2.5
     sparse_d_ff: int = 2048
     init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -206,38 +211,6 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
-class Experts(nn.Module):
-    """SwiGLU, with weights for each expert."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.gate = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
-        self.up = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.sparse_d_ff))
-
-    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
-        expert, order = chosen.flatten().sort()  # (J,) each
-        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
-        # (J, F)
-        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
-        y = expert_linear(h, self.down, expert)  # (J, D)
-        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
-        return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
-
-
-class SharedExpert(nn.Module):
-    """SwiGLU, which serves every token."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.gate = nn.Linear(config.d_model, config.sparse_d_ff, bias=False)
-        self.up = nn.Linear(config.d_model, config.sparse_d_ff, bias=False)
-        self.down = nn.Linear(config.sparse_d_ff, config.d_model, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
-
-
 class LatentAttention(nn.Module):
     """Multi-head latent attention: keys and values are made from one small vector per token."""
 
@@ -286,14 +259,33 @@ class LatentAttention(nn.Module):
 class FeedForward(nn.Module):
     """SwiGLU."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, d_ff: int) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.d_model, config.dense_d_ff, bias=False)
-        self.up = nn.Linear(config.d_model, config.dense_d_ff, bias=False)
-        self.down = nn.Linear(config.dense_d_ff, config.d_model, bias=False)
+        self.gate = nn.Linear(config.d_model, d_ff, bias=False)
+        self.up = nn.Linear(config.d_model, d_ff, bias=False)
+        self.down = nn.Linear(d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
+
+
+class Experts(nn.Module):
+    """SwiGLU, with weights for each expert."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.gate = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.sparse_d_ff))
+
+    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        expert, order = chosen.flatten().sort()  # (J,) each
+        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
+        # (J, F)
+        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
+        y = expert_linear(h, self.down, expert)  # (J, D)
+        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
 class MixtureOfExperts(nn.Module):
@@ -308,7 +300,7 @@ class MixtureOfExperts(nn.Module):
         self.router = Router(config.d_model, config.experts, bias=False)
         self.selection_bias = nn.Parameter(torch.full((config.experts,), 0.0), requires_grad=False)
         self.experts = Experts(config)
-        self.shared_expert = SharedExpert(config)
+        self.shared_expert = FeedForward(config, config.sparse_d_ff)
 
     def forward(self, x: Tensor) -> Tensor:
         scores = torch.sigmoid(self.router(x))  # (B, T, X)
@@ -321,37 +313,19 @@ class MixtureOfExperts(nn.Module):
         return y + self.shared_expert(x)  # (B, T, D)
 
 
-class DenseBlock(nn.Module):
-    def __init__(self, config: Config, layer: int) -> None:
+class Block(nn.Module):
+    def __init__(self, config: Config, layer: int, feed_forward: nn.Module) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
         self.attention = LatentAttention(config, layer)
         self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.feed_forward = FeedForward(config)
+        self.feed_forward = feed_forward
 
     def forward(
         self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
-
-
-class SparseBlock(nn.Module):
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.attention = LatentAttention(config, layer)
-        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.feed_forward = MixtureOfExperts(config)
-
-    def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
-        return x + self.feed_forward(self.feed_forward_norm(x))
-
-
-KINDS = (DenseBlock,) * 3 + (SparseBlock,) * 58
 
 
 class DeepseekV3(nn.Module):
@@ -359,7 +333,14 @@ class DeepseekV3(nn.Module):
         super().__init__()
         self.config = config = config or Config()
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.layers = nn.ModuleList(KINDS[i % 61](config, i) for i in range(config.layers))
+        self.layers = nn.ModuleList()
+        for i in range(config.layers):
+            feed_forward = (
+                FeedForward(config, config.dense_d_ff)
+                if i < config.dense_layers
+                else MixtureOfExperts(config)
+            )
+            self.layers.append(Block(config, i, feed_forward))
         self.norm = nn.RMSNorm(config.d_model, config.eps)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         self.init_weights()
@@ -477,4 +458,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: dd8dd2e22af051a59fea924ef7b167c5848b73a2faaf7d466c4df4d1ac23b8b8
+# sha256 of the above: af3058a3dd7e6f97d2b2adbdae04cc586acb1e631f7422d51e15ea91f54b1f11

@@ -45,6 +45,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -325,4 +327,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: b93e6685fcb12276022ae74d0dc183e60e55615be45e14ed7f95527088a79357
+# sha256 of the above: 0514cf6fae75ed4dc4283a17824ee09a022cf0675ddaf50128dbb5d9e46547c4

@@ -40,6 +40,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -297,4 +299,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: bca3295c41dd5b54cc1a0413ba9432c135f3135f834e80fa515d470161dd8fd9
+# sha256 of the above: ced3d2b5d5cae404d375d0d712335b848dcbc9b9164dcf896bfe601435098b20

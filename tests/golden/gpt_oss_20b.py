@@ -55,6 +55,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -218,32 +220,6 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
-class Experts(nn.Module):
-    """Gated linear unit with swish, with weights for each expert."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.clamp = config.clamp
-        self.beta = config.beta
-        self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
-        self.gate_bias = nn.Parameter(torch.empty(config.experts, config.d_ff))
-        self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
-        self.up_bias = nn.Parameter(torch.empty(config.experts, config.d_ff))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.d_ff))
-        self.down_bias = nn.Parameter(torch.empty(config.experts, config.d_model))
-
-    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
-        expert, order = chosen.flatten().sort()  # (J,) each
-        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
-        gate = expert_linear(rows, self.gate, expert) + self.gate_bias[expert]  # (J, F)
-        up = expert_linear(rows, self.up, expert) + self.up_bias[expert]  # (J, F)
-        # (J, F)
-        h = swish(gate.clamp(max=self.clamp), self.beta) * (up.clamp(-self.clamp, self.clamp) + 1)
-        y = expert_linear(h, self.down, expert) + self.down_bias[expert]  # (J, D)
-        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
-        return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
-
-
 class Attention(nn.Module):
     """Grouped-query attention: each key/value head serves H/K query heads."""
 
@@ -271,6 +247,32 @@ class Attention(nn.Module):
         k, v, bias = with_sinks(k, v, bias, self.sinks)  # one key more, of zeros
         y = F.scaled_dot_product_attention(q, k, v, bias)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class Experts(nn.Module):
+    """Gated linear unit with swish, with weights for each expert."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.clamp = config.clamp
+        self.beta = config.beta
+        self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.gate_bias = nn.Parameter(torch.empty(config.experts, config.d_ff))
+        self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.up_bias = nn.Parameter(torch.empty(config.experts, config.d_ff))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.d_ff))
+        self.down_bias = nn.Parameter(torch.empty(config.experts, config.d_model))
+
+    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        expert, order = chosen.flatten().sort()  # (J,) each
+        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
+        gate = expert_linear(rows, self.gate, expert) + self.gate_bias[expert]  # (J, F)
+        up = expert_linear(rows, self.up, expert) + self.up_bias[expert]  # (J, F)
+        # (J, F)
+        h = swish(gate.clamp(max=self.clamp), self.beta) * (up.clamp(-self.clamp, self.clamp) + 1)
+        y = expert_linear(h, self.down, expert) + self.down_bias[expert]  # (J, D)
+        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
 class MixtureOfExperts(nn.Module):
@@ -431,4 +433,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 74bbd0a02fe728fe375c5fd3bd45f3f7e68df8bd921bb40738b1d6fc50ce895c
+# sha256 of the above: e02785777115643d8f0ac47df4196090ce1e30ef7f72a0d7da768b34d44db91a

@@ -43,6 +43,8 @@ class Config:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -284,4 +286,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5334fa7a3c3c0b65566174d15cb33a72b04b3bb638a472891f699110b9e5a39a
+# sha256 of the above: eede8fb357f9296190ecae3835cfb969b30bec855ac87ca7edd30407d2a62386

@@ -43,6 +43,8 @@ class Config:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -350,4 +352,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e5a9be9f9d898014b32e9b4b91a2f71eba912e0cbc8a9d28803ec5fb60836af1
+# sha256 of the above: 1f3371165b2f9ac104edef2ee8e352f703527a03be9d6fc14f78f9b3ac7ad226

@@ -47,6 +47,8 @@ class Config:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -151,25 +153,6 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
-class Experts(nn.Module):
-    """SwiGLU, with weights for each expert."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
-        self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.d_ff))
-
-    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
-        expert, order = chosen.flatten().sort()  # (J,) each
-        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
-        # (J, F)
-        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
-        y = expert_linear(h, self.down, expert)  # (J, D)
-        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
-        return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
-
-
 class Attention(nn.Module):
     """Grouped-query attention: each key/value head serves H/K query heads."""
 
@@ -196,6 +179,25 @@ class Attention(nn.Module):
             q, k, v, mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
         )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class Experts(nn.Module):
+    """SwiGLU, with weights for each expert."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.d_ff))
+
+    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        expert, order = chosen.flatten().sort()  # (J,) each
+        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
+        # (J, F)
+        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
+        y = expert_linear(h, self.down, expert)  # (J, D)
+        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
 class MixtureOfExperts(nn.Module):
@@ -341,4 +343,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 576cafdd9d5f1a1d4ccece575340e9c186a5cb1d1a8921dbc2a82544720cf83b
+# sha256 of the above: 1ecaba0d0cae0d64bdd3202c0341bec458936ca2d3d83674264de210b3a0a0cb

@@ -46,6 +46,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -179,6 +181,29 @@ class FeedForward(nn.Module):
         return self.down(self.hidden_dropout(F.relu(self.up(x))))  # (B, T, D)
 
 
+class EncoderBlock(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
+        self.attention = Attention(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.feed_forward_norm = NarrowingRMSNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), bias))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+
+class Encoder(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.dropout)
+        self.relative_bias = nn.Embedding(config.buckets, config.heads)
+        self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
+        self.norm = NarrowingRMSNorm(config.d_model, config.eps)
+
+
 class CrossAttention(Projections):
     """Multi-head attention over a memory."""
 
@@ -196,20 +221,6 @@ class CrossAttention(Projections):
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, memory_mask, dropout, scale=1.0)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
-class EncoderBlock(nn.Module):
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
-        self.attention = Attention(config)
-        self.dropout = nn.Dropout(config.dropout)
-        self.feed_forward_norm = NarrowingRMSNorm(config.d_model, config.eps)
-        self.feed_forward = FeedForward(config)
-
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        x = x + self.dropout(self.attention(self.attention_norm(x), bias))
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
 
 class DecoderBlock(nn.Module):
@@ -235,15 +246,6 @@ class DecoderBlock(nn.Module):
         h = self.cross_attention_norm(x)
         x = x + self.dropout(self.cross_attention(h, memory, memory_mask, cache))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-
-
-class Encoder(nn.Module):
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(config.dropout)
-        self.relative_bias = nn.Embedding(config.buckets, config.heads)
-        self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
-        self.norm = NarrowingRMSNorm(config.d_model, config.eps)
 
 
 class Decoder(nn.Module):
@@ -386,4 +388,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: cbbcb8e51148404f1d73cc3c05be260335b0fc89c6b969dc4379b4d61345e41e
+# sha256 of the above: a1877e8cf3885ad59a90a513f5eb813dbf1914cd522d4ba8862fa37bb8899987

@@ -38,6 +38,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -153,6 +155,27 @@ class FeedForward(nn.Module):
         return self.down(F.relu(self.up(x)))  # (B, T, D)
 
 
+class EncoderBlock(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        x = self.attention_norm(x + self.dropout(self.attention(x, mask)))
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+
+class Encoder(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
+
+
 class CrossAttention(Projections):
     """Multi-head attention over a memory."""
 
@@ -170,20 +193,6 @@ class CrossAttention(Projections):
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, memory_mask, dropout)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
-class EncoderBlock(nn.Module):
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.attention = Attention(config)
-        self.dropout = nn.Dropout(config.dropout)
-        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.feed_forward = FeedForward(config)
-        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        x = self.attention_norm(x + self.dropout(self.attention(x, mask)))
-        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
 
 class DecoderBlock(nn.Module):
@@ -211,13 +220,6 @@ class DecoderBlock(nn.Module):
             x + self.dropout(self.cross_attention(x, memory, memory_mask, cache))
         )
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
-
-
-class Encoder(nn.Module):
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
 
 
 class Decoder(nn.Module):
@@ -372,4 +374,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: de2f187ef5448b4651b5a0a59d98eee673cf48bd61d742df65ad935bb749deea
+# sha256 of the above: 1d5fcc2c22e9b42ae1bf52a4afe11f87a49dd5c00b0a71d66d8884558779cb47

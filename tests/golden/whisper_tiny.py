@@ -48,6 +48,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -135,6 +137,48 @@ class EncoderAttention(nn.Module):
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
+class FeedForward(nn.Module):
+    """Two linear layers with GELU between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.d_model, 4 * config.d_model)
+        self.down = nn.Linear(4 * config.d_model, config.d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.up(x)))  # (B, T, D)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.attention = EncoderAttention(config)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class Encoder(nn.Module):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(
+            config.channels, config.conv1_channels, config.kernel, padding=config.kernel // 2
+        )
+        self.conv2 = nn.Conv1d(
+            config.conv1_channels,
+            config.d_model,
+            config.kernel,
+            stride=config.stride,
+            padding=config.kernel // 2,
+        )
+        self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.d_model, config.eps)
+
+
 class Projections(nn.Module):
     """The weights that attention and cross-attention both have."""
 
@@ -162,18 +206,6 @@ class DecoderAttention(Projections):
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
-class FeedForward(nn.Module):
-    """Two linear layers with GELU between them."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.up = nn.Linear(config.d_model, 4 * config.d_model)
-        self.down = nn.Linear(4 * config.d_model, config.d_model)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.gelu(self.up(x)))  # (B, T, D)
-
-
 class CrossAttention(Projections):
     """Multi-head attention over a memory."""
 
@@ -188,19 +220,6 @@ class CrossAttention(Projections):
                 cache.memory[self.layer] = k, v
         y = F.scaled_dot_product_attention(q, k, v)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
-class EncoderBlock(nn.Module):
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.attention = EncoderAttention(config)
-        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.feed_forward = FeedForward(config)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(self.attention_norm(x))
-        return x + self.feed_forward(self.feed_forward_norm(x))
 
 
 class DecoderBlock(nn.Module):
@@ -219,23 +238,6 @@ class DecoderBlock(nn.Module):
         x = x + self.attention(self.attention_norm(x), mask, cache)
         x = x + self.cross_attention(self.cross_attention_norm(x), memory, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
-
-
-class Encoder(nn.Module):
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv1d(
-            config.channels, config.conv1_channels, config.kernel, padding=config.kernel // 2
-        )
-        self.conv2 = nn.Conv1d(
-            config.conv1_channels,
-            config.d_model,
-            config.kernel,
-            stride=config.stride,
-            padding=config.kernel // 2,
-        )
-        self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.d_model, config.eps)
 
 
 class Decoder(nn.Module):
@@ -378,4 +380,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7ba822a466ba49ce74f22ad9b2831dcbb8c76fd6bea49aa56ae881f6d4d70d81
+# sha256 of the above: d934c23c9cb16545a1e24db78efc229c65ff99ec16acb3137069121fb504e41b

@@ -197,8 +197,16 @@ GENERATION = re.compile(r"\w+\.size\(1\) == 0|not \w+(\[:, -1\])?\.all\(\)|modul
 LONGROPE = re.compile(
     r"0 < start <= [\w.]+original_max_positions < end|tokens\.size\(1\)( - padding)? - 1 in short"
 )
-LAYER = re.compile(r"i( % \d+)? (<|==) \d+")
-"""Which masks and angles layer `i` is given."""
+COUNT = r"(\d+|(self\.)?config\.\w*layers( - \d+)?)"
+LAYER = re.compile(
+    rf"i( % \d+)? (<|==|>=) {COUNT}|{COUNT} <= i <= {COUNT}|i( % \d+)? in \([\d, ]+\)"
+)
+"""Which class, masks and angles layer `i` is given."""
+LAYERS = re.compile(
+    r"self\.\w*layers (<|!=) \d+|not \d+ <= self\.\w*layers <= \d+"
+    r"|self\.\w*layers % \d+ (!= \d+|not in \([\d, ]+\))"
+)
+"""Numbers of layers for which the file would be wrong."""
 
 
 def allowed(test: ast.expr, function: str) -> bool:
@@ -209,7 +217,9 @@ def allowed(test: ast.expr, function: str) -> bool:
     if text in SAMPLING | LIMITS | CASES or LONGROPE.fullmatch(text):
         return True
     if function == "__post_init__":
-        return isinstance(test, ast.BinOp) and isinstance(test.op, ast.Mod)
+        return bool(LAYERS.fullmatch(text)) or (
+            isinstance(test, ast.BinOp) and isinstance(test.op, ast.Mod)
+        )
     if function == "init_weights":
         named = text.startswith(("isinstance(module, ", "name.startswith(", "name.endswith("))
         return named or text in ("module.bias is not None", "module.weight is not None")
