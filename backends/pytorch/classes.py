@@ -90,7 +90,7 @@ def write_class(plan: FilePlan, scope: Scope) -> Written:
     needs = Needs()
     if scope.role == "stack":  # what it does is a method of the model
         made = constructor(plan, scope, needs)
-        return Written(scope, made, (made,), "", needs, frozenset({scope.path}))
+        return Written(scope, made, (made,), scope.title, needs, frozenset({scope.path}))
     runs = forward(plan, scope, needs)
     made = constructor(plan, scope, needs)
     return Written(scope, made, (made, runs), scope.title, needs, frozenset({scope.path}))

@@ -146,10 +146,9 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     static = options.static_cache
     own: list[Statement] = [cache_class(graph, static=static)] if plan.cached else []
     masks = [mask_function(name, ops, static=static) for name, ops in needs.masks.items()]
-    constructors = [one.constructor for one in classes]
     generate = generate_method(model)
     names = [] if options.loader is None else table(options.loader)
-    last = [*names, *constants(plan), model.write(methods, generate, constructors)]
+    last = [*names, *constants(plan), model.write(methods, generate)]
     rest: list[Statement] = [*masks, *with_bases(classes), *last]
     read = Names([*own, *rest])
     helpers = collect(read.outer | ({FUNCTION} if names else set()))

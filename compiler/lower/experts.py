@@ -19,7 +19,10 @@ from .builder import Builder
 from .feed_forward import has_bias, hidden_of, lower_dense, lower_hidden, title_of
 from .state import StackState
 
-TITLE = "Mixture of experts: each token goes to the few that its router chooses."
+TITLE = """\
+Mixture of experts (Shazeer et al. 2017, arXiv 1701.06538).
+
+Each token goes to the few that its router chooses."""
 
 
 def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str:
@@ -158,7 +161,9 @@ def _routed(
     width = b.width(x)
     hidden = hidden_of(b, part, width)
     many = {"experts": experts, "top_k": top_k}
-    title = f"{title_of(part)}, with weights for each expert."
+    title = title_of(part)
+    each = f"{title[0].lower()}{title[1:]}" if isinstance(part, Mlp) else f"a {title}"
+    title = f"Experts, each {each.replace('a Gated', 'a gated')}."
     with b.module("experts", noun="Experts", title=title):
         expert, order = b.ops("assign", chosen, out=("expert", "order"))
         rows = b.op("rows", x, order, chosen, out="rows")

@@ -15,7 +15,7 @@ from ..axes import B, Dim, S, T
 from ..facts import LayerRule
 from ..graph import ModuleGraph, Scope
 from ..sizes import IndivisibleError, Size
-from .block import lower_block
+from .block import block_title, lower_block
 from .builder import Builder
 from .embedding import lower_input, table_width
 from .facts import add_facts, readers
@@ -278,9 +278,10 @@ def _lower_kind(
         b.within(kind),
         b.module(kind, "block", noun=noun, layer_indices=indices, stored=stored) as scope,
     ):
+        title = block_title(b, state, block)
         entry = b.op("layer_input", x, out="x")
         result = b.rename(lower_block(b, state, block, entry), "x")
-    b.graph.scopes[scope.path] = replace(scope, carry=(entry, result))
+    b.graph.scopes[scope.path] = replace(scope, title=title, carry=(entry, result))
     return result
 
 

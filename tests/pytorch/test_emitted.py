@@ -138,7 +138,7 @@ def test_a_reader_needs_no_patience(name: str) -> None:
 
 SAMPLING = {"temperature == 0", "top_p is not None", "done.all()", "ends.numel()", "top_p < 1"}
 SAMPLING |= {"not temperature >= 0", "(top_k or 0) < 0", "top_k", "not 0 <= (top_p or 0) <= 1"}
-LIMITS = {"end > self.capacity", "layer not in self.kept", "self.layer in cache.memory"}
+LIMITS = {"end > self.capacity", "layer not in self.kv", "self.layer in cache.memory"}
 LIMITS |= {"(len(keys), keys.dtype) != (len(k), k.dtype)", "state.size(0) != batch"}
 LIMITS |= {"x is not None", "x.is_floating_point()", "x.shape not in shapes"}  # `check_shapes`
 CASES = {
@@ -161,6 +161,7 @@ DATA = (
     "cache",
     "state",
     "mask",
+    "window",  # of a mask that some layers have
     "attention_mask",
     "position_ids",
     "token_type_ids",
@@ -221,8 +222,8 @@ def allowed(test: ast.expr, function: str) -> bool:
             isinstance(test, ast.BinOp) and isinstance(test.op, ast.Mod)
         )
     if function == "init_weights":
-        named = text.startswith(("isinstance(module, ", "name.startswith(", "name.endswith("))
-        return named or text in ("module.bias is not None", "module.weight is not None")
+        named = ("name.startswith(", "name.endswith(", "name == ", "name in (")
+        return text.startswith(named) or text == "isinstance(module, JoinedLinear)"
     left, _, right = text.partition(" is ")
     if right in ("None", "not None"):
         return any(left == data or left.endswith(f"_{data}") for data in DATA)

@@ -297,7 +297,7 @@ def wrap(line: Line, indent: int, note: str = "") -> list[Printed]:
         return [Printed(text + tail, origins)]
     split = _split(found)
     if note and len(text) <= WIDTH:
-        if split is None or (line.lead == "name" and len(_terms(line.value)) == 2):
+        if split is None or line.lead in ("name", "names", "dotted"):
             return [Printed(f"{margin}# {note}", origins), Printed(text, origins)]
         if line.lead == "return":
             return [Printed(text, origins)]

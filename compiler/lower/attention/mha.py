@@ -253,11 +253,13 @@ def _of_positions(b: Builder, part: Mha, sizes: Sizes) -> Callable[[str, str, bo
 
 
 def _title(part: Mha, cross: bool, *, cached: bool) -> str:
-    kind = "Multi-head attention"
+    over = " over a memory" if cross else ""
+    kind = f"Multi-head attention{over} (Vaswani et al. 2017, arXiv 1706.03762)"
     if part.kv_heads == 1:
-        kind = "Multi-query attention: all query heads share one key/value head"
+        kind = f"Multi-query attention{over}: one key/value head (Shazeer 2019, arXiv 1911.02150)"
     elif part.kv_heads is not None and part.kv_heads != part.heads:
-        kind = "Grouped-query attention: each key/value head serves H/K query heads"
+        kind = f"Grouped-query attention{over}: K key/value heads (Ainslie et al. 2023, 2305.13245)"
     if part.separate_global:
-        kind += "; global rows have projections of their own"
-    return f"{kind} over a memory." if cross else f"{kind}."
+        kind = f"Multi-head attention{over} (Longformer, Beltagy et al. 2020, arXiv 2004.05150)"
+        return f"{kind}.\n\nGlobal rows have projections of their own."
+    return f"{kind}."

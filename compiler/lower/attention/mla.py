@@ -19,7 +19,10 @@ from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .scores import attention_inputs
 
-TITLE = "Multi-head latent attention: keys and values are made from one small vector per token"
+TITLE = """\
+Multi-head latent attention{} (DeepSeek-AI 2024, arXiv 2405.04434).
+
+Keys and values are made from one small vector per token."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +43,7 @@ def lower_mla(
     cross = memory is not None
     name = "cross_attention" if cross else "attention"
     noun = "LatentCrossAttention" if cross else "LatentAttention"
-    title = f"{TITLE} of a memory." if cross else f"{TITLE}."
+    title = TITLE.format(" over a memory" if cross else "")
     with b.module(name, noun=noun, title=title):
         query = _query(b, part, sizes, x)
         if memory is not None:
