@@ -105,13 +105,11 @@ class Initial:
         return ".".join(part for part in parts if part)
 
     def method(self) -> Function:
-        for std in (Dot(Dot(SELF, "config"), "init_std"), STD):  # named where lines are long
-            body = self.body(std)
-            once = std != STD and self.init.kind == "normal"
-            if once and all(width(line, depth=4) <= WIDTH for line in self.draws(std)):
-                break
+        std: Expr = Dot(Dot(SELF, "config"), "init_std")
+        long = any(width(line, depth=4) > WIDTH for line in self.draws(std))
+        body = tuple(self.body(STD if long or self.init.kind != "normal" else std))
         title = f"{self.summary()}."
-        made = Function("init_weights", (Parameter("self"),), constant(None), tuple(body), title)
+        made = Function("init_weights", (Parameter("self"),), constant(None), body, title)
         found: Function = written_for(made, "", ("init",))
         return found
 
@@ -124,7 +122,7 @@ class Initial:
         tests = [endings(own, names[i + 1 :]) for i, own in enumerate(names)]
         chain: tuple[Statement, ...] = ()
         for way, test in reversed(list(zip(ways, tests, strict=True))):
-            chain = (If(test, self.set(way, std), chain),) if chain else self.set(way, std)
+            chain = (If(test, self.setting(way, std), chain),) if chain else self.setting(way, std)
         if len(ways) > 1:
             over = expression("self.named_parameters()")
             found.append(For(Items((Name("name"), WEIGHT), ""), over, chain))
@@ -133,9 +131,9 @@ class Initial:
         return [*found, *self.joined_lines()]
 
     def draws(self, std: Expr) -> list[Statement]:
-        return [line for way in self.names for line in self.set(way, std)]
+        return [line for way in self.names for line in self.setting(way, std)]
 
-    def set(self, way: Way, std: Expr) -> tuple[Statement, ...]:
+    def setting(self, way: Way, std: Expr) -> tuple[Statement, ...]:
         """The statement that sets `weight`."""
         if way.fill is not None:
             value = Literal(way.fill, repr(way.fill))

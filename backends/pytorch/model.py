@@ -328,6 +328,7 @@ class Model:
         logits = expression("self.logits(x)", x=Name(self.local_name(step)))
         made = f.body[-1]
         assert isinstance(made, Set)
+        assert made.value is not None
         nested = Return(expression("self.logits(x)", x=made.value), origins=made.origins)
         if width(nested, depth=2) <= WIDTH:  # the title says its shape
             f.body[-1] = nested

@@ -19,10 +19,7 @@ from .builder import Builder
 from .feed_forward import has_bias, hidden_of, lower_dense, lower_hidden, title_of
 from .state import StackState
 
-TITLE = """\
-Mixture of experts (Shazeer et al. 2017, arXiv 1701.06538).
-
-Each token goes to the few that its router chooses."""
+TITLE = "Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv 1701.06538)."
 
 
 def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str:
@@ -39,7 +36,7 @@ def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str
         if isinstance(part.shared_expert, Nothing):
             return y
         with b.at("shared_expert"), b.within("shared_expert"):
-            return b.op("add", b.rename(y, "y"), _shared(b, part, x))
+            return b.op("add", y, _shared(b, part, x))
 
 
 def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) -> tuple[str, str]:
@@ -123,10 +120,7 @@ def _choice(b: Builder, router: Router, scores: str, experts: Dim) -> str:
     """What the experts are compared by."""
     choice = scores
     if router.selection_bias:
-        out = "" if router.groups is None else "choice"
-        choice = b.op(
-            "add_bias", choice, name="selection_bias", dim=experts, trained=False, out=out
-        )
+        choice = b.op("add_bias", choice, name="selection_bias", dim=experts, trained=False)
     if router.groups is not None:
         choice = b.op(
             "best_groups",

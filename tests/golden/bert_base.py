@@ -60,7 +60,7 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
 
 
 class Attention(nn.Module):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -76,12 +76,13 @@ class Attention(nn.Module):
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout)  # (B, H, T, E)
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with GELU between them."""
+    """Two linear layers with GELU between them (Hendrycks, Gimpel 2016, arXiv 1606.08415)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -93,6 +94,8 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
+    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention = Attention(config)
@@ -119,6 +122,8 @@ class Pooler(nn.Module):
 
 
 class BertBase(nn.Module):
+    """An encoder; its head makes one vector of each sequence."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -132,16 +137,14 @@ class BertBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
-        std = self.config.init_std
-        for module in self.modules():
-            if isinstance(module, nn.LayerNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
-            if isinstance(module, nn.Linear):
-                nn.init.zeros_(module.bias)
+        """Norms as identity, biases 0, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -182,4 +185,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 421877183af5c73d6d385712320719ddb7909f2c09cd40052bce995035bb86b1
+# sha256 of the above: 26011102b01253814c49906ec0345d507bd1dbb06b686643ee604d3eba483df3

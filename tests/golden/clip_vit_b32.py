@@ -83,7 +83,7 @@ def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may see key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -93,7 +93,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class VisionAttention(nn.Module):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -124,6 +124,8 @@ class VisionFeedForward(nn.Module):
 
 
 class VisionBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.vision_d_model, config.eps)
@@ -137,6 +139,8 @@ class VisionBlock(nn.Module):
 
 
 class Vision(nn.Module):
+    """The vision stack."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.patch_embedding = nn.Conv2d(
@@ -157,7 +161,7 @@ class Vision(nn.Module):
 
 
 class TextAttention(nn.Module):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -171,7 +175,8 @@ class TextAttention(nn.Module):
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None)  # (B, H, T, E)
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -188,6 +193,8 @@ class TextFeedForward(nn.Module):
 
 
 class TextBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.text_d_model, config.eps)
@@ -201,6 +208,8 @@ class TextBlock(nn.Module):
 
 
 class Text(nn.Module):
+    """The text stack."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.token_embedding = nn.Embedding(config.vocab_size, config.text_d_model)
@@ -210,7 +219,7 @@ class Text(nn.Module):
 
 
 class Contrastive(nn.Module):
-    """How well items of two towers fit: scaled cosines of their vectors."""
+    """Scaled cosines of the vectors of two towers (CLIP, Radford et al. 2021, arXiv 2103.00020)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -227,6 +236,8 @@ class Contrastive(nn.Module):
 
 
 class ClipVitB32(nn.Module):
+    """Two encoders; the head compares their vectors."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -236,18 +247,16 @@ class ClipVitB32(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
-        std = self.config.init_std
-        for module in self.modules():
-            if isinstance(module, nn.LayerNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            if isinstance(module, (nn.Linear, nn.Conv2d, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
-            if isinstance(module, (nn.Linear, nn.Conv2d)) and module.bias is not None:
-                nn.init.zeros_(module.bias)
-        nn.init.normal_(self.vision.prefix_tokens, std=std)
-        nn.init.constant_(self.head.scale, 2.659260036932778)
+        """Norms as identity, biases 0, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+            elif name.endswith("scale"):
+                nn.init.constant_(weight, 2.659260036932778)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def encode_vision(self, pixel_values: Tensor) -> Tensor:
         """Hidden states (B, T, D) of `pixel_values` (B, channels, height, width)."""
@@ -303,4 +312,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: d693dce6d593411a32920a0902bbdb1199bf52a62ce1156a251e519354b153e4
+# sha256 of the above: 4906f0fb4ba3ff45b76d3a27896572caa9e7511084b62374036f3376a64b8fce

@@ -56,7 +56,7 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,10 +64,9 @@ class Cache:
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -155,7 +154,7 @@ class Projections(nn.Module):
 
 
 class Attention(Projections):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def forward(self, x: Tensor, bias: Tensor, cache: Cache | None = None) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
@@ -164,12 +163,13 @@ class Attention(Projections):
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, bias, dropout, scale=1.0)  # (B, H, T, E)
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=1.0)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with ReLU between them."""
+    """Two linear layers with ReLU between them (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -182,6 +182,8 @@ class FeedForward(nn.Module):
 
 
 class EncoderBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
@@ -196,6 +198,8 @@ class EncoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
+    """The encoder stack."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.dropout = nn.Dropout(config.dropout)
@@ -205,7 +209,7 @@ class Encoder(nn.Module):
 
 
 class CrossAttention(Projections):
-    """Multi-head attention over a memory."""
+    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def forward(
         self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
@@ -219,11 +223,15 @@ class CrossAttention(Projections):
             if cache is not None:
                 cache.memory[self.layer] = k, v
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, memory_mask, dropout, scale=1.0)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=memory_mask, dropout_p=dropout, scale=1.0
+        )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class DecoderBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
@@ -249,6 +257,8 @@ class DecoderBlock(nn.Module):
 
 
 class Decoder(nn.Module):
+    """The decoder stack, which reads the encoder."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.dropout = nn.Dropout(config.dropout)
@@ -258,6 +268,8 @@ class Decoder(nn.Module):
 
 
 class T5Small(nn.Module):
+    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -267,23 +279,22 @@ class T5Small(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, the rest normal(0, std)."""
-        std = self.config.init_std
-        for module in self.modules():
-            if isinstance(module, NarrowingRMSNorm):
-                nn.init.ones_(module.weight)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
+        """Norms as identity, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        config = self.config
         batch, length = input_ids.size(0), input_ids.size(-1)
         check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
         x = self.encoder.dropout(self.token_embedding(input_ids))  # (B, T, D)
         place = torch.arange(length, device=input_ids.device)  # (T,)
         distance = place - place[:, None]  # (T, T)
-        buckets = two_sided_buckets(distance, config.buckets, config.max_distance)  # (T, T)
+        # (T, T)
+        buckets = two_sided_buckets(distance, self.config.buckets, self.config.max_distance)
         bias = self.encoder.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
         mask = padding_mask(attention_mask)  # (B, 1, 1, T)
         bias = bias if mask is None else bias.masked_fill(~mask, -math.inf)  # (B, H, T, T)
@@ -300,17 +311,16 @@ class T5Small(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
-        config = self.config
         batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
         x = self.decoder.dropout(self.token_embedding(decoder_input_ids))  # (B, T, D)
         place = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
         distance = torch.arange(end, device=x.device) - place[:, None]  # (T, S)
-        buckets = log_buckets(-distance.clamp(max=0), config.buckets, config.max_distance)  # (T, S)
+        # (T, S)
+        buckets = log_buckets(-distance.clamp(max=0), self.config.buckets, self.config.max_distance)
         bias = self.decoder.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
         bias = bias.masked_fill(~mask, -math.inf)  # (B, H, T, S)
@@ -364,8 +374,9 @@ class T5Small(nn.Module):
         start = torch.tensor(decoder_start_token_id, device=input_ids.device)
         tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
+            raise ValueError(
+                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
+            )
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -388,4 +399,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: a1877e8cf3885ad59a90a513f5eb813dbf1914cd522d4ba8862fa37bb8899987
+# sha256 of the above: 82f411b47cb1cb96fb17535758d26da3482d42a44571d13d99512ca7da7f522b

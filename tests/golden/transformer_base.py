@@ -48,7 +48,7 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,10 +56,9 @@ class Cache:
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -104,7 +103,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may see key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -128,7 +127,7 @@ class Projections(nn.Module):
 
 
 class Attention(Projections):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def forward(
         self, x: Tensor, mask: Tensor | None, causal: bool = False, cache: Cache | None = None
@@ -139,12 +138,14 @@ class Attention(Projections):
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal
+        )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with ReLU between them."""
+    """Two linear layers with ReLU between them (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -156,6 +157,8 @@ class FeedForward(nn.Module):
 
 
 class EncoderBlock(nn.Module):
+    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention = Attention(config)
@@ -170,6 +173,8 @@ class EncoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
+    """The encoder stack."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.dropout = nn.Dropout(config.dropout)
@@ -177,7 +182,7 @@ class Encoder(nn.Module):
 
 
 class CrossAttention(Projections):
-    """Multi-head attention over a memory."""
+    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def forward(
         self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
@@ -191,11 +196,14 @@ class CrossAttention(Projections):
             if cache is not None:
                 cache.memory[self.layer] = k, v
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, memory_mask, dropout)  # (B, H, T, E)
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=memory_mask, dropout_p=dropout)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class DecoderBlock(nn.Module):
+    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)."""
+
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.attention = Attention(config, layer)
@@ -216,13 +224,14 @@ class DecoderBlock(nn.Module):
         cache: Cache | None,
     ) -> Tensor:
         x = self.attention_norm(x + self.dropout(self.attention(x, mask, causal, cache)))
-        x = self.cross_attention_norm(
-            x + self.dropout(self.cross_attention(x, memory, memory_mask, cache))
-        )
+        y = x + self.dropout(self.cross_attention(x, memory, memory_mask, cache))
+        x = self.cross_attention_norm(y)
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
 
 class Decoder(nn.Module):
+    """The decoder stack, which reads the encoder."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.dropout = nn.Dropout(config.dropout)
@@ -230,6 +239,8 @@ class Decoder(nn.Module):
 
 
 class TransformerBase(nn.Module):
+    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -239,15 +250,14 @@ class TransformerBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest xavier."""
-        for module in self.modules():
-            if isinstance(module, nn.LayerNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.xavier_uniform_(module.weight)
-            if isinstance(module, nn.Linear):
-                nn.init.zeros_(module.bias)
+        """Norms as identity, biases 0, the rest xavier."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.xavier_uniform_(weight)
 
     def encode(
         self,
@@ -281,8 +291,7 @@ class TransformerBase(nn.Module):
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
         config = self.config
         batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
@@ -350,8 +359,9 @@ class TransformerBase(nn.Module):
         start = torch.tensor(decoder_start_token_id, device=input_ids.device)
         tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
+            raise ValueError(
+                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
+            )
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -374,4 +384,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1d5fcc2c22e9b42ae1bf52a4afe11f87a49dd5c00b0a71d66d8884558779cb47
+# sha256 of the above: 280f0215d510a69efa1170bfde7827d92c6e6221f20e32f85d11dd81b8232e3e

@@ -58,7 +58,7 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,10 +66,9 @@ class Cache:
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -109,7 +108,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may see key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -119,7 +118,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class EncoderAttention(nn.Module):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -138,7 +137,7 @@ class EncoderAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with GELU between them."""
+    """Two linear layers with GELU between them (Hendrycks, Gimpel 2016, arXiv 1606.08415)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -150,6 +149,8 @@ class FeedForward(nn.Module):
 
 
 class EncoderBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
@@ -163,6 +164,8 @@ class EncoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
+    """The encoder stack."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.conv1 = nn.Conv1d(
@@ -193,7 +196,7 @@ class Projections(nn.Module):
 
 
 class DecoderAttention(Projections):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
@@ -201,13 +204,14 @@ class DecoderAttention(Projections):
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
-        causal = q.size(2) > 1 and mask is None
-        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None
+        )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class CrossAttention(Projections):
-    """Multi-head attention over a memory."""
+    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def forward(self, x: Tensor, memory: Tensor, cache: Cache | None) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
@@ -223,6 +227,8 @@ class CrossAttention(Projections):
 
 
 class DecoderBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
@@ -241,6 +247,8 @@ class DecoderBlock(nn.Module):
 
 
 class Decoder(nn.Module):
+    """The decoder stack, which reads the encoder."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
@@ -250,6 +258,8 @@ class Decoder(nn.Module):
 
 
 class WhisperTiny(nn.Module):
+    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -258,16 +268,14 @@ class WhisperTiny(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
-        std = self.config.init_std
-        for module in self.modules():
-            if isinstance(module, nn.LayerNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            if isinstance(module, (nn.Linear, nn.Conv1d, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
-            if isinstance(module, (nn.Linear, nn.Conv1d)) and module.bias is not None:
-                nn.init.zeros_(module.bias)
+        """Norms as identity, biases 0, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def encode(self, input_features: Tensor) -> Tensor:
         """Hidden states (B, T, D) of `input_features` (B, channels, 2*T)."""
@@ -295,8 +303,7 @@ class WhisperTiny(nn.Module):
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
         config = self.config
         batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
         check_shapes(
@@ -358,8 +365,9 @@ class WhisperTiny(nn.Module):
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
+            raise ValueError(
+                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
+            )
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         if length > self.config.decoder_max_positions:
             raise ValueError(
@@ -380,4 +388,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: d934c23c9cb16545a1e24db78efc229c65ff99ec16acb3137069121fb504e41b
+# sha256 of the above: c3c7065123b8bd469ba8762e4a74098542dc88c25f8bf25426aff43be6d12797

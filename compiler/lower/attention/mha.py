@@ -198,6 +198,7 @@ def _rotated(
                 cos, sin, width = lower_rotary(b, state, position, sizes.head)
                 turn: dict[str, Any] = {"layout": position.layout, "width": width}
                 turn["partial"] = int(width) != int(sizes.head.size or 0)
+                query, key = _unnamed_norm(b, query), _unnamed_norm(b, key)
                 query = b.op("rotate", query, cos, sin, out="q", **turn)
                 key = b.op("rotate", key, cos, sin, out="k", **turn)
     if isinstance(part.qk_norm, HEADS) and part.qk_norm.after_positions:
@@ -208,6 +209,12 @@ def _rotated(
             with b.beside("positions", index):
                 query = lower_temperature(b, state, position, query)
     return query, key
+
+
+def _unnamed_norm(b: Builder, value: str) -> str:
+    """The value, without a name if a norm makes it: it stands in the call that rotates it."""
+    op = b.graph.producer(value)
+    return b.rename(value, "") if op is not None and op.kind.endswith("_norm") else value
 
 
 def _gated(b: Builder, part: Mha, sizes: Sizes, x: str, y: str) -> str:

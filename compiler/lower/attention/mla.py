@@ -19,10 +19,9 @@ from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .scores import attention_inputs
 
-TITLE = """\
-Multi-head latent attention{} (DeepSeek-AI 2024, arXiv 2405.04434).
-
-Keys and values are made from one small vector per token."""
+TITLE = (
+    "Multi-head latent attention{}: keys and values of one vector (DeepSeek-AI 2024, 2405.04434)."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +134,10 @@ def _rotated(
             with b.beside("positions", index):
                 cos, sin, width = lower_rotary(b, state, position, sizes.turned)
                 turn: dict[str, Any] = {"layout": position.layout, "width": width, "partial": False}
-                query = b.op("rotate", query, cos, sin, out="q", end=True, **turn)
+                assert sizes.head.size is not None
+                whole = width is sizes.turned.size
+                before = sizes.still.size if whole else sizes.head.size - width
+                query = b.op("rotate", query, cos, sin, out="q", end=before, **turn)
                 shared = b.op("rotate", shared, cos, sin, out="k_rope", **turn)
         elif isinstance(position, Temperature):
             with b.beside("positions", index):
