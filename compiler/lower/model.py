@@ -258,7 +258,7 @@ def layer_rule(b: Builder, stack: Stack) -> LayerRule | None:
         key = f"{one.block}_layers"
         named = one.block in stack.order and one.first == 0 <= one.last
         if named and counts.setdefault(key, one.last) == one.last:
-            one = replace(one, count=b.size(key, one.last + 1))
+            one = replace(one, count=b.size(key, one.last + 1, "the first layers"))
         overrides.append(one)
     blocks = {name: peek(stack, "blocks")[name] for name in dict.fromkeys(stack.order)}
     shared = tuple(name for name, block in blocks.items() if block.share)

@@ -36,7 +36,7 @@ class Config:
     d_model: int = 7168
     vocab_size: int = 129280
     layers: int = 61
-    dense_layers: int = 3
+    dense_layers: int = 3  # the first layers
     eps: float = 1e-6
     nope_dim: int = 128
     rope_dim: int = 64
@@ -424,9 +424,8 @@ class DeepseekV3(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
-            )
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -446,4 +445,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1991cd2f3c011006d488b74b36c7348650477b4817204f8eb45af90a50e67434
+# sha256 of the above: 2402b517c0cd5638d66e195d2993ed470ff17994eb32a6ff5f131e324f18965b

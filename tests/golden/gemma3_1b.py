@@ -290,9 +290,8 @@ class Gemma3_1b(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
-            )
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -312,4 +311,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 95716befe570e47392a77bfe5da9bbce25986947edd820a29c15737c2425ac0a
+# sha256 of the above: f40b391d08003d344da9619a6c8d5468aba3e11a0a50d84017093082f584dad7

@@ -260,9 +260,8 @@ class Gpt2(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
-            )
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
@@ -297,4 +296,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: decc40902eb43bc0d0d5872cc0d660e5a074d91133d518c293f8952f687e7419
+# sha256 of the above: 3b9a623ccf692de8f054c0c39f48dbcd19910bd9adf66c9b7214721ed78226da

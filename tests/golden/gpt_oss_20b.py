@@ -405,9 +405,8 @@ class GptOss20b(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
-            )
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -427,4 +426,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e560c9ad04ed3443b3b442c7be7188d7f8973b1a036d62d96303a13380fb5ee8
+# sha256 of the above: 0599f8596a593c1e8594b7c1b79840a379730a7ad35b64160ea940cd40f1cb95

@@ -264,9 +264,8 @@ class Llama3_8b(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
-            )
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -286,4 +285,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: ab2c87d7161ea3ad10cd4be2b3cce0c056a0aab5942f047909e878328f784675
+# sha256 of the above: 030b3153fc08b6aaabe80c5d55daa36c6aba3a2b7145882f5b5b4fedb327a09e

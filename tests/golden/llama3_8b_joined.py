@@ -330,9 +330,8 @@ class Llama3_8b(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
-            )
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -352,4 +351,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: bd940128de0db5135751b980277492962ce99d4f011657cbee378438ce2a931d
+# sha256 of the above: df0b899ec8a4fbc2d9bf533cd2d021481270b3524b64432cb5d2219f8afeed9f

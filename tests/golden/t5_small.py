@@ -374,9 +374,8 @@ class T5Small(nn.Module):
         start = torch.tensor(decoder_start_token_id, device=input_ids.device)
         tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
-            )
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -399,4 +398,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 82f411b47cb1cb96fb17535758d26da3482d42a44571d13d99512ca7da7f522b
+# sha256 of the above: 48473351e3c76574739878dd55b36b925989bd109a1632e107d52448b4065647

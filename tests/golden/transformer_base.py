@@ -359,9 +359,8 @@ class TransformerBase(nn.Module):
         start = torch.tensor(decoder_start_token_id, device=input_ids.device)
         tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
-            )
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
@@ -384,4 +383,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 280f0215d510a69efa1170bfde7827d92c6e6221f20e32f85d11dd81b8232e3e
+# sha256 of the above: f02c748f7a9468f645507093930a914e3e78b31a6d01378efa694067786177b8

@@ -365,9 +365,8 @@ class WhisperTiny(nn.Module):
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
-            )
+            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
         if length > self.config.decoder_max_positions:
             raise ValueError(
@@ -388,4 +387,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: c3c7065123b8bd469ba8762e4a74098542dc88c25f8bf25426aff43be6d12797
+# sha256 of the above: f18a23520323353c6d00a79340d3d690c813ca784971bbf1b84c53f060a05908

@@ -49,9 +49,8 @@ def generate(
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
     if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-        raise ValueError(
-            f"temperature {temperature}, top_k {top_k}, top_p {top_p}: want 0 to inf, 1"
-        )
+        given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
+        raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
     length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
     if slot.limited:
         if length > slot.limit:
