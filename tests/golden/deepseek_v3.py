@@ -275,7 +275,7 @@ class Experts(nn.Module):
         # (J, F)
         h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
         y = expert_linear(h, self.down, expert)  # (J, D)
-        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
         return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
@@ -445,4 +445,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2402b517c0cd5638d66e195d2993ed470ff17994eb32a6ff5f131e324f18965b
+# sha256 of the above: 1ef85f95fd21c816be23eda7756c6abe322abadff1d2a477504e1cbf01c56985

@@ -269,7 +269,7 @@ class Experts(nn.Module):
         # (J, F)
         h = swish(gate.clamp(max=self.clamp), self.beta) * (up.clamp(-self.clamp, self.clamp) + 1)
         y = expert_linear(h, self.down, expert) + self.down_bias[expert]  # (J, D)
-        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
         return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
@@ -426,4 +426,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0599f8596a593c1e8594b7c1b79840a379730a7ad35b64160ea940cd40f1cb95
+# sha256 of the above: 64e68965806d64a1a4ea30fde6a8228b4c774bcada84bdc2529add2bfb3b33f2

@@ -195,7 +195,7 @@ class Experts(nn.Module):
         # (J, F)
         h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
         y = expert_linear(h, self.down, expert)  # (J, D)
-        y = y[order.argsort()].view(*weights.shape, -1)  # (B, T, A, D)
+        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
         return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
@@ -339,4 +339,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7b137e709642fd48ad9b6780609089713c3b9e5833b922de0b48041fe004908e
+# sha256 of the above: d24bf4a3440725fd960a44121e051ca14ea9175754cb9a4c25a786e597c8e8b4
