@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..display import Displayed
 from .axes import Shape, show
-from .facts import HeadFact, InitFact, InputFact, SourceFact, StackFact, TokenFact
+from .facts import HeadFact, InitFact, InputFact, LayerRule, SourceFact, StackFact, TokenFact
 from .facts import Origin as Origin  # the origin of an op is a path of the spec
 from .order import in_order
 from .sizes import Field, Size
@@ -137,6 +137,7 @@ class Scope:
     # role layers
     layers: Size | None = None
     order: tuple[str, ...] = ()  # block kind of each layer
+    rule: LayerRule | None = None  # what `order` follows from; None where nobody said it
     modules: tuple[int, ...] = ()  # which stored module each layer uses
     carry: tuple[str, str] | None = None  # value in, value out of one repetition
     result: str = ""  # the value after the last repetition

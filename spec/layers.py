@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from .errors import choices, shown
 from .merge import Reading, merge
 from .names import MAX_LENGTH
+from .order import LayerOrder, LayerRule, Override, RuleRecorder
 from .source import Node
 
 MOST_LAYERS = 100_000
@@ -24,16 +26,28 @@ class Order:
 
     layers: for each layer the position of its block in `blocks`, in a byte, so that an override
         of a range is one `bytes.translate`
+    recorder: the pattern and the overrides that gave them
     """
 
     blocks: dict[str, Node]
     layers: bytearray
+    recorder: RuleRecorder = field(default_factory=lambda: RuleRecorder(()))
 
     @property
     def names(self) -> list[str]:
         """The name of the block of each layer."""
         names = list(self.blocks)
         return [names[i] for i in self.layers]
+
+
+@dataclass
+class OrderNode(Node):
+    """The list of the blocks of all layers, whose data knows the rule that it follows."""
+
+    rule: LayerRule | None = None
+
+    def plain(self) -> Any:
+        return LayerOrder.of(super().plain(), self.rule)
 
 
 def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
@@ -55,7 +69,8 @@ def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
         reading.stop(stack, _TOO_MANY_BLOCKS)
     index = {name: i for i, name in enumerate(blocks)}
     once = bytearray(index[name] for name in cycle[:count])
-    order = Order(blocks, (once * (count // len(cycle) + 1))[:count])
+    repeated = (once * (count // len(cycle) + 1))[:count]
+    order = Order(blocks, repeated, RuleRecorder(cycle))
     _override(stack, order, reading)
     return order
 
@@ -124,51 +139,60 @@ def _override(stack: Node, order: Order, reading: Reading) -> None:
         reading.wrong(overrides, "`overrides` must be a mapping from layers to blocks")
         return
     for key, what in overrides.items():
-        layers = _layers(key, what, len(order.layers), reading)
+        ends = _ends(key, what, reading)
+        layers = _layers(ends, key, what, len(order.layers), reading)
         if isinstance(what.value, str):
             if what.value not in order.blocks:
                 reading.wrong(what, _no_block(what.value, order.blocks))
                 continue
             index = list(order.blocks).index(what.value)
             order.layers[layers.start : layers.stop] = bytes([index]) * len(layers)
+            order.recorder.named(*ends, what.value)
         elif isinstance(what.value, dict):
-            _change(order, layers, what, reading)
+            order.recorder.changed(*ends, _change(order, layers, what, reading))
         else:
             reading.wrong(what, "an override must be the name of a block or a mapping")
 
 
-def _layers(key: str, what: Node, count: int, reading: Reading) -> range:
-    """The layers of an override key, without those beyond the last layer."""
+def _ends(key: str, what: Node, reading: Reading) -> tuple[int, int]:
+    """The first and the last layer of an override key, as it names them."""
     match = LAYER.match(key)
     if match is None:
         reading.problem(
             what, f"a layer must be written as `0`, `-1` or a range `0..2`, not `{key}`"
         )
-        return range(0)
+        return 1, 0
     first, last = int(match[1]), int(match[2] or match[1])
     if (first < 0) == (last < 0) and last < first:
         reading.problem(what, f"the range `{key}` is empty: {last} is before {first}")
-    first, last = (end + count if end < 0 else end for end in (first, last))
-    found = range(max(first, 0), min(last + 1, count))
-    if not found and count:
+    return first, last
+
+
+def _layers(ends: tuple[int, int], key: str, what: Node, count: int, reading: Reading) -> range:
+    """The layers of an override key, without those beyond the last layer."""
+    found = Override(*ends).range(count)
+    if not found and count and LAYER.match(key):
         reading.warn(what.at, f"the override `{key}` matches none of the {count} layers")
     return found
 
 
-def _change(order: Order, layers: range, what: Node, reading: Reading) -> None:
-    """Merge an override into the blocks of these layers.
+def _change(order: Order, layers: range, what: Node, reading: Reading) -> dict[str, str]:
+    """Merge an override into the blocks of these layers. Returns what each block becomes.
 
     Each block among them becomes a new one, named after its first layer here.
     """
     part = order.layers[layers.start : layers.stop]
     names, table = list(order.blocks), bytearray(range(256))
+    becomes: dict[str, str] = {}
     for i in sorted((i for i in range(len(names)) if i in part), key=part.find):
         if len(order.blocks) >= MOST_BLOCKS:
             reading.stop(what, _TOO_MANY_BLOCKS)
         name = _fresh_name(names[i], layers.start + part.find(i), order.blocks)
         table[i] = len(order.blocks)
         order.blocks[name] = merge("block", order.blocks[names[i]], what, reading)
+        becomes[names[i]] = name
     order.layers[layers.start : layers.stop] = part.translate(table)
+    return becomes
 
 
 def _fresh_name(old: str, layer: int, blocks: dict[str, Node]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SpecErrors
-from .layers import layer_order
+from .layers import OrderNode, layer_order
 from .merge import Reading, expand, has_type, merge, only, type_of, without_removed
 from .model import BLOCK_KEYS, ONLY_MODEL
 from .part import BROKEN, COMPONENTS, NOTHING, Part
@@ -83,15 +83,25 @@ def resolve_stack(stack: Node, reading: Reading) -> Node:
     named = stack.get("blocks")
     own["blocks"] = Node(blocks, (named or stack).mark, (named or stack).key_mark)
     nodes = [Node(name, stack.mark) for name in blocks]  # shared by the layers of a block
-    own["order"] = Node([nodes[i] for i in order.layers], stack.mark, stack.key_mark)
+    may_end = tuple(blocks)
     if "final_norm" not in own:
-        last = list(blocks.values())[order.layers[-1]] if order.layers else Node(items, stack.mark)
-        placement = last.get("norm_placement")
-        own["final_norm"] = defaulted(placement is None or not placement.is_word("post"), stack)
+        ends = {name: _ends_normed(node) for name, node in blocks.items()}
+        ends[""] = _ends_normed(Node(items, stack.mark))
+        normed = ends[order.names[-1] if order.layers else ""]
+        own["final_norm"] = defaulted(normed, stack)
+        may_end = tuple(name for name in may_end if ends[name] == normed)
+    layers = [nodes[i] for i in order.layers]
+    own["order"] = OrderNode(layers, stack.mark, stack.key_mark, order.recorder.rule(may_end))
     for key, node in own.items():
         if key not in ("blocks", "order"):
             reading.count_values(node, stack)
     return Node(own, stack.mark, stack.key_mark)
+
+
+def _ends_normed(last: Node) -> bool:
+    """Does a stack whose last layer is this block end in a norm, if nobody says so?"""
+    placement = last.get("norm_placement")
+    return placement is None or not placement.is_word("post")
 
 
 def _settle_streams(own: Words) -> None:

@@ -19,6 +19,7 @@ from .mask_field import MaskField
 from .masks import Atom
 from .names import camel_case
 from .norm import LayerNorm, Norm, Placement
+from .order import LayerOrder
 from .part import NOTHING, Inner, Many, Map, OneOf, Part
 from .positions import Positions
 from .residual import Residual, Sequential
@@ -114,7 +115,7 @@ class Stack(Part):
     final_norm: Flag = True
     output_width: Width | None = None
     blocks: Map[BlockName, Inner[Block]]
-    order: Many[str]
+    order: Inner[LayerOrder]
 
 
 class SpecialTokens(Part):

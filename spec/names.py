@@ -187,8 +187,8 @@ HELPER_NAMES = frozenset(
     added_scores additive_attention alibi_bias alibi_bias_ceil apply_partial_rope
     check_shapes first_places in_chunks load_checkpoint open_tensors stored_tensor
     unfit_rest unfit_rows
-    apply_partial_rope_interleaved apply_rope apply_rope_interleaved apply_rope_to_end
-    apply_rope_to_end_interleaved as_bias attention_pool best_groups biased_additive_attention
+    apply_partial_rope_interleaved apply_rope apply_rope_interleaved
+    as_bias attention_pool best_groups biased_additive_attention
     biased_distance_attention biased_explicit_attention by_length capped_scores
     causal_linear_attention centred_grid_angles content_to_position distance_attention drop_path
     dynamic_frequencies elu_features expert_linear explicit_attention fading_linear_attention

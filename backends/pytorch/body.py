@@ -131,7 +131,7 @@ def choose(f: Writer, layers: Scope, varying: list[LayerInput]) -> tuple[Stateme
     if len(varying) > 1:
         for values, label in labels.items():
             f.say(written_for(Set(label, Sequence(values, "")), layers.path))
-    value = by_layer([labels[sets[kind]] for kind in layers.order])
+    value = by_layer(layers, {kind: labels[sets[kind]] for kind in sets}, f.number)
     if isinstance(value, Index):
         f.say(written_for(Set(Name("kinds"), value.of), layers.path))
         value = Index(Name("kinds"), value.keys)

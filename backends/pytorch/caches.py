@@ -9,7 +9,7 @@ from .code.nodes import Class, Dot, Function, Set
 from .helpers import trees
 from .writer import SELF
 
-KEYS, STATES, MEMORY = "kept", "states", "memory"
+KEYS, STATES, MEMORY = "kv", "states", "memory"
 TITLES = {
     (KEYS,): "Keys and values of the tokens seen so far, by layer. Not part of the weights.",
     (KEYS, MEMORY): "Keys and values of the tokens seen so far and of the memory, by layer. No "

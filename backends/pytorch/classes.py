@@ -8,7 +8,8 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph, Scope
 from ...compiler.words import camel_case
-from .body import constant_prefix, enter, ids_of, write_items
+from .arguments import take_arguments
+from .body import enter, ids_of, write_items
 from .code.layout import binding
 from .code.nodes import (
     NOWHERE,
@@ -29,13 +30,12 @@ from .code.nodes import (
     union,
     written_for,
 )
-from .code.read import call, constant, dotted, expression, statements
+from .code.read import call, constant, dotted, statements
 from .items import Do, Keep, Repeat
+from .layer_list import construct, layer_list
 from .make import make
 from .options import BuildOptions
-from .patterns import fold, runs
 from .plan import FilePlan
-from .sizes import config_expression
 from .stacks import stack_forward
 from .writer import SELF, Needs, Writer
 
@@ -91,8 +91,7 @@ def write_class(plan: FilePlan, scope: Scope) -> Written:
     needs = Needs()
     runs = (stack_forward if scope.role == "stack" else forward)(plan, scope, needs)
     made = constructor(plan, scope, needs)
-    doc = "" if scope.role == "stack" else scope.title
-    return Written(scope, made, (made, runs), doc, needs, frozenset({scope.path}))
+    return Written(scope, made, (made, runs), scope.title, needs, frozenset({scope.path}))
 
 
 # -- __init__
@@ -147,76 +146,14 @@ def members(plan: FilePlan, scope: Scope, needs: Needs) -> list[Statement]:
                 else:  # several ops may use one module
                     found[place] = union(found[place], statement)
         elif isinstance(item, Repeat):
-            value = layer_list(plan, item.scope)
             blocks = [block.path for block in plan.index.children[item.scope.path]]
-            found.append(written_for(Set(Dot(SELF, "layers"), value), item.scope.path, *blocks))
+            made_so = layer_list(plan, item.scope)
+            found += [written_for(statement, item.scope.path, *blocks) for statement in made_so]
         elif isinstance(item, Keep):
             found += members(plan, item.scope, needs)
         else:
             made_of = Set(Dot(SELF, item.scope.name), construct(plan, item.scope))
             found.append(written_for(made_of, item.scope.path))
-    return found
-
-
-def construct(plan: FilePlan, child: Scope) -> Any:
-    knows = plan.knows_layer(child.path) and child.role != "stack"
-    return call(plan.class_of(child), *map(Name, ("config", "layer") if knows else ("config",)))
-
-
-def layer_list(plan: FilePlan, layers: Scope) -> Any:
-    """`nn.ModuleList(…)`: one block per layer, or one for those that share."""
-    blocks = plan.index.children[layers.path]
-    knows = plan.knows_layer(blocks[0].path)
-    names = class_names(plan, layers)
-    block: Expr = Name(names[0])
-    several = len(set(names)) > 1
-    if len(set(layers.modules)) < len(layers.modules):
-        if not several and len(set(layers.modules)) == 1:
-            return expression("nn.ModuleList([block(config)])", block=block)
-        if several or len(set(layers.order)) > 1:
-            kinds = kinds_constant(plan, layers)
-            return expression("nn.ModuleList(kind(config) for kind in KINDS)", KINDS=kinds)
-    elif several:
-        kinds, period = kinds_constant(plan, layers), constant(fold(names))
-        block = expression("KINDS[i % period]", KINDS=kinds, period=period)
-    made = call(block, *map(Name, ("config", "i") if knows else ("config",)))
-    return expression(
-        "nn.ModuleList(made for i in range(count))",
-        made=made,
-        i=Name("i" if knows or several else "_"),
-        count=config_expression(layers.layers),
-    )
-
-
-def class_names(plan: FilePlan, layers: Scope) -> list[str]:
-    """The class of the block of each layer."""
-    blocks = {block.name: plan.class_of(block) for block in plan.index.children[layers.path]}
-    return [blocks[kind] for kind in layers.order]
-
-
-def kinds_constant(plan: FilePlan, layers: Scope) -> Name:
-    return Name(constant_prefix(plan, layers) + "KINDS")
-
-
-def constants(plan: FilePlan) -> list[Statement]:
-    """KINDS and MODULES of each stack that needs them, as statements."""
-    found: list[Statement] = []
-    for layers in plan.graph.scopes.values():
-        if layers.role != "layers":
-            continue
-        names, modules = class_names(plan, layers), layers.modules
-        shared = len(set(modules)) < len(modules)
-        blocks = [block.path for block in plan.index.children[layers.path]]
-        if len(set(names)) > 1 or (shared and len(set(layers.order)) > 1):
-            kind_of = dict(zip(modules, names, strict=True))
-            stored = [kind_of[module] for module in sorted(kind_of)]
-            kinds = runs([Name(n) for n in (stored if shared else names[: fold(names)])])
-            made = Set(kinds_constant(plan, layers), kinds)
-            found.append(written_for(made, layers.path, *blocks))
-        if shared and len(set(modules)) > 1:
-            numbers = runs([constant(module) for module in modules])
-            name = Name(constant_prefix(plan, layers) + "MODULES")
-            found.append(written_for(Set(name, numbers), layers.path))
     return found
 
 
@@ -274,16 +211,71 @@ def may_merge(graph: ModuleGraph) -> bool:
 
 def write_classes(plan: FilePlan) -> list[Written]:
     """Every class below the model, those first that others use."""
+    scopes = {
+        scope.path: scope
+        for scope in plan.graph.scopes.values()
+        if scope.role == "stack" or (scope.role in ("module", "block") and plan.ops(scope.path))
+    }
     levels: dict[int, list[Scope]] = {}
-    for scope in plan.graph.scopes.values():
-        if scope.role == "stack" or (scope.role in ("module", "block") and plan.ops(scope.path)):
-            levels.setdefault(depth(scope), []).append(scope)
+    for path, level in heights(plan, scopes).items():
+        levels.setdefault(level, []).append(scopes[path])
     found: list[Written] = []
-    for level in sorted(levels, reverse=True):
+    for level in sorted(levels):
         classes = share(plan, [write_class(plan, scope) for scope in levels[level]])
+        take_arguments(plan, classes)
         join_kinds(classes)
         found += name_classes(plan, classes, found)
+    return in_reading_order(plan, found)
+
+
+def heights(plan: FilePlan, scopes: dict[str, Scope]) -> dict[str, int]:
+    """How many classes stand within each: classes that may be one have the same height."""
+    within: dict[str, list[str]] = {path: [] for path in scopes}
+    for path in scopes:
+        around = plan.graph.scopes[path].parent
+        while around is not None and around not in scopes:
+            around = plan.graph.scopes[around].parent
+        if around is not None:
+            within[around].append(path)
+    found = dict.fromkeys(scopes, 0)
+    for _ in scopes:
+        before = dict(found)
+        for path in reversed(scopes):
+            found[path] = max([found[path], *(found[inner] + 1 for inner in within[path])])
+        alike: dict[str, list[str]] = {}
+        for path, scope in scopes.items():
+            key = f"{scope.parent}." if scope.role == "block" else scope.noun
+            alike.setdefault(key, []).append(path)
+        for paths in alike.values():
+            if not any(
+                inner != path and inner.startswith(f"{path}.") for path in paths for inner in paths
+            ):
+                found.update(dict.fromkeys(paths, max(found[path] for path in paths)))
+        if found == before:
+            break
     return found
+
+
+def _nested(paths: list[str]) -> bool:
+    """Does one of these scopes stand within another?"""
+    return any(inner.startswith(f"{path}.") for path in paths for inner in paths)
+
+
+def in_reading_order(plan: FilePlan, classes: list[Written]) -> list[Written]:
+    """Each class behind all that it uses, otherwise in the order in which the model uses them."""
+    by_name = {one.name: one for one in classes}
+    found: dict[str, Written] = {}
+
+    def visit(path: str) -> None:
+        for child in plan.index.children[path]:
+            visit(child.path)
+        name = plan.class_names.get(path)
+        if name in by_name and (path in last or plan.graph.scopes[path].role != "block"):
+            found.setdefault(name, by_name[name])
+
+    last = {name: path for path, name in plan.class_names.items()}.values()
+    visit("")
+    return list(found.values())
 
 
 def join_kinds(classes: list[Written]) -> None:
@@ -293,20 +285,18 @@ def join_kinds(classes: list[Written]) -> None:
         if one.scope.role == "block":
             stacks.setdefault(one.scope.parent or "", []).append(one)
     for blocks in stacks.values():
-        different: list[Written] = []
+        different: list[list[Written]] = []
         for block in blocks:
-            first = next((other for other in different if other.same_as(block)), None)
-            if first is None:
-                different.append(block)
-            else:
-                block.noun = first.noun
-        if len(different) == 1:
-            for block in blocks:
+            alike = next((group for group in different if group[0].same_as(block)), None)
+            if alike is None:
+                different.append([block])
+                continue
+            alike.append(block)
+            block.noun = alike[0].noun
+        several = [group for group in different if len(group) > 1]
+        if len(several) == 1:
+            for block in several[0]:
                 block.noun = "Block"
-
-
-def depth(scope: Scope) -> int:
-    return scope.path.count(".") + bool(scope.path)
 
 
 def share(plan: FilePlan, classes: list[Written]) -> list[Written]:
@@ -351,7 +341,7 @@ def name_classes(plan: FilePlan, classes: list[Written], others: list[Written]) 
         by_noun.setdefault(one.noun, []).append(one)
     written: list[Written] = []
     for noun, group in by_noun.items():
-        taken = {other.name for other in others if other.noun != noun}
+        taken = {other.name for other in others}
         names, firsts = _names(plan, noun, group, taken | {w.name for w in written})
         for name, one in zip(names, group, strict=True):
             plan.class_names[one.scope.path] = name

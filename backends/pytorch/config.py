@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.graph import ModuleGraph
@@ -26,6 +27,7 @@ from .code.nodes import (
 from .code.read import call, constant, expression
 from .code.scope import UnboundNameError
 from .code.show import width
+from .patterns import Counts, counts
 from .writer import SELF
 
 FROZEN = expression("dataclass(frozen=True)")
@@ -37,15 +39,18 @@ def config_class(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]
 
     Raises UnboundNameError for a field that the graph does not have: a fault of the compiler.
     """
+    layers = _layer_checks(graph)
+    used = used | {name for check in layers for name in check.fields}
     fields = {f.name: f for f in graph.fields if f.name in used}
     if unknown := used - fields.keys() - {name for name, _ in init}:
         raise UnboundNameError(f"the file reads {sorted(unknown)} of a Config that has none")
     body = [_field(f.name, f.value, f.comment, *f.places) for f in fields.values()]
     body += [_field(name, value, "", ("init",)) for name, value in init if name in used]
     body = body or [Word("pass")]
-    if checks := _checks(graph, fields):
-        parts = tuple(_check(fields[whole], fields[part]) for whole, part in checks)
-        body.append(Function("__post_init__", (Parameter("self"),), constant(None), parts))
+    parts = [_check(fields[whole], fields[part]) for whole, part in _checks(graph, fields)]
+    parts += [check.statement for check in layers]
+    if parts:
+        body.append(Function("__post_init__", (Parameter("self"),), constant(None), tuple(parts)))
     return Class("Config", (), tuple(body), TITLE, (FROZEN,), origins=frozenset({""}))
 
 
@@ -92,6 +97,50 @@ def _checks(graph: ModuleGraph, fields: dict[str, Field]) -> list[tuple[str, str
             pairs.append((_name(whole), _name(part)))
         found += [pair for pair in pairs if pair not in found and set(pair) <= set(fields)]
     return found
+
+
+@dataclass(frozen=True)
+class _LayerCheck:
+    """A statement that refuses numbers of layers for which the file would be wrong."""
+
+    fields: tuple[str, ...]
+    statement: Statement
+
+
+def _layer_checks(graph: ModuleGraph) -> list[_LayerCheck]:
+    """The numbers of layers that each stack may have, where the file is not right for all."""
+    found: dict[Any, _LayerCheck] = {}
+    for scope in graph.scopes.values():
+        if scope.role != "layers" or scope.layers is None:
+            continue
+        (field,) = scope.layers.fields()
+        test, words = _refused(counts(graph, scope), Dot(SELF, field.name))
+        message = Format((f"{field.name} must be {words}, not ", Dot(SELF, field.name)))
+        error = Raise(call("ValueError", message))
+        made = written_for(If(test, (error,)), scope.path, field.origin)
+        found.setdefault(made, _LayerCheck((field.name,), made))
+    return list(found.values())
+
+
+def _refused(counts: Counts, layers: Expr) -> tuple[Any, str]:
+    """The test for numbers of layers that are refused, and words for those that are not."""
+    least, most = constant(counts.least), constant(counts.most)
+    if counts.least == counts.most:
+        return expression("layers != n", layers=layers, n=least), f"{counts.least}"
+    if counts.most is not None:
+        test = expression("not a <= layers <= b", layers=layers, a=least, b=most)
+        return test, f"from {counts.least} to {counts.most}"
+    test, words = expression("layers < n", layers=layers, n=least), f"at least {counts.least}"
+    if counts.period == 1:
+        return test, words
+    rest = expression("layers % p", layers=layers, p=constant(counts.period))
+    first, *others = counts.remainders
+    wrong = expression("rest != n", rest=rest, n=constant(first))
+    if others:
+        wrong = expression("rest not in n", rest=rest, n=constant(counts.remainders))
+    listed = " or ".join(map(str, counts.remainders))
+    words += f" and leave {listed} when divided by {counts.period}"
+    return expression("test or wrong", test=test, wrong=wrong), words
 
 
 def _name(tree: Any) -> str:

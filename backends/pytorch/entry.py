@@ -31,7 +31,9 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
     if f.static:
         found += statements("end = length if cache is None else cache.capacity")
     elif f.cached:
-        found += statements("start = 0 if cache is None else cache.length\nend = start + length")
+        found += statements(
+            "start, end = (0, length) if cache is None else (cache.length, cache.length + length)"
+        )
     found += checked
     if limit is not None:
         end = Name("end" if f.cached else "length")

@@ -14,7 +14,7 @@ from ...compiler.graph import ModuleGraph
 from ...compiler.passes.join_projections import join_projections
 from .caches import cache_class
 from .card import write_card
-from .classes import Written, constants, plan_file, with_bases
+from .classes import Written, plan_file, with_bases
 from .code.nodes import (
     NOWHERE,
     Class,
@@ -37,6 +37,7 @@ from .generate import generate_method
 from .grouped import require_grouped
 from .helpers import collect
 from .initial import init_fields
+from .layer_list import constants
 from .loader import FUNCTION, table
 from .mask_functions import mask_function
 from .model import Model
@@ -145,10 +146,9 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     static = options.static_cache
     own: list[Statement] = [cache_class(graph, static=static)] if plan.cached else []
     masks = [mask_function(name, ops, static=static) for name, ops in needs.masks.items()]
-    constructors = [one.constructor for one in classes]
     generate = generate_method(model)
     names = [] if options.loader is None else table(options.loader)
-    last = [*names, *constants(plan), model.write(methods, generate, constructors)]
+    last = [*names, *constants(plan), model.write(methods, generate)]
     rest: list[Statement] = [*masks, *with_bases(classes), *last]
     read = Names([*own, *rest])
     helpers = collect(read.outer | ({FUNCTION} if names else set()))

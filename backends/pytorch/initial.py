@@ -1,14 +1,20 @@
-"""`init_weights`: one loop that sets every weight, printed from the data on the weights."""
+"""`init_weights`: one loop that sets every weight, printed from the data on the weights.
+
+A chain of tests on the names of weights goes from the special to the general. A test holds for no
+weight that a later one is for: `_Endings` takes as much of a name as that needs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from ...compiler.graph import ModuleGraph, Op
+from ...compiler.graph import ModuleGraph, Op, Scope
+from .code.layout import WIDTH
 from .code.nodes import (
+    Binary,
     Bracketed,
-    Call,
     Dot,
     Expr,
     For,
@@ -17,21 +23,17 @@ from .code.nodes import (
     Literal,
     Name,
     Parameter,
-    Set,
     Statement,
-    change,
-    walk,
     written_for,
 )
 from .code.nodes import Sequence as Items
-from .code.read import call, constant, dotted, expression, statements
-from .make import norm_class
+from .code.read import call, constant, expression, statements
+from .code.show import width
+from .make import joined_name
 from .sizes import field_of, over
 from .writer import SELF
 
-BIASED = ("linear", "patchify", "convolve")  # those whose biases begin with 0
 NORMS = ("layer_norm", "rms_norm", "group_norm")
-DRAWN = ("nn.Linear", "nn.Conv1d", "nn.Conv2d", "nn.Embedding")
 DRAWS = {
     "normal": "nn.init.normal_(w, std=std)",
     "truncated_normal": "nn.init.trunc_normal_(w, std=std, a=-2 * std, b=2 * std)",
@@ -44,6 +46,8 @@ WORDS = {
     "xavier": "xavier",
     "orthogonal": "orthogonal",
 }
+FILLS = {1.0: "nn.init.ones_(weight)", 0.0: "nn.init.zeros_(weight)"}
+WEIGHT, STD = Name("weight"), Name("std")
 
 
 def init_fields(graph: ModuleGraph) -> list[tuple[str, Any]]:
@@ -51,161 +55,115 @@ def init_fields(graph: ModuleGraph) -> list[tuple[str, Any]]:
     return [("init_std", graph.init.std)] if graph.init.std is not None else []
 
 
-class Initial:
-    """Writes `init_weights`; `made` is all that the file has so far: which modules exist."""
+@dataclass(frozen=True)
+class Way:
+    """How a weight is set.
 
-    def __init__(self, graph: ModuleGraph, made: Iterable[Any]) -> None:
+    fill   the number that fills it; None where it is drawn
+    each   is each of its matrices drawn by itself? Their shapes decide where there is no std
+    layers  the layers of a residual projection, which is drawn narrower (GPT-2); "" for others
+    """
+
+    fill: float | None = None
+    each: bool = False
+    layers: str = ""
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """Numbers come first, drawn weights last."""
+        drawn = self.fill is None
+        order = 2 if self.fill not in FILLS else 0 if self.fill else 1
+        return drawn, order, not self.layers, not self.each
+
+
+class Initial:
+    """Writes `init_weights`."""
+
+    def __init__(self, graph: ModuleGraph) -> None:
         self.graph = graph
         self.init = graph.init
-        self.norms = sorted(
-            {norm_class(op) for op in graph.ops() if op.kind in NORMS},
-            key=lambda name: (not name.startswith("nn."), name),
-        )
-        self.drawn = drawn_classes(graph, made)
+        self.names: dict[Way, list[str]] = {}  # weights by the way in which they are set
+        for op in graph.ops():
+            for weight in op.weights:
+                if not weight.tied:
+                    names = self.names.setdefault(self.way(op, weight), [])
+                    names.append(self.name(op, weight))
 
-    def draw(self, weight: Any, std: str = "std") -> Statement:
-        """The statement that draws a weight."""
-        given = {"w": weight} if self.init.std is None else {"w": weight, "std": Name(std)}
-        (found,) = statements(DRAWS[self.init.kind], **given)
-        return found
+    def way(self, op: Op, weight: Any) -> Way:
+        initial = weight.initial
+        if initial.kind != "normal":
+            return Way({"ones": 1.0, "zeros": 0.0}.get(initial.kind, initial.value))
+        each = op.kind == "expert_linear" and self.init.std is None
+        layers = self.graph.layers_of(op.scope)
+        narrow = self.init.depth_scaled and initial.residual and layers is not None
+        return Way(None, each, layers.path if narrow and layers is not None else "")
+
+    def name(self, op: Op, weight: Any) -> str:
+        """The name of a parameter, with `{layer}` where it stands in a layer."""
+        own = joined_name(op) if op.attrs.get("joined") else op.name
+        parts = (self.graph.scopes[op.scope].weights, own, weight.name)
+        return ".".join(part for part in parts if part)
 
     def method(self) -> Function:
-        body: list[Statement] = []
-        if self.init.std is not None:
-            body += statements("std = self.config.init_std")
-        modules = (*self.norm_lines(), *self.drawn_lines(), *self.joined_lines())
-        body.append(For(Name("module"), expression("self.modules()"), modules))
-        body += one_loop([*self.expert_lines(), *self.depth_lines(), *self.alone_lines()])
-        body = said_once(body)
-        title = f"Set every weight: {self.summary()}."
-        parameters = (Parameter("self"),)
-        made = Function("init_weights", parameters, constant(None), tuple(body), title)
+        std: Expr = Dot(Dot(SELF, "config"), "init_std")
+        long = any(width(line, depth=4) > WIDTH for line in self.draws(std))
+        body = tuple(self.body(STD if long or self.init.kind != "normal" else std))
+        title = f"{self.summary()}."
+        made = Function("init_weights", (Parameter("self"),), constant(None), body, title)
         found: Function = written_for(made, "", ("init",))
         return found
 
-    def weights(self, *kinds: str) -> list[Any]:
-        return [
-            (op, weight)
-            for op in self.graph.ops()
-            if op.kind in kinds
-            for weight in op.weights
-            if not weight.tied
-        ]
-
-    def summary(self) -> str:
-        words = []
-        if self.weights(*NORMS):
-            words.append("norms as identity")
-        if any(weight.name == "bias" for _, weight in self.weights(*BIASED)):
-            words.append("biases 0")
-        words.append(f"the rest {WORDS[self.init.kind]}")
-        if self.depth_lines():
-            words.append("what writes into the stream narrower")
-        return ", ".join(words)
-
-    def norm_lines(self) -> list[Statement]:
-        """Norms that multiply by 1 and add 0; a guard only where some have no weight or bias."""
-        ops = [op for op in self.graph.ops() if op.kind in NORMS]
+    def body(self, std: Expr) -> list[Statement]:
         found: list[Statement] = []
-        for name in self.norms:
-            own = [op for op in ops if norm_class(op) == name]
-            counts = {len(op.weights) for op in own}
-            if counts == {0}:
-                continue
-            offset = own[0].attrs.get("weight_offset") and not name.startswith("nn.")
-            offset = offset and any(op.attrs["affine"] for op in own)
-            ones = "nn.init.constant_(module.weight, 1 - module.offset)"
-            body = statements(ones if offset else "nn.init.ones_(module.weight)")
-            if 2 in counts:
-                guard = counts != {2}
-                zeros = "nn.init.zeros_(module.bias)"
-                text = f"if module.bias is not None:\n    {zeros}" if guard else zeros
-                body += statements(text)
-            guard_text = " and module.weight is not None" if 0 in counts else ""
-            test = expression(f"isinstance(module, kind){guard_text}", kind=dotted(name))
-            found.append(If(test, body))
+        if std == STD and self.init.std is not None:
+            found += statements("std = self.config.init_std")
+        ways = sorted(self.names, key=lambda way: way.rank)
+        names = [self.names[way] for way in ways]
+        tests = [endings(own, names[i + 1 :]) for i, own in enumerate(names)]
+        chain: tuple[Statement, ...] = ()
+        for way, test in reversed(list(zip(ways, tests, strict=True))):
+            chain = (If(test, self.setting(way, std), chain),) if chain else self.setting(way, std)
+        if len(ways) > 1:
+            over = expression("self.named_parameters()")
+            found.append(For(Items((Name("name"), WEIGHT), ""), over, chain))
+        elif ways:
+            found.append(For(WEIGHT, expression("self.parameters()"), chain))
+        return [*found, *self.joined_lines()]
+
+    def draws(self, std: Expr) -> list[Statement]:
+        return [line for way in self.names for line in self.setting(way, std)]
+
+    def setting(self, way: Way, std: Expr) -> tuple[Statement, ...]:
+        """The statement that sets `weight`."""
+        if way.fill is not None:
+            value = Literal(way.fill, repr(way.fill))
+            if way.fill in FILLS:
+                return statements(FILLS[way.fill])
+            return statements("nn.init.constant_(weight, v)", v=value)
+        if way.layers:
+            std = self.narrower(self.graph.scopes[way.layers], std)
+        if way.each:
+            return (For(Name("matrix"), WEIGHT, (self.draw(Name("matrix"), std),)),)
+        return (self.draw(WEIGHT, std),)
+
+    def draw(self, weight: Expr, std: Expr) -> Statement:
+        """The statement that draws a weight."""
+        given = {"w": weight} if self.init.std is None else {"w": weight, "std": std}
+        (found,) = statements(DRAWS[self.init.kind], **given)
         return found
 
-    def drawn_lines(self) -> list[Statement]:
-        """Matrices of linear layers, convolutions and embeddings; biases begin with 0."""
-        if not self.drawn:
-            return []
-        zeros = statements("nn.init.zeros_(module.bias)")
-        linears = [op for op in self.graph.ops() if op.kind in BIASED and not op.weights[0].tied]
-        biased = [op for op in linears if len(op.weights) == 2]
-        always = len(biased) == len(linears)
-        drawing = self.draw(expression("module.weight"))
-        together = biased and always and "nn.Embedding" not in self.drawn
-        body = (drawing, *zeros) if together else (drawing,)
-        found: list[Statement] = [If(_isinstance(self.drawn), body)]
-        if biased and not together:
-            test = _isinstance([name for name in self.drawn if name != "nn.Embedding"])
-            if not always:
-                test = expression("test and module.bias is not None", test=test)
-            found.append(If(test, zeros))
-        return found
-
-    def joined_lines(self) -> list[Statement]:
-        """Layers that are computed together are drawn each by itself where shapes matter."""
-        joined = any("joined" in op.attrs for op in self.graph.ops())
-        if not joined or self.init.std is not None:
-            return []
-        over = expression("module.weight.split(module.sizes)")
-        loop = For(Name("matrix"), over, (self.draw(Name("matrix")),))
-        return [If(_isinstance(["JoinedLinear"]), (loop,))]
-
-    def expert_lines(self) -> list[Statement]:
-        """Matrices of experts: each is drawn as the matrix of a linear layer is.
-
-        With a standard deviation, all of them together; else the shape of each has a say.
-        """
-        names = dict.fromkeys(_ending(op) for op, _ in self.weights("expert_linear"))
-        if not names:
-            return []
-        inner: Statement = self.draw(Name("weight"))
-        if self.init.std is None:
-            inner = For(Name("matrix"), Name("weight"), (self.draw(Name("matrix")),))
-        ends = Items(tuple(map(constant, names)))
-        test = call("name.endswith", ends if len(names) > 1 else Bracketed(ends.items[0]))
-        return [_parameters(If(test, (inner,)))]
-
-    def depth_lines(self) -> list[Statement]:
+    def narrower(self, layers: Scope, std: Expr) -> Expr:
         """Depth-scaled normal (GPT-2): branches' last layers by 1/sqrt(number of branches)."""
-        if not self.init.depth_scaled:
-            return []
-        found: list[Statement] = []
-        for layers in self.graph.scopes.values():
-            if layers.role == "layers" and layers.layers is not None:
-                found += self._narrowed(layers)
+        branches = max(len(self._branches(block)) for block in self.graph.children(layers.path))
+        found: Expr = expression(
+            "std / math.sqrt(branches * count)",
+            std=std,
+            branches=constant(branches),
+            count=over(layers.layers, lambda field: field_of(Dot(SELF, "config"), field)),
+        )
         return found
 
-    def _narrowed(self, layers: Any) -> list[Statement]:
-        graph = self.graph
-        names = dict.fromkeys(
-            ".".join(part for part in (_ending(op), weight.name) if part)
-            for op in graph.subtree(layers.path)
-            for weight in op.weights
-            if weight.initial.residual
-        )
-        per_layer = max(len(self._branches(block)) for block in graph.children(layers.path))
-        if not per_layer:  # no branch of these layers has a last layer
-            return []
-        count = over(layers.layers, lambda field: field_of(Dot(SELF, "config"), field))
-        test = expression(
-            "name.startswith(prefix) and name.endswith(ends)",
-            prefix=constant(layers.weights.split("{")[0]),
-            ends=_strings(names),
-        )
-        return [
-            *statements(
-                "narrow = std / math.sqrt(branches * count)",
-                branches=constant(per_layer),
-                count=count,
-            ),
-            _parameters(If(test, (self.draw(Name("weight"), std="narrow"),))),
-        ]
-
-    def _branches(self, block: Any) -> set[str]:
+    def _branches(self, block: Scope) -> set[str]:
         """The branches of a block that end in a residual projection; experts are one together."""
         return {
             op.scope.removeprefix(f"{block.path}.").partition(".")[0]
@@ -213,104 +171,87 @@ class Initial:
             if any(weight.initial.residual for weight in op.weights)
         }
 
-    def alone_lines(self) -> list[Statement]:
-        """Parameters that stand alone: vectors and biases without a module of torch's."""
-        found: list[Statement] = []
-        ends: dict[float, dict[str, None]] = {}
-        drawn: dict[str, None] = {}  # of each layer
-        for op in self.graph.ops():
-            for weight in op.weights if op.kind != "expert_linear" else ():
-                name, repeated = self._path(op, weight)
-                if weight.name == "" and weight.initial.kind == "normal" and repeated:
-                    drawn[f".{op.name}"] = None
-                elif weight.name == "" and weight.initial.kind == "normal" and not weight.tied:
-                    found.append(self.draw(name))
-                elif weight.name == "" and not weight.tied and not repeated:
-                    value = weight.initial.value  # by its whole name: others may end alike
-                    found += statements("nn.init.constant_(w, v)", w=name, v=_float(value))
-                elif weight.name == "" and not weight.tied:
-                    ends.setdefault(weight.initial.value, {})[f".{op.name}"] = None
-                if weight.name == "bias" and op.weights[0].tied and not weight.tied:
-                    found += statements("nn.init.zeros_(w)", w=name)
-        found += _for_names(drawn, self.draw(Name("weight")))
-        for value, names in ends.items():
-            (constant_to,) = statements("nn.init.constant_(weight, v)", v=_float(value))
-            found += _for_names(names, constant_to)
-        return found
+    def summary(self) -> str:
+        words = []
+        if any(op.kind in NORMS and op.weights for op in self.graph.ops()):
+            words.append("norms as identity")
+        if any(name.endswith("bias") for name in self.names.get(Way(0.0), [])):
+            words.append("biases 0")
+        words.append(f"the rest {WORDS[self.init.kind]}")
+        if any(way.layers for way in self.names):
+            words.append("less for residual projections")
+        text = ", ".join(words)
+        return text[0].upper() + text[1:]
 
-    def _path(self, op: Op, weight: Any) -> tuple[Any, bool]:
-        """A weight as an attribute of the model, and whether it stands in each layer."""
-        layers = self.graph.layers_of(op.scope)
-        return dotted(f"self.{self.graph.weight_name(op, weight)}"), layers is not None
+    def joined_lines(self) -> list[Statement]:
+        """Layers that are computed together are drawn each by itself where shapes matter."""
+        joined = any("joined" in op.attrs for op in self.graph.ops())
+        if not joined or self.init.std is not None:
+            return []
+        matrix = Name("matrix")
+        over = expression("module.weight.split(module.sizes)")
+        test = expression("isinstance(module, JoinedLinear)")
+        inner = If(test, (For(matrix, over, (self.draw(matrix, STD),)),))
+        return [For(Name("module"), expression("self.modules()"), (inner,))]
 
 
-def drawn_classes(graph: ModuleGraph, made: Iterable[Any]) -> list[str]:
-    """The classes of torch whose matrices are drawn, of those that the file makes."""
-    functions = {node.of for node in walk(*made) if isinstance(node, Call)}
-    drawn = [name for name in DRAWN if dotted(name) in functions]
-    if "nn.Linear" not in drawn and any(op.attrs.get("wide") for op in graph.ops()):
-        drawn.insert(0, "nn.Linear")  # routers are linear layers
-    return drawn
+# -- names
 
 
-def _float(value: float) -> Expr:
-    return Literal(value, repr(value))
+def endings(own: list[str], later: list[list[str]]) -> Expr:
+    """The test that holds for these names and for none of those that later tests are for."""
+    others = [name for names in later for name in names]
+    ends: dict[str, None] = {}
+    whole: dict[str, None] = {}
+    between: list[Expr] = []
+    for name in own:
+        if any(name.endswith(end) for end in ends):
+            continue
+        end = next((e for e in candidates(name) if not any(o.endswith(e) for o in others)), "")
+        if end:
+            ends[end] = None
+        elif "{layer}" not in name:
+            whole[name] = None
+        else:
+            first, _, last = name.partition("{layer}")
+            template = "name.startswith(first) and name.endswith(last)"
+            between.append(expression(template, first=constant(first), last=constant(last)))
+    tests: list[Expr] = []
+    if ends:
+        tests.append(call("name.endswith", _strings(ends)))
+    if whole:
+        several = len(whole) > 1
+        tests.append(expression(f"name {'in' if several else '=='} n", n=_strings(whole)))
+    tests += dict.fromkeys(between)
+    return _joined_by_or(tests)
 
 
-def _isinstance(classes: Sequence[str]) -> Any:
-    kinds = dotted(classes[0]) if len(classes) == 1 else Items(tuple(map(dotted, classes)))
-    return expression("isinstance(module, kinds)", kinds=kinds)
+def candidates(name: str) -> list[str]:
+    """Ends of a name that may tell it from others, the shortest first."""
+    own = name.rpartition("{layer}")[2].removeprefix(".")
+    parts = own.split(".")
+    found = [end for end in ("bias", "norm.weight") if own.endswith(end)]
+    least = 2 if parts[-1] in ("weight", "bias") else 1
+    for length in range(least, len(parts) + 1):
+        end = ".".join(parts[-length:])
+        found += [end, f".{end}"] if end != name else [end]
+    return found
 
 
-def _strings(names: Iterable[str]) -> Any:
+def _joined_by_or(tests: list[Expr]) -> Expr:
+    if len(tests) == 1:
+        return tests[0]
+    total = _bracketed(tests[0])
+    for test in tests[1:]:
+        total = expression("one or other", one=total, other=_bracketed(test))
+    return total
+
+
+def _bracketed(test: Expr) -> Expr:
+    """`and` within `or` stands in brackets, as ruff asks."""
+    return Bracketed(test) if isinstance(test, Binary) and test.sign == "and" else test
+
+
+def _strings(names: Iterable[str]) -> Expr:
     found = tuple(map(constant, names))
     return found[0] if len(found) == 1 else Items(found)
-
-
-def _parameters(inner: Statement) -> For:
-    """The loop over all parameters of the model."""
-    (found,) = statements("for name, weight in self.named_parameters():\n    pass")
-    assert isinstance(found, For)
-    return For(found.target, found.over, (inner,))
-
-
-def one_loop(found: list[Statement]) -> list[Statement]:
-    """The statements, where a loop over all parameters that only fills joins the loop before it."""
-    kept: list[Statement] = []
-    for one in found:
-        last = kept[-1] if kept else None
-        if isinstance(one, For) and isinstance(last, For) and not any(map(_draws, walk(one))):
-            kept[-1] = For(last.target, last.over, (*last.body, *one.body))
-        else:
-            kept.append(one)
-    return kept
-
-
-def said_once(body: list[Statement]) -> list[Statement]:
-    """The statements, without a name for the standard deviation where only one of them reads it."""
-    std, first = Name("std"), body[0]
-    if not isinstance(first, Set) or sum(node == std for node in walk(*body[1:])) != 1:
-        return body
-    return list(change(tuple(body[1:]), {std: first.value}))
-
-
-def _draws(part: Any) -> bool:
-    """Is it a call that draws random numbers? Their order is that of the loops."""
-    fills = [dotted(f"nn.init.{name}") for name in ("constant_", "zeros_", "ones_")]
-    initial = (
-        isinstance(part, Call) and isinstance(part.of, Dot) and part.of.of == dotted("nn.init")
-    )
-    return initial and part.of not in fills
-
-
-def _ending(op: Op) -> str:
-    """How the names of an op's weights end, as far as it tells them from those of other ops."""
-    return f".experts.{op.name}" if op.kind == "expert_linear" else f".{op.name}"
-
-
-def _for_names(names: dict[str, None], statement: Statement) -> list[Statement]:
-    """The loop that sets the parameters whose names end so."""
-    if not names:
-        return []
-    test = call("name.endswith", _strings(names))
-    return [_parameters(If(test, (statement,)))]

@@ -14,7 +14,8 @@ LOSSES = {
     "next_token": (
         ("logits", "labels"),
         "Mean cross-entropy of the next token; -100 in `labels` does not count.",
-        f"logits, labels = logits[:, :-1], labels[:, 1:]\n{CROSS_ENTROPY}",
+        "logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))\n"
+        "return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())",
     ),
     "labels": (
         ("logits", "labels"),

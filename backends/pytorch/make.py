@@ -77,6 +77,8 @@ def norm_class(op: Op) -> str:
         return f"Narrowing{kind}"
     if not offset and not heads:
         return f"nn.{kind}"
+    if offset and not layer and not heads and op.attrs["weight_offset"] != 1:
+        return "AnyOffsetRMSNorm"
     return f"{'Biased' if layer and op.attrs['bias'] else ''}{offset}{heads}{kind}"
 
 
@@ -90,7 +92,8 @@ def make_norm(f: Writer, op: Op) -> list[Statement]:
         options = {"elementwise_affine": unweighted, "bias": unbiased}
         return attribute(op.name, _called(name, width, eps, **options))
     sizes = [width] if heads is None else [sized(heads.size), width]
-    more = [constant(float(offset))] if offset and affine else []
+    named = name == "OffsetRMSNorm"  # it adds 1
+    more = [constant(float(offset))] if offset and affine and not named else []
     return attribute(op.name, call(name, *sizes, eps, *more))
 
 

@@ -164,6 +164,8 @@ FIRST = "first_places(attention_mask, like.device)"
 
 def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     """The function that makes a mask; `static` where it is told the place of every query."""
+    if len({_windowed(op) for op in ops}) > 1:
+        return causal_or_window(name, ops, static=static)
     op = ops[-1]  # they differ in sizes, which are parameters
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal"
     given = [name for name in DATA if op.arg(name)]
@@ -196,10 +198,50 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     )
     title = f"True where query q may see key k: {formula}."
     if implicit:
-        title += " None where the kernel's own causal mask does."
+        title += " None where `is_causal` suffices."
     result = OPTIONAL if implicit else TENSOR
     made_for = Function(name, parameters, result, tuple(body), title)
     found: Function = written_for(made_for, *[op.number for op in ops])
+    return found
+
+
+def _windowed(op: Op) -> bool:
+    return any(atom.name == "window" for atom in atoms_of(op.attrs["formula"]))
+
+
+MASKED = "mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]"
+
+
+def causal_or_window(name: str, ops: list[Op], *, static: bool) -> Function:
+    """The function of causal masks of which some have a window."""
+    padded = bool(ops[-1].arg("attention_mask"))
+    alone = "place.size(0) == end" if static else "(start == 0 or end - start == 1)"
+    empty = " and attention_mask is None" if padded else ""
+    queries = (
+        "place[:, None]" if static else "torch.arange(start, end, device=like.device)[:, None]"
+    )
+    body = statements(
+        f"if window is None{empty} and {alone}:\n"
+        "    return None\n"
+        f"q = {queries}  # (T, 1)\n"
+        "k = torch.arange(end, device=like.device)  # (S,)\n"
+        "mask = k <= q  # (T, S)\n"
+        "if window is not None:\n"
+        "    mask = mask & (k > q - window)\n"
+        f"return {MASKED if padded else 'mask'}"
+    )
+    parameters = (
+        Parameter("place", TENSOR) if static else Parameter("start", INT),
+        Parameter("end", INT),
+        Parameter("window", expression("int | None")),
+        *([Parameter("attention_mask", OPTIONAL)] if padded else []),
+        Parameter("like", TENSOR),
+    )
+    title = (
+        "True where query q may see key k: causal, the last `window`. None: `is_causal` suffices."
+    )
+    made = Function(name, parameters, OPTIONAL, body, title)
+    found: Function = written_for(made, *[op.number for op in ops])
     return found
 
 

@@ -26,8 +26,7 @@ from .code.nodes import (
     written_for,
 )
 from .code.read import call, constant, dotted, expression, statements
-from .code.scope import inner_statements
-from .code.show import width
+from .code.show import show_all, width
 from .initial import Initial
 from .items import Do, Item, Stack
 from .loss import loss_method
@@ -52,6 +51,12 @@ ROOM = 90  # columns of a statement in a method, with space for the sign of a co
 LOGITS = "Logits"
 RESULTS = {"language_model": LOGITS, "classifier": "Scores of the classes"}
 """What the only head of a model gives, by its kind; others give vectors."""
+TYING = "Press, Wolf 2016, arXiv 1608.05859"
+TITLES = {
+    "classifier": "A classifier; its head scores the classes for each {}.",
+    "projection": "An encoder; its head makes one vector of each {}.",
+    "contrastive": "Two encoders; the head compares their vectors.",
+}
 
 
 class Model:
@@ -247,7 +252,14 @@ class Model:
         cached = not self.crosses()
         self.call_steps(f, [s.stack for s in wanted], cached=cached)
         logits = expression("self.logits(x)", x=Name(self.local_name(step)))
-        f.say(Return(logits, f.note(self.graph.outputs[language])))
+        made = f.body[-1]
+        assert isinstance(made, Set)
+        assert made.value is not None
+        nested = Return(expression("self.logits(x)", x=made.value), origins=made.origins)
+        if width(nested, depth=2) <= WIDTH:  # the title says its shape
+            f.body[-1] = nested
+        else:
+            f.say(Return(logits, f.note(self.graph.outputs[language])))
         given = [g for g in self.all_given(wanted, []) if g.name != "cache" or cached]
         return self.method("forward", given, self.forward_title(), f.body, TENSOR, "")
 
@@ -292,40 +304,49 @@ class Model:
         found: Function = written_for(whole, "")
         return found
 
-    def write(self, methods: list[Function], generate: Function | None, others: list[Any]) -> Class:
-        """The class of the model; `others` are the constructors of the other classes."""
-        constructor = self.constructor()
-        init = Initial(self.graph, [*others, constructor]).method()
-        body = (constructor, init, *methods, *([generate] if generate is not None else []))
+    def write(self, methods: list[Function], generate: Function | None) -> Class:
+        """The class of the model."""
+        init = Initial(self.graph).method()
+        body = (self.constructor(), init, *methods, *([generate] if generate is not None else []))
         name, bases = self.graph.class_name, (dotted("nn.Module"),)
-        return Class(name, bases, body, origins=frozenset({""}))
+        return Class(name, bases, body, self.class_title(), origins=frozenset({""}))
+
+    def class_title(self) -> str:
+        """What the model is: what its head is."""
+        heads = list(self.graph.heads.values())
+        if not heads:
+            return "The model without a head: it gives hidden states."
+        if len(heads) > 1:
+            return f"The model with its heads: {', '.join(head.name for head in heads)}."
+        kind, name = heads[0].kind, heads[0].name
+        if kind != "language_model":
+            return TITLES[kind].format("sequence" if heads[0].pool else "token")
+        last = self.graph.producer(self.graph.outputs[name])
+        while last is not None and not last.weights:  # a softcap stands behind it
+            last = self.graph.producer(last.first)
+        tied = last is not None and bool(last.weights[0].tied)
+        if last is not None and self.graph.scopes[last.scope].role == "module":
+            ends = ", which ends in the token embedding" if tied else ""
+            return f"The language model; its head is `{self.graph.scopes[last.scope].noun}`{ends}."
+        if tied:
+            return f"The language model; its head is the token embedding ({TYING})."
+        return "The language model; its head is a linear layer of its own."
 
 
 OWN_CONFIG = Dot(SELF, "config")
 
 
 def with_config(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
-    """The body with a short name for the config, where a line would be too long without it."""
-    for statement, depth in _each(body):
-        if _too_long(statement, depth) and not _too_long(_short(statement), depth):
-            return (Set(Name("config"), OWN_CONFIG), *_short(body))
-    return body
+    """The body with a short name for the config, where it takes fewer lines with it."""
+    short = (Set(Name("config"), OWN_CONFIG), *_short(body))
+    return short if _lines(short) < _lines(body) else body
+
+
+def _lines(body: tuple[Statement, ...]) -> int:
+    """How many lines the body of a method takes."""
+    return sum(len(list(show_all((statement,), 2))) for statement in body)
 
 
 def _short(part: Any) -> Any:
     """The same, with the name `config` for `self.config`."""
     return change(part, {OWN_CONFIG: Name("config")})
-
-
-def _each(body: tuple[Statement, ...], depth: int = 2) -> list[tuple[Statement, int]]:
-    """Each statement of a method and of what stands in it, with its depth."""
-    found: list[tuple[Statement, int]] = []
-    for statement in body:
-        found.append((statement, depth))
-        found += _each(inner_statements(statement), depth + 1)
-    return found
-
-
-def _too_long(statement: Statement, depth: int) -> bool:
-    """Does a statement of a method, with its comment, need more than one line?"""
-    return width(statement, depth) > WIDTH

@@ -1,10 +1,16 @@
-"""What repeats from layer to layer, as expressions over the layer's number `i`."""
+"""What changes from layer to layer, as expressions over the layer's number `i`.
+
+They follow the pattern and the overrides of the spec, so they are right for every number of layers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ...compiler.facts import LayerRule, Override
+from ...compiler.graph import ModuleGraph, Scope
 from .code.nodes import Binary, Expr
 from .code.nodes import Sequence as Items
 from .code.read import constant, expression
@@ -51,34 +57,266 @@ def runs(parts: Sequence[Any]) -> Expr:
     return total
 
 
-def by_layer(parts: Sequence[Any]) -> Expr:
-    """The part of layer `i`: `local if i % 6 < 5 else global_`, or one of a tuple."""
-    period = fold(parts)
-    within = expression("i % n", n=constant(period)) if period < len(parts) else expression("i")
-    first = parts[0]
-    count = next((n for n in range(period) if parts[n] != first), period)
-    rest = set(parts[count:period])
+MOST_PARTS = 100
+"""An expression of more parts is not written: a tuple lists what each layer has."""
+MOST_COUNTS = 500
+"""So many numbers of layers are tried to learn which of them a file is right for."""
+
+
+@dataclass(frozen=True)
+class Except:
+    """The layers of an override have what `then` says, all others what `other` says."""
+
+    override: Override
+    then: Rule
+    other: Rule
+
+
+Rule = tuple[Any, ...] | Except
+"""What each layer has: a tuple that repeats, in which None stands for anything, or an exception."""
+
+
+def rule_of(layers: Scope) -> LayerRule:
+    """The rule that the blocks of a stack follow. Where nobody said it, they repeat as they are."""
+    listed = LayerRule(layers.order, (), tuple(dict.fromkeys(layers.order)))
+    return listed if layers.rule is None or _tree(layers.rule) is None else layers.rule
+
+
+def _tree(rule: LayerRule) -> Rule | None:
+    """The names of blocks as a `Rule`; None where that would be too long to read."""
+    tree: Rule = tuple(name or None for name in rule.pattern)
+    for override in rule.overrides:
+        tree = Except(override, _changed(tree, override), tree)
+        if _size(tree) > MOST_PARTS:
+            return None
+    return tree
+
+
+def _changed(tree: Rule, by: Override) -> Rule:
+    """What the layers of an override have, by what they would have without it."""
+    if by.block:
+        return (by.block,)
+    if isinstance(tree, tuple):
+        return tuple((name and by.after(name)) or None for name in tree)
+    inner = tree.override
+    if (inner.first < 0) == (inner.last < 0) == (by.first < 0) == (by.last < 0):  # by one end
+        if by.last < inner.first or inner.last < by.first:
+            return _changed(tree.other, by)
+        if inner.first <= by.first and by.last <= inner.last:
+            return _changed(tree.then, by)
+    return Except(inner, _changed(tree.then, by), _changed(tree.other, by))
+
+
+def _size(tree: Rule) -> int:
+    return 1 if isinstance(tree, tuple) else 1 + _size(tree.then) + _size(tree.other)
+
+
+def by_layer(
+    layers: Scope, values: Mapping[str, Any], number: Callable[[Any], Expr], *, listed: bool = True
+) -> Expr:
+    """What layer `i` has: `local if i % 6 < 5 else global_`, or one of a tuple.
+
+    values: of each block
+    number: writes a size of the Config
+    listed: may it be an item of a tuple, all of which are computed for every layer?
+    """
+    tree = _tree(rule_of(layers))
+    assert tree is not None, "`rule_of` gives rules that can be written"
+    return _Choices(number, layers.layers, listed).written(_simple(tree, values))
+
+
+def _simple(tree: Rule, values: Mapping[str, Any]) -> Rule:
+    """The values of the blocks, without exceptions that are none."""
+    if isinstance(tree, tuple):
+        found = [None if name is None else values.get(name) for name in tree]
+        known = [value for value in found if value is not None]
+        return tuple([value or known[0] for value in found]) if known else (None,)
+    then, other = _simple(tree.then, values), _simple(tree.other, values)
+    if then == (None,) or (set(_leaves(then)) == set(_leaves(other)) and len(_leaves(then)) == 1):
+        return other
+    return then if other == (None,) else Except(tree.override, then, other)
+
+
+def _leaves(tree: Rule) -> tuple[Any, ...]:
+    """The different values of a rule."""
+    if isinstance(tree, tuple):
+        return tuple(dict.fromkeys(tree))
+    return tuple(dict.fromkeys((*_leaves(tree.then), *_leaves(tree.other))))
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """Writes what a layer has as choices over its number `i`."""
+
+    number: Callable[[Any], Expr]
+    layers: Any
+    listed: bool
+
+    def written(self, tree: Rule) -> Expr:
+        if isinstance(tree, tuple):
+            return _repeated(tree, self.listed)
+        overrides = [tree.override]
+        then, other = tree.then, tree.other
+        while isinstance(other, Except) and other.then == then:  # several ranges have the same
+            overrides.append(other.override)
+            other = other.other
+        return _choice(self.written(then), self.any(overrides), self.written(other))
+
+    def any(self, overrides: list[Override]) -> Expr:
+        """Is layer `i` in one of these ranges?"""
+        single = {one.first for one in overrides if one.first == one.last >= 0 and not one.count}
+        if 1 < len(single) == len(overrides):
+            found: Expr = expression("i in n", n=Items(tuple(map(constant, sorted(single)))))
+            return found
+        tests = [self.within(one) for one in reversed(overrides)]
+        total = tests[0]
+        for test in tests[1:]:
+            total = expression("one or other", one=total, other=test)
+        return total
+
+    def within(self, one: Override) -> Expr:
+        """Is layer `i` in the range of an override? `i < 3`, `i == config.layers - 1`."""
+        if one.count is not None:
+            return _test("i < n", n=self.number(one.count))
+        first, last = self.end(one.first), self.end(one.last)
+        if one.first == one.last:
+            return _test("i == n", n=first)
+        if one.last == -1:
+            return _test("i >= n", n=first)
+        if one.first == 0:
+            return _test("i < n", n=self.end(one.last + 1))
+        return _test("first <= i <= last", first=first, last=last)
+
+    def end(self, number: int) -> Expr:
+        if number >= 0:
+            return constant(number)
+        return _test("count - n", count=self.number(self.layers), n=constant(-number))
+
+
+def _test(template: str, **given: Expr) -> Expr:
+    found: Expr = expression(template, **given)
+    return found
+
+
+def _repeated(parts: tuple[Any, ...], listed: bool) -> Expr:
+    """One of these values, which repeat."""
+    period = fold(parts * 2)  # it divides the length
+    parts = parts[:period]
+    if period == 1:
+        single: Expr = parts[0]
+        return single
+    within = expression("i % n", n=constant(period))
+    count = next(n for n in range(period) if parts[n] != parts[0])
+    rest = set(parts[count:])
     if len(rest) == 1:
-        return _choice(first, within, count, rest.pop())
-    if period == len(parts) and (later := _pattern_after(parts, count)):
-        return _choice(first, within, count, by_layer(later))
-    listed: Expr = expression("parts[i]", parts=runs(parts[:period]), i=within)
-    return listed
+        test = expression("i == 0", i=within)
+        if count > 1:
+            test = expression("i < n", i=within, n=constant(count))
+        return _choice(parts[0], test, rest.pop())
+    if listed:
+        found: Expr = expression("parts[i]", parts=runs(parts), i=within)
+        return found
+    return _one_of(parts, within)
 
 
-def _choice(first: Expr, i: Expr, count: int, other: Expr) -> Expr:
-    """`first` for the first layers, so many, else `other`."""
-    test = expression("i == 0", i=i)
-    if count > 1:
-        test = expression("i < n", i=i, n=constant(count))
+def _one_of(parts: tuple[Any, ...], within: Expr) -> Expr:
+    """The same as a chain of choices, of which one is computed."""
+    *firsts, chosen = dict.fromkeys(parts)
+    for value in reversed(firsts):
+        places = tuple(constant(i) for i, part in enumerate(parts) if part == value)
+        test = expression("i == n", i=within, n=places[0])
+        if len(places) > 1:
+            test = expression("i in places", i=within, places=Items(places))
+        chosen = _choice(value, test, chosen)
+    found: Expr = chosen
+    return found
+
+
+def _choice(first: Expr, test: Expr, other: Expr) -> Expr:
     chosen: Expr = expression("a if test else b", a=first, test=test, b=other)
     return chosen
 
 
-def _pattern_after(parts: Sequence[Any], start: int) -> list[Any]:
-    """What repeats behind the first layers, told by the layer's own number; [] for nothing."""
-    rest = parts[start:]
-    period = fold(rest) if rest else 1
-    if period > len(rest) // 2:
+# -- how many layers a file may have
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The numbers of layers for which a file is right.
+
+    They are those from `least` to `most` (None: without end) that leave one of `remainders` when
+    they are divided by `period`.
+    """
+
+    least: int = 1
+    most: int | None = None
+    period: int = 1
+    remainders: tuple[int, ...] = (0,)
+
+
+def counts(graph: ModuleGraph, layers: Scope) -> Counts:
+    """The numbers of layers for which the file of this stack is right; never 0."""
+    default, kinds = len(layers.order), set(layers.order)
+    sharing = len(set(layers.modules)) < default
+    if sharing and len(kinds) > 1:
+        return Counts(default, default)  # which layers share a module is listed
+    rule = rule_of(layers)
+    if layers.rule is None or rule != layers.rule:
+        return Counts() if len(kinds) == 1 and not sharing else Counts(default, default)
+    if sharing:
+        rule = replace(rule, shared=())
+    return _fitting(rule, default, readers(graph, layers))
+
+
+def readers(graph: ModuleGraph, layers: Scope) -> list[set[str]]:
+    """The blocks that read a weight of the stack, where only some do: one of them must be there."""
+    blocks = {block.name: block.path for block in graph.children(layers.path)}
+    if len(blocks) == 1:
         return []
-    return [rest[(i - start) % period] for i in range(len(parts))]
+    found: dict[int, set[str]] = {}
+    for kind, path in blocks.items():
+        waiting = [v for op in graph.subtree(path) if op.kind != "layer_input" for v in op.inputs]
+        seen: set[str] = set()
+        while waiting:
+            value = waiting.pop()
+            op = graph.producer(value)
+            if op is None or value in seen or graph.inside(op.scope, layers.path):
+                continue
+            seen.add(value)
+            waiting += op.inputs
+            if any(not weight.tied for weight in op.weights):
+                found.setdefault(op.number, set()).add(kind)
+    return [kinds for kinds in found.values() if kinds != {*blocks}]
+
+
+def _fitting(rule: LayerRule, default: int, read: list[set[str]]) -> Counts:
+    ends = [end for one in rule.overrides for end in (one.first, one.last)]
+    settled = 1 + max([0, *(end + 1 for end in ends)]) + max([0, *(-end for end in ends)])
+    period = len(rule.pattern)
+    if read or rule.shared or not {*rule.pattern} <= {*(rule.blocks or rule.pattern)} - {""}:
+        settled += 2 * period  # until each block has come twice
+    if settled + period > MOST_COUNTS:
+        return Counts() if not read and _always_fits(rule) else Counts(default, default)
+    orders = [{*rule.order(n)} for n in range(settled + period)]
+    fits = [rule.fits(n) and all(own & order for own in read) for n, order in enumerate(orders)]
+    remainders = {n % period for n in range(settled, settled + period) if fits[n]}
+    least = settled  # from there on, as a period before
+    while least > 1 and fits[least - 1] == ((least - 1) % period in remainders):
+        least -= 1
+    if remainders and default >= least:
+        whole = len(remainders) == period
+        return Counts(least) if whole else Counts(least, None, period, tuple(sorted(remainders)))
+    least = most = default
+    while least > 1 and fits[least - 1]:
+        least -= 1
+    while most + 1 < len(fits) and fits[most + 1]:
+        most += 1
+    return Counts(least, most)
+
+
+def _always_fits(rule: LayerRule) -> bool:
+    """Has every number of layers the same blocks and the same final norm?"""
+    blocks = {*rule.pattern, *(one.block for one in rule.overrides)}
+    if rule.blocks and not blocks <= {*rule.blocks}:
+        return False
+    return not rule.shared and all(blocks) and blocks <= {*rule.last}

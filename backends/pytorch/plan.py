@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.index import Index
-from .code.nodes import Parameter
+from .code.nodes import Expr, Parameter
 from .code.read import constant, expression
 from .items import Item, external, items_of
 from .options import BuildOptions
@@ -97,6 +97,7 @@ class FilePlan:
         self.plain = False  # write modules as if none kept a cache or were told `causal`
         self.lenient: set[str] = set()  # may be called without `cache` and `causal`
         self.class_names: dict[str, str] = {}  # scope -> the class that it becomes
+        self.class_arguments: dict[str, dict[str, Expr]] = {}  # scope -> what else it is made with
         self.cached = {graph.scopes[op.scope].stack for op in graph.keepers()}
         self.memory: dict[Any, Any] = {}
 
@@ -104,7 +105,8 @@ class FilePlan:
         """The same file, where stacks tell their layers when the kernel makes the causal mask."""
         other = copy(self)
         other.causal_given = told
-        other.memory, other.lenient, other.class_names = {}, set(), {}
+        other.memory, other.lenient = {}, set()
+        other.class_names, other.class_arguments = {}, {}
         return other
 
     @remembered
@@ -287,8 +289,7 @@ class FilePlan:
         stream = Given("x", scope.carry[0] if scope.carry else "")
         found = [stream]
         for one in self.layer_inputs(scope.parent or ""):
-            value = one.values[path]
-            found.append(Given(one.name, value, optional=self.graph.values[value].optional))
+            found.append(Given(one.name, one.values[path], optional=self.optional(one)))
         return with_one_mask(found)
 
     def _module_inputs(self, path: str) -> list[Given]:
@@ -299,8 +300,15 @@ class FilePlan:
         return with_one_mask(found)
 
     def tensor(self, value: str, path: str) -> Given:
-        name = self.value_name(value, path)
-        return Given(name, value, optional=self.graph.values[value].optional)
+        layers = self.graph.layers_of(path)
+        inputs = self.layer_inputs(layers.path) if layers is not None else []
+        own = [self.optional(one) for one in inputs if value in one.values.values()]
+        optional = any(own) or self.graph.values[value].optional
+        return Given(self.value_name(value, path), value, optional=optional)
+
+    def optional(self, given: LayerInput) -> bool:
+        """May some block of the stack be given None for it? Then the classes of all say so."""
+        return any(self.graph.values[value].optional for value in given.values.values())
 
     def class_of(self, scope: Scope) -> str:
         return self.class_names[scope.path]

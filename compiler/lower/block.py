@@ -87,6 +87,49 @@ def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
     return x
 
 
+NORMED = {
+    "pre": "with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)",
+    "post": "with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)",
+    "sandwich": "with norms before and after each branch (Ding et al. 2021, arXiv 2105.13290)",
+    "output": "with a norm after each branch (OLMo Team 2024, arXiv 2501.00656)",
+    "none": "without norms",
+}
+SHORTLY = {
+    "pre": "a norm before",
+    "post": "a norm after the sum with",
+    "sandwich": "norms before and after",
+    "output": "a norm after",
+    "none": "no norm at",
+}
+
+
+def block_title(b: Builder, state: StackState, block: Block) -> str:
+    """What a layer is: where its norms stand."""
+    parts = branches(b, state, block)
+    placements = [_placement(branch) for branch in parts]
+    residual = peek(block, "residual")
+    if residual.type == "parallel" and len(parts) > 1:
+        first = placements[0]
+        if first == "post" or getattr(residual, "shared_norm", False):
+            where = "after their sum" if first == "post" else "before all of them"
+            return f"A layer of parallel branches, with one norm {where} (Wang, Komatsuzaki 2021)."
+        return "A layer of parallel branches (Wang, Komatsuzaki 2021), " + _each(parts, placements)
+    if len({*placements}) > 1:
+        return "A layer with " + _each(parts, placements)
+    return f"A layer {NORMED[placements[0]]}." if parts else "A layer that does nothing."
+
+
+def _each(parts: list[Branch], placements: list[str]) -> str:
+    """`a norm before attention and no norm at feed-forward.`"""
+    if len({*placements}) == 1 and len(parts) > 1:
+        return f"with {SHORTLY[placements[0]]} each."
+    said = [
+        f"{SHORTLY[place]} {branch.name.replace('_', '-')}"
+        for place, branch in zip(placements, parts, strict=True)
+    ]
+    return f"{', '.join(said[:-1])} and {said[-1]}."
+
+
 def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
     placement, norm = _placement(branch), branch.part.norm
     h = x

@@ -19,7 +19,7 @@ from .builder import Builder
 from .feed_forward import has_bias, hidden_of, lower_dense, lower_hidden, title_of
 from .state import StackState
 
-TITLE = "Mixture of experts: each token goes to the few that its router chooses."
+TITLE = "Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv 1701.06538)."
 
 
 def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str:
@@ -36,7 +36,7 @@ def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str
         if isinstance(part.shared_expert, Nothing):
             return y
         with b.at("shared_expert"), b.within("shared_expert"):
-            return b.op("add", b.rename(y, "y"), _shared(b, part, x))
+            return b.op("add", y, _shared(b, part, x))
 
 
 def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) -> tuple[str, str]:
@@ -120,10 +120,7 @@ def _choice(b: Builder, router: Router, scores: str, experts: Dim) -> str:
     """What the experts are compared by."""
     choice = scores
     if router.selection_bias:
-        out = "" if router.groups is None else "choice"
-        choice = b.op(
-            "add_bias", choice, name="selection_bias", dim=experts, trained=False, out=out
-        )
+        choice = b.op("add_bias", choice, name="selection_bias", dim=experts, trained=False)
     if router.groups is not None:
         choice = b.op(
             "best_groups",
@@ -158,7 +155,9 @@ def _routed(
     width = b.width(x)
     hidden = hidden_of(b, part, width)
     many = {"experts": experts, "top_k": top_k}
-    title = f"{title_of(part)}, with weights for each expert."
+    title = title_of(part)
+    each = f"{title[0].lower()}{title[1:]}" if isinstance(part, Mlp) else f"a {title}"
+    title = f"Experts, each {each.replace('a Gated', 'a gated')}."
     with b.module("experts", noun="Experts", title=title):
         expert, order = b.ops("assign", chosen, out=("expert", "order"))
         rows = b.op("rows", x, order, chosen, out="rows")
@@ -187,8 +186,7 @@ def _shared(b: Builder, part: MoeBranch, x: str) -> str:
     """The expert that serves every token, gated by a number of its own if that is asked."""
     shared = part.shared_expert
     assert not isinstance(shared, Nothing)
-    title = f"{title_of(shared)}, which serves every token."
-    with b.module("shared_expert", noun="SharedExpert", title=title):
+    with b.module("shared_expert", noun="FeedForward", title=f"{title_of(shared)}."):
         y = lower_dense(b, shared, x)
     if not part.shared_gate:
         return y

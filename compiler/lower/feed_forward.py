@@ -111,11 +111,21 @@ def _gated(b: Builder, part: Glu, x: str, project: Project) -> str:
 
 
 GATED = {"silu": "SwiGLU", "gelu": "GEGLU", "gelu_tanh": "GEGLU", "relu": "ReGLU"}
+NAMES = {"gelu_tanh": "GELU (tanh form)", "gelu": "GELU", "relu": "ReLU", "silu": "SiLU"}
+SOURCES = {
+    "gelu": "Hendrycks, Gimpel 2016, arXiv 1606.08415",
+    "gelu_tanh": "Hendrycks, Gimpel 2016, 1606.08415",
+    "relu": "Vaswani et al. 2017, arXiv 1706.03762",
+    "silu": "Elfwing et al. 2017, arXiv 1702.03118",
+    "relu2": "So et al. 2021, arXiv 2109.08668",
+}
 
 
 def title_of(part: Mlp | Glu) -> str:
+    """What it is, and who published it."""
     name = part.activation.type  # type: ignore[union-attr]
     if isinstance(part, Glu):
-        return GATED.get(name, f"Gated linear unit with {name}")
-    words = {"gelu_tanh": "GELU (tanh form)", "gelu": "GELU", "relu": "ReLU", "silu": "SiLU"}
-    return f"Two linear layers with {words.get(name, name)} between them"
+        title = GATED.get(name, f"Gated linear unit with {name}")
+        return f"{title} (Shazeer 2020, arXiv 2002.05202)"
+    source = f" ({SOURCES[name]})" if name in SOURCES else ""
+    return f"Two linear layers with {NAMES.get(name, name)} between them{source}"

@@ -172,7 +172,7 @@ def lower_contrastive(
 ) -> str:
     """How well each item of the first tower fits each of the second, (B, B)."""
     size = Dim("N", b.size("projection_size", head.size))
-    title = "How well items of two towers fit: scaled cosines of their vectors."
+    title = f"Scaled cosines of the vectors of two towers ({CONTRASTIVE[head.loss]})."
     with b.module(name, noun="Contrastive", title=title):
         vectors = []
         for stack, tower in head.towers.items():
@@ -189,6 +189,10 @@ def lower_contrastive(
         return scores
 
 
+CONTRASTIVE = {
+    "softmax": "CLIP, Radford et al. 2021, arXiv 2103.00020",
+    "sigmoid": "SigLIP, Zhai et al. 2023, arXiv 2303.15343",
+}
 HEADS: dict[str, Any] = {
     "language_model": lower_language_model,
     "classifier": lower_classifier,

@@ -12,9 +12,10 @@ from ...spec.names import camel_case
 from ...spec.part import Nothing
 from ...spec.positions import Learned, Sinusoidal
 from ..axes import B, Dim, S, T
+from ..facts import LayerRule
 from ..graph import ModuleGraph, Scope
 from ..sizes import IndivisibleError, Size
-from .block import lower_block
+from .block import block_title, lower_block
 from .builder import Builder
 from .embedding import lower_input, table_width
 from .facts import add_facts, readers
@@ -22,7 +23,7 @@ from .head import HEADS, lower_contrastive
 from .masks import cacheable, causal
 from .norm import has_norm, lower_norm
 from .positions import argument
-from .reads import Path, viewed
+from .reads import Path, peek, viewed
 from .state import Memory, StackState
 from .unused import located, refuse_unused
 
@@ -233,14 +234,35 @@ def _lower_layers(b: Builder, state: StackState, x: str) -> str:
     modules = stored_modules(stack)
     parent = b.graph.scopes[state.scope].weights
     prefix = ".".join(part for part in (parent, "layers.{layer}") if part)
-    source = x
+    source, rule = x, layer_rule(b, stack)
     with b.module("layers", "layers", weights=prefix, layers=layers) as scope:
         for kind in dict.fromkeys(stack.order):
             x = _lower_kind(b, state, kind, stack.blocks[kind], modules, x)
     b.graph.scopes[scope.path] = replace(
-        scope, order=stack.order, modules=modules, source=source, result=x
+        scope, order=stack.order, rule=rule, modules=modules, source=source, result=x
     )
     return x
+
+
+def layer_rule(b: Builder, stack: Stack) -> LayerRule | None:
+    """The rule that the layers follow, among the blocks that they have.
+
+    The length of a range of layers from 0 that have a block by its name is a field of the Config.
+    """
+    rule: LayerRule | None = getattr(peek(stack, "order"), "rule", None)  # a plain tuple knows none
+    if rule is None or rule.order(int(stack.layers)) != tuple(stack.order):
+        return None
+    counts: dict[str, int] = {}
+    overrides = []
+    for one in rule.overrides:
+        key = f"{one.block}_layers"
+        named = one.block in stack.order and one.first == 0 <= one.last
+        if named and counts.setdefault(key, one.last) == one.last:
+            one = replace(one, count=b.size(key, one.last + 1, "the first layers"))
+        overrides.append(one)
+    blocks = {name: peek(stack, "blocks")[name] for name in dict.fromkeys(stack.order)}
+    shared = tuple(name for name, block in blocks.items() if block.share)
+    return replace(rule, overrides=tuple(overrides), shared=shared, blocks=tuple(blocks))
 
 
 def _lower_kind(
@@ -256,9 +278,10 @@ def _lower_kind(
         b.within(kind),
         b.module(kind, "block", noun=noun, layer_indices=indices, stored=stored) as scope,
     ):
+        title = block_title(b, state, block)
         entry = b.op("layer_input", x, out="x")
         result = b.rename(lower_block(b, state, block, entry), "x")
-    b.graph.scopes[scope.path] = replace(scope, carry=(entry, result))
+    b.graph.scopes[scope.path] = replace(scope, title=title, carry=(entry, result))
     return result
 
 

@@ -136,9 +136,9 @@ ROWS: dict[str, Row] = {
         stores=grid_angles_stores,
     ),
     "rotate": Row(
-        "inputs x, cos, sin: rotates pairs of the first (with `end`, the last) `width` columns of "
-        "each head by the angle of its position; pairs are (i, i + width/2) or, interleaved, "
-        "(2i, 2i + 1)",
+        "inputs x, cos, sin: rotates pairs of the first `width` columns of each head by the angle "
+        "of its position (with `end`, of those behind as many); pairs are (i, i + width/2) or, "
+        "interleaved, (2i, 2i + 1)",
         ("x", "cos", "sin"),
         part="positions",
         attrs=("layout", "width", "partial", "end?"),

@@ -43,6 +43,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
@@ -58,7 +60,7 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
 
 
 class Attention(nn.Module):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -74,12 +76,13 @@ class Attention(nn.Module):
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout)  # (B, H, T, E)
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with GELU between them."""
+    """Two linear layers with GELU between them (Hendrycks, Gimpel 2016, arXiv 1606.08415)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -91,6 +94,8 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
+    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention = Attention(config)
@@ -117,6 +122,8 @@ class Pooler(nn.Module):
 
 
 class BertBase(nn.Module):
+    """An encoder; its head makes one vector of each sequence."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -130,15 +137,14 @@ class BertBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
-        for module in self.modules():
-            if isinstance(module, nn.LayerNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=self.config.init_std)
-            if isinstance(module, nn.Linear):
-                nn.init.zeros_(module.bias)
+        """Norms as identity, biases 0, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -179,4 +185,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: e272565ced1adbd18e4619aaf571780cd8e0afcf2bfb20e81e331adb96520f1c
+# sha256 of the above: 26011102b01253814c49906ec0345d507bd1dbb06b686643ee604d3eba483df3

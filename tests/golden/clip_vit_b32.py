@@ -61,6 +61,8 @@ class Config:
             raise ValueError(
                 f"text_heads ({self.text_heads}) must divide text_d_model ({self.text_d_model})"
             )
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
@@ -81,7 +83,7 @@ def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may see key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -91,7 +93,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class VisionAttention(nn.Module):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -109,25 +111,6 @@ class VisionAttention(nn.Module):
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
-class TextAttention(nn.Module):
-    """Multi-head attention."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.head_dim = config.text_d_model // config.text_heads
-        self.query = nn.Linear(config.text_d_model, config.text_d_model)
-        self.key = nn.Linear(config.text_d_model, config.text_d_model)
-        self.value = nn.Linear(config.text_d_model, config.text_d_model)
-        self.output = nn.Linear(config.text_d_model, config.text_d_model)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None)  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class VisionFeedForward(nn.Module):
     """Two linear layers with quick_gelu between them."""
 
@@ -140,19 +123,9 @@ class VisionFeedForward(nn.Module):
         return self.down(quick_gelu(self.up(x)))  # (B, T, D)
 
 
-class TextFeedForward(nn.Module):
-    """Two linear layers with quick_gelu between them."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.up = nn.Linear(config.text_d_model, 4 * config.text_d_model)
-        self.down = nn.Linear(4 * config.text_d_model, config.text_d_model)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(quick_gelu(self.up(x)))  # (B, T, D)
-
-
 class VisionBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.vision_d_model, config.eps)
@@ -165,20 +138,9 @@ class VisionBlock(nn.Module):
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
-class TextBlock(nn.Module):
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(config.text_d_model, config.eps)
-        self.attention = TextAttention(config)
-        self.feed_forward_norm = nn.LayerNorm(config.text_d_model, config.eps)
-        self.feed_forward = TextFeedForward(config)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), mask)
-        return x + self.feed_forward(self.feed_forward_norm(x))
-
-
 class Vision(nn.Module):
+    """The vision stack."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.image_size = config.image_size
@@ -212,7 +174,56 @@ class Vision(nn.Module):
         return self.norm(x)
 
 
+class TextAttention(nn.Module):
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.head_dim = config.text_d_model // config.text_heads
+        self.query = nn.Linear(config.text_d_model, config.text_d_model)
+        self.key = nn.Linear(config.text_d_model, config.text_d_model)
+        self.value = nn.Linear(config.text_d_model, config.text_d_model)
+        self.output = nn.Linear(config.text_d_model, config.text_d_model)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class TextFeedForward(nn.Module):
+    """Two linear layers with quick_gelu between them."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.text_d_model, 4 * config.text_d_model)
+        self.down = nn.Linear(4 * config.text_d_model, config.text_d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(quick_gelu(self.up(x)))  # (B, T, D)
+
+
+class TextBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.text_d_model, config.eps)
+        self.attention = TextAttention(config)
+        self.feed_forward_norm = nn.LayerNorm(config.text_d_model, config.eps)
+        self.feed_forward = TextFeedForward(config)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), mask)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
 class Text(nn.Module):
+    """The text stack."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.max_positions = config.max_positions
@@ -243,7 +254,7 @@ class Text(nn.Module):
 
 
 class Contrastive(nn.Module):
-    """How well items of two towers fit: scaled cosines of their vectors."""
+    """Scaled cosines of the vectors of two towers (CLIP, Radford et al. 2021, arXiv 2103.00020)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -260,6 +271,8 @@ class Contrastive(nn.Module):
 
 
 class ClipVitB32(nn.Module):
+    """Two encoders; the head compares their vectors."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -269,18 +282,16 @@ class ClipVitB32(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
-        std = self.config.init_std
-        for module in self.modules():
-            if isinstance(module, nn.LayerNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            if isinstance(module, (nn.Linear, nn.Conv2d, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
-            if isinstance(module, (nn.Linear, nn.Conv2d)) and module.bias is not None:
-                nn.init.zeros_(module.bias)
-        nn.init.normal_(self.vision.prefix_tokens, std=std)
-        nn.init.constant_(self.head.scale, 2.659260036932778)
+        """Norms as identity, biases 0, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+            elif name.endswith("scale"):
+                nn.init.constant_(weight, 2.659260036932778)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def forward(
         self,
@@ -302,4 +313,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: c67d0a65aa51a0890d6268105e7ed2b0da0479cba5570a6cf3562966d14a1969
+# sha256 of the above: 477b732b30705543369116388c6863375a353c5a61a599edf320841333e1f93c

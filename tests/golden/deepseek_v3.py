@@ -36,6 +36,7 @@ class Config:
     d_model: int = 7168
     vocab_size: int = 129280
     layers: int = 61
+    dense_layers: int = 3  # the first layers
     eps: float = 1e-6
     nope_dim: int = 128
     rope_dim: int = 64
@@ -59,6 +60,10 @@ class Config:
     sparse_d_ff: int = 2048
     init_std: float = 0.02
 
+    def __post_init__(self) -> None:
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
+
 
 class Cache:
     """Keys and values of the tokens seen so far, by layer. Not part of the weights."""
@@ -66,17 +71,16 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -108,9 +112,8 @@ def yarn_frequencies(
 ) -> Tensor:
     """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
 
-    Pairs that turn more than `beta_fast` times over the original length stay, those that turn less
-    than `beta_slow` times slow down by `factor`, and those between are blended; both
-    bounds are rounded to whole pairs.
+    Pairs that turn more than `beta_fast` times over the original length stay, those below
+    `beta_slow` turns slow down by `factor`, those between are blended; bounds are whole pairs.
     """
     pairs = frequencies.size(0)
     fast, slow = (
@@ -130,17 +133,10 @@ def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tenso
 
 
 def apply_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[2i], x[2i + 1]) of a head by its position's angle."""
+    """Rotate each pair (x[2i], x[2i + 1]) of a head (RoPE, Su et al. 2021, arXiv 2104.09864)."""
     x1, x2 = x[..., 0::2].to(cos.dtype), x[..., 1::2].to(cos.dtype)  # (B, H, T, E/2) each
     turned = torch.stack([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1)
     return turned.flatten(-2).type_as(x)
-
-
-def apply_rope_to_end_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate the last R columns of each head, in pairs of neighbours; keep the rest."""
-    width = 2 * cos.size(-1)
-    turned = apply_rope_interleaved(x[..., -width:], cos, sin)
-    return torch.cat([x[..., :-width], turned], dim=-1)
 
 
 class Router(nn.Linear):
@@ -197,7 +193,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may see key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -206,46 +202,15 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
-class Experts(nn.Module):
-    """SwiGLU, with weights for each expert."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.gate = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
-        self.up = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
-        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.sparse_d_ff))
-
-    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
-        expert, order = chosen.flatten().sort()  # (J,) each
-        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
-        # (J, F)
-        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
-        y = expert_linear(h, self.down, expert)  # (J, D)
-        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
-        return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
-
-
-class SharedExpert(nn.Module):
-    """SwiGLU, which serves every token."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.gate = nn.Linear(config.d_model, config.sparse_d_ff, bias=False)
-        self.up = nn.Linear(config.d_model, config.sparse_d_ff, bias=False)
-        self.down = nn.Linear(config.sparse_d_ff, config.d_model, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
-
-
 class LatentAttention(nn.Module):
-    """Multi-head latent attention: keys and values are made from one small vector per token."""
+    """Multi-head latent attention: keys and values of one vector (DeepSeek-AI 2024, 2405.04434)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.layer = layer
         self.head_dim = config.nope_dim + config.rope_dim
         self.nope_dim = config.nope_dim
+        self.rope_dim = config.rope_dim
         self.value_dim = config.value_dim
         self.heads = config.heads
         self.scale = config.scale
@@ -266,38 +231,56 @@ class LatentAttention(nn.Module):
         q = q.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         latent = self.kv_norm(self.kv_down(x))  # (B, T, L)
         k_rope = self.key_rope(x).unsqueeze(1)  # (B, 1, T, Er)
-        q = apply_rope_to_end_interleaved(q, cos, sin)
+        q_nope, q_rope = q.split([self.nope_dim, self.rope_dim], dim=-1)
+        q = torch.cat([q_nope, apply_rope_interleaved(q_rope, cos, sin)], dim=-1)
         k_rope = apply_rope_interleaved(k_rope, cos, sin)
         if cache is not None:
             latent, k_rope = cache.append(self.layer, latent, k_rope)  # (B, S, L) and (B, 1, S, Er)
-        k_nope = (
-            self.key_up(latent).unflatten(-1, (-1, self.nope_dim)).transpose(1, 2)
-        )  # (B, H, S, En)
-        v = (
-            self.value_up(latent).unflatten(-1, (-1, self.value_dim)).transpose(1, 2)
-        )  # (B, H, S, Ev)
+        # (B, H, S, En)
+        k_nope = self.key_up(latent).unflatten(-1, (-1, self.nope_dim)).transpose(1, 2)
+        # (B, H, S, Ev)
+        v = self.value_up(latent).unflatten(-1, (-1, self.value_dim)).transpose(1, 2)
         k = torch.cat([k_nope, k_rope.expand(-1, self.heads, -1, -1)], dim=-1)  # (B, H, S, E)
         y = F.scaled_dot_product_attention(
-            q, k, v, mask, is_causal=q.size(2) > 1 and mask is None, scale=self.scale
+            q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None, scale=self.scale
         )  # (B, H, T, Ev)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class FeedForward(nn.Module):
-    """SwiGLU."""
+    """SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, d_ff: int) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.d_model, config.dense_d_ff, bias=False)
-        self.up = nn.Linear(config.d_model, config.dense_d_ff, bias=False)
-        self.down = nn.Linear(config.dense_d_ff, config.d_model, bias=False)
+        self.gate = nn.Linear(config.d_model, d_ff, bias=False)
+        self.up = nn.Linear(config.d_model, d_ff, bias=False)
+        self.down = nn.Linear(d_ff, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
 
 
+class Experts(nn.Module):
+    """Experts, each a SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.gate = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.sparse_d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.sparse_d_ff))
+
+    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        expert, order = chosen.flatten().sort()  # (J,) each
+        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
+        # (J, F)
+        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
+        y = expert_linear(h, self.down, expert)  # (J, D)
+        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
+        return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
+
+
 class MixtureOfExperts(nn.Module):
-    """Mixture of experts: each token goes to the few that its router chooses."""
+    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv 1701.06538)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -308,75 +291,63 @@ class MixtureOfExperts(nn.Module):
         self.router = Router(config.d_model, config.experts, bias=False)
         self.selection_bias = nn.Parameter(torch.full((config.experts,), 0.0), requires_grad=False)
         self.experts = Experts(config)
-        self.shared_expert = SharedExpert(config)
+        self.shared_expert = FeedForward(config, config.sparse_d_ff)
 
     def forward(self, x: Tensor) -> Tensor:
         scores = torch.sigmoid(self.router(x))  # (B, T, X)
-        choice = scores + self.selection_bias  # (B, T, X)
-        choice = best_groups(choice, self.groups, self.top_groups, 2)
+        # (B, T, X)
+        choice = best_groups(scores + self.selection_bias, self.groups, self.top_groups, 2)
         chosen = choice.topk(self.top_k).indices  # (B, T, A)
         weights = scores.gather(-1, chosen)  # (B, T, A)
         weights = weights / (weights.sum(-1, keepdim=True) + 1e-20) * self.router_scale
-        y = self.experts(x, chosen, weights)  # (B, T, D)
-        return y + self.shared_expert(x)  # (B, T, D)
+        return self.experts(x, chosen, weights) + self.shared_expert(x)  # (B, T, D)
 
 
-class DenseBlock(nn.Module):
-    def __init__(self, config: Config, layer: int) -> None:
+class Block(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
+    def __init__(self, config: Config, layer: int, feed_forward: nn.Module) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
         self.attention = LatentAttention(config, layer)
         self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.feed_forward = FeedForward(config)
+        self.feed_forward = feed_forward
 
     def forward(
         self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
-
-
-class SparseBlock(nn.Module):
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.attention = LatentAttention(config, layer)
-        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.feed_forward = MixtureOfExperts(config)
-
-    def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
-        return x + self.feed_forward(self.feed_forward_norm(x))
-
-
-KINDS = (DenseBlock,) * 3 + (SparseBlock,) * 58
 
 
 class DeepseekV3(nn.Module):
+    """The language model; its head is a linear layer of its own."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.layers = nn.ModuleList(KINDS[i % 61](config, i) for i in range(config.layers))
+        self.layers = nn.ModuleList()
+        for i in range(config.layers):
+            feed_forward = (
+                FeedForward(config, config.dense_d_ff)
+                if i < config.dense_layers
+                else MixtureOfExperts(config)
+            )
+            self.layers.append(Block(config, i, feed_forward))
         self.norm = nn.RMSNorm(config.d_model, config.eps)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, the rest normal(0, std)."""
-        std = self.config.init_std
-        for module in self.modules():
-            if isinstance(module, nn.RMSNorm):
-                nn.init.ones_(module.weight)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
+        """Norms as identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith((".experts.gate", ".experts.up", ".experts.down")):
-                nn.init.normal_(weight, std=std)
-            if name.endswith(".selection_bias"):
-                nn.init.constant_(weight, 0.0)
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -386,24 +357,23 @@ class DeepseekV3(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
-        config = self.config
         batch, length = input_ids.size(0), input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
         check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        frequencies = rope_frequencies(config.rope_dim, config.rope_theta, like=x)  # (R/2,)
+        # (R/2,)
+        frequencies = rope_frequencies(self.config.rope_dim, self.config.rope_theta, like=x)
         frequencies = yarn_frequencies(
             frequencies,
-            config.rope_theta,
-            config.rope_factor,
-            config.rope_original_max_positions,
-            config.rope_beta_fast,
-            config.rope_beta_slow,
+            self.config.rope_theta,
+            self.config.rope_factor,
+            self.config.rope_original_max_positions,
+            self.config.rope_beta_fast,
+            self.config.rope_beta_slow,
         )
         cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         mask = causal_mask(start, end, attention_mask, like=x)
@@ -425,15 +395,13 @@ class DeepseekV3(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `input_ids` (B, T)."""
-        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
-        return self.logits(x)  # (B, T, V)
+        return self.logits(self.hidden_states(input_ids, attention_mask, position_ids, cache))
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the next token; -100 in `labels` does not count."""
-        logits, labels = logits[:, :-1], labels[:, 1:]
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+        logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))
+        return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())
 
     @torch.inference_mode()
     def generate(
@@ -476,4 +444,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0b07283ef51c3750eabd68d146ae41c768c4319e84213a2c15d05b95f952b014
+# sha256 of the above: 85c8ea29a6d8e8c5d28d897038af40ec45046edeb0c19a9b0efc10989c003ef8

@@ -45,6 +45,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -53,17 +55,16 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -81,7 +82,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
+    """Cosine and sine of the angle of each pair of columns at each position, for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -89,22 +90,16 @@ def rope_angles(
 
 
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
+    """Rotate each pair (x[i], x[i + E/2]) of a head (RoPE, Su et al. 2021, arXiv 2104.09864)."""
     x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
     return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
 
 
-class OffsetRMSNorm(nn.Module):
-    """RMS norm that multiplies by `offset + weight`."""
-
-    def __init__(self, width: int, eps: float, offset: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.offset = offset
-        self.weight = nn.Parameter(torch.full((width,), 1 - offset))
+class OffsetRMSNorm(nn.RMSNorm):
+    """RMS norm (Zhang, Sennrich 2019, arXiv 1910.07467) that multiplies by `1 + weight`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.offset + self.weight, self.eps)
+        return F.rms_norm(x, self.normalized_shape, 1 + self.weight, self.eps)
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -123,28 +118,22 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def causal_window_mask(
-    start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
-) -> Tensor:
-    """True where query q may see key k: causal & window(512)."""
-    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=like.device)  # (S,)
-    mask = (k <= q) & (k > q - window)  # (T, S)
-    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
-
-
-def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
-    if attention_mask is None and (start == 0 or end - start == 1):
+def causal_mask(
+    start: int, end: int, window: int | None, attention_mask: Tensor | None, like: Tensor
+) -> Tensor | None:
+    """True where query q may see key k: causal, the last `window`. None: `is_causal` suffices."""
+    if window is None and attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
+    if window is not None:
+        mask = mask & (k > q - window)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
 class Attention(nn.Module):
-    """Multi-query attention: all query heads share one key/value head."""
+    """Multi-query attention: one key/value head (Shazeer 2019, arXiv 1911.02150)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -152,9 +141,9 @@ class Attention(nn.Module):
         self.head_dim = config.head_dim
         self.scale = config.scale
         self.query = nn.Linear(config.d_model, config.heads * config.head_dim, bias=False)
-        self.query_norm = OffsetRMSNorm(config.head_dim, config.eps, 1.0)
+        self.query_norm = OffsetRMSNorm(config.head_dim, config.eps)
         self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim, bias=False)
-        self.key_norm = OffsetRMSNorm(config.head_dim, config.eps, 1.0)
+        self.key_norm = OffsetRMSNorm(config.head_dim, config.eps)
         self.value = nn.Linear(config.d_model, config.kv_heads * config.head_dim, bias=False)
         self.output = nn.Linear(config.heads * config.head_dim, config.d_model, bias=False)
 
@@ -162,23 +151,21 @@ class Attention(nn.Module):
         self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        q = self.query_norm(q)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
-        k = self.key_norm(k)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
-        q = apply_rope(q, cos, sin)
-        k = apply_rope(k, cos, sin)
+        q = apply_rope(self.query_norm(q), cos, sin)
+        k = apply_rope(self.key_norm(k), cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         causal = q.size(2) > 1 and mask is None
         y = F.scaled_dot_product_attention(
-            q, k, v, mask, is_causal=causal, scale=self.scale, enable_gqa=True
+            q, k, v, attn_mask=mask, is_causal=causal, scale=self.scale, enable_gqa=True
         )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class FeedForward(nn.Module):
-    """GEGLU."""
+    """GEGLU (Shazeer 2020, arXiv 2002.05202)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -191,40 +178,43 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
+    """A layer with norms before and after each branch (Ding et al. 2021, arXiv 2105.13290)."""
+
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
-        self.attention_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.attention_norm = OffsetRMSNorm(config.d_model, config.eps)
         self.attention = Attention(config, layer)
-        self.attention_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
-        self.feed_forward_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.attention_output_norm = OffsetRMSNorm(config.d_model, config.eps)
+        self.feed_forward_norm = OffsetRMSNorm(config.d_model, config.eps)
         self.feed_forward = FeedForward(config)
-        self.feed_forward_output_norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.feed_forward_output_norm = OffsetRMSNorm(config.d_model, config.eps)
 
     def forward(
         self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
-        x = x + self.attention_output_norm(
-            self.attention(self.attention_norm(x), cos, sin, mask, cache)
-        )
+        y = self.attention(self.attention_norm(x), cos, sin, mask, cache)
+        x = x + self.attention_output_norm(y)
         return x + self.feed_forward_output_norm(self.feed_forward(self.feed_forward_norm(x)))
 
 
 class Gemma3_1b(nn.Module):
+    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.layers = nn.ModuleList(Block(config, i) for i in range(config.layers))
-        self.norm = OffsetRMSNorm(config.d_model, config.eps, 1.0)
+        self.norm = OffsetRMSNorm(config.d_model, config.eps)
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, the rest normal(0, std)."""
-        for module in self.modules():
-            if isinstance(module, OffsetRMSNorm):
-                nn.init.constant_(module.weight, 1 - module.offset)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=self.config.init_std)
+        """Norms as identity, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -235,8 +225,7 @@ class Gemma3_1b(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
         batch, length = input_ids.size(0), input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
         check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
@@ -246,11 +235,11 @@ class Gemma3_1b(nn.Module):
         local_cos, local_sin = rope_angles(
             position_ids, self.config.head_dim, self.config.local_rope_theta, like=x
         )  # (B, 1, T, R/2) each
-        local_mask = causal_window_mask(start, end, self.config.window, attention_mask, like=x)
+        local_mask = causal_mask(start, end, self.config.window, attention_mask, like=x)
         global_cos, global_sin = rope_angles(
             position_ids, self.config.head_dim, self.config.global_rope_theta, like=x
         )  # (B, 1, T, R/2) each
-        global_mask = causal_mask(start, end, attention_mask, like=x)
+        global_mask = causal_mask(start, end, None, attention_mask, like=x)
         local = local_cos, local_sin, local_mask
         global_ = global_cos, global_sin, global_mask
         for i, block in enumerate(self.layers):
@@ -272,15 +261,13 @@ class Gemma3_1b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `input_ids` (B, T)."""
-        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
-        return self.logits(x)  # (B, T, V)
+        return self.logits(self.hidden_states(input_ids, attention_mask, position_ids, cache))
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the next token; -100 in `labels` does not count."""
-        logits, labels = logits[:, :-1], labels[:, 1:]
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+        logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))
+        return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())
 
     @torch.inference_mode()
     def generate(
@@ -323,4 +310,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e36b5ec4e046568310cb943c5066b033341d6fd3876a5606b13cdafb2b4cc353
+# sha256 of the above: 9b452dccacca629a9f1c1543a90ae196a8ce85892f3d3e7ac87725e7bcaaa804

@@ -40,6 +40,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -49,7 +51,7 @@ class Cache:
         self.capacity = capacity
         self.length = torch.zeros(1, dtype=torch.long, device=device)
         self.place = self.length  # of the new tokens, (T,)
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
 
     def begin(self, place: Tensor) -> Tensor:
         """Where new tokens stand after those seen so far, (T,); `append` stores them there."""
@@ -58,10 +60,9 @@ class Cache:
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new tokens' (..., T, E); give back all there is room for, (..., S, E)."""
-        if layer not in self.kept:
-            room = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys.index_copy_(-2, self.place, k)
@@ -95,7 +96,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 def causal_mask(
     place: Tensor, end: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may see key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and place.size(0) == end:
         return None
     q = place[:, None]  # (T, 1)
@@ -105,7 +106,7 @@ def causal_mask(
 
 
 class Attention(nn.Module):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -124,13 +125,14 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
         dropout = self.dropout if self.training else 0.0
-        causal = q.size(2) > 1 and mask is None
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=q.size(2) > 1 and mask is None
+        )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with GELU (tanh form) between them."""
+    """Two linear layers with GELU (tanh form) between them (Hendrycks, Gimpel 2016, 1606.08415)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -142,6 +144,8 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
@@ -156,6 +160,8 @@ class Block(nn.Module):
 
 
 class Gpt2(nn.Module):
+    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -167,22 +173,17 @@ class Gpt2(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std), what writes
-        into the stream narrower.
-        """
+        """Norms as identity, biases 0, the rest normal(0, std), less for residual projections."""
         std = self.config.init_std
-        for module in self.modules():
-            if isinstance(module, nn.LayerNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
-            if isinstance(module, nn.Linear):
-                nn.init.zeros_(module.bias)
-        narrow = std / math.sqrt(2 * self.config.layers)
         for name, weight in self.named_parameters():
-            if name.startswith("layers.") and name.endswith((".output.weight", ".down.weight")):
-                nn.init.normal_(weight, std=narrow)
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+            elif name.endswith(("output.weight", "down.weight")):
+                nn.init.normal_(weight, std=std / math.sqrt(2 * self.config.layers))
+            else:
+                nn.init.normal_(weight, std=std)
 
     def hidden_states(
         self,
@@ -225,15 +226,13 @@ class Gpt2(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `input_ids` (B, T)."""
-        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
-        return self.logits(x)  # (B, T, V)
+        return self.logits(self.hidden_states(input_ids, attention_mask, position_ids, cache))
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the next token; -100 in `labels` does not count."""
-        logits, labels = logits[:, :-1], labels[:, 1:]
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+        logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))
+        return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())
 
     @torch.inference_mode()
     def generate(
@@ -297,4 +296,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: bca3295c41dd5b54cc1a0413ba9432c135f3135f834e80fa515d470161dd8fd9
+# sha256 of the above: 3b9a623ccf692de8f054c0c39f48dbcd19910bd9adf66c9b7214721ed78226da

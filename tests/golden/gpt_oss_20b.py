@@ -55,6 +55,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -63,17 +65,16 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -105,9 +106,8 @@ def yarn_frequencies_between_pairs(
 ) -> Tensor:
     """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
 
-    Pairs that turn more than `beta_fast` times over the original length stay, those that turn less
-    than `beta_slow` times slow down by `factor`, and those between are blended; both
-    bounds may stand between two pairs.
+    Pairs that turn more than `beta_fast` times over the original length stay, those below
+    `beta_slow` turns slow down by `factor`, those between are blended; bounds may be fractions.
     """
     pairs = frequencies.size(0)
     fast, slow = (
@@ -127,7 +127,7 @@ def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tenso
 
 
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
+    """Rotate each pair (x[i], x[i + E/2]) of a head (RoPE, Su et al. 2021, arXiv 2104.09864)."""
     x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
     return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
 
@@ -218,8 +218,37 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
+class Attention(nn.Module):
+    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, 2305.13245)."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.head_dim
+        self.query = nn.Linear(config.d_model, config.heads * config.head_dim)
+        self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim)
+        self.value = nn.Linear(config.d_model, config.kv_heads * config.head_dim)
+        self.sinks = nn.Parameter(torch.full((config.heads,), 0.0))
+        self.output = nn.Linear(config.heads * config.head_dim, config.d_model)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, cache: Cache | None
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        q = apply_rope(q, cos, sin)
+        k = apply_rope(k, cos, sin)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
+        bias = as_bias(mask, q, k)  # (B, H, T, S)
+        k, v, bias = with_sinks(k, v, bias, self.sinks)  # one key more, of zeros
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
 class Experts(nn.Module):
-    """Gated linear unit with swish, with weights for each expert."""
+    """Experts, each a gated linear unit with swish (Shazeer 2020, arXiv 2002.05202)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -244,37 +273,8 @@ class Experts(nn.Module):
         return (y * weights[..., None]).sum(-2).type_as(y)  # (B, T, D)
 
 
-class Attention(nn.Module):
-    """Grouped-query attention: each key/value head serves H/K query heads."""
-
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self.head_dim = config.head_dim
-        self.query = nn.Linear(config.d_model, config.heads * config.head_dim)
-        self.key = nn.Linear(config.d_model, config.kv_heads * config.head_dim)
-        self.value = nn.Linear(config.d_model, config.kv_heads * config.head_dim)
-        self.sinks = nn.Parameter(torch.full((config.heads,), 0.0))
-        self.output = nn.Linear(config.heads * config.head_dim, config.d_model)
-
-    def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, cache: Cache | None
-    ) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
-        q = apply_rope(q, cos, sin)
-        k = apply_rope(k, cos, sin)
-        if cache is not None:
-            k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        bias = as_bias(mask, q, k)  # (B, H, T, S)
-        k, v, bias = with_sinks(k, v, bias, self.sinks)  # one key more, of zeros
-        y = F.scaled_dot_product_attention(q, k, v, bias)  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class MixtureOfExperts(nn.Module):
-    """Mixture of experts: each token goes to the few that its router chooses."""
+    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv 1701.06538)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -289,6 +289,8 @@ class MixtureOfExperts(nn.Module):
 
 
 class Block(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
@@ -304,6 +306,8 @@ class Block(nn.Module):
 
 
 class GptOss20b(nn.Module):
+    """The language model; its head is a linear layer of its own."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -314,20 +318,14 @@ class GptOss20b(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
-        std = self.config.init_std
-        for module in self.modules():
-            if isinstance(module, nn.RMSNorm):
-                nn.init.ones_(module.weight)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
-            if isinstance(module, nn.Linear) and module.bias is not None:
-                nn.init.zeros_(module.bias)
+        """Norms as identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
-            if name.endswith((".experts.gate", ".experts.up", ".experts.down")):
-                nn.init.normal_(weight, std=std)
-            if name.endswith((".sinks", ".gate_bias", ".up_bias", ".down_bias")):
-                nn.init.constant_(weight, 0.0)
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith(("bias", "sinks")):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -337,28 +335,27 @@ class GptOss20b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
-        config = self.config
         batch, length = input_ids.size(0), input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
         check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
         x = self.token_embedding(input_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
-        frequencies = rope_frequencies(config.head_dim, config.rope_theta, like=x)  # (R/2,)
+        # (R/2,)
+        frequencies = rope_frequencies(self.config.head_dim, self.config.rope_theta, like=x)
         frequencies = yarn_frequencies_between_pairs(
             frequencies,
-            config.rope_theta,
-            config.rope_factor,
-            config.rope_original_max_positions,
-            config.rope_beta_fast,
-            config.rope_beta_slow,
+            self.config.rope_theta,
+            self.config.rope_factor,
+            self.config.rope_original_max_positions,
+            self.config.rope_beta_fast,
+            self.config.rope_beta_slow,
         )
         cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
-        cos, sin = cos * config.rope_attention_factor, sin * config.rope_attention_factor
-        local_mask = causal_window_mask(start, end, config.window, attention_mask, like=x)
+        cos, sin = cos * self.config.rope_attention_factor, sin * self.config.rope_attention_factor
+        local_mask = causal_window_mask(start, end, self.config.window, attention_mask, like=x)
         global_mask = causal_mask(start, end, attention_mask, like=x)
         for i, block in enumerate(self.layers):
             mask = local_mask if i % 2 == 0 else global_mask
@@ -379,15 +376,13 @@ class GptOss20b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `input_ids` (B, T)."""
-        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
-        return self.logits(x)  # (B, T, V)
+        return self.logits(self.hidden_states(input_ids, attention_mask, position_ids, cache))
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the next token; -100 in `labels` does not count."""
-        logits, labels = logits[:, :-1], labels[:, 1:]
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+        logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))
+        return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())
 
     @torch.inference_mode()
     def generate(
@@ -430,4 +425,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5c6c002e5e297515e95f94e47a107d45dc212b3acf164a8cc9066432d1768cb9
+# sha256 of the above: 0fc3ab444fab368ed52a4aa1218aca04eb935b29ecb5a78cea1dc122e2fd0fd7

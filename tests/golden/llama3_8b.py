@@ -43,6 +43,8 @@ class Config:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -51,17 +53,16 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -79,7 +80,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
+    """Cosine and sine of the angle of each pair of columns at each position, for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -87,7 +88,7 @@ def rope_angles(
 
 
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
+    """Rotate each pair (x[i], x[i + E/2]) of a head (RoPE, Su et al. 2021, arXiv 2104.09864)."""
     x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
     return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
 
@@ -109,7 +110,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may see key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -119,7 +120,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class Attention(nn.Module):
-    """Grouped-query attention: each key/value head serves H/K query heads."""
+    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, 2305.13245)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -141,13 +142,13 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
         y = F.scaled_dot_product_attention(
-            q, k, v, mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
+            q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
         )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class FeedForward(nn.Module):
-    """SwiGLU."""
+    """SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -160,6 +161,8 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
@@ -175,6 +178,8 @@ class Block(nn.Module):
 
 
 class Llama3_8b(nn.Module):
+    """The language model; its head is a linear layer of its own."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -185,12 +190,12 @@ class Llama3_8b(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, the rest normal(0, std)."""
-        for module in self.modules():
-            if isinstance(module, nn.RMSNorm):
-                nn.init.ones_(module.weight)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=self.config.init_std)
+        """Norms as identity, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -201,8 +206,7 @@ class Llama3_8b(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
         batch, length = input_ids.size(0), input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), input_ids=input_ids)
         check_shapes((batch, end), attention_mask=attention_mask)
         check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
@@ -231,15 +235,13 @@ class Llama3_8b(nn.Module):
         cache: Cache | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `input_ids` (B, T)."""
-        x = self.hidden_states(input_ids, attention_mask, position_ids, cache)  # (B, T, D)
-        return self.logits(x)  # (B, T, V)
+        return self.logits(self.hidden_states(input_ids, attention_mask, position_ids, cache))
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the next token; -100 in `labels` does not count."""
-        logits, labels = logits[:, :-1], labels[:, 1:]
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+        logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))
+        return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())
 
     @torch.inference_mode()
     def generate(
@@ -282,4 +284,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 637dfafccb1c81877f1bc759e10ac104991eaf2f355222f88a00eab96c1b2e8a
+# sha256 of the above: d753a1bdf422806bc4fa776c23deaed3075268906c71d19042215ae8629e48a1

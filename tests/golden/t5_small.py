@@ -46,6 +46,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -54,7 +56,7 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,10 +64,9 @@ class Cache:
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -147,7 +148,7 @@ class Projections(nn.Module):
 
 
 class Attention(Projections):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def forward(self, x: Tensor, bias: Tensor, cache: Cache | None = None) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
@@ -156,12 +157,13 @@ class Attention(Projections):
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, bias, dropout, scale=1.0)  # (B, H, T, E)
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=1.0)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with ReLU between them."""
+    """Two linear layers with ReLU between them (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -173,26 +175,9 @@ class FeedForward(nn.Module):
         return self.down(self.hidden_dropout(F.relu(self.up(x))))  # (B, T, D)
 
 
-class CrossAttention(Projections):
-    """Multi-head attention over a memory."""
-
-    def forward(
-        self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None and self.layer in cache.memory:
-            k, v = cache.memory[self.layer]  # (B, H, M, E) each
-        else:
-            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
-            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-            if cache is not None:
-                cache.memory[self.layer] = k, v
-        dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, scale=1.0)  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class EncoderBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
@@ -206,27 +191,9 @@ class EncoderBlock(nn.Module):
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
 
-class DecoderBlock(nn.Module):
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
-        self.attention = Attention(config, layer)
-        self.dropout = nn.Dropout(config.dropout)
-        self.cross_attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
-        self.cross_attention = CrossAttention(config, layer)
-        self.feed_forward_norm = NarrowingRMSNorm(config.d_model, config.eps)
-        self.feed_forward = FeedForward(config)
-
-    def forward(
-        self, x: Tensor, bias: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
-        x = x + self.dropout(self.attention(self.attention_norm(x), bias, cache))
-        h = self.cross_attention_norm(x)
-        x = x + self.dropout(self.cross_attention(h, memory, mask, cache))
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-
-
 class Encoder(nn.Module):
+    """The encoder stack."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.buckets = config.buckets
@@ -254,7 +221,51 @@ class Encoder(nn.Module):
         return self.norm(x)
 
 
+class CrossAttention(Projections):
+    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv 1706.03762)."""
+
+    def forward(
+        self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        if cache is not None and self.layer in cache.memory:
+            k, v = cache.memory[self.layer]  # (B, H, M, E) each
+        else:
+            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            if cache is not None:
+                cache.memory[self.layer] = k, v
+        dropout = self.dropout if self.training else 0.0
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=1.0)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class DecoderBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
+        self.attention = Attention(config, layer)
+        self.dropout = nn.Dropout(config.dropout)
+        self.cross_attention_norm = NarrowingRMSNorm(config.d_model, config.eps)
+        self.cross_attention = CrossAttention(config, layer)
+        self.feed_forward_norm = NarrowingRMSNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(
+        self, x: Tensor, bias: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), bias, cache))
+        h = self.cross_attention_norm(x)
+        x = x + self.dropout(self.cross_attention(h, memory, mask, cache))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+
 class Decoder(nn.Module):
+    """The decoder stack, which reads the encoder."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.buckets = config.buckets
@@ -274,8 +285,7 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of embedded tokens `x` (B, T, D) over the `memory` (B, M, D)."""
         batch, length, _ = x.shape
-        start = 0 if cache is None else cache.length
-        end = start + length
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
         x = self.dropout(x)
@@ -294,6 +304,8 @@ class Decoder(nn.Module):
 
 
 class T5Small(nn.Module):
+    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -303,12 +315,12 @@ class T5Small(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, the rest normal(0, std)."""
-        for module in self.modules():
-            if isinstance(module, NarrowingRMSNorm):
-                nn.init.ones_(module.weight)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=self.config.init_std)
+        """Norms as identity, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
@@ -324,8 +336,7 @@ class T5Small(nn.Module):
         """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
         memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, D)
         x = self.token_embedding(decoder_input_ids)  # (B, T, D)
-        x = self.decoder(x, memory, attention_mask, decoder_attention_mask)
-        return self.logits(x)  # (B, T, V)
+        return self.logits(self.decoder(x, memory, attention_mask, decoder_attention_mask))
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -376,4 +387,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: cb8a5c6b468f5d150be99a7e156b7d29f3a3c02f4b3e6f7217a2956afe148775
+# sha256 of the above: c96c1da9dd9a46ac47c686be22ced4427059ecfebc7391e09022ece9c986d7ef

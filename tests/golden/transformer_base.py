@@ -38,6 +38,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -46,7 +48,7 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,10 +56,9 @@ class Cache:
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -102,7 +103,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may see key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -126,7 +127,7 @@ class Projections(nn.Module):
 
 
 class Attention(Projections):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def forward(
         self, x: Tensor, mask: Tensor | None, causal: bool = False, cache: Cache | None = None
@@ -137,12 +138,14 @@ class Attention(Projections):
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal
+        )  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with ReLU between them."""
+    """Two linear layers with ReLU between them (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -153,26 +156,9 @@ class FeedForward(nn.Module):
         return self.down(F.relu(self.up(x)))  # (B, T, D)
 
 
-class CrossAttention(Projections):
-    """Multi-head attention over a memory."""
-
-    def forward(
-        self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None and self.layer in cache.memory:
-            k, v = cache.memory[self.layer]  # (B, H, M, E) each
-        else:
-            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
-            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-            if cache is not None:
-                cache.memory[self.layer] = k, v
-        dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout)  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class EncoderBlock(nn.Module):
+    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention = Attention(config)
@@ -186,34 +172,9 @@ class EncoderBlock(nn.Module):
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
 
-class DecoderBlock(nn.Module):
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.attention = Attention(config, layer)
-        self.dropout = nn.Dropout(config.dropout)
-        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.cross_attention = CrossAttention(config, layer)
-        self.cross_attention_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.feed_forward = FeedForward(config)
-        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
-
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | None,
-        memory: Tensor,
-        memory_mask: Tensor | None,
-        causal: bool,
-        cache: Cache | None,
-    ) -> Tensor:
-        x = self.attention_norm(x + self.dropout(self.attention(x, mask, causal, cache)))
-        x = self.cross_attention_norm(
-            x + self.dropout(self.cross_attention(x, memory, memory_mask, cache))
-        )
-        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
-
-
 class Encoder(nn.Module):
+    """The encoder stack."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.d_model = config.d_model
@@ -238,7 +199,57 @@ class Encoder(nn.Module):
         return x
 
 
+class CrossAttention(Projections):
+    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv 1706.03762)."""
+
+    def forward(
+        self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        if cache is not None and self.layer in cache.memory:
+            k, v = cache.memory[self.layer]  # (B, H, M, E) each
+        else:
+            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            if cache is not None:
+                cache.memory[self.layer] = k, v
+        dropout = self.dropout if self.training else 0.0
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class DecoderBlock(nn.Module):
+    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention = Attention(config, layer)
+        self.dropout = nn.Dropout(config.dropout)
+        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.cross_attention = CrossAttention(config, layer)
+        self.cross_attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        causal: bool,
+        cache: Cache | None,
+    ) -> Tensor:
+        x = self.attention_norm(x + self.dropout(self.attention(x, mask, causal, cache)))
+        y = x + self.dropout(self.cross_attention(x, memory, memory_mask, cache))
+        x = self.cross_attention_norm(y)
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+
 class Decoder(nn.Module):
+    """The decoder stack, which reads the encoder."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.d_model = config.d_model
@@ -256,8 +267,7 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of embedded tokens `x` (B, T, D) over the `memory` (B, M, D)."""
         batch, length, _ = x.shape
-        start = 0 if cache is None else cache.length
-        end = start + length
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
         check_shapes(
@@ -279,6 +289,8 @@ class Decoder(nn.Module):
 
 
 class TransformerBase(nn.Module):
+    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -288,15 +300,14 @@ class TransformerBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest xavier."""
-        for module in self.modules():
-            if isinstance(module, nn.LayerNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.xavier_uniform_(module.weight)
-            if isinstance(module, nn.Linear):
-                nn.init.zeros_(module.bias)
+        """Norms as identity, biases 0, the rest xavier."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.xavier_uniform_(weight)
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
@@ -367,4 +378,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9e70f4bd3de3adbad8c4d77414509d159d8e1d09d1ba8b31fd331f08b6b6f0f3
+# sha256 of the above: 2874ecb6ce17ef65ba6b9dab086c9948c029a6fa75269c8ddb2f7dbe44d24760

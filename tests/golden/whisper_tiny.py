@@ -48,6 +48,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 class Cache:
@@ -56,7 +58,7 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,10 +66,9 @@ class Cache:
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -107,7 +108,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may see key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -117,7 +118,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class EncoderAttention(nn.Module):
-    """Multi-head attention."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -135,35 +136,8 @@ class EncoderAttention(nn.Module):
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
-class Projections(nn.Module):
-    """The weights that attention and cross-attention both have."""
-
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self.head_dim = config.d_model // config.heads
-        self.query = nn.Linear(config.d_model, config.d_model)
-        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.value = nn.Linear(config.d_model, config.d_model)
-        self.output = nn.Linear(config.d_model, config.d_model)
-
-
-class DecoderAttention(Projections):
-    """Multi-head attention."""
-
-    def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None:
-            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
-        causal = q.size(2) > 1 and mask is None
-        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class FeedForward(nn.Module):
-    """Two linear layers with GELU between them."""
+    """Two linear layers with GELU between them (Hendrycks, Gimpel 2016, arXiv 1606.08415)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -174,23 +148,9 @@ class FeedForward(nn.Module):
         return self.down(F.gelu(self.up(x)))  # (B, T, D)
 
 
-class CrossAttention(Projections):
-    """Multi-head attention over a memory."""
-
-    def forward(self, x: Tensor, memory: Tensor, cache: Cache | None) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None and self.layer in cache.memory:
-            k, v = cache.memory[self.layer]  # (B, H, M, E) each
-        else:
-            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
-            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-            if cache is not None:
-                cache.memory[self.layer] = k, v
-        y = F.scaled_dot_product_attention(q, k, v)  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class EncoderBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
@@ -203,25 +163,9 @@ class EncoderBlock(nn.Module):
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
-class DecoderBlock(nn.Module):
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.attention = DecoderAttention(config, layer)
-        self.cross_attention_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.cross_attention = CrossAttention(config, layer)
-        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.feed_forward = FeedForward(config)
-
-    def forward(
-        self, x: Tensor, mask: Tensor | None, memory: Tensor, cache: Cache | None
-    ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), mask, cache)
-        x = x + self.cross_attention(self.cross_attention_norm(x), memory, cache)
-        return x + self.feed_forward(self.feed_forward_norm(x))
-
-
 class Encoder(nn.Module):
+    """The encoder stack."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.d_model = config.d_model
@@ -253,7 +197,73 @@ class Encoder(nn.Module):
         return self.norm(x)
 
 
+class Projections(nn.Module):
+    """The weights that attention and cross-attention both have."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.query = nn.Linear(config.d_model, config.d_model)
+        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.value = nn.Linear(config.d_model, config.d_model)
+        self.output = nn.Linear(config.d_model, config.d_model)
+
+
+class DecoderAttention(Projections):
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+
+    def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class CrossAttention(Projections):
+    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv 1706.03762)."""
+
+    def forward(self, x: Tensor, memory: Tensor, cache: Cache | None) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        if cache is not None and self.layer in cache.memory:
+            k, v = cache.memory[self.layer]  # (B, H, M, E) each
+        else:
+            k = self.key(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, M, E)
+            v = self.value(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            if cache is not None:
+                cache.memory[self.layer] = k, v
+        y = F.scaled_dot_product_attention(q, k, v)  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class DecoderBlock(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.attention = DecoderAttention(config, layer)
+        self.cross_attention_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.cross_attention = CrossAttention(config, layer)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None, memory: Tensor, cache: Cache | None
+    ) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), mask, cache)
+        x = x + self.cross_attention(self.cross_attention_norm(x), memory, cache)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
 class Decoder(nn.Module):
+    """The decoder stack, which reads the encoder."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.max_positions = config.decoder_max_positions
@@ -272,8 +282,7 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
         batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
         check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
         check_shapes(
@@ -294,6 +303,8 @@ class Decoder(nn.Module):
 
 
 class WhisperTiny(nn.Module):
+    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
@@ -302,15 +313,14 @@ class WhisperTiny(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
-        for module in self.modules():
-            if isinstance(module, nn.LayerNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            if isinstance(module, (nn.Linear, nn.Conv1d, nn.Embedding)):
-                nn.init.normal_(module.weight, std=self.config.init_std)
-            if isinstance(module, (nn.Linear, nn.Conv1d)) and module.bias is not None:
-                nn.init.zeros_(module.bias)
+        """Norms as identity, biases 0, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of the vocabulary."""
@@ -376,4 +386,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 77de53ee4a94aae588c0395220eb1979aac11cc8a8605baa2c6c172be4b13f54
+# sha256 of the above: de98a7f35f342b7316c9a3142f67ecb8ae12c9cf35fe6f19f523b4e16f065dc9

@@ -297,14 +297,15 @@ def wrap(line: Line, indent: int, note: str = "") -> list[Printed]:
         return [Printed(text + tail, origins)]
     split = _split(found)
     if note and len(text) <= WIDTH:
-        if split is None or (line.lead == "name" and len(_terms(line.value)) == 2):
+        if split is None or line.lead in ("name", "names", "dotted"):
             return [Printed(f"{margin}# {note}", origins), Printed(text, origins)]
         if line.lead == "return":
             return [Printed(text, origins)]
     if _in_brackets(line, split, indent):
         opening = Printed(f"{margin}{text_of(line.head)}(", origins_of(line.head))
         return [opening, *_broken(line.value, indent + 4), Printed(f"{margin}){tail}")]
-    if split is None or len(margin + text_of(split[0])) + 1 > WIDTH:
+    chosen = line.lead and any(piece.word == "else" for piece in line.value)
+    if chosen or split is None or len(margin + text_of(split[0])) + 1 > WIDTH:
         return _bracketed(line, indent, tail)
     head, group, rest = split
     first = f"{margin}{text_of(head)}{group.brackets[0]}"

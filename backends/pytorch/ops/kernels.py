@@ -55,12 +55,11 @@ def sdpa(f: Writer, op: Op) -> Any:
     operands, given = _with_sinks(f, op)
     arguments = [Argument(value) for value in operands]
     if given is not None:
-        arguments.append(Argument(given))
-    rate = dropout_rate(f, op)
-    arguments += [Argument(value, "" if given is not None else "dropout_p") for value in rate]
+        arguments.append(Argument(given, "attn_mask"))
+    arguments += [Argument(value, "dropout_p") for value in dropout_rate(f, op)]
     case = None
     if f.plan.told_causal(f.place.path):
-        arguments.append(Argument(Name("causal"), "" if rate else "is_causal"))
+        arguments.append(Argument(Name("causal"), "is_causal"))
     elif op.attrs["causal"] and not f.plan.causal_given:
         case = causal_case(f, given, expression("q.size(2)", q=operands[0]))
         arguments.append(Argument(case, "is_causal"))
@@ -68,7 +67,7 @@ def sdpa(f: Writer, op: Op) -> Any:
         arguments.append(Argument(f.number(op.attrs["scale"]), "scale"))
     if op.attrs["heads"] != op.attrs["kv_heads"] and not op.arg("sinks"):
         arguments.append(Argument(constant(True), "enable_gqa"))
-    return _with_named_case(f, op, arguments, case, "" if rate else "is_causal")
+    return _with_named_case(f, op, arguments, case)
 
 
 def causal_case(f: Writer, mask: Expr | None, tokens: Expr) -> Any:
@@ -81,14 +80,12 @@ def causal_case(f: Writer, mask: Expr | None, tokens: Expr) -> Any:
     return expression("mask is None", mask=mask)
 
 
-def _with_named_case(
-    f: Writer, op: Op, arguments: list[Argument], case: Expr | None, label: str
-) -> Any:
+def _with_named_case(f: Writer, op: Op, arguments: list[Argument], case: Expr | None) -> Any:
     """The kernel's call; the case for its own causal mask has a name where that is shorter."""
     whole = Call(SDPA, tuple(arguments))
     if case is None:
         return whole
-    named = Argument(Name("causal"), label)
+    named = Argument(Name("causal"), "is_causal")
     short = Call(SDPA, tuple(named if a.value is case else a for a in arguments))
     rows = [_rows(value, f.note(*op.outputs)) for value in (whole, short)]
     if rows[0] <= rows[1] + 1:

@@ -22,6 +22,8 @@ def mask(f: Writer, op: Op) -> None:
         name = mask_name(f.graph, op)
         f.needs.masks.setdefault(name, []).append(op)
         sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
+        if name == CAUSAL and windowed(f.graph):
+            sizes = sizes or [constant(None)]
         made = call(name, f.first_place(op), f.end(), *sizes, *data, like=f.like)
         note = ""
     bound = f.bind(value.id, value.name)
@@ -84,6 +86,8 @@ def atoms_of(formula: Any) -> list[Any]:
 def mask_name(graph: ModuleGraph, op: Op) -> str:
     """What the function of a mask is called: by its atoms; numbered where others have the same."""
     base = _mask_words(op)
+    if base == WINDOW and windowed(graph):
+        return CAUSAL
     alike = dict.fromkeys(
         _mask_shape(other)
         for other in graph.ops()
@@ -91,6 +95,36 @@ def mask_name(graph: ModuleGraph, op: Op) -> str:
     )
     place = list(alike).index(_mask_shape(op))
     return f"{base}_{place + 1}" if place else base
+
+
+CAUSAL, WINDOW = "causal_mask", "causal_window_mask"
+
+
+def windowed(graph: ModuleGraph) -> bool:
+    """Have some layers a causal mask, and others the same within a window? One function makes both.
+
+    The window is a number of the Config, and both hide the same padding.
+    """
+    masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs["implicit"] != "full"]
+    kinds = {_mask_words(op): op for op in masks if _mask_words(op) in (CAUSAL, WINDOW)}
+    if len(kinds) < 2 or len({_mask_shape(op)[2] for op in kinds.values()}) > 1:
+        return False
+    own = [op for op in masks if _mask_words(op) == WINDOW]
+    plain = [op for op in masks if _mask_words(op) == CAUSAL]
+    return (
+        len({_mask_shape(op) for op in own}) == len({_mask_shape(op) for op in plain}) == 1
+        and all(len(mask_sizes(op.attrs["formula"])) == 1 for op in own)
+        and all(_is_window(op.attrs["formula"]) for op in own)
+        and all(op.attrs["implicit"] == "causal" for op in plain)
+    )
+
+
+def _is_window(formula: Any) -> bool:
+    """Is it a window of keys that a query may see, itself the last?"""
+    parts = getattr(formula, "parts", ())
+    if parts and type(formula).__name__ != "And":
+        return False
+    return {atom.name for atom in parts or (formula,)} <= {"causal", "window"}
 
 
 def _mask_words(op: Op) -> str:

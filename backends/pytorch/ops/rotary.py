@@ -119,11 +119,16 @@ SCALINGS: dict[str, Callable[[Writer, Name, Any, dict[str, Any]], Any]] = {
 
 def rotate(f: Writer, op: Op) -> Any:
     name = "apply_partial_rope" if op.attrs["partial"] else "apply_rope"
-    if op.attrs.get("end"):
-        name = "apply_rope_to_end"
     if op.attrs["layout"] == "interleaved":
         name += "_interleaved"
-    return call(name, *f.given(op, "x", "cos", "sin"))
+    x, cos, sin = f.given(op, "x", "cos", "sin")
+    if not op.attrs.get("end"):
+        return call(name, x, cos, sin)
+    nope, rope = Name(f"{x.id}_nope"), Name(f"{x.id}_rope")
+    sizes = {"a": f.number(op.attrs["end"]), "b": f.number(op.attrs["width"])}
+    f.assign_all((nope.id, rope.id), expression("x.split([a, b], dim=-1)", x=x, **sizes))
+    turned = call(name, rope, cos, sin)
+    return expression("torch.cat([still, turned], dim=-1)", still=nope, turned=turned)
 
 
 ROWS: dict[str, Row] = {

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ....compiler.graph import Op
-from ..code.read import call
+from ..code.layout import WIDTH
+from ..code.nodes import Name, Set
+from ..code.read import call, expression
+from ..code.show import width
 from ..writer import Writer
 
 Row = Callable[[Writer, Op], Any]
@@ -14,4 +17,11 @@ Row = Callable[[Writer, Op], Any]
 
 
 def module_call(f: Writer, op: Op) -> Any:
-    return call(f.own(op), f.use(op.first))
+    """The call of a module; what it is given has a name where a sum of it would be too long."""
+    value = op.first
+    if value in f.waiting and not f.root:
+        own = call(f.own(op), f.waiting[value])
+        if width(Set(Name("x"), expression("x + y", y=own)), depth=2) > WIDTH:
+            source, inner = f.sources[value], f.waiting.pop(value)
+            f.assign(f.bind(value, "y"), inner, "", source)
+    return call(f.own(op), f.use(value))

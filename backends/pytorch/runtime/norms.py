@@ -26,7 +26,14 @@ class WideningLinear(nn.Linear):
         return F.linear(x, self.weight.to(x.dtype))
 
 
-class OffsetRMSNorm(nn.Module):
+class OffsetRMSNorm(nn.RMSNorm):
+    """RMS norm (Zhang, Sennrich 2019, arXiv 1910.07467) that multiplies by `1 + weight`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, 1 + self.weight, self.eps)
+
+
+class AnyOffsetRMSNorm(nn.Module):
     """RMS norm that multiplies by `offset + weight`."""
 
     def __init__(self, width: int, eps: float, offset: float) -> None:

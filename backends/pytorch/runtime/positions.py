@@ -48,9 +48,8 @@ def yarn_frequencies(
 ) -> Tensor:
     """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
 
-    Pairs that turn more than `beta_fast` times over the original length stay, those that turn less
-    than `beta_slow` times slow down by `factor`, and those between are blended; both
-    bounds are rounded to whole pairs.
+    Pairs that turn more than `beta_fast` times over the original length stay, those below
+    `beta_slow` turns slow down by `factor`, those between are blended; bounds are whole pairs.
     """
     pairs = frequencies.size(0)
     fast, slow = (
@@ -73,9 +72,8 @@ def yarn_frequencies_between_pairs(
 ) -> Tensor:
     """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
 
-    Pairs that turn more than `beta_fast` times over the original length stay, those that turn less
-    than `beta_slow` times slow down by `factor`, and those between are blended; both
-    bounds may stand between two pairs.
+    Pairs that turn more than `beta_fast` times over the original length stay, those below
+    `beta_slow` turns slow down by `factor`, those between are blended; bounds may be fractions.
     """
     pairs = frequencies.size(0)
     fast, slow = (
@@ -111,7 +109,7 @@ def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Ten
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
+    """Cosine and sine of the angle of each pair of columns at each position, for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -150,13 +148,13 @@ def centred_grid_angles(
 
 
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
+    """Rotate each pair (x[i], x[i + E/2]) of a head (RoPE, Su et al. 2021, arXiv 2104.09864)."""
     x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
     return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
 
 
 def apply_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[2i], x[2i + 1]) of a head by its position's angle."""
+    """Rotate each pair (x[2i], x[2i + 1]) of a head (RoPE, Su et al. 2021, arXiv 2104.09864)."""
     x1, x2 = x[..., 0::2].to(cos.dtype), x[..., 1::2].to(cos.dtype)  # (B, H, T, E/2) each
     turned = torch.stack([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1)
     return turned.flatten(-2).type_as(x)
@@ -173,19 +171,6 @@ def apply_partial_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tenso
     width = 2 * cos.size(-1)
     turned = apply_rope_interleaved(x[..., :width], cos, sin)
     return torch.cat([turned, x[..., width:]], dim=-1)
-
-
-def apply_rope_to_end(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate the last R columns of each head, in pairs R/2 apart; keep the rest."""
-    width = 2 * cos.size(-1)
-    return torch.cat([x[..., :-width], apply_rope(x[..., -width:], cos, sin)], dim=-1)
-
-
-def apply_rope_to_end_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate the last R columns of each head, in pairs of neighbours; keep the rest."""
-    width = 2 * cos.size(-1)
-    turned = apply_rope_interleaved(x[..., -width:], cos, sin)
-    return torch.cat([x[..., :-width], turned], dim=-1)
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:

@@ -10,7 +10,10 @@ from ..positions import argument
 from ..state import Memory, StackState
 from .scores import weights_rate
 
-TITLE = "Additive attention: one pooled query multiplies the keys, one pooled key the values."
+TITLE = """\
+Additive attention (Fastformer, Wu et al. 2021, arXiv 2108.09084).
+
+One pooled query multiplies the keys, one pooled key the values."""
 
 
 def lower_fastformer(

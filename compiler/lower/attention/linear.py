@@ -172,7 +172,7 @@ def _gated(b: Builder, part: LinearAttention, sizes: Sizes, x: str, y: str) -> s
 
 
 def _title(part: LinearAttention, *, cross: bool) -> str:
-    kind = "Linear attention"
+    over = " over a memory" if cross else ""
     if part.decay == "lightning":
-        kind = "Lightning attention: what lies further back counts less"
-    return f"{kind} over a memory." if cross else f"{kind}."
+        return f"Lightning attention{over}: older tokens count less (Qin et al. 2024, 2401.04658)."
+    return f"Linear attention{over} (Katharopoulos et al. 2020, arXiv 2006.16236)."

@@ -198,6 +198,7 @@ def _rotated(
                 cos, sin, width = lower_rotary(b, state, position, sizes.head)
                 turn: dict[str, Any] = {"layout": position.layout, "width": width}
                 turn["partial"] = int(width) != int(sizes.head.size or 0)
+                query, key = _unnamed_norm(b, query), _unnamed_norm(b, key)
                 query = b.op("rotate", query, cos, sin, out="q", **turn)
                 key = b.op("rotate", key, cos, sin, out="k", **turn)
     if isinstance(part.qk_norm, HEADS) and part.qk_norm.after_positions:
@@ -208,6 +209,12 @@ def _rotated(
             with b.beside("positions", index):
                 query = lower_temperature(b, state, position, query)
     return query, key
+
+
+def _unnamed_norm(b: Builder, value: str) -> str:
+    """The value, without a name if a norm makes it: it stands in the call that rotates it."""
+    op = b.graph.producer(value)
+    return b.rename(value, "") if op is not None and op.kind.endswith("_norm") else value
 
 
 def _gated(b: Builder, part: Mha, sizes: Sizes, x: str, y: str) -> str:
@@ -253,11 +260,13 @@ def _of_positions(b: Builder, part: Mha, sizes: Sizes) -> Callable[[str, str, bo
 
 
 def _title(part: Mha, cross: bool, *, cached: bool) -> str:
-    kind = "Multi-head attention"
+    over = " over a memory" if cross else ""
+    kind = f"Multi-head attention{over} (Vaswani et al. 2017, arXiv 1706.03762)"
     if part.kv_heads == 1:
-        kind = "Multi-query attention: all query heads share one key/value head"
+        kind = f"Multi-query attention{over}: one key/value head (Shazeer 2019, arXiv 1911.02150)"
     elif part.kv_heads is not None and part.kv_heads != part.heads:
-        kind = "Grouped-query attention: each key/value head serves H/K query heads"
+        kind = f"Grouped-query attention{over}: K key/value heads (Ainslie et al. 2023, 2305.13245)"
     if part.separate_global:
-        kind += "; global rows have projections of their own"
-    return f"{kind} over a memory." if cross else f"{kind}."
+        kind = f"Multi-head attention{over} (Longformer, Beltagy et al. 2020, arXiv 2004.05150)"
+        return f"{kind}.\n\nGlobal rows have projections of their own."
+    return f"{kind}."

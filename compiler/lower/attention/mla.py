@@ -19,7 +19,9 @@ from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .scores import attention_inputs
 
-TITLE = "Multi-head latent attention: keys and values are made from one small vector per token"
+TITLE = (
+    "Multi-head latent attention{}: keys and values of one vector (DeepSeek-AI 2024, 2405.04434)."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ def lower_mla(
     cross = memory is not None
     name = "cross_attention" if cross else "attention"
     noun = "LatentCrossAttention" if cross else "LatentAttention"
-    title = f"{TITLE} of a memory." if cross else f"{TITLE}."
+    title = TITLE.format(" over a memory" if cross else "")
     with b.module(name, noun=noun, title=title):
         query = _query(b, part, sizes, x)
         if memory is not None:
@@ -132,7 +134,10 @@ def _rotated(
             with b.beside("positions", index):
                 cos, sin, width = lower_rotary(b, state, position, sizes.turned)
                 turn: dict[str, Any] = {"layout": position.layout, "width": width, "partial": False}
-                query = b.op("rotate", query, cos, sin, out="q", end=True, **turn)
+                assert sizes.head.size is not None
+                whole = width is sizes.turned.size
+                before = sizes.still.size if whole else sizes.head.size - width
+                query = b.op("rotate", query, cos, sin, out="q", end=before, **turn)
                 shared = b.op("rotate", shared, cos, sin, out="k_rope", **turn)
         elif isinstance(position, Temperature):
             with b.beside("positions", index):

@@ -1,0 +1,185 @@
+"""Classes that differ in a size, or blocks that differ in one module, take it as an argument.
+
+`FeedForward(config, d_ff)` is one class for all layers, however wide; `Block(config, layer,
+feed_forward)` is one for layers with and without experts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from ...compiler.graph import Scope
+from .code.nodes import (
+    FIELDS,
+    VALUES,
+    Call,
+    Dot,
+    Expr,
+    Function,
+    Name,
+    Parameter,
+    Set,
+    Statement,
+)
+from .code.read import dotted
+from .plan import FilePlan
+from .sizes import CONFIG
+
+MOST_ARGUMENTS = 2
+"""Classes that differ in more stay two classes."""
+
+
+class Written(Protocol):
+    """What this module knows of a class that is being written."""
+
+    scope: Scope
+    noun: str
+    doc: str
+    constructor: Function
+    body: tuple[Statement, ...]
+
+
+class DifferentError(Exception):
+    """Two classes differ in more than an argument can say."""
+
+
+@dataclass
+class Arguments:
+    """What the classes of one group are made with, each its own.
+
+    sizes   values of each class -> the parameter that stands for them
+    module  the parameter that takes a module, and the module of each class
+    """
+
+    plan: FilePlan
+    of_blocks: bool
+    sizes: dict[tuple[Expr, ...], str] = field(default_factory=dict)
+    module: tuple[str, tuple[Expr, ...]] | None = None
+
+    def one(self, parts: tuple[Any, ...]) -> Any:
+        """One tree for trees that are equal but for sizes of the Config. Raises DifferentError."""
+        first = parts[0]
+        if all(part == first for part in parts):
+            return first
+        kind = type(first)
+        if any(type(part) is not kind for part in parts):
+            raise DifferentError
+        if kind is Dot and all(part.of == CONFIG for part in parts):
+            return self.size(parts)
+        if kind is tuple and len({len(part) for part in parts}) == 1:
+            return tuple([self.one(items) for items in zip(*parts, strict=True)])
+        if kind not in FIELDS:
+            raise DifferentError
+        values = zip(*[VALUES[kind](part) for part in parts], strict=True)
+        return kind(*[self.one(inner) for inner in values], origins=first.origins)
+
+    def size(self, parts: tuple[Any, ...]) -> Expr:
+        """The parameter for a field of the Config that has a name for each kind of layer."""
+        fields = {one.name: one for one in self.plan.graph.fields}
+        keys = {fields[part.name].key for part in parts if part.name in fields}
+        if len(keys) != 1 or not all(part.name in fields for part in parts):
+            raise DifferentError
+        (key,) = keys
+        if self.sizes.setdefault(parts, key) != key or list(self.sizes.values()).count(key) > 1:
+            raise DifferentError
+        return Name(key)
+
+    def statement(self, parts: tuple[Any, ...]) -> Statement:
+        """One statement of `__init__` for those of all classes."""
+        before = self.sizes.copy()
+        try:
+            made: Statement = self.one(parts)
+        except DifferentError:
+            self.sizes = before
+            if not self.of_blocks or self.module is not None:
+                raise
+            made = self.given_module(parts)
+        return made
+
+    def given_module(self, parts: tuple[Any, ...]) -> Statement:
+        """`self.feed_forward = feed_forward`, for modules of several classes."""
+        first = parts[0]
+        classes = set(self.plan.class_names.values())
+        for part in parts:
+            made = part.value if isinstance(part, Set) else None
+            if not isinstance(made, Call) or not isinstance(made.of, Name):
+                raise DifferentError
+            if made.of.id not in classes or part.target != first.target:
+                raise DifferentError
+        name = first.target.name
+        self.module = name, tuple(part.value for part in parts)
+        given: Statement = replace(first, value=Name(name))
+        return given
+
+    def parameters(self) -> list[Parameter]:
+        fields = {one.name: one for one in self.plan.graph.fields}
+        found = []
+        for values, name in self.sizes.items():
+            kinds = {type(fields[value.name].value) for value in values if isinstance(value, Dot)}
+            found.append(Parameter(name, Name("float" if float in kinds else "int")))
+        if self.module is not None:
+            found.append(Parameter(self.module[0], dotted("nn.Module")))
+        return found
+
+    def of(self, number: int) -> dict[str, Expr]:
+        """What the class of this number is made with."""
+        found = {name: values[number] for values, name in self.sizes.items()}
+        if self.module is not None:
+            found[self.module[0]] = self.module[1][number]
+        return found
+
+
+def take_arguments(plan: FilePlan, classes: list[Any]) -> None:
+    """Make one constructor of those that differ in a size, or in one module of a block."""
+    groups: dict[Any, list[Any]] = {}
+    for one in classes:
+        block = plan.graph.block_of(one.scope.path)
+        if block is None or one.scope.role not in ("module", "block"):
+            continue
+        if one.scope is block and plan.has_shared_layers(block.parent or ""):
+            continue
+        noun = "" if one.scope is block else one.noun
+        groups.setdefault((block.parent, noun, one.body[1:], one.doc), []).append(one)
+    for group in groups.values():
+        _join(plan, group)
+
+
+def _join(plan: FilePlan, group: list[Any]) -> None:
+    """Join the classes of a group, each with the first that it can be joined with."""
+    buckets: list[list[Any]] = []
+    for one in group:
+        bucket = next((b for b in buckets if _joined(plan, [*b, one]) is not None), None)
+        if bucket is None:
+            buckets.append([one])
+        else:
+            bucket.append(one)
+    for bucket in buckets:
+        found = _joined(plan, bucket)
+        if found is None or not found[1].of(0):
+            continue
+        made, arguments = found
+        for number, one in enumerate(bucket):
+            plan.class_arguments[one.scope.path] = arguments.of(number)
+            one.constructor = replace(made, origins=one.constructor.origins)
+            one.body = (one.constructor, *one.body[1:])
+
+
+def _joined(plan: FilePlan, bucket: list[Any]) -> tuple[Function, Arguments] | None:
+    """The constructor of all these classes, and what each is made with; None for too much."""
+    made = [one.constructor for one in bucket]
+    first = made[0]
+    if len({one.parameters for one in made}) > 1 or len({len(one.body) for one in made}) > 1:
+        return None
+    arguments = Arguments(plan, bucket[0].scope.role == "block")
+    try:
+        bodies = zip(*[one.body for one in made], strict=True)
+        body = tuple([arguments.statement(parts) for parts in bodies])
+    except DifferentError:
+        return None
+    parameters = (*first.parameters, *arguments.parameters())
+    if len({p.name for p in parameters}) < len(parameters):
+        return None
+    if len(parameters) - len(first.parameters) > MOST_ARGUMENTS:
+        return None
+    return replace(first, parameters=parameters, body=body), arguments

@@ -1,0 +1,125 @@
+"""The layers of a stack in `__init__`: which class each has, and what it is made with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ...compiler.graph import Scope
+from .body import constant_prefix
+from .code.nodes import Call, Expr, For, Index, Name, Set, Statement, change, walk, written_for
+from .code.nodes import Sequence as Items
+from .code.read import call, constant, expression, names, statements
+from .patterns import by_layer, runs
+from .plan import FilePlan
+from .sizes import config_expression
+
+
+def construct(plan: FilePlan, child: Scope, layer: str = "layer") -> Any:
+    """The call that makes a module or a block; `layer` holds the number of its layer."""
+    knows = plan.knows_layer(child.path) and child.role != "stack"
+    given: list[Expr] = [Name("config"), *([Name(layer)] if knows else [])]
+    given += plan.class_arguments.get(child.path, {}).values()
+    return change(call(plan.class_of(child), *given), {Name("layer"): Name(layer)})
+
+
+def layer_list(plan: FilePlan, layers: Scope) -> list[Statement]:
+    """`self.layers = nn.ModuleList(…)`: one block per layer, or one for those that share."""
+    if plan.has_shared_layers(layers.path):
+        return list(statements("self.layers = made", made=shared_list(plan, layers)))
+    blocks, kinds = plan.index.children[layers.path], kinds_of(plan, layers)
+    several = len(set(class_names(plan, layers))) > 1
+    if kinds is None and (several or plan.class_arguments.get(blocks[0].path)):
+        return layer_loop(plan, layers)
+    made = construct(plan, blocks[0], "i")
+    if kinds is not None:
+        made = replace(made, of=Index(kinds_constant(plan, layers), kinds.keys))
+    i = Name("i" if Name("i") in walk(made) else "_")
+    count = config_expression(layers.layers)
+    line = "self.layers = nn.ModuleList(made for i in range(count))"
+    return list(statements(line, made=made, i=i, count=count))
+
+
+def layer_loop(plan: FilePlan, layers: Scope) -> list[Statement]:
+    """The loop that makes the layers one by one, each with what its number asks for."""
+    blocks = {block.name: block for block in plan.index.children[layers.path]}
+    made = {kind: construct(plan, block, "i") for kind, block in blocks.items()}
+    given = {k: plan.class_arguments.get(b.path, {}) for k, b in blocks.items()}
+    block: Expr = Name("block")
+    own, chosen = ["block"], made
+    if len(set(class_names(plan, layers))) == 1:  # it is given what differs
+        own, first = list(next(iter(given.values()))), next(iter(made.values()))
+        alike = len(first.arguments) - len(own)
+        chosen = {kind: _tuple([a.value for a in m.arguments[alike:]]) for kind, m in made.items()}
+        block = call(first.of, *[a.value for a in first.arguments[:alike]], *map(Name, own))
+    listed = not any(isinstance(node, Call) for node in walk(*chosen.values()))
+    value = by_layer(layers, chosen, config_expression, listed=listed)
+    body = (Set(names(*own), value), *statements("self.layers.append(b)", b=block))
+    over = call("range", config_expression(layers.layers))
+    return [*statements("self.layers = nn.ModuleList()"), For(Name("i"), over, body)]
+
+
+def _tuple(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else Items(tuple(values))
+
+
+def shared_list(plan: FilePlan, layers: Scope) -> Expr:
+    """The modules of layers of which some share one."""
+    first = plan.index.children[layers.path][0]
+    if len(set(layers.modules)) == 1:
+        return _expr("nn.ModuleList([block])", block=construct(plan, first))
+    kinds = kinds_constant(plan, layers)
+    return _expr("nn.ModuleList(kind(config) for kind in KINDS)", KINDS=kinds)
+
+
+def _expr(template: str, **given: Expr) -> Expr:
+    found: Expr = expression(template, **given)
+    return found
+
+
+def class_names(plan: FilePlan, layers: Scope) -> list[str]:
+    """The class of the block of each layer."""
+    blocks = {block.name: plan.class_of(block) for block in plan.index.children[layers.path]}
+    return [blocks[kind] for kind in layers.order]
+
+
+def kinds_of(plan: FilePlan, layers: Scope) -> Index | None:
+    """The classes of blocks that only a tuple can tell, and which item a layer has; else None."""
+    if plan.has_shared_layers(layers.path) or len(set(class_names(plan, layers))) == 1:
+        return None
+    blocks = plan.index.children[layers.path]
+    if any(plan.class_arguments.get(block.path) for block in blocks):
+        return None
+    if len({plan.knows_layer(block.path) for block in blocks}) > 1:
+        return None
+    names = {block.name: Name(plan.class_of(block)) for block in blocks}
+    found = by_layer(layers, names, config_expression)
+    return found if isinstance(found, Index) else None
+
+
+def kinds_constant(plan: FilePlan, layers: Scope) -> Name:
+    return Name(constant_prefix(plan, layers) + "KINDS")
+
+
+def constants(plan: FilePlan) -> list[Statement]:
+    """KINDS and MODULES of each stack that needs them, as statements."""
+    found: list[Statement] = []
+    for layers in plan.graph.scopes.values():
+        if layers.role != "layers":
+            continue
+        blocks = [block.path for block in plan.index.children[layers.path]]
+        kinds, listed = None, kinds_of(plan, layers)
+        modules, shared = layers.modules, plan.has_shared_layers(layers.path)
+        if shared and len(set(layers.order)) > 1:
+            kind_of = dict(zip(modules, class_names(plan, layers), strict=True))
+            kinds = runs([Name(kind_of[module]) for module in sorted(kind_of)])
+        elif listed is not None:
+            kinds = listed.of
+        if kinds is not None:
+            made = Set(kinds_constant(plan, layers), kinds)
+            found.append(written_for(made, layers.path, *blocks))
+        if shared and len(set(modules)) > 1:
+            numbers = runs([constant(module) for module in modules])
+            name = Name(constant_prefix(plan, layers) + "MODULES")
+            found.append(written_for(Set(name, numbers), layers.path))
+    return found
