@@ -21,6 +21,7 @@ from ..reference import random_weights, run
 from ..reference.interpreter import Watch, unchanged
 from .arguments import Arguments, Array, Data
 from .choices import MARGINS, Choices
+from .levels import Document
 from .measure import EXACT
 from .rounding import STEPS, sensitivity
 
@@ -49,7 +50,7 @@ class Subject:
     device: str = "cpu"
     dtype: str = ""
     thorough: bool = False
-    document: dict[str, Any] | None = None
+    document: Document | None = None
     whole: ModelSpec | None = None
 
     @cached_property

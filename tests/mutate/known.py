@@ -112,9 +112,9 @@ def known(written: Written, *, lawful: bool = True) -> Known | None:
     with traced() as lines:
         try:
             spec = read(written)
+            graph = lower(spec)
         except SpecErrors:
             return None
-        graph = lower(spec)
         text = emit_file(graph).text
     begun = time.process_time()
     model = compiled(spec)

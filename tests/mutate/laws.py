@@ -150,7 +150,7 @@ def lawful(known: Known, spec: Any) -> None:
 
 def writings(mutant: Mutant, stored: Sequence[Known], specs: dict[str, Any]) -> int:
     """A document, and the same one with nothing left to inherit, are one spec."""
-    from fuzz.spelled import meaning, spelled, text_of
+    from modelwright.backends.verify.levels import meaning, spelled, text_of
 
     spent, some = Spent(SECONDS), chosen(mutant, stored, most=120)
     for one in some:
