@@ -77,6 +77,7 @@ def verify(
             thorough,
             document,
             spec,
+            emit,
         )
         tried = [law for law in LAWS if laws is None or law.name in laws]
         findings = tuple(_tried(law, subject, tell) for law in tried)

@@ -152,7 +152,7 @@ def test_a_default_that_is_another(written: str, wrong: str) -> None:
     assert disagreements(loads(plain), document) == []
     other = SMALL.format(family="decoder-only")
     other += written if "positions" in written else f"positions: rotary\n{written}"
-    assert disagreements(loads(other), document)[0] == wrong
+    assert wrong in disagreements(loads(other), document)
 
 
 def test_a_stack_of_another_file(tmp_path: Path) -> None:

@@ -117,7 +117,24 @@ def generation(subject: Subject) -> Measured | NotHere:
                 largest.compare(scores[place][row], expected[place], where)
                 if tokens[row, place - NEW_TOKENS] != expected[place].argmax():
                     largest.take(float("inf"), f"{where} is not the likeliest")
+        _in_training(subject, data, tokens, wanted, largest)
     return largest.measured()
+
+
+def _in_training(
+    subject: Subject, data: Data, tokens: Array, wanted: Mapping[str, Any], largest: Largest
+) -> None:
+    """A model that is trained generates the same tokens, and goes on as it was."""
+    model = subject.fresh().train()
+    first = next(module for module in model.modules() if module is not model)
+    first.eval()  # frozen layers stay so
+    before = [module.training for module in model.modules()]
+    with torch.random.fork_rng(devices=[]):
+        found, _ = _generated(subject, model, data, wanted)
+    if not np.array_equal(found, tokens):
+        largest.take(float("inf"), "in training other tokens are generated")
+    if [module.training for module in model.modules()] != before:
+        largest.take(float("inf"), "what was in training is not so after `generate`")
 
 
 def _generated(
