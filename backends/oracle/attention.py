@@ -13,7 +13,7 @@ from .masks import global_rows, visible
 from .pointwise import normalize, sigmoid, softmax, softplus
 from .rotary import query_growth, rotated
 from .scores import added, scale_of, scores, unit
-from .weights import Array, Weights, has_bias, unknown
+from .weights import Array, Weights, has_bias
 
 GATES = {"sigmoid": sigmoid, "softplus": softplus}
 
@@ -33,8 +33,6 @@ def projected(part: Mha, weights: Weights, x: Array, name: str, heads: int, widt
     rule, shape = part.qk_norm, (len(x), heads, width)
     if isinstance(rule, Nothing):
         return clip(part, y).reshape(shape)
-    if rule.type not in ("head", "per_head", "projection"):
-        raise unknown(f"a norm on queries and keys of type `{rule.type}`")
     if not rule.before_clip:
         y = clip(part, y)
     if rule.type != "projection":
@@ -48,11 +46,8 @@ def turned(layer: Layer, x: Array) -> Array:
     """(T, H, E) with rotary positions."""
     for position in layer.positions:
         if isinstance(position, Rotary):
-            heads = x.transpose(1, 0, 2)
-            x = np.stack(
-                [rotated(position, layer.tokens, h, layer.stack.max_positions) for h in heads],
-                axis=1,
-            )
+            heads, longest = x.transpose(1, 0, 2), layer.stack.max_positions
+            x = np.stack([rotated(position, layer.tokens, h, longest) for h in heads], axis=1)
     return x
 
 
@@ -107,8 +102,6 @@ def taken(
 
 def mha(layer: Layer, part: Mha, weights: Weights, x: Array, memory: Memory | None) -> Array:
     """The branch, (T, D) -> (T, D). With a memory, keys and values are made of that."""
-    if part.score_bias:
-        raise unknown("`score_bias`")
     source = memory or Memory(x, layer.tokens, own=True)
     y = taken(layer, part, weights, x, source, "")
     if part.separate_global:  # Beltagy et al., 2020, arXiv:2004.05150, section 3.1
@@ -127,11 +120,9 @@ def gated(part: Mha | LinearAttention, weights: Weights, x: Array, y: Array) -> 
     flat = y.reshape(len(y), -1)
     if part.output_gate == "none":
         return flat
-    sizes = {"elementwise": flat.shape[-1], "headwise": y.shape[1]}
-    size = sizes[part.output_gate]
-    gate = GATES[getattr(part, "gate", "sigmoid")](
-        weights.linear("output_gate", x, size, bias=part.bias is True)
-    )
+    size = {"elementwise": flat.shape[-1], "headwise": y.shape[1]}[part.output_gate]
+    logits = weights.linear("output_gate", x, size, bias=part.bias is True)
+    gate = GATES[getattr(part, "gate", "sigmoid")](logits)
     return flat * np.repeat(gate, flat.shape[-1] // size, axis=-1)
 
 
@@ -159,13 +150,11 @@ def mla(layer: Layer, part: Mla, weights: Weights, x: Array, memory: Memory | No
     v = v.reshape(-1, heads, part.value_dim)
     shared = turned(layer, weights.linear("key_rope", source.x, turning, bias=bias)[:, None])[:, 0]
     asked = turned(layer, q[:, :, still:])
-    growth = query_growth(layer.positions, layer.tokens)[:, None]
-    found = np.zeros((heads, len(x), len(source.x)))
-    for head in range(heads):
-        content = (q[:, head, :still] * growth) @ k[:, head].T
-        found[head] = content + (asked[:, head] * growth) @ shared.T
+    growth = query_growth(layer.positions, layer.tokens)[:, None, None]
+    content = np.einsum("the,she->hts", growth * q[:, :, :still], k)
+    place = np.einsum("the,se->hts", growth * asked, shared)
     scale = scale_of(layer, part, still + turning)
-    found = scale * found + added(layer, weights, heads, scale)
+    found = scale * (content + place) + added(layer, weights, heads, scale)
     seen = visible(layer, source, heads)
     shares = layer.tokens.dropped(softmax(np.where(seen, found, -np.inf)), part.dropout)
     y = np.einsum("hts,shv->thv", shares, v).reshape(len(x), -1)

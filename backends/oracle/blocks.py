@@ -28,11 +28,9 @@ def branch(key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory
     inside = weights.below(key)
     if key == "feed_forward":
         return feed_forward(part, inside, x, layer.tokens)
-    for kind, compute in ATTENTIONS.items():
-        if isinstance(part, kind):
-            found: Array = compute(layer, part, inside, x, memory)
-            return found
-    raise unknown(f"attention of type `{part.type}`")
+    attend = next(compute for kind, compute in ATTENTIONS.items() if isinstance(part, kind))
+    found: Array = attend(layer, part, inside, x, memory)
+    return found
 
 
 def with_norms(
@@ -43,8 +41,6 @@ def with_norms(
     `pre`: Xiong et al., 2020, arXiv:2002.04745. `sandwich`: Ding et al., 2021, arXiv:2105.13290.
     `output`: OLMo 2, arXiv:2501.00656, section 3.2.
     """
-    if part.norm_placement not in (*BEFORE, *ON_OUTPUT, "post", "none"):
-        raise unknown(f"`norm_placement: {part.norm_placement}`")
     read = x
     if part.norm_placement in BEFORE:
         read = normalize(part.norm, weights, f"{key}_norm", x)
@@ -63,16 +59,13 @@ def scaled(residual: Joining, layer: Layer, weights: Weights, key: str, gave: Ar
 
 def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: Any) -> Array:
     """One layer, (T, D) -> (T, D). memories: stack -> what it gave."""
-    if block.sublayers or not isinstance(block.condition, Nothing):
-        raise unknown("`sublayers` and `condition`")
     parts = {key: getattr(block, key) for key in BRANCHES}
     parts = {key: part for key, part in parts.items() if not isinstance(part, Nothing)}
 
     def view(key: str) -> tuple[Layer, Memory | None]:
         if key != "cross_attention":
             return layer, None
-        full = Atom("full")
-        here = replace(layer, positions=(), mask=full)
+        here = replace(layer, positions=(), mask=Atom("full"))
         return here, memories[parts[key].memory]
 
     if isinstance(block.residual, Parallel):
@@ -93,8 +86,6 @@ def joined(
     """
     if isinstance(residual, Nothing):
         return gave
-    if not isinstance(residual, Joining) or residual.from_ not in ("input", "normed"):
-        raise unknown(f"the residual `{residual}`")
     stream = read if residual.from_ == "normed" else x
     return residual.stream_scale * stream + scaled(residual, layer, weights, key, gave)
 

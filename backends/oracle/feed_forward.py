@@ -36,8 +36,7 @@ def combine(part: Hidden, up: Array, gate: Any) -> Array:
     """
     if isinstance(part, Mlp):
         return activate(part.activation, up)
-    if not isinstance(part, Glu):
-        raise unknown(f"a feed-forward of type `{part}`")
+    assert isinstance(part, Glu)
     open_ = gate()
     if part.clamp != "none":
         open_, up = np.minimum(open_, part.clamp), np.clip(up, -part.clamp, part.clamp)
@@ -69,8 +68,6 @@ def mixture(part: Moe, weights: Weights, x: Array, tokens: Tokens) -> Array:
     With a capacity the first tokens of the sequence that choose an expert are served, padding among
     them; the weights of the others stay as they are (Fedus et al., 2021, arXiv:2101.03961, 2.2).
     """
-    if part.weigh not in ("output", "input"):
-        raise unknown(f"a mixture with `weigh: {part.weigh}`")
     if tokens.chances is not None and part.expert.hidden_dropout:
         raise unknown("the `hidden_dropout` of experts in training")
     logits = weights.linear("router", x, part.experts, bias=part.router.bias)
@@ -98,8 +95,6 @@ def feed_forward(part: Any, weights: Weights, x: Array, tokens: Tokens) -> Array
     """The branch, (T, D) -> (T, D)."""
     if isinstance(part, Moe):
         return mixture(part, weights, x, tokens)
-    if not isinstance(part, Hidden):
-        raise unknown(f"a feed-forward of type `{part.type}`")
     return hidden(part, getattr(part, "norm", None), weights, x, tokens)
 
 
@@ -148,8 +143,6 @@ def choose(part: Moe, logits: Array, selection_bias: Array | None) -> Chosen:
     if router.score == "sparsemixer":
         chosen = sparse_mixer(logits, part.top_k, router.jitter)
         return [(number, share * router.scale) for number, share in chosen]
-    if router.score not in ("softmax", "sigmoid"):
-        raise unknown(f"a router with `score: {router.score}`")
     shares = softmax(logits) if router.score == "softmax" else sigmoid(logits)
     compared = {"scores": shares, "logits": logits}[router.choose_by]
     if selection_bias is not None:  # Wang et al., 2024, arXiv:2408.15664, eq. 3

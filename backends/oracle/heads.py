@@ -12,7 +12,7 @@ from .context import Memory, Tokens
 from .inputs import table_of
 from .pointwise import activate, normalize, softmax
 from .scores import softcapped, unit
-from .weights import Array, Weights, unknown
+from .weights import Array, Weights
 
 Hidden = dict[str, list[Memory]]
 """Stack -> what it gives for each row of the batch."""
@@ -25,14 +25,11 @@ def language_model(
 
     Tied: Press and Wolf, 2016 (arXiv:1608.05859). Transform: Devlin et al., 2018, their code.
     """
-    x = row.x * (
-        row.x.shape[-1] ** -0.5 if head.input_scale == "1/sqrt_d_model" else head.input_scale
-    )
+    scale, width = head.input_scale, spec.stacks[str(head.stack)].d_model
+    x = row.x * (width**-0.5 if scale == "1/sqrt_d_model" else scale)
     table = table_of(spec, weights, str(head.stack)) if head.tied else None
     if isinstance(head.transform, DenseTransform):
         x = transformed(head.transform, own, x, None if table is None else table.shape[1])
-    elif not isinstance(head.transform, Nothing):
-        raise unknown(f"a transform of type `{head.transform.type}`")
     inner = own
     if table is None:
         assert head.vocab_size is not None
@@ -81,8 +78,6 @@ def contrastive(head: Contrastive, own: Weights, hidden: Hidden) -> Array:
     for name, tower in head.towers.items():
         rows = [pooled(tower.pool, own, f"{name}_pool_score", row) for row in hidden[name]]
         sides.append(unit(own.linear(name, np.stack(rows), head.size, bias=False)))
-    if len(sides) != 2 or head.loss not in ("softmax", "sigmoid"):
-        raise unknown("a contrastive head of another kind")
     scores: Array = np.exp(own("scale", 1)) * (sides[0] @ sides[1].T)
     return scores + own("bias", 1) if head.loss == "sigmoid" else scores
 
@@ -97,9 +92,8 @@ def run_head(spec: ModelSpec, name: str, weights: Weights, hidden: Hidden) -> Ar
         return np.stack([language_model(spec, head, weights, own, row) for row in rows])
     if isinstance(head, Classifier):
         return np.stack([classifier(head, own, row) for row in rows])
-    if isinstance(head, ProjectionHead):
-        return np.stack([projection(head, own, row) for row in rows])
-    raise unknown(f"a head of type `{head.type}`")
+    assert isinstance(head, ProjectionHead)
+    return np.stack([projection(head, own, row) for row in rows])
 
 
 def mean(pool: Any, tokens: Tokens, x: Array) -> Array:
@@ -129,6 +123,4 @@ def pooled(pool: Any, weights: Weights, name: str, row: Memory) -> Array:
     if pool.type == "attention":
         scores = weights.linear(name, row.x, 1, bias=False)[:, 0]
         return softmax(np.where(row.tokens.admitted, scores, -np.inf)) @ row.x
-    if pool.type not in POOLS:
-        raise unknown(f"a pool of type `{pool.type}`")
     return POOLS[pool.type](pool, row.tokens, row.x)

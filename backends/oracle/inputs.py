@@ -19,10 +19,10 @@ Rows = dict[str, Array]
 
 def source_of(spec: ModelSpec, name: str) -> Any:
     """The one input of a stack."""
-    stack = spec.stacks[name]
-    if len(stack.input) != 1 or stack.streams:
+    sources = spec.stacks[name].input
+    if len(sources) != 1:
         raise unknown("a stack that reads several inputs")
-    return stack.input[0]
+    return sources[0]
 
 
 def scale_of(source: TokenInput | ConvStem, stack: Stack) -> float:
@@ -68,9 +68,8 @@ def embed(stack: Stack, source: Any, weights: Weights, table: Array | None, rows
         return weights.linear("input_projection", given, stack.d_model, bias=source.bias is True)
     if isinstance(source, Patches):
         return patches(stack, source, weights, given)
-    if isinstance(source, ConvStem):
-        return stem(stack, source, weights, given) * scale_of(source, stack)
-    raise unknown(f"an input of type `{source.type}`")
+    assert isinstance(source, ConvStem)
+    return stem(stack, source, weights, given) * scale_of(source, stack)
 
 
 def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Array:
@@ -82,8 +81,6 @@ def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Ar
     """
     if source.layout == "spectrogram":
         image = image.T[None]
-    elif source.layout != "image":
-        raise unknown(f"patches with `layout: {source.layout}`")
     side, (down, across) = source.patch_size, source.steps
     kernel = weights("patch_embedding.weight", stack.d_model, source.channels, side, side)
     bias = weights("patch_embedding.bias", stack.d_model) if source.bias else 0
@@ -100,8 +97,6 @@ def stem(stack: Stack, source: ConvStem, weights: Weights, signal: Array) -> Arr
     """(frames, channels) -> (T, D) (Radford et al., 2022, arXiv:2212.04356, section 2.2; without
     zeros at the ends: Baevski et al., 2020, arXiv:2006.11477, section 2).
     """
-    if source.axes != 1:
-        raise unknown(f"convolutions over {source.axes} axes")
     layouts = {"channels": lambda s: s.T, "frames": lambda s: s, "waveform": lambda s: s[:, None]}
     x = np.asarray(layouts[source.layout](signal), np.float64)
     for number, layer in enumerate(source.layers, start=1):
@@ -148,8 +143,6 @@ def read_input(spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens:
     """
     stack = spec.stacks[name]
     source = source_of(spec, name)
-    if source.optional:
-        raise unknown("an `optional` input")
     own = weights.below(name) if len(spec.stacks) > 1 else weights
     table = table_of(spec, weights, name) if isinstance(source, TokenInput) else None
     x = embed(stack, source, own, table, rows)

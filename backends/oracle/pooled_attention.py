@@ -27,8 +27,6 @@ def decay_rates(layer: Layer, part: LinearAttention) -> Array:
     """
     if part.decay == "none":
         return np.zeros(part.heads)
-    if part.decay != "lightning":
-        raise unknown(f"a decay of type `{part.decay}`")
     depth = 1 - layer.number / (layer.stack.layers - 1 + 1e-5) + 1e-5
     return np.asarray(depth * 2.0 ** (-8 * np.arange(1, part.heads + 1) / part.heads))
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 from ...spec.model import Stack
-from ...spec.positions import Convolution, Learned, Sinusoidal, acts_on
+from ...spec.positions import Convolution, Learned, Sinusoidal
 from .context import Tokens
 from .pointwise import activate
-from .weights import Array, OracleError, Weights, unknown
+from .weights import Array, OracleError, Weights
 
 
 def counted(position: Learned | Sinusoidal, tokens: Tokens, pad: int | None) -> Array:
@@ -22,8 +22,6 @@ def counted(position: Learned | Sinusoidal, tokens: Tokens, pad: int | None) -> 
         if tokens.ids is None or pad is None:
             raise OracleError("`skip_padding: tokens` needs token ids and the id of padding")
         real = tokens.ids != pad
-    elif position.skip_padding != "mask":
-        raise unknown(f"`skip_padding: {position.skip_padding}`")
     return np.cumsum(real) * real - 1
 
 
@@ -39,8 +37,6 @@ def sinusoids(positions: Array, width: int, *, layout: str, denominator: str) ->
     pair = [np.sin(angles), np.cos(angles)]
     if layout == "concat":
         return np.concatenate(pair, axis=-1)
-    if layout != "interleaved":
-        raise unknown(f"sinusoids with `layout: {layout}`")
     return np.stack(pair, axis=-1).reshape(len(positions), width)
 
 
@@ -79,17 +75,13 @@ def convolved(position: Convolution, weights: Weights, x: Array) -> Array:
 def added(stack: Stack, weights: Weights, tokens: Tokens, x: Array, pad: int | None) -> Array:
     """x (T, D) and every position of the stack that acts on the input."""
     for position in stack.positions:
-        if acts_on(position) != "input":
-            continue
         if isinstance(position, Convolution):
             x = x + convolved(position, weights, x)
-            continue
-        if not isinstance(position, (Learned, Sinusoidal)) or getattr(position, "axes", 1) != 1:
-            raise unknown(f"positions of type `{position.type}`")
-        places = counted(position, tokens, pad)[: len(x)] + position.offset  # registers have none
-        if isinstance(position, Learned):
-            x = x + weights("position_embedding.weight")[places]
-        else:
-            kind = {"layout": position.layout, "denominator": position.denominator}
-            x = x + sinusoids(places, x.shape[-1], **kind)
+        elif isinstance(position, (Learned, Sinusoidal)):  # registers have no place
+            places = counted(position, tokens, pad)[: len(x)] + position.offset
+            if isinstance(position, Learned):
+                x = x + weights("position_embedding.weight")[places]
+            else:
+                kind = {"layout": position.layout, "denominator": position.denominator}
+                x = x + sinusoids(places, x.shape[-1], **kind)
     return x

@@ -7,7 +7,7 @@ import numpy as np
 from ...spec.positions import Alibi, Disentangled, RelativeBias, RelativeTable
 from .context import Tokens
 from .positions import sinusoids
-from .weights import Array, unknown
+from .weights import Array
 
 
 def log_bucket(offset: int, position: Disentangled) -> int:
@@ -85,8 +85,6 @@ def slopes(heads: int, kind: str = "floor") -> Array:
         return np.array(power(heads))
     if kind == "floor":
         return np.array(power(below) + power(2 * below)[0::2][: heads - below])
-    if kind != "ceil":
-        raise unknown(f"ALiBi with `slopes: {kind}`")
     above = power(2 * below)
     return np.array((above[1::2] + above[0::2])[:heads])
 
@@ -130,8 +128,7 @@ def relative_bias(position: RelativeBias, tokens: Tokens, table: Array) -> Array
 
 def rows_of(tokens: Tokens) -> int:
     """How many rows a table of offsets on the grid has."""
-    if tokens.grid is None:
-        raise unknown("a table of offsets without a grid")
+    assert tokens.grid is not None
     rows, columns = tokens.grid
     return (2 * rows - 1) * (2 * columns - 1) + 3 * bool(tokens.in_front)
 
@@ -144,8 +141,7 @@ def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Arr
     With learned tokens in front there are three rows more: from such a token, to one, and between
     two, in this order, as in BEiT's code.
     """
-    if position.axes != 2 or tokens.grid is None:
-        raise unknown(f"a table of offsets over {position.axes} axes")
+    assert tokens.grid is not None
     rows, columns = tokens.grid
     front, count = tokens.in_front, len(tokens.index)
     found = np.empty((table.shape[1], count, count))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...spec.positions import DynamicScaling, LinearScaling, Llama3, LongRope, Rotary, Yarn
 from .context import Tokens
-from .weights import Array, unknown
+from .weights import Array
 
 Frequencies = tuple[Array, float]
 """(pairs,) radians from one position to the next, and what multiplies the turned vectors."""
@@ -136,16 +136,12 @@ def rotated(position: Rotary, tokens: Tokens, x: Array, longest: int | None) -> 
     width = round(x.shape[-1] * position.fraction)
     if position.axes == 2:
         by, angles = 1.0, grid_angles(position, tokens, width)
-    elif position.axes == 1:
+    else:
         scaling = position.scaling
-        if scaling.type not in SCALINGS:
-            raise unknown(f"the scaling `{scaling.type}`")
         per_position, by = SCALINGS[scaling.type](
             scaling, position.theta, width, tokens.last + 1, longest
         )
         angles = tokens.positions[:, None] * per_position
-    else:
-        raise unknown(f"rotary positions over {position.axes} axes")
     turned = turn(x[:, :width], angles, position.layout) * by
     return np.concatenate([turned, x[:, width:]], axis=-1)
 

@@ -21,7 +21,7 @@ from .relative import (
     transformer_xl,
 )
 from .rotary import query_growth, score_growth
-from .weights import Array, Weights, has_bias, unknown
+from .weights import Array, Weights, has_bias
 
 
 def unit(x: Array) -> Array:
@@ -74,8 +74,6 @@ def scores(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Arr
     temperature first.
     """
     heads, width = q.shape[1], q.shape[2]
-    if part.score not in KINDS:
-        raise unknown(f"scores of type `{part.score}`")
     q = q * query_growth(layer.positions, layer.tokens)[:, None, None]
     vector = weights("score", heads, width) if part.score == "additive" else None
     found = np.zeros((heads, len(q), len(k)))
@@ -138,8 +136,6 @@ def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
 
 def biases(layer: Layer, weights: Weights, position: Any, shape: tuple[int, int]) -> Array:
     """(rows, H), one for each bucket or offset. Two tables of a block are named by their types."""
-    if position.share not in ("layer", "stack"):
-        raise unknown(f"a table with `share: {position.share}`")
     prefix, asking = "", layer.positions
     if position.share == "stack":
         prefix, block = first_asking(layer, (position, shape[1]))

@@ -139,6 +139,11 @@ class Arguments:
         data |= self._added(data)
         return {name: value for name, value in data.items() if name in known}
 
+    def unplaced(self, side: str) -> Data:
+        """The same without positions: the model counts by itself."""
+        data = self.padded(side)
+        return {name: a for name, a in data.items() if not name.endswith("position_ids")}
+
     def everything(self) -> Data:
         """Every argument there is: documents, a prefix, global tokens, positions."""
         data = self.plain()

@@ -114,6 +114,15 @@ def shrink(spec: ModelSpec, *, whole_order: bool = False) -> ModelSpec:
     return spec
 
 
+def one_of_each(spec: ModelSpec) -> ModelSpec:
+    """A spec with the first layer of each kind alone."""
+    stacks = {}
+    for name, stack in spec.stacks.items():
+        order = tuple(dict.fromkeys(stack.order))
+        stacks[name] = stack.model_copy(update={"order": order, "layers": len(order)})
+    return spec.model_copy(update={"stacks": stacks})
+
+
 def ranked(values: set[int], least: int, step: int) -> dict[int, int]:
     """Smaller numbers in the same order, equal where they were equal; none grows.
 

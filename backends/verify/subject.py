@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -13,18 +13,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...compiler import lower
 from ...compiler.graph import ModuleGraph
 from ...spec.model import ModelSpec
-from ..pytorch import import_text
+from ..pytorch import emit, import_text
 from ..pytorch.calls import hidden_states_of, memories_of
 from ..reference import random_weights, run
 from ..reference.interpreter import Watch, unchanged
 from .arguments import Arguments, Array, Data
 from .choices import MARGINS, Choices
+from .levels import Document
 from .measure import EXACT
 from .rounding import STEPS, sensitivity
+from .shrink import one_of_each
 
-CASES = ("plain", "padded left", "padded right", "every argument", "long")
+CASES = (
+    "plain",
+    "padded left",
+    "padded right",
+    "left, not placed",
+    "right, not placed",
+    "every argument",
+    "long",
+)
 
 
 class UnknownError(ValueError):
@@ -40,6 +51,7 @@ class Subject:
     weights: by logical name, as float32 can hold them
     thorough: whether laws try all that they know, and not a choice
     document, whole: what was written, and the spec before it was made small, where that is known
+    emit: makes the text of the file from the graph
     """
 
     spec: ModelSpec
@@ -49,8 +61,9 @@ class Subject:
     device: str = "cpu"
     dtype: str = ""
     thorough: bool = False
-    document: dict[str, Any] | None = None
+    document: Document | None = None
     whole: ModelSpec | None = None
+    emit: Callable[[ModuleGraph], str] = emit
 
     @cached_property
     def module(self) -> ModuleType:
@@ -81,6 +94,16 @@ class Subject:
         state = {name: torch.from_numpy(weight).to(kind) for name, weight in self.weights.items()}
         model.load_state_dict(state, strict=False)  # the law of weights says what differs
         return model.to(self.device).eval()
+
+    @cached_property
+    def shallow(self) -> Subject:
+        """The same model with one layer of each kind, for laws that take long for each layer."""
+        spec = one_of_each(self.spec)
+        if spec == self.spec or self.thorough:
+            return self
+        graph = lower(spec)
+        weights = weights_for(graph, 0)
+        return replace(self, spec=spec, graph=graph, text=self.emit(graph), weights=weights)
 
     # -- data
 
@@ -187,6 +210,8 @@ def _cases(arguments: Arguments) -> dict[str, Callable[[], Data]]:
         "plain": arguments.plain,
         "padded left": lambda: arguments.padded("left"),
         "padded right": lambda: arguments.padded("right"),
+        "left, not placed": lambda: arguments.unplaced("left"),
+        "right, not placed": lambda: arguments.unplaced("right"),
         "every argument": arguments.everything,
         "long": arguments.long,
     }

@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -21,7 +20,7 @@ from ..pytorch import compile as compile_model
 from ..pytorch import emit, load_weights
 from .arguments import Array
 from .laws import LAWS, Law
-from .levels import read_document
+from .levels import Document, read_document
 from .measure import EXACT, NotHere
 from .report import Finding, Report
 from .shrink import shrink
@@ -41,7 +40,7 @@ def verify(
     seed: int = 0,
     laws: Collection[str] | None = None,
     thorough: bool = False,
-    document: dict[str, Any] | None = None,
+    document: Document | None = None,
     emit: Callable[[ModuleGraph], str] = emit,
     tell: Callable[[str], None] = lambda what: None,
 ) -> Report:
@@ -78,6 +77,7 @@ def verify(
             thorough,
             document,
             spec,
+            emit,
         )
         tried = [law for law in LAWS if laws is None or law.name in laws]
         findings = tuple(_tried(law, subject, tell) for law in tried)

@@ -13,6 +13,7 @@ from typing import Any
 
 from modelwright.spec import attention as attentions
 from modelwright.spec import embedding, feed_forward, head, pool, positions, residual
+from modelwright.spec import norm as norms
 from modelwright.spec.model import ModelSpec
 from modelwright.spec.part import COMPONENTS, Part, Tagged
 from modelwright.spec.structure import Shape, shapes
@@ -267,9 +268,15 @@ class Parts:
         after = after and self.dice.often(0.3)
         before = clipped and not after and self.dice.often(0.5)
         said: Data = {"before_clip": True if before else None}
+        if self.dice.often(0.5):
+            said["norm"] = self.component("norm", place)
         if name != "projection":
             said["after_positions"] = True if after else None
         return self.of_type("qk_norm", name, place, **said)
+
+    def shifted(self, place: Place) -> Data:
+        """A norm: an offset goes with each of the other options."""
+        return {"weight_offset": self.dice.one((1, 0.5, 0)) if self.dice.often(0.35) else None}
 
     def linear(self, place: Place) -> Data:
         said: Data = {"heads": place.heads, "head_dim": None}
@@ -440,6 +447,8 @@ class Parts:
 
 
 CONSTRUCTED: dict[type[Part], Callable[[Parts, Place], Data]] = {
+    norms.LayerNorm: Parts.shifted,
+    norms.RmsNorm: Parts.shifted,
     positions.Learned: Parts.learned,
     positions.Sinusoidal: Parts.sinusoidal,
     positions.RelativeBias: Parts.relative_bias,

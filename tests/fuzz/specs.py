@@ -441,7 +441,18 @@ class Specs(Parts):
         if kind:
             refined = {name: said for name, said in left.items() if said}
             return {**model, **values, **refined}
+        if self.named_heads(model) and self.dice.often(0.3):  # a stack before what it reads
+            left = dict(reversed(left.items()))
         return {**model, **values, "stacks": left}
+
+    @staticmethod
+    def named_heads(model: Data) -> bool:
+        """Do all heads say which stack they read? Without a word it is the last one."""
+        found = model.get("heads", {"head": model["head"]} if "head" in model else {})
+        return bool(found) and all(
+            isinstance(head, dict) and ("stack" in head or "towers" in head)
+            for head in found.values()
+        )
 
     def extended(self, document: Document) -> Document:
         """Some keys in another file, which the document extends."""

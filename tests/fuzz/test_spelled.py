@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from modelwright.backends.verify.levels import meaning, met, spelled
 from modelwright.spec import SpecErrors
 
 from .examine import read
 from .specs import Document, random_spec
-from .spelled import meaning, met, spelled
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -21,9 +21,13 @@ RANDOM = 260
 """Random specs, beside the examples made small and the specs that were written for the oracle."""
 LAWFUL = 6
 """The laws of `verify` are tried with every sixth of them: seconds each."""
+COSTS = 0.02
+"""Relative: what a report of costs may be off."""
+QUICK = ("costs", "init", "dropout", "loss")
+"""Laws that are tried with every spec: a fault of theirs shows on few, and in no result."""
 NEAR = 1e-9
 """Relative; a fault moves a number by more, and sums that vanish lose digits."""
-LEFT_OUT = {"compile", "export", "dtype", "oracle", "kernels"}
+LEFT_OUT = {"compile", "export", "dtype", "oracle", "kernels", "costs"}
 """Laws that take seconds, or say what the oracle has said before."""
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -37,6 +41,7 @@ class Known:
     words: kinds of its ops, and names of the helpers that its file has
     weights, cases: of each case, the arguments and the right results
     laws: those of `verify` that hold, and their seconds
+    quick: of the quick ones, those that hold
     seconds: to compile it and to run the cases
     """
 
@@ -48,6 +53,7 @@ class Known:
     weights: Arrays
     cases: tuple[tuple[Arrays, Arrays], ...]
     laws: dict[str, float] = field(default_factory=dict)
+    quick: frozenset[str] = frozenset()
     seconds: float = 0.0
 
 
@@ -112,9 +118,9 @@ def known(written: Written, *, lawful: bool = True) -> Known | None:
     with traced() as lines:
         try:
             spec = read(written)
+            graph = lower(spec)
         except SpecErrors:
             return None
-        graph = lower(spec)
         text = emit_file(graph).text
     begun = time.process_time()
     model = compiled(spec)
@@ -134,10 +140,30 @@ def known(written: Written, *, lawful: bool = True) -> Known | None:
         near = all(distance(value, right[name]) <= NEAR for name, value in found.items())
         if near and not any(same(data, other) for other, _ in cases):
             cases.append((data, {name: right[name] for name in found}))
-    words = {op.kind for op in graph.ops()} | defined(text)
     laws = holding(spec) if lawful else {}
-    return Known(written.name, written.text, written.files, frozenset(lines), frozenset(words),
-                 weights, tuple(cases), laws, spent)  # fmt: skip
+    return Known(written.name, written.text, written.files, frozenset(lines), words_of(graph, text),
+                 weights, tuple(cases), laws, quick(spec), spent)  # fmt: skip
+
+
+def words_of(graph: Any, text: str) -> frozenset[str]:
+    """Keys under which tables have a row for a graph, and what its file defines."""
+    words = {op.kind for op in graph.ops()} | defined(text)
+    words |= {value for op in graph.ops() for value in op.attrs.values() if isinstance(value, str)}
+    words |= {word for head in graph.heads.values() for word in (head.kind, head.loss, head.pool)}
+    return frozenset(words | {graph.init.kind})
+
+
+def quick(spec: Any) -> frozenset[str]:
+    """The quick laws that hold; costs are as near as their page says."""
+    from modelwright.backends.verify import verify
+
+    found = verify(spec, full_size=True, laws=QUICK).findings
+    return frozenset(one.law for one in found if keeps(one))
+
+
+def keeps(finding: Any) -> bool:
+    near = finding.law != "costs" or (finding.error is not None and finding.error <= COSTS)
+    return bool(finding.holds and finding.error is not None and near)
 
 
 def same(one: Arrays, other: Arrays) -> bool:

@@ -96,6 +96,8 @@ class Reader:
     def _of(self, node: ast.AST, scope: str, key: str, *, axis: bool) -> Iterator[Mutant]:
         if isinstance(node, NOT_COMPUTED) or (isinstance(node, ast.keyword) and node.arg in WORDS):
             return
+        if isinstance(node, ast.Assign) and not scope and _names_type(node.targets[0]):
+            return
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             scope = f"{scope}.{node.name}".strip(".")
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and not scope:
@@ -161,6 +163,11 @@ class Reader:
                 line = node.lineno + (one.line - 1 if node.end_lineno != node.lineno else 0)
                 yield Mutant(self.path, line, scope, one.kind, *self.span(node),
                              one.before, made, key)  # fmt: skip
+
+
+def _names_type(target: ast.AST) -> bool:
+    """Is it a name as types have one, `Input`? What it stands for is read by checkers alone."""
+    return isinstance(target, ast.Name) and target.id[0].isupper() and not target.id.isupper()
 
 
 def _names_axes(node: ast.AST) -> bool:

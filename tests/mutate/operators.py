@@ -64,6 +64,9 @@ WORDS = {"out", "title", "noun", "note", "says", "attrs", "part", "origins", "an
 """Arguments that only name or describe, or of which the order is no matter: nothing is changed."""
 HOLDERS = {"self", "cls", "b", "f", "state", "graph", "op", "spec", "values", "reading"}
 """Names of what holds others: no number or text may stand in its place."""
+UNORDERED = {"max", "min", "promote_types", "isinstance", "cast", "maximum", "minimum"}
+UNORDERED |= {"transpose", "swapaxes"}
+"""Calls that give the same for two arguments exchanged."""
 PLAIN = {"len", "int", "str", "tuple", "list", "dict", "set", "frozenset", "isinstance", "iter"}
 PLAIN |= {"next", "bool", "cast", "range", "print", "zip", "enumerate", "super", "type", "repr"}
 
@@ -161,7 +164,7 @@ def alike(one: ast.AST, other: ast.AST) -> bool:
 def unordered(node: ast.Call) -> bool:
     """Is the order of its arguments no matter, or one that Python itself refuses to change?"""
     name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-    return name in ("max", "min", "promote_types", "isinstance", "cast", "maximum", "minimum")
+    return name in UNORDERED
 
 
 def computed(node: ast.AST) -> bool:

@@ -57,6 +57,8 @@ SCALES = {
     "sqrt_d_model of a wide table": SMALL + "input: {width: 12, scale: sqrt_d_model}\n",
     "sqrt_d_model, projected before positions": SMALL + "positions: sinusoidal\n"
     "input: {width: 6, scale: sqrt_d_model, project: before_positions, add: {kind_ids: 3}}\n",
+    "1/sqrt_d_model of an output of another width": SMALL + "output_width: 6\n"
+    "head: {type: language_model, input_scale: 1/sqrt_d_model}\n",
     "sqrt_d_model of two stacks": BOTH + "input: {width: 6, scale: sqrt_d_model}\n",
     "lightning of three heads": lightning(3),
     "lightning of six heads in one layer": lightning(6).replace("layers: 2", "layers: 1"),

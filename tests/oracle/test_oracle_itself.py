@@ -18,6 +18,7 @@ from modelwright.backends.oracle.relative import bucket, log_bucket, slopes
 from modelwright.backends.oracle.rotary import SCALINGS
 from modelwright.backends.verify.draws import drawn
 from modelwright.spec.masks import Atom, parse_mask
+from modelwright.spec.norm import LayerNorm
 from modelwright.spec.part import Part
 from modelwright.spec.positions import (
     Disentangled,
@@ -67,7 +68,7 @@ def test_a_weight_of_another_shape_is_an_error() -> None:
 
 
 def test_an_option_that_is_not_known_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Later(Part):
+    class Later(LayerNorm):
         fresh: int = 0
 
     spec, weights, data = subject()
@@ -84,8 +85,18 @@ def test_a_value_that_is_not_known_is_an_error() -> None:
     part = stack.blocks["block"].attention.model_copy(update={"score": "hyperbolic"})
     block = stack.blocks["block"].model_copy(update={"attention": part})
     changed = stack.model_copy(update={"blocks": {"block": block}})
-    with pytest.raises(OracleError, match="does not know scores of type `hyperbolic`"):
+    with pytest.raises(OracleError, match="does not know `score: hyperbolic` of Mha"):
         run(spec.model_copy(update={"stacks": {"decoder": changed}}), weights, data)
+
+
+def test_a_part_that_is_not_known_is_an_error() -> None:
+    class Later(Part):
+        eps: float = 0
+
+    spec, weights, data = subject()
+    stack = spec.stacks["decoder"].model_copy(update={"norm": Later()})
+    with pytest.raises(OracleError, match="does not know a part of the kind Later"):
+        run(spec.model_copy(update={"stacks": {"decoder": stack}}), weights, data)
 
 
 def test_random_blocks_have_to_be_given() -> None:

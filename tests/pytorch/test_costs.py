@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from saved_tensors import BATCH, EXAMPLES, Measured, example
+from saved_tensors import BATCH, EXAMPLES, Measured, example, measured
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from variations import VARIATIONS, spec_of
@@ -73,15 +73,15 @@ def test_checkpointing_keeps_what_enters_layers(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_activations_of_every_option(name: str) -> None:
-    measured = Measured(spec_of(name), tokens=20)
-    assert report_of(measured).activations.cpu == pytest.approx(measured.kept(), rel=0.02)
+    one = measured(spec_of(name), tokens=20)
+    assert report_of(one).activations.cpu == pytest.approx(one.kept(), rel=0.02)
 
 
 @pytest.mark.parametrize("sets", [("layers=2",), ("layers=2", "dropout=0.0")], ids=str)
 def test_activations_at_full_width(sets: tuple[str, ...]) -> None:
     """GPT-2 with two layers as wide as they are: nothing depends on the small sizes."""
-    measured = Measured(mw.load(EXAMPLES / "gpt2.yaml", sets=list(sets)), tokens=80)
-    assert report_of(measured).activations.cpu == pytest.approx(measured.kept(), rel=1e-4)
+    one = measured(mw.load(EXAMPLES / "gpt2.yaml", sets=list(sets)), tokens=80)
+    assert report_of(one).activations.cpu == pytest.approx(one.kept(), rel=1e-4)
 
 
 def test_estimates_for_gpus_keep_less() -> None:
@@ -94,42 +94,32 @@ def test_estimates_for_gpus_keep_less() -> None:
 # -- FLOPs
 
 
-def flops_of(model: Any, *arguments: Any, **named: Any) -> int:
-    model.eval()
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        model(*arguments, **named)
-    return counter.get_total_flops()
-
-
 TOLERANCE = {"wav2vec2_base": 5e-3, "whisper_tiny": 1e-3}
 """Frames of a stem are a whole number for each token."""
 
 
 @pytest.mark.parametrize("name", EACH)
 def test_flops_are_those_of_the_flop_counter(name: str) -> None:
-    measured = example(name)
-    counted = report_of(measured).flops_dense
-    seen = flops_of(measured.model, **measured.data)
-    assert counted == pytest.approx(seen, rel=TOLERANCE.get(name, 0.0))
+    one = example(name)
+    counted = report_of(one).flops_dense
+    assert counted == pytest.approx(one.flops(), rel=TOLERANCE.get(name, 0.0))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_flops_of_every_option(name: str) -> None:
-    measured = Measured(spec_of(name), tokens=20)
-    seen = flops_of(measured.model, **measured.data)
+    one = measured(spec_of(name), tokens=20)
     near = 0.01 if name.startswith("stem") else 0.0
-    assert report_of(measured).flops_dense == pytest.approx(seen, rel=near)
+    assert report_of(one).flops_dense == pytest.approx(one.flops(), rel=near)
 
 
 @pytest.mark.parametrize("name", ["tiny_linear", "tiny_lightning"])
 @pytest.mark.parametrize("tokens", [1, 63, 64, 65, 128])
 def test_flops_of_chunks(name: str, tokens: int) -> None:
     """The first chunks are filled up, and the sums of chunks meet in pairs."""
-    measured = Measured(mw.load(EXAMPLES / f"{name}.yaml"), tokens=tokens)
-    seen = flops_of(measured.model, **measured.data)
-    assert report_of(measured).flops_dense == seen
-    assert ("Q^2" in report_of(measured).flops_formula) == (name == "tiny_lightning")
+    one = measured(mw.load(EXAMPLES / f"{name}.yaml"), tokens=tokens)
+    assert report_of(one).flops_dense == one.flops()
+    assert ("Q^2" in report_of(one).flops_formula) == (name == "tiny_lightning")
 
 
 # -- one step, and the cache behind it

@@ -239,6 +239,10 @@ FAULTS: tuple[Fault, ...] = (
     fault("no padding after the end of a row", "gpt2", "token.masked_fill(done, pad_token_id)",
           "token"),
     fault("a row that ended goes on", "gpt2", "done |= torch.isin", "done = torch.isin"),
+    # errors, costs
+    fault("a cache overflows", "gpt2", "if end > self.capacity:", "if end > 10**9:"),
+    fault("queries are computed twice", "gpt2", "q = self.query(x).unflatten",
+          "q = (self.query(x) + 0 * self.query(x)).unflatten"),
     # thresholds, precision, gradients
     fault("only the first chunk is summed up", "tiny_linear", "+ queries @ before",
           "+ queries @ before[:, :, :1]"),

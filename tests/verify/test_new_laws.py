@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from faults import SMALL
 
 from modelwright.backends.pytorch.runtime import joined
-from modelwright.backends.verify import LAWS, verify
+from modelwright.backends.verify import LAWS, read_document, verify
+from modelwright.backends.verify.compared import disagreements
 from modelwright.backends.verify.laws import fresh, sampling
+from modelwright.backends.verify.levels import Document
 from modelwright.compiler import graph as graphs
 from modelwright.compiler.ops import OPS
-from modelwright.spec import loads
+from modelwright.spec import load, loads
 
+STACK = "{vocab_size: 20, d_model: 8, layers: 2, attention: {heads: 2}, mask: causal}"
 DECODER = SMALL.format(family="decoder-only") + "positions: rotary\nhead: language_model\n"
 
 
@@ -95,7 +100,7 @@ def test_a_value_of_the_document_that_is_lost() -> None:
         "positions": "rotary",
         "head": "language_model",
     }
-    assert failing(DECODER, "levels", document=document) == []
+    assert failing(DECODER, "levels", document=Document(document)) == []
     for key, value in (
         ("norm", {"eps": 1e-3}),
         ("feed_forward", {"d_ff": 40, "activation": "silu"}),
@@ -105,7 +110,8 @@ def test_a_value_of_the_document_that_is_lost() -> None:
         ("layers", 3),
         ("overrides", {"-1": {"mask": "full"}}),
     ):
-        assert failing(DECODER, "levels", document={**document, key: value}) == ["levels"], key
+        other = Document({**document, key: value})
+        assert failing(DECODER, "levels", document=other) == ["levels"], key
 
 
 def test_what_is_expected_of_draws() -> None:
@@ -126,3 +132,35 @@ def test_every_law_says_why_it_does_not_apply() -> None:
     assert report.holds, report.render()
     assert all(finding.note for finding in report.findings if not finding.applies)
     assert "not applicable" in report.render()
+
+
+@pytest.mark.parametrize(
+    ("written", "wrong"),
+    [
+        (
+            "positions: {type: rotary, theta: 500000}",
+            "decoder.positions.0.theta: 500000, not 10000",
+        ),
+        ("norm: {eps: 1e-6}", "decoder.norm.eps: 1e-06, not 1e-5"),
+        ("init: {std: 0.01}", "init.std: 0.01, not 0.02"),
+    ],
+)
+def test_a_default_that_is_another(written: str, wrong: str) -> None:
+    """What a reader with another default makes of a document is not what the document says."""
+    plain = SMALL.format(family="decoder-only") + "positions: rotary\n"
+    document = Document(yaml.safe_load(plain))
+    assert disagreements(loads(plain), document) == []
+    other = SMALL.format(family="decoder-only")
+    other += written if "positions" in written else f"positions: rotary\n{written}"
+    assert wrong in disagreements(loads(other), document)
+
+
+def test_a_stack_of_another_file(tmp_path: Path) -> None:
+    far = {"name": "far", "norm": "rmsnorm", "stacks": {"text": yaml.safe_load(STACK)}}
+    near = {"name": "near", "stacks": {"text": {"extends": "far.yaml#text", "layers": 1}}}
+    for name, data in (("far", far), ("near", near)):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
+    path = tmp_path / "near.yaml"
+    assert verify(path, laws=["levels"]).holds
+    changed = load(path, sets=["stacks.text.layers=2"])
+    assert disagreements(changed, read_document(path)) == ["text: 2 layers, not 1"]

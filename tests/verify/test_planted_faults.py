@@ -24,6 +24,7 @@ from faults import (
 import modelwright as mw
 from modelwright.backends.reference import ops as reference_ops
 from modelwright.backends.verify import LAWS, Report, verify
+from modelwright.backends.verify.levels import Document
 from modelwright.compiler import ModuleGraph
 
 ALL = (*FAULTS, *DOCUMENT_FAULTS, *REFERENCE_FAULTS)
@@ -49,7 +50,7 @@ def judged(fault: Fault, laws: list[str]) -> Report:
     document = None
     if isinstance(fault, DocumentFault):
         written = (EXAMPLES / f"{fault.model}.yaml").read_text(encoding="utf-8")
-        document = yaml.safe_load(fault.plant(written))
+        document = Document(yaml.safe_load(fault.plant(written)))
     with planted(fault):
         return verify(
             spec_of(fault.model), laws=laws, emit=emit, dtype=fault.dtype, document=document

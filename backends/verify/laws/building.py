@@ -19,14 +19,17 @@ from ....spec import SpecErrors, loads, show
 from ....spec.model import ModelSpec
 from ...oracle import OracleError
 from ...pytorch import BuildOptions, emit_file
+from ...pytorch.grouped import why_not_grouped
 from ...pytorch.static import why_not_static
 from ..arguments import Array, Data
 from ..measure import Largest, Measured, NotHere, as_array
 from ..subject import Subject, weights_for
-from .cached import generation, steps
+from .cached import steps
 from .choice import tied_at
 from .derivatives import total
-from .equality import by_oracle
+from .equality import FLOOR, by_oracle
+from .fresh import initial
+from .generating import generation
 
 # -- build options
 
@@ -42,7 +45,24 @@ def options(subject: Subject) -> Measured | NotHere:
         words = " ".join(chosen.words())
         tried.append(words)
         _same(subject, other, words, largest)
+    if not why_not_grouped(subject.graph) and hasattr(torch.nn.functional, "grouped_mm"):
+        tried.append("--experts grouped")
+        _same_experts(subject, largest)
     return largest.measured(f"{len(tried)} combinations")
+
+
+def _same_experts(subject: Subject, largest: Largest) -> None:
+    """All experts in one call, which knows no float64, in float32 as the others are."""
+    other = _built(subject, BuildOptions(experts="grouped"))
+    models = [one.fresh("float32") for one in (subject, other)]
+    apart = Largest()
+    for case in ("plain", "padded left"):
+        data = subject.data(case)
+        expected, found = (subject.results(data, model) for model in models)
+        for name, value in found.items():
+            apart.compare(value, expected[name], f"--experts grouped, {case}: {name}")
+    if apart.error > FLOOR["float32"]:
+        largest.take(apart.error, apart.where)
 
 
 def combinations(subject: Subject) -> list[BuildOptions]:
@@ -81,10 +101,11 @@ def _same(subject: Subject, other: Subject, words: str, largest: Largest) -> Non
         found, expected = other.results(data), subject.results(data)
         for name, value in found.items():
             largest.compare(value, expected[name], f"{words}, {case}: {name}")
-    for law in (steps, generation):
-        measured = law(other)
+    laws = {"steps": steps(other), "generation": generation(other, training=False)}
+    for name, measured in {**laws, "init": initial(other)}.items():
         if isinstance(measured, Measured):
-            largest.take(measured.error, f"{words}, {law.__name__}: {measured.where}")
+            wrong = float("inf") if name == "init" and measured.error else measured.error
+            largest.take(wrong, f"{words}, {name}: {measured.where}")
     _same_training(subject, other, words, largest)
 
 

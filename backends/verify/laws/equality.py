@@ -15,6 +15,7 @@ from ..arguments import Array, Data
 from ..draws import drawn
 from ..measure import EXACT, Largest, Measured, NotHere, as_array
 from ..rounding import STEPS
+from ..shrink import parts_of
 from ..subject import CASES, Subject
 
 FLOOR = {"float32": 2e-5, "bfloat16": 0.05, "float16": 0.01, "float64": 1e-10}
@@ -90,8 +91,10 @@ def float32(subject: Subject) -> Measured | NotHere:
 
 
 def chosen(subject: Subject) -> Measured | NotHere:
-    """The dtype that was asked for."""
+    """The dtype that was asked for; float16 where the spec has a stream that is wider then."""
     if subject.dtype in ("", "float32", "float64"):
+        if any(getattr(part, "float32", False) for part in parts_of(subject.spec)):
+            return _rounded(subject, "float16")
         return NotHere("no other dtype was asked for")
     return _rounded(subject, subject.dtype)
 

@@ -43,9 +43,10 @@ def loss(subject: Subject) -> Measured | NotHere:
         given = (torch.from_numpy(labels).to(scores.device),)
         expected = _of_labels(said, labels, shifted=_predicts_next(subject, head))
     largest.compare(judge(scores, *given).reshape(1), [expected], "loss")
-    half = judge(scores.to(torch.bfloat16), *given)
-    if half.dtype != torch.float32:
-        largest.take(float("inf"), f"the loss of bfloat16 is summed in {half.dtype}")
+    narrow = scores.to(torch.bfloat16)
+    half, wide = judge(narrow, *given), judge(narrow.float(), *given)
+    if half.dtype != torch.float32 or not torch.equal(half, wide):
+        largest.take(float("inf"), f"the loss of bfloat16 is not summed in float32 ({half.dtype})")
     return largest.measured()
 
 

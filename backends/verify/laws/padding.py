@@ -6,6 +6,7 @@ import numpy as np
 
 from ....spec.head import Contrastive
 from ....spec.masks import Range, atoms
+from ....spec.part import Part
 from ....spec.positions import DynamicScaling, LongRope, Rotary
 from ..arguments import Data
 from ..measure import Largest, Measured, NotHere
@@ -32,6 +33,9 @@ def padding(subject: Subject) -> Measured | NotHere:
             real, hidden = mask[1] == 1, subject.hidden(stack, data)
             alone = subject.hidden(stack, single)[0]
             largest.compare(hidden[1][real], alone, f"padded {side}: {stack}")
+            named = f"{stream.prefix}attention_mask"
+            truths = subject.hidden(stack, {**data, named: mask.astype(bool)})
+            largest.compare(truths, hidden, f"a mask of truths {side}: {stack}")
             if not counts_words(subject):
                 other = subject.hidden(stack, _scribbled(subject, data))
                 where = f"other words at the padding {side}: {stack}"
@@ -99,13 +103,15 @@ def moved_by_padding(subject: Subject, side: str) -> str:
     return ""
 
 
-def first_length(subject: Subject) -> int:
-    """How long sequences may be before rotations change with their length."""
+def first_length(subject: Subject, *kinds: type[Part]) -> int:
+    """How long sequences may be before rotations change with their length; of these scalings."""
     lengths = [
         position.scaling.original_max_positions
         for stack in subject.spec.stacks.values()
         for block in stack.blocks.values()
         for position in block.positions
-        if isinstance(position, Rotary) and isinstance(position.scaling, (DynamicScaling, LongRope))
+        if isinstance(position, Rotary)
+        and isinstance(position.scaling, (DynamicScaling, LongRope))
+        and isinstance(position.scaling, kinds or Part)
     ]
     return min(lengths, default=10**9)

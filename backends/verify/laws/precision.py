@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ....spec.part import Nothing
@@ -44,7 +45,7 @@ def bfloat16(subject: Subject) -> Measured | NotHere:
     }
     model = subject.fresh(DTYPE)
     largest = Largest(ROUNDINGS * unit(kind) * math.sqrt(depth(subject)))
-    with Narrow() as narrow:
+    with Narrow(_routers(subject, model)) as narrow:
         for what, data in _cases(subject).items():
             found, expected = subject.results(data, model), subject.reference(data, held)
             for name, value in found.items():
@@ -57,6 +58,12 @@ def bfloat16(subject: Subject) -> Measured | NotHere:
     if largest.error > largest.bound and (too_large := beyond(subject, DTYPE, held)):
         return NotHere(too_large)
     return largest.measured()
+
+
+def _routers(subject: Subject, model: nn.Module) -> set[int]:
+    """Where the weights of routers lie in memory: their products choose the experts."""
+    weights = model.named_parameters() if subject.chooses else ()
+    return {weight.data_ptr() for name, weight in weights if name.endswith(".router.weight")}
 
 
 def unit(kind: torch.dtype) -> float:
@@ -89,10 +96,11 @@ def _error(subject: Subject, found: Tensor, expected: Array) -> float:
 
 
 class Narrow(TorchFunctionMode):
-    """Notes what is computed in halves, of what must not be."""
+    """Notes what is computed in halves, of what must not be. routers: where their weights lie."""
 
-    def __init__(self) -> None:
+    def __init__(self, routers: Collection[int]) -> None:
         super().__init__()
+        self.routers = routers
         self.found: list[str] = []
 
     def __torch_function__(
@@ -101,4 +109,6 @@ class Narrow(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in WIDE and isinstance(args[0], Tensor) and args[0].dtype == torch.bfloat16:
             self.found.append(name)
+        if name == "linear" and args[1].data_ptr() in self.routers:  # not a wider copy of it
+            self.found.append("linear of a router")
         return func(*args, **(kwargs or {}))

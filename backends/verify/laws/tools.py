@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ..arguments import Data
+from ..arguments import Array, Data
 from ..measure import EXACT, Largest, Measured, NotHere
 from ..rounding import STEPS
 from ..subject import Subject
 from .cached import pieces
+from .choice import tied_at
 from .equality import FLOOR, beyond
+from .lengths import chosen, of_length
 from .padding import first_length
 
 KERNELS = {
@@ -90,8 +92,11 @@ def _with_masks_of_ones(subject: Subject, data: Data) -> Data:
 
 
 def compiled(subject: Subject) -> Measured | NotHere:
-    """`torch.compile` without a break in the graph: forward, and steps with a cache."""
-    largest = Largest()
+    """`torch.compile` without a break in the graph: forward, and steps with a cache.
+
+    Of a model with one layer of each kind; `thorough`: of all layers.
+    """
+    largest, subject = Largest(), subject.shallow
     torch.compiler.reset()
     try:
         data = subject.data("padded right")
@@ -119,25 +124,56 @@ def data_length(subject: Subject) -> int:
 
 
 def exported(subject: Subject) -> Measured | NotHere:
-    """`torch.export` of forward, for sequences of any length."""
-    largest = Largest()
-    data = subject.data("plain")
-    streams = subject.arguments.streams()
-    more = min((subject.arguments.limit(s.ids) - s.longest for s in streams), default=0)
-    longer = dict(data)
-    for stream in streams:
-        added = data[stream.ids][:, : min(more, 4)]
-        longer[stream.ids] = np.concatenate([data[stream.ids], added], axis=1)
-    words = {stream.ids for stream in streams}
-    auto: Any = torch.export.Dim.AUTO
-    shapes = {name: {1: auto} if name in words and more > 0 else None for name in data}
+    """`torch.export` of forward: one program for any number of rows, and texts of any length.
+
+    It is run at lengths and numbers of rows on both sides of each threshold: a few, beside the
+    length that it was exported with, and with `thorough` all of them. It may refuse shorter texts,
+    of which something has one part alone: torch takes 1 for a size of its own. Of a model with one
+    layer of each kind; `thorough`: of all layers.
+    """
+    largest, subject = Largest(), subject.shallow
+    data, free = subject.data("plain"), _free_lengths(subject)
+    shapes = {name: _dynamic(name, value, free) for name, value in data.items()}
     program = torch.export.export(
         subject.model, (), kwargs=subject.tensors(data), dynamic_shapes=shapes
     )
-    for case, given in (("as it was", data), ("longer", longer)):
+    run, refused = program.module(), 0
+    for rows, length in _sizes(subject, free):
+        given = of_length(subject, rows, length)
         expected = subject.results(given)
-        with torch.no_grad():
-            found = subject.named(program.module()(**subject.tensors(given)))
-        for name, value in expected.items():
-            largest.compare(found[name], value, f"{case}: {name}")
-    return largest.measured()
+        try:
+            with torch.no_grad():
+                found = subject.named(run(**subject.tensors(given)))
+        except AssertionError:  # a guard: that many tokens give one block, or another 1
+            if length >= data_length(subject):
+                raise
+            refused = max(refused, length)
+            continue
+        if not tied_at(subject, given):
+            for name, value in expected.items():
+                largest.compare(found[name], value, f"{rows} of {length} tokens: {name}")
+    note = f"{len(_sizes(subject, free))} sizes"
+    return largest.measured(f"{note}; refused up to {refused} tokens" if refused else note)
+
+
+def _free_lengths(subject: Subject) -> set[str]:
+    """The arguments of token ids that may be longer than they are: not at the end of a table."""
+    arguments = subject.arguments
+    return {s.ids for s in arguments.streams() if arguments.limit(s.ids) > s.longest}
+
+
+def _dynamic(name: str, value: Array, free: set[str]) -> dict[int, Any]:
+    """The axes of an argument that may have another size: rows, and tokens."""
+    auto: Any = torch.export.Dim.AUTO
+    return {0: auto, 1: auto} if name in free else {0: auto}
+
+
+def _sizes(subject: Subject, free: set[str]) -> list[tuple[int, int]]:
+    """Rows and tokens at which the exported program is run: more than one of each."""
+    own = data_length(subject)
+    if not free:
+        return [(2, own), (3, own)]
+    tried = [length for length in chosen(subject) if length > 1]
+    if not subject.thorough:
+        tried = [*tried[:: max(1, len(tried) // 3)], tried[-1]]
+    return [(2, own), (3, own + 1), *((2, length) for length in dict.fromkeys(tried))]

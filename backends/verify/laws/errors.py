@@ -1,0 +1,113 @@
+"""The law of errors: what cannot be right is a ValueError, and not a wrong number."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..measure import Measured, NotHere
+from ..subject import Subject
+from .cached import reading_stream
+
+Call = tuple[str, Callable[[], Any]]
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {"temperature": -1.0},
+    {"temperature": float("nan")},
+    {"top_k": -1},
+    {"top_p": -0.1},
+    {"top_p": 1.5},
+)
+"""What `generate` cannot do."""
+
+
+def errors(subject: Subject) -> Measured | NotHere:
+    """Arguments of another shape or kind, texts beyond a table, caches that are full or of other
+    rows, prompts that end in padding, settings that mean nothing: each raises ValueError.
+    """
+    calls = [*_arguments(subject), *_cache(subject), *_generation(subject)]
+    if not calls:
+        return NotHere("there is nothing to refuse: no tokens, no cache")
+    wrong = [what for what, call in calls if not _raises(call)]
+    return Measured(len(wrong), 0, f"no error: {wrong[0]}" if wrong else f"{len(calls)} calls")
+
+
+def _raises(call: Callable[[], Any]) -> bool:
+    try:
+        with torch.no_grad():
+            call()
+    except ValueError:
+        return True
+    return False
+
+
+def _arguments(subject: Subject) -> Iterator[Call]:
+    """Masks of one row or of floats, ids with another axis, more tokens than a table has."""
+    data, known = subject.tensors(subject.data("plain")), subject.arguments.known()
+
+    def forward(name: str, value: Tensor) -> Call:
+        shape = f"{name} {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+        return shape, lambda: subject.model(**{**data, name: value})
+
+    for stream in subject.arguments.streams():
+        ids, mask = data[stream.ids], f"{stream.prefix}attention_mask"
+        yield forward(stream.ids, ids[..., None])
+        yield forward(stream.ids, ids.double())
+        if mask in known:
+            yield forward(mask, torch.ones_like(ids)[:1])
+            yield forward(mask, torch.ones_like(ids)[:, 1:])
+            yield forward(mask, torch.ones_like(ids).double())
+        limit = subject.graph.limits.get(subject.stack_of(stream.ids))
+        if limit is not None:
+            yield forward(stream.ids, ids[:, :1].expand(-1, int(limit) + 1))
+
+
+def _cache(subject: Subject) -> Iterator[Call]:
+    """One token more than a cache has room for, and another number of rows."""
+    kinds = {op.kind for op in subject.graph.keepers()}
+    if "cache" not in kinds:
+        return
+    method, stream = subject.method(subject.cached), reading_stream(subject)
+    given = subject.given(subject.cached, subject.data("plain"))
+    own = [name for name in subject.arguments.companions(stream) if name in given]
+
+    def step(cache: Any, rows: slice, tokens: slice) -> Any:
+        some = {name: value[rows] for name, value in given.items()}
+        some |= {name: value[:, tokens] for name, value in some.items() if name in own}
+        return method(**some, cache=cache)
+
+    def full() -> None:
+        cache: Any = vars(subject.module)["Cache"](3)
+        if not isinstance(cache.length, Tensor):  # a static one has a size of its own
+            step(cache, slice(None), slice(0, 4))
+        else:
+            raise ValueError
+
+    def other_rows() -> None:
+        cache: Any = vars(subject.module)["Cache"](8)
+        step(cache, slice(None), slice(0, 4))
+        step(cache, slice(0, 1), slice(4, 5))
+
+    yield "4 tokens in a cache for 3", full
+    yield "one row after two, with one cache", other_rows
+
+
+def _generation(subject: Subject) -> Iterator[Call]:
+    """Settings that mean nothing, and prompts whose last token is padding."""
+    generate: Any = getattr(subject.model, "generate", None)
+    if generate is None:
+        return
+    wanted = inspect.signature(generate).parameters
+    source, extends = next(iter(wanted)), "decoder_start_token_id" not in wanted
+    data = subject.tensors(subject.data("padded right"))
+    stream = reading_stream(subject)
+    prompt = data.get(source, data[stream.ids])
+    for setting in SETTINGS:
+        words = ", ".join(f"{key}={value}" for key, value in setting.items())
+        yield f"generate with {words}", lambda s=setting: generate(prompt, 1, **s)  # type: ignore[misc]
+    mask = data.get(f"{stream.prefix}attention_mask")
+    if extends and mask is not None and "attention_mask" in wanted:
+        yield "a prompt that ends in padding", lambda: generate(prompt, 1, attention_mask=mask)

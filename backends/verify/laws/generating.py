@@ -1,0 +1,136 @@
+"""The law of generation: greedy generation equals the whole, token by token."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ....spec.positions import DynamicScaling, LongRope
+from ..arguments import Array, Data
+from ..measure import Largest, Measured, NotHere, as_array
+from ..subject import Subject
+from .cached import reading_stream
+from .lengths import LONGEST, of_length
+from .padding import first_length, moved_by_padding
+from .sight import CROWDED, crowded
+
+IDS, MASK = "input_ids", "attention_mask"
+NEW_TOKENS = 5
+ACROSS = "across the first length"
+
+
+def generation(subject: Subject, *, training: bool = True) -> Measured | NotHere:
+    """The scores behind every new token are those of the whole before it, in padded rows too.
+
+    What a decoder goes on with is padded on the left, what an encoder reads on the right. Where
+    LongRoPE has other angles beyond its first length, an answer goes past it too.
+    """
+    if not hasattr(subject.model, "generate"):
+        return NotHere("the model has no `generate`")
+    if crowded(subject):
+        return NotHere(CROWDED)
+    stream = reading_stream(subject)
+    most = min(subject.arguments.limit(stream.ids), first_length(subject, DynamicScaling))
+    if stream.longest + NEW_TOKENS > most:
+        return NotHere("sequences are too short to go on")
+    model, largest = subject.fresh(), Largest()
+    wanted = inspect.signature(model.generate).parameters  # type: ignore[arg-type]
+    cases = ["plain", "padded right" if "decoder_start_token_id" in wanted else "padded left"]
+    first = first_length(subject, LongRope)
+    if stream.longest < first <= subject.arguments.limit(stream.ids, LONGEST) - NEW_TOKENS:
+        cases.append(ACROSS)
+    for case in cases:
+        side = case.removeprefix("padded ")
+        changes = first < stream.longest + NEW_TOKENS  # by the longest row of the batch
+        if side != case and (changes or moved_by_padding(subject, side)):
+            continue
+        data = subject.data(case) if case != ACROSS else of_length(subject, 1, first - 2)
+        tokens, scores = _generated(subject, model, data, wanted)
+        for row in range(len(tokens)):
+            expected = _whole(subject, data, row, tokens[row, -NEW_TOKENS:], wanted)
+            for place in range(NEW_TOKENS):
+                where = f"{case}: row {row}, new token {place}"
+                largest.compare(scores[place][row], expected[place], where)
+                if tokens[row, place - NEW_TOKENS] != expected[place].argmax():
+                    largest.take(float("inf"), f"{where} is not the likeliest")
+        if case == "plain" and training:
+            _in_training(subject, data, tokens, wanted, largest)
+    return largest.measured()
+
+
+def _in_training(
+    subject: Subject, data: Data, tokens: Array, wanted: Mapping[str, Any], largest: Largest
+) -> None:
+    """A model that is trained generates the same tokens, and goes on as it was."""
+    model = subject.fresh().train()
+    first = next(module for module in model.modules() if module is not model)
+    first.eval()  # frozen layers stay so
+    before = [module.training for module in model.modules()]
+    with torch.random.fork_rng(devices=[]):
+        found, _ = _generated(subject, model, data, wanted)
+    if not np.array_equal(found, tokens):
+        largest.take(float("inf"), "in training other tokens are generated")
+    if [module.training for module in model.modules()] != before:
+        largest.take(float("inf"), "what was in training is not so after `generate`")
+
+
+def _generated(
+    subject: Subject, model: nn.Module, data: Data, wanted: Mapping[str, Any]
+) -> tuple[Array, list[Array]]:
+    """Rows of tokens, and the scores (B, V) from which each new one was chosen."""
+    seen: list[Array] = []
+    score: Any = model.logits
+
+    def watched(x: Tensor) -> Tensor:
+        found: Tensor = score(x)
+        seen.append(as_array(found)[:, -1])
+        return found
+
+    known, stream = subject.tensors(data), reading_stream(subject)
+    if "decoder_start_token_id" in wanted:  # it is given what the encoder reads, if that is tokens
+        stream = next((s for s in subject.arguments.streams() if s.ids != stream.ids), stream)
+    given = {name: v for name, v in known.items() if name in wanted}
+    for word, own in ((IDS, stream.ids), (MASK, f"{stream.prefix}{MASK}")):
+        if (
+            word in wanted and word not in given and own in known
+        ):  # `generate` has one name for what it goes on with
+            given[word] = known[own]
+    generate: Any = model.generate
+    vars(model)["logits"] = watched
+    try:
+        with torch.no_grad():
+            found = generate(**given, max_new_tokens=NEW_TOKENS, temperature=0.0, eos_token_id=-1)
+    finally:
+        del vars(model)["logits"]
+    return found.cpu().numpy(), seen
+
+
+def _whole(
+    subject: Subject, data: Data, row: int, new: Array, wanted: Mapping[str, Any]
+) -> list[Array]:
+    """The scores of each new token of a row, by a forward of all before it, without padding."""
+    own = {name: value[row : row + 1] for name, value in data.items()}
+    for stream in subject.arguments.streams():
+        mask = own.pop(f"{stream.prefix}attention_mask", None)
+        if mask is not None:
+            own[stream.ids] = own[stream.ids][:, mask[0] == 1]
+    own = {name: value for name, value in own.items() if not subject.arguments.optional(name)}
+    stream = reading_stream(subject)
+    if "decoder_start_token_id" in wanted:
+        own[stream.ids] = np.full((1, 1), wanted["decoder_start_token_id"].default)
+    length = own[stream.ids].shape[1]
+    ids = np.concatenate([own[stream.ids], new[None, :-1]], axis=1)
+
+    def scores(end: int) -> Array:
+        found = subject.results({**own, stream.ids: ids[:, :end]})
+        one: Array = as_array(next(iter(found.values())))[0]
+        return one
+
+    if first_length(subject, LongRope) < ids.shape[1]:  # each length has its own angles
+        return [scores(end)[-1] for end in range(length, ids.shape[1] + 1)]
+    return list(scores(ids.shape[1])[length - 1 :])

@@ -1,0 +1,143 @@
+"""What a model costs, asked from PyTorch: FLOPs of a forward, and what autograd keeps of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+from weakref import ReferenceType, ref
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from ...compiler.graph import ModuleGraph
+from ...spec.model import ModelSpec
+from .arguments import Arguments
+
+BATCH, TOKENS = 2, 48
+
+
+class Saved:
+    """A tensor that an op saved; gone when the op is."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+class Measured:
+    """A model of a built file, with two rows of data on which every stack has `tokens` tokens."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        graph: ModuleGraph,
+        module: ModuleType,
+        tokens: int = TOKENS,
+        dtype: str = "float32",
+    ) -> None:
+        self.graph, self.module = graph, module
+        kind = getattr(torch, dtype)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.model: nn.Module = getattr(module, graph.class_name)().to(kind)
+        arguments = Arguments(spec, graph)
+        free = [name for name in graph.stack_facts if name not in graph.lengths]
+        limits = [int(limit) for name, limit in graph.limits.items() if name in free]
+        decided = [int(size) for size in graph.lengths.values()]
+        self.tokens = min([tokens, *limits]) if free else decided[-1]
+        taken = inspect.signature(self.model.forward).parameters
+        self.data = {
+            name: tensor.to(kind) if tensor.is_floating_point() else tensor
+            for name, tensor in self._data(arguments)
+            if name in taken
+        }
+        self.labels: dict[Any, Tensor] = {}
+
+    def _data(self, arguments: Arguments) -> Iterator[tuple[str, Tensor]]:
+        rows = {stream.ids: stream.rows for stream in arguments.streams()}
+        draw = torch.Generator().manual_seed(0)
+        for name, array in arguments.plain().items():
+            if name in rows:
+                shape = (BATCH, self.tokens)
+                yield name, torch.randint(0, rows[name], shape, generator=draw)
+                continue
+            tensor = torch.from_numpy(np.ascontiguousarray(array))
+            facts = [f for f in self.graph.inputs.values() if f.argument == name]
+            if tensor.is_floating_point() and facts and facts[0].kind in ("conv", "features"):
+                frames = next(n for n in range(1, 10**6) if facts[0].tokens(n) >= self.tokens)
+                sizes = list(tensor.shape)
+                sizes[facts[0].axis] = frames
+                tensor = torch.randn(sizes, generator=draw)
+            yield name, tensor
+
+    def flops(self) -> int:
+        """Of one forward, as torch counts the products of matrices."""
+        self.model.eval()
+        math, counter = sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False)
+        with torch.no_grad(), math, counter:
+            self.model(**self.data)
+        return counter.get_total_flops()
+
+    def loss(self) -> Any:
+        """The loss of the model, or what it gives where its file has none."""
+        result = self.model(**self.data)
+        loss: Any = getattr(self.model, "loss", None)
+        if loss is None:
+            return result
+        (head,) = self.graph.heads.values()
+        if head.loss.endswith("pairs"):
+            return loss(result)
+        shape = result.shape[:-1]
+        labels = self.labels.setdefault(shape, torch.zeros(shape, dtype=torch.long))
+        return loss(result, labels)
+
+    def kept(self) -> int:
+        """Bytes kept between forward and backward in training.
+
+        A storage counts once, with all its bytes. Parameters and arguments are no activations.
+        """
+        self.model.train()
+        self.loss()  # makes the labels
+        given = [*self.model.parameters(), *self.data.values(), *self.labels.values()]
+        free = {tensor.untyped_storage().data_ptr() for tensor in given}
+        saved: list[ReferenceType[Saved]] = []  # what the graph drops is freed, and not counted
+        held: list[Tensor] = []
+
+        def pack(tensor: Tensor) -> Saved:
+            saved.append(ref(made := Saved(tensor)))
+            return made
+
+        with (
+            self.checkpoints(held.append),
+            torch.autograd.graph.saved_tensors_hooks(pack, lambda made: made.tensor),
+        ):
+            loss = self.loss()  # held while the rest is counted, as a training step holds it
+        alive = [made.tensor for each in saved if (made := each()) is not None]
+        storages = {t.untyped_storage().data_ptr(): t.untyped_storage() for t in (*alive, *held)}
+        del loss
+        return sum(storage.nbytes() for at, storage in storages.items() if at not in free)
+
+    @contextmanager
+    def checkpoints(self, note: Any) -> Iterator[None]:
+        """Hear of what `torch.utils.checkpoint` holds: the arguments of each layer."""
+        plain = getattr(self.module, "checkpoint", None)
+        if plain is None:
+            yield
+            return
+
+        def checkpoint(layer: Any, *arguments: Any, **options: Any) -> Any:
+            for each in arguments:
+                if isinstance(each, Tensor):
+                    note(each)
+            return plain(layer, *arguments, **options)
+
+        vars(self.module)["checkpoint"] = checkpoint
+        try:
+            yield
+        finally:
+            vars(self.module)["checkpoint"] = plain

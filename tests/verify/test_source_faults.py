@@ -1,0 +1,22 @@
+"""`verify` alone finds faults of the compiler's source."""
+
+from __future__ import annotations
+
+import pytest
+from planting import FAULTS, ROOT, found_by
+
+QUICK = ("padding counts as a position", "a model is at rest after it generated")
+
+
+@pytest.mark.parametrize("title", FAULTS)
+def test_a_fault_can_be_planted(title: str) -> None:
+    """What it replaces stands once in its file."""
+    fault = FAULTS[title]
+    assert (ROOT / fault["path"]).read_text(encoding="utf-8").count(fault["before"]) == 1
+
+
+@pytest.mark.parametrize(
+    "title", [t if t in QUICK else pytest.param(t, marks=pytest.mark.slow) for t in FAULTS]
+)
+def test_a_fault_is_found(title: str) -> None:
+    assert found_by(title)
