@@ -11,8 +11,6 @@ from functools import cached_property
 from typing import Any
 
 from ..spec.errors import Mark
-from ..spec.order import LayerRule as LayerRule
-from ..spec.order import Override as Override
 
 Origin = tuple[Any, ...]
 """The path of a value in the resolved spec: `("stacks", "decoder", "blocks", "block", "norm")`."""

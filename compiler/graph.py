@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..display import Displayed
 from .axes import Shape, show
-from .facts import HeadFact, InitFact, InputFact, LayerRule, SourceFact, StackFact, TokenFact
+from .facts import HeadFact, InitFact, InputFact, SourceFact, StackFact, TokenFact
 from .facts import Origin as Origin  # the origin of an op is a path of the spec
+from .layer_rule import LayerRule
 from .order import in_order
 from .sizes import Field, Size
 

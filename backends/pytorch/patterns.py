@@ -9,8 +9,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...compiler.facts import LayerRule, Override
 from ...compiler.graph import ModuleGraph, Scope
+from ...compiler.layer_rule import LayerRule, Override
 from .code.nodes import Binary, Expr
 from .code.nodes import Sequence as Items
 from .code.read import constant, expression

@@ -12,8 +12,8 @@ from ...spec.names import camel_case
 from ...spec.part import Nothing
 from ...spec.positions import Learned, Sinusoidal
 from ..axes import B, Dim, S, T
-from ..facts import LayerRule
 from ..graph import ModuleGraph, Scope
+from ..layer_rule import LayerRule, Override
 from ..sizes import IndivisibleError, Size
 from .block import block_title, lower_block
 from .builder import Builder
@@ -249,20 +249,21 @@ def layer_rule(b: Builder, stack: Stack) -> LayerRule | None:
 
     The length of a range of layers from 0 that have a block by its name is a field of the Config.
     """
-    rule: LayerRule | None = getattr(peek(stack, "order"), "rule", None)  # a plain tuple knows none
-    if rule is None or rule.order(int(stack.layers)) != tuple(stack.order):
+    said = getattr(peek(stack, "order"), "rule", None)  # a plain tuple knows none
+    if said is None:
         return None
     counts: dict[str, int] = {}
     overrides = []
-    for one in rule.overrides:
-        key = f"{one.block}_layers"
+    for one in said.overrides:
+        key, count = f"{one.block}_layers", None
         named = one.block in stack.order and one.first == 0 <= one.last
         if named and counts.setdefault(key, one.last) == one.last:
-            one = replace(one, count=b.size(key, one.last + 1, "the first layers"))
-        overrides.append(one)
+            count = b.size(key, one.last + 1, "the first layers")
+        overrides.append(Override(one.first, one.last, one.block, one.becomes, count))
     blocks = {name: peek(stack, "blocks")[name] for name in dict.fromkeys(stack.order)}
     shared = tuple(name for name, block in blocks.items() if block.share)
-    return replace(rule, overrides=tuple(overrides), shared=shared, blocks=tuple(blocks))
+    rule = LayerRule(said.pattern, tuple(overrides), said.last, shared, tuple(blocks))
+    return rule if rule.order(int(stack.layers)) == tuple(stack.order) else None
 
 
 def _lower_kind(

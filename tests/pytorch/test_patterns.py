@@ -11,8 +11,8 @@ from modelwright.backends.pytorch.code.layout import flat
 from modelwright.backends.pytorch.code.nodes import Name
 from modelwright.backends.pytorch.code.read import constant
 from modelwright.backends.pytorch.patterns import Counts, by_layer, counts, fold, runs
-from modelwright.compiler.facts import LayerRule, Override
 from modelwright.compiler.graph import ModuleGraph, Scope
+from modelwright.compiler.layer_rule import LayerRule, Override
 from modelwright.compiler.sizes import Field, Size
 
 BLOCKS = "abcd"
