@@ -156,7 +156,7 @@ def test_a_step_and_its_cache(name: str, dtype: str) -> None:
     step = report_of(measured, dtype=dtype).decoding
     assert step is not None
     assert step.flops == flops
-    parts = (getattr(cache, part, {}).values() for part in ("kept", "memory", "states"))
-    held = [each if isinstance(each, tuple) else (each,) for part in parts for each in part]
+    parts = (getattr(cache, part, {}).values() for part in ("kv", "memory", "states"))
+    held = [each if isinstance(each, (tuple, list)) else (each,) for part in parts for each in part]
     assert step.cache_bytes == sum(tensor.nbytes for each in held for tensor in each)
     assert step.cache_length == measured.tokens
