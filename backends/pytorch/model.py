@@ -346,3 +346,8 @@ def _room(body: tuple[Statement, ...]) -> tuple[bool, int]:
     """Is a line of the body of a method too long, and how many lines are there?"""
     lines = show_all(body, 2)
     return any(len(line.text) > WIDTH for line in lines), len(lines)
+
+
+def _short(part: Any) -> Any:
+    """The same, with the name `config` for `self.config`."""
+    return change(part, {OWN_CONFIG: Name("config")})
