@@ -77,4 +77,4 @@ def test_a_part_of_a_head_follows_its_width() -> None:
     path = next(path for path in EXAMPLES if path.stem == "gptj_6b")
     text = emit_file(lower(load(path))).text
     assert "rotary_dim" not in text
-    assert "d_model // self.config.heads // 4" in text
+    assert "d_model // config.heads // 4" in text
