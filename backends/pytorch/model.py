@@ -338,7 +338,7 @@ OWN_CONFIG = Dot(SELF, "config")
 
 def with_config(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
     """The body with a short name for the config, where it takes fewer lines with it."""
-    short = (Set(Name("config"), OWN_CONFIG), *_short(body))
+    short = (Set(Name("config"), OWN_CONFIG), *change(body, {OWN_CONFIG: Name("config")}))
     return short if _room(short) < _room(body) else body
 
 
@@ -346,8 +346,3 @@ def _room(body: tuple[Statement, ...]) -> tuple[bool, int]:
     """Is a line of the body of a method too long, and how many lines are there?"""
     lines = show_all(body, 2)
     return any(len(line.text) > WIDTH for line in lines), len(lines)
-
-
-def _short(part: Any) -> Any:
-    """The same, with the name `config` for `self.config`."""
-    return change(part, {OWN_CONFIG: Name("config")})
