@@ -276,7 +276,7 @@ def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any
 
 _KINDS: dict[type, str] = {
     bool: "true or false",
-    int: "a whole number",
+    int: "an integer",
     float: "a number",
     str: "a word",
     dict: "a mapping that is not empty",

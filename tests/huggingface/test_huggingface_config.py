@@ -153,8 +153,8 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     assert problems_of(folder) == [
         "`add_cross_attention: true` is not supported yet, only false",
         '`position_embedding_type: "relative_key"` is not supported yet, only "absolute"',
-        '`hidden_size` must be a whole number, not "wide"',
-        "`num_hidden_layers` must be a whole number, not 2.5",
+        '`hidden_size` must be an integer, not "wide"',
+        "`num_hidden_layers` must be an integer, not 2.5",
         "`rope_theta` is not known of bert: it may change what is computed",
     ]
 
@@ -165,7 +165,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         ({"hidden_act": "mish"}, "`hidden_act: mish` is not supported yet; supported: gelu,"),
         ({"hidden_size": 100}, "d_model (100) is not a multiple of heads (12)"),
         ({"layer_norm_eps": True}, "`layer_norm_eps` must be a number, not true"),
-        ({"vocab_size": None}, "`vocab_size` must be a whole number, not null"),
+        ({"vocab_size": None}, "`vocab_size` must be an integer, not null"),
         ({"model_type": "mamba"}, "`mamba` is not supported yet: it has state-space layers"),
         ({"model_type": "none"}, "model_type `none` is not supported yet"),
         ({"model_type": None}, "it names no model_type; "),

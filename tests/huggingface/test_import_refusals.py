@@ -79,7 +79,7 @@ def test_other_values_of_them_are_refused(folder: Path) -> None:
         ("num_attention_heads", 0, "above 0, not 0"),
         ("hidden_size", -8, "above 0, not -8"),
         ("num_hidden_layers", 10**9, "from 0 to 100,000, not 1000000000"),
-        ("num_hidden_layers", "two", 'a whole number, not "two"'),
+        ("num_hidden_layers", "two", 'an integer, not "two"'),
         ("rms_norm_eps", 1e300, "a number from -1,000,000,000,000,000 to"),
     ],
 )
