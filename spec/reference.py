@@ -67,7 +67,7 @@ def _page() -> Iterator[str]:
     yield from _atoms()
     yield "```\n"
     yield AFTER
-    yield "## Words from elsewhere\n"
+    yield "## Keys of other libraries\n"
     yield LEVELS["words"]
     yield "| there | here |\n|---|---|"
     for word, here in sorted(FOREIGN_KEYS.items()):
@@ -85,7 +85,7 @@ def _component(tagged: Tagged) -> Iterator[str]:
     yield f"### `{tagged.key}`\n"
     common = _common(tagged)
     if common:
-        yield "Every type of it has:\n"
+        yield "Options of all types:\n"
         yield from _table(BASES[tagged.key])
     for name, cls in tagged.classes.items():
         bold = f"**`{name}`**" if name == tagged.default else f"`{name}`"
@@ -135,7 +135,7 @@ EXTRA = {
     "decoder": "a stack",
     "extends": "a file",
     "pattern": "a list",
-    "overrides": "a map",
+    "overrides": "a mapping",
 }
 
 
