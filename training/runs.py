@@ -129,11 +129,11 @@ def _settings(
     graph: ModuleGraph, task: Task, stored: dict[str, Any], given: dict[str, Any], recipe: str
 ) -> dict[str, Any]:
     if recipe not in RECIPES:
-        raise TrainingError(f"unknown recipe `{recipe}`; expected one of {', '.join(RECIPES)}")
+        raise TrainingError(f"unknown recipe `{recipe}`; expected one of: {', '.join(RECIPES)}")
     known = [one.name for one in fields(Settings)]
     for name in given:
         if name not in known:
-            raise TrainingError(f"unknown setting `{name}`; the settings: {', '.join(known)}")
+            raise TrainingError(f"unknown setting `{name}`; expected one of: {', '.join(known)}")
     for name in FOLDERS:
         if given.get(name):
             given = {**given, name: str(Path(given[name]).resolve())}

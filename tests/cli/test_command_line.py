@@ -174,7 +174,7 @@ class TestInspect:
 
     def test_more_tokens_than_positions_are_said(self, gpt2: Path) -> None:
         result = type_in("inspect", gpt2, "--sequence", "5000")
-        assert "5000 tokens, but max_positions of `decoder` is 1024" in result.stderr
+        assert "--sequence 5000 exceeds max_positions of `decoder`, 1024" in result.stderr
         assert not type_in("inspect", gpt2, "--sequence", "1024").stderr
 
     def test_kernels_are_named_with_the_reason(self, gpt2: Path) -> None:

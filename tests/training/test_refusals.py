@@ -61,7 +61,7 @@ SETTINGS = {
     "batch": ({"batch": 10}, "batch (10) must be a multiple of micro_batch (4) x devices (1)"),
     "length": ({"length": 1_000_000}, "fewer than two sequences of 1000000"),
     "weights": ({"weights": "nowhere.safetensors"}, "nowhere.safetensors cannot be read"),
-    "unknown": ({"learning_rate": 3}, "unknown setting `learning_rate`; the settings: data"),
+    "unknown": ({"learning_rate": 3}, "unknown setting `learning_rate`; expected one of: data"),
     "type": ({"steps": 1.5}, "steps must be of type int, not 1.5"),
     "least": ({"steps": 0}, "steps must be at least 1, not 0"),
     "word": ({"schedule": "linear"}, "schedule must be one of cosine, wsd"),

@@ -185,7 +185,7 @@ def test_settings_of_a_run_stay(small: Path, tmp_path: Path) -> None:
 
 
 def test_from_python(small: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="unknown setting `stepz`; the settings: data, out"):
+    with pytest.raises(TrainingError, match="unknown setting `stepz`; expected one of: data, out"):
         mw.train(small, "tokens", tmp_path / "run", stepz=3)
     with pytest.raises(TrainingError, match="unknown recipe `bert`"):
         mw.train(small, "tokens", tmp_path / "run", recipe="bert")
