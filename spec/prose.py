@@ -64,8 +64,8 @@ LEVELS = {
 | `encoder-decoder` | `stacks: {encoder: {mask: full}, decoder: {mask: causal, cross_attention: \
 {memory: encoder}, input: {argument: decoder_input_ids}}}` |
 
-A spec has either a `family`, whose stacks `encoder` and `decoder` change, or `stacks`. All other
-keys override the defaults of the family.
+A spec has either `stacks` or a `family`. With a family, the keys `encoder` and `decoder` change its
+stacks. Everything in the spec overrides what the family sets.
 """,
     "stack": """\
 ### Stack

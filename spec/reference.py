@@ -158,7 +158,7 @@ def _takes(key: str, shape: Shape) -> str:
             f"{_takes('', shape.inner)}, or a list" if one else f"a list: {_takes('', shape.inner)}"
         )
     if shape.kind == "map" and shape.inner is not None:
-        return f"a map: name → {_takes('', shape.inner)}"
+        return f"a mapping: name → {_takes('', shape.inner)}"
     if shape.kind == "part":
         return "a block" if shape.cls is Block else "a stack" if shape.cls is Stack else "a mapping"
     return _leaf(shape.leaf)

@@ -319,28 +319,28 @@ Padding = Annotated[
 ]
 Name = Annotated[
     str,
-    Wanted("a plain name", _read_name, NAME_JSON),
+    Wanted("a name", _read_name, NAME_JSON),
 ]
 NameOrNone = Annotated[
     str,
     Wanted(
-        "a plain name or `none`",
+        "a name or `none`",
         lambda value: value if value == "none" else _read_name(value),
         _NAME_OR_NONE_JSON,
     ),
 ]
 Argument = Annotated[
     str,
-    Wanted("a plain name", _read_argument, _ARGUMENT_JSON),
+    Wanted("a name", _read_argument, _ARGUMENT_JSON),
 ]
 BlockName = Annotated[
     str,
-    Wanted("a plain name", _read_block_name, BLOCK_NAME_JSON),
+    Wanted("a name", _read_block_name, BLOCK_NAME_JSON),
 ]
 ModelName = Annotated[
     str,
     Wanted(
-        "a plain name",
+        "a name",
         _read_model_name,
         {
             "type": "string",
