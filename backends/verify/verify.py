@@ -61,7 +61,7 @@ def verify(
     names = [law.name for law in LAWS]
     for name in laws or ():
         if name not in names:
-            raise UnknownError(f"there is no law `{name}`: {choices(name, names)}")
+            raise UnknownError(f"unknown law `{name}`; {choices(name, names)}")
     if document is None and not isinstance(source, ModelSpec):
         document = read_document(Path(source), sets)
     spec = source if isinstance(source, ModelSpec) else load(source, sets=tuple(sets))
@@ -89,7 +89,7 @@ def _check_device(device: str) -> None:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         said = str(error).splitlines()[0]
-        raise UnknownError(f"device {device} cannot be used here: {said}") from None
+        raise UnknownError(f"device {device} is not available: {said}") from None
 
 
 def _stored(graph: ModuleGraph, path: str | Path) -> dict[str, Array]:

@@ -34,14 +34,14 @@ def reading_stream(subject: Subject) -> Stream:
 def steps(subject: Subject) -> Measured | NotHere:
     """Hidden states of pieces, joined, against those of the whole text."""
     if not subject.cached:
-        return NotHere("no stack keeps a cache")
+        return NotHere("no stack has a cache")
     if crowded(subject):
         return NotHere(CROWDED)
     largest, note = Largest(), ""
     cases = ["plain", "padded left", "padded right"]
     stream = reading_stream(subject)
     if first_length(subject) < stream.longest:
-        cases, note = ["plain"], "claimed up to the first length: angles change with the length"
+        cases, note = ["plain"], "tested up to the original length: angles depend on the length"
     for case in cases:
         data = _within(subject, subject.data(case), stream)
         whole = subject.hidden(subject.cached, data)
@@ -100,7 +100,7 @@ def generation(subject: Subject) -> Measured | NotHere:
     if stream.longest + NEW_TOKENS > min(
         subject.arguments.limit(stream.ids), first_length(subject)
     ):
-        return NotHere("sequences are too short to go on")
+        return NotHere("the sequences are too short to continue")
     model, largest = subject.fresh(), Largest()
     wanted = inspect.signature(model.generate).parameters  # type: ignore[arg-type]
     cases = ["plain", "padded right" if "decoder_start_token_id" in wanted else "padded left"]
@@ -116,7 +116,7 @@ def generation(subject: Subject) -> Measured | NotHere:
                 where = f"{case}: row {row}, new token {place}"
                 largest.compare(scores[place][row], expected[place], where)
                 if tokens[row, place - NEW_TOKENS] != expected[place].argmax():
-                    largest.take(float("inf"), f"{where} is not the likeliest")
+                    largest.take(float("inf"), f"{where} is not the most likely token")
     return largest.measured()
 
 

@@ -18,4 +18,4 @@ def levels(subject: Subject) -> Measured | NotHere:
         wrong = disagreements(subject.whole or subject.spec, subject.document)
     except UnreadError as error:
         return NotHere(str(error))
-    return Measured(len(wrong), 0, wrong[0] if wrong else "every value of the document")
+    return Measured(len(wrong), 0, wrong[0] if wrong else "all values of the document")
