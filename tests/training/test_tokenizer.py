@@ -116,7 +116,7 @@ def test_jsonl_and_parquet_give_the_same_tokenizer(tmp_path: Path) -> None:
 
 REFUSED = {
     "no_file": (["nowhere.txt", "--vocab", "400"], "nowhere.txt: no such file"),
-    "folder": ([".", "--vocab", "400"], "is a folder; name its files"),
+    "folder": ([".", "--vocab", "400"], "is a folder; give its files"),
     "no_size": (["text"], "--vocab, or give a spec with --spec"),
     "small": (["text", "--vocab", "200"], "needs a vocabulary of at least 257"),
     "field": (["a.jsonl", "--vocab", "400"], "a.jsonl:1: no field `text`; its fields: body"),
