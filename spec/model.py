@@ -192,17 +192,17 @@ class ModelSpec(Part, Displayed):
 
     @property
     def source_name(self) -> str:
-        """The basename of the file this was read from, or the name given to `loads`."""
+        """Base name of the file that the spec was read from, or the `name` given to `loads`."""
         return self._source_name
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """The `--set` changes that it was read with."""
+        """The `--set` changes with which the spec was read."""
         return self._sets
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is allowed but looks wrong, each with its place."""
+        """Messages about what is valid but probably a mistake, with file, line and column."""
         return tuple(f"{warning.mark}: {warning.message}" for warning in self._warnings)
 
     @property
@@ -212,7 +212,9 @@ class ModelSpec(Part, Displayed):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a change of `type` dropped on the way, each with its place."""
+        """Messages about options that were dropped because a `type` changed, each with its
+        location.
+        """
         return self._notes
 
     @property
@@ -226,14 +228,14 @@ class ModelSpec(Part, Displayed):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def mark(self, path: str | tuple[str | int, ...]) -> Mark | None:
-        """Where the value at a path was written: file, line and column, from its start to its end.
+        """Where a value was written: file, line and column of its start and end.
 
-        path: of attributes, `"stacks.decoder.blocks.block.attention.heads"`, or a tuple of them; an
-            item of a list by its number, `"stacks.decoder.blocks.block.positions.0.theta"`
+        path: path of attributes, such as `"stacks.decoder.blocks.block.attention.heads"`, or a
+            tuple of them; list items by number: `"stacks.decoder.blocks.block.positions.0.theta"`
 
-        A value of the family is marked at the word `family`, with `why="family"`; one of `--set`
-        with `why="--set"`, and columns of the change. None where nobody wrote a value: for a
-        default, a path that leads nowhere, and a spec that was not read from a text.
+        Values set by the family are located at the word `family`, with `why="family"`; values of
+        `--set` have `why="--set"` and columns in the change. Returns None for defaults, unknown
+        paths, and specs that were not read from a text.
         """
         from .locate import locate, steps
 
@@ -242,10 +244,11 @@ class ModelSpec(Part, Displayed):
         return place.mark if place is not None and written else None
 
     def nearest_mark(self, path: str | tuple[str | int, ...]) -> Mark | None:
-        """The same, but of a value that nobody wrote the place where it would stand.
+        """As `mark`, but for a value that is not written, the location of the nearest part around
+        it.
 
-        That is the nearest part around it, with `why="default"` where the levels filled it in. None
-        when the spec was not read from a text.
+        It has `why="default"` if that part was filled in by defaults. Returns None when the spec
+        was not read from a text.
         """
         from .locate import locate, steps
 

@@ -236,7 +236,7 @@ class TestVisualize:
     @pytest.mark.parametrize(
         ("options", "said"),
         [
-            (["--stack", "decodr"], "there is no stack `decodr`: did you mean `decoder`?"),
+            (["--stack", "decodr"], "unknown stack `decodr`; did you mean `decoder`?"),
             (["--unroll", "-3"], "unroll is -3: it is from 0 to 64"),
             (["--depth", "atom"], "'atom' is not one of 'stack', 'block', 'module', 'ops'"),
         ],

@@ -42,7 +42,7 @@ def test_options_of_build_are_tried(examples: Path, option: str) -> None:
     assert result.stdout.splitlines()[-1] == "all 4 laws hold"
     result = type_in(examples / "bert_base.yaml", "--static-cache")
     assert result.exit_code == 2
-    assert "a static cache does not go with bert-base: no stack keeps a cache" in result.stderr
+    assert "--static-cache does not apply to bert-base: no stack has a cache" in result.stderr
 
 
 def test_json(examples: Path) -> None:
