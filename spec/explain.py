@@ -17,8 +17,8 @@ from .locate import locate
 from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS, ModelSpec, Stack
 from .numbers import plain_number
 from .part import BROKEN
+from .signatures import Holder, holder, shapes
 from .source import DECIMAL, Node
-from .structure import Holder, holder, shapes
 from .words import FOREIGN_KEYS, FOREIGN_TYPES, NOT_IN_A_SPEC, RENAMED, places
 
 Path = tuple[str | int, ...]

@@ -21,7 +21,7 @@ from .model import WRITTEN, Block, ModelSpec, Stack
 from .part import COMPONENTS, Part, Tagged
 from .prose import AFTER, BEFORE, LEVELS
 from .residual import Joining
-from .structure import Shape, key_of, shapes
+from .signatures import Shape, key_of, shapes
 from .sublayers import Own
 from .support import LATER_OPTIONS, LATER_TYPES
 from .words import FOREIGN_KEYS

@@ -104,7 +104,7 @@ def instantiate(
             torch.set_default_dtype(kind or before)
             with place:
                 made: type[nn.Module] = getattr(module, emitted.class_name)
-                return undrawn(made) if place.type == "meta" else made()
+                return skip_init(made) if place.type == "meta" else made()
         finally:
             torch.set_default_dtype(before)
 
@@ -120,15 +120,15 @@ def dtype_of(dtype: str | torch.dtype | None) -> torch.dtype | None:
     return kind
 
 
-def undrawn(kind: type[nn.Module]) -> nn.Module:
+def skip_init(kind: type[nn.Module]) -> nn.Module:
     """Instantiate a model on the meta device without initialising its weights.
 
     Initialisation has no effect on the meta device, but makes one call per expert and layer (10 s
     for DeepSeek-V3). The default initialisation of torch's own modules is skipped too.
     """
-    from .undrawn import Undrawn
+    from .skip_init import SkipInit
 
-    with Undrawn():
+    with SkipInit():
         model: nn.Module = type(kind.__name__, (kind,), {"init_weights": lambda model: None})()
     model.__class__ = kind
     return model

@@ -59,7 +59,7 @@ def sdpa(f: Writer, op: Op) -> Any:
     rate = dropout_rate(f, op)
     arguments += [Argument(value, "" if given is not None else "dropout_p") for value in rate]
     case = None
-    if f.plan.told_causal(f.place.path):
+    if f.plan.takes_is_causal(f.place.path):
         arguments.append(Argument(Name("causal"), "" if rate else "is_causal"))
     elif op.attrs["causal"] and not f.plan.causal_given:
         case = causal_case(f, given, expression("q.size(2)", q=operands[0]))
