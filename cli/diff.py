@@ -47,7 +47,7 @@ FORMATS = ("svg", "png")
     type=click.Choice(DTYPES),
     default="float32",
     show_default=True,
-    help="Data type in which memory is counted.",
+    help="Data type of weights, activations and cache.",
 )
 @theme_option
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")

@@ -25,7 +25,7 @@ from .options import DTYPES, load_graph, quiet, reads_spec
     type=click.Choice(DTYPES),
     default="float32",
     show_default=True,
-    help="Data type in which memory is counted.",
+    help="Data type of weights, activations and cache.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(

@@ -23,7 +23,8 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if one.name in OWN:
             continue
         name = one.name.replace("_", "-")
-        shown = f"{one.metadata['help']} [default: {one.default}]"
+        meaning = one.metadata["help"]
+        shown = f"{meaning[0].upper()}{meaning[1:]}. [default: {one.default}]"
         if isinstance(one.default, bool):
             command = click.option(f"--{name}/--no-{name}", default=None, help=shown)(command)
             continue

@@ -28,7 +28,9 @@ from .options import DTYPES, OUTPUT, WEIGHTS, force_option, load_spec, quiet, re
     "--join-projections", is_flag=True, help="Test the file of `build --join-projections`."
 )
 @click.option("--static-cache", is_flag=True, help="Test the file of `build --static-cache`.")
-@click.option("--law", "laws", multiple=True, help="Test only this invariant. Repeatable.")
+@click.option(
+    "--law", "laws", multiple=True, help="Test only this invariant; see docs/verify.md. Repeatable."
+)
 @click.option(
     "--thorough",
     is_flag=True,

@@ -27,10 +27,12 @@ class Settings:
     weights: str = option("", "safetensors file with the initial weights")
     steps: int = option(1000, "number of optimizer steps", least=1)
     batch: int = option(32, "batch size: samples per step, over all devices", least=1)
-    micro_batch: int = option(8, "samples per device and forward pass (accumulation)", least=1)
+    micro_batch: int = option(8, "samples per device in one forward pass", least=1)
     length: int = option(128, "sequence length in tokens", least=1)
     optimizer: str = option(
-        "adamw", "muon: Muon for matrices in layers, AdamW for the rest", words=("adamw", "muon")
+        "adamw",
+        "optimizer; muon uses AdamW for all but matrices in layers",
+        words=("adamw", "muon"),
     )
     lr: float = option(1e-3, "peak learning rate", least=0)
     schedule: str = option(
@@ -40,8 +42,8 @@ class Settings:
     )
     warmup: int = option(100, "steps of linear learning-rate warm-up", least=0)
     final_lr: float = option(0.1, "final learning rate of `cosine`, as a fraction of `lr`", least=0)
-    beta1: float = option(0.9, "AdamW beta1: decay rate of the mean of the gradient", least=0)
-    beta2: float = option(0.95, "AdamW beta2: decay rate of the mean of its square", least=0)
+    beta1: float = option(0.9, "AdamW beta1: decay rate of the mean gradient", least=0)
+    beta2: float = option(0.95, "AdamW beta2: decay rate of the mean squared gradient", least=0)
     epsilon: float = option(1e-8, "AdamW epsilon", least=0)
     weight_decay: float = option(0.1, "weight decay of matrices; vectors have none", least=0)
     clip: float = option(1.0, "maximum gradient norm; 0: no clipping", least=0)
