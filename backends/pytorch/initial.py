@@ -40,7 +40,7 @@ DRAWS = {
 }
 WORDS = {
     "normal": "normal(0, std)",
-    "truncated_normal": "normal(0, std) cut at 2 std",
+    "truncated_normal": "normal(0, std) truncated at 2 std",
     "xavier": "xavier",
     "orthogonal": "orthogonal",
 }
@@ -95,12 +95,12 @@ class Initial:
     def summary(self) -> str:
         words = []
         if self.weights(*NORMS):
-            words.append("norms as identity")
+            words.append("norms to the identity")
         if any(weight.name == "bias" for _, weight in self.weights(*BIASED)):
             words.append("biases 0")
         words.append(f"the rest {WORDS[self.init.kind]}")
         if self.depth_lines():
-            words.append("what writes into the stream narrower")
+            words.append("residual projections scaled by depth")
         return ", ".join(words)
 
     def norm_lines(self) -> list[Statement]:

@@ -194,9 +194,9 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
         *(Parameter(name, OPTIONAL) for name in given),
         Parameter("like", TENSOR),
     )
-    title = f"True where query q may see key k: {formula}."
+    title = f"True where query q may attend to key k: {formula}."
     if implicit:
-        title += " None where the kernel's own causal mask does."
+        title += " None when SDPA's `is_causal` is enough."
     result = OPTIONAL if implicit else TENSOR
     made_for = Function(name, parameters, result, tuple(body), title)
     found: Function = written_for(made_for, *[op.number for op in ops])

@@ -19,7 +19,7 @@ from .builder import Builder
 from .feed_forward import has_bias, hidden_of, lower_dense, lower_hidden, title_of
 from .state import StackState
 
-TITLE = "Mixture of experts: each token goes to the few that its router chooses."
+TITLE = "Mixture of experts: a router chooses the experts of each token."
 
 
 def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str:
@@ -187,7 +187,7 @@ def _shared(b: Builder, part: MoeBranch, x: str) -> str:
     """The expert that serves every token, gated by a number of its own if that is asked."""
     shared = part.shared_expert
     assert not isinstance(shared, Nothing)
-    title = f"{title_of(shared)}, which serves every token."
+    title = f"{title_of(shared)}, applied to every token."
     with b.module("shared_expert", noun="SharedExpert", title=title):
         y = lower_dense(b, shared, x)
     if not part.shared_gate:

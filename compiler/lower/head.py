@@ -134,7 +134,7 @@ def lower_pool(b: Builder, state: StackState, pool: Any, x: str, scores: str = "
 def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier, x: str) -> str:
     """Scores of the classes, (B, C), or (B, T, C) without a pool."""
     classes = Dim("C", b.size("classes", head.classes))
-    with b.module(name, noun="Classifier", title="Scores of the classes."):
+    with b.module(name, noun="Classifier", title="Logits of the classes."):
         x = lower_pool(b, state, head.pool, x)
         if has_norm(head, "pooled_norm"):
             x = lower_norm(b, head.norm, x, "norm", out="x")
@@ -172,7 +172,7 @@ def lower_contrastive(
 ) -> str:
     """How well each item of the first tower fits each of the second, (B, B)."""
     size = Dim("N", b.size("projection_size", head.size))
-    title = "How well items of two towers fit: scaled cosines of their vectors."
+    title = "Similarity logits of two towers: scaled cosine similarities."
     with b.module(name, noun="Contrastive", title=title):
         vectors = []
         for stack, tower in head.towers.items():

@@ -46,14 +46,14 @@ class Config:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at real tokens, for every query. None where there is no padding."""
+    """True at real tokens, (B, 1, 1, T). None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
@@ -130,13 +130,14 @@ class BertBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
+        """Set every weight: norms to the identity, biases 0, the rest normal(0, std)."""
+        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, nn.LayerNorm):
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=self.config.init_std)
+                nn.init.normal_(module.weight, std=std)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
@@ -179,4 +180,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: e272565ced1adbd18e4619aaf571780cd8e0afcf2bfb20e81e331adb96520f1c
+# sha256 of the above: ca97b0adcd84bf7059c812510c7ff9f217025f49ac9034070524ae61d834c675

@@ -43,25 +43,25 @@ class Config:
 
 
 class Cache:
-    """Keys and values by layer, with room for all tokens from the first step on. No weights."""
+    """Key-value cache, by layer, allocated for all tokens up front. Not in the state dict."""
 
     def __init__(self, capacity: int, device: torch.device | None = None) -> None:
         self.capacity = capacity
         self.length = torch.zeros(1, dtype=torch.long, device=device)
-        self.place = self.length  # of the new tokens, (T,)
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.place = self.length  # positions of the new tokens, (T,)
+        self.kv: dict[int, tuple[Tensor, Tensor]] = {}
 
     def begin(self, place: Tensor) -> Tensor:
-        """Where new tokens stand after those seen so far, (T,); `append` stores them there."""
+        """Positions (T,) of the new tokens, after the cached ones; `append` writes there."""
         self.place = self.length + place
         return self.place
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back all there is room for, (..., S, E)."""
-        if layer not in self.kept:
-            room = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        """Store new keys and values (..., T, E); return the whole buffers (..., S, E)."""
+        if layer not in self.kv:
+            buffers = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kv[layer] = buffers[0], buffers[1]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys.index_copy_(-2, self.place, k)
@@ -70,24 +70,24 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -95,7 +95,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 def causal_mask(
     place: Tensor, end: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may attend to key k: causal. None when SDPA's `is_causal` is enough."""
     if attention_mask is None and place.size(0) == end:
         return None
     q = place[:, None]  # (T, 1)
@@ -167,8 +167,8 @@ class Gpt2(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std), what writes
-        into the stream narrower.
+        """Set every weight: norms to the identity, biases 0, the rest normal(0, std), residual
+        projections scaled by depth.
         """
         std = self.config.init_std
         for module in self.modules():
@@ -214,7 +214,7 @@ class Gpt2(nn.Module):
         return self.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Scores of the vocabulary."""
+        """Logits over the vocabulary."""
         return F.linear(x, self.token_embedding.weight)  # (B, T, V)
 
     def forward(
@@ -230,7 +230,7 @@ class Gpt2(nn.Module):
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        """Mean cross-entropy of the next token; -100 in `labels` is ignored."""
         logits, labels = logits[:, :-1], labels[:, 1:]
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
@@ -263,7 +263,7 @@ class Gpt2(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         if capacity is not None and capacity < length:
@@ -277,7 +277,7 @@ class Gpt2(nn.Module):
         self.eval()
         try:
             for i in range(max_new_tokens):
-                if attention_mask is not None:  # new tokens are real; padding has no position
+                if attention_mask is not None:  # new tokens are real; padding is not counted
                     mask = F.pad(attention_mask, (0, cache.capacity - input_ids.size(1)), value=1)
                     position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[
                         :, tokens.size(1) - step.size(1) : tokens.size(1)
@@ -297,4 +297,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: bca3295c41dd5b54cc1a0413ba9432c135f3135f834e80fa515d470161dd8fd9
+# sha256 of the above: 53cce61e01b192efa229753b4ed5189859ffdd8d470f9be5f429c91a384af7fb

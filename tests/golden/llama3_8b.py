@@ -46,22 +46,22 @@ class Config:
 
 
 class Cache:
-    """Keys and values of the tokens seen so far, by layer. Not part of the weights."""
+    """Key-value cache of a decoder, by layer. Not part of the state dict."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            buffers = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kv[layer] = buffers[0], buffers[1]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -70,7 +70,7 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
@@ -79,7 +79,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine by which pairs of columns turn at each position, the same for all heads."""
+    """Cosine and sine of the rotation angles at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -87,29 +87,29 @@ def rope_angles(
 
 
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[i], x[i + E/2]) of a head by its position's angle."""
+    """Rotate each pair (x[i], x[i + E/2]) of a head by the angle of its position."""
     x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
     return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may attend to key k: causal. None when SDPA's `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -185,12 +185,13 @@ class Llama3_8b(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, the rest normal(0, std)."""
+        """Set every weight: norms to the identity, the rest normal(0, std)."""
+        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, nn.RMSNorm):
                 nn.init.ones_(module.weight)
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=self.config.init_std)
+                nn.init.normal_(module.weight, std=std)
 
     def hidden_states(
         self,
@@ -220,7 +221,7 @@ class Llama3_8b(nn.Module):
         return self.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Scores of the vocabulary."""
+        """Logits over the vocabulary."""
         return self.head(x)  # (B, T, V)
 
     def forward(
@@ -236,7 +237,7 @@ class Llama3_8b(nn.Module):
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        """Mean cross-entropy of the next token; -100 in `labels` is ignored."""
         logits, labels = logits[:, :-1], labels[:, 1:]
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
@@ -264,12 +265,13 @@ class Llama3_8b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
+        cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
         for _ in range(max_new_tokens):
-            if attention_mask is not None:  # new tokens are real; padding has no position
+            if attention_mask is not None:  # new tokens are real; padding is not counted
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
@@ -282,4 +284,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 637dfafccb1c81877f1bc759e10ac104991eaf2f355222f88a00eab96c1b2e8a
+# sha256 of the above: 99e3b5927d69f7875bddc9dbce144d926a00e519eedb17d44bf6b00da06f7bc9

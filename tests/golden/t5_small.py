@@ -49,23 +49,23 @@ class Config:
 
 
 class Cache:
-    """Keys and values of the tokens seen so far and of the memory, by layer. No weights."""
+    """Key-value cache of self- and cross-attention, by layer. Not in the state dict."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, tuple[Tensor, Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            buffers = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kv[layer] = buffers[0], buffers[1]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -74,7 +74,7 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
@@ -88,15 +88,21 @@ def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
     return torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
 
 
+def two_sided_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
+    """The bucket of each distance: half of the buckets for keys after the query."""
+    half = buckets // 2
+    return log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
+
+
 class NarrowingRMSNorm(nn.RMSNorm):
-    """RMS norm of an x that may be wider than the weight, whose dtype the result has."""
+    """RMS norm of an x that may be wider than the weight; the result has the weight's dtype."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps).type_as(self.weight)
 
 
 class WideningLinear(nn.Linear):
-    """A linear layer that a float16 model computes in float32: its results exceed 65504 (T5)."""
+    """A linear layer that a float16 model computes in float32, to avoid overflow (T5)."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.float() if x.dtype == torch.float16 else x
@@ -104,28 +110,28 @@ class WideningLinear(nn.Linear):
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at real tokens, for every query. None where there is no padding."""
+    """True at real tokens, (B, 1, 1, T). None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor:
-    """True where query q may see key k: causal."""
+    """True where query q may attend to key k: causal."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
@@ -177,7 +183,7 @@ class CrossAttention(Projections):
     """Multi-head attention over a memory."""
 
     def forward(
-        self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
+        self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         if cache is not None and self.layer in cache.memory:
@@ -188,7 +194,7 @@ class CrossAttention(Projections):
             if cache is not None:
                 cache.memory[self.layer] = k, v
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, scale=1.0)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, memory_mask, dropout, scale=1.0)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -218,79 +224,35 @@ class DecoderBlock(nn.Module):
         self.feed_forward = FeedForward(config)
 
     def forward(
-        self, x: Tensor, bias: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
+        self,
+        x: Tensor,
+        bias: Tensor,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        cache: Cache | None,
     ) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), bias, cache))
         h = self.cross_attention_norm(x)
-        x = x + self.dropout(self.cross_attention(h, memory, mask, cache))
+        x = x + self.dropout(self.cross_attention(h, memory, memory_mask, cache))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
 
 class Encoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.buckets = config.buckets
-        self.max_distance = config.max_distance
         self.dropout = nn.Dropout(config.dropout)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
         self.norm = NarrowingRMSNorm(config.d_model, config.eps)
 
-    def forward(self, x: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D)."""
-        batch, length, _ = x.shape
-        check_shapes((batch, length), attention_mask=attention_mask)
-        x = self.dropout(x)
-        place = torch.arange(length, device=x.device)  # (T,)
-        distance = place - place[:, None]  # (T, T)
-        half = self.buckets // 2
-        buckets = log_buckets(distance.abs(), half, self.max_distance)  # (T, T)
-        buckets = buckets + half * (distance > 0)  # the other half is for keys after the query
-        bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
-        bias = bias if mask is None else bias.masked_fill(~mask, -math.inf)  # (B, H, T, T)
-        for block in self.layers:
-            x = block(x, bias)
-        return self.norm(x)
-
 
 class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.buckets = config.buckets
-        self.max_distance = config.max_distance
         self.dropout = nn.Dropout(config.dropout)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
         self.norm = NarrowingRMSNorm(config.d_model, config.eps)
-
-    def forward(
-        self,
-        x: Tensor,
-        memory: Tensor,
-        attention_mask: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-        cache: Cache | None = None,
-    ) -> Tensor:
-        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D) over the `memory` (B, M, D)."""
-        batch, length, _ = x.shape
-        start = 0 if cache is None else cache.length
-        end = start + length
-        check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
-        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
-        x = self.dropout(x)
-        place = torch.arange(start, end, device=x.device)  # (T,)
-        distance = torch.arange(end, device=x.device) - place[:, None]  # (T, S)
-        buckets = log_buckets(-distance.clamp(max=0), self.buckets, self.max_distance)  # (T, S)
-        bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
-        mask = causal_mask(start, end, decoder_attention_mask, like=x)
-        bias = bias.masked_fill(~mask, -math.inf)  # (B, H, T, S)
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
-        for block in self.layers:
-            x = block(x, bias, memory, memory_mask, cache)
-        if cache is not None:
-            cache.length = end
-        return self.norm(x)
 
 
 class T5Small(nn.Module):
@@ -303,15 +265,62 @@ class T5Small(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, the rest normal(0, std)."""
+        """Set every weight: norms to the identity, the rest normal(0, std)."""
+        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, NarrowingRMSNorm):
                 nn.init.ones_(module.weight)
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=self.config.init_std)
+                nn.init.normal_(module.weight, std=std)
+
+    def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T)."""
+        config = self.config
+        batch, length = input_ids.size(0), input_ids.size(-1)
+        check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
+        x = self.encoder.dropout(self.token_embedding(input_ids))  # (B, T, D)
+        place = torch.arange(length, device=input_ids.device)  # (T,)
+        distance = place - place[:, None]  # (T, T)
+        buckets = two_sided_buckets(distance, config.buckets, config.max_distance)  # (T, T)
+        bias = self.encoder.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
+        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        bias = bias if mask is None else bias.masked_fill(~mask, -math.inf)  # (B, H, T, T)
+        for block in self.encoder.layers:
+            x = block(x, bias)
+        return self.encoder.norm(x)
+
+    def decode(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        attention_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
+        config = self.config
+        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
+        start = 0 if cache is None else cache.length
+        end = start + length
+        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
+        check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
+        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
+        x = self.decoder.dropout(self.token_embedding(decoder_input_ids))  # (B, T, D)
+        place = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
+        distance = torch.arange(end, device=x.device) - place[:, None]  # (T, S)
+        buckets = log_buckets(-distance.clamp(max=0), config.buckets, config.max_distance)  # (T, S)
+        bias = self.decoder.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        bias = bias.masked_fill(~mask, -math.inf)  # (B, H, T, S)
+        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        for block in self.decoder.layers:
+            x = block(x, bias, memory, memory_mask, cache)
+        if cache is not None:
+            cache.length = end
+        return self.decoder.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Scores of the vocabulary."""
+        """Logits over the vocabulary."""
         return F.linear(x * self.config.d_model**-0.5, self.token_embedding.weight)  # (B, T, V)
 
     def forward(
@@ -322,14 +331,13 @@ class T5Small(nn.Module):
         decoder_attention_mask: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
-        memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, D)
-        x = self.token_embedding(decoder_input_ids)  # (B, T, D)
-        x = self.decoder(x, memory, attention_mask, decoder_attention_mask)
+        memory = self.encode(input_ids, attention_mask)  # (B, M, D)
+        x = self.decode(decoder_input_ids, memory, attention_mask, decoder_attention_mask)
         return self.logits(x)  # (B, T, V)
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the labels; -100 in `labels` does not count."""
+        """Mean cross-entropy of the labels; -100 in `labels` is ignored."""
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
@@ -347,23 +355,25 @@ class T5Small(nn.Module):
         eos_token_id: int | tuple[int, ...] | None = 1,
         pad_token_id: int = 0,
     ) -> Tensor:
-        """The decoder's answer to `input_ids`: up to `max_new_tokens` after its start token.
+        """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`.
 
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
-        tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
+        start = torch.tensor(decoder_start_token_id, device=input_ids.device)
+        tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
+        cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         training = [module for module in self.modules() if module.training]
         self.eval()
         try:
-            memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, D)
+            memory = self.encode(input_ids, attention_mask)  # (B, M, D)
             for _ in range(max_new_tokens):
-                x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
+                x = self.decode(step, memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
                 step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
                 tokens = torch.cat([tokens, step], dim=1)
@@ -376,4 +386,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: cb8a5c6b468f5d150be99a7e156b7d29f3a3c02f4b3e6f7217a2956afe148775
+# sha256 of the above: cba7515ab30bdfcde9e4a74432970e3e5853ee87392384085538a9327228e990

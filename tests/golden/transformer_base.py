@@ -41,23 +41,23 @@ class Config:
 
 
 class Cache:
-    """Keys and values of the tokens seen so far and of the memory, by layer. No weights."""
+    """Key-value cache of self- and cross-attention, by layer. Not in the state dict."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, tuple[Tensor, Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            buffers = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kv[layer] = buffers[0], buffers[1]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -66,14 +66,14 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
-    """Sines, then cosines, of the positions at `width / 2` frequencies from 1 to 1/10000."""
+    """Sines, then cosines, of the positions at `width / 2` frequencies (Vaswani et al. 2017)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
@@ -81,28 +81,28 @@ def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) 
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at real tokens, for every query. None where there is no padding."""
+    """True at real tokens, (B, 1, 1, T). None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may attend to key k: causal. None when SDPA's `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -157,7 +157,7 @@ class CrossAttention(Projections):
     """Multi-head attention over a memory."""
 
     def forward(
-        self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
+        self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         if cache is not None and self.layer in cache.memory:
@@ -168,7 +168,7 @@ class CrossAttention(Projections):
             if cache is not None:
                 cache.memory[self.layer] = k, v
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, memory_mask, dropout)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -216,66 +216,15 @@ class DecoderBlock(nn.Module):
 class Encoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.d_model = config.d_model
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
-
-    def forward(
-        self, x: Tensor, attention_mask: Tensor | None = None, position_ids: Tensor | None = None
-    ) -> Tensor:
-        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D)."""
-        batch, length, _ = x.shape
-        check_shapes((batch, length), attention_mask=attention_mask)
-        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
-        x = x * math.sqrt(self.d_model)
-        if position_ids is None:
-            position_ids = torch.arange(length, device=x.device)  # (T,)
-        x = x + sinusoids(position_ids, self.d_model, self.d_model // 2, like=x)
-        x = self.dropout(x)
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
-        for block in self.layers:
-            x = block(x, mask)
-        return x
 
 
 class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.d_model = config.d_model
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
-
-    def forward(
-        self,
-        x: Tensor,
-        memory: Tensor,
-        attention_mask: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-        decoder_position_ids: Tensor | None = None,
-        cache: Cache | None = None,
-    ) -> Tensor:
-        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D) over the `memory` (B, M, D)."""
-        batch, length, _ = x.shape
-        start = 0 if cache is None else cache.length
-        end = start + length
-        check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
-        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
-        check_shapes(
-            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
-        )
-        x = x * math.sqrt(self.d_model)
-        if decoder_position_ids is None:
-            decoder_position_ids = torch.arange(start, end, device=x.device)  # (T,)
-        x = x + sinusoids(decoder_position_ids, self.d_model, self.d_model // 2, like=x)
-        x = self.dropout(x)
-        mask = causal_mask(start, end, decoder_attention_mask, like=x)
-        causal = x.size(1) > 1 and mask is None
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
-        for block in self.layers:
-            x = block(x, mask, memory, memory_mask, causal, cache)
-        if cache is not None:
-            cache.length = end
-        return x
 
 
 class TransformerBase(nn.Module):
@@ -288,7 +237,7 @@ class TransformerBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest xavier."""
+        """Set every weight: norms to the identity, biases 0, the rest xavier."""
         for module in self.modules():
             if isinstance(module, nn.LayerNorm):
                 nn.init.ones_(module.weight)
@@ -298,8 +247,62 @@ class TransformerBase(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
+    def encode(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T)."""
+        batch, length = input_ids.size(0), input_ids.size(-1)
+        check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
+        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
+        x = self.token_embedding(input_ids) * math.sqrt(self.config.d_model)  # (B, T, D)
+        if position_ids is None:
+            position_ids = torch.arange(length, device=input_ids.device)  # (T,)
+        x = x + sinusoids(position_ids, self.config.d_model, self.config.d_model // 2, like=x)
+        x = self.encoder.dropout(x)
+        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        for block in self.encoder.layers:
+            x = block(x, mask)
+        return x
+
+    def decode(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        attention_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
+        config = self.config
+        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
+        start = 0 if cache is None else cache.length
+        end = start + length
+        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
+        check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
+        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
+        check_shapes(
+            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
+        )
+        x = self.token_embedding(decoder_input_ids) * math.sqrt(config.d_model)  # (B, T, D)
+        if decoder_position_ids is None:
+            decoder_position_ids = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
+        x = x + sinusoids(decoder_position_ids, config.d_model, config.d_model // 2, like=x)
+        x = self.decoder.dropout(x)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        causal = x.size(1) > 1 and mask is None
+        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        for block in self.decoder.layers:
+            x = block(x, mask, memory, memory_mask, causal, cache)
+        if cache is not None:
+            cache.length = end
+        return x
+
     def logits(self, x: Tensor) -> Tensor:
-        """Scores of the vocabulary."""
+        """Logits over the vocabulary."""
         return F.linear(x, self.token_embedding.weight)  # (B, T, V)
 
     def forward(
@@ -312,15 +315,15 @@ class TransformerBase(nn.Module):
         decoder_position_ids: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
-        x = self.token_embedding(input_ids)  # (B, M, D)
-        memory = self.encoder(x, attention_mask, position_ids)  # (B, M, D)
-        x = self.token_embedding(decoder_input_ids)  # (B, T, D)
-        x = self.decoder(x, memory, attention_mask, decoder_attention_mask, decoder_position_ids)
+        memory = self.encode(input_ids, attention_mask, position_ids)  # (B, M, D)
+        x = self.decode(
+            decoder_input_ids, memory, attention_mask, decoder_attention_mask, decoder_position_ids
+        )  # (B, T, D)
         return self.logits(x)  # (B, T, V)
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the labels; -100 in `labels` does not count."""
+        """Mean cross-entropy of the labels; -100 in `labels` is ignored."""
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
@@ -338,23 +341,25 @@ class TransformerBase(nn.Module):
         eos_token_id: int | tuple[int, ...] | None = 2,
         pad_token_id: int = 0,
     ) -> Tensor:
-        """The decoder's answer to `input_ids`: up to `max_new_tokens` after its start token.
+        """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`.
 
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
-        tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
+        start = torch.tensor(decoder_start_token_id, device=input_ids.device)
+        tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
+        cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         training = [module for module in self.modules() if module.training]
         self.eval()
         try:
-            memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, D)
+            memory = self.encode(input_ids, attention_mask)  # (B, M, D)
             for _ in range(max_new_tokens):
-                x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
+                x = self.decode(step, memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
                 step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
                 tokens = torch.cat([tokens, step], dim=1)
@@ -367,4 +372,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9e70f4bd3de3adbad8c4d77414509d159d8e1d09d1ba8b31fd331f08b6b6f0f3
+# sha256 of the above: 1838b49def48db7e59ebce0a3541ab0c6becafc1eb0b464a5953148a9fc1f9f7

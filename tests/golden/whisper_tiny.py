@@ -51,23 +51,23 @@ class Config:
 
 
 class Cache:
-    """Keys and values of the tokens seen so far and of the memory, by layer. No weights."""
+    """Key-value cache of self- and cross-attention, by layer. Not in the state dict."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.length = 0
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kv: dict[int, tuple[Tensor, Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
-        if layer not in self.kept:
-            room = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
-            self.kept[layer] = room[0], room[1]
-        keys, values = self.kept[layer]
+        if layer not in self.kv:
+            buffers = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+            self.kv[layer] = buffers[0], buffers[1]
+        keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
         keys[..., self.length : end, :] = k
@@ -76,14 +76,14 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
-    """Sines, then cosines, of the positions at `width / 2` frequencies from 1 to 1/10000."""
+    """Sines, then cosines, of the positions at `width / 2` frequencies (Vaswani et al. 2017)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
@@ -91,23 +91,23 @@ def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) 
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where the kernel's own causal mask does."""
+    """True where query q may attend to key k: causal. None when SDPA's `is_causal` is enough."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -224,8 +224,6 @@ class DecoderBlock(nn.Module):
 class Encoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.d_model = config.d_model
-        self.max_positions = config.encoder_max_positions
         self.conv1 = nn.Conv1d(
             config.channels, config.conv1_channels, config.kernel, padding=config.kernel // 2
         )
@@ -239,58 +237,14 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.d_model, config.eps)
 
-    def forward(self, input_features: Tensor) -> Tensor:
-        """Hidden states (B, T, D) of `input_features` (B, channels, 2*T)."""
-        x = F.gelu(self.conv1(input_features))  # (B, Z1, 2*T)
-        x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, T, D)
-        length = x.size(1)
-        if length > self.max_positions:
-            raise ValueError(f"{length} tokens, but max_positions is {self.max_positions}")
-        position_ids = torch.arange(length, device=input_features.device)  # (T,)
-        x = x + sinusoids(position_ids, self.d_model, self.d_model // 2 - 1, like=x)
-        for block in self.layers:
-            x = block(x)
-        return self.norm(x)
-
 
 class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.max_positions = config.decoder_max_positions
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.position_embedding = nn.Embedding(config.decoder_max_positions, config.d_model)
         self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
         self.norm = nn.LayerNorm(config.d_model, config.eps)
-
-    def forward(
-        self,
-        decoder_input_ids: Tensor,
-        memory: Tensor,
-        decoder_attention_mask: Tensor | None = None,
-        decoder_position_ids: Tensor | None = None,
-        cache: Cache | None = None,
-    ) -> Tensor:
-        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
-        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
-        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
-        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
-        check_shapes(
-            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
-        )
-        if end > self.max_positions:
-            raise ValueError(f"{end} tokens, but max_positions is {self.max_positions}")
-        if decoder_position_ids is None:
-            decoder_position_ids = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
-        # (B, T, D)
-        x = self.token_embedding(decoder_input_ids) + self.position_embedding(decoder_position_ids)
-        mask = causal_mask(start, end, decoder_attention_mask, like=x)
-        for block in self.layers:
-            x = block(x, mask, memory, cache)
-        if cache is not None:
-            cache.length = end
-        return self.norm(x)
 
 
 class WhisperTiny(nn.Module):
@@ -302,18 +256,66 @@ class WhisperTiny(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Set every weight: norms as identity, biases 0, the rest normal(0, std)."""
+        """Set every weight: norms to the identity, biases 0, the rest normal(0, std)."""
+        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, nn.LayerNorm):
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
             if isinstance(module, (nn.Linear, nn.Conv1d, nn.Embedding)):
-                nn.init.normal_(module.weight, std=self.config.init_std)
+                nn.init.normal_(module.weight, std=std)
             if isinstance(module, (nn.Linear, nn.Conv1d)) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
+    def encode(self, input_features: Tensor) -> Tensor:
+        """Hidden states (B, T, D) of `input_features` (B, channels, 2*T)."""
+        x = F.gelu(self.encoder.conv1(input_features))  # (B, Z1, 2*T)
+        x = F.gelu(self.encoder.conv2(x)).transpose(1, 2)  # (B, T, D)
+        length = x.size(1)
+        if length > self.config.encoder_max_positions:
+            raise ValueError(
+                f"{length} tokens, but max_positions is {self.config.encoder_max_positions}"
+            )
+        position_ids = torch.arange(length, device=input_features.device)  # (T,)
+        x = x + sinusoids(position_ids, self.config.d_model, self.config.d_model // 2 - 1, like=x)
+        for block in self.encoder.layers:
+            x = block(x)
+        return self.encoder.norm(x)
+
+    def decode(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        decoder_attention_mask: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
+        config = self.config
+        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
+        start = 0 if cache is None else cache.length
+        end = start + length
+        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
+        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
+        check_shapes(
+            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
+        )
+        if end > config.decoder_max_positions:
+            raise ValueError(f"{end} tokens, but max_positions is {config.decoder_max_positions}")
+        if decoder_position_ids is None:
+            decoder_position_ids = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
+        x = self.decoder.token_embedding(decoder_input_ids) + self.decoder.position_embedding(
+            decoder_position_ids
+        )  # (B, T, D)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        for block in self.decoder.layers:
+            x = block(x, mask, memory, cache)
+        if cache is not None:
+            cache.length = end
+        return self.decoder.norm(x)
+
     def logits(self, x: Tensor) -> Tensor:
-        """Scores of the vocabulary."""
+        """Logits over the vocabulary."""
         return F.linear(x, self.decoder.token_embedding.weight)  # (B, T, V)
 
     def forward(
@@ -324,13 +326,13 @@ class WhisperTiny(nn.Module):
         decoder_position_ids: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
-        memory = self.encoder(input_features)  # (B, M, D)
-        x = self.decoder(decoder_input_ids, memory, decoder_attention_mask, decoder_position_ids)
+        memory = self.encode(input_features)  # (B, M, D)
+        x = self.decode(decoder_input_ids, memory, decoder_attention_mask, decoder_position_ids)
         return self.logits(x)  # (B, T, V)
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the labels; -100 in `labels` does not count."""
+        """Mean cross-entropy of the labels; -100 in `labels` is ignored."""
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
@@ -347,7 +349,7 @@ class WhisperTiny(nn.Module):
         eos_token_id: int | tuple[int, ...] | None = 50257,
         pad_token_id: int = 50257,
     ) -> Tensor:
-        """The decoder's answer to `input_features`: up to `max_new_tokens` after its start token.
+        """Generate up to `max_new_tokens` tokens after the start token, given `input_features`.
 
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
@@ -356,7 +358,7 @@ class WhisperTiny(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if length > self.config.decoder_max_positions:
             raise ValueError(
                 f"{length} tokens, but max_positions is {self.config.decoder_max_positions}"
@@ -364,9 +366,9 @@ class WhisperTiny(nn.Module):
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
-        memory = self.encoder(input_features)  # (B, M, D)
+        memory = self.encode(input_features)  # (B, M, D)
         for _ in range(max_new_tokens):
-            x = self.decoder(step, memory, cache=cache)
+            x = self.decode(step, memory, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             tokens = torch.cat([tokens, step], dim=1)
@@ -376,4 +378,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 77de53ee4a94aae588c0395220eb1979aac11cc8a8605baa2c6c172be4b13f54
+# sha256 of the above: fe1c29b3c73eaed2824100d8c5172abb822d3cc09637819788433d05319ea96a

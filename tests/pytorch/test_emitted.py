@@ -138,7 +138,7 @@ def test_a_reader_needs_no_patience(name: str) -> None:
 
 SAMPLING = {"temperature == 0", "top_p is not None", "done.all()", "ends.numel()", "top_p < 1"}
 SAMPLING |= {"not temperature >= 0", "(top_k or 0) < 0", "top_k", "not 0 <= (top_p or 0) <= 1"}
-LIMITS = {"end > self.capacity", "layer not in self.kept", "self.layer in cache.memory"}
+LIMITS = {"end > self.capacity", "layer not in self.kv", "self.layer in cache.memory"}
 LIMITS |= {"(len(keys), keys.dtype) != (len(k), k.dtype)", "state.size(0) != batch"}
 LIMITS |= {"x is not None", "x.is_floating_point()", "x.shape not in shapes"}  # `check_shapes`
 CASES = {

@@ -10,7 +10,7 @@ from ..positions import argument
 from ..state import Memory, StackState
 from .scores import weights_rate
 
-TITLE = "Additive attention: one pooled query multiplies the keys, one pooled key the values."
+TITLE = "Additive attention: a pooled query multiplies the keys, a pooled key the values."
 
 
 def lower_fastformer(

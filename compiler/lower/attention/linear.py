@@ -51,7 +51,7 @@ def lower_linear(
             padding = argument(b, state, "attention_mask", (B, keys))
         else:
             read = b.module(
-                "keys_and_values", role="method", title="What this layer reads in the memory."
+                "keys_and_values", role="method", title="Keys and values of the memory."
             )
             with read, b.as_long_as(M):
                 k, v = _keys_and_values(b, part, sizes, memory.value)
@@ -174,5 +174,5 @@ def _gated(b: Builder, part: LinearAttention, sizes: Sizes, x: str, y: str) -> s
 def _title(part: LinearAttention, *, cross: bool) -> str:
     kind = "Linear attention"
     if part.decay == "lightning":
-        kind = "Lightning attention: what lies further back counts less"
+        kind = "Lightning attention: linear attention with exponential decay"
     return f"{kind} over a memory." if cross else f"{kind}."

@@ -51,7 +51,7 @@ def lower_mha(
         query = _query(b, part, sizes, x)
         if memory is not None:
             keys = b.module(
-                "keys_and_values", role="method", title="What this layer reads in the memory."
+                "keys_and_values", role="method", title="Keys and values of the memory."
             )
             with keys, b.as_long_as(M):
                 key, value = _keys(b, part, sizes, memory.value), None
@@ -259,5 +259,5 @@ def _title(part: Mha, cross: bool, *, cached: bool) -> str:
     elif part.kv_heads is not None and part.kv_heads != part.heads:
         kind = "Grouped-query attention: each key/value head serves H/K query heads"
     if part.separate_global:
-        kind += "; global rows have projections of their own"
+        kind += "; separate projections for global tokens"
     return f"{kind} over a memory." if cross else f"{kind}."

@@ -19,7 +19,7 @@ from ..rotary import lower_rotary
 from ..state import Memory, StackState
 from .scores import attention_inputs
 
-TITLE = "Multi-head latent attention: keys and values are made from one small vector per token"
+TITLE = "Multi-head latent attention: keys and values come from one small vector per token"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ def lower_mla(
         query = _query(b, part, sizes, x)
         if memory is not None:
             keys = b.module(
-                "keys_and_values", role="method", title="What this layer reads in the memory."
+                "keys_and_values", role="method", title="Keys and values of the memory."
             )
             with keys, b.as_long_as(M):
                 latent, shared = _latent(b, part, sizes, memory.value)
