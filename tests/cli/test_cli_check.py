@@ -226,12 +226,12 @@ def test_numbers_of_elsewhere(text: str, number: str | None) -> None:
 @pytest.mark.parametrize(
     ("start", "what"),
     [
-        (b"PK\x03\x04rest", "is not a valid checkpoint of torch"),
-        (b"\x80\x02rest", "is not a valid checkpoint of torch"),
+        (b"PK\x03\x04rest", "not a valid PyTorch checkpoint"),
+        (b"\x80\x02rest", "not a valid PyTorch checkpoint"),
         (b"GGUFrest", "is a GGUF file"),
         (b"\x89HDF\r\n", "is an HDF5 file"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
-        (b"unknown", "is not a valid checkpoint of torch"),
+        (b"unknown", "not a valid PyTorch checkpoint"),
     ],
 )
 def test_other_files_of_weights_are_named(folder: Path, start: bytes, what: str) -> None:

@@ -237,7 +237,7 @@ class TestVisualize:
         ("options", "said"),
         [
             (["--stack", "decodr"], "unknown stack `decodr`; did you mean `decoder`?"),
-            (["--unroll", "-3"], "unroll is -3: it is from 0 to 64"),
+            (["--unroll", "-3"], "unroll must be from 0 to 64, not -3"),
             (["--depth", "atom"], "'atom' is not one of 'stack', 'block', 'module', 'ops'"),
         ],
         ids=lambda value: value[0] if isinstance(value, list) else "",
