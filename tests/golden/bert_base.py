@@ -131,13 +131,12 @@ class BertBase(nn.Module):
 
     def init_weights(self) -> None:
         """Set every weight: norms to the identity, biases 0, the rest normal(0, std)."""
-        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, nn.LayerNorm):
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
+                nn.init.normal_(module.weight, std=self.config.init_std)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
@@ -180,4 +179,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: ca97b0adcd84bf7059c812510c7ff9f217025f49ac9034070524ae61d834c675
+# sha256 of the above: 5abf8c57b5aa9ae4a4f1a7bf869c61aa8764fe1ea7c8998f22eaf967027f7370

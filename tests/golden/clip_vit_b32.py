@@ -181,6 +181,7 @@ class TextBlock(nn.Module):
 class Vision(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.image_size = config.image_size
         self.patch_embedding = nn.Conv2d(
             config.channels,
             config.vision_d_model,
@@ -197,14 +198,48 @@ class Vision(nn.Module):
         self.layers = nn.ModuleList(VisionBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.vision_d_model, config.eps)
 
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """Hidden states (B, T, D) of `pixel_values` (B, channels, height, width)."""
+        size = self.image_size
+        if pixel_values.shape[-2:] != (size, size):
+            raise ValueError(f"{tuple(pixel_values.shape[-2:])} pixels, but image_size is {size}")
+        x = self.patch_embedding(pixel_values).flatten(2).transpose(1, 2)  # (B, G, D)
+        x = torch.cat([self.prefix_tokens.expand(x.size(0), -1, -1), x], dim=1)  # (B, T, D)
+        x = x + self.position_embedding.weight
+        x = self.embedding_norm(x)
+        for block in self.layers:
+            x = block(x)
+        return self.norm(x)
+
 
 class Text(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.max_positions = config.max_positions
         self.token_embedding = nn.Embedding(config.vocab_size, config.text_d_model)
         self.position_embedding = nn.Embedding(config.max_positions, config.text_d_model)
         self.layers = nn.ModuleList(TextBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.text_d_model, config.eps)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T)."""
+        batch, length = input_ids.size(0), input_ids.size(-1)
+        check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
+        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
+        if length > self.max_positions:
+            raise ValueError(f"{length} tokens, but max_positions is {self.max_positions}")
+        if position_ids is None:
+            position_ids = torch.arange(length, device=input_ids.device)  # (T,)
+        x = self.token_embedding(input_ids) + self.position_embedding(position_ids)  # (B, T, D)
+        mask = causal_mask(0, length, attention_mask, like=x)
+        for block in self.layers:
+            x = block(x, mask)
+        return self.norm(x)
 
 
 class Contrastive(nn.Module):
@@ -247,40 +282,6 @@ class ClipVitB32(nn.Module):
         nn.init.normal_(self.vision.prefix_tokens, std=std)
         nn.init.constant_(self.head.scale, 2.659260036932778)
 
-    def encode_vision(self, pixel_values: Tensor) -> Tensor:
-        """Hidden states (B, T, D) of `pixel_values` (B, channels, height, width)."""
-        size = self.config.image_size
-        if pixel_values.shape[-2:] != (size, size):
-            raise ValueError(f"{tuple(pixel_values.shape[-2:])} pixels, but image_size is {size}")
-        x = self.vision.patch_embedding(pixel_values).flatten(2).transpose(1, 2)  # (B, G, D)
-        x = torch.cat([self.vision.prefix_tokens.expand(x.size(0), -1, -1), x], dim=1)  # (B, T, D)
-        x = x + self.vision.position_embedding.weight
-        x = self.vision.embedding_norm(x)
-        for block in self.vision.layers:
-            x = block(x)
-        return self.vision.norm(x)
-
-    def encode_text(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-    ) -> Tensor:
-        """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        batch, length = input_ids.size(0), input_ids.size(-1)
-        check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
-        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
-        if length > self.config.max_positions:
-            raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
-        if position_ids is None:
-            position_ids = torch.arange(length, device=input_ids.device)  # (T,)
-        # (B, T, D)
-        x = self.text.token_embedding(input_ids) + self.text.position_embedding(position_ids)
-        mask = causal_mask(0, length, attention_mask, like=x)
-        for block in self.text.layers:
-            x = block(x, mask)
-        return self.text.norm(x)
-
     def forward(
         self,
         pixel_values: Tensor,
@@ -289,8 +290,8 @@ class ClipVitB32(nn.Module):
         position_ids: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, B) of `pixel_values` (B, channels, height, width) with `input_ids` (B, T)."""
-        vision = self.encode_vision(pixel_values)
-        text = self.encode_text(input_ids, attention_mask, position_ids)
+        vision = self.vision(pixel_values)
+        text = self.text(input_ids, attention_mask, position_ids)
         return self.head(vision, text, input_ids)  # (B, B)
 
     @staticmethod
@@ -301,4 +302,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: e4ecdd628224b5d1cc7168138284c122de1e07952d19a6e85d77b6bad18dac3b
+# sha256 of the above: 5c1646b920b3b848fc7c4eb080979b657fc33f12e25c96c56c98dc8290459fdd

@@ -458,8 +458,7 @@ class DeepseekV3(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -477,4 +476,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 392d4a7c1ce7807ad2d5d5562f7fbdc0bd573394082862f9a7f315c7b6371f48
+# sha256 of the above: 3dc0ff45f9a67b17fbbda892240090854a2067f438a95493d0c4f9909c1f50b4

@@ -220,12 +220,11 @@ class Gemma3_1b(nn.Module):
 
     def init_weights(self) -> None:
         """Set every weight: norms to the identity, the rest normal(0, std)."""
-        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, OffsetRMSNorm):
                 nn.init.constant_(module.weight, 1 - module.offset)
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
+                nn.init.normal_(module.weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -306,8 +305,7 @@ class Gemma3_1b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -325,4 +323,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e95a569b05f5cd8ac843ece076ef0fd44f4c06bd665228cf6ff9b05e0a17cd76
+# sha256 of the above: e0674bd4b4528c0707effe0325ef26002f3f649986440b301a646909fca4ba5d

@@ -412,8 +412,7 @@ class GptOss20b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -431,4 +430,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 16451ef394318510f9d1cf437f658ec573151799d8d64d7673cd7a30d0003ef1
+# sha256 of the above: 4e16e10e5cf10d79368205ec62cd2b26b6d872ccf85e04a6996cc6074cae7a74

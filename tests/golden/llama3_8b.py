@@ -186,12 +186,11 @@ class Llama3_8b(nn.Module):
 
     def init_weights(self) -> None:
         """Set every weight: norms to the identity, the rest normal(0, std)."""
-        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, nn.RMSNorm):
                 nn.init.ones_(module.weight)
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
+                nn.init.normal_(module.weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -265,8 +264,7 @@ class Llama3_8b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -284,4 +282,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 99e3b5927d69f7875bddc9dbce144d926a00e519eedb17d44bf6b00da06f7bc9
+# sha256 of the above: 5dc46f720880e7833970f20f817c62f4203968fee24553dff51c8c95d7525978

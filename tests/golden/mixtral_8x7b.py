@@ -322,8 +322,7 @@ class Mixtral8x7b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
-        cache = Cache(length)
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
@@ -341,4 +340,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 5d23bfe600dfc51f64c1f59019573092a7b2dcac82620c4a5b76b5dca2f1eb2a
+# sha256 of the above: e35ec1b0b34ee900b78d5992a36d2d24472e1b00142b628bdda0ddc26fdf56cd

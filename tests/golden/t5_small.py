@@ -88,12 +88,6 @@ def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
     return torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
 
 
-def two_sided_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
-    """The bucket of each distance: half of the buckets for keys after the query."""
-    half = buckets // 2
-    return log_buckets(distance.abs(), half, max_distance) + half * (distance > 0)
-
-
 class NarrowingRMSNorm(nn.RMSNorm):
     """RMS norm of an x that may be wider than the weight; the result has the weight's dtype."""
 
@@ -183,7 +177,7 @@ class CrossAttention(Projections):
     """Multi-head attention over a memory."""
 
     def forward(
-        self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
+        self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         if cache is not None and self.layer in cache.memory:
@@ -194,7 +188,7 @@ class CrossAttention(Projections):
             if cache is not None:
                 cache.memory[self.layer] = k, v
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, memory_mask, dropout, scale=1.0)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, scale=1.0)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -224,35 +218,79 @@ class DecoderBlock(nn.Module):
         self.feed_forward = FeedForward(config)
 
     def forward(
-        self,
-        x: Tensor,
-        bias: Tensor,
-        memory: Tensor,
-        memory_mask: Tensor | None,
-        cache: Cache | None,
+        self, x: Tensor, bias: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), bias, cache))
         h = self.cross_attention_norm(x)
-        x = x + self.dropout(self.cross_attention(h, memory, memory_mask, cache))
+        x = x + self.dropout(self.cross_attention(h, memory, mask, cache))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
 
 class Encoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.buckets = config.buckets
+        self.max_distance = config.max_distance
         self.dropout = nn.Dropout(config.dropout)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
         self.norm = NarrowingRMSNorm(config.d_model, config.eps)
 
+    def forward(self, x: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D)."""
+        batch, length, _ = x.shape
+        check_shapes((batch, length), attention_mask=attention_mask)
+        x = self.dropout(x)
+        place = torch.arange(length, device=x.device)  # (T,)
+        distance = place - place[:, None]  # (T, T)
+        half = self.buckets // 2
+        buckets = log_buckets(distance.abs(), half, self.max_distance)  # (T, T)
+        buckets = buckets + half * (distance > 0)  # the other half is for keys after the query
+        bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
+        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        bias = bias if mask is None else bias.masked_fill(~mask, -math.inf)  # (B, H, T, T)
+        for block in self.layers:
+            x = block(x, bias)
+        return self.norm(x)
+
 
 class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.buckets = config.buckets
+        self.max_distance = config.max_distance
         self.dropout = nn.Dropout(config.dropout)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
         self.norm = NarrowingRMSNorm(config.d_model, config.eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor,
+        attention_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D) over the `memory` (B, M, D)."""
+        batch, length, _ = x.shape
+        start = 0 if cache is None else cache.length
+        end = start + length
+        check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
+        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
+        x = self.dropout(x)
+        place = torch.arange(start, end, device=x.device)  # (T,)
+        distance = torch.arange(end, device=x.device) - place[:, None]  # (T, S)
+        buckets = log_buckets(-distance.clamp(max=0), self.buckets, self.max_distance)  # (T, S)
+        bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        bias = bias.masked_fill(~mask, -math.inf)  # (B, H, T, S)
+        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        for block in self.layers:
+            x = block(x, bias, memory, memory_mask, cache)
+        if cache is not None:
+            cache.length = end
+        return self.norm(x)
 
 
 class T5Small(nn.Module):
@@ -266,58 +304,11 @@ class T5Small(nn.Module):
 
     def init_weights(self) -> None:
         """Set every weight: norms to the identity, the rest normal(0, std)."""
-        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, NarrowingRMSNorm):
                 nn.init.ones_(module.weight)
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
-
-    def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        config = self.config
-        batch, length = input_ids.size(0), input_ids.size(-1)
-        check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
-        x = self.encoder.dropout(self.token_embedding(input_ids))  # (B, T, D)
-        place = torch.arange(length, device=input_ids.device)  # (T,)
-        distance = place - place[:, None]  # (T, T)
-        buckets = two_sided_buckets(distance, config.buckets, config.max_distance)  # (T, T)
-        bias = self.encoder.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
-        bias = bias if mask is None else bias.masked_fill(~mask, -math.inf)  # (B, H, T, T)
-        for block in self.encoder.layers:
-            x = block(x, bias)
-        return self.encoder.norm(x)
-
-    def decode(
-        self,
-        decoder_input_ids: Tensor,
-        memory: Tensor,
-        attention_mask: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-        cache: Cache | None = None,
-    ) -> Tensor:
-        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
-        config = self.config
-        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
-        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
-        check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
-        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
-        x = self.decoder.dropout(self.token_embedding(decoder_input_ids))  # (B, T, D)
-        place = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
-        distance = torch.arange(end, device=x.device) - place[:, None]  # (T, S)
-        buckets = log_buckets(-distance.clamp(max=0), config.buckets, config.max_distance)  # (T, S)
-        bias = self.decoder.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
-        mask = causal_mask(start, end, decoder_attention_mask, like=x)
-        bias = bias.masked_fill(~mask, -math.inf)  # (B, H, T, S)
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
-        for block in self.decoder.layers:
-            x = block(x, bias, memory, memory_mask, cache)
-        if cache is not None:
-            cache.length = end
-        return self.decoder.norm(x)
+                nn.init.normal_(module.weight, std=self.config.init_std)
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits over the vocabulary."""
@@ -331,8 +322,9 @@ class T5Small(nn.Module):
         decoder_attention_mask: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
-        memory = self.encode(input_ids, attention_mask)  # (B, M, D)
-        x = self.decode(decoder_input_ids, memory, attention_mask, decoder_attention_mask)
+        memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, D)
+        x = self.token_embedding(decoder_input_ids)  # (B, T, D)
+        x = self.decoder(x, memory, attention_mask, decoder_attention_mask)
         return self.logits(x)  # (B, T, V)
 
     @staticmethod
@@ -359,21 +351,19 @@ class T5Small(nn.Module):
 
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
-        start = torch.tensor(decoder_start_token_id, device=input_ids.device)
-        tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
+        tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
-        cache = Cache(length)
+        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         training = [module for module in self.modules() if module.training]
         self.eval()
         try:
-            memory = self.encode(input_ids, attention_mask)  # (B, M, D)
+            memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, D)
             for _ in range(max_new_tokens):
-                x = self.decode(step, memory, attention_mask, cache=cache)
+                x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
                 step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
                 tokens = torch.cat([tokens, step], dim=1)
@@ -386,4 +376,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: cba7515ab30bdfcde9e4a74432970e3e5853ee87392384085538a9327228e990
+# sha256 of the above: 8654b2de38a3e37614a98e9292a641af28ad3f1071f9c36a87513c32aab38b22

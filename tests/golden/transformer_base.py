@@ -157,7 +157,7 @@ class CrossAttention(Projections):
     """Multi-head attention over a memory."""
 
     def forward(
-        self, x: Tensor, memory: Tensor, memory_mask: Tensor | None, cache: Cache | None
+        self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         if cache is not None and self.layer in cache.memory:
@@ -168,7 +168,7 @@ class CrossAttention(Projections):
             if cache is not None:
                 cache.memory[self.layer] = k, v
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, memory_mask, dropout)  # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -216,15 +216,66 @@ class DecoderBlock(nn.Module):
 class Encoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.d_model = config.d_model
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
+
+    def forward(
+        self, x: Tensor, attention_mask: Tensor | None = None, position_ids: Tensor | None = None
+    ) -> Tensor:
+        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D)."""
+        batch, length, _ = x.shape
+        check_shapes((batch, length), attention_mask=attention_mask)
+        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
+        x = x * math.sqrt(self.d_model)
+        if position_ids is None:
+            position_ids = torch.arange(length, device=x.device)  # (T,)
+        x = x + sinusoids(position_ids, self.d_model, self.d_model // 2, like=x)
+        x = self.dropout(x)
+        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
+        for block in self.layers:
+            x = block(x, mask)
+        return x
 
 
 class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.d_model = config.d_model
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
+
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor,
+        attention_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of embedded tokens `x` (B, T, D) over the `memory` (B, M, D)."""
+        batch, length, _ = x.shape
+        start = 0 if cache is None else cache.length
+        end = start + length
+        check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
+        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
+        check_shapes(
+            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
+        )
+        x = x * math.sqrt(self.d_model)
+        if decoder_position_ids is None:
+            decoder_position_ids = torch.arange(start, end, device=x.device)  # (T,)
+        x = x + sinusoids(decoder_position_ids, self.d_model, self.d_model // 2, like=x)
+        x = self.dropout(x)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        causal = x.size(1) > 1 and mask is None
+        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
+        for block in self.layers:
+            x = block(x, mask, memory, memory_mask, causal, cache)
+        if cache is not None:
+            cache.length = end
+        return x
 
 
 class TransformerBase(nn.Module):
@@ -247,60 +298,6 @@ class TransformerBase(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
-    def encode(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-    ) -> Tensor:
-        """Hidden states (B, T, D) of `input_ids` (B, T)."""
-        batch, length = input_ids.size(0), input_ids.size(-1)
-        check_shapes((batch, length), input_ids=input_ids, attention_mask=attention_mask)
-        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
-        x = self.token_embedding(input_ids) * math.sqrt(self.config.d_model)  # (B, T, D)
-        if position_ids is None:
-            position_ids = torch.arange(length, device=input_ids.device)  # (T,)
-        x = x + sinusoids(position_ids, self.config.d_model, self.config.d_model // 2, like=x)
-        x = self.encoder.dropout(x)
-        mask = padding_mask(attention_mask)  # (B, 1, 1, T)
-        for block in self.encoder.layers:
-            x = block(x, mask)
-        return x
-
-    def decode(
-        self,
-        decoder_input_ids: Tensor,
-        memory: Tensor,
-        attention_mask: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-        decoder_position_ids: Tensor | None = None,
-        cache: Cache | None = None,
-    ) -> Tensor:
-        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
-        config = self.config
-        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
-        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
-        check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
-        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
-        check_shapes(
-            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
-        )
-        x = self.token_embedding(decoder_input_ids) * math.sqrt(config.d_model)  # (B, T, D)
-        if decoder_position_ids is None:
-            decoder_position_ids = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
-        x = x + sinusoids(decoder_position_ids, config.d_model, config.d_model // 2, like=x)
-        x = self.decoder.dropout(x)
-        mask = causal_mask(start, end, decoder_attention_mask, like=x)
-        causal = x.size(1) > 1 and mask is None
-        memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
-        for block in self.decoder.layers:
-            x = block(x, mask, memory, memory_mask, causal, cache)
-        if cache is not None:
-            cache.length = end
-        return x
-
     def logits(self, x: Tensor) -> Tensor:
         """Logits over the vocabulary."""
         return F.linear(x, self.token_embedding.weight)  # (B, T, V)
@@ -315,10 +312,10 @@ class TransformerBase(nn.Module):
         decoder_position_ids: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
-        memory = self.encode(input_ids, attention_mask, position_ids)  # (B, M, D)
-        x = self.decode(
-            decoder_input_ids, memory, attention_mask, decoder_attention_mask, decoder_position_ids
-        )  # (B, T, D)
+        x = self.token_embedding(input_ids)  # (B, M, D)
+        memory = self.encoder(x, attention_mask, position_ids)  # (B, M, D)
+        x = self.token_embedding(decoder_input_ids)  # (B, T, D)
+        x = self.decoder(x, memory, attention_mask, decoder_attention_mask, decoder_position_ids)
         return self.logits(x)  # (B, T, V)
 
     @staticmethod
@@ -345,21 +342,19 @@ class TransformerBase(nn.Module):
 
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
-        start = torch.tensor(decoder_start_token_id, device=input_ids.device)
-        tokens = step = start.expand(input_ids.size(0), 1)  # (B, 1)
+        tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
-        cache = Cache(length)
+        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         training = [module for module in self.modules() if module.training]
         self.eval()
         try:
-            memory = self.encode(input_ids, attention_mask)  # (B, M, D)
+            memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, D)
             for _ in range(max_new_tokens):
-                x = self.decode(step, memory, attention_mask, cache=cache)
+                x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
                 step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
                 tokens = torch.cat([tokens, step], dim=1)
@@ -372,4 +367,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1838b49def48db7e59ebce0a3541ab0c6becafc1eb0b464a5953148a9fc1f9f7
+# sha256 of the above: 1bdae1760a0134ce414cf358f04a1cd9254daa56211d4b11e2d78df8ef52267c

@@ -224,6 +224,8 @@ class DecoderBlock(nn.Module):
 class Encoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.d_model = config.d_model
+        self.max_positions = config.encoder_max_positions
         self.conv1 = nn.Conv1d(
             config.channels, config.conv1_channels, config.kernel, padding=config.kernel // 2
         )
@@ -237,14 +239,58 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.d_model, config.eps)
 
+    def forward(self, input_features: Tensor) -> Tensor:
+        """Hidden states (B, T, D) of `input_features` (B, channels, 2*T)."""
+        x = F.gelu(self.conv1(input_features))  # (B, Z1, 2*T)
+        x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, T, D)
+        length = x.size(1)
+        if length > self.max_positions:
+            raise ValueError(f"{length} tokens, but max_positions is {self.max_positions}")
+        position_ids = torch.arange(length, device=input_features.device)  # (T,)
+        x = x + sinusoids(position_ids, self.d_model, self.d_model // 2 - 1, like=x)
+        for block in self.layers:
+            x = block(x)
+        return self.norm(x)
+
 
 class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.max_positions = config.decoder_max_positions
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.position_embedding = nn.Embedding(config.decoder_max_positions, config.d_model)
         self.layers = nn.ModuleList(DecoderBlock(config, i) for i in range(config.layers))
         self.norm = nn.LayerNorm(config.d_model, config.eps)
+
+    def forward(
+        self,
+        decoder_input_ids: Tensor,
+        memory: Tensor,
+        decoder_attention_mask: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
+        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
+        start = 0 if cache is None else cache.length
+        end = start + length
+        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
+        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
+        check_shapes(
+            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
+        )
+        if end > self.max_positions:
+            raise ValueError(f"{end} tokens, but max_positions is {self.max_positions}")
+        if decoder_position_ids is None:
+            decoder_position_ids = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
+        # (B, T, D)
+        x = self.token_embedding(decoder_input_ids) + self.position_embedding(decoder_position_ids)
+        mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        for block in self.layers:
+            x = block(x, mask, memory, cache)
+        if cache is not None:
+            cache.length = end
+        return self.norm(x)
 
 
 class WhisperTiny(nn.Module):
@@ -257,62 +303,14 @@ class WhisperTiny(nn.Module):
 
     def init_weights(self) -> None:
         """Set every weight: norms to the identity, biases 0, the rest normal(0, std)."""
-        std = self.config.init_std
         for module in self.modules():
             if isinstance(module, nn.LayerNorm):
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
             if isinstance(module, (nn.Linear, nn.Conv1d, nn.Embedding)):
-                nn.init.normal_(module.weight, std=std)
+                nn.init.normal_(module.weight, std=self.config.init_std)
             if isinstance(module, (nn.Linear, nn.Conv1d)) and module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-    def encode(self, input_features: Tensor) -> Tensor:
-        """Hidden states (B, T, D) of `input_features` (B, channels, 2*T)."""
-        x = F.gelu(self.encoder.conv1(input_features))  # (B, Z1, 2*T)
-        x = F.gelu(self.encoder.conv2(x)).transpose(1, 2)  # (B, T, D)
-        length = x.size(1)
-        if length > self.config.encoder_max_positions:
-            raise ValueError(
-                f"{length} tokens, but max_positions is {self.config.encoder_max_positions}"
-            )
-        position_ids = torch.arange(length, device=input_features.device)  # (T,)
-        x = x + sinusoids(position_ids, self.config.d_model, self.config.d_model // 2 - 1, like=x)
-        for block in self.encoder.layers:
-            x = block(x)
-        return self.encoder.norm(x)
-
-    def decode(
-        self,
-        decoder_input_ids: Tensor,
-        memory: Tensor,
-        decoder_attention_mask: Tensor | None = None,
-        decoder_position_ids: Tensor | None = None,
-        cache: Cache | None = None,
-    ) -> Tensor:
-        """Hidden states (B, T, D) of `decoder_input_ids` (B, T) over the `memory` (B, M, D)."""
-        config = self.config
-        batch, length = decoder_input_ids.size(0), decoder_input_ids.size(-1)
-        start = 0 if cache is None else cache.length
-        end = start + length
-        check_shapes((batch, length), decoder_input_ids=decoder_input_ids)
-        check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
-        check_shapes(
-            (batch, length), (1, length), (length,), decoder_position_ids=decoder_position_ids
-        )
-        if end > config.decoder_max_positions:
-            raise ValueError(f"{end} tokens, but max_positions is {config.decoder_max_positions}")
-        if decoder_position_ids is None:
-            decoder_position_ids = torch.arange(start, end, device=decoder_input_ids.device)  # (T,)
-        x = self.decoder.token_embedding(decoder_input_ids) + self.decoder.position_embedding(
-            decoder_position_ids
-        )  # (B, T, D)
-        mask = causal_mask(start, end, decoder_attention_mask, like=x)
-        for block in self.decoder.layers:
-            x = block(x, mask, memory, cache)
-        if cache is not None:
-            cache.length = end
-        return self.decoder.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits over the vocabulary."""
@@ -326,8 +324,8 @@ class WhisperTiny(nn.Module):
         decoder_position_ids: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for `decoder_input_ids` (B, T)."""
-        memory = self.encode(input_features)  # (B, M, D)
-        x = self.decode(decoder_input_ids, memory, decoder_attention_mask, decoder_position_ids)
+        memory = self.encoder(input_features)  # (B, M, D)
+        x = self.decoder(decoder_input_ids, memory, decoder_attention_mask, decoder_position_ids)
         return self.logits(x)  # (B, T, V)
 
     @staticmethod
@@ -366,9 +364,9 @@ class WhisperTiny(nn.Module):
         cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
-        memory = self.encode(input_features)  # (B, M, D)
+        memory = self.encoder(input_features)  # (B, M, D)
         for _ in range(max_new_tokens):
-            x = self.decode(step, memory, cache=cache)
+            x = self.decoder(step, memory, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
             tokens = torch.cat([tokens, step], dim=1)
@@ -378,4 +376,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: fe1c29b3c73eaed2824100d8c5172abb822d3cc09637819788433d05319ea96a
+# sha256 of the above: ec0b6d46231ce6229f293e48cee099af772106cd348c07c86356fc692ee34c91
