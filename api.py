@@ -27,7 +27,9 @@ _specs: WeakKeyDictionary[ModuleGraph, ModelSpec] = WeakKeyDictionary()
 
 
 def lower(source: Source) -> ModuleGraph:
-    """The graph of a spec, of a spec file, or the graph itself.
+    """Lower a spec to its graph of ops.
+
+    source: a spec, the path of its file, or a graph, which is returned as it is
 
     Raises SpecErrors for a file with errors.
     """
@@ -44,13 +46,14 @@ def lower(source: Source) -> ModuleGraph:
 
 
 def emit(source: Source, *, loader: str | None = None, **options: Any) -> str:
-    """The text of the PyTorch file that `modelwright build` writes.
+    """The source text of the PyTorch file that `modelwright build` writes.
 
-    loader: "huggingface", "huggingface/MODEL_TYPE" or a model folder: also write `load_checkpoint`,
-        with a table of the names of published weights
-    options: gradient_checkpointing, join_projections, static_cache and experts, as those of `build`
+    loader: "huggingface", "huggingface/MODEL_TYPE" or a model folder; the file then also has a
+        function `load_checkpoint` and a table of the names of published weights
+    options: gradient_checkpointing, join_projections, static_cache, experts; as for `build`
 
-    Raises BuildError when an option does not fit the spec, ExportError for names that are unknown.
+    Raises SpecErrors for a bad spec, BuildError for an option that does not fit it, ExportError for
+    an unknown `loader`.
     """
     from .backends.pytorch import BuildOptions, emit_file
 
@@ -65,11 +68,13 @@ def emit(source: Source, *, loader: str | None = None, **options: Any) -> str:
 def report(
     source: Source, *, batch: int = 1, sequence: int | None = None, dtype: str = "float32"
 ) -> Report:
-    """Parameters, FLOPs, activation memory and cache size.
+    """Parameters, FLOPs, activation memory and cache size, computed from the spec alone.
 
     batch: batch size
-    sequence: length in tokens; default: max_positions, at most 1024
-    dtype: of weights, activations and cache
+    sequence: sequence length in tokens; default: max_positions, at most 1024
+    dtype: data type of weights, activations and cache: float32, float64, bfloat16 or float16
+
+    Raises SpecErrors for a bad spec, ValueError for other values.
     """
     from .compiler.report import report as report_graph
 
@@ -77,11 +82,11 @@ def report(
 
 
 def draw(source: Source, format: str = "svg", options: DrawOptions | None = None) -> bytes:
-    """The figure of a model.
+    """Draw a model; identical layers are drawn once. Returns the bytes of the file.
 
-    format: svg, png, pdf, dot or mmd (Mermaid)
+    format: svg, png, pdf, dot (Graphviz) or mmd (Mermaid)
 
-    Raises DrawError for an unknown format, or when the library for png or pdf is missing.
+    Raises DrawError for an unknown format, or if the library for png or pdf is not installed.
     """
     from .backends.diagram import draw as draw_graph
 
@@ -89,7 +94,8 @@ def draw(source: Source, format: str = "svg", options: DrawOptions | None = None
 
 
 def draw_masks(source: Source, format: str = "svg", options: MaskOptions | None = None) -> bytes:
-    """The attention masks of a model, one panel for each distinct mask.
+    """Draw the attention masks of a model, one panel for each distinct mask. Returns the bytes of
+    the file.
 
     format: svg, png or pdf
 
@@ -103,10 +109,10 @@ def draw_masks(source: Source, format: str = "svg", options: MaskOptions | None 
 def difference(
     before: Source, after: Source, names: tuple[str, str] = ("before", "after"), **sizes: Any
 ) -> Difference:
-    """What differs between two specs, including defaults, and the cost of it.
+    """Compare two specs, including defaults, and their costs.
 
-    names: what the text calls the two specs
-    sizes: batch, sequence and dtype, as those of `report`
+    names: names of the two specs in the text
+    sizes: batch, sequence and dtype; as for `report`
     """
     from .compiler.difference_text import difference as compare
 
@@ -116,10 +122,11 @@ def difference(
 def verify(source: Source, **options: Any) -> Verification:
     """Test the compiled model against a reference implementation and known invariants.
 
-    options: weights, device, dtype, full_size, sets, seed, laws; see
+    options: weights, device, dtype, full_size, sets, seed, laws, …; see
         `modelwright.backends.verify.verify`
 
-    Raises SpecErrors, WeightsError, or UnknownError for an unknown device or invariant.
+    Raises SpecErrors for a bad spec, WeightsError for weights that do not fit, UnknownError for an
+    unavailable device or unknown invariant.
     """
     from .backends.verify import verify as verify_spec
     from .compiler import ModuleGraph
@@ -128,13 +135,14 @@ def verify(source: Source, **options: Any) -> Verification:
 
 
 def train(source: Source, data: str | Path, output: str | Path, **options: Any) -> Path:
-    """Train a model on a folder of `modelwright data`, or resume a run; the folder of the run.
+    """Train a model on data written by `modelwright data`, or resume a run. Returns the run folder.
 
-    output: folder of the run; it has the model, the training script, the log and the weights
+    data: folder with the token files
+    output: folder of the run, for the model, the training script, the log and the weights
     options: weights, recipe, devices, and settings such as steps, batch and lr; see
         `modelwright.training.runs.train`
 
-    Raises SpecErrors, or TrainingError when the run cannot be prepared or ends with an error.
+    Raises SpecErrors for a bad spec, TrainingError when the run cannot be prepared or fails.
     """
     from .training.runs import train as train_spec
 
@@ -142,7 +150,7 @@ def train(source: Source, data: str | Path, output: str | Path, **options: Any) 
 
 
 def _spec(source: Source) -> ModelSpec:
-    """The spec of a file or of a graph that `lower` made, or the spec itself."""
+    """The spec of a file, of a graph that `lower` returned, or the spec itself."""
     from .compiler import ModuleGraph
     from .spec import ModelSpec, load
 

@@ -101,7 +101,7 @@ def _check_place(path: Path, target: Path) -> None:
     if target.is_dir():
         raise OutputError(f"{path} is a folder")
     if target.exists() and not target.is_file():
-        raise OutputError(f"{path} is neither a file nor a pipe: it is not replaced")
+        raise OutputError(f"{path} is neither a file nor a pipe; not overwritten")
     if not target.parent.is_dir():
         raise OutputError(f"{path}: there is no folder {path.parent}")
 

@@ -69,7 +69,7 @@ class Weights:
         with self._data(name) as (file, size):
             memory = mmap.mmap(-1, size)  # goes back to the system whole, leaving no gap
             if file.readinto(memoryview(memory)[:size]) != mapped.nbytes:
-                raise CheckpointError(self.holders[name], [f"{name} is not whole in it"])
+                raise CheckpointError(self.holders[name], [f"{name} is truncated"])
         return torch.frombuffer(memory, dtype=mapped.dtype, count=mapped.numel()).view(mapped.shape)
 
     def differ(self, one: str, other: str) -> bool:
@@ -110,7 +110,7 @@ def read_json(path: Path) -> Any:
     with path.open("rb") as file:
         data = file.read(MOST_JSON + 1)
     if len(data) > MOST_JSON:
-        raise ValueError(f"it is larger than {MOST_JSON:,} bytes")
+        raise ValueError(f"the file is larger than {MOST_JSON:,} bytes")
     return json.loads(data.decode("utf-8"))
 
 
@@ -136,7 +136,7 @@ def _collected(files: list[Path]) -> Weights:
     for path in files:
         for name, (shape, dtype) in read_header(path).items():
             if name in holders:
-                raise CheckpointError(path, [f"{name} stands in {holders[name].name} too"])
+                raise CheckpointError(path, [f"{name} is also in {holders[name].name}"])
             shapes[name], holders[name], dtypes[name] = shape, path, dtype
     return Weights(tuple(files), shapes, holders, dtypes)
 
@@ -146,13 +146,13 @@ def _indexed(index: Path) -> Weights:
     try:
         said = read_json(index)["weight_map"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise CheckpointError(index, [f"it is no index of weights: {error!r}"]) from None
+        raise CheckpointError(index, [f"not a valid index of weights: {error!r}"]) from None
     if not isinstance(said, dict) or not said:
-        raise CheckpointError(index, ["its `weight_map` must name a file for each tensor"])
+        raise CheckpointError(index, ["`weight_map` must be a mapping from tensors to file names"])
     problems = []
     for name in sorted({str(file) for file in said.values()}):
         if Path(name).name != name or name in (".", ".."):
-            problems.append(f"`{name}` is no name of a file beside it")
+            problems.append(f"`{name}` is not the name of a file in the same folder")
         elif not (index.parent / name).is_file():
             problems.append(f"{name} is missing")
     if problems:
@@ -160,9 +160,11 @@ def _indexed(index: Path) -> Weights:
     weights = _collected([index.parent / name for name in sorted(set(said.values()))])
     for name, file in said.items():
         if name not in weights.holders:
-            problems.append(f"{name} is not in {file}, where the index has it")
+            problems.append(f"{name} is not in {file}, which the index names")
         elif weights.holders[name].name != file:
-            problems.append(f"{name} is in {weights.holders[name].name}, not in {file}")
+            problems.append(
+                f"{name} is in {weights.holders[name].name}, but the index names {file}"
+            )
     if problems:
         raise CheckpointError(index, problems)
     return weights
@@ -183,7 +185,7 @@ def weights_at(path: Path) -> Weights:
             raise CheckpointError(path, [f"the folder contains none of {names}"])
         return found
     if path.exists() and not path.is_file():
-        raise CheckpointError(path, ["it is neither a file nor a folder"])
+        raise CheckpointError(path, ["neither a file nor a folder"])
     if path.name.endswith(".index.json"):
         return _indexed(path)
     return _collected([path])
@@ -194,4 +196,4 @@ def shard_note(path: Path) -> str | None:
     shard = _SHARD.search(path.name)
     if shard is None or int(shard[1]) < 2:
         return None
-    return f"{path.name} is one of {int(shard[1])} files: give their folder, or the .index.json"
+    return f"{path.name} is one of {int(shard[1])} shards; give their folder, or the .index.json"

@@ -22,10 +22,10 @@ FLOATING = frozenset(["BF16", "F16", "F32", "F64", "bfloat16", "float16", "float
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _SUFFIXES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 _FOREIGN = {  # how a file begins -> what it is
-    b"GGUF": "it is a GGUF file; use the original safetensors file",
-    b"\x89HDF": "it is an HDF5 file (TensorFlow or Keras); use the safetensors file",
-    b"\x93NUMPY": "it is a NumPy file; save it with `safetensors.numpy.save_file`",
-    b"version https://git-lfs": "it is a Git LFS pointer, not the weights; run `git lfs pull`",
+    b"GGUF": "this is a GGUF file; use the original safetensors file",
+    b"\x89HDF": "this is an HDF5 file (TensorFlow or Keras); use the safetensors file",
+    b"\x93NUMPY": "this is a NumPy file; save it with `safetensors.numpy.save_file`",
+    b"version https://git-lfs": "this is a Git LFS pointer, not the weights; run `git lfs pull`",
 }
 _BROKEN = (
     pickle.UnpicklingError,
@@ -71,8 +71,8 @@ def not_floating(name: str, dtype: str) -> str | None:
     if dtype in FLOATING:
         return None
     return (
-        f"{name} is of dtype {dtype}: weights are read from F16, BF16, F32 and F64 only; a "
-        "quantized checkpoint must be dequantized first"
+        f"{name} has dtype {dtype}; only F16, BF16, F32 and F64 are supported, so a quantized "
+        "checkpoint must be dequantized first"
     )
 
 
@@ -94,7 +94,7 @@ def read_header(path: Path) -> dict[str, tuple[Shape, str]]:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             return {name: (tuple(s.get_shape()), s.get_dtype()) for name, s in slices.items()}
     except _broken_safetensors() as error:
-        raise CheckpointError(path, [f"it is not a valid safetensors file: {error}"]) from None
+        raise CheckpointError(path, [f"not a valid safetensors file: {error}"]) from None
 
 
 def _broken_safetensors() -> tuple[type[Exception], ...]:
@@ -113,7 +113,7 @@ def tensor_reader(path: Path, stack: ExitStack) -> Callable[[str], Any]:
     try:
         file = stack.enter_context(safe_open(path, framework="pt"))
     except _broken_safetensors() as error:
-        raise CheckpointError(path, [f"it cannot be read: {error}"]) from None
+        raise CheckpointError(path, [f"cannot be read: {error}"]) from None
 
     def read(name: str) -> Any:
         try:
@@ -142,11 +142,11 @@ def _unpickled(path: Path) -> dict[str, Tensor]:
     except _BROKEN as error:
         raise CheckpointError(path, [_pickle_problem(error)]) from None
     if not isinstance(loaded, dict):
-        raise CheckpointError(path, [f"it must hold a mapping, not a {type(loaded).__name__}"])
+        raise CheckpointError(path, [f"must contain a state dict, not a {type(loaded).__name__}"])
     tensors = {name: tensor for name, tensor in loaded.items() if isinstance(tensor, torch.Tensor)}
     if len(tensors) != len(loaded):
         others = ", ".join(sorted(str(name) for name in loaded.keys() - tensors.keys())[:20])
-        why = f"it holds more than tensors: {others}; save the state dict of the model alone"
+        why = f"contains entries that are not tensors: {others}; save only the model's state dict"
         raise CheckpointError(path, [why])
     size = path.stat().st_size
     for name, tensor in tensors.items():
@@ -163,10 +163,10 @@ def _pickle_problem(error: Exception) -> str:
     unread = _GLOBAL.search(str(error))
     if unread is not None:
         return (
-            f"it does not contain tensors only, and nothing else is read: {unread[1]}; save the "
-            "state dict of the model alone"
+            f"contains objects that are not tensors, which are not read: {unread[1]}; save only "
+            "the model's state dict"
         )
-    return "it is not a valid checkpoint of torch"
+    return "not a valid PyTorch checkpoint"
 
 
 def _refuse_compressed(path: Path) -> None:
@@ -177,7 +177,7 @@ def _refuse_compressed(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
     except zipfile.BadZipFile as error:
-        raise CheckpointError(path, [f"it is not a valid checkpoint of torch: {error}"]) from None
+        raise CheckpointError(path, [f"not a valid PyTorch checkpoint: {error}"]) from None
     packed = [part for part in parts if part.compress_type != zipfile.ZIP_STORED]
     if packed:
-        raise CheckpointError(path, [f"{packed[0].filename} in it is compressed, and not read"])
+        raise CheckpointError(path, [f"{packed[0].filename} is compressed, which is not supported"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_origin
 import click
 
 if TYPE_CHECKING:
-    from ..spec.structure import Shape
+    from ..spec.signatures import Shape
 
 
 def complete_set(_ctx: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
@@ -42,7 +42,7 @@ def _keys(path: tuple[str, ...]) -> Iterator[str]:
 def _at(path: tuple[str, ...]) -> list[Shape]:
     """What may stand at a dotted path; several shapes where types differ."""
     from ..spec.model import Block, ModelSpec, Stack
-    from ..spec.structure import shapes
+    from ..spec.signatures import shapes
 
     found = [
         shape
@@ -61,7 +61,7 @@ def _at(path: tuple[str, ...]) -> list[Shape]:
 
 def _inside(shape: Shape) -> dict[str, Shape]:
     """The keys of a component, of whatever type, or of a mapping."""
-    from ..spec.structure import shapes
+    from ..spec.signatures import shapes
 
     inside = shape.inner if shape.kind == "list" and shape.inner is not None else shape
     found: dict[str, Shape] = {}

@@ -19,40 +19,43 @@ FIELDS = ("text", "source", "target", "label")
 @click.argument("text", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--tokenizer",
-    help="A tokenizer.json file, or `bytes` for a model of raw bytes. Images have none.",
+    help="A tokenizer.json file, or `bytes` for a model of raw bytes. Required for text.",
 )
 @click.option(
     "--kind",
     type=click.Choice(("text", "pairs", "labelled", "images")),
     default="text",
     show_default=True,
-    help="Fields: pairs have source and target; labelled text has text and label, a class number.",
+    help="What a document is. The fields are: text; for pairs, source and target; for labelled, "
+    "text and label (a class number).",
 )
 @click.option(
     "--field",
     "fields",
     multiple=True,
     metavar="NAME=FIELD",
-    help="What a field is called in the files, e.g. --field text=body. Repeatable.",
+    help="Name of a field in the input files, e.g. --field text=body. Repeatable.",
 )
 @click.option(
     "--end",
     metavar="TOKEN",
-    help="The special token that ends a document, or `none`. [default: that of the tokenizer]",
+    help="Token appended to each document, or `none`. [default: the tokenizer's end token]",
 )
 @click.option(
     "--held-out",
     type=click.FloatRange(min=0, max=1, max_open=True),
     default=0.05,
     show_default=True,
-    help="Share of the text to evaluate on.",
+    help="Fraction of the text that is held out for evaluation.",
 )
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
-    help="Processes that encode text. [default: one per core, at most 16]",
+    help="Number of processes for encoding. [default: one per core, at most 16]",
 )
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A folder.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Output folder."
+)
 @click.option("--force", is_flag=True, help="Replace a folder that this command wrote.")
 @quiet
 def data(
@@ -68,15 +71,16 @@ def data(
 ) -> None:
     """Turn text into token files for `modelwright train`.
 
-    TEXT are text files (a document each), JSONL (a document per line) or Parquet (per row); of
-    images, .npz files with `images` (uint8: N, channels, height, width) and `labels` (N).
+    TEXT is a list of text files (one document each), JSONL files (one document per line) or Parquet
+    files (one per row). With --kind images, it is a list of .npz files with the arrays `images`
+    (uint8, of shape (N, channels, height, width)) and `labels` (N).
 
     \b
       modelwright data corpus/*.txt --tokenizer tokenizer.json -o tokens
       modelwright data pages.jsonl --field text=body --tokenizer bytes -o tokens
       modelwright data translations.jsonl --kind pairs --tokenizer tokenizer.json -o pairs
 
-    The folder holds flat files of token ids, and data.json, which says what they are.
+    The folder contains flat files of token ids and data.json, which describes them.
     """
     from ..training.encoding import read_tokenizer
     from ..training.errors import TrainingError
@@ -86,7 +90,7 @@ def data(
         _write_images(text, output, held_out, force)
         return
     if tokenizer is None:
-        fail("text needs --tokenizer, a tokenizer.json file or `bytes`")
+        fail("--tokenizer is required for text: a tokenizer.json file or `bytes`")
     try:
         read = read_tokenizer(tokenizer)
         request = Request(

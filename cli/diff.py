@@ -42,7 +42,13 @@ FORMATS = ("svg", "png")
     type=click.IntRange(min=1),
     help="Sequence length in tokens. [default: the longest of both, at most 1024]",
 )
-@click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    default="float32",
+    show_default=True,
+    help="Data type of weights, activations and cache.",
+)
 @theme_option
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
 @force_option

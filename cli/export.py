@@ -21,20 +21,26 @@ from .options import load_spec, quiet, reads_spec
 @click.option(
     "--tokenizer",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder whose tokenizer and generation_config.json are copied.",
+    help="Folder to copy the tokenizer and generation_config.json from.",
 )
-@click.option("--to", type=click.Choice(("huggingface",)), default="huggingface", show_default=True)
+@click.option(
+    "--to",
+    type=click.Choice(("huggingface",)),
+    default="huggingface",
+    show_default=True,
+    help="Format of the output folder.",
+)
 @click.option(
     "-o",
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="Output folder. It appears under this name when it is complete.",
+    help="Output folder. It is written under another name and renamed when complete.",
 )
 @click.option(
     "--custom-code",
     is_flag=True,
-    help="Export the code that `build` writes even when `transformers` has the architecture.",
+    help="Always export the code that `build` writes, even if `transformers` has the architecture.",
 )
 @click.option("--force", is_flag=True, help="Replace a folder that was exported before.")
 @quiet

@@ -19,13 +19,13 @@ from .options import DTYPES, WEIGHTS, load_graph, quiet, read_stdin, reads_spec
     required=True,
     help="A tokenizer.json file, or `bytes` for a model of raw bytes.",
 )
-@click.option("--prompt", required=True, help="Text to continue; `-` is stdin.")
+@click.option("--prompt", required=True, help="Text to continue; `-` reads stdin.")
 @click.option(
     "--max-new-tokens",
     type=click.IntRange(min=1),
     default=64,
     show_default=True,
-    help="How many tokens to generate at most.",
+    help="Maximum number of tokens to generate.",
 )
 @click.option(
     "--temperature",

@@ -20,7 +20,13 @@ from .options import DTYPES, load_graph, quiet, reads_spec
     type=click.IntRange(min=1),
     help="Sequence length in tokens. [default: max_positions, at most 1024]",
 )
-@click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    default="float32",
+    show_default=True,
+    help="Data type of weights, activations and cache.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--weights", is_flag=True, help="Also print every weight: name, shape, size, copies, part."
@@ -61,10 +67,12 @@ def inspect(
     for stack, fact in graph.stack_facts.items():
         most = fact.max_positions
         if sequence is not None and most is not None and sequence > most:
-            note(f"warning: {sequence} tokens, but max_positions of `{stack}` is {most}")
+            note(f"warning: --sequence {sequence} exceeds max_positions of `{stack}`, {most}")
     if sequence is not None and graph.decided():
         tokens = int(list(graph.lengths.values())[-1])
-        raise click.UsageError(f"--sequence: an image has {tokens} tokens here")
+        raise click.UsageError(
+            f"--sequence does not apply: an image has {tokens} tokens in this model"
+        )
     made = report(graph, batch=batch, sequence=sequence, dtype=dtype)
     if as_json:
         from ..outputs import json_text

@@ -15,7 +15,7 @@ from .options import OUTPUT, SPEC, force_option, load_spec, quiet, sets_option
 @click.option(
     "--spec",
     type=SPEC,
-    help="A spec whose vocab_size and `tokens` (ids of special tokens) the tokenizer follows.",
+    help="Take the vocabulary size and the ids of special tokens from this spec.",
 )
 @sets_option
 @click.option(
@@ -37,9 +37,9 @@ from .options import OUTPUT, SPEC, force_option, load_spec, quiet, sets_option
     multiple=True,
     default=("text",),
     show_default=True,
-    help="A field of JSONL, or column of Parquet, with text. Repeatable.",
+    help="Field of JSONL or column of Parquet files with the text. Repeatable.",
 )
-@click.option("-o", "--output", required=True, type=OUTPUT, help="A tokenizer.json file.")
+@click.option("-o", "--output", required=True, type=OUTPUT, help="Output file, tokenizer.json.")
 @force_option
 @quiet
 def tokenizer(
@@ -54,7 +54,8 @@ def tokenizer(
 ) -> None:
     """Train a tokenizer on text.
 
-    TEXT are text files, JSONL (a document per line) or Parquet (a document per row).
+    TEXT is a list of text files, JSONL files (one document per line) or Parquet files (one per
+    row).
 
     \b
       modelwright tokenizer corpus/*.txt --vocab 8192 -o tokenizer.json
@@ -65,7 +66,7 @@ def tokenizer(
     if spec is None and sets:
         fail("--set changes a spec; give one with --spec")
     if spec is None and vocab is None:
-        fail("give the size of the vocabulary with --vocab, or a spec with --spec")
+        fail("set the vocabulary size with --vocab, or give a spec with --spec")
     read = None if spec is None else load_spec(spec, sets)
     from ..training.errors import TrainingError
     from ..training.specials import vocabulary_of, wanted_specials
@@ -88,4 +89,6 @@ def tokenizer(
     write_result(output, made.text.encode(), force=force, stamped=False)
     note(f"{made.vocabulary} tokens, {made.bytes_per_token:.2f} bytes per token")
     if made.vocabulary < size:
-        note(f"warning: the text gives no more than {made.vocabulary} of {size} tokens")
+        note(
+            f"warning: the text is too short for {size} tokens; the tokenizer has {made.vocabulary}"
+        )

@@ -18,12 +18,13 @@ OWN = ("data", "weights", "out", "spec", "flops")
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option for each setting of a run."""
+    """Add one command-line option per setting."""
     for one in reversed(fields(Settings)):
         if one.name in OWN:
             continue
         name = one.name.replace("_", "-")
-        shown = f"{one.metadata['help']} [default: {one.default}]"
+        meaning = one.metadata["help"]
+        shown = f"{meaning[0].upper()}{meaning[1:]}. [default: {one.default}]"
         if isinstance(one.default, bool):
             command = click.option(f"--{name}/--no-{name}", default=None, help=shown)(command)
             continue
@@ -38,25 +39,28 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="A folder that `modelwright data` wrote. A run that is resumed knows its own.",
+    help="Folder written by `modelwright data`. Not needed to resume a run.",
 )
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A folder.")
-@click.option("--weights", type=WEIGHTS, help="A safetensors file to start from.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the run."
+)
+@click.option("--weights", type=WEIGHTS, help="Safetensors file with the initial weights.")
 @click.option(
     "--recipe",
     type=click.Choice(("gpt", "vaswani")),
     default="gpt",
     show_default=True,
-    help="Settings of a new run: AdamW with cosine, or those of the original Transformer.",
+    help="Default settings of a new run: gpt is AdamW with a cosine schedule, vaswani those of the "
+    "original Transformer.",
 )
 @click.option(
     "--devices",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Processes on this machine, each with a GPU if there are any (torchrun, DDP).",
+    help="Number of processes on this machine, one per GPU (torchrun, DDP).",
 )
-@click.option("--write-only", is_flag=True, help="Write the folder, and do not train.")
+@click.option("--write-only", is_flag=True, help="Write the folder without training.")
 @settings_options
 @quiet
 def train(
@@ -80,8 +84,8 @@ def train(
       modelwright train gpt.yaml --data tokens -o run --steps 5000 --batch 64 --lr 6e-4
       modelwright generate gpt.yaml --weights run/weights.safetensors --tokenizer tokenizer.json …
 
-    The folder holds the model and a script, train.py, that does not need modelwright:
-    `torchrun --nproc-per-node 8 run/train.py` resumes the run on eight devices.
+    The folder contains the model and a training script that does not import modelwright:
+    `torchrun --nproc-per-node 8 run/train.py` resumes the run on eight GPUs.
     """
     read = load_spec(spec, sets)
     from ..training.errors import TrainingError
@@ -99,7 +103,7 @@ def train(
     for path in prepared.kept:
         note(f"{path} was modified by hand; it is used as it is")
     if write_only:
-        note(f"wrote {output}; `torchrun {prepared.script}` trains")
+        note(f"wrote {output}; train with `torchrun {prepared.script}`")
         return
     code = run_script(prepared.script, devices)
     if code:

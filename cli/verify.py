@@ -15,19 +15,27 @@ from .options import DTYPES, OUTPUT, WEIGHTS, force_option, load_spec, quiet, re
 @click.option(
     "--weights",
     type=WEIGHTS,
-    help="A checkpoint; implies --full-size. [default: random weights, no zeros or ones]",
+    help="A checkpoint; implies --full-size. [default: random weights]",
 )
 @click.option(
-    "--full-size", is_flag=True, help="Test the model in its full size, not a small copy."
+    "--full-size", is_flag=True, help="Test the model at full size instead of a small copy."
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, …")
 @click.option(
     "--dtype", type=click.Choice(DTYPES), default="float32", help="Also test this data type."
 )
-@click.option("--join-projections", is_flag=True, help="As `build` does with this option.")
-@click.option("--static-cache", is_flag=True, help="As `build` does with this option.")
-@click.option("--law", "laws", multiple=True, help="Test only this invariant. Repeatable.")
-@click.option("--thorough", is_flag=True, help="Test all lengths, build options and combinations.")
+@click.option(
+    "--join-projections", is_flag=True, help="Test the file of `build --join-projections`."
+)
+@click.option("--static-cache", is_flag=True, help="Test the file of `build --static-cache`.")
+@click.option(
+    "--law", "laws", multiple=True, help="Test only this invariant; see docs/verify.md. Repeatable."
+)
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="Test all lengths and all combinations of build options (slow).",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(

@@ -23,12 +23,12 @@ LETTERS = {
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes that a training step keeps between forward and backward, the loss included.
+    """Bytes that a training step saves for the backward pass, including the loss.
 
     cpu           with the kernels of the CPU; tested against autograd's saved tensors
-    gpu           with a fused kernel for all attention, booleans for dropout; an estimate
-    checkpointed  on the CPU, of a file built with `--gradient-checkpointing`
-    recomputed    then, besides, while one layer of the largest kind is computed again
+    gpu           with fused attention kernels and boolean dropout masks; an estimate
+    checkpointed  on the CPU, for a file built with `--gradient-checkpointing`
+    recomputed    in addition to `checkpointed`, while one layer of the largest kind is recomputed
     """
 
     cpu: int
@@ -39,12 +39,12 @@ class Activations:
 
 @dataclass(frozen=True)
 class Decoding:
-    """One step of decoding: a token for each sequence, after which `cache_length` are cached.
+    """One decoding step: one new token per sequence, after which `cache_length` tokens are cached.
 
-    flops         over all cached keys, which the emitted step computes whatever the mask
-    weight_bytes  read; of experts as many as the tokens are expected to choose (`Step`)
-    cache_bytes   read
-    exact         False where `weight_bytes` depends on which experts tokens choose
+    flops         over all cached keys, whatever the mask
+    weight_bytes  bytes of weights that are read; with experts, the expected number (see `Step`)
+    cache_bytes   bytes of the cache that are read
+    exact         False if `weight_bytes` depends on which experts are chosen
     """
 
     cache_length: int
@@ -56,22 +56,22 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Costs:
-    """The costs of one model at one batch, sequence length and dtype.
+    """The costs of one model at one batch size, sequence length and dtype.
 
-    sequence            tokens of every stack (T = S = M) but those that read an image
-    weights             numbers stored, by part; ties and shared layers once
+    sequence            tokens of each stack (T = S = M), except stacks that read an image
+    weights             number of parameters by part; tied and shared ones once
     weight_rows         every weight by its logical name; those of layers once (see `WeightRow`)
     layer_rows          every module by its name, each kind of layer once (see `LayerRow`)
-    weights_active      those that serve one token: without the experts that it does not choose
-    flops               of one forward, by part, without scores that the mask forbids
-    flops_dense         of one forward that computes every score
-    flops_formula       of one forward that computes every score, in B, T, S and M
-    attention_flops     of the scores and weighted sums alone, without what the mask forbids
+    weights_active      parameters used for one token: without the experts that it does not choose
+    flops               of one forward pass, by part, without masked scores
+    flops_dense         of one forward pass that computes all scores
+    flops_formula       of one forward pass that computes all scores, in B, T, S and M
+    attention_flops     of scores and weighted sums only, without masked scores
     attention_formula   of all scores and weighted sums, in B, T, S and M
-    density             for each distinct mask, the share of pairs that it admits
-    activations         what a training step keeps (see `kept.kept_by_training`)
-    cache_bytes         what is kept of `batch` sequences of `sequence` tokens, memories included
-    decoding            one step behind a cache of `sequence` tokens; None without a cache
+    density             fraction of allowed pairs, for each distinct mask
+    activations         bytes saved for the backward pass (see `kept.kept_by_training`)
+    cache_bytes         size of the cache, with cross-attention, after `sequence` tokens
+    decoding            one step with a cache of `sequence` tokens; None without a cache
     """
 
     name: str

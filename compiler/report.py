@@ -22,7 +22,7 @@ from .weight_rows import weight_rows
 
 
 class Report(Costs):
-    """The costs of a model, which can say themselves as text."""
+    """The costs of a model, with methods to print them."""
 
     def render(self) -> str:
         """The report as a table to read."""
@@ -48,11 +48,13 @@ class Report(Costs):
 def report(
     graph: ModuleGraph, batch: int = 1, sequence: int | None = None, dtype: str = "float32"
 ) -> Report:
-    """The costs of a model for `batch` sequences of `sequence` tokens in each of its stacks.
+    """The costs of a model for `batch` sequences of `sequence` tokens in each stack.
 
-    `sequence` is by default what the model can read, at most 1024. `dtype` is that of weights,
-    activations and cache. Raises ValueError for a number below 1, an unknown dtype, and another
-    `sequence` than the images of a model that reads nothing else have tokens.
+    sequence: sequence length in tokens; default: max_positions, at most 1024
+    dtype: data type of weights, activations and cache
+
+    Raises ValueError for a number below 1, an unknown dtype, and a `sequence` other than the number
+    of tokens of an image model.
     """
     if dtype not in BYTES:
         raise ValueError(f"dtype {dtype!r} is none of {', '.join(BYTES)}")

@@ -132,7 +132,7 @@ def write(model: nn.Module, prompt: str, *, length: int = 240) -> str:
 @click.option("--prompt", default=PROMPT, show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="Where to save what it learnt.")
 def main(seconds: float, steps: int | None, prompt: str, weights: Path | None) -> None:
-    """Train examples/tiny_gpt.yaml on the text of `help()`, and let it go on from a prompt."""
+    """Train examples/tiny_gpt.yaml on the text of `help()`, and generate text from a prompt."""
     model = mw.compile(SPEC, seed=0)
     train_with_a_bar(model, seconds=seconds, steps=steps)
     print(write(model, prompt))

@@ -8,10 +8,10 @@ from .scalars import Argument, Count, Name, Rate
 
 
 class Timestep(Part):
-    """Sines and cosines of a time, through a small network.
+    """Sinusoidal embedding of a timestep, followed by a small network.
 
-    argument: of the model, (B,)
-    frequencies: how many
+    argument: name of the argument of `forward`, (B,)
+    frequencies: number of frequencies
     """
 
     type: Literal["timestep"] = "timestep"
@@ -22,9 +22,9 @@ class Timestep(Part):
 class Label(Part):
     """A learned vector for each class.
 
-    argument: of the model, (B,)
-    classes: how many
-    dropout: chance to replace the class by a learned "no class"
+    argument: name of the argument of `forward`, (B,)
+    classes: number of classes
+    dropout: probability of replacing the class by a learned "no class"
     """
 
     type: Literal["label"] = "label"
@@ -34,10 +34,10 @@ class Label(Part):
 
 
 class Vector(Part):
-    """A vector from outside, projected.
+    """A vector argument, projected.
 
-    argument: of the model, (B, size)
-    size: its width
+    argument: name of the argument of `forward`, (B, size)
+    size: width of the vector
     """
 
     type: Literal["vector"] = "vector"
@@ -46,10 +46,10 @@ class Vector(Part):
 
 
 class Pooled(Part):
-    """The pooled result of another stack.
+    """The pooled output of another stack.
 
-    stack: which
-    pool: how
+    stack: name of the stack
+    pool: how the sequence is reduced to one vector
     """
 
     type: Literal["pooled"] = "pooled"
@@ -76,7 +76,7 @@ class AdaLn(Adaptive):
 
 
 class AdaLnZero(Adaptive):
-    """The same, and every branch is gated by a number that starts at zero."""
+    """`adaln`, and every branch is multiplied by a gate that is initialised to zero."""
 
     type: Literal["adaln_zero"] = "adaln_zero"
 

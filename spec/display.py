@@ -33,14 +33,14 @@ PLAIN = re.compile(r"[A-Za-z_~(][\w .*/&|~(),:+-]*\Z")
 
 
 def show(spec: ModelSpec) -> str:
-    """The spec as YAML with all its values, and a comment with the origin of each."""
+    """The spec as YAML with all values and defaults, and a comment with the origin of each."""
     return "\n".join(_Printer(spec).lines()) + "\n"
 
 
 def to_yaml(spec: ModelSpec) -> str:
-    """A spec as YAML with all its values; `loads` of it gives an equal spec.
+    """The spec as YAML with all values and defaults; `loads` returns an equal spec.
 
-    Blocks that no layer uses are left out.
+    Blocks that no layer uses are omitted.
     """
     lines = _Printer(spec, origins=False).lines()
     return "".join(f"{line}\n" for line in lines if not line.lstrip().startswith("#"))

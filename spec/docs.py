@@ -7,7 +7,7 @@ import re
 from functools import cache
 
 from .part import Part
-from .structure import key_of
+from .signatures import key_of
 
 OPTION = re.compile(r"([a-z_][a-z0-9_]*): (.+)")
 

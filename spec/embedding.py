@@ -30,8 +30,8 @@ def pair(sides: int | tuple[int, int]) -> tuple[int, int]:
 class Source(Part):
     """An input.
 
-    prefix_tokens: number of learned tokens prepended, with positions
-    normalize: normalise the embeddings, or do so before positions are added
+    prefix_tokens: number of learned tokens prepended; they take positions
+    normalize: normalise the embeddings: `true` after positions are added, `before_positions` before
     norm: which normalisation
     dropout: dropout rate on the embeddings
     optional: allow the argument to be absent
@@ -49,13 +49,13 @@ class Tokens(Source):
 
     argument: name of the argument of `forward`
     vocab_size: number of entries of the table
-    width: width of the table, if it differs from d_model (factorised embedding)
-    project: where `width` is projected to d_model
-    scale: multiplies the embeddings of the tokens, before others are added; `sqrt_d_model`: by
-        √d_model, whatever `width` is
-    add: embeddings of further arguments to add: argument -> number of entries; ids are 0 where the
-        argument is not given
-    tied: share the table of this stack, or `none`
+    width: width of the embedding table, if it differs from d_model (factorised embedding)
+    project: whether `width` is projected to d_model before or after positions are added
+    scale: multiplies the token embeddings, before other embeddings are added; `sqrt_d_model`
+        multiplies by √d_model, whatever `width` is
+    add: further arguments whose embeddings are added: argument -> number of entries; the ids of an
+        absent argument are 0
+    tied: share the embedding table of this stack
     """
 
     type: Literal["tokens"] = "tokens"
@@ -69,20 +69,20 @@ class Tokens(Source):
 
 
 class Patches(Source):
-    """Square patches of an image (B, C, H, W), row by row, projected (Dosovitskiy et al., 2020,
-    arXiv:2010.11929).
+    """Square patches of an image (B, C, H, W), in row-major order, projected linearly (Dosovitskiy
+    et al., 2020, arXiv:2010.11929).
 
     argument: name of the argument of `forward`
-    layout: `image`, or `spectrogram` of one channel: (B, W, H), so many bands of each frame
+    layout: `image`, or `spectrogram`: (B, W, H), where W is the number of frames and H that of
+        frequency bands, with one channel
     image_size: height and width, one number or a list of two
     patch_size: height and width of a patch
-    stride: from a patch to the next one below and beside it, one number or a list of two;
-        `patch_size` when left out; with less they overlap (AST; Gong et al., 2021,
+    stride: distance between neighbouring patches, one number or a list of two (down, across);
+        default: `patch_size`; patches overlap if it is smaller (AST; Gong et al., 2021,
         arXiv:2104.01778)
     channels: number of image channels
     bias: whether the projection has a bias
-    registers: number of learned tokens prepended, without positions, between `prefix_tokens` and
-        patches
+    registers: number of learned tokens between `prefix_tokens` and patches; they take no positions
     """
 
     type: Literal["patches"] = "patches"
@@ -122,18 +122,18 @@ class Patches(Source):
 
 
 class ConvLayer(Part):
-    """One convolution of a stem, then its gate, its norm, and the activation.
+    """One convolution of a stem, followed by its gate, its norm and the activation.
 
     channels: number of output channels
     kernel: kernel size; odd if the stem is `padded`
     stride: stride of the convolution
     dilation: dilation of the convolution
-    separable: depthwise convolution followed by a pointwise one; both have a bias if one has
-    normalize: the `norm` of the input before the activation: over the `channels` of each frame, or
-        over all `frames` of each channel, as a group norm with a group for each, which is a layer
-        norm with a weight and a bias
-    gated: twice as many channels are made, and half of them gate the others with a sigmoid (GLU;
-        Dauphin et al., 2016, arXiv:1612.08083), before the norm
+    separable: a depthwise convolution followed by a pointwise one; `bias` applies to both
+    normalize: apply the input's `norm` before the activation: over the `channels` of each frame, or
+        over all `frames` of each channel (a group norm with one group per channel, with the weight
+        and bias of a layer norm)
+    gated: gated linear unit before the norm: twice as many output channels, half of which gate the
+        others through a sigmoid (GLU; Dauphin et al., 2016, arXiv:1612.08083)
     """
 
     channels: Count
@@ -146,23 +146,22 @@ class ConvLayer(Part):
 
 
 class ConvStem(Source):
-    """Convolutions over a signal (B, channels, frames), whose result is the tokens (Radford et al.,
-    2022, arXiv:2212.04356). No frame is padding.
+    """Convolutions over a signal (B, channels, frames); their output frames are the tokens (Radford
+    et al., 2022, arXiv:2212.04356). All frames count as real; there is no padding.
 
     argument: name of the argument of `forward`
-    layout: `channels`: (B, channels, frames), `frames`: (B, frames, channels), or `waveform`:
-        (B, frames), one channel
+    layout: shape of the argument: `channels`: (B, channels, frames), `frames`: (B, frames,
+        channels), or `waveform`: (B, frames), with one channel
     channels: number of signal channels
-    axes: 1 for sound, 2 for images
-    layers: the convolutions, in order; d_model channels leave the last
-    padded: zeros stand at both ends, so that each convolution has a result for each place, or for
-        each `stride`-th one; else only what is read whole has one (wav2vec 2.0; Baevski et al.,
-        2020, arXiv:2006.11477)
+    axes: 1 for audio, 2 for images
+    layers: the convolutions, in order; the last must have d_model channels unless `project` is set
+    padded: pad with zeros on both sides, so that each convolution has one output per `stride`
+        frames; false: no padding (wav2vec 2.0; Baevski et al., 2020, arXiv:2006.11477)
     activation: activation after each convolution
     bias: whether the convolutions have a bias
-    project: a linear layer to d_model behind them, with a bias if `bias` of the stack is true;
-        `normalized`: and a norm before it
-    scale: multiplies the vectors
+    project: a linear layer to d_model after the convolutions, with a bias if `bias` of the stack is
+        true; `normalized`: with a norm before it
+    scale: multiplies the resulting vectors
     """
 
     type: Literal["conv"] = "conv"
@@ -198,10 +197,10 @@ class ConvStem(Source):
 
 
 class Features(Source):
-    """Vectors (B, T, size) from outside; `attention_mask` may hide some.
+    """Vectors (B, T, size) given as an argument; `attention_mask` may mark padding.
 
     argument: name of the argument of `forward`
-    size: their width; projected if it differs from d_model
+    size: width of the vectors; projected if it differs from d_model
     bias: whether the projection has a bias
     """
 
@@ -212,7 +211,7 @@ class Features(Source):
 
 
 class LearnedInput(Source):
-    """Learned vectors (the queries of a Q-Former or DETR).
+    """Learned vectors (the queries of Q-Former or DETR).
 
     tokens: number of vectors
     """
@@ -236,12 +235,13 @@ declare(Projector)
 
 
 class StackInput(Source):
-    """The result of another stack.
+    """The output of another stack.
 
-    stack: the stack
+    stack: name of the stack
     projector: projection to this stack's width
     skip: number of leading tokens to drop
-    replace: token id whose places the vectors take; `none`: they stand in the order of the list
+    replace: token id whose embeddings are replaced by the vectors; `none`: concatenate in the order
+        of the list
     """
 
     type: Literal["stack"] = "stack"

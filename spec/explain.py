@@ -17,8 +17,8 @@ from .locate import locate
 from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS, ModelSpec, Stack
 from .numbers import plain_number
 from .part import BROKEN
+from .signatures import Holder, holder, shapes
 from .source import DECIMAL, Node
-from .structure import Holder, holder, shapes
 from .words import FOREIGN_KEYS, FOREIGN_TYPES, NOT_IN_A_SPEC, RENAMED, places
 
 Path = tuple[str | int, ...]
@@ -92,13 +92,13 @@ class Explainer:
             self.meant.add(lost)
             return f"; did you mean `{lost}` (which is missing)?"
         if ":" in key:
-            return "; a space must follow `:`"
+            return "; add a space after `:`"
         if key.lower() in NOT_IN_A_SPEC:
             return f"; {NOT_IN_A_SPEC[key.lower()]}"
         now = RENAMED.get(key, key)
         if now != key and now in options:
             self.meant.add(now)
-            return f"; this option is named `{now}` now"
+            return f"; this option is now named `{now}`"
         if now == "d_ff" and "expert" in options:
             return "; write `expert: {d_ff: …}`"
         if key in FOREIGN_KEYS:
@@ -122,12 +122,10 @@ class Explainer:
         here = holder(path, self.tree)
         node = locate(self.tree, path).node
         if here.cls is ModelSpec:
-            return SpecError(
-                self.tree.at, f"`{key}` is missing; write `{key}: …` in the first line"
-            )
+            return SpecError(self.tree.at, f"`{key}` is missing; add `{key}: …` at the top level")
         if here.cls is Stack:
             return SpecError(
-                node.at, f"`{key}` is missing; write it in the stack or at the top level"
+                node.at, f"`{key}` is missing; set it in the stack or at the top level"
             )
         if key == "memory":
             text = (
@@ -137,7 +135,7 @@ class Explainer:
             text = f"`{key}` is missing; write `{here.key}: {{{_typed(here)}{key}: …}}`"
             text += " in the block, the stack or at the top level" if here.key in BLOCK_KEYS else ""
         else:
-            text = f"`{key}` is missing in `{here.key}`"
+            text = f"`{here.key}` needs `{key}`"
         return SpecError(node.at, text)
 
     # -- wrong values
@@ -154,7 +152,7 @@ class Explainer:
     def no_type(self, error: ErrorDetails) -> SpecError:
         node = locate(self.tree, (*error["loc"],)).node
         options = ", ".join(error["ctx"]["options"])
-        return SpecError(node.at, f"`type` is missing; write `type: …`, one of {options}")
+        return SpecError(node.at, f"`type` is missing; add `type: …`, one of: {options}")
 
     def choice(self, error: ErrorDetails) -> SpecError:
         words = [shown(option).strip("`") for option in error["ctx"]["options"]]
@@ -226,7 +224,7 @@ def _about_text(words: str, given: str) -> str:
         if given in ("true", "false"):
             return ", which is in quotes; write it without quotes"
         return f"; write `{TRUTH[given]}`" if given in TRUTH else ""
-    if "number" not in words:
+    if "number" not in words and "integer" not in words:
         return ""
     if DECIMAL.match(given) and not re.match(r"[-+]?0\d", given):
         return ", which is in quotes; write it without quotes"

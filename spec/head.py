@@ -21,11 +21,11 @@ from .scalars import (
 
 
 class DenseTransform(Part):
-    """A linear layer, an activation and a norm before the vocabulary (BERT).
+    """A linear layer, an activation and a norm before the projection to logits (BERT).
 
-    width: numbers that remain (RemBERT: Chung et al., 2020, arXiv:2010.12821); `none`: as many as
-        the table has that the head is tied to, else those of the stack
-    inner: width of one more linear layer before, with the same activation; `none`: there is none
+    width: output width (RemBERT; Chung et al., 2020, arXiv:2010.12821); `none`: the width of the
+        tied embedding table, else d_model
+    inner: width of an additional linear layer before it, with the same activation, or `none`
     activation: activation after the linear layer
     norm: normalisation after the activation
     bias: whether the linear layer has a bias
@@ -56,7 +56,7 @@ declare(Transform)
 class HeadPart(Part):
     """A head.
 
-    stack: the stack it reads; default: the last one
+    stack: name of the stack it reads; default: the last one
     """
 
     stack: Name | None = None
@@ -65,14 +65,14 @@ class HeadPart(Part):
 class LanguageModel(HeadPart):
     """Logits over the vocabulary: (B, T, vocab_size).
 
-    vocab_size: number of logits; default: that of the stack
-    tied: use the token embedding of the stack as weight
+    vocab_size: number of logits; default: `vocab_size` of the stack
+    tied: use the stack's token embedding as the weight of the projection
     bias: whether the logits have a bias
     transform: layers before the projection to logits
-    input_scale: multiplies the hidden states, before the transform; `1/sqrt_d_model`: by 1/√d_model
-        (T5)
-    scale: multiplies the logits, their bias too
-    softcap: scaled logits become softcap · tanh(logits / softcap) (Gemma 2)
+    input_scale: multiplies the hidden states, before the transform; `1/sqrt_d_model` multiplies by
+        1/√d_model (T5)
+    scale: multiplies the logits, including their bias
+    softcap: replace scaled logits by softcap · tanh(logits / softcap) (Gemma 2)
     """
 
     type: Literal["language_model"] = "language_model"
@@ -90,12 +90,12 @@ class Classifier(HeadPart):
 
     classes: number of classes
     pool: how the sequence is reduced to one vector
-    pooled_norm: normalise that vector (BEiT)
+    pooled_norm: normalise the pooled vector (BEiT)
     norm: which normalisation
-    hidden: width of a hidden layer, or `none`
+    hidden: width of a hidden layer before the last one, or `none`
     activation: activation of the hidden layer
     hidden_bias: whether the hidden layer has a bias
-    hidden_norm: normalise after that activation (ModernBERT)
+    hidden_norm: normalise after the activation of the hidden layer (ModernBERT)
     dropout: dropout rate before the last layer
     bias: whether the last layer has a bias
     """
@@ -118,9 +118,9 @@ class ProjectionHead(HeadPart):
 
     size: width of the vector
     pool: how the sequence is reduced to one vector
-    activation: after the linear layer (the pooler of BERT: tanh)
+    activation: activation after the linear layer (BERT's pooler: tanh)
     bias: whether the linear layer has a bias
-    normalize: scale the vector to length 1
+    normalize: divide the vector by its Euclidean norm
     """
 
     type: Literal["projection"] = "projection"
@@ -141,16 +141,16 @@ class Tower(Part):
 
 
 class Contrastive(Part):
-    """How well each item of one stack fits each of another, (B, B): the cosines of their vectors,
-    times the exponential of a learned number; a row for each item of the first tower (Radford et
-    al., 2021, arXiv:2103.00020).
+    """Similarity logits (B, B) between the items of two stacks, one row per item of the first
+    tower: cosine similarities times exp(s), with a learned number s (Radford et al., 2021,
+    arXiv:2103.00020).
 
-    size: of the space where they meet, which each tower is projected to without a bias
-    towers: the stacks compared: name -> pooling
-    loss: of the scores, where items at the same place belong together: `softmax` over each row and
-        each column, or the `sigmoid` of each pair, with a learned bias from -10 (SigLIP; Zhai et
-        al., 2023, arXiv:2303.15343), which the scores have too
-    temperature: initial value of the learned temperature that divides the cosines
+    size: width of the shared embedding space; each tower is projected to it without a bias
+    towers: the two stacks: name -> pooling
+    loss: loss of the logits, where pairs with equal index match: `softmax` cross-entropy over rows
+        and columns, or `sigmoid` of each pair, which adds a learned bias, initialised to -10, to
+        the logits (SigLIP; Zhai et al., 2023, arXiv:2303.15343)
+    temperature: initial value of the temperature, exp(-s)
     """
 
     type: Literal["contrastive"] = "contrastive"
@@ -161,7 +161,7 @@ class Contrastive(Part):
 
 
 class PatchesHead(HeadPart):
-    """An image (B, channels, H, W) from the patches of its stack.
+    """An image (B, channels, H, W), assembled from the patches of the stack.
 
     channels: number of image channels
     """

@@ -20,9 +20,9 @@ class Normal(Part):
 
 
 class TruncatedNormal(Part):
-    """Normal with mean 0, cut at two standard deviations.
+    """Normal with mean 0, truncated at two standard deviations.
 
-    std: standard deviation
+    std: standard deviation before truncation
     """
 
     type: Literal["truncated_normal"] = "truncated_normal"
@@ -30,7 +30,7 @@ class TruncatedNormal(Part):
 
 
 class Xavier(Part):
-    """Uniform, with the range that preserves variances (Glorot and Bengio, 2010)."""
+    """Xavier uniform (Glorot and Bengio, 2010)."""
 
     type: Literal["xavier"] = "xavier"
 

@@ -104,7 +104,9 @@ def _cycle(stack: Node, blocks: dict[str, Node], reading: Reading) -> list[str]:
     pattern, named = stack.get("pattern"), stack.get("blocks")
     if pattern is None:
         if blocks and named is not None and stack.get("overrides") is None:
-            reading.problem(named, "named `blocks` need a `pattern` with the order of layers")
+            reading.problem(
+                named, "`blocks` needs a `pattern`, the order in which the layers use them"
+            )
         return []
     entries = pattern.value if isinstance(pattern.value, list) else None
     if not entries:
@@ -114,7 +116,10 @@ def _cycle(stack: Node, blocks: dict[str, Node], reading: Reading) -> list[str]:
     for entry in entries:
         match = ENTRY.match(entry.value) if isinstance(entry.value, str) else None
         if match is None:
-            reading.wrong(entry, f"an entry must be `name` or `name * n`, not {shown(entry.value)}")
+            reading.wrong(
+                entry,
+                f"an entry of `pattern` must be `name` or `name * n`, not {shown(entry.value)}",
+            )
         elif match[1] not in blocks:
             reading.wrong(entry, _no_block(match[1], blocks))
         elif not 1 <= int(match[2] or 1) <= MOST_LAYERS - len(cycle):

@@ -19,13 +19,13 @@ from .validate import validate
 
 
 def load(path: str | Path, sets: Sequence[str] = (), *, check_support: bool = True) -> ModelSpec:
-    """Read a spec from a file.
+    """Read a spec from a YAML file.
 
-    path: of the file; every error message begins with it as it is given here
-    sets: `key=value` with dotted keys and YAML values; they replace values of the file
-    check_support: raise for features that are in the language but not implemented yet
+    path: path of the file; error messages begin with it, as given
+    sets: changes such as "decoder.layers=6": dotted key and YAML value; they override the file
+    check_support: raise for features that are part of the language but not implemented yet
 
-    Raises SpecErrors with all errors of the spec, each with its line and column.
+    Raises SpecErrors with all errors of the spec, each with line and column.
     """
     path = Path(path)
     reading = Reading(real_path(path.parent))
@@ -41,15 +41,15 @@ def loads(
     folder: str | Path | None = None,
     check_support: bool = True,
 ) -> ModelSpec:
-    """Read a spec from a text.
+    """Read a spec from a YAML text.
 
-    text: YAML; bytes are read as UTF-8
-    name: what error messages call the text
-    sets: `key=value` with dotted keys and YAML values; they replace values of the text
-    folder: where the files that `extends` names are; without it, `extends` is an error
-    check_support: raise for features that are in the language but not implemented yet
+    text: YAML; bytes are decoded as UTF-8
+    name: name of the text in error messages
+    sets: changes such as "decoder.layers=6": dotted key and YAML value; they override the text
+    folder: folder of the files named by `extends`; without it, `extends` is an error
+    check_support: raise for features that are part of the language but not implemented yet
 
-    Raises SpecErrors with all errors of the spec, each with its line and column.
+    Raises SpecErrors with all errors of the spec, each with line and column.
     """
     reading = Reading(None if folder is None else real_path(Path(folder)))
     name = printable(name)
@@ -63,7 +63,7 @@ def loads(
 def from_data(
     data: Mapping[str, Any], name: str = "<data>", *, check_support: bool = True
 ) -> ModelSpec:
-    """A spec from plain Python data with the keys and values of the YAML language.
+    """Make a spec from plain Python data with the keys and values of the YAML language.
 
     Raises SpecErrors with all errors of the spec.
     """

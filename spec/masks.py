@@ -1,11 +1,12 @@
-"""Masks: a formula over atoms with `&`, `|`, `~` and parentheses, parsed into a predicate tree.
+"""Masks: a formula of predicates with `&`, `|`, `~` and parentheses, parsed into a predicate tree.
 
-A mask admits pairs (query q, key k); both count from 0 over all tokens seen so far, so a step
-with a cache uses the same predicate as training. The atoms, and exactly what each admits:
+A query at index q may attend to a key at index k if the formula is true. Both count from 0 over all
+tokens, including cached ones, so a step with a cache uses the same formula as training. The
+predicates:
 
-    full           every pair
+    full           all pairs
     causal         k <= q
-    window(n)      q - n < k <= q: the last n tokens, the query itself included
+    window(n)      q - n < k <= q: the last n tokens, including the query itself
     band(n)        |q - k| <= n
     band(l, r)     -r <= q - k <= l: l keys to the left, r to the right
     strided(n)     (q - k) mod n = 0
@@ -13,22 +14,24 @@ with a cache uses the same predicate as training. The atoms, and exactly what ea
                    of the last c keys of any block (Child et al., 2019, arXiv:1904.10509)
     blocks(n)      floor(q / n) = floor(k / n)
     blocks(n, m)   |floor(q / n) - floor(k / n)| <= m
-    random(n, m, s)  for each block of n queries, m blocks of n keys drawn with seed s (0)
+    random(n, m, s)  for each block of n queries, m pseudo-random blocks of n keys; seed s (0)
                    (Zaheer et al., 2020, arXiv:2007.14062)
-    prefix         k < prefix_length, an argument of the model, one number for each row
-    documents      document_ids at q and at k are equal; the argument is (B, S)
-    global(a:b)    a <= q < b or a <= k < b; `global(n)` is `global(0:n)`; negative from the end
+    prefix         k < prefix_length, an argument with one number per row, (B,)
+    documents      document_ids, an argument (B, S), is equal at q and at k
+    global(a:b)    a <= q < b or a <= k < b; negative numbers count from the end; global(n)
+                   is global(0:n)
     global(given)  global_mask, an argument (B, S), is 1 at q or at k
-    keys(a:b)      a <= k < b; `keys(n)` is `keys(0:n)`; negative from the end
-    queries(a:b)   a <= q < b; likewise
+    keys(a:b)      a <= k < b; numbers as for global
+    queries(a:b)   a <= q < b; numbers as for global
 
-`random` numbers each pair of blocks i of queries and j of keys: x = (92837111 i XOR 689287499 j XOR
-283923481 s) AND 0x7FFFFFFF, then twice x = 48271 x mod 2147483647. The queries of block i see the m
-blocks j with the smallest x, of equal ones the first.
+For `random`, each pair of a query block i and a key block j has a pseudo-random number x: start
+with x = (92837111 i XOR 689287499 j XOR 283923481 s) AND 0x7FFFFFFF, then apply x = 48271 x mod
+2147483647 twice. The queries of block i attend to the m key blocks with the smallest x; ties go to
+the lower j.
 
-"The end" is the number of tokens seen so far. Padding is seen by no query; `fixed`, `blocks` and
-`prefix` count from the first token of a row that `attention_mask` admits, all others from the
-first token of the row.
+"The end" is the number of tokens seen so far. Padding is never attended to. In `fixed`, `blocks`
+and `prefix`, indices count from the first token of a row that is not padding; in all others, from
+the first token of the row.
 """
 
 from __future__ import annotations
@@ -191,12 +194,16 @@ def _range_problem(atom: Atom) -> str | None:
     if isinstance(argument, str):
         return None if argument == "given" and atom.name == "global" else problem
     if isinstance(argument, int):
-        return None if 1 <= argument <= MAX_NUMBER else f"{problem}; the number is above 0"
+        return (
+            None
+            if 1 <= argument <= MAX_NUMBER
+            else f"{problem}; a number must be above 0, not {argument}"
+        )
     start, stop = argument.start or 0, argument.stop
     if any(abs(end or 0) > MAX_NUMBER for end in (start, stop)):
-        return f"{atom.name}(…): numbers up to {MAX_NUMBER:,}"
+        return f"{atom.name}(…) takes numbers up to {MAX_NUMBER:,}"
     if stop is not None and (start < 0) == (stop < 0) and start >= stop:
-        return f"{atom.name}({argument}) is empty: {start} is not before {stop}"
+        return f"{atom.name}({argument}) is an empty range: {start} is not below {stop}"
     return None
 
 
@@ -208,12 +215,12 @@ def _number_problem(atom: Atom) -> str | None:
         if most == 0:
             return f"{atom.name} takes no arguments"
         wanted = wanted.replace("1 number(s)", "one number").replace("number(s)", "numbers")
-        return f"{atom.name}(…) takes {wanted}, not {count}"
+        return f"{atom.name}(…) takes {wanted}, but {count} {'is' if count == 1 else 'are'} given"
     for argument, low in zip(atom.args, least, strict=False):
         if isinstance(argument, bool) or not isinstance(argument, int):
             return f"{atom.name}(…) takes numbers, not `{argument}`"
         if not low <= argument <= MAX_NUMBER:
-            return f"{atom.name}(…): {argument} is not between {low} and {MAX_NUMBER:,}"
+            return f"{atom.name}(…) takes numbers from {low} to {MAX_NUMBER:,}, not {argument}"
     if atom.name == "fixed" and isinstance(atom.args[0], int) and isinstance(atom.args[1], int):
         n, c = atom.args[0], atom.args[1]
         if c > n:

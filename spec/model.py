@@ -35,20 +35,22 @@ class Block(Part):
     """A layer: attention, cross-attention and feed-forward, each with a residual connection.
 
     attention: self-attention
-    cross_attention: the same and `memory`, the stack it reads; it has the options of `attention`
-        unless it says others, no mask and no positions
+    cross_attention: attention to another stack, `memory`. Options that are not set are those of
+        `attention`; `mask` and `positions` do not apply
     feed_forward: the feed-forward network
-    sublayers: any list of branches, in place of these three
-    mask: attention mask, or a list of masks for equal groups of heads
-    positions: position encoding, or a list of several
+    sublayers: a list of arbitrary branches instead of these three
+    mask: attention mask, or a list of masks, each for an equal share of the heads
+    positions: position encoding, or a list of them
     norm: which normalisation
-    norm_placement: where each branch is normalised
-    residual: how the outputs of branches are added to the stream
-    condition: adaptive norms from a vector
-    activation: default activation of its parts
+    norm_placement: where each branch is normalised: before it (`pre`), after the residual addition
+        (`post`), before it and on its output (`sandwich`), only on its output (`output`), or
+        nowhere
+    residual: how the outputs of branches are added to the residual stream
+    condition: adaptive norms, conditioned on a vector
+    activation: default activation
     bias: whether linear layers have a bias, except in norms and heads
-    dropout: rate on embeddings, attention weights and branch outputs
-    share: share the weights among all layers of this block
+    dropout: dropout rate on embeddings, attention weights and branch outputs
+    share: share the weights of all layers of this block
     """
 
     attention: Attention = NOTHING
@@ -70,7 +72,7 @@ class Block(Part):
 class Stream(Part):
     """One of several streams of a stack.
 
-    d_model: its width
+    d_model: width
     axes: names of its axes
     input: what it reads
     """
@@ -86,18 +88,18 @@ class Stack(Part):
     layers: number of layers
     d_model: width of the hidden states
     vocab_size: size of the vocabulary
-    max_positions: longest sequence of the training, and size of a learned position table; learned
-        and sinusoidal positions end there, rotary and relative ones go on
-    input: its input; a list is concatenated along the sequence
+    max_positions: length of the longest training sequence, and size of a learned position table.
+        Learned and sinusoidal positions are limited to it; rotary and relative positions are not
+    input: what the stack reads; a list is concatenated along the sequence
     streams: several streams instead of one
     positions: position encodings added to the input
     norm: which normalisation, also of the final norm
-    activation: default of its parts
-    bias: default of its parts
-    dropout: default of its parts
-    final_norm: normalise after the last layer; default: unless its placement is `post`
-    output_width: project the output to this width, if it is another than d_model
-    blocks: named variants of the layer
+    activation: default activation
+    bias: default `bias`
+    dropout: default dropout rate
+    final_norm: normalise after the last layer; default: true, unless `norm_placement` is `post`
+    output_width: project the output to this width, if it differs from d_model
+    blocks: named kinds of layers
     order: the name of the block of each layer
     """
 
@@ -152,7 +154,7 @@ class ModelSpec(Part, Displayed):
     Raises `SpecErrors` from `load` and `loads`, pydantic's `ValidationError` from its constructor.
 
     name: name of the model, its class and its file
-    description: added to the docstring
+    description: text for the docstring of the model
     family: encoder, decoder or both
     stacks: named stacks, instead of `family`
     heads: named heads, instead of `head`
@@ -191,17 +193,17 @@ class ModelSpec(Part, Displayed):
 
     @property
     def source_name(self) -> str:
-        """The basename of the file this was read from, or the name given to `loads`."""
+        """Base name of the file that the spec was read from, or the `name` given to `loads`."""
         return self._source_name
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """The `--set` changes that it was read with."""
+        """The `--set` changes with which the spec was read."""
         return self._sets
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is allowed but looks wrong, each with its place."""
+        """Messages about what is valid but probably a mistake, with file, line and column."""
         return tuple(f"{warning.mark}: {warning.message}" for warning in self._warnings)
 
     @property
@@ -211,7 +213,9 @@ class ModelSpec(Part, Displayed):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a change of `type` dropped on the way, each with its place."""
+        """Messages about options that were dropped because a `type` changed, each with its
+        location.
+        """
         return self._notes
 
     @property
@@ -225,14 +229,14 @@ class ModelSpec(Part, Displayed):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def mark(self, path: str | tuple[str | int, ...]) -> Mark | None:
-        """Where the value at a path was written: file, line and column, from its start to its end.
+        """Where a value was written: file, line and column of its start and end.
 
-        path: of attributes, `"stacks.decoder.blocks.block.attention.heads"`, or a tuple of them; an
-            item of a list by its number, `"stacks.decoder.blocks.block.positions.0.theta"`
+        path: path of attributes, such as `"stacks.decoder.blocks.block.attention.heads"`, or a
+            tuple of them; list items by number: `"stacks.decoder.blocks.block.positions.0.theta"`
 
-        A value of the family is marked at the word `family`, with `why="family"`; one of `--set`
-        with `why="--set"`, and columns of the change. None where nobody wrote a value: for a
-        default, a path that leads nowhere, and a spec that was not read from a text.
+        Values set by the family are located at the word `family`, with `why="family"`; values of
+        `--set` have `why="--set"` and columns in the change. Returns None for defaults, unknown
+        paths, and specs that were not read from a text.
         """
         from .locate import locate, steps
 
@@ -241,10 +245,11 @@ class ModelSpec(Part, Displayed):
         return place.mark if place is not None and written else None
 
     def nearest_mark(self, path: str | tuple[str | int, ...]) -> Mark | None:
-        """The same, but of a value that nobody wrote the place where it would stand.
+        """As `mark`, but for a value that is not written, the location of the nearest part around
+        it.
 
-        That is the nearest part around it, with `why="default"` where the levels filled it in. None
-        when the spec was not read from a text.
+        It has `why="default"` if that part was filled in by defaults. Returns None when the spec
+        was not read from a text.
         """
         from .locate import locate, steps
 
@@ -264,11 +269,11 @@ ONLY_MODEL = (frozenset(ModelSpec.model_fields) | {"encoder", "decoder", "head",
     "blocks"
 }
 WRITTEN = {
-    "extends": "start from another spec; in a stack: `file.yaml#stack`",
+    "extends": "start from another spec; in a stack: from a stack of it, `file.yaml#stack`",
     "encoder": "changes to the family's encoder",
     "decoder": "changes to the family's decoder",
-    "head": "the output head; `head: x` is `heads: {head: x}`",
-    "pattern": "block names, `name` or `name * n`, repeated or cut to fill `layers`",
-    "overrides": "exceptions: layer `0`, `-1` or range `0..2` -> name of a block, or a block",
+    "head": "the output head; `head: x` is short for `heads: {head: x}`",
+    "pattern": "list of blocks, `name` or `name * n`, repeated or cut off to fill `layers`",
+    "overrides": "exceptions: layer `0`, `-1` or range `0..2` -> the name of a block, or a block",
 }
-"""Keys that are settled on the way."""
+"""Keys without a field of their own: they are resolved while a spec is read."""

@@ -105,7 +105,7 @@ def options_of(cls: type[Part]) -> tuple[str, ...]:
 
 
 class Nothing(Part):
-    """Switched off."""
+    """Disabled."""
 
     type: Literal["none"] = "none"
 

@@ -7,11 +7,11 @@ from .scalars import Count, Flag, Id, Whole
 
 
 class FirstPool(Part):
-    """The first vector (BERT's [CLS]), even where it is padding.
+    """The vector of the first token (BERT's [CLS]), even where it is padding.
 
-    tokens: the mean of so many learned tokens in front of an image's patches (AST: 2)
-    joined: the tokens side by side instead of their mean (the two classifiers of DeiT, whose scores
-        are averaged, are one that reads both; Touvron et al., 2020, arXiv:2012.12877)
+    tokens: average this many `prefix_tokens` of an image (AST: 2)
+    joined: concatenate these tokens instead of averaging them (the two classifiers of DeiT, whose
+        logits are averaged, equal one that reads both; Touvron et al., 2020, arXiv:2012.12877)
     """
 
     type: Literal["first"] = "first"
@@ -20,15 +20,15 @@ class FirstPool(Part):
 
 
 class LastPool(Part):
-    """The vector of the last token that attention_mask admits; zeros where there is none."""
+    """The last token's vector, not counting padding (`attention_mask`); zeros if there is none."""
 
     type: Literal["last"] = "last"
 
 
 class MeanPool(Part):
-    """The mean over the tokens that attention_mask admits; zeros where there is none.
+    """The mean over the tokens that are not padding (`attention_mask`); zeros if there are none.
 
-    skip: learned tokens in front of an image's patches that are left out
+    skip: number of `prefix_tokens` and `registers` of an image to leave out
     """
 
     type: Literal["mean"] = "mean"
@@ -36,10 +36,11 @@ class MeanPool(Part):
 
 
 class FirstAndMeanPool(Part):
-    """The first vector, and beside it the mean over the tokens that attention_mask admits: twice as
-    wide (DINOv2's classes; Oquab et al., 2023, arXiv:2304.07193).
+    """The vector of the first token, concatenated with the mean over the tokens that are not
+    padding (`attention_mask`); twice as wide (DINOv2's classifier; Oquab et al., 2023,
+    arXiv:2304.07193).
 
-    skip: learned tokens in front of an image's patches that the mean leaves out
+    skip: number of `prefix_tokens` and `registers` of an image to leave out of the mean
     """
 
     type: Literal["first_and_mean"] = "first_and_mean"
@@ -47,26 +48,26 @@ class FirstAndMeanPool(Part):
 
 
 class MaxPool(Part):
-    """The largest of each number over the tokens that attention_mask admits; zeros where there is
-    none.
+    """The elementwise maximum over the tokens that are not padding (`attention_mask`); zeros if
+    there are none.
     """
 
     type: Literal["max"] = "max"
 
 
 class AttentionPool(Part):
-    """A mean with learned weights: softmax of a linear score for each token that attention_mask
-    admits; zeros where there is none.
+    """A weighted mean over the tokens that are not padding (`attention_mask`), with weights from a
+    softmax of one linear score per token; zeros if there are none.
     """
 
     type: Literal["attention"] = "attention"
 
 
 class TokenPool(Part):
-    """The vector at the first place of a token (CLIP's end-of-text); the first vector where the
-    token is not there.
+    """The vector at the first occurrence of a token id (CLIP's end-of-text token); the first vector
+    if it does not occur.
 
-    id: of that token
+    id: the token id
     """
 
     type: Literal["token"] = "token"

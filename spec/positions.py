@@ -21,9 +21,9 @@ Place = Literal["input", "queries and keys", "scores"]
 
 
 class LinearScaling(Part):
-    """Positions divided by a factor (Chen et al., 2023, arXiv:2306.15595).
+    """Divide positions by a factor (position interpolation; Chen et al., 2023, arXiv:2306.15595).
 
-    factor: ratio of the new to the original context length
+    factor: new context length / original one
     """
 
     type: Literal["linear"] = "linear"
@@ -31,11 +31,11 @@ class LinearScaling(Part):
 
 
 class DynamicScaling(Part):
-    """Theta grows with the sequence beyond the first length ("dynamic NTK"; bloc97 and emozilla,
-    2023). The length of the sequence is the largest position of the batch, and one. Keys that a
-    cache holds keep the angles of their own step.
+    """Dynamic NTK scaling: theta grows with the sequence length once it exceeds the original one
+    (bloc97 and emozilla, 2023). The sequence length is the largest position in the batch plus 1.
+    Cached keys keep the angles that they were given when they were computed.
 
-    factor: how fast theta grows with the length with the length
+    factor: how fast theta grows with the length
     original_max_positions: context length before extension
     """
 
@@ -45,11 +45,11 @@ class DynamicScaling(Part):
 
 
 class Llama3(Part):
-    """Low frequencies are divided, high ones kept, those between are blended (Llama 3.1).
+    """Llama 3.1: divide low frequencies by a factor, keep high ones, and interpolate between.
 
-    factor: divides the low frequencies
-    low_freq_factor: wavelengths above original_max_positions / this are low
-    high_freq_factor: wavelengths below original_max_positions / this are high
+    factor: divisor of the low frequencies
+    low_freq_factor: wavelengths above original_max_positions / low_freq_factor are divided
+    high_freq_factor: wavelengths below original_max_positions / high_freq_factor are kept
     original_max_positions: context length before extension
     """
 
@@ -61,18 +61,18 @@ class Llama3(Part):
 
 
 class Yarn(Part):
-    """YaRN: low frequencies are divided, high ones kept, those between are blended, and the turned
-    vectors grow by m(mscale) / m(mscale_all_dims), m(s) = 0.1 · s · ln(factor) + 1, or 1 for a
-    factor of at most 1 (Peng et al., 2023, arXiv:2309.00071).
+    """YaRN (Peng et al., 2023, arXiv:2309.00071): divide low frequencies by a factor, keep high
+    ones, and interpolate between. Rotated vectors are multiplied by m(mscale) / m(mscale_all_dims),
+    where m(s) = 0.1 · s · ln(factor) + 1, or 1 if factor ≤ 1.
 
-    factor: ratio of the new to the original context length
+    factor: new context length / original one
     original_max_positions: context length before extension
-    beta_fast: rotations over the original length above which a frequency is kept
-    beta_slow: rotations over the original length below which a frequency is divided
-    mscale: exponent of the scale of rotated vectors
-    mscale_all_dims: multiplies the scores by m(mscale_all_dims)², of what is not turned too
-        (DeepSeek-V3)
-    truncate: round the bounds of the blend to whole pairs
+    beta_fast: frequencies with more rotations than this over the original length are kept
+    beta_slow: frequencies with fewer rotations than this over the original length are divided
+    mscale: s of the numerator of that factor
+    mscale_all_dims: s of the denominator; the scores, including those of features that are not
+        rotated, are multiplied by m(mscale_all_dims)² (DeepSeek-V3)
+    truncate: round the bounds of the interpolated range to whole pairs
     """
 
     type: Literal["yarn"] = "yarn"
@@ -86,16 +86,17 @@ class Yarn(Part):
 
 
 class LongRope(Part):
-    """A divisor for each frequency, one of two: does the sequence fit the first length? (Ding et
-    al., 2024, arXiv:2402.13753). The length of the sequence is the largest position of the batch,
-    and one. Keys that a cache holds keep the angles of their own step.
+    """LongRoPE: a divisor for each frequency; one list is used while the sequence fits the original
+    length, the other beyond it (Ding et al., 2024, arXiv:2402.13753). The sequence length is the
+    largest position in the batch plus 1. Cached keys keep the angles that they were given when they
+    were computed.
 
-    short_factor: divisors while the sequence fits the first length
-    long_factor: divisors beyond it
+    short_factor: divisors while the sequence fits the original length
+    long_factor: divisors for longer sequences
     original_max_positions: context length before extension
-    short_mscale: multiplies the turned vectors while the sequence fits;
-        √(1 + ln(max_positions / original) / ln(original)) when left out, at least 1
-    long_mscale: the same beyond the first length (PhiMoE)
+    short_mscale: multiplies rotated vectors while the sequence fits the original length; default:
+        √(1 + ln(max_positions / original_max_positions) / ln(original_max_positions)), at least 1
+    long_mscale: the same for longer sequences (PhiMoE)
     """
 
     type: Literal["longrope"] = "longrope"
@@ -114,13 +115,13 @@ declare(Scaling)
 
 
 class Learned(Part):
-    """A learned vector for each position, added to the input. Positions are counted from 0, or
-    those of `position_ids`.
+    """A learned vector per position, added to the input. Positions count from 0 or are given as
+    `position_ids`.
 
-    offset: added to each position before the lookup, to those of `position_ids` too (OPT, BART: 2)
-    skip_padding: which tokens take a position: `false` all, padding too; `mask` those that
-        attention_mask admits (OPT); `tokens` those that are not the `pad` id (RoBERTa). Padding
-        has the position before the first. `position_ids` that are given are taken as they are
+    offset: added to each position before the lookup, including `position_ids` (OPT, BART: 2)
+    skip_padding: which tokens are counted: `false` all, including padding; `mask` those with 1 in
+        `attention_mask` (OPT); `tokens` those that are not the `pad` id (RoBERTa). Padding has
+        position -1, before `offset` is added. `position_ids` are used as given
     """
 
     acts_on: ClassVar[Place] = "input"
@@ -130,12 +131,12 @@ class Learned(Part):
 
 
 class Sinusoidal(Part):
-    """Sines and cosines of each position, added to the input (Vaswani et al., 2017,
+    """Sines and cosines of the position, added to the input (Vaswani et al., 2017,
     arXiv:1706.03762).
 
     axes: number of position axes; 2 for images
-    layout: all sines then all cosines, or alternating
-    denominator: of the exponent: half the width, or half the width less one
+    layout: `concat`: all sines, then all cosines; or `interleaved`
+    denominator: denominator of the exponent: width / 2 (`half`) or width / 2 - 1 (`half_minus_one`)
     offset: added to each position
     skip_padding: as for `learned`
     """
@@ -150,8 +151,8 @@ class Sinusoidal(Part):
 
 
 class Convolution(Part):
-    """A convolution over the frames of a signal, activated and added to them: each learns where it
-    stands from those around it (wav2vec 2.0; Baevski et al., 2020, arXiv:2006.11477).
+    """Convolutional positions: a grouped convolution over the frames of a signal, followed by an
+    activation, is added to them (wav2vec 2.0; Baevski et al., 2020, arXiv:2006.11477).
 
     kernel: kernel size in frames
     groups: number of channel groups
@@ -166,18 +167,19 @@ class Convolution(Part):
 
 
 class Rotary(Part):
-    """Pairs of each query and key are rotated by an angle that grows with the position (Su et al.,
-    2021, arXiv:2104.09864).
+    """Rotary position embedding (RoPE): pairs of features of queries and keys are rotated by angles
+    proportional to the position (Su et al., 2021, arXiv:2104.09864).
 
-    theta: base of the frequencies
-    fraction: fraction of the head width that is rotated, from the start
-    layout: pairs are (i, i + half) or (2i, 2i + 1)
-    axes: of the positions; 2 for the patches of an image: half of the pairs turn by the row, half
-        by the column, each half with the wavelengths of a head half as wide; tokens in front
-        are not turned
-    coordinates: of a patch on two axes: the `index` of its row and column, or where its centre is,
-        `centred`: from -1 to 1 in full turns (DINOv3; Siméoni et al., 2025, arXiv:2508.10104)
-    scaling: context extension for sequences longer than in training
+    theta: base of the wavelengths
+    fraction: fraction of the head's features that are rotated, the first ones
+    layout: which features form a pair: (i, i + half) or (2i, 2i + 1)
+    axes: number of position axes. With 2, for the patches of an image, half of the pairs rotate
+        with the row and half with the column, each with the frequencies of a head half as wide;
+        prefix tokens are not rotated
+    coordinates: position of a patch with `axes: 2`: the `index` of its row and column, or its
+        `centred` coordinates from -1 to 1, in full turns (DINOv3; Siméoni et al., 2025,
+        arXiv:2508.10104)
+    scaling: context extension, for sequences longer than in training
     """
 
     acts_on: ClassVar[Place] = "queries and keys"
@@ -191,12 +193,12 @@ class Rotary(Part):
 
 
 class Temperature(Part):
-    """Queries grow by 1 + slope · ln(1 + ⌊(position + offset) / length⌋), so that attention stays
-    sharp over long texts (Nakanishi, 2025, arXiv:2501.19399; so grow those of Llama 4). This comes
-    last: after norms and rotation, and after the unit length of `score: cosine`.
+    """Multiply queries by 1 + slope · ln(1 + ⌊(position + offset) / length⌋), so that attention
+    stays sharp in long sequences (Nakanishi, 2025, arXiv:2501.19399; Llama 4). This is applied
+    last: after norms and rotation, and after the normalisation of `score: cosine`.
 
     length: number of positions per step
-    slope: how much the scale of queries grows
+    slope: growth rate of the factor
     offset: added to each position
     """
 
@@ -208,11 +210,12 @@ class Temperature(Part):
 
 
 class Alibi(Part):
-    """Scores fall with the distance |q - k|, at a slope for each head (Press et al., 2021,
-    arXiv:2108.12409).
+    """ALiBi: subtract slope · |q - k| from the scores, with a fixed slope per head (Press et al.,
+    2021, arXiv:2108.12409).
 
-    slopes: for a number of heads that is not a power of two, start from the power below or above
-    before_scale: added to the scores before they are scaled (Falcon)
+    slopes: for a number of heads that is not a power of two, start from the power of two below
+        (`floor`) or above (`ceil`)
+    before_scale: add to the scores before they are multiplied by `scale` (Falcon)
     """
 
     acts_on: ClassVar[Place] = "scores"
@@ -222,14 +225,14 @@ class Alibi(Part):
 
 
 class RelativeBias(Part):
-    """A learned number for each head and bucket of distances (T5; Raffel et al., 2019,
-    arXiv:1910.10683).
+    """A learned bias per head and bucket of distances, added to the scores (T5; Raffel et al.,
+    2019, arXiv:1910.10683).
 
     buckets: number of buckets
     max_distance: larger distances share the last bucket
     bidirectional: use half of the buckets for keys after the query
-    share: whether all layers share one table. Blocks whose heads or options differ
-        have different tables
+    share: one table for the whole `stack`, or one per `layer`. Blocks that differ in heads or in
+        these options have separate tables
     """
 
     acts_on: ClassVar[Place] = "scores"
@@ -241,8 +244,9 @@ class RelativeBias(Part):
 
 
 class RelativeTable(Part):
-    """A learned number for each head and each offset on a grid, and three more where tokens stand
-    in front: from such a token, to one, and between two (BEiT, Swin).
+    """A learned bias per head and relative offset of two patches, added to the scores; with prefix
+    tokens, three more: from such a token to a patch, from a patch to one, and between two (BEiT,
+    Swin).
 
     axes: number of axes of the grid
     share: as for `relative_bias`
@@ -258,18 +262,19 @@ Term = OneOf[Literal["content_to_position", "position_to_content"]]
 
 
 class Disentangled(Part):
-    """DeBERTa: scores between contents and relative positions (He et al., 2020, arXiv:2006.03654;
-    buckets, shared projections and the norm: He et al., 2021, arXiv:2111.09543). Where attention
-    says no scale, it becomes 1/√((1 + terms) · head_dim). The stack has one table for each set of
-    options; both terms look up q - k, as in the authors' code.
+    """DeBERTa's disentangled attention: scores between content and relative positions (He et al.,
+    2020, arXiv:2006.03654; buckets, shared projections and the norm: He et al., 2021,
+    arXiv:2111.09543). The default `scale` of the attention becomes 1/√((1 + number of terms) ·
+    head_dim). The stack has one table per set of options; both terms look up the distance q - k, as
+    the authors' code does.
 
-    terms: which are added to the scores of the contents
-    buckets: of distances to each side: half of them hold one distance each, the others grow with
-        the logarithm; `none` gives every distance its own (the first DeBERTa)
-    max_distance: distances from here on share the last place of their side
-    share_projections: positions go through the key and query projections of the contents; else
-        through their own, which have a bias where those of the contents have one
-    normalize: normalise the table: the `norm` of the first block that has these positions
+    terms: terms added to the content-to-content scores
+    buckets: number of distance buckets in each direction: half of them hold a single distance, the
+        others grow logarithmically; `none`: one bucket per distance (the first DeBERTa)
+    max_distance: larger distances share the last bucket
+    share_projections: project positions with the key and query projections of the content;
+        otherwise with separate ones, which have a bias if those of the content have one
+    normalize: normalise the table with the `norm` of the first block that has these positions
     """
 
     acts_on: ClassVar[Place] = "scores"
@@ -282,9 +287,9 @@ class Disentangled(Part):
 
 
 class TransformerXl(Part):
-    """Scores between contents and relative positions, which are sinusoids with a projection of
-    their own; contents and positions are asked with a learned bias each (Dai et al., 2019,
-    arXiv:1901.02860). Memories of earlier segments are not carried.
+    """Transformer-XL: scores between content and relative positions, which are projected sinusoids;
+    queries have a learned bias for content and one for positions (Dai et al., 2019,
+    arXiv:1901.02860). Segment-level recurrence is not supported.
     """
 
     acts_on: ClassVar[Place] = "scores"

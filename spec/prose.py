@@ -8,8 +8,8 @@ BEFORE = """\
 *This page is printed from the schema by `modelwright schema --markdown`: change the docstrings in
 `spec/`, not this file.*
 
-A spec is one YAML document that describes one model. It is short for the ordinary case, strict
-everywhere, and readable without this page:
+A spec is a YAML document that describes one model. Most keys have defaults, unknown keys are
+errors, and ordinary models need a dozen lines:
 
 ```yaml
 name: gpt2
@@ -27,28 +27,30 @@ head: {type: language_model, tied: true}
 
 ## Five rules
 
-1. **A word is a type.** Where a component stands, a word means `{type: word}`: `norm: rmsnorm` is
-   `norm: {type: rmsnorm}`. There is no other shorthand. A missing `type` is the one printed
-   **bold** below. `none` is a type too: it switches a part off.
-2. **Outside is the default for inside.** Levels nest: *model ⊃ stack ⊃ block ⊃ component*. Any key
-   of an inner level may be written at an outer one and then holds for everything within, until an
-   inner level says otherwise. So a model with one stack needs no stack section, and an encoder and
-   a decoder that agree say it once.
-3. **One merge.** Wherever two things meet (outer and inner level, `extends`, `--set`, a named
-   block): mappings merge key by key, anything else replaces, and **a new `type` starts afresh**:
-   nothing of the old type's options survives, and `check` says what was dropped.
-4. **Who reads says from where.** There is no wiring section. A cross-attention names its `memory`,
-   an input its `stack` or `argument`, a head its `stack`, a tie its source. Nothing may go in a
-   circle.
-5. **Which and where are different keys.** `norm` says *which* normalisation; `norm_placement`,
-   `final_norm`, `input.normalize` and `qk_norm` say *where* one stands. `positions` and `mask`
-   stand beside `attention`, not inside it, so that changing the attention can never lose them.
+1. **A word is a type.** The value of a component (`norm`, `attention`, …) is a mapping with a
+   `type`, or a word, which is short for it: `norm: rmsnorm` means `norm: {type: rmsnorm}`. If
+   `type` is missing, it is the one printed **bold** below. `none` switches a part off.
+2. **Outer levels are defaults for inner ones.** The levels are *model ⊃ stack ⊃ block ⊃ component*.
+   A key may be written at its own level or at any outer one, where it applies to everything inside
+   that does not set it. So a model with one stack needs no stack section, and an encoder and a
+   decoder share what is written at the top.
+3. **Values are merged in one way.** This applies to outer and inner levels, `extends`, `--set` and
+   named blocks: mappings are merged key by key, any other value is replaced. A mapping with **a
+   different `type` replaces the whole mapping**: options of the old type are dropped, and `check`
+   lists them.
+4. **The reader names its source.** Cross-attention names the stack it attends to (`memory`), an
+   input names its `argument` or `stack`, a head its `stack`, a tied embedding the stack that owns
+   it. Circular references are errors.
+5. **Which norm and where are different keys.** `norm` chooses the normalisation; `norm_placement`,
+   `final_norm`, `input.normalize` and `qk_norm` choose where one is applied. `positions` and `mask`
+   are keys beside `attention`, not inside it, so they are kept when the type of attention changes.
 
-Unknown keys are refused. Nothing is inferred from a name. `null` is refused: write `none`.
+Unknown keys are errors, and so is `null`; write `none`. Nothing is inferred from names.
 
 ## Levels
 
-`↑` is: taken from the enclosing level. *Not yet* is: in the language, and refused by this version.
+`↑` means that the default is the value of the enclosing level. *Not yet* marks what the language
+defines but this version does not support; it raises an error.
 """
 
 LEVELS = {
@@ -62,51 +64,54 @@ LEVELS = {
 | `encoder-decoder` | `stacks: {encoder: {mask: full}, decoder: {mask: causal, cross_attention: \
 {memory: encoder}, input: {argument: decoder_input_ids}}}` |
 
-A spec says either `family`, and refines its stacks with `encoder` and `decoder`, or `stacks`. The
-family is the outermost level, so anything overrides it.
+A spec has either `stacks` or a `family`. With a family, the keys `encoder` and `decoder` change its
+stacks. Everything in the spec overrides what the family sets.
 """,
     "stack": """\
 ### Stack
 
-All keys of a stack, and of a block, may also stand at the model.
+All keys of a stack and of a block may also be written at the top level.
 """,
     "block": """\
 ### Block
 
-All keys of a block may also stand in the stack, or at the model. What acts on the input (learned
-and sinusoidal positions) belongs to the stack and is taken from there.
+All keys of a block may also be written in the stack or at the top level. Learned and sinusoidal
+positions act on the input of the stack, so they cannot be set in a block.
 """,
-    "components": "The default type of each is **bold**.\n",
+    "components": "The default type of each component is **bold**.\n",
     "masks": """\
-A mask is a formula over atoms with `&`, `|`, `~` and parentheses; `&` binds tighter than `|`. It
-admits pairs of a query *q* and a key *k*, both counted from 0 over all tokens seen so far. Inside
-`{…}` or `[…]` a formula with a comma must stand in quotes. No query sees a key that
-`attention_mask` hides; a query that sees no key takes nothing: zeros.
+A mask is a formula of the predicates below, with `&` (and), `|` (or), `~` (not) and parentheses;
+`&` binds tighter than `|`. A query at index *q* may attend to a key at index *k* if the formula is
+true; indices count from 0 over all tokens, including cached ones. Inside `{…}` or `[…]` a formula
+with a comma must be quoted. Padding (0 in `attention_mask`) is never attended to. The attention
+output of a query without any allowed key is zero.
 """,
-    "words": "A key of another library gets its place here named:\n",
+    "words": "What to write instead of names that other libraries use. Errors suggest the same.\n",
 }
 
 AFTER = """\
-Padding is seen by no query. `fixed`, `blocks` and `prefix` count from the first token of a row that
-`attention_mask` admits, all others from the first token of the row. `random` gives each pair of a
-block i of queries and a block j of keys a number: x = (92837111 i XOR 689287499 j XOR 283923481 s)
-AND 0x7FFFFFFF, then twice x = 48271 x mod 2147483647. The queries of block i see the m blocks j
-with the smallest x, of equal ones the first.
+In `fixed`, `blocks` and `prefix`, indices count from the first token of a row that is not padding;
+in all others, from the first token of the row. For `random`, each pair of a query block i and a key
+block j has a pseudo-random number x: start with x = (92837111 i XOR 689287499 j XOR 283923481 s)
+AND 0x7FFFFFFF, then apply x = 48271 x mod 2147483647 twice. The queries of block i attend to the m
+key blocks with the smallest x; ties go to the lower j.
 
 Longformer is `band(256) | global(given)`, BigBird `blocks(64, 1) | global(0:64) | global(-64:) |
-random(64, 3)`, PaliGemma `causal | prefix`, Llama 4 `causal & blocks(8192)`. `window` and `band`
-are two atoms on purpose: checkpoints count both ways, and one name for both is the commonest
-off-by-one of the field. `check` warns when a decoder sees the future or an encoder one side only.
+random(64, 3)`, PaliGemma `causal | prefix`, Llama 4 `causal & blocks(8192)`. `window(n)` counts the
+query itself and `band(n)` does not: published models use both conventions, a frequent source of
+off-by-one errors. `check` warns about a decoder that is not causal and an encoder that is.
 
 ## Arguments
 
-A stack that reads `input_ids` may be given `attention_mask` and `position_ids` (B, T), and what its
-masks ask for: `document_ids`, `prefix_length`, `global_mask`. With `decoder_input_ids` they begin
-with `decoder_`, with `text_ids` with `text_`; a stack that reads vectors gives them its own name,
-in a model of several stacks. Left out, all tokens are real, they belong to one document, the prefix
-is 0 long, no token is global, and positions are 0, 1, 2 … . Positions do not follow padding by
-themselves: of texts that are padded on the left, say their `position_ids`. Distances (ALiBi,
-`relative_bias`, masks …) are always those of places in the row, not of `position_ids`.
+A stack that reads `input_ids` also takes the optional arguments `attention_mask` and `position_ids`
+(B, T), and those that its masks need: `document_ids`, `prefix_length`, `global_mask`. Their names
+get the prefix of the stack's input: `decoder_` for `decoder_input_ids`, `text_` for `text_ids`. For
+a stack that reads vectors, in a model of several stacks, the prefix is the stack's name.
+
+The defaults are: no padding, one document, a prefix of length 0, no global tokens, and positions 0,
+1, 2, … in each row. Positions do not depend on `attention_mask`: for sequences padded on the left,
+pass `position_ids`. Distances (ALiBi, `relative_bias`, masks, …) are differences of indices in the
+row, not of `position_ids`.
 
 ## Layers that differ
 
@@ -118,35 +123,35 @@ blocks:
 pattern: [local * 5, global]                   # repeated and cut: 26 layers end with local, local
 ```
 
-`pattern` is for what repeats, `overrides` for exceptions: `overrides: {0..2: dense, -1: {norm:
-none}}`. An override is the name of a block, or a block that goes on top of the one that stands
-there. With overrides alone, every other layer is the stack's own, unnamed block. `share: true` on a
-block gives all its layers the same weights.
+`pattern` is a list of block names that repeats; `overrides` are exceptions for single layers or
+ranges: `overrides: {0..2: dense, -1: {norm: none}}`. An override is the name of a block, which
+replaces that of the layer, or a mapping, which is merged into it. Without `pattern`, all other
+layers are the stack's own, unnamed block. With `share: true`, all layers of a block share weights.
 
 ## Variants
 
-`extends: base.yaml` puts this document on top of that one, by rule 3; `name` is not inherited. A
-stack's `extends: clip.yaml#vision` takes that stack with the outer levels of its own file. Paths
-are relative to the file and stay in the folder of the spec.
+`extends: base.yaml` merges this document into that one, by rule 3; `name` is not inherited. In a
+stack, `extends: clip.yaml#vision` starts from the stack `vision` of that file, including what its
+outer levels set. Paths are relative to the file and must be inside the folder of the spec.
 
-`--set decoder.layers=6 --set positions=alibi --set overrides.0=none` writes one key each, after
-`extends` and before levels are resolved; the value is YAML. An element of `blocks`, `heads`,
-`stacks`, `overrides` or `add` that is `none` is removed.
+`--set decoder.layers=6 --set positions=alibi --set overrides.0=none` sets one key each; the value
+is YAML. It is applied after `extends` and before the levels are resolved. To remove an element of
+`blocks`, `heads`, `stacks`, `overrides` or `add`, set it to `none`.
 
-Order, weakest first: family, model, stack, named block, override.
+Precedence, lowest first: family, model, stack, named block, override.
 
 ## YAML as read
 
-Only `true` and `false` are booleans; `on`, `no`, `12:30`, dates and octals are words; `1e6` and
-`1e-5` are numbers, and a whole one may stand where an integer is asked. Duplicate keys, tags,
-anchors, aliases, `<<`, directives and control characters are refused. A spec is at most 65,536
-characters, 10,000 values and 32 levels.
+Only `true` and `false` are booleans; `on`, `no`, `12:30`, dates and octals are strings. `1e6` and
+`1e-5` are numbers, and `1e6` may be used where an integer is expected. Duplicate keys, tags,
+anchors, aliases, `<<`, directives and control characters are errors. A spec can have at most 65,536
+characters, 10,000 values and 32 levels of nesting.
 
-The order of keys has no meaning, with one exception: `stacks`, `heads` and the entries of `add` are
-arguments and outputs of the model in the order in which they are written. So specs that differ only
-in the order of other keys, in flow or block style, in how a number is written (`1e-5`, `0.00001`),
-or in defaults that are written out give the same file. A derived size that is written as a number
-(`head_dim: 64`) is another spec: its code is the same, and the hash in the file differs.
+The order of keys does not matter, with one exception: `stacks`, `heads` and the entries of `add`
+determine the order of the model's arguments and outputs. Specs that differ only in the order of
+other keys, in flow or block style, in how a number is written (`1e-5`, `0.00001`), or in whether
+defaults are written out give the same file. Writing a derived size as a number (`head_dim: 64`)
+gives the same code, but another hash of the spec in the file.
 
 ## From Python
 
@@ -175,6 +180,6 @@ assert same == spec == mw.loads(mw.to_yaml(spec))
 ```
 
 Levels are resolved as in YAML. `ModelSpec` raises pydantic's `ValidationError`; `mw.load`,
-`mw.loads` and `mw.from_data` raise `mw.SpecErrors` with the place of each error.
-`mw.loads(text, folder="specs")` reads the files that `extends` names from that folder.
+`mw.loads` and `mw.from_data` raise `mw.SpecErrors` with the location of each error.
+`mw.loads(text, folder="specs")` looks in that folder for the files named by `extends`.
 """

@@ -21,7 +21,7 @@ from .model import WRITTEN, Block, ModelSpec, Stack
 from .part import COMPONENTS, Part, Tagged
 from .prose import AFTER, BEFORE, LEVELS
 from .residual import Joining
-from .structure import Shape, key_of, shapes
+from .signatures import Shape, key_of, shapes
 from .sublayers import Own
 from .support import LATER_OPTIONS, LATER_TYPES
 from .words import FOREIGN_KEYS
@@ -67,7 +67,7 @@ def _page() -> Iterator[str]:
     yield from _atoms()
     yield "```\n"
     yield AFTER
-    yield "## Words from elsewhere\n"
+    yield "## Keys of other libraries\n"
     yield LEVELS["words"]
     yield "| there | here |\n|---|---|"
     for word, here in sorted(FOREIGN_KEYS.items()):
@@ -85,7 +85,7 @@ def _component(tagged: Tagged) -> Iterator[str]:
     yield f"### `{tagged.key}`\n"
     common = _common(tagged)
     if common:
-        yield "Every type of it has:\n"
+        yield "Options of all types:\n"
         yield from _table(BASES[tagged.key])
     for name, cls in tagged.classes.items():
         bold = f"**`{name}`**" if name == tagged.default else f"`{name}`"
@@ -135,7 +135,7 @@ EXTRA = {
     "decoder": "a stack",
     "extends": "a file",
     "pattern": "a list",
-    "overrides": "a map",
+    "overrides": "a mapping",
 }
 
 
@@ -158,7 +158,7 @@ def _takes(key: str, shape: Shape) -> str:
             f"{_takes('', shape.inner)}, or a list" if one else f"a list: {_takes('', shape.inner)}"
         )
     if shape.kind == "map" and shape.inner is not None:
-        return f"a map: name → {_takes('', shape.inner)}"
+        return f"a mapping: name → {_takes('', shape.inner)}"
     if shape.kind == "part":
         return "a block" if shape.cls is Block else "a stack" if shape.cls is Stack else "a mapping"
     return _leaf(shape.leaf)

@@ -11,16 +11,17 @@ from .scalars import Flag, MaybeNumber, Number, Rate
 class Joining(Part):
     """How the output of a branch is added to the stream.
 
-    scale: multiplies the branch's output, behind a norm that stands there
-    stream_scale: multiplies the stream before the addition (DeepNorm's α; Wang et al., 2022,
-        arXiv:2203.00555)
+    scale: multiplies the branch's output, after its norm if it has one there
+    stream_scale: multiplies the residual stream before the addition (DeepNorm's α; Wang et al.,
+        2022, arXiv:2203.00555)
     layer_scale: initial value of a learned vector that multiplies the branch's output (Touvron et
         al., 2021, arXiv:2103.17239)
-    drop_path: probability of skipping the branch in training, for each sequence of the batch
-        (Huang et al., 2016, arXiv:1603.09382)
-    from: what the output is added to: the input of the branch, or its normalised input
-    float32: in a float16 model, compute the last layer of the feed-forward in float32 and keep its
-        sum with the stream in float32: T5's exceed 65504, the largest number of float16
+    drop_path: stochastic depth: probability of skipping the branch in training, drawn for each
+        sequence (Huang et al., 2016, arXiv:1603.09382)
+    from: what the branch's output is added to: its input before normalisation (`input`) or after it
+        (`normed`)
+    float32: in a float16 model, compute the last linear layer of the feed-forward in float32 and
+        keep the residual stream in float32 after it; T5's values exceed 65504, the largest float16
     """
 
     scale: Number = 1
@@ -38,12 +39,13 @@ class Sequential(Joining):
 
 
 class Parallel(Joining):
-    """All branches read the same input, and their outputs are added to it (GPT-J, PaLM).
+    """All branches read the same input, and their outputs are added to it in one sum (GPT-J, PaLM).
 
-    There is one sum, so with `norm_placement: post` all branches have the same norm, which stands
-    behind it.
+    With `norm_placement: post` one norm follows this sum, so all branches must have the same
+    `norm`.
 
-    shared_norm: use one norm for all branches; several need it to be added to their normed input
+    shared_norm: use one norm for all branches; required by `from: normed` if there are several
+        branches
     """
 
     type: Literal["parallel"] = "parallel"

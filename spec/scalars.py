@@ -30,7 +30,7 @@ from .part import BROKEN, UnknownValueError
 class Wanted:
     """What a value must be.
 
-    words: for people, as in "`layers` must be a whole number from 0 to 100,000"
+    words: for people, as in "`layers` must be an integer from 0 to 100,000"
     read: gives the value as it is kept, or raises ValueError
     json: the same in JSON Schema
     """
@@ -57,7 +57,7 @@ class Wanted:
 
 
 def whole(low: int, high: int) -> Wanted:
-    """A whole number in a range, both ends included."""
+    """An integer in a range, both ends included."""
 
     def read(value: Any) -> int:
         if isinstance(value, float) and value.is_integer():
@@ -66,7 +66,7 @@ def whole(low: int, high: int) -> Wanted:
             raise ValueError
         return value
 
-    words = f"a whole number from {low:,} to {high:,}"
+    words = f"an integer from {low:,} to {high:,}"
     return Wanted(words, read, {"type": "integer", "minimum": low, "maximum": high})
 
 
@@ -249,7 +249,7 @@ _ID = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
 Ids = Annotated[
     int | tuple[int, ...],
     Wanted(
-        "a whole number from 0 to 2,147,483,647, or a list of them",
+        "an integer from 0 to 2,147,483,647, or a list of them",
         _read_ids,
         {"anyOf": [_ID, {"type": "array", "items": _ID, "minItems": 1, "uniqueItems": True}]},
     ),
@@ -265,7 +265,7 @@ OptionalId = Annotated[
 OptionalCount = Annotated[
     int | None,
     Wanted(
-        "a whole number above 0 or `none`",
+        "an integer above 0 or `none`",
         _read_optional_count,
         {"anyOf": [_COUNT_JSON, {"const": "none"}]},
     ),
@@ -273,7 +273,7 @@ OptionalCount = Annotated[
 MaybeCount = Annotated[  # where none is not the same as left out
     int | Literal["none"],
     Wanted(
-        "a whole number above 0 or `none`",
+        "an integer above 0 or `none`",
         _read_maybe_count,
         {"anyOf": [_COUNT_JSON, {"const": "none"}]},
     ),
@@ -281,7 +281,7 @@ MaybeCount = Annotated[  # where none is not the same as left out
 Sides = Annotated[
     int | tuple[int, int],
     Wanted(
-        "a whole number above 0, or a list of two such numbers",
+        "an integer above 0, or a list of two of them",
         _read_sides,
         {
             "anyOf": [
@@ -306,7 +306,7 @@ HeadScale = Annotated[float | Literal["1/sqrt_d_model"], real(-LARGE, LARGE, "1/
 Size = Annotated[
     int | str,
     Wanted(
-        "a whole number above 0, or a multiple such as `4 * d_model`",
+        "an integer above 0, or a multiple such as `4 * d_model`",
         _read_size,
         {"anyOf": [_COUNT_JSON, {"type": "string", "pattern": _SIZE_PATTERN}]},
     ),
@@ -319,28 +319,28 @@ Padding = Annotated[
 ]
 Name = Annotated[
     str,
-    Wanted("a plain name", _read_name, NAME_JSON),
+    Wanted("a name", _read_name, NAME_JSON),
 ]
 NameOrNone = Annotated[
     str,
     Wanted(
-        "a plain name or `none`",
+        "a name or `none`",
         lambda value: value if value == "none" else _read_name(value),
         _NAME_OR_NONE_JSON,
     ),
 ]
 Argument = Annotated[
     str,
-    Wanted("a plain name", _read_argument, _ARGUMENT_JSON),
+    Wanted("a name", _read_argument, _ARGUMENT_JSON),
 ]
 BlockName = Annotated[
     str,
-    Wanted("a plain name", _read_block_name, BLOCK_NAME_JSON),
+    Wanted("a name", _read_block_name, BLOCK_NAME_JSON),
 ]
 ModelName = Annotated[
     str,
     Wanted(
-        "a plain name",
+        "a name",
         _read_model_name,
         {
             "type": "string",

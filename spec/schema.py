@@ -15,7 +15,7 @@ from .layers import ENTRY, LAYER, MOST_BLOCKS
 from .model import WRITTEN, Block, ModelSpec, Stack
 from .part import COMPONENTS, Part, Tagged
 from .scalars import BLOCK_NAME_JSON, NAME_JSON
-from .structure import Shape, shapes
+from .signatures import Shape, shapes
 from .surface import FAMILIES, MOST_STACKS
 
 Json = dict[str, Any]

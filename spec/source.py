@@ -35,11 +35,10 @@ DECIMAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
 LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 # Control characters, surrogates, invisible characters, and marks that change the reading order.
 FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069"
-    "\ud800-\udfff\ufeff\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _COLON_EXPECTED = "expected `:` after this key"
-_NO_SPACE = "a space must follow `:`"
+_NO_SPACE = "add a space after `:`"
 YAML_SAYS = (  # what the YAML scanner says -> what we say
     (r"found character '\\t' that", "a tab is not allowed here; indent with spaces"),
     (r"found character '(.+)' that cannot", r"a word cannot begin with `\1`; quote it"),
@@ -149,7 +148,7 @@ def _tree(text: str, file: str, problems: list[SpecError], loader: Any) -> Node 
         return None
     root = builder.root
     if root is None or root.value is None:
-        message = "the file is empty; write `name: …` in the first line"
+        message = "the file is empty; start it with `name: …`"
         problems.append(SpecError(Mark(file, 1, 1), message))
         return None
     if not isinstance(root.value, dict):
@@ -167,7 +166,7 @@ def _about_key(line: str) -> str:
     if found and found[2] == ":":
         after = line[found.end() : found.end() + 1]
         if after and not after.isascii() and after.isspace():
-            return f"{_NO_SPACE}, and this is another space character (U+{ord(after):04X})"
+            return f"{_NO_SPACE}; this is another space character (U+{ord(after):04X})"
         return f"{_NO_SPACE}; write `{found[1]}: …`"
     if found and found[2] in "=：":
         return f"`{found[2]}` cannot separate a key and its value; write `{found[1]}: …`"

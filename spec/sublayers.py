@@ -16,9 +16,9 @@ from .scalars import Count, Flag, Name
 class Own(Branch):
     """What an entry of `sublayers` may say besides the options of its type.
 
-    residual: how its output is added to the stream
-    stream: the stream it is added to
-    axis: the axis of the stream it works along
+    residual: how its output is added to the residual stream
+    stream: the stream that its output is added to
+    axis: the axis of the stream along which it works
     """
 
     residual: Residual | None = None
@@ -29,9 +29,9 @@ class Own(Branch):
 class OwnAttention(Own):
     """An attention in `sublayers`.
 
-    memory: the stack it attends to instead of its own stream
-    mask: its attention mask
-    positions: its position encodings
+    memory: the stack to attend to, instead of the stream itself
+    mask: attention mask
+    positions: position encodings
     """
 
     memory: Name | None = None
@@ -70,11 +70,11 @@ class SublayerMoe(Moe, Own):
 class Conv(Own):
     """A convolution along the sequence (Gulati et al., 2020, arXiv:2005.08100).
 
-    kernel: its width
-    dilation: distance between the vectors it reads
-    separable: one filter per channel, then a mixing
-    causal: it reads no vector behind the one it writes
-    activation: after it
+    kernel: kernel size
+    dilation: dilation of the convolution
+    separable: a depthwise convolution followed by a pointwise one
+    causal: pad on the left only, so that no output depends on later inputs
+    activation: activation after the convolution
     """
 
     type: Literal["conv"] = "conv"
@@ -86,11 +86,12 @@ class Conv(Own):
 
 
 class Recurrence(Own):
-    """A state that is carried along the sequence.
+    """A recurrent layer.
 
-    hidden: width of its state
-    bidirectional: a second one runs from the end
-    attention: asked with the previous state; its context joins the input
+    hidden: width of the hidden state
+    bidirectional: run a second layer from the end to the beginning
+    attention: attention with the previous state as the query; its result is concatenated to the
+        input
     """
 
     hidden: Count
@@ -99,21 +100,21 @@ class Recurrence(Own):
 
 
 class Gru(Recurrence):
-    """A recurrence with gates (Cho et al., 2014, arXiv:1406.1078)."""
+    """Gated recurrent unit (Cho et al., 2014, arXiv:1406.1078)."""
 
     type: Literal["gru"] = "gru"
 
 
 class Lstm(Recurrence):
-    """A recurrence with a memory cell (Hochreiter and Schmidhuber, 1997)."""
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997)."""
 
     type: Literal["lstm"] = "lstm"
 
 
 class OuterProductMean(Own):
-    """Pairs from a stream of sequences (Jumper et al., 2021).
+    """Outer product mean, which updates pairs from a stream of sequences (Jumper et al., 2021).
 
-    source: the stream read
+    source: the stream it reads
     hidden: width of the factors
     """
 
@@ -123,10 +124,11 @@ class OuterProductMean(Own):
 
 
 class TriangleMultiplication(Own):
-    """Pairs from the two other sides of each triangle (Jumper et al., 2021).
+    """Triangle multiplicative update: each pair from the two other sides of its triangles (Jumper
+    et al., 2021).
 
     hidden: width of the factors
-    direction: of the edges
+    direction: direction of the edges
     """
 
     type: Literal["triangle_multiplication"] = "triangle_multiplication"

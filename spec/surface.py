@@ -85,7 +85,7 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, Levels]:
         if family is not None:
             reading.problem(
                 stacks,
-                f"`stacks` and `family` (line {family.at.line}) exclude each other; keep one",
+                f"`stacks` and `family` (line {family.at.line}) are mutually exclusive; keep one",
             )
         for key, node in own.items():
             reading.problem(
@@ -104,8 +104,7 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, Levels]:
         reading.problem(
             tree,
             "`family` is missing; write `family: …` (decoder-only, encoder-only or "
-            "encoder-decoder) "
-            "or `stacks: …`",
+            "encoder-decoder) or `stacks: …`",
         )
         return {name: (None, node) for name, node in own.items()}
     kind = _family(family, reading)

@@ -6,7 +6,7 @@ from functools import cache
 
 from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS
 from .part import COMPONENTS, Part
-from .structure import shapes
+from .signatures import shapes
 
 # key of a Hugging Face config, or of another library -> what is written here
 FOREIGN_KEYS = {

@@ -121,7 +121,7 @@ def encode_in_order(
             yield first, made.result()
     except BrokenProcessPool:
         raise TrainingError(
-            "a process that encodes text died, perhaps for want of memory; try fewer processes"
+            "an encoding process was killed, possibly out of memory; try fewer --processes"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)

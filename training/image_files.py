@@ -26,11 +26,11 @@ def write_images(
     force: bool = False,
     told: Callable[[float], None] = lambda done: None,
 ) -> dict[str, Sizes]:
-    """Write a folder of images; it appears under its name when it is complete.
+    """Write a folder of images. It is written under a temporary name and renamed when complete.
 
     paths: `.npz` files with `images`, uint8 (N, channels, height, width), and `labels`, (N,)
 
-    Raises TrainingError for other files, OutputError when the folder cannot be written.
+    Raises TrainingError for other files, OutputError for a folder that cannot be written.
     """
     total_bytes(paths)
     sizes = {split: Sizes() for split in SPLITS}
@@ -89,5 +89,5 @@ def _read(path: Path) -> tuple[Any, Any]:
             f"{images.dtype} {images.shape}"
         )
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0:
-        raise TrainingError(f"{path}: `labels` must be a class number, 0 or more, for each image")
+        raise TrainingError(f"{path}: `labels` must be one class number (0 or more) per image")
     return images, labels

@@ -38,10 +38,10 @@ FOLDERS = ("data", "weights")
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run folder that is ready.
+    """A run folder that is ready for training.
 
-    script  its train.py
-    kept    files that were modified by hand and left as they are
+    script: path of its train.py
+    kept: files that were modified by hand and not overwritten
     """
 
     script: Path
@@ -49,13 +49,13 @@ class Prepared:
 
 
 def prepare(spec: ModelSpec, run: Path, given: dict[str, Any], recipe: str = "gpt") -> Prepared:
-    """Write a run folder, or bring one up to date whose spec is the same.
+    """Write a run folder, or update one whose spec is the same.
 
-    given: names of settings -> values; those of an earlier call stay otherwise
-    recipe: where the settings of a new run come from
+    given: settings by name; for an existing run, the others keep their values
+    recipe: default settings of a new run
 
-    Raises TrainingError for a model that cannot be trained, for an unknown recipe, a folder of
-    another spec, and missing data; OutputError when it cannot be written.
+    Raises TrainingError for a model that cannot be trained, an unknown recipe or setting, a folder
+    of another spec, and missing data; OutputError for a folder that cannot be written.
     """
     from ..backends.pytorch import compile as compile_model
     from ..backends.pytorch import emit_file, is_ours_unedited
@@ -87,7 +87,7 @@ def _make_folder(run: Path) -> None:
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TrainingError(f"{run} cannot be made: {error.strerror}") from None
+        raise TrainingError(f"{run} cannot be created: {error.strerror}") from None
 
 
 def _write_spec(spec: ModelSpec, run: Path) -> None:
@@ -110,18 +110,20 @@ def _stored(spec: ModelSpec, run: Path) -> dict[str, Any]:
     """The settings of a run that is there already; empty for a new one."""
     if not (run / "spec.yaml").is_file():
         if run.is_dir() and any(run.iterdir()):
-            raise TrainingError(f"{run} is not empty, and not a run of `modelwright train`")
+            raise TrainingError(
+                f"{run} is not empty and not a run of `modelwright train`; choose another folder"
+            )
         return {}
     from ..spec import load
 
     if load(run / "spec.yaml").sha != spec.sha:
         raise TrainingError(
-            f"{run} is a run of another spec, {run / 'spec.yaml'}; train this one in another folder"
+            f"{run} is a run of another spec ({run / 'spec.yaml'}); choose another folder"
         )
     try:
         stored: dict[str, Any] = json.loads((run / "settings.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise TrainingError(f"{run / 'settings.json'} is missing or damaged") from None
+        raise TrainingError(f"{run / 'settings.json'} is missing or not valid JSON") from None
     return stored
 
 
@@ -129,11 +131,11 @@ def _settings(
     graph: ModuleGraph, task: Task, stored: dict[str, Any], given: dict[str, Any], recipe: str
 ) -> dict[str, Any]:
     if recipe not in RECIPES:
-        raise TrainingError(f"unknown recipe `{recipe}`; expected one of {', '.join(RECIPES)}")
+        raise TrainingError(f"unknown recipe `{recipe}`; expected one of: {', '.join(RECIPES)}")
     known = [one.name for one in fields(Settings)]
     for name in given:
         if name not in known:
-            raise TrainingError(f"unknown setting `{name}`; the settings: {', '.join(known)}")
+            raise TrainingError(f"unknown setting `{name}`; expected one of: {', '.join(known)}")
     for name in FOLDERS:
         if given.get(name):
             given = {**given, name: str(Path(given[name]).resolve())}
@@ -142,7 +144,7 @@ def _settings(
     if "batch" in given and "micro_batch" not in given:
         made["micro_batch"] = math.gcd(made["batch"], made["micro_batch"])
     if not made["data"]:
-        raise TrainingError("a new run needs --data, a folder that `modelwright data` writes")
+        raise TrainingError("a new run needs --data, a folder written by `modelwright data`")
     return made
 
 
@@ -194,16 +196,16 @@ def train(
     devices: int = 1,
     **settings: Any,
 ) -> Path:
-    """Train a model, or go on with a run; the folder of the run.
+    """Train a model, or resume a run. Returns the run folder.
 
-    data: a folder that `modelwright data` wrote
-    output: the folder of the run
-    weights: a safetensors file to start from
-    recipe: gpt, or vaswani (the original Transformer)
-    devices: processes on this machine, each with a device
-    settings: those of `Settings`: steps, batch, lr, …
+    data: folder written by `modelwright data`
+    output: folder of the run
+    weights: safetensors file with the initial weights
+    recipe: default settings: "gpt", or "vaswani" for those of the original Transformer
+    devices: number of processes on this machine, one per GPU
+    settings: fields of `Settings`, such as steps, batch and lr
 
-    Raises TrainingError when the run cannot be prepared, or ends with an error.
+    Raises TrainingError when the run cannot be prepared, or fails.
     """
     given = {"data": str(data), **settings}
     if weights is not None:

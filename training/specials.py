@@ -87,7 +87,9 @@ def vocabulary_of(spec: ModelSpec) -> int:
     if len(sizes) == 1:
         return sizes.pop()
     found = f"several: {', '.join(map(str, sorted(sizes)))}" if sizes else "none"
-    raise TrainingError(f"{spec.name}: one vocab_size is needed, and there are {found}")
+    raise TrainingError(
+        f"{spec.name}: training needs a single vocab_size, but the spec has {found}"
+    )
 
 
 def masks_words(spec: ModelSpec) -> bool:
@@ -112,5 +114,5 @@ def check_ids(specials: Mapping[str, int], size: int) -> None:
     for name, number in specials.items():
         if number >= size:
             raise TrainingError(
-                f"the special token {name} has id {number}, but the vocabulary has {size} entries"
+                f"the special token {name} has id {number}, but the vocabulary size is {size}"
             )

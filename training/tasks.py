@@ -31,17 +31,15 @@ class Task:
 
 
 def task_of(graph: ModuleGraph, model: nn.Module) -> Task:
-    """The task of a model.
+    """The training objective of a model.
 
-    model: built from the graph, on any device; its `forward` says which arguments there are
+    model: a model built from the graph, on any device; the signature of its `forward` is read
 
-    Raises TrainingError for a model that cannot be trained here, or not yet.
+    Raises TrainingError for a model that `modelwright train` does not support.
     """
     if len(graph.heads) != 1:
         found = f"several heads ({', '.join(graph.heads)})" if graph.heads else "no head"
-        raise TrainingError(
-            f"{graph.name} has {found}; training needs exactly one head, whose loss it lowers"
-        )
+        raise TrainingError(f"{graph.name} has {found}; training needs exactly one head")
     (head,) = graph.heads.values()
     make = TASKS.get((head.kind, head.loss))
     if make is None:
@@ -74,8 +72,8 @@ def _same_place(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Tas
     start = graph.tokens.decoder_start
     if start is None:
         raise TrainingError(
-            f"{graph.name}: training needs the first token of the decoder: `tokens: "
-            "{decoder_start: …}` in the spec"
+            f"{graph.name}: training needs the start token of the decoder; add `tokens: "
+            "{decoder_start: …}` to the spec"
         )
     return Task("pairs", "pairs", {**words, "PAD": _pad(graph), "DECODER_START": start})
 
@@ -84,8 +82,8 @@ def _classes(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
     """One class for a whole text or image."""
     if not head.pool:
         raise TrainingError(
-            f"{graph.name}: training a classifier of single tokens is not supported yet; give "
-            "the head a `pool`"
+            f"{graph.name}: training a token classifier is not supported yet; add a `pool` to the "
+            "head"
         )
     (classes,) = graph.values[graph.outputs[head.name]].shape[1:]
     read = graph.inputs[head.stack]
@@ -95,7 +93,7 @@ def _classes(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
         shape = tuple(side.size for side in op.attrs["shape"][1:])
         words = {"INPUT": read.argument, "SHAPE": shape, "CLASSES": classes.size}
         if len(shape) != 3 or None in shape:
-            raise TrainingError(f"{graph.name}: training needs images of one size")
+            raise TrainingError(f"{graph.name}: training needs all images to have the same size")
         return Task("images", "images", words)
     _require(graph, arguments, ("input_ids", "attention_mask"))
     slots = {"VOCABULARY": vocabulary(graph, head), "PAD": _pad(graph), "CLASSES": classes.size}

@@ -45,7 +45,7 @@ class Row:
             kind = type(value).__name__
             raise TrainingError(f"{self.source}: `{column}` is not a string but {kind}")
         if any("\ud800" <= sign <= "\udfff" for sign in value):
-            raise TrainingError(f"{self.source}: `{column}` holds half of a surrogate pair")
+            raise TrainingError(f"{self.source}: `{column}` contains half of a surrogate pair")
         return value
 
 
@@ -53,7 +53,7 @@ def total_bytes(paths: Sequence[Path]) -> int:
     """The size of all files together. Raises TrainingError for what is not a file."""
     for path in paths:
         if path.is_dir():
-            raise TrainingError(f"{path} is a folder; name its files, as in `{path}/*`")
+            raise TrainingError(f"{path} is a folder; give its files, such as `{path}/*`")
         if not path.is_file():
             raise TrainingError(f"{path}: no such file")
     return sum(path.stat().st_size for path in paths)

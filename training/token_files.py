@@ -92,12 +92,13 @@ def write_data(
     force: bool = False,
     told: Callable[[float], None] = lambda done: None,
 ) -> dict[str, Sizes]:
-    """Write a folder of token files; it appears under its name when it is complete.
+    """Write a folder of token files. It is written under a temporary name and renamed when
+    complete.
 
-    told: hears what share of the text was read
+    told: called with the fraction of the text that has been read
 
-    Raises TrainingError for text that cannot be read, OutputError when the folder cannot be
-    written. Either leaves nothing behind, as does an interruption.
+    Raises TrainingError for text that cannot be read, OutputError for a folder that cannot be
+    written. In both cases, and when interrupted, nothing is left behind.
     """
     total = total_bytes(request.paths)
     sizes: dict[str, Sizes] = {}
@@ -136,11 +137,11 @@ def _about(request: Request, sizes: dict[str, Sizes], labels: int) -> dict[str, 
 
 
 def end_id(tokenizer: TokenizerFile, name: str | None) -> int | None:
-    """The id of the token that ends a document: of its name, or of the tokenizer's role `eos`.
+    """The id of the token that ends a document, or None.
 
-    name: a token of the tokenizer; `none`: there is none; None: the one of the role
+    name: name of a token; `none` for no end token; None for the tokenizer's end token
 
-    Raises TrainingError for a name that is no token.
+    Raises TrainingError for an unknown token.
     """
     if name == "none":
         return None
@@ -287,6 +288,6 @@ def _label(row: Row, column: str) -> int:
     value = row.fields.get(column)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise TrainingError(
-            f"{row.source}: `{column}` must be the number of a class, 0 or more, not {value!r}"
+            f"{row.source}: `{column}` must be a class number (0 or more), not {value!r}"
         )
     return value

@@ -47,20 +47,20 @@ def train_tokenizer(
     columns: Sequence[str] = ("text",),
     told: Callable[[float], None] = lambda done: None,
 ) -> Made:
-    """Train a tokenizer on the text of files.
+    """Train a tokenizer on text files.
 
-    vocabulary: how many tokens it has at most, special ones included
+    vocabulary: maximum number of tokens, including special tokens
     type_: bpe, wordpiece or unigram
     specials: special tokens and their ids
-    columns: the fields of JSONL and Parquet that are text
-    told: hears what share of the text was read
+    columns: fields of JSONL and Parquet files that contain text
+    told: called with the fraction of the text that has been read
 
     Raises TrainingError when a file cannot be read, or the text is too short.
     """
     check_ids(specials, vocabulary)
     total = total_bytes(paths)
     if not total:
-        raise TrainingError("the text is empty: there is nothing to train a tokenizer on")
+        raise TrainingError("the text is empty; a tokenizer cannot be trained on it")
     empty, trainer = KINDS[type_](vocabulary, sorted(specials, key=specials.__getitem__))
     try:
         empty.train_from_iterator(_pieces(paths, columns, total, told), trainer)
@@ -173,8 +173,8 @@ def _assigned(pieces: Iterable[str], specials: dict[str, int]) -> dict[str, int]
     if beyond := {name: number for name, number in specials.items() if number >= size}:
         name, number = max(beyond.items(), key=lambda item: item[1])
         raise TrainingError(
-            f"the text gives a vocabulary of only {size} tokens, but the spec wants {name} at id "
-            f"{number}; give more text, or a spec with a smaller vocabulary"
+            f"the text gives a vocabulary of only {size} tokens, but in the spec {name} has id "
+            f"{number}; use more text, or a spec with a smaller vocabulary"
         )
     taken = set(specials.values())
     free = (number for number in range(size) if number not in taken)

@@ -53,7 +53,7 @@ def draw(graph: ModuleGraph, format: str = "svg", options: DrawOptions | None = 
     and pdf where what draws them is missing.
     """
     if format not in _WRITERS:
-        raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
+        raise DrawError(f"unknown format `{format}`; expected one of: {', '.join(FORMATS)}")
     return _WRITERS[format](figure(graph, options))
 
 

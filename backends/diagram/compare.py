@@ -30,14 +30,19 @@ OF_LAYERS = ("layers", "pattern", "d_model")
 def draw_difference(
     found: Difference, format: str = "svg", options: DrawOptions | None = None
 ) -> bytes:
-    """What `difference` found: both figures beside each other. What is gone is marked in the first,
-    what is new in the second, what changed in both.
+    """Draw two models side by side, with their differences marked.
 
-    Raises DrawError for a format that is no svg or png, and where none of them can be drawn.
+    Parts that were removed are marked in the first figure, added ones in the second, changed ones
+    in both.
+
+    found: the result of `difference`
+    format: svg or png
+
+    Raises DrawError for another format, and for models that cannot be drawn.
     """
     options = options or DrawOptions()
     if format not in FORMATS:
-        raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
+        raise DrawError(f"unknown format `{format}`; expected one of: {', '.join(FORMATS)}")
     if format == "png":
         light = "light" if options.theme == "auto" else options.theme
         return bitmap(_both(found, replace(options, theme=light)))

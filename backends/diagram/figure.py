@@ -73,7 +73,7 @@ def _stacks(graph: ModuleGraph, wanted: str | None) -> list[str]:
     if wanted is None:
         return list(graph.hidden)
     if wanted not in graph.hidden:
-        raise DrawError(f"there is no stack `{wanted}`: {choices(wanted, list(graph.hidden))}")
+        raise DrawError(f"unknown stack `{wanted}`; {choices(wanted, list(graph.hidden))}")
     return [wanted]
 
 

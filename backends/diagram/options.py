@@ -15,27 +15,27 @@ MARKS = ("added", "changed", "removed")
 
 
 class DrawError(Exception):
-    """A figure that cannot be drawn here; the message says why, and what can be done."""
+    """A figure cannot be drawn; the message says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DrawOptions:
-    """How to draw. Raises DrawError for a value that is no option.
+    """How to draw a model. Raises DrawError for a value that is not supported.
 
-    depth      what is opened: `stack` draws one box for all layers of a stack, `block` what is in
-               a layer, `module` what is in attention, feed-forward and heads, `ops` every op
-    unroll     how many of the first layers of each stack stand one by one
-    shapes     say the shapes of inputs, results and the stream
-    costs      say the weights of each part, and its share of the FLOPs
-    legend     say below what the colours and lines are
-    stack      draw one stack alone, by its name
-    direction  where the stream runs: `up`, or to the `right`
-    theme      `auto` is light, and in an SVG dark where the reader's page is dark; `light`, `dark`;
-               `print` is black, white and grey
-    marks      parts to point out: a place in the resolved spec, dotted as in
-               `stacks.decoder.blocks.block.attention.heads`, and what happened to it: added,
-               changed or removed. The part that the place belongs to gets an outline, a sign and
-               the classes `marked` and, say, `changed`
+    depth      what is drawn: `stack` one box for all layers of a stack, `block` the branches of a
+               layer, `module` the modules inside attention, feed-forward and heads, `ops` every op
+    unroll     number of first layers of each stack to draw separately
+    shapes     show the shapes of inputs, outputs and hidden states
+    costs      show the parameters of each part, and its share of the FLOPs
+    legend     explain colours and lines below the figure
+    stack      name of the only stack to draw
+    direction  direction from input to output: `up` or `right`
+    theme      `auto` follows the light or dark mode of the page in an SVG and is light otherwise;
+               `light`; `dark`; `print` is black, white and grey
+    marks      parts to mark: path in the spec, such as
+               `stacks.decoder.blocks.block.attention.heads`, and its state: added, changed or
+               removed. The part gets an outline, a sign, and the classes `marked` and
+               `added`, `changed` or `removed`
     """
 
     depth: str = "block"
@@ -53,11 +53,11 @@ class DrawOptions:
         _one_of("direction", self.direction, DIRECTIONS)
         _one_of("theme", self.theme, THEMES)
         if not 0 <= self.unroll <= MOST:
-            raise DrawError(f"unroll is {self.unroll}: it is from 0 to {MOST}")
+            raise DrawError(f"unroll must be from 0 to {MOST}, not {self.unroll}")
         for mark in self.marks.values():
             _one_of("mark", mark, MARKS)
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise DrawError(f"no {name} `{value}`: it is one of {', '.join(choices)}")
+        raise DrawError(f"unknown {name} `{value}`; expected one of: {', '.join(choices)}")

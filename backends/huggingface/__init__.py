@@ -35,11 +35,12 @@ __all__ = [
 
 
 def import_folder(folder: str | Path, *, ignore: Collection[str] = ()) -> str:
-    """The spec of a model folder, as YAML. It reads config.json and the names of the weights.
+    """The spec of a Hugging Face model folder, as YAML; reads config.json and the names of the
+    weights.
 
-    ignore: keys of config.json that are taken to change nothing
+    ignore: keys of config.json to skip, because they do not affect the model
 
-    Raises CheckpointError for a folder, a file or a model that cannot be imported.
+    Raises CheckpointError for a folder, file or model that cannot be imported.
     """
     return read_model(folder, ignore).text
 
@@ -51,12 +52,14 @@ def from_pretrained(
     dtype: str | torch.dtype | None = None,
     ignore: Collection[str] = (),
 ) -> nn.Module:
-    """The compiled model of a folder with its weights, in eval mode.
+    """Build the model of a Hugging Face folder and load its weights. Returns it in eval mode.
 
-    `device` is "cpu" unless given; `dtype` is torch's default dtype, whatever the files hold;
-    `ignore` names keys of config.json that are taken to change nothing.
-    Raises CheckpointError for a folder that cannot be imported, with every tensor that is missing,
-    unexpected or of another shape: no weight is ever left as it was drawn.
+    device: default: "cpu"
+    dtype: default: torch's default dtype, whatever the dtype of the files is
+    ignore: keys of config.json to skip, because they do not affect the model
+
+    Raises CheckpointError for a folder that cannot be imported, and lists all tensors that are
+    missing, unexpected or of another shape; no weight keeps its random initial value.
     """
     import torch
 
@@ -73,10 +76,12 @@ def from_pretrained(
 
 
 def import_weights(folder: str | Path, output: str | Path, *, ignore: Collection[str] = ()) -> None:
-    """Write the weights of a model folder as safetensors under their logical names, as stored.
+    """Write the weights of a model folder to a safetensors file, with the names of the spec.
 
-    `load_weights` reads them into the model of the imported spec. The file is moved into place
-    when it is whole. Raises CheckpointError as `from_pretrained` does.
+    `load_weights` reads it into the model of the imported spec. Dtypes are unchanged. The file is
+    written under a temporary name and renamed when complete.
+
+    Raises CheckpointError as `from_pretrained` does.
     """
     from safetensors.torch import save_file
 

@@ -24,8 +24,8 @@ def family_of(folder: Folder) -> Family:
     """The family that config.json names. Raises CheckpointError for one that is not supported."""
     kind = folder.config.get("model_type")
     if not isinstance(kind, str):
-        known = f"{len(FAMILIES)} types are known, `bert` and `llama` among them"
-        raise CheckpointError(folder.path / CONFIG, [f"it names no model_type; {known}"])
+        known = f"{len(FAMILIES)} types are supported, such as `bert` and `llama`"
+        raise CheckpointError(folder.path / CONFIG, [f"`model_type` is missing; {known}"])
     kind = ALSO.get(kind, kind)
     if kind not in FAMILIES:
         raise CheckpointError(folder.path / CONFIG, [_unknown(kind)])
@@ -269,17 +269,18 @@ def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any
             continue
         elif key not in known and key not in family.irrelevant and key not in family.parts:
             problems.append(
-                f"`{key}` is not known of {family.model_type}: it may change what is computed"
+                f"`{key}` is not a known option of {family.model_type} and may affect the output; "
+                f"if it does not, skip it with `--ignore {key}`"
             )
     return problems
 
 
 _KINDS: dict[type, str] = {
     bool: "true or false",
-    int: "a whole number",
+    int: "an integer",
     float: "a number",
-    str: "a word",
-    dict: "a mapping that is not empty",
+    str: "a string",
+    dict: "a non-empty mapping",
     list: "a list",
 }
 
@@ -294,7 +295,7 @@ def _wanted(value: Any, kind: type) -> str:
         right = isinstance(value, dict) and bool(value)
     else:
         right = isinstance(value, kind)
-    return "" if right else _KINDS.get(kind, "of another kind")
+    return "" if right else _KINDS.get(kind, "of another type")
 
 
 _LAYERS = re.compile(r"(\A|_)(layers?|depth)\Z")

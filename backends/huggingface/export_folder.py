@@ -46,18 +46,16 @@ def export(
     tokenizer: str | Path | None = None,
     force: bool = False,
 ) -> Path:
-    """Write a model and its weights as another library reads them.
+    """Write a model and its weights as a folder for Hugging Face tools. Returns its path.
 
-    A spec, or a spec file, that is an architecture of the library is written in the hub's layout of
-    its family, which needs no code. Any other, and with `custom_code` this one too, is written as
-    `export_custom` does; so is a graph, which may say what no spec does.
+    A spec (or its file) whose architecture exists in `transformers` is written in the format of
+    that class, without code. Otherwise, and with `custom_code=True`, or for a graph, the folder is
+    written by `export_custom`, whose arguments are the same.
 
-    The arguments are those of `export_custom`.
-
-    Raises ValueError for a library that is not known, and what `export_custom` raises.
+    Raises ValueError for an unknown `to`, and the errors of `export_custom`.
     """
     if to not in TARGETS:
-        raise ValueError(f"models are exported to {' or '.join(TARGETS)}, not to {to}")
+        raise ValueError(f"unknown export format `{to}`; expected one of: {', '.join(TARGETS)}")
     if custom_code or isinstance(source, ModuleGraph):
         return export_custom(source, weights, folder, tokenizer=tokenizer, force=force)
     spec = spec_of(source)
@@ -100,23 +98,23 @@ def export_custom(
     tokenizer: str | Path | None = None,
     force: bool = False,
 ) -> Path:
-    """Write a folder that `transformers` loads with `trust_remote_code=True`; returns its path.
+    """Write a folder that `transformers` loads with `trust_remote_code=True`. Returns its path.
 
-    It holds config.json, model.safetensors under the logical names, the emitted file as `build`
-    writes it, and two files that make it a `PreTrainedModel`; none of them needs modelwright.
-    The spec is in config.json, so that the folder can be imported again; a graph holds none, and a
-    folder made from one cannot.
+    It contains config.json, model.safetensors with the logical names, the file that `build` writes,
+    and two files that wrap it as a `PreTrainedModel`. None of them imports modelwright. The spec is
+    stored in config.json, so that the folder can be imported again; this does not hold for a folder
+    made from a graph.
 
-    source: a spec file, a spec or a graph
-    weights: a safetensors file of its logical names, a Hugging Face folder of this model, or a
-        model that `compile` made
-    tokenizer: a folder whose tokenizer and generation_config.json are copied; that of the weights
-        when left out
+    source: a spec, the path of its file, or a graph
+    weights: a checkpoint with logical names, a Hugging Face folder of this model, or a model
+        returned by `compile`
+    tokenizer: folder from which the tokenizer and generation_config.json are copied; default: that
+        of the weights
     force: replace a folder that was exported before
 
-    Raises SpecErrors for a bad spec, ExportError for a model that Hugging Face's classes cannot
-    hold, WeightsError and CheckpointError for weights that do not fit, OutputError for a place
-    that cannot be written. Nothing is left half written.
+    Raises SpecErrors for a bad spec, ExportError for a model that cannot be a Hugging Face class,
+    WeightsError and CheckpointError for weights that do not fit, OutputError for a folder that
+    cannot be written. On errors nothing is left behind.
     """
     spec = None if isinstance(source, ModuleGraph) else spec_of(source)
     graph = graph_of(source if spec is None else spec)
@@ -187,7 +185,7 @@ def _dtype(tensors: dict[str, Tensor]) -> str:
     counts: dict[str, int] = {}
     for tensor in tensors.values():
         if not tensor.dtype.is_floating_point:
-            raise ExportError(f"weights are floating-point numbers, not {tensor.dtype}")
+            raise ExportError(f"weights must be floating-point tensors, not {tensor.dtype}")
         kind = str(tensor.dtype).removeprefix("torch.")
         counts[kind] = counts.get(kind, 0) + tensor.numel()
     return max(counts, key=counts.__getitem__, default="float32")

@@ -49,7 +49,7 @@ class Folder:
         more = ", …" if len(found) > 3 else ""
         if not found:
             return ""
-        return f"; {', '.join(found[:3])}{more} is not read: rename or convert it"
+        return f"; {', '.join(found[:3])}{more} is not read; rename or convert it"
 
     def without(self, keys: Collection[str]) -> Folder:
         """The folder as it would be without some keys of its config, also inside of its parts."""
@@ -93,10 +93,10 @@ def read_folder(path: str | Path) -> Folder:
     """
     path = Path(path)
     if not path.is_dir():
-        raise CheckpointError(path, ["there is no such folder"])
+        raise CheckpointError(path, ["no such folder"])
     config = read_mapping(path / CONFIG)
     if config is None:
-        raise CheckpointError(path, [f"{CONFIG} is missing: a model folder begins with it"])
+        raise CheckpointError(path, [f"{CONFIG} is missing"])
     return Folder(path, config, find_weights(path), read_mapping(path / GENERATION) or {})
 
 
@@ -107,9 +107,9 @@ def read_mapping(path: Path) -> dict[str, Any] | None:
     try:
         config = read_json(path)
     except RecursionError:
-        raise CheckpointError(path, ["it is nested too deeply"]) from None
+        raise CheckpointError(path, ["the JSON is nested too deeply"]) from None
     except ValueError as error:
-        raise CheckpointError(path, [f"it is no JSON: {error}"]) from None
+        raise CheckpointError(path, [f"not valid JSON: {error}"]) from None
     if not isinstance(config, dict):
-        raise CheckpointError(path, [f"it must hold a mapping, not a {type(config).__name__}"])
+        raise CheckpointError(path, [f"must contain a JSON object, not a {type(config).__name__}"])
     return config

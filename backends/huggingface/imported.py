@@ -68,7 +68,7 @@ def read_model(path: str | Path, ignore: Collection[str] = ()) -> Imported:
     except CheckpointError:
         raise
     except _WRONG_VALUES as error:
-        why = f"its values do not go together: {type(error).__name__}: {error}"
+        why = f"its values are inconsistent: {type(error).__name__}: {error}"
         raise CheckpointError(folder.path / CONFIG, [why]) from error
 
 
@@ -107,7 +107,7 @@ def _own_spec(folder: Folder) -> str:
     """
     text = folder.config.get(SPEC_KEY)
     if not isinstance(text, str):
-        why = f"it has no `{SPEC_KEY}`: it was exported from a graph, or by an earlier version"
+        why = f"`{SPEC_KEY}` is missing: it was exported from a graph, or by an earlier version"
         raise CheckpointError(folder.path / CONFIG, [why])
     try:
         spec = loads(text, CONFIG)
@@ -135,6 +135,6 @@ def logical_weights(path: str | Path, wanted: Mapping[str, Shape]) -> dict[str, 
     differ = [name for name in wanted if own.get(name) != wanted[name]]
     if differ or own.keys() != wanted.keys():
         name = (differ or sorted(own.keys() - wanted.keys()))[0]
-        why = f"its weights are not those of the spec: {name} {own.get(name)}, {wanted.get(name)}"
+        why = f"shape of {name}: {own.get(name)} in the file, but {wanted.get(name)} in the spec"
         raise CheckpointError(Path(path), [why])
     return dict(read.tensors(wanted))

@@ -42,8 +42,8 @@ def loader_table(spec: ModelSpec, graph: ModuleGraph, word: str = WORD) -> Loade
         native = find_native(spec)
     if native is None:
         raise ExportError(
-            f"{spec.name} is no architecture of transformers; --loader {WORD}/MODEL_TYPE takes the "
-            "names of one"
+            f"transformers has no architecture that matches {spec.name}; name one whose weight "
+            f"names to use: --loader {WORD}/MODEL_TYPE"
         )
     names = Names(native.family, native.head, native.values)
     rows = tuple(_rows(names, weights))
@@ -54,10 +54,14 @@ def _of_folder(folder: str, spec: ModelSpec, weights: Mapping[str, Shape]) -> Na
     """The class that a folder's config.json says."""
     read = read_model(folder)
     if read.family is None:
-        raise ExportError(f"{folder} has the names of the spec: no table is needed")
+        raise ExportError(
+            f"the weights of {folder} have the names of the spec; --loader is not needed"
+        )
     names = Names(read.family, read.head, read.values)
     if unknown := next((move for move in names.moves(weights) if isinstance(move, str)), None):
-        raise ExportError(f"{read.family.model_type} has no name for {unknown} of {spec.name}")
+        raise ExportError(
+            f"{read.family.model_type} has no counterpart of the weight {unknown} of {spec.name}"
+        )
     return Native(read.family, "", read.head, read.values, read.folder.config)
 
 
@@ -65,12 +69,12 @@ def _of_type(spec: ModelSpec, model_type: str, weights: Mapping[str, Shape]) -> 
     """The first class of a model type that has a name for every weight."""
     family = FAMILIES.get(model_type)
     if family is None:
-        raise ExportError(f"unknown model type `{model_type}`; docs/coverage.md lists them")
+        raise ExportError(f"unknown model type `{model_type}`; see docs/coverage.md for a list")
     for native in candidates(spec, family):
         moves = Names(native.family, native.head, native.values).moves(weights)
         if all(isinstance(move, Move) for move in moves):
             return native
-    raise ExportError(f"{model_type} has no class with all the weights of {spec.name}")
+    raise ExportError(f"no class of {model_type} has counterparts of all weights of {spec.name}")
 
 
 def _rows(names: Names, weights: Mapping[str, Shape]) -> Iterator[Row]:
@@ -88,7 +92,9 @@ def _rows(names: Names, weights: Mapping[str, Shape]) -> Iterator[Row]:
         )
     shadowed = {key: _is_shadowed(row, found.values()) for key, row in found.items()}
     if len({theirs for theirs, _ in found}) < len(found):
-        raise ExportError("a tensor of the checkpoint holds other weights in other layers")
+        raise ExportError(
+            "a tensor name of the checkpoint stands for different weights in different layers"
+        )
     yield from (found[key] for key in sorted(found, key=shadowed.__getitem__))
 
 
@@ -104,7 +110,7 @@ def _is_shadowed(row: Row, rows: Collection[Row]) -> bool:
 def _how(layout: Layout, names: Names, several: bool) -> dict[str, Any]:
     """The arguments of `Stored` that are not as usual."""
     if type(layout) is not Layout:
-        raise ExportError(f"{layout.theirs} is stored in a form that the loader does not read")
+        raise ExportError(f"the loader does not support the layout of {layout.theirs}")
     found = {
         "beside": layout.beside,
         "numbered": "{e}" in layout.theirs,

@@ -168,7 +168,9 @@ def native_tensors(
     bare = not native.head.names or (native.class_name.endswith("Model") and not _tables(native))
     tensors: dict[str, Tensor] = {}
     for move in names.moves({name: tuple(x.shape) for name, x in weights.items()}):
-        assert isinstance(move, Move), f"{move} has no name in {native.class_name}"
+        assert isinstance(move, Move), (
+            f"{native.class_name} has no counterpart of the weight {move}"
+        )
         parts = [weights[name] for name in move.ours]
         whole = move.layout.join(parts, native.values, torch.cat)
         for name, tensor in zip(move.theirs, move.layout.parted(whole), strict=True):

@@ -87,11 +87,13 @@ def by_layer_type(values: Values, layer_types: Collection[str]) -> Values:
     if not isinstance(scaling, Mapping) or not isinstance(said or {}, Mapping):
         raise RefusedError("`rope_scaling` and `rope_parameters` must be mappings")
     if "type" in scaling and "rope_type" not in scaling:
-        raise RefusedError("`rope_scaling` must have `rope_type`: the library ignores `type` here")
+        raise RefusedError("`rope_scaling` must have `rope_type`; the library ignores `type` here")
     merged: dict[str, Any] = dict(said or {})
     for layer_type in layer_types:
         if said and not isinstance(said.get(layer_type), Mapping):
-            raise RefusedError("beside `rope_scaling`, `rope_parameters` must be by layer type")
+            raise RefusedError(
+                "if `rope_scaling` is set, `rope_parameters` must be a mapping by layer type"
+            )
         merged[layer_type] = {**merged.get(layer_type, {}), **scaling}
     return with_parameters(values, merged)
 
@@ -133,7 +135,7 @@ class Rotary:
         said = self.parameters(values)
         kind = said.get("rope_type", said.get("type", "default"))
         if not isinstance(kind, str):
-            raise RefusedError(f"`rope_type` must be a word, not {kind!r}")
+            raise RefusedError(f"`rope_type` must be a string, not {kind!r}")
         spec: dict[str, Any] = {
             "type": "rotary",
             "theta": _number("rope_theta", said.get("rope_theta", values.get(self.theta))),
@@ -152,8 +154,8 @@ class Rotary:
             return said if original is None else {**said, _ORIGINAL: original}
         inner = said.get(self.layer_type)
         if not isinstance(inner, Mapping):
-            what = f"of `{self.layer_type}`" if self.layer_type else "of the model as a whole"
-            raise RefusedError(f"`rope_parameters` says nothing {what}")
+            what = f"`{self.layer_type}`" if self.layer_type else "the whole model"
+            raise RefusedError(f"`rope_parameters` has no entry for {what}")
         # the library looks for `truncate` beside the layer types, where it never is
         return {key: value for key, value in inner.items() if key != "truncate"}
 

@@ -2,52 +2,53 @@
 
 from __future__ import annotations
 
-_SSM = "it has state-space layers, which the language cannot say"
-_RECURRENT = "it has recurrent layers, which the language cannot say"
-_HYBRID = "some of its layers are no attention (state-space or linear recurrences)"
+_SSM = "it has state-space layers, which is not supported"
+_RECURRENT = "it has recurrent layers, which is not supported"
+_HYBRID = "some layers are state-space or linear recurrences instead of attention"
 
 CLASS_REASONS: dict[str, str] = {
-    "SiglipModel": "its image tower is pooled by a learned query that attends to all patches",
-    "BigBirdForQuestionAnswering": "a whole feed-forward layer stands before its scores",
+    "SiglipModel": "the image encoder is pooled by attention with a learned query",
+    "BigBirdForQuestionAnswering": "it has a feed-forward layer before the logits",
     **dict.fromkeys(
         [
             "LongformerForSequenceClassification",
             "LongformerForMultipleChoice",
             "LongformerForQuestionAnswering",
         ],
-        "the library makes its first token or its question global",
+        "the library sets global attention on the first token or the question",
     ),
     **dict.fromkeys(
         ["UniSpeechForPreTraining", "UniSpeechSatForPreTraining"],
-        "its codebooks are used in training alone",
+        "its codebooks are used only in training",
     ),
     **dict.fromkeys(
         ["Wav2Vec2ForXVector", "UniSpeechSatForXVector"],
-        "convolutions over time stand before its classes",
+        "it has convolutions over time before the classifier",
     ),
-    "EuroBertForSequenceClassification": "its scores are averaged over all tokens of a text",
+    "EuroBertForSequenceClassification": "logits are averaged over all tokens",
     **dict.fromkeys(
         ["BeitBackbone", "Dinov2Backbone", "Dinov2WithRegistersBackbone", "DINOv3ViTBackbone"],
-        "it gives the features of several layers, which a detector reads",
+        "it returns the features of several layers, for a detector",
     ),
     **dict.fromkeys(
         ["BeitForSemanticSegmentation", "Data2VecVisionForSemanticSegmentation"],
-        "convolutions over the features of several layers make its map of pixels",
+        "its segmentation head has convolutions over the features of several layers",
     ),
     **dict.fromkeys(
         ["DeiTForMaskedImageModeling", "ViTForMaskedImageModeling"],
-        "it reads images with hidden patches and writes pixels",
+        "it reads masked patches and predicts pixels",
     ),
     **dict.fromkeys(
-        ["Llama4VisionModel", "MllamaVisionModel"], "of models that read images, the text is read"
+        ["Llama4VisionModel", "MllamaVisionModel"],
+        "only the text part of models that read images is supported",
     ),
     **dict.fromkeys(
         ["Llama4TextModel", "Llama4ForCausalLM"],
-        "the config.json of the text alone has the model_type `llama4_text`",
+        "the config.json of the text model alone has the model_type `llama4_text`",
     ),
     **dict.fromkeys(
         ["MllamaTextModel", "MllamaForCausalLM"],
-        "the config.json of the text alone has the model_type `mllama_text_model`",
+        "the config.json of the text model alone has the model_type `mllama_text_model`",
     ),
     **dict.fromkeys(
         [
@@ -56,11 +57,11 @@ CLASS_REASONS: dict[str, str] = {
             "T5GemmaForTokenClassification",
             "WhisperForAudioClassification",
         ],
-        "its encoder alone is not read",
+        "the encoder without its decoder is not supported",
     ),
     "CohereCompassTextForSequenceClassification": "its pooling is in another part of the config",
-    "JevForDecision": "it scores marked places of a prompt",
-    "RoFormerForMultipleChoice": "it reads the last place of a row, padding or not",
+    "JevForDecision": "it computes logits at marked positions of a prompt",
+    "RoFormerForMultipleChoice": "it pools the last index of a row, even if it is padding",
 }
 """Why a class of a type that is imported is not, where there is more to say than its name."""
 
@@ -69,56 +70,56 @@ REASONS: dict[str, str] = {
     **dict.fromkeys(["rwkv", "xlstm"], _RECURRENT),
     **dict.fromkeys(
         ["siglip2", "siglip2_vision_model"],
-        "its positions are stretched to the shape of each image",
+        "its position embeddings are interpolated to the shape of each image",
     ),
-    "vit_mae": "it hides patches at random each time that it is asked",
+    "vit_mae": "it masks random patches in every call",
     **dict.fromkeys(
         ["swin", "swinv2", "donut-swin", "hiera"],
-        "its patches are merged stage by stage, which the language cannot say",
+        "it merges patches between stages, which is not supported",
     ),
-    "wavlm": "its relative positions are gated by what is asked, which the language cannot say",
-    "data2vec-audio": "its positions are several convolutions one upon the other",
+    "wavlm": "its position biases are gated by the query, which is not supported",
+    "data2vec-audio": "its positional embedding is a stack of convolutions",
     **dict.fromkeys(
         ["wav2vec2-conformer", "wav2vec2-bert"],
-        "its layers have convolutions inside, which the language cannot say",
+        "its layers contain convolutions, which is not supported",
     ),
     **dict.fromkeys(
-        ["sew", "sew-d"], "its frames are joined before the layers and told apart after them"
+        ["sew", "sew-d"], "frames are pooled before the layers and upsampled after them"
     ),
-    "apertus": "the activation of its feed-forwards has weights of its own (xIELU)",
-    "diffllama": "its attention is the difference of two, which the language cannot say",
-    "doge": "its masks are made from the values of the tokens, which the language cannot say",
-    "hrm_text": "its layers run again and again over two states, which the language cannot say",
-    "cpmant": "learned prompts stand before each text, and scores are biased by segments",
-    "gemma3n_text": "layers predict and correct several streams, and later ones share their keys",
+    "apertus": "its activation function has learned parameters (xIELU)",
+    "diffllama": "it has differential attention, which is not supported",
+    "doge": "its masks depend on the values, which is not supported",
+    "hrm_text": "its layers are applied repeatedly to two states, which is not supported",
+    "cpmant": "it prepends learned prompts and adds segment biases to the scores",
+    "gemma3n_text": "layers predict and correct several streams; later ones share keys and values",
     **dict.fromkeys(
         ["gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text"],
-        "each layer adds embeddings of its own, and later ones share their keys",
+        "it has embeddings for each layer; later layers share keys and values",
     ),
-    "layoutlm": "tokens have boxes, whose edges are looked up in tables that they share",
-    "mobilebert": "its layers narrow the stream, and have several feed-forwards each",
+    "layoutlm": "it embeds the bounding boxes of tokens, with tables shared between coordinates",
+    "mobilebert": "its layers have bottlenecks and several feed-forwards each",
     **dict.fromkeys(
-        ["musicgen", "musicgen_melody"], "it reads and writes several codebooks at once"
+        ["musicgen", "musicgen_melody"], "it reads and predicts several codebooks at once"
     ),
-    "neomme": "values get embeddings of their own, and the first stream is mixed in again",
-    "pegasus_x": "its encoder has global tokens of its own beside blocks that are shifted",
-    "roc_bert": "shapes and sounds of characters are joined to its tokens",
+    "neomme": "it adds embeddings to the values, and mixes in the first hidden states again",
+    "pegasus_x": "its encoder has learned global tokens and shifted blocks",
+    "roc_bert": "it adds embeddings of the shape and pronunciation of characters",
     **dict.fromkeys(
         ["seamless_m4t", "seamless_m4t_v2"],
-        "several models of texts and sounds in one, with convolutions among their layers",
+        "it combines text and speech models whose layers contain convolutions",
     ),
-    "squeezebert": "its projections are convolutions in groups",
-    "t5gemma2": "its decoder attends to itself and to the encoder at once",
-    "tapas": "tokens have seven kinds at once, and positions begin anew in each cell of a table",
-    "voxtral_realtime": "its norms depend on a delay, which is given beside the text",
-    "xmod": "each language has an adapter in each layer",
-    "reformer": "it attends by hashes, in reversible layers, which the language cannot say",
-    "nllb-moe": "the library sends its tokens to two of all its experts, as no checkpoint means it",
-    "beam": "branches are weighed by depth and queries by position, which the language cannot say",
-    "jetmoe": "its attention is a mixture of experts too, which the language cannot say",
-    "longcat_flash": "a layer has two attentions, and experts that do nothing",
-    "zaya": "its attention has convolutions inside, which the language cannot say",
-    "fnet": "it mixes tokens by a Fourier transform, which the language cannot say",
+    "squeezebert": "its projections are grouped convolutions",
+    "t5gemma2": "its decoder merges self-attention and cross-attention",
+    "tapas": "it has seven token type ids, and positions restart in each table cell",
+    "voxtral_realtime": "its norms depend on a delay, which is an argument",
+    "xmod": "each layer has an adapter per language",
+    "reformer": "it has LSH attention and reversible layers, which is not supported",
+    "nllb-moe": "the library routes tokens in another way than its checkpoints expect",
+    "beam": "branches are scaled by depth, queries by position, which is not supported",
+    "jetmoe": "its attention is a mixture of experts, which is not supported",
+    "longcat_flash": "each layer has two attentions, and some experts are the identity",
+    "zaya": "its attention contains convolutions, which is not supported",
+    "fnet": "it mixes tokens by a Fourier transform, which is not supported",
     **dict.fromkeys(
         [
             "bamba",

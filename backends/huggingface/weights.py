@@ -37,7 +37,7 @@ def read_checkpoint(
     shapes = {names.normal(name): shape for name, shape in found.shapes.items()}
     moves, problems = _compare(weights, shapes, names)
     if len(stored) != len(found.shapes):
-        problems.append(f"tensors stand twice in it, with and without `{names.prefix}`")
+        problems.append(f"some tensors occur twice, with and without the prefix `{names.prefix}`")
     problems += [] if problems else _not_floating(found, stored, moves)
     problems += [] if problems else _different_copies(found, stored, names, moves)
     if problems:
@@ -77,7 +77,7 @@ def _different_copies(
 ) -> list[str]:
     read = {name for move in moves for name in move.theirs}
     return [
-        f"{copy} should be tied to {source}, and differs from it"
+        f"{copy} should be tied to {source}, but differs from it"
         for copy, source in names.copies.items()
         if copy in stored
         and copy not in read
@@ -93,18 +93,21 @@ def _compare(
     moves, problems, read = [], [], set[str]()
     for move in names.moves(weights):
         if isinstance(move, str):
-            problems.append(f"the weight {move} {weights[move]} has no name in such a file")
+            problems.append(
+                f"the weight {move} {weights[move]} has no counterpart in such a checkpoint"
+            )
             continue
         move.theirs = [names.stored_as(name, tensors) for name in move.theirs]
         said = " and ".join(move.ours)
         wanted = move.layout.stored_shape(move.shapes)
         each = wanted[1:] if move.layout.stacked else wanted
         missing = [name for name in move.theirs if name not in tensors]
-        problems += [f"missing: {name} {each}, which is {said}" for name in missing]
+        problems += [f"missing: {name} {each} (in the spec: {said})" for name in missing]
         for name in move.theirs if not missing else ():
             if not move.layout.fits([tensors[name]], move.shapes):
                 problems.append(
-                    f"shape of {name}: {tensors[name]} in the file, {each} as {said} in the model"
+                    f"shape of {name}: {tensors[name]} in the file, but {each} in the model "
+                    f"({said})"
                 )
         read.update(move.theirs)
         moves.append(move)
@@ -112,6 +115,6 @@ def _compare(
         if names.is_unused(theirs):
             continue
         ours = names.ours(theirs)
-        known = f"would be {ours}" if ours else "no such tensor is known"
+        known = f"which would be {ours}" if ours else "which is unknown"
         problems.append(f"unexpected: {theirs} {tensors[theirs]}, {known}")
     return moves, problems

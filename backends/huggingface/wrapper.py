@@ -46,13 +46,13 @@ def write_wrapper(emitted: EmittedFile, dtype: str, spec: ModelSpec | None = Non
     for stack, source in emitted.graph.inputs.items():
         if source.kind == "features":
             raise ExportError(
-                f"not yet: `{stack}` reads vectors, which `transformers` names itself"
+                f"not supported yet: `{stack}` reads vectors, which `transformers` names itself"
             )
     kind = kind_of(emitted)
     standard = standard_sizes(emitted)
     names = _names(emitted, kind)
     if keyword.iskeyword(emitted.module):
-        raise ExportError(f"a model called `{emitted.module}` cannot be exported: rename it")
+        raise ExportError(f"a model with the name `{emitted.module}` cannot be exported; rename it")
     modules = {
         "configuration": f"configuration_{emitted.module}",
         "emitted": emitted.module,

@@ -11,19 +11,18 @@ from .writer import SELF
 
 KEYS, STATES, MEMORY = "kv", "states", "memory"
 TITLES = {
-    (KEYS,): "Keys and values of the tokens seen so far, by layer. Not part of the weights.",
-    (KEYS, MEMORY): "Keys and values of the tokens seen so far and of the memory, by layer. No "
-    "weights.",
-    (STATES,): "Sums over the tokens seen so far, by layer, which do not grow. Not part of the "
-    "weights.",
-    (KEYS, STATES): "Keys and values of the tokens seen so far, or sums over them, by layer. No "
-    "weights.",
-    (KEYS, MEMORY, STATES): "Keys and values of the tokens seen so far, or sums over them, and of "
+    (KEYS,): "Key-value cache of a decoder, by layer. Not part of the state dict.",
+    (KEYS, MEMORY): "Key-value cache of self- and cross-attention, by layer. Not in the state "
+    "dict.",
+    (STATES,): "Sums over previous tokens, by layer; of constant size. Not part of the state dict.",
+    (KEYS, STATES): "Keys and values, or sums over previous tokens, by layer. Not in the state "
+    "dict.",
+    (KEYS, MEMORY, STATES): "Keys and values, or sums over previous tokens, and keys and values of "
     "the memory, by layer.",
-    (MEMORY, STATES): "Sums over the tokens seen so far, which do not grow, and the memory, by "
-    "layer.",
+    (MEMORY, STATES): "Sums over previous tokens, of constant size, and keys and values of the "
+    "memory, by layer.",
 }
-STATIC = "Keys and values by layer, with room for all tokens from the first step on. No weights."
+STATIC = "Key-value cache, by layer, allocated for all tokens up front. Not in the state dict."
 METHODS = {KEYS: "append", STATES: "state"}
 
 

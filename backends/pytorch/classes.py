@@ -328,7 +328,7 @@ def _keeps(plan: FilePlan, scope: Scope) -> bool:
     """Does it keep a cache, or is it told when the kernel masks?"""
     if plan.layer_by_call(scope.path):
         return False
-    return plan.uses_cache(scope.path) or plan.told_causal(scope.path)
+    return plan.uses_cache(scope.path) or plan.takes_is_causal(scope.path)
 
 
 def name_classes(plan: FilePlan, classes: list[Written], others: list[Written]) -> list[Written]:

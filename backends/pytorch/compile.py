@@ -27,7 +27,7 @@ Source = str | Path | ModelSpec | ModuleGraph
 
 
 def graph_of(source: Source, sets: Sequence[str] = ()) -> ModuleGraph:
-    """The graph of a spec file, a spec, or a graph itself."""
+    """The graph of a spec file or a spec; a graph is returned as it is."""
     if isinstance(source, ModuleGraph):
         return source
     spec = source if isinstance(source, ModelSpec) else load(source, sets=tuple(sets))
@@ -42,9 +42,9 @@ def emit(
     static_cache: bool = False,
     experts: Experts = "split",
 ) -> str:
-    """The text of the PyTorch file of a graph, with the options of `BuildOptions`.
+    """The source text of the PyTorch file of a graph, with the options of `BuildOptions`.
 
-    Raises BuildError where an option does not go with the spec.
+    Raises BuildError for an option that does not fit the spec.
     """
     options = BuildOptions(gradient_checkpointing, join_projections, static_cache, experts)
     return emit_file(graph, options).text
@@ -62,12 +62,16 @@ def compile(  # noqa: A001 - the public name is mw.compile
     static_cache: bool = False,
     experts: Experts = "split",
 ) -> nn.Module:
-    """The model of a spec: the class in the built file, instantiated.
+    """Build a model: instantiate the class of the file that `build` writes, with fresh weights.
 
-    `device` may be "cpu", "cuda", "meta" …; `dtype` a torch dtype or its name ("bfloat16").
-    `seed` seeds the fresh weights and leaves the global generator as it was; None draws them from
-    it. The last four are explained at `BuildOptions`. Raises SpecErrors for a bad
-    spec, BuildError for options that do not go with it.
+    device: "cpu", "cuda", "meta", …; default: "cpu"
+    dtype: a torch dtype or its name, such as "bfloat16"; default: torch's default dtype
+    seed: seed of the weights; the global random state is not changed. None draws from it
+    sets: changes of the spec, such as "layers=6"
+
+    The other options are those of `BuildOptions`. Tracebacks and debuggers show the source text.
+
+    Raises SpecErrors for a bad spec, BuildError for options that do not fit it.
     """
     graph = graph_of(source, sets)
     options = BuildOptions(gradient_checkpointing, join_projections, static_cache, experts)
@@ -85,7 +89,7 @@ def instantiate(
     dtype: str | torch.dtype | None = None,
     seed: int | None = 0,
 ) -> nn.Module:
-    """The emitted class, made on a device in a dtype with seeded weights."""
+    """An instance of the emitted class on a device, in a dtype, with seeded weights."""
     import torch
 
     module = import_text(emitted.text, name)
@@ -100,13 +104,13 @@ def instantiate(
             torch.set_default_dtype(kind or before)
             with place:
                 made: type[nn.Module] = getattr(module, emitted.class_name)
-                return undrawn(made) if place.type == "meta" else made()
+                return skip_init(made) if place.type == "meta" else made()
         finally:
             torch.set_default_dtype(before)
 
 
 def dtype_of(dtype: str | torch.dtype | None) -> torch.dtype | None:
-    """The floating dtype of this name. Raises ValueError where there is none."""
+    """The torch dtype of this name. Raises ValueError unless it is a supported floating type."""
     import torch
 
     kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
@@ -116,24 +120,25 @@ def dtype_of(dtype: str | torch.dtype | None) -> torch.dtype | None:
     return kind
 
 
-def undrawn(kind: type[nn.Module]) -> nn.Module:
-    """The model without the drawing of its weights, which have no values on the meta device.
+def skip_init(kind: type[nn.Module]) -> nn.Module:
+    """Instantiate a model on the meta device without initialising its weights.
 
-    That drawing is a call for each expert of each layer: ten seconds of DeepSeek-V3's. What torch's
-    own modules draw before it is left out too.
+    Initialisation has no effect on the meta device, but makes one call per expert and layer (10 s
+    for DeepSeek-V3). The default initialisation of torch's own modules is skipped too.
     """
-    from .undrawn import Undrawn
+    from .skip_init import SkipInit
 
-    with Undrawn():
+    with SkipInit():
         model: nn.Module = type(kind.__name__, (kind,), {"init_weights": lambda model: None})()
     model.__class__ = kind
     return model
 
 
 def import_text(text: str, name: str) -> ModuleType:
-    """The text as an imported module. It is in `linecache`, so that tracebacks show it.
+    """Import a source text as a module; `linecache` has the text, so that tracebacks show it.
 
-    Objects of its classes can be pickled: the text is in the pickle, and imported where it is read.
+    Objects of its classes can be pickled: the pickle contains the text, which is imported when it
+    is loaded.
     """
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     full = f"modelwright_built.{module_name(name)}_{digest}"
@@ -156,6 +161,6 @@ def import_text(text: str, name: str) -> ModuleType:
 
 
 def rebuild(text: str, name: str, class_name: str, *arguments: Any) -> object:
-    """An empty object of a class of a text, for reading pickles."""
+    """An empty object of a class in a source text, for unpickling."""
     kind: Any = getattr(import_text(text, name), class_name)
     return kind.__new__(kind, *arguments)

@@ -137,7 +137,7 @@ def switches(graph: ModuleGraph, stack: str) -> list[Any]:
 
 CROSSING = """\
 if position_ids is None and 0 < start <= most < end:
-    raise ValueError(f"{end} tokens have other LongRoPE angles: encode all of them in a new cache")
+    raise ValueError(f"{end} tokens need the long LongRoPE factors; encode all with a new cache")
 """
 
 

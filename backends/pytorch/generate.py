@@ -295,8 +295,7 @@ def _doc(slots: Slots) -> str:
     first = "Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`."
     if slots.memory is not None:
         first = (
-            f"The decoder's answer to `{slots.source}`: "
-            "up to `max_new_tokens` after its start token."
+            f"Generate up to `max_new_tokens` tokens after the start token, given `{slots.source}`."
         )
     more = "A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token."
     return "\n\n".join([first, more, *([COMPILED] if slots.static else [])])

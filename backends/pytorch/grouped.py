@@ -17,7 +17,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 def require_grouped(graph: ModuleGraph) -> None:
     """Raises BuildError, with the reason, where `grouped_mm` cannot compute the experts."""
     if reason := why_not_grouped(graph):
-        raise BuildError(f"grouped experts do not go with {graph.name}: {reason}")
+        raise BuildError(f"--experts grouped does not apply to {graph.name}: {reason}")
 
 
 def why_not_grouped(graph: ModuleGraph) -> str:
@@ -28,7 +28,7 @@ def why_not_grouped(graph: ModuleGraph) -> str:
     widths = {int(width) for op in ops for width in op.weights[0].shape[1:]}
     odd = sorted(width for width in widths if width % MULTIPLE)
     if odd:
-        return f"widths of experts must be multiples of {MULTIPLE}, and {odd[0]} is not"
+        return f"the widths of experts must be multiples of {MULTIPLE}, but one is {odd[0]}"
     return ""
 
 
@@ -38,9 +38,9 @@ def require_grouped_mm(dtype: torch.dtype | None) -> None:
 
     if not hasattr(torch.nn.functional, "grouped_mm"):
         raise BuildError(
-            f"grouped experts need PyTorch 2.10 or later, and this is {torch.__version__}"
+            f"--experts grouped needs PyTorch 2.10 or later; this is {torch.__version__}"
         )
     name = str(dtype or torch.get_default_dtype()).removeprefix("torch.")
     if name not in DTYPES:
         known = f"{', '.join(DTYPES[:-1])} or {DTYPES[-1]}"
-        raise BuildError(f"grouped experts compute in {known}, not in {name}")
+        raise BuildError(f"--experts grouped supports {known}, not {name}")

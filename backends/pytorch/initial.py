@@ -42,7 +42,7 @@ DRAWS = {
 }
 WORDS = {
     "normal": "normal(0, std)",
-    "truncated_normal": "normal(0, std) cut at 2 std",
+    "truncated_normal": "normal(0, std) truncated at 2 std",
     "xavier": "xavier",
     "orthogonal": "orthogonal",
 }
@@ -174,7 +174,7 @@ class Initial:
     def summary(self) -> str:
         words = []
         if any(op.kind in NORMS and op.weights for op in self.graph.ops()):
-            words.append("norms as identity")
+            words.append("norms to identity")
         if any(name.endswith("bias") for name in self.names.get(Way(0.0), [])):
             words.append("biases 0")
         words.append(f"the rest {WORDS[self.init.kind]}")

@@ -13,25 +13,25 @@ return F.cross_entropy(logits.flatten(0, -2), labels.flatten())"""
 LOSSES = {
     "next_token": (
         ("logits", "labels"),
-        "Mean cross-entropy of the next token; -100 in `labels` does not count.",
+        "Mean cross-entropy of the next token; -100 in `labels` is ignored.",
         "logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))\n"
         "return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())",
     ),
     "labels": (
         ("logits", "labels"),
-        "Mean cross-entropy of the labels; -100 in `labels` does not count.",
+        "Mean cross-entropy of the labels; -100 in `labels` is ignored.",
         CROSS_ENTROPY,
     ),
     "softmax_pairs": (
         ("scores",),
-        "Mean cross-entropy of rows and of columns: items at the same place belong together.",
+        "Mean cross-entropy over rows and over columns; pairs with equal index match.",
         "scores = scores.to(torch.promote_types(scores.dtype, torch.float32))\n"
         "place = torch.arange(scores.size(0), device=scores.device)\n"
         "return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2",
     ),
     "sigmoid_pairs": (
         ("scores",),
-        "Mean loss of a row, each pair by itself: items at the same place belong together.",
+        "Sigmoid loss of each pair, summed over a row; pairs with equal index match.",
         "scores = scores.to(torch.promote_types(scores.dtype, torch.float32))\n"
         "sign = 2 * torch.eye(scores.size(0), device=scores.device) - 1\n"
         "return -F.logsigmoid(sign * scores).sum(-1).mean()",

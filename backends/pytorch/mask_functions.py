@@ -196,7 +196,7 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
         *(Parameter(name, OPTIONAL) for name in given),
         Parameter("like", TENSOR),
     )
-    title = f"True where query q may see key k: {formula}."
+    title = f"True where query q may attend to key k: {formula}."
     if implicit:
         title += " None where `is_causal` suffices."
     result = OPTIONAL if implicit else TENSOR
@@ -238,7 +238,7 @@ def causal_or_window(name: str, ops: list[Op], *, static: bool) -> Function:
         Parameter("like", TENSOR),
     )
     title = (
-        "True where query q may see key k: causal, the last `window`. None: `is_causal` suffices."
+        "True where q may attend to k: causal, the last `window`. None where `is_causal` suffices."
     )
     made = Function(name, parameters, OPTIONAL, body, title)
     found: Function = written_for(made, *[op.number for op in ops])

@@ -49,7 +49,7 @@ from .writer import SELF, Needs, Writer
 
 ROOM = 90  # columns of a statement in a method, with space for the sign of a comment
 LOGITS = "Logits"
-RESULTS = {"language_model": LOGITS, "classifier": "Scores of the classes"}
+RESULTS = {"language_model": LOGITS, "classifier": "Logits of the classes"}
 """What the only head of a model gives, by its kind; others give vectors."""
 TYING = "Press, Wolf 2016, arXiv 1608.05859"
 TITLES = {
@@ -158,7 +158,7 @@ class Model:
         write_items(f, items)
         f.finish([value])
         given = [Given("x", hidden)]
-        title = "Scores of the vocabulary."
+        title = "Logits over the vocabulary."
         return self.method("logits", given, title, f.body, TENSOR, ("heads", name))
 
     def call_steps(self, f: Writer, stacks: list[str], *, cached: bool = True) -> None:
@@ -270,12 +270,12 @@ class Model:
             shape = show(self.graph.values[self.steps[-1].value].shape)
             return f"The last hidden states of {first}, {shape}."
         if len(heads) > 1:
-            return f"The result of each head for {first}."
+            return f"The output of each head for {first}."
         (output,) = self.graph.outputs.values()
         shape = ", ".join(str(dim) for dim in self.graph.values[output].shape)
         if heads[0].kind == "contrastive":
             read = [described(self.graph, step.arguments[0]) for step in self.steps]
-            return f"Scores ({shape}) of {' with '.join(read)}."
+            return f"Logits ({shape}) of {' with '.join(read)}."
         return f"{RESULTS.get(heads[0].kind, 'Vectors')} ({shape}) for {first}."
 
     # -- the class

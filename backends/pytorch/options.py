@@ -1,4 +1,4 @@
-"""What a user may choose about an emitted file without changing what the model computes."""
+"""Options of an emitted file that do not change what the model computes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ Experts = Literal["split", "grouped"]
 class BuildOptions:
     """How a model is written.
 
-    gradient_checkpointing  in training, compute each layer's inside again instead of keeping it
-    join_projections        linear layers that read the same are one product
-    static_cache            a cache has room for all tokens from the first step on, and no shape of
-                            a step depends on how many came before: it is compiled once
-    loader                  a table of the names of a published checkpoint, and `load_checkpoint`,
-                            which reads one by it
-    experts                 how the matrices of experts are multiplied: `split`, a product for each
-                            expert that a token chose, in any dtype and by any PyTorch from 2.5;
-                            or `grouped`, all of them in one call of `grouped_mm` (PyTorch 2.10)
+    gradient_checkpointing  recompute the activations of each layer in the backward pass
+    join_projections        fuse linear layers with the same input into one matrix product
+    static_cache            allocate the whole key-value cache up front, so that no shape of a step
+                            depends on the number of cached tokens and it is compiled only once
+    loader                  the table of a published checkpoint's weight names; the file then has a
+                            function `load_checkpoint`
+    experts                 `split`: one matrix product per expert, for any dtype, PyTorch >= 2.5;
+                            `grouped`: one call of `grouped_mm` for all experts (PyTorch >= 2.10)
     """
 
     gradient_checkpointing: bool = False
@@ -38,7 +37,7 @@ class BuildOptions:
             raise BuildError(f"experts must be {known}, not {self.experts}")
 
     def words(self) -> list[str]:
-        """The options of `modelwright build` that say the same."""
+        """The same options for the command `modelwright build`."""
         found = []
         for option in fields(self):
             value = getattr(self, option.name)
@@ -50,7 +49,7 @@ class BuildOptions:
 
     @property
     def torch(self) -> str:
-        """The lowest version of PyTorch that runs the file."""
+        """The lowest version of PyTorch that the file supports."""
         return "2.10" if self.experts == "grouped" else "2.5"
 
 

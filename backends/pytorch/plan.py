@@ -152,8 +152,8 @@ class FilePlan:
         return any(op.kind in COUNTED for op in self.ops(self.stack_of_layers(path)))
 
     @remembered
-    def told_causal(self, path: str) -> bool:
-        """Is this scope told by its stack when the kernel makes the causal mask?"""
+    def takes_is_causal(self, path: str) -> bool:
+        """Does the scope have an argument `is_causal`, because SDPA makes its causal mask?"""
         if not self.causal_given or self.plain:
             return False
         if self.graph.scopes[path].role not in ("module", "block"):
@@ -272,7 +272,7 @@ class FilePlan:
         lenient = path in self.lenient
         found = self._inputs(path)
         found = [*found, *(Given(name, kind="table") for name in self.tables(path).values())]
-        if self.told_causal(path):
+        if self.takes_is_causal(path):
             found.append(Given("causal", kind="causal", by_default=lenient))
         if self.uses_cache(path):
             found.append(Given("cache", kind="cache", by_default=lenient))

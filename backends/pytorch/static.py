@@ -6,20 +6,20 @@ from ...compiler.graph import ModuleGraph
 
 
 class BuildError(ValueError):
-    """An option of `build` that does not go with the spec."""
+    """An option of `build` does not fit the spec."""
 
 
 def require_static(graph: ModuleGraph) -> None:
     """Raises BuildError, with the reason, where a cache of fixed size would not do."""
     if reason := why_not_static(graph):
-        raise BuildError(f"a static cache does not go with {graph.name}: {reason}")
+        raise BuildError(f"--static-cache does not apply to {graph.name}: {reason}")
 
 
 def why_not_static(graph: ModuleGraph) -> str:
     """The reason, or ""."""
     kinds = {op.kind for op in graph.keepers()}
     if not kinds:
-        return "no stack keeps a cache"
+        return "no stack has a cache"
     if "attend_linearly" in kinds:
-        return "linear attention keeps sums, whose size does not change"
+        return "the cache of linear attention has a fixed size already"
     return ""

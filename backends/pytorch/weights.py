@@ -22,13 +22,14 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class WeightsError(ValueError):
-    """A file of weights that does not fit the model; the message lists the differences."""
+    """A checkpoint does not fit the model; the message lists all differences."""
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Write a model's weights to a safetensors file, moved into place when it is whole.
+    """Write a model's weights to a safetensors file.
 
-    The names are those of the model inside `torch.compile`, DataParallel and similar wrappers.
+    The names are those of the model inside `torch.compile`, DataParallel and similar wrappers. The
+    file is written under a temporary name and renamed when complete.
 
     Raises WeightsError for a model on the meta device, whose weights have no values.
     """
@@ -36,7 +37,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 
     state = {name: tensor.detach() for name, tensor in _unwrapped(model).state_dict().items()}
     if any(tensor.is_meta for tensor in state.values()):
-        raise WeightsError("the model is on the meta device: its weights have no values to save")
+        raise WeightsError("the model is on the meta device, so its weights have no values to save")
     state = {
         ".".join(part for part in name.split(".") if part != "_orig_mod"): tensor.contiguous()
         for name, tensor in state.items()
@@ -54,18 +55,19 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 
 def load_weights(model: nn.Module, path: str | Path, *, strict: bool = True) -> nn.Module:
-    """Read a checkpoint into a model, one tensor at a time; returns the model.
+    """Load a checkpoint into a model, one tensor at a time. Returns the model.
 
-    A model on the meta device gets the tensors themselves, on the CPU and in its own dtype.
+    Tensors are cast to the dtype of the model and moved to its device. A model on the meta device
+    gets the tensors of the file, on the CPU and in its own dtype.
 
-    path: a safetensors file, the state dict that `torch.save` wrote (read with `weights_only`), the
-        index of several files, or the folder of either. `model.`, `module.` and `_orig_mod.` may
-        stand before the names, as wrappers of models put them
-    strict: every weight must be in the file, and nothing else. If False, weights that are missing
-        keep their values and other tensors are not read
+    path: a safetensors file, a state dict written by `torch.save` (read with `weights_only=True`),
+        the index of a sharded checkpoint, or a folder with either. Names may have the prefixes
+        `model.`, `module.` and `_orig_mod.` of wrappers
+    strict: raise for missing and unexpected tensors; if False, missing weights keep their values
+        and other tensors are ignored
 
-    Raises WeightsError with what is missing, unexpected, of another shape, or not floating-point,
-    before anything is changed.
+    Raises WeightsError, before anything is changed, for tensors that are missing, unexpected, of
+    another shape or not floating-point.
     """
     import torch
 
@@ -88,7 +90,7 @@ def load_weights(model: nn.Module, path: str | Path, *, strict: bool = True) -> 
 
 
 def read_tensors(path: str | Path, wanted: Collection[str]) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by their logical names, of which these are `wanted`."""
+    """Read the tensors `wanted` (logical names) from a checkpoint."""
     with _reading(path) as found:
         stored = _logical_names(found.shapes, wanted)
         with found.opened() as read:
@@ -150,12 +152,12 @@ def _check(
         empty = [name for name, tensor in target.items() if tensor.is_meta and name not in there]
         if empty:
             raise WeightsError(
-                f"the model is on the meta device, and {len(empty)} of its weights are not in "
-                f"{Path(path).name}: {empty[0]}"
+                f"the model is on the meta device, but {len(empty)} of its weights are missing in "
+                f"{Path(path).name}, such as {empty[0]}"
             )
         both = wanted.keys() & there.keys()
         if wanted and not both:
-            raise WeightsError(f"{Path(path).name} contains no weight of the model")
+            raise WeightsError(f"{Path(path).name} contains none of the model's weights")
         wanted, there = {n: wanted[n] for n in both}, {n: there[n] for n in both}
     check_shapes(wanted, there, Path(path).name, note=_note(Path(path), found.shapes))
     problems = [not_floating(own, found.dtypes[own]) for n, own in stored.items() if n in wanted]
@@ -172,7 +174,7 @@ def _note(path: Path, names: Iterable[str]) -> str | None:
     from ..checkpoint_files import shard_note
 
     if any(part in name for name in names for part in _LIBRARY):
-        return "these are the names of a Hugging Face checkpoint: use modelwright.from_pretrained"
+        return "this is a Hugging Face checkpoint; load it with `modelwright.from_pretrained`"
     return shard_note(path)
 
 

@@ -1,10 +1,10 @@
-"""`verify`: what is compiled is tried against the reference and against laws that hold by theory.
+"""Testing a compiled model against a reference implementation and known invariants.
 
     report = mw.verify("gpt2.yaml")
     print(report.render())
     assert not report.failures
 
-Importing this imports torch.
+Importing this module imports torch.
 """
 
 from __future__ import annotations

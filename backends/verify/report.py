@@ -1,4 +1,4 @@
-"""The result of `verify`: one finding for each law."""
+"""The report of `verify`: one finding per law."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ...tables import html_table
 
 @dataclass(frozen=True)
 class Finding:
-    """What one law found.
+    """The result of one law.
 
-    error, bound: None where the law says nothing here, or could not be tried
-    where: the tensor and index, or the weight, of the largest error
-    note: why a law says nothing, or what it leaves out
+    error, bound: largest error and its bound; None if the law is not applicable or raised
+    where: output and index, or weight, of the largest error
+    note: why the law is not applicable, or what it excludes
     """
 
     law: str
@@ -42,9 +42,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings about one model.
+    """All findings for one model.
 
-    sizes: what the model was made of when it was tried
+    sizes: how the sizes of the spec were reduced
     """
 
     name: str
@@ -60,7 +60,7 @@ class Report:
         return not self.failures
 
     def finding(self, law: str) -> Finding:
-        """What a law found. Raises KeyError for one that was not tried."""
+        """The finding of a law. Raises KeyError for one that was not tested."""
         for finding in self.findings:
             if finding.law == law:
                 return finding
@@ -75,7 +75,7 @@ class Report:
         }
 
     def render(self) -> str:
-        """A table with a line for each law."""
+        """The findings as a table with one line per law."""
         rows = self._rows()
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [f"{self.name}: {self.sizes}", ""]

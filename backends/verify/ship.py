@@ -29,20 +29,19 @@ from .shrink import shrink
 from .subject import Subject, UnknownError
 
 TEMPLATE = Path(__file__).with_name("shipped.py")
-MARK = "# -- the laws\n"
+MARK = "# -- tests\n"
 NUMBERS = 6
 MOST_WEIGHTS = 20_000_000
 WIDTH = 100
 SPREAD = 0.2
 
-HEAD = '''"""Tests of {file}, which modelwright wrote from {source}.
+HEAD = '''"""Tests of {file}, which Modelwright wrote from {source}.
 
-They are laws that hold whatever its weights are, tried on a model that is made small by its Config.
-They need torch, and not modelwright:
+They test invariants that hold for any weights, with a small Config. They need only torch:
 
     pytest test_{module}.py        or        python test_{module}.py
 
-The numbers of `EXPECTED` were given by {whose}.
+The numbers in `EXPECTED` were computed by {whose}.
 """
 
 from __future__ import annotations
@@ -58,17 +57,16 @@ import torch
 from torch import Tensor, nn
 
 '''
-REFERENCE = "an implementation in NumPy that was written independently"
+REFERENCE = "an independent implementation in NumPy"
 ITSELF = (
-    "the file itself when these tests were\nwritten: sizes that are no fields of its Config could "
-    "not be made small for the reference"
+    "this file when the tests were written,\nbecause not all of its sizes are fields of its Config"
 )
 
 
 def ship(spec: ModelSpec) -> str:
-    """The text of a test file for the built file of a spec.
+    """Source text of a test file for the file that `build` writes for a spec.
 
-    Raises UnknownError for a model that its Config cannot make small.
+    Raises UnknownError for a model that is not small with any Config.
     """
     full = lower(spec)
     small_spec = shrink(spec, whole_order=True)
@@ -113,7 +111,9 @@ def _made(module: Any, graph: ModuleGraph, config: dict[str, Any]) -> nn.Module:
     except ValueError as error:
         raise UnknownError(f"{graph.name} cannot be made small by its Config: {error}") from None
     if count > MOST_WEIGHTS:
-        raise UnknownError(f"{graph.name} cannot be made small by its Config: {count:,} weights")
+        raise UnknownError(
+            f"{graph.name} cannot be made small by its Config: it would have {count:,} weights"
+        )
     before = torch.get_default_dtype()
     try:
         torch.set_default_dtype(torch.float64)

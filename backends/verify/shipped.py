@@ -1,6 +1,6 @@
-"""The laws that go with a built file: `ship` writes the facts about a model, and this text below.
+"""Template of the tests for a built file: `ship` writes the constants, then the text below.
 
-`built` and the facts stand here for readers and the linter; a shipped file has its own.
+`built` and the constants are placeholders for readers and the linter.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import torch
 from torch import Tensor, nn
 
 built: Any = None  # the module of the built file
-MODEL = ""  # its class
-CONFIG: dict[str, Any] = {}  # sizes that make it small
-WEIGHTS: dict[str, tuple[tuple[int, ...], float, float]] = {}  # shape, centre, spread
+MODEL = ""  # name of its class
+CONFIG: dict[str, Any] = {}  # fields of a small Config
+WEIGHTS: dict[str, tuple[tuple[int, ...], float, float]] = {}  # shape, mean, amplitude
 CASES: dict[str, dict[str, Any]] = {}  # arguments
-EXPECTED: dict[str, dict[str, tuple[float, ...]]] = {}  # case -> result -> some numbers
+EXPECTED: dict[str, dict[str, tuple[float, ...]]] = {}  # case -> output -> some of its values
 STACKS: dict[str, dict[str, str]] = {}  # stack -> how it is called
-CAUSAL: dict[str, str] = {}  # ids -> the stack that they are read by
-PADDED: dict[str, dict[str, str]] = {}  # case -> stacks that padding does not move -> their masks
-CACHED: dict[str, Any] = {}  # the stack that keeps a cache, and what it is given in pieces
-EXEMPT: tuple[str, ...] = ()  # weights that cannot matter
+CAUSAL: dict[str, str] = {}  # argument with ids -> stack that reads it
+PADDED: dict[str, dict[str, str]] = {}  # case -> stack to test with padding -> its mask
+CACHED: dict[str, Any] = {}  # stack with a cache, and arguments that are split
+EXEMPT: tuple[str, ...] = ()  # weights without influence on the outputs
 
-# -- the laws
+# -- tests
 
 EXACT = 1e-9
 
 
 def model() -> nn.Module:
-    """A small model in float64 whose weights are waves: no two alike, and none at rest."""
+    """A small model in float64 and eval mode; no weight has its initial value."""
     torch.set_default_dtype(torch.float64)
     try:
         made: nn.Module = getattr(built, MODEL)(built.Config(**CONFIG))
@@ -45,7 +45,7 @@ def model() -> nn.Module:
 def waves(
     network: nn.Module, weights: dict[str, tuple[tuple[int, ...], float, float]]
 ) -> nn.Module:
-    """Set each weight to a wave of its own, about its centre, as far as its spread."""
+    """Set each weight to mean + amplitude * wave, with a different wave for each."""
     for number, (name, weight) in enumerate(network.named_parameters()):
         _, centre, spread = weights[name]
         weight.copy_(centre + spread * wave(weight.shape, number))
@@ -53,7 +53,7 @@ def waves(
 
 
 def tensors(case: str) -> dict[str, Tensor]:
-    """The arguments of a case: ids as they are written, and the last rows of waves."""
+    """The arguments of a case: lists as tensors, and waves for floating-point inputs."""
     return {
         name: (
             wave(value["shape"], 0)[-value["last"] :]
@@ -65,7 +65,7 @@ def tensors(case: str) -> dict[str, Tensor]:
 
 
 def wave(shape: Sequence[int], number: int) -> Tensor:
-    """Numbers from -1 to 1 that do not repeat; another wave for each `number`."""
+    """Deterministic, non-repeating values in [-1, 1]; `number` selects the sequence."""
     place = torch.arange(math.prod(shape), dtype=torch.float64)
     return torch.sin(1.37 * place + 0.011 * place**2 + number).view(*shape)
 
@@ -75,14 +75,14 @@ def named(found: Any) -> dict[str, Tensor]:
 
 
 def same(found: Tensor, expected: Tensor, what: str) -> None:
-    """Equal but for rounding; `what` says where they are not."""
+    """Assert equality up to rounding; `what` begins the error message."""
     assert found.shape == expected.shape, what
     error = (found - expected).abs().max() / expected.abs().max().clamp(min=1e-30)
     assert error <= EXACT, f"{what}: {error:.1e}"
 
 
 def hidden(network: nn.Module, stack: str, given: dict[str, Tensor]) -> Tensor:
-    """The hidden states of a stack; `x` are embedded ids, a memory is what another stack gives."""
+    """The hidden states of a stack (B, T, D); the stack that it attends to is run first."""
     facts = STACKS[stack]
     call = getattr(network, facts["method"])
     wanted = inspect.signature(getattr(call, "forward", call)).parameters
@@ -95,14 +95,14 @@ def hidden(network: nn.Module, stack: str, given: dict[str, Tensor]) -> Tensor:
     return found
 
 
-def test_weights_have_their_names_and_shapes() -> None:
+def test_names_and_shapes_of_weights() -> None:
     stored = {name: tuple(weight.shape) for name, weight in model().state_dict().items()}
     assert stored == {name: shape for name, (shape, _, _) in WEIGHTS.items()}
 
 
 @torch.no_grad()
 def test_numbers() -> None:
-    """Some of the numbers that these weights give."""
+    """Compare some of the outputs with stored values."""
     for case, results in EXPECTED.items():
         for name, found in named(model()(**tensors(case))).items():
             expected = torch.tensor(results[name], dtype=torch.float64)
@@ -111,7 +111,7 @@ def test_numbers() -> None:
 
 
 @torch.no_grad()
-def test_nothing_leaks_from_the_future() -> None:
+def test_causal_masks() -> None:
     network = model()
     for ids, stack in CAUSAL.items():
         given = tensors("plain")
@@ -120,11 +120,11 @@ def test_nothing_leaks_from_the_future() -> None:
             changed = {**given, ids: given[ids].clone()}
             changed[ids][:, place] = (changed[ids][:, place] + 1) % 2 + 1
             after = hidden(network, stack, changed)
-            same(after[:, :place], before[:, :place], f"{ids}, place {place}")
+            same(after[:, :place], before[:, :place], f"{ids}, token {place}")
 
 
 @torch.no_grad()
-def test_padding_changes_nothing() -> None:
+def test_padding_does_not_change_outputs() -> None:
     network = model()
     for case, stacks in PADDED.items():
         given, alone = tensors(case), tensors(f"{case}, alone")
@@ -135,7 +135,7 @@ def test_padding_changes_nothing() -> None:
 
 
 @torch.no_grad()
-def test_cached_steps_equal_the_whole() -> None:
+def test_cached_steps_equal_a_full_pass() -> None:
     network = model()
     for case in CACHED.get("cases", ()):
         given = tensors(case)
@@ -145,7 +145,7 @@ def test_cached_steps_equal_the_whole() -> None:
 
 
 def steps(network: nn.Module, given: dict[str, Tensor], sizes: list[int], length: int) -> Tensor:
-    """The hidden states of pieces of a text, joined."""
+    """The concatenated hidden states of steps with a cache."""
     cache = built.Cache(length)
     found, start = [], 0
     for size in sizes:
@@ -169,8 +169,8 @@ def test_every_weight_gets_a_gradient() -> None:
     assert all(w.grad is None or w.grad.isfinite().all() for w in network.parameters())
 
 
-def test_gradients_are_what_small_steps_say() -> None:
-    """Central differences along a wave; of three steps the one that fits best counts."""
+def test_gradients_equal_finite_differences() -> None:
+    """Central differences along one direction; the best of three step sizes counts."""
     network, given = model(), tensors("plain")
 
     def total() -> Tensor:
@@ -203,7 +203,7 @@ def test_gradients_are_what_small_steps_say() -> None:
 
 
 def scripted(network: Any, scores: Tensor) -> None:
-    """Give the model these scores (rows, steps, V) in place of its own, and no hidden states."""
+    """Replace the logits of the model by `scores` (rows, steps, vocabulary)."""
     steps = iter(range(scores.size(1)))
 
     def states(x: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -218,7 +218,7 @@ def scripted(network: Any, scores: Tensor) -> None:
 
 
 def generated(network: Any, rows: int, new: int, **options: Any) -> Tensor:
-    """The new tokens of so many rows with the same prompt."""
+    """New tokens for `rows` copies of a prompt, (rows, new)."""
     names = list(inspect.signature(network.generate).parameters)
     given = tensors("plain")
     prompt = next(given[n] for n in (names[0], *given) if n in given)[:1]
@@ -228,8 +228,8 @@ def generated(network: Any, rows: int, new: int, **options: Any) -> Tensor:
     return found[:, start:]
 
 
-def test_generation_ends_each_row_by_itself() -> None:
-    """Several end tokens, padding after the end, and no step more than the last row needs."""
+def test_generation_stops_each_row() -> None:
+    """Several end tokens; padding after the end of a row; stop after the last row has ended."""
     network: Any = model()
     if not hasattr(network, "generate"):
         return
@@ -240,8 +240,8 @@ def test_generation_ends_each_row_by_itself() -> None:
     assert found.tolist() == [[6, 3, 5, 5], [6, 6, 6, 4]]
 
 
-def test_sampling_has_the_support_and_the_frequencies() -> None:
-    """Of fixed scores: temperature, top-k and top-p, 5.5 standard deviations at most."""
+def test_sampling_frequencies() -> None:
+    """Temperature, top-k and top-p with fixed logits; within 5.5 standard deviations."""
     network: Any = model()
     if not hasattr(network, "generate"):
         return
@@ -267,8 +267,8 @@ def test_sampling_has_the_support_and_the_frequencies() -> None:
 
 
 @torch.no_grad()
-def test_ties_hold_in_a_copy() -> None:
-    """Other weights reach every place of a copy that uses them, and not the first model."""
+def test_tied_weights_of_a_copy() -> None:
+    """Loading weights into a copy changes all uses of tied weights, and not the original."""
     network, given = model(), tensors("plain")
     before, copied = named(network(**given)), copy.deepcopy(network)
     places = [w.data_ptr() for _, w in network.named_parameters(remove_duplicate=False)]
@@ -292,14 +292,14 @@ def test_init_weights_sets_every_weight() -> None:
 
 
 @torch.no_grad()
-def test_dropout_is_for_training_alone() -> None:
+def test_no_dropout_in_eval_mode() -> None:
     network, given = model(), tensors("plain")
     for name, found in named(network(**given)).items():
         assert torch.equal(found, named(network(**given))[name])
 
 
 @torch.no_grad()
-def test_compiled_in_one_graph() -> None:
+def test_torch_compile() -> None:
     network, given = model(), tensors("plain")
     compiled = named(torch.compile(network, fullgraph=True, backend="aot_eager")(**given))
     for name, expected in named(network(**given)).items():
@@ -307,7 +307,7 @@ def test_compiled_in_one_graph() -> None:
 
 
 @torch.no_grad()
-def test_exported() -> None:
+def test_torch_export() -> None:
     network, given = model(), tensors("plain")
     program = torch.export.export(network, (), kwargs=given).module()
     for name, expected in named(network(**given)).items():

@@ -44,23 +44,29 @@ def verify(
     emit: Callable[[ModuleGraph], str] = emit,
     tell: Callable[[str], None] = lambda what: None,
 ) -> Report:
-    """What every law finds about the model of a spec.
+    """Test the compiled model of a spec; returns one finding per law.
 
-    The spec is made small with all of its structure, unless `full_size` or `weights` (a
-    safetensors file of the whole model) is given; random weights are none of them at rest. `dtype`
-    is tried beside float64 and float32. `thorough` tries all lengths, options and cases that a law
-    knows, where it usually makes a choice. `document` is what the spec was read from, with files
-    that it extends and with `sets` put in; it is read where `source` is a path. `laws` names those
-    to try; `emit` makes the text of the file from the graph; `tell` hears which law is tried.
+    The spec is made small first, unless `full_size` or `weights` is given. Random weights never
+    have their initial values of 0 or 1.
 
-    Raises SpecErrors for a bad spec, WeightsError for weights that do not fit, UnknownError for a
-    device that is not there or a law that does not exist.
+    weights: checkpoint of the whole model
+    dtype: data type to test in addition to float64 and float32
+    full_size: test the model at full size
+    laws: names of the laws to test; default: all
+    thorough: test all lengths, build options and cases of a law instead of a selection
+    document: the YAML data of the spec, with `extends` and `sets` applied; default: read if
+        `source` is a path
+    emit: function from a graph to the source text of its file
+    tell: called with the name of each law before it is tested
+
+    Raises SpecErrors for a bad spec, WeightsError for weights that do not fit, UnknownError for an
+    unavailable device or an unknown law.
     """
     _check_device(device)
     names = [law.name for law in LAWS]
     for name in laws or ():
         if name not in names:
-            raise UnknownError(f"there is no law `{name}`: {choices(name, names)}")
+            raise UnknownError(f"unknown law `{name}`; {choices(name, names)}")
     if document is None and not isinstance(source, ModelSpec):
         document = read_document(Path(source), sets)
     spec = source if isinstance(source, ModelSpec) else load(source, sets=tuple(sets))
@@ -89,7 +95,7 @@ def _check_device(device: str) -> None:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         said = str(error).splitlines()[0]
-        raise UnknownError(f"device {device} cannot be used here: {said}") from None
+        raise UnknownError(f"device {device} is not available: {said}") from None
 
 
 def _stored(graph: ModuleGraph, path: str | Path) -> dict[str, Array]:

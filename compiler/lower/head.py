@@ -134,7 +134,7 @@ def lower_pool(b: Builder, state: StackState, pool: Any, x: str, scores: str = "
 def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier, x: str) -> str:
     """Scores of the classes, (B, C), or (B, T, C) without a pool."""
     classes = Dim("C", b.size("classes", head.classes))
-    with b.module(name, noun="Classifier", title="Scores of the classes."):
+    with b.module(name, noun="Classifier", title="Logits of the classes."):
         x = lower_pool(b, state, head.pool, x)
         if has_norm(head, "pooled_norm"):
             x = lower_norm(b, head.norm, x, "norm", out="x")

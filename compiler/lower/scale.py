@@ -1,4 +1,4 @@
-"""What the scores of an attention are multiplied by."""
+"""The attention scale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to every number alone, or to two of the same place."""
+"""Elementwise ops."""
 
 from __future__ import annotations
 

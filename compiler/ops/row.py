@@ -57,7 +57,7 @@ def last(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 
 
 def broadcast(inputs: Inputs, attrs: Attrs) -> list[Shape]:
-    """Axes stand one above the other from the right; where one is 1, the other one is meant."""
+    """NumPy broadcasting."""
     length = max(len(value.shape) for value in inputs)
     shapes = [(ONE,) * (length - len(value.shape)) + value.shape for value in inputs]
     columns = zip(*shapes, strict=True)

@@ -34,7 +34,7 @@ def choose_kernels(graph: ModuleGraph) -> ModuleGraph:
     stacks = _stacks_with_implicit_causal(graph)
     for op in graph.ops():
         if op.kind == "attend":
-            alike = graph.scopes[op.scope].stack in stacks and _may_be_told_causal(graph, op)
+            alike = graph.scopes[op.scope].stack in stacks and _may_take_is_causal(graph, op)
             fused = alike and op.attrs["kernel"] == "sdpa"
             graph.replace_op(op.number, attrs={**op.attrs, "causal": fused})
             if alike:
@@ -43,7 +43,7 @@ def choose_kernels(graph: ModuleGraph) -> ModuleGraph:
     return graph
 
 
-def _may_be_told_causal(graph: ModuleGraph, attend: Op) -> bool:
+def _may_take_is_causal(graph: ModuleGraph, attend: Op) -> bool:
     """Is no mask the causal one here, or never the case? Not so where None means all."""
     mask = graph.producer(attend.arg("mask"))
     return mask is not None and not mask.attrs["memory"] and mask.attrs.get("implicit") != "full"

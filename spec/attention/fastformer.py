@@ -8,10 +8,10 @@ from .memory import Memory
 
 
 class Fastformer(Branch):
-    """Queries, then keys, are pooled to one global vector for each head (Wu et al., 2021,
-    arXiv:2108.09084), by a softmax over the tokens of a learned vector · x / √head_dim: the first
-    multiplies every key, the second every value, and the output is added to the query. Its mask is
-    `full`.
+    """Additive attention with global vectors (Wu et al., 2021, arXiv:2108.09084). In each head, the
+    queries are pooled into one global query, which multiplies every key; these products are pooled
+    into one global key, which multiplies every value. Both pools are a softmax over tokens of a
+    learned vector · x / √head_dim. The query is added to the output. The mask must be `full`.
 
     heads: number of query, key and value heads
     bias: whether the projections have a bias

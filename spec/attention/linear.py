@@ -10,22 +10,23 @@ from .memory import Memory
 
 
 class LinearAttention(Branch):
-    """A feature map instead of the softmax: what a query takes is its product with a sum over keys
-    and values, which a cache keeps instead of them (Katharopoulos et al., 2020, arXiv:2006.16236).
-    Its mask is `causal` or `full`.
+    """Linear attention (Katharopoulos et al., 2020, arXiv:2006.16236): a feature map φ replaces the
+    softmax, so that the output is φ(q) · Σ φ(k) vᵀ. A cache stores this sum instead of keys and
+    values. The mask must be `causal` or `full`.
 
     heads: number of query, key and value heads
-    head_dim: width of a head; d_model / heads when left out
-    feature_map: of queries and keys: elu(x) + 1, relu, silu, x itself (`identity`), or the softmax
+    head_dim: width of a head; default: d_model / heads
+    feature_map: feature map of queries and keys: `elu` is elu(x) + 1, `identity` is x, `softmax` is
         over the width of the head
     map_values: apply the feature map to the values too (MiniMax)
-    normalize: what a query takes is divided by the sum of its weights plus 1e-6
-    decay: weights shrink with the distance: `lightning`: by exp(-rate) for each token, the rate of
-        head h, from 1, of H is 2^(-8 h / H) times 1 - l / (L - 1 + 1e-5) + 1e-5, for layer l,
-        from 0, of L (MiniMax, 2025, arXiv:2501.08313)
-    output_norm: a norm over all heads, before the gate
-    output_gate: a sigmoid of the layer's input multiplies what comes of it, number by number or
-        head by head; with a bias if `bias` is true
+    normalize: divide by the sum of the attention weights plus 1e-6
+    decay: `lightning`: a key at distance d is weighted by exp(-rate · d). In head h = 1 … H and
+        layer l = 0 … L - 1, the rate is 2^(-8 h / H) · (1 - l / (L - 1 + 1e-5) + 1e-5) (MiniMax,
+        2025, arXiv:2501.08313)
+    output_norm: a norm over the concatenated heads, before the output gate
+    output_gate: multiply the attention output by a sigmoid of a linear projection of the layer's
+        input, `elementwise` or with one value per head (`headwise`); the projection has a bias if
+        `bias` is true
     bias: whether the projections have a bias
     """
 

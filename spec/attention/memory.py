@@ -7,7 +7,7 @@ from ..scalars import Name
 class Memory(Part):
     """Keys and values come from another stack.
 
-    memory: the stack whose output it attends to
+    memory: the stack to attend to
     """
 
     memory: Name

@@ -14,7 +14,7 @@ class QkNorm(Part):
     """A norm on queries and keys (Henry et al., 2020, arXiv:2010.04245).
 
     norm: which normalisation
-    before_clip: it stands before `clip_qkv`, which otherwise comes right after the projections
+    before_clip: normalise before `clip_qkv` is applied instead of after it
     """
 
     norm: Norm | None = None
@@ -38,7 +38,7 @@ class ProjectionQkNorm(QkNorm):
 
 
 class PerHeadQkNorm(QkNorm):
-    """Over each head, with a weight of its own for each (StableLM).
+    """Over each head, with a separate weight for each head (StableLM).
 
     after_positions: normalise after rotary positions are applied
     """
@@ -61,27 +61,30 @@ class Mha(Branch):
     kv_heads: number of key and value heads; default: `heads`
     head_dim: width of a head; default: d_model / heads
     value_dim: width of a head's values; default: `head_dim`
-    bias: of the four projections: all, none, or a list of query, key, value, output
-    scale: multiplies the scores; 1/√head_dim when left out; `by_layer`: that, divided by the number
-        of the layer, from 1 (an option of GPT-2)
-    score: of a query and a key: their product; the `cosine` of their angle (Swin 2; Liu et al.,
-        2021, arXiv:2111.09883), which needs a `scale`, and which yarn and `temperature` positions
-        multiply; minus their squared `distance` (kernel
-        regression; Nadaraya, 1964; Watson, 1964); or `additive`, a learned vector · tanh(q + k)
-        (Bahdanau et al., 2014, arXiv:1409.0473), whose scale is 1 when left out
-    qk_norm: a norm on queries and keys
-    softcap: scaled scores become softcap · tanh(scores / softcap) (Gemma 2); what positions add to
-        them is not bounded
-    sinks: a learned score per head in the softmax, without a value (gpt-oss)
-    clip_qkv: bounds queries, keys and values after their projections (OLMo; `before_clip` of
-        `qk_norm`: after that norm, as OLMoE does)
-    output_gate: a sigmoid of the layer's input multiplies what is taken from the values, number by
-        number or head by head (Qiu et al., 2025, arXiv:2505.06708); with a bias if `bias` is true
+    bias: which of the four projections have a bias: all, none, or a list
+    scale: multiplies the scores; default: 1/√head_dim; `by_layer`: 1/√head_dim divided by the
+        layer's number, counted from 1 (an option of GPT-2)
+    score: score of a query and a key: `dot` product; `cosine` similarity, which needs a `scale` and
+        is multiplied by the factors of yarn and `temperature` positions (Swin 2; Liu et al., 2021,
+        arXiv:2111.09883); negative squared Euclidean `distance` (Nadaraya, 1964; Watson, 1964); or
+        `additive`, a learned vector · tanh(q + k), with a default scale of 1 (Bahdanau et al.,
+        2014, arXiv:1409.0473)
+    qk_norm: normalisation of queries and keys
+    softcap: replace scaled scores by softcap · tanh(scores / softcap), before position biases are
+        added (Gemma 2)
+    sinks: attention sinks: one learned score per head that takes part in the softmax and has no
+        value (gpt-oss)
+    clip_qkv: clamp queries, keys and values to ± this, after their projections (OLMo) or, with
+        `before_clip` of `qk_norm`, after that norm (OLMoE)
+    output_gate: multiply the attention output by a sigmoid of a linear projection of the layer's
+        input, `elementwise` or with one value per head (`headwise`; Qiu et al., 2025,
+        arXiv:2505.06708); the projection has a bias if `bias` is true
     gate: activation of the output gate; `softplus` can exceed 1
-    output_norm: a norm, this branch's `norm`, before the output projection, after the gate (BitNet)
+    output_norm: apply the branch's `norm` before the output projection, after the output gate
+        (BitNet)
     score_bias: biases computed from data
-    separate_global: the rows of `global(…)` have query, key and value projections of their own
-        (Longformer; Beltagy et al., 2020, arXiv:2004.05150); such a stack keeps no cache
+    separate_global: separate query, key and value projections for the global tokens of `global(…)`
+        (Longformer; Beltagy et al., 2020, arXiv:2004.05150); the stack then has no cache
     dropout: rate on the attention weights
     """
 

@@ -8,18 +8,19 @@ from .memory import Memory
 
 
 class Mla(Branch):
-    """Keys and values are made from a small latent vector per token, and keys also from a rotated
-    part that all heads share; a cache keeps these two (DeepSeek-AI, 2024, arXiv:2405.04434).
+    """Multi-head latent attention (DeepSeek-AI, 2024, arXiv:2405.04434): keys and values are
+    projected from a small latent vector per token; keys have an additional rotated part that all
+    heads share. A cache stores only these two.
 
     heads: number of query, key and value heads
-    query_rank: width of the queries' latent vector; `none`: no latent vector
+    query_rank: width of the latent vector of the queries; `none`: queries are projected directly
     kv_rank: width of the latent vector of keys and values
-    nope_dim: width of the part of a head that is not rotated, its first numbers
-    rope_dim: width of the part of a head that is rotated
+    nope_dim: number of features per head, the first ones, that are not rotated
+    rope_dim: number of features per head that are rotated
     value_dim: width of a head's values
     latent_eps: eps of the RMS norms on the latent vectors
-    bias: whether the output projection and those to latent vectors have a bias
-    scale: multiplies the scores; 1/√(nope_dim + rope_dim) when left out
+    bias: whether the output projection and the projections to latent vectors have a bias
+    scale: multiplies the scores; default: 1/√(nope_dim + rope_dim)
     dropout: rate on the attention weights
     """
 

@@ -9,8 +9,8 @@ from ..scalars import Argument, Count, Name
 class TableBias(Part):
     """A learned number per head, looked up by an integer for each pair.
 
-    argument: of the model, (B, T, S)
-    entries: of the table
+    argument: name of the argument of `forward`, (B, T, S)
+    entries: number of entries of the table
     """
 
     type: Literal["table"] = "table"
@@ -21,9 +21,9 @@ class TableBias(Part):
 class PathBias(Part):
     """The mean of learned numbers along a path between two nodes (Graphormer).
 
-    argument: of the model
-    entries: of the table
-    max_distance: the longest path
+    argument: name of the argument of `forward`
+    entries: number of entries of the table
+    max_distance: length of the longest path
     """
 
     type: Literal["path"] = "path"
@@ -33,9 +33,9 @@ class PathBias(Part):
 
 
 class StreamBias(Part):
-    """A projection of a stream of pairs.
+    """A linear projection of a stream of pairs.
 
-    stream: which one
+    stream: name of the stream
     """
 
     type: Literal["linear"] = "linear"

@@ -11,8 +11,8 @@ class Glu(Hidden):
     """down(activation(gate(x)) * up(x)) (Shazeer, 2020, arXiv:2002.05202). SwiGLU is `activation:
     silu`, GEGLU is `activation: gelu`.
 
-    clamp: bounds gate from above, before its activation, and up on both sides (gpt-oss)
-    linear_offset: number added to up, after that
+    clamp: clamp `gate` from above, before its activation, and `up` on both sides (gpt-oss)
+    linear_offset: added to `up`, after the clamp
     """
 
     type: Literal["glu"] = "glu"

@@ -11,11 +11,11 @@ from ..scalars import Flag, HiddenBias, Rate, Size
 class Hidden(Part):
     """What a feed-forward widens to, and what happens there.
 
-    d_ff: width inside
-    activation: inside
-    bias: of the linear layers: all, none, or a list of gate, up, down
-    hidden_dropout: rate after the activation
-    inner_norm: a norm, the branch's `norm`, before the last linear layer
+    d_ff: inner width
+    activation: activation function
+    bias: which linear layers have a bias: all, none, or a list
+    hidden_dropout: dropout rate after the activation
+    inner_norm: apply the branch's `norm` before the last linear layer
     """
 
     d_ff: Size = "4 * d_model"

@@ -12,12 +12,13 @@ from .mlp import Mlp
 
 
 class Groups(Part):
-    """Experts are chosen in two steps: groups, then experts of these (DeepSeek-AI, 2024,
-    arXiv:2405.04434).
+    """Group-limited routing: choose groups of experts first, then experts within these groups
+    (DeepSeek-AI, 2024, arXiv:2405.04434).
 
-    count: how many groups
-    top_k: how many of them are kept
-    score: of a group: its best expert, or the sum of its two best, `selection_bias` included
+    count: number of groups
+    top_k: number of groups that are chosen
+    score: score of a group: that of its best expert, or the sum of its two best, including
+        `selection_bias`
     """
 
     count: Count
@@ -30,20 +31,21 @@ def _none(value: Any) -> Any:
 
 
 class Router(Part):
-    """Chooses the experts of a token, from logits in float32 or wider: those with the best scores.
+    """Chooses top_k experts per token by their scores; logits are computed in float32 or wider.
 
-    score: how logits become weights: `softmax` over all experts (over the chosen, when normalised),
-        `sigmoid` of each, or `sparsemixer` (Liu et al., 2024, arXiv:2409.12136; in training too
-        by its rule for inference, without sampling)
-    normalize: the weights of the chosen sum to 1 (not with `sparsemixer`, whose weights stay)
-    bias: of the router's linear layer
-    selection_bias: a stored number per expert that affects the choice only; it gets no gradient,
-        what balances the load sets it (Wang et al., 2024, arXiv:2408.15664)
-    choose_by: what is compared, with that number added: the `scores`, or the `logits`
-    groups: choose groups first
-    scale: multiplies the weights
-    jitter: of `sparsemixer`: experts whose logit is further than twice this share below the best
-        one's are left out of its softmax
+    score: how logits become weights: `softmax` over all experts, or over the chosen ones if
+        `normalize` is true; `sigmoid` of each logit; or `sparsemixer` (Liu et al., 2024,
+        arXiv:2409.12136), which uses its inference rule in training too, without sampling
+    normalize: divide the weights of the chosen experts by their sum (no effect on `sparsemixer`)
+    bias: whether the router's linear layer has a bias
+    selection_bias: a number per expert, added to the scores for the choice only. It has no
+        gradient: the training loop updates it to balance the load (Wang et al., 2024,
+        arXiv:2408.15664)
+    choose_by: add `selection_bias` to the `scores`, or to the `logits`, and choose by the sum
+    groups: choose groups of experts first
+    scale: multiplies the weights of the chosen experts
+    jitter: of `sparsemixer`: an expert is left out of the softmax if (best - logit) / max(|logit|,
+        best) > 2 · jitter, where best is the largest logit
     """
 
     score: OneOf[Literal["softmax", "sigmoid", "sparsemixer"]] = "softmax"
@@ -63,20 +65,19 @@ declare(SharedExpert)
 
 
 class Moe(Part):
-    """Mixture of experts: top_k feed-forwards, selected for each token (Shazeer et al., 2017,
-    arXiv:1701.06538). Nothing balances their load by itself: no auxiliary loss is added to `loss`.
+    """Mixture of experts: top_k feed-forward networks per token, chosen by a router (Shazeer et
+    al., 2017, arXiv:1701.06538). `loss` includes no auxiliary load-balancing loss.
 
     experts: number of experts
     top_k: number of experts per token
     expert: type and options of each expert
     shared_expert: an additional expert applied to all tokens
-    weigh: where the weights of the chosen experts stand: on their `output`, or on the `input` that
-        they read (Llama 4)
+    weigh: multiply the `output` of each chosen expert by its weight, or its `input` (Llama 4)
     shared_gate: multiply the shared expert's output by the sigmoid of a linear layer
-    router: how experts are selected
-    capacity: the most tokens of a sequence that an expert serves, the first that choose it; the
-        others get nothing from it (Fedus et al., 2021, arXiv:2101.03961). Padding takes places
-        too, and a cached step counts its own tokens alone
+    router: how experts are chosen
+    capacity: maximum number of tokens of a sequence per expert. Later tokens that choose the expert
+        are dropped: it adds nothing to them (Fedus et al., 2021, arXiv:2101.03961). Padding counts;
+        a step with a cache counts only its own tokens
     capacity_factor: capacity relative to the number of tokens: factor * tokens * top_k / experts,
         rounded up
     """

@@ -50,8 +50,8 @@ def heads_divide_width(
         if width is None:
             yield Finding(
                 (*path, key, "heads"),
-                f"d_model ({stack.d_model}) is not a multiple of heads ({part.heads}); "
-                "change one, or set `head_dim`",
+                f"d_model ({stack.d_model}) is not a multiple of heads ({part.heads}); change "
+                "one, or set `head_dim`",
             )
         else:
             yield from _too_wide((*path, key, "heads"), part.heads, width)
@@ -65,8 +65,8 @@ def _too_wide(path: Path, heads: int, width: int) -> Iterator[Finding]:
     if heads * width > MOST_PROJECTED:
         yield Finding(
             path,
-            f"{heads:,} heads of width {width:,} have a total width of {heads * width:,}; "
-            f"at most {MOST_PROJECTED:,}",
+            f"{heads:,} heads of width {width:,} have a total width of {heads * width:,}; the "
+            f"maximum is {MOST_PROJECTED:,}",
         )
 
 
@@ -86,7 +86,9 @@ def qk_norm_after(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
         if part.clip_qkv == "none":
             yield Finding(place, "`before_clip` needs `clip_qkv`")
         elif after:
-            yield Finding(place, "`before_clip` and `after_positions` exclude each other; keep one")
+            yield Finding(
+                place, "`before_clip` and `after_positions` are mutually exclusive; keep one"
+            )
 
 
 def gate_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
@@ -102,8 +104,8 @@ def input_positions_in_stack(
         if acts_on(position) == "input" and position not in members(stack.positions):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions act on the input of the stack; "
-                "write them in the stack, not in a block",
+                f"{position.type} positions act on the input of the stack; write them in the "
+                "stack, not in a block",
             )
 
 
@@ -130,9 +132,8 @@ def buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iter
         elif position.max_distance <= exact:
             yield Finding(
                 (*path, "positions", i, "max_distance"),
-                f"max_distance ({position.max_distance}) must be above {exact}, the "
-                "number of buckets that "
-                "hold one distance each",
+                f"max_distance ({position.max_distance}) must be above {exact}, because the first "
+                f"{exact} buckets hold one distance each",
             )
 
 
@@ -164,7 +165,8 @@ def masks_share_heads(spec: ModelSpec, stack: Stack, path: Path, block: Block) -
     count, heads = len(block.mask), block.attention.kv_heads or block.attention.heads
     if heads % count:
         yield Finding(
-            (*path, "mask"), f"{count} masks cannot be divided evenly among {heads} heads"
+            (*path, "mask"),
+            f"the number of masks ({count}) must divide that of key-value heads ({heads})",
         )
 
 
@@ -175,21 +177,21 @@ def separate_global_named(
     if isinstance(cross, Mha) and cross.separate_global:
         yield Finding(
             (*path, "cross_attention", "separate_global"),
-            "`separate_global` does not apply to cross-attention; write "
-            "`cross_attention: {separate_global: false}`",
+            "`separate_global` does not apply to cross-attention; write `cross_attention: "
+            "{separate_global: false}`",
         )
     if not isinstance(part, Mha) or not part.separate_global:
         return
     if isinstance(block.mask, tuple):
         yield Finding(
             (*path, "attention", "separate_global"),
-            "`separate_global` needs one mask for all heads",
+            "`separate_global` needs a single mask for all heads, not a list",
         )
     for i, position in enumerate(members(block.positions)):
         if isinstance(position, (Disentangled, TransformerXl)):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions need one key per token, and `separate_global` has two",
+                f"{position.type} positions cannot be combined with `separate_global`",
             )
     if not any(a.name == "global" for m in masks(block) for a in atoms(m)):
         said = ", ".join(map(str, masks(block)))
@@ -210,8 +212,7 @@ def scores_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
         if part.score == "cosine" and getattr(part.qk_norm, "after_positions", False):
             yield Finding(
                 (*path, key, "qk_norm", "after_positions"),
-                "`after_positions` cannot be combined with `score: cosine`, which "
-                "normalises itself",
+                "`after_positions` cannot be combined with `score: cosine`",
             )
         if part.score not in ("additive", "distance"):
             continue
@@ -219,17 +220,17 @@ def scores_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
             name for name in ("softcap", "sinks", "separate_global") if _said(part, name)
         ]:
             yield Finding(
-                (*path, key, option), f"`{option}` needs dot-product scores, not {part.score}"
+                (*path, key, option), f"`{option}` needs `score: dot`, not `{part.score}`"
             )
         if part.scale == "by_layer":
             yield Finding(
-                (*path, key, "scale"), f"`by_layer` needs dot-product scores, not {part.score}"
+                (*path, key, "scale"), f"`by_layer` needs `score: dot`, not `{part.score}`"
             )
         for i, position in enumerate(members(block.positions)):
             if isinstance(position, (Disentangled, TransformerXl)):
                 yield Finding(
                     (*path, "positions", i),
-                    f"{position.type} positions need dot-product scores, not {part.score}",
+                    f"{position.type} positions need `score: dot`, not `{part.score}`",
                 )
 
 

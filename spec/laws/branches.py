@@ -24,9 +24,8 @@ def d_ff_is_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
         if size.denominator != 1:
             yield Finding(
                 (*path, *place, "d_ff"),
-                f"{part.d_ff} is {float(size):g} with d_model {stack.d_model}, not a "
-                "whole number; "
-                "write a whole number",
+                f"{part.d_ff} is {float(size):g} with d_model {stack.d_model}, not an integer; "
+                "write an integer",
             )
 
 
@@ -78,8 +77,8 @@ def groups_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
     elif part.top_k > groups.top_k * members:
         yield Finding(
             (*place, "top_k"),
-            f"the selected groups ({groups.top_k}) have {groups.top_k * members} experts, "
-            f"fewer than top_k ({part.top_k})",
+            f"the selected groups ({groups.top_k}) have {groups.top_k * members} experts, fewer "
+            f"than top_k ({part.top_k})",
         )
     if groups.score == "top2_sum" and members < 2:
         yield Finding((*place, "score"), "`top2_sum` needs groups of at least two experts")
@@ -111,7 +110,7 @@ def one_capacity(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
     if isinstance(part, Moe) and part.capacity is not None and part.capacity_factor != "none":
         yield Finding(
             (*path, "feed_forward", "capacity_factor"),
-            "`capacity` and `capacity_factor` exclude each other; keep one",
+            "`capacity` and `capacity_factor` are mutually exclusive; keep one",
         )
 
 
@@ -124,8 +123,8 @@ def weighed_where(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
     if part.weigh == "input" and limited:
         yield Finding(
             (*path, "feed_forward", "weigh"),
-            "`weigh: input` cannot be combined with a capacity: a dropped token would give zeros "
-            "as the input of its expert",
+            "`weigh: input` cannot be combined with a capacity: the input of a dropped "
+            "token would be zero",
         )
     router = part.router
     if router.choose_by == "logits" and not router.selection_bias:
@@ -136,7 +135,7 @@ def weighed_where(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
     elif router.choose_by == "logits" and router.groups is not None:
         yield Finding(
             (*path, "feed_forward", "router", "choose_by"),
-            "`choose_by: logits` cannot be combined with `groups`, which are compared by score",
+            "`choose_by: logits` cannot be combined with `groups`, which are chosen by score",
         )
 
 
@@ -150,7 +149,7 @@ def plain_without_gate(
     for each, where in inner:
         if isinstance(each, Mlp) and isinstance(each.bias, tuple) and "gate" in each.bias:
             yield Finding(
-                (*where, "bias"), "an `mlp` has no `gate`; its layers are `up` and `down`"
+                (*where, "bias"), "type `mlp` has no `gate` layer; its layers are `up` and `down`"
             )
 
 
@@ -174,14 +173,14 @@ def shared_norm_shared(
         if placement != "pre":
             yield Finding(
                 (*path, "residual", "shared_norm"),
-                f"`shared_norm` needs a norm before each branch, but the norm of {key} "
-                f"has the placement `{placement}`",
+                f"`shared_norm` needs `norm_placement: pre` in each branch, but that of {key} is "
+                f"`{placement}`",
             )
             return
     if any(norm != norms[0] for norm in norms):
         yield Finding(
             (*path, "residual", "shared_norm"),
-            "`shared_norm` needs the same norm in all branches, but they differ",
+            "`shared_norm` needs the same `norm` in all branches, but they differ",
         )
 
 
@@ -192,16 +191,16 @@ def normed_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
         if placement not in ("pre", "sandwich"):
             yield Finding(
                 (*path, "residual", "from"),
-                f"`from: normed` needs a norm before each branch, but the norm of {key} "
-                f"has the placement `{placement}`",
+                f"`from: normed` needs a norm before each branch, but `norm_placement` of {key} "
+                f"is `{placement}`",
             )
             return
     several = len(list(placements(block))) > 1
     if several and isinstance(block.residual, Parallel) and not block.residual.shared_norm:
         yield Finding(
             (*path, "residual", "from"),
-            "`from: normed` needs one normed input, but each of the parallel branches has a norm "
-            "of its own; write `shared_norm: true`",
+            "`from: normed` needs one normalised input, but each of the parallel branches has "
+            "its own norm; add `shared_norm: true`",
         )
 
 
@@ -215,11 +214,17 @@ def float32_is_computed(
     norms = [getattr(block, key).norm for key, _ in placements(block)]
     dense = isinstance(block.feed_forward, (Nothing, Hidden))
     reasons = {
-        "every block of the stack to say so": all(getattr(r, "float32", False) for r in residuals),
-        "a `sequential` residual `from: input`": not isinstance(block.residual, Parallel)
+        "`residual: {float32: true}` in every block of the stack": all(
+            getattr(r, "float32", False) for r in residuals
+        ),
+        "a residual of type `sequential` with `from: input`": not isinstance(
+            block.residual, Parallel
+        )
         and block.residual.from_ == "input",
-        "a norm before each branch": all(found == "pre" for _, found in placements(block)),
-        "an `rmsnorm` with a weight everywhere, and a `final_norm`": stack.final_norm
+        "`norm_placement: pre` in each branch": all(
+            found == "pre" for _, found in placements(block)
+        ),
+        "`norm: rmsnorm` with a weight everywhere, and a `final_norm`": stack.final_norm
         and all(_plain(norm) for norm in [*norms, stack.norm]),
         "a feed-forward without biases or experts": dense
         and not getattr(block.feed_forward, "bias", False),
@@ -246,9 +251,9 @@ def one_norm_behind_a_sum(
         if others and placement != block.norm_placement:
             yield Finding(
                 (*path, key, "norm_placement"),
-                "parallel branches are added together, and a norm behind the sum is a norm of all "
-                f"of them, but the norm of {key} has the placement `{placement}` and that of "
-                f"{others[0]} `{found[others[0]]}`; write the same placement for all branches",
+                "parallel branches are summed, and `post` normalises this sum, so all branches "
+                f"must have the same `norm_placement`; that of {key} is `{placement}`, that of "
+                f"{others[0]} is `{found[others[0]]}`",
             )
             return
     for key in found:
@@ -257,9 +262,9 @@ def one_norm_behind_a_sum(
         if others and norm != block.norm:
             yield Finding(
                 (*path, key, "norm"),
-                "parallel branches are added together, and `norm_placement: post` puts one norm "
-                f"behind the sum, but the norms of {key} and {others[0]} differ; write the same "
-                "`norm` for all branches",
+                "parallel branches are summed, and `norm_placement: post` normalises this sum "
+                f"once, so all branches must have the same `norm`; those of {key} and {others[0]} "
+                "differ",
             )
             return
 
@@ -280,9 +285,8 @@ def bounded(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator
     if weights > MOST_WEIGHTS:
         yield Finding(
             (*path[:2], "d_model"),
-            f"{stack.layers:,} layers of width {stack.d_model:,} have about "
-            f"{weights:.0e} parameters; "
-            f"at most {MOST_WEIGHTS:.0e}",
+            f"{stack.layers:,} layers of width {stack.d_model:,} have about {weights:.0e} "
+            f"parameters; at most {MOST_WEIGHTS:.0e}",
         )
 
 

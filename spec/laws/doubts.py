@@ -59,8 +59,8 @@ def buckets_match_mask(
     for i, position in enumerate(members(block.positions)):
         if isinstance(position, RelativeBias) and position.bidirectional is not future:
             text = (
-                "the mask allows later keys, but `bidirectional: false` puts all keys "
-                "after the query in one bucket"
+                "the mask allows later keys, but `bidirectional: false` puts all keys after the "
+                "query in one bucket"
                 if future
                 else "half of the buckets are never used, because the mask allows no later keys; "
                 "write `bidirectional: false`"
@@ -75,8 +75,8 @@ def router_learns(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
     if part.router.normalize and part.router.score != "sparsemixer":
         yield Finding(
             (*path, "feed_forward", "top_k"),
-            "the router gets no gradient: with top_k 1 the normalised weight is always 1; "
-            "write `router: {normalize: false}`",
+            "the router gets no gradient: with top_k 1 the normalised weight is always 1; write "
+            "`router: {normalize: false}`",
             warning=True,
         )
 

@@ -56,7 +56,7 @@ def vocabulary_known(spec: ModelSpec, path: Path, head: Part) -> Iterator[Findin
     if stack is not None and not said:
         yield Finding(
             path,
-            "`vocab_size` is missing; write it in this head or in its stack",
+            "`vocab_size` is missing; set it in this head or in its stack",
             lacks="vocab_size",
         )
 
@@ -70,20 +70,20 @@ def tied_to_a_table(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding
     table = next((s for s in members(stack.input) if isinstance(s, Tokens)), None)
     place = (*path, "tied")
     if table is None:
-        yield Finding(place, f"this head is tied to a token embedding, but `{head.stack}` has none")
+        yield Finding(place, f"`tied` needs a token embedding, but stack `{head.stack}` has none")
         return
     if table.vocab_size is not None and head.vocab_size not in (None, table.vocab_size):
         yield Finding(
             place,
-            f"this head has vocab_size {head.vocab_size}, but the embedding it is tied to "
-            f"has {table.vocab_size} entries",
+            f"this head has vocab_size {head.vocab_size}, but the tied embedding has "
+            f"{table.vocab_size} entries; they must be equal",
         )
     wide, width = table.width or stack.d_model, stack.output_width or stack.d_model
     if wide != width and not isinstance(head.transform, DenseTransform):
         yield Finding(
             place,
-            f"the tied embedding has width {wide}, but the stack's output has width {width}; "
-            "add `transform: dense` or remove `tied`",
+            f"the tied embedding has width {wide}, but the stack's output has width {width}; add "
+            "`transform: dense` or remove `tied`",
         )
     own = head.transform.width if isinstance(head.transform, DenseTransform) else None
     if own is not None and own != wide:
@@ -108,8 +108,8 @@ def skipped_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterato
     elif image is not None and pool.skip > (there := image.prefix_tokens + image.registers):
         yield Finding(
             (*path, "pool", "skip"),
-            f"`skip: {pool.skip}` must be at most the number of `prefix_tokens` and "
-            f"`registers`, {there}",
+            f"`skip: {pool.skip}` must be at most the number of `prefix_tokens` and `registers`, "
+            f"{there}",
         )
 
 
@@ -119,7 +119,7 @@ def first_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[
     if not isinstance(head, HeadPart) or not isinstance(pool, FirstPool):
         return
     if pool.joined is True and pool.tokens == 1:
-        yield Finding((*path, "pool", "joined"), "`joined` needs several `tokens`")
+        yield Finding((*path, "pool", "joined"), "`joined` needs `tokens: 2` or more")
     if pool.tokens == 1:
         return
     stack = _stack(spec, head)
@@ -143,7 +143,7 @@ def hidden_layer_is_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[F
         return
     for key, usual in (("hidden_bias", True), ("hidden_norm", False)):
         if getattr(head, key) is not usual:
-            yield Finding((*path, key), f"`{key}` needs `hidden`, the width of a hidden layer")
+            yield Finding((*path, key), f"`{key}` needs `hidden`, the width of the hidden layer")
 
 
 def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
@@ -156,7 +156,8 @@ def pooled_token_is_a_word(spec: ModelSpec, path: Path, head: Part) -> Iterator[
     table = next((s for s in members(stack.input) if isinstance(s, Tokens)), None)
     if table is None:
         yield Finding(
-            (*path, "pool"), f"`pool: token` needs token ids, but `{head.stack}` reads none"
+            (*path, "pool"),
+            f"`pool: token` needs token ids, but stack `{head.stack}` does not read any",
         )
     elif table.vocab_size is not None and pool.id >= table.vocab_size:
         yield Finding(

@@ -23,7 +23,7 @@ def tables(stack: Stack) -> list[tuple[int, Tokens]]:
 
 def reads_something(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
     if stack.input == ():
-        yield Finding((*path, "input"), "this stack has no input; `input` needs at least one entry")
+        yield Finding((*path, "input"), "`input` is empty; a stack needs at least one input")
 
 
 def vocabulary_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
@@ -31,8 +31,8 @@ def vocabulary_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Find
         if source.vocab_size is None and source.tied == "none":
             yield Finding(
                 (*path, "input", i),
-                "`vocab_size` is missing; this stack reads tokens: "
-                "write it in the stack or at the top level",
+                "`vocab_size` is missing, and this stack reads tokens; set it in the stack or at "
+                "the top level",
                 lacks="vocab_size",
             )
 
@@ -53,21 +53,24 @@ def tied_to_a_table(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findi
         table = next((t for _, t in tables(other)), None)
         if table is None or other is stack:
             why = "is this stack" if other is stack else "has no token embedding"
-            yield Finding(place, f"this input is tied to `{source.tied}`, which {why}")
+            yield Finding(
+                place,
+                f"`tied: {source.tied}` must name another stack with a token embedding; "
+                f"`{source.tied}` {why}",
+            )
             continue
         here, there = source.width or stack.d_model, table.width or other.d_model
         if here != there:
             yield Finding(
                 place,
-                f"this input has width {here}, but the embedding of `{source.tied}` has "
-                f"width {there}",
+                f"this input has width {here}, but the token embedding of `{source.tied}` has "
+                f"width {there}; they must be equal",
             )
         if table.vocab_size is not None and source.vocab_size not in (None, table.vocab_size):
             yield Finding(
                 place,
-                f"this input has vocab_size {source.vocab_size}, but the embedding of "
-                f"`{source.tied}` "
-                f"has {table.vocab_size} entries",
+                f"this input has vocab_size {source.vocab_size}, but the token embedding of "
+                f"`{source.tied}` has {table.vocab_size} entries; they must be equal",
             )
 
 
@@ -87,7 +90,7 @@ def table_for_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
         if isinstance(position, Learned) and stack.max_positions is None and not measured:
             yield Finding(
                 (*path, "positions", i),
-                "learned positions need `max_positions`; write it in the stack or at the top level",
+                "learned positions need `max_positions`; set it in the stack or at the top level",
                 lacks="max_positions",
             )
 
@@ -121,8 +124,8 @@ def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[
         if any(source.registers for source in sources) and not known:
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions cannot leave out `registers`; "
-                "use `learned` positions, or `prefix_tokens` instead of registers",
+                f"{position.type} positions cannot leave out `registers`; use `learned` "
+                "positions, or `prefix_tokens` instead of registers",
             )
 
 
@@ -133,12 +136,12 @@ def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
         place = (*path, "input", i, "layers")
         layers = members(source.layers)
         if source.layers == ():
-            yield Finding(place, "`layers` of a convolution stem needs at least one entry")
+            yield Finding(place, "`layers` is empty; a convolution stem needs at least one layer")
         for j, layer in enumerate(layers):
             if layer.kernel % 2 == 0 and source.padded:
                 yield Finding(
                     (*place, j, "kernel"),
-                    f"kernel ({layer.kernel}) must be odd, so that it is centred on each position",
+                    f"kernel ({layer.kernel}) must be odd when `padded` is true",
                 )
             last = layer is layers[-1] and source.project is False
             if last and layer.channels != stack.d_model:
@@ -151,9 +154,9 @@ def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
         if frames and not (isinstance(source.norm, Nothing) or plain_layer_norm(source.norm)):
             yield Finding(
                 (*place, frames[0], "normalize"),
-                "`normalize: frames` is a group norm, and needs a `norm` of type `layernorm` with "
-                f"a weight and a bias, but that of this input is {_other_norm(source.norm)}; "
-                "write `norm: layernorm` in the input",
+                "`normalize: frames` needs a `norm` of type `layernorm` with weight and bias, "
+                f"but that of this input is {_other_norm(source.norm)}; write `norm: layernorm` "
+                "in the input",
             )
         if source.layout == "waveform" and source.channels != 1:
             yield Finding(
@@ -223,7 +226,7 @@ def sinusoid_width(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Findin
             if width % 2 or width < least:
                 yield Finding(
                     (*path, "positions", i),
-                    "sinusoidal positions come in pairs of sine and cosine: the width "
+                    "sinusoidal positions are pairs of sine and cosine, so their width "
                     f"({width}) must be even" + (f" and at least {least}" if least > 2 else ""),
                 )
 
@@ -234,22 +237,21 @@ def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding
         if skip == "tokens" and spec.tokens.pad is None:
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "`skip_padding: tokens` needs the padding id; write `tokens: {pad: …}` "
-                "at the top level",
+                "`skip_padding: tokens` needs the padding id; write `tokens: {pad: …}` at the "
+                "top level",
                 lacks="pad",
             )
         if skip == "tokens" and _causal(stack):
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "not supported yet: a causal stack, which decodes step by step, cannot "
-                "find padding by "
-                "token id; write `skip_padding: mask`",
+                "`skip_padding: tokens` is not supported yet in a causal stack, which decodes "
+                "step by step; write `skip_padding: mask`",
             )
         if skip is not False and position.type == "learned" and position.offset < 1:
             yield Finding(
                 (*path, "positions", i, "skip_padding"),
-                "`skip_padding` gives padding the position before the first token: `offset` must "
-                f"be at least 1, not {position.offset}",
+                "with `skip_padding`, padding has the position offset - 1, so `offset` must be "
+                f"at least 1, not {position.offset}",
             )
 
 
@@ -296,8 +298,8 @@ def ids_are_words(spec: ModelSpec) -> Iterator[Finding]:
                 continue
             yield Finding(
                 ("tokens", key),
-                f"token id {one} is out of range: vocab_size is {max(known)}, so ids go "
-                f"from 0 to {max(known) - 1}",
+                f"token id {one} is out of range: vocab_size is {max(known)}, so ids go from 0 to "
+                f"{max(known) - 1}",
             )
 
 

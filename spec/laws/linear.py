@@ -38,15 +38,14 @@ def heads_divide_width(
             more = "" if isinstance(part, Fastformer) else ", or set `head_dim`"
             yield Finding(
                 (*path, key, "heads"),
-                f"d_model ({stack.d_model}) is not a multiple of heads ({part.heads}); "
-                f"change one{more}",
+                f"d_model ({stack.d_model}) is not a multiple of heads ({part.heads}); change "
+                f"one{more}",
             )
         elif part.heads * width > MOST_PROJECTED:
             yield Finding(
                 (*path, key, "heads"),
                 f"{part.heads:,} heads of width {width:,} have a total width of "
-                f"{part.heads * width:,}; "
-                f"at most {MOST_PROJECTED:,}",
+                f"{part.heads * width:,}; the maximum is {MOST_PROJECTED:,}",
             )
 
 
@@ -61,8 +60,7 @@ def mask_is_simple(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> I
         wanted = " or ".join(f"`{word}`" for word in known)
         yield Finding(
             (*path, "mask"),
-            f"attention of type `{part.type}` sums over all keys: its mask must be {wanted}, "
-            f"not `{said}`",
+            f"attention of type `{part.type}` supports only the mask {wanted}, not `{said}`",
         )
 
 
@@ -73,9 +71,8 @@ def no_scores(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
         if acts_on(position) not in ("input", None):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions act on attention scores, and attention of "
-                f"type `{block.attention.type}` computes none; write `positions: none` "
-                "in this block",
+                f"{position.type} positions act on attention scores, which attention of type "
+                f"`{block.attention.type}` does not compute; write `positions: none` in this block",
             )
 
 
@@ -101,8 +98,8 @@ def fastformer_reads_itself(
     if isinstance(block.cross_attention, Fastformer):
         yield Finding(
             (*path, "cross_attention"),
-            "attention of type `fastformer` has one output for each value, so it cannot "
-            "attend to a memory of another length; write `cross_attention: {type: mha, heads: …}`",
+            "attention of type `fastformer` has one output per key, not per query, so it cannot "
+            "be cross-attention; write `cross_attention: {type: mha, heads: …}`",
         )
 
 

@@ -20,14 +20,13 @@ def log_buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
         if position.buckets % 2:
             yield Finding(
                 (*path, "positions", i, "buckets"),
-                f"buckets ({position.buckets}) must be even: half of the buckets hold "
-                "one distance each",
+                f"buckets ({position.buckets}) must be even",
             )
         elif position.max_distance <= half + 1:
             yield Finding(
                 (*path, "positions", i, "max_distance"),
-                f"max_distance ({position.max_distance}) must be above {half + 1}: {half} buckets "
-                "hold one distance each",
+                f"max_distance ({position.max_distance}) must be above {half + 1}, because the "
+                f"first {half} buckets hold one distance each",
             )
 
 
@@ -39,7 +38,7 @@ def terms_once(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
         if not terms:
             yield Finding(
                 (*path, "positions", i, "terms"),
-                "`terms` needs at least one term; or write `positions: none`",
+                "`terms` is empty; name at least one term, or write `positions: none`",
             )
         for term in dict.fromkeys(term for term in terms if terms.count(term) > 1):
             yield Finding((*path, "positions", i, "terms"), f"`{term}` occurs twice in this list")
@@ -57,26 +56,25 @@ def positions_meet_contents(
         if position is not found[0]:
             yield Finding(
                 (*path, "positions", i),
-                f"{found[0].type} and {position.type} positions both add to the content "
-                "scores; keep one of them",
+                f"{found[0].type} and {position.type} positions cannot be combined; keep one of "
+                "them",
             )
         if any(isinstance(other, Rotary) for other in members(block.positions)):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions need queries and keys that rotary positions "
-                "do not rotate; keep one "
-                "of them",
+                f"{position.type} positions cannot be combined with rotary positions; keep one of "
+                "them",
             )
         if isinstance(part, Mla):
             yield Finding(
                 (*path, "positions", i),
-                f"{position.type} positions are not defined for attention of type `mla`, "
-                "whose queries and keys come from latent vectors",
+                f"{position.type} positions are not supported with attention of type `mla`",
             )
         if isinstance(part, Mha) and part.kv_heads not in (None, part.heads):
             yield Finding(
                 (*path, "attention", "kv_heads"),
-                f"{position.type} positions need as many key heads as query heads ({part.heads})",
+                f"with {position.type} positions, kv_heads ({part.kv_heads}) must equal heads "
+                f"({part.heads})",
             )
 
 
@@ -87,7 +85,7 @@ def relative_sinusoids(
         if isinstance(position, TransformerXl) and stack.d_model % 2:
             yield Finding(
                 (*path, "positions", i),
-                f"transformer_xl positions come in pairs of sine and cosine: d_model "
+                "transformer_xl positions are pairs of sine and cosine, so d_model "
                 f"({stack.d_model}) must be even",
             )
 
@@ -100,8 +98,8 @@ def scaled_by_layer(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
         if isinstance(position, MEETING) or getattr(position, "before_scale", False):
             yield Finding(
                 (*path, "attention", "scale"),
-                f"`by_layer` cannot be combined with {position.type} positions whose "
-                "scores are scaled",
+                f"`scale: by_layer` cannot be combined with {position.type} positions, whose "
+                "scores are scaled too",
             )
 
 

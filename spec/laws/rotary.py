@@ -45,8 +45,8 @@ def rotary_pairs(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
                 said = ("attention", "head_dim")
             yield Finding(
                 (*path, *(said if position.fraction == 1 else ("positions", i, "fraction"))),
-                "rotary positions rotate pairs: the rotated width of a head, "
-                f"{width:g}{part}, must be even",
+                "rotary positions rotate pairs of features, so the number of rotated features "
+                f"per head, {width:g}{part}, must be even",
             )
 
 
@@ -55,7 +55,7 @@ def latent_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
         if isinstance(block.attention, Mla) and position.fraction != 1:
             yield Finding(
                 (*path, "positions", i, "fraction"),
-                "attention of type `mla` sets the rotated width with `rope_dim`: "
+                "in attention of type `mla`, `rope_dim` sets the number of rotated features; "
                 "`fraction` must be 1",
             )
 
@@ -63,19 +63,16 @@ def latent_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
 def llama3(stack: Stack, position: Rotary, scaling: Llama3, width: float | None) -> Iterator[str]:
     if scaling.high_freq_factor <= scaling.low_freq_factor:
         yield (
-            f"high_freq_factor ({scaling.high_freq_factor:g}) must be above "
-            f"low_freq_factor ({scaling.low_freq_factor:g})"
+            f"high_freq_factor ({scaling.high_freq_factor:g}) must be above low_freq_factor "
+            f"({scaling.low_freq_factor:g})"
         )
 
 
 def yarn(stack: Stack, position: Rotary, scaling: Yarn, width: float | None) -> Iterator[str]:
     if scaling.beta_fast <= scaling.beta_slow:
-        yield (
-            f"beta_fast ({scaling.beta_fast:g}) must be above beta_slow ({scaling.beta_slow:g}): "
-            "fast pairs rotate more often"
-        )
+        yield (f"beta_fast ({scaling.beta_fast:g}) must be above beta_slow ({scaling.beta_slow:g})")
     if position.theta <= 1:
-        yield f"yarn needs a theta above 1, not {position.theta:g}"
+        yield f"`scaling: yarn` needs a theta above 1, not {position.theta:g}"
 
 
 def longrope(
@@ -84,15 +81,16 @@ def longrope(
     for key in ("short_factor", "long_factor"):
         count = len(getattr(scaling, key))
         if width is not None and count != width // 2:
-            yield f"{key} has {count} numbers, but a head has {width // 2:g} rotated pairs"
+            yield f"{key} must have one number per rotated pair, {width // 2:g}, not {count}"
     if (scaling.short_mscale is None) is not (scaling.long_mscale is None):
         yield "short_mscale and long_mscale must both be set"
     elif scaling.short_mscale is None and stack.max_positions is None:
         yield (
-            "longrope needs `max_positions` of the stack; or set `short_mscale` and `long_mscale`"
+            "`scaling: longrope` needs `max_positions` in the stack, or `short_mscale` and "
+            "`long_mscale`"
         )
     elif scaling.short_mscale is None and scaling.original_max_positions < 2:
-        yield "longrope divides by ln(original_max_positions), which must be above 1"
+        yield "original_max_positions must be at least 2, because longrope divides by its logarithm"
 
 
 def on_a_grid(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
@@ -103,7 +101,7 @@ def on_a_grid(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
             if position.coordinates == "centred":
                 yield Finding(
                     (*place, "coordinates"),
-                    "`centred` needs the patches of an image, with `axes: 2`",
+                    "`coordinates: centred` needs `axes: 2` and an input of type `patches`",
                 )
             continue
         if not any(isinstance(source, Patches) for source in members(stack.input)):
@@ -113,14 +111,14 @@ def on_a_grid(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterat
         if not isinstance(position.scaling, Nothing):
             yield Finding(
                 (*place, "scaling"),
-                "`scaling` extends the length of a sequence and does not apply to `axes: 2`",
+                "`scaling` extends the sequence length and cannot be combined with `axes: 2`",
             )
         width = turned(block, stack, position)
         if width is not None and width % 4:
             yield Finding(
                 (*place, "axes"),
-                f"rows and columns each rotate pairs: the rotated width ({width:g}) must be a "
-                "multiple of 4",
+                "rows and columns each rotate pairs of features, so the number of rotated "
+                f"features per head ({width:g}) must be a multiple of 4",
             )
 
 

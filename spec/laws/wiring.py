@@ -71,7 +71,7 @@ def no_circles(spec: ModelSpec) -> Iterator[Finding]:
             if stacks not in said:
                 said.add(stacks)
                 circle = " -> ".join([way[0].reader, *(r.source for r in way)])
-                yield Finding(way[0].path, f"stacks read each other in a circle: {circle}")
+                yield Finding(way[0].path, f"circular dependency between stacks: {circle}")
 
 
 def _ways_back(start: str, reads: dict[str, list[Reference]]) -> Iterator[tuple[Reference, ...]]:
@@ -108,7 +108,7 @@ def ties_end(spec: ModelSpec) -> Iterator[Finding]:
             chain.append(source)
             source = tied[source][0]
         if source == name and len(chain) > 1 and name == min(chain):
-            yield Finding(path, f"the ties go in a circle: {' -> '.join([*chain, name])}")
+            yield Finding(path, f"circular `tied` inputs: {' -> '.join([*chain, name])}")
 
 
 FAMILY_CLASSES = frozenset(["Encoder", "Decoder"])
@@ -126,8 +126,8 @@ def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
         elif class_name in CODE_NAMES - FAMILY_CLASSES:
             yield Finding(
                 ("stacks", name),
-                f"a stack cannot be named `{name}`: its class {class_name} would hide "
-                "another class",
+                f"a stack cannot be named `{name}`: its class {class_name} would hide another "
+                "class",
             )
         other = classes.setdefault(class_name, name)
         if other != name:

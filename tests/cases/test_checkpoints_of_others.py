@@ -38,7 +38,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "model_type": "siglip", "text_config": {"model_type": "siglip_text_model"},
             "vision_config": {"model_type": "siglip_vision_model"},
         },
-        "pooled by a learned query",
+        "pooled by attention with a learned query",
     ),
 }  # fmt: skip
 

@@ -99,7 +99,7 @@ def test_a_list_of_end_tokens_is_kept(llama: Path) -> None:
 def test_weights_of_whole_numbers_are_refused(llama: Path) -> None:
     path = llama / "model.safetensors"
     save_file({name: x.to(torch.int8) for name, x in load_file(path).items()}, path)
-    with pytest.raises(CheckpointError, match="is of dtype I8"):
+    with pytest.raises(CheckpointError, match="has dtype I8"):
         mw.from_pretrained(llama)
 
 

@@ -186,9 +186,9 @@ def test_new_suggests_examples(name: str, hint: str) -> None:
         ("mask: causal and window(3)", "write `&`"),
         ("mask: sliding_window", "write `window(…)`"),
         ("mask: Causal", "did you mean `causal`?"),
-        ("feed_forward: {d_ff:4}", "a space must follow `:`; write `d_ff: 4`"),
-        ("feed_forward:{d_ff: 4}", "a space must follow `:`"),
-        ("dropout:0.1\nbias: true", "a space must follow `:`; write `dropout: …`"),
+        ("feed_forward: {d_ff:4}", "add a space after `:`; write `d_ff: 4`"),
+        ("feed_forward:{d_ff: 4}", "add a space after `:`"),
+        ("dropout:0.1\nbias: true", "add a space after `:`; write `dropout: …`"),
         ("dropout = 0.1\nbias: true", "write `dropout: …`"),
         ("dropout:\u00a00.1\nbias: true", "another space character (U+00A0)"),
         ("heads: 4", "write `attention: {heads: 4}`"),
@@ -226,12 +226,12 @@ def test_numbers_of_elsewhere(text: str, number: str | None) -> None:
 @pytest.mark.parametrize(
     ("start", "what"),
     [
-        (b"PK\x03\x04rest", "is not a valid checkpoint of torch"),
-        (b"\x80\x02rest", "is not a valid checkpoint of torch"),
+        (b"PK\x03\x04rest", "not a valid PyTorch checkpoint"),
+        (b"\x80\x02rest", "not a valid PyTorch checkpoint"),
         (b"GGUFrest", "is a GGUF file"),
         (b"\x89HDF\r\n", "is an HDF5 file"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
-        (b"unknown", "is not a valid checkpoint of torch"),
+        (b"unknown", "not a valid PyTorch checkpoint"),
     ],
 )
 def test_other_files_of_weights_are_named(folder: Path, start: bytes, what: str) -> None:

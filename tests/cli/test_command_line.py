@@ -174,7 +174,7 @@ class TestInspect:
 
     def test_more_tokens_than_positions_are_said(self, gpt2: Path) -> None:
         result = type_in("inspect", gpt2, "--sequence", "5000")
-        assert "5000 tokens, but max_positions of `decoder` is 1024" in result.stderr
+        assert "--sequence 5000 exceeds max_positions of `decoder`, 1024" in result.stderr
         assert not type_in("inspect", gpt2, "--sequence", "1024").stderr
 
     def test_kernels_are_named_with_the_reason(self, gpt2: Path) -> None:
@@ -236,8 +236,8 @@ class TestVisualize:
     @pytest.mark.parametrize(
         ("options", "said"),
         [
-            (["--stack", "decodr"], "there is no stack `decodr`: did you mean `decoder`?"),
-            (["--unroll", "-3"], "unroll is -3: it is from 0 to 64"),
+            (["--stack", "decodr"], "unknown stack `decodr`; did you mean `decoder`?"),
+            (["--unroll", "-3"], "unroll must be from 0 to 64, not -3"),
             (["--depth", "atom"], "'atom' is not one of 'stack', 'block', 'module', 'ops'"),
         ],
         ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -230,8 +230,8 @@ def test_the_stacks_alone_still_read_one_another(examples):
 @pytest.mark.parametrize(
     ("format", "depth", "message"),
     [
-        ("gif", "block", "no format `gif`: it is one of svg, png, pdf, dot, mmd"),
-        ("svg", "atom", "no depth `atom`: it is one of stack, block"),
+        ("gif", "block", "unknown format `gif`; expected one of: svg, png, pdf, dot, mmd"),
+        ("svg", "atom", "unknown depth `atom`; expected one of: stack, block"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(gpt2, format, depth, message):

@@ -93,7 +93,7 @@ def test_a_png_and_no_pdf():
     compared = difference(loads(SMALL), loads(SMALL, sets=["layers=8"]), NAMES)
     pytest.importorskip("resvg_py")
     assert draw_difference(compared, "png").startswith(b"\x89PNG")
-    with pytest.raises(DrawError, match="no format `pdf`: it is one of svg, png"):
+    with pytest.raises(DrawError, match="unknown format `pdf`; expected one of: svg, png"):
         draw_difference(compared, "pdf")
 
 

@@ -76,7 +76,8 @@ def test_marks_are_drawn_in_every_format(gemma, format):
 
 
 def test_a_mark_that_is_none_is_refused():
-    with pytest.raises(DrawError, match="no mark `odd`: it is one of added, changed, removed"):
+    expected = "unknown mark `odd`; expected one of: added, changed, removed"
+    with pytest.raises(DrawError, match=expected):
         DrawOptions(marks={"heads": "odd"})
 
 

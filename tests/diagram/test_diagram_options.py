@@ -66,8 +66,8 @@ def test_one_stack_alone_reads_a_word_for_the_other():
 @pytest.mark.parametrize(
     ("name", "stack", "message"),
     [
-        ("t5_small", "encoda", "there is no stack `encoda`: did you mean `encoder`?"),
-        ("gpt2", "middle", "there is no stack `middle`: the only one is `decoder`"),
+        ("t5_small", "encoda", "unknown stack `encoda`; did you mean `encoder`?"),
+        ("gpt2", "middle", "unknown stack `middle`; the only one is `decoder`"),
     ],
 )
 def test_a_stack_that_is_not_there_is_said(name, stack, message):
@@ -94,7 +94,7 @@ def test_the_legend_names_what_the_figure_holds():
 
 @pytest.mark.parametrize("unroll", [-1, 65])
 def test_only_so_many_layers_stand_one_by_one(unroll):
-    with pytest.raises(DrawError, match=f"unroll is {unroll}: it is from 0 to 64"):
+    with pytest.raises(DrawError, match=f"unroll must be from 0 to 64, not {unroll}"):
         DrawOptions(unroll=unroll)
 
 
@@ -111,7 +111,7 @@ def test_to_the_right_is_the_same_figure_turned():
 
 
 def test_a_direction_that_is_none_is_refused():
-    with pytest.raises(DrawError, match="no direction `down`: it is one of up, right"):
+    with pytest.raises(DrawError, match="unknown direction `down`; expected one of: up, right"):
         DrawOptions(direction="down")
 
 
@@ -154,5 +154,6 @@ def test_every_op_is_a_box():
 
 
 def test_a_theme_that_is_none_is_refused():
-    with pytest.raises(DrawError, match="no theme `sepia`: it is one of auto, light, dark, print"):
+    expected = "unknown theme `sepia`; expected one of: auto, light, dark, print"
+    with pytest.raises(DrawError, match=expected):
         DrawOptions(theme="sepia")

@@ -161,11 +161,11 @@ def test_words_stay_on_the_sheet():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"theme": "neon"}, "no theme `neon`"),
-        ({"tokens": 0}, "0 tokens: 1 to 512 can be drawn"),
-        ({"tokens": 513}, "513 tokens"),
-        ({"factor": 0}, "sizes divided by 0"),
-        ({"padding": -1}, "-1 tokens of padding"),
+        ({"theme": "neon"}, "unknown theme `neon`"),
+        ({"tokens": 0}, "tokens must be from 1 to 512, not 0"),
+        ({"tokens": 513}, "tokens must be from 1 to 512, not 513"),
+        ({"factor": 0}, "factor must be at least 1, not 0"),
+        ({"padding": -1}, "padding must be at least 0, not -1"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(options, message):
@@ -174,13 +174,13 @@ def test_what_cannot_be_drawn_is_said(options, message):
 
 
 def test_another_format_is_refused():
-    with pytest.raises(DrawError, match="no format `gif`"):
+    with pytest.raises(DrawError, match="unknown format `gif`"):
         draw_masks(lower(loads(SMALL)), "gif")
 
 
 def test_a_model_without_attention_has_no_masks():
     spec = loads(SMALL.replace("attention: {heads: 4}", "attention: none"))
-    with pytest.raises(DrawError, match="small has no attention that compares queries and keys"):
+    with pytest.raises(DrawError, match="small has no attention scores"):
         draw_masks(lower(spec))
 
 

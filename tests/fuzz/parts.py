@@ -1,6 +1,6 @@
 """Components of a random spec, drawn along the schema; a law between keys is a construction here.
 
-`Parts.part` walks the options of any class of the language as `spec/structure.py` lists them, so a
+`Parts.part` walks the options of any class of the language as `spec/signatures.py` lists them, so a
 new option, or a new type, is drawn as soon as it is built. Those whose options depend on another
 key have a function of their own, which only says what the others then must be.
 """
@@ -16,7 +16,7 @@ from modelwright.spec import embedding, feed_forward, head, pool, positions, res
 from modelwright.spec import norm as norms
 from modelwright.spec.model import ModelSpec
 from modelwright.spec.part import COMPONENTS, Part, Tagged
-from modelwright.spec.structure import Shape, shapes
+from modelwright.spec.signatures import Shape, shapes
 from modelwright.spec.support import LATER_OPTIONS, LATER_TYPES
 
 from .dice import Dice

@@ -16,8 +16,8 @@ from modelwright.spec.load import from_data
 from modelwright.spec.masks import Mask
 from modelwright.spec.model import Stack
 from modelwright.spec.part import Part
+from modelwright.spec.signatures import Shape, shapes
 from modelwright.spec.source import parse
-from modelwright.spec.structure import Shape, shapes
 
 from .pruned import IDLE
 from .values import UnknownOptionError, values_of

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from modelwright.spec.head import Tower
 from modelwright.spec.model import Block, ModelSpec, SpecialTokens
 from modelwright.spec.part import COMPONENTS
-from modelwright.spec.structure import shapes
+from modelwright.spec.signatures import shapes
 
 from .dice import Dice, drawn, seeded
 from .parts import Data, Parts, Place, buildable

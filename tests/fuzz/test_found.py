@@ -222,7 +222,7 @@ def test_prefix_tokens_of_one_stack_of_several(line: str) -> None:
 def test_by_layer_divides_products_alone(score: str) -> None:
     """The query was divided, which is another thing for scores that are no product of it."""
     found = problems(changed(SMALL, f"attention: {{heads: 2, score: {score}, scale: by_layer}}"))
-    assert found == [f"`by_layer` needs dot-product scores, not {score}"]
+    assert found == [f"`by_layer` needs `score: dot`, not `{score}`"]
 
 
 def test_a_shared_table_is_read_before_what_takes_its_type_and_length() -> None:
@@ -382,7 +382,7 @@ def test_a_norm_of_numbers_beyond_float64_is_told_by_the_reference() -> None:
         "feed_forward: none",
     )
     (note,) = finds(text, "reference")
-    assert note.startswith("beyond float64: numbers reach")
+    assert note.startswith("beyond float64: the square of")
 
 
 def test_experts_that_tie_are_said_to() -> None:
@@ -410,7 +410,7 @@ def test_a_router_whose_choice_jumps_is_not_asked_for_a_gradient() -> None:
     (note,) = finds(
         changed(SMALL, "layers: 8", f"feed_forward: {{type: moe, {experts}}}"), "gradients", seed=8
     )
-    assert "nothing moves with it" in note
+    assert "no output depends on it" in note
 
 
 # -- parts that have the same words

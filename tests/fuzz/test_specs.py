@@ -10,7 +10,7 @@ from modelwright.spec.attention.fastformer import CrossFastformer
 from modelwright.spec.masks import ATOMS
 from modelwright.spec.model import ModelSpec
 from modelwright.spec.part import COMPONENTS, Part
-from modelwright.spec.structure import Shape, shapes
+from modelwright.spec.signatures import Shape, shapes
 
 from .dice import seeded
 from .examine import examine, read

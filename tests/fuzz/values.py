@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 
 from modelwright.spec import scalars
 from modelwright.spec.part import Part
-from modelwright.spec.structure import Shape
+from modelwright.spec.signatures import Shape
 
 WIDTHS = (8, 12, 16)
 VOCABULARY = (24, 31)

@@ -48,14 +48,14 @@ class Config:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at real tokens, for every query. None where there is no padding."""
+    """True at real tokens, (B, 1, 1, T). None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
@@ -137,7 +137,7 @@ class BertBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms as identity, biases 0, the rest normal(0, std)."""
+        """Norms to the identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -185,4 +185,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 26011102b01253814c49906ec0345d507bd1dbb06b686643ee604d3eba483df3
+# sha256 of the above: 2e8d4d9ca853f015f92a2ecf4e8f577140990ca33d2506300efd4718e0f58410

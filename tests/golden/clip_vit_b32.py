@@ -66,7 +66,7 @@ class Config:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
@@ -77,13 +77,13 @@ def quick_gelu(x: Tensor) -> Tensor:
 
 
 def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:
-    """The vector at the first place of `token_id` in each sequence."""
+    """The vector at the first occurrence of `token_id` in each sequence, (B, D)."""
     place = (input_ids == token_id).int().argmax(-1)
     return x[torch.arange(x.size(0), device=x.device), place]  # (B, D)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where `is_causal` suffices."""
+    """True where query q may attend to key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -282,7 +282,7 @@ class ClipVitB32(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms as identity, biases 0, the rest normal(0, std)."""
+        """Norms to the identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -300,17 +300,17 @@ class ClipVitB32(nn.Module):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
     ) -> Tensor:
-        """Scores (B, B) of `pixel_values` (B, channels, height, width) with `input_ids` (B, T)."""
+        """Logits (B, B) of `pixel_values` (B, channels, height, width) with `input_ids` (B, T)."""
         vision = self.vision(pixel_values)
         text = self.text(input_ids, attention_mask, position_ids)
         return self.head(vision, text, input_ids)  # (B, B)
 
     @staticmethod
     def loss(scores: Tensor) -> Tensor:
-        """Mean cross-entropy of rows and of columns: items at the same place belong together."""
+        """Mean cross-entropy over rows and over columns; pairs with equal index match."""
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         place = torch.arange(scores.size(0), device=scores.device)
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: 477b732b30705543369116388c6863375a353c5a61a599edf320841333e1f93c
+# sha256 of the above: 480b85c560d10660633ea59187fc9b4a8dfeb87d8655017bfcfe5e0fedb479bc

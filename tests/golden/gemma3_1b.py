@@ -50,7 +50,7 @@ class Config:
 
 
 class Cache:
-    """Keys and values of the tokens seen so far, by layer. Not part of the weights."""
+    """Key-value cache of a decoder, by layer. Not part of the state dict."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -58,7 +58,9 @@ class Cache:
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        """Store keys and values (..., T, E) of new tokens; return those of all tokens (..., S,
+        E).
+        """
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -73,7 +75,7 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
@@ -82,7 +84,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the angle of each pair of columns at each position, for all heads."""
+    """Cosine and sine of the rotation angles at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -90,7 +92,7 @@ def rope_angles(
 
 
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[i], x[i + E/2]) of a head (RoPE, Su et al. 2021, arXiv 2104.09864)."""
+    """Rotate each pair (x[i], x[i + E/2]) of a head by the angle of its position."""
     x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
     return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
 
@@ -103,17 +105,17 @@ class OffsetRMSNorm(nn.RMSNorm):
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -121,7 +123,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 def causal_mask(
     start: int, end: int, window: int | None, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor | None:
-    """True where query q may see key k: causal, the last `window`. None: `is_causal` suffices."""
+    """True where q may attend to k: causal, the last `window`. None where `is_causal` suffices."""
     if window is None and attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -209,7 +211,7 @@ class Gemma3_1b(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms as identity, the rest normal(0, std)."""
+        """Norms to the identity, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.zeros_(weight)
@@ -250,7 +252,7 @@ class Gemma3_1b(nn.Module):
         return self.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Scores of the vocabulary."""
+        """Logits over the vocabulary."""
         return F.linear(x, self.token_embedding.weight)  # (B, T, V)
 
     def forward(
@@ -265,7 +267,7 @@ class Gemma3_1b(nn.Module):
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        """Mean cross-entropy of the next token; -100 in `labels` is ignored."""
         logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())
 
@@ -292,17 +294,17 @@ class Gemma3_1b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
         for _ in range(max_new_tokens):
-            if attention_mask is not None:  # new tokens are real; padding has no position
+            if attention_mask is not None:  # new tokens are real; padding is not counted
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after the end of a row
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -310,4 +312,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9b452dccacca629a9f1c1543a90ae196a8ce85892f3d3e7ac87725e7bcaaa804
+# sha256 of the above: 2e742c43e76452828888fb32c30ff23efb428630f079f9d5824a41890a4fede4

@@ -45,21 +45,21 @@ class Config:
 
 
 class Cache:
-    """Keys and values by layer, with room for all tokens from the first step on. No weights."""
+    """Key-value cache, by layer, allocated for all tokens up front. Not in the state dict."""
 
     def __init__(self, capacity: int, device: torch.device | None = None) -> None:
         self.capacity = capacity
         self.length = torch.zeros(1, dtype=torch.long, device=device)
-        self.place = self.length  # of the new tokens, (T,)
+        self.place = self.length  # positions of the new tokens, (T,)
         self.kv: dict[int, list[Tensor]] = {}
 
     def begin(self, place: Tensor) -> Tensor:
-        """Where new tokens stand after those seen so far, (T,); `append` stores them there."""
+        """Positions (T,) of the new tokens, after the cached ones; `append` writes there."""
         self.place = self.length + place
         return self.place
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back all there is room for, (..., S, E)."""
+        """Store keys and values (..., T, E) of new tokens; return the whole buffers (..., S, E)."""
         if layer not in self.kv:
             self.kv[layer] = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]
@@ -71,24 +71,24 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -96,7 +96,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 def causal_mask(
     place: Tensor, end: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor | None:
-    """True where query q may see key k: causal. None where `is_causal` suffices."""
+    """True where query q may attend to key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and place.size(0) == end:
         return None
     q = place[:, None]  # (T, 1)
@@ -173,7 +173,9 @@ class Gpt2(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms as identity, biases 0, the rest normal(0, std), less for residual projections."""
+        """Norms to the identity, biases 0, the rest normal(0, std), less for residual
+        projections.
+        """
         std = self.config.init_std
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
@@ -215,7 +217,7 @@ class Gpt2(nn.Module):
         return self.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Scores of the vocabulary."""
+        """Logits over the vocabulary."""
         return F.linear(x, self.token_embedding.weight)  # (B, T, V)
 
     def forward(
@@ -230,7 +232,7 @@ class Gpt2(nn.Module):
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        """Mean cross-entropy of the next token; -100 in `labels` is ignored."""
         logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())
 
@@ -262,7 +264,7 @@ class Gpt2(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
         if capacity is not None and capacity < length:
@@ -276,14 +278,15 @@ class Gpt2(nn.Module):
         self.eval()
         try:
             for i in range(max_new_tokens):
-                if attention_mask is not None:  # new tokens are real; padding has no position
+                if attention_mask is not None:  # new tokens are real; padding is not counted
                     mask = F.pad(attention_mask, (0, cache.capacity - input_ids.size(1)), value=1)
                     position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[
                         :, tokens.size(1) - step.size(1) : tokens.size(1)
                     ]
                 x = forward(step, mask, position_ids, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+                # padding after the end of a row
+                step = token.masked_fill(done, pad_token_id)[:, None]
                 tokens = torch.cat([tokens, step], dim=1)
                 if i == 0 and compile_mode is not None:
                     forward = torch.compile(forward, fullgraph=True, mode=compile_mode)
@@ -296,4 +299,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3b9a623ccf692de8f054c0c39f48dbcd19910bd9adf66c9b7214721ed78226da
+# sha256 of the above: fc94158a01adda0038b082a6f095196442c8e04f0b9005f3dff55dfb5ceba0fc

@@ -60,7 +60,7 @@ class Config:
 
 
 class Cache:
-    """Keys and values of the tokens seen so far, by layer. Not part of the weights."""
+    """Key-value cache of a decoder, by layer. Not part of the state dict."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -68,7 +68,9 @@ class Cache:
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        """Store keys and values (..., T, E) of new tokens; return those of all tokens (..., S,
+        E).
+        """
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -83,14 +85,14 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """Radians per position of each pair of columns, in float32 or wider."""
+    """Radians per position for each rotated pair (R/2,), in float32 or wider."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -104,16 +106,18 @@ def yarn_frequencies_between_pairs(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
+    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023,
+    arXiv:2309.00071).
 
-    Pairs that turn more than `beta_fast` times over the original length stay, those below
-    `beta_slow` turns slow down by `factor`, those between are blended; bounds may be fractions.
+    Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
+    than `beta_slow` are divided by `factor`, with interpolation between; the bounds are not rounded
+    to whole pairs.
     """
     pairs = frequencies.size(0)
     fast, slow = (
         pairs * math.log(original_max_positions / (2 * math.pi * turns)) / math.log(theta)
         for turns in (beta_fast, beta_slow)
-    )  # the pair that turns so often, counted from 0
+    )  # index of the pair with this many rotations
     first, last = max(fast, 0), min(slow, 2 * pairs - 1)
     pair = torch.arange(pairs, device=frequencies.device, dtype=frequencies.dtype)
     slowed = ((pair - first) / ((last - first) or 0.001)).clamp(0, 1)
@@ -127,7 +131,7 @@ def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tenso
 
 
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[i], x[i + E/2]) of a head (RoPE, Su et al. 2021, arXiv 2104.09864)."""
+    """Rotate each pair (x[i], x[i + E/2]) of a head by the angle of its position."""
     x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
     return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
 
@@ -137,7 +141,7 @@ def swish(x: Tensor, beta: float) -> Tensor:
 
 
 def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
-    """What the mask adds to the scores: 0 where it admits, else -inf, (B, H, T, S)."""
+    """The mask as an additive bias: 0 where it is True, else -inf, (B, H, T, S)."""
     bias = q.new_zeros(k.size(2)) if mask is None else q.new_zeros(mask.shape)
     if mask is not None:
         bias = bias.masked_fill(~mask, -math.inf)
@@ -145,10 +149,10 @@ def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
 
 
 def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Add a key and a value of zeros; the bias of each head's scores of that key is its sink.
+    """Append a zero key and value; its score is the attention sink of each head.
 
-    Such a key joins the softmax and takes nothing: the weights of the others sum to less than 1.
-    Keys and values that heads share are repeated for each.
+    The sink takes part in the softmax, so the other weights sum to less than 1. Keys and values
+    shared by several heads are repeated.
     """
     k, v = (x.repeat_interleave(sinks.size(0) // x.size(1), dim=1) for x in (k, v))
     column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
@@ -156,7 +160,7 @@ def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tenso
 
 
 class BiasedRouter(nn.Linear):
-    """A linear layer computed in float32 or wider: rounding must not decide between experts."""
+    """A linear layer computed in float32 or wider, so that rounding does not change the routing."""
 
     def forward(self, input: Tensor) -> Tensor:
         dtype = torch.promote_types(input.dtype, torch.float32)
@@ -164,38 +168,38 @@ class BiasedRouter(nn.Linear):
 
 
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
-    """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in), to (J, out).
+    """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Shapes of compiled code cannot
-    depend on how many rows an expert has: there, rows fill blocks of one size, each of one expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code cannot have shapes
+    that depend on routing; there, rows are sorted into blocks of one size, each of a single expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
         sizes = expert.bincount(minlength=experts).tolist()
         groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
-    size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
-    counts = F.one_hot(expert, experts).sum(0)  # rows of each expert
+    size = rows // experts + 2  # of a block; at most 2 X blocks are used; never 1
+    counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
-    row = rank - rank // size * size  # rank % size, which the exporter to ONNX refuses
-    place = (row == 0).cumsum(0) - 1, row  # the block, and the row in it
+    row = rank - rank // size * size  # rank % size, which ONNX export does not support
+    place = (row == 0).cumsum(0) - 1, row  # block, and row in the block
     owner = expert.new_zeros(min(rows, 2 * experts)).index_put(place[:1], expert)  # of each block
     padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(place, x)
     return (padded @ weight[owner].mT)[place]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
@@ -203,7 +207,7 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 def causal_window_mask(
     start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
-    """True where query q may see key k: causal & window(128)."""
+    """True where query q may attend to key k: causal & window(128)."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = (k <= q) & (k > q - window)  # (T, S)
@@ -211,7 +215,7 @@ def causal_window_mask(
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor:
-    """True where query q may see key k: causal."""
+    """True where query q may attend to key k: causal."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
@@ -318,7 +322,7 @@ class GptOss20b(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms as identity, biases 0, the rest normal(0, std)."""
+        """Norms to the identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -365,7 +369,7 @@ class GptOss20b(nn.Module):
         return self.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Scores of the vocabulary."""
+        """Logits over the vocabulary."""
         return self.head(x)  # (B, T, V)
 
     def forward(
@@ -380,7 +384,7 @@ class GptOss20b(nn.Module):
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the next token; -100 in `labels` does not count."""
+        """Mean cross-entropy of the next token; -100 in `labels` is ignored."""
         logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())
 
@@ -407,17 +411,17 @@ class GptOss20b(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         mask = position_ids = None
         for _ in range(max_new_tokens):
-            if attention_mask is not None:  # new tokens are real; padding has no position
+            if attention_mask is not None:  # new tokens are real; padding is not counted
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after the end of a row
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -425,4 +429,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 0fc3ab444fab368ed52a4aa1218aca04eb935b29ecb5a78cea1dc122e2fd0fd7
+# sha256 of the above: ab38ff63cd233d436e6ca13dcf45ddc541dda929e311beb7a1a22ca2a71e79b2

@@ -51,7 +51,7 @@ class Config:
 
 
 class Cache:
-    """Keys and values of the tokens seen so far and of the memory, by layer. No weights."""
+    """Key-value cache of self- and cross-attention, by layer. Not in the state dict."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -60,7 +60,9 @@ class Cache:
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        """Store keys and values (..., T, E) of new tokens; return those of all tokens (..., S,
+        E).
+        """
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -75,7 +77,7 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
@@ -90,14 +92,14 @@ def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
 
 
 class NarrowingRMSNorm(nn.RMSNorm):
-    """RMS norm of an x that may be wider than the weight, whose dtype the result has."""
+    """RMS norm of an x that may be wider than the weight; the result has the weight's dtype."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps).type_as(self.weight)
 
 
 class WideningLinear(nn.Linear):
-    """A linear layer that a float16 model computes in float32: its results exceed 65504 (T5)."""
+    """A linear layer that a float16 model computes in float32, to avoid overflow (T5)."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.float() if x.dtype == torch.float16 else x
@@ -105,28 +107,28 @@ class WideningLinear(nn.Linear):
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at real tokens, for every query. None where there is no padding."""
+    """True at real tokens, (B, 1, 1, T). None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor:
-    """True where query q may see key k: causal."""
+    """True where query q may attend to key k: causal."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
     mask = k <= q  # (T, S)
@@ -315,7 +317,7 @@ class T5Small(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms as identity, the rest normal(0, std)."""
+        """Norms to the identity, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -323,7 +325,7 @@ class T5Small(nn.Module):
                 nn.init.normal_(weight, std=self.config.init_std)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Scores of the vocabulary."""
+        """Logits over the vocabulary."""
         return F.linear(x * self.config.d_model**-0.5, self.token_embedding.weight)  # (B, T, V)
 
     def forward(
@@ -340,7 +342,7 @@ class T5Small(nn.Module):
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the labels; -100 in `labels` does not count."""
+        """Mean cross-entropy of the labels; -100 in `labels` is ignored."""
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
@@ -358,7 +360,7 @@ class T5Small(nn.Module):
         eos_token_id: int | tuple[int, ...] | None = 1,
         pad_token_id: int = 0,
     ) -> Tensor:
-        """The decoder's answer to `input_ids`: up to `max_new_tokens` after its start token.
+        """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`.
 
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
@@ -376,7 +378,8 @@ class T5Small(nn.Module):
             for _ in range(max_new_tokens):
                 x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+                # padding after the end of a row
+                step = token.masked_fill(done, pad_token_id)[:, None]
                 tokens = torch.cat([tokens, step], dim=1)
                 done |= torch.isin(token, ends)
                 if ends.numel() and done.all():
@@ -387,4 +390,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: c96c1da9dd9a46ac47c686be22ced4427059ecfebc7391e09022ece9c986d7ef
+# sha256 of the above: f9a52226aad00a7498b616878158334696e01260d6ff517f1a009adf7907e2de

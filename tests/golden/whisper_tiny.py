@@ -53,7 +53,7 @@ class Config:
 
 
 class Cache:
-    """Keys and values of the tokens seen so far and of the memory, by layer. No weights."""
+    """Key-value cache of self- and cross-attention, by layer. Not in the state dict."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -62,7 +62,9 @@ class Cache:
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        """Store keys and values (..., T, E) of new tokens; return those of all tokens (..., S,
+        E).
+        """
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -77,14 +79,14 @@ class Cache:
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
-    """Raise ValueError unless each argument is left out, or whole numbers of one of the shapes."""
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
         if x is not None and (x.is_floating_point() or x.shape not in shapes):
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
-    """Sines, then cosines, of the positions at `width / 2` frequencies from 1 to 1/10000."""
+    """Sines, then cosines, of the positions at `width / 2` frequencies (Vaswani et al. 2017)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
@@ -92,23 +94,23 @@ def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) 
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """One token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
         return logits.argmax(-1)  # (B,)
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -math.inf)
-    if top_p is not None and top_p < 1:  # the fewest tokens whose probabilities reach top_p
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
-        beyond = (before >= top_p) & (before > 0)  # never the most likely one itself
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
         logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """True where query q may see key k: causal. None where `is_causal` suffices."""
+    """True where query q may attend to key k: causal. None where `is_causal` suffices."""
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
@@ -313,7 +315,7 @@ class WhisperTiny(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms as identity, biases 0, the rest normal(0, std)."""
+        """Norms to the identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -323,7 +325,7 @@ class WhisperTiny(nn.Module):
                 nn.init.normal_(weight, std=self.config.init_std)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Scores of the vocabulary."""
+        """Logits over the vocabulary."""
         return F.linear(x, self.decoder.token_embedding.weight)  # (B, T, V)
 
     def forward(
@@ -340,7 +342,7 @@ class WhisperTiny(nn.Module):
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the labels; -100 in `labels` does not count."""
+        """Mean cross-entropy of the labels; -100 in `labels` is ignored."""
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
@@ -357,7 +359,7 @@ class WhisperTiny(nn.Module):
         eos_token_id: int | tuple[int, ...] | None = 50257,
         pad_token_id: int = 50257,
     ) -> Tensor:
-        """The decoder's answer to `input_features`: up to `max_new_tokens` after its start token.
+        """Generate up to `max_new_tokens` tokens after the start token, given `input_features`.
 
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
@@ -366,7 +368,7 @@ class WhisperTiny(nn.Module):
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
             given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
             raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if length > self.config.decoder_max_positions:
             raise ValueError(
                 f"{length} tokens, but max_positions is {self.config.decoder_max_positions}"
@@ -378,7 +380,7 @@ class WhisperTiny(nn.Module):
         for _ in range(max_new_tokens):
             x = self.decoder(step, memory, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after the end of a row
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -386,4 +388,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: de98a7f35f342b7316c9a3142f67ecb8ae12c9cf35fe6f19f523b4e16f065dc9
+# sha256 of the above: 9ed969f2f352c301d12c9d2fba70fbb131765c6db8a2e81ccf7c6a647bb8b51f

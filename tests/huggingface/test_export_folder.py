@@ -162,10 +162,10 @@ def test_files_that_are_no_weights(place: Path, kind: str) -> None:
     if kind == "whole numbers":
         state = {name: x.long() for name, x in moved(DECODER).state_dict().items()}
         save_file({name: x.contiguous() for name, x in state.items()}, file)
-        message = "weights are floating-point numbers, not torch.int64"
+        message = "weights must be floating-point tensors, not torch.int64"
     else:
         file.write_bytes(b"no weights")
-        message = "odd.safetensors: it is not a valid safetensors file"
+        message = "odd.safetensors: not a valid safetensors file"
     result = export(place)
     assert result.exit_code == 2
     assert message in result.stderr
@@ -191,7 +191,7 @@ def test_weights_of_another_model_from_python(tmp_path: Path) -> None:
         ("dynamic-cache", "DynamicCache has a meaning of its own in a Hugging Face model"),
         ("pre-trained", "PreTrained"),
         ("kept-cache", "KeptCache has a meaning of its own"),
-        ("import", "a model called `import` cannot be exported: rename it"),
+        ("import", "a model with the name `import` cannot be exported; rename it"),
     ],
 )
 def test_names_that_mean_something_else(tmp_path: Path, name: str, message: str) -> None:
@@ -207,5 +207,5 @@ def test_heads_that_would_hide_a_method(tmp_path: Path) -> None:
 
 
 def test_other_libraries_are_not_known(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="exported to huggingface, not to keras"):
+    with pytest.raises(ValueError, match="unknown export format `keras`"):
         mw.export(loads(DECODER), moved(DECODER), tmp_path / "out", to="keras")

@@ -64,7 +64,7 @@ def test_a_tokenizer_of_another_folder(source: Path, tmp_path: Path) -> None:
 
 
 def test_weights_of_another_model_are_refused(source: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="its weights are not those of the spec"):
+    with pytest.raises(CheckpointError, match=r"in the file, but .* in the spec"):
         mw.export(loads(DECODER), source, tmp_path / "out")
 
 
@@ -95,7 +95,7 @@ def test_an_export_without_its_spec_is_refused(tmp_path: Path) -> None:
     config = json.loads((out / "config.json").read_text())
     del config["spec"]
     (out / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match="it has no `spec`"):
+    with pytest.raises(CheckpointError, match="`spec` is missing"):
         mw.from_pretrained(out)
 
 

@@ -153,9 +153,10 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     assert problems_of(folder) == [
         "`add_cross_attention: true` is not supported yet, only false",
         '`position_embedding_type: "relative_key"` is not supported yet, only "absolute"',
-        '`hidden_size` must be a whole number, not "wide"',
-        "`num_hidden_layers` must be a whole number, not 2.5",
-        "`rope_theta` is not known of bert: it may change what is computed",
+        '`hidden_size` must be an integer, not "wide"',
+        "`num_hidden_layers` must be an integer, not 2.5",
+        "`rope_theta` is not a known option of bert and may affect the output; if it does not, "
+        "skip it with `--ignore rope_theta`",
     ]
 
 
@@ -165,10 +166,10 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         ({"hidden_act": "mish"}, "`hidden_act: mish` is not supported yet; supported: gelu,"),
         ({"hidden_size": 100}, "d_model (100) is not a multiple of heads (12)"),
         ({"layer_norm_eps": True}, "`layer_norm_eps` must be a number, not true"),
-        ({"vocab_size": None}, "`vocab_size` must be a whole number, not null"),
+        ({"vocab_size": None}, "`vocab_size` must be an integer, not null"),
         ({"model_type": "mamba"}, "`mamba` is not supported yet: it has state-space layers"),
         ({"model_type": "none"}, "model_type `none` is not supported yet"),
-        ({"model_type": None}, "it names no model_type; "),
+        ({"model_type": None}, "`model_type` is missing; "),
         ({"architectures": ["BertForNothing"]}, "BertForNothing is not supported"),
         ({"architectures": "BertModel"}, "`architectures` must be a list of names"),
     ],
@@ -181,11 +182,11 @@ def test_a_config_that_is_refused(tmp_path: Path, config: dict[str, Any], said: 
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("{", "it is no JSON: "),
-        ("[]", "it must hold a mapping, not a list"),
-        ("[" * 100_000, "it is nested too deeply"),
-        ('{"model_type": ' + "9" * 5000 + "}", "it is no JSON: "),
-        ("\x00", "it is no JSON: "),
+        ("{", "not valid JSON: "),
+        ("[]", "must contain a JSON object, not a list"),
+        ("[" * 100_000, "the JSON is nested too deeply"),
+        ('{"model_type": ' + "9" * 5000 + "}", "not valid JSON: "),
+        ("\x00", "not valid JSON: "),
     ],
 )
 def test_a_file_that_is_no_config(tmp_path: Path, text: str, said: str) -> None:
@@ -195,8 +196,8 @@ def test_a_file_that_is_no_config(tmp_path: Path, text: str, said: str) -> None:
 
 
 def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
-    assert problems_of(tmp_path) == ["config.json is missing: a model folder begins with it"]
-    assert problems_of(tmp_path / "nowhere") == ["there is no such folder"]
+    assert problems_of(tmp_path) == ["config.json is missing"]
+    assert problems_of(tmp_path / "nowhere") == ["no such folder"]
 
 
 def test_torch_is_not_imported(minilm: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_file_of_several_is_missing(shards: tuple[Path, Any]) -> None:
 def test_an_index_stays_in_its_folder(shards: tuple[Path, Any], name: str) -> None:
     folder, _ = shards
     change_index(folder, **{"pooler.dense.bias": name})
-    assert problems_of(folder) == [f"`{name}` is no name of a file beside it"]
+    assert problems_of(folder) == [f"`{name}` is not the name of a file in the same folder"]
 
 
 def test_an_index_that_is_wrong(shards: tuple[Path, Any]) -> None:
@@ -118,8 +118,8 @@ def test_an_index_that_is_wrong(shards: tuple[Path, Any]) -> None:
     wrong = next(name for name in files if name != there)
     change_index(folder, **{"pooler.dense.bias": wrong, "no.such": there})
     assert problems_of(folder) == [
-        f"pooler.dense.bias is in {there}, not in {wrong}",
-        f"no.such is not in {there}, where the index has it",
+        f"pooler.dense.bias is in {there}, but the index names {wrong}",
+        f"no.such is not in {there}, which the index names",
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_file_that_is_no_index(shards: tuple[Path, Any], text: str) -> None:
     folder, _ = shards
     (folder / INDEX).write_text(text)
     (problem,) = problems_of(folder)
-    assert "no index of weights" in problem or "must name a file" in problem
+    assert "not a valid index of weights" in problem or "must be a mapping from tensors" in problem
 
 
 def test_a_tensor_in_two_files(shards: tuple[Path, Any]) -> None:
@@ -136,7 +136,7 @@ def test_a_tensor_in_two_files(shards: tuple[Path, Any]) -> None:
     first, second = sorted(folder.glob("model-*.safetensors"))[:2]
     name, tensor = next(iter(load_file(first).items()))
     save_file({**load_file(second), name: tensor.clone()}, second)
-    assert problems_of(folder) == [f"{name} stands in {first.name} too"]
+    assert problems_of(folder) == [f"{name} is also in {first.name}"]
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -163,7 +163,7 @@ def test_a_pickle_with_code_in_it(
     file = folder / "pytorch_model.bin"
     torch.save({"a": Evil()}, file, _use_new_zipfile_serialization=zipped)
     (problem,) = problems_of(folder)
-    assert problem.startswith("it does not contain tensors only, and nothing else is read: ")
+    assert problem.startswith("contains objects that are not tensors, which are not read: ")
     assert not (folder / "evil.txt").exists()
 
 
@@ -173,17 +173,17 @@ def test_a_file_that_is_no_pickle(checkpoint: Checkpoint, content: bytes) -> Non
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(content)
     (problem,) = problems_of(folder)
-    assert problem == "it is not a valid checkpoint of torch"
+    assert problem == "not a valid PyTorch checkpoint"
 
 
 def test_a_pickle_of_something_else(checkpoint: Checkpoint) -> None:
     folder, _ = checkpoint("BertModel")
     (folder / "model.safetensors").unlink()
     torch.save([torch.ones(3)], folder / "pytorch_model.bin")
-    assert problems_of(folder) == ["it must hold a mapping, not a list"]
+    assert problems_of(folder) == ["must contain a state dict, not a list"]
     torch.save({"a": torch.ones(3), "step": 3}, folder / "pytorch_model.bin")
     assert problems_of(folder) == [
-        "it holds more than tensors: step; save the state dict of the model alone"
+        "contains entries that are not tensors: step; save only the model's state dict"
     ]
 
 

@@ -94,7 +94,7 @@ def test_the_tokens_in_front_lie_in_two_tensors(saved: Saved) -> None:
     save_file({**tensors, names[1]: torch.zeros(1, 1, 31)}, folder / "model.safetensors")
     with pytest.raises(CheckpointError) as caught:
         mw.from_pretrained(folder)
-    said = f"shape of {names[1]}: (1, 1, 31) in the file, (32,) as prefix_tokens in the model"
+    said = f"shape of {names[1]}: (1, 1, 31) in the file, but (32,) in the model (prefix_tokens)"
     assert said in str(caught.value)
 
     del tensors[names[1]]

@@ -165,12 +165,12 @@ def test_all_that_does_not_fit_is_said_by_both_names(checkpoint: Checkpoint) -> 
     tensors["adapter.weight"] = torch.zeros(3)
     save_file(tensors, path)
     assert sorted(problems_of(folder)) == [
-        "missing: encoder.layer.1.attention.self.query.weight (32, 32), "
-        "which is layers.1.attention.query.weight",
-        "shape of pooler.dense.bias: (7,) in the file, (32,) as head.dense.bias in the model",
-        "unexpected: adapter.weight (3,), no such tensor is known",
+        "missing: encoder.layer.1.attention.self.query.weight (32, 32) "
+        "(in the spec: layers.1.attention.query.weight)",
+        "shape of pooler.dense.bias: (7,) in the file, but (32,) in the model (head.dense.bias)",
+        "unexpected: adapter.weight (3,), which is unknown",
         "unexpected: encoder.layer.2.output.dense.bias (32,), "
-        "would be layers.2.feed_forward.down.bias",
+        "which would be layers.2.feed_forward.down.bias",
     ]
 
 
@@ -196,7 +196,7 @@ def test_a_tensor_that_stands_twice(checkpoint: Checkpoint) -> None:
     path = folder / "model.safetensors"
     tensors = load_file(path)
     save_file({**tensors, "bert.pooler.dense.bias": torch.zeros(32)}, path)
-    assert problems_of(folder) == ["tensors stand twice in it, with and without `bert.`"]
+    assert problems_of(folder) == ["some tensors occur twice, with and without the prefix `bert.`"]
 
 
 @pytest.mark.parametrize("kept", [0, 7, 2000, -10])
@@ -205,7 +205,7 @@ def test_a_truncated_file(checkpoint: Checkpoint, kept: int) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:kept])
     (problem,) = problems_of(folder)
-    assert problem.startswith("it is not a valid safetensors file: ")
+    assert problem.startswith("not a valid safetensors file: ")
 
 
 def test_a_folder_without_weights(checkpoint: Checkpoint) -> None:

@@ -177,8 +177,8 @@ positions: rotary, attention: {heads: 2, score: additive}}"""
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("huggingface", "odd is no architecture of transformers"),
-        ("huggingface/llama", "llama has no class with all the weights of odd"),
+        ("huggingface", "transformers has no architecture that matches odd"),
+        ("huggingface/llama", "no class of llama has counterparts of all weights of odd"),
         ("huggingface/lama", "unknown model type `lama`"),
         ("timm", "--loader takes `huggingface`, `huggingface/MODEL_TYPE` or a model folder, not"),
     ],

@@ -145,8 +145,8 @@ REFUSED: dict[str, tuple[str, Keys, str]] = {
         {"rope_parameters": {**LINEAR, "rope_theta": None}, "rope_theta": 777.0},
         "`rope_theta` must be a positive number, not None",
     ),
-    "of layers": ("llama", {"rope_parameters": {FULL: LINEAR}}, "of the model as a whole"),
-    "as a whole": ("gemma3_text", {"rope_parameters": LINEAR}, "says nothing of `sliding_att"),
+    "of layers": ("llama", {"rope_parameters": {FULL: LINEAR}}, "for the whole model"),
+    "as a whole": ("gemma3_text", {"rope_parameters": LINEAR}, "has no entry for `sliding_att"),
     "type": (
         "gemma3_text",
         {"rope_scaling": {"type": "linear", "factor": 8.0}},

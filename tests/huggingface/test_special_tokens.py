@@ -65,7 +65,7 @@ def test_a_wrong_generation_config_is_named(folder: Path) -> None:
     with pytest.raises(CheckpointError, match=r"generation_config.json: `eos_token_id` must be"):
         import_folder(folder)
     (folder / "generation_config.json").write_text("[")
-    with pytest.raises(CheckpointError, match=r"generation_config.json: it is no JSON"):
+    with pytest.raises(CheckpointError, match=r"generation_config.json: not valid JSON"):
         import_folder(folder)
 
 

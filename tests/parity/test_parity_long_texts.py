@@ -115,10 +115,10 @@ def test_longrope_cache_is_not_used_beyond_its_first_length(tmp_path: Path) -> N
     cache = sys.modules[type(ours).__module__].Cache(40)
     ids = prompt(20)
     ours(ids[:, :10], cache=cache)
-    with pytest.raises(ValueError, match="20 tokens have other LongRoPE angles"):
+    with pytest.raises(ValueError, match="20 tokens need the long LongRoPE factors"):
         ours(ids[:, 10:], cache=cache)
     ours(ids[:, 10:16], cache=cache)  # within it
-    with pytest.raises(ValueError, match="17 tokens have other LongRoPE angles"):
+    with pytest.raises(ValueError, match="17 tokens need the long LongRoPE factors"):
         ours(ids[:, 16:17], cache=cache)
 
 

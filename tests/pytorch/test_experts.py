@@ -183,12 +183,12 @@ def test_a_grouped_file_says_what_it_needs() -> None:
 REFUSED = {
     "without experts": (
         "feed_forward={type: glu, d_ff: 24}",
-        "grouped experts do not go with mixture: no layer has experts",
+        "--experts grouped does not apply to mixture: no layer has experts",
     ),
     "odd widths": (
         "feed_forward.expert.d_ff=20",
-        "grouped experts do not go with mixture: "
-        "widths of experts must be multiples of 8, and 20 is not",
+        "--experts grouped does not apply to mixture: "
+        "the widths of experts must be multiples of 8, but one is 20",
     ),
 }
 
@@ -205,14 +205,14 @@ def test_what_cannot_be_grouped_is_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_dtypes_that_cannot_be_grouped_are_refused() -> None:
-    words = "grouped experts compute in float32, bfloat16 or float16, not in float64"
+    words = "--experts grouped supports float32, bfloat16 or float16, not float64"
     with pytest.raises(BuildError, match=words):
         mw.compile(spec("plain"), dtype="float64", experts="grouped")
 
 
 def test_a_torch_without_grouped_mm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(nn.functional, "grouped_mm")
-    with pytest.raises(BuildError, match=r"need PyTorch 2\.10 or later, and this is 2\."):
+    with pytest.raises(BuildError, match=r"needs PyTorch 2\.10 or later; this is 2\."):
         mw.compile(spec("plain"), experts="grouped")
 
 

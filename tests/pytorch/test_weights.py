@@ -121,7 +121,7 @@ def test_a_truncated_file(model: nn.Module, tmp_path: Path, size: float) -> None
     whole = path.read_bytes()
     path.write_bytes(whole[: int(size if size >= 1 or size == 0 else size * len(whole))])
     before = state(model)
-    with pytest.raises(WeightsError, match=r"cut\.safetensors: it is not a valid safetensors file"):
+    with pytest.raises(WeightsError, match=r"cut\.safetensors: not a valid safetensors file"):
         mw.load_weights(model, path)
     assert unchanged(model, before)
 
@@ -129,14 +129,14 @@ def test_a_truncated_file(model: nn.Module, tmp_path: Path, size: float) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"PK\x03\x04", "it is not a valid checkpoint of torch"),
-        (b"\x80\x04\x95", "it is not a valid checkpoint of torch"),
-        (b"{}", "it is not a valid safetensors file: "),
-        (b"\xff" * 64, "it is not a valid safetensors file: "),
-        (b"GGUF\x03", "it is a GGUF file; use the original safetensors file"),
-        (b"\x89HDF\r\n", "it is an HDF5 file "),
-        (b"\x93NUMPY", "it is a NumPy file"),
-        (b"version https://git-lfs.github.com/spec/v1", "it is a Git LFS pointer"),
+        (b"PK\x03\x04", "not a valid PyTorch checkpoint"),
+        (b"\x80\x04\x95", "not a valid PyTorch checkpoint"),
+        (b"{}", "not a valid safetensors file: "),
+        (b"\xff" * 64, "not a valid safetensors file: "),
+        (b"GGUF\x03", "this is a GGUF file; use the original safetensors file"),
+        (b"\x89HDF\r\n", "this is an HDF5 file "),
+        (b"\x93NUMPY", "this is a NumPy file"),
+        (b"version https://git-lfs.github.com/spec/v1", "this is a Git LFS pointer"),
     ],
 )
 def test_a_file_of_another_kind(

@@ -73,12 +73,12 @@ def test_an_index_as_large_as_a_disk(tmp_path: Path) -> None:
         file.truncate(MOST_JSON + 10**9)  # sparse: it takes no place
     with pytest.raises(ValueError, match="larger than"):
         read_json(path)
-    assert "no index of weights" in refused(tmp_path)
+    assert "not a valid index of weights" in refused(tmp_path)
 
 
 def test_an_index_that_is_nested_without_end(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors.index.json").write_text("[" * 200_000)
-    assert "no index of weights" in refused(tmp_path)
+    assert "not a valid index of weights" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../outside.yaml", "/etc/passwd", "link.yaml", "folder/up.yaml"])

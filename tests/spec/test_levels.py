@@ -186,7 +186,7 @@ def test_set_writes_one_key() -> None:
         ("layers", "--set:1:1: `--set` takes `key=value`"),
         ("=3", "--set:1:1: `--set` takes `key=value`"),
         ("layers=", "--set:1:7: a value is missing"),
-        ("layers=many", "--set:1:8: `layers` must be a whole number"),
+        ("layers=many", "--set:1:8: `layers` must be an integer"),
         ("positions.type=alibbi", "--set:1:16: unknown type `alibbi`; expected one of"),
         ("attention.headz=3", "--set:1:1: unknown key `headz`"),
         ("norm=[1", "--set:1:6: this `[` is never closed"),

@@ -13,8 +13,8 @@ from modelwright.spec import json_schema, language_reference, loads, show
 from modelwright.spec.docs import options, summary
 from modelwright.spec.model import WRITTEN, Block, ModelSpec, Stack
 from modelwright.spec.part import COMPONENTS, Nothing, Part
+from modelwright.spec.signatures import shapes
 from modelwright.spec.source import parse
-from modelwright.spec.structure import shapes
 
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yaml"))
 TINY = (

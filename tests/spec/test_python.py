@@ -97,7 +97,7 @@ def test_mistakes_in_data_are_all_said() -> None:
         from_data({"name": "tiny", "family": "decoder-only", "layrs": 2, "d_model": "8"})
     text = str(caught.value)
     assert "unknown key `layrs`; did you mean `layers`?" in text
-    assert "`d_model` must be a whole number" in text
+    assert "`d_model` must be an integer" in text
 
 
 def test_nothing_changes_once_it_is_read() -> None:

@@ -35,7 +35,7 @@ def test_slots_are_filled() -> None:
     text = copied("text", slots={"VOCABULARY": 50257, "INPUTS": ("input_ids", "document_ids")})
     assert "\nVOCABULARY = 50257\n" in text
     assert '\nINPUTS = ("input_ids", "document_ids")\n' in text
-    assert "# How many tokens the model knows" in text
+    assert "# vocab_size" in text
 
 
 def test_a_slot_that_is_not_there_is_an_error() -> None:

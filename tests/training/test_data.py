@@ -155,9 +155,9 @@ REFUSED = {
     "column": (["--tokenizer", "bytes", "--kind", "pairs"], ":1: no field `source`"),
     "label": (
         ["--tokenizer", "bytes", "--kind", "labelled", "--field", "label=text"],
-        "must be the number of a class",
+        "must be a class number",
     ),
-    "half": (["half.jsonl", "--tokenizer", "bytes"], "half.jsonl:1: `text` holds half of a"),
+    "half": (["half.jsonl", "--tokenizer", "bytes"], "half.jsonl:1: `text` contains half of a"),
 }
 
 

@@ -40,8 +40,8 @@ DAMAGED = {
     "no_json": (lambda data: (data / "data.json").unlink(), "`modelwright data` writes it"),
     "bad_json": (cut("data.json", 20), "data.json is damaged"),
     "half_json": (edit(train={}), "data.json is damaged"),
-    "vocabulary": (edit(vocabulary=300), "has a vocabulary of 300, but vocab_size"),
-    "kind": (edit(kind="pairs"), "of the kind `pairs`; this model learns from `text`"),
+    "vocabulary": (edit(vocabulary=300), "has a vocabulary of 300, but the model has vocab_size"),
+    "kind": (edit(kind="pairs"), "of kind `pairs`, but this model needs kind `text`"),
 }
 
 
@@ -61,7 +61,7 @@ SETTINGS = {
     "batch": ({"batch": 10}, "batch (10) must be a multiple of micro_batch (4) x devices (1)"),
     "length": ({"length": 1_000_000}, "fewer than two sequences of 1000000"),
     "weights": ({"weights": "nowhere.safetensors"}, "nowhere.safetensors cannot be read"),
-    "unknown": ({"learning_rate": 3}, "unknown setting `learning_rate`; the settings: data"),
+    "unknown": ({"learning_rate": 3}, "unknown setting `learning_rate`; expected one of: data"),
     "type": ({"steps": 1.5}, "steps must be of type int, not 1.5"),
     "least": ({"steps": 0}, "steps must be at least 1, not 0"),
     "word": ({"schedule": "linear"}, "schedule must be one of cosine, wsd"),
@@ -94,7 +94,7 @@ def test_a_run_is_not_resumed_as_another(script: Script, tokens: Path, tmp_path:
     for name, changes in {**OTHER, "tokenizer": {"data": str(tmp_path / "data")}}.items():
         code, _, said = script.run(out, **changes)
         assert code == 2, said
-        assert f"was made with another {name} (" in said
+        assert f"was trained with another {name} (" in said
     assert (out / "step-00000004" / "weights.safetensors").read_bytes() == before
     assert script.run(out)[0] == 0  # and it can still be resumed
 
@@ -120,7 +120,7 @@ def test_a_full_disk(script: Script, tmp_path: Path) -> None:
     assert script.run(out, steps=4)[0] == 0
     code, _, said = script.run(out, {"limit": 8000})
     assert code == 2, said
-    assert said.count("was not written") == 4
+    assert said.count("could not be written") == 4
     assert "Traceback" not in said
     assert [path.name for path in out.glob("step-*")] == ["step-00000004"]
     assert not (out / "unfinished").exists()

@@ -132,7 +132,7 @@ def test_images_are_told_apart(tmp_path: Path) -> None:
 IMAGES = {
     "shape": ({"images": np.zeros((3, 8, 8), np.uint8)}, "must be uint8 of shape (N, channels"),
     "type": ({"images": np.zeros((3, 1, 8, 8))}, "not float64 (3, 1, 8, 8)"),
-    "labels": ({"labels": np.array([0.5])}, "`labels` must be a class number"),
+    "labels": ({"labels": np.array([0.5])}, "`labels` must be one class number"),
     "pickle": ({"labels": np.array([{}])}, "is not a valid .npz file"),
 }
 
@@ -153,7 +153,7 @@ REFUSED = {
     "heads": ("examples", "bert_pretraining", "has several heads (mlm, nsp)"),
     "vector": ("examples", "bert_base", "head of type `projection` is not supported yet"),
     "sound": ("examples", "whisper_tiny", "the argument `input_features` is not supported yet"),
-    "tokens": ("examples", "wav2vec2_base", "classifier of single tokens is not supported yet"),
+    "tokens": ("examples", "wav2vec2_base", "token classifier is not supported yet"),
     "data": ("examples", "tiny_gpt", "a new run needs --data"),
 }
 
@@ -170,7 +170,7 @@ def test_what_is_not_supported_is_refused(case: str, examples: Path, tmp_path: P
 def test_a_folder_of_something_else_is_left_alone(small: Path, tmp_path: Path) -> None:
     result = type_in("train", small, "--data", "x", "-o", tmp_path)
     assert result.exit_code == 2
-    assert "is not empty, and not a run" in result.stderr
+    assert "is not empty and not a run" in result.stderr
 
 
 def test_settings_of_a_run_stay(small: Path, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_settings_of_a_run_stay(small: Path, tmp_path: Path) -> None:
 
 
 def test_from_python(small: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="unknown setting `stepz`; the settings: data, out"):
+    with pytest.raises(TrainingError, match="unknown setting `stepz`; expected one of: data, out"):
         mw.train(small, "tokens", tmp_path / "run", stepz=3)
     with pytest.raises(TrainingError, match="unknown recipe `bert`"):
         mw.train(small, "tokens", tmp_path / "run", recipe="bert")

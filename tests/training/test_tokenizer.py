@@ -116,8 +116,8 @@ def test_jsonl_and_parquet_give_the_same_tokenizer(tmp_path: Path) -> None:
 
 REFUSED = {
     "no_file": (["nowhere.txt", "--vocab", "400"], "nowhere.txt: no such file"),
-    "folder": ([".", "--vocab", "400"], "is a folder; name its files"),
-    "no_size": (["text"], "--vocab, or a spec with --spec"),
+    "folder": ([".", "--vocab", "400"], "is a folder; give its files"),
+    "no_size": (["text"], "--vocab, or give a spec with --spec"),
     "small": (["text", "--vocab", "200"], "needs a vocabulary of at least 257"),
     "field": (["a.jsonl", "--vocab", "400"], "a.jsonl:1: no field `text`; its fields: body"),
     "json": (["bad.jsonl", "--vocab", "400"], "bad.jsonl:2: not valid JSON"),

@@ -28,10 +28,10 @@ from modelwright.backends.verify.levels import Document
 from modelwright.compiler import ModuleGraph
 
 ALL = (*FAULTS, *DOCUMENT_FAULTS, *REFERENCE_FAULTS)
-TOOLS = {"a branch on data", "a length that is fixed"}
-"""Faults that only what torch makes of a model shows."""
+TOOLS = {"data-dependent branch", "fixed sequence length"}
+"""Faults that only `torch.compile` or `torch.export` shows."""
 
-HEADING = "| what goes wrong | in | laws that fail |\n|---|---|---|\n"
+HEADING = "| fault | model | invariants that fail |\n|---|---|---|\n"
 
 
 def laws_for(fault: Fault) -> list[str]:

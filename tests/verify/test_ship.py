@@ -20,7 +20,7 @@ from modelwright.backends.pytorch.file import module_name
 from modelwright.backends.verify import ship
 from modelwright.cli import cli
 
-TOOLS = ("test_compiled_in_one_graph", "test_exported")
+TOOLS = ("test_torch_compile", "test_torch_export")
 """They take seconds."""
 
 
@@ -60,32 +60,32 @@ def beside(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Beside]:
 
 
 PLANTED = {
-    "a window one too wide": ("mistral_7b", "k > q - window", "k >= q - window", ["numbers"]),
-    "the next token is seen": (
+    "window one token too wide": ("mistral_7b", "k > q - window", "k >= q - window", ["numbers"]),
+    "attention to the next token": (
         "bloom_560m",
         "mask = k <= q  #",
         "mask = k <= q + 1  #",
-        ["numbers", "nothing_leaks_from_the_future", "cached_steps_equal_the_whole"],
+        ["numbers", "causal_masks", "cached_steps_equal_a_full_pass"],
     ),
-    "a cached chunk is not masked": (
+    "cached chunk without a causal mask": (
         "llama3_8b",
         "if attention_mask is None and (start == 0 or end - start == 1):",
         "if attention_mask is None:",
-        ["cached_steps_equal_the_whole"],
+        ["cached_steps_equal_a_full_pass"],
     ),
-    "padding of the memory is seen": (
+    "cross-attention to padding": (
         "t5_small",
         "self.cross_attention(h, memory, mask, cache)",
         "self.cross_attention(h, memory, None, cache)",
-        ["numbers", "padding_changes_nothing"],
+        ["numbers", "padding_does_not_change_outputs"],
     ),
     "values without a gradient": (
         "gpt2",
         "v = self.value(x)",
         "v = self.value(x).detach()",
-        ["every_weight_gets_a_gradient", "gradients_are_what_small_steps_say"],
+        ["every_weight_gets_a_gradient", "gradients_equal_finite_differences"],
     ),
-    "weights are not set": (
+    "weights not initialised": (
         "t5_small",
         "isinstance(module, (nn.Linear, nn.Embedding))",
         "isinstance(module, nn.Linear)",
@@ -143,7 +143,7 @@ def test_numbers_that_are_the_files_own_are_called_so() -> None:
     """BigBird's blocks of 64 global tokens are no field of its Config."""
     text = ship(spec_of("bigbird_base"))
     assert "NumPy" not in text
-    assert "given by the file itself" in text
+    assert "computed by this file" in text
 
 
 def test_the_command_writes_them(tmp_path: Path) -> None:

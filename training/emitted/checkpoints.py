@@ -1,11 +1,11 @@
-"""Checkpoints, each whole or not there at all.
+"""Saving and loading of checkpoints; a checkpoint is either complete or absent.
 
     step-00000100/weights.safetensors    the model
-    step-00000100/moments.safetensors    what the optimizers remember, by the names of weights
-    step-00000100/run.json               the step, and what must be the same to go on
+    step-00000100/moments.safetensors    the optimizer state, by weight name
+    step-00000100/run.json               the step, and settings that must not change on resuming
 
-They are written into `unfinished`, which is renamed at the end. Of one that is removed, `run.json`
-goes first: without it a folder is no checkpoint.
+They are written to the folder `unfinished`, which is renamed when complete. When a checkpoint is
+removed, `run.json` is deleted first: a folder without it is not a checkpoint.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .files import fail
 
 
 def find(out: Path) -> list[Path]:
-    """The checkpoints of a run, the newest last."""
+    """The checkpoints of a run, newest last."""
     return sorted(path for path in out.glob("step-*") if (path / "run.json").is_file())
 
 
@@ -38,10 +38,12 @@ def save(
     *,
     keep: int,
 ) -> str:
-    """Write a checkpoint, and remove all but the newest `keep`; "", or why it was not written."""
+    """Write a checkpoint and remove all but the newest `keep`. Returns "" or the reason of a
+    failure.
+    """
     fresh = path.with_name("unfinished")
     try:
-        shutil.rmtree(fresh, ignore_errors=True)  # what a killed process left
+        shutil.rmtree(fresh, ignore_errors=True)  # left by a killed process
         fresh.mkdir(parents=True)
         save_file(model.state_dict(), fresh / "weights.safetensors")
         save_file(moments(model, optimizers), fresh / "moments.safetensors")
@@ -53,7 +55,7 @@ def save(
     except (OSError, SafetensorError) as error:
         shutil.rmtree(fresh, ignore_errors=True)
         free = shutil.disk_usage(path.parent).free / 2**20
-        return f"{path} was not written ({free:,.0f} MiB are free): {error}"
+        return f"{path} could not be written ({free:,.0f} MiB free): {error}"
     kept = find(path.parent)[-keep:]
     for old in set(path.parent.glob("step-*")) - set(kept):
         remove(old)
@@ -61,13 +63,13 @@ def save(
 
 
 def remove(path: Path) -> None:
-    """Remove a checkpoint, also one that was removed by half."""
+    """Remove a checkpoint, even one that was partly removed."""
     (path / "run.json").unlink(missing_ok=True)
     shutil.rmtree(path, ignore_errors=True)
 
 
 def flush(path: Path) -> None:
-    """Wait until a file is on the disk."""
+    """Force a file to be written to disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -76,7 +78,7 @@ def flush(path: Path) -> None:
 
 
 def load(path: Path, model: nn.Module, optimizers: Sequence[Optimizer]) -> None:
-    """Load weights and moments. Learning rates and decay stay those of the optimizers."""
+    """Load weights and optimizer state. Learning rates and weight decay are not changed."""
     load_weights(model, path / "weights.safetensors")
     stored: dict[str, dict[str, Tensor]] = {}
     for name, tensor in read(path / "moments.safetensors").items():
@@ -90,7 +92,7 @@ def load(path: Path, model: nn.Module, optimizers: Sequence[Optimizer]) -> None:
 
 
 def moments(model: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
-    """What the optimizers remember, by `name of the weight`.`name of the moment`."""
+    """The optimizer state as tensors named `WEIGHT.STATE`."""
     kept = {weight: state for optimizer in optimizers for weight, state in optimizer.state.items()}
     return {
         f"{name}.{key}": tensor

@@ -1,8 +1,8 @@
-"""Folders of token files: flat arrays that are memory-mapped, read in an order that a seed decides.
+"""Reading folders of token files: memory-mapped flat arrays, and shuffling by a seed.
 
 data.json               data type, tokenizer, vocabulary; the sizes of each split
-train.bin, val.bin      one token after the other
-train.ends, val.ends    int64: where each document ends
+train.bin, val.bin      token ids of all documents
+train.ends, val.ends    int64: end index of each document
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def fail(message: str) -> NoReturn:
 
 
 class Folder:
-    """A folder of token files whose sizes are those that its data.json says.
+    """A folder of token files, checked against its data.json.
 
     kind: what the documents are: text, pairs, labelled
-    vocabulary: how many tokens the model knows
+    vocabulary: vocab_size of the model
 
-    Exit code 2 for a folder that is missing, damaged, or of another kind.
+    Exits with code 2 for a folder that is missing, damaged, or of another kind.
     """
 
     def __init__(self, path: Path, kind: str, vocabulary: int) -> None:
@@ -43,12 +43,12 @@ class Folder:
         except (ValueError, KeyError, TypeError) as error:
             fail(f"{path / 'data.json'} is damaged: {error}")
         if found != kind:
-            fail(f"{path} holds data of the kind `{found}`; this model learns from `{kind}`")
+            fail(f"{path} has data of kind `{found}`, but this model needs kind `{kind}`")
         if known > vocabulary:
-            fail(f"{path} has a vocabulary of {known}, but vocab_size of the model is {vocabulary}")
+            fail(f"{path} has a vocabulary of {known}, but the model has vocab_size {vocabulary}")
 
     def array(self, name: str, dtype: str, count: int | None = None) -> Any:
-        """A file as an array (count,). Exit code 2 when it is missing or has another size."""
+        """A file as an array (count,). Exits with code 2 if it is missing or has another size."""
         path, kind = self.path / name, np.dtype(dtype)
         if not path.is_file():
             fail(f"{path} is missing; `modelwright data` writes it")
@@ -59,7 +59,7 @@ class Folder:
         return np.memmap(path, kind, mode="r") if size else np.empty(0, kind)
 
     def documents(self, stem: str, documents: int) -> tuple[Any, Any]:
-        """The tokens of a file, (tokens,), and where its documents end, (documents,)."""
+        """The tokens of a file, (tokens,), and the end index of each document, (documents,)."""
         ends = self.array(f"{stem}.ends", "int64", documents)
         count = int(ends[-1]) if len(ends) else 0
         tokens = self.array(f"{stem}.bin", self.about["dtype"])
@@ -68,9 +68,9 @@ class Folder:
         return tokens, ends
 
     def check(self, name: str, ids: Any, starts: Iterable[int]) -> None:
-        """Exit code 2 when one of the ids (B, T) is no token.
+        """Exit with code 2 if an id in `ids` (B, T) is outside the vocabulary.
 
-        starts: where each row begins: a token of the file, or the number of a document
+        starts: for each row, the index of its first token, or the number of its document
         """
         if ids.size and ids.max() >= self.vocabulary:
             row, column = np.argwhere(ids >= self.vocabulary)[0]
@@ -81,9 +81,10 @@ class Folder:
 
 
 def padded(tokens: Any, ends: Any, places: list[int], length: int, pad: int) -> tuple[Any, Any]:
-    """The documents at these places as ids (B, T), padded on the right, and what is real, (B, T).
+    """Documents as ids (B, T), padded on the right, and a mask (B, T) that is 1 at real tokens.
 
-    T is the longest of them, and at most `length`; an empty document is one padding token.
+    T is the length of the longest document, at most `length`; an empty document is one padding
+    token.
     """
     begins = [int(ends[n - 1]) if n else 0 for n in places]
     rows = [tokens[a : min(int(ends[n]), a + length)] for n, a in zip(places, begins, strict=True)]
@@ -96,11 +97,12 @@ def padded(tokens: Any, ends: Any, places: list[int], length: int, pad: int) -> 
 
 
 def shuffled(sample: int, count: int, seed: int) -> tuple[int, int, int]:
-    """The epoch of a sample, its place among `count`, and a random number of that epoch.
+    """The epoch of a sample, its index among `count` in that epoch, and a random number of the
+    epoch.
 
-    A function of the sample's number and the seed alone, so that nothing has to be remembered to
-    go on, and without a list of all places: a Feistel network (Luby & Rackoff 1988) permutes a
-    square number of places, and is applied again where it leads beyond `count`.
+    The result depends only on the sample's number and the seed, so no state is stored for resuming,
+    and no permutation is held in memory: a Feistel network (Luby & Rackoff 1988) permutes a square
+    number of indices, and is applied again if the result is not below `count`.
     """
     epoch, place = divmod(sample, count)
 

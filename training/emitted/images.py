@@ -1,4 +1,4 @@
-"""Samples of images with a class each, for a classifier."""
+"""Samples for an image classifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .files import Folder, fail, shuffled
 
-# The argument of the model; channels, height and width of an image; classes.
+# Name of the argument; channels, height and width of an image; number of classes.
 INPUT = "pixel_values"
 SHAPE = (3, 32, 32)
 CLASSES = 10
@@ -17,7 +17,7 @@ UNIT = "images"
 
 
 class Samples:
-    """Images of a split, each once in an epoch."""
+    """The images of a split, each once per epoch."""
 
     size = 1
 
@@ -36,11 +36,11 @@ class Samples:
         self.labels = self.folder.array(f"{split}.labels", "int64", self.count)
 
     def batch(self, first: int, count: int) -> tuple[dict[str, Tensor], Tensor]:
-        """Images (count, channels, height, width) from -1 to 1, and classes (count,)."""
+        """Images (count, channels, height, width) in [-1, 1], and classes (count,)."""
         places = [shuffled(n, self.count, self.seed)[1] for n in range(first, first + count)]
         images = torch.from_numpy(self.images[places])
         return {INPUT: images / 127.5 - 1}, torch.from_numpy(self.labels[places])
 
     def measures(self, _loss: float) -> dict[str, float]:
-        """Nothing more than the loss and the accuracy."""
+        """No metrics besides loss and accuracy."""
         return {}

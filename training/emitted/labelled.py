@@ -1,4 +1,4 @@
-"""Samples of texts with a class each, for a classifier."""
+"""Samples for a text classifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .files import Folder, fail, padded, shuffled
 
-# How many tokens the model knows; padding; classes.
+# vocab_size; id of padding; number of classes.
 VOCABULARY = 256
 PAD = 0
 CLASSES = 2
@@ -17,7 +17,7 @@ UNIT = "texts"
 
 
 class Samples:
-    """Texts of a split, each once in an epoch; what is longer than `length` tokens is cut."""
+    """The texts of a split, each once per epoch, truncated to `length` tokens."""
 
     size = 1
 
@@ -32,7 +32,7 @@ class Samples:
         self.labels = self.folder.array(f"{split}.labels", "int64", self.count)
 
     def batch(self, first: int, count: int) -> tuple[dict[str, Tensor], Tensor]:
-        """Tokens and mask (count, T), T of the longest text, and classes (count,)."""
+        """Ids and mask, (count, T) each, where T is the longest text, and classes (count,)."""
         places = [shuffled(n, self.count, self.seed)[1] for n in range(first, first + count)]
         ids, mask = padded(*self.texts, places, self.length, PAD)
         self.folder.check(f"{self.split}.bin", ids, places)
@@ -40,5 +40,5 @@ class Samples:
         return inputs, torch.from_numpy(self.labels[places])
 
     def measures(self, _loss: float) -> dict[str, float]:
-        """Nothing more than the loss and the accuracy."""
+        """No metrics besides loss and accuracy."""
         return {}

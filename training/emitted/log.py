@@ -1,4 +1,4 @@
-"""The log of a run, `log.jsonl`: a line for each step and evaluation; `loss.svg`, its figure."""
+"""The log of a run: `log.jsonl`, one line per step and evaluation, and `loss.svg`, a plot."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 LINES = (("loss", "#b8b8b8"), ("val_loss", "#c2185b"))
-POINTS = 1000  # of a line in the figure, at most
+POINTS = 1000  # maximum number of points per line
 
 
 class Log:
-    """Writes the log; what stands there of steps from `start` on is removed: they come again.
+    """Writes the log. Lines of steps after `start` are removed, since these steps are repeated.
 
-    writes: does this process write? Only one of them does
+    writes: whether this process writes; only one does
     """
 
     def __init__(self, path: Path, start: int, *, writes: bool) -> None:
@@ -26,7 +26,7 @@ class Log:
             fresh.replace(path)
 
     def write(self, lines: list[dict[str, Any]]) -> None:
-        """Add lines. A disk that is full stops no training: the lines are lost, with a note."""
+        """Append lines. If the disk is full, they are lost, and training continues."""
         if not self.writes:
             return
         try:
@@ -36,14 +36,14 @@ class Log:
             self.say(f"{self.path} cannot be written: {error.strerror}")
 
     def say(self, line: str, *, stays: bool = True) -> None:
-        """Print a line; on a terminal the next one overwrites one that does not stay."""
+        """Print a line; on a terminal, a line that is not kept is overwritten by the next."""
         if self.writes and sys.stdout.isatty():
             print(f"\r\033[K{line}", end="\n" if stays else "", flush=True)
         elif self.writes:
             print(line, flush=True)
 
     def draw(self) -> None:
-        """Draw the losses over the steps."""
+        """Plot the losses over the steps."""
         if not self.writes or not self.path.exists():
             return
         try:
@@ -54,13 +54,13 @@ class Log:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log, without one that a killed process did not finish."""
+    """The lines of a log, except an incomplete last line left by a killed process."""
     text = path.read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def svg(lines: list[dict[str, Any]]) -> str:
-    """A figure of the losses, 640 x 360: training in grey, held out in red."""
+    """A plot of the losses, 640 x 360: training in grey, held-out data in red."""
     end = max([1, *(line["step"] for line in lines)])
     values = [line[key] for line in lines for key, _ in LINES if key in line]
     top = max(values, default=1.0) or 1.0

@@ -1,7 +1,7 @@
-"""Samples of running text for a masked language model (BERT; Devlin et al. 2018, 1810.04805).
+"""Samples of text for a masked language model (BERT; Devlin et al. 2018, arXiv:1810.04805).
 
-15 % of the tokens are predicted. Of these 80 % are replaced by the mask token, 10 % by a random
-one, and 10 % stay. In each epoch other tokens are drawn.
+15 % of the tokens are predicted. Of these, 80 % are replaced by the mask token, 10 % by a random
+one, and 10 % are unchanged. Each epoch chooses other tokens.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch import Tensor
 
 from .files import Folder, fail, shuffled
 
-# How many tokens the model knows.
+# vocab_size of the model.
 VOCABULARY = 256
 UNIT = "tokens"
 PREDICTED, MASKED, EXCHANGED = 0.15, 0.8, 0.1
 
 
 class Samples:
-    """Sequences of a split, each a function of its number and the seed."""
+    """The sequences of a split; each depends only on its number and the seed."""
 
     def __init__(self, path: Path, split: str, length: int, seed: int) -> None:
         self.folder, self.length, self.seed = Folder(path, "text", VOCABULARY), length, seed
@@ -40,9 +40,10 @@ class Samples:
             )
 
     def batch(self, first: int, count: int) -> tuple[dict[str, Tensor], Tensor]:
-        """Tokens and labels, (count, length), of `count` samples from a number on.
+        """Ids and labels, (count, length) each, of `count` samples from `first` on.
 
-        The label is the token itself where it is predicted, else -100, which no loss counts.
+        Labels are the original ids of the tokens to predict, and -100, which the loss ignores,
+        elsewhere.
         """
         made = [self.sample(number) for number in range(first, first + count)]
         starts, rows, labels = zip(*made, strict=True)
@@ -51,7 +52,7 @@ class Samples:
         return {"input_ids": ids}, torch.from_numpy(np.stack(labels))
 
     def sample(self, number: int) -> tuple[int, np.ndarray, np.ndarray]:
-        """Where a sample begins, its tokens with some of them masked, and its labels."""
+        """The start of a sample, its ids with some tokens masked, and its labels."""
         _, place, offset = shuffled(number, self.count, self.seed)
         start = place * self.length + offset % self.length
         ids = self.tokens[start : start + self.length].astype(np.int64)
@@ -65,5 +66,5 @@ class Samples:
         return start, ids, labels
 
     def measures(self, _loss: float) -> dict[str, float]:
-        """Nothing more than the loss and the accuracy of what is predicted."""
+        """No metrics besides loss and accuracy of the predicted tokens."""
         return {}

@@ -1,4 +1,4 @@
-"""Stands for the file that `modelwright build` writes: a bigram language model."""
+"""Placeholder for the file that `modelwright build` writes: a bigram language model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Model(nn.Module):
-    """Scores of the next token from the last one alone."""
+    """Predicts the next token from the last one only."""
 
     def __init__(self, vocab_size: int = 256, d_model: int = 16) -> None:
         super().__init__()
@@ -16,7 +16,7 @@ class Model(nn.Module):
         self.head = nn.Linear(d_model, vocab_size)
 
     def forward(self, input_ids: Tensor) -> Tensor:
-        """Logits (B, T, vocab_size) of tokens (B, T)."""
+        """Logits (B, T, vocab_size) for ids (B, T)."""
         x: Tensor = self.token_embedding(input_ids)
         for layer in self.layers:
             x = x + self.dropout(layer(x).tanh())

@@ -1,4 +1,4 @@
-"""Optimizers and learning rates of a run."""
+"""Optimizers and learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .settings import Settings
 def make_optimizers(
     model: nn.Module, layers: Iterable[nn.Module], s: Settings
 ) -> list[torch.optim.Optimizer]:
-    """AdamW, without decay of vectors; with `muon`, Muon for the matrices inside layers."""
+    """AdamW, without weight decay of vectors; with `muon`, Muon for the matrices inside layers."""
     if s.optimizer == "muon" and not hasattr(torch.optim, "Muon"):
         fail(f"Muon needs torch 2.9 or later; this is {torch.__version__}")
     matrices = {w for layer in layers for w in layer.parameters() if w.ndim == 2}
@@ -37,7 +37,7 @@ def make_optimizers(
 
 
 def learning_rate(step: int, s: Settings) -> float:
-    """Of a step, counted from 0: a linear warm-up, then the schedule."""
+    """The learning rate of a step, counted from 0: a linear warm-up, then the schedule."""
     if step < s.warmup:
         return s.lr * (step + 1) / s.warmup
     done = (step - s.warmup) / max(1, s.steps - s.warmup)

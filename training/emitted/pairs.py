@@ -1,4 +1,4 @@
-"""Samples of pairs of texts for an encoder-decoder: it reads the source and writes the target."""
+"""Samples of source and target texts for an encoder-decoder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .files import Folder, fail, padded, shuffled
 
-# How many tokens the model knows; padding; the first token that the decoder sees.
+# vocab_size; id of padding; start token of the decoder.
 VOCABULARY = 256
 PAD = 0
 DECODER_START = 0
@@ -18,7 +18,7 @@ UNIT = "pairs"
 
 
 class Samples:
-    """Pairs of a split, each once in an epoch; texts longer than `length` tokens are cut."""
+    """The pairs of a split, each once per epoch; texts are truncated to `length` tokens."""
 
     size = 1
 
@@ -31,9 +31,10 @@ class Samples:
         self.targets = self.folder.documents(f"{split}.target", self.count)
 
     def batch(self, first: int, count: int) -> tuple[dict[str, Tensor], Tensor]:
-        """Arguments of the model (count, S) and (count, T), and labels (count, T).
+        """Arguments of the model, (count, S) and (count, T), and labels (count, T).
 
-        S and T are those of the longest texts; padding has the label -100, which no loss counts.
+        S and T are the lengths of the longest texts; padding has the label -100, which the loss
+        ignores.
         """
         places = [shuffled(n, self.count, self.seed)[1] for n in range(first, first + count)]
         ids, mask = padded(*self.sources, places, self.length, PAD)
@@ -50,5 +51,5 @@ class Samples:
         return {k: torch.from_numpy(x) for k, x in inputs.items()}, torch.from_numpy(labels)
 
     def measures(self, _loss: float) -> dict[str, float]:
-        """Nothing more than the loss and the accuracy of each token."""
+        """No metrics besides loss and accuracy per token."""
         return {}

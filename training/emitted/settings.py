@@ -14,51 +14,55 @@ from .files import fail
 def option(
     default: Any, meaning: str, *, least: float | None = None, words: tuple[str, ...] = ()
 ) -> Any:
-    """A setting: its default, what it means, the least number or the words that are allowed."""
+    """A setting: default, help text, smallest allowed number, allowed words."""
     return field(default=default, metadata={"help": meaning, "least": least, "words": words})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is."""
+    """The settings of a run."""
 
-    data: str = option("", "folder that `modelwright data` wrote")
-    out: str = option("", "folder of the log and the checkpoints; default: that of train.py")
-    weights: str = option("", "safetensors file to start from")
-    steps: int = option(1000, "optimizer steps", least=1)
-    batch: int = option(32, "samples in a step, over all devices", least=1)
-    micro_batch: int = option(8, "samples on a device at once; the rest accumulates", least=1)
-    length: int = option(128, "tokens in a sequence", least=1)
-    optimizer: str = option("adamw", "muon: AdamW for all but matrices", words=("adamw", "muon"))
-    lr: float = option(1e-3, "learning rate after warm-up", least=0)
+    data: str = option("", "folder written by `modelwright data`")
+    out: str = option("", "folder for the log and checkpoints; empty: that of train.py")
+    weights: str = option("", "safetensors file with the initial weights")
+    steps: int = option(1000, "number of optimizer steps", least=1)
+    batch: int = option(32, "batch size: samples per step, over all devices", least=1)
+    micro_batch: int = option(8, "samples per device in one forward pass", least=1)
+    length: int = option(128, "sequence length in tokens", least=1)
+    optimizer: str = option(
+        "adamw",
+        "optimizer; muon uses AdamW for all but matrices in layers",
+        words=("adamw", "muon"),
+    )
+    lr: float = option(1e-3, "peak learning rate", least=0)
     schedule: str = option(
         "cosine",
-        "of the learning rate; wsd: constant, and linear to 0 in the last fifth",
+        "learning-rate schedule; wsd: constant, then linear to 0 in the last fifth",
         words=("cosine", "wsd", "inverse_sqrt", "constant"),
     )
-    warmup: int = option(100, "steps in which the learning rate rises from 0", least=0)
-    final_lr: float = option(0.1, "share of `lr` at which cosine ends", least=0)
-    beta1: float = option(0.9, "AdamW's decay of the gradient's mean", least=0)
-    beta2: float = option(0.95, "AdamW's decay of the gradient's square", least=0)
-    epsilon: float = option(1e-8, "AdamW's term in the denominator", least=0)
-    weight_decay: float = option(0.1, "of matrices; vectors have none", least=0)
-    clip: float = option(1.0, "largest norm of the gradient; 0: no limit", least=0)
-    label_smoothing: float = option(0.0, "share of the target spread over all classes", least=0)
-    seed: int = option(0, "of weights, data order and dropout", least=0)
+    warmup: int = option(100, "steps of linear learning-rate warm-up", least=0)
+    final_lr: float = option(0.1, "final learning rate of `cosine`, as a fraction of `lr`", least=0)
+    beta1: float = option(0.9, "AdamW beta1: decay rate of the mean gradient", least=0)
+    beta2: float = option(0.95, "AdamW beta2: decay rate of the mean squared gradient", least=0)
+    epsilon: float = option(1e-8, "AdamW epsilon", least=0)
+    weight_decay: float = option(0.1, "weight decay of matrices; vectors have none", least=0)
+    clip: float = option(1.0, "maximum gradient norm; 0: no clipping", least=0)
+    label_smoothing: float = option(0.0, "label smoothing", least=0)
+    seed: int = option(0, "random seed of weights, data order and dropout", least=0)
     bfloat16: bool = option(False, "compute in bfloat16 (autocast); weights stay float32")
-    compile: bool = option(False, "torch.compile, layer by layer")
-    recompute: bool = option(False, "recompute layers in the backward pass, to save memory")
-    log_every: int = option(10, "steps between lines on the screen", least=1)
+    compile: bool = option(False, "compile each layer with torch.compile")
+    recompute: bool = option(False, "recompute activations in the backward pass to save memory")
+    log_every: int = option(10, "steps between lines on the terminal", least=1)
     eval_every: int = option(100, "steps between evaluations; 0: none", least=0)
-    eval_steps: int = option(8, "batches in an evaluation", least=1)
+    eval_steps: int = option(8, "batches per evaluation", least=1)
     save_every: int = option(100, "steps between checkpoints", least=1)
-    keep: int = option(1, "checkpoints that are kept", least=1)
+    keep: int = option(1, "number of checkpoints to keep", least=1)
     spec: str = option("", "SHA-256 of the spec that model.py was built from")
-    flops: float = option(0.0, "of training, for each token of a sequence; 0: unknown", least=0)
+    flops: float = option(0.0, "training FLOPs per token; 0: unknown", least=0)
 
 
 def read_settings(path: Path, words: list[str] | None = None) -> Settings:
-    """The settings of a file, changed by options of the command line; exit code 2 for bad ones."""
+    """Settings from a JSON file and command-line options, which take precedence."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for one in fields(Settings):
         choices = one.metadata["words"] or None
@@ -88,7 +92,7 @@ def checked(values: dict[str, Any]) -> Settings:
     known = {one.name: one for one in fields(Settings)}
     for name, value in values.items():
         if name not in known:
-            fail(f"unknown setting `{name}`; the settings: {', '.join(known)}")
+            fail(f"unknown setting `{name}`; expected one of: {', '.join(known)}")
         default, limits = known[name].default, known[name].metadata
         number = isinstance(default, float) and type(value) is int
         if type(value) is not type(default) and not number:

@@ -1,10 +1,11 @@
-"""Train the model of `model.py` on token files. Yours to change.
+"""Train the model in `model.py` on token files. This script is yours to change.
 
     python train.py                          on one device
-    torchrun --nproc-per-node 8 train.py     on eight, each with a copy of the model (DDP)
+    torchrun --nproc-per-node 8 train.py     on eight devices, each with a copy of the model (DDP)
 
-Settings stand in settings.json; an option such as `--lr 3e-4` goes before (`--help` lists them).
-Run it again, on as many devices as you like, and it goes on from the last checkpoint.
+Settings are read from settings.json; command-line options such as `--lr 3e-4` override them
+(`--help` lists them). Run the script again, on any number of devices, to resume from the last
+checkpoint.
 """
 
 from __future__ import annotations
@@ -34,19 +35,21 @@ from .optimizers import learning_rate, make_optimizers
 from .settings import Settings, read_settings
 from .text import UNIT, Samples
 
-# The lists of layers: each layer is compiled and recomputed by itself.
+# Lists of layers; each layer is compiled and recomputed separately.
 LAYERS = ("layers",)
-# Operations per second in bfloat16, without sparsity, as the makers give them; for MFU.
+# Peak FLOP/s in bfloat16, without sparsity, according to the manufacturers; for MFU.
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12}
 
 
 class Run:
-    """A model, its optimizers and data, on one device of `ranks`."""
+    """A model, its optimizers and data, on one of `ranks` devices."""
 
     def __init__(self, settings: Settings, out: Path) -> None:
         self.settings, self.out = settings, out
         self.device, self.rank, self.ranks = start_processes()
-        self.together = settings.micro_batch * self.ranks  # samples on all devices at once
+        self.together = (
+            settings.micro_batch * self.ranks
+        )  # samples in one forward pass of all devices
         if settings.batch % self.together:
             fail(
                 f"batch ({settings.batch}) must be a multiple of micro_batch "
@@ -76,7 +79,7 @@ class Run:
         self.call = self.spread()
 
     def resume(self) -> int:
-        """Load the last checkpoint, if there is one; the number of steps that were done."""
+        """Load the last checkpoint, if there is one. Returns the number of completed steps."""
         found = checkpoints.find(self.out)
         if not found:
             return 0
@@ -84,14 +87,14 @@ class Run:
         for key, value in self.identity.items():
             if about[key] != value:
                 fail(
-                    f"{found[-1]} was made with another {key} ({about[key]}, not {value}); to "
-                    f"begin anew, give another --out"
+                    f"{found[-1]} was trained with another {key} ({about[key]}, not {value}); "
+                    "choose another --out to start a new run"
                 )
         checkpoints.load(found[-1], self.model, self.optimizers)
         return int(about["step"])
 
     def spread(self) -> nn.Module:
-        """What is called in place of the model: compiled, recomputing, on all devices."""
+        """The model as it is called: compiled, with recomputation, and distributed (DDP)."""
         for layer in self.layers:
             if self.settings.recompute:
                 layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
@@ -109,7 +112,7 @@ class Run:
             yield (first + self.rank * size, *data.batch(first + self.rank * size, size))
 
     def forward(self, inputs: dict[str, Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The sum of the cross-entropies, and how often the likeliest class is the label."""
+        """The sum of the cross-entropies, and the number of correct predictions."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
             logits = self.call(**{name: x.to(self.device) for name, x in inputs.items()})
         logits, labels = logits.float().flatten(0, -2), labels.to(self.device).flatten()
@@ -118,20 +121,23 @@ class Run:
         return loss, (logits.detach().argmax(-1) == labels).sum()
 
     def step(self, step: int) -> tuple[Tensor, bool]:
-        """One step of the optimizers: (this device's part of the loss, norm); stopped by a signal?
+        """One optimizer step. Returns this device's part of the loss, the gradient norm, and
+        whether a signal was received.
 
-        The loss is the mean over all labels of the step, on whatever device they are.
+        The loss is the mean over all labels of the step, on all devices.
         """
         batches = list(self.share(self.data, step))
         counted = sum(int((labels >= 0).sum()) for _, _, labels in batches)
         count, stopped = self.total(counted, len(SIGNALS))
         losses = torch.zeros((), device=self.device)
         for number, (first, inputs, labels) in enumerate(batches, 1):
-            torch.manual_seed(self.settings.seed + first)  # dropout depends on the sample alone
-            if isinstance(self.call, DistributedDataParallel):  # gradients are summed at the end
+            torch.manual_seed(self.settings.seed + first)  # dropout depends on the sample only
+            if isinstance(
+                self.call, DistributedDataParallel
+            ):  # synchronise gradients once per step
                 self.call.require_backward_grad_sync = number == len(batches)
             loss = self.forward(inputs, labels)[0] / max(1.0, count)
-            torch.autograd.backward(loss * self.ranks)  # DDP takes the mean over devices
+            torch.autograd.backward(loss * self.ranks)  # DDP averages over devices
             losses += loss.detach()
         limit = self.settings.clip or math.inf
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
@@ -143,7 +149,7 @@ class Run:
         return torch.stack([losses, norm / self.ranks]), stopped > 0
 
     def run(self) -> None:
-        """All steps that are left, with the log, evaluations and checkpoints."""
+        """Run the remaining steps, with log, evaluations and checkpoints."""
         settings, pending, clock = self.settings, [], time.perf_counter()
         for step in range(self.start, settings.steps):
             numbers, stopped = self.step(step)
@@ -161,13 +167,15 @@ class Run:
             if saves:
                 self.save(done, last=last)
             if stopped:
-                self.log.say(f"stopped by a signal after {done} steps; run it again to go on")
+                self.log.say(
+                    f"stopped by a signal after {done} steps; run the command again to continue"
+                )
                 raise SystemExit(1)
             clock = time.perf_counter()
         self.finish()
 
     def report(self, done: int, pending: list[Tensor], seconds: float) -> None:
-        """Log the steps up to `done`. Exit code 2 when a loss is not finite, before it is saved."""
+        """Log the steps up to `done`. Exits with code 2, before saving, if a loss is not finite."""
         settings = self.settings
         numbers = self.total(*torch.cat(pending).tolist())
         speed = len(pending) * settings.batch * self.data.size / seconds
@@ -192,7 +200,7 @@ class Run:
         )
 
     def utilization(self, speed: float) -> str:
-        """The share of the device's peak (MFU; Chowdhery et al. 2022), where that is known."""
+        """Model FLOPs utilization (Chowdhery et al. 2022), if the peak is known."""
         name = torch.cuda.get_device_name() if self.device.type == "cuda" else ""
         peak = next((peak for key, peak in PEAKS.items() if key in name), 0.0)
         known = peak * self.settings.flops * self.settings.bfloat16
@@ -200,7 +208,7 @@ class Run:
 
     @torch.no_grad()
     def evaluate(self, done: int) -> None:
-        """Log the mean loss and accuracy on text that is held out, the same each time."""
+        """Log mean loss and accuracy on the same held-out data each time."""
         self.model.eval()
         steps = min(self.settings.eval_steps, max(1, self.held_out.count // self.settings.batch))
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
@@ -217,7 +225,9 @@ class Run:
         self.log.say(f"{done}/{self.settings.steps}  {words}")
 
     def save(self, done: int, *, last: bool) -> None:
-        """Write a checkpoint. Without space training goes on; exit code 2 if it is the last."""
+        """Write a checkpoint. If it fails, training continues; exits with code 2 after the last
+        step.
+        """
         wrong = ""
         if self.rank == 0:
             path, about = self.out / f"step-{done:08d}", {"step": done, **self.identity}
@@ -242,15 +252,15 @@ class Run:
             self.log.draw()
 
     def total(self, *numbers: float) -> list[float]:
-        """Sums over all devices."""
+        """Sum over all devices."""
         sums = torch.tensor(numbers, dtype=torch.float64)
         if self.ranks > 1:
-            dist.all_reduce(sums)  # on the CPU: no device is waited for
+            dist.all_reduce(sums)  # on the CPU, without waiting for a device
         return sums.tolist()
 
 
 def start_processes() -> tuple[torch.device, int, int]:
-    """This process's device and number, and how many processes there are."""
+    """The device and rank of this process, and the number of processes."""
     device = torch.device("cpu")
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
@@ -261,17 +271,17 @@ def start_processes() -> tuple[torch.device, int, int]:
     return device, dist.get_rank(), dist.get_world_size()
 
 
-SIGNALS: list[int] = []  # SIGTERM and Ctrl-C: the step is finished and saved; the second one ends
+SIGNALS: list[int] = []  # SIGTERM, Ctrl-C: finish and save the step; the second one ends
 
 
 def stop(number: int, _frame: object) -> None:
-    """Remember a signal; the next one of its kind ends the process."""
+    """Record a signal; a second signal of the same kind ends the process."""
     SIGNALS.append(number)
     signal.signal(number, signal.SIG_DFL)
 
 
 def main() -> None:
-    """Train as settings.json and the command line say."""
+    """Train with the settings of settings.json and the command line."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     here = Path(__file__).resolve().parent

@@ -27,13 +27,13 @@ FORMATS = ("svg", "png", "pdf")
 
 @dataclass(frozen=True, kw_only=True)
 class MaskOptions:
-    """How masks are drawn. Raises DrawError for what cannot be.
+    """How masks are drawn. Raises DrawError for a value that is not supported.
 
-    tokens          how many are drawn; None chooses so that windows and blocks can be seen
-    factor          what sizes are divided by; None chooses, 1 draws them as they are
-    padding         so many tokens at the end are padding
-    kernel_blocks   tell what the kernel computes and throws away from what it never computes
-    theme           auto (light, and dark where the page is), light, dark or print
+    tokens          number of tokens to draw; None: enough to show windows and blocks
+    factor          divisor of window and block sizes; None: chosen to fit, 1: full size
+    padding         number of padding tokens at the end
+    kernel_blocks   distinguish scores that are computed and masked from scores that are skipped
+    theme           auto (follows the mode of the page), light, dark or print
     """
 
     tokens: int | None = None
@@ -44,21 +44,21 @@ class MaskOptions:
 
     def __post_init__(self) -> None:
         if self.theme not in THEMES:
-            raise DrawError(f"no theme `{self.theme}`: it is one of {', '.join(THEMES)}")
+            raise DrawError(f"unknown theme `{self.theme}`; expected one of: {', '.join(THEMES)}")
         if self.tokens is not None and not 1 <= self.tokens <= LIMIT:
-            raise DrawError(f"{self.tokens} tokens: 1 to {LIMIT:,} can be drawn")
+            raise DrawError(f"tokens must be from 1 to {LIMIT:,}, not {self.tokens}")
         if self.factor is not None and self.factor < 1:
-            raise DrawError(f"sizes divided by {self.factor}: it must be at least 1")
+            raise DrawError(f"factor must be at least 1, not {self.factor}")
         if self.padding < 0:
-            raise DrawError(f"{self.padding} tokens of padding: it must be at least 0")
+            raise DrawError(f"padding must be at least 0, not {self.padding}")
 
 
 def draw_masks(
     graph: ModuleGraph, format: str = "svg", options: MaskOptions | None = None
 ) -> bytes:
-    """Every distinct mask of a model, a panel each. The same graph gives the same bytes.
+    """Draw the attention masks of a model, one panel for each distinct mask.
 
-    Raises DrawError for another format, and for a model without attention.
+    Raises DrawError for an unknown format, and for a model without attention.
     """
     options = options or MaskOptions()
     sheet = mask_sheet(graph, options)
@@ -66,7 +66,7 @@ def draw_masks(
 
 
 def draw_mask(mask: AnyMask, format: str = "svg", options: MaskOptions | None = None) -> bytes:
-    """One mask by itself."""
+    """Draw a single mask, such as `spec.stacks["decoder"].blocks["block"].mask`."""
     options = options or MaskOptions()
     formula = formula_of(mask)
     seen = Seen(formula, "", "", None, LONGEST, 0)
@@ -80,9 +80,7 @@ def mask_panels(graph: ModuleGraph, options: MaskOptions) -> tuple[list[Panel], 
     """The panels, and at which scale all of them are."""
     found = masks_of(graph)
     if not found:
-        raise DrawError(
-            f"{graph.name} has no attention that compares queries and keys: it has no mask"
-        )
+        raise DrawError(f"{graph.name} has no attention scores, so it has no masks")
     formulas = [seen.formula for seen in found]
     length = max(seen.length for seen in found)
     scale = choose(formulas, length, options.tokens, options.factor)
@@ -121,7 +119,7 @@ def _written(
     place: Place | None = None,
 ) -> bytes:
     if format not in FORMATS:
-        raise DrawError(f"no format `{format}`: it is one of {', '.join(FORMATS)}")
+        raise DrawError(f"unknown format `{format}`; expected one of: {', '.join(FORMATS)}")
     if format == "svg":
         return svg(sheet, options.theme, place)
     theme = "light" if options.theme == "auto" else options.theme  # a page without a reader

@@ -22,15 +22,15 @@ def computed(graph: ModuleGraph, seen: Seen) -> Computed:
     """What the kernels of the attentions that a mask stands in compute of its pairs."""
     if seen.sums:
         return Computed(False, ())
-    told = [_is_told_causal(graph, op) for op in seen.ops]
+    told = [_takes_is_causal(graph, op) for op in seen.ops]
     names = dict.fromkeys(f"{op.attrs['kernel']}: {op.attrs['reason']}" for op in seen.ops)
     if any(told):
         return Computed(None, (*names, SKIPS))
     return Computed(True, (*names, "every score is computed"))
 
 
-def _is_told_causal(graph: ModuleGraph, op: Op) -> bool:
-    """Is the kernel told `causal` in place of a mask?"""
+def _takes_is_causal(graph: ModuleGraph, op: Op) -> bool:
+    """Is SDPA called with `is_causal` instead of a mask?"""
     mask = graph.producer(op.arg("mask"))
     implicit = mask is not None and mask.attrs.get("implicit") == "causal"
     return bool(implicit and op.attrs.get("causal"))

@@ -1,4 +1,4 @@
-"""What every exported model has, whatever its head."""
+"""What all exported models have in common."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCKS: list[str] = []
 
 
 class NamePreTrainedModel(PreTrainedModel):
-    """A Hugging Face model that holds the emitted one as `model`."""
+    """A Hugging Face model that contains the emitted one as `model`."""
 
     config_class = NameConfig
     base_model_prefix = "model"
@@ -37,7 +37,9 @@ class NamePreTrainedModel(PreTrainedModel):
         self.post_init()
 
     def init_weights(self) -> None:
-        """Nothing: the emitted model has drawn its weights, and its ties are no copies."""
+        """Do nothing: the emitted model initialises its weights, and tied weights are one
+        Parameter.
+        """
 
     def get_input_embeddings(self) -> nn.Module:
         return self.model.get_submodule(INPUT_TABLE)
@@ -63,7 +65,7 @@ class NamePreTrainedModel(PreTrainedModel):
         gradient_checkpointing_func: Callable[..., Any] = checkpoint,
         every_n_layers: int = 1,
     ) -> None:
-        """In training, compute every so many blocks again instead of keeping their inside."""
+        """Recompute the activations of every n-th block in the backward pass."""
         blocks = [module for module in self.modules() if type(module).__name__ in BLOCKS]
         for number, block in enumerate(blocks):
             vars(block).pop("forward", None)
@@ -73,17 +75,17 @@ class NamePreTrainedModel(PreTrainedModel):
 
     @property
     def recomputes(self) -> bool:
-        """Is each block computed twice? Then none may fill a cache."""
+        """Whether blocks are recomputed in the backward pass; then they must not fill a cache."""
         return self.training and self.gradient_checkpointing
 
     def cached_result(self, kind: type[ModelOutput], cache: Cache | None, **fields: Any) -> Any:
-        """An output of the library with its cache: `past_key_values`, from 5.24 on `cache`."""
+        """A library output with its cache: `past_key_values`, or `cache` since version 5.24."""
         name = "cache" if "cache" in kind.__dataclass_fields__ else "past_key_values"
         return kind(**fields, **{name: cache})
 
     @contextmanager
     def embedded(self, ids: Tensor | None, vectors: Tensor | None) -> Iterator[Tensor]:
-        """The ids (B, T), or ids for which the table of tokens gives `vectors` (B, T, D)."""
+        """Ids (B, T), or ids whose embeddings are the given `vectors` (B, T, D)."""
         if ids is not None and vectors is None:
             yield ids
             return
@@ -98,7 +100,7 @@ class NamePreTrainedModel(PreTrainedModel):
 
     @contextmanager
     def embedded_ids(self, ids: Tensor | None, vectors: Tensor | None) -> Iterator[Tensor]:
-        """The ids (B, T) of tokens; vectors in their place are refused."""
+        """Ids (B, T); raises for `inputs_embeds`, which this model does not support."""
         if vectors is not None:
             raise ValueError("vectors in place of tokens are not supported: NO_VECTORS")
         if ids is None:
@@ -106,20 +108,20 @@ class NamePreTrainedModel(PreTrainedModel):
         yield ids
 
     def observed(self, states: bool | None, weights: bool | None) -> Observed:
-        """Collects hidden states and attention weights, where the call or the config asks."""
+        """Collect hidden states and attention weights if the call or the config requests them."""
         states = self.config.output_hidden_states if states is None else states
         weights = self.config.output_attentions if weights is None else weights
         return Observed(self.model, states=bool(states), weights=bool(weights))
 
     def observed_states(self, states: bool | None, weights: bool | None) -> Observed:
-        """Collects hidden states, where the call or the config asks; no attention weights."""
+        """Collect hidden states if the call or the config requests them."""
         if weights:
             raise ValueError("output_attentions is not supported: NO_WEIGHTS")
         states = self.config.output_hidden_states if states is None else states
         return Observed(self.model, states=bool(states), weights=False)
 
     def refuse(self, **asked: Any) -> None:
-        """Raises ValueError for an argument of Hugging Face models that this one does not have."""
+        """Raise ValueError for an argument of Hugging Face models that is not supported here."""
         for name, value in asked.items():
             if value is not None and value is not False:
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""The cache that an emitted model writes to, kept in one of Hugging Face's."""
+"""The cache of an emitted model, stored in a Hugging Face cache."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from transformers import Cache, EncoderDecoderCache
 
 
 class KeptCache:
-    """What the emitted model needs of a cache, for one step; `kept` holds the keys and values."""
+    """The cache interface of the emitted model for one step; `kept` stores keys and values."""
 
     def __init__(self, kept: Cache) -> None:
         if kept.is_compileable:
@@ -17,9 +17,9 @@ class KeptCache:
         self.filled = 0
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (B, K, T, E); give back those of all tokens, (B, K, S, E).
+        """Store new keys and values (B, K, T, E); return those of all tokens (B, K, S, E).
 
-        Layers come in the same order at each step; those that keep nothing leave no gap.
+        Layers are numbered in the order of their calls; layers without keys and values are skipped.
         """
         k, v = self.kept.update(k, v, self.filled)
         self.filled += 1
@@ -27,7 +27,7 @@ class KeptCache:
 
 
 class KeptMemory:
-    """Keys and values (B, K, M, E) of the memory, by layer."""
+    """Keys and values (B, K, M, E) of cross-attention, by layer."""
 
     def __init__(self, kept: EncoderDecoderCache) -> None:
         self.kept = kept
@@ -45,7 +45,7 @@ class KeptMemory:
 
 
 class KeptCrossCache(KeptCache):
-    """The same for a decoder that reads a memory."""
+    """The same for a decoder with cross-attention."""
 
     def __init__(self, kept: EncoderDecoderCache) -> None:
         super().__init__(kept.self_attention_cache)

@@ -1,4 +1,4 @@
-"""A model that predicts the next token, and keeps a cache."""
+"""A causal language model with a cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .cache import KeptCache as KeptOf
 
 
 class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
-    """The emitted model, whose logits are those of the next token."""
+    """The emitted model; its logits predict the next token."""
 
     @classmethod
     def _supports_default_dynamic_cache(cls) -> bool:
@@ -23,7 +23,7 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
     def prepare_inputs_for_generation(
         self, input_ids: Tensor, inputs_embeds: Tensor | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        """What `forward` is given at each step; the cache knows its place by itself."""
+        """The arguments of `forward` for each step of generation."""
         kwargs["inputs_embeds"] = inputs_embeds  # `generate` takes what is named here
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         inputs.pop("cache_position", None)
@@ -44,10 +44,11 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         return_dict: bool | None = None,
         logits_to_keep: int | Tensor = 0,
     ) -> CausalLMOutputWithPast | tuple[Tensor, ...]:
-        """Logits (B, T, V) for `input_ids` (B, T); of the last `logits_to_keep` tokens, if given.
+        """Logits (B, T, V) for `input_ids` (B, T); only of the last `logits_to_keep` tokens, if
+        given.
 
-        `cache` is what versions before 5.24 of the library call `past_key_values`.
-        `labels` are the ids themselves, -100 where they do not count: the loss shifts them.
+        `cache` is the name of `past_key_values` since version 5.24 of the library. `labels` are the
+        ids themselves, with -100 where they are ignored; the loss shifts them.
         """
         cache = past_key_values if cache is None else cache
         if use_cache and cache is None and not self.recomputes:

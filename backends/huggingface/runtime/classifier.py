@@ -1,4 +1,4 @@
-"""A model that scores classes."""
+"""Classifiers of sequences and tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .base import NamePreTrainedModel
 
 
 class NameForSequenceClassification(NamePreTrainedModel):
-    """The emitted model, which scores the classes of a text."""
+    """The emitted model as a text classifier."""
 
     def forward(
         self,
@@ -22,7 +22,7 @@ class NameForSequenceClassification(NamePreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> SequenceClassifierOutput | tuple[Tensor, ...]:
-        """Logits (B, C) for `input_ids` (B, T); what `labels` are, `problem_type` says."""
+        """Logits (B, C) for `input_ids` (B, T); `problem_type` defines the form of `labels`."""
         with (
             self.observed(output_hidden_states, output_attentions) as seen,
             self.embedded(input_ids, inputs_embeds) as ids,
@@ -44,7 +44,7 @@ class NameForSequenceClassification(NamePreTrainedModel):
 
 
 class NameForTokenClassification(NamePreTrainedModel):
-    """The emitted model, which scores the classes of each token."""
+    """The emitted model as a token classifier."""
 
     def forward(
         self,
@@ -57,7 +57,7 @@ class NameForTokenClassification(NamePreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> TokenClassifierOutput | tuple[Tensor, ...]:
-        """Logits (B, T, C) for `input_ids` (B, T); -100 in `labels` (B, T) does not count."""
+        """Logits (B, T, C) for `input_ids` (B, T); -100 in `labels` (B, T) is ignored."""
         with (
             self.observed(output_hidden_states, output_attentions) as seen,
             self.embedded(input_ids, inputs_embeds) as ids,

@@ -12,10 +12,10 @@ ITS_VALUE = 0
 
 
 class NameConfig(PreTrainedConfig):
-    """Sizes of the model. Those that other libraries ask for have the names they ask by.
+    """Sizes of the model; those that the library reads have the library's names.
 
-    `sizes` are the rest, by their names in the `Config` of the emitted file; `spec` is the YAML
-    that the model was compiled from.
+    `sizes` are the others, by their names in the `Config` of the emitted file; `spec` is the YAML
+    from which the model was compiled.
     """
 
     model_type = MODEL_TYPE

@@ -1,4 +1,4 @@
-"""A model that says what an image shows."""
+"""An image classifier."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAIN_INPUT = ""
 
 
 class NameForImageClassification(NamePreTrainedModel):
-    """The emitted model, which scores the classes of an image."""
+    """The emitted model as an image classifier."""
 
     main_input_name = MAIN_INPUT
 

@@ -1,4 +1,4 @@
-"""A model whose logits are those of the tokens where they stand."""
+"""A masked language model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .base import NamePreTrainedModel
 
 
 class NameForMaskedLM(NamePreTrainedModel):
-    """The emitted model, whose logits are those of each token itself."""
+    """The emitted model; its logits predict the token at each position."""
 
     def forward(
         self,
@@ -22,7 +22,7 @@ class NameForMaskedLM(NamePreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> MaskedLMOutput | tuple[Tensor, ...]:
-        """Logits (B, T, V) for `input_ids` (B, T); -100 in `labels` (B, T) does not count."""
+        """Logits (B, T, V) for `input_ids` (B, T); -100 in `labels` (B, T) is ignored."""
         with (
             self.observed(output_hidden_states, output_attentions) as seen,
             self.embedded(input_ids, inputs_embeds) as ids,

@@ -1,4 +1,4 @@
-"""What a model computes on the way to its result: hidden states and attention weights."""
+"""Hidden states and attention weights, collected while a model runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCKS: list[str] = []
 
 
 class AttentionWeights(TorchFunctionMode):
-    """Adds the weights (B, H, T, S) of each fused attention that runs inside of it to a list."""
+    """Appends the attention weights (B, H, T, S) of each SDPA call in its context to a list."""
 
     def __init__(self, found: list[Tensor]) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class AttentionWeights(TorchFunctionMode):
 
 
 class Observed:
-    """Collects what each layer of a model is given and weighs, while the model runs inside of it.
+    """Collects hidden states and attention weights while the model runs in its context.
 
     states: collect the inputs (B, T, D) of the layers and the last hidden states
     weights: collect the attention weights (B, H, T, S) of the layers
@@ -72,7 +72,7 @@ class Observed:
             self.hooks.callback(vars(self.model).pop, "hidden_states")
 
     def last(self, x: Tensor) -> Tensor:
-        """Add the last hidden states (B, T, D), and return them."""
+        """Append the last hidden states (B, T, D) and return them."""
         if self.states is not None:
             self.states.append(x)
         return x

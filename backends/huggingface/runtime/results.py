@@ -1,4 +1,4 @@
-"""Models whose results no Hugging Face class describes: they are `AutoModel`s."""
+"""Models whose outputs do not match a Hugging Face class; they are loaded by `AutoModel`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MAIN_INPUT = ""
 
 @dataclass
 class NameOutput(ModelOutput):
-    """The results of the emitted model."""
+    """The outputs of the emitted model."""
 
     its_result: Tensor | None = None
 
 
 class NameModel(NamePreTrainedModel):
-    """The emitted model and its one result."""
+    """The emitted model and its output."""
 
     main_input_name = MAIN_INPUT
 
@@ -32,7 +32,7 @@ class NameModel(NamePreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> NameOutput | tuple[Tensor, ...]:
-        """What the emitted model's `forward` gives for the same arguments."""
+        """The output of the emitted model's `forward` for the same arguments."""
         self.refuse(
             inputs_embeds=inputs_embeds,
             output_attentions=output_attentions,
@@ -48,7 +48,7 @@ class NameModel(NamePreTrainedModel):
 
 
 class NameModelOfSeveral(NamePreTrainedModel):
-    """The emitted model and the results of its heads."""
+    """The emitted model and the outputs of its heads."""
 
     main_input_name = MAIN_INPUT
 
@@ -60,7 +60,7 @@ class NameModelOfSeveral(NamePreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> NameOutput | tuple[Tensor, ...]:
-        """What the emitted model's `forward` gives for the same arguments."""
+        """The outputs of the emitted model's `forward` for the same arguments."""
         self.refuse(
             inputs_embeds=inputs_embeds,
             output_attentions=output_attentions,

@@ -1,4 +1,4 @@
-"""An encoder and a decoder that reads it."""
+"""An encoder-decoder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAIN_INPUT = ""
 
 
 class NameEncoder(nn.Module):
-    """The encoder by itself. It looks at the model and owns no weights."""
+    """The encoder as a separate module; it refers to the model and has no weights of its own."""
 
     main_input_name = MAIN_INPUT
     model: Emitted
@@ -37,7 +37,7 @@ class NameEncoder(nn.Module):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> BaseModelOutput | tuple[Tensor, ...]:
-        """The memory (B, M, D) of `main_input`."""
+        """Hidden states (B, M, D) of the encoder for `main_input`."""
         if output_attentions:
             raise ValueError("output_attentions is not supported for an encoder and a decoder")
         with Observed(self.model, states=bool(output_hidden_states), weights=False) as seen:
@@ -51,7 +51,7 @@ class NameEncoder(nn.Module):
 
 
 class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
-    """The emitted model, whose decoder answers what the encoder has read."""
+    """The emitted model; the decoder generates text given the encoder's input."""
 
     main_input_name = MAIN_INPUT
 
@@ -59,7 +59,7 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
         return NameEncoder(self.model)
 
     def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
-        """The labels (B, T) one place later, behind the token that starts an answer."""
+        """The labels (B, T), shifted right, after the start token."""
         start, pad = self.config.decoder_start_token_id, self.config.pad_token_id
         if start is None:
             raise ValueError("labels need a decoder_start_token_id in the config")
@@ -68,7 +68,7 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
         return shifted.masked_fill(shifted == -100, start if pad is None else pad)
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
-        """What `forward` is given at each step; the cache knows its place by itself."""
+        """The arguments of `forward` for each step of generation."""
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         inputs.pop("cache_position", None)
         return inputs
@@ -92,10 +92,10 @@ class NameForConditionalGeneration(NamePreTrainedModel, GenerationMixin):
         return_dict: bool | None = None,
         logits_to_keep: int | Tensor = 0,
     ) -> Seq2SeqLMOutput | tuple[Tensor, ...]:
-        """Logits (B, T, V) for `decoder_input_ids` (B, T), which read `main_input`.
+        """Logits (B, T, V) for `decoder_input_ids` (B, T), given `main_input`.
 
-        `cache` is what versions before 5.24 of the library call `past_key_values`.
-        Without `decoder_input_ids` they are the `labels`, one place later; -100 does not count.
+        `cache` is the name of `past_key_values` since version 5.24 of the library.
+        `decoder_input_ids` defaults to the shifted `labels`, in which -100 is ignored.
         """
         self.refuse(
             inputs_embeds=inputs_embeds,

@@ -1,4 +1,4 @@
-"""A cache for models of which some layers keep a running sum in place of keys and values."""
+"""A cache for models in which some layers have running sums instead of keys and values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .cache import KeptCache
 
 
 class RunningCache(DynamicCache):
-    """Keys and values as the library keeps them, and the running sums of linear attention."""
+    """The library's cache of keys and values, and running sums of linear attention."""
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config=config)
@@ -33,7 +33,7 @@ class RunningCache(DynamicCache):
 
 
 class KeptStates(KeptCache):
-    """What the emitted model needs of such a cache, for one step."""
+    """The cache interface of the emitted model for one step."""
 
     def __init__(self, kept: Cache) -> None:
         if not isinstance(kept, RunningCache):
@@ -50,7 +50,7 @@ class KeptStates(KeptCache):
         self.kept.seen = tokens
 
     def state(self, layer: int, batch: int) -> Tensor | None:
-        """The running sum of a layer for so many rows, if there was a token."""
+        """The running sum of a layer for `batch` rows, or None before the first token."""
         state = self.states.get(layer)
         if state is not None and state.size(0) != batch:
             raise ValueError(f"the cache holds {state.size(0)} rows, not {batch}")

@@ -1,4 +1,4 @@
-"""A model that predicts the next token, and reads the whole text at each step."""
+"""A causal language model without a cache: each step computes the whole text."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .base import NamePreTrainedModel
 
 
 class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
-    """The emitted model, whose logits are those of the next token. It keeps no cache."""
+    """The emitted model; its logits predict the next token. It has no cache."""
 
     @classmethod
     def _supports_default_dynamic_cache(cls) -> bool:
         return False
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
-        """What `forward` is given at each step; the cache knows its place by itself."""
+        """The arguments of `forward` for each step of generation."""
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         inputs.pop("cache_position", None)
         return inputs
@@ -39,9 +39,10 @@ class NameForCausalLM(NamePreTrainedModel, GenerationMixin):
         return_dict: bool | None = None,
         logits_to_keep: int | Tensor = 0,
     ) -> CausalLMOutput | tuple[Tensor, ...]:
-        """Logits (B, T, V) for `input_ids` (B, T); of the last `logits_to_keep` tokens, if given.
+        """Logits (B, T, V) for `input_ids` (B, T); only of the last `logits_to_keep` tokens, if
+        given.
 
-        `labels` are the ids themselves, -100 where they do not count: the loss shifts them.
+        `labels` are the ids themselves, with -100 where they are ignored; the loss shifts them.
         """
         self.refuse(
             past_key_values=past_key_values,

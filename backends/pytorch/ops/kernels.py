@@ -58,7 +58,7 @@ def sdpa(f: Writer, op: Op) -> Any:
         arguments.append(Argument(given, "attn_mask"))
     arguments += [Argument(value, "dropout_p") for value in dropout_rate(f, op)]
     case = None
-    if f.plan.told_causal(f.place.path):
+    if f.plan.takes_is_causal(f.place.path):
         arguments.append(Argument(Name("causal"), "is_causal"))
     elif op.attrs["causal"] and not f.plan.causal_given:
         case = causal_case(f, given, expression("q.size(2)", q=operands[0]))

@@ -1,4 +1,4 @@
-"""What a decoder keeps from step to step. A model's `Cache` has the parts that its ops need."""
+"""Key-value caches. A model's `Cache` has the attributes and methods that its ops need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Cache:
-    """All that a decoder may keep, by layer; it grows with the tokens."""
+    """What a decoder stores, by layer; it grows with the tokens."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -17,7 +17,7 @@ class Cache:
         self.states: dict[int, Tensor] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back those of all tokens, (..., S, E)."""
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -31,7 +31,7 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
     def state(self, layer: int, batch: int) -> Tensor | None:
-        """The sum of a layer (B, H, E, E) for so many rows, if there was a token."""
+        """The sum of a layer (B, H, E, E), or None before the first token."""
         state = self.states.get(layer)
         if state is not None and state.size(0) != batch:
             raise ValueError(f"the cache holds {state.size(0)} rows, not {batch}")
@@ -39,22 +39,22 @@ class Cache:
 
 
 class StaticCache:
-    """The same with room for all tokens from the first step on; all of it is read at every step."""
+    """The same, allocated for all tokens up front; every step reads all of it."""
 
     def __init__(self, capacity: int, device: torch.device | None = None) -> None:
         self.capacity = capacity
         self.length = torch.zeros(1, dtype=torch.long, device=device)
-        self.place = self.length  # of the new tokens, (T,)
+        self.place = self.length  # positions of the new tokens, (T,)
         self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def begin(self, place: Tensor) -> Tensor:
-        """Where new tokens stand after those seen so far, (T,); `append` stores them there."""
+        """Positions (T,) of the new tokens, after the cached ones; `append` writes there."""
         self.place = self.length + place
         return self.place
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new tokens' (..., T, E); give back all there is room for, (..., S, E)."""
+        """Store keys and values (..., T, E) of new tokens; return the whole buffers (..., S, E)."""
         if layer not in self.kv:
             self.kv[layer] = [x.new_zeros(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
         keys, values = self.kv[layer]

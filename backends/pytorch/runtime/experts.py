@@ -1,4 +1,4 @@
-"""Mixtures of experts: who serves which token, and linear layers with a matrix for each expert."""
+"""Mixtures of experts: routing, and linear layers with one matrix per expert."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 class Router(nn.Linear):
-    """A linear layer computed in float32 or wider: rounding must not decide between experts."""
+    """A linear layer computed in float32 or wider, so that rounding does not change the routing."""
 
     def forward(self, input: Tensor) -> Tensor:
         dtype = torch.promote_types(input.dtype, torch.float32)
@@ -18,7 +18,7 @@ class Router(nn.Linear):
 
 
 class BiasedRouter(nn.Linear):
-    """A linear layer computed in float32 or wider: rounding must not decide between experts."""
+    """A linear layer computed in float32 or wider, so that rounding does not change the routing."""
 
     def forward(self, input: Tensor) -> Tensor:
         dtype = torch.promote_types(input.dtype, torch.float32)
@@ -26,7 +26,7 @@ class BiasedRouter(nn.Linear):
 
 
 def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
-    """The scores, -inf outside the `kept` groups whose `members` best experts sum to the most."""
+    """Scores with -inf outside the `kept` best groups; a group's score sums its `members` best."""
     grouped = scores.view(*scores.shape[:-1], groups, -1)
     best = grouped.topk(members).values.sum(-1).topk(kept).indices
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
@@ -34,10 +34,10 @@ def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
 
 
 def sparse_mixer(logits: Tensor, top_k: int, jitter: float) -> tuple[Tensor, Tensor]:
-    """Weights and numbers of `top_k` experts, found one by one.
+    """Weights and indices of `top_k` experts (SparseMixer, Liu et al. 2024, arXiv:2409.12136).
 
-    Each weight is the softmax over those experts, of the ones not taken yet, whose logit is at
-    most 2 * jitter below the best of them, relative to the larger magnitude.
+    Experts are chosen one at a time. The weight is a softmax over the remaining experts with (best
+    - logit) / max(|logit|, best) <= 2 * jitter.
     """
     left, weights, chosen = logits, [], []
     for _ in range(top_k):
@@ -51,44 +51,44 @@ def sparse_mixer(logits: Tensor, top_k: int, jitter: float) -> tuple[Tensor, Ten
 
 
 def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int) -> Tensor:
-    """The weights (B, T, A), 0 for what comes behind the first `capacity` that chose an expert.
+    """Weights (B, T, A), set to 0 for tokens after the first `capacity` that chose an expert.
 
-    Each sequence counts by itself.
+    Each sequence is counted separately.
     """
-    in_turn = chosen.flatten(1)  # token by token, choice by choice
+    in_turn = chosen.flatten(1)  # ordered by token, then by choice
     counts = F.one_hot(in_turn, experts).cumsum(1)
     place = counts.gather(-1, in_turn[..., None]).view_as(chosen)  # (B, T, A)
     return weights * (place <= capacity)
 
 
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
-    """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in), to (J, out).
+    """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. Shapes of compiled code cannot
-    depend on how many rows an expert has: there, rows fill blocks of one size, each of one expert.
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code cannot have shapes
+    that depend on routing; there, rows are sorted into blocks of one size, each of a single expert.
     """
     rows, experts = x.size(0), weight.size(0)
     if not torch.compiler.is_compiling():
         sizes = expert.bincount(minlength=experts).tolist()
         groups = zip(torch.split(x, sizes), weight, strict=True)
         return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
-    size = rows // experts + 2  # of a block: fewer than X are full, at most X are not; never 1
-    counts = F.one_hot(expert, experts).sum(0)  # rows of each expert
+    size = rows // experts + 2  # of a block; at most 2 X blocks are used; never 1
+    counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
-    row = rank - rank // size * size  # rank % size, which the exporter to ONNX refuses
-    place = (row == 0).cumsum(0) - 1, row  # the block, and the row in it
+    row = rank - rank // size * size  # rank % size, which ONNX export does not support
+    place = (row == 0).cumsum(0) - 1, row  # block, and row in the block
     owner = expert.new_zeros(min(rows, 2 * experts)).index_put(place[:1], expert)  # of each block
     padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(place, x)
     return (padded @ weight[owner].mT)[place]
 
 
 def grouped_expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
-    """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in), to (J, out).
+    """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
 
-    `expert` (J,) is the expert of each row, in ascending order. In float32, bfloat16 or float16;
-    a row of each must be a multiple of 16 bytes.
+    `expert` (J,) is the expert of each row, in ascending order. Supports float32, bfloat16 and
+    float16; rows must be multiples of 16 bytes.
     """
-    if torch.is_autocast_enabled(x.device.type):  # which leaves `grouped_mm` alone
+    if torch.is_autocast_enabled(x.device.type):  # autocast does not cast grouped_mm
         dtype = torch.get_autocast_dtype(x.device.type)
         x, weight = x.to(dtype), weight.to(dtype)
     number = torch.arange(weight.size(0), device=x.device)

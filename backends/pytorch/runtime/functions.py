@@ -18,12 +18,12 @@ def swish(x: Tensor, beta: float) -> Tensor:
 
 
 def softcap(x: Tensor, cap: float) -> Tensor:
-    """Bound x smoothly to -cap..cap."""
+    """Bound x smoothly to [-cap, cap]."""
     return cap * torch.tanh(x / cap)
 
 
 def drop_path(x: Tensor, rate: float, training: bool) -> Tensor:
-    """In training, drop the whole branch of a sequence with probability `rate`."""
+    """Stochastic depth: in training, drop the branch of a sequence with probability `rate`."""
     if not training:
         return x
     kept = x.new_empty(x.size(0), *[1] * (x.dim() - 1)).bernoulli_(1 - rate)
@@ -31,47 +31,47 @@ def drop_path(x: Tensor, rate: float, training: bool) -> Tensor:
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
-    """True at real tokens, for every query. None where there is no padding."""
+    """True at real tokens, (B, 1, 1, T). None without `attention_mask`."""
     return None if attention_mask is None else attention_mask.bool()[:, None, None, :]
 
 
 def first_places(attention_mask: Tensor | None, device: torch.device) -> Tensor:
-    """Where the real tokens of each row begin."""
+    """Index of the first real token of each row, (B, 1, 1, 1)."""
     if attention_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
     return attention_mask.long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
 
 
 def masks_of_heads(heads: int, *masks: Tensor) -> Tensor:
-    """One mask for all heads, of which each of these is that of an equal run."""
+    """Concatenate masks along the head axis; each applies to an equal share of the heads."""
     none = masks[0].new_zeros(1, 1, 1, 1)
     for mask in masks:
-        none = none & mask  # in the end as large as all of them: (B or 1, 1, T, S)
+        none = none & mask  # broadcast to the shape of all masks: (B or 1, 1, T, S)
     run = heads // len(masks)
     return torch.cat([(mask | none).expand(-1, run, -1, -1) for mask in masks], dim=1)
 
 
 def given_rows(global_mask: Tensor | None, device: torch.device) -> Tensor:
-    """True at the global tokens; where none are given there is none."""
+    """True at global tokens; without `global_mask` there are none."""
     if global_mask is None:
         return torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=device)
     return global_mask.bool()[:, None, :, None]  # (B, 1, T, 1)
 
 
 def rows_between(first: int, stop: int, end: int, device: torch.device) -> Tensor:
-    """True at the tokens from `first` up to `stop`."""
+    """True at tokens with `first` <= index < `stop`, (1, 1, T, 1)."""
     place = torch.arange(end, device=device)[None, None, :, None]
     return (place >= first) & (place < stop)  # (1, 1, T, 1)
 
 
 def capped_scores(q: Tensor, k: Tensor, scale: float, cap: float) -> Tensor:
-    """How well each query and key fit, bounded smoothly to -cap..cap."""
+    """Scaled dot-product scores, bounded smoothly to [-cap, cap], (B, H, T, S)."""
     k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
     return cap * torch.tanh(q @ k.transpose(-2, -1) * scale / cap)  # (B, H, T, S)
 
 
 def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
-    """The values by the softmax of their scores; zeros where a query sees nothing."""
+    """Softmax of the scores times the values; zeros for queries without allowed keys."""
     v = v.repeat_interleave(scores.size(1) // v.size(1), dim=1)
     unseen = scores == -math.inf
     scores = scores.masked_fill(unseen, torch.finfo(scores.dtype).min)  # -inf alone makes NaN
@@ -80,7 +80,7 @@ def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
 
 
 def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
-    """What the mask adds to the scores: 0 where it admits, else -inf, (B, H, T, S)."""
+    """The mask as an additive bias: 0 where it is True, else -inf, (B, H, T, S)."""
     bias = q.new_zeros(k.size(2)) if mask is None else q.new_zeros(mask.shape)
     if mask is not None:
         bias = bias.masked_fill(~mask, -math.inf)
@@ -88,10 +88,10 @@ def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
 
 
 def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Add a key and a value of zeros; the bias of each head's scores of that key is its sink.
+    """Append a zero key and value; its score is the attention sink of each head.
 
-    Such a key joins the softmax and takes nothing: the weights of the others sum to less than 1.
-    Keys and values that heads share are repeated for each.
+    The sink takes part in the softmax, so the other weights sum to less than 1. Keys and values
+    shared by several heads are repeated.
     """
     k, v = (x.repeat_interleave(sinks.size(0) // x.size(1), dim=1) for x in (k, v))
     column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
@@ -107,7 +107,7 @@ def explicit_attention(
     cap: float,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Attention with the scores bounded to -cap..cap before the mask and the softmax."""
+    """Attention with scores bounded to [-cap, cap] before mask and softmax."""
     scores = capped_scores(q, k, scale, cap)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
@@ -117,14 +117,14 @@ def explicit_attention(
 def biased_explicit_attention(
     q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float, cap: float, dropout: float = 0.0
 ) -> Tensor:
-    """Attention with the scores bounded to -cap..cap before the bias and the softmax."""
+    """Attention with scores bounded to [-cap, cap] before bias and softmax."""
     return weighted_values(capped_scores(q, k, scale, cap) + bias, v, dropout)
 
 
 def distance_attention(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, dropout: float = 0.0
 ) -> Tensor:
-    """Attention whose scores are minus the squared distances of queries and keys, scaled."""
+    """Attention with scaled negative squared distances of queries and keys as scores."""
     bias = q.new_zeros(1) if mask is None else q.new_zeros(mask.shape).masked_fill(~mask, -math.inf)
     return biased_distance_attention(q, k, v, bias, scale, dropout)
 
@@ -132,9 +132,10 @@ def distance_attention(
 def biased_distance_attention(
     q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float, dropout: float = 0.0
 ) -> Tensor:
-    """Attention whose scores are a bias, less the scaled squared distances of queries and keys.
+    """Attention with scaled negative squared distances of queries and keys, plus a bias.
 
-    -|q - k|^2 is 2 q k - |k|^2, less |q|^2, which is alike for all keys: softmax forgets it.
+    -|q - k|^2 = 2 q k - |k|^2 - |q|^2; softmax is invariant to |q|^2, which is the same for all
+    keys.
     """
     groups = q.size(1) // k.size(1)
     k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
@@ -145,7 +146,7 @@ def biased_distance_attention(
 
 
 def added_scores(q: Tensor, k: Tensor, vector: Tensor) -> Tensor:
-    """What each head's vector finds in tanh(q + k), of every pair (Bahdanau et al. 2014)."""
+    """Additive scores: vector . tanh(q + k) for each pair (Bahdanau et al. 2014), (B, H, T, S)."""
     k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
     sums = torch.tanh(q[:, :, :, None] + k[:, :, None])  # (B, H, T, S, E)
     return (sums @ vector[:, None, :, None]).squeeze(-1)  # (B, H, T, S)
@@ -154,7 +155,7 @@ def added_scores(q: Tensor, k: Tensor, vector: Tensor) -> Tensor:
 def additive_attention(
     q: Tensor, k: Tensor, v: Tensor, vector: Tensor, mask: Tensor | None, dropout: float = 0.0
 ) -> Tensor:
-    """Attention that adds queries and keys instead of multiplying them."""
+    """Attention with additive scores."""
     scores = added_scores(q, k, vector)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
@@ -164,12 +165,12 @@ def additive_attention(
 def biased_additive_attention(
     q: Tensor, k: Tensor, v: Tensor, vector: Tensor, bias: Tensor, dropout: float = 0.0
 ) -> Tensor:
-    """Attention that adds queries and keys, with a bias of the scores."""
+    """Attention with additive scores and a bias."""
     return weighted_values(added_scores(q, k, vector) + bias, v, dropout)
 
 
 def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The vector of each sequence's last real token; zeros where all of it is padding."""
+    """The vector of each sequence's last real token (B, D); zeros if there is only padding."""
     if attention_mask is None:
         return x[:, -1]
     real = attention_mask.bool()
@@ -179,7 +180,7 @@ def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
 
 
 def mean_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The mean of each sequence's real tokens; zeros where all of it is padding."""
+    """The mean over each sequence's real tokens (B, D); zeros if there is only padding."""
     if attention_mask is None:
         return x.mean(1)
     real = attention_mask[..., None].type_as(x)  # (B, T, 1)
@@ -187,7 +188,7 @@ def mean_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
 
 
 def max_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The greatest of each column over each sequence's real tokens; zeros where there is none."""
+    """The elementwise maximum over each sequence's real tokens (B, D); zeros if there are none."""
     if attention_mask is None:
         return x.amax(1)
     real = attention_mask.bool()[..., None]  # (B, T, 1)
@@ -195,7 +196,7 @@ def max_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
 
 
 def attention_pool(x: Tensor, scores: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """The tokens' vectors weighted by the softmax of their scores (B, T, 1); 0 for padding."""
+    """The mean of the tokens, weighted by a softmax of their scores (B, T, 1), without padding."""
     if attention_mask is None:
         return (scores.softmax(1) * x).sum(1)
     padding = ~attention_mask.bool()[..., None]
@@ -204,15 +205,15 @@ def attention_pool(x: Tensor, scores: Tensor, attention_mask: Tensor | None) -> 
 
 
 def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:
-    """The vector at the first place of `token_id` in each sequence."""
+    """The vector at the first occurrence of `token_id` in each sequence, (B, D)."""
     place = (input_ids == token_id).int().argmax(-1)
     return x[torch.arange(x.size(0), device=x.device), place]  # (B, D)
 
 
 def random_blocks(q: Tensor, k: Tensor, size: int, count: int, seed: int) -> Tensor:
-    """True in `count` pseudo-random blocks of keys for each block of queries.
+    """True in `count` pseudo-random key blocks for each query block.
 
-    A block of queries takes the blocks of keys with the smallest hash values.
+    A query block attends to the key blocks with the smallest hash values.
     """
     rows, columns = q // size, torch.arange((k.size(0) - 1) // size + 1, device=k.device)
     hashed = ((rows * 92837111) ^ (columns * 689287499) ^ (seed * 283923481)) & 0x7FFFFFFF

@@ -54,7 +54,7 @@ def generate(
         given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
         raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
     if slot.measured:
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not read
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
     if slot.limited:
         if length > slot.limit:
             raise ValueError(f"{length} tokens, but max_positions is {slot.limit}")
@@ -68,7 +68,7 @@ def generate(
     elif slot.reads_memory:
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
     else:
-        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not read
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
     ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
     done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
     if slot.extends and slot.placed:
@@ -78,7 +78,7 @@ def generate(
     if slot.marks:
         marks = None
     if slot.switches:
-        short = slot.lengths  # as far as LongRoPE's first angles go
+        short = slot.lengths  # lengths with the short LongRoPE factors
         if slot.extends and slot.masked:
             padding = 0  # of the longest row
             if attention_mask is not None:
@@ -91,13 +91,13 @@ def generate(
             memory = slot.memory  # (B, M, D)
         for slot.number in range(max_new_tokens):
             if slot.switches:
-                if slot.seen - 1 in short:  # angles change: encode all again
+                if slot.seen - 1 in short:  # angles change: encode all tokens again
                     if slot.static:
                         cache, step = StaticCache(cache.capacity, tokens.device), tokens
                     else:
                         cache, step = Cache(length), tokens
             if slot.extends and slot.masked:
-                if attention_mask is not None:  # new tokens are real; padding has no position
+                if attention_mask is not None:  # new tokens are real; padding is not counted
                     mask = F.pad(attention_mask, (0, slot.end - source.size(1)), value=1)
                     if slot.placed:
                         position_ids = slot.positions
@@ -106,7 +106,7 @@ def generate(
                     marks = F.pad(global_mask, (0, slot.end - source.size(1)))
             x = slot.states
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after a row's end
+            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
             tokens = torch.cat([tokens, step], dim=1)
             if slot.static:
                 if slot.number == 0 and compile_mode is not None:

@@ -1,4 +1,4 @@
-"""Linear layers that read the same, computed as one."""
+"""Linear layers with the same input, computed as one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class JoinedLinear(nn.Linear):
-    """Linear layers that read the same as one product; state dicts hold each by its own name."""
+    """Linear layers with the same input, fused; state dicts contain each under its own name."""
 
     def __init__(self, d_in: int, parts: dict[str, int], bias: bool = True) -> None:
         super().__init__(d_in, sum(parts.values()), bias)
@@ -15,12 +15,12 @@ class JoinedLinear(nn.Linear):
         self.sizes = list(parts.values())
 
     def each(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The result of every layer for x (..., D)."""
+        """The outputs of all layers for x (..., D)."""
         return torch.split(self(x), self.sizes, dim=-1)
 
 
 def joined_names(model: nn.Module, prefix: str) -> list[tuple[str, list[str], list[int]]]:
-    """Each joined weight: its name, and the names and sizes of its parts."""
+    """For each fused weight: its name, and the names and sizes of its parts."""
     found = []
     for name, module in model.named_modules(prefix=prefix.removesuffix(".")):
         if isinstance(module, JoinedLinear):
@@ -31,7 +31,7 @@ def joined_names(model: nn.Module, prefix: str) -> list[tuple[str, list[str], li
 
 
 def take_apart(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """After `state_dict`: the parts of joined weights, as views of them."""
+    """State-dict hook: replace fused weights by views of their parts."""
     for joined, names, sizes in joined_names(model, prefix):
         if joined in state:
             state.update(zip(names, torch.split(state.pop(joined), sizes), strict=True))
@@ -46,8 +46,8 @@ def put_together(
     missing: list[str],
     *_: object,
 ) -> None:
-    """Before `load_state_dict`: joined weights out of their parts. A missing part is reported, and
-    keeps its values.
+    """Hook before `load_state_dict`: fuse weights from their parts. Missing parts are reported and
+    keep their values.
     """
     for joined, names, sizes in joined_names(model, prefix):
         weight = model.get_parameter(joined.removeprefix(prefix))

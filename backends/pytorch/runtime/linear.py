@@ -1,4 +1,4 @@
-"""Linear attention: sums over keys and values stand for scores of pairs."""
+"""Linear attention: sums over keys and values instead of scores of pairs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from torch.nn import functional as F
 
 
 def elu_features(x: Tensor) -> Tensor:
-    """elu(x) + 1, where x < 0 as exp(x): what is nearly -1 would lose its digits to the 1."""
+    """elu(x) + 1, computed as exp(x) for x < 0, where the sum would lose precision."""
     return F.relu(x) + x.clamp(max=0).exp()
 
 
 def without_padding(x: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """x (B, H, T, E), 0 where the last T tokens of `attention_mask` (B, S) are padding."""
+    """x (B, H, T, E) with zeros at padding in the last T columns of `attention_mask` (B, S)."""
     if attention_mask is None:
         return x
     return x * attention_mask[:, None, -x.size(2) :, None].type_as(x)
 
 
 def linear_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """What each query takes from all keys, (B, H, T, E)."""
+    """Linear attention over all keys, (B, H, T, E)."""
     return q @ (k.transpose(-2, -1) @ v)
 
 
 def in_chunks(state: Tensor | None, *given: Tensor) -> list[Tensor]:
-    """Each (B, H, T, E) as N chunks of C tokens, (B, H, N, C, E), in float32 or wider.
+    """Split (B, H, T, E) into N chunks of C tokens, (B, H, N, C, E), in float32 or wider.
 
-    Zeros in front fill the first chunks. At least one holds nothing else: N is never 1, which
-    `torch.export` would take for a case of its own.
+    Zeros are prepended, at least one chunk of them: N is never 1, for which `torch.export` would
+    specialise.
     """
     tokens = given[0].size(2)
     chunk = 1 if state is not None and tokens == 1 else 64
@@ -41,14 +41,14 @@ def in_chunks(state: Tensor | None, *given: Tensor) -> list[Tensor]:
 def causal_linear_attention(
     q: Tensor, k: Tensor, v: Tensor, state: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """What each query takes from keys up to its own, (B, H, T, E), and the sum (B, H, E, E) after.
+    """Causal linear attention (B, H, T, E), and the new state (B, H, E, E).
 
-    Pairs are compared within chunks; what stands before a chunk is one sum of keys times values,
-    and `state` what stands before the first.
+    Pairs are computed within chunks; previous chunks contribute the sum of their keys times values,
+    and previous steps `state`.
     """
     queries, keys, values = in_chunks(state, q, k, v)
     sums = keys.transpose(-2, -1) @ values  # (B, H, N, E, Ev)
-    before = F.pad(sums, (0, 0, 0, 0, 1, 0))[:, :, :-1].cumsum(2)  # of the chunks in front
+    before = F.pad(sums, (0, 0, 0, 0, 1, 0))[:, :, :-1].cumsum(2)  # sums of the previous chunks
     before = before if state is None else before + state[:, :, None]
     y = (queries @ keys.transpose(-2, -1)).tril() @ values + queries @ before
     after = before[:, :, -1] + sums[:, :, -1]
@@ -57,7 +57,7 @@ def causal_linear_attention(
 
 
 def lightning_rates(heads: int, layer: int, layers: int, like: Tensor) -> Tensor:
-    """How fast what lies back counts less, for each head: slower in later layers."""
+    """Decay rates (H,) of Lightning attention: smaller in later heads and layers."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     slopes = 2.0 ** (-8 * torch.arange(1, heads + 1, device=like.device, dtype=dtype) / heads)
     return slopes * (1 - layer / (layers - 1 + 1e-5) + 1e-5)
@@ -66,9 +66,9 @@ def lightning_rates(heads: int, layer: int, layers: int, like: Tensor) -> Tensor
 def fading_linear_attention(
     q: Tensor, k: Tensor, v: Tensor, rates: Tensor, state: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The same where a key counts less by exp(-rate) for each token that it lies back.
+    """Causal linear attention where a key at distance d is weighted by exp(-rate * d).
 
-    Within a chunk, between chunks, and from the tokens before the first, which `state` sums up.
+    The terms are within a chunk, between chunks, and from `state`, the sum over previous steps.
     """
     queries, keys, values = in_chunks(state, q, k, v)
     tokens, chunk = q.size(2), queries.size(3)
@@ -76,7 +76,7 @@ def fading_linear_attention(
     rates = rates[:, None, None]  # (H, 1, 1)
     near = torch.exp(-rates * (place - place.T).clamp(min=0)).tril()  # (H, C, C)
     to_end = torch.exp(-rates * (chunk - 1 - place))[:, None]  # (H, 1, C, 1)
-    sums = (keys * to_end).transpose(-2, -1) @ values  # at the end of its chunk, (B, H, N, E, Ev)
+    sums = (keys * to_end).transpose(-2, -1) @ values  # at the end of each chunk, (B, H, N, E, Ev)
     number = torch.arange(queries.size(2), device=q.device)[:, None]
     gap = (number - 1 - number.T).clamp(min=0)
     far = torch.exp(-rates * chunk * gap).tril(-1)  # (H, N, N)
@@ -96,7 +96,7 @@ def fading_linear_attention(
 def pool_heads(
     x: Tensor, vector: Tensor, attention_mask: Tensor | None, dropout: float = 0.0
 ) -> Tensor:
-    """One vector for each head, (B, H, 1, E): x (B, H, T, E), weighed by vector (H, E)."""
+    """Mean of x (B, H, T, E), weighted by a softmax of vector (H, E) . x, (B, H, 1, E)."""
     scores = x @ vector[..., None] * x.size(-1) ** -0.5  # (B, H, T, 1)
     if attention_mask is not None:
         padding = ~attention_mask.bool()[:, None, :, None]

@@ -12,14 +12,14 @@ from torch.nn import functional as F
 
 
 class NarrowingRMSNorm(nn.RMSNorm):
-    """RMS norm of an x that may be wider than the weight, whose dtype the result has."""
+    """RMS norm of an x that may be wider than the weight; the result has the weight's dtype."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps).type_as(self.weight)
 
 
 class WideningLinear(nn.Linear):
-    """A linear layer that a float16 model computes in float32: its results exceed 65504 (T5)."""
+    """A linear layer that a float16 model computes in float32, to avoid overflow (T5)."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.float() if x.dtype == torch.float16 else x

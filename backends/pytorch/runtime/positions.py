@@ -1,4 +1,4 @@
-"""Positions: rotary angles, sinusoids, ALiBi slopes, relative buckets, counting past padding."""
+"""Positions: RoPE angles, sinusoids, ALiBi slopes, relative buckets, positions without padding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """Radians per position of each pair of columns, in float32 or wider."""
+    """Radians per position for each rotated pair (R/2,), in float32 or wider."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -19,7 +19,7 @@ def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
 def llama3_frequencies(
     frequencies: Tensor, factor: float, low: float, high: float, original_max_positions: int
 ) -> Tensor:
-    """Slow pairs are slowed by `factor`, fast ones kept, those between blended (Llama 3.1)."""
+    """Divide low frequencies by `factor`, keep high ones, interpolate between (Llama 3.1)."""
     turns = original_max_positions * frequencies / (2 * math.pi)
     keep = ((turns - low) / (high - low)).clamp(0, 1)
     return frequencies * (keep + (1 - keep) / factor)  # (R/2,)
@@ -28,9 +28,9 @@ def llama3_frequencies(
 def dynamic_frequencies(
     frequencies: Tensor, position_ids: Tensor, factor: float, original_max_positions: int
 ) -> Tensor:
-    """Slow pairs are slowed by how far the tokens go beyond the original length ("dynamic NTK").
+    """Lower the frequencies as the sequence exceeds the original length ("dynamic NTK").
 
-    The fastest pair is kept, the slowest one slowed in full, as if theta were larger.
+    The highest frequency is kept, the lowest is changed most, as with a larger theta.
     """
     length = (position_ids.max() + 1).clamp(min=original_max_positions).to(frequencies.dtype)
     growth = factor * length / original_max_positions - (factor - 1)
@@ -46,16 +46,18 @@ def yarn_frequencies(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
+    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023,
+    arXiv:2309.00071).
 
-    Pairs that turn more than `beta_fast` times over the original length stay, those below
-    `beta_slow` turns slow down by `factor`, those between are blended; bounds are whole pairs.
+    Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
+    than `beta_slow` are divided by `factor`, with interpolation between; the bounds are rounded to
+    whole pairs.
     """
     pairs = frequencies.size(0)
     fast, slow = (
         pairs * math.log(original_max_positions / (2 * math.pi * turns)) / math.log(theta)
         for turns in (beta_fast, beta_slow)
-    )  # the pair that turns so often, counted from 0
+    )  # index of the pair with this many rotations
     first, last = max(math.floor(fast), 0), min(math.ceil(slow), 2 * pairs - 1)
     pair = torch.arange(pairs, device=frequencies.device, dtype=frequencies.dtype)
     slowed = ((pair - first) / ((last - first) or 0.001)).clamp(0, 1)
@@ -70,16 +72,18 @@ def yarn_frequencies_between_pairs(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023, 2309.00071).
+    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023,
+    arXiv:2309.00071).
 
-    Pairs that turn more than `beta_fast` times over the original length stay, those below
-    `beta_slow` turns slow down by `factor`, those between are blended; bounds may be fractions.
+    Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
+    than `beta_slow` are divided by `factor`, with interpolation between; the bounds are not rounded
+    to whole pairs.
     """
     pairs = frequencies.size(0)
     fast, slow = (
         pairs * math.log(original_max_positions / (2 * math.pi * turns)) / math.log(theta)
         for turns in (beta_fast, beta_slow)
-    )  # the pair that turns so often, counted from 0
+    )  # index of the pair with this many rotations
     first, last = max(fast, 0), min(slow, 2 * pairs - 1)
     pair = torch.arange(pairs, device=frequencies.device, dtype=frequencies.dtype)
     slowed = ((pair - first) / ((last - first) or 0.001)).clamp(0, 1)
@@ -93,14 +97,14 @@ def by_length(
     original_max_positions: int,
     like: Tensor,
 ) -> Tensor:
-    """`short` while all tokens stand within the original length, else `long` (LongRoPE)."""
+    """`short` if all positions are within the original length, else `long` (LongRoPE)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     either = torch.tensor([short, long], device=like.device, dtype=dtype)
     return torch.where(position_ids.max() < original_max_positions, either[0], either[1])
 
 
 def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Tensor) -> Tensor:
-    """How much each query grows, by a step every `length` positions, in float32 or wider."""
+    """Factor of each query, which grows every `length` positions, in float32 or wider."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     steps = (position_ids[..., None, :, None] // length).to(dtype)  # (1, T, 1) or (B, 1, T, 1)
     return 1 + slope * torch.log1p(steps)
@@ -109,7 +113,7 @@ def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Ten
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the angle of each pair of columns at each position, for all heads."""
+    """Cosine and sine of the rotation angles at each position, the same for all heads."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -123,8 +127,8 @@ def scaled_rope_angles(position_ids: Tensor, frequencies: Tensor) -> tuple[Tenso
 
 
 def grid_angles(rows: int, columns: int, front: int, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine for the patches of an image: half of the pairs by the row, half by the
-    column. The `front` tokens before them are not turned.
+    """Cosine and sine for the patches of an image: half of the pairs rotate with the row, half with
+    the column. The `front` prefix tokens are not rotated.
     """
     place = torch.arange(rows * columns, device=frequencies.device)
     row, column = (n[:, None].to(frequencies.dtype) for n in (place // columns, place % columns))
@@ -136,8 +140,9 @@ def grid_angles(rows: int, columns: int, front: int, frequencies: Tensor) -> tup
 def centred_grid_angles(
     rows: int, columns: int, front: int, frequencies: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine for the patches of an image: half of the pairs by the row, half by the
-    column, from -1 to 1 in full turns. The `front` tokens before them are not turned.
+    """Cosine and sine for the patches of an image, with coordinates from -1 to 1 in full turns:
+    half of the pairs rotate with the row, half with the column. The `front` prefix tokens are not
+    rotated.
     """
     place = torch.arange(rows * columns, device=frequencies.device)
     row, column = (n[:, None].to(frequencies.dtype) for n in (place // columns, place % columns))
@@ -148,33 +153,33 @@ def centred_grid_angles(
 
 
 def apply_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[i], x[i + E/2]) of a head (RoPE, Su et al. 2021, arXiv 2104.09864)."""
+    """Rotate each pair (x[i], x[i + E/2]) of a head by the angle of its position."""
     x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)  # (B, H, T, E/2) each
     return torch.cat([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1).type_as(x)
 
 
 def apply_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate each pair (x[2i], x[2i + 1]) of a head (RoPE, Su et al. 2021, arXiv 2104.09864)."""
+    """Rotate each pair (x[2i], x[2i + 1]) of a head by the angle of its position."""
     x1, x2 = x[..., 0::2].to(cos.dtype), x[..., 1::2].to(cos.dtype)  # (B, H, T, E/2) each
     turned = torch.stack([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1)
     return turned.flatten(-2).type_as(x)
 
 
 def apply_partial_rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate the first R columns of each head, in pairs (x[i], x[i + R/2]); keep the rest."""
+    """Rotate the first R features of each head, in pairs (x[i], x[i + R/2]); keep the rest."""
     width = 2 * cos.size(-1)
     return torch.cat([apply_rope(x[..., :width], cos, sin), x[..., width:]], dim=-1)
 
 
 def apply_partial_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate the first R columns of each head, in pairs (x[2i], x[2i + 1]); keep the rest."""
+    """Rotate the first R features of each head, in pairs (x[2i], x[2i + 1]); keep the rest."""
     width = 2 * cos.size(-1)
     turned = apply_rope_interleaved(x[..., :width], cos, sin)
     return torch.cat([turned, x[..., width:]], dim=-1)
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
-    """Sines, then cosines, of the positions at `width / 2` frequencies from 1 to 1/10000."""
+    """Sines, then cosines, of the positions at `width / 2` frequencies (Vaswani et al. 2017)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
@@ -184,7 +189,7 @@ def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) 
 def interleaved_sinusoids(
     position_ids: Tensor, width: int, denominator: int, like: Tensor
 ) -> Tensor:
-    """Sines and cosines in turn, of the positions at `width / 2` frequencies."""
+    """Alternating sines and cosines of the positions at `width / 2` frequencies."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
@@ -193,10 +198,10 @@ def interleaved_sinusoids(
 
 
 def alibi_bias(place: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
-    """Each head's slope times minus the distance of key and query (Press et al. 2021).
+    """ALiBi: -slope * |q - k| for each head (Press et al. 2021), (H, T, S).
 
-    The slopes fall from 2^(-8/n) by that factor for the n heads up to a power of two; what is
-    left takes every other slope of the next power.
+    The slopes are 2^(-8 i / n) for i = 1 … n, where n is the largest power of two; the remaining
+    heads use every other slope of the next power.
     """
     dtype = torch.promote_types(like.dtype, torch.float32)
     power = 2 ** math.floor(math.log2(heads))
@@ -208,7 +213,7 @@ def alibi_bias(place: Tensor, end: int, heads: int, scale: float, like: Tensor) 
 
 
 def alibi_bias_ceil(place: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
-    """Each head's slope times minus the distance of key and query (Press et al. 2021).
+    """ALiBi: -slope * |q - k| for each head (Press et al. 2021), (H, T, S).
 
     The slopes are those of the next power of two: every other one first, then those between.
     """
@@ -230,38 +235,38 @@ def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
 
 
 def relative_places(place: Tensor, end: int, max_distance: int) -> Tensor:
-    """The row of each distance back from query to key, in a table from -max_distance up."""
+    """Index of each distance q - k in a table from -max_distance up, (T, S)."""
     distance = place[:, None] - torch.arange(end, device=place.device)  # (T, S)
     return distance.clamp(-max_distance, max_distance - 1) + max_distance
 
 
 def relative_log_places(place: Tensor, end: int, buckets: int, max_distance: int) -> Tensor:
-    """The row of each distance back from query to key: half of the buckets to each side hold one
-    distance, the others grow with the logarithm (He et al. 2021).
+    """Index of each distance q - k in a table: half of the buckets in each direction hold one
+    distance, the others grow logarithmically (He et al. 2021), (T, S).
     """
     distance = place[:, None] - torch.arange(end, device=place.device)  # (T, S)
     half = buckets // 2
     growth = (distance.abs().clamp(min=half) / half).log() / math.log((max_distance - 1) / half)
-    far = half + (growth * (half - 1) - 1e-4).ceil().long()  # a whole number stays what it is
+    far = half + (growth * (half - 1) - 1e-4).ceil().long()  # integers are unchanged
     bucket = torch.where(distance.abs() <= half, distance, far * distance.sign())
     return bucket.clamp(-buckets, buckets - 1) + buckets
 
 
 def content_to_position(q: Tensor, position_key: Tensor, places: Tensor) -> Tensor:
-    """How each query fits the relative position of each key (He et al. 2020)."""
+    """Scores (B, H, T, S) of queries with the relative positions of keys (He et al. 2020)."""
     scores = q @ position_key.transpose(-2, -1)  # (B, H, T, U)
     return scores.gather(-1, places.expand(*scores.shape[:2], -1, -1))  # (B, H, T, S)
 
 
 def position_to_content(k: Tensor, position_query: Tensor, places: Tensor) -> Tensor:
-    """How each key fits the relative position of each query (He et al. 2020)."""
+    """Scores (B, H, T, S) of keys with the relative positions of queries (He et al. 2020)."""
     scores = k @ position_query.transpose(-2, -1)  # (B, H, S, U)
     columns = places.transpose(0, 1).expand(*scores.shape[:2], -1, -1)  # (B, H, S, T)
     return scores.gather(-1, columns).transpose(-2, -1)  # (B, H, T, S)
 
 
 def positions_past_padding(attention_mask: Tensor | None, place: Tensor) -> Tensor:
-    """The number of real tokens before each new one; -1 at padding."""
+    """Position of each new token, counting real tokens only; -1 at padding."""
     if attention_mask is None:
         return place  # (T,)
     real = attention_mask.long()
@@ -269,13 +274,15 @@ def positions_past_padding(attention_mask: Tensor | None, place: Tensor) -> Tens
 
 
 def positions_of_tokens(input_ids: Tensor, pad_token_id: int) -> Tensor:
-    """The number of tokens other than padding before each one; -1 at padding."""
+    """Position of each token, counting tokens other than padding; -1 at padding."""
     real = (input_ids != pad_token_id).long()
     return real.cumsum(-1) * real - 1  # (B, T)
 
 
 def grid_offsets(grid: int, device: torch.device) -> Tensor:
-    """A number for each offset, in rows and columns, between two patches on a square grid."""
+    """Index of the relative offset (rows, columns) of each pair of patches on a square grid, (T,
+    T).
+    """
     place = torch.arange(grid * grid, device=device)
     row, column = place // grid, place % grid
     down = row[:, None] - row + grid - 1  # (T, T)
@@ -284,7 +291,7 @@ def grid_offsets(grid: int, device: torch.device) -> Tensor:
 
 
 def grid_offsets_behind(grid: int, front: int, device: torch.device) -> Tensor:
-    """The same with `front` tokens before the patches: three more numbers for pairs with them."""
+    """As `grid_offsets`, with three more indices for pairs with one of `front` prefix tokens."""
     last = (2 * grid - 1) ** 2
     offsets = F.pad(grid_offsets(grid, device), (front, 0, front, 0), value=last)
     offsets[front:, :front] = last + 1

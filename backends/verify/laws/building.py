@@ -90,7 +90,7 @@ def _built(subject: Subject, chosen: BuildOptions) -> Subject:
 def _same(subject: Subject, other: Subject, words: str, largest: Largest) -> None:
     stored = {name: value.shape for name, value in other.model.state_dict().items()}
     if stored != {name: value.shape for name, value in subject.model.state_dict().items()}:
-        largest.take(float("inf"), f"{words}: other names or shapes of weights")
+        largest.take(float("inf"), f"{words}: names or shapes of weights differ")
         return
     for name, value in other.model.state_dict().items():
         largest.compare(value, subject.weights.get(name, value), f"{words}: {name}")
@@ -120,7 +120,7 @@ def _same_training(subject: Subject, other: Subject, words: str, largest: Larges
             value.backward()  # type: ignore[no-untyped-call]
         grads = [w.grad.square().sum() for w in model.parameters() if w.grad is not None]
         found.append([float(value.detach()), float(torch.stack(grads).sum().sqrt())])
-    largest.compare(found[1], found[0], f"{words}: training, and the gradient's length")
+    largest.compare(found[1], found[0], f"{words}: training outputs and gradient norm")
 
 
 # -- Config
@@ -136,7 +136,7 @@ def config(subject: Subject) -> Measured | NotHere:
     """
     document = yaml.safe_load(show(subject.spec))
     if outlines(loads(written(document))) != outlines(subject.spec):
-        return NotHere("the small spec cannot be written as a document")
+        return NotHere("the small spec cannot be written as YAML")
     largest, tried = Largest(), 0
     kind = getattr(subject.module, subject.graph.class_name)
     for field in subject.graph.fields:
@@ -154,7 +154,7 @@ def config(subject: Subject) -> Measured | NotHere:
                 tried += _compare_config(subject, kind, spec, one, largest)
                 break
     if not tried:
-        return NotHere("no field of the Config can be changed alone")
+        return NotHere("no Config field can be changed independently")
     return largest.measured(f"{tried} fields")
 
 
@@ -241,7 +241,7 @@ def _compare_config(
     if shapes != {key: weight.shape for key, weight in other.weights.items()}:
         if not once:
             return False
-        largest.take(float("inf"), f"{where}: other weights than the spec's")
+        largest.take(float("inf"), f"{where}: the weights differ from those of the spec")
         return True
     model.load_state_dict({key: torch.from_numpy(w) for key, w in other.weights.items()})
     data = other.data("plain")
@@ -274,7 +274,7 @@ def sharing(subject: Subject) -> Measured | NotHere:
     for name, weight in model.named_parameters(remove_duplicate=False):
         other = places.setdefault(weight.data_ptr(), name)
         if other != name and weight.numel():
-            largest.take(float("inf"), f"{name} is {other}, and has a name of its own")
+            largest.take(float("inf"), f"{name} is the same tensor as {other}, but is listed twice")
     data = subject.data("plain")
     if tied_at(subject, data):
         return largest.measured() if largest.compared else NotHere("experts tie")

@@ -29,14 +29,14 @@ def reading_stream(subject: Subject) -> Stream:
 def steps(subject: Subject) -> Measured | NotHere:
     """Hidden states of pieces, joined, against those of the whole text."""
     if not subject.cached:
-        return NotHere("no stack keeps a cache")
+        return NotHere("no stack has a cache")
     if crowded(subject):
         return NotHere(CROWDED)
     largest, note = Largest(), ""
     cases = ["plain", "padded left", "padded right"]
     stream = reading_stream(subject)
     if first_length(subject) < stream.longest:
-        cases, note = ["plain"], "claimed up to the first length: angles change with the length"
+        cases, note = ["plain"], "tested up to the original length: angles depend on the length"
     for case in cases:
         data = _within(subject, subject.data(case), stream)
         whole = subject.hidden(subject.cached, data)

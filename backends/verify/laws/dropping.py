@@ -36,15 +36,15 @@ def dropout(subject: Subject) -> Measured | NotHere:
     with Drops() as drops:
         again = subject.results(data)
     for name, value in again.items():
-        largest.compare(value, first[name], f"a second run: {name}")
+        largest.compare(value, first[name], f"two runs in eval mode differ: {name}")
     if drops.rates:
-        largest.take(float("inf"), f"something is dropped at {drops.rates[0]:g} at rest")
+        largest.take(float("inf"), f"dropout with rate {drops.rates[0]:g} in eval mode")
     model = subject.fresh().train()
     try:
         expected = {case: by_oracle(subject, subject.data(case), chances) for case in CASES}
     except UnknownOptionError as error:
         _count(subject, largest)
-        return largest.measured(f"rates alone: {error}")
+        return largest.measured(f"only rates were compared: {error}")
     for case in CASES:
         if tied_at(subject, subject.data(case)):
             continue
@@ -154,7 +154,7 @@ def _count(subject: Subject, largest: Largest) -> None:
     with torch.random.fork_rng(devices=[]), Drops() as drops:
         subject.results(subject.data("plain"), subject.fresh().train())
     if not np.array_equal(np.round(sorted(drops.rates), 9), np.round(wanted, 9)):
-        counted = f"{len(drops.rates)} places drop in training, not {len(wanted)}"
+        counted = f"{len(drops.rates)} dropouts in training, not {len(wanted)}"
         largest.take(float("inf"), counted if len(drops.rates) != len(wanted) else "another rate")
 
 

@@ -28,7 +28,7 @@ WIDE = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}
 """The range in which a dtype's norms square; float16 has a smaller one of its own."""
 
 BEYOND = "beyond float32"
-TIED = "left out, for scores of experts are equal there"
+TIED = "left out, because experts have equal scores"
 
 
 def weights(subject: Subject) -> Measured | NotHere:
@@ -48,7 +48,7 @@ def oracle(subject: Subject) -> Measured | NotHere:
     try:
         return _equal(subject, lambda case: by_oracle(subject, subject.data(case)))
     except UnknownOptionError as error:
-        return NotHere(f"no oracle: {error}")
+        return NotHere(f"the oracle cannot compute it: {error}")
 
 
 def by_oracle(
@@ -95,7 +95,7 @@ def chosen(subject: Subject) -> Measured | NotHere:
     if subject.dtype in ("", "float32", "float64"):
         if any(getattr(part, "float32", False) for part in parts_of(subject.spec)):
             return _rounded(subject, "float16")
-        return NotHere("no other dtype was asked for")
+        return NotHere("no other dtype was requested")
     return _rounded(subject, subject.dtype)
 
 
@@ -135,7 +135,7 @@ def _rounded(subject: Subject, dtype: str) -> Measured | NotHere:
         return largest.measured()
     most = _most(pairs, largest.bound)
     if most.error <= most.bound or dtype != "float32":
-        return most.measured(f"{MOST:.0%} of the numbers: rounding chose another expert somewhere")
+        return most.measured(f"{MOST:.0%} of the numbers: rounding changed the choice of an expert")
     tied = [case for case in CASES if _tied(subject, case, largest.bound)]
     left = [pair for pair in pairs if pair[0].partition(":")[0] not in tied]
     if not left:
@@ -162,4 +162,4 @@ def beyond(subject: Subject, dtype: str, held: dict[str, Array]) -> str:
     reached = max(subject.choices(subject.data(case), held).largest for case in CASES)
     if dtype not in WIDE or reached <= torch.finfo(getattr(torch, WIDE[dtype])).max ** 0.5:
         return ""
-    return f"beyond {WIDE[dtype]}: numbers reach {reached:.0e}, whose square it cannot hold"
+    return f"beyond {WIDE[dtype]}: the square of {reached:.0e} overflows"

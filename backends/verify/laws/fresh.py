@@ -54,7 +54,9 @@ def initial(subject: Subject) -> Measured | NotHere:
     fill(model)
     wanted = {weight.name: weight for weight in subject.graph.weights()}
     state = {name: value.double().numpy() for name, value in model.state_dict().items()}
-    wrong = [f"{name}: not set" for name, value in state.items() if not np.isfinite(value).all()]
+    wrong = [
+        f"{name}: not initialised" for name, value in state.items() if not np.isfinite(value).all()
+    ]
     drawn: dict[str, Array] = {}
     for name, value in state.items():
         if name not in wanted or not np.isfinite(value).all():
@@ -176,7 +178,7 @@ def _by_deviation(subject: Subject, drawn: dict[str, Array]) -> list[str]:
         share = value.ravel() / std
         shares.append(share)
         if share.size > 1 and float(share.std()) == 0:
-            wrong.append(f"{name}: all numbers are alike")
+            wrong.append(f"{name}: all numbers are equal")
         elif problem := _moments(share, cut):
             wrong.append(f"{name}: {problem}, of what the spec says")
     every = np.sort(np.concatenate([*shares, np.empty(0)]))
@@ -211,9 +213,9 @@ def _moments(share: Array, cut: float) -> str:
     spread = deviation(cut)
     mean, found = float(share.mean()), float(share.std())
     if abs(mean) > SIGMAS * spread / math.sqrt(share.size):
-        return f"a mean of {mean:.3g} standard deviations"
+        return f"mean {mean:.3g} standard deviations from 0"
     if abs(found / spread - 1) > SIGMAS / math.sqrt(2 * share.size):
-        return f"a standard deviation {found / spread:.3g} times"
+        return f"standard deviation {found / spread:.3g} times"
     return ""
 
 
@@ -241,7 +243,9 @@ def _shape(expected: Array, what: str) -> list[str]:
     distance = max(np.abs(expected - steps[1:]).max(), np.abs(expected - steps[:-1]).max())
     if distance * math.sqrt(count) <= KOLMOGOROV:
         return []
-    return [f"the distribution is not {what}: {distance:.3g} apart, of {count} numbers"]
+    return [
+        f"the distribution is not {what}: Kolmogorov distance {distance:.3g} for {count} numbers"
+    ]
 
 
 def _xavier(matrices: dict[tuple[str, int], Array]) -> list[str]:
@@ -249,7 +253,7 @@ def _xavier(matrices: dict[tuple[str, int], Array]) -> list[str]:
     shares = []
     for (name, _), matrix in matrices.items():
         if matrix.ndim < 2:
-            return [f"{name}: a vector has no fans"]
+            return [f"{name}: fan_in and fan_out are undefined for a vector"]
         field = int(np.prod(matrix.shape[2:]))
         share = matrix.ravel() / math.sqrt(6 / ((matrix.shape[0] + matrix.shape[1]) * field))
         if np.abs(share).max() > 1 + 1e-6:

@@ -40,7 +40,7 @@ def lengths(subject: Subject) -> Measured | NotHere:
     """
     arguments = subject.arguments
     if not arguments.streams():
-        return NotHere("no argument holds tokens: lengths are those of the input")
+        return NotHere("no argument is a sequence of tokens")
     largest = Largest()
     tried = chosen(subject)
     for rows, length in [*SHORT, *((1, length) for length in tried)]:
@@ -64,7 +64,9 @@ def _longest(subject: Subject, data: Data, largest: Largest) -> None:
     if not tied_at(subject, data):
         found = subject.results(data)
         for name, value in expected.items():
-            largest.compare(found[name], value, f"the longest, by the oracle: {name}")
+            largest.compare(
+                found[name], value, f"longest sequence, compared with the oracle: {name}"
+            )
     competing = any(op.kind == "within_capacity" for op in subject.graph.ops())
     if not subject.cached or competing:
         return

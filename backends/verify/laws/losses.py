@@ -29,7 +29,7 @@ def loss(subject: Subject) -> Measured | NotHere:
     trained = len(heads) == 1 and isinstance(heads[0], (LanguageModel, Classifier, Contrastive))
     judge: Any = getattr(subject.model, "loss", None)
     if not trained:
-        return NotHere("no single head of words, classes or pairs")
+        return NotHere("there is no single language model, classifier or contrastive head")
     if judge is None:
         return Measured(float("inf"), 0, "the model has no `loss`")
     largest = Largest()

@@ -26,7 +26,7 @@ def order(subject: Subject) -> Measured | NotHere:
         own = subject.arguments.companions(stream)
         moved = {n: a[:, shuffled] if n in own and a.ndim == 2 else a for n, a in data.items()}
         before, after = subject.hidden(stack, data), subject.hidden(stack, moved)
-        largest.compare(after, before[:, shuffled], f"{stack}: words in another order")
+        largest.compare(after, before[:, shuffled], f"{stack}: permuted tokens")
     if not largest.compared:
-        return NotHere("positions or masks tell the order")
+        return NotHere("positions or masks depend on the order")
     return largest.measured()

@@ -38,11 +38,11 @@ def padding(subject: Subject) -> Measured | NotHere:
             largest.compare(truths, hidden, f"a mask of truths {side}: {stack}")
             if not counts_words(subject):
                 other = subject.hidden(stack, _scribbled(subject, data))
-                where = f"other words at the padding {side}: {stack}"
+                where = f"other ids at the padding {side}: {stack}"
                 largest.compare(other[1][real], hidden[1][real], where)
         _compare_results(subject, data, single, side, largest)
     if not largest.compared:
-        return NotHere("; ".join(reasons) or "no argument says what is padding")
+        return NotHere("; ".join(reasons) or "there is no argument for padding")
     return largest.measured("; ".join(reasons))
 
 
@@ -92,14 +92,14 @@ def moved_by_padding(subject: Subject, side: str) -> str:
         for block in attending(subject, stack):
             used = [atom for mask in masks_of(block) for atom in atoms(mask)]
             if side == "left" and any(atom.name in COUNT_PADDING for atom in used):
-                return "its mask counts from the beginning of the row"
+                return "its mask depends on the index from the beginning of the row"
             ends = [arg for atom in used for arg in atom.args if isinstance(arg, Range)]
             counted = any(min(end.start or 0, end.stop or 0) < 0 for end in ends)
             if counted or any(atom.name == "random" for atom in used):
-                return "its mask counts from the end of the row"
+                return "its mask depends on the index from the end of the row"
     longest = max((s.longest for s in subject.arguments.streams()), default=0)
     if first_length(subject) < longest:
-        return "its angles change with the longest sequence of the batch"
+        return "its angles depend on the longest sequence of the batch"
     return ""
 
 

@@ -117,7 +117,7 @@ def _unlike(counts: Array, expected: Array) -> str:
     total = int(counts.sum())
     outside = np.flatnonzero((counts > 0) & (expected == 0))
     if outside.size:
-        return f"token {outside[0]} was drawn, and must not be"
+        return f"token {outside[0]} was drawn, but has probability 0"
     spread = np.sqrt(total * expected * (1 - expected))
     off = np.abs(counts - total * expected) - SIGMAS * spread - 1
     worst = int(np.argmax(off))
@@ -148,7 +148,7 @@ def stopping(subject: Subject) -> Measured | NotHere:
         return NO_GENERATE
     size = vocabulary(subject)
     if size <= WORD:
-        return NotHere(f"a vocabulary of {size} is too small for the script")
+        return NotHere(f"the vocabulary ({size}) is too small for this test")
     wrong = [
         problem
         for ends, rows in (
@@ -235,14 +235,14 @@ def _limit_wrong(subject: Subject, model: nn.Module, size: int) -> list[str]:
         try:
             found = _generated(subject, model, 1, **given)
         except ValueError as error:
-            return [f"{room} new tokens fit, but: {error}"]
+            return [f"{room} new tokens fit into max_positions, but: {error}"]
         if found.shape[1] != int(limit) + 1:
             return [f"{found.shape[1]} tokens, not {int(limit) + 1}"]
         try:
             _generated(subject, model, 1, **{**given, "max_new_tokens": room + 1})
         except ValueError:
             return []
-    return ["one token more than there are positions is generated without an error"]
+    return ["more tokens than max_positions are generated without an error"]
 
 
 # -- a model without states

@@ -41,7 +41,7 @@ def word_stacks(subject: Subject) -> Iterator[tuple[Stream, str]]:
         yield stream, subject.stack_of(stream.ids)
 
 
-CROWDED = "tokens compete for experts that serve only so many"
+CROWDED = "experts have a capacity, for which tokens compete"
 
 
 def crowded(subject: Subject) -> bool:
@@ -76,10 +76,10 @@ def future(subject: Subject) -> Measured | NotHere:
         data = changed_words(subject, stream, subject.data("plain"))
         hidden = subject.hidden(stack, data).double().cpu().numpy()
         for place in range(hidden.shape[1]):
-            where = f"{stack}: word {place} in place"
+            where = f"{stack}: token {place} changed"
             largest.compare(hidden[place + 1, :place], hidden[0, :place], where)
     if not largest.compared:
-        return NotHere("no stack has causal masks alone")
+        return NotHere("no stack has only causal masks")
     return largest.measured()
 
 
@@ -99,10 +99,10 @@ def excluded(subject: Subject) -> Measured | NotHere:
             hidden = subject.hidden(stack, data).double().cpu().numpy()
             for place in range(hidden.shape[1]):
                 unseen = ~reach[:, place]
-                where = f"{case}: {stack}: word {place} in place"
+                where = f"{case}: {stack}: token {place} changed"
                 largest.compare(hidden[place + 1][unseen], hidden[0][unseen], where)
     if not largest.compared:
-        return NotHere("every query is joined to every key")
+        return NotHere("every query attends to every key")
     return largest.measured()
 
 
@@ -146,7 +146,7 @@ def documents(subject: Subject) -> Measured | NotHere:
             alone = {n: a[:, own] if n in companions else a for n, a in packed.items()}
             where = f"{stack}: document {number}"
             largest.compare(hidden[:, own], subject.hidden(stack, alone), where)
-    return largest.measured() if largest.compared else NotHere("no stack reads words")
+    return largest.measured() if largest.compared else NotHere("no stack reads tokens")
 
 
 def _no_documents(subject: Subject, stack: str, stream: Stream) -> str:
@@ -156,14 +156,14 @@ def _no_documents(subject: Subject, stack: str, stream: Stream) -> str:
     blocks = attending(subject, stack)
     for mask in (mask for block in blocks for mask in masks_of(block)):
         if not _speaks_of_documents(mask):
-            return f"the mask `{mask}` lets documents see each other"
+            return f"the mask `{mask}` allows attention between documents"
         if any(atom.name in ABSOLUTE for atom in atoms(mask)):
-            return f"the mask `{mask}` counts from the beginning of the sequence"
+            return f"the mask `{mask}` depends on the index from the beginning"
     if not blocks:
         return "there is no attention"
     placed = any(acts_on(p) != "scores" for b in blocks for p in b.positions)
     if placed and f"{stream.prefix}position_ids" not in known:
-        return "positions cannot begin anew"
+        return "positions cannot restart in each document"
     return ""
 
 

@@ -39,7 +39,7 @@ def gradients(subject: Subject) -> Measured | NotHere:
     still = [name for name in still if trained.get(name, True)]
     lost = [name for name in still if _matters(subject, name, data)]
     exempt = [name for name in still if name not in lost]
-    note = f"exempt, for nothing moves with it: {', '.join(exempt[:3])}" if exempt else ""
+    note = f"exempt, because no output depends on it: {', '.join(exempt[:3])}" if exempt else ""
     if len(exempt) > 3:
         note += f" and {len(exempt) - 3} more"
     fixed = [n for n, w in model.named_parameters() if SELECTION in n and w.requires_grad]

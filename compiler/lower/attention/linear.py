@@ -51,7 +51,7 @@ def lower_linear(
             padding = argument(b, state, "attention_mask", (B, keys))
         else:
             read = b.module(
-                "keys_and_values", role="method", title="What this layer reads in the memory."
+                "keys_and_values", role="method", title="Keys and values of the memory."
             )
             with read, b.as_long_as(M):
                 k, v = _keys_and_values(b, part, sizes, memory.value)

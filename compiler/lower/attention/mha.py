@@ -51,7 +51,7 @@ def lower_mha(
         query = _query(b, part, sizes, x)
         if memory is not None:
             keys = b.module(
-                "keys_and_values", role="method", title="What this layer reads in the memory."
+                "keys_and_values", role="method", title="Keys and values of the memory."
             )
             with keys, b.as_long_as(M):
                 key, value = _keys(b, part, sizes, memory.value), None

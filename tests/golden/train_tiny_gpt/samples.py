@@ -1,4 +1,4 @@
-"""Samples of running text for a language model: each token predicts the next one."""
+"""Samples of text for next-token prediction."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 
 from files import Folder, fail, shuffled
 
-# How many tokens the model knows, and its arguments that a batch fills.
+# vocab_size, and the arguments of the model that a batch provides.
 VOCABULARY = 256
 INPUTS = ("input_ids",)
 UNIT = "tokens"
 
 
 class Samples:
-    """Sequences of a split, each a function of its number and the seed.
+    """The sequences of a split; each depends only on its number and the seed.
 
-    An epoch cuts the text at a distance of `length`, from an offset of its own, and goes through
-    the cuts in an order of its own.
+    In each epoch the text is cut into sequences of `length` tokens, from a random offset, and these
+    are shuffled.
     """
 
     def __init__(self, path: Path, split: str, length: int, seed: int) -> None:
@@ -38,15 +38,16 @@ class Samples:
             )
 
     def start(self, sample: int) -> int:
-        """Where a sample begins."""
+        """Index of the first token of a sample."""
         _, place, offset = shuffled(sample, self.count, self.seed)
         return place * self.length + offset % self.length
 
     def batch(self, first: int, count: int) -> tuple[dict[str, Tensor], Tensor]:
-        """Arguments of the model and labels, (count, length), of `count` samples from a number on.
+        """Arguments of the model and labels, (count, length) each, of `count` samples from `first`
+        on.
 
-        The label of a token is the next one; -100, which no loss counts, where that begins another
-        document.
+        The label of a token is the next token, or -100, which the loss ignores, if that begins
+        another document.
         """
         starts = [self.start(sample) for sample in range(first, first + count)]
         rows = [self.tokens[start : start + self.length + 1] for start in starts]
@@ -63,9 +64,9 @@ class Samples:
         return made, torch.from_numpy(labels)
 
     def measures(self, loss: float) -> dict[str, float]:
-        """What a mean loss in nats per token means, whatever the tokenizer: bits per byte."""
+        """Bits per byte, from the mean loss in nats per token: independent of the tokenizer."""
         bits = loss * self.about["tokens"] / self.about["bytes"] / math.log(2)
         return {"bits_per_byte": bits}
 
 
-# sha256 of the above: 44f64d041c6ff5103f12e6b3f00bce5fc67f33157fc054350e239f9f84f841ab
+# sha256 of the above: 9df35befb1a524ad59b8423df646439f3b514e06b523375a02cce15b1336ed32

@@ -1,6 +1,6 @@
-"""The shape of every key, read from the classes.
+"""What each key accepts, read from the annotations of the classes.
 
-Messages, the JSON Schema, the reference and `show` are all derived from it.
+Error messages, the JSON Schema, the language reference and `show` are derived from it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Kind = Literal["leaf", "component", "part", "map", "list"]
 
 @dataclass(frozen=True)
 class Shape:
-    """What stands under a key.
+    """What a key accepts.
 
-    kind: a plain value; a component with a `type`; a mapping of fixed keys; a map of named things;
-        a list
-    inner: of a map or a list: what its elements are
-    tagged: of a component: its types
-    cls: of a part: its class
-    leaf: of a plain value: what describes it (`Wanted`, a Literal, `bool` …)
+    kind: a plain value (leaf); a component with a `type`; a mapping with fixed keys (part); a
+        mapping from names (map); a list
+    inner: element type of a map or a list
+    tagged: types of a component
+    cls: class of a part
+    leaf: description of a plain value (`Wanted`, a Literal, `bool` …)
     """
 
     kind: Kind

@@ -34,11 +34,11 @@ def rows(subject: Subject) -> Measured | NotHere:
         with observing(subject.module) as seen:
             subject.results(data)
         if len(seen) != len(attends):
-            return NotHere(f"{len(seen)} of {len(attends)} attentions can be watched")
+            return NotHere(f"{len(seen)} of {len(attends)} attention ops can be observed")
         for (where, op), observed in zip(attends, seen, strict=True):
             _judge(subject, f"{case}: {where}", op, data, observed, largest)
     sunk = any(_sinks(op) for _, op in attends)
-    return largest.measured("sums below 1, for sinks take a share" if sunk else "")
+    return largest.measured("weights sum to less than 1 because of sinks" if sunk else "")
 
 
 def attentions(graph: ModuleGraph) -> list[tuple[str, Op]]:
