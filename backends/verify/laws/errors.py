@@ -1,4 +1,4 @@
-"""The law of errors: what cannot be right is a ValueError, and not a wrong number."""
+"""The law of errors: what cannot be right is an error, and not a wrong number."""
 
 from __future__ import annotations
 
@@ -26,20 +26,23 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 
 def errors(subject: Subject) -> Measured | NotHere:
     """Arguments of another shape or kind, texts beyond a table, caches that are full or of other
-    rows, prompts that end in padding, settings that mean nothing: each raises ValueError.
+    rows, prompts that end in padding, settings that mean nothing: each raises ValueError. Of ids
+    and masks RuntimeError will do, which torch's own functions raise.
     """
-    calls = [*_arguments(subject), *_cache(subject), *_generation(subject)]
-    if not calls:
+    shapes, calls = [*_arguments(subject)], [*_cache(subject), *_generation(subject)]
+    if not shapes and not calls:
         return NotHere("there is nothing to refuse: no tokens, no cache")
-    wrong = [what for what, call in calls if not _raises(call)]
+    wrong = [what for what, call in shapes if not _raises(call, ValueError, RuntimeError)]
+    wrong += [what for what, call in calls if not _raises(call, ValueError)]
+    calls = shapes + calls
     return Measured(len(wrong), 0, f"no error: {wrong[0]}" if wrong else f"{len(calls)} calls")
 
 
-def _raises(call: Callable[[], Any]) -> bool:
+def _raises(call: Callable[[], Any], *kinds: type[Exception]) -> bool:
     try:
         with torch.no_grad():
             call()
-    except ValueError:
+    except kinds:
         return True
     return False
 
