@@ -9,10 +9,10 @@ from .sizes import Size
 GLOSSARY = {
     "B": "batch",
     "T": "new tokens",
-    "S": "tokens seen so far",
+    "S": "tokens so far",
     "M": "memory tokens",
     "D": "d_model",
-    "H": "query heads",
+    "H": "heads",
     "K": "key/value heads",
     "E": "head width",
     "Ev": "width of a head's values",

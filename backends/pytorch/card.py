@@ -134,5 +134,5 @@ def glossary(notes: Iterable[str]) -> list[str]:
     """The axes that the file's comments and docstrings speak of."""
     named = set(AXIS.findall("\n".join(notes)))
     used = [f"{letter} {meaning}" for letter, meaning in GLOSSARY.items() if letter in named]
-    text = "Shapes:  " + "   ".join(used)
+    text = "Shapes:  " + "  ".join(used)
     return textwrap.wrap(text, 96, subsequent_indent=" " * 9, break_long_words=False)

@@ -387,7 +387,9 @@ PREFIXES: tuple[Callable[[ModuleGraph, Scope], str], ...] = (
     _kind_prefix,
     lambda graph, scope: _stack_prefix(graph, scope) + _kind_prefix(graph, scope),
     lambda graph, scope: camel_case(scope.name),
+    lambda graph, scope: _stack_prefix(graph, scope) + camel_case(scope.name),
 )
+
 
 # -- bases
 

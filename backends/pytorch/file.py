@@ -213,8 +213,7 @@ def _head(graph: ModuleGraph, program: Program, options: BuildOptions) -> str:
     card = write_card(graph, notes, name, options.words(), options.torch)
     standard = "\n".join(line for name, line in IMPORTS.items() if name in outer)
     third = "\n".join(line for name, line in TORCH_IMPORTS.items() if name in outer)
-    future = "from __future__ import annotations"
-    return f'"""{card}\n"""\n\n{future}\n\n{standard}\n\n{third}\n\n\n'
+    return f'"""{card}\n"""\n\n{standard}\n\n{third}\n\n\n'
 
 
 def notes_of(parts: Iterable[Any]) -> Iterator[str]:

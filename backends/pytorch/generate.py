@@ -76,7 +76,7 @@ class Slots:
             "reads_memory": reads,
             "reads_ids": reads and self.source.endswith("ids"),
             "extends": not reads,
-            "measured": self.limit is not None or self.static or bool(self.switches),
+            "measured": self.static or bool(self.switches),
             "masked": bool(self.mask),
             "limited": self.limit is not None,
             "absolute": self.absolute,

@@ -156,7 +156,7 @@ class Initial:
         """Depth-scaled normal (GPT-2): branches' last layers by 1/sqrt(number of branches)."""
         branches = max(len(self._branches(block)) for block in self.graph.children(layers.path))
         found: Expr = expression(
-            "std / math.sqrt(branches * count)",
+            "std * (branches * count) ** -0.5",
             std=std,
             branches=constant(branches),
             count=over(layers.layers, lambda field: field_of(Dot(SELF, "config"), field)),

@@ -181,7 +181,9 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
             "place[:, None]" if static else "torch.arange(start, end, device=like.device)[:, None]"
         )
         body.append(Set(Name("q"), expression(made), "(T, 1)"))
-    if "k" in read:
+    if admits == expression("k <= q"):
+        admits = expression("torch.arange(end, device=like.device) <= q")
+    elif "k" in read:
         body.append(Set(Name("k"), expression("torch.arange(end, device=like.device)"), "(S,)"))
     if counts and "attention_mask" in given:
         body.append(Set(Name("first"), expression(FIRST), "(B or 1, 1, 1, 1)"))

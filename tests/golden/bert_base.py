@@ -12,10 +12,8 @@ Written by modelwright 0.1.0 from bert_base.yaml (sha256 de1a2d5ab1ec). Write it
     head.dense                         590,592
     total                          109,482,240
 
-Shapes:  B batch   T new tokens   D d_model   H query heads   E head width   N projection size
+Shapes:  B batch  T new tokens  D d_model  H heads  E head width  N projection size
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -137,7 +135,7 @@ class BertBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to the identity, biases 0, the rest normal(0, std)."""
+        """Norms to identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -185,4 +183,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 2e8d4d9ca853f015f92a2ecf4e8f577140990ca33d2506300efd4718e0f58410
+# sha256 of the above: 7387d889fca1fc394fb454b6c4419792365663f76a25624e5a7026494fe19dbf

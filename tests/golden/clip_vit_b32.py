@@ -19,11 +19,9 @@ Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 9748765912cb). Write
     head.scale                                    1
     total                               151,277,313
 
-Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   E head
-         width   N projection size   G patches of an image
+Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head width  N projection
+         size  G patches of an image
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -87,8 +85,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=like.device)  # (S,)
-    mask = k <= q  # (T, S)
+    mask = torch.arange(end, device=like.device) <= q  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
@@ -282,7 +279,7 @@ class ClipVitB32(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to the identity, biases 0, the rest normal(0, std)."""
+        """Norms to identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -313,4 +310,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: 480b85c560d10660633ea59187fc9b4a8dfeb87d8655017bfcfe5e0fedb479bc
+# sha256 of the above: caf24ff8109ca36201c970d280ab32e15dee046737ebdfe456357845d43e83dd

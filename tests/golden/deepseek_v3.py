@@ -11,15 +11,12 @@ Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 ea1342175e62). Write 
     head                      926,679,040
     total                 671,026,419,200
 
-Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   E head
-         width   Ev width of a head's values   En width of the part of a head that is not
-         rotated   Er width of the part of a head that is rotated   L latent width of keys and
-         values   R rotated width of a head   F feed-forward width   X experts   A experts that
-         serve a token   J pairs of a token and an expert that serves it, B * T * A   V
-         vocabulary
+Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head width  Ev width of a
+         head's values  En width of the part of a head that is not rotated  Er width of the part
+         of a head that is rotated  L latent width of keys and values  R rotated width of a head
+         F feed-forward width  X experts  A experts that serve a token  J pairs of a token and
+         an expert that serves it, B * T * A  V vocabulary
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -74,9 +71,7 @@ class Cache:
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store keys and values (..., T, E) of new tokens; return those of all tokens (..., S,
-        E).
-        """
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -156,7 +151,7 @@ def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
     grouped = scores.view(*scores.shape[:-1], groups, -1)
     best = grouped.topk(members).values.sum(-1).topk(kept).indices
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
-    return grouped.masked_fill(out[..., None], -math.inf).flatten(-2)
+    return grouped.masked_fill(out[..., None], -torch.inf).flatten(-2)
 
 
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
@@ -187,12 +182,12 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
-        logits = logits.masked_fill(logits < kth, -math.inf)
+        logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
         beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -201,8 +196,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=like.device)  # (S,)
-    mask = k <= q  # (T, S)
+    mask = torch.arange(end, device=like.device) <= q  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
@@ -344,7 +338,7 @@ class DeepseekV3(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to the identity, biases 0, the rest normal(0, std)."""
+        """Norms to identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -428,8 +422,7 @@ class DeepseekV3(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
+            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -440,7 +433,7 @@ class DeepseekV3(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after the end of a row
+            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -448,4 +441,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 6a39702c47c823d15b4fd81cdd15d2ccf88a8f6c0d3816d042273a84a96bf036
+# sha256 of the above: 250f2e85d91caa89194f20a002dc2b863be7f4a5588600754c3e3ce399f499d1

@@ -10,11 +10,9 @@ Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 f5bcab3df268). Write it
     norm                            1,152
     total                     999,885,952
 
-Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   K key/value
-         heads   E head width   R rotated width of a head   V vocabulary
+Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
+         width  R rotated width of a head  V vocabulary
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -58,9 +56,7 @@ class Cache:
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store keys and values (..., T, E) of new tokens; return those of all tokens (..., S,
-        E).
-        """
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -111,12 +107,12 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
-        logits = logits.masked_fill(logits < kth, -math.inf)
+        logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
         beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -211,7 +207,7 @@ class Gemma3_1b(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to the identity, the rest normal(0, std)."""
+        """Norms to identity, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.zeros_(weight)
@@ -292,8 +288,7 @@ class Gemma3_1b(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
+            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -304,7 +299,7 @@ class Gemma3_1b(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after the end of a row
+            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -312,4 +307,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2e742c43e76452828888fb32c30ff23efb428630f079f9d5824a41890a4fede4
+# sha256 of the above: c0f16607a58c10a6337f945ad496b9269cbf3aa475c94603c904551d5505745a

@@ -10,13 +10,9 @@ Written by modelwright 0.1.0 from gpt2.yaml (sha256 3e3b51c4bba0). Write it agai
     norm                               1,536
     total                        124,439,808
 
-Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   E head
-         width   V vocabulary
+Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head width  V vocabulary
 """
 
-from __future__ import annotations
-
-import math
 from dataclasses import dataclass
 
 import torch
@@ -84,12 +80,12 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
-        logits = logits.masked_fill(logits < kth, -math.inf)
+        logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
         beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -100,8 +96,7 @@ def causal_mask(
     if attention_mask is None and place.size(0) == end:
         return None
     q = place[:, None]  # (T, 1)
-    k = torch.arange(end, device=like.device)  # (S,)
-    mask = k <= q  # (T, S)
+    mask = torch.arange(end, device=like.device) <= q  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
@@ -173,19 +168,16 @@ class Gpt2(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to the identity, biases 0, the rest normal(0, std), less for residual
-        projections.
-        """
-        std = self.config.init_std
+        """Norms to identity, biases 0, the rest normal(0, std), less for residual projections."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
             elif name.endswith("bias"):
                 nn.init.zeros_(weight)
             elif name.endswith(("output.weight", "down.weight")):
-                nn.init.normal_(weight, std=std / math.sqrt(2 * self.config.layers))
+                nn.init.normal_(weight, std=self.config.init_std * (2 * self.config.layers) ** -0.5)
             else:
-                nn.init.normal_(weight, std=std)
+                nn.init.normal_(weight, std=self.config.init_std)
 
     def hidden_states(
         self,
@@ -262,8 +254,7 @@ class Gpt2(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
+            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
@@ -285,8 +276,7 @@ class Gpt2(nn.Module):
                     ]
                 x = forward(step, mask, position_ids, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                # padding after the end of a row
-                step = token.masked_fill(done, pad_token_id)[:, None]
+                step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
                 tokens = torch.cat([tokens, step], dim=1)
                 if i == 0 and compile_mode is not None:
                     forward = torch.compile(forward, fullgraph=True, mode=compile_mode)
@@ -299,4 +289,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: fc94158a01adda0038b082a6f095196442c8e04f0b9005f3dff55dfb5ceba0fc
+# sha256 of the above: a631a1aed93c2ce6c077e370b1f60eab401394f894061aba8c93ddf7d0ebe449

@@ -11,13 +11,10 @@ Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 bf4cea68b011). Write 
     head                      579,133,440
     total                  20,914,757,184
 
-Shapes:  B batch   T new tokens   S tokens seen so far   D d_model   H query heads   K key/value
-         heads   E head width   R rotated width of a head   F feed-forward width   X experts   A
-         experts that serve a token   J pairs of a token and an expert that serves it, B * T * A
-         V vocabulary
+Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
+         width  R rotated width of a head  F feed-forward width  X experts  A experts that serve
+         a token  J pairs of a token and an expert that serves it, B * T * A  V vocabulary
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -68,9 +65,7 @@ class Cache:
         self.kv: dict[int, list[Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store keys and values (..., T, E) of new tokens; return those of all tokens (..., S,
-        E).
-        """
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -144,7 +139,7 @@ def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
     """The mask as an additive bias: 0 where it is True, else -inf, (B, H, T, S)."""
     bias = q.new_zeros(k.size(2)) if mask is None else q.new_zeros(mask.shape)
     if mask is not None:
-        bias = bias.masked_fill(~mask, -math.inf)
+        bias = bias.masked_fill(~mask, -torch.inf)
     return bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
 
 
@@ -195,12 +190,12 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
-        logits = logits.masked_fill(logits < kth, -math.inf)
+        logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
         beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -217,8 +212,7 @@ def causal_window_mask(
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor:
     """True where query q may attend to key k: causal."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=like.device)  # (S,)
-    mask = k <= q  # (T, S)
+    mask = torch.arange(end, device=like.device) <= q  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
@@ -322,7 +316,7 @@ class GptOss20b(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to the identity, biases 0, the rest normal(0, std)."""
+        """Norms to identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -409,8 +403,7 @@ class GptOss20b(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
+            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -421,7 +414,7 @@ class GptOss20b(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after the end of a row
+            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -429,4 +422,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: ab38ff63cd233d436e6ca13dcf45ddc541dda929e311beb7a1a22ca2a71e79b2
+# sha256 of the above: cbb6d04a9388b338ce2aa389f615a242b5e1e6bb261623390dc27b800131eb11

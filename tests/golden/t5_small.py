@@ -13,11 +13,9 @@ Written by modelwright 0.1.0 from t5_small.yaml (sha256 705114a836ad). Write it 
     decoder.norm                            512
     total                            60,506,624
 
-Shapes:  B batch   T new tokens   S tokens seen so far   M memory tokens   D d_model   H query
-         heads   E head width   V vocabulary
+Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H heads  E head
+         width  V vocabulary
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -60,9 +58,7 @@ class Cache:
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store keys and values (..., T, E) of new tokens; return those of all tokens (..., S,
-        E).
-        """
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -118,20 +114,19 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
-        logits = logits.masked_fill(logits < kth, -math.inf)
+        logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
         beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor:
     """True where query q may attend to key k: causal."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=like.device)  # (S,)
-    mask = k <= q  # (T, S)
+    mask = torch.arange(end, device=like.device) <= q  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
@@ -217,7 +212,7 @@ class Encoder(nn.Module):
         buckets = buckets + half * (distance > 0)  # the other half is for keys after the query
         bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, T)
         mask = padding_mask(attention_mask)  # (B, 1, 1, T)
-        bias = bias if mask is None else bias.masked_fill(~mask, -math.inf)  # (B, H, T, T)
+        bias = bias if mask is None else bias.masked_fill(~mask, -torch.inf)  # (B, H, T, T)
         for block in self.layers:
             x = block(x, bias)
         return self.norm(x)
@@ -296,7 +291,7 @@ class Decoder(nn.Module):
         buckets = log_buckets(-distance.clamp(max=0), self.buckets, self.max_distance)  # (T, S)
         bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
-        bias = bias.masked_fill(~mask, -math.inf)  # (B, H, T, S)
+        bias = bias.masked_fill(~mask, -torch.inf)  # (B, H, T, S)
         memory_mask = padding_mask(attention_mask)  # (B, 1, 1, M)
         for block in self.layers:
             x = block(x, bias, memory, memory_mask, cache)
@@ -317,7 +312,7 @@ class T5Small(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to the identity, the rest normal(0, std)."""
+        """Norms to identity, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -366,8 +361,7 @@ class T5Small(nn.Module):
         """
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
+            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -378,8 +372,7 @@ class T5Small(nn.Module):
             for _ in range(max_new_tokens):
                 x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                # padding after the end of a row
-                step = token.masked_fill(done, pad_token_id)[:, None]
+                step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
                 tokens = torch.cat([tokens, step], dim=1)
                 done |= torch.isin(token, ends)
                 if ends.numel() and done.all():
@@ -390,4 +383,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: f9a52226aad00a7498b616878158334696e01260d6ff517f1a009adf7907e2de
+# sha256 of the above: e4ff003bdcdee620a8133b878010fca3d94ea683701c2f3427d87730b335f2a7

@@ -1,6 +1,6 @@
 """transformer-base: a 6-layer encoder-decoder transformer, in one file (PyTorch >= 2.5).
 
-Written by modelwright 0.1.0 from transformer_base.yaml (sha256 64a4fd1fd881). Write it again:
+Written by modelwright 0.1.0 from transformer_base.yaml (sha256 0bb47eff7140). Write it again:
     modelwright build transformer_base.yaml -o transformer_base.py
 
     part                          weights
@@ -9,11 +9,9 @@ Written by modelwright 0.1.0 from transformer_base.yaml (sha256 64a4fd1fd881). W
     decoder.layer x6           25,224,192
     total                      63,082,496
 
-Shapes:  B batch   T new tokens   S tokens seen so far   M memory tokens   D d_model   H query
-         heads   E head width   V vocabulary
+Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H heads  E head
+         width  V vocabulary
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -52,9 +50,7 @@ class Cache:
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store keys and values (..., T, E) of new tokens; return those of all tokens (..., S,
-        E).
-        """
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -75,12 +71,13 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
-def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
-    """Sines, then cosines, of the positions at `width / 2` frequencies (Vaswani et al. 2017)."""
+def paired_sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
+    """A sine, then a cosine, of the positions at each frequency (Vaswani et al. 2017)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
-    return torch.cat([angle.sin(), angle.cos()], dim=-1).type_as(like)  # (T, D) or (B, T, D)
+    table = torch.stack([angle.sin(), angle.cos()], dim=-1)
+    return table.flatten(-2).type_as(like)  # (T, D) or (B, T, D)
 
 
 def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
@@ -95,12 +92,12 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
-        logits = logits.masked_fill(logits < kth, -math.inf)
+        logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
         beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -109,8 +106,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=like.device)  # (S,)
-    mask = k <= q  # (T, S)
+    mask = torch.arange(end, device=like.device) <= q  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
@@ -193,7 +189,7 @@ class Encoder(nn.Module):
         x = x * math.sqrt(self.d_model)
         if position_ids is None:
             position_ids = torch.arange(length, device=x.device)  # (T,)
-        x = x + sinusoids(position_ids, self.d_model, self.d_model // 2, like=x)
+        x = x + paired_sinusoids(position_ids, self.d_model, self.d_model // 2, like=x)
         x = self.dropout(x)
         mask = padding_mask(attention_mask)  # (B, 1, 1, T)
         for block in self.layers:
@@ -278,7 +274,7 @@ class Decoder(nn.Module):
         x = x * math.sqrt(self.d_model)
         if decoder_position_ids is None:
             decoder_position_ids = torch.arange(start, end, device=x.device)  # (T,)
-        x = x + sinusoids(decoder_position_ids, self.d_model, self.d_model // 2, like=x)
+        x = x + paired_sinusoids(decoder_position_ids, self.d_model, self.d_model // 2, like=x)
         x = self.dropout(x)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
         causal = x.size(1) > 1 and mask is None
@@ -302,7 +298,7 @@ class TransformerBase(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to the identity, biases 0, the rest xavier."""
+        """Norms to identity, biases 0, the rest xavier."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -357,8 +353,7 @@ class TransformerBase(nn.Module):
         """
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
+            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -369,8 +364,7 @@ class TransformerBase(nn.Module):
             for _ in range(max_new_tokens):
                 x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                # padding after the end of a row
-                step = token.masked_fill(done, pad_token_id)[:, None]
+                step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
                 tokens = torch.cat([tokens, step], dim=1)
                 done |= torch.isin(token, ends)
                 if ends.numel() and done.all():
@@ -381,4 +375,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 16050297e4a72f66f0d394ef62aaffccfaf59dd7a80dc221efb45f2e08d58e72
+# sha256 of the above: 133ced5b35600dfef19b23f8b00e04eaf8f95bf7cef275750c2b3f9cf6c189cd

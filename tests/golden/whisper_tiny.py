@@ -14,13 +14,10 @@ Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1cf82ca888c1). Write
     decoder.norm                                 768
     total                                 37,184,640
 
-Shapes:  B batch   T new tokens   S tokens seen so far   M memory tokens   D d_model   H query
-         heads   E head width   V vocabulary   Z1 channels behind convolution 1
+Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H heads  E head
+         width  V vocabulary  Z1 channels behind convolution 1
 """
 
-from __future__ import annotations
-
-import math
 from dataclasses import dataclass
 
 import torch
@@ -62,9 +59,7 @@ class Cache:
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store keys and values (..., T, E) of new tokens; return those of all tokens (..., S,
-        E).
-        """
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
         end = self.length + k.size(-2)
         if end > self.capacity:
             raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
@@ -100,12 +95,12 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     logits = logits.float() / temperature
     if top_k:
         kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
-        logits = logits.masked_fill(logits < kth, -math.inf)
+        logits = logits.masked_fill(logits < kth, -torch.inf)
     if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
         ranked, order = logits.sort(descending=True)
         before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
         beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
-        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -math.inf))
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
@@ -114,8 +109,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     if attention_mask is None and (start == 0 or end - start == 1):
         return None
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
-    k = torch.arange(end, device=like.device)  # (S,)
-    mask = k <= q  # (T, S)
+    mask = torch.arange(end, device=like.device) <= q  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
@@ -315,7 +309,7 @@ class WhisperTiny(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Norms to the identity, biases 0, the rest normal(0, std)."""
+        """Norms to identity, biases 0, the rest normal(0, std)."""
         for name, weight in self.named_parameters():
             if name.endswith("norm.weight"):
                 nn.init.ones_(weight)
@@ -366,21 +360,19 @@ class WhisperTiny(nn.Module):
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
         if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-            raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
-        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
-        if length > self.config.decoder_max_positions:
+            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
+        if cache.capacity > self.config.decoder_max_positions:
             raise ValueError(
-                f"{length} tokens, but max_positions is {self.config.decoder_max_positions}"
+                f"{cache.capacity} tokens, but max_positions is {self.config.decoder_max_positions}"
             )
-        cache = Cache(length)
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
         memory = self.encoder(input_features)  # (B, M, D)
         for _ in range(max_new_tokens):
             x = self.decoder(step, memory, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # padding after the end of a row
+            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -388,4 +380,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 9ed969f2f352c301d12c9d2fba70fbb131765c6db8a2e81ccf7c6a647bb8b51f
+# sha256 of the above: af036d51bd3bd6ca77b8b61e3e5963a827f8d123ea702eb9738977d44b1ef736

@@ -35,8 +35,8 @@ MOST_LINES = {
     "gpt2": 275,
     "llama3_8b": 295,
     "bert_base": 190,
-    "t5_small": 380,
-    "transformer_base": 375,
+    "t5_small": 386,  # 13 of them keep float16 finite
+    "transformer_base": 378,
     "gemma3_1b": 310,
     "mixtral_8x7b": 345,
     "llama4_scout": 470,

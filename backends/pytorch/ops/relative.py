@@ -73,7 +73,7 @@ def position_scores(f: Writer, op: Op) -> Any:
 
 def masked_bias(f: Writer, op: Op) -> Any:
     bias, mask = f.given(op, "bias", "mask")
-    masked = expression("bias.masked_fill(~mask, -math.inf)", bias=bias, mask=mask)
+    masked = expression("bias.masked_fill(~mask, -torch.inf)", bias=bias, mask=mask)
     if f.graph.values[op.arg("mask")].optional:
         parts = {"bias": bias, "mask": mask, "masked": masked}
         return expression("bias if mask is None else masked", **parts)

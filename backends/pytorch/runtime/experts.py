@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,7 +28,7 @@ def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
     grouped = scores.view(*scores.shape[:-1], groups, -1)
     best = grouped.topk(members).values.sum(-1).topk(kept).indices
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
-    return grouped.masked_fill(out[..., None], -math.inf).flatten(-2)
+    return grouped.masked_fill(out[..., None], -torch.inf).flatten(-2)
 
 
 def sparse_mixer(logits: Tensor, top_k: int, jitter: float) -> tuple[Tensor, Tensor]:
@@ -44,9 +42,9 @@ def sparse_mixer(logits: Tensor, top_k: int, jitter: float) -> tuple[Tensor, Ten
         best, expert = left.max(-1, keepdim=True)
         size = torch.maximum(logits.abs(), best)
         far = (best - left) / size > 2 * jitter
-        weights.append(left.masked_fill(far, -math.inf).softmax(-1).gather(-1, expert))
+        weights.append(left.masked_fill(far, -torch.inf).softmax(-1).gather(-1, expert))
         chosen.append(expert)
-        left = left.scatter(-1, expert, -math.inf)
+        left = left.scatter(-1, expert, -torch.inf)
     return torch.cat(weights, -1), torch.cat(chosen, -1)
 
 

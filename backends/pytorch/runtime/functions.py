@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -73,7 +71,7 @@ def capped_scores(q: Tensor, k: Tensor, scale: float, cap: float) -> Tensor:
 def weighted_values(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
     """Softmax of the scores times the values; zeros for queries without allowed keys."""
     v = v.repeat_interleave(scores.size(1) // v.size(1), dim=1)
-    unseen = scores == -math.inf
+    unseen = scores == -torch.inf
     scores = scores.masked_fill(unseen, torch.finfo(scores.dtype).min)  # -inf alone makes NaN
     weights = scores.softmax(-1).masked_fill(unseen, 0.0)
     return F.dropout(weights, dropout) @ v
@@ -83,7 +81,7 @@ def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
     """The mask as an additive bias: 0 where it is True, else -inf, (B, H, T, S)."""
     bias = q.new_zeros(k.size(2)) if mask is None else q.new_zeros(mask.shape)
     if mask is not None:
-        bias = bias.masked_fill(~mask, -math.inf)
+        bias = bias.masked_fill(~mask, -torch.inf)
     return bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
 
 
@@ -110,7 +108,7 @@ def explicit_attention(
     """Attention with scores bounded to [-cap, cap] before mask and softmax."""
     scores = capped_scores(q, k, scale, cap)
     if mask is not None:
-        scores = scores.masked_fill(~mask, -math.inf)
+        scores = scores.masked_fill(~mask, -torch.inf)
     return weighted_values(scores, v, dropout)
 
 
@@ -125,7 +123,9 @@ def distance_attention(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, dropout: float = 0.0
 ) -> Tensor:
     """Attention with scaled negative squared distances of queries and keys as scores."""
-    bias = q.new_zeros(1) if mask is None else q.new_zeros(mask.shape).masked_fill(~mask, -math.inf)
+    bias = q.new_zeros(1)
+    if mask is not None:
+        bias = bias.where(mask, -torch.inf)
     return biased_distance_attention(q, k, v, bias, scale, dropout)
 
 
@@ -158,7 +158,7 @@ def additive_attention(
     """Attention with additive scores."""
     scores = added_scores(q, k, vector)
     if mask is not None:
-        scores = scores.masked_fill(~mask, -math.inf)
+        scores = scores.masked_fill(~mask, -torch.inf)
     return weighted_values(scores, v, dropout)
 
 
@@ -192,7 +192,7 @@ def max_pool(x: Tensor, attention_mask: Tensor | None) -> Tensor:
     if attention_mask is None:
         return x.amax(1)
     real = attention_mask.bool()[..., None]  # (B, T, 1)
-    return x.masked_fill(~real, -math.inf).amax(1).masked_fill(~real.any(1), 0.0)  # (B, D)
+    return x.masked_fill(~real, -torch.inf).amax(1).masked_fill(~real.any(1), 0.0)  # (B, D)
 
 
 def attention_pool(x: Tensor, scores: Tensor, attention_mask: Tensor | None) -> Tensor:

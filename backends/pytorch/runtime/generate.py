@@ -51,13 +51,12 @@ def generate(
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
     if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-        given = f"temperature {temperature}, top_k {top_k}, top_p {top_p}"
-        raise ValueError(f"{given}: they must be at least 0, and top_p at most 1")
+        raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
     if slot.measured:
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
-    if slot.limited:
-        if length > slot.limit:
-            raise ValueError(f"{length} tokens, but max_positions is {slot.limit}")
+        if slot.limited:
+            if length > slot.limit:
+                raise ValueError(f"{length} tokens, but max_positions is {slot.limit}")
     if slot.static:
         if capacity is not None and capacity < length:
             raise ValueError(f"{length} tokens, but the cache holds {capacity}")
@@ -69,6 +68,9 @@ def generate(
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
     else:
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
+    if slot.limited and not slot.measured:
+        if cache.capacity > slot.limit:
+            raise ValueError(f"{cache.capacity} tokens, but max_positions is {slot.limit}")
     ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
     done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
     if slot.extends and slot.placed:

@@ -186,10 +186,8 @@ def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) 
     return torch.cat([angle.sin(), angle.cos()], dim=-1).type_as(like)  # (T, D) or (B, T, D)
 
 
-def interleaved_sinusoids(
-    position_ids: Tensor, width: int, denominator: int, like: Tensor
-) -> Tensor:
-    """Alternating sines and cosines of the positions at `width / 2` frequencies."""
+def paired_sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
+    """A sine, then a cosine, of the positions at each frequency (Vaswani et al. 2017)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
