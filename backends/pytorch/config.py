@@ -115,8 +115,10 @@ def _layer_checks(graph: ModuleGraph) -> list[_LayerCheck]:
             continue
         (field,) = scope.layers.fields()
         test, words = _refused(counts(graph, scope), Dot(SELF, field.name))
-        message = Format((f"{field.name} must be {words}, not ", Dot(SELF, field.name)))
-        error = Raise(call("ValueError", message))
+        said = f"{field.name} must be {words}"
+        error = Raise(call("ValueError", Format((f"{said}, not ", Dot(SELF, field.name)))))
+        if width(error, depth=3) > WIDTH:  # of a long name
+            error = Raise(call("ValueError", constant(said)))
         made = written_for(If(test, (error,)), scope.path, field.origin)
         found.setdefault(made, _LayerCheck((field.name,), made))
     return list(found.values())

@@ -243,7 +243,7 @@ def allowed(test: ast.expr, function: str) -> bool:
     if text.endswith((".shape[-2:] != (size, size)", ".shape[-2:] != (height, width)")):
         return True
     left, _, right = text.partition(" > ")
-    return left in ("end", "length") and right.endswith("max_positions")
+    return left in ("end", "length", "cache.capacity") and right.endswith("max_positions")
 
 
 def asked(root: ast.Module) -> list[str]:

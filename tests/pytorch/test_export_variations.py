@@ -57,7 +57,7 @@ def wrapper(name: str) -> Wrapper:
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_readers_of_vectors_are_refused(name: str) -> None:
-    with pytest.raises(ExportError, match=r"not yet: `.*` reads vectors"):
+    with pytest.raises(ExportError, match=r"not supported yet: `.*` reads vectors"):
         wrapper(name)
 
 

@@ -64,6 +64,7 @@ def test_an_option_that_the_oracle_does_not_know_is_no_failure(
 
     known = options.KNOWN.replace("softcap", "")
     monkeypatch.setattr(options, "KNOWN", known)
+    monkeypatch.setattr(options, "known_options", options.known_options.__wrapped__)
     report: Report = verify(loads(TEXT), laws=["oracle", "reference"])
     assert report.holds
     assert "does not know the option `softcap`" in report.finding("oracle").note

@@ -63,8 +63,8 @@ PLANTED = {
     "window one token too wide": ("mistral_7b", "k > q - window", "k >= q - window", ["numbers"]),
     "attention to the next token": (
         "bloom_560m",
-        "mask = k <= q  #",
-        "mask = k <= q + 1  #",
+        "like.device) <= q  #",
+        "like.device) <= q + 1  #",
         ["numbers", "causal_masks", "cached_steps_equal_a_full_pass"],
     ),
     "cached chunk without a causal mask": (
@@ -87,8 +87,8 @@ PLANTED = {
     ),
     "weights not initialised": (
         "t5_small",
-        "isinstance(module, (nn.Linear, nn.Embedding))",
-        "isinstance(module, nn.Linear)",
+        "else:\n                nn.init.normal_(weight",
+        'elif "embedding" not in name:\n                nn.init.normal_(weight',
         ["init_weights_sets_every_weight"],
     ),
 }

@@ -50,7 +50,7 @@ BINDING = {
     "or": OR,
 }
 UNARIES = {"-": UNARY, "~": UNARY, "not ": NOT}
-BREAKS = ((" ",), ("==",), ("|",), ("&",), ("+", "-"), ("*", "/"))
+BREAKS = ((" ",), ("or",), ("and",), ("==",), ("|",), ("&",), ("+", "-"), ("*", "/"))
 """The operators at which a long expression breaks, the loosest first."""
 
 
@@ -303,7 +303,7 @@ def wrap(line: Line, indent: int, note: str = "") -> list[Printed]:
             return [Printed(text, origins)]
     if _in_brackets(line, split, indent):
         opening = Printed(f"{margin}{text_of(line.head)}(", origins_of(line.head))
-        return [opening, *_broken(line.value, indent + 4), Printed(f"{margin}){tail}")]
+        return [opening, *_broken(line.value, indent + 4), Printed(f"{margin}){line.end}{tail}")]
     chosen = line.lead and any(piece.word == "else" for piece in line.value)
     if chosen or split is None or len(margin + text_of(split[0])) + 1 > WIDTH:
         return _bracketed(line, indent, tail)
@@ -377,14 +377,16 @@ def _in_brackets(
     line: Line, split: tuple[list[Piece], Piece, list[Piece]] | None, indent: int
 ) -> bool:
     """Does a long value get brackets of its own, to break at its operators or its methods?"""
-    if line.lead not in ("name", "names", "return") or any(_chooses(piece) for piece in line.value):
+    if line.lead not in ("name", "names", "return", "test") or any(
+        _chooses(piece) for piece in line.value
+    ):
         return False
     terms = _terms(line.value)
     opening = 0 if split is None else indent + len(text_of(split[0])) + 1
     if line.lead == "names":
         return len(terms) == 1 and opening > WIDTH
     if len(terms) > 1:
-        bracketed = line.all[-1].brackets == "()" and split is not None and opening <= WIDTH
+        bracketed = line.value[-1].brackets == "()" and split is not None and opening <= WIDTH
         return not (len(terms) == 2 and bracketed)
     if opening > WIDTH:
         return True
@@ -425,7 +427,7 @@ def _bracketed(line: Line, indent: int, tail: str) -> list[Printed]:
             parts[-1].append(piece)
     inner = [printed for part in parts for printed in _broken(part, indent + 4)]
     opening = Printed(f"{margin}{text_of(line.head)}(", origins_of(line.head))
-    return [opening, *inner, Printed(f"{margin}){tail}")]
+    return [opening, *inner, Printed(f"{margin}){line.end}{tail}")]
 
 
 __all__ = ["ATOM", "WIDTH", "Expr", "Line", "Piece", "Printed", "binding", "flat", "pieces", "wrap"]

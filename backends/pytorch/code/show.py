@@ -84,7 +84,7 @@ def _assignment(s: Set) -> tuple[str, str]:
 def _line(s: Any) -> Line:
     """A simple statement as `wrap` takes it."""
     head, _, end, value = _parts(s)
-    lead = "return" if type(s) is Return else ""
+    lead = {Return: "return", If: "test"}.get(type(s), "")
     if type(s) is Set and s.annotation is None and not s.also:
         lead = {Name: "name", Dot: "dotted", Sequence: "names"}.get(type(s.target), "")
     before = [Piece(head)]
