@@ -264,8 +264,9 @@ FAULTS: tuple[Fault, ...] = (
     fault("embedding registered twice", "gpt2", "        self.init_weights()\n\n",
           "        self.again = self.token_embedding.weight\n        self.init_weights()\n\n"),
     # fresh weights, dropout, losses
-    fault("uniform instead of normal initialisation", "gpt2", "nn.init.normal_(weight, std=std)",
-          "nn.init.uniform_(weight, -(3**0.5) * std, 3**0.5 * std)"),
+    fault("uniform instead of normal initialisation", "gpt2",
+          "nn.init.normal_(weight, std=self.config.init_std)",
+          "nn.init.uniform_(weight, -(3**0.5) * 0.02, 3**0.5 * 0.02)"),
     fault("dropout before positions are added", "gpt2",
           "self.token_embedding(input_ids) + self.position_embedding(position_ids)",
           "self.dropout(self.token_embedding(input_ids)) + self.position_embedding(position_ids)"),
