@@ -25,9 +25,9 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 
 
 def errors(subject: Subject) -> Measured | NotHere:
-    """Arguments of another shape or kind, texts beyond a table, caches that are full or of other
-    rows, prompts that end in padding, settings that mean nothing: each raises ValueError. Of ids
-    and masks RuntimeError will do, which torch's own functions raise.
+    """Invalid arguments raise ValueError: shapes, lengths, full caches, prompts, settings.
+
+    For ids and masks a RuntimeError of torch is accepted.
     """
     shapes, calls = [*_arguments(subject)], [*_cache(subject), *_generation(subject)]
     if not shapes and not calls:
@@ -35,15 +35,15 @@ def errors(subject: Subject) -> Measured | NotHere:
     wrong = [what for what, call in shapes if not _raises(call, ValueError, RuntimeError)]
     wrong += [what for what, call in calls if not _raises(call, ValueError)]
     calls = shapes + calls
-    return Measured(len(wrong), 0, f"no error: {wrong[0]}" if wrong else f"{len(calls)} calls")
+    return Measured(len(wrong), 0, f"not refused in words: {wrong[0]}" if wrong else f"{len(calls)} calls")
 
 
 def _raises(call: Callable[[], Any], *kinds: type[Exception]) -> bool:
     try:
         with torch.no_grad():
             call()
-    except kinds:
-        return True
+    except Exception as error:
+        return isinstance(error, kinds)
     return False
 
 
