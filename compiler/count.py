@@ -147,6 +147,7 @@ class Lengths:
     def __init__(self, graph: ModuleGraph) -> None:
         self.graph = graph
         self.memories = {read for stack in graph.stack_facts.values() for read in stack.reads}
+        self.of_heads = _read_by_heads(graph)
 
     def of_memory(self, op: Op) -> bool:
         """Is everything that this op computes as long as a memory?"""
@@ -161,7 +162,10 @@ class Lengths:
     def values(self, op: Op) -> dict[str, Value]:
         """The values that an op touches, with M for the length of what belongs to a memory."""
         touched = {name: self.graph.values[name] for name in (*op.inputs, *op.outputs) if name}
-        if self.of_memory(op) or self.graph.scopes[op.scope].stack in self.graph.lengths:
+        head = self.of_heads.get(op.number, "")
+        if head in self.graph.lengths:
+            touched = {name: _measured(each, self.length(head)) for name, each in touched.items()}
+        elif self.of_memory(op) or self.graph.scopes[op.scope].stack in self.graph.lengths:
             length = self.of_what(op)
             touched = {name: _measured(value, length) for name, value in touched.items()}
         if op.kind == "attend" and self.crosses(op):
@@ -187,6 +191,18 @@ class Lengths:
         for each in self.graph.ops(op.scope):
             found += [hidden[value] for value in each.inputs if value in hidden]
         return self.length(found[0]) if found else M
+
+
+def _read_by_heads(graph: ModuleGraph) -> dict[int, str]:
+    """Op of a head -> the stack whose hidden states it is computed from."""
+    stacks = {value: stack for stack, value in graph.hidden.items()}
+    found: dict[int, str] = {}
+    for op in graph.ops():
+        read = [stacks[value] for value in op.inputs if value in stacks]
+        if read and not graph.scopes[op.scope].stack:
+            found[op.number] = read[0]
+            stacks.update(dict.fromkeys(op.outputs, read[0]))
+    return found
 
 
 def _measured(value: Value, length: Dim) -> Value:

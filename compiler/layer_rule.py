@@ -47,8 +47,13 @@ class LayerRule:
         """The block of each layer; "" for one that only another spec would have."""
         found = [self.pattern[i % len(self.pattern)] for i in range(count)]
         for override in self.overrides:
-            for i in override.range(count):
-                found[i] = override.after(found[i])
+            layers = override.range(count)
+            if override.block:
+                found[layers.start : layers.stop] = [override.block] * len(layers)
+            elif layers:
+                becomes = dict(override.becomes)
+                before = found[layers.start : layers.stop]
+                found[layers.start : layers.stop] = [becomes.get(name, "") for name in before]
         return tuple(found)
 
     def fits(self, count: int) -> bool:

@@ -76,7 +76,7 @@ class Arguments:
 
     def size(self, parts: tuple[Any, ...]) -> Expr:
         """The parameter for a field of the Config that has a name for each kind of layer."""
-        fields = {one.name: one for one in self.plan.graph.fields}
+        fields = self.plan.fields
         keys = {fields[part.name].key for part in parts if part.name in fields}
         if len(keys) != 1 or not all(part.name in fields for part in parts):
             raise DifferentError
@@ -113,7 +113,7 @@ class Arguments:
         return given
 
     def parameters(self) -> list[Parameter]:
-        fields = {one.name: one for one in self.plan.graph.fields}
+        fields = self.plan.fields
         found = []
         for values, name in self.sizes.items():
             kinds = {type(fields[value.name].value) for value in values if isinstance(value, Dot)}

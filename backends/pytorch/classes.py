@@ -247,9 +247,7 @@ def heights(plan: FilePlan, scopes: dict[str, Scope]) -> dict[str, int]:
             key = f"{scope.parent}." if scope.role == "block" else scope.noun
             alike.setdefault(key, []).append(path)
         for paths in alike.values():
-            if not any(
-                inner != path and inner.startswith(f"{path}.") for path in paths for inner in paths
-            ):
+            if not _nested(paths):
                 found.update(dict.fromkeys(paths, max(found[path] for path in paths)))
         if found == before:
             break
@@ -258,7 +256,11 @@ def heights(plan: FilePlan, scopes: dict[str, Scope]) -> dict[str, int]:
 
 def _nested(paths: list[str]) -> bool:
     """Does one of these scopes stand within another?"""
-    return any(inner.startswith(f"{path}.") for path in paths for inner in paths)
+    inner = {path.rpartition(".")[0] for path in paths}
+    for path in [*inner]:
+        while path := path.rpartition(".")[0]:
+            inner.add(path)
+    return not inner.isdisjoint(paths)
 
 
 def in_reading_order(plan: FilePlan, classes: list[Written]) -> list[Written]:
@@ -311,7 +313,7 @@ def share(plan: FilePlan, classes: list[Written]) -> list[Written]:
     plain = plan.as_plain()
     twins: dict[int, Written] = {}  # id of a class -> the one that it becomes
     for one in full:
-        if one.noun not in nouns:
+        if one.noun not in nouns or not any(_holds_alike(plan, one, c) for c in bare):
             continue
         without = write_class(plain, one.scope)
         alike = [c for c in bare if c.noun == one.noun and c.same_as(without)]
@@ -322,6 +324,12 @@ def share(plan: FilePlan, classes: list[Written]) -> list[Written]:
             twins |= {id(c): replace(lenient, scope=c.scope) for c in alike}
             twins[id(one)] = lenient
     return [twins.get(id(c), c) for c in classes]
+
+
+def _holds_alike(plan: FilePlan, one: Written, other: Written) -> bool:
+    """Have two classes of one noun modules of the same names in them, as equal classes have?"""
+    first, second = (plan.graph.children(each.scope.path) for each in (one, other))
+    return one.noun == other.noun and [c.name for c in first] == [c.name for c in second]
 
 
 def _keeps(plan: FilePlan, scope: Scope) -> bool:

@@ -104,7 +104,10 @@ def _size(f: Writer, stack: str, given: list[Given], one: Given, axis: str) -> E
 
 
 def owner_of(graph: ModuleGraph, argument: str) -> str:
-    """The stack that an argument belongs to: the one whose prefix it has."""
+    """The stack of an argument: the one that reads it first, or whose prefix it has."""
+    for stack, fact in graph.inputs.items():
+        if fact.argument == argument:
+            return stack
     prefixes = {stack: prefix_of(graph, stack) for stack in graph.inputs}
     fits = [stack for stack in prefixes if argument.startswith(prefixes[stack])]
     return max(fits, key=lambda stack: len(prefixes[stack]), default="")

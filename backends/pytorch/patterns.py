@@ -221,9 +221,12 @@ def _repeated(parts: tuple[Any, ...], listed: bool) -> Expr:
 
 def _one_of(parts: tuple[Any, ...], within: Expr) -> Expr:
     """The same as a chain of choices, of which one is computed."""
-    *firsts, chosen = dict.fromkeys(parts)
+    found_at: dict[Expr, list[int]] = {}
+    for i, part in enumerate(parts):
+        found_at.setdefault(part, []).append(i)
+    *firsts, chosen = found_at
     for value in reversed(firsts):
-        places = tuple(constant(i) for i, part in enumerate(parts) if part == value)
+        places = tuple(map(constant, found_at[value]))
         test = expression("i == n", i=within, n=places[0])
         if len(places) > 1:
             test = expression("i in places", i=within, places=Items(places))

@@ -92,6 +92,7 @@ class FilePlan:
     ) -> None:
         self.graph = graph
         self.index = Index(graph)
+        self.fields = {field.name: field for field in graph.fields}
         self.options = options
         self.causal_given = causal_given  # a stack tells its layers when the kernel masks
         self.plain = False  # write modules as if none kept a cache or were told `causal`

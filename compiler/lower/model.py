@@ -272,7 +272,7 @@ def _lower_kind(
     order = state.stack.order
     indices = tuple(i for i, other in enumerate(order) if other == kind)
     stored = tuple(dict.fromkeys(modules[i] for i in indices))
-    plain = len(set(order)) == 1 or kind == "block"
+    plain = kind == "block" or len(indices) == len(order)
     noun = "Block" if plain else camel_case(kind.removeprefix("block_")) + "Block"
     with (
         b.at("blocks", kind),

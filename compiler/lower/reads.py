@@ -25,8 +25,11 @@ class View:
     __slots__ = ("_part", "_path", "_reads", "_views")
 
     def __init__(self, part: Part, path: Path, reads: set[Path]) -> None:
-        for name, value in zip(self.__slots__, (part, path, reads, {}), strict=True):
-            object.__setattr__(self, name, value)
+        put = object.__setattr__
+        put(self, "_part", part)
+        put(self, "_path", path)
+        put(self, "_reads", reads)
+        put(self, "_views", {})
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,20 @@ def test_a_stack_that_only_a_block_without_layers_reads_is_refused() -> None:
         "decoder: {pattern: [a], blocks: {a: {cross_attention: none}, b: {}}}",
     )
     assert "stack `encoder` has no effect: nothing reads it; remove it" in problems(text)
+
+
+def test_blocks_of_several_stacks_have_names_of_their_own() -> None:
+    """Three kinds in one stack and one in another: two classes `Block` could not be told apart."""
+    plain = SMALL.replace("family: decoder-only\n", "").partition("head:")[0]
+    text = changed(
+        plain,
+        "stacks: {text: {layers: 3, overrides: {0: {norm: none}, 1: {norm: rmsnorm}}}, "
+        "notes: {input: {argument: notes_ids}, feed_forward: none}}",
+        "heads: {a: {type: language_model, stack: text}, b: {type: projection, size: 2, "
+        "stack: notes}}",
+    )
+    names = re.findall(r"^class (\w*Block\w*)", emit_file(lower(loads(text))).text, re.M)
+    assert len(names) == len(set(names)) == 4
 
 
 def test_inputs_of_different_types_are_not_dropped_in_silence() -> None:

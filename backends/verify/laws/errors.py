@@ -35,7 +35,8 @@ def errors(subject: Subject) -> Measured | NotHere:
     wrong = [what for what, call in shapes if not _raises(call, ValueError, RuntimeError)]
     wrong += [what for what, call in calls if not _raises(call, ValueError)]
     calls = shapes + calls
-    return Measured(len(wrong), 0, f"not refused in words: {wrong[0]}" if wrong else f"{len(calls)} calls")
+    where = f"not refused in words: {wrong[0]}" if wrong else f"{len(calls)} calls"
+    return Measured(len(wrong), 0, where)
 
 
 def _raises(call: Callable[[], Any], *kinds: type[Exception]) -> bool:
