@@ -433,7 +433,7 @@ class DeepseekV3(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -441,4 +441,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 250f2e85d91caa89194f20a002dc2b863be7f4a5588600754c3e3ce399f499d1
+# sha256 of the above: b5ba1c29042f01d3ae7837abdb6bce40462e321ec759f5e5f7945a66d80f5db8

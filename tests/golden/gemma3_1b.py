@@ -299,7 +299,7 @@ class Gemma3_1b(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -307,4 +307,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: c0f16607a58c10a6337f945ad496b9269cbf3aa475c94603c904551d5505745a
+# sha256 of the above: 58e403c1f8fc4f0fbc536505957760e7aa637b084ef8747eaca801119bbecc7b

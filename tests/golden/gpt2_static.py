@@ -276,7 +276,7 @@ class Gpt2(nn.Module):
                     ]
                 x = forward(step, mask, position_ids, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+                step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
                 tokens = torch.cat([tokens, step], dim=1)
                 if i == 0 and compile_mode is not None:
                     forward = torch.compile(forward, fullgraph=True, mode=compile_mode)
@@ -289,4 +289,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: a631a1aed93c2ce6c077e370b1f60eab401394f894061aba8c93ddf7d0ebe449
+# sha256 of the above: 1b6fb810feb1ee6863b5dfe2548bf59f99ad08b34725da8649619e7fb59ec53f

@@ -414,7 +414,7 @@ class GptOss20b(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -422,4 +422,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: cbb6d04a9388b338ce2aa389f615a242b5e1e6bb261623390dc27b800131eb11
+# sha256 of the above: eba99383c9a8860a83252e4ce85e4ebe7fcb42bcf881ec33e7d52cc82044559d

@@ -271,7 +271,7 @@ class Llama3_8b(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -279,4 +279,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 726ab1a8eda9ee2bc33cb5b9f5102ba070cce7bed396a546e415a3c142e2f170
+# sha256 of the above: c74a8a91e1f3a936eff62cc717614df847a42b2d92d5ccfa2e3dc09569ecb90e

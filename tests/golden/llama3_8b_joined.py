@@ -337,7 +337,7 @@ class Llama3_8b(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -345,4 +345,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: e094be332e1520af776721abb022dba139c329ad7dc619d14cc6a6b6b9a00002
+# sha256 of the above: 343a733ea4f46cc1e5f7aff100ba599df5874d4c32ad6e761bc03843c0a18939

@@ -324,7 +324,7 @@ class Mixtral8x7b(nn.Module):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
             x = self.hidden_states(step, mask, position_ids, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -332,4 +332,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: afd7071805b75d8c760776b19185118b61297670bfb904214880e00d2208e1e9
+# sha256 of the above: c7578c302e78f9e1d4ef5b3c815bbdd831749dc2de13d5653be74655dda2d23c

@@ -372,7 +372,7 @@ class T5Small(nn.Module):
             for _ in range(max_new_tokens):
                 x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+                step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
                 tokens = torch.cat([tokens, step], dim=1)
                 done |= torch.isin(token, ends)
                 if ends.numel() and done.all():
@@ -383,4 +383,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: e4ff003bdcdee620a8133b878010fca3d94ea683701c2f3427d87730b335f2a7
+# sha256 of the above: 118664647c4515502bc99fa751266880c859850433c07ba864a4fa4d24ed53d2

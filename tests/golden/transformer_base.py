@@ -364,7 +364,7 @@ class TransformerBase(nn.Module):
             for _ in range(max_new_tokens):
                 x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-                step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+                step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
                 tokens = torch.cat([tokens, step], dim=1)
                 done |= torch.isin(token, ends)
                 if ends.numel() and done.all():
@@ -375,4 +375,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 133ced5b35600dfef19b23f8b00e04eaf8f95bf7cef275750c2b3f9cf6c189cd
+# sha256 of the above: 85b906e77e621f068df5b00196ad5e8895ada6d4d926678024127da125d8fb25

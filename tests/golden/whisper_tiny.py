@@ -372,7 +372,7 @@ class WhisperTiny(nn.Module):
         for _ in range(max_new_tokens):
             x = self.decoder(step, memory, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
             done |= torch.isin(token, ends)
             if ends.numel() and done.all():
@@ -380,4 +380,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: af036d51bd3bd6ca77b8b61e3e5963a827f8d123ea702eb9738977d44b1ef736
+# sha256 of the above: b1548e84beb541490a0f761f1ca1c82db5577df8d53db1b97603770f5a8eceb1

@@ -108,7 +108,7 @@ def generate(
                     marks = F.pad(global_mask, (0, slot.end - source.size(1)))
             x = slot.states
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
-            step = token.masked_fill(done, pad_token_id)[:, None]  # then padding
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
             if slot.static:
                 if slot.number == 0 and compile_mode is not None:
