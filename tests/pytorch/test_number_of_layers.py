@@ -32,7 +32,7 @@ SAMPLE = (
     "albert_base",
     "gpt2",
 )
-QUICK, MANY = range(24), range(24, 400)
+QUICK, MANY = range(24), range(24, 520)
 
 
 @dataclass
