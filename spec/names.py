@@ -146,6 +146,7 @@ ARGUMENT_NAMES = frozenset(
         "F",
         "Tensor",
         "attention_mask",
+        "batch",
         "block",
         "cache",
         "checkpoint",

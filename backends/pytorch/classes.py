@@ -402,7 +402,7 @@ PREFIXES: tuple[Callable[[ModuleGraph, Scope], str], ...] = (
 # -- bases
 
 
-TITLE = "The weights that attention and cross-attention both have."
+TITLE = "Projections of `Attention` and of `CrossAttention`, each with weights of its own."
 
 
 def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:

@@ -27,8 +27,8 @@ from .code.nodes import (
     written_for,
 )
 from .code.read import Filling, call, constant, dotted, expression, filling
-from .code.scope import UnboundNameError
-from .entry import switches
+from .code.scope import UnboundNameError, bound_by
+from .entry import prefix_of, switches
 from .helpers import trees
 from .model import Model
 from .ops.masks import atoms_of
@@ -53,6 +53,7 @@ class Slots:
     dropout   is there dropout, which is off while it generates?
     static    has the cache a fixed size, so that a step may be compiled once?
     asked     what its mask asks for: the name in the loop -> the argument of the method
+    ids       are its first argument token ids, and not vectors?
     switches  lengths up to which rotary angles are others than beyond (LongRoPE)
     """
 
@@ -68,13 +69,14 @@ class Slots:
     static: bool = False
     switches: tuple[Expr, ...] = ()
     asked: dict[str, str] = field(default_factory=dict)
+    ids: bool = True
 
     @property
     def flags(self) -> dict[str, bool]:
         reads = self.memory is not None
         return {
             "reads_memory": reads,
-            "reads_ids": reads and self.source.endswith("ids"),
+            "reads_ids": reads and self.ids,
             "extends": not reads,
             "measured": self.static or bool(self.switches),
             "masked": bool(self.mask),
@@ -130,7 +132,8 @@ def slots_of(model: Model) -> Slots | None:
     step = next(s for s in model.steps if s.stack == stack)
     arguments = {g.name for s in model.steps for g in s.given}
     required = [g.name for g in model.all_given(model.steps, []) if not g.by_default]
-    asked = {ROLES[role]: name for role in ROLES for name in arguments if name.endswith(role)}
+    own = prefix_of(model.graph, stack)
+    asked = {ROLES[role]: f"{own}{role}" for role in ROLES if f"{own}{role}" in arguments}
     static = model.plan.options.static_cache
     if reads_memory(model.graph, stack):
         if asked or len(model.steps) != 2 or len(required) != 2:
@@ -214,6 +217,11 @@ def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slot
         dropout=dropout,
         static=static,
         switches=switches_of(model, step.stack),
+        ids=any(
+            g.name == source and model.graph.values[g.value].dtype == "int"
+            for one in model.steps
+            for g in one.arguments
+        ),
     )
 
 
@@ -240,6 +248,9 @@ def filled(template: Function, slots: Slots, tokens: TokenFact) -> Function:
         }
     )
     parameters = tuple(_parameters(template.parameters, slots, tokens))
+    local = set().union(*map(bound_by, body))
+    if hidden := local & {p.name for p in parameters} - {"attention_mask"}:
+        raise UnboundNameError(f"generate sets its own arguments {', '.join(sorted(hidden))}")
     return replace(template, parameters=parameters, body=body, doc=_doc(slots))
 
 
@@ -275,6 +286,8 @@ def _parameters(
         "pad_token_id": (pad, getattr(tokens, pad)),
         "decoder_start_token_id": (start, getattr(tokens, start)),
     }
+    if unknown := {*absent, *given, *names} - {p.name for p in template}:
+        raise UnboundNameError(f"generate has no parameter {', '.join(sorted(unknown))}")
     found = [Parameter("self")]
     for p in template[1:]:
         if not absent.get(p.name):

@@ -329,8 +329,8 @@ class Model:
             ends = ", which ends in the token embedding" if tied else ""
             return f"The language model; its head is `{self.graph.scopes[last.scope].noun}`{ends}."
         if tied:
-            return f"The language model; its head is the token embedding ({TYING})."
-        return "The language model; its head is a linear layer of its own."
+            return f"Language model; its head is the token embedding ({TYING})."
+        return "Language model with an untied output head."
 
 
 OWN_CONFIG = Dot(SELF, "config")

@@ -181,7 +181,8 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
     """The docstring of what gives hidden states."""
     shape = show(graph.values[step.value].shape)
     text = f"Hidden states {shape} of {described(graph, step.given[0])}"
-    memory = next((g.name for g in step.given if "memory" in g.name), "")
+    hidden = graph.hidden.values()
+    memory = next((g.name for g in step.given if g.value in hidden), "")
     text += f" over the `{memory}` (B, M, D)" if memory else ""
     more = "; with a cache, they extend it" if step.cached else ""
     return f"{text}{more}." if len(text + more) < WIDTH - 14 else f"{text}."

@@ -51,12 +51,12 @@ WHY = {
         "the `norm` here is `none`",
     ),
     "from": "the input is not normalised here",
-    "norm": "there is no norm here",
-    "activation": "nothing here has an activation",
+    "norm": "no norm here is without one of its own",
+    "activation": "no layer here has an activation without one of its own",
     "dropout": "no dropout is applied here",
     "bias": "no layer here has a bias to choose",
     "mask": "no attention here uses a mask",
-    "positions": "no attention here uses these positions",
+    "positions": "no attention layer here uses them",
 }
 """Option -> why nothing uses it."""
 

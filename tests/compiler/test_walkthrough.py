@@ -82,7 +82,10 @@ def test_the_variant_is_built(copy: Path) -> None:
         ("positions=rotary", "`positions: rotary` has no effect: no attention here uses these"),
         ("decoder.positions=alibi", "`positions: alibi` has no effect"),
         ("attention.heads=5", "d_model (64) must be a multiple of heads (5)"),
-        ("attention.norm_placement=none", "`norm: rmsnorm` has no effect: there is no norm here"),
+        (
+            "attention.norm_placement=none",
+            "`norm: rmsnorm` has no effect: no norm here is without one of its own",
+        ),
     ],
 )
 def test_what_the_variant_does_not_use_is_refused(copy: Path, change: str, message: str) -> None:

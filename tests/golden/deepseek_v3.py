@@ -319,7 +319,7 @@ class Block(nn.Module):
 
 
 class DeepseekV3(nn.Module):
-    """The language model; its head is a linear layer of its own."""
+    """Language model with an untied output head."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -421,8 +421,8 @@ class DeepseekV3(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -441,4 +441,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: b5ba1c29042f01d3ae7837abdb6bce40462e321ec759f5e5f7945a66d80f5db8
+# sha256 of the above: 1bd9262c633529154ae16ae5950c61bd713040e57c4e5de733f6ccb43c149075

@@ -196,7 +196,7 @@ class Block(nn.Module):
 
 
 class Gemma3_1b(nn.Module):
-    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -287,8 +287,8 @@ class Gemma3_1b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -307,4 +307,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 58e403c1f8fc4f0fbc536505957760e7aa637b084ef8747eaca801119bbecc7b
+# sha256 of the above: 95b8df40b6a357692d5e70ad04ef5428ef12d45573430cdf0fad112e2810d33a

@@ -155,7 +155,7 @@ class Block(nn.Module):
 
 
 class Gpt2(nn.Module):
-    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -253,8 +253,8 @@ class Gpt2(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
@@ -289,4 +289,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1b6fb810feb1ee6863b5dfe2548bf59f99ad08b34725da8649619e7fb59ec53f
+# sha256 of the above: 7211ef1446022e174ab04444dfc81c0c2b623d22e1a641658d7e9a0cac46b193

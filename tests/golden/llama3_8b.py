@@ -174,7 +174,7 @@ class Block(nn.Module):
 
 
 class Llama3_8b(nn.Module):
-    """The language model; its head is a linear layer of its own."""
+    """Language model with an untied output head."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -259,8 +259,8 @@ class Llama3_8b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -279,4 +279,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: c74a8a91e1f3a936eff62cc717614df847a42b2d92d5ccfa2e3dc09569ecb90e
+# sha256 of the above: a32c6b52ae9cb707134f7d85f7eab68a32aceb3c788410910e0bd937f555d8c6

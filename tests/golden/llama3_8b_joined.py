@@ -238,7 +238,7 @@ class Block(nn.Module):
 
 
 class Llama3_8b(nn.Module):
-    """The language model; its head is a linear layer of its own."""
+    """Language model with an untied output head."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -325,8 +325,8 @@ class Llama3_8b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -345,4 +345,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 343a733ea4f46cc1e5f7aff100ba599df5874d4c32ad6e761bc03843c0a18939
+# sha256 of the above: 169eff0e5693509cb1f8a2c37464051fff59d7960d85a55842f1343266d94017

@@ -227,7 +227,7 @@ class Block(nn.Module):
 
 
 class Mixtral8x7b(nn.Module):
-    """The language model; its head is a linear layer of its own."""
+    """Language model with an untied output head."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -312,8 +312,8 @@ class Mixtral8x7b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -332,4 +332,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: c7578c302e78f9e1d4ef5b3c815bbdd831749dc2de13d5653be74655dda2d23c
+# sha256 of the above: 53feecc88b8217a4830761ec21365d8a362b25d4b7c9b7a7d0ad06972e66f2ee

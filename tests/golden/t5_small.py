@@ -131,7 +131,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class Projections(nn.Module):
-    """The weights that attention and cross-attention both have."""
+    """Projections of `Attention` and of `CrossAttention`, each with weights of its own."""
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
@@ -301,7 +301,7 @@ class Decoder(nn.Module):
 
 
 class T5Small(nn.Module):
-    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -360,8 +360,8 @@ class T5Small(nn.Module):
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -383,4 +383,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 118664647c4515502bc99fa751266880c859850433c07ba864a4fa4d24ed53d2
+# sha256 of the above: 1f2f7da0a2bbbef5e9f28f851b247bdbe71cc6631476d1d9104e590f1820c730

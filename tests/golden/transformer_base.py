@@ -111,7 +111,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class Projections(nn.Module):
-    """The weights that attention and cross-attention both have."""
+    """Projections of `Attention` and of `CrossAttention`, each with weights of its own."""
 
     def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
@@ -287,7 +287,7 @@ class Decoder(nn.Module):
 
 
 class TransformerBase(nn.Module):
-    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -352,8 +352,8 @@ class TransformerBase(nn.Module):
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -375,4 +375,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 85b906e77e621f068df5b00196ad5e8895ada6d4d926678024127da125d8fb25
+# sha256 of the above: a2be9afe17cafb77e5ea1014160a9be8a5f25643275d0629b88029bd8b841202

@@ -194,7 +194,7 @@ class Encoder(nn.Module):
 
 
 class Projections(nn.Module):
-    """The weights that attention and cross-attention both have."""
+    """Projections of `Attention` and of `CrossAttention`, each with weights of its own."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -299,7 +299,7 @@ class Decoder(nn.Module):
 
 
 class WhisperTiny(nn.Module):
-    """The language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -359,8 +359,8 @@ class WhisperTiny(nn.Module):
         """
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
-        if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-            raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
         if cache.capacity > self.config.decoder_max_positions:
             raise ValueError(
@@ -380,4 +380,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: b1548e84beb541490a0f761f1ca1c82db5577df8d53db1b97603770f5a8eceb1
+# sha256 of the above: 2e21a3a5fbed139b03294a4098d6c1f5a2385317e70d02be2350b25996d37b01

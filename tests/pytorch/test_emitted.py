@@ -150,7 +150,8 @@ def test_options_of_the_kernel_are_said_by_name(name: str) -> None:
 # -- decided at build time: no statement asks for an option
 
 SAMPLING = {"temperature == 0", "top_p is not None", "done.all()", "ends.numel()", "top_p < 1"}
-SAMPLING |= {"not temperature >= 0", "(top_k or 0) < 0", "top_k", "not 0 <= (top_p or 0) <= 1"}
+SAMPLING |= {"not (temperature >= 0 and 0 <= (top_p or 0) <= 1)", "top_k"}
+SAMPLING |= {"min(max_new_tokens, top_k or 0) < 0"}
 LIMITS = {"end > self.capacity", "layer not in self.kv", "self.layer in cache.memory"}
 LIMITS |= {"(len(keys), keys.dtype) != (len(k), k.dtype)", "state.size(0) != batch"}
 LIMITS |= {"x is not None", "x.is_floating_point()", "x.shape not in shapes"}  # `check_shapes`

@@ -108,9 +108,9 @@ def test_rows_that_ended_are_padded() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": -1.0}, "temperature .* must be at least 0"),
-        ({"temperature": float("nan")}, "temperature .* must be at least 0"),
-        ({"top_k": -3}, "top_k must be at least 0"),
+        ({"temperature": -1.0}, "temperature must be at least 0"),
+        ({"temperature": float("nan")}, "temperature must be at least 0"),
+        ({"top_k": -3}, "counts .* must be at least 0"),
         ({"top_p": -0.5}, "top_p between 0 and 1"),
         ({"top_p": 1.5}, "top_p between 0 and 1"),
     ],

@@ -106,7 +106,7 @@ def _simple(s: Any, depth: int) -> list[Printed]:
 
 def _if(s: If, depth: int) -> Iterator[Printed]:
     yield from _simple(s, depth)
-    yield from show_all(s.then, depth + 1)
+    yield from _within(s, show_all(s.then, depth + 1))
     if len(s.other) == 1 and isinstance(s.other[0], If):
         first, *rest = _if(s.other[0], depth)
         margin = " " * 4 * depth
@@ -114,12 +114,12 @@ def _if(s: If, depth: int) -> Iterator[Printed]:
         yield from rest
     elif s.other:
         yield Printed(f"{' ' * 4 * depth}else:", s.origins)
-        yield from show_all(s.other, depth + 1)
+        yield from _within(s, show_all(s.other, depth + 1))
 
 
 def _for(s: For, depth: int) -> Iterator[Printed]:
     yield from _simple(s, depth)
-    yield from show_all(s.body, depth + 1)
+    yield from _within(s, show_all(s.body, depth + 1))
 
 
 def _try(s: Try, depth: int) -> Iterator[Printed]:
@@ -151,10 +151,10 @@ def _function(s: Function, depth: int) -> Iterator[Printed]:
     yield from _within(s, show_all(s.body, depth + 1))
 
 
-def _within(s: Function | Class, lines: list[Printed]) -> Iterator[Printed]:
-    """Lines without an origin of their own have that of the function or class around them."""
+def _within(s: Function | Class | If | For, lines: list[Printed]) -> Iterator[Printed]:
+    """Lines without an origin of their own have that of what is around them, the nearest first."""
     for line in lines:
-        if line.around or not line.text:
+        if line.around or not line.text or not s.origins:
             yield line
         else:
             yield Printed(line.text, line.own, line.nodes, s.origins)

@@ -50,8 +50,8 @@ def generate(
     elif slot.extends:
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-    if not temperature >= 0 or (top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:  # nor NaN
-        raise ValueError("temperature and top_k must be at least 0, top_p between 0 and 1")
+    if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+        raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
     if slot.measured:
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if slot.limited:
