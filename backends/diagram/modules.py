@@ -61,7 +61,9 @@ def _part_of_module(graph: ModuleGraph, scope: Scope, ops: list[Op]) -> Said:
     chosen = [f"{figure(op.attrs['top_k'])} for each token" for op in ops if "experts" in op.attrs]
     chain = " → ".join(plain(width) for width in _widths(graph, ops))
     activations = [activation(op, graph) for op in ops if op.kind == "activation"]
-    title = f"{plain(experts[0])} experts" if experts else class_words(scope.noun or scope.name)
+    named = scope.noun == "FeedForward"  # the class of each; its name says which one it is
+    title = words(scope.name) if named else class_words(scope.noun or scope.name)
+    title = f"{plain(experts[0])} experts" if experts else title
     return Said("feed_forward", title, (*chosen[:1], *_lines(chain, *activations)))
 
 

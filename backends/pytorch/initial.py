@@ -88,6 +88,22 @@ class Initial:
                 if not weight.tied:
                     names = self.names.setdefault(self.way(op, weight), [])
                     names.append(self.name(op, weight))
+        self.tell_layers_apart()
+
+    def tell_layers_apart(self) -> None:
+        """Write the layers out where weights of one name are set in several ways."""
+        sets = [{*names} for names in self.names.values()]
+        several = {n for own in sets for n in own if sum(n in other for other in sets) > 1}
+        if not several:
+            return
+        self.names = {}
+        for op in self.graph.ops():
+            for weight in op.weights if op.weights else ():
+                if not weight.tied:
+                    name, block = self.name(op, weight), self.graph.block_of(op.scope)
+                    layers = block.stored if name in several and block is not None else ("{layer}",)
+                    written = [name.replace("{layer}", str(layer)) for layer in layers]
+                    self.names.setdefault(self.way(op, weight), []).extend(written)
 
     def way(self, op: Op, weight: Any) -> Way:
         initial = weight.initial

@@ -63,7 +63,7 @@ def test_set_changes_the_mask(bigbird: Path, tmp_path: Path) -> None:
         (["-o", "masks.svg", "--tokens", "0"], "1<=x<=512"),
         (
             ["-o", "masks.svg", "--set", "attention=none", "--set", "mask=full"],
-            "has no attention that compares queries and keys",
+            "has no attention scores, so it has no masks",
         ),
     ],
 )

@@ -79,7 +79,10 @@ def test_the_variant_is_built(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("positions=rotary", "`positions: rotary` has no effect: no attention here uses these"),
+        (
+            "positions=rotary",
+            "`positions: rotary` has no effect: no attention layer here uses them",
+        ),
         ("decoder.positions=alibi", "`positions: alibi` has no effect"),
         ("attention.heads=5", "d_model (64) must be a multiple of heads (5)"),
         (

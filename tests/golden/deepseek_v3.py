@@ -422,7 +422,7 @@ class DeepseekV3(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
+            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -441,4 +441,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1bd9262c633529154ae16ae5950c61bd713040e57c4e5de733f6ccb43c149075
+# sha256 of the above: 1fc6b346eea6cdff5605d3505df38993a9205be0feacc7574fab0a1c4bd07238

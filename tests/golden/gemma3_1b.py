@@ -288,7 +288,7 @@ class Gemma3_1b(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
+            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -307,4 +307,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 95b8df40b6a357692d5e70ad04ef5428ef12d45573430cdf0fad112e2810d33a
+# sha256 of the above: 5e3950553e0cae64592e1d03c0c87497adb27201aa8c07b866d69ce69743b8a8

@@ -254,7 +254,7 @@ class Gpt2(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
+            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
@@ -289,4 +289,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: 7211ef1446022e174ab04444dfc81c0c2b623d22e1a641658d7e9a0cac46b193
+# sha256 of the above: ea377ba8f0dd37c83e9a80bac229837273ad0769a70a4fb61baf3f29bc5ea5af

@@ -403,7 +403,7 @@ class GptOss20b(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
+            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -422,4 +422,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1fa2ac4558131a24d4256e890c0194cc236bb14b16acfa8ddbe54d0d19647828
+# sha256 of the above: 8c01ff73d088ed00d619ae0939e7a86252927e165208150997fd0a28df2d329e

@@ -260,7 +260,7 @@ class Llama3_8b(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
+            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -279,4 +279,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: a32c6b52ae9cb707134f7d85f7eab68a32aceb3c788410910e0bd937f555d8c6
+# sha256 of the above: 35aec25b502ee1ae2c418b05a8346d6b160a0bbae54820b16e55e47233966f0b

@@ -326,7 +326,7 @@ class Llama3_8b(nn.Module):
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
         if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
+            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -345,4 +345,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 169eff0e5693509cb1f8a2c37464051fff59d7960d85a55842f1343266d94017
+# sha256 of the above: 3bbd85f541cf808ec30d70db6174bd50689ca5b1ddb5281b1be46a5f051fcdb2

@@ -361,7 +361,7 @@ class T5Small(nn.Module):
         """
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
+            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -383,4 +383,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1f2f7da0a2bbbef5e9f28f851b247bdbe71cc6631476d1d9104e590f1820c730
+# sha256 of the above: 058426088ac530eeac493167b949eeb16ccbc1f6716c68ef0f1569b4137ad9ff

@@ -353,7 +353,7 @@ class TransformerBase(nn.Module):
         """
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
         if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
+            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
         ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
         done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
@@ -375,4 +375,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: a2be9afe17cafb77e5ea1014160a9be8a5f25643275d0629b88029bd8b841202
+# sha256 of the above: 3b40e56067da4718aaf46916f0a953b36ef14b09e38ab309464ad2e377217f56

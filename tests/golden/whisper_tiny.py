@@ -360,7 +360,7 @@ class WhisperTiny(nn.Module):
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
         if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
+            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
         if cache.capacity > self.config.decoder_max_positions:
             raise ValueError(
@@ -380,4 +380,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2e21a3a5fbed139b03294a4098d6c1f5a2385317e70d02be2350b25996d37b01
+# sha256 of the above: e7ea157ed96823182c77a313ce234756737904b116ba905cd75899d9184e322c

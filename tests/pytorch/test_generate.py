@@ -108,11 +108,11 @@ def test_rows_that_ended_are_padded() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": -1.0}, "temperature must be at least 0"),
-        ({"temperature": float("nan")}, "temperature must be at least 0"),
-        ({"top_k": -3}, "counts .* must be at least 0"),
-        ({"top_p": -0.5}, "top_p between 0 and 1"),
-        ({"top_p": 1.5}, "top_p between 0 and 1"),
+        ({"temperature": -1.0}, "temperature, top_k must be >= 0"),
+        ({"temperature": float("nan")}, "temperature, top_k must be >= 0"),
+        ({"top_k": -3}, "top_k must be >= 0"),
+        ({"top_p": -0.5}, r"top_p in \[0, 1\]"),
+        ({"top_p": 1.5}, r"top_p in \[0, 1\]"),
     ],
 )
 def test_arguments_of_sampling(options: dict[str, Any], message: str) -> None:

@@ -51,7 +51,7 @@ def generate(
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
     if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-        raise ValueError("counts and temperature must be at least 0, top_p between 0 and 1")
+        raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
     if slot.measured:
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if slot.limited:
