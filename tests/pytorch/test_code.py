@@ -220,7 +220,7 @@ READS_TEXT = {  # files whose matter is text, and what they may do with it
     "code/show.py": {"split"},  # the words of a docstring
     "file.py": {"sub", "split"},  # the name of a module
     "helpers.py": {"split"},
-    "initial.py": {"split"},  # the prefix of logical names, up to `{layer}`
+    "initial.py": {"replace", "split"},  # logical names: `{layer}`, and their parts
     "options.py": {"replace"},  # the words of a command
     "source_map.py": {"replace"},  # the path of a file
     "weights.py": {"split"},
