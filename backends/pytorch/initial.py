@@ -1,7 +1,7 @@
 """`init_weights`: one loop that sets every weight, printed from the data on the weights.
 
 A chain of tests on the names of weights goes from the special to the general. A test holds for no
-weight that a later one is for: `_Endings` takes as much of a name as that needs.
+weight that a later one is for: `endings` takes as much of a name as that needs.
 """
 
 from __future__ import annotations
@@ -83,27 +83,20 @@ class Initial:
         self.graph = graph
         self.init = graph.init
         self.names: dict[Way, list[str]] = {}  # weights by the way in which they are set
-        for op in graph.ops():
-            for weight in op.weights:
-                if not weight.tied:
-                    names = self.names.setdefault(self.way(op, weight), [])
-                    names.append(self.name(op, weight))
-        self.tell_layers_apart()
-
-    def tell_layers_apart(self) -> None:
-        """Write the layers out where weights of one name are set in several ways."""
-        sets = [{*names} for names in self.names.values()]
-        several = {n for own in sets for n in own if sum(n in other for other in sets) > 1}
-        if not several:
-            return
-        self.names = {}
-        for op in self.graph.ops():
-            for weight in op.weights if op.weights else ():
-                if not weight.tied:
-                    name, block = self.name(op, weight), self.graph.block_of(op.scope)
-                    layers = block.stored if name in several and block is not None else ("{layer}",)
-                    written = [name.replace("{layer}", str(layer)) for layer in layers]
-                    self.names.setdefault(self.way(op, weight), []).extend(written)
+        weights = [
+            (self.way(op, weight), self.name(op, weight), graph.block_of(op.scope))
+            for op in graph.ops()
+            for weight in op.weights
+            if not weight.tied
+        ]
+        ways: dict[str, set[Way]] = {}
+        for way, name, _ in weights:
+            ways.setdefault(name, set()).add(way)
+        for way, name, block in weights:
+            differs = block is not None and len(ways[name]) > 1  # from layer to layer
+            layers = block.stored if block is not None and differs else ("{layer}",)
+            written = [name.replace("{layer}", str(layer)) for layer in layers]
+            self.names.setdefault(way, []).extend(written)
 
     def way(self, op: Op, weight: Any) -> Way:
         initial = weight.initial

@@ -263,12 +263,28 @@ def counts(graph: ModuleGraph, layers: Scope) -> Counts:
     sharing = len(set(layers.modules)) < default
     if sharing and len(kinds) > 1:
         return Counts(default, default)  # which layers share a module is listed
+    if set_by_layer(graph, layers):
+        return Counts(default, default)  # `init_weights` lists these layers
     rule = rule_of(layers)
     if layers.rule is None or rule != layers.rule:
         return Counts() if len(kinds) == 1 and not sharing else Counts(default, default)
     if sharing:
         rule = replace(rule, shared=())
     return _fitting(rule, default, readers(graph, layers))
+
+
+def set_by_layer(graph: ModuleGraph, layers: Scope) -> bool:
+    """Is the initial value of a weight another one in other layers?"""
+    found: dict[tuple[str, ...], Any] = {}
+    for op in graph.subtree(layers.path):
+        for weight in op.weights:
+            initial = weight.initial
+            narrow = graph.init.depth_scaled and initial.residual
+            value = (initial.kind, initial.value, narrow)
+            name = (graph.scopes[op.scope].weights, op.name, weight.name)
+            if found.setdefault(name, value) != value:
+                return True
+    return False
 
 
 def readers(graph: ModuleGraph, layers: Scope) -> list[set[str]]:

@@ -13,6 +13,7 @@ from .calls import table_of
 from .code.layout import WIDTH
 from .code.nodes import Dot, Expr, Function, Name, Parameter, Statement, written_for
 from .code.read import call, statements
+from .entry import prefix_of
 from .items import Do, Item
 from .plan import FilePlan, Given
 from .writer import SELF, Needs, Writer
@@ -102,9 +103,7 @@ def memory_name(plan: FilePlan, stack: str) -> str:
 
 def own_mask(graph: ModuleGraph, stack: str) -> str:
     """The argument that says which tokens of this stack are padding."""
-    ids = graph.inputs[stack].argument
-    prefix = ids.removesuffix("input_ids")
-    return f"{prefix if prefix != ids else ids.removesuffix('_ids') + '_'}attention_mask"
+    return f"{prefix_of(graph, stack)}attention_mask"
 
 
 def rank(graph: ModuleGraph, given: Given, own: str) -> tuple[int, int, bool]:

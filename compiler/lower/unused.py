@@ -51,11 +51,11 @@ WHY = {
         "the `norm` here is `none`",
     ),
     "from": "the input is not normalised here",
-    "norm": "no norm here is without one of its own",
-    "activation": "no layer here has an activation without one of its own",
+    "norm": "no layer here uses it",
+    "activation": "no layer here uses it",
     "dropout": "no dropout is applied here",
     "bias": "no layer here has a bias to choose",
-    "mask": "no attention here uses a mask",
+    "mask": "no attention layer here uses it",
     "positions": "no attention layer here uses them",
 }
 """Option -> why nothing uses it."""

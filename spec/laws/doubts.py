@@ -1,4 +1,4 @@
-"""Warnings: what is allowed but probably not intended."""
+"""What is probably not intended: warnings, and stacks that have no effect."""
 
 from __future__ import annotations
 

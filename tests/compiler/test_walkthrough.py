@@ -87,7 +87,7 @@ def test_the_variant_is_built(copy: Path) -> None:
         ("attention.heads=5", "d_model (64) must be a multiple of heads (5)"),
         (
             "attention.norm_placement=none",
-            "`norm: rmsnorm` has no effect: no norm here is without one of its own",
+            "`norm: rmsnorm` has no effect: no layer here uses it",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from modelwright.backends.pytorch import emit_file
+from modelwright.backends.pytorch import emit_file, instantiate
 from modelwright.backends.pytorch.helpers import library
 from modelwright.backends.pytorch.runtime.linear import elu_features
 from modelwright.backends.verify import verify
@@ -189,6 +189,20 @@ def test_blocks_of_several_stacks_have_names_of_their_own() -> None:
     )
     names = re.findall(r"^class (\w*Block\w*)", emit_file(lower(loads(text))).text, re.M)
     assert len(names) == len(set(names)) == 4
+
+
+def test_weights_of_one_name_are_set_by_layer() -> None:
+    """Norms of two kinds of blocks begin at 1 and at 0; other numbers of layers are refused."""
+    norm = "norm: {type: rmsnorm, weight_offset: 1}"
+    text = changed(SMALL, f"overrides: {{1: {{{norm}}}}}")
+    emitted = emit_file(lower(loads(text)))
+    model = instantiate(emitted, "small")
+    first, second = (block.attention_norm.weight for block in model.layers)
+    assert (first == 1).all()
+    assert (second == 0).all()
+    config = type(model.config)
+    with pytest.raises(ValueError, match="layers must be 2"):
+        config(layers=3)
 
 
 def test_inputs_of_different_types_are_not_dropped_in_silence() -> None:
