@@ -38,6 +38,7 @@ class Written(Protocol):
     doc: str
     constructor: Function
     body: tuple[Statement, ...]
+    before: Function | None
 
 
 class DifferentError(Exception):
@@ -161,6 +162,7 @@ def _join(plan: FilePlan, group: list[Any]) -> None:
         made, arguments = found
         for number, one in enumerate(bucket):
             plan.class_arguments[one.scope.path] = arguments.of(number)
+            one.before = one.constructor
             one.constructor = replace(made, origins=one.constructor.origins)
             one.body = (one.constructor, *one.body[1:])
 

@@ -24,7 +24,9 @@ def write_items(f: Writer, items: Iterable[Item]) -> None:
     """The statements of these items, in order."""
     for item in items:
         if isinstance(item, Do):
+            f.doing = item.op
             value = ROWS[item.op.kind](f, item.op)
+            f.doing = None
             if value is not None:
                 f.settle(item.op, value)
         else:
@@ -88,7 +90,8 @@ def call_kept(f: Writer, item: Run) -> None:
     test = expression("cache is not None and layer in cache.memory", layer=layer)
     store = If(expression("cache is not None"), (Set(kept, both),))
     read = Set(both, kept, f.note(*item.outputs))
-    f.say(If(test, (read,), (*map(_moved_in, made), store)))
+    either = If(test, (read,), (*map(_moved_in, made), store))
+    f.say(written_for(either, item.scope.path))
 
 
 def _moved_in(statement: Any) -> Statement:
@@ -169,7 +172,7 @@ def loop(
     f: Writer, layers: Scope, x: str, passed: list[Any], choice: tuple[Statement, ...]
 ) -> None:
     """`for block in self.layers:`, or over the numbers of blocks that layers share."""
-    modules, stored = layers.modules, dotted("self.layers")
+    modules, stored = layers.modules, written_for(dotted("self.layers"), layers.path)
     number = Name("layer" if Name("layer") in passed else "_")
     step: Any = Name("block")
     target, over, note = step, stored, ""

@@ -56,6 +56,7 @@ class Written:
     origins: Origins = NOWHERE  # the scopes that it was written for
     alike: list[Written] = field(default_factory=list)  # classes that say the same
     replaced: list[tuple[Written, Written]] = field(default_factory=list)  # see `whole`
+    before: Function | None = None  # its constructor before it took an argument
     name: str = ""
     bases: tuple[Expr, ...] = (MODULE,)
 
@@ -75,6 +76,8 @@ class Written:
         written without a cache, and that module's equal class; they translate origins.
         """
         body, origins = self.body, self.origins
+        if self.before is not None:
+            body = (union(body[0], self.before), *body[1:])
         for without, other in self.replaced:
             body = also_from(body, exchanged(without.body, other.body))
             origins |= other.origins
@@ -169,10 +172,8 @@ def forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
     f.ids = ids_of(f)
     write_items(f, items)
     f.finish(results)
-    parameters = (Parameter("self"), *(g.parameter() for g in given))
-    entries = [op.number for op in plan.index.ops[scope.path] if op.kind == "layer_input"]
-    found = Function("forward", parameters, Name("Tensor"), tuple(f.body))
-    of_scope: Function = written_for(found, scope.path, *entries)
+    found = Function("forward", plan.parameters(given), Name("Tensor"), tuple(f.body))
+    of_scope: Function = written_for(found, scope.path)
     return of_scope
 
 

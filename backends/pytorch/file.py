@@ -6,7 +6,7 @@ import builtins
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,19 +16,11 @@ from .caches import cache_class
 from .card import write_card
 from .classes import Written, plan_file, with_bases
 from .code.nodes import (
-    NOWHERE,
     Class,
     Copied,
-    For,
     Function,
-    If,
-    Name,
-    Origins,
     Set,
     Statement,
-    Try,
-    origins_in,
-    walk,
 )
 from .code.scope import Names, UnboundNameError, bound_by, inner_statements
 from .code.show import Printed, show
@@ -42,6 +34,7 @@ from .loader import FUNCTION, table
 from .mask_functions import mask_function
 from .model import Model
 from .options import USUAL, BuildOptions
+from .origins import with_called, with_users
 from .source_map import source_map
 from .static import require_static
 from .writer import Needs
@@ -97,7 +90,7 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
     sealed = content + SEAL + hashlib.sha256(content.encode()).hexdigest() + "\n"
 
     def mapped() -> dict[str, Any]:
-        lines = printed(with_users(program.whole_parts()))
+        lines = printed(program.whole_parts())
         return source_map(graph, lines, head.count("\n"))
 
     return Emitted(sealed, graph.class_name, mapped)
@@ -126,9 +119,11 @@ class Program:
         return [*self.first, *with_bases(self.classes), *self.last]
 
     def whole_parts(self) -> list[Statement]:
-        """The same, where each class has the origins of all modules that it serves."""
+        """The same, with origins for the source map: of all modules that a class is for, of what a
+        line calls, and of what calls a helper."""
         classes = [one.whole() for one in self.classes]
-        return [*self.first, *with_bases(classes, whole=True), *self.last]
+        parts = with_called([*self.first, *with_bases(classes, whole=True), *self.last])
+        return with_users(parts)
 
 
 def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
@@ -161,37 +156,6 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     if unknown:
         raise UnboundNameError(f"the file reads {', '.join(sorted(unknown))}, which is not there")
     return Program([config, *own, *helpers, *masks], classes, last, outer)
-
-
-def with_users(parts: list[Statement]) -> list[Statement]:
-    """The parts, each helper with the origins of what calls it, directly or by another helper."""
-    helpers = [part for part in parts if isinstance(part, Copied)]
-    users: dict[str, Origins] = {helper.name: NOWHERE for helper in helpers}
-    for part in parts:
-        for statement, around in simple_statements(part):
-            called = {node.id for node in walk(statement) if isinstance(node, Name)} & users.keys()
-            if called:
-                origins = origins_in(statement) or around
-                users |= {name: users[name] | origins for name in called}
-    for _ in helpers:  # as often as one helper may call the next
-        for helper in helpers:
-            for name in helper.needs & users.keys():
-                users[name] |= users[helper.name]
-    return [replace(p, origins=users[p.name]) if isinstance(p, Copied) else p for p in parts]
-
-
-def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[Any, Origins]]:
-    """Each statement within a part that holds no others, with the origins around it."""
-    around = part.origins or around
-    if not isinstance(part, (Class, Function, If, For, Try)):
-        yield part, around
-        return
-    for key in ("test", "over"):
-        if (value := getattr(part, key, None)) is not None:
-            yield value, around
-    inner = part.body if isinstance(part, (Class, Function)) else inner_statements(part)
-    for statement in inner:
-        yield from simple_statements(statement, around)
 
 
 # -- the text

@@ -55,6 +55,7 @@ class Slots:
     asked     what its mask asks for: the name in the loop -> the argument of the method
     ids       are its first argument token ids, and not vectors?
     switches  lengths up to which rotary angles are others than beyond (LongRoPE)
+    path      the scope of the stack that each step calls
     """
 
     source: str
@@ -70,6 +71,7 @@ class Slots:
     switches: tuple[Expr, ...] = ()
     asked: dict[str, str] = field(default_factory=dict)
     ids: bool = True
+    path: str = ""
 
     @property
     def flags(self) -> dict[str, bool]:
@@ -105,7 +107,9 @@ class Slots:
             "number": Name("i" if self.static else "_"),
             "end": expression("cache.capacity" if self.static else "tokens.size(1)"),
             "positions": expression(f"(mask.long().cumsum(-1) - 1).clamp(min=0)[:, {new}]"),
-            "states": call(forward, *self.passed, **more, cache=Name("cache")),
+            "states": written_for(
+                call(forward, *self.passed, **more, cache=Name("cache")), self.path
+            ),
             "lengths": Sequence(self.switches),
             "seen": expression(f"tokens.size(1){padding}"),
         }
@@ -156,6 +160,7 @@ def slots_of(model: Model) -> Slots | None:
         static,
         switches_of(model, stack),
         asked,
+        path=step.path,
     )
 
 
@@ -204,7 +209,7 @@ def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slot
     first, second = _memory_masks(model, model.steps[0]), _memory_masks(model, step)
     mask = next(iter([*first, *second]), "")
     names = {source, "step", "memory", mask}
-    memory = call(f"self.{model.steps[0].name}", *_known(model.steps[0].passed(), names))
+    memory = model.steps[0].call(*_known(model.steps[0].passed(), names))
     passed = tuple(_known(step.passed(Name("step")), names))
     limit, dropout = limit_of(model, step.stack), has_dropout(model.graph)
     return Slots(
@@ -222,6 +227,7 @@ def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slot
             for one in model.steps
             for g in one.arguments
         ),
+        path=step.path,
     )
 
 

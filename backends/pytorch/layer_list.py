@@ -20,7 +20,8 @@ def construct(plan: FilePlan, child: Scope, layer: str = "layer") -> Any:
     knows = plan.knows_layer(child.path) and child.role != "stack"
     given: list[Expr] = [Name("config"), *([Name(layer)] if knows else [])]
     given += plan.class_arguments.get(child.path, {}).values()
-    return change(call(plan.class_of(child), *given), {Name("layer"): Name(layer)})
+    made = change(call(plan.class_of(child), *given), {Name("layer"): Name(layer)})
+    return written_for(made, child.path)
 
 
 def layer_list(plan: FilePlan, layers: Scope) -> list[Statement]:

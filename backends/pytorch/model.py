@@ -25,17 +25,16 @@ from .code.nodes import (
     change,
     written_for,
 )
-from .code.read import call, constant, dotted, expression, statements
+from .code.read import constant, dotted, expression, statements
 from .code.show import show_all, width
 from .initial import Initial
-from .items import Do, Item, Stack
+from .items import Do, Item, Run, Stack
 from .loss import loss_method
 from .plan import FilePlan, Given
 from .stacks import (
     CACHE,
     TENSOR,
     Step,
-    arguments,
     described,
     given_for,
     memory_name,
@@ -115,9 +114,9 @@ class Model:
         given = given_for(self.plan, items, stack)
         body = write_hidden(f, stack, items, given)
         given += [CACHE] * f.cached
-        step = Step("hidden_states", stack, value, given)
-        self.steps = [step]
         path = self.graph.stacks()[stack].path
+        step = Step("hidden_states", stack, value, given, path=path)
+        self.steps = [step]
         return [self.method(step.name, given, title_of(self.graph, step), body, TENSOR, path)]
 
     def method(
@@ -129,10 +128,9 @@ class Model:
         result: Any,
         *origins: Any,
     ) -> Function:
-        given = list(given)
-        parameters = (Parameter("self"), *(g.parameter() for g in given))
+        parameters = self.plan.parameters(given)
         made = Function(name, parameters, result, with_config(tuple(body)), title)
-        found: Function = written_for(made, *arguments(self.graph, given), *origins)
+        found: Function = written_for(made, *origins)
         return found
 
     # -- heads
@@ -159,7 +157,10 @@ class Model:
         f.finish([value])
         given = [Given("x", hidden)]
         title = "Logits over the vocabulary."
-        return self.method("logits", given, title, f.body, TENSOR, ("heads", name))
+        ops = [item.op.number for item in items if isinstance(item, Do)]
+        modules = [item.scope.path for item in items if isinstance(item, Run)]
+        origins = ("heads", name), *ops, *modules
+        return self.method("logits", given, title, f.body, TENSOR, *origins)
 
     def call_steps(self, f: Writer, stacks: list[str], *, cached: bool = True) -> None:
         """Statements that compute the hidden states of these stacks."""
@@ -171,12 +172,12 @@ class Model:
         passed = [*step.passed(), *([Name("cache")] if cached and step.cached else [])]
         name = self.local_name(step)
         f.hold(step.value, name)
-        made = Set(Name(name), call(f"self.{step.name}", *passed))
+        made = Set(Name(name), step.call(*passed))
         note = self.note(step, step.value)
         if step.table is not None and width(replace(made, note=note)) > WIDTH - 8:
             before = self.note(step, step.given[0].value)
             f.say(Set(Name("x"), passed[0], before))
-            made = Set(Name(name), call(f"self.{step.name}", Name("x"), *passed[1:]))
+            made = Set(Name(name), step.call(Name("x"), *passed[1:]))
             note = "" if name == "x" and note == before else note
         columns = width(made)
         above = ROOM - len(note) < columns <= ROOM  # the note would not fit beside it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -16,6 +16,7 @@ from .items import Item, external, items_of
 from .options import BuildOptions
 
 COUNTED = ("by_layer", "decay_rates")  # ops that compute with the number of their layer
+ENTRIES = ("argument", "layer_input")  # ops that a parameter of a function stands for
 ANNOTATIONS = {
     "tensor": "Tensor",
     "table": "Tensor",
@@ -299,6 +300,17 @@ class FilePlan:
         found.sort(key=lambda g: g.value in last and g.name != "x")
         found.sort(key=lambda g: (g.optional, g.name != "x"))
         return with_one_mask(found)
+
+    def parameters(self, given: Iterable[Given]) -> tuple[Parameter, ...]:
+        """`self`, and a parameter for each; arguments and inputs of a layer have their ops."""
+        return Parameter("self"), *(self._parameter(one) for one in given)
+
+    def _parameter(self, given: Given) -> Parameter:
+        made = given.parameter()
+        op = self.graph.producer(given.value) if given.value else None
+        if op is None or op.kind not in ENTRIES:
+            return made
+        return replace(made, origins=frozenset({op.number}))
 
     def tensor(self, value: str, path: str) -> Given:
         layers = self.graph.layers_of(path)

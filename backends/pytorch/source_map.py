@@ -1,10 +1,11 @@
 """The source map of an emitted file: from each line to ops, modules and the spec.
 
-Version 2. `lines` has an entry for every line that comes from the spec, with
+Version 2. `lines` has an entry for every line below the imports, with
 
     line    its number, from 1
     ops     the numbers of all ops that it is there for
-    scopes  the modules that it makes, calls or belongs to, by their paths; "" is the model
+    scopes  the modules that it makes or calls, by their paths; if there are neither these nor ops,
+            the module that it belongs to; "" is the model
     spec    the paths of the resolved spec that asked for it: those of its ops, of the sizes that
             it reads, and of its modules
     source  where the first of them was written: file, line and column, and where it ends

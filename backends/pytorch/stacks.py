@@ -11,7 +11,7 @@ from ...compiler.graph import ModuleGraph, Op, Scope
 from .body import with_positions, write_items
 from .calls import table_of
 from .code.layout import WIDTH
-from .code.nodes import Dot, Expr, Function, Name, Parameter, Statement, written_for
+from .code.nodes import Dot, Expr, Function, Name, Statement, written_for
 from .code.read import call, statements
 from .entry import prefix_of
 from .items import Do, Item
@@ -31,6 +31,7 @@ class Step:
     given  the parameters of what is called
     table  the model's embedding that makes the first of them; None where the stack has its own
     ids    the argument that this embedding reads
+    path   the scope of the stack
     """
 
     name: str
@@ -39,6 +40,12 @@ class Step:
     given: list[Given]
     table: Op | None = None
     ids: Given | None = None
+    path: str = ""
+
+    def call(self, *passed: Expr) -> Expr:
+        """The call of the stack with these arguments."""
+        found: Expr = written_for(call(Dot(SELF, self.name), *passed), self.path)
+        return found
 
     @property
     def arguments(self) -> list[Given]:
@@ -161,7 +168,7 @@ def step_of(plan: FilePlan, stack: str) -> Step:
     ids = None
     if table is not None:
         ids = Given(graph.values[table.arg("ids")].name, table.arg("ids"))
-    return Step(stack, stack, value, [*given, *cache], table, ids)
+    return Step(stack, stack, value, [*given, *cache], table, ids, path)
 
 
 def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
@@ -170,9 +177,9 @@ def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
     f = Writer(plan, scope, needs, root=False)
     tensors = [given for given in step.given if given != CACHE]
     body = write_hidden(f, scope.stack, plan.items(scope.path), tensors)
-    parameters = (Parameter("self"), *(given.parameter() for given in step.given))
+    parameters = plan.parameters(step.given)
     made = Function("forward", parameters, TENSOR, body, title_of(plan.graph, step))
-    found: Function = written_for(made, *arguments(plan.graph, step.given), scope.path)
+    found: Function = written_for(made, scope.path)
     return found
 
 
@@ -191,9 +198,3 @@ def described(graph: ModuleGraph, given: Given) -> str:
     """`input_ids` (B, T)."""
     embedded = "embedded tokens " if given.name == "x" else ""
     return f"{embedded}`{given.name}` {show(graph.values[given.value].shape)}"
-
-
-def arguments(graph: ModuleGraph, given: Iterable[Given]) -> list[int]:
-    """The ops that stand for what a method is given: arguments of the model."""
-    producers = [graph.producer(g.value) for g in given if g.value]
-    return [op.number for op in producers if op is not None and op.kind == "argument"]

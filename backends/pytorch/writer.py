@@ -49,6 +49,7 @@ class Writer:
         self.sources: dict[str, Op] = {}
         self.pending: dict[str, int] = {}  # value id -> how many uses are still to come
         self.uses_end = False
+        self.doing: Op | None = None  # the op that is being written
         self.first: tuple[int, str] | None = None  # where the first (B, T, …) is made; its name
 
     # -- names
@@ -165,6 +166,8 @@ class Writer:
     # -- statements
 
     def say(self, *found: Statement, op: Op | None = None) -> None:
+        """Add statements of this op, or of the one that is being written."""
+        op = op or self.doing
         self.body += [written_for(s, op.number) for s in found] if op is not None else found
 
     def assign(self, name: str, value: Expr, note: str = "", op: Op | None = None) -> None:

@@ -32,6 +32,7 @@ from .nodes import (
     Slice,
     Unary,
     origins_in,
+    placed,
     walk,
 )
 from .nodes import Sequence as Items
@@ -188,7 +189,7 @@ class Printed(NamedTuple):
 
     own     origins of the line itself
     nodes   trees that are printed on it, whose origins are its own, too
-    around  the origins of what it stands in, for lines that have none
+    around  origins of what it stands in, for lines whose own name no op or scope
     """
 
     text: str
@@ -199,7 +200,7 @@ class Printed(NamedTuple):
     @property
     def origins(self) -> Origins:
         """Where the line comes from."""
-        return self.own | origins_in(*self.nodes) or self.around
+        return placed(self.own | origins_in(*self.nodes), self.around)
 
 
 def pieces(e: Any, want: int = 0) -> list[Piece]:

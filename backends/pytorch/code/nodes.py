@@ -363,6 +363,16 @@ def origins_in(*found: Any) -> Origins:
     return NOWHERE.union(*origins) if origins else NOWHERE
 
 
+def is_placed(origins: Origins) -> bool:
+    """Do they name an op or a scope, and not only values of the spec?"""
+    return any(type(origin) is not tuple for origin in origins)
+
+
+def placed(own: Origins, around: Origins) -> Origins:
+    """A part's own origins; also those of what it stands in, if its own name no op or scope."""
+    return own if is_placed(own) else own | around
+
+
 def written_for(node: Any, *origins: Origin) -> Any:
     """The node, written for these ops, scopes or values of the spec too."""
     kind = type(node)

@@ -27,6 +27,7 @@ from .nodes import (
     Try,
     Update,
     Word,
+    is_placed,
     origins_in,
 )
 
@@ -100,8 +101,8 @@ def _simple(s: Any, depth: int) -> list[Printed]:
     if len(text) <= WIDTH:
         return [Printed(text, s.origins, (tree,))]
     lines = wrap(_line(s), 4 * depth, s.note)
-    own = s.origins or origins_in(tree)  # of a bracket, or of an argument without an op of its own
-    return [line if line.own else Printed(line.text, own) for line in lines]
+    around = s.origins or origins_in(tree)  # of a bracket, or of an argument without an op
+    return [Printed(line.text, line.own, line.nodes, around) for line in lines]
 
 
 def _if(s: If, depth: int) -> Iterator[Printed]:
@@ -152,12 +153,12 @@ def _function(s: Function, depth: int) -> Iterator[Printed]:
 
 
 def _within(s: Function | Class | If | For, lines: list[Printed]) -> Iterator[Printed]:
-    """Lines without an origin of their own have that of what is around them, the nearest first."""
+    """Lines that name no op or scope themselves have those around them, the nearest first."""
     for line in lines:
-        if line.around or not line.text or not s.origins:
+        if not line.text or not s.origins or is_placed(line.around):
             yield line
         else:
-            yield Printed(line.text, line.own, line.nodes, s.origins)
+            yield Printed(line.text, line.own, line.nodes, line.around | s.origins)
 
 
 def signature(s: Function, depth: int) -> list[tuple[str, tuple[Parameter, ...]]]:

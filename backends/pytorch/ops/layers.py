@@ -6,7 +6,7 @@ from typing import Any
 
 from ....compiler.graph import Op
 from ..code.layout import WIDTH
-from ..code.nodes import Dot, Format, Set
+from ..code.nodes import Dot, Format, Set, written_for
 from ..code.read import call, expression, names, statements
 from ..code.show import width
 from ..make import joined_name
@@ -105,7 +105,8 @@ def joined_linear(f: Writer, op: Op) -> None:
     bound = [f.bind(value, title) for value, title in zip(values, titles, strict=True)]
     each = call(Dot(f.own(op, joined_name(op)), "each"), x)
     said = Set(names(*bound), each, f.note(*values))
-    f.say(said if width(said) <= WIDTH - 8 else Set(said.target, each), op=op)
+    said = said if width(said) <= WIDTH - 8 else Set(said.target, each)
+    f.say(written_for(said, *[part.number for part in together]))
 
 
 def linear_again(f: Writer, op: Op) -> Any:

@@ -1,0 +1,104 @@
+"""Origins for the source map: those that lines and helpers have from what they call.
+
+Nodes know what they were written for. What one part of a file has from another is found when a map
+is asked for: emitting a file does not need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from .code.nodes import (
+    NOWHERE,
+    Call,
+    Class,
+    Copied,
+    Dot,
+    For,
+    Function,
+    If,
+    Name,
+    Origins,
+    Set,
+    Statement,
+    Try,
+    is_placed,
+    origins_in,
+    placed,
+    rebuilt,
+    walk,
+    written_for,
+)
+from .code.scope import SELF, inner_statements
+
+MODEL: Origins = frozenset({""})
+
+
+def with_called(parts: list[Statement]) -> list[Statement]:
+    """The parts, where calls of the model's own methods, its stacks and `Cache` have their origins.
+
+    `self.logits(x)` is of the ops of the head, `self.encoder(x)` of that stack, `Cache(length)` of
+    the ops that keep something in it.
+    """
+    *others, model = parts
+    assert isinstance(model, Class)
+    known = _held(model)
+    cache = next((p.origins for p in parts if isinstance(p, Class) and p.name == "Cache"), NOWHERE)
+
+    def exchange(node: Any) -> Any:
+        if type(node) is Dot and node.of == SELF and node.name in known:
+            return written_for(node, *known[node.name])
+        if type(node) is Call and type(node.of) is Name and node.of.id == "Cache":
+            return written_for(node, *cache)
+        return None
+
+    body = [p if getattr(p, "name", "") == "__init__" else rebuilt(p, exchange) for p in model.body]
+    return [*others, replace(model, body=tuple(body))]
+
+
+def _held(model: Class) -> dict[str, Origins]:
+    """The origins of the model's methods, and of the modules that its constructor makes."""
+    found = {part.name: part.origins for part in model.body if isinstance(part, Function)}
+    for part in model.body:
+        for line in part.body if isinstance(part, Function) and part.name == "__init__" else ():
+            if isinstance(line, Set) and isinstance(line.target, Dot) and is_placed(line.origins):
+                paths = [origin for origin in line.origins if isinstance(origin, str)]
+                found[line.target.name] = frozenset(paths)
+    return found
+
+
+def with_users(parts: list[Statement]) -> list[Statement]:
+    """The parts, each helper with the origins of what calls it, directly or by another helper.
+
+    What nothing calls is of the model: a function that loads its weights.
+    """
+    helpers = [part for part in parts if isinstance(part, Copied)]
+    users: dict[str, Origins] = {helper.name: NOWHERE for helper in helpers}
+    for part in parts:
+        for statement, around in simple_statements(part):
+            called = {node.id for node in walk(statement) if isinstance(node, Name)} & users.keys()
+            if called:
+                origins = placed(origins_in(statement), around)
+                users |= {name: users[name] | origins for name in called}
+    for _ in helpers:  # as often as one helper may call the next
+        for helper in helpers:
+            for name in helper.needs & users.keys():
+                users[name] |= users[helper.name]
+    found = [replace(p, origins=users[p.name]) if isinstance(p, Copied) else p for p in parts]
+    return [p if is_placed(p.origins) else written_for(p, *MODEL) for p in found]
+
+
+def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[Any, Origins]]:
+    """Each statement within a part that holds no others, with the origins around it."""
+    around = placed(part.origins, around)
+    if not isinstance(part, (Class, Function, If, For, Try)):
+        yield part, around
+        return
+    for key in ("test", "over"):
+        if (value := getattr(part, key, None)) is not None:
+            yield value, around
+    inner = part.body if isinstance(part, (Class, Function)) else inner_statements(part)
+    for statement in inner:
+        yield from simple_statements(statement, around)
