@@ -10,19 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ...compiler.graph import Scope
-from .code.nodes import (
-    FIELDS,
-    VALUES,
-    Call,
-    Dot,
-    Expr,
-    Function,
-    Name,
-    Parameter,
-    Set,
-    Statement,
-)
+from .code.nodes import Call, Dot, Expr, Function, Name, Parameter, Set, Statement
 from .code.read import dotted
+from .code.walk import FIELDS, VALUES
 from .plan import FilePlan
 from .sizes import CONFIG
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from ...compiler.graph import Scope
 from .code.layout import WIDTH, flat
-from .code.nodes import Choice, Dot, For, If, Index, Name, Sequence, Set, Statement, written_for
+from .code.nodes import Choice, Dot, For, If, Index, Name, Sequence, Set, Statement
 from .code.read import call, constant, dotted, expression, names
 from .code.show import width
+from .code.walk import written_for
 from .entry import entry
 from .items import Do, Item, Keep, Repeat, Run
 from .ops import ROWS

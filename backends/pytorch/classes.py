@@ -24,13 +24,9 @@ from .code.nodes import (
     Parameter,
     Set,
     Statement,
-    also_from,
-    exchanged,
-    rebuilt,
-    union,
-    written_for,
 )
 from .code.read import call, constant, dotted, statements
+from .code.walk import also_from, exchanged, rebuilt, union, written_for
 from .items import Do, Keep, Repeat
 from .layer_list import construct, layer_list
 from .make import make

@@ -22,11 +22,11 @@ from .code.nodes import (
     Set,
     Statement,
     Word,
-    written_for,
 )
 from .code.read import call, constant, expression
 from .code.scope import UnboundNameError
 from .code.show import width
+from .code.walk import written_for
 from .patterns import Counts, counts
 from .writer import SELF
 

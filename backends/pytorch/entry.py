@@ -6,9 +6,10 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph
 from .code.layout import WIDTH
-from .code.nodes import Do, Expr, Name, Sequence, Statement, written_for
+from .code.nodes import Do, Expr, Name, Sequence, Statement
 from .code.read import call, constant, expression, statements
 from .code.show import width
+from .code.walk import written_for
 from .plan import Given
 from .writer import Writer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,13 +16,10 @@ from .caches import cache_class
 from .card import write_card
 from .classes import Written, plan_file, with_bases
 from .code.nodes import (
-    Class,
-    Copied,
-    Function,
     Set,
     Statement,
 )
-from .code.scope import Names, UnboundNameError, bound_by, inner_statements
+from .code.scope import Names, UnboundNameError, bound_by, notes_of
 from .code.show import Printed, show
 from .config import config_class
 from .generate import generate_method
@@ -178,19 +175,6 @@ def _head(graph: ModuleGraph, program: Program, options: BuildOptions) -> str:
     standard = "\n".join(line for name, line in IMPORTS.items() if name in outer)
     third = "\n".join(line for name, line in TORCH_IMPORTS.items() if name in outer)
     return f'"""{card}\n"""\n\n{standard}\n\n{third}\n\n\n'
-
-
-def notes_of(parts: Iterable[Any]) -> Iterator[str]:
-    """The comments and docstrings of a program."""
-    for part in parts:
-        if isinstance(part, Copied):
-            yield from part.notes
-        elif isinstance(part, (Class, Function)):
-            yield part.doc
-            yield from notes_of(part.body)
-        else:
-            yield getattr(part, "note", "")
-            yield from notes_of(inner_statements(part))
 
 
 def module_name(name: str) -> str:

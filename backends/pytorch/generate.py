@@ -22,12 +22,10 @@ from .code.nodes import (
     Statement,
     Try,
     Unary,
-    change,
-    walk,
-    written_for,
 )
 from .code.read import Filling, call, constant, dotted, expression, filling
 from .code.scope import UnboundNameError, bound_by
+from .code.walk import change, walk, written_for
 from .entry import prefix_of, switches
 from .helpers import trees
 from .model import Model

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import symtable
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 
 from .code.nodes import Copied, Statement
-from .code.read import comments, read_definitions
+from .code.read import read_definitions
+from .code.scope import Names, notes_of
 
 FILES = (
     "inputs",
@@ -32,65 +32,29 @@ def source(file: str) -> str:
 
 
 @cache
-def library() -> dict[str, Copied]:
-    """Every top-level class and function of the runtime by its name, in reading order."""
-    return {part.name: part for file in FILES for part in _definitions(source(file))}
+def places() -> dict[str, tuple[str, int, int]]:
+    """Every top-level class and function of the runtime, in reading order: file, first, last line."""
+    found = {}
+    for file in FILES:
+        for node in ast.parse(source(file)).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+                found[node.name] = file, first, node.end_lineno or first
+    return found
 
 
-def _definitions(text: str) -> Iterator[Copied]:
-    lines = text.splitlines()
-    scopes = {table.get_name(): table for table in _tables(text)}
-    for node in ast.parse(text).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            own = "\n".join(lines[first - 1 : node.end_lineno])
-            needs = _globals(scopes[node.name]) | _at_definition(node)
-            others = frozenset(needs - {node.name})
-            yield Copied(node.name, own, others, _config_fields(node), _notes(own, node))
+@cache
+def helper(name: str) -> Copied:
+    """A class or function of the runtime, as its text, with what it reads.
 
-
-def _notes(text: str, node: ast.AST) -> tuple[str, ...]:
-    """The comments and the docstrings of a definition."""
-    documented = (ast.ClassDef, ast.FunctionDef)
-    found = [ast.get_docstring(n) or "" for n in ast.walk(node) if isinstance(n, documented)]
-    return (*found, *(note for note, _ in comments(text).values()))
-
-
-def _tables(text: str) -> list[symtable.SymbolTable]:
-    return symtable.symtable(text, "runtime", "exec").get_children()
-
-
-def _globals(table: symtable.SymbolTable) -> set[str]:
-    """The names that a class or a function, and all within it, read from the module."""
-    found = {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
-    return found.union(*[_globals(child) for child in table.get_children()])
-
-
-def _at_definition(node: ast.AST) -> set[str]:
-    """The names in annotations, bases, decorators and defaults."""
-    found: set[ast.AST] = set()
-    for part in ast.walk(node):
-        if isinstance(part, ast.ClassDef):
-            found.update([*part.bases, *part.decorator_list])
-        elif isinstance(part, ast.FunctionDef):
-            found.update([*part.decorator_list, *([part.returns] if part.returns else [])])
-        elif isinstance(part, (ast.arg, ast.AnnAssign)) and part.annotation is not None:
-            found.add(part.annotation)
-    return {name.id for part in found for name in ast.walk(part) if isinstance(name, ast.Name)}
-
-
-def _config_fields(node: ast.AST) -> frozenset[str]:
-    return frozenset(
-        part.attr
-        for part in ast.walk(node)
-        if isinstance(part, ast.Attribute) and _is_config(part.value)
-    )
-
-
-def _is_config(node: ast.AST) -> bool:
-    if isinstance(node, ast.Name):
-        return node.id == "config"
-    return isinstance(node, ast.Attribute) and node.attr == "config"
+    Raises UnboundNameError where it reads one of its own names before it is set.
+    """
+    file, first, last = places()[name]
+    text = "\n".join(source(file).splitlines()[first - 1 : last])
+    made = read_definitions(text)[name]
+    read = Names([made])
+    needs = frozenset(read.outer - {name})
+    return Copied(name, text, needs, frozenset(read.fields), tuple(notes_of([made])))
 
 
 def collect(names: Iterable[str]) -> list[Copied]:
@@ -99,10 +63,10 @@ def collect(names: Iterable[str]) -> list[Copied]:
     queue = list(names)
     while queue:
         name = queue.pop()
-        if name in library() and name not in wanted:
+        if name in places() and name not in wanted:
             wanted.add(name)
-            queue += library()[name].needs
-    return [part for name, part in library().items() if name in wanted]
+            queue += helper(name).needs
+    return [helper(name) for name in places() if name in wanted]
 
 
 @cache

@@ -24,11 +24,11 @@ from .code.nodes import (
     Name,
     Parameter,
     Statement,
-    written_for,
 )
 from .code.nodes import Sequence as Items
 from .code.read import call, constant, expression, statements
 from .code.show import width
+from .code.walk import written_for
 from .make import joined_name
 from .sizes import field_of, over
 from .writer import SELF

@@ -7,9 +7,10 @@ from typing import Any
 
 from ...compiler.graph import Scope
 from .body import constant_prefix
-from .code.nodes import Call, Expr, For, Index, Name, Set, Statement, change, walk, written_for
+from .code.nodes import Call, Expr, For, Index, Name, Set, Statement
 from .code.nodes import Sequence as Items
 from .code.read import call, constant, expression, names, statements
+from .code.walk import change, walk, written_for
 from .patterns import by_layer, runs
 from .plan import FilePlan
 from .sizes import config_expression

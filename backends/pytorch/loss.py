@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ...compiler.graph import ModuleGraph
-from .code.nodes import Function, Name, Parameter, written_for
+from .code.nodes import Function, Name, Parameter
 from .code.read import expression, statements
+from .code.walk import written_for
 
 TENSOR = Name("Tensor")
 CROSS_ENTROPY = """\

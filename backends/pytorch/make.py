@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ...compiler.graph import Op
-from .code.nodes import Call, Dictionary, Dot, Pair, Set, Statement, written_for
+from .code.nodes import Call, Dictionary, Dot, Pair, Set, Statement
 from .code.read import call, constant, expression
+from .code.walk import written_for
 from .sizes import config_expression as sized
 from .writer import SELF, Writer
 

@@ -19,11 +19,10 @@ from .code.nodes import (
     Slice,
     Statement,
     Unary,
-    change,
-    written_for,
 )
 from .code.read import constant, expression, statements
 from .code.scope import Names
+from .code.walk import change, written_for
 from .ops.masks import atoms_of, mask_sizes
 from .sizes import over
 

@@ -22,11 +22,10 @@ from .code.nodes import (
     Return,
     Set,
     Statement,
-    change,
-    written_for,
 )
 from .code.read import constant, dotted, expression, statements
 from .code.show import show_all, width
+from .code.walk import change, written_for
 from .initial import Initial
 from .items import Do, Item, Run, Stack
 from .loss import loss_method

@@ -24,14 +24,10 @@ from .code.nodes import (
     Set,
     Statement,
     Try,
-    is_placed,
-    origins_in,
-    placed,
-    rebuilt,
-    walk,
-    written_for,
+    With,
 )
 from .code.scope import SELF, inner_statements
+from .code.walk import is_placed, origins_in, placed, rebuilt, walk, written_for
 
 MODEL: Origins = frozenset({""})
 
@@ -93,10 +89,10 @@ def with_users(parts: list[Statement]) -> list[Statement]:
 def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[Any, Origins]]:
     """Each statement within a part that holds no others, with the origins around it."""
     around = placed(part.origins, around)
-    if not isinstance(part, (Class, Function, If, For, Try)):
+    if not isinstance(part, (Class, Function, If, For, With, Try)):
         yield part, around
         return
-    for key in ("test", "over"):
+    for key in ("test", "over", "items"):
         if (value := getattr(part, key, None)) is not None:
             yield value, around
     inner = part.body if isinstance(part, (Class, Function)) else inner_statements(part)

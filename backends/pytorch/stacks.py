@@ -11,8 +11,9 @@ from ...compiler.graph import ModuleGraph, Op, Scope
 from .body import with_positions, write_items
 from .calls import table_of
 from .code.layout import WIDTH
-from .code.nodes import Dot, Expr, Function, Name, Statement, written_for
+from .code.nodes import Dot, Expr, Function, Name, Statement
 from .code.read import call, statements
+from .code.walk import written_for
 from .entry import prefix_of
 from .items import Do, Item
 from .plan import FilePlan, Given

@@ -8,8 +8,9 @@ from typing import Any
 from ...compiler.axes import show
 from ...compiler.graph import Op, Scope, Value
 from ...compiler.sizes import Field, InverseRoot, Size
-from .code.nodes import Dot, Expr, Name, Return, Sequence, Set, Statement, origins_in, written_for
+from .code.nodes import Dot, Expr, Name, Return, Sequence, Set, Statement
 from .code.read import constant, expression, names
+from .code.walk import origins_in, written_for
 from .items import Item
 from .plan import FilePlan
 from .sizes import config_expression, field_of, over

@@ -13,12 +13,12 @@ from typing import Any
 from modelwright.backends.diagram.options import DrawOptions
 from modelwright.backends.diagram.parts import Parts
 from modelwright.backends.pytorch import Emitted
-from modelwright.backends.pytorch.helpers import library
+from modelwright.backends.pytorch.helpers import places
 from modelwright.compiler import ModuleGraph
 
 DEPTHS = ("stack", "block", "module", "ops")
 INNER = ("layers", "method")  # scopes that belong to the class around them
-NO_MODULES = {"Config", "Cache", *library()}  # the other classes of a file
+NO_MODULES = {"Config", "Cache", *places()}  # the other classes of a file
 Entry = dict[str, Any]
 
 

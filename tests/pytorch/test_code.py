@@ -9,19 +9,10 @@ import pytest
 from small_examples import NAMES, graph
 
 from modelwright.backends import pytorch as emit_package
-from modelwright.backends.pytorch import BuildOptions, emit_file, generate
-from modelwright.backends.pytorch.code.nodes import (
-    Class,
-    Copied,
-    Dot,
-    Function,
-    Name,
-    change,
-    origins_in,
-    union,
-    written_for,
-)
+from modelwright.backends.pytorch import BuildOptions, emit_file, generate, helpers
+from modelwright.backends.pytorch.code.nodes import Class, Copied, Dot, Function, Name
 from modelwright.backends.pytorch.code.read import (
+    call,
     constant,
     expression,
     read_block,
@@ -34,8 +25,10 @@ from modelwright.backends.pytorch.code.scope import (
     UnboundNameError,
 )
 from modelwright.backends.pytorch.code.show import show, show_all, width
-from modelwright.backends.pytorch.file import program_of
-from modelwright.backends.pytorch.helpers import collect, library, source
+from modelwright.backends.pytorch.code.walk import change, origins_in, union, written_for
+from modelwright.backends.pytorch.file import BUILTINS, IMPORTED, program_of
+from modelwright.backends.pytorch.helpers import collect, helper, places, source
+from modelwright.backends.pytorch.ops import ROWS
 
 
 def text_of(*found: object) -> str:
@@ -158,6 +151,38 @@ def test_a_renamed_variable_of_generate_is_not_emitted(
         emit_file(graph("tiny_gpt"))
 
 
+BEFORE, ABSENT = "before it is set", "which is not there"
+
+
+@pytest.mark.parametrize(
+    ("more", "body", "error"),
+    [
+        ("", "y = x + z\n    z = y\n    return z", f"best reads z {BEFORE}"),
+        ("", "for i in range(3):\n        y = x\n    return y", f"best reads y {BEFORE}"),
+        ("", "with torch.no_grad():\n        x = x + k\n        k = x\n    return k", BEFORE),
+        ("", "return x + offset", f"reads offset, {ABSENT}"),
+        (", n: int = LIMIT", "return x + n", f"reads LIMIT, {ABSENT}"),
+    ],
+)
+def test_a_helper_that_reads_an_unknown_name_is_not_emitted(
+    more: str, body: str, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Helpers are copied as text; what they read is checked like the rest of the file."""
+    added = {"positions": f"\n\ndef best(x: Tensor{more}) -> Tensor:\n    {body}\n"}
+    monkeypatch.setattr(helpers, "source", lambda file: source(file) + added.get(file, ""))
+    monkeypatch.setitem(ROWS, "activation", lambda f, op: call("best", f.arg(op, "x")))
+    for cached in (helpers.places, helpers.helper):
+        monkeypatch.setattr(helpers, cached.__name__, cached.__wrapped__)
+    with pytest.raises(UnboundNameError, match=error):
+        emit_file(graph("tiny_gpt"))
+
+
+@pytest.mark.parametrize("name", places())
+def test_helpers_read_only_what_is_set(name: str) -> None:
+    found = helper(name)
+    assert found.needs <= {*places(), *IMPORTED, *BUILTINS, "Config", "CHECKPOINT"}
+
+
 def test_outer_names_and_fields_of_the_config() -> None:
     (found,) = read_block(
         "class A(nn.Module):\n"
@@ -174,7 +199,7 @@ def test_helpers_bring_what_they_need() -> None:
     assert names == {
         "apply_partial_rope",
         "apply_rope",
-        *(library()["apply_rope"].needs & {*library()}),
+        *(helper("apply_rope").needs & {*places()}),
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from variations import DECODER, HEADLESS, TWO_MEMORIES
 
 from modelwright.backends.pytorch import emit_file, import_text, instantiate
-from modelwright.backends.pytorch.helpers import library
+from modelwright.backends.pytorch.helpers import places
 from modelwright.compiler import lower
 from modelwright.spec import SpecErrors, loads
 
@@ -177,7 +177,7 @@ def test_long_names_fit(text: str, sets: tuple[str, ...]) -> None:
     instantiate(emitted, spec.name, device="meta")
 
 
-@pytest.mark.parametrize("word", sorted(library()))
+@pytest.mark.parametrize("word", sorted(places()))
 def test_a_model_named_as_a_helper(word: str) -> None:
     """It is refused, or its class and the helper still are two things."""
     for name in (word, word[0].lower() + word[1:]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from .nodes import (
@@ -20,38 +21,41 @@ from .nodes import (
     Choice,
     Dictionary,
     Dot,
+    Entered,
     Expr,
     Format,
     Generator,
     Index,
     Literal,
+    Loop,
     Name,
     Node,
     Origins,
     Pair,
     Slice,
     Unary,
-    origins_in,
-    placed,
-    walk,
 )
 from .nodes import Sequence as Items
+from .walk import origins_in, placed, walk
 
 WIDTH = 100
 
-ATOM, POWER, UNARY, PRODUCT, SUM, BITAND, BITOR, COMPARE, NOT, AND, OR, CHOICE = range(12, 0, -1)
+ATOM, POWER, UNARY, PRODUCT, SUM, BITAND, BITXOR, BITOR, COMPARE, NOT, AND, OR, CHOICE = range(
+    13, 0, -1
+)
 BINDING = {
     "**": POWER,
     **dict.fromkeys(("*", "/", "//", "%", "@"), PRODUCT),
     **dict.fromkeys(("+", "-"), SUM),
     "&": BITAND,
+    "^": BITXOR,
     "|": BITOR,
     **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "is", "is not", "in", "not in"), COMPARE),
     "and": AND,
     "or": OR,
 }
 UNARIES = {"-": UNARY, "~": UNARY, "not ": NOT}
-BREAKS = ((" ",), ("or",), ("and",), ("==",), ("|",), ("&",), ("+", "-"), ("*", "/"))
+BREAKS = ((" ",), ("or",), ("and",), ("==",), ("|",), ("^",), ("&",), ("+", "-"), ("*", "/"))
 """The operators at which a long expression breaks, the loosest first."""
 
 
@@ -128,9 +132,13 @@ def _escaped(text: str) -> str:
     return json.dumps(doubled, ensure_ascii=False)[1:-1]
 
 
-def _generator(e: Generator) -> str:
+def _loop(e: Loop) -> str:
     test = f" if {flat(e.test)}" if e.test is not None else ""
-    text = f"{flat(e.value)} for {flat(e.target)} in {flat(e.over)}{test}"
+    return f" for {flat(e.target)} in {flat(e.over)}{test}"
+
+
+def _generator(e: Generator) -> str:
+    text = flat(e.value) + "".join([_loop(loop) for loop in e.loops])
     return f"{e.brackets[:1]}{text}{e.brackets[1:]}"
 
 
@@ -162,6 +170,7 @@ FLAT: dict[type[Any], Callable[[Any], str]] = {
     Format: _format,
     Adjacent: lambda e: " ".join([flat(item) for item in e.items]),
     Generator: _generator,
+    Entered: lambda e: flat(e.of) + (f" as {flat(e.target)}" if e.target is not None else ""),
 }
 
 
@@ -245,12 +254,10 @@ def _other_pieces(e: Any) -> list[Piece]:
         brackets = "{}" if kind is Dictionary else e.brackets
         return [Piece(flat(e), e.items, brackets, origins=e.origins)]
     if kind is Generator and e.brackets:
-        inside = Generator(e.value, e.target, e.over, e.test, origins=e.origins)
+        inside = replace(e, brackets="")
         return [Piece(flat(e), (inside,), e.brackets, origins=e.origins)]
     if kind is Generator:
-        over = [Piece(f" for {flat(e.target)} in "), *pieces(e.over)]
-        test = [] if e.test is None else [Piece(" if ", word="if"), *pieces(e.test)]
-        return [*pieces(e.value), *over, *test]
+        return [*pieces(e.value), *[piece for loop in e.loops for piece in _loops(loop)]]
     if kind in (Items, Adjacent):
         between = Piece(", ") if kind is Items else Piece(" ", sign=" ")
         found: list[Piece] = []
@@ -259,6 +266,11 @@ def _other_pieces(e: Any) -> list[Piece]:
         comma = [Piece(",")] if kind is Items and len(e.items) == 1 else []
         return found + comma
     return [Piece(flat(e), origins=origins_in(e) if isinstance(e, Node) else NOWHERE)]
+
+
+def _loops(e: Loop) -> list[Piece]:
+    test = [] if e.test is None else [Piece(" if ", word="if"), *pieces(e.test)]
+    return [Piece(f" for {flat(e.target)} in "), *pieces(e.over), *test]
 
 
 class Line(NamedTuple):

@@ -7,9 +7,7 @@ number of an op, the path of a scope of the graph, or the path of a value in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
-from operator import attrgetter, is_
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -106,9 +104,12 @@ class Choice(Node):
 
 @tree_node(frozen=True, slots=True)
 class Sequence(Node):
-    """A tuple, a list or a set; without brackets, a tuple such as `a, b`."""
+    """A tuple, a list or a set; without brackets, a tuple such as `a, b`.
 
-    items: tuple[Expr, ...]
+    An item `*a` is an argument, as in a call.
+    """
+
+    items: tuple[Expr | Argument, ...]
     brackets: str = "()"
 
 
@@ -155,14 +156,31 @@ class Adjacent(Node):
 
 
 @tree_node(frozen=True, slots=True)
-class Generator(Node):
-    """`value for target in over if test`."""
+class Loop(Node):
+    """`for target in over if test` in a generator, behind another one."""
 
-    value: Expr
+    target: Expr
+    over: Expr
+    test: Expr | None = None
+
+
+@tree_node(frozen=True, slots=True)
+class Generator(Node):
+    """`value for target in over if test`; of a dictionary, the value is a pair.
+
+    `inner` are the loops within the first one.
+    """
+
+    value: Expr | Pair
     target: Expr
     over: Expr
     test: Expr | None = None
     brackets: str = ""  # "" for the only argument of a call
+    inner: tuple[Loop, ...] = ()
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        return Loop(self.target, self.over, self.test), *self.inner
 
 
 Expr = (
@@ -263,6 +281,23 @@ class For(Node):
 
 
 @tree_node(frozen=True, slots=True)
+class Entered(Node):
+    """`of as target`, or only `of`, after `with`."""
+
+    of: Expr
+    target: Expr | None = None
+
+
+@tree_node(frozen=True, slots=True)
+class With(Node):
+    """`with of as target: body`."""
+
+    items: tuple[Entered, ...]
+    body: tuple[Statement, ...]
+    note: str = ""
+
+
+@tree_node(frozen=True, slots=True)
 class Try(Node):
     """`try: body`, `finally: final`."""
 
@@ -272,11 +307,15 @@ class Try(Node):
 
 @tree_node(frozen=True, slots=True)
 class Parameter(Node):
-    """A parameter of a function; the name `*` separates those that are given by name only."""
+    """A parameter of a function; the name `*` separates those that are given by name only.
+
+    `stars` stand before one that takes all further arguments.
+    """
 
     name: str
     annotation: Expr | None = None
     default: Expr | None = None
+    stars: str = ""
 
 
 @tree_node(frozen=True, slots=True)
@@ -316,135 +355,18 @@ class Copied(Node):
 
 
 Statement = (
-    Set | Update | Do | Return | Raise | Word | Comment | If | For | Try | Function | Class | Copied
+    Set
+    | Update
+    | Do
+    | Return
+    | Raise
+    | Word
+    | Comment
+    | If
+    | For
+    | With
+    | Try
+    | Function
+    | Class
+    | Copied
 )
-
-
-# -- walking and changing
-
-KINDS: tuple[Any, ...] = (
-    *(Name, Literal, Dot, Argument, Call, Binary, Unary, Bracketed, Choice, Sequence, Pair),
-    *(Dictionary, Index, Slice, Format, Adjacent, Generator, Set, Update, Do, Return, Raise, Word),
-    *(Comment, If, For, Try, Parameter, Function, Class, Copied),
-)
-TEXTS = {"origins", "id", "name", "sign", "brackets", "stars", "note", "doc", "word", "text"}
-TEXTS |= {"needs", "fields", "notes"}
-PARTS = {kind: tuple(f.name for f in fields(kind) if f.name not in TEXTS) for kind in KINDS}
-"""The fields of each kind of node that may hold other nodes."""
-PARTS[Literal] = ()
-
-
-def _values(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    if len(names) > 1:
-        return attrgetter(*names)
-    return (lambda node: (getattr(node, names[0]),)) if names else lambda node: ()
-
-
-CHILDREN = {kind: _values(names) for kind, names in PARTS.items()}
-FIELDS = {kind: tuple(f.name for f in fields(kind) if f.name != "origins") for kind in KINDS}
-VALUES = {kind: _values(names) for kind, names in FIELDS.items()}
-
-
-def walk(*found: Any) -> Iterator[Any]:
-    """These nodes and all that stand in them, in no order that means anything."""
-    waiting = list(found)
-    while waiting:
-        part = waiting.pop()
-        if type(part) is tuple:
-            waiting.extend(part)
-        elif type(part) in CHILDREN:
-            yield part
-            waiting.extend(CHILDREN[type(part)](part))
-
-
-def origins_in(*found: Any) -> Origins:
-    """Where these nodes and all in them come from."""
-    origins = [node.origins for node in walk(*found) if node.origins]
-    return NOWHERE.union(*origins) if origins else NOWHERE
-
-
-def is_placed(origins: Origins) -> bool:
-    """Do they name an op or a scope, and not only values of the spec?"""
-    return any(type(origin) is not tuple for origin in origins)
-
-
-def placed(own: Origins, around: Origins) -> Origins:
-    """A part's own origins; also those of what it stands in, if its own name no op or scope."""
-    return own if is_placed(own) else own | around
-
-
-def written_for(node: Any, *origins: Origin) -> Any:
-    """The node, written for these ops, scopes or values of the spec too."""
-    kind = type(node)
-    return kind(*VALUES[kind](node), origins=node.origins.union(origins))
-
-
-def change(part: Any, changes: dict[Any, Any]) -> Any:
-    """The tree with some of its nodes exchanged for others, the outermost first."""
-    by_kind: dict[type, list[tuple[Any, Any]]] = {}
-    for old, new in changes.items():
-        by_kind.setdefault(type(old), []).append((old, new))
-
-    def exchange(node: Any) -> Any:
-        return next((new for old, new in by_kind.get(type(node), ()) if old == node), None)
-
-    return rebuilt(part, exchange)
-
-
-def rebuilt(part: Any, exchange: Callable[[Any], Any]) -> Any:
-    """The tree with what `exchange` gives for a node in its place; None leaves a node there.
-
-    What does not change is the same object as before.
-    """
-    kind = type(part)
-    if kind is tuple:
-        items = [rebuilt(item, exchange) for item in part]
-        return part if all(map(is_, items, part)) else tuple(items)
-    if kind not in FIELDS:
-        return part
-    new = exchange(part)
-    if new is not None:
-        return new
-    inner = CHILDREN[kind](part)
-    made = [rebuilt(item, exchange) for item in inner]
-    if all(map(is_, made, inner)):
-        return part
-    values = dict(zip(PARTS[kind], made, strict=True))
-    return kind(
-        *[values[n] if n in values else getattr(part, n) for n in FIELDS[kind]],
-        origins=part.origins,
-    )
-
-
-def union(first: Any, second: Any) -> Any:
-    """The first tree, with the origins of the second too where both say the same."""
-    kind = type(first)
-    if kind is not type(second):
-        return first
-    if kind is tuple and len(first) == len(second):
-        return tuple([union(a, b) for a, b in zip(first, second, strict=True)])
-    if kind not in FIELDS:
-        return first
-    values = map(union, VALUES[kind](first), VALUES[kind](second))
-    return kind(*values, origins=first.origins | second.origins)
-
-
-def exchanged(first: Any, second: Any) -> dict[Origin, Origins]:
-    """For each origin in the first of two equal trees, the origins at its place in the second."""
-    found: dict[Origin, Origins] = {}
-    for one, other in zip(walk(first), walk(second), strict=True):
-        for origin in one.origins:
-            found[origin] = found.get(origin, NOWHERE) | other.origins
-    return found
-
-
-def also_from(part: Any, more: dict[Origin, Origins]) -> Any:
-    """The tree, where each node also has the origins that `more` lists for its own."""
-    kind = type(part)
-    if kind is tuple:
-        return tuple([also_from(item, more) for item in part])
-    if kind not in FIELDS:
-        return part
-    new = NOWHERE.union(*[more.get(origin, NOWHERE) for origin in part.origins])
-    values = [also_from(value, more) for value in VALUES[kind](part)]
-    return kind(*values, origins=part.origins | new)

@@ -1,7 +1,4 @@
-"""Python source to nodes: what emitted programs and the helpers of the runtime are written in.
-
-What the vocabulary has no node for is refused.
-"""
+"""Python source to nodes: statements, with the comments that stand behind and above them."""
 
 from __future__ import annotations
 
@@ -11,37 +8,26 @@ import tokenize
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .build import constant, name
+from .build import constant
 from .nodes import (
-    Argument,
-    Binary,
-    Bracketed,
-    Call,
-    Choice,
     Class,
     Comment,
-    Dictionary,
     Do,
-    Dot,
+    Entered,
     For,
-    Format,
     Function,
-    Generator,
     If,
-    Index,
-    Pair,
     Parameter,
     Raise,
     Return,
-    Sequence,
     Set,
-    Slice,
     Statement,
     Try,
-    Unary,
     Update,
+    With,
     Word,
 )
+from .parse_expressions import SIGNS, read_expression, read_target, refuse
 
 
 def read_block(text: str) -> tuple[Statement, ...]:
@@ -74,157 +60,6 @@ def comments(text: str) -> dict[int, tuple[str, bool]]:
             alone = not token.line[: token.start[1]].strip()
             found[token.start[0]] = token.string.removeprefix("#").strip(), alone
     return found
-
-
-# -- expressions
-
-
-def _arguments(node: ast.Call) -> Iterator[Argument]:
-    for item in node.args:
-        starred = isinstance(item, ast.Starred)
-        yield Argument(read_expression(item.value if starred else item), "", "*" * starred)  # type: ignore[attr-defined]
-    for key in node.keywords:
-        yield Argument(read_expression(key.value), key.arg or "", "" if key.arg else "**")
-
-
-SIGNS: dict[type[ast.AST], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.FloorDiv: "//",
-    ast.Mod: "%",
-    ast.MatMult: "@",
-    ast.Pow: "**",
-    ast.BitAnd: "&",
-    ast.BitOr: "|",
-    ast.And: "and",
-    ast.Or: "or",
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.Is: "is",
-    ast.IsNot: "is not",
-    ast.In: "in",
-    ast.NotIn: "not in",
-    ast.USub: "-",
-    ast.Invert: "~",
-    ast.Not: "not ",
-}
-
-
-def _chain(parts: list[Any], signs: list[str]) -> Any:
-    found = parts[0]
-    for sign, part in zip(signs, parts[1:], strict=True):
-        found = Binary(found, sign, part)
-    return found
-
-
-def _bool(node: ast.BoolOp) -> Any:
-    """`or` and `and`; an `and` within an `or` stands in brackets, as ruff asks (RUF021)."""
-    parts = [read_expression(value) for value in node.values]
-    if isinstance(node.op, ast.Or):
-        joined = [isinstance(part, Binary) and part.sign == "and" for part in parts]
-        parts = [Bracketed(p) if one else p for p, one in zip(parts, joined, strict=True)]
-    return _chain(parts, [SIGNS[type(node.op)]] * (len(parts) - 1))
-
-
-def _compare(node: ast.Compare) -> Any:
-    parts = [read_expression(part) for part in (node.left, *node.comparators)]
-    parts = [Bracketed(part) if _compares(part) else part for part in parts]
-    return _chain(parts, [SIGNS[type(sign)] for sign in node.ops])
-
-
-def _compares(part: Any) -> bool:
-    """Is it a comparison itself? Then it is no part of a chain such as `a < b < c`."""
-    return isinstance(part, Binary) and part.sign in COMPARISONS
-
-
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "is", "is not", "in", "not in")
-
-
-def refuse(bad: object, what: str) -> None:
-    """Raises KeyError for what emitted programs never say and the tree has no node for."""
-    if bad:
-        raise KeyError(f"emitted programs have no {what}")
-
-
-def _subscript(node: ast.Subscript) -> Any:
-    keys = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    refuse(not keys, "empty index")
-    return Index(read_expression(node.value), tuple(map(read_expression, keys)))
-
-
-def _slice(node: ast.Slice) -> Any:
-    ends = (node.lower, node.upper, node.step)
-    return Slice(*[None if end is None else read_expression(end) for end in ends])
-
-
-def _format(node: ast.JoinedStr) -> Any:
-    for part in node.values:
-        if isinstance(part, ast.FormattedValue):
-            refuse(part.conversion != -1 or part.format_spec, "format of a value in a string")
-    return Format(
-        tuple(
-            str(part.value) if isinstance(part, ast.Constant) else read_expression(part.value)  # type: ignore[attr-defined]
-            for part in node.values
-        )
-    )
-
-
-def _generator(brackets: str) -> Callable[[Any], Any]:
-    def read(node: Any) -> Any:
-        (loop,) = node.generators
-        refuse(len(loop.ifs) > 1, "second condition of a loop")
-        value, target, over = map(read_expression, (node.elt, loop.target, loop.iter))
-        test = read_expression(loop.ifs[0]) if loop.ifs else None
-        return Generator(value, target, over, test, brackets)
-
-    return read
-
-
-def _dictionary(node: Any) -> Any:
-    pairs = zip(node.keys, node.values, strict=True)
-    return Dictionary(tuple(Pair(read_expression(key), read_expression(v)) for key, v in pairs))
-
-
-def _sequence(brackets: str) -> Callable[[Any], Any]:
-    return lambda node: Sequence(tuple(map(read_expression, node.elts)), brackets)
-
-
-EXPRESSIONS: dict[type[ast.AST], Callable[[Any], Any]] = {
-    ast.Name: lambda node: name(node.id),
-    ast.Constant: lambda node: constant(node.value),
-    ast.Attribute: lambda node: Dot(read_expression(node.value), node.attr),
-    ast.Call: lambda node: Call(read_expression(node.func), tuple(_arguments(node))),
-    ast.BinOp: lambda node: Binary(
-        read_expression(node.left), SIGNS[type(node.op)], read_expression(node.right)
-    ),
-    ast.BoolOp: _bool,
-    ast.Compare: _compare,
-    ast.UnaryOp: lambda node: Unary(SIGNS[type(node.op)], read_expression(node.operand)),
-    ast.IfExp: lambda node: Choice(*map(read_expression, (node.body, node.test, node.orelse))),
-    ast.Tuple: _sequence("()"),
-    ast.List: _sequence("[]"),
-    ast.Set: _sequence("{}"),
-    ast.Dict: _dictionary,
-    ast.Subscript: _subscript,
-    ast.Slice: _slice,
-    ast.JoinedStr: _format,
-    ast.GeneratorExp: _generator(""),
-    ast.ListComp: _generator("[]"),
-}
-
-
-def read_expression(node: ast.AST) -> Any:
-    """The tree of a parsed expression. Raises KeyError for what emitted programs never say."""
-    return EXPRESSIONS[type(node)](node)
-
-
-# -- statements
 
 
 class _Reader:
@@ -263,30 +98,25 @@ class _Reader:
         return made
 
 
-def _target(node: ast.AST) -> Any:
-    found = read_expression(node)
-    return Sequence(found.items, "") if isinstance(found, Sequence) else found
-
-
 def _value(node: ast.AST) -> Any:
     """A value; a tuple needs no brackets where it is assigned or returned."""
-    return _target(node) if isinstance(node, ast.Tuple) else read_expression(node)
+    return read_target(node) if isinstance(node, ast.Tuple) and node.elts else read_expression(node)
 
 
 def _set(reader: _Reader, node: ast.Assign) -> Any:
-    target, *also = map(_target, node.targets)
+    target, *also = map(read_target, node.targets)
     return Set(target, _value(node.value), reader.note(node.end_lineno), None, tuple(also))
 
 
 def _annotated(reader: _Reader, node: ast.AnnAssign) -> Any:
     value = None if node.value is None else _value(node.value)
     annotation = read_expression(node.annotation)
-    return Set(_target(node.target), value, reader.note(node.end_lineno), annotation)
+    return Set(read_target(node.target), value, reader.note(node.end_lineno), annotation)
 
 
 def _update(reader: _Reader, node: ast.AugAssign) -> Any:
     value, note = read_expression(node.value), reader.note(node.end_lineno)
-    return Update(_target(node.target), SIGNS[type(node.op)], value, note)
+    return Update(read_target(node.target), SIGNS[type(node.op)], value, note)
 
 
 def _if(reader: _Reader, node: ast.If) -> Any:
@@ -299,7 +129,17 @@ def _for(reader: _Reader, node: ast.For) -> Any:
     refuse(node.orelse, "`else` of a loop")
     note = reader.note(node.iter.end_lineno)
     body = tuple(reader.block(node.body))
-    return For(_target(node.target), read_expression(node.iter), body, note)
+    return For(read_target(node.target), read_expression(node.iter), body, note)
+
+
+def _with(reader: _Reader, node: ast.With) -> Any:
+    note = reader.note(node.items[-1].context_expr.end_lineno)
+    return With(tuple(map(_entered, node.items)), tuple(reader.block(node.body)), note)
+
+
+def _entered(item: ast.withitem) -> Entered:
+    target = None if item.optional_vars is None else read_target(item.optional_vars)
+    return Entered(read_expression(item.context_expr), target)
 
 
 def _raise(reader: _Reader, node: ast.Raise) -> Any:
@@ -313,21 +153,26 @@ def _try(reader: _Reader, node: ast.Try) -> Any:
 
 
 def _parameters(node: ast.arguments) -> Iterator[Parameter]:
-    refuse(node.vararg or node.kwarg or node.posonlyargs, "`*args`, `**kwargs` or `/`")
+    refuse(node.posonlyargs, "parameters by position only")
     defaults = [None] * (len(node.args) - len(node.defaults)) + [*node.defaults]
     given = list(zip(node.args, defaults, strict=True))
     named = list(zip(node.kwonlyargs, node.kw_defaults, strict=True))
     for argument, default in given:
         yield _parameter(argument, default)
-    if named:
+    if node.vararg is not None:
+        yield _parameter(node.vararg, None, "*")
+    elif named:
         yield Parameter("*")
     for argument, default in named:
         yield _parameter(argument, default)
+    if node.kwarg is not None:
+        yield _parameter(node.kwarg, None, "**")
 
 
-def _parameter(node: ast.arg, default: ast.AST | None) -> Parameter:
+def _parameter(node: ast.arg, default: ast.AST | None, stars: str = "") -> Parameter:
     annotation = None if node.annotation is None else read_expression(node.annotation)
-    return Parameter(node.arg, annotation, None if default is None else read_expression(default))
+    value = None if default is None else read_expression(default)
+    return Parameter(node.arg, annotation, value, stars)
 
 
 def _documented(node: ast.FunctionDef | ast.ClassDef) -> tuple[str, list[ast.stmt]]:
@@ -371,9 +216,11 @@ STATEMENTS: dict[type[ast.AST], Callable[[_Reader, Any], Any]] = {
     ast.Return: lambda reader, node: Return(_value(node.value), reader.note(node.end_lineno)),
     ast.Raise: _raise,
     ast.Break: lambda reader, node: Word("break", reader.note(node.end_lineno)),
+    ast.Continue: lambda reader, node: Word("continue", reader.note(node.end_lineno)),
     ast.Pass: lambda reader, node: Word("pass", reader.note(node.end_lineno)),
     ast.If: _if,
     ast.For: _for,
+    ast.With: _with,
     ast.Try: _try,
     ast.FunctionDef: _function,
     ast.ClassDef: _class,

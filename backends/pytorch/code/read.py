@@ -13,8 +13,10 @@ from operator import itemgetter
 from typing import Any
 
 from .build import call, constant, dotted, names, written
-from .nodes import VALUES, Expr, Name, Statement, walk
-from .parse import comments, read_block, read_definitions, read_expression
+from .nodes import Expr, Name, Statement
+from .parse import comments, read_block, read_definitions
+from .parse_expressions import read_expression
+from .walk import VALUES, walk
 
 
 def expression(template: str, /, **given: Expr) -> Any:

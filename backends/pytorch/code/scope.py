@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .nodes import (
-    CHILDREN,
+    Argument,
     Class,
     Comment,
     Copied,
     Dot,
+    Entered,
     For,
     Function,
     Generator,
@@ -21,8 +22,10 @@ from .nodes import (
     Set,
     Try,
     Update,
+    With,
     Word,
 )
+from .walk import CHILDREN
 
 SELF, CONFIG = Name("self"), Name("config")
 
@@ -80,15 +83,26 @@ class Names:
             elif kind is tuple:
                 waiting.extend(part)
             elif kind is Generator:
-                names |= self._read(part.over)
-                names |= self._read((part.value, part.test)) - _targets(part.target)
+                names |= self._of_generator(part)
             elif kind is Dot:
                 if part.of in CONFIGS:
                     self.fields.add(part.name)
                 waiting.append(part.of)
+            elif kind is Entered:
+                waiting.append(part.of)
             elif kind in CHILDREN:
                 waiting.extend(CHILDREN[kind](part))
         return names
+
+    def _of_generator(self, part: Generator) -> set[str]:
+        """What a generator reads besides the names of its own loops."""
+        names: set[str] = set()
+        own: set[str] = set()
+        for loop in part.loops:
+            names |= self._read(loop.over) - own
+            own |= _targets(loop.target)
+            names |= self._read(loop.test) - own
+        return names | (self._read(part.value) - own)
 
     def _of_function(self, f: Function) -> set[str]:
         own = {p.name for p in f.parameters}
@@ -98,7 +112,7 @@ class Names:
         unbound: set[str] = set()
 
         def read(part: Any, known: set[str]) -> None:
-            names = self._read(part)
+            names = self._of(part) if isinstance(part, Function) else self._read(part)
             outer.update(names - local)
             unbound.update((names & local) - known)
 
@@ -113,6 +127,12 @@ class Names:
                 elif isinstance(part, For):
                     read(part.over, known)
                     run(part.body, known | _targets(part.target))
+                elif isinstance(part, With):
+                    read(part.items, known)
+                    known = run(part.body, known | _targets(*_entered(part)))
+                elif isinstance(part, Function):
+                    read(part, known)  # it is called where its names are known
+                    known = known | {part.name}
                 elif isinstance(part, Try):
                     run(part.final, known)  # it runs wherever the body ends
                     known = run(part.body, known)
@@ -139,6 +159,7 @@ def bound_by(statement: Any) -> set[str]:
     if isinstance(statement, (Function, Class, Copied)):
         return {statement.name}
     found = _targets(statement.target) if isinstance(statement, For) else set()
+    found |= _targets(*_entered(statement)) if isinstance(statement, With) else set()
     return found.union(*[bound_by(part) for part in inner_statements(statement)])
 
 
@@ -148,7 +169,7 @@ def inner_statements(statement: Any) -> tuple[Any, ...]:
         return statement.then + statement.other
     if isinstance(statement, Try):
         return statement.body + statement.final
-    return statement.body if isinstance(statement, For) else ()
+    return statement.body if isinstance(statement, (For, With)) else ()
 
 
 def _targets(*targets: Any) -> set[str]:
@@ -156,9 +177,16 @@ def _targets(*targets: Any) -> set[str]:
     for target in targets:
         if isinstance(target, Name):
             found.add(target.id)
+        elif isinstance(target, Argument):
+            found |= _targets(target.value)
         elif hasattr(target, "items"):
             found |= _targets(*target.items)
     return found
+
+
+def _entered(part: With) -> list[Any]:
+    """The names that a `with` gives to what it enters."""
+    return [item.target for item in part.items]
 
 
 def _no_names(part: Set) -> tuple[Any, ...]:
@@ -181,3 +209,16 @@ def _after(part: If, then: set[str], other: set[str]) -> set[str]:
 def _leaves(statement: Any) -> bool:
     jumps = isinstance(statement, Word) and statement.word != "pass"
     return jumps or isinstance(statement, (Return, Raise))
+
+
+def notes_of(parts: Iterable[Any]) -> Iterator[str]:
+    """The comments and docstrings of a program."""
+    for part in parts:
+        if isinstance(part, Copied):
+            yield from part.notes
+        elif isinstance(part, (Class, Function)):
+            yield part.doc
+            yield from notes_of(part.body)
+        else:
+            yield getattr(part, "note", "")
+            yield from notes_of(inner_statements(part))

@@ -26,10 +26,10 @@ from .nodes import (
     Statement,
     Try,
     Update,
+    With,
     Word,
-    is_placed,
-    origins_in,
 )
+from .walk import is_placed, origins_in
 
 DOCUMENT_WIDTH = 96  # where the words of a long docstring wrap
 
@@ -66,6 +66,9 @@ def _parts(s: Any) -> tuple[str, str, str, Any]:
         return "if ", flat(s.test), ":", s.test
     if kind is For:
         return f"for {flat(s.target)} in ", flat(s.over), ":", s.over
+    if kind is With:
+        entered = s.items[0] if len(s.items) == 1 else Sequence(s.items, "")
+        return "with ", flat(entered), ":", entered
     return WORDS[kind], flat(s.value), "", s.value
 
 
@@ -118,7 +121,7 @@ def _if(s: If, depth: int) -> Iterator[Printed]:
         yield from _within(s, show_all(s.other, depth + 1))
 
 
-def _for(s: For, depth: int) -> Iterator[Printed]:
+def _block(s: For | With, depth: int) -> Iterator[Printed]:
     yield from _simple(s, depth)
     yield from _within(s, show_all(s.body, depth + 1))
 
@@ -138,7 +141,9 @@ def _comment(s: Comment, depth: int) -> Iterator[Printed]:
 def parameter_text(p: Parameter) -> str:
     annotation = f": {flat(p.annotation)}" if p.annotation is not None else ""
     equals = " = " if annotation else "="
-    return p.name + annotation + (equals + flat(p.default) if p.default is not None else "")
+    return (
+        p.stars + p.name + annotation + (equals + flat(p.default) if p.default is not None else "")
+    )
 
 
 def _function(s: Function, depth: int) -> Iterator[Printed]:
@@ -152,7 +157,7 @@ def _function(s: Function, depth: int) -> Iterator[Printed]:
     yield from _within(s, show_all(s.body, depth + 1))
 
 
-def _within(s: Function | Class | If | For, lines: list[Printed]) -> Iterator[Printed]:
+def _within(s: Function | Class | If | For | With, lines: list[Printed]) -> Iterator[Printed]:
     """Lines that name no op or scope themselves have those around them, the nearest first."""
     for line in lines:
         if not line.text or not s.origins or is_placed(line.around):
@@ -233,7 +238,8 @@ SHOW: dict[type[Any], Callable[[Any, int], Any]] = {
     **dict.fromkeys((Set, Update, Do, Return, Raise, Word), _simple),
     Comment: _comment,
     If: _if,
-    For: _for,
+    For: _block,
+    With: _block,
     Try: _try,
     Function: _function,
     Class: _class,

@@ -6,9 +6,10 @@ from typing import Any
 
 from ....compiler.graph import Op
 from ..code.layout import WIDTH
-from ..code.nodes import Dot, Format, Set, written_for
+from ..code.nodes import Dot, Format, Set
 from ..code.read import call, expression, names, statements
 from ..code.show import width
+from ..code.walk import written_for
 from ..make import joined_name
 from ..writer import Writer
 from .row import Row, module_call

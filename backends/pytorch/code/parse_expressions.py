@@ -1,0 +1,205 @@
+"""Parsed expressions of Python to nodes. What the vocabulary has no node for is refused."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .build import constant, name
+from .nodes import (
+    Argument,
+    Binary,
+    Bracketed,
+    Call,
+    Choice,
+    Dictionary,
+    Dot,
+    Format,
+    Generator,
+    Index,
+    Literal,
+    Loop,
+    Pair,
+    Sequence,
+    Slice,
+    Unary,
+)
+from .walk import rebuilt
+
+
+def _arguments(node: ast.Call) -> Iterator[Argument]:
+    for item in node.args:
+        if isinstance(item, ast.Starred):
+            yield read_expression(item)
+        elif isinstance(item, ast.GeneratorExp) and len(node.args) + len(node.keywords) == 1:
+            yield Argument(_generator("")(item))  # its brackets are those of the call
+        else:
+            yield Argument(read_expression(item))
+    for key in node.keywords:
+        yield Argument(read_expression(key.value), key.arg or "", "" if key.arg else "**")
+
+
+SIGNS: dict[type[ast.AST], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.MatMult: "@",
+    ast.Pow: "**",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.And: "and",
+    ast.Or: "or",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.In: "in",
+    ast.NotIn: "not in",
+    ast.USub: "-",
+    ast.Invert: "~",
+    ast.Not: "not ",
+}
+
+
+def _chain(parts: list[Any], signs: list[str]) -> Any:
+    found = parts[0]
+    for sign, part in zip(signs, parts[1:], strict=True):
+        found = Binary(found, sign, part)
+    return found
+
+
+def _bool(node: ast.BoolOp) -> Any:
+    """`or` and `and`; an `and` within an `or` stands in brackets, as ruff asks (RUF021)."""
+    parts = [read_expression(value) for value in node.values]
+    if isinstance(node.op, ast.Or):
+        joined = [isinstance(part, Binary) and part.sign == "and" for part in parts]
+        parts = [Bracketed(p) if one else p for p, one in zip(parts, joined, strict=True)]
+    return _chain(parts, [SIGNS[type(node.op)]] * (len(parts) - 1))
+
+
+def _compare(node: ast.Compare) -> Any:
+    parts = [read_expression(part) for part in (node.left, *node.comparators)]
+    parts = [Bracketed(part) if _compares(part) else part for part in parts]
+    return _chain(parts, [SIGNS[type(sign)] for sign in node.ops])
+
+
+def _compares(part: Any) -> bool:
+    """Is it a comparison itself? Then it is no part of a chain such as `a < b < c`."""
+    return isinstance(part, Binary) and part.sign in COMPARISONS
+
+
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "is", "is not", "in", "not in")
+
+
+def refuse(bad: object, what: str) -> None:
+    """Raises KeyError for what emitted programs never say and the tree has no node for."""
+    if bad:
+        raise KeyError(f"emitted programs have no {what}")
+
+
+def _subscript(node: ast.Subscript) -> Any:
+    keys = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    refuse(not keys, "empty index")
+    return Index(read_expression(node.value), tuple(map(read_expression, keys)))
+
+
+def _slice(node: ast.Slice) -> Any:
+    ends = (node.lower, node.upper, node.step)
+    return Slice(*[None if end is None else read_expression(end) for end in ends])
+
+
+def _format(node: ast.JoinedStr) -> Any:
+    for part in node.values:
+        if isinstance(part, ast.FormattedValue):
+            refuse(part.conversion != -1 or part.format_spec, "format of a value in a string")
+    return Format(
+        tuple(
+            str(part.value) if isinstance(part, ast.Constant) else _in_quotes(part.value)  # type: ignore[attr-defined]
+            for part in node.values
+        )
+    )
+
+
+def _in_quotes(node: ast.AST) -> Any:
+    """An expression in an f-string, whose own strings need other quotes."""
+
+    def exchange(part: Any) -> Any:
+        text = isinstance(part, Literal) and isinstance(part.value, str)
+        return Literal(part.value, repr(part.value)) if text else None
+
+    return rebuilt(read_expression(node), exchange)
+
+
+def _generator(brackets: str) -> Callable[[Any], Any]:
+    def read(node: Any) -> Any:
+        first, *inner = map(_loop, node.generators)
+        pair = isinstance(node, ast.DictComp)
+        value = _pair(node.key, node.value) if pair else read_expression(node.elt)
+        return Generator(value, first.target, first.over, first.test, brackets, tuple(inner))
+
+    return read
+
+
+def _loop(node: ast.comprehension) -> Loop:
+    refuse(len(node.ifs) > 1, "second condition of a loop")
+    test = read_expression(node.ifs[0]) if node.ifs else None
+    return Loop(read_target(node.target), read_expression(node.iter), test)
+
+
+def _dictionary(node: Any) -> Any:
+    return Dictionary(tuple(map(_pair, node.keys, node.values)))
+
+
+def _pair(key: ast.AST, value: ast.AST) -> Pair:
+    return Pair(read_expression(key), read_expression(value))
+
+
+def _sequence(brackets: str) -> Callable[[Any], Any]:
+    return lambda node: Sequence(tuple(map(read_expression, node.elts)), brackets)
+
+
+EXPRESSIONS: dict[type[ast.AST], Callable[[Any], Any]] = {
+    ast.Name: lambda node: name(node.id),
+    ast.Constant: lambda node: constant(node.value),
+    ast.Attribute: lambda node: Dot(read_expression(node.value), node.attr),
+    ast.Call: lambda node: Call(read_expression(node.func), tuple(_arguments(node))),
+    ast.BinOp: lambda node: Binary(
+        read_expression(node.left), SIGNS[type(node.op)], read_expression(node.right)
+    ),
+    ast.BoolOp: _bool,
+    ast.Compare: _compare,
+    ast.UnaryOp: lambda node: Unary(SIGNS[type(node.op)], read_expression(node.operand)),
+    ast.IfExp: lambda node: Choice(*map(read_expression, (node.body, node.test, node.orelse))),
+    ast.Tuple: _sequence("()"),
+    ast.List: _sequence("[]"),
+    ast.Set: _sequence("{}"),
+    ast.Dict: _dictionary,
+    ast.Subscript: _subscript,
+    ast.Slice: _slice,
+    ast.Starred: lambda node: Argument(read_expression(node.value), "", "*"),
+    ast.JoinedStr: _format,
+    ast.GeneratorExp: _generator("()"),
+    ast.ListComp: _generator("[]"),
+    ast.SetComp: _generator("{}"),
+    ast.DictComp: _generator("{}"),
+}
+
+
+def read_expression(node: ast.AST) -> Any:
+    """The tree of a parsed expression. Raises KeyError for what emitted programs never say."""
+    return EXPRESSIONS[type(node)](node)
+
+
+def read_target(node: ast.AST) -> Any:
+    """What is assigned to; a tuple has no brackets there."""
+    found = read_expression(node)
+    return Sequence(found.items, "") if isinstance(found, Sequence) else found
