@@ -21,6 +21,7 @@ from .axes import Shape, show
 from .facts import HeadFact, InitFact, InputFact, SourceFact, StackFact, TokenFact
 from .facts import Origin as Origin  # the origin of an op is a path of the spec
 from .layer_rule import LayerRule
+from .operands import Operands
 from .order import in_order
 from .sizes import Field, Size
 
@@ -83,7 +84,7 @@ class Op:
 
     number: int
     kind: str
-    inputs: tuple[str, ...]  # ids of values, as `slots` names them; "" for an absent one
+    inputs: Operands  # ids of values, as `slots` names them; "" for an absent one
     outputs: tuple[str, ...]
     scope: str
     name: str = ""
@@ -218,6 +219,8 @@ class ModuleGraph(Displayed):
         """The same op with other attributes."""
         if "inputs" in changes or "outputs" in changes:
             self._order = None
+        if "inputs" in changes:
+            changes["inputs"] = Operands(changes["inputs"])
         old = self.op(number)
         values = {key: changes.get(key, getattr(old, key)) for key in OP_FIELDS}
         self._ops[number] = Op(**values)

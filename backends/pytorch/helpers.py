@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
@@ -33,7 +33,7 @@ def source(file: str) -> str:
 
 @cache
 def places() -> dict[str, tuple[str, int, int]]:
-    """Every top-level class and function of the runtime, in reading order: file, first, last line."""
+    """The file, first and last line of each class and function of the runtime, in reading order."""
     found = {}
     for file in FILES:
         for node in ast.parse(source(file)).body:

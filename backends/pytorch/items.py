@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...compiler.graph import ModuleGraph, Op, Scope
 from ...compiler.index import Index
+from ...compiler.operands import Operands
 
 SILENT = {"argument", "layer_input"}
 
@@ -22,7 +23,7 @@ class Do:
         return self.op.number
 
     @property
-    def inputs(self) -> tuple[str, ...]:
+    def inputs(self) -> Operands:
         return self.op.inputs
 
     @property
@@ -36,7 +37,7 @@ class Run:
 
     scope: Scope
     order: int
-    inputs: tuple[str, ...]
+    inputs: Operands
     outputs: tuple[str, ...]
 
 
@@ -83,11 +84,11 @@ def items_of(graph: ModuleGraph, index: Index, scope: str) -> list[Item]:
         ops = index.subtree[child.path]
         if child.role == "stack" and not ops:  # it has no layers, and gives what it is given
             value = graph.hidden[child.stack]
-            items.append(Stack(child, graph.producers[value], (value,), ()))
+            items.append(Stack(child, graph.producers[value], Operands([value]), ()))
         elif ops:
             order = min(op.number for op in ops)
             inputs, outputs = external(graph, index, ops)
-            items.append(ROLES.get(child.role, Run)(child, order, inputs, outputs))
+            items.append(ROLES.get(child.role, Run)(child, order, Operands(inputs), outputs))
     return _sorted(items)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..axes import Dim, Shape, T
 from ..graph import ModuleGraph, Op, Origin, Scope, Value
+from ..operands import Operands
 from ..ops import OPS
 from ..ops.row import Inputs
 from ..sizes import Field, IndivisibleError, Size
@@ -155,7 +156,7 @@ class Builder:
             Op(
                 number,
                 kind,
-                inputs,
+                Operands(inputs),
                 tuple(outputs),
                 self.scope,
                 name,

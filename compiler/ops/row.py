@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -24,9 +24,7 @@ class Inputs:
     values: tuple[Value, ...]
 
     @classmethod
-    def of(
-        cls, slots: tuple[str, ...], ids: tuple[str, ...], values: Mapping[str, Value]
-    ) -> Inputs:
+    def of(cls, slots: tuple[str, ...], ids: Iterable[str], values: Mapping[str, Value]) -> Inputs:
         """The values of these ids; "" stands for none."""
         given = [(slot, values[one]) for slot, one in zip(slots, ids, strict=True) if one]
         return cls(tuple(slot for slot, _ in given), tuple(value for _, value in given))
@@ -100,12 +98,13 @@ class Row:
         """The slot of each of `count` inputs. Raises ValueError where so many do not fit."""
         return _named(self.slots, count)
 
-    def filled(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
+    def filled(self, inputs: Iterable[str]) -> tuple[str, ...]:
         """The inputs with "" for those at the end that are left out.
 
         Raises ValueError where so many do not fit, or one that must be there is absent.
         """
-        whole = (*inputs, *[""] * (len(self.slots) - len(inputs)))
+        given = tuple(inputs)
+        whole = (*given, *[""] * (len(self.slots) - len(given)))
         names = self.named(len(whole))
         for slot, name, value in zip(self.slots, names, whole, strict=False):
             if not value and not slot.endswith("?"):

@@ -6,6 +6,7 @@ from graphlib import CycleError
 
 from ..axes import show
 from ..graph import ModuleGraph, Op
+from ..operands import Operands
 from ..ops import OPS
 from ..ops.row import Inputs
 
@@ -64,7 +65,9 @@ def _check_row(op: Op, where: str) -> None:
     """Inputs and attributes are those that the op's row names; only optional ones are absent."""
     row = OPS[op.kind]
     try:
-        fits = row.filled(op.inputs) == op.inputs and row.named(len(op.inputs)) == op.slots
+        fits = (
+            Operands(row.filled(op.inputs)) == op.inputs and row.named(len(op.inputs)) == op.slots
+        )
     except ValueError as error:
         raise IllegalGraphError(f"{where}: {error}") from None
     if not fits:

@@ -19,8 +19,8 @@ def merge_equal(graph: ModuleGraph) -> ModuleGraph:
     renamed: dict[str, str] = {}
     seen: dict[Any, Op] = {}
     for op in graph.ops():
-        inputs = tuple(renamed.get(value, value) for value in op.inputs)
-        if inputs != op.inputs:
+        inputs = op.inputs.renamed(renamed)
+        if inputs is not op.inputs:
             op = graph.replace_op(op.number, inputs=inputs)
         if op.weights or op.kind in DISTINCT or graph.layers_of(op.scope) is not None:
             continue

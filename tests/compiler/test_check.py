@@ -29,18 +29,18 @@ def unknown_scope(graph: ModuleGraph) -> None:
 
 def unknown_value(graph: ModuleGraph) -> None:
     op = first(graph, "add")
-    graph.replace_op(op.number, inputs=("nothing", op.inputs[1]))
+    graph.replace_op(op.number, inputs=("nothing", op.arg("b")))
 
 
 def cycle(graph: ModuleGraph) -> None:
     op = first(graph, "attend")
     later = graph.consumers(op.outputs[0])[0].outputs[0]
-    graph.replace_op(op.number, inputs=(later, *op.inputs[1:]))
+    graph.replace_op(op.number, inputs=(later, *[*op.inputs][1:]))
 
 
 def slot_without_a_value(graph: ModuleGraph) -> None:
     op = first(graph, "attend")
-    graph.replace_op(op.number, inputs=("", *op.inputs[1:]))
+    graph.replace_op(op.number, inputs=("", *[*op.inputs][1:]))
 
 
 def slots_of_another_op(graph: ModuleGraph) -> None:
@@ -49,7 +49,7 @@ def slots_of_another_op(graph: ModuleGraph) -> None:
 
 def input_without_a_slot(graph: ModuleGraph) -> None:
     op = first(graph, "linear")
-    graph.replace_op(op.number, inputs=op.inputs * 2)
+    graph.replace_op(op.number, inputs=[*op.inputs, *op.inputs])
 
 
 def attribute_that_nobody_knows(graph: ModuleGraph) -> None:

@@ -111,7 +111,7 @@ def shifts_scores(graph: ModuleGraph, op: Op) -> bool:
     (value,) = op.outputs
     (reader, *_) = graph.consumers(value) or [op]
     while reader.kind in ("split_heads", "expand_heads", "concat", "cache"):
-        value = reader.outputs[reader.inputs.index(value) if reader.kind == "cache" else 0]
+        value = reader.outputs[[*reader.inputs].index(value) if reader.kind == "cache" else 0]
         (reader, *_) = graph.consumers(value)
     if reader.kind == "position_scores":  # of a position's key, which each query asks for
         return reader.arg("positions") == value and reader.attrs["side"] == "query"
