@@ -8,10 +8,10 @@ from keyword import iskeyword
 from typing import Any
 
 from ...compiler.graph import Scope
-from .code.layout import WIDTH, flat
+from .code.measure import LONG, width
 from .code.nodes import Choice, Dot, For, If, Index, Name, Sequence, Set, Statement
+from .code.nodes import Do as Evaluate
 from .code.read import call, constant, dotted, expression, names
-from .code.show import width
 from .code.walk import written_for
 from .entry import entry
 from .items import Do, Item, Keep, Repeat, Run
@@ -68,8 +68,8 @@ def name_long_input(f: Writer, scope: Scope) -> None:
     passed = [f.waiting.get(g.value) or f.names.get(g.value) or Name(g.name) for g in given]
     dropped = any(op.kind == "dropout" for op in f.plan.index.ops[f.place.path])
     added = 30 if dropped else 28  # columns: `x = x + self.dropout(…)` stands around it
-    room = WIDTH - 20 if f.whole else WIDTH - added
-    if len(flat(call(Dot(SELF, scope.name), *passed))) > room:
+    room = LONG - 20 if f.whole else LONG - added
+    if width(Evaluate(call(Dot(SELF, scope.name), *passed))) > room:
         op, value = f.sources[first], f.waiting.pop(first)
         name, note = ("x", f.note(first)) if f.whole else ("h", "")
         f.assign(f.bind(first, name), value, note, op)
@@ -98,7 +98,7 @@ def call_kept(f: Writer, item: Run) -> None:
 def _moved_in(statement: Any) -> Statement:
     """A statement that moves a level in, without its note where that does not fit beside it."""
     note = getattr(statement, "note", "")
-    if note and width(statement) > WIDTH - 12:
+    if note and width(statement) > LONG - 12:
         statement = replace(statement, note="")
     moved: Statement = statement
     return moved
@@ -166,7 +166,7 @@ def _stream(f: Writer, layers: Scope) -> str:
         name = f.bind(source, "x")
         f.assign(name, entry, f.note(source))
         return name
-    return flat(entry)
+    return str(entry.id)
 
 
 def loop(
@@ -203,7 +203,7 @@ def step_of(f: Writer, x: str, block: Any, passed: list[Any]) -> tuple[Statement
     if Name("cache") in passed:  # computed again, it would append to the cache twice
         test = expression("self.training and cache is None")
     either = Set(stream, Choice(again, test, plain))
-    if width(either) <= WIDTH - 12:  # the loop stands in a method
+    if width(either) <= LONG - 12:  # the loop stands in a method
         return (either,)
     return (If(test, (Set(stream, again),), (Set(stream, plain),)),)
 

@@ -10,7 +10,7 @@ from ...compiler.graph import ModuleGraph, Scope
 from ...compiler.words import camel_case
 from .arguments import take_arguments
 from .body import enter, ids_of, write_items
-from .code.layout import binding
+from .code.flat import binding
 from .code.nodes import (
     NOWHERE,
     Binary,

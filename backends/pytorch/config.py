@@ -7,10 +7,11 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph
 from ...compiler.sizes import Field
-from .code.layout import WIDTH, flat
+from .code.measure import LONG, width
 from .code.nodes import (
     Adjacent,
     Class,
+    Do,
     Dot,
     Expr,
     Format,
@@ -25,7 +26,6 @@ from .code.nodes import (
 )
 from .code.read import call, constant, expression
 from .code.scope import UnboundNameError
-from .code.show import width
 from .code.walk import written_for
 from .patterns import Counts, counts
 from .writer import SELF
@@ -73,10 +73,10 @@ def _message(whole: str, part: str) -> Expr:
     one, other = Dot(SELF, whole), Dot(SELF, part)
     message = Format((f"{part} (", other, f") must divide {whole} (", one, ")"))
     said = Raise(call("ValueError", message))
-    if width(said, depth=3) <= WIDTH or len(flat(message)) + 16 <= WIDTH:
+    if width(said, depth=3) <= LONG or width(Do(message), depth=4) <= LONG:
         return message
     first: tuple[Expr, ...] = (Format((f"{part} (", other, ") must divide ")),)
-    if len(flat(first[0])) + 16 > WIDTH:
+    if width(Do(first[0]), depth=4) > LONG:
         first = constant(f"{part} "), Format(("(", other, ") must divide "))
     return Adjacent((*first, Format((f"{whole} (", one, ")"))))
 
@@ -117,7 +117,7 @@ def _layer_checks(graph: ModuleGraph) -> list[_LayerCheck]:
         test, words = _refused(counts(graph, scope), Dot(SELF, field.name))
         said = f"{field.name} must be {words}"
         error = Raise(call("ValueError", Format((f"{said}, not ", Dot(SELF, field.name)))))
-        if width(error, depth=3) > WIDTH:  # of a long name
+        if width(error, depth=3) > LONG:  # of a long name
             error = Raise(call("ValueError", constant(said)))
         made = written_for(If(test, (error,)), scope.path, field.origin)
         found.setdefault(made, _LayerCheck((field.name,), made))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...compiler.graph import ModuleGraph
-from .code.layout import WIDTH
+from .code.measure import LONG, width
 from .code.nodes import Do, Expr, Name, Sequence, Statement
 from .code.read import call, constant, expression, statements
-from .code.show import width
 from .code.walk import written_for
 from .plan import Given
 from .writer import Writer
@@ -71,7 +70,7 @@ def _check(f: Writer, shapes: tuple[Any, ...], group: list[Given]) -> list[State
     """One line, or as many as the arguments need."""
     ops = [op.number for op in map(f.graph.producer, (one.value for one in group)) if op]
     line = Do(call("check_shapes", *shapes, **{one.name: Name(one.name) for one in group}))
-    if len(group) > 1 and width(line, 2) > WIDTH:
+    if len(group) > 1 and width(line, 2) > LONG:
         return [*_check(f, shapes, group[:-1]), *_check(f, shapes, group[-1:])]
     return [written_for(line, *ops)]
 

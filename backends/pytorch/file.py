@@ -15,12 +15,13 @@ from ...compiler.passes.join_projections import join_projections
 from .caches import cache_class
 from .card import write_card
 from .classes import Written, plan_file, with_bases
+from .code.layout import Printed
 from .code.nodes import (
     Set,
     Statement,
 )
 from .code.scope import Names, UnboundNameError, bound_by, notes_of
-from .code.show import Printed, show
+from .code.show import show
 from .config import config_class
 from .generate import generate_method
 from .grouped import require_grouped

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.graph import ModuleGraph, Op, Scope
-from .code.layout import WIDTH
+from .code.measure import LONG, width
 from .code.nodes import (
     Binary,
     Bracketed,
@@ -27,7 +27,6 @@ from .code.nodes import (
 )
 from .code.nodes import Sequence as Items
 from .code.read import call, constant, expression, statements
-from .code.show import width
 from .code.walk import written_for
 from .make import joined_name
 from .sizes import field_of, over
@@ -115,7 +114,7 @@ class Initial:
 
     def method(self) -> Function:
         std: Expr = Dot(Dot(SELF, "config"), "init_std")
-        long = any(width(line, depth=4) > WIDTH for line in self.draws(std))
+        long = any(width(line, depth=4) > LONG for line in self.draws(std))
         body = tuple(self.body(STD if long or self.init.kind != "normal" else std))
         title = f"{self.summary()}."
         made = Function("init_weights", (Parameter("self"),), constant(None), body, title)

@@ -10,7 +10,7 @@ from ...compiler.axes import M, T, show
 from ...compiler.graph import Scope
 from .body import write_items
 from .classes import members
-from .code.layout import WIDTH
+from .code.measure import LONG, height, width
 from .code.nodes import (
     Class,
     Dictionary,
@@ -24,7 +24,6 @@ from .code.nodes import (
     Statement,
 )
 from .code.read import constant, dotted, expression, statements
-from .code.show import show_all, width
 from .code.walk import change, written_for
 from .initial import Initial
 from .items import Do, Item, Run, Stack
@@ -173,7 +172,7 @@ class Model:
         f.hold(step.value, name)
         made = Set(Name(name), step.call(*passed))
         note = self.note(step, step.value)
-        if step.table is not None and width(replace(made, note=note)) > WIDTH - 8:
+        if step.table is not None and width(replace(made, note=note)) > LONG - 8:
             before = self.note(step, step.given[0].value)
             f.say(Set(Name("x"), passed[0], before))
             made = Set(Name(name), step.call(Name("x"), *passed[1:]))
@@ -256,7 +255,7 @@ class Model:
         assert isinstance(made, Set)
         assert made.value is not None
         nested = Return(expression("self.logits(x)", x=made.value), origins=made.origins)
-        if width(nested, depth=2) <= WIDTH:  # the title says its shape
+        if width(nested, depth=2) <= LONG:  # the title says its shape
             f.body[-1] = nested
         else:
             f.say(Return(logits, f.note(self.graph.outputs[language])))
@@ -339,10 +338,4 @@ OWN_CONFIG = Dot(SELF, "config")
 def with_config(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
     """The body with a short name for the config, where it takes fewer lines with it."""
     short = (Set(Name("config"), OWN_CONFIG), *change(body, {OWN_CONFIG: Name("config")}))
-    return short if _room(short) < _room(body) else body
-
-
-def _room(body: tuple[Statement, ...]) -> tuple[bool, int]:
-    """Is a line of the body of a method too long, and how many lines are there?"""
-    lines = show_all(body, 2)
-    return any(len(line.text) > WIDTH for line in lines), len(lines)
+    return short if height(short, depth=2) < height(body, depth=2) else body

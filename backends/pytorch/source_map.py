@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...compiler.graph import ModuleGraph
-from .code.show import Printed
+from .code.layout import Printed
 
 VERSION = 2
 Table = dict[str, Any]

@@ -10,7 +10,7 @@ from ...compiler.axes import show
 from ...compiler.graph import ModuleGraph, Op, Scope
 from .body import with_positions, write_items
 from .calls import table_of
-from .code.layout import WIDTH
+from .code.measure import LONG
 from .code.nodes import Dot, Expr, Function, Name, Statement
 from .code.read import call, statements
 from .code.walk import written_for
@@ -192,7 +192,7 @@ def title_of(graph: ModuleGraph, step: Step) -> str:
     memory = next((g.name for g in step.given if g.value in hidden), "")
     text += f" over the `{memory}` (B, M, D)" if memory else ""
     more = "; with a cache, they extend it" if step.cached else ""
-    return f"{text}{more}." if len(text + more) < WIDTH - 14 else f"{text}."
+    return f"{text}{more}." if len(text + more) < LONG - 14 else f"{text}."
 
 
 def described(graph: ModuleGraph, given: Given) -> str:

@@ -10,6 +10,7 @@ from small_examples import NAMES, graph
 
 from modelwright.backends import pytorch as emit_package
 from modelwright.backends.pytorch import BuildOptions, emit_file, generate, helpers
+from modelwright.backends.pytorch.code.measure import width
 from modelwright.backends.pytorch.code.nodes import Class, Copied, Dot, Function, Name
 from modelwright.backends.pytorch.code.read import (
     call,
@@ -24,7 +25,7 @@ from modelwright.backends.pytorch.code.scope import (
     Names,
     UnboundNameError,
 )
-from modelwright.backends.pytorch.code.show import show, show_all, width
+from modelwright.backends.pytorch.code.show import show
 from modelwright.backends.pytorch.code.walk import change, origins_in, union, written_for
 from modelwright.backends.pytorch.file import BUILTINS, IMPORTED, program_of
 from modelwright.backends.pytorch.helpers import collect, helper, places, source
@@ -32,7 +33,7 @@ from modelwright.backends.pytorch.ops import ROWS
 
 
 def text_of(*found: object) -> str:
-    return "\n".join(line.text for line in show_all(found))  # type: ignore[arg-type]
+    return "\n".join(line.text for part in found for line in show(part))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("file", ["generate", "cache", "sampling"])

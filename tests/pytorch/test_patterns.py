@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelwright.backends.pytorch.code.layout import flat
+from modelwright.backends.pytorch.code.flat import flat
 from modelwright.backends.pytorch.code.nodes import Name
 from modelwright.backends.pytorch.code.read import constant
 from modelwright.backends.pytorch.patterns import Counts, by_layer, counts, fold, runs

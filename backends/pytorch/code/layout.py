@@ -1,4 +1,4 @@
-"""Where the lines of an emitted file break: at most 100 columns, as a formatter would have it.
+"""Where the lines of an emitted file break, as a formatter would have it.
 
 Breaks stand at brackets, operators and method calls of the tree. What this module decides about a
 line, it decides by its pieces and their widths.
@@ -6,11 +6,25 @@ line, it decides by its pieces and their widths.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from .flat import (
+    ATOM,
+    BINDING,
+    CHOICE,
+    OR,
+    POWER,
+    UNARIES,
+    UNARY,
+    arguments_in,
+    binding,
+    flat,
+    is_simple,
+    items_in,
+    keys_in,
+)
 from .nodes import (
     NOWHERE,
     Adjacent,
@@ -21,172 +35,54 @@ from .nodes import (
     Choice,
     Dictionary,
     Dot,
-    Entered,
-    Expr,
-    Format,
     Generator,
     Index,
-    Literal,
     Loop,
-    Name,
     Node,
     Origins,
     Pair,
-    Slice,
     Unary,
 )
 from .nodes import Sequence as Items
 from .walk import origins_in, placed, walk
 
-WIDTH = 100
-
-ATOM, POWER, UNARY, PRODUCT, SUM, BITAND, BITXOR, BITOR, COMPARE, NOT, AND, OR, CHOICE = range(
-    13, 0, -1
-)
-BINDING = {
-    "**": POWER,
-    **dict.fromkeys(("*", "/", "//", "%", "@"), PRODUCT),
-    **dict.fromkeys(("+", "-"), SUM),
-    "&": BITAND,
-    "^": BITXOR,
-    "|": BITOR,
-    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "is", "is not", "in", "not in"), COMPARE),
-    "and": AND,
-    "or": OR,
-}
-UNARIES = {"-": UNARY, "~": UNARY, "not ": NOT}
 BREAKS = ((" ",), ("or",), ("and",), ("==",), ("|",), ("^",), ("&",), ("+", "-"), ("*", "/"))
 """The operators at which a long expression breaks, the loosest first."""
 
 
-def binding(e: Any) -> int:
-    """How tightly an expression holds together: the higher, the tighter."""
-    kind = type(e)
-    if kind is Literal and not isinstance(e.value, (str, tuple)) and e.text[:1] == "-":
-        return UNARY
-    if kind is Binary:
-        return BINDING[e.sign]
-    if kind is Unary:
-        return UNARIES[e.sign]
-    return CHOICE if kind is Choice else ATOM
+class Place(NamedTuple):
+    """Where a statement stands: the columns before it, and those that a line may have."""
 
+    indent: int
+    width: int
 
-# -- on one line
+    @property
+    def margin(self) -> str:
+        return " " * self.indent
 
+    @property
+    def deeper(self) -> Place:
+        return Place(self.indent + 4, self.width)
 
-def flat(e: Any, want: int = 0) -> str:
-    """An expression on one line, in brackets where something of a tighter binding is wanted."""
-    text = FLAT[type(e)](e)
-    return f"({text})" if want > CHOICE and binding(e) < want else text
-
-
-def _binary(e: Binary) -> str:
-    bind = BINDING[e.sign]
-    if e.sign == "**":  # simple operands stand close
-        sign = "**" if _simple(e.left) and _simple(e.right) else " ** "
-        return f"{flat(e.left, bind + 1)}{sign}{flat(e.right, UNARY)}"
-    return f"{flat(e.left, bind)} {e.sign} {flat(e.right, bind + 1)}"
-
-
-def _simple(e: Any) -> bool:
-    while type(e) in (Dot, Unary):
-        e = e.of
-    return type(e) in (Name, Literal)
-
-
-def _index(e: Index) -> str:
-    return f"{flat(e.of, ATOM)}[{', '.join(_keys(e.keys))}]"
-
-
-def _keys(keys: Sequence[Any]) -> list[str]:
-    """Keys of an index; slices between long ends have spaces around the colon."""
-    ends = [end for key in keys if type(key) is Slice for end in (key.start, key.stop) if end]
-    wide = any(not _short(end) for end in ends)
-    return [_slice(key, wide) if type(key) is Slice else flat(key) for key in keys]
-
-
-def _short(e: Any) -> bool:
-    return type(e) in (Name, Literal) or (type(e) is Unary and type(e.of) in (Name, Literal))
-
-
-def _slice(e: Slice, wide: bool = False) -> str:
-    start, stop = (flat(end) if end is not None else "" for end in (e.start, e.stop))
-    before, after = (" " if wide and end else "" for end in (start, stop))
-    return f"{start}{before}:{after}{stop}" + (f":{flat(e.step)}" if e.step is not None else "")
-
-
-def _sequence(e: Items) -> str:
-    comma = "," if len(e.items) == 1 and e.brackets in ("", "()") else ""
-    inner = ", ".join([flat(item) for item in e.items]) + comma
-    return f"{e.brackets[:1]}{inner}{e.brackets[1:]}"
-
-
-def _format(e: Format) -> str:
-    parts = [_escaped(part) if isinstance(part, str) else f"{{{flat(part)}}}" for part in e.parts]
-    return 'f"' + "".join(parts) + '"'
-
-
-def _escaped(text: str) -> str:
-    """A piece of text as an f-string holds it."""
-    doubled = "".join(letter * 2 if letter in "{}" else letter for letter in text)
-    return json.dumps(doubled, ensure_ascii=False)[1:-1]
-
-
-def _loop(e: Loop) -> str:
-    test = f" if {flat(e.test)}" if e.test is not None else ""
-    return f" for {flat(e.target)} in {flat(e.over)}{test}"
-
-
-def _generator(e: Generator) -> str:
-    text = flat(e.value) + "".join([_loop(loop) for loop in e.loops])
-    return f"{e.brackets[:1]}{text}{e.brackets[1:]}"
-
-
-def _owner(e: Any) -> str:
-    """What stands before a dot; a number needs brackets there."""
-    number = type(e) is Literal and not isinstance(e.value, str)
-    return f"({flat(e)})" if number else flat(e, ATOM)
-
-
-def _argument(e: Argument) -> str:
-    return f"{e.stars}{e.name}{'=' if e.name else ''}{flat(e.value)}"
-
-
-FLAT: dict[type[Any], Callable[[Any], str]] = {
-    Name: lambda e: e.id,
-    Literal: lambda e: e.text,
-    Dot: lambda e: f"{_owner(e.of)}.{e.name}",
-    Argument: _argument,
-    Call: lambda e: f"{flat(e.of, ATOM)}({', '.join([_argument(a) for a in e.arguments])})",
-    Binary: _binary,
-    Unary: lambda e: f"{e.sign}{flat(e.of, UNARIES[e.sign])}",
-    Bracketed: lambda e: f"({flat(e.of)})",
-    Choice: lambda e: f"{flat(e.then, OR)} if {flat(e.test, OR)} else {flat(e.other, CHOICE)}",
-    Items: _sequence,
-    Pair: lambda e: f"{flat(e.key)}: {flat(e.value)}",
-    Dictionary: lambda e: f"{{{', '.join([flat(pair) for pair in e.items])}}}",
-    Index: _index,
-    Slice: _slice,
-    Format: _format,
-    Adjacent: lambda e: " ".join([flat(item) for item in e.items]),
-    Generator: _generator,
-    Entered: lambda e: flat(e.of) + (f" as {flat(e.target)}" if e.target is not None else ""),
-}
-
-
-# -- in pieces
+    def fits(self, text: str, more: int = 0) -> bool:
+        """Does this line fit, with some more columns behind it?"""
+        return len(text) + more <= self.width
 
 
 class Piece(NamedTuple):
     """A part of a line outside of all brackets, or a pair of brackets with all that is in it."""
 
-    text: str
-    nodes: tuple[Any, ...] = ()  # between these brackets, separated by commas
+    inner: str  # the text, or what stands between the brackets
+    nodes: tuple[Any, ...] = ()  # the nodes between the brackets, separated by commas
     brackets: str = ""
     sign: str = ""  # this piece is an operator
     word: str = ""  # or the `if` or `else` of a choice
     dot: bool = False  # or `.name`
     origins: Origins = NOWHERE
+
+    @property
+    def text(self) -> str:
+        return f"{self.brackets[:1]}{self.inner}{self.brackets[1:]}"
 
     @property
     def all_origins(self) -> Origins:
@@ -214,11 +110,11 @@ class Printed(NamedTuple):
 
 def pieces(e: Any, want: int = 0) -> list[Piece]:
     if want > CHOICE and binding(e) < want:
-        return [Piece(f"({flat(e)})", (e,), "()", origins=e.origins)]
+        return [Piece(flat(e), (e,), "()", origins=e.origins)]
     kind = type(e)
     if kind is Binary and e.sign == "**":
         left, right = pieces(e.left, POWER + 1), pieces(e.right, UNARY)
-        close = _simple(e.left) and _simple(e.right)
+        close = is_simple(e.left) and is_simple(e.right)
         return [*left, Piece("**" if close else " ** ", origins=e.origins), *right]
     if kind is Binary:
         bind = BINDING[e.sign]
@@ -227,11 +123,10 @@ def pieces(e: Any, want: int = 0) -> list[Piece]:
     if kind is Dot:
         return [*pieces(e.of, ATOM), Piece(f".{e.name}", dot=True, origins=e.origins)]
     if kind is Call:
-        inner = ", ".join([_argument(a) for a in e.arguments])
-        return [*pieces(e.of, ATOM), Piece(f"({inner})", e.arguments, "()", origins=e.origins)]
+        inside = Piece(arguments_in(e), e.arguments, "()", origins=e.origins)
+        return [*pieces(e.of, ATOM), inside]
     if kind is Index:
-        inner = ", ".join(_keys(e.keys))
-        return [*pieces(e.of, ATOM), Piece(f"[{inner}]", e.keys, "[]", origins=e.origins)]
+        return [*pieces(e.of, ATOM), Piece(keys_in(e), e.keys, "[]", origins=e.origins)]
     if kind is Choice:
         words = (Piece(f" {word} ", word=word, origins=e.origins) for word in ("if", "else"))
         then, test, other = pieces(e.then, OR), pieces(e.test, OR), pieces(e.other, CHOICE)
@@ -247,15 +142,15 @@ def _other_pieces(e: Any) -> list[Piece]:
     if kind is Pair:
         return [Piece(f"{flat(e.key)}: "), *pieces(e.value)]
     if kind is Bracketed:
-        return [Piece(flat(e), (e.of,), "()", origins=e.origins)]
+        return [Piece(flat(e.of), (e.of,), "()", origins=e.origins)]
     if kind is Unary:
         return [Piece(e.sign, origins=e.origins), *pieces(e.of, UNARIES[e.sign])]
     if kind is Dictionary or (kind is Items and e.brackets):
         brackets = "{}" if kind is Dictionary else e.brackets
-        return [Piece(flat(e), e.items, brackets, origins=e.origins)]
+        return [Piece(items_in(e), e.items, brackets, origins=e.origins)]
     if kind is Generator and e.brackets:
         inside = replace(e, brackets="")
-        return [Piece(flat(e), (inside,), e.brackets, origins=e.origins)]
+        return [Piece(flat(inside), (inside,), e.brackets, origins=e.origins)]
     if kind is Generator:
         return [*pieces(e.value), *[piece for loop in e.loops for piece in _loops(loop)]]
     if kind in (Items, Adjacent):
@@ -298,42 +193,42 @@ def origins_of(found: Iterable[Piece]) -> Origins:
     return NOWHERE.union(*[piece.all_origins for piece in found])
 
 
-def wrap(line: Line, indent: int, note: str = "") -> list[Printed]:
+def wrap(line: Line, at: Place, note: str = "") -> list[Printed]:
     """One statement as lines.
 
     The note stands behind the last one, or above a statement that fits on a line without it.
     """
-    margin, tail = " " * indent, f"  # {note}" if note else ""
+    margin, tail = at.margin, f"  # {note}" if note else ""
     found = line.all
     text, origins = margin + text_of(found), origins_of(found)
-    if len(text + tail) <= WIDTH:
+    if at.fits(text + tail):
         return [Printed(text + tail, origins)]
     split = _split(found)
-    if note and len(text) <= WIDTH:
+    if note and at.fits(text):
         if split is None or line.lead in ("name", "names", "dotted"):
             return [Printed(f"{margin}# {note}", origins), Printed(text, origins)]
         if line.lead == "return":
             return [Printed(text, origins)]
-    if _in_brackets(line, split, indent):
+    if _in_brackets(line, split, at):
         opening = Printed(f"{margin}{text_of(line.head)}(", origins_of(line.head))
-        return [opening, *_broken(line.value, indent + 4), Printed(f"{margin}){line.end}{tail}")]
+        return [opening, *_broken(line.value, at.deeper), Printed(f"{margin}){line.end}{tail}")]
     chosen = line.lead and any(piece.word == "else" for piece in line.value)
-    if chosen or split is None or len(margin + text_of(split[0])) + 1 > WIDTH:
-        return _bracketed(line, indent, tail)
+    if chosen or split is None or not at.fits(margin + text_of(split[0]), 1):
+        return _bracketed(line, at, tail)
     head, group, rest = split
     first = f"{margin}{text_of(head)}{group.brackets[0]}"
     opened = Printed(first, origins_of(head) | group.origins)
     closed = Printed(f"{margin}{group.brackets[1]}{text_of(rest)}{tail}", origins_of(rest))
-    return [opened, *_inside(group, indent), closed]
+    return [opened, *_inside(group, at), closed]
 
 
-def _inside(group: Piece, indent: int) -> list[Printed]:
+def _inside(group: Piece, at: Place) -> list[Printed]:
     """What stands in brackets: on one line where it fits there, else one part a line."""
-    inner = " " * (indent + 4) + group.text[1:-1]
-    if len(inner) <= WIDTH and group.brackets != "{}":
+    inner = at.deeper.margin + group.inner
+    if at.fits(inner) and group.brackets != "{}":
         return [Printed(inner, group.all_origins)]
     comma = "," if len(group.nodes) > 1 else ""
-    return [line for node in group.nodes for line in _broken(pieces(node), indent + 4, comma)]
+    return [line for node in group.nodes for line in _broken(pieces(node), at.deeper, comma)]
 
 
 def _split(found: list[Piece]) -> tuple[list[Piece], Piece, list[Piece]] | None:
@@ -353,11 +248,16 @@ def _terms(found: list[Piece]) -> list[list[Piece]]:
         terms: list[list[Piece]] = [[]]
         for piece in found:
             if piece.sign in group:
-                terms.append([piece._replace(text=f"{piece.sign} ".lstrip(), sign="")])
+                terms.append([_led(piece, piece.sign)])
             else:
                 terms[-1].append(piece)
         return terms
     return [found]
+
+
+def _led(piece: Piece, word: str) -> Piece:
+    """The operator, or the word of a choice, at the beginning of a line."""
+    return piece._replace(inner="" if word == " " else f"{word} ", sign="", word="")
 
 
 def _calls(found: list[Piece]) -> list[list[Piece]]:
@@ -370,24 +270,24 @@ def _calls(found: list[Piece]) -> list[list[Piece]]:
     return calls
 
 
-def _broken(found: list[Piece], indent: int, end: str = "") -> list[Printed]:
+def _broken(found: list[Piece], at: Place, end: str = "") -> list[Printed]:
     """An expression inside brackets: on one line, or broken at its loosest operators first."""
-    text = " " * indent + text_of(found) + end
-    if len(text) <= WIDTH:
+    text = at.margin + text_of(found) + end
+    if at.fits(text):
         return [Printed(text, origins_of(found))]
     parts = _terms(found)
     if len(parts) == 1:
         parts = _calls(found)
-        lines = wrap(Line([], found, end), indent)
-        if len(parts) == 1 or max(len(line.text) for line in lines) <= WIDTH:
+        lines = wrap(Line([], found, end), at)
+        if len(parts) == 1 or all(at.fits(line.text) for line in lines):
             return lines
     *first, last = parts
-    lines = [line for part in first for line in _broken(part, indent)]
-    return [*lines, *_broken(last, indent, end)]
+    lines = [line for part in first for line in _broken(part, at)]
+    return [*lines, *_broken(last, at, end)]
 
 
 def _in_brackets(
-    line: Line, split: tuple[list[Piece], Piece, list[Piece]] | None, indent: int
+    line: Line, split: tuple[list[Piece], Piece, list[Piece]] | None, at: Place
 ) -> bool:
     """Does a long value get brackets of its own, to break at its operators or its methods?"""
     if line.lead not in ("name", "names", "return", "test") or any(
@@ -395,16 +295,16 @@ def _in_brackets(
     ):
         return False
     terms = _terms(line.value)
-    opening = 0 if split is None else indent + len(text_of(split[0])) + 1
+    opening = 0 if split is None else at.indent + len(text_of(split[0])) + 1
     if line.lead == "names":
-        return len(terms) == 1 and opening > WIDTH
+        return len(terms) == 1 and opening > at.width
     if len(terms) > 1:
-        bracketed = line.value[-1].brackets == "()" and split is not None and opening <= WIDTH
+        bracketed = line.value[-1].brackets == "()" and split is not None and opening <= at.width
         return not (len(terms) == 2 and bracketed)
-    if opening > WIDTH:
+    if opening > at.width:
         return True
-    fits = indent + len(text_of(line.value)) + 4 <= WIDTH
-    return opening + 4 > WIDTH - 20 and fits and _has_methods(line.value)
+    fits = at.fits(at.deeper.margin + text_of(line.value))
+    return opening + 4 > at.width - 20 and fits and _has_methods(line.value)
 
 
 def _chooses(piece: Piece) -> bool:
@@ -427,20 +327,17 @@ def _has_methods(found: list[Piece]) -> bool:
     )
 
 
-def _bracketed(line: Line, indent: int, tail: str) -> list[Printed]:
+def _bracketed(line: Line, at: Place, tail: str) -> list[Printed]:
     """`name = (…)` for what has no bracket to break at: a long name, or a choice of two values."""
-    margin = " " * indent
+    margin = at.margin
     if not line.lead:
         return [Printed(margin + text_of(line.all) + tail, origins_of(line.all))]
     parts: list[list[Piece]] = [[]]
     for piece in line.value:
         if piece.word:
-            parts.append([piece._replace(text=f"{piece.word} ", word="")])
+            parts.append([_led(piece, piece.word)])
         else:
             parts[-1].append(piece)
-    inner = [printed for part in parts for printed in _broken(part, indent + 4)]
+    inner = [printed for part in parts for printed in _broken(part, at.deeper)]
     opening = Printed(f"{margin}{text_of(line.head)}(", origins_of(line.head))
     return [opening, *inner, Printed(f"{margin}){line.end}{tail}")]
-
-
-__all__ = ["ATOM", "WIDTH", "Expr", "Line", "Piece", "Printed", "binding", "flat", "pieces", "wrap"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from textwrap import wrap as wrap_words
 from typing import Any
 
-from .layout import WIDTH, Line, Piece, Printed, flat, pieces, wrap
+from .flat import flat
+from .layout import Line, Piece, Place, Printed, pieces, wrap
 from .nodes import (
     NOWHERE,
     Class,
@@ -31,23 +33,21 @@ from .nodes import (
 )
 from .walk import is_placed, origins_in
 
-DOCUMENT_WIDTH = 96  # where the words of a long docstring wrap
+WIDTH = 100
+NARROWER = 4  # columns that a long docstring has less
 
 
-def show(statement: Statement, depth: int = 0) -> list[Printed]:
-    """The lines of a statement, indented by four columns for each level of depth."""
-    return list(SHOW[type(statement)](statement, depth))
+def show(statement: Statement, depth: int = 0, width: int = WIDTH) -> list[Printed]:
+    """The lines of a statement, indented by four columns for each level of depth.
+
+    They have at most `width` columns where there is a place to break them.
+    """
+    return list(SHOW[type(statement)](statement, Place(4 * depth, width)))
 
 
-def show_all(body: tuple[Statement, ...], depth: int = 0) -> list[Printed]:
+def show_all(body: tuple[Statement, ...], at: Place) -> list[Printed]:
     """The lines of statements one after another."""
-    return [line for statement in body for line in show(statement, depth)]
-
-
-def width(statement: Statement, depth: int = 0) -> int:
-    """How many columns the statement takes on one line, its note included."""
-    note = getattr(statement, "note", "")
-    return 4 * depth + len("".join(_parts(statement)[:3])) + (len(note) + 4 if note else 0)
+    return [line for statement in body for line in SHOW[type(statement)](statement, at)]
 
 
 def _parts(s: Any) -> tuple[str, str, str, Any]:
@@ -72,6 +72,11 @@ def _parts(s: Any) -> tuple[str, str, str, Any]:
     return WORDS[kind], flat(s.value), "", s.value
 
 
+def columns(s: Any) -> int:
+    """How many columns a simple statement, or the first line of another, takes without its note."""
+    return len("".join(_parts(s)[:3]))
+
+
 WORDS = {Return: "return ", Raise: "raise ", Do: ""}
 
 
@@ -85,57 +90,55 @@ def _assignment(s: Set) -> tuple[str, str]:
     return f"{head} = ", flat(s.value)
 
 
-def _line(s: Any) -> Line:
+def _line(s: Any, word: str) -> Line:
     """A simple statement as `wrap` takes it."""
     head, _, end, value = _parts(s)
     lead = {Return: "return", If: "test"}.get(type(s), "")
     if type(s) is Set and s.annotation is None and not s.also:
         lead = {Name: "name", Dot: "dotted", Sequence: "names"}.get(type(s.target), "")
-    before = [Piece(head)]
+    before = [Piece(f"{word}{head}")]
     if type(s) is Set and s.annotation is None and lead in ("", "names"):  # a target may break, too
         before = [p for t in (s.target, *s.also) for p in (*pieces(t), Piece(" = "))]
     return Line(before, pieces(value) if value is not None else [], end, lead)
 
 
-def _simple(s: Any, depth: int) -> list[Printed]:
+def _simple(s: Any, at: Place, before: str = "") -> list[Printed]:
     head, value, end, tree = _parts(s)
-    margin, note = " " * 4 * depth, f"  # {s.note}" if s.note else ""
-    text = f"{margin}{head}{value}{end}{note}"
-    if len(text) <= WIDTH:
+    note = f"  # {s.note}" if s.note else ""
+    text = f"{at.margin}{before}{head}{value}{end}{note}"
+    if at.fits(text):
         return [Printed(text, s.origins, (tree,))]
-    lines = wrap(_line(s), 4 * depth, s.note)
+    lines = wrap(_line(s, before), at, s.note)
     around = s.origins or origins_in(tree)  # of a bracket, or of an argument without an op
     return [Printed(line.text, line.own, line.nodes, around) for line in lines]
 
 
-def _if(s: If, depth: int) -> Iterator[Printed]:
-    yield from _simple(s, depth)
-    yield from _within(s, show_all(s.then, depth + 1))
+def _if(s: If, at: Place, before: str = "") -> Iterator[Printed]:
+    """An `if`, or with `el` before it the next test of another one."""
+    yield from _simple(s, at, before)
+    yield from _within(s, show_all(s.then, at.deeper))
     if len(s.other) == 1 and isinstance(s.other[0], If):
-        first, *rest = _if(s.other[0], depth)
-        margin = " " * 4 * depth
-        yield first._replace(text=f"{margin}el{first.text[len(margin) :]}")
-        yield from rest
+        yield from _if(s.other[0], at, "el")
     elif s.other:
-        yield Printed(f"{' ' * 4 * depth}else:", s.origins)
-        yield from _within(s, show_all(s.other, depth + 1))
+        yield Printed(f"{at.margin}else:", s.origins)
+        yield from _within(s, show_all(s.other, at.deeper))
 
 
-def _block(s: For | With, depth: int) -> Iterator[Printed]:
-    yield from _simple(s, depth)
-    yield from _within(s, show_all(s.body, depth + 1))
+def _block(s: For | With, at: Place) -> Iterator[Printed]:
+    yield from _simple(s, at)
+    yield from _within(s, show_all(s.body, at.deeper))
 
 
-def _try(s: Try, depth: int) -> Iterator[Printed]:
-    margin = " " * 4 * depth
+def _try(s: Try, at: Place) -> Iterator[Printed]:
+    margin = at.margin
     yield Printed(f"{margin}try:", s.origins)
-    yield from show_all(s.body, depth + 1)
+    yield from show_all(s.body, at.deeper)
     yield Printed(f"{margin}finally:", s.origins)
-    yield from show_all(s.final, depth + 1)
+    yield from show_all(s.final, at.deeper)
 
 
-def _comment(s: Comment, depth: int) -> Iterator[Printed]:
-    yield Printed(f"{' ' * 4 * depth}# {s.text}", s.origins)
+def _comment(s: Comment, at: Place) -> Iterator[Printed]:
+    yield Printed(f"{at.margin}# {s.text}", s.origins)
 
 
 def parameter_text(p: Parameter) -> str:
@@ -146,15 +149,15 @@ def parameter_text(p: Parameter) -> str:
     )
 
 
-def _function(s: Function, depth: int) -> Iterator[Printed]:
-    margin = " " * 4 * depth
+def _function(s: Function, at: Place) -> Iterator[Printed]:
+    margin = at.margin
     for decorator in s.decorators:
         yield Printed(f"{margin}@{flat(decorator)}", s.origins)
-    for line, parameters in signature(s, depth):
+    for line, parameters in signature(s, at):
         yield Printed(line, s.origins.union(*[p.origins for p in parameters]))
     if s.doc:
-        yield from _document(s.doc, depth + 1, s.origins)
-    yield from _within(s, show_all(s.body, depth + 1))
+        yield from _document(s.doc, at.deeper, s.origins)
+    yield from _within(s, show_all(s.body, at.deeper))
 
 
 def _within(s: Function | Class | If | For | With, lines: list[Printed]) -> Iterator[Printed]:
@@ -166,75 +169,69 @@ def _within(s: Function | Class | If | For | With, lines: list[Printed]) -> Iter
             yield Printed(line.text, line.own, line.nodes, line.around | s.origins)
 
 
-def signature(s: Function, depth: int) -> list[tuple[str, tuple[Parameter, ...]]]:
+def signature(s: Function, at: Place) -> list[tuple[str, tuple[Parameter, ...]]]:
     """`def name(self, …) -> result:`, on one line or broken as a formatter would.
 
     Each line is told with the parameters that it holds.
     """
-    margin, end = " " * 4 * depth, f") -> {flat(s.result)}:"
+    margin, end = at.margin, f") -> {flat(s.result)}:"
     texts = [parameter_text(p) for p in s.parameters]
     one = f"{margin}def {s.name}({', '.join(texts)}{end}"
-    if len(one) <= WIDTH:
+    if at.fits(one):
         return [(one, s.parameters)]
     inner = f"{margin}    {', '.join(texts)}"
     lines = [(inner, s.parameters)]
-    if len(inner) > WIDTH:
+    if not at.fits(inner):
         pairs = zip(texts, s.parameters, strict=True)
         lines = [(f"{margin}    {text},", (parameter,)) for text, parameter in pairs]
     return [(f"{margin}def {s.name}(", ()), *lines, (f"{margin}{end}", ())]
 
 
-def _document(text: str, depth: int, origins: Origins) -> Iterator[Printed]:
+def _document(text: str, at: Place, origins: Origins) -> Iterator[Printed]:
     """A docstring: as it stands where it has several lines, else wrapped at words if long."""
-    margin = " " * 4 * depth
+    margin = at.margin
     whole = f'{margin}"""{text}"""'
     if "\n" in text:
         first, *rest = text.split("\n")
         lines = [f'{margin}"""{first}', *(f"{margin}{line}".rstrip() for line in rest)]
         lines = [*lines, f'{margin}"""']
-    elif len(whole) <= WIDTH:
+    elif at.fits(whole):
         lines = [whole]
     else:
-        lines, current = [], margin + '"""'
-        for word in text.split(" "):
-            glue = "" if current.endswith('"""') else " "
-            if len(current + glue + word) > DOCUMENT_WIDTH:
-                lines.append(current)
-                current = margin + word
-            else:
-                current += glue + word
-        lines += [current, margin + '"""']
+        room = at.width - NARROWER - at.indent
+        words = wrap_words(f'"""{text}', room, break_long_words=False, break_on_hyphens=False)
+        lines = [f"{margin}{line}" for line in (*words, '"""')]
     for line in lines:
         yield Printed(line, origins if line else NOWHERE)
 
 
-def _class(s: Class, depth: int) -> Iterator[Printed]:
-    margin = " " * 4 * depth
+def _class(s: Class, at: Place) -> Iterator[Printed]:
+    margin = at.margin
     for decorator in s.decorators:
         yield Printed(f"{margin}@{flat(decorator)}", s.origins)
-    bases = f"({', '.join([flat(base) for base in s.bases])})" if s.bases else ""
-    header = f"{margin}class {s.name}{bases}:"
-    if len(header) > WIDTH:
-        header = f"{margin}class {s.name}(\n{margin}    {bases[1:-1]}\n{margin}):"
-    for line in header.split("\n"):
+    bases = ", ".join([flat(base) for base in s.bases])
+    header = [f"{margin}class {s.name}({bases}):" if bases else f"{margin}class {s.name}:"]
+    if bases and not all(map(at.fits, header)):
+        header = [f"{margin}class {s.name}(", f"{at.deeper.margin}{bases}", f"{margin}):"]
+    for line in header:
         yield Printed(line, s.origins)
     if s.doc:
-        yield from _document(s.doc, depth + 1, s.origins)
+        yield from _document(s.doc, at.deeper, s.origins)
     before: Any = s.doc or None
     for statement in s.body:
         apart = isinstance(before, (str, Function)) or isinstance(statement, Function)
         if before is not None and apart:
             yield Printed("")
-        yield from _within(s, show(statement, depth + 1))
+        yield from _within(s, show_all((statement,), at.deeper))
         before = statement
 
 
-def _copied(s: Copied, depth: int) -> Iterator[Printed]:
+def _copied(s: Copied, at: Place) -> Iterator[Printed]:
     for line in s.text.split("\n"):
         yield Printed(line, s.origins if line else NOWHERE)
 
 
-SHOW: dict[type[Any], Callable[[Any, int], Any]] = {
+SHOW: dict[type[Any], Callable[[Any, Place], Any]] = {
     **dict.fromkeys((Set, Update, Do, Return, Raise, Word), _simple),
     Comment: _comment,
     If: _if,
@@ -245,5 +242,3 @@ SHOW: dict[type[Any], Callable[[Any, int], Any]] = {
     Class: _class,
     Copied: _copied,
 }
-
-__all__ = ["Printed", "origins_in", "parameter_text", "show", "show_all", "signature", "width"]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ....compiler.graph import Op
-from ..code.layout import WIDTH
+from ..code.measure import LONG, width
 from ..code.nodes import Dot, Format, Set
 from ..code.read import call, expression, names, statements
-from ..code.show import width
 from ..code.walk import written_for
 from ..make import joined_name
 from ..writer import Writer
@@ -106,7 +105,7 @@ def joined_linear(f: Writer, op: Op) -> None:
     bound = [f.bind(value, title) for value, title in zip(values, titles, strict=True)]
     each = call(Dot(f.own(op, joined_name(op)), "each"), x)
     said = Set(names(*bound), each, f.note(*values))
-    said = said if width(said) <= WIDTH - 8 else Set(said.target, each)
+    said = said if width(said) <= LONG - 8 else Set(said.target, each)
     f.say(written_for(said, *[part.number for part in together]))
 
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ....compiler.graph import ModuleGraph, Op
-from ..code.layout import WIDTH
+from ..code.measure import LONG, width
 from ..code.nodes import Name, Sequence, Set
 from ..code.read import call, expression, names
-from ..code.show import width
 from ..writer import Writer
 from .row import Row
 
@@ -50,7 +49,7 @@ def _names(f: Writer, op: Op) -> tuple[list[str], Name]:
 def _grow(f: Writer, op: Op, bound: list[str], factor: Any) -> None:
     grown = [expression("x * factor", x=Name(name), factor=factor) for name in bound]
     both = Set(names(*bound), Sequence(tuple(grown), ""))
-    if width(both) <= WIDTH - 8:
+    if width(both) <= LONG - 8:
         f.say(both, op=op)
         return
     for name, value in zip(bound, grown, strict=True):

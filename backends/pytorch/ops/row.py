@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ....compiler.graph import Op
-from ..code.layout import WIDTH
+from ..code.measure import LONG, width
 from ..code.nodes import Name, Set
 from ..code.read import call, expression
-from ..code.show import width
 from ..writer import Writer
 
 Row = Callable[[Writer, Op], Any]
@@ -21,7 +20,7 @@ def module_call(f: Writer, op: Op) -> Any:
     value = op.first
     if value in f.waiting and not f.root:
         own = call(f.own(op), f.waiting[value])
-        if width(Set(Name("x"), expression("x + y", y=own)), depth=2) > WIDTH:
+        if width(Set(Name("x"), expression("x + y", y=own)), depth=2) > LONG:
             source, inner = f.sources[value], f.waiting.pop(value)
             f.assign(f.bind(value, "y"), inner, "", source)
     return call(f.own(op), f.use(value))
