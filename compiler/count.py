@@ -198,10 +198,13 @@ def _read_by_heads(graph: ModuleGraph) -> dict[int, str]:
     stacks = {value: stack for stack, value in graph.hidden.items()}
     found: dict[int, str] = {}
     for op in graph.ops():
-        read = [stacks[value] for value in op.inputs if value in stacks]
-        if read and not graph.scopes[op.scope].stack:
-            found[op.number] = read[0]
-            stacks.update(dict.fromkeys(op.outputs, read[0]))
+        if graph.scopes[op.scope].stack:
+            continue
+        for value in op.inputs:
+            if value in stacks:  # of several, the first
+                found[op.number] = stacks[value]
+                stacks.update(dict.fromkeys(op.outputs, stacks[value]))
+                break
     return found
 
 

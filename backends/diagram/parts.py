@@ -171,13 +171,14 @@ class Parts:
     def _passed(self, op: Op) -> dict[str, str]:
         """What a step that is not drawn hands on; nothing where it joins several results."""
         sources = [self._of_value.get(value) for value in op.inputs if value]
-        if not sources or sources[0] is None:
+        first = self._of_value.get(op.first)
+        if first is None:
             return {}
         if len(op.outputs) > 1 and len(op.outputs) == len(sources):
             pairs = zip(op.outputs, sources, strict=True)
             return {value: source for value, source in pairs if source is not None}
         joins = self._region(op.scope) in self._opened and len(set(sources) - {None}) > 1
-        return {} if joins else dict.fromkeys(op.outputs, sources[0])
+        return {} if joins else dict.fromkeys(op.outputs, first)
 
     def _seen(self, op: Op) -> bool:
         """Numbers that only count or choose are said in words, and so are optional arguments."""

@@ -21,7 +21,7 @@ from .code.nodes import (
     Statement,
 )
 from .code.scope import Names, UnboundNameError, bound_by, notes_of
-from .code.show import show
+from .code.show import WIDTH, show
 from .config import config_class
 from .generate import generate_method
 from .grouped import require_grouped
@@ -159,13 +159,13 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
 # -- the text
 
 
-def printed(parts: list[Statement]) -> list[Printed]:
+def printed(parts: list[Statement], width: int = WIDTH) -> list[Printed]:
     """The lines of the parts, with two blank ones between them."""
     lines: list[Printed] = []
     for before, part in zip([None, *parts], parts, strict=False):
         if before is not None and not (isinstance(before, Set) and isinstance(part, Set)):
             lines += [Printed(""), Printed("")]
-        lines += show(part)
+        lines += show(part, 0, width)
     return lines
 
 

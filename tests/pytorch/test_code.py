@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
 from small_examples import NAMES, graph
 
-from modelwright.backends import pytorch as emit_package
 from modelwright.backends.pytorch import BuildOptions, emit_file, generate, helpers
 from modelwright.backends.pytorch.code.measure import width
 from modelwright.backends.pytorch.code.nodes import Class, Copied, Dot, Function, Name
@@ -236,34 +234,3 @@ def test_no_class_is_written_twice(name: str) -> None:
             assert found.setdefault((part.doc, part.bases, part.body), part.name) == part.name
     names = [part.name for part in parts if isinstance(part, (Class, Function, Copied))]
     assert len(names) == len(set(names))
-
-
-TEXTUAL = {"replace", "sub", "search", "match", "findall", "finditer", "split", "find"}
-READS_TEXT = {  # files whose matter is text, and what they may do with it
-    "card.py": {"replace", "split", "sub", "match", "findall"},  # prose in a docstring
-    "calls.py": {"replace"},  # a parameter of a signature by another
-    "code/read.py": {"partition", "split"},  # the exponent of a number, a dotted name
-    "code/show.py": {"split"},  # the words of a docstring
-    "file.py": {"sub", "split"},  # the name of a module
-    "helpers.py": {"split"},
-    "initial.py": {"replace", "split"},  # logical names: `{layer}`, and their parts
-    "options.py": {"replace"},  # the words of a command
-    "source_map.py": {"replace"},  # the path of a file
-    "weights.py": {"split"},
-    "writer.py": {"split"},  # a dotted name
-}
-
-
-def test_nothing_is_decided_by_printed_text() -> None:
-    """The backend neither searches nor edits text: a program is data until it is printed."""
-    folder = Path(emit_package.__file__).parent
-    for file in sorted(folder.rglob("*.py")):
-        name = file.relative_to(folder).as_posix()
-        if name.startswith("runtime/"):
-            continue
-        calls = {
-            node.func.attr
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        }
-        assert calls & TEXTUAL <= READS_TEXT.get(name, set()), name

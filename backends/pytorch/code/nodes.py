@@ -31,6 +31,9 @@ class Node:
 
     origins: Origins = field(default=NOWHERE, compare=False, repr=False)
 
+    def __str__(self) -> str:
+        raise TypeError("a node has no text of its own: the printer makes it (code/show.py)")
+
 
 # -- expressions
 

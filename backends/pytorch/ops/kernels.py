@@ -7,9 +7,9 @@ from typing import Any
 
 from ....compiler.graph import Op
 from ....compiler.sizes import Size
+from ..code.measure import height
 from ..code.nodes import Argument, Call, Expr, Name, Set
 from ..code.read import call, constant, dotted, expression
-from ..code.show import show
 from ..writer import Writer
 
 SDPA = dotted("F.scaled_dot_product_attention")
@@ -96,7 +96,7 @@ def _with_named_case(f: Writer, op: Op, arguments: list[Argument], case: Expr | 
 
 def _rows(value: Expr, note: str) -> int:
     """How many lines `y = value` takes in a method."""
-    return len(show(Set(Name("y"), value, note), depth=2))
+    return height((Set(Name("y"), value, note),), depth=2)[1]
 
 
 def explicit(f: Writer, op: Op) -> Any:
