@@ -35,7 +35,7 @@ def write_items(f: Writer, items: Iterable[Item]) -> None:
 
 
 def arguments_for(f: Writer, scope: Scope) -> list[Any]:
-    """What a call of this scope passes, in the order of its parameters."""
+    """The arguments of a call of this scope, in the order of its parameters."""
     tables = {name: weight for weight, name in f.plan.tables(scope.path).items()}
     found = []
     for given in f.plan.given(scope.path):
@@ -64,7 +64,7 @@ def name_long_input(f: Writer, scope: Scope) -> None:
         return
     passed = [f.waiting.get(g.value) or f.names.get(g.value) or Name(g.name) for g in given]
     dropped = any(op.kind == "dropout" for op in f.plan.index.ops[f.place.path])
-    added = 30 if dropped else 28  # columns: `x = x + self.dropout(…)` stands around it
+    added = 30 if dropped else 28  # columns, with room for `x = x + self.dropout(…)` around it
     room = WIDTH - 20 if f.whole else WIDTH - added
     if len(flat(call(Dot(SELF, scope.name), *passed))) > room:
         op, value = f.sources[first], f.waiting.pop(first)
@@ -73,7 +73,7 @@ def name_long_input(f: Writer, scope: Scope) -> None:
 
 
 def call_kept(f: Writer, item: Run) -> None:
-    """Keys and values of cross-attention: made in the first step, then read from the cache."""
+    """Keys and values of cross-attention: computed in the first step, then read from the cache."""
     inner = f.plan.items(item.scope.path)
     f.count_uses(inner, [])
     before, f.body = f.body, []
@@ -92,7 +92,7 @@ def call_kept(f: Writer, item: Run) -> None:
 
 
 def _moved_in(statement: Any) -> Statement:
-    """A statement that moves a level in, without its note where that does not fit beside it."""
+    """Indent a statement by one level; drop its note if it no longer fits."""
     note = getattr(statement, "note", "")
     if note and width(statement) > WIDTH - 12:
         statement = replace(statement, note="")
@@ -120,7 +120,7 @@ def call_layers(f: Writer, item: Run) -> None:
 
 
 def choose(f: Writer, layers: Scope, varying: list[LayerInput]) -> tuple[Statement, ...]:
-    """What a layer does first: it takes the masks or angles of its kind."""
+    """The first statements of the loop: choose the masks or angles of the layer's kind."""
     blocks = {block.name: block.path for block in f.plan.index.children[layers.path]}
     used = {v: f.use(v) for one in varying for v in dict.fromkeys(one.values.values())}
     sets = {kind: tuple(used[one.values[path]] for one in varying) for kind, path in blocks.items()}
@@ -139,7 +139,7 @@ def choose(f: Writer, layers: Scope, varying: list[LayerInput]) -> tuple[Stateme
 
 
 def _label(f: Writer, kind: str) -> str:
-    """The name of what a kind of layer is given: `local`, or `global_`, a word of Python."""
+    """A variable name for a kind of layer, such as `local` or `global_` (a Python keyword)."""
     name = f"{kind}_" if iskeyword(kind) else kind
     while name in f.holds or name in OWN_NAMES:
         name += "_"
@@ -147,18 +147,18 @@ def _label(f: Writer, kind: str) -> str:
 
 
 OWN_NAMES = ("i", "kinds", "block", "cache", "causal", "start", "end", "length")
-"""What the loop over the layers and the lines before it call their own."""
+"""Names that the loop over the layers uses."""
 
 
 def _stream(f: Writer, layers: Scope) -> str:
-    """The variable that the loop over the layers assigns again and again."""
+    """The variable that the loop over the layers updates."""
     source = layers.source
     if source in f.waiting:
         op, value = f.sources[source], f.waiting.pop(source)
         f.assign(f.bind(source, "x"), value, f.note(source), op)
     entry = f.use(source)
     producer = f.graph.producer(source)
-    if producer is not None and producer.kind == "argument":  # it is read as it is
+    if producer is not None and producer.kind == "argument":  # an argument that is used directly
         name = f.bind(source, "x")
         f.assign(name, entry, f.note(source))
         return name
@@ -168,7 +168,7 @@ def _stream(f: Writer, layers: Scope) -> str:
 def loop(
     f: Writer, layers: Scope, x: str, passed: list[Any], choice: tuple[Statement, ...]
 ) -> None:
-    """`for block in self.layers:`, or over the numbers of blocks that layers share."""
+    """`for block in self.layers:`, or a loop over the indices of shared blocks."""
     modules, stored = layers.modules, dotted("self.layers")
     number = Name("layer" if Name("layer") in passed else "_")
     step: Any = Name("block")
@@ -189,23 +189,23 @@ def loop(
 
 
 def step_of(f: Writer, x: str, block: Any, passed: list[Any]) -> tuple[Statement, ...]:
-    """`x = block(x, …)`, which training may compute again for its gradient."""
+    """`x = block(x, …)`, with gradient checkpointing if requested."""
     stream = Name(x)
     plain = call(block, stream, *passed)
     if not f.plan.options.gradient_checkpointing:
         return (Set(stream, plain),)
     again = call("checkpoint", block, stream, *passed, use_reentrant=constant(False))
     test = expression("self.training")
-    if Name("cache") in passed:  # computed again, it would append to the cache twice
+    if Name("cache") in passed:  # recomputation would append to the cache twice
         test = expression("self.training and cache is None")
     either = Set(stream, Choice(again, test, plain))
-    if width(either) <= WIDTH - 12:  # the loop stands in a method
+    if width(either) <= WIDTH - 12:  # the loop is indented in a method
         return (either,)
     return (If(test, (Set(stream, again),), (Set(stream, plain),)),)
 
 
 def modules_constant(plan: FilePlan, layers: Scope) -> str:
-    """The name of the tuple that says which stored block each layer uses."""
+    """The name of the tuple with the index of each layer's stored block."""
     return constant_prefix(plan, layers) + "MODULES"
 
 
@@ -213,11 +213,11 @@ def constant_prefix(plan: FilePlan, layers: Scope) -> str:
     return f"{layers.stack.upper()}_" if plan.several_stacks() else ""
 
 
-# -- what stands around a body
+# -- the rest of a function
 
 
 def enter(f: Writer, path: str) -> list[Given]:
-    """Bind the parameters of a scope's function."""
+    """Bind the parameters of a scope's function to their values."""
     found = f.plan.given(path)
     for given in found:
         if given.value:
@@ -226,7 +226,7 @@ def enter(f: Writer, path: str) -> list[Given]:
 
 
 def ids_of(f: Writer) -> str:
-    """A value at hand whose second axis is the new tokens: the ids, or the stream."""
+    """A value whose second axis is the new tokens: the ids, or the hidden states."""
     values = f.graph.values
     for value in f.names:
         labels = [dim.label for dim in values[value].shape[:2]] if value in values else []
@@ -236,10 +236,10 @@ def ids_of(f: Writer) -> str:
 
 
 def with_positions(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
-    """The body, and in it how long the sequences are, said as soon as it can be known.
+    """The body, with a statement that sets the positions of the new tokens as early as possible.
 
-    That is at its beginning where the first argument holds something for each token, else behind
-    the line that makes the tokens.
+    That is at the beginning if the first argument has an axis of tokens, else after the line that
+    computes the tokens.
     """
     anchor, place = given[0].name, 0
     shape = f.graph.values[given[0].value].shape

@@ -1,4 +1,4 @@
-"""Scopes become classes: weights in `__init__`, ops in `forward`; equal classes are one."""
+"""Write scopes as classes: weights in `__init__`, ops in `forward`; equal classes are merged."""
 
 from __future__ import annotations
 
@@ -46,33 +46,33 @@ INT = Name("int")
 
 @dataclass(eq=False)
 class Written:
-    """A class of the file; what it is called is decided when all of its level are written."""
+    """A class of the file. Its name is chosen when all classes of its level are written."""
 
     scope: Scope
     constructor: Function
-    body: tuple[Statement, ...]  # of the class: constructor and forward
+    body: tuple[Statement, ...]  # constructor and forward
     doc: str = ""
     needs: Needs = field(default_factory=Needs)
-    origins: Origins = NOWHERE  # the scopes that it was written for
-    alike: list[Written] = field(default_factory=list)  # classes that say the same
+    origins: Origins = NOWHERE  # the scopes that it represents
+    alike: list[Written] = field(default_factory=list)  # equal classes
     replaced: list[tuple[Written, Written]] = field(default_factory=list)  # see `whole`
     name: str = ""
     bases: tuple[Expr, ...] = (MODULE,)
 
-    noun: str = ""  # what it is called before equal names are told apart
+    noun: str = ""  # the name before equal names are distinguished
 
     def __post_init__(self) -> None:
         self.noun = self.noun or self.scope.noun
 
     def same_as(self, other: Written) -> bool:
-        """Do both say the same, whatever they are called?"""
+        """Whether both classes are equal except for their names."""
         return (self.doc, self.body) == (other.doc, other.body)
 
     def whole(self) -> Written:
-        """The same with the origins of all that it is written for; few ask for them.
+        """The same class with the origins of all equal classes, for source maps.
 
-        Modules without a cache may share this class. For each, `replaced` holds a pair: this class
-        written without a cache, and that module's equal class; they translate origins.
+        Modules without a cache may share this class. For each, `replaced` has a pair: this
+        class written without a cache, and that module's equal class, to translate origins.
         """
         body, origins = self.body, self.origins
         for without, other in self.replaced:
@@ -87,7 +87,7 @@ class Written:
 
 
 def write_class(plan: FilePlan, scope: Scope) -> Written:
-    """The class of a module, block or stack scope; its children's classes are named already."""
+    """Write the class of a module, block or stack, after those of its children."""
     needs = Needs()
     runs = (stack_forward if scope.role == "stack" else forward)(plan, scope, needs)
     made = constructor(plan, scope, needs)
@@ -110,7 +110,7 @@ def constructor(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
     for name, value in needs.attributes.items():
         own = Dot(SELF, name)
         body.append(Set(own, value))
-        if isinstance(value, Binary):  # a size that is computed is computed once
+        if isinstance(value, Binary):  # compute derived sizes once
             made = _computed_once(made, value, own)
     found = Function("__init__", tuple(parameters), NONE, (*body, *made))
     of_scope: Function = written_for(found, scope.path)
@@ -118,7 +118,7 @@ def constructor(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
 
 
 def _computed_once(made: list[Statement], size: Expr, own: Expr) -> list[Statement]:
-    """The statements with an attribute for a size that stands in brackets of its own."""
+    """Assign parenthesised size expressions to attributes."""
 
     def exchange(node: Any) -> Any:
         if isinstance(node, Call) and len(node.arguments) == 1 and node.arguments[0].value == size:
@@ -134,7 +134,7 @@ def _computed_once(made: list[Statement], size: Expr, own: Expr) -> list[Stateme
 
 
 def members(plan: FilePlan, scope: Scope, needs: Needs) -> list[Statement]:
-    """The statements that make a scope's weights and modules, in reading order."""
+    """The statements that create a scope's weights and modules, in order of use."""
     f = Writer(plan, scope, needs, root=False)
     found: list[Statement] = []
     for item in plan.items(scope.path):
@@ -176,11 +176,11 @@ def forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
     return of_scope
 
 
-# -- which classes a file has
+# -- the classes of a file
 
 
 def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list[Written]]:
-    """Of the two ways to say that the kernel masks, the one that needs fewer classes."""
+    """Choose the way to pass `is_causal` that needs fewer classes."""
     plan = FilePlan(graph, options)
     classes = write_classes(plan)
     if not one_causal_mask(graph) or not may_merge(graph):
@@ -191,7 +191,7 @@ def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list
 
 
 def one_causal_mask(graph: ModuleGraph) -> bool:
-    """Have all layers of a causal stack the same mask, so that one boolean holds for all?"""
+    """Whether all layers of a causal stack have the same mask, so that one boolean suffices."""
     masks: dict[str, set[str]] = {}
     for op in graph.ops():
         if op.kind == "attend" and op.attrs["causal"]:
@@ -200,7 +200,7 @@ def one_causal_mask(graph: ModuleGraph) -> bool:
 
 
 def may_merge(graph: ModuleGraph) -> bool:
-    """Do attentions differ in stack or causality, so that an argument could merge their classes?"""
+    """Whether attentions differ in causality, so that an argument could merge their classes."""
     ways = {
         (graph.scopes[op.scope].stack, op.attrs["causal"])
         for op in graph.ops()
@@ -210,7 +210,7 @@ def may_merge(graph: ModuleGraph) -> bool:
 
 
 def write_classes(plan: FilePlan) -> list[Written]:
-    """Every class below the model, those first that others use."""
+    """All classes below the model; each after those that it uses."""
     scopes = {
         scope.path: scope
         for scope in plan.graph.scopes.values()
@@ -229,7 +229,7 @@ def write_classes(plan: FilePlan) -> list[Written]:
 
 
 def heights(plan: FilePlan, scopes: dict[str, Scope]) -> dict[str, int]:
-    """How many classes stand within each: classes that may be one have the same height."""
+    """Nesting height of each scope; only classes of equal height can be merged."""
     within: dict[str, list[str]] = {path: [] for path in scopes}
     for path in scopes:
         around = plan.graph.scopes[path].parent
@@ -255,7 +255,7 @@ def heights(plan: FilePlan, scopes: dict[str, Scope]) -> dict[str, int]:
 
 
 def _nested(paths: list[str]) -> bool:
-    """Does one of these scopes stand within another?"""
+    """Whether one of these scopes contains another."""
     inner = {path.rpartition(".")[0] for path in paths}
     for path in [*inner]:
         while path := path.rpartition(".")[0]:
@@ -264,7 +264,7 @@ def _nested(paths: list[str]) -> bool:
 
 
 def in_reading_order(plan: FilePlan, classes: list[Written]) -> list[Written]:
-    """Each class behind all that it uses, otherwise in the order in which the model uses them."""
+    """Sort classes: each after those that it uses, otherwise in the order of use."""
     by_name = {one.name: one for one in classes}
     found: dict[str, Written] = {}
 
@@ -281,7 +281,7 @@ def in_reading_order(plan: FilePlan, classes: list[Written]) -> list[Written]:
 
 
 def join_kinds(classes: list[Written]) -> None:
-    """Kinds of layers that differ only in what they are given have one noun, and so one class."""
+    """Give kinds of layers that differ only in their inputs one noun, and so one class."""
     stacks: dict[str, list[Written]] = {}
     for one in classes:
         if one.scope.role == "block":
@@ -302,16 +302,16 @@ def join_kinds(classes: list[Written]) -> None:
 
 
 def share(plan: FilePlan, classes: list[Written]) -> list[Written]:
-    """Modules that keep no cache take the class of those that do, where nothing else differs.
+    """Let modules without a cache use the class of those with one, if nothing else differs.
 
-    Such a class may be called without a cache, and without a word on who makes the causal mask.
+    The parameters `cache` and `is_causal` of such a class are optional.
     """
     modules = [c for c in classes if c.scope.role != "stack"]
     full = [c for c in modules if _keeps(plan, c.scope)]
     bare = [c for c in modules if not _keeps(plan, c.scope)]
     nouns = {c.noun for c in bare}
     plain = plan.as_plain()
-    twins: dict[int, Written] = {}  # id of a class -> the one that it becomes
+    twins: dict[int, Written] = {}  # id of a class -> the class that replaces it
     for one in full:
         if one.noun not in nouns or not any(_holds_alike(plan, one, c) for c in bare):
             continue
@@ -327,22 +327,22 @@ def share(plan: FilePlan, classes: list[Written]) -> list[Written]:
 
 
 def _holds_alike(plan: FilePlan, one: Written, other: Written) -> bool:
-    """Have two classes of one noun modules of the same names in them, as equal classes have?"""
+    """Whether two classes contain modules with the same names."""
     first, second = (plan.graph.children(each.scope.path) for each in (one, other))
     return one.noun == other.noun and [c.name for c in first] == [c.name for c in second]
 
 
 def _keeps(plan: FilePlan, scope: Scope) -> bool:
-    """Does it keep a cache, or is it told when the kernel masks?"""
+    """Whether it has a cache or an argument `is_causal`."""
     if plan.layer_by_call(scope.path):
         return False
     return plan.uses_cache(scope.path) or plan.takes_is_causal(scope.path)
 
 
 def name_classes(plan: FilePlan, classes: list[Written], others: list[Written]) -> list[Written]:
-    """Give classes of one noun names: one name where they are alike, told apart where not.
+    """Name the classes of one noun: equal classes get one name, others are distinguished.
 
-    Returns the classes to write, each once, for the ops of all that are alike.
+    Returns the distinct classes.
     """
     by_noun: dict[str, list[Written]] = {}
     for one in classes:
@@ -362,8 +362,8 @@ def name_classes(plan: FilePlan, classes: list[Written], others: list[Written]) 
 def _names(
     plan: FilePlan, noun: str, group: list[Written], taken: set[str]
 ) -> tuple[list[str], dict[str, Written]]:
-    """The name of each class of a group, and the class that is written under each name."""
-    firsts: list[Written] = []  # those that differ
+    """The name of each class of a group, and the class of each name."""
+    firsts: list[Written] = []  # distinct classes
     place: list[int] = []
     for one in group:
         found = next((i for i, first in enumerate(firsts) if first.same_as(one)), len(firsts))
@@ -377,7 +377,7 @@ def _names(
         names = [prefix(plan.graph, first.scope) + noun for first in firsts]
         if len(set(names)) == len(names) and not taken.intersection(names):
             return [names[i] for i in place], dict(zip(names, firsts, strict=True))
-    raise AssertionError(f"two classes {noun} cannot be told apart")
+    raise AssertionError(f"two classes {noun} cannot be distinguished")
 
 
 def _stack_prefix(graph: ModuleGraph, scope: Scope) -> str:
@@ -406,10 +406,10 @@ TITLE = "Projections of `Attention` and of `CrossAttention`, each with weights o
 
 
 def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
-    """The classes to write. Attentions with equal constructors get a common base before the first.
+    """The classes to write. Attentions with equal constructors get a common base class.
 
-    Attentions that hold the same weights and differ in what they do get them from one base, which
-    has the origins of all of them where the `whole` of it is asked for.
+    They have the same weights and differ in `forward`. `whole` of the base class has the origins of
+    all of them.
     """
     alike: dict[Function, list[Written]] = {}
     for one in classes:
@@ -432,7 +432,7 @@ def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
 
 
 def _made_by(one: Written) -> Function:
-    """Its constructor, whether the layer may be left out or not."""
+    """The constructor, with or without the layer argument."""
     made = one.body[0]
     assert isinstance(made, Function)
     names = tuple(Parameter(p.name, p.annotation) for p in made.parameters)
@@ -440,7 +440,7 @@ def _made_by(one: Written) -> Function:
 
 
 def base_of(group: list[Written], groups: int, *, whole: bool) -> Class:
-    """The base of a group: `Projections`, named after its first class where there are several."""
+    """The base class of a group: `Projections`, with a prefix if there are several."""
     lenient = [one for one in group if any(p.default for p in one.constructor.parameters)]
     made = (lenient or group)[0].body[0]
     name = "Projections" if groups == 1 else f"{group[0].name}Projections"

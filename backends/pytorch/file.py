@@ -1,4 +1,4 @@
-"""An emitted file, assembled: card, imports, Config, helpers, classes, the model."""
+"""Assemble an emitted file: docstring, imports, Config, helpers, classes, the model."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ TORCH_IMPORTS = {
     "F": "from torch.nn import functional as F",
     "checkpoint": "from torch.utils.checkpoint import checkpoint",
 }
-"""A name that a file may read from outside -> the line that imports it."""
+"""Global name -> the line that imports it."""
 IMPORTED = {*IMPORTS, *TORCH_IMPORTS, "Tensor"}
 BUILTINS = set(dir(builtins))
 
 
 @dataclass(frozen=True, eq=False)
 class Emitted:
-    """A built model: its text, the name of its class, and where each line came from."""
+    """An emitted file: its text, the name of its class, and the origins of its lines."""
 
     text: str
     class_name: str
@@ -78,12 +78,12 @@ class Emitted:
 
     @cached_property
     def source_map(self) -> dict[str, Any]:
-        """What each line comes from (see docs/source-map.md), worked out when it is asked for."""
+        """The origins of each line (see docs/source-map.md), computed on first access."""
         return self._map()
 
 
 def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
-    """The PyTorch file of a graph. Same graph, same bytes. Raises BuildError."""
+    """The PyTorch file of a graph. Equal graphs give equal bytes. Raises BuildError."""
     if options.static_cache:
         require_static(graph)
     if options.experts == "grouped":
@@ -104,7 +104,7 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
 
 
 def is_ours_unedited(text: str) -> bool:
-    """Was this text written here, and not changed since?"""
+    """Whether the text was written by Modelwright and not modified since."""
     content, mark, seal = text.rpartition(SEAL)
     return bool(mark) and hashlib.sha256(content.encode()).hexdigest() + "\n" == seal
 
@@ -114,7 +114,7 @@ def is_ours_unedited(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Program:
-    """The parts of a file in their order, and the names that it imports."""
+    """The parts of a file in order, and the names that it imports."""
 
     first: list[Statement]  # Config, cache, helpers, masks
     classes: list[Written]
@@ -126,7 +126,7 @@ class Program:
         return [*self.first, *with_bases(self.classes), *self.last]
 
     def whole_parts(self) -> list[Statement]:
-        """The same, where each class has the origins of all modules that it serves."""
+        """The same, where each class has the origins of all modules that use it."""
         classes = [one.whole() for one in self.classes]
         return [*self.first, *with_bases(classes, whole=True), *self.last]
 
@@ -134,7 +134,7 @@ class Program:
 def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     """The classes, functions and constants of the file.
 
-    Raises UnboundNameError where a part reads a name that is not there: a fault of the compiler.
+    Raises UnboundNameError if a part reads an undefined name, which is a bug.
     """
     plan, classes = plan_file(graph, options)
     needs = Needs()
@@ -164,7 +164,7 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
 
 
 def with_users(parts: list[Statement]) -> list[Statement]:
-    """The parts, each helper with the origins of what calls it, directly or by another helper."""
+    """The parts, where each helper has the origins of its direct and indirect callers."""
     helpers = [part for part in parts if isinstance(part, Copied)]
     users: dict[str, Origins] = {helper.name: NOWHERE for helper in helpers}
     for part in parts:
@@ -173,7 +173,7 @@ def with_users(parts: list[Statement]) -> list[Statement]:
             if called:
                 origins = origins_in(statement) or around
                 users |= {name: users[name] | origins for name in called}
-    for _ in helpers:  # as often as one helper may call the next
+    for _ in helpers:  # until no chain of helpers is longer
         for helper in helpers:
             for name in helper.needs & users.keys():
                 users[name] |= users[helper.name]
@@ -181,7 +181,7 @@ def with_users(parts: list[Statement]) -> list[Statement]:
 
 
 def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[Any, Origins]]:
-    """Each statement within a part that holds no others, with the origins around it."""
+    """Each statement without nested statements in a part, with the origins of enclosing nodes."""
     around = part.origins or around
     if not isinstance(part, (Class, Function, If, For, Try)):
         yield part, around
@@ -198,7 +198,7 @@ def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[An
 
 
 def printed(parts: list[Statement]) -> list[Printed]:
-    """The lines of the parts, with two blank ones between them."""
+    """The lines of the parts, separated by two blank lines."""
     lines: list[Printed] = []
     for before, part in zip([None, *parts], parts, strict=False):
         if before is not None and not (isinstance(before, Set) and isinstance(part, Set)):

@@ -1,4 +1,4 @@
-"""The runtime's classes and functions: what a file copies, with what each of them needs."""
+"""Classes and functions of the runtime that files copy, and what each of them needs."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ FILES = (
     "sampling",
     "loading",
 )
-"""The files that are copied from, in the order in which an emitted file has their parts."""
+"""Runtime files, in the order of their parts in an emitted file."""
 
 
 @cache
 def source(file: str) -> str:
-    """A runtime file as it stands."""
+    """The source of a runtime file."""
     return resources.files(f"{__package__}.runtime").joinpath(f"{file}.py").read_text("utf-8")
 
 
 @cache
 def library() -> dict[str, Copied]:
-    """Every top-level class and function of the runtime by its name, in reading order."""
+    """All top-level classes and functions of the runtime, by name and in order."""
     return {part.name: part for file in FILES for part in _definitions(source(file))}
 
 
@@ -50,7 +50,7 @@ def _definitions(text: str) -> Iterator[Copied]:
 
 
 def _notes(text: str, node: ast.AST) -> tuple[str, ...]:
-    """The comments and the docstrings of a definition."""
+    """Comments and docstrings of a definition."""
     documented = (ast.ClassDef, ast.FunctionDef)
     found = [ast.get_docstring(n) or "" for n in ast.walk(node) if isinstance(n, documented)]
     return (*found, *(note for note, _ in comments(text).values()))
@@ -61,13 +61,13 @@ def _tables(text: str) -> list[symtable.SymbolTable]:
 
 
 def _globals(table: symtable.SymbolTable) -> set[str]:
-    """The names that a class or a function, and all within it, read from the module."""
+    """Global names that a class or function uses, including nested functions."""
     found = {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
     return found.union(*[_globals(child) for child in table.get_children()])
 
 
 def _at_definition(node: ast.AST) -> set[str]:
-    """The names in annotations, bases, decorators and defaults."""
+    """Names in annotations, bases, decorators and defaults."""
     found: set[ast.AST] = set()
     for part in ast.walk(node):
         if isinstance(part, ast.ClassDef):
@@ -94,7 +94,7 @@ def _is_config(node: ast.AST) -> bool:
 
 
 def collect(names: Iterable[str]) -> list[Copied]:
-    """The helpers of these names and those that they need; other names are left alone."""
+    """The helpers with these names and all that they need; other names are ignored."""
     wanted: set[str] = set()
     queue = list(names)
     while queue:
@@ -107,5 +107,5 @@ def collect(names: Iterable[str]) -> list[Copied]:
 
 @cache
 def trees(file: str) -> dict[str, Statement]:
-    """The top-level classes and functions of a runtime file as trees, by name."""
+    """The trees of the top-level classes and functions of a runtime file, by name."""
     return read_definitions(source(file))

@@ -1,4 +1,4 @@
-"""A mask formula as a small function of query and key positions, from its predicate tree."""
+"""Write a mask formula as a function of query and key positions."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ START_TO_END = Slice(Name("start"), Name("end"))
 
 
 def number(value: Any) -> Any:
-    """A size by its field's name (a parameter of the function), or a literal."""
+    """A named size (a parameter of the function), or a literal."""
     return (
         over(value, lambda field: Name(field.name)) if isinstance(value, Size) else constant(value)
     )
 
 
 def numbers(atom: Any, **names: int) -> dict[str, Expr]:
-    """Arguments of an atom by name, from their places."""
+    """Arguments of a predicate by name."""
     return {name: number(atom.args[place]) for name, place in names.items()}
 
 
@@ -151,28 +151,28 @@ def _joined(sign: str, parts: list[Any]) -> Any:
 
 
 def _flattened(left: Any, sign: str, right: Any) -> Any:
-    """`left sign right`, without brackets where the right side is joined by the same sign."""
+    """`left sign right`, without parentheses around a right side with the same operator."""
     if isinstance(right, Binary) and right.sign == sign:
         return Binary(_flattened(left, sign, right.left), sign, right.right)
     return Binary(left, sign, right)
 
 
 COUNTED = ("blocks", "fixed", "prefix")
-"""Atoms that count from the first real token of a row."""
+"""Predicates that count from the first real token of a row."""
 FIRST = "first_places(attention_mask, like.device)"
 
 
 def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
-    """The function that makes a mask; `static` where it is told the place of every query."""
+    """The function that computes a mask; `static`: it gets the position of every query."""
     if len({_windowed(op) for op in ops}) > 1:
         return causal_or_window(name, ops, static=static)
-    op = ops[-1]  # they differ in sizes, which are parameters
+    op = ops[-1]  # sizes that differ are parameters
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal"
     given = [name for name in DATA if op.arg(name)]
     keys = Name("place") if static else START_TO_END
     admits = with_queries(predicate(formula), keys)
     counts = any(atom.name in COUNTED for atom in atoms_of(formula))
-    if counts and "attention_mask" not in given:  # nothing is padding
+    if counts and "attention_mask" not in given:  # no padding
         admits = change(admits, {expression(f"{x} - first"): Name(x) for x in "qk"})
     body: list[Statement] = [*_left_to_kernel(implicit, "attention_mask" in given, static)]
     read = Names([Return(admits)]).outer
@@ -215,7 +215,7 @@ MASKED = "mask if attention_mask is None else mask & attention_mask.bool()[:, No
 
 
 def causal_or_window(name: str, ops: list[Op], *, static: bool) -> Function:
-    """The function of causal masks of which some have a window."""
+    """The function of causal masks, some of which have a window."""
     padded = bool(ops[-1].arg("attention_mask"))
     alone = "place.size(0) == end" if static else "(start == 0 or end - start == 1)"
     empty = " and attention_mask is None" if padded else ""
@@ -248,7 +248,7 @@ def causal_or_window(name: str, ops: list[Op], *, static: bool) -> Function:
 
 
 def with_queries(admits: Any, keys: Any) -> Any:
-    """The predicate, in which data is read for these queries."""
+    """The predicate, with data arguments sliced to the queries."""
     return change(admits, {START_TO_END: keys})
 
 
@@ -270,7 +270,7 @@ def _result(
 
 
 def _of_pairs(atoms: list[Any], admits: Any, read: set[str], tokens: Any) -> Any:
-    """The expression over all pairs, also where the formula asks for one side of them only."""
+    """The expression for all pairs, even if the formula depends only on queries or keys."""
     names = {atom.name for atom in atoms}
     given = any(atom.args == ("given",) for atom in atoms)
     if {"q", "k"} <= read or given or "documents" in names:
@@ -283,7 +283,7 @@ def _of_pairs(atoms: list[Any], admits: Any, read: set[str], tokens: Any) -> Any
 
 
 def _absent(name: str, meaning: str, shape: str) -> tuple[Statement, ...]:
-    """What data that a formula speaks of is, when it is not given."""
+    """Defaults of data arguments that are absent."""
     zeros = f"torch.zeros({shape}, dtype=torch.long, device=like.device)"
     return statements(f"if {name} is None:  # {meaning}\n    {name} = {zeros}")
 
@@ -296,7 +296,7 @@ ABSENT = {
 
 
 def _left_to_kernel(implicit: bool, padded: bool, static: bool) -> tuple[Statement, ...]:
-    """Nothing is made where the kernel masks by itself."""
+    """Return None if SDPA's `is_causal` suffices."""
     if not implicit:
         return ()
     test = "place.size(0) == end" if static else "start == 0 or end - start == 1"

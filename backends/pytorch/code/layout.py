@@ -1,7 +1,7 @@
-"""Where the lines of an emitted file break: at most 100 columns, as a formatter would have it.
+"""Line breaks in emitted files: at most 100 columns, formatted as by ruff.
 
-Breaks stand at brackets, operators and method calls of the tree. What this module decides about a
-line, it decides by its pieces and their widths.
+Lines break at brackets, operators and method calls. Decisions depend only on the pieces of a line
+and their widths.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ BINDING = {
 }
 UNARIES = {"-": UNARY, "~": UNARY, "not ": NOT}
 BREAKS = ((" ",), ("or",), ("and",), ("==",), ("|",), ("&",), ("+", "-"), ("*", "/"))
-"""The operators at which a long expression breaks, the loosest first."""
+"""Operators at which a long expression breaks, by increasing precedence."""
 
 
 def binding(e: Any) -> int:
-    """How tightly an expression holds together: the higher, the tighter."""
+    """Precedence of an expression."""
     kind = type(e)
     if kind is Literal and not isinstance(e.value, (str, tuple)) and e.text[:1] == "-":
         return UNARY
@@ -70,14 +70,14 @@ def binding(e: Any) -> int:
 
 
 def flat(e: Any, want: int = 0) -> str:
-    """An expression on one line, in brackets where something of a tighter binding is wanted."""
+    """An expression on one line, in parentheses if its precedence is too low."""
     text = FLAT[type(e)](e)
     return f"({text})" if want > CHOICE and binding(e) < want else text
 
 
 def _binary(e: Binary) -> str:
     bind = BINDING[e.sign]
-    if e.sign == "**":  # simple operands stand close
+    if e.sign == "**":  # no spaces around ** of simple operands
         sign = "**" if _simple(e.left) and _simple(e.right) else " ** "
         return f"{flat(e.left, bind + 1)}{sign}{flat(e.right, UNARY)}"
     return f"{flat(e.left, bind)} {e.sign} {flat(e.right, bind + 1)}"
@@ -94,7 +94,7 @@ def _index(e: Index) -> str:
 
 
 def _keys(keys: Sequence[Any]) -> list[str]:
-    """Keys of an index; slices between long ends have spaces around the colon."""
+    """Keys of an index; slices with compound ends have spaces around the colon."""
     ends = [end for key in keys if type(key) is Slice for end in (key.start, key.stop) if end]
     wide = any(not _short(end) for end in ends)
     return [_slice(key, wide) if type(key) is Slice else flat(key) for key in keys]
@@ -122,7 +122,7 @@ def _format(e: Format) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A piece of text as an f-string holds it."""
+    """A literal part of an f-string, escaped."""
     doubled = "".join(letter * 2 if letter in "{}" else letter for letter in text)
     return json.dumps(doubled, ensure_ascii=False)[1:-1]
 
@@ -134,7 +134,7 @@ def _generator(e: Generator) -> str:
 
 
 def _owner(e: Any) -> str:
-    """What stands before a dot; a number needs brackets there."""
+    """The expression before a dot; a number needs parentheses."""
     number = type(e) is Literal and not isinstance(e.value, str)
     return f"({flat(e)})" if number else flat(e, ATOM)
 
@@ -168,13 +168,13 @@ FLAT: dict[type[Any], Callable[[Any], str]] = {
 
 
 class Piece(NamedTuple):
-    """A part of a line outside of all brackets, or a pair of brackets with all that is in it."""
+    """A part of a line outside of all brackets, or a pair of brackets with its content."""
 
     text: str
-    nodes: tuple[Any, ...] = ()  # between these brackets, separated by commas
+    nodes: tuple[Any, ...] = ()  # the content, separated by commas
     brackets: str = ""
-    sign: str = ""  # this piece is an operator
-    word: str = ""  # or the `if` or `else` of a choice
+    sign: str = ""  # the piece is an operator
+    word: str = ""  # or the `if` or `else` of a conditional expression
     dot: bool = False  # or `.name`
     origins: Origins = NOWHERE
 
@@ -184,11 +184,11 @@ class Piece(NamedTuple):
 
 
 class Printed(NamedTuple):
-    """A line of the file, and its origins, which only a source map asks for.
+    """A line of the file and its origins (for source maps).
 
     own     origins of the line itself
-    nodes   trees that are printed on it, whose origins are its own, too
-    around  the origins of what it stands in, for lines that have none
+    nodes   trees printed on it, whose origins belong to the line too
+    around  origins of the enclosing node, for lines without any
     """
 
     text: str
@@ -198,7 +198,7 @@ class Printed(NamedTuple):
 
     @property
     def origins(self) -> Origins:
-        """Where the line comes from."""
+        """Origins of the line."""
         return self.own | origins_in(*self.nodes) or self.around
 
 
@@ -261,7 +261,7 @@ def _other_pieces(e: Any) -> list[Piece]:
 
 
 class Line(NamedTuple):
-    """A statement that is to be laid out: what stands before its value, the value, what follows.
+    """A statement to lay out: the text before its value, the value, the text after it.
 
     lead  "name" for `name = value`, "names" for `a, b = value`, "dotted" for `a.b = value`,
           "return", or "" for all others
@@ -288,7 +288,7 @@ def origins_of(found: Iterable[Piece]) -> Origins:
 def wrap(line: Line, indent: int, note: str = "") -> list[Printed]:
     """One statement as lines.
 
-    The note stands behind the last one, or above a statement that fits on a line without it.
+    The note follows the last line, or precedes a statement that fits on one line without it.
     """
     margin, tail = " " * indent, f"  # {note}" if note else ""
     found = line.all
@@ -315,7 +315,7 @@ def wrap(line: Line, indent: int, note: str = "") -> list[Printed]:
 
 
 def _inside(group: Piece, indent: int) -> list[Printed]:
-    """What stands in brackets: on one line where it fits there, else one part a line."""
+    """The content of brackets: on one line if it fits, else one part per line."""
     inner = " " * (indent + 4) + group.text[1:-1]
     if len(inner) <= WIDTH and group.brackets != "{}":
         return [Printed(inner, group.all_origins)]
@@ -324,7 +324,7 @@ def _inside(group: Piece, indent: int) -> list[Printed]:
 
 
 def _split(found: list[Piece]) -> tuple[list[Piece], Piece, list[Piece]] | None:
-    """What stands before the last brackets that hold something, these, and what follows."""
+    """Split at the last non-empty brackets: before, brackets, after."""
     for place in range(len(found) - 1, -1, -1):
         if found[place].nodes:
             return found[:place], found[place], found[place + 1 :]
@@ -332,7 +332,7 @@ def _split(found: list[Piece]) -> tuple[list[Piece], Piece, list[Piece]] | None:
 
 
 def _terms(found: list[Piece]) -> list[list[Piece]]:
-    """The pieces cut at their loosest operators; each term but the first is led by one."""
+    """Split at the operators of lowest precedence; each term but the first begins with one."""
     signs = {piece.sign for piece in found}
     for group in BREAKS:
         if signs.isdisjoint(group):
@@ -348,7 +348,7 @@ def _terms(found: list[Piece]) -> list[list[Piece]]:
 
 
 def _calls(found: list[Piece]) -> list[list[Piece]]:
-    """The pieces cut before each method that is called on the result of a call."""
+    """Split before each method that is called on the result of a call."""
     calls: list[list[Piece]] = [[]]
     for before, piece in zip([None, *found], found, strict=False):
         if before is not None and before.brackets == "()" and piece.dot:
@@ -358,7 +358,7 @@ def _calls(found: list[Piece]) -> list[list[Piece]]:
 
 
 def _broken(found: list[Piece], indent: int, end: str = "") -> list[Printed]:
-    """An expression inside brackets: on one line, or broken at its loosest operators first."""
+    """An expression in brackets: on one line, or broken at operators of lowest precedence first."""
     text = " " * indent + text_of(found) + end
     if len(text) <= WIDTH:
         return [Printed(text, origins_of(found))]
@@ -376,7 +376,7 @@ def _broken(found: list[Piece], indent: int, end: str = "") -> list[Printed]:
 def _in_brackets(
     line: Line, split: tuple[list[Piece], Piece, list[Piece]] | None, indent: int
 ) -> bool:
-    """Does a long value get brackets of its own, to break at its operators or its methods?"""
+    """Whether a long value is put into parentheses, to break at its operators or methods."""
     if line.lead not in ("name", "names", "return", "test") or any(
         _chooses(piece) for piece in line.value
     ):
@@ -404,7 +404,7 @@ def _chooses(piece: Piece) -> bool:
 
 
 def _has_methods(found: list[Piece]) -> bool:
-    """Is a method called on the result of a call, or read of it, here or in brackets?"""
+    """Whether the expression contains an attribute of the result of a call."""
     if len(_calls(found)) > 1:
         return True
     return any(
@@ -415,7 +415,7 @@ def _has_methods(found: list[Piece]) -> bool:
 
 
 def _bracketed(line: Line, indent: int, tail: str) -> list[Printed]:
-    """`name = (…)` for what has no bracket to break at: a long name, or a choice of two values."""
+    """`name = (…)` for a value without brackets, such as a conditional expression."""
     margin = " " * indent
     if not line.lead:
         return [Printed(margin + text_of(line.all) + tail, origins_of(line.all))]

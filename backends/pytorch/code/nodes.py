@@ -1,8 +1,9 @@
-"""The vocabulary of emitted programs: expressions and statements of Python, as data.
+"""Syntax tree of emitted programs: expressions and statements of Python.
 
-Nodes are immutable and compare by what they say, so two classes are one where their trees are
-equal. `origins` tell the source map where a node comes from and are no part of the comparison: the
-number of an op, the path of a scope of the graph, or the path of a value in the spec, as a tuple.
+Nodes are immutable and compared by value; classes with equal trees are merged. `origins` say where
+a
+node comes from, for source maps: the number of an op, the path of a scope, or the path of a spec
+value as a tuple. Comparison ignores them.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 else:
 
     def tree_node(*, frozen: bool, slots: bool, kw_only: bool = False):
-        """A dataclass that nobody changes. Type checking forbids it; Python does not look, which
-        would cost a tenth of the time of emitting a file."""
+        """A dataclass that is immutable for type checkers; `frozen=True` would take a tenth of the
+            time of
+        emitting a file."""
         return dataclass(unsafe_hash=frozen, slots=slots, kw_only=kw_only)
 
 
@@ -44,7 +46,7 @@ class Name(Node):
 
 @tree_node(frozen=True, slots=True)
 class Literal(Node):
-    """A number, a string, None, True, False or `...`, and how it is written (1 is not 1.0)."""
+    """A number, a string, None, True, False or `...`, with its spelling (1 is not 1.0)."""
 
     value: Any
     text: str
@@ -75,7 +77,7 @@ class Call(Node):
 
 @tree_node(frozen=True, slots=True)
 class Binary(Node):
-    """`left sign right`; chains such as `a + b + c` lean to the left."""
+    """`left sign right`; chains such as `a + b + c` are left-associative."""
 
     left: Expr
     sign: str
@@ -90,7 +92,7 @@ class Unary(Node):
 
 @tree_node(frozen=True, slots=True)
 class Bracketed(Node):
-    """An expression in brackets that help the reader and that Python does not need."""
+    """An expression in parentheses that are only for readability."""
 
     of: Expr
 
@@ -106,7 +108,7 @@ class Choice(Node):
 
 @tree_node(frozen=True, slots=True)
 class Sequence(Node):
-    """A tuple, a list or a set; without brackets, a tuple such as `a, b`."""
+    """A tuple, a list or a set; without brackets: a tuple such as `a, b`."""
 
     items: tuple[Expr, ...]
     brackets: str = "()"
@@ -142,14 +144,14 @@ class Slice(Node):
 
 @tree_node(frozen=True, slots=True)
 class Format(Node):
-    """An f-string; its parts are texts and expressions."""
+    """An f-string; its parts are strings and expressions."""
 
     parts: tuple[str | Expr, ...]
 
 
 @tree_node(frozen=True, slots=True)
 class Adjacent(Node):
-    """Strings one behind the other, which Python joins: a long one over several lines."""
+    """Adjacent string literals, which Python concatenates."""
 
     items: tuple[Expr, ...]
 
@@ -162,7 +164,7 @@ class Generator(Node):
     target: Expr
     over: Expr
     test: Expr | None = None
-    brackets: str = ""  # "" for the only argument of a call
+    brackets: str = ""  # no brackets for the only argument of a call
 
 
 Expr = (
@@ -191,7 +193,7 @@ Expr = (
 class Set(Node):
     """`target = value`, with an annotation in a class; `note` is the comment behind it.
 
-    `also` are the further targets of `target = also = value`.
+    `also` contains the further targets of `target = also = value`.
     """
 
     target: Expr
@@ -213,7 +215,7 @@ class Update(Node):
 
 @tree_node(frozen=True, slots=True)
 class Do(Node):
-    """An expression for its effect."""
+    """An expression statement."""
 
     value: Expr
     note: str = ""
@@ -272,7 +274,7 @@ class Try(Node):
 
 @tree_node(frozen=True, slots=True)
 class Parameter(Node):
-    """A parameter of a function; the name `*` separates those that are given by name only."""
+    """A parameter of a function; the name `*` precedes keyword-only parameters."""
 
     name: str
     annotation: Expr | None = None
@@ -281,7 +283,7 @@ class Parameter(Node):
 
 @tree_node(frozen=True, slots=True)
 class Function(Node):
-    """`def name(parameters) -> result:`; the docstring holds the lines of its text."""
+    """`def name(parameters) -> result:`; `docstring` is a tuple of lines."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -302,10 +304,11 @@ class Class(Node):
 
 @tree_node(frozen=True, slots=True)
 class Copied(Node):
-    """A function or a class of the runtime, copied into the file as it stands there.
+    """A function or class of the runtime, copied into the file unchanged.
 
-    `needs` are the names outside of it that it uses, `fields` those of the Config that it reads,
-    `notes` its comments and docstrings.
+    needs: global names that it uses
+    fields: fields of the Config that it reads
+    notes: its comments and docstrings
     """
 
     name: str
@@ -330,7 +333,7 @@ KINDS: tuple[Any, ...] = (
 TEXTS = {"origins", "id", "name", "sign", "brackets", "stars", "note", "doc", "word", "text"}
 TEXTS |= {"needs", "fields", "notes"}
 PARTS = {kind: tuple(f.name for f in fields(kind) if f.name not in TEXTS) for kind in KINDS}
-"""The fields of each kind of node that may hold other nodes."""
+"""The fields of each node type that may contain nodes."""
 PARTS[Literal] = ()
 
 
@@ -346,7 +349,7 @@ VALUES = {kind: _values(names) for kind, names in FIELDS.items()}
 
 
 def walk(*found: Any) -> Iterator[Any]:
-    """These nodes and all that stand in them, in no order that means anything."""
+    """These nodes and all descendants, in arbitrary order."""
     waiting = list(found)
     while waiting:
         part = waiting.pop()
@@ -358,19 +361,19 @@ def walk(*found: Any) -> Iterator[Any]:
 
 
 def origins_in(*found: Any) -> Origins:
-    """Where these nodes and all in them come from."""
+    """The origins of these nodes and all descendants."""
     origins = [node.origins for node in walk(*found) if node.origins]
     return NOWHERE.union(*origins) if origins else NOWHERE
 
 
 def written_for(node: Any, *origins: Origin) -> Any:
-    """The node, written for these ops, scopes or values of the spec too."""
+    """The node with additional origins."""
     kind = type(node)
     return kind(*VALUES[kind](node), origins=node.origins.union(origins))
 
 
 def change(part: Any, changes: dict[Any, Any]) -> Any:
-    """The tree with some of its nodes exchanged for others, the outermost first."""
+    """Replace nodes of a tree, outermost first."""
     by_kind: dict[type, list[tuple[Any, Any]]] = {}
     for old, new in changes.items():
         by_kind.setdefault(type(old), []).append((old, new))
@@ -382,9 +385,9 @@ def change(part: Any, changes: dict[Any, Any]) -> Any:
 
 
 def rebuilt(part: Any, exchange: Callable[[Any], Any]) -> Any:
-    """The tree with what `exchange` gives for a node in its place; None leaves a node there.
+    """Replace each node by the result of `exchange`; None keeps a node.
 
-    What does not change is the same object as before.
+    Unchanged subtrees are the same objects as before.
     """
     kind = type(part)
     if kind is tuple:
@@ -407,7 +410,7 @@ def rebuilt(part: Any, exchange: Callable[[Any], Any]) -> Any:
 
 
 def union(first: Any, second: Any) -> Any:
-    """The first tree, with the origins of the second too where both say the same."""
+    """The first tree, with the origins of the second added where both are equal."""
     kind = type(first)
     if kind is not type(second):
         return first
@@ -420,7 +423,7 @@ def union(first: Any, second: Any) -> Any:
 
 
 def exchanged(first: Any, second: Any) -> dict[Origin, Origins]:
-    """For each origin in the first of two equal trees, the origins at its place in the second."""
+    """For each origin in the first of two equal trees, the corresponding origins in the second."""
     found: dict[Origin, Origins] = {}
     for one, other in zip(walk(first), walk(second), strict=True):
         for origin in one.origins:
@@ -429,7 +432,7 @@ def exchanged(first: Any, second: Any) -> dict[Origin, Origins]:
 
 
 def also_from(part: Any, more: dict[Origin, Origins]) -> Any:
-    """The tree, where each node also has the origins that `more` lists for its own."""
+    """The tree with additional origins: for each origin of a node, those in `more`."""
     kind = type(part)
     if kind is tuple:
         return tuple([also_from(item, more) for item in part])

@@ -1,7 +1,7 @@
-"""Python source to nodes: `expression("x + bias", x=…)` is the tree of that line, with x filled in.
+"""Parse Python source to nodes: `expression("x + bias", x=…)` is that tree with x replaced.
 
-Rows of ops are written as the line that they become. What stands in a template is read once; the
-names that are given as arguments are exchanged for other expressions.
+The row of an op is written like the code that it becomes. Templates are parsed once; names that are
+passed as arguments are replaced by expressions.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from .nodes import (
 
 
 def constant(value: Any) -> Literal:
-    """A Python literal as a person writes it: 10_000.0, 1e-5, 50257."""
+    """A Python literal in its usual form: 10_000.0, 1e-5, 50257."""
     return Literal(value, written(value))
 
 
@@ -82,12 +82,12 @@ def _written_float(value: float) -> str:
 
 
 def expression(template: str, /, **given: Expr) -> Any:
-    """The tree of an expression, with names exchanged for what is given."""
+    """The tree of an expression, with names replaced by the given expressions."""
     return _filling(template, frozenset(given))(given) if given else _expression(template)
 
 
 def statements(template: str, /, **given: Expr) -> tuple[Statement, ...]:
-    """The trees of these lines, with their comments; names exchanged for what is given."""
+    """The trees of these lines and their comments, with names replaced by the given expressions."""
     if not given:
         return _statements(template)
     filled: tuple[Statement, ...] = _filling_lines(template, frozenset(given))(given)
@@ -95,7 +95,7 @@ def statements(template: str, /, **given: Expr) -> tuple[Statement, ...]:
 
 
 def call(function: str | Expr, *arguments: Expr, **named: Expr) -> Call:
-    """`function(arguments, name=value)`; a function by its name, which may be dotted."""
+    """`function(arguments, name=value)`; the function is given by its (dotted) name."""
     of = dotted(function) if isinstance(function, str) else function
     by_name = [Argument(value, name) for name, value in named.items()]
     return Call(of, (*[Argument(value) for value in arguments], *by_name))
@@ -112,7 +112,7 @@ def dotted(path: str) -> Any:
 
 
 def names(*ids: str) -> Any:
-    """One name, or several without brackets: the target of an assignment."""
+    """One or several names: the target of an assignment."""
     return _name(ids[0]) if len(ids) == 1 else Sequence(tuple(map(_name, ids)), "")
 
 
@@ -131,30 +131,30 @@ Filling = Callable[[dict[str, Any]], Any]
 
 @cache
 def _filling(template: str, names: frozenset[str]) -> Filling:
-    """What makes the tree of a template out of the expressions for these names."""
+    """A function from expressions for these names to the tree of a template."""
     return _all_used(_expression(template), names)
 
 
 @cache
 def _filling_lines(template: str, names: frozenset[str]) -> Filling:
-    """The same for the statements of a template."""
+    """The same for a template of statements."""
     return _all_used(_statements(template), names)
 
 
 def _all_used(tree: Any, names: frozenset[str]) -> Filling:
-    """The same. Raises KeyError where something is given that the template does not use."""
+    """The same. Raises KeyError for arguments that the template does not use."""
     if unused := names - {node.id for node in walk(tree) if isinstance(node, Name)}:
         raise KeyError(f"a template does not use {', '.join(sorted(unused))}")
     return filling(tree, names)
 
 
 def filling(tree: Any, names: frozenset[str]) -> Filling:
-    """What rebuilds a tree with expressions for these names."""
+    """A function that fills in expressions for these names."""
     return _maker(tree, names) or (lambda given: tree)
 
 
 def _maker(part: Any, names: frozenset[str]) -> Filling | None:
-    """What rebuilds this part with the names filled in; None where it holds none of them."""
+    """A function that fills in the names in this part; None if it contains none of them."""
     kind = type(part)
     if kind is Name:
         return itemgetter(part.id) if part.id in names else None
@@ -178,7 +178,7 @@ def _statements(template: str) -> tuple[Statement, ...]:
 
 
 def read_block(text: str) -> tuple[Statement, ...]:
-    """All statements of a text, with comments as notes."""
+    """All statements of a source text, with comments as notes."""
     reader = _Reader(comments(text))
     found = tuple(reader.block(ast.parse(text).body))
     reader.refuse_lost(1, text.count("\n") + 1)
@@ -186,7 +186,7 @@ def read_block(text: str) -> tuple[Statement, ...]:
 
 
 def read_definitions(text: str) -> dict[str, Any]:
-    """The top-level classes and functions of a text by name."""
+    """The top-level classes and functions of a source text, by name."""
     reader = _Reader(comments(text))
     found = [n for n in ast.parse(text).body if isinstance(n, (ast.ClassDef, ast.FunctionDef))]
     made = {}
@@ -198,7 +198,7 @@ def read_definitions(text: str) -> dict[str, Any]:
 
 
 def comments(text: str) -> dict[int, tuple[str, bool]]:
-    """Line -> the comment that it holds, and whether it stands alone."""
+    """Line -> its comment, and whether the comment has its own line."""
     if "#" not in text:
         return {}
     found = {}
@@ -257,7 +257,7 @@ def _chain(parts: list[Any], signs: list[str]) -> Any:
 
 
 def _bool(node: ast.BoolOp) -> Any:
-    """`or` and `and`; an `and` within an `or` stands in brackets, as ruff asks (RUF021)."""
+    """`or` and `and`; an `and` within an `or` is parenthesised (ruff RUF021)."""
     parts = [read_expression(value) for value in node.values]
     if isinstance(node.op, ast.Or):
         joined = [isinstance(part, Binary) and part.sign == "and" for part in parts]
@@ -272,7 +272,7 @@ def _compare(node: ast.Compare) -> Any:
 
 
 def _compares(part: Any) -> bool:
-    """Is it a comparison itself? Then it is no part of a chain such as `a < b < c`."""
+    """Whether it is a comparison, and so not an operand of a chain such as `a < b < c`."""
     return isinstance(part, Binary) and part.sign in COMPARISONS
 
 
@@ -280,7 +280,7 @@ COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "is", "is not", "in", "not in")
 
 
 def refuse(bad: object, what: str) -> None:
-    """Raises KeyError for what emitted programs never say and the tree has no node for."""
+    """Raise KeyError for syntax without a node type."""
     if bad:
         raise KeyError(f"emitted programs have no {what}")
 
@@ -353,7 +353,7 @@ EXPRESSIONS: dict[type[ast.AST], Callable[[Any], Any]] = {
 
 
 def read_expression(node: ast.AST) -> Any:
-    """The tree of a parsed expression. Raises KeyError for what emitted programs never say."""
+    """The tree of a parsed expression. Raises KeyError for syntax without a node type."""
     return EXPRESSIONS[type(node)](node)
 
 
@@ -361,12 +361,12 @@ def read_expression(node: ast.AST) -> Any:
 
 
 class _Reader:
-    """Statements with the comments that stand behind and above them."""
+    """Converts statements, with the comments after and above them."""
 
     def __init__(self, notes: dict[int, tuple[str, bool]]) -> None:
         self.notes = notes
-        self.said = 0  # the last line whose comments were taken
-        self.taken: set[int] = set()  # the lines whose comments stand in the tree
+        self.said = 0  # the last line whose comments were used
+        self.taken: set[int] = set()  # lines whose comments are in the tree
 
     def block(self, body: list[ast.stmt]) -> Iterator[Statement]:
         for node in body:
@@ -386,7 +386,7 @@ class _Reader:
         return "" if alone else note
 
     def refuse_lost(self, first: int, last: int) -> None:
-        """Raises KeyError where a comment between these lines has no place in the tree."""
+        """Raise KeyError if a comment between these lines would be lost."""
         lost = [line for line in self.notes if first <= line <= last and line not in self.taken]
         where = ", ".join(f"{line} (# {self.notes[line][0]})" for line in lost)
         refuse(lost, f"place for the comments of lines {where}")
@@ -402,7 +402,7 @@ def _target(node: ast.AST) -> Any:
 
 
 def _value(node: ast.AST) -> Any:
-    """A value; a tuple needs no brackets where it is assigned or returned."""
+    """A value; a tuple that is assigned or returned needs no parentheses."""
     return _target(node) if isinstance(node, ast.Tuple) else read_expression(node)
 
 

@@ -1,4 +1,4 @@
-"""Statements to lines: indentation, signatures, docstrings, blank lines."""
+"""Print statements as lines: indentation, signatures, docstrings, blank lines."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from .nodes import (
     origins_in,
 )
 
-DOCUMENT_WIDTH = 96  # where the words of a long docstring wrap
+DOCUMENT_WIDTH = 96  # columns at which long docstrings wrap
 
 
 def show(statement: Statement, depth: int = 0) -> list[Printed]:
-    """The lines of a statement, indented by four columns for each level of depth."""
+    """The lines of a statement, indented by four columns per level."""
     return list(SHOW[type(statement)](statement, depth))
 
 
 def show_all(body: tuple[Statement, ...], depth: int = 0) -> list[Printed]:
-    """The lines of statements one after another."""
+    """The lines of several statements."""
     return [line for statement in body for line in show(statement, depth)]
 
 
 def width(statement: Statement, depth: int = 0) -> int:
-    """How many columns the statement takes on one line, its note included."""
+    """Width of the statement on one line, including its note."""
     note = getattr(statement, "note", "")
     return 4 * depth + len("".join(_parts(statement)[:3])) + (len(note) + 4 if note else 0)
 
 
 def _parts(s: Any) -> tuple[str, str, str, Any]:
-    """A simple statement: what stands before its value, the value, what follows, the value's tree.
+    """A simple statement: text before its value, value, text after it, tree of the value.
 
     The head of an assignment ends with its sign.
     """
@@ -82,13 +82,13 @@ def _assignment(s: Set) -> tuple[str, str]:
 
 
 def _line(s: Any) -> Line:
-    """A simple statement as `wrap` takes it."""
+    """A simple statement as an argument of `wrap`."""
     head, _, end, value = _parts(s)
     lead = {Return: "return", If: "test"}.get(type(s), "")
     if type(s) is Set and s.annotation is None and not s.also:
         lead = {Name: "name", Dot: "dotted", Sequence: "names"}.get(type(s.target), "")
     before = [Piece(head)]
-    if type(s) is Set and s.annotation is None and lead in ("", "names"):  # a target may break, too
+    if type(s) is Set and s.annotation is None and lead in ("", "names"):  # a target may also break
         before = [p for t in (s.target, *s.also) for p in (*pieces(t), Piece(" = "))]
     return Line(before, pieces(value) if value is not None else [], end, lead)
 
@@ -100,7 +100,7 @@ def _simple(s: Any, depth: int) -> list[Printed]:
     if len(text) <= WIDTH:
         return [Printed(text, s.origins, (tree,))]
     lines = wrap(_line(s), 4 * depth, s.note)
-    own = s.origins or origins_in(tree)  # of a bracket, or of an argument without an op of its own
+    own = s.origins or origins_in(tree)  # lines with only a bracket, or an argument without origins
     return [line if line.own else Printed(line.text, own) for line in lines]
 
 
@@ -152,7 +152,7 @@ def _function(s: Function, depth: int) -> Iterator[Printed]:
 
 
 def _within(s: Function | Class | If | For, lines: list[Printed]) -> Iterator[Printed]:
-    """Lines without an origin of their own have that of what is around them, the nearest first."""
+    """Give lines without origins those of the nearest enclosing node."""
     for line in lines:
         if line.around or not line.text or not s.origins:
             yield line
@@ -161,9 +161,9 @@ def _within(s: Function | Class | If | For, lines: list[Printed]) -> Iterator[Pr
 
 
 def signature(s: Function, depth: int) -> list[tuple[str, tuple[Parameter, ...]]]:
-    """`def name(self, …) -> result:`, on one line or broken as a formatter would.
+    """`def name(self, …) -> result:`, on one line or broken as by a formatter.
 
-    Each line is told with the parameters that it holds.
+    Yields each line with the parameters that it contains.
     """
     margin, end = " " * 4 * depth, f") -> {flat(s.result)}:"
     texts = [parameter_text(p) for p in s.parameters]
@@ -179,7 +179,7 @@ def signature(s: Function, depth: int) -> list[tuple[str, tuple[Parameter, ...]]
 
 
 def _document(text: str, depth: int, origins: Origins) -> Iterator[Printed]:
-    """A docstring: as it stands where it has several lines, else wrapped at words if long."""
+    """A docstring: unchanged if it has several lines, else wrapped."""
     margin = " " * 4 * depth
     whole = f'{margin}"""{text}"""'
     if "\n" in text:

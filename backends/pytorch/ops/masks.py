@@ -1,4 +1,4 @@
-"""Masks: the functions that make them, their names, and rows of single queries."""
+"""Masks: the functions that compute them, their names, and masks of single queries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def mask(f: Writer, op: Op) -> None:
     f.assign(bound, made, note, op)
     if op.attrs["implicit"] == "causal" and f.plan.causal_given:
         like = f.like
-        tokens = like if like == Name("x") else f.names[f.ids]  # a memory has another length
+        tokens = like if like == Name("x") else f.names[f.ids]  # a memory has its own length
         size = expression("x.size(1)", x=tokens)
         f.assign("causal", causal_case(f, Name(bound), size), "", op)
 
@@ -57,7 +57,7 @@ def global_rows(f: Writer, op: Op) -> Any:
 
 
 def _end(f: Writer, limit: int) -> Any:
-    """One end of a range; negative ones count from the last token."""
+    """One end of a range; negative numbers count from the end."""
     if limit < 0:
         return expression("end - number", end=f.end(), number=constant(-limit))
     return constant(int(limit))
@@ -68,7 +68,7 @@ def select(f: Writer, op: Op) -> Any:
 
 
 def mask_sizes(formula: Any) -> list[Size]:
-    """The named sizes of a formula, each once, in order."""
+    """The distinct named sizes of a formula, in order."""
     found: dict[str, Size] = {}
     for atom in atoms_of(formula):
         for arg in atom.args:
@@ -84,7 +84,7 @@ def atoms_of(formula: Any) -> list[Any]:
 
 
 def mask_name(graph: ModuleGraph, op: Op) -> str:
-    """What the function of a mask is called: by its atoms; numbered where others have the same."""
+    """Name of a mask function, from its predicates; numbered if it is already taken."""
     base = _mask_words(op)
     if base == WINDOW and windowed(graph):
         return CAUSAL
@@ -101,9 +101,9 @@ CAUSAL, WINDOW = "causal_mask", "causal_window_mask"
 
 
 def windowed(graph: ModuleGraph) -> bool:
-    """Have some layers a causal mask, and others the same within a window? One function makes both.
+    """Whether some layers have a causal mask and others a causal window; one function does both.
 
-    The window is a number of the Config, and both hide the same padding.
+    The window must be a field of the Config, and both masks must have the same padding.
     """
     masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs["implicit"] != "full"]
     kinds = {_mask_words(op): op for op in masks if _mask_words(op) in (CAUSAL, WINDOW)}
@@ -120,7 +120,7 @@ def windowed(graph: ModuleGraph) -> bool:
 
 
 def _is_window(formula: Any) -> bool:
-    """Is it a window of keys that a query may see, itself the last?"""
+    """Whether the formula is a window ending at the query."""
     parts = getattr(formula, "parts", ())
     if parts and type(formula).__name__ != "And":
         return False
@@ -130,13 +130,13 @@ def _is_window(formula: Any) -> bool:
 def _mask_words(op: Op) -> str:
     words = dict.fromkeys(atom.name for atom in atoms_of(op.attrs["formula"]))
     name = "_".join(words) + "_mask"
-    return "global_tokens_mask" if name == "global_mask" else name  # an argument is called so
+    return "global_tokens_mask" if name == "global_mask" else name  # the name of an argument
 
 
 def _mask_shape(op: Op) -> Any:
-    """What makes a function of a mask another one: the formula without its sizes, and the data."""
+    """What distinguishes mask functions: the formula without its sizes, and data arguments."""
     sizes = [size.code() for size in mask_sizes(op.attrs["formula"])]
-    data = tuple(bool(value) for value in op.inputs)  # an image has no padding
+    data = tuple(bool(value) for value in op.inputs)  # images have no padding
     return _without_sizes(op.attrs["formula"], sizes), op.attrs["implicit"], data
 
 
