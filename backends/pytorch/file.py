@@ -12,9 +12,10 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph
 from ...compiler.passes.join_projections import join_projections
+from .bases import with_bases
 from .caches import cache_class
 from .card import write_card
-from .classes import Written, plan_file, with_bases
+from .classes import Written
 from .code.nodes import (
     NOWHERE,
     Class,
@@ -33,6 +34,7 @@ from .code.nodes import (
 from .code.scope import Names, UnboundNameError, bound_by, inner_statements
 from .code.show import Printed, show
 from .config import config_class
+from .file_classes import plan_file
 from .generate import generate_method
 from .grouped import require_grouped
 from .helpers import collect
