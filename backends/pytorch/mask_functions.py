@@ -12,6 +12,7 @@ from .code.nodes import (
     Bracketed,
     Expr,
     Function,
+    If,
     Name,
     Parameter,
     Return,
@@ -24,7 +25,7 @@ from .code.nodes import (
 )
 from .code.read import constant, expression, statements
 from .code.scope import Names
-from .ops.masks import atoms_of, mask_sizes
+from .ops.masks import atoms_of, mask_sizes, narrower
 from .sizes import over
 
 DATA = ("attention_mask", "document_ids", "prefix_length", "global_mask")
@@ -164,8 +165,8 @@ FIRST = "first_places(attention_mask, like.device)"
 
 def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     """The function that computes a mask; `static`: it gets the position of every query."""
-    if len({_windowed(op) for op in ops}) > 1:
-        return causal_or_window(name, ops, static=static)
+    if len({narrower(op.attrs["formula"]) is None for op in ops}) > 1:
+        return causal_or_narrower(name, ops, static=static)
     op = ops[-1]  # sizes that differ are parameters
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal"
     given = [name for name in DATA if op.arg(name)]
@@ -207,44 +208,52 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     return found
 
 
-def _windowed(op: Op) -> bool:
-    return any(atom.name == "window" for atom in atoms_of(op.attrs["formula"]))
-
-
 MASKED = "mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]"
+NARROWED = {"window": "the last `{}`", "blocks": "within a block"}
 
 
-def causal_or_window(name: str, ops: list[Op], *, static: bool) -> Function:
-    """The function of causal masks, some of which have a window."""
-    padded = bool(ops[-1].arg("attention_mask"))
-    alone = "place.size(0) == end" if static else "(start == 0 or end - start == 1)"
-    empty = " and attention_mask is None" if padded else ""
+def causal_or_narrower(name: str, ops: list[Op], *, static: bool) -> Function:
+    """The function of causal masks, some of which have a window or blocks."""
+    plain = next(op for op in ops if narrower(op.attrs["formula"]) is None)
+    atom = next(part for op in ops if (part := narrower(op.attrs["formula"])) is not None)
+    size, padded = atom.args[0].code(), bool(plain.arg("attention_mask"))
+    implicit = plain.attrs["implicit"] == "causal"
     queries = (
         "place[:, None]" if static else "torch.arange(start, end, device=like.device)[:, None]"
     )
-    body = statements(
-        f"if window is None{empty} and {alone}:\n"
-        "    return None\n"
-        f"q = {queries}  # (T, 1)\n"
-        "k = torch.arange(end, device=like.device)  # (S,)\n"
-        "mask = k <= q  # (T, S)\n"
-        "if window is not None:\n"
-        "    mask = mask & (k > q - window)\n"
-        f"return {MASKED if padded else 'mask'}"
+    body = (
+        *_left_to_kernel(implicit, padded, static, size),
+        Set(Name("q"), expression(queries), "(T, 1)"),
+        *statements("k = torch.arange(end, device=like.device)  # (S,)\nmask = k <= q  # (T, S)"),
+        If(expression("size is not None", size=Name(size)), _narrowed(atom, padded=padded)),
+        Return(expression(MASKED if padded else "mask")),
     )
     parameters = (
         Parameter("place", TENSOR) if static else Parameter("start", INT),
         Parameter("end", INT),
-        Parameter("window", expression("int | None")),
+        Parameter(size, expression("int | None")),
         *([Parameter("attention_mask", OPTIONAL)] if padded else []),
         Parameter("like", TENSOR),
     )
-    title = (
-        "True where q may attend to k: causal, the last `window`. None where `is_causal` suffices."
-    )
-    made = Function(name, parameters, OPTIONAL, body, title)
+    title = f"True where q may attend to k: causal, {NARROWED[atom.name].format(size)}."
+    if implicit:
+        title += " None where `is_causal` suffices."
+    made = Function(name, parameters, OPTIONAL if implicit else TENSOR, body, title)
     found: Function = written_for(made, *[op.number for op in ops])
     return found
+
+
+def _narrowed(atom: Any, *, padded: bool) -> tuple[Statement, ...]:
+    """Restrict the mask to the window or the blocks."""
+    if atom.name == "window":
+        hidden = expression("k > q - size", **numbers(atom, size=0))
+    elif padded:
+        first = Set(Name("first"), expression(FIRST), "(B or 1, 1, 1, 1)")
+        both = expression("mask & (admits)", admits=Bracketed(predicate(atom)))
+        return (first, Set(Name("mask"), both, "(B or 1, 1, T, S)"))
+    else:
+        hidden = change(predicate(atom), {expression(f"{x} - first"): Name(x) for x in "qk"})
+    return (Set(Name("mask"), expression("mask & hidden", hidden=Bracketed(hidden))),)
 
 
 def with_queries(admits: Any, keys: Any) -> Any:
@@ -295,11 +304,14 @@ ABSENT = {
 }
 
 
-def _left_to_kernel(implicit: bool, padded: bool, static: bool) -> tuple[Statement, ...]:
-    """Return None if SDPA's `is_causal` suffices."""
+def _left_to_kernel(
+    implicit: bool, padded: bool, static: bool, size: str = ""
+) -> tuple[Statement, ...]:
+    """Return None if SDPA's `is_causal` suffices, which it does not for a mask of some `size`."""
     if not implicit:
         return ()
     test = "place.size(0) == end" if static else "start == 0 or end - start == 1"
-    if padded:
-        test = f"attention_mask is None and {test if static else f'({test})'}"
+    absent = [f"{name} is None" for name in (size, "attention_mask" if padded else "") if name]
+    if absent:
+        test = " and ".join([*absent, test if static else f"({test})"])
     return statements(f"if {test}:\n    return None")

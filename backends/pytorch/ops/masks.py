@@ -22,7 +22,7 @@ def mask(f: Writer, op: Op) -> None:
         name = mask_name(f.graph, op)
         f.needs.masks.setdefault(name, []).append(op)
         sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
-        if name == CAUSAL and windowed(f.graph):
+        if name == CAUSAL and narrowed(f.graph):
             sizes = sizes or [constant(None)]
         made = call(name, f.first_place(op), f.end(), *sizes, *data, like=f.like)
         note = ""
@@ -86,7 +86,7 @@ def atoms_of(formula: Any) -> list[Any]:
 def mask_name(graph: ModuleGraph, op: Op) -> str:
     """Name of a mask function, from its predicates; numbered if it is already taken."""
     base = _mask_words(op)
-    if base == WINDOW and windowed(graph):
+    if base == narrowed(graph):
         return CAUSAL
     alike = dict.fromkeys(
         _mask_shape(other)
@@ -97,34 +97,42 @@ def mask_name(graph: ModuleGraph, op: Op) -> str:
     return f"{base}_{place + 1}" if place else base
 
 
-CAUSAL, WINDOW = "causal_mask", "causal_window_mask"
+CAUSAL = "causal_mask"
+NARROWER = ("window", "blocks")
+"""Predicates that may narrow a causal mask in the same function: a window, or blocks."""
 
 
-def windowed(graph: ModuleGraph) -> bool:
-    """Whether some layers have a causal mask and others a causal window; one function does both.
+def narrowed(graph: ModuleGraph) -> str:
+    """Name of a mask that narrows the causal mask of other layers; one function does both.
 
-    The window must be a field of the Config, and both masks must have the same padding.
+    Empty if there is none. The size must be a field of the Config, and both masks must have the
+    same padding.
     """
     masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs["implicit"] != "full"]
-    kinds = {_mask_words(op): op for op in masks if _mask_words(op) in (CAUSAL, WINDOW)}
-    if len(kinds) < 2 or len({_mask_shape(op)[2] for op in kinds.values()}) > 1:
-        return False
-    own = [op for op in masks if _mask_words(op) == WINDOW]
-    plain = [op for op in masks if _mask_words(op) == CAUSAL]
-    return (
-        len({_mask_shape(op) for op in own}) == len({_mask_shape(op) for op in plain}) == 1
-        and all(len(mask_sizes(op.attrs["formula"])) == 1 for op in own)
-        and all(_is_window(op.attrs["formula"]) for op in own)
-        and all(op.attrs["implicit"] == "causal" for op in plain)
-    )
+    shapes = {_mask_shape(op): op for op in masks}
+    plain = [op for op in shapes.values() if _mask_words(op) == CAUSAL]
+    other = [op for op in shapes.values() if narrower(op.attrs["formula"]) is not None]
+    if len(plain) != 1 or len(other) != 1 or _mask_shape(plain[0])[2] != _mask_shape(other[0])[2]:
+        return ""
+    return _mask_words(other[0])
 
 
-def _is_window(formula: Any) -> bool:
-    """Whether the formula is a window ending at the query."""
-    parts = getattr(formula, "parts", ())
-    if parts and type(formula).__name__ != "And":
-        return False
-    return {atom.name for atom in parts or (formula,)} <= {"causal", "window"}
+def narrower(formula: Any) -> Any:
+    """The predicate with one size that narrows a causal mask; None if the formula is another."""
+    parts = getattr(formula, "parts", None)
+    if parts is None:
+        found = [formula] if getattr(formula, "name", "") == "window" else []
+    elif type(formula).__name__ == "And" and any(_named(part) == "causal" for part in parts):
+        found = [part for part in parts if _named(part) != "causal"]
+    else:
+        found = []
+    if len(found) != 1 or _named(found[0]) not in NARROWER or len(found[0].args) != 1:
+        return None
+    return found[0] if isinstance(found[0].args[0], Size) else None
+
+
+def _named(formula: Any) -> str:
+    return str(getattr(formula, "name", ""))
 
 
 def _mask_words(op: Op) -> str:

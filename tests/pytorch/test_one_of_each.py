@@ -1,0 +1,40 @@
+"""What differs in little is written once: masks, blocks, attentions and feed-forwards of a file."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from emitted_texts import tree
+
+
+def functions(name: str) -> dict[str, list[str]]:
+    """The functions of a file, and the names of their parameters."""
+    found = [node for node in tree(name).body if isinstance(node, ast.FunctionDef)]
+    return {one.name: [arg.arg for arg in one.args.args] for one in found}
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("example gemma3_1b", "window"),
+        ("example gemma2_2b", "window"),  # its kernel never masks by itself
+        ("example gpt_oss_20b", "window"),
+        ("example llama4_scout", "block_size"),
+        ("masks_of_heads_in_some_layers", "window"),
+    ],
+)
+def test_one_function_makes_the_masks_that_differ_in_a_size(name: str, size: str) -> None:
+    masks = {k: v for k, v in functions(name).items() if k.endswith("_mask")}
+    assert masks == {"causal_mask": ["start", "end", size, "attention_mask", "like"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("example sparse_transformer", {"causal_window_mask", "causal_strided_mask"}),
+        ("example modernbert_base", {"padding_mask", "band_mask"}),
+    ],
+)
+def test_other_masks_have_functions_of_their_own(name: str, expected: set[str]) -> None:
+    assert {k for k in functions(name) if k.endswith("_mask")} == expected
