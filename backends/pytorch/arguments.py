@@ -21,6 +21,7 @@ from .code.nodes import (
     Parameter,
     Set,
     Statement,
+    walk,
 )
 from .code.read import dotted
 from .plan import FilePlan
@@ -38,6 +39,9 @@ class Written(Protocol):
     doc: str
     constructor: Function
     body: tuple[Statement, ...]
+
+
+LAYER = "layer"
 
 
 class DifferentError(Exception):
@@ -161,6 +165,8 @@ def _join(plan: FilePlan, group: list[Any]) -> None:
         made, arguments = found
         for number, one in enumerate(bucket):
             plan.class_arguments[one.scope.path] = arguments.of(number)
+            if all(p.name != LAYER for p in made.parameters):
+                plan.without_layer.add(one.scope.path)
             one.constructor = replace(made, origins=one.constructor.origins)
             one.body = (one.constructor, *one.body[1:])
 
@@ -177,9 +183,12 @@ def _joined(plan: FilePlan, bucket: list[Any]) -> tuple[Function, Arguments] | N
         body = tuple([arguments.statement(parts) for parts in bodies])
     except DifferentError:
         return None
-    parameters = (*first.parameters, *arguments.parameters())
+    own = first.parameters
+    if Name(LAYER) not in walk(*body):  # only the module that is given knows it
+        own = tuple([p for p in own if p.name != LAYER])
+    parameters = (*own, *arguments.parameters())
     if len({p.name for p in parameters}) < len(parameters):
         return None
-    if len(parameters) - len(first.parameters) > MOST_ARGUMENTS:
+    if len(parameters) - len(own) > MOST_ARGUMENTS:
         return None
     return replace(first, parameters=parameters, body=body), arguments

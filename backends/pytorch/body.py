@@ -9,14 +9,27 @@ from typing import Any
 
 from ...compiler.graph import Scope
 from .code.layout import WIDTH, flat
-from .code.nodes import Choice, Dot, For, If, Index, Name, Sequence, Set, Statement, written_for
+from .code.nodes import (
+    Argument,
+    Call,
+    Choice,
+    Dot,
+    For,
+    If,
+    Index,
+    Name,
+    Sequence,
+    Set,
+    Statement,
+    written_for,
+)
 from .code.read import call, constant, dotted, expression, names
 from .code.show import width
 from .entry import entry
 from .items import Do, Item, Keep, Repeat, Run
 from .ops import ROWS
 from .patterns import by_layer
-from .plan import FilePlan, Given, LayerInput
+from .plan import FilePlan, Given
 from .writer import SELF, Writer
 
 
@@ -34,22 +47,26 @@ def write_items(f: Writer, items: Iterable[Item]) -> None:
 # -- calls of modules
 
 
-def arguments_for(f: Writer, scope: Scope) -> list[Any]:
-    """The arguments of a call of this scope, in the order of its parameters."""
+def arguments_for(f: Writer, scope: Scope) -> list[Argument]:
+    """What a call of this scope passes, in the order of its parameters."""
     tables = {name: weight for weight, name in f.plan.tables(scope.path).items()}
-    found = []
+    bundled = f.plan.bundled(f.place.path) if f.place.role == "block" else ()
+    found: list[Argument] = []
     for given in f.plan.given(scope.path):
-        if given.value:
-            found.append(f.use(given.value))
+        if given.value in bundled:
+            whole = Argument(Name(f"{scope.name}_inputs"), stars="*")
+            found += [] if whole in found else [whole]
+        elif given.value:
+            found.append(Argument(f.use(given.value)))
         else:
             table = tables.get(given.name)
-            found.append(f.table(table) if table else Name(given.name))
+            found.append(Argument(f.table(table) if table else Name(given.name)))
     return found
 
 
 def call_module(f: Writer, item: Run) -> None:
     name_long_input(f, item.scope)
-    value = call(Dot(SELF, item.scope.name), *arguments_for(f, item.scope))
+    value = Call(Dot(SELF, item.scope.name), tuple(arguments_for(f, item.scope)))
     (output,) = item.outputs
     producer = f.graph.producer(output)
     assert producer is not None
@@ -107,35 +124,49 @@ def call_layers(f: Writer, item: Run) -> None:
     """The loop over the blocks of a stack."""
     plan, layers = f.plan, item.scope
     x = _stream(f, layers)
-    inputs = plan.layer_inputs(layers.path)
-    varying = [one for one in inputs if one.varies]
-    choice = choose(f, layers, varying) if varying else ()
-    passed: list[Any] = [
-        Name(one.name) if one.varies else f.use(next(iter(one.values.values()))) for one in inputs
-    ]
     blocks = plan.index.children[layers.path]
+    passed: list[Any] = []
+    if module := plan.bundle(layers.path):
+        choice = choose(
+            f, layers, [f"{module}_inputs"], {b.path: plan.bundled(b.path) for b in blocks}
+        )
+    else:
+        inputs = plan.layer_inputs(layers.path)
+        varying = [one for one in inputs if one.varies]
+        values = {b.path: tuple([one.values[b.path] for one in varying]) for b in blocks}
+        choice = choose(f, layers, [one.name for one in varying], values) if varying else ()
+        passed = [Name(o.name) if o.varies else f.use(o.values[blocks[0].path]) for o in inputs]
     passed += [Name(given.name) for given in plan.given(blocks[0].path)[1:] if not given.value]
     f.hold(layers.result, x)
     loop(f, layers, x, passed, choice)
 
 
-def choose(f: Writer, layers: Scope, varying: list[LayerInput]) -> tuple[Statement, ...]:
-    """The first statements of the loop: choose the masks or angles of the layer's kind."""
+def choose(
+    f: Writer, layers: Scope, targets: list[str], given: dict[str, tuple[str, ...]]
+) -> tuple[Statement, ...]:
+    """What a layer does first: it takes the masks or angles of its kind.
+
+    targets: the names that a layer has for them, or one name for them all
+    given: the values of each block
+    """
     blocks = {block.name: block.path for block in f.plan.index.children[layers.path]}
-    used = {v: f.use(v) for one in varying for v in dict.fromkeys(one.values.values())}
-    sets = {kind: tuple(used[one.values[path]] for one in varying) for kind, path in blocks.items()}
+    places = zip(*given.values(), strict=False) if len(targets) > 1 else given.values()
+    used = {v: f.use(v) for values in places for v in dict.fromkeys(values)}
+    sets = {kind: tuple([used[v] for v in given[path]]) for kind, path in blocks.items()}
+    single = all(len(values) == 1 for values in sets.values()) and not f.plan.bundle(layers.path)
     labels: dict[Any, Any] = {}
     for kind, values in sets.items():
         if values not in labels:
-            labels[values] = values[0] if len(values) == 1 else Name(_label(f, kind))
-    if len(varying) > 1:
+            labels[values] = values[0] if single else Name(_label(f, kind))
+    if not single:
         for values, label in labels.items():
-            f.say(written_for(Set(label, Sequence(values, "")), layers.path))
+            made = Sequence(values, "" if len(values) > 1 else "()")
+            f.say(written_for(Set(label, made), layers.path))
     value = by_layer(layers, {kind: labels[sets[kind]] for kind in sets}, f.number)
     if isinstance(value, Index):
         f.say(written_for(Set(Name("kinds"), value.of), layers.path))
         value = Index(Name("kinds"), value.keys)
-    return (Set(names(*[one.name for one in varying]), value),)
+    return (Set(names(*targets), value),)
 
 
 def _label(f: Writer, kind: str) -> str:

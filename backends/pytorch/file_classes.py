@@ -13,14 +13,14 @@ from .plan import FilePlan
 
 
 def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list[Written]]:
-    """Choose the way to pass `is_causal` that needs fewer classes."""
+    """Of the ways to write a file, the one that needs the fewest classes; of equals, the first."""
     plan = FilePlan(graph, options)
-    classes = write_classes(plan)
-    if not one_causal_mask(graph) or not may_merge(graph):
-        return plan, classes
-    told = plan.telling_causal(told=True)
-    fewer = write_classes(told)
-    return (told, fewer) if len(fewer) < len(classes) else (plan, classes)
+    layers = [scope.path for scope in graph.scopes.values() if scope.role == "layers"]
+    told = (False, True) if one_causal_mask(graph) and may_merge(graph) else (False,)
+    bundling = (False, True) if any(map(plan.may_bundle, layers)) else (False,)
+    ways = [plan.written_as(causal_given=c, bundling=b) for b in bundling for c in told]
+    written = [(way, write_classes(way)) for way in ways]
+    return min(written, key=lambda one: len(one[1]))
 
 
 def one_causal_mask(graph: ModuleGraph) -> bool:

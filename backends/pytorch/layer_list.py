@@ -16,8 +16,9 @@ from .sizes import config_expression
 
 
 def construct(plan: FilePlan, child: Scope, layer: str = "layer") -> Any:
-    """The constructor call of a module or block; `layer` is an expression for the layer index."""
-    knows = plan.knows_layer(child.path) and child.role != "stack"
+    """The call that makes a module or a block; `layer` holds the number of its layer."""
+    knows = plan.knows_layer(child.path) and child.path not in plan.without_layer
+    knows = knows and child.role != "stack"
     given: list[Expr] = [Name("config"), *([Name(layer)] if knows else [])]
     given += plan.class_arguments.get(child.path, {}).values()
     return change(call(plan.class_of(child), *given), {Name("layer"): Name(layer)})

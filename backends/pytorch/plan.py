@@ -22,6 +22,8 @@ ANNOTATIONS = {
     "causal": "bool",
     "cache": "Cache | None",
     "layer": "int",
+    "bundle": "tuple[Tensor, ...]",
+    "optional bundle": "tuple[Tensor | None, ...]",
 }
 DEFAULTS = {"causal": False, "cache": None}
 """Defaults of optional parameters of modules."""
@@ -47,8 +49,8 @@ def remembered(method: Callable[..., R]) -> Callable[..., R]:
 class Given:
     """A parameter of a function.
 
-    kind  tensor · table (a weight of another module) · causal (`is_causal` of SDPA) · cache ·
-          layer (the index)
+    kind  tensor · table (a weight of another module) · causal (does the kernel mask?) · cache ·
+          layer (its number) · bundle (what one module of a block is given, as a tuple)
     """
 
     name: str
@@ -94,19 +96,21 @@ class FilePlan:
         self.index = Index(graph)
         self.fields = {field.name: field for field in graph.fields}
         self.options = options
-        self.causal_given = causal_given  # stacks pass `is_causal` to their layers
-        self.plain = False  # write modules without `cache` and `is_causal`
-        self.lenient: set[str] = set()  # modules with optional `cache` and `is_causal`
-        self.class_names: dict[str, str] = {}  # scope -> its class
-        self.class_arguments: dict[str, dict[str, Expr]] = {}  # scope -> more arguments
+        self.causal_given = causal_given  # a stack tells its layers when the kernel masks
+        self.bundling = False  # layers pass what they are given on as a tuple, where they may
+        self.plain = False  # write modules as if none kept a cache or were told `causal`
+        self.lenient: set[str] = set()  # may be called without `cache` and `causal`
+        self.class_names: dict[str, str] = {}  # scope -> the class that it becomes
+        self.class_arguments: dict[str, dict[str, Expr]] = {}  # scope -> what else it is made with
+        self.without_layer: set[str] = set()  # scopes made without the number of their layer
         self.cached = {graph.scopes[op.scope].stack for op in graph.keepers()}
         self.memory: dict[Any, Any] = {}
 
-    def telling_causal(self, *, told: bool) -> FilePlan:
-        """The same plan, with stacks that pass `is_causal` to their layers."""
+    def written_as(self, *, causal_given: bool, bundling: bool) -> FilePlan:
+        """The same file in another way; see `causal_given` and `bundling`."""
         other = copy(self)
-        other.causal_given = told
-        other.memory, other.lenient = {}, set()
+        other.causal_given, other.bundling = causal_given, bundling
+        other.memory, other.lenient, other.without_layer = {}, set(), set()
         other.class_names, other.class_arguments = {}, {}
         return other
 
@@ -252,6 +256,50 @@ class FilePlan:
         return found
 
     @remembered
+    def bundle(self, layers: str) -> str:
+        """The module of every block that alone reads what the layers are given, as a tuple.
+
+        Empty where blocks are given the values one by one: where all kinds read the same, too.
+        """
+        return self.may_bundle(layers) if self.bundling else ""
+
+    @remembered
+    def may_bundle(self, layers: str) -> str:
+        """The module whose inputs could be passed through the blocks as a tuple, or nothing."""
+        blocks = self.index.children[layers]
+        if len(blocks) < 2 or self.layer_by_call(blocks[0].path):
+            return ""
+        readers = {self._only_reader(block) for block in blocks}
+        if len(readers) > 1 or None in readers:
+            return ""
+        (name,) = readers
+        given = {
+            tuple(g.name for g in self._module_inputs(f"{block.path}.{name}")) for block in blocks
+        }
+        return str(name) if len(given) > 1 else ""
+
+    def _only_reader(self, block: Scope) -> str | None:
+        """The name of the one module of a block that reads what the block is given, and no more."""
+        given = {*self.external(block.path)[0]}.intersection(self.shared_values(block.parent or ""))
+        if given.intersection(value for op in self.index.ops[block.path] for value in op.inputs):
+            return None
+        readers = [
+            child
+            for child in self.index.children[block.path]
+            if given.intersection(self.external(child.path)[0])
+        ]
+        if len(readers) != 1 or readers[0].role != "module":
+            return None
+        own = [g.value for g in self._module_inputs(readers[0].path)]
+        return readers[0].name if len(own) == len(given) + 1 and own[0] not in given else None
+
+    @remembered
+    def bundled(self, block: str) -> tuple[str, ...]:
+        """The values of the tuple that a block is given, in their order; empty without one."""
+        name = self.bundle(self.graph.scopes[block].parent or "")
+        return tuple(g.value for g in self._module_inputs(f"{block}.{name}")[1:]) if name else ()
+
+    @remembered
     def several_stacks(self) -> bool:
         """Whether the model has more than one stack."""
         return len([s for s in self.graph.scopes.values() if s.role == "layers"]) > 1
@@ -288,8 +336,12 @@ class FilePlan:
         if scope.role != "block":
             return self._module_inputs(path)
         stream = Given("x", scope.carry[0] if scope.carry else "")
+        inputs = self.layer_inputs(scope.parent or "")
+        if module := self.bundle(scope.parent or ""):
+            kind = "optional bundle" if any(map(self.optional, inputs)) else "bundle"
+            return [stream, Given(f"{module}_inputs", kind=kind)]
         found = [stream]
-        for one in self.layer_inputs(scope.parent or ""):
+        for one in inputs:
             found.append(Given(one.name, one.values[path], optional=self.optional(one)))
         return with_one_mask(found)
 

@@ -256,29 +256,6 @@ class MixtureOfExperts(nn.Module):
         return self.experts(x, chosen, weights) + self.shared_expert(x)  # (B, T, D)
 
 
-class LocalBlock(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
-
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.attention = LocalAttention(config, layer)
-        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.feed_forward = MixtureOfExperts(config)
-
-    def forward(
-        self,
-        x: Tensor,
-        cos: Tensor,
-        sin: Tensor,
-        mask: Tensor | None,
-        sharpness: Tensor,
-        cache: Cache | None,
-    ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
-        return x + self.feed_forward(self.feed_forward_norm(x))
-
-
 class GlobalAttention(nn.Module):
     """Grouped-query attention: K key/value heads (Ainslie et al. 2023, 2305.13245)."""
 
@@ -306,26 +283,20 @@ class GlobalAttention(nn.Module):
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
-class GlobalBlock(nn.Module):
+class Block(nn.Module):
     """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
 
-    def __init__(self, config: Config, layer: int) -> None:
+    def __init__(self, config: Config, attention: nn.Module) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
-        self.attention = GlobalAttention(config, layer)
+        self.attention = attention
         self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
         self.feed_forward = MixtureOfExperts(config)
 
     def forward(
-        self,
-        x: Tensor,
-        cos: Tensor,
-        sin: Tensor,
-        mask: Tensor | None,
-        sharpness: Tensor,
-        cache: Cache | None,
+        self, x: Tensor, attention_inputs: tuple[Tensor | None, ...], cache: Cache | None
     ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), sharpness, mask, cache)
+        x = x + self.attention(self.attention_norm(x), *attention_inputs, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
@@ -338,8 +309,8 @@ class Llama4Scout(nn.Module):
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.layers = nn.ModuleList()
         for i in range(config.layers):
-            block = LocalBlock(config, i) if i % 4 < 3 else GlobalBlock(config, i)
-            self.layers.append(block)
+            attention = LocalAttention(config, i) if i % 4 < 3 else GlobalAttention(config, i)
+            self.layers.append(Block(config, attention))
         self.norm = nn.RMSNorm(config.d_model, config.eps)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         self.init_weights()
@@ -376,9 +347,11 @@ class Llama4Scout(nn.Module):
             position_ids + 1, self.config.temperature_length, self.config.temperature_slope, like=x
         )  # (T, 1) or (B, 1, T, 1)
         global_mask = causal_mask(start, end, None, attention_mask, like=x)
+        local = cos, sin, local_mask
+        global_ = sharpness, global_mask
         for i, block in enumerate(self.layers):
-            mask = local_mask if i % 4 < 3 else global_mask
-            x = block(x, cos, sin, mask, sharpness, cache)
+            attention_inputs = local if i % 4 < 3 else global_
+            x = block(x, attention_inputs, cache)
         if cache is not None:
             cache.length = end
         return self.norm(x)
@@ -443,4 +416,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1e645b9ce7c156a4e59e2ec0a270892292d1c58b266204824fbff43cf3eb4169
+# sha256 of the above: 89749163bb73bd6f009833d61639374fcc177da868942061fb3b63a6ddb18229
