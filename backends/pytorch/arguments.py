@@ -41,7 +41,8 @@ class Written(Protocol):
     body: tuple[Statement, ...]
 
 
-LAYER = "layer"
+GIVEN = ("config", "layer")
+"""Parameters that are removed if an argument replaces their only use."""
 
 
 class DifferentError(Exception):
@@ -144,9 +145,22 @@ def take_arguments(plan: FilePlan, classes: list[Any]) -> None:
         if one.scope is block and plan.has_shared_layers(block.parent or ""):
             continue
         noun = "" if one.scope is block else one.noun
-        groups.setdefault((block.parent, noun, one.body[1:], one.doc), []).append(one)
+        groups.setdefault((noun, one.body[1:], one.doc), []).append(one)
     for group in groups.values():
         _join(plan, group)
+
+
+def sizes_between(plan: FilePlan, one: Written, other: Written) -> dict[Expr, Expr] | None:
+    """Map sizes of one class to those of another; None if the classes differ in more."""
+    if (one.doc, one.body[1:]) != (other.doc, other.body[1:]):
+        return None
+    if one.body[0] == other.body[0]:
+        return {}
+    found = _joined(plan, [one, other])
+    if found is None or found[1].module is not None:
+        return None
+    pairs = [(values[0], values[1]) for values in found[1].sizes]
+    return dict(pairs) if len({first for first, _ in pairs}) == len(pairs) else None
 
 
 def _join(plan: FilePlan, group: list[Any]) -> None:
@@ -165,8 +179,7 @@ def _join(plan: FilePlan, group: list[Any]) -> None:
         made, arguments = found
         for number, one in enumerate(bucket):
             plan.class_arguments[one.scope.path] = arguments.of(number)
-            if all(p.name != LAYER for p in made.parameters):
-                plan.without_layer.add(one.scope.path)
+            plan.unneeded[one.scope.path] = {*GIVEN} - {p.name for p in made.parameters}
             one.constructor = replace(made, origins=one.constructor.origins)
             one.body = (one.constructor, *one.body[1:])
 
@@ -183,10 +196,11 @@ def _joined(plan: FilePlan, bucket: list[Any]) -> tuple[Function, Arguments] | N
         body = tuple([arguments.statement(parts) for parts in bodies])
     except DifferentError:
         return None
-    own = first.parameters
-    if Name(LAYER) not in walk(*body):  # only the module that is given knows it
-        own = tuple([p for p in own if p.name != LAYER])
-    parameters = (*own, *arguments.parameters())
+    needed = {node.id for node in walk(*body) if isinstance(node, Name)}
+    own = [p for p in first.parameters if p.name not in GIVEN or p.name in needed]
+    optional = [p for p in own if p.default is not None]
+    required = [p for p in own if p.default is None]
+    parameters = (*required, *arguments.parameters(), *optional)
     if len({p.name for p in parameters}) < len(parameters):
         return None
     if len(parameters) - len(own) > MOST_ARGUMENTS:

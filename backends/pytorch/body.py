@@ -48,7 +48,7 @@ def write_items(f: Writer, items: Iterable[Item]) -> None:
 
 
 def arguments_for(f: Writer, scope: Scope) -> list[Argument]:
-    """What a call of this scope passes, in the order of its parameters."""
+    """The arguments of a call of this scope, in the order of its parameters."""
     tables = {name: weight for weight, name in f.plan.tables(scope.path).items()}
     bundled = f.plan.bundled(f.place.path) if f.place.role == "block" else ()
     found: list[Argument] = []
@@ -144,9 +144,9 @@ def call_layers(f: Writer, item: Run) -> None:
 def choose(
     f: Writer, layers: Scope, targets: list[str], given: dict[str, tuple[str, ...]]
 ) -> tuple[Statement, ...]:
-    """What a layer does first: it takes the masks or angles of its kind.
+    """The first statements of the loop: choose the masks or angles of the layer's kind.
 
-    targets: the names that a layer has for them, or one name for them all
+    targets: the variables to assign; a single one for a tuple of all values
     given: the values of each block
     """
     blocks = {block.name: block.path for block in f.plan.index.children[layers.path]}

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...compiler.graph import ModuleGraph, Scope
-from .arguments import take_arguments
+from .arguments import sizes_between, take_arguments
 from .class_names import name_classes
 from .classes import Written, write_class
+from .code.nodes import Expr, change
 from .options import BuildOptions
 from .plan import FilePlan
 
 
 def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list[Written]]:
-    """Of the ways to write a file, the one that needs the fewest classes; of equals, the first."""
+    """Choose the way to pass `is_causal` and inputs of layers that needs the fewest classes."""
     plan = FilePlan(graph, options)
     layers = [scope.path for scope in graph.scopes.values() if scope.role == "layers"]
     told = (False, True) if one_causal_mask(graph) and may_merge(graph) else (False,)
@@ -77,7 +78,7 @@ def heights(plan: FilePlan, scopes: dict[str, Scope]) -> dict[str, int]:
             found[path] = max([found[path], *(found[inner] + 1 for inner in within[path])])
         alike: dict[str, list[str]] = {}
         for path, scope in scopes.items():
-            key = f"{scope.parent}." if scope.role == "block" else scope.noun
+            key = "." if scope.role == "block" else scope.noun
             alike.setdefault(key, []).append(path)
         for paths in alike.values():
             if not _nested(paths):
@@ -97,18 +98,26 @@ def _nested(paths: list[str]) -> bool:
 
 
 def in_reading_order(plan: FilePlan, classes: list[Written]) -> list[Written]:
-    """Sort classes: each after those that it uses, otherwise in the order of use."""
+    """Sort classes: each after those that it uses, otherwise in the order of use.
+
+    A class of blocks follows the modules of all blocks of the first stack that uses it.
+    """
     by_name = {one.name: one for one in classes}
     found: dict[str, Written] = {}
+    blocks = [scope for scope in plan.graph.scopes.values() if scope.role == "block"]
+    last: dict[str, Scope] = {}  # of each class, in the first stack
+    for block in blocks:
+        before = last.setdefault(plan.class_names.get(block.path, ""), block)
+        if before.parent == block.parent:
+            last[plan.class_names.get(block.path, "")] = block
 
     def visit(path: str) -> None:
         for child in plan.index.children[path]:
             visit(child.path)
         name = plan.class_names.get(path)
-        if name in by_name and (path in last or plan.graph.scopes[path].role != "block"):
+        if name in by_name and (plan.graph.scopes[path].role != "block" or last[name].path == path):
             found.setdefault(name, by_name[name])
 
-    last = {name: path for path, name in plan.class_names.items()}.values()
     visit("")
     return list(found.values())
 
@@ -135,28 +144,51 @@ def join_kinds(classes: list[Written]) -> None:
 
 
 def share(plan: FilePlan, classes: list[Written]) -> list[Written]:
-    """Let modules without a cache use the class of those with one, if nothing else differs.
+    """Let modules with fewer inputs use the class of those with more, if nothing else differs.
 
-    The parameters `cache` and `is_causal` of such a class are optional.
+    The parameters `mask`, `is_causal` and `cache` of such a class are optional.
     """
     modules = [c for c in classes if c.scope.role != "stack"]
-    full = [c for c in modules if _keeps(plan, c.scope)]
-    bare = [c for c in modules if not _keeps(plan, c.scope)]
-    nouns = {c.noun for c in bare}
-    plain = plan.as_plain()
     twins: dict[int, Written] = {}  # id of a class -> the class that replaces it
-    for one in full:
-        if one.noun not in nouns or not any(_holds_alike(plan, one, c) for c in bare):
-            continue
-        without = write_class(plain, one.scope)
-        alike = [c for c in bare if c.noun == one.noun and c.same_as(without)]
-        if alike:
-            plan.lenient.add(one.scope.path)
-            lenient = write_class(plan, one.scope)
-            lenient.replaced = [(without, other) for other in alike]
-            twins |= {id(c): replace(lenient, scope=c.scope) for c in alike}
-            twins[id(one)] = lenient
+    for one in sorted(modules, key=lambda c: not _keeps(plan, c.scope)):
+        others = [c for c in modules if c is not one and _holds_alike(plan, one, c)]
+        if id(one) not in twins and others:
+            twins = {**_lenient(plan, one, others), **twins}
     return [twins.get(id(c), c) for c in classes]
+
+
+def _lenient(plan: FilePlan, one: Written, others: list[Written]) -> dict[int, Written]:
+    """The class that replaces this one and others, by id; empty if there is none."""
+    path, found = one.scope.path, []
+    for unmasked in (False, True):
+        if not (plan.own_mask(path) if unmasked else _keeps(plan, one.scope)):
+            continue
+        without = write_class(plan.as_plain(unmasked), one.scope)
+        alike = [(without, c, sizes_between(plan, without, c)) for c in others]
+        alike = [twin for twin in alike if twin[2] is not None]
+        if alike:
+            (plan.lenient_masks if unmasked else plan.lenient).add(path)
+        found += alike
+    if not found:
+        return {}
+    if path in plan.lenient_masks and _keeps(plan, one.scope):
+        plan.lenient.add(path)  # parameters after an optional one are optional
+    lenient = write_class(plan, one.scope)
+    lenient.replaced = [(without, c) for without, c, sizes in found if not sizes]
+    twins = {id(c): _resized(lenient, without, c, sizes or {}) for without, c, sizes in found}
+    return {id(one): lenient, **twins}
+
+
+def _resized(
+    lenient: Written, without: Written, other: Written, sizes: dict[Expr, Expr]
+) -> Written:
+    """The shared class, with the sizes of another module."""
+    if not sizes:
+        return replace(lenient, scope=other.scope)
+    made = change(lenient.constructor, sizes)
+    written = replace(without, body=change(without.body, sizes))
+    body, pairs = (made, *lenient.body[1:]), [(written, other)]
+    return replace(lenient, scope=other.scope, constructor=made, body=body, replaced=pairs)
 
 
 def _holds_alike(plan: FilePlan, one: Written, other: Written) -> bool:

@@ -16,11 +16,13 @@ from .sizes import config_expression
 
 
 def construct(plan: FilePlan, child: Scope, layer: str = "layer") -> Any:
-    """The call that makes a module or a block; `layer` holds the number of its layer."""
-    knows = plan.knows_layer(child.path) and child.path not in plan.without_layer
-    knows = knows and child.role != "stack"
-    given: list[Expr] = [Name("config"), *([Name(layer)] if knows else [])]
-    given += plan.class_arguments.get(child.path, {}).values()
+    """The constructor call of a module or block; `layer` is an expression for the layer index."""
+    knows = plan.knows_layer(child.path) and child.role != "stack"
+    unneeded = plan.unneeded.get(child.path, ())
+    config = [] if "config" in unneeded else [Name("config")]
+    number = [Name(layer)] if knows and "layer" not in unneeded else []
+    own = plan.class_arguments.get(child.path, {}).values()
+    given = [*config, *own, *number] if child.path in plan.lenient else [*config, *number, *own]
     return change(call(plan.class_of(child), *given), {Name("layer"): Name(layer)})
 
 
@@ -30,7 +32,8 @@ def layer_list(plan: FilePlan, layers: Scope) -> list[Statement]:
         return list(statements("self.layers = made", made=shared_list(plan, layers)))
     blocks, kinds = plan.index.children[layers.path], kinds_of(plan, layers)
     several = len(set(class_names(plan, layers))) > 1
-    if kinds is None and (several or plan.class_arguments.get(blocks[0].path)):
+    given = len(blocks) > 1 and plan.class_arguments.get(blocks[0].path)
+    if kinds is None and (several or given):
         return layer_loop(plan, layers)
     made = construct(plan, blocks[0], "i")
     if kinds is not None:

@@ -49,8 +49,8 @@ def remembered(method: Callable[..., R]) -> Callable[..., R]:
 class Given:
     """A parameter of a function.
 
-    kind  tensor · table (a weight of another module) · causal (does the kernel mask?) · cache ·
-          layer (its number) · bundle (what one module of a block is given, as a tuple)
+    kind  tensor · table (a weight of another module) · causal (`is_causal` of SDPA) · cache ·
+          layer (the index) · bundle (the inputs of one module of a block, as a tuple)
     """
 
     name: str
@@ -96,29 +96,32 @@ class FilePlan:
         self.index = Index(graph)
         self.fields = {field.name: field for field in graph.fields}
         self.options = options
-        self.causal_given = causal_given  # a stack tells its layers when the kernel masks
-        self.bundling = False  # layers pass what they are given on as a tuple, where they may
-        self.plain = False  # write modules as if none kept a cache or were told `causal`
-        self.lenient: set[str] = set()  # may be called without `cache` and `causal`
-        self.class_names: dict[str, str] = {}  # scope -> the class that it becomes
-        self.class_arguments: dict[str, dict[str, Expr]] = {}  # scope -> what else it is made with
-        self.without_layer: set[str] = set()  # scopes made without the number of their layer
+        self.causal_given = causal_given  # stacks pass `is_causal` to their layers
+        self.bundling = False  # layers get the inputs of their attention as a tuple
+        self.plain = False  # write modules without `cache` and `is_causal`
+        self.unmasked = False  # … and without `mask`
+        self.lenient: set[str] = set()  # modules with optional `cache` and `is_causal`
+        self.lenient_masks: set[str] = set()  # … and `mask`
+        self.class_names: dict[str, str] = {}  # scope -> its class
+        self.class_arguments: dict[str, dict[str, Expr]] = {}  # scope -> more arguments
+        self.unneeded: dict[str, set[str]] = {}  # scope -> parameters its class lacks
         self.cached = {graph.scopes[op.scope].stack for op in graph.keepers()}
         self.memory: dict[Any, Any] = {}
 
     def written_as(self, *, causal_given: bool, bundling: bool) -> FilePlan:
-        """The same file in another way; see `causal_given` and `bundling`."""
+        """The same plan with other values of `causal_given` and `bundling`."""
         other = copy(self)
         other.causal_given, other.bundling = causal_given, bundling
-        other.memory, other.lenient, other.without_layer = {}, set(), set()
+        other.memory, other.unneeded = {}, {}
+        other.lenient, other.lenient_masks = set(), set()
         other.class_names, other.class_arguments = {}, {}
         return other
 
     @remembered
-    def as_plain(self) -> FilePlan:
-        """The same plan, with modules without `cache` and `is_causal`."""
+    def as_plain(self, unmasked: bool) -> FilePlan:
+        """The same plan, with modules without `cache` and `is_causal`, and maybe without `mask`."""
         other = copy(self)
-        other.plain, other.cached, other.memory = True, set(), {}
+        other.plain, other.unmasked, other.cached, other.memory = True, unmasked, set(), {}
         return other
 
     # -- contents of scopes
@@ -257,15 +260,15 @@ class FilePlan:
 
     @remembered
     def bundle(self, layers: str) -> str:
-        """The module of every block that alone reads what the layers are given, as a tuple.
-
-        Empty where blocks are given the values one by one: where all kinds read the same, too.
-        """
+        """The module of each block whose inputs are passed as a tuple; empty if there is none."""
         return self.may_bundle(layers) if self.bundling else ""
 
     @remembered
     def may_bundle(self, layers: str) -> str:
-        """The module whose inputs could be passed through the blocks as a tuple, or nothing."""
+        """The module whose inputs could be passed to blocks as a tuple; empty if there is none.
+
+        It alone reads the inputs of a block, and kinds of blocks differ in which these are.
+        """
         blocks = self.index.children[layers]
         if len(blocks) < 2 or self.layer_by_call(blocks[0].path):
             return ""
@@ -279,7 +282,7 @@ class FilePlan:
         return str(name) if len(given) > 1 else ""
 
     def _only_reader(self, block: Scope) -> str | None:
-        """The name of the one module of a block that reads what the block is given, and no more."""
+        """The only module that reads the inputs of a block; None if there are others."""
         given = {*self.external(block.path)[0]}.intersection(self.shared_values(block.parent or ""))
         if given.intersection(value for op in self.index.ops[block.path] for value in op.inputs):
             return None
@@ -295,7 +298,7 @@ class FilePlan:
 
     @remembered
     def bundled(self, block: str) -> tuple[str, ...]:
-        """The values of the tuple that a block is given, in their order; empty without one."""
+        """The values of the tuple that is passed to a block, in order; empty if there is none."""
         name = self.bundle(self.graph.scopes[block].parent or "")
         return tuple(g.value for g in self._module_inputs(f"{block}.{name}")[1:]) if name else ()
 
@@ -319,7 +322,10 @@ class FilePlan:
     def given(self, path: str) -> list[Given]:
         """The parameters of a scope's `forward`, in order."""
         lenient = path in self.lenient
-        found = self._inputs(path)
+        own = self.own_mask(path)
+        found = [g for g in self._inputs(path) if not self.unmasked or g.value != own or not own]
+        if path in self.lenient_masks:
+            found[-1] = replace(found[-1], by_default=True)
         found = [*found, *(Given(name, kind="table") for name in self.tables(path).values())]
         if self.takes_is_causal(path):
             found.append(Given("causal", kind="causal", by_default=lenient))
@@ -329,6 +335,16 @@ class FilePlan:
         if counts and self.layer_by_call(path):
             found.append(Given("layer", kind="layer"))
         return found
+
+    @remembered
+    def own_mask(self, path: str) -> str:
+        """The mask of a module or block that could be optional: its last input; empty if none."""
+        last = self._inputs(path)[-1:]
+        if not last or last[0].name != "mask" or not last[0].optional or self.tables(path):
+            return ""
+        readers = [op for op in self.ops(path) if last[0].value in op.inputs]
+        masked = all(op.kind == "attend" and op.arg("mask") == last[0].value for op in readers)
+        return last[0].value if masked and not any(op.arg("bias") for op in readers) else ""
 
     @remembered
     def _inputs(self, path: str) -> list[Given]:

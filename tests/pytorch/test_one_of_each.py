@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from emitted_texts import built, tree
+from emitted_texts import ALL, built, tree
 
 
 def functions(name: str) -> dict[str, list[str]]:
@@ -75,3 +75,40 @@ def test_values_of_equal_names_are_passed_one_by_one(name: str) -> None:
 def test_a_block_whose_module_is_given_needs_no_layer() -> None:
     assert "Block(config, attention)" in built("example llama4_scout").text
     assert "Block(config, i, feed_forward)" in built("example deepseek_v3").text
+
+
+def test_towers_of_other_widths_share_their_classes() -> None:
+    """CLIP's image and text encoders differ in sizes, and in that one of them is causal."""
+    found = classes("example clip_vit_b32")
+    assert list(found)[1:] == [
+        *("Attention", "FeedForward", "Block", "Vision", "Text", "Contrastive", "ClipVitB32")
+    ]
+    text = built("example clip_vit_b32").text
+    assert "class Attention(nn.Module):" in text
+    assert "def __init__(self, d_model: int, heads: int) -> None:" in text
+    assert "def __init__(self, config: Config, d_model: int, heads: int) -> None:" in text
+    assert "Block(config, config.text_d_model, config.text_heads)" in text
+
+
+def test_an_attention_without_a_mask_is_that_with_one() -> None:
+    """Whisper's encoder attends to all frames, its decoder to past tokens."""
+    found = classes("example whisper_tiny")
+    attentions = [one for one in found if one.endswith(("Attention", "Projections"))]
+    assert attentions == ["Projections", "Attention", "CrossAttention"]
+    assert "mask: Tensor | None=None" in written("example whisper_tiny", "Attention")
+
+
+def test_stacks_of_other_sizes_share_what_they_can() -> None:
+    found = classes("stacks_of_other_sizes")
+    assert {"Attention", "FeedForward", "CrossAttention"} <= set(found)
+    assert not {"EncoderAttention", "EncoderFeedForward"} & set(found)
+    attention = written("stacks_of_other_sizes", "Attention")
+    assert "def __init__(self, d_model: int, heads: int, layer: int=0)" in attention
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_class_stands_before_one_that_it_uses(name: str) -> None:
+    order = list(classes(name))
+    for number, one in enumerate(order):
+        used = {node.id for node in ast.walk(classes(name)[one]) if isinstance(node, ast.Name)}
+        assert not used.intersection(order[number + 1 :]), one

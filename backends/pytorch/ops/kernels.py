@@ -32,7 +32,8 @@ def _operands(f: Writer, op: Op) -> tuple[list[Any], Any]:
     """Queries, keys, values, and the bias, the mask, or None."""
     q, k, v = f.use_all(map(op.arg, "qkv"))
     given = op.arg("bias") or op.arg("mask")
-    return [q, k, v], f.use(given) if given else None
+    hidden = f.plan.unmasked and given == f.plan.own_mask(f.place.path)
+    return [q, k, v], f.use(given) if given and not hidden else None
 
 
 def _with_sinks(f: Writer, op: Op) -> tuple[list[Any], Any]:
