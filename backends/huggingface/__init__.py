@@ -1,6 +1,6 @@
-"""Hugging Face folders: config.json becomes a spec, the files of weights those of its model.
+"""Import and export of Hugging Face model folders: config.json to spec and back, and weights.
 
-`transformers` is not needed. A family is one entry of data, in `families/`.
+`transformers` is not needed. Each model family is described by data in `families/`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def from_pretrained(
     from ..pytorch import compile
 
     read = read_model(folder, ignore)
-    _ = read.folder.weights  # refuse a folder without them before any work
+    _ = read.folder.weights  # fail early if there are none
     model = compile(loads(read.text, CONFIG), device="meta", dtype=dtype)
     wanted = next((weight.dtype for weight in model.parameters()), torch.get_default_dtype())
     shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}

@@ -1,4 +1,4 @@
-"""config.json becomes spec data, by the rows of its family."""
+"""Convert config.json to spec data, by the rows of its family."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .values import RefusedError, filled
 
 
 def family_of(folder: Folder) -> Family:
-    """The family that config.json names. Raises CheckpointError for one that is not supported."""
+    """The family of config.json's `model_type`. Raises CheckpointError if it is not supported."""
     kind = folder.config.get("model_type")
     if not isinstance(kind, str):
         known = f"{len(FAMILIES)} types are supported, such as `bert` and `llama`"
@@ -36,7 +36,7 @@ def family_of(folder: Folder) -> Family:
 
 
 def named_class(folder: Folder) -> str:
-    """The first of `architectures`, "" where there is none. Raises CheckpointError."""
+    """The first of `architectures`, or "". Raises CheckpointError if it is invalid."""
     named = folder.config.get("architectures")
     if named is None or named == []:
         return ""
@@ -53,7 +53,7 @@ def _unknown(kind: str) -> str:
 
 
 def class_of(folder: Folder, family: Family) -> str:
-    """The class whose weights these are: the first of `architectures`, or the bare model."""
+    """The class of the checkpoint: the first of `architectures`, or guessed from the weights."""
     named = named_class(folder) or _class_by_weights(folder, family)
     if named not in family.heads:
         other = family.other.heads if family.other is not None else ()
@@ -66,7 +66,7 @@ def class_of(folder: Folder, family: Family) -> str:
 
 
 def _class_by_weights(folder: Folder, family: Family) -> str:
-    """The class of a config that names none: the first, or the bare one if its head is missing."""
+    """The class if config.json has none: the first, or the headless one without head weights."""
     first, *others = family.heads
     parts = tuple(f"{_theirs(theirs)}." for theirs in family.heads[first].names.values())
     if not parts or folder.shapes is None or any(name.startswith(parts) for name in folder.shapes):
@@ -80,7 +80,7 @@ def _theirs(row: object) -> str:
 
 
 def head_of(folder: Folder, family: Family) -> Head:
-    """The head to build; an empty one where it is optional and the weights have none of it."""
+    """The head to build; empty if it is optional and has no weights in the checkpoint."""
     head = family.heads[class_of(folder, family)]
     if head.optional and folder.shapes is not None:
         parts = tuple(f"{_theirs(theirs)}." for theirs in head.names.values())
@@ -91,9 +91,9 @@ def head_of(folder: Folder, family: Family) -> Head:
 
 
 def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
-    """Every value that the family reads: config.json over the defaults.
+    """All values that the family reads: defaults, overridden by config.json.
 
-    Raises CheckpointError with every key that is unknown, of a wrong type or not supported.
+    Raises CheckpointError, which lists all keys that are unknown, invalid or not supported.
     """
     config = _own(folder, family)
     fixed = fixed_of(family, head)
@@ -118,11 +118,11 @@ def values_of(folder: Folder, family: Family, head: Head) -> dict[str, Any]:
 
 
 _OF_WHOLE_MODELS = frozenset(["tie_word_embeddings"])
-"""Keys that files hold for each tower of a model too, where nothing reads them."""
+"""Keys of a tower's config that the library ignores."""
 
 
 def _of_part(folder: Folder, key: str, part: Family, problems: list[str]) -> dict[str, Any]:
-    """The values of a part of the model, which config.json holds under a key of its own."""
+    """The values of a nested part of config.json."""
     config = folder.config.get(key) or {}
     if not isinstance(config, dict):
         problems.append(f"`{key}` must be a mapping")
@@ -134,7 +134,7 @@ def _of_part(folder: Folder, key: str, part: Family, problems: list[str]) -> dic
 
 
 def _separate(folder: Folder, head: Head, values: Mapping[str, Any], prefix: str) -> bool:
-    """Whether tensors that could be tied are others here; without weights, the config says."""
+    """Whether tensors that could be tied differ; without weights, config.json decides."""
     if not head.copies or values.get("tie_word_embeddings", True):
         return False
     pairs = head.copies.items()
@@ -142,7 +142,7 @@ def _separate(folder: Folder, head: Head, values: Mapping[str, Any], prefix: str
 
 
 def fixed_of(family: Family, head: Head) -> dict[str, Any]:
-    """The keys that are supported at one value only, those of any family among them."""
+    """Keys that are supported at one value only, for this family or for all."""
     kind = family.spec.get("family")
     usual: dict[str, Any] = {
         "add_cross_attention": False,
@@ -161,7 +161,7 @@ def fixed_of(family: Family, head: Head) -> dict[str, Any]:
 def spec_data(
     folder: Folder, family: Family, head: Head, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The spec as plain data. Raises CheckpointError with every value that is not supported."""
+    """The spec as plain data. Raises CheckpointError, which lists all unsupported values."""
     problems: list[str] = []
     template = {"name": folder.name, **family.spec, **head.spec, **family.last}
     data: dict[str, Any] = filled(template, values, problems)
@@ -188,9 +188,9 @@ _GENERATION_KEYS = {
 
 
 def _read_generation(folder: Folder, data: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Special tokens of generation_config.json, which win over those of config.json.
+    """Special tokens of generation_config.json, which override those of config.json.
 
-    `pad` is the model's own, and stays; it is taken only where config.json has none.
+    Exception: `pad` of config.json is kept if there is one.
     """
     generates = "vocab_size" in values and data.get("family") != "encoder-only"
     head = data.get("head")
@@ -211,9 +211,9 @@ def _read_generation(folder: Folder, data: dict[str, Any], values: Mapping[str, 
 
 
 def _merged(one: Any, other: Any) -> Any:
-    """Mappings key by key; anything else, and what has a type of its own, replaces.
+    """Merge mappings key by key; other values, and mappings with a `type`, are replaced.
 
-    What is added stands where it is read best: before the head.
+    New keys are inserted before the head, for readability.
     """
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
         return other
@@ -230,12 +230,12 @@ def _merged(one: Any, other: Any) -> Any:
 
 
 def _own(folder: Folder, family: Family) -> Mapping[str, Any]:
-    """The part of config.json that is about this model, with today's names of its keys."""
+    """The part of config.json about this model, with older keys renamed."""
     config = folder.config
     if not family.inside or family.inside not in config:
         older = {key: config[key] for key in family.aliases if key in config}
         rest = {key: value for key, value in config.items() if key not in older}
-        rest.pop("model_type", None)  # of the whole, where a family reads a part
+        rest.pop("model_type", None)  # of the whole model, if the family reads a part of it
         return {**{family.aliases[key]: value for key, value in older.items()}, **rest}
     inner = config[family.inside]
     if not isinstance(inner, dict):
@@ -265,7 +265,7 @@ def _problems(config: Mapping[str, Any], family: Family, fixed: Mapping[str, Any
             wanted = wanted or _in_range(key, value)
             if wanted:
                 problems.append(f"`{key}` must be {wanted}, not {_said(value)}")
-        elif value is None:  # the library has no such key of this type, and sets nothing
+        elif value is None:  # ignored by the library for this type
             continue
         elif key not in known and key not in family.irrelevant and key not in family.parts:
             problems.append(
@@ -286,7 +286,7 @@ _KINDS: dict[type, str] = {
 
 
 def _wanted(value: Any, kind: type) -> str:
-    """What a value should have been, "" if it is that."""
+    """Description of a valid value; "" if the value is valid."""
     if kind is float:
         right = isinstance(value, (int, float)) and not isinstance(value, bool)
     elif kind is int:
@@ -304,14 +304,14 @@ _MOST_LAYERS, _LARGEST = 100_000, 10**15
 
 
 def _in_range(key: str, value: Any) -> str:
-    """What a number should have been, "" where it may be right: no model is larger than this."""
+    """Description of a valid number; "" if it is in range."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return ""
     if _LAYERS.search(key) and not 0 <= value <= _MOST_LAYERS:
         return f"from 0 to {_MOST_LAYERS:,}"
     if _POSITIVE.search(key) and not value > 0:
         return "above 0"
-    if not abs(value) <= _LARGEST:  # nor is it no number
+    if not abs(value) <= _LARGEST:  # NaN and infinity are invalid
         return f"a number from {-_LARGEST:,} to {_LARGEST:,}"
     return ""
 

@@ -1,7 +1,7 @@
-"""The values that config classes of the `transformers` library give to keys left out.
+"""Default values of the config classes of `transformers`.
 
-They stand in `defaults.json`, which `python -m tests.huggingface.library_defaults` writes from the
-library: importing a folder does not need it. A test compares the two.
+`python -m tests.huggingface.library_defaults` writes them to `defaults.json`, so that importing a
+folder does not need the library. A test compares the two.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ Keys = tuple[str, ...]
 
 
 def keys(*parts: str | Keys, without: Collection[str] = ()) -> Keys:
-    """Names of keys, each once, from texts with spaces between them and from other names."""
+    """Distinct key names, from space-separated texts and collections of names."""
     names = (name for part in parts for name in (part.split() if isinstance(part, str) else part))
     return tuple(name for name in dict.fromkeys(names) if name not in without)
 
 
 @cache
 def stored() -> Mapping[str, Any]:
-    """What the file holds: the version of the library, and the entries."""
+    """The content of the file: version of the library, and entries."""
     found: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
     return found
 
 
 def library_defaults(name: str, wanted: Keys) -> dict[str, Any]:
-    """The library's values of these keys, in an entry of the file.
+    """The library's defaults of these keys, from one entry of the file.
 
-    Raises RuntimeError for keys that the file lacks.
+    Raises RuntimeError if keys are missing.
     """
     known = stored()["entries"].get(name, {})
     if missing := [key for key in wanted if key not in known]:

@@ -1,4 +1,4 @@
-"""What an emitted file says of itself: its sizes, and the arguments of its methods."""
+"""Read the `Config` fields and the method signatures of an emitted file."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Argument:
 
 @dataclass(frozen=True)
 class EmittedFile:
-    """An emitted file, read.
+    """The parts of an emitted file that an export needs.
 
-    sizes: the fields of its `Config` and their defaults
-    methods: those of the model, each with its arguments, and `forward` of each of several stacks
-    blocks: the classes of its layers
-    cache: the methods of its cache
+    sizes: fields of its `Config` and their defaults
+    methods: arguments of the model's methods, and of `forward` of each stack if there are several
+    blocks: names of the layer classes
+    cache: names of the cache's methods
     """
 
     graph: ModuleGraph
@@ -41,57 +41,57 @@ class EmittedFile:
 
     @property
     def main_input(self) -> str:
-        """What is given first, by its own name."""
+        """Name of the first argument of `forward`."""
         return self.methods["forward"][0].name
 
     @property
     def reads_tokens(self) -> bool:
-        """Are these ids of tokens, and not an image or a signal?"""
+        """Whether the first argument is token ids, not an image or a signal."""
         made = (op for op in self.graph.ops("") if op.kind == "argument")
         first = next(op for op in made if op.name == self.main_input)
         return self.graph.values[first.outputs[0]].dtype == "int"
 
     @property
     def standard_input(self) -> str:
-        """The same by Hugging Face's name: `input_ids`, `pixel_values`, `input_features`."""
+        """Hugging Face's name of it: `input_ids`, `pixel_values`, `input_features`."""
         return "input_ids" if self.reads_tokens else self.main_input
 
     def required(self, method: str) -> list[str]:
-        """The arguments that must be given; none for a method that is not there."""
+        """Required arguments of a method; empty if there is no such method."""
         return [one.name for one in self.methods.get(method, ()) if one.required]
 
     def optional(self, method: str) -> list[str]:
-        """The other arguments, but for the cache."""
+        """Optional arguments of a method, except the cache."""
         return [
             one.name for one in self.methods[method] if not one.required and one.name != "cache"
         ]
 
     def cached(self, method: str) -> bool:
-        """Does a method take a cache of the sort that Hugging Face can keep?"""
+        """Whether a method takes a cache that Hugging Face's `generate` can manage."""
         takes = any(one.name == "cache" for one in self.methods.get(method, ()))
         return takes and self.cache <= {"__init__", "append", "state"}
 
     @property
     def pair(self) -> tuple[str, str] | None:
-        """The encoder and the decoder that reads it, where these are the stacks."""
+        """Encoder and decoder, if these are the stacks."""
         if len(self.graph.hidden) != 2:
             return None
         encoder, decoder = self.graph.hidden
         return (encoder, decoder) if "memory" in self.required(decoder) else None
 
     def sources(self, stack: str) -> list[str]:
-        """What a stack reads besides a memory: ids, features, or `x`, the vectors of ids."""
+        """Inputs of a stack besides a memory: ids, features, or `x` (embedded ids)."""
         required = [name for name in self.required(stack) if name != "memory"]
         return [name for name in required if name != "x"] or required
 
     @property
     def keeps_states(self) -> bool:
-        """Does its cache hold running sums?"""
+        """Whether the cache contains running sums (linear attention)."""
         return "state" in self.cache
 
     @property
     def vectors_for_tokens(self) -> bool:
-        """Are ids of tokens read by their table alone, so that vectors can stand in their place?"""
+        """Whether only the token embedding reads the ids, so that vectors can replace them."""
         if not self.reads_tokens:
             return False
         made = (op for op in self.graph.ops("") if op.kind == "argument")
@@ -101,7 +101,7 @@ class EmittedFile:
 
     @property
     def fused_attention(self) -> bool:
-        """Is there one fused attention in each layer, whose weights can be collected?"""
+        """Whether each layer has one fused attention, so that attention weights can be returned."""
         graph = choose_kernels(self.graph)
         attends = [op for op in graph.ops() if op.kind in ATTENDS]
         blocks = [scope.path for scope in graph.scopes.values() if scope.role == "block"]
@@ -117,7 +117,7 @@ def _is_fused(op: Op) -> bool:
 
 
 def read_emitted(graph: ModuleGraph) -> EmittedFile:
-    """The emitted file of a graph."""
+    """Read the emitted file of a graph."""
     emitted = emit_file(graph)
     classes = {
         node.name: node for node in ast.parse(emitted.text).body if isinstance(node, ast.ClassDef)
@@ -146,7 +146,7 @@ def _methods(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
 
 
 def _classes_of(constructor: ast.FunctionDef, stacks: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The stacks that a model makes, each with its class: `self.encoder = Encoder(config)`."""
+    """Stack attribute -> class, from lines such as `self.encoder = Encoder(config)`."""
     for node in constructor.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             stack = ast.unparse(node.targets[0]).removeprefix("self.")

@@ -1,4 +1,4 @@
-"""What the importer and the exporter raise."""
+"""Errors of import and export."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ __all__ = ["CheckpointError", "ExportError"]
 
 
 class ExportError(ValueError):
-    """A model that cannot be exported; the message says why."""
+    """A model cannot be exported; the message gives the reason."""

@@ -1,4 +1,4 @@
-"""A spec and its weights become a folder that Hugging Face's tools load, train and save again."""
+"""Write a spec and its weights as a folder that Hugging Face's tools load, train and save."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def export(
 
 
 def spec_of(source: str | Path | ModelSpec) -> ModelSpec:
-    """A spec, or what a file holds."""
+    """The spec itself, or the one in a file."""
     return source if isinstance(source, ModelSpec) else load(source)
 
 
@@ -78,7 +78,7 @@ def _export_native(
     tokenizer: str | Path | None,
     force: bool,
 ) -> Path:
-    """Write config.json and model.safetensors as the library's own class would."""
+    """Write config.json and model.safetensors in the format of a `transformers` class."""
     beside = _folder_beside(weights, tokenizer)
     tensors = _fitting_weights(graph, weights)
     config = {**native.config, "dtype": _dtype(tensors), MARK: __version__}
@@ -135,7 +135,7 @@ def _write_folder(
     beside: Path | None,
     force: bool,
 ) -> None:
-    """Write the folder, moved into place when it is whole."""
+    """Write the folder under a temporary name, then rename it."""
     merged = generation_of(beside, generation) if beside and generation else generation
 
     def fill(fresh: Path) -> None:
@@ -153,7 +153,7 @@ def _write_folder(
 
 
 def _folder_beside(weights: str | Path | nn.Module, tokenizer: str | Path | None) -> Path | None:
-    """The folder whose tokenizer and generation_config.json are copied, None if there is none."""
+    """The folder from which the tokenizer and generation_config.json are copied, or None."""
     if tokenizer is not None:
         return checked_tokenizer(Path(tokenizer))
     if isinstance(weights, (str, Path)) and is_model_folder(Path(weights)):
@@ -162,7 +162,7 @@ def _folder_beside(weights: str | Path | nn.Module, tokenizer: str | Path | None
 
 
 def _fitting_weights(graph: ModuleGraph, weights: str | Path | nn.Module) -> dict[str, Tensor]:
-    """The tensors by their logical names. Raises WeightsError for all that does not fit."""
+    """The tensors by logical name. Raises WeightsError, which lists all mismatches."""
     from ..pytorch.weights import check_shapes, read_tensors
 
     wanted = {weight.name: weight.shape for weight in graph.weights()}
@@ -181,7 +181,7 @@ def _fitting_weights(graph: ModuleGraph, weights: str | Path | nn.Module) -> dic
 
 
 def _dtype(tensors: dict[str, Tensor]) -> str:
-    """What config.json calls the dtype of most numbers."""
+    """The most common dtype, by its name in config.json."""
     counts: dict[str, int] = {}
     for tensor in tensors.values():
         if not tensor.dtype.is_floating_point:
@@ -192,7 +192,7 @@ def _dtype(tensors: dict[str, Tensor]) -> str:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Was this folder exported from here, or saved from a model that was?"""
+    """Whether the folder was exported by Modelwright, or saved from such a model."""
     try:
         config: Any = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):

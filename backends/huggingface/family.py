@@ -1,7 +1,7 @@
-"""What a model family is to the importer: rows that say which config key and tensor is what.
+"""Model families as data: which config keys and tensors correspond to which part of a spec.
 
-A family is data. Its `spec` is written as a spec is, with something to call where config.json has
-a say (`values.py`); its `names` pair our modules with those of the checkpoint.
+`spec` of a family looks like a spec, with callables for values that come from config.json
+(`values.py`); `names` maps our modules to those of the checkpoint.
 """
 
 from __future__ import annotations
@@ -20,29 +20,30 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Names = Mapping[Any, str | Layout]
-"""Our module or weight, or several that are fused, to the checkpoint's; `{}` numbers the layer."""
+"""Our modules or weights (several if they are fused) -> those of the checkpoint; `{}` is the
+layer index."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """What one class of the library puts on top of the hidden states.
+    """The head of one class of the library.
 
-    spec: the keys that it adds to the family's
-    names: our modules, or weights, to the checkpoint's
-    prefix: what may stand before the names of this class, where it is not the family's
-    optional: left out where the checkpoint has none of its tensors
-    unused: tensors that the file may hold and this class does not read
-    copies: tensors that must equal another one of the file, which they are tied to; `separate` is
-        true in the values where nothing is tied and they do not
-    instead: tensors to those of the file that are read in their place where it has them, as the
-        library reads the bias of an output table of its own
-    untied: output table to input table: where a file has both and they differ, its output table
-        wins over `tie_word_embeddings: true`
-    always_tied: whether `tie_word_embeddings` is not asked, and only the file can untie; what the
-        config says then stands as `tied_as_written`
-    fixed: config keys that are supported at one value only, beyond the family's
-    defaults: values of config keys that this class alone has otherwise
-    partial: the class has more weights than are read, so that nothing is exported as it
+    spec: keys that it adds to the family's spec
+    names: our modules or weights -> those of the checkpoint
+    prefix: optional prefix of tensor names, if it differs from the family's
+    optional: omit the head if the checkpoint has none of its tensors
+    unused: tensors that a file may contain but this class does not use
+    copies: tensors that must equal the one they are tied to; if they differ and are not tied,
+        `separate` is true in the values
+    instead: tensor -> another one that is read in its place if the file has it, such as the bias of
+        an untied output projection
+    untied: output projection -> token embedding: if a file has both and they differ, they are
+        untied in spite of `tie_word_embeddings: true`
+    always_tied: ignore `tie_word_embeddings` and untie only if the file has two different ones;
+        the config's value is then available as `tied_as_written`
+    fixed: further config keys that are supported at one value only
+    defaults: defaults of config keys that differ for this class
+    partial: the class has weights that are not imported, so models are not exported as this class
     """
 
     spec: Mapping[str, Any] = field(default_factory=dict)
@@ -63,32 +64,32 @@ class Head:
 class Family:
     """One `model_type`.
 
-    reads: keys that matter and are not null, besides those of `own_defaults`; for a config.json
-        that lacks one, `defaults.json` has the library's value
-    own_defaults: values of keys that the library's config class lacks
-    optional: keys that may be null, and what they are otherwise; null is their default unless
-        `defaults` says another
-    aliases: older keys to those of today
-    fixed: keys that are supported at one value only, which is the library's default
-    irrelevant: keys that do not change what the model computes, beyond `IRRELEVANT`
-    spec: the spec, with something to call where a value of config.json belongs
-    layers: the blocks of the layers, where they differ, from the config's values; merged into the
+    reads: keys that affect the model and cannot be null, besides those of `own_defaults`; missing
+        ones have the library's default from `defaults.json`
+    own_defaults: defaults of keys that the library's config class does not have
+    optional: keys that may be null -> their type otherwise; the default is null, unless `defaults`
+        has another
+    aliases: older key -> current key
+    fixed: keys that are supported at one value only -> this value
+    irrelevant: keys that do not affect the model, in addition to `IRRELEVANT`
+    spec: the spec, with callables for values that come from config.json
+    layers: if layers differ, a function from values to the block of each layer; merged into the
         stack `layers_of` ("": the spec itself)
-    last: what is written after the head
-    names: our modules to the checkpoint's, or a function of the config's values that gives them
-    prefix: what may stand before the names of the checkpoint
-    renamed: endings of older checkpoints to those of today
-    unused: tensors that a file may hold and no model reads, or a function that gives them
-    heads: class name to head; the first is taken when config.json names none
-    inside: the key of config.json that holds the model's own, where others stand beside it
-    parts: keys of config.json that hold the config of a part, and the family of that part; its
-        values stand under the same key
-    other: the family of the classes that have all parts, where this one reads one of them, or of
-        those that have the decoder alone
-    derived: tensors that the library stores and which are no weights, but follow from the config
-    back: the keys of config.json that no row alone can write back, from a spec that may be of this
-        family; it may guess, and raise OtherFamilyError for a spec of another
-    note: what the head of the imported YAML says of this family, a text or a function of values
+    last: keys that are written after the head
+    names: our modules -> those of the checkpoint, or a function from values to this mapping
+    prefix: optional prefix of tensor names
+    renamed: ending of a tensor name in older checkpoints -> current ending
+    unused: tensors that a file may contain but no class uses, or a function that returns them
+    heads: class name -> head; the first one is the default
+    inside: key of config.json that contains this model's config, if there are several
+    parts: key of config.json that contains the config of a part -> family of that part; its values
+        have the same key
+    other: family of the classes with all parts, if this family reads only one; or of the
+        decoder-only classes
+    derived: stored tensors that are not weights but follow from the config
+    back: config keys that cannot be written back row by row, from a spec. It may guess, and raises
+        OtherFamilyError for a spec of another family
+    note: comment at the top of the imported YAML, a text or a function from values to it
     """
 
     model_type: str
@@ -116,26 +117,26 @@ class Family:
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
-        """The values of the keys that are read, for a config.json that lacks them."""
+        """Defaults of all keys that are read."""
         return {**library_defaults(self.entry, self.entry_keys), **self.own_defaults}
 
     @property
     def entry(self) -> str:
-        """The name of this family in `defaults.json`: its type, and the part that it reads."""
+        """Name of the entry in `defaults.json`: model type and, if any, part."""
         return f"{self.model_type}/{self.inside}" if self.inside else self.model_type
 
     @property
     def entry_keys(self) -> Keys:
-        """The keys whose values `defaults.json` has."""
+        """The keys of the entry in `defaults.json`."""
         return keys(self.reads, without=self.own_defaults)
 
 
 @dataclass(frozen=True, eq=False)
 class Tower:
-    """A stack that is said as the family of a part says it.
+    """A stack that is described by the family of a part.
 
-    key: of config.json, under which the values of the part stand
-    more: what the stack says besides
+    key: key of config.json that contains the part's config
+    more: additional keys of the stack
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""A model folder as it lies on disk: its config.json and the names of its weights."""
+"""Read a model folder: its config.json and the names of its weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COMMON_NAMES = frozenset(["model", "checkpoint", "snapshot", "output", "pretrai
 
 @dataclass(frozen=True)
 class Folder:
-    """What was read: both configs, and where the weights are (None: there are none)."""
+    """A model folder: both configs, and where the weights are (None if there are none)."""
 
     path: Path
     config: dict[str, Any]
@@ -33,18 +33,18 @@ class Folder:
 
     @property
     def shapes(self) -> Mapping[str, Shape] | None:
-        """The shape of each tensor, None where there is no file of weights."""
+        """Shape of each tensor; None without weights."""
         return None if self.found is None else self.found.shapes
 
     @property
     def weights(self) -> Weights:
-        """Where the weights are. Raises CheckpointError where there are none."""
+        """Where the weights are. Raises CheckpointError if there are none."""
         if self.found is None:
             raise CheckpointError(self.path, [f"{SAFETENSORS} is missing{self._other_weights()}"])
         return self.found
 
     def _other_weights(self) -> str:
-        """The files that look like weights and are not read, for an error."""
+        """Files that look like weights in another format, for an error message."""
         found = sorted(p.name for p in self.path.iterdir() if p.suffix in _OTHER_WEIGHTS)
         more = ", …" if len(found) > 3 else ""
         if not found:
@@ -52,11 +52,11 @@ class Folder:
         return f"; {', '.join(found[:3])}{more} is not read; rename or convert it"
 
     def without(self, keys: Collection[str]) -> Folder:
-        """The folder as it would be without some keys of its config, also inside of its parts."""
+        """The folder without some keys of its config and of the config's parts."""
         return replace(self, config=_without(self.config, frozenset(keys))) if keys else self
 
     def differ(self, one: str, other: str, prefix: str) -> bool:
-        """Whether the file holds both tensors, with or without the prefix, and they differ."""
+        """Whether the file contains both tensors, with or without the prefix, and they differ."""
         if self.found is None:
             return False
         found = [
@@ -67,7 +67,7 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """A name for the model: the folder's, unless it says nothing, as `model` does."""
+        """A name for the model: that of the folder, unless it is generic, such as `model`."""
         parents = self.path.resolve().parents
         hub = parents[1].name.rpartition("--")[2] if len(parents) > 1 else ""
         said = str(self.config.get("_name_or_path", "")).rstrip("/").rpartition("/")[2]
@@ -87,7 +87,7 @@ def _without(config: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:
 
 
 def read_folder(path: str | Path) -> Folder:
-    """Read config.json, and the names in the files of weights if there are any; no tensor.
+    """Read config.json and, if there are weights, the names and shapes of the tensors.
 
     Raises CheckpointError for a missing or broken file.
     """
@@ -101,7 +101,7 @@ def read_folder(path: str | Path) -> Folder:
 
 
 def read_mapping(path: Path) -> dict[str, Any] | None:
-    """The JSON object of a file, None if there is no such file. Raises CheckpointError."""
+    """The JSON object in a file; None if there is no such file. Raises CheckpointError."""
     if not path.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""A model folder, read: its spec as YAML, and which tensors are its weights."""
+"""Import a model folder: its spec as YAML, and the tensors of its weights."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 class Imported:
     """A folder and its spec.
 
-    family, head, values: of a folder in the hub's layout; None for one with its own code, whose
-        weights have their logical names
+    family, head, values: None for a folder with its own code, whose weights have logical names
     """
 
     text: str
@@ -43,7 +42,7 @@ class Imported:
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
     ) -> Iterator[tuple[str, Tensor]]:
-        """The weights by their logical names, as `read_checkpoint` gives them."""
+        """The weights by logical name, see `read_checkpoint`."""
         from .weights import read_checkpoint
 
         names: Names | LogicalNames = LogicalNames(shapes)
@@ -53,9 +52,9 @@ class Imported:
 
 
 def read_model(path: str | Path, ignore: Collection[str] = ()) -> Imported:
-    """The spec of a folder.
+    """Import the spec of a folder.
 
-    ignore: keys of config.json that are taken to change nothing
+    ignore: keys of config.json that are assumed not to affect the model
 
     Raises CheckpointError for a folder, a file or a model that cannot be imported.
     """
@@ -80,11 +79,11 @@ _WRONG_VALUES = (
     TypeError,
     ValueError,
 )
-"""What a row may raise for values of a config.json that no model has."""
+"""Exceptions that a row may raise for inconsistent values in config.json."""
 
 
 def _from_config(folder: Folder) -> Imported:
-    """The spec that the rows of its family make of config.json."""
+    """Convert config.json to a spec by the rows of its family."""
     family = family_of(folder)
     head = head_of(folder, family)
     values = values_of(folder, family, head)
@@ -101,9 +100,9 @@ def _from_config(folder: Folder) -> Imported:
 
 
 def _own_spec(folder: Folder) -> str:
-    """The spec in the config.json of a folder that was exported with its own code.
+    """The spec stored in the config.json of a folder with its own code.
 
-    `vocab_size` may have changed since: the library can resize the table of the tokens.
+    `vocab_size` may have changed since the export, because the library can resize the embedding.
     """
     text = folder.config.get(SPEC_KEY)
     if not isinstance(text, str):
@@ -121,14 +120,14 @@ def _own_spec(folder: Folder) -> str:
 
 
 def _vocabulary(spec: ModelSpec) -> int | None:
-    """The vocabulary of the stack that generates."""
+    """Vocabulary size of the stack that generates."""
     return list(spec.stacks.values())[-1].vocab_size
 
 
 def logical_weights(path: str | Path, wanted: Mapping[str, Shape]) -> dict[str, Tensor]:
-    """The weights of a folder as stored, by their logical names.
+    """The weights of a folder by logical name, with their stored dtypes.
 
-    Raises CheckpointError where they are not those that are wanted.
+    Raises CheckpointError if names or shapes do not match.
     """
     read = read_model(path)
     own = {weight.name: weight.shape for weight in lower(loads(read.text, CONFIG)).weights()}

@@ -1,4 +1,4 @@
-"""Which inputs and results an exported model has, by its own names and by Hugging Face's."""
+"""Inputs and outputs of an exported model, by Modelwright's and by Hugging Face's names."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from .errors import ExportError
 from .kinds import CAUSAL, ONE_RESULT, RUNNING, SEVERAL, UNCACHED, Kind
 from .templates import Rows
 
-OF_A_MAPPING = {*dir(dict), "move_to_end", "to_tuple"}  # methods of Hugging Face's outputs
+OF_A_MAPPING = {*dir(dict), "move_to_end", "to_tuple"}  # methods of output classes
 
 
 def input_rows(emitted: EmittedFile, kind: Kind) -> Rows:
-    """What stands for the lines of a template that speak of inputs and results."""
+    """Replacements for the template lines about inputs and outputs."""
     if kind.encoder_decoder:
         return _seq2seq_rows(emitted)
     if kind in (ONE_RESULT, SEVERAL):
@@ -55,7 +55,7 @@ def _seq2seq_rows(emitted: EmittedFile) -> Rows:
 
 
 def _read(emitted: EmittedFile, stack: str, ids: str, word: str) -> list[dict[str, str]]:
-    """What a call of a stack begins with: ids or their vectors, and a memory."""
+    """First arguments of a stack's call: ids or embedded ids, and a memory."""
     table = table_of(emitted.graph, stack)
     said = {"memory": "encoder_outputs[0]"}
     if table is not None:
@@ -68,7 +68,7 @@ def _passed(own: str, name: str, word: str) -> dict[str, str]:
 
 
 def _standard_names(arguments: list[str], prefix: str = "") -> dict[str, str]:
-    """Own name of an argument -> its name in Hugging Face models, where they have one."""
+    """Name of an argument -> its standard name in Hugging Face models, if there is one."""
     found = {}
     for own in arguments:
         role = next((r for r in ("attention_mask", "position_ids") if own.endswith(r)), "")
@@ -77,7 +77,7 @@ def _standard_names(arguments: list[str], prefix: str = "") -> dict[str, str]:
 
 
 def result_names(emitted: EmittedFile) -> list[str]:
-    """The fields of an `AutoModel`'s output."""
+    """Fields of an `AutoModel`'s output."""
     heads = emitted.graph.heads
     if len(heads) > 1:
         if clash := sorted(OF_A_MAPPING & heads.keys()):

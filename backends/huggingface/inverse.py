@@ -1,6 +1,6 @@
-"""A spec as the config.json of a family: what a family's template reads, written back.
+"""Convert a spec back to the config.json of a family.
 
-Each row is turned round on its own and may guess: what the importer makes of the whole decides.
+Each row is inverted by itself and may guess. The result is checked by importing it again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Config = dict[str, Any]
 
 
 def guess(spec: ModelSpec, family: Family, head: Head) -> Config:
-    """What config.json would say, row by row; rows that cannot be turned round are left out."""
+    """A guess at config.json, row by row; rows that cannot be inverted are left out."""
     template = {**family.spec, **head.spec, **family.last}
     config: Config = {}
     for path, leaf in _leaves(template):
@@ -37,14 +37,14 @@ def guess(spec: ModelSpec, family: Family, head: Head) -> Config:
 
 
 def _as_usual(key: str, value: Any, family: Family) -> Any:
-    """A whole number where the library has floats is written as a float: it asks for one."""
+    """Convert integers to floats where the library's default is a float, since it checks this."""
     kind = family.optional.get(key, type(family.defaults.get(key)))
     whole = isinstance(value, int) and not isinstance(value, bool)
     return float(value) if kind is float and whole else value
 
 
 def _put(config: Config, found: Config, family: Family) -> None:
-    """Add some keys; those of a part beside the others of the same part."""
+    """Add keys to config.json; keys of a nested part are merged."""
     for key, value in found.items():
         config[key] = {**config.get(key, {}), **value} if key in family.parts else value
 
@@ -58,7 +58,7 @@ def _leaves(template: Mapping[str, Any], before: Path = ()) -> Iterator[tuple[Pa
 
 
 def _at(spec: ModelSpec, path: Path) -> Any:
-    """What the spec says where the template has a row."""
+    """The value of the spec at a path of the template."""
     first, *rest = path
     part: Any
     if first in ("init", "tokens"):
@@ -84,7 +84,7 @@ def _at(spec: ModelSpec, path: Path) -> Any:
 
 
 def size(said: str, width: int) -> int | str:
-    """A multiple of the width as a number; any other word as it is."""
+    """A multiple of d_model as a number; other values unchanged."""
     factor, _, rest = said.partition(" * ")
     if rest != "d_model":
         return said
@@ -93,7 +93,7 @@ def size(said: str, width: int) -> int | str:
 
 
 def _in_stack(stack: Stack, path: Any) -> tuple[Any, list[str]]:
-    """The part of a stack, or of the block of its first layer, and what is left of the path."""
+    """The part of a stack, or of its first layer's block, and the rest of the path."""
     if not path:
         return stack, []
     first, *rest = path
@@ -105,7 +105,7 @@ def _in_stack(stack: Stack, path: Any) -> tuple[Any, list[str]]:
     return getattr(block, first, None), rest
 
 
-# -- rows, turned round
+# -- inverses of rows
 
 
 def _key(leaf: Key, value: Any, family: Family) -> Config:
@@ -164,7 +164,7 @@ def _rotary(leaf: Rotary, value: Any, family: Family) -> Config:
 
 
 def _turned(positions: Any) -> Config | None:
-    """Rotary positions in the words of the library; None where there are none."""
+    """Rotary positions as the library's parameters; None without rotary positions."""
     found = [part for part in positions or () if isinstance(part, RotaryPositions)]
     if not found:
         return None
@@ -186,13 +186,13 @@ def _turned(positions: Any) -> Config | None:
 
 
 def _tower(leaf: Tower, value: Any, family: Family) -> Config:
-    """The values of a part, from its stack."""
+    """The values of a config part, from its stack."""
     alone = ModelSpec.model_construct(stacks={leaf.key: value}, heads={}, init=None, tokens=None)
     return {leaf.key: guess(alone, leaf.part, Head())}
 
 
 def alike(value: Any, template: Any) -> bool:
-    """Whether a part of a spec is what a template without rows says."""
+    """Whether a part of a spec equals a constant part of a template."""
     if isinstance(value, tuple) and not isinstance(template, (list, tuple)) and len(value) == 1:
         value = value[0]
     if isinstance(template, Mapping):
@@ -203,7 +203,7 @@ def alike(value: Any, template: Any) -> bool:
 
 
 def _windows(spec: ModelSpec) -> Config:
-    """The layers that see a window, in the words of the library."""
+    """`layer_types` and window sizes, from the masks of the layers."""
     stack = list(spec.stacks.values())[-1]
     kinds, widths = [], set()
     for name in stack.order:
@@ -224,7 +224,7 @@ def _windows(spec: ModelSpec) -> Config:
 
 
 def _rotary_of_kinds(stack: Stack, kinds: list[str]) -> Config:
-    """Rotary positions for each kind of layer, where they differ."""
+    """Rotary parameters by layer type, if they differ."""
     said: dict[str, Config] = {}
     for name, kind in zip(stack.order, kinds, strict=True):
         turned = _turned(stack.blocks[name].positions)

@@ -1,12 +1,12 @@
-"""Keys of config.json that never change what a model computes."""
+"""Keys of config.json that never affect the outputs of a model."""
 
 from __future__ import annotations
 
 MARK = "modelwright_version"
-"""The key by which a folder that was exported from here is known again."""
+"""The key that marks a folder as exported by Modelwright."""
 
-# What every config.json may say without changing what the model computes: bookkeeping, names of
-# classes, what to give back, and defaults for text generation.
+# Keys that any config.json may have: bookkeeping, class names, which outputs to return, and
+# defaults of text generation.
 IRRELEVANT = frozenset(
     [
         "_attn_implementation",
@@ -119,4 +119,4 @@ HARMLESS_VALUES: dict[str, object] = {
     "quantization_config": None,
     "rope_interleaved": False,
 }
-"""Keys that files hold for many types, at the one value that changes nothing."""
+"""Keys of many types, at the only value that has no effect."""

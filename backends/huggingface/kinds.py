@@ -1,4 +1,4 @@
-"""What an exported model is to Hugging Face: the class that loads it, and what that consists of."""
+"""Kinds of exported models: the `AutoModel…` class that loads one, and its base classes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .emitted import EmittedFile
 
 @dataclass(frozen=True)
 class Kind:
-    """What an exported model is to Hugging Face.
+    """A kind of exported model.
 
-    suffix: of its class
-    auto: the class of theirs that loads it
-    parts: the classes of the runtime that it consists of, by file
-    encoder_decoder: does the config say so?
-    cached: does `generate` keep a cache?
+    suffix: suffix of the class name
+    auto: the `AutoModel…` class that loads it
+    parts: classes of the runtime that are copied, by file
+    encoder_decoder: value of `is_encoder_decoder` in config.json
+    cached: whether `generate` uses a cache
     """
 
     suffix: str
@@ -91,7 +91,7 @@ SEVERAL = Kind("Model", "AutoModel", (OUTPUT, BASE, ("results", "NameModelOfSeve
 
 
 def kind_of(emitted: EmittedFile) -> Kind:
-    """What Hugging Face calls such a model; one that it has no name for is an `AutoModel`."""
+    """The kind of a model; `AutoModel` if no other class fits."""
     graph, heads = emitted.graph, emitted.graph.heads
     if len(heads) > 1:
         return SEVERAL

@@ -1,4 +1,4 @@
-"""Layers that differ, written as a person would: `blocks`, a `pattern`, a few `overrides`."""
+"""Describe layers that differ as `blocks`, a `pattern` and `overrides`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from itertools import groupby
 from typing import Any
 
 Layer = tuple[str, Mapping[str, Any]]
-"""The kind of a layer, and the block keys that layers of this kind have."""
+"""Name of a layer's block, and the keys of this block."""
 
 LONGEST = 12
 
 
 def folded(layers: Sequence[Layer]) -> dict[str, Any]:
-    """The keys of a stack that say these layers; layers of one kind have one block.
+    """The keys of a stack with these layers; layers with the same name share a block.
 
     >>> folded([("a", {"mask": "causal"})] * 3)
     {'mask': 'causal'}
@@ -32,7 +32,7 @@ def folded(layers: Sequence[Layer]) -> dict[str, Any]:
         if all(key in other and other[key] == value for other in contents[1:])
     }
     if not any(block.keys() - common.keys() for block in contents):
-        common = {}  # blocks that differ in their weights alone
+        common = {}  # blocks that differ only in their weights
     usual = _usual(contents) if len(contents) > 2 else {}
     own = {
         kind: {
@@ -48,9 +48,9 @@ def folded(layers: Sequence[Layer]) -> dict[str, Any]:
 
 
 def _usual(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What half of the blocks or more say of a part of which every other one says another type.
+    """The most common value of a component, if all other blocks have another `type`.
 
-    It can stand outside of them: another type starts afresh.
+    It can be moved to the stack, since a mapping with another `type` replaces it entirely.
     """
     usual: dict[str, Any] = {}
     for key in blocks[0]:
@@ -67,7 +67,7 @@ def _usual(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def said_once(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec of two stacks, with what they have in common written outside of both.
+    """Move keys that both stacks have in common to the top level.
 
     >>> said_once({"encoder": {"layers": 2, "attention": {"heads": 4}},
     ...            "decoder": {"layers": 3, "attention": {"heads": 4}}})
@@ -120,7 +120,7 @@ def _less(stack: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _pattern(kinds: Sequence[str]) -> dict[str, Any]:
-    """The shortest pattern and exceptions that give these kinds."""
+    """The shortest pattern and overrides that give these names."""
     best: tuple[int, dict[str, Any]] | None = None
     for period in range(1, len(kinds) + 1 if len(kinds) <= LONGEST else LONGEST + 1):
         said = [Counter(kinds[i::period]).most_common(1)[0][0] for i in range(period)]
@@ -136,7 +136,7 @@ def _pattern(kinds: Sequence[str]) -> dict[str, Any]:
 
 
 def _runs(indexes: Sequence[int], kinds: Sequence[str]) -> Any:
-    """(first, last, kind) of each run of neighbours of one kind among the indexes."""
+    """(first, last, name) of each run of consecutive indices with the same name."""
     start = None
     for place, index in enumerate(indexes):
         start = index if start is None else start

@@ -1,7 +1,7 @@
-"""How tensors of a checkpoint hold our weights: as they are, fused, transposed, stacked.
+"""How a checkpoint stores our weights: unchanged, fused, transposed, stacked.
 
-Each layout works in both directions, so that what can be imported can be exported. It is written
-for any library of tensors that has `reshape`, `swapaxes` and slices: torch is not imported here.
+Each layout works in both directions, for import and export. It works with any tensor library that
+has `reshape`, `swapaxes` and slices; torch is not imported here.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layout:
-    """Where one or several of our weights stand in the checkpoint.
+    """How one or several of our weights are stored in the checkpoint.
 
-    theirs: its name; `{}` is the number of the layer, `{e}` that of one of several tensors which
-        ours stacks (experts, heads)
-    transposed: the last two axes change places
-    groups: several of ours are fused along `axis`: one after the other (None), or in that many
-        groups with an equal run of each (a number, or what config.json says)
-    axis: of our weight, along which they are fused
-    stored: the checkpoint has the same numbers in this other shape; -1 stands for what is left
-    beside: more tensors, which ours stacks behind `theirs`
-    halves: of its rows, in this many groups (what config.json says), the two halves change places
-    factor: what its numbers are multiplied by, where the library multiplies what comes out
+    theirs: name of the tensor; `{}` is the layer index, `{e}` the index of one of several tensors
+        that our weight stacks (experts, heads)
+    transposed: the last two axes are swapped
+    groups: several weights are fused along `axis`: concatenated (None), or interleaved in this many
+        groups (a number, or a function of the config's values)
+    axis: the axis along which our weights are fused
+    stored: shape in the checkpoint, if it differs, as for `reshape`
+    beside: further tensors that our weight stacks after `theirs`
+    halves: in each of this many groups of rows, the two halves are swapped
+    factor: factor of the weight, where the library multiplies the layer's output instead
     """
 
     theirs: str
@@ -43,17 +43,17 @@ class Layout:
 
     @property
     def stacked(self) -> bool:
-        """Whether ours stacks several tensors of the checkpoint."""
+        """Whether our weight stacks several tensors of the checkpoint."""
         return "{e}" in self.theirs or bool(self.beside)
 
     def names(self, layer: Sequence[str], leaf: str, count: int) -> list[str]:
-        """The tensors of the checkpoint, for the numbers in our name and its last part."""
+        """Names of the tensors, for the indices in our name and its last part."""
         each = range(count) if "{e}" in self.theirs else range(1)
         said = [self.theirs.replace("{e}", str(e)) for e in each]
         return [name.format(*layer) + leaf for name in (*said, *self.beside)]
 
     def stored_shape(self, shapes: Sequence[Shape]) -> Shape:
-        """The shape of the tensor that holds weights of these shapes, before it is unstacked."""
+        """Shape of the (stacked) tensor that stores weights of these shapes."""
         whole = list(shapes[0])
         if len(shapes) > 1:
             whole[self.axis] = sum(shape[self.axis] for shape in shapes)
@@ -62,7 +62,7 @@ class Layout:
         return tuple(whole)
 
     def fits(self, stored: Sequence[Shape], shapes: Sequence[Shape]) -> bool:
-        """Whether tensors of the shapes `stored` can hold weights of these shapes."""
+        """Whether tensors of the shapes `stored` can contain weights of these shapes."""
         wanted = self.stored_shape(shapes)
         each = wanted[1:] if self.stacked else wanted
         if self.stored is not None:
@@ -70,15 +70,15 @@ class Layout:
         return all(shape == each for shape in stored)
 
     def gathered(self, tensors: Sequence[Any], stack: Callable[[list[Any]], Any]) -> Any:
-        """One tensor of those that `names` says."""
+        """Stack the tensors of `names`."""
         return stack(list(tensors)) if self.stacked else tensors[0]
 
     def parted(self, whole: Any) -> list[Any]:
-        """The tensors that `names` says, of one."""
+        """Unstack into the tensors of `names`."""
         return list(whole.unbind(0)) if self.stacked else [whole]
 
     def split(self, tensor: Any, shapes: Sequence[Shape], values: Values) -> list[Any]:
-        """Our weights out of the tensor of the checkpoint."""
+        """Our weights, from the tensor of the checkpoint."""
         tensor = tensor.reshape(self.stored_shape(shapes))
         if self.transposed and tensor.ndim > 1:
             tensor = tensor.swapaxes(-1, -2)
@@ -100,7 +100,7 @@ class Layout:
         return parts
 
     def join(self, weights: Sequence[Any], values: Values, concatenate: Any) -> Any:
-        """The tensor of the checkpoint out of our weights: what `split` takes apart."""
+        """The tensor of the checkpoint, from our weights: the inverse of `split`."""
         shapes = [tuple(weight.shape) for weight in weights]
         whole = weights[0]
         if len(weights) > 1:
@@ -124,21 +124,21 @@ class Layout:
         return whole.reshape((*rows, *self.stored(values)))
 
     def group_count(self, values: Values) -> int:
-        """The number of groups, which config.json may say."""
+        """Number of groups, which may depend on config.json."""
         groups = self.groups(values) if callable(self.groups) else self.groups
         return 1 if groups is None else int(groups)
 
 
 def _swapped(tensor: Any, groups: int) -> Any:
-    """The rows, in groups, with the two halves of each group in the place of the other."""
+    """Swap the two halves of each group of rows."""
     parts = tensor.reshape(groups, 2, -1)
     return parts[:, [1, 0]].reshape(tensor.shape)
 
 
 @dataclass(frozen=True)
 class WeightNorm(Layout):
-    """A convolution that is kept as directions, and how long each of them is (Salimans and Kingma,
-    2016, arXiv:1602.07868): one for each place of the kernel, which is the last axis.
+    """A convolution stored as directions and norms, one per kernel index (weight normalisation;
+    Salimans and Kingma, 2016, arXiv:1602.07868).
     """
 
     def names(self, layer: Sequence[str], leaf: str, count: int) -> list[str]:
@@ -157,7 +157,7 @@ class WeightNorm(Layout):
 
 
 def _lengths(directions: Any) -> Any:
-    """Of each place of a kernel: (D, G, K) to (1, 1, K)."""
+    """Norm at each kernel index: (D, G, K) to (1, 1, K)."""
     places = directions.shape[-1]
     lengths = (directions.reshape(-1, places) ** 2).sum(0) ** 0.5
     return lengths.reshape(1, 1, places)
@@ -165,7 +165,7 @@ def _lengths(directions: Any) -> Any:
 
 @dataclass(frozen=True)
 class Averaged(Layout):
-    """A linear layer that reads the inputs of several side by side, and gives their mean."""
+    """A linear layer on concatenated inputs, equal to several layers whose outputs are averaged."""
 
     def names(self, layer: Sequence[str], leaf: str, count: int) -> list[str]:
         return [name.format(*layer) + leaf for name in (self.theirs, *self.beside)]

@@ -22,12 +22,12 @@ WORD = "huggingface"
 
 
 def loader_table(spec: ModelSpec, graph: ModuleGraph, word: str = WORD) -> Loader:
-    """The table for a spec.
+    """The table of checkpoint names for a spec.
 
-    word: "huggingface"; "huggingface/MODEL_TYPE" for a spec that differs from the model type in
-        something that its weights do not show; or a model folder, whose config.json says the type
+    word: "huggingface"; "huggingface/MODEL_TYPE" for a spec whose weights have the names of that
+        type although other options differ; or a model folder
 
-    Raises ExportError where there is no such model type, or its checkpoints cannot be read so, and
+    Raises ExportError for an unknown model type or weights without a counterpart, and
     CheckpointError for a folder that cannot be imported.
     """
     weights = {weight.name: weight.shape for weight in graph.weights()}
@@ -51,7 +51,7 @@ def loader_table(spec: ModelSpec, graph: ModuleGraph, word: str = WORD) -> Loade
 
 
 def _of_folder(folder: str, spec: ModelSpec, weights: Mapping[str, Shape]) -> Native:
-    """The class that a folder's config.json says."""
+    """The class of a folder's config.json."""
     read = read_model(folder)
     if read.family is None:
         raise ExportError(
@@ -66,7 +66,7 @@ def _of_folder(folder: str, spec: ModelSpec, weights: Mapping[str, Shape]) -> Na
 
 
 def _of_type(spec: ModelSpec, model_type: str, weights: Mapping[str, Shape]) -> Native | None:
-    """The first class of a model type that has a name for every weight."""
+    """The first class of a model type that has counterparts of all weights."""
     family = FAMILIES.get(model_type)
     if family is None:
         raise ExportError(f"unknown model type `{model_type}`; see docs/coverage.md for a list")
@@ -78,7 +78,7 @@ def _of_type(spec: ModelSpec, model_type: str, weights: Mapping[str, Shape]) -> 
 
 
 def _rows(names: Names, weights: Mapping[str, Shape]) -> Iterator[Row]:
-    """The rows of the family that the model's weights need; one layer's own row comes first."""
+    """The rows that the model's weights need; rows of single layers come first."""
     found: dict[tuple[str, tuple[str, ...]], Row] = {}
     for move in names.moves(weights):
         assert isinstance(move, Move), f"{move} has no name"
@@ -92,14 +92,12 @@ def _rows(names: Names, weights: Mapping[str, Shape]) -> Iterator[Row]:
         )
     shadowed = {key: _is_shadowed(row, found.values()) for key, row in found.items()}
     if len({theirs for theirs, _ in found}) < len(found):
-        raise ExportError(
-            "a tensor name of the checkpoint stands for different weights in different layers"
-        )
+        raise ExportError("the same tensor name stands for different weights in different layers")
     yield from (found[key] for key in sorted(found, key=shadowed.__getitem__))
 
 
 def _is_shadowed(row: Row, rows: Collection[Row]) -> bool:
-    """Whether another row names one layer of this one, or one weight of its module."""
+    """Whether a more specific row exists for one layer or one weight of this row."""
     if "{}" not in row.ours[0]:
         return False
     pattern = re.compile(re.escape(row.ours[0]).replace(r"\{\}", r"(\d+|\{\})") + r"(\.\w+)?")
@@ -108,7 +106,7 @@ def _is_shadowed(row: Row, rows: Collection[Row]) -> bool:
 
 
 def _how(layout: Layout, names: Names, several: bool) -> dict[str, Any]:
-    """The arguments of `Stored` that are not as usual."""
+    """Arguments of `Stored` that differ from the defaults."""
     if type(layout) is not Layout:
         raise ExportError(f"the loader does not support the layout of {layout.theirs}")
     found = {
@@ -126,7 +124,7 @@ def _how(layout: Layout, names: Names, several: bool) -> dict[str, Any]:
 
 
 def _more(native: Native, names: Names) -> dict[str, Any]:
-    """The arguments of `Checkpoint` that are not empty."""
+    """Non-empty arguments of `Checkpoint`."""
     family, head = native.family, native.head
     unread = family.unused(native.values) if callable(family.unused) else family.unused
     found = {

@@ -1,4 +1,4 @@
-"""The table of a family, read for the weights of one model: who is whose."""
+"""Match the weights of a model with the tensors of a checkpoint, by a family's table."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
 @dataclass
 class Move:
-    """Some of our weights, and the tensors of the checkpoint that hold them.
+    """Some of our weights, and the tensors of the checkpoint that store them.
 
-    ours, shapes: the weights, in the order in which they are fused
-    theirs: one tensor, or one for each index of those that ours stacks
+    ours, shapes: our weights, in the order in which they are fused
+    theirs: the tensor, or the tensors that our weight stacks
     """
 
     layout: Layout
@@ -33,7 +33,7 @@ def _flat(head: Head) -> Iterator[str]:
 
 
 class LogicalNames:
-    """The names of a folder that was exported with its own code: ours, perhaps below `model.`."""
+    """Names of a folder with its own code: logical names, with or without the prefix `model.`."""
 
     prefix = "model."
     copies: Mapping[str, str] = {}
@@ -48,25 +48,25 @@ class LogicalNames:
         return stored if stored in self.weights else stored.removeprefix(self.prefix)
 
     def moves(self, weights: Mapping[str, Shape]) -> Iterator[Move | str]:
-        """Where each weight of a model is: each in a tensor of its own."""
+        """Where each weight of a model is stored: in one tensor each."""
         for name, shape in weights.items():
             yield Move(Layout(name), [name], [shape], [name])
 
     def stored_as(self, theirs: str, tensors: Container[str]) -> str:
-        """The tensor itself."""
+        """The name itself."""
         return theirs
 
     def is_unused(self, theirs: str) -> bool:
-        """No tensor of such a file is left unread."""
+        """False: all tensors of such a file are used."""
         return False
 
     def ours(self, theirs: str) -> str | None:
-        """Our name of a tensor that the model does not have: none."""
+        """None: a weight that the model does not have has no name."""
         return None
 
 
 class Names:
-    """The table of a family and its head for one config, read in both directions."""
+    """The name table of a family and its head for one config, used in both directions."""
 
     def __init__(self, family: Family, head: Head, values: Values) -> None:
         self.family, self.values = family, values
@@ -90,11 +90,11 @@ class Names:
         self._ours = {layout.theirs: group[0] for layout, group in self.rows.values()}
 
     def is_of_the_head(self, theirs: str) -> bool:
-        """Whether it is a tensor of the head, which stands beside the model in the checkpoint."""
+        """Whether a tensor belongs to the head, which has no prefix in the checkpoint."""
         return theirs in self._of_the_head or theirs.rpartition(".")[0] in self._of_the_head
 
     def ours(self, theirs: str) -> str | None:
-        """Our name of a tensor, or what it would be in a model that had it."""
+        """Our name of a tensor, even if the model does not have it."""
         for text, leaf in ((theirs, ""), theirs.rpartition(".")[::2]):
             numbers = _NUMBER.findall(f"{text}.")
             pattern = _NUMBER.sub("{}", f"{text}.", count=1)[:-1]
@@ -104,7 +104,7 @@ class Names:
         return None
 
     def theirs(self, ours: str) -> str | None:
-        """The checkpoint's name of our weight, or of the tensor that it is a part of."""
+        """The checkpoint's name of our weight, or of the fused tensor that contains it."""
         row = self.row(ours)
         if row is None:
             return None
@@ -112,22 +112,22 @@ class Names:
         return layout.names(numbers, leaf, 1)[0]
 
     def stored_as(self, theirs: str, tensors: Container[str]) -> str:
-        """The tensor that is read for one of the table: another one, where the file has it."""
+        """The tensor that is read for a name of the table; see `Head.instead`."""
         other = self.instead.get(theirs, theirs)
         return other if other in tensors else theirs
 
     def written_as(self, theirs: str) -> tuple[str, ...]:
-        """The tensors that hold it in a file: two, where the library has two that it can tie."""
+        """The tensors that are written for it: two if the library has a tied copy."""
         other = self.instead.get(theirs, theirs)
         tied = self.values.get("tie_word_embeddings", True)
         return (theirs,) if tied or other == theirs else (theirs, other)
 
     def is_unused(self, theirs: str) -> bool:
-        """Whether a file may hold this tensor, which the model does not read."""
+        """Whether a file may contain this tensor although the model does not use it."""
         return self._unused.match(theirs) is not None
 
     def normal(self, stored: str) -> str:
-        """The name as the table writes it: no prefix, and today's endings."""
+        """The name as in the table: without a prefix, and with current endings."""
         name = stored.removeprefix(self.prefix)
         for old, new in self.family.renamed.items():
             if name.endswith(old):
@@ -135,7 +135,7 @@ class Names:
         return name
 
     def moves(self, weights: Mapping[str, Shape]) -> Iterator[Move | str]:
-        """Where each weight of a model is; the name of a weight that the table does not know."""
+        """Where each weight of a model is stored; the name itself if it has no counterpart."""
         fused: dict[str, Move] = {}
         for name in weights:
             row = self.row(name)
@@ -153,7 +153,7 @@ class Names:
                 yield fused[key]
 
     def row(self, name: str) -> tuple[Layout, tuple[str, ...], list[str], str] | None:
-        """The row of a weight: its own, or that of its module; of this layer, or of any."""
+        """The row of a weight or of its module, for this layer or for all layers."""
         module, _, leaf = name.rpartition(".")
         for text, ending in ((name, ""), (module, f".{leaf}")):
             numbers = _NUMBER.findall(f"{text}.")

@@ -1,7 +1,7 @@
-"""A spec and its weights in the hub's layout of a family, where the library has this architecture.
+"""Export to an existing `transformers` class, if one matches the spec.
 
-That it has is proved, not assumed: the config.json that was written is imported again, and every
-part of the two specs must agree.
+The match is verified: the resulting config.json is imported again, and the two specs must be
+equal.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _NO_MATCH = (CheckpointError, SpecErrors, OtherFamilyError, ArithmeticError)
-"""What a row raises for a spec of another family; sizes may be 0 there. All else is a bug."""
+"""Exceptions of a row for a spec of another family; all others are bugs."""
 
-# Of several families that say the same, the first of these; the others after them.
+# If several families match, the first in this order.
 _FIRST = ("llama", "mistral", "gpt2", "bert", "roberta", "t5", "bart")
 
 
 @dataclass(frozen=True)
 class Native:
-    """The family and class of the library that a spec is, and its config.json."""
+    """The matching family and class of the library, and the config.json."""
 
     family: Family
     class_name: str
@@ -44,14 +44,14 @@ class Native:
 
     @property
     def generates(self) -> bool:
-        """Whether the library's `generate` takes models of this class."""
+        """Whether the library's class has `generate`."""
         decodes = self.family.spec.get("family") != "encoder-only"
         head = self.head.spec.get("head")
         return decodes and isinstance(head, Mapping) and head.get("type") == "language_model"
 
 
 def find_native(spec: ModelSpec) -> Native | None:
-    """The first class of the library whose models are this spec, None where there is none."""
+    """The first matching class of the library, or None."""
     wanted = canonical(spec)
     order = [*_FIRST, *(name for name in FAMILIES if name not in _FIRST)]
     known = [FAMILIES[name] for name in order]
@@ -70,7 +70,7 @@ def find_native(spec: ModelSpec) -> Native | None:
 
 
 def candidates(spec: ModelSpec, family: Family) -> Iterator[Native]:
-    """The classes of a family with a config that is as near to the spec as its rows can say."""
+    """The classes of a family, each with the config closest to the spec."""
     for name, head in family.heads.items():
         found = _try(spec, family, name, head)
         if found is not None:
@@ -78,7 +78,7 @@ def candidates(spec: ModelSpec, family: Family) -> Iterator[Native]:
 
 
 def _try(spec: ModelSpec, family: Family, name: str, head: Head) -> tuple[ModelSpec, Native] | None:
-    """What the importer makes of the config that this class would have; None: it takes none."""
+    """The spec that is imported from this config; None if it cannot be imported."""
     if head.optional and not spec.heads:
         head = Head()
     kinds = [part["type"] if isinstance(part, Mapping) else None for part in _heads(head)]
@@ -102,20 +102,20 @@ def _try(spec: ModelSpec, family: Family, name: str, head: Head) -> tuple[ModelS
 
 
 def _heads(head: Head) -> list[Any]:
-    """The templates of the heads; one that is a function can be of any type."""
+    """The head templates of a class."""
     if "head" in head.spec:
         return [head.spec["head"]]
     return list(head.spec.get("heads", {}).values())
 
 
 def in_float32(spec: ModelSpec) -> bool:
-    """Does a float16 model keep its stream in float32? A class of the library may, unasked."""
+    """Whether the residual stream of a float16 model is float32, as in some library classes."""
     blocks = (block for stack in spec.stacks.values() for block in stack.blocks.values())
     return any(getattr(block.residual, "float32", False) for block in blocks)
 
 
 def canonical(spec: ModelSpec) -> dict[str, Any]:
-    """What a spec computes, layer by layer, with its defaults worked out; no names, no init."""
+    """A spec layer by layer, with derived defaults filled in, without names and `init`."""
     dumped = spec.model_dump()
     stacks = {}
     for name, stack in dumped["stacks"].items():
@@ -130,7 +130,7 @@ def canonical(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """Numbers to nine digits: a person writes 0.04419417382 for 512 ** -0.5."""
+    """Numbers rounded to nine digits, so that 0.04419417382 equals 512 ** -0.5."""
     if isinstance(value, dict):
         return {key: _rounded(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -139,7 +139,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _block(block: Mapping[str, Any], width: int) -> dict[str, Any]:
-    """A block with the numbers that are left to be worked out."""
+    """A block with derived defaults filled in."""
     settled = dict(block)
     settled["residual"] = {k: v for k, v in (block["residual"] or {}).items() if k != "float32"}
     for branch in ("attention", "cross_attention"):
@@ -161,7 +161,7 @@ def _block(block: Mapping[str, Any], width: int) -> dict[str, Any]:
 def native_tensors(
     native: Native, graph: ModuleGraph, weights: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The weights under the names of the hub, fused and stacked as the library has them."""
+    """The weights with the library's names and layouts."""
     import torch
 
     names = Names(native.family, native.head, native.values)
@@ -184,5 +184,5 @@ def native_tensors(
 
 
 def _tables(native: Native) -> bool:
-    """Whether the class has a head beside the model itself, so that names have a prefix."""
+    """Whether the class has a head, so that the names of the model itself have a prefix."""
     return any(not str(name).startswith("pooler") for name in native.head.names.values())

@@ -1,4 +1,4 @@
-"""Rotary positions in config.json: `rope_parameters`, or the keys that came before it."""
+"""Rotary positions in config.json: `rope_parameters`, or the older keys."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ROTARY_KEYS = frozenset(
         "rope_theta",
     ]
 )
-"""Known of every family that has a default of `rope_theta`."""
+"""Keys of every family that has a default of `rope_theta`."""
 
 _PARTIAL = "partial_rotary_factor"
 _ORIGINAL = "original_max_position_embeddings"
-# our option of a scaling -> the library's; those with None are left to our default
+# our option of a scaling -> the library's; None: keep our default
 SCALINGS: dict[str, dict[str, str]] = {
     "linear": {"factor": "factor"},
     "dynamic": {"factor": "factor", "original_max_positions": ""},  # max_position_embeddings
@@ -58,11 +58,11 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "yarn": (),
     "longrope": ("short_factor", "long_factor"),
 }
-"""The keys that a scaling cannot do without, as the library names them."""
+"""Required keys of each scaling, by the library's names."""
 
 
 def stated(values: Values) -> Mapping[str, Any]:
-    """The rotary parameters of the config, empty if it has none.
+    """The rotary parameters of the config; empty if there are none.
 
     As in the library, `rope_scaling` replaces `rope_parameters` where a file has both.
     """
@@ -75,12 +75,12 @@ def stated(values: Values) -> Mapping[str, Any]:
 
 
 def with_parameters(values: Values, parameters: Mapping[str, Any] | None, **more: Any) -> Values:
-    """The values with other rotary parameters, and with `more`."""
+    """The values with these rotary parameters, and with `more`."""
     return {**values, "rope_scaling": None, "rope_parameters": parameters, **more}
 
 
 def by_layer_type(values: Values, layer_types: Collection[str]) -> Values:
-    """The values where `rope_scaling` adds to the parameters of these layer types (Gemma 3)."""
+    """Merge `rope_scaling` into the parameters of these layer types (Gemma 3)."""
     scaling, said = values.get("rope_scaling"), values.get("rope_parameters")
     if not scaling:
         return values
@@ -99,7 +99,7 @@ def by_layer_type(values: Values, layer_types: Collection[str]) -> Values:
 
 
 def of_layer_type(values: Values, layer_type: str) -> dict[str, Any]:
-    """Rotary positions of a layer type that may have no parameters of its own: then the usual."""
+    """Rotary positions of a layer type; without parameters of its own, those of the model."""
     said = stated(values)
     if not said or (said.get(layer_type) is None and _is_by_layer_type(said)):
         return Rotary()(with_parameters(values, None))
@@ -112,15 +112,15 @@ def _is_by_layer_type(said: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Rotary:
-    """The `positions` that the config asks for.
+    """The `positions` of the config.
 
-    layer_type: which of several `rope_parameters`, where they are given by layer type
-    interleaved: whether pairs of columns are neighbours
-    fraction: of the head that is rotated where the config does not say
-    partial: whether the library reads the fraction in the config; it does where `fraction` is not 1
-    scores: whether the library multiplies the scores too, by YaRN's `mscale_all_dim` (DeepSeek)
-    theta: another key that may say theta, as older configs do
-    by_layer_type: parameters of the model as a whole are refused: the library would not read them
+    layer_type: the entry of `rope_parameters`, if they are given by layer type
+    interleaved: whether a pair consists of neighbouring features
+    fraction: rotated fraction of the head, if the config does not set it
+    partial: whether the library reads the fraction in the config; always if `fraction` is not 1
+    scores: whether the scores are multiplied too, by YaRN's `mscale_all_dim` (DeepSeek)
+    theta: another key of theta, in older configs
+    by_layer_type: whether parameters must be given by layer type; the library ignores others
     """
 
     layer_type: str = ""
@@ -147,16 +147,16 @@ class Rotary:
         return {key: value for key, value in spec.items() if value is not None}
 
     def parameters(self, values: Values) -> Mapping[str, Any]:
-        """The library's parameters for this kind of layer."""
+        """The library's parameters of this layer type."""
         said = stated(values)
         if not said or not (self.by_layer_type or _is_by_layer_type(said)):
-            original = values.get(_ORIGINAL)  # beside the parameters, it wins over theirs
+            original = values.get(_ORIGINAL)  # overrides the parameters
             return said if original is None else {**said, _ORIGINAL: original}
         inner = said.get(self.layer_type)
         if not isinstance(inner, Mapping):
             what = f"`{self.layer_type}`" if self.layer_type else "the whole model"
             raise RefusedError(f"`rope_parameters` has no entry for {what}")
-        # the library looks for `truncate` beside the layer types, where it never is
+        # the library looks for `truncate` at the wrong level, so it has no effect here
         return {key: value for key, value in inner.items() if key != "truncate"}
 
     def _fraction(self, said: Mapping[str, Any], values: Values) -> float:
@@ -165,20 +165,20 @@ class Rotary:
             return self.fraction
         if not self.partial and self.fraction == 1:
             raise RefusedError(
-                f"`{_PARTIAL}: {fraction}` is not supported yet: the library does not read it here"
+                f"`{_PARTIAL}: {fraction}` is not supported; the library ignores it here"
             )
         return _number(_PARTIAL, fraction)
 
 
 def _number(key: str, value: Any) -> float:
-    """The value. Raises RefusedError where it is not a positive number."""
+    """The value. Raises RefusedError unless it is a positive number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise RefusedError(f"`{key}` must be a positive number, not {value!r}")
     return value
 
 
 def _option(key: str, value: Any) -> Any:
-    """One option of a scaling: a number, some numbers, or true or false."""
+    """One option of a scaling: a number, a list of numbers, or a boolean."""
     if key == "truncate" and isinstance(value, bool):
         return value
     if key in ("mscale", "mscale_all_dim") and value == 0:
@@ -201,7 +201,7 @@ def _scaling(kind: str, said: Mapping[str, Any], values: Values, scores: bool) -
         if said.get(theirs) is not None:
             scaling[ours] = _option(theirs, said[theirs])
     if kind == "llama3" and scaling["high_freq_factor"] == scaling["low_freq_factor"]:
-        scaling["high_freq_factor"] *= 1.000001  # a cut: nothing lies between (Llama 4)
+        scaling["high_freq_factor"] *= 1.000001  # Llama 4: a step, without interpolation
     longest = values.get("max_position_embeddings")
     if "original_max_positions" in SCALINGS[kind]:
         scaling.setdefault("original_max_positions", longest)
@@ -213,7 +213,7 @@ def _scaling(kind: str, said: Mapping[str, Any], values: Values, scores: bool) -
 
 
 def _longrope_factor(scaling: dict[str, Any], factor: float, longest: int | None) -> None:
-    """LongRoPE multiplies by sqrt(1 + ln(factor) / ln(original)); ours has the usual factor."""
+    """Set the attention factor sqrt(1 + ln(factor) / ln(original)), unless it is our default."""
     original = scaling["original_max_positions"]
     if "attention_factor" not in scaling and (not longest or factor * original != longest):
         grown = math.sqrt(1 + math.log(factor) / math.log(original)) if factor > 1 else 1.0
@@ -221,7 +221,7 @@ def _longrope_factor(scaling: dict[str, Any], factor: float, longest: int | None
 
 
 def _multiplied(scaling: dict[str, Any], scores: bool) -> dict[str, Any]:
-    """The scaling with what the library multiplies by, as our multipliers."""
+    """The scaling with the library's attention factor as `mscale` options."""
     if scaling["type"] == "yarn":
         return _yarn(scaling, scores)
     factor = scaling.pop("attention_factor", None)
@@ -231,7 +231,11 @@ def _multiplied(scaling: dict[str, Any], scores: bool) -> dict[str, Any]:
 
 
 def _yarn(scaling: dict[str, Any], scores: bool) -> dict[str, Any]:
-    """The library reads `mscale` only beside `mscale_all_dim`, and this for scores only in MLA."""
+    """YaRN's `mscale` options such that vectors get the library's attention factor.
+
+    The library uses `mscale` only together with `mscale_all_dim`. Only MLA (`scores`) applies the
+    latter to scores.
+    """
     factor, mscale, whole = (
         scaling.pop(key, None) for key in ("attention_factor", "mscale", "mscale_all_dims")
     )

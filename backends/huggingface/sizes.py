@@ -1,4 +1,4 @@
-"""The sizes of an emitted model by the names that Hugging Face tools ask for, and its tables."""
+"""Sizes of an emitted model by Hugging Face's names, and its embedding modules."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ NAMES = {  # Hugging Face's name -> the spec's key
     "max_position_embeddings": "max_positions",
     "initializer_range": "init_std",
 }
-LABELS = "num_labels"  # Hugging Face counts them in id2label
+LABELS = "num_labels"  # Hugging Face derives it from id2label
 
 
 @dataclass(frozen=True)
 class Standard:
-    """A size by Hugging Face's name. `field` is the emitted `Config`'s, "" where it has none."""
+    """A size by Hugging Face's name. `field` is that of the emitted `Config`, or ""."""
 
     name: str
     value: Any
@@ -31,7 +31,7 @@ class Standard:
 
 
 def standard_sizes(emitted: EmittedFile) -> list[Standard]:
-    """Those that the model has; of several stacks, the last one's, which generates."""
+    """The sizes that the model has; with several stacks, those of the last one, which generates."""
     stack = list(emitted.graph.stack_facts)[-1]
     found = []
     for name, key in NAMES.items():
@@ -43,7 +43,7 @@ def standard_sizes(emitted: EmittedFile) -> list[Standard]:
 
 
 def _plain(graph: ModuleGraph, stack: str, key: str) -> Any:
-    """The number of the spec, where the emitted file has no field of its own for it."""
+    """The value of the spec, if the emitted `Config` has no field for it."""
     part = graph.stack_facts[stack]
     if key == "heads":
         return part.heads or 1
@@ -51,9 +51,9 @@ def _plain(graph: ModuleGraph, stack: str, key: str) -> Any:
 
 
 def token_table(graph: ModuleGraph) -> str:
-    """The module that holds the vectors of the tokens; of several, the first stack's.
+    """The token embedding; with several, that of the first stack.
 
-    "" for a model that reads no tokens.
+    "" if the model does not read tokens.
     """
     return next(iter(_tables(graph)), "")
 
@@ -67,7 +67,7 @@ def _tables(graph: ModuleGraph) -> list[str]:
 
 
 def output_table(graph: ModuleGraph) -> str:
-    """The linear module that scores the vocabulary; "" where there is none of its own."""
+    """The output projection to the vocabulary; "" if there is none or it is tied."""
     names = {weight.name for weight in graph.weights()}
     heads = [name for name, head in graph.heads.items() if head.kind == "language_model"]
     if len(heads) != 1:
@@ -77,7 +77,7 @@ def output_table(graph: ModuleGraph) -> str:
 
 
 def resizable(emitted: EmittedFile) -> bool:
-    """Can Hugging Face change the size of the vocabulary? It knows one table, and one head."""
+    """Whether Hugging Face can resize the vocabulary: one embedding and one head."""
     graph = emitted.graph
     known = {f"{table}.weight" for table in _tables(graph)[:1]}
     output = output_table(graph)
@@ -88,7 +88,7 @@ def resizable(emitted: EmittedFile) -> bool:
 
 
 def _vocabulary(weight: LogicalWeight) -> set[str]:
-    """The fields of the vocabulary that a weight's shape speaks of."""
+    """The vocabulary fields in a weight's shape."""
     return {
         field.name
         for size in weight.weight.shape
@@ -98,6 +98,6 @@ def _vocabulary(weight: LogicalWeight) -> set[str]:
 
 
 def labels_field(emitted: EmittedFile) -> str:
-    """The `Config` field that counts the classes of the one head, or ""."""
+    """The `Config` field of the number of classes of the only head, or ""."""
     one = [head.kind for head in emitted.graph.heads.values()] == ["classifier"]
     return "classes" if one and "classes" in emitted.sizes else ""

@@ -1,4 +1,4 @@
-"""A spec as YAML, so that it can travel in the config.json of an exported folder."""
+"""A spec as YAML, to be stored in the config.json of an exported folder."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from .layers import folded, said_once
 from .text import shortest, yaml_text
 
 SPEC_KEY = "spec"
-"""The key of config.json that holds the spec of a folder with its own code."""
+"""The key of config.json that contains the spec, in a folder with its own code."""
 FAMILY = "modelwright_"
-"""What the `model_type` of a folder with its own code begins with."""
+"""Prefix of the `model_type` of a folder with its own code."""
 
 STACKS = {
     "decoder-only": ("decoder",),
     "encoder-only": ("encoder",),
     "encoder-decoder": ("encoder", "decoder"),
 }
-"""The stacks of each family, by the names that it gives them."""
+"""The stack names of each family."""
 
 
 def spec_text(spec: ModelSpec) -> str:
-    """YAML that `loads` reads as the same spec, without the keys that change nothing."""
+    """YAML that `loads` reads as an equal spec, without keys that have no effect."""
     comment = f"{spec.name}: the spec of this model"
     for data in (_by_family(spec), _by_stacks(spec)):
         if data is not None and _same(data, spec):
@@ -32,7 +32,7 @@ def spec_text(spec: ModelSpec) -> str:
 
 
 def _by_stacks(spec: ModelSpec) -> dict[str, Any]:
-    """The general form: `stacks`, each with a block for each kind of layer."""
+    """The general form: `stacks`, each with named blocks."""
     data: dict[str, Any] = _plain(spec.model_dump())
     data.pop("family", None)
     for stack in data["stacks"].values():
@@ -41,7 +41,7 @@ def _by_stacks(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _by_family(spec: ModelSpec) -> dict[str, Any] | None:
-    """The form that people write: the family's stacks at the top, layers of one kind folded."""
+    """The usual form: a `family`, and stacks without named blocks if layers are equal."""
     names = STACKS.get(spec.family or "", ())
     data: dict[str, Any] = _plain(spec.model_dump())
     stacks = data.pop("stacks")
@@ -55,14 +55,14 @@ def _by_family(spec: ModelSpec) -> dict[str, Any] | None:
 
 
 def _folded(stack: Mapping[str, Any]) -> dict[str, Any]:
-    """A stack with its blocks as one block, or as `blocks`, a `pattern` and `overrides`."""
+    """A stack with one unnamed block, or with `blocks`, a `pattern` and `overrides`."""
     rest = {key: value for key, value in stack.items() if key not in ("blocks", "order")}
     blocks = stack["blocks"]
     return {**rest, **folded([(name, blocks[name]) for name in stack["order"]])}
 
 
 def _plain(value: Any) -> Any:
-    """Dumped data as people write it: no keys that were left out, one part instead of a list."""
+    """Dumped data without unset keys, and with single components instead of lists."""
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, (list, tuple)):

@@ -10,7 +10,7 @@ TokenIds = dict[str, int | list[int] | None]
 
 
 def special_tokens(graph: ModuleGraph, encoder_decoder: bool) -> TokenIds:
-    """Key of config.json -> token id, a list of several, or None for one that nobody gave.
+    """Key of config.json -> token id, list of ids, or None if it is not set.
 
     An encoder-decoder always has `decoder_start_token_id`: 0 if the spec has neither it nor `bos`.
     """
@@ -28,7 +28,7 @@ def special_tokens(graph: ModuleGraph, encoder_decoder: bool) -> TokenIds:
 
 
 def generation_tokens(graph: ModuleGraph, encoder_decoder: bool) -> dict[str, Any]:
-    """What generation_config.json says of them; rows are padded with `eos` if there is no `pad`."""
+    """The token ids in generation_config.json; without `pad`, rows are padded with `eos`."""
     found = special_tokens(graph, encoder_decoder)
     if found["pad_token_id"] is None:
         found["pad_token_id"] = graph.tokens.eos

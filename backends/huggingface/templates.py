@@ -1,4 +1,4 @@
-"""The runtime's classes as text, with names filled in, and the imports that they need."""
+"""The source of runtime classes with names filled in, and their imports."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..pytorch.code.show import show
 
 WIDTH = 100
 Rows = Mapping[str, Sequence[Mapping[str, str]]]
-"""Word of a template -> what stands for its words, once for each line that it becomes."""
+"""Placeholder of a template -> replacements, one dict for each resulting line."""
 
 
 @cache
 def source(file: str) -> str:
-    """A runtime file as it stands."""
+    """The source of a runtime file."""
     return resources.files(f"{__package__}.runtime").joinpath(f"{file}.py").read_text("utf-8")
 
 
 def class_text(file: str, name: str, *, without: Iterable[str] = ()) -> str:
-    """The text of a class of a runtime file, less some of its methods."""
+    """The source of a class of a runtime file, without some of its methods."""
     lines = source(file).splitlines()
     for node in ast.parse(source(file)).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
@@ -40,9 +40,9 @@ def class_text(file: str, name: str, *, without: Iterable[str] = ()) -> str:
 
 
 def filled(text: str, rows: Rows, names: Mapping[str, str]) -> str:
-    """The text with each line that says a word of `rows` once for each of its rows, then renamed.
+    """Repeat each line that contains a placeholder of `rows` for each of its rows, then rename.
 
-    A line that says several such words is the first one's.
+    A line with several placeholders belongs to the first.
     """
     found: list[str] = []
     for line in text.splitlines():
@@ -54,12 +54,12 @@ def filled(text: str, rows: Rows, names: Mapping[str, str]) -> str:
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:
-    """The text with other words for some of its words."""
+    """Replace whole words of the text."""
     return re.sub(r"\w+", lambda match: names.get(match[0], match[0]), text)
 
 
 def _fitting(line: str) -> list[str]:
-    """A line that a long name made too wide, broken as a formatter would."""
+    """Break a line that has become too long, as a formatter would."""
     if len(line) <= WIDTH or '"""' in line:
         return [line]
     depth, text = (len(line) - len(line.lstrip())) // 4, line.strip()
@@ -72,10 +72,10 @@ def _fitting(line: str) -> list[str]:
 def imports(
     files: Iterable[str], text: str, names: Mapping[str, str], modules: Mapping[str, str]
 ) -> str:
-    """What these runtime files import, as far as the text says it, in a formatter's order.
+    """The imports of these runtime files that the text needs, sorted as by a formatter.
 
-    Names are renamed as the text was. `modules` says what the runtime's own modules are called;
-    those that it does not name are part of the text.
+    Names are renamed as in the text. `modules` maps the runtime's own modules to their names in the
+    export; those that are missing are part of the text.
     """
     words = set(re.findall(r"\w+", text))
     found: dict[str, set[str]] = {}
@@ -103,13 +103,13 @@ def imports(
 
 
 def _imported(alias: ast.alias, names: Mapping[str, str]) -> str:
-    """What an import brings: a renamed name as it is, another one with its alias."""
+    """An imported name, with its alias unless it was renamed."""
     own = renamed(alias.name, names)
     return own if alias.asname is None or alias.asname in names else f"{own} as {alias.asname}"
 
 
 def _import_order(name: str) -> tuple[int, str]:
-    """Constants, classes, functions."""
+    """Sort key: constants, classes, functions."""
     return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2), name
 
 

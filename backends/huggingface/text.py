@@ -1,4 +1,4 @@
-"""Spec data as the YAML that a person would have written: no defaults, one line a key."""
+"""Spec data as readable YAML: without defaults, one line per key."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Path = tuple[str, ...]
 
 
 def shortest(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data without the keys that change nothing: the same model without them.
+    """The data without keys that have no effect.
 
-    Raises SpecErrors where the data is no spec.
+    Raises SpecErrors if the data is not a valid spec.
     """
     whole = from_data(data).model_dump()
     short = _copy(data)
@@ -38,7 +38,7 @@ def shortest(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _all_used(data: dict[str, Any]) -> dict[str, Any]:
-    """The data without what nothing uses, such as a `bias` that all branches say for themselves."""
+    """The data without unused keys, such as a `bias` that every branch overrides."""
     unused = _count_unused(data)
     for path in list(_paths(data)) if unused else ():
         without = _without(data, path)
@@ -56,7 +56,7 @@ def _count_unused(data: Mapping[str, Any]) -> int:
 
 
 def _tells_blocks_apart(path: Path) -> bool:
-    """Whether it is a named block or one of its keys: they are read beside those of the others."""
+    """Whether a path is a named block or a key of one; these are kept for comparison."""
     return "blocks" in path and len(path) - path.index("blocks") in (2, 3)
 
 
@@ -68,7 +68,7 @@ def _means(data: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _paths(data: Mapping[str, Any], before: Path = ()) -> Iterator[Path]:
-    """Every key, the inner ones before the one that holds them, `type` last of its level."""
+    """The paths of all keys: inner ones first, `type` last in its mapping."""
     for key in sorted(data, key=lambda key: key == "type"):
         if isinstance(data[key], Mapping):
             yield from _paths(data[key], (*before, key))
@@ -86,13 +86,13 @@ def _without(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def yaml_text(data: Mapping[str, Any], comment: str) -> str:
-    """YAML: the comment, then a line for each key; `{…}` inside, blocks where it gets too long."""
+    """YAML: a comment, then one line per key; flow style inside, block style for long values."""
     lines = textwrap.wrap(comment, WIDTH, initial_indent="# ", subsequent_indent="# ")
     return "\n".join([*lines, *_lines(_ordered(data), "")]) + "\n"
 
 
 def _ordered(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a spec or a stack in the order in which the models of `examples/` say them."""
+    """The keys of a spec or stack in the order used in `examples/`."""
     places = {key: place for place, key in enumerate((*ORDER, "", *LAST))}
     keys = sorted(data, key=lambda key: places.get(key, places[""]))
     stacks = ("encoder", "decoder")
@@ -113,17 +113,17 @@ def _lines(data: Mapping[str, Any], indent: str) -> Iterator[str]:
 
 
 def _deep(value: Mapping[str, Any]) -> bool:
-    """Whether it holds more than one mapping: those are read better on lines of their own."""
+    """Whether a value contains more than one mapping; these go on separate lines."""
     return sum(isinstance(inner, Mapping) for inner in value.values()) > 1
 
 
 def _top(value: Any) -> str:
-    """One value that has the rest of its line: a comma needs no quotes there."""
+    """A value in block style, where commas need no quotes."""
     return value if isinstance(value, str) and not set(value) & set("[]{}#:\"'") else _flow(value)
 
 
 def _flow(value: Any) -> str:
-    """One value, as it may stand in braces."""
+    """A value in flow style."""
     if isinstance(value, Mapping):
         if set(value) == {"type"}:
             return str(value["type"])
@@ -138,7 +138,7 @@ def _flow(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    """A number as people write it: 8, 0.1, 1e-6."""
+    """A number as usually written: 8, 0.1, 1e-6."""
     if value.is_integer() and abs(value) < 1e6:
         return str(int(value))
     short = f"{value:g}"

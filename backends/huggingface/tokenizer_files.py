@@ -1,4 +1,4 @@
-"""The files of a Hugging Face folder that an export copies: tokenizer, processor, generation."""
+"""Files that an export copies from a Hugging Face folder: tokenizer, processor, generation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMES = frozenset(
         "vocab.txt",
     ]
 )
-"""Files of tokenizers and processors, by the names that the library reads."""
+"""File names of tokenizers and processors."""
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
@@ -46,7 +46,7 @@ def tokenizer_files(folder: Path) -> list[Path]:
 
 
 def checked_tokenizer(folder: Path) -> Path:
-    """The folder. Raises ExportError where it holds no tokenizer."""
+    """The folder itself. Raises ExportError if it contains no tokenizer."""
     if not folder.is_dir():
         raise ExportError(f"{folder} is not a folder with a tokenizer")
     if not tokenizer_files(folder):
@@ -62,7 +62,7 @@ def copy_tokenizer(source: Path, target: Path) -> None:
 
 
 def generation_of(folder: Path, own: Mapping[str, Any]) -> dict[str, Any]:
-    """The generation_config.json of a folder with our values over its own.
+    """The generation_config.json of a folder, updated with our values.
 
     Raises CheckpointError for a file that is not JSON.
     """

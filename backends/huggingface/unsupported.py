@@ -1,4 +1,4 @@
-"""Why a model type of the library is not imported, where there is more to say than its name."""
+"""Reasons why model types and classes of the library cannot be imported."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ CLASS_REASONS: dict[str, str] = {
     "JevForDecision": "it computes logits at marked positions of a prompt",
     "RoFormerForMultipleChoice": "it pools the last index of a row, even if it is padding",
 }
-"""Why a class of a type that is imported is not, where there is more to say than its name."""
+"""Class name -> why it is not supported although its model type is."""
 
 REASONS: dict[str, str] = {
     **dict.fromkeys(["mamba", "mamba2", "falcon_mamba"], _SSM),

@@ -1,7 +1,7 @@
-"""What a family's template reads in config.json.
+"""Callables of a family's template that read config.json.
 
-A leaf of a template is a value of the spec, or something to call with the config's values: a
-`Key`, a `Multiple`, or any function of them. None means that the spec does not say it.
+A leaf of a template is a constant, or a callable that gets the config's values: a `Key`, a
+`Multiple`, or any function. None means that the key is left out.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ Read = Callable[[Values], Any]
 
 
 class RefusedError(Exception):
-    """A value of config.json that is not supported; `str()` says which and why."""
+    """A value of config.json is not supported; the message says which and why."""
 
 
 class OtherFamilyError(Exception):
-    """A spec that no config.json of a family says."""
+    """A spec belongs to another family."""
 
 
 @dataclass(frozen=True)
 class Key:
     """A value of config.json.
 
-    words: what its words mean here; another word is refused
-    read: makes of it what the spec says
+    words: mapping of allowed words to their values in a spec; other words raise an error
+    read: converts the value to that of the spec
     """
 
     name: str
@@ -50,7 +50,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Multiple:
-    """A size of config.json that is written `4 * d_model` where it is four times another."""
+    """A size of config.json, written as `4 * d_model` if it is four times the width."""
 
     name: str
     of: str = "hidden_size"
@@ -63,7 +63,7 @@ class Multiple:
 
 @dataclass(frozen=True)
 class Only:
-    """What the spec says where a key of config.json has one value; else what `other` says."""
+    """The value of the spec if a key of config.json has a given value; else `other`."""
 
     name: str
     value: Any
@@ -76,7 +76,7 @@ class Only:
 
 @dataclass(frozen=True)
 class IfSet:
-    """What the spec says where a key of config.json is neither null nor false nor 0."""
+    """The value of the spec if a key of config.json is truthy."""
 
     name: str
     then: Any
@@ -88,10 +88,10 @@ class IfSet:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Something that is read out of several keys, and how it is written back into them.
+    """A value that depends on several keys, and how to write it back.
 
-    read: what the spec says, from the config's values
-    write: what config.json says, from what the spec says
+    read: from the config's values to the value of the spec
+    write: from the value of the spec to keys of config.json
     """
 
     read: Read
@@ -102,9 +102,9 @@ class Row:
 
 
 def filled(template: Any, values: Values, problems: list[str] | None = None) -> Any:
-    """The template with the config's values in it; what is None there is left out.
+    """Fill in a template with the config's values; keys with None are left out.
 
-    RefusedError values become `problems` where a list for them is given.
+    If a list of `problems` is given, RefusedErrors are appended to it instead of raised.
     """
     if isinstance(template, Mapping):
         inner = {key: filled(value, values, problems) for key, value in template.items()}
@@ -122,7 +122,7 @@ def filled(template: Any, values: Values, problems: list[str] | None = None) -> 
         return None
 
 
-# Names of activations in config.json; `ACT2FN` in the library has more that no one uses here.
+# Names of activations in config.json (a subset of the library's `ACT2FN`).
 ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_fast": "gelu_tanh",
@@ -141,10 +141,10 @@ ACTIVATIONS = {
 
 
 def activation(name: str) -> Key:
-    """The activation that a key names."""
+    """The activation of a key."""
     return Key(name, words=ACTIVATIONS)
 
 
 def first(value: Any) -> Any:
-    """The first of several ids: the spec has one `eos`."""
+    """The first of several ids."""
     return value[0] if isinstance(value, list) and value else value

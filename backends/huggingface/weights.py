@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint become the weights of a compiled model, name by name."""
+"""Read the tensors of a checkpoint as the weights of a compiled model."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def read_checkpoint(
     device: torch.device | None = None,
     dtype: torch.dtype | None = None,
 ) -> Iterator[tuple[str, Tensor]]:
-    """Every weight by its logical name, one tensor of the checkpoint at a time.
+    """Yield each weight with its logical name, reading one tensor at a time.
 
-    weights: the names and shapes of the model
-    device, dtype: None leaves a tensor as it is stored, and its pages those of the file
+    weights: names and shapes of the model's weights
+    device, dtype: None keeps the stored dtype and the memory-mapped pages of the file
 
-    Raises CheckpointError with every tensor that is missing, unexpected or of another shape, by
-    both names, before anything is read.
+    Raises CheckpointError before reading any data; it lists all tensors that are missing,
+    unexpected or of another shape, with both names.
     """
     import torch
 
@@ -49,7 +49,7 @@ def read_checkpoint(
                 pairs = zip(move.theirs, tensors, strict=True)
                 tensors = [found.unmapped(stored[name], tensor) for name, tensor in pairs]
             whole = move.layout.gathered(tensors, torch.stack)
-            del tensors  # each goes when it has been copied
+            del tensors  # free each after it is copied
             parts = move.layout.split(whole, move.shapes, names.values)
             made = [part.to(device=device, dtype=dtype).contiguous() for part in parts]
             del whole, parts
@@ -59,14 +59,14 @@ def read_checkpoint(
 def _leaves_pages(
     move: Move, tensor: Tensor, device: torch.device | None, dtype: torch.dtype | None
 ) -> bool:
-    """Whether what becomes of a tensor is not the pages of its file."""
+    """Whether a tensor is copied, and no longer refers to memory-mapped pages."""
     turned = move.layout.transposed and tensor.ndim > 1
     moved = device is not None and device != tensor.device
     return turned or moved or move.layout.stacked or dtype not in (None, tensor.dtype)
 
 
 def _not_floating(found: Weights, stored: Mapping[str, str], moves: Sequence[Move]) -> list[str]:
-    """Tensors that are read and have a dtype that weights cannot have."""
+    """Tensors that are used but are not floating-point."""
     read = dict.fromkeys(name for move in moves for name in move.theirs)
     problems = [not_floating(stored[n], found.dtypes.get(stored[n], "F32")) for n in read]
     return [problem for problem in problems if problem]
@@ -89,12 +89,12 @@ def _different_copies(
 def _compare(
     weights: Mapping[str, Shape], tensors: Mapping[str, Shape], names: Names | LogicalNames
 ) -> tuple[list[Move], list[str]]:
-    """Where every weight is, and every difference, in words."""
+    """Where each weight is stored, and descriptions of all mismatches."""
     moves, problems, read = [], [], set[str]()
     for move in names.moves(weights):
         if isinstance(move, str):
             problems.append(
-                f"the weight {move} {weights[move]} has no counterpart in such a checkpoint"
+                f"the weight {move} {weights[move]} has no counterpart in checkpoints of this type"
             )
             continue
         move.theirs = [names.stored_as(name, tensors) for name in move.theirs]
@@ -115,6 +115,6 @@ def _compare(
         if names.is_unused(theirs):
             continue
         ours = names.ours(theirs)
-        known = f"which would be {ours}" if ours else "which is unknown"
+        known = f"which corresponds to {ours}" if ours else "which is unknown"
         problems.append(f"unexpected: {theirs} {tensors[theirs]}, {known}")
     return moves, problems

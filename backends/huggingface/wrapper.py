@@ -1,4 +1,4 @@
-"""The text around an emitted file that makes it a Hugging Face model, and its config.json."""
+"""The files that make an emitted file a Hugging Face model, and its config.json."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .templates import WIDTH, Rows, class_text, filled, imports
 
 @dataclass(frozen=True)
 class Wrapper:
-    """The files of an exported folder but for the weights: name -> text, and data for JSON."""
+    """The files of an exported folder, except weights: name -> text, and JSON data."""
 
     texts: dict[str, str]
     config: dict[str, Any]
@@ -39,9 +39,9 @@ class Wrapper:
 
 
 def write_wrapper(emitted: EmittedFile, dtype: str, spec: ModelSpec | None = None) -> Wrapper:
-    """All files of the folder but for the weights, whose dtype config.json says.
+    """All files of the folder except the weights.
 
-    spec: goes to config.json, for those who import the folder again
+    spec: stored in config.json, so that the folder can be imported again
     """
     for stack, source in emitted.graph.inputs.items():
         if source.kind == "features":
@@ -72,7 +72,7 @@ def write_wrapper(emitted: EmittedFile, dtype: str, spec: ModelSpec | None = Non
 
 
 def _names(emitted: EmittedFile, kind: Kind) -> dict[str, str]:
-    """The runtime's names of classes and what they become."""
+    """Class name in the runtime -> class name in the export."""
     own = emitted.class_name
     names = {"Emitted": own, "NameConfig": f"{own}Config"}
     for _, name in kind.parts:
@@ -82,7 +82,7 @@ def _names(emitted: EmittedFile, kind: Kind) -> dict[str, str]:
 
 
 def _checked(text: str, emitted: EmittedFile) -> str:
-    """The text, unless one name means two things in it."""
+    """The text. Raises ExportError if a name has two meanings in it."""
     tree = ast.parse(text)
     names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     names += [
@@ -90,7 +90,7 @@ def _checked(text: str, emitted: EmittedFile) -> str:
     ]
     if clash := sorted({name for name in names if names.count(name) > 1}):
         raise ExportError(
-            f"`{emitted.graph.name}` cannot be exported: {clash[0]} has a meaning of its own in a "
+            f"`{emitted.graph.name}` cannot be exported: {clash[0]} is also a name in a "
             "Hugging Face model; give the model another name"
         )
     return text
@@ -131,7 +131,7 @@ def _configuration(
 
 
 def _rest(emitted: EmittedFile, standard: list[Standard]) -> dict[str, Any]:
-    """The sizes that have no standard name."""
+    """The sizes without a standard name."""
     named = {*(size.field for size in standard), labels_field(emitted)}
     return {name: value for name, value in emitted.sizes.items() if name not in named}
 
@@ -155,7 +155,7 @@ def _token_type(value: int | list[int] | None) -> str:
 
 
 def _one(value: int | list[int] | None) -> int | None:
-    """The default of a field, which cannot be a list: the first id; config.json has them all."""
+    """The default of a field: the first id, since lists are not allowed; config.json has all."""
     return value[0] if isinstance(value, list) else value
 
 
@@ -201,7 +201,7 @@ OBSERVING = ("embedded", "embedded_ids", "observed", "observed_states")
 
 
 def _ways(emitted: EmittedFile, kind: Kind) -> list[str]:
-    """The methods of `OBSERVING` that the model's classes use."""
+    """The methods of `OBSERVING` that the model's classes need."""
     if kind in (ONE_RESULT, SEVERAL, SEQ2SEQ):
         return []
     found = ["observed" if emitted.fused_attention else "observed_states"]
@@ -253,7 +253,7 @@ def _config(
 
 
 def _generation(emitted: EmittedFile, kind: Kind) -> dict[str, Any]:
-    """generation_config.json; empty for a model that writes no text."""
+    """Content of generation_config.json; empty if the model does not generate text."""
     if not kind.generates:
         return {}
     found = generation_tokens(emitted.graph, kind.encoder_decoder)

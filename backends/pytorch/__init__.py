@@ -1,4 +1,4 @@
-"""The PyTorch backend: a graph becomes a file that imports torch and nothing of ours."""
+"""The PyTorch backend: writes a graph as a Python file that imports only torch."""
 
 from __future__ import annotations
 

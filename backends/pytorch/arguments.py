@@ -1,7 +1,7 @@
-"""Classes that differ in a size, or blocks that differ in one module, take it as an argument.
+"""Merge classes that differ in sizes or in one module, which become constructor arguments.
 
-`FeedForward(config, d_ff)` is one class for all layers, however wide; `Block(config, layer,
-feed_forward)` is one for layers with and without experts.
+`FeedForward(config, d_ff)` is one class for all widths; `Block(config, layer, feed_forward)` is one
+class for layers with and without experts.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any, Protocol
 from ...compiler.graph import Scope
 from .code.nodes import Call, Dot, Expr, Function, Name, Parameter, Set, Statement
 from .code.read import dotted
-from .code.walk import FIELDS, VALUES
+from .code.walk import FIELDS, VALUES, walk
 from .plan import FilePlan
 from .sizes import CONFIG
 
 MOST_ARGUMENTS = 2
-"""Classes that differ in more stay two classes."""
+"""Maximum number of such arguments; classes that differ in more are not merged."""
 
 
 class Written(Protocol):
-    """What this module knows of a class that is being written."""
+    """A class that is being written."""
 
     scope: Scope
     noun: str
@@ -31,15 +31,19 @@ class Written(Protocol):
     before: Function | None
 
 
+GIVEN = ("config", "layer")
+"""Parameters that are removed if an argument replaces their only use."""
+
+
 class DifferentError(Exception):
-    """Two classes differ in more than an argument can say."""
+    """Two classes differ in more than can be an argument."""
 
 
 @dataclass
 class Arguments:
-    """What the classes of one group are made with, each its own.
+    """The constructor arguments of a group of classes.
 
-    sizes   values of each class -> the parameter that stands for them
+    sizes   the values in each class -> the parameter that replaces them
     module  the parameter that takes a module, and the module of each class
     """
 
@@ -49,7 +53,7 @@ class Arguments:
     module: tuple[str, tuple[Expr, ...]] | None = None
 
     def one(self, parts: tuple[Any, ...]) -> Any:
-        """One tree for trees that are equal but for sizes of the Config. Raises DifferentError."""
+        """One tree for trees that are equal except for Config sizes. Raises DifferentError."""
         first = parts[0]
         if all(part == first for part in parts):
             return first
@@ -66,7 +70,7 @@ class Arguments:
         return kind(*[self.one(inner) for inner in values], origins=first.origins)
 
     def size(self, parts: tuple[Any, ...]) -> Expr:
-        """The parameter for a field of the Config that has a name for each kind of layer."""
+        """The parameter for Config fields that differ between kinds of layers."""
         fields = self.plan.fields
         keys = {fields[part.name].key for part in parts if part.name in fields}
         if len(keys) != 1 or not all(part.name in fields for part in parts):
@@ -77,7 +81,7 @@ class Arguments:
         return Name(key)
 
     def statement(self, parts: tuple[Any, ...]) -> Statement:
-        """One statement of `__init__` for those of all classes."""
+        """Merge one statement of `__init__` of all classes."""
         before = self.sizes.copy()
         try:
             made: Statement = self.one(parts)
@@ -114,7 +118,7 @@ class Arguments:
         return found
 
     def of(self, number: int) -> dict[str, Expr]:
-        """What the class of this number is made with."""
+        """The constructor arguments of the class with this index."""
         found = {name: values[number] for values, name in self.sizes.items()}
         if self.module is not None:
             found[self.module[0]] = self.module[1][number]
@@ -122,7 +126,7 @@ class Arguments:
 
 
 def take_arguments(plan: FilePlan, classes: list[Any]) -> None:
-    """Make one constructor of those that differ in a size, or in one module of a block."""
+    """Merge constructors that differ in a size, or in one module of a block."""
     groups: dict[Any, list[Any]] = {}
     for one in classes:
         block = plan.graph.block_of(one.scope.path)
@@ -131,13 +135,26 @@ def take_arguments(plan: FilePlan, classes: list[Any]) -> None:
         if one.scope is block and plan.has_shared_layers(block.parent or ""):
             continue
         noun = "" if one.scope is block else one.noun
-        groups.setdefault((block.parent, noun, one.body[1:], one.doc), []).append(one)
+        groups.setdefault((noun, one.body[1:], one.doc), []).append(one)
     for group in groups.values():
         _join(plan, group)
 
 
+def sizes_between(plan: FilePlan, one: Written, other: Written) -> dict[Expr, Expr] | None:
+    """Map sizes of one class to those of another; None if the classes differ in more."""
+    if (one.doc, one.body[1:]) != (other.doc, other.body[1:]):
+        return None
+    if one.body[0] == other.body[0]:
+        return {}
+    found = _joined(plan, [one, other])
+    if found is None or found[1].module is not None:
+        return None
+    pairs = [(values[0], values[1]) for values in found[1].sizes]
+    return dict(pairs) if len({first for first, _ in pairs}) == len(pairs) else None
+
+
 def _join(plan: FilePlan, group: list[Any]) -> None:
-    """Join the classes of a group, each with the first that it can be joined with."""
+    """Merge the classes of a group, each with the first possible one."""
     buckets: list[list[Any]] = []
     for one in group:
         bucket = next((b for b in buckets if _joined(plan, [*b, one]) is not None), None)
@@ -152,13 +169,14 @@ def _join(plan: FilePlan, group: list[Any]) -> None:
         made, arguments = found
         for number, one in enumerate(bucket):
             plan.class_arguments[one.scope.path] = arguments.of(number)
+            plan.unneeded[one.scope.path] = {*GIVEN} - {p.name for p in made.parameters}
             one.before = one.constructor
             one.constructor = replace(made, origins=one.constructor.origins)
             one.body = (one.constructor, *one.body[1:])
 
 
 def _joined(plan: FilePlan, bucket: list[Any]) -> tuple[Function, Arguments] | None:
-    """The constructor of all these classes, and what each is made with; None for too much."""
+    """The merged constructor and the arguments of each class; None if they differ too much."""
     made = [one.constructor for one in bucket]
     first = made[0]
     if len({one.parameters for one in made}) > 1 or len({len(one.body) for one in made}) > 1:
@@ -169,9 +187,13 @@ def _joined(plan: FilePlan, bucket: list[Any]) -> tuple[Function, Arguments] | N
         body = tuple([arguments.statement(parts) for parts in bodies])
     except DifferentError:
         return None
-    parameters = (*first.parameters, *arguments.parameters())
+    needed = {node.id for node in walk(*body) if isinstance(node, Name)}
+    own = [p for p in first.parameters if p.name not in GIVEN or p.name in needed]
+    optional = [p for p in own if p.default is not None]
+    required = [p for p in own if p.default is None]
+    parameters = (*required, *arguments.parameters(), *optional)
     if len({p.name for p in parameters}) < len(parameters):
         return None
-    if len(parameters) - len(first.parameters) > MOST_ARGUMENTS:
+    if len(parameters) - len(own) > MOST_ARGUMENTS:
         return None
     return replace(first, parameters=parameters, body=body), arguments

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...compiler.graph import Scope
 from .code.measure import LONG, width
-from .code.nodes import Choice, Dot, For, If, Index, Name, Sequence, Set, Statement
+from .code.nodes import Argument, Call, Choice, Dot, For, If, Index, Name, Sequence, Set, Statement
 from .code.nodes import Do as Evaluate
 from .code.read import call, constant, dotted, expression, names
 from .code.walk import written_for
@@ -17,7 +17,7 @@ from .entry import entry
 from .items import Do, Item, Keep, Repeat, Run
 from .ops import ROWS
 from .patterns import by_layer
-from .plan import FilePlan, Given, LayerInput
+from .plan import FilePlan, Given
 from .writer import SELF, Writer
 
 
@@ -37,22 +37,26 @@ def write_items(f: Writer, items: Iterable[Item]) -> None:
 # -- calls of modules
 
 
-def arguments_for(f: Writer, scope: Scope) -> list[Any]:
-    """What a call of this scope passes, in the order of its parameters."""
+def arguments_for(f: Writer, scope: Scope) -> list[Argument]:
+    """The arguments of a call of this scope, in the order of its parameters."""
     tables = {name: weight for weight, name in f.plan.tables(scope.path).items()}
-    found = []
+    bundled = f.plan.bundled(f.place.path) if f.place.role == "block" else ()
+    found: list[Argument] = []
     for given in f.plan.given(scope.path):
-        if given.value:
-            found.append(f.use(given.value))
+        if given.value in bundled:
+            whole = Argument(Name(f"{scope.name}_inputs"), stars="*")
+            found += [] if whole in found else [whole]
+        elif given.value:
+            found.append(Argument(f.use(given.value)))
         else:
             table = tables.get(given.name)
-            found.append(f.table(table) if table else Name(given.name))
+            found.append(Argument(f.table(table) if table else Name(given.name)))
     return found
 
 
 def call_module(f: Writer, item: Run) -> None:
     name_long_input(f, item.scope)
-    value = call(Dot(SELF, item.scope.name), *arguments_for(f, item.scope))
+    value = Call(Dot(SELF, item.scope.name), tuple(arguments_for(f, item.scope)))
     (output,) = item.outputs
     producer = f.graph.producer(output)
     assert producer is not None
@@ -67,7 +71,7 @@ def name_long_input(f: Writer, scope: Scope) -> None:
         return
     passed = [f.waiting.get(g.value) or f.names.get(g.value) or Name(g.name) for g in given]
     dropped = any(op.kind == "dropout" for op in f.plan.index.ops[f.place.path])
-    added = 30 if dropped else 28  # columns: `x = x + self.dropout(…)` stands around it
+    added = 30 if dropped else 28  # columns, with room for `x = x + self.dropout(…)` around it
     room = LONG - 20 if f.whole else LONG - added
     if width(Evaluate(call(Dot(SELF, scope.name), *passed))) > room:
         op, value = f.sources[first], f.waiting.pop(first)
@@ -76,7 +80,7 @@ def name_long_input(f: Writer, scope: Scope) -> None:
 
 
 def call_kept(f: Writer, item: Run) -> None:
-    """Keys and values of cross-attention: made in the first step, then read from the cache."""
+    """Keys and values of cross-attention: computed in the first step, then read from the cache."""
     inner = f.plan.items(item.scope.path)
     f.count_uses(inner, [])
     before, f.body = f.body, []
@@ -96,7 +100,7 @@ def call_kept(f: Writer, item: Run) -> None:
 
 
 def _moved_in(statement: Any) -> Statement:
-    """A statement that moves a level in, without its note where that does not fit beside it."""
+    """Indent a statement by one level; drop its note if it no longer fits."""
     note = getattr(statement, "note", "")
     if note and width(statement) > LONG - 12:
         statement = replace(statement, note="")
@@ -111,39 +115,53 @@ def call_layers(f: Writer, item: Run) -> None:
     """The loop over the blocks of a stack."""
     plan, layers = f.plan, item.scope
     x = _stream(f, layers)
-    inputs = plan.layer_inputs(layers.path)
-    varying = [one for one in inputs if one.varies]
-    choice = choose(f, layers, varying) if varying else ()
-    passed: list[Any] = [
-        Name(one.name) if one.varies else f.use(next(iter(one.values.values()))) for one in inputs
-    ]
     blocks = plan.index.children[layers.path]
+    passed: list[Any] = []
+    if module := plan.bundle(layers.path):
+        choice = choose(
+            f, layers, [f"{module}_inputs"], {b.path: plan.bundled(b.path) for b in blocks}
+        )
+    else:
+        inputs = plan.layer_inputs(layers.path)
+        varying = [one for one in inputs if one.varies]
+        values = {b.path: tuple([one.values[b.path] for one in varying]) for b in blocks}
+        choice = choose(f, layers, [one.name for one in varying], values) if varying else ()
+        passed = [Name(o.name) if o.varies else f.use(o.values[blocks[0].path]) for o in inputs]
     passed += [Name(given.name) for given in plan.given(blocks[0].path)[1:] if not given.value]
     f.hold(layers.result, x)
     loop(f, layers, x, passed, choice)
 
 
-def choose(f: Writer, layers: Scope, varying: list[LayerInput]) -> tuple[Statement, ...]:
-    """What a layer does first: it takes the masks or angles of its kind."""
+def choose(
+    f: Writer, layers: Scope, targets: list[str], given: dict[str, tuple[str, ...]]
+) -> tuple[Statement, ...]:
+    """The first statements of the loop: choose the masks or angles of the layer's kind.
+
+    targets: the variables to assign; a single one for a tuple of all values
+    given: the values of each block
+    """
     blocks = {block.name: block.path for block in f.plan.index.children[layers.path]}
-    used = {v: f.use(v) for one in varying for v in dict.fromkeys(one.values.values())}
-    sets = {kind: tuple(used[one.values[path]] for one in varying) for kind, path in blocks.items()}
+    places = zip(*given.values(), strict=False) if len(targets) > 1 else given.values()
+    used = {v: f.use(v) for values in places for v in dict.fromkeys(values)}
+    sets = {kind: tuple([used[v] for v in given[path]]) for kind, path in blocks.items()}
+    single = all(len(values) == 1 for values in sets.values()) and not f.plan.bundle(layers.path)
     labels: dict[Any, Any] = {}
     for kind, values in sets.items():
         if values not in labels:
-            labels[values] = values[0] if len(values) == 1 else Name(_label(f, kind))
-    if len(varying) > 1:
+            labels[values] = values[0] if single else Name(_label(f, kind))
+    if not single:
         for values, label in labels.items():
-            f.say(written_for(Set(label, Sequence(values, "")), layers.path))
+            made = Sequence(values, "" if len(values) > 1 else "()")
+            f.say(written_for(Set(label, made), layers.path))
     value = by_layer(layers, {kind: labels[sets[kind]] for kind in sets}, f.number)
     if isinstance(value, Index):
         f.say(written_for(Set(Name("kinds"), value.of), layers.path))
         value = Index(Name("kinds"), value.keys)
-    return (Set(names(*[one.name for one in varying]), value),)
+    return (Set(names(*targets), value),)
 
 
 def _label(f: Writer, kind: str) -> str:
-    """The name of what a kind of layer is given: `local`, or `global_`, a word of Python."""
+    """A variable name for a kind of layer, such as `local` or `global_` (a Python keyword)."""
     name = f"{kind}_" if iskeyword(kind) else kind
     while name in f.holds or name in OWN_NAMES:
         name += "_"
@@ -151,18 +169,18 @@ def _label(f: Writer, kind: str) -> str:
 
 
 OWN_NAMES = ("i", "kinds", "block", "cache", "causal", "start", "end", "length")
-"""What the loop over the layers and the lines before it call their own."""
+"""Names that the loop over the layers uses."""
 
 
 def _stream(f: Writer, layers: Scope) -> str:
-    """The variable that the loop over the layers assigns again and again."""
+    """The variable that the loop over the layers updates."""
     source = layers.source
     if source in f.waiting:
         op, value = f.sources[source], f.waiting.pop(source)
         f.assign(f.bind(source, "x"), value, f.note(source), op)
     entry = f.use(source)
     producer = f.graph.producer(source)
-    if producer is not None and producer.kind == "argument":  # it is read as it is
+    if producer is not None and producer.kind == "argument":  # an argument that is used directly
         name = f.bind(source, "x")
         f.assign(name, entry, f.note(source))
         return name
@@ -172,7 +190,7 @@ def _stream(f: Writer, layers: Scope) -> str:
 def loop(
     f: Writer, layers: Scope, x: str, passed: list[Any], choice: tuple[Statement, ...]
 ) -> None:
-    """`for block in self.layers:`, or over the numbers of blocks that layers share."""
+    """`for block in self.layers:`, or a loop over the indices of shared blocks."""
     modules, stored = layers.modules, written_for(dotted("self.layers"), layers.path)
     number = Name("layer" if Name("layer") in passed else "_")
     step: Any = Name("block")
@@ -193,23 +211,23 @@ def loop(
 
 
 def step_of(f: Writer, x: str, block: Any, passed: list[Any]) -> tuple[Statement, ...]:
-    """`x = block(x, …)`, which training may compute again for its gradient."""
+    """`x = block(x, …)`, with gradient checkpointing if requested."""
     stream = Name(x)
     plain = call(block, stream, *passed)
     if not f.plan.options.gradient_checkpointing:
         return (Set(stream, plain),)
     again = call("checkpoint", block, stream, *passed, use_reentrant=constant(False))
     test = expression("self.training")
-    if Name("cache") in passed:  # computed again, it would append to the cache twice
+    if Name("cache") in passed:  # recomputation would append to the cache twice
         test = expression("self.training and cache is None")
     either = Set(stream, Choice(again, test, plain))
-    if width(either) <= LONG - 12:  # the loop stands in a method
+    if width(either) <= LONG - 12:  # the loop is indented in a method
         return (either,)
     return (If(test, (Set(stream, again),), (Set(stream, plain),)),)
 
 
 def modules_constant(plan: FilePlan, layers: Scope) -> str:
-    """The name of the tuple that says which stored block each layer uses."""
+    """The name of the tuple with the index of each layer's stored block."""
     return constant_prefix(plan, layers) + "MODULES"
 
 
@@ -217,11 +235,11 @@ def constant_prefix(plan: FilePlan, layers: Scope) -> str:
     return f"{layers.stack.upper()}_" if plan.several_stacks() else ""
 
 
-# -- what stands around a body
+# -- the rest of a function
 
 
 def enter(f: Writer, path: str) -> list[Given]:
-    """Bind the parameters of a scope's function."""
+    """Bind the parameters of a scope's function to their values."""
     found = f.plan.given(path)
     for given in found:
         if given.value:
@@ -230,7 +248,7 @@ def enter(f: Writer, path: str) -> list[Given]:
 
 
 def ids_of(f: Writer) -> str:
-    """A value at hand whose second axis is the new tokens: the ids, or the stream."""
+    """A value whose second axis is the new tokens: the ids, or the hidden states."""
     values = f.graph.values
     for value in f.names:
         labels = [dim.label for dim in values[value].shape[:2]] if value in values else []
@@ -240,10 +258,10 @@ def ids_of(f: Writer) -> str:
 
 
 def with_positions(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
-    """The body, and in it how long the sequences are, said as soon as it can be known.
+    """The body, with a statement that sets the positions of the new tokens as early as possible.
 
-    That is at its beginning where the first argument holds something for each token, else behind
-    the line that makes the tokens.
+    That is at the beginning if the first argument has an axis of tokens, else after the line that
+    computes the tokens.
     """
     anchor, place = given[0].name, 0
     shape = f.graph.values[given[0].value].shape

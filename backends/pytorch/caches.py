@@ -1,4 +1,4 @@
-"""The `Cache` of an emitted file: of the runtime's, the parts that the graph's ops need."""
+"""The `Cache` of an emitted file: the parts of the runtime's cache that the ops need."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ METHODS = {KEYS: "append", STATES: "state"}
 
 
 def parts_of(graph: ModuleGraph) -> tuple[str, ...]:
-    """What a cache of this graph holds."""
+    """What a cache of this graph stores."""
     kinds = {op.kind for op in graph.keepers()}
     crossing = any(scope.role == "method" for scope in graph.scopes.values())
     parts = (
@@ -39,7 +39,7 @@ def parts_of(graph: ModuleGraph) -> tuple[str, ...]:
 
 
 def cache_class(graph: ModuleGraph, *, static: bool) -> Class:
-    """The class, with the methods for what it holds."""
+    """The cache class, with the methods that the graph needs."""
     parts = parts_of(graph)
     whole = trees("cache")["StaticCache" if static else "Cache"]
     assert isinstance(whole, Class)

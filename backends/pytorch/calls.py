@@ -1,4 +1,4 @@
-"""The stacks of a built model as functions of the model's own arguments, for laws and tests."""
+"""Stacks of a compiled model as functions of the model's arguments, for laws and tests."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def table_of(graph: ModuleGraph, stack: str) -> Op | None:
-    """The model's own embedding of which one of several stacks reads the vectors.
+    """The model's embedding that embeds the ids of a stack.
 
-    None where the stack has its own, or reads no tokens.
+    None if the stack has its own embedding or reads no tokens.
     """
     others = {hidden for name, hidden in graph.hidden.items() if name != stack}
     for op in graph.ops(""):
@@ -28,10 +28,10 @@ def table_of(graph: ModuleGraph, stack: str) -> Op | None:
 
 
 def hidden_states_of(model: nn.Module, graph: ModuleGraph, stack: str) -> Callable[..., Tensor]:
-    """The function that gives the hidden states of a stack, (B, T, D).
+    """A function that returns the hidden states of a stack, (B, T, D).
 
-    It takes, by name, the arguments of the model that the stack reads, the memories (B, M, D) that
-    it reads of other stacks, and a cache where it keeps one. Its signature says which.
+    It takes keyword arguments: the model's arguments that the stack reads, hidden states (B, M, D)
+    of other stacks, and a cache if the stack has one. They are in its signature.
     """
     if len(graph.hidden) == 1:
         only: Callable[..., Tensor] = model.hidden_states  # type: ignore[assignment]
@@ -60,9 +60,9 @@ def hidden_states_of(model: nn.Module, graph: ModuleGraph, stack: str) -> Callab
 def memories_of(
     model: nn.Module, graph: ModuleGraph, stack: str, given: Mapping[str, Any]
 ) -> dict[str, Tensor]:
-    """What a stack reads of others, (B, M, D) each, by the names that it has for them.
+    """The hidden states of other stacks that a stack reads, (B, M, D) each, by parameter name.
 
-    given: arguments of the model; each stack takes its own of them
+    given: arguments of the model; each stack takes those that it needs
     """
     names = inspect.signature(hidden_states_of(model, graph, stack)).parameters
     found = {}

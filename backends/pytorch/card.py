@@ -13,7 +13,7 @@ from ...version import __version__
 
 WIDTH = 96
 IMPORTED = "config.json"
-"""The source of a spec that was read from a Hugging Face folder."""
+"""Source name of a spec that was imported from a Hugging Face folder."""
 
 
 AXIS = re.compile(r"(?<=[( ])\w+(?=[,)])|(?<= )\w+(?=/)")  # "(B, T, D)", "T/2"
@@ -24,7 +24,7 @@ QUOTES = {"'", '"', "\\"}
 def write_card(
     graph: ModuleGraph, notes: Iterable[str], file_name: str, options: list[str], torch: str
 ) -> str:
-    """What the model is, where its weights are, how to write it again, what the letters mean."""
+    """The docstring: kind of model, weights by part, command to rebuild, names of axes."""
     document, name = graph.source, graph.name
     source = clean(document.name or f"{name}.yaml")
     changes, unsaid = said_changes(document.sets)
@@ -52,12 +52,12 @@ def write_card(
 
 
 def wrap(text: str) -> list[str]:
-    """A paragraph of the card; what fits in one line stays as it is."""
+    """Wrap a paragraph of the card."""
     return [text] if len(text) <= WIDTH else textwrap.wrap(text, WIDTH)
 
 
 def command(words: list[str]) -> list[str]:
-    """A command line, continued between its options where it is long."""
+    """A command line, broken between options if it is long."""
     lines = [f"    {words[0]}"]
     for word in words[1:]:
         if len(f"{lines[-1]} {word}") <= WIDTH - 2:
@@ -69,7 +69,7 @@ def command(words: list[str]) -> list[str]:
 
 
 def said_changes(sets: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """The `--set` options that a command line here can repeat, and a line about the others."""
+    """The `--set` options to repeat in the command, and a line about omitted ones."""
     plain = [text for text in sets if re.fullmatch(r"[ -~]{1,80}", text) and not QUOTES & {*text}]
     left = len(sets) - len(plain)
     note = [f"    and {left} --set too long or too strange to repeat here"] if left else []
@@ -77,12 +77,12 @@ def said_changes(sets: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 
 def quoted(word: str) -> str:
-    """A word of a command line; one that a shell would take apart stands in quotes."""
+    """A word of a command line, quoted for a shell if necessary."""
     return word if re.fullmatch(r"[\w.=,/\-]+", word) else f"'{word}'"
 
 
 def clean(text: str) -> str:
-    """Free text that cannot end the docstring or smuggle in an escape."""
+    """Free text, escaped so that it cannot end the docstring."""
     printable = "".join(c if c.isprintable() or c == " " else " " for c in " ".join(text.split()))
     return printable.replace("\\", "\\\\").replace('"', "'")
 
@@ -99,7 +99,7 @@ def summary(graph: ModuleGraph) -> str:
 
 
 def table(graph: ModuleGraph) -> list[str]:
-    """Weights by part: what stands outside the layers, each kind of layer, the total."""
+    """Weights by part: outside of layers, each kind of layer, total."""
     rows: dict[str, int] = defaultdict(int)
     counts: dict[str, int] = {}
     kinds = {s.path: len(set(s.order)) for s in graph.scopes.values() if s.role == "layers"}
@@ -131,7 +131,7 @@ def table(graph: ModuleGraph) -> list[str]:
 
 
 def glossary(notes: Iterable[str]) -> list[str]:
-    """The axes that the file's comments and docstrings speak of."""
+    """The axes that occur in the file's comments and docstrings."""
     named = set(AXIS.findall("\n".join(notes)))
     used = [f"{letter} {meaning}" for letter, meaning in GLOSSARY.items() if letter in named]
     text = "Shapes:  " + "  ".join(used)

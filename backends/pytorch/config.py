@@ -1,4 +1,4 @@
-"""The `Config` of an emitted file: each number of the spec that the file uses, once."""
+"""The `Config` of an emitted file: the spec's sizes that the file uses."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ TITLE = "Sizes of the model. The defaults are the spec's."
 
 
 def config_class(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]) -> Class:
-    """The dataclass with the fields that the file reads, and the checks that they need.
+    """The dataclass with the fields that the file reads, and their checks.
 
-    Raises UnboundNameError for a field that the graph does not have: a fault of the compiler.
+    Raises UnboundNameError for a field that the graph does not have, which is a bug.
     """
     layers = _layer_checks(graph)
     used = used | {name for check in layers for name in check.fields}
@@ -69,7 +69,7 @@ def _check(whole: Field, part: Field) -> Statement:
 
 
 def _message(whole: str, part: str) -> Expr:
-    """`heads (12) must divide d_model (100)`, in several strings where it is too long for one."""
+    """`heads (12) must divide d_model (100)`, split into several strings if it is long."""
     one, other = Dot(SELF, whole), Dot(SELF, part)
     message = Format((f"{part} (", other, f") must divide {whole} (", one, ")"))
     said = Raise(call("ValueError", message))
@@ -82,7 +82,7 @@ def _message(whole: str, part: str) -> Expr:
 
 
 def _checks(graph: ModuleGraph, fields: dict[str, Field]) -> list[tuple[str, str]]:
-    """Sizes that must divide one another: heads by kv_heads, the width by heads where derived."""
+    """Checks of divisibility: heads by kv_heads, and d_model by heads if head_dim is derived."""
     found: list[tuple[str, str]] = []
     for op in graph.ops():
         if op.kind not in ("attend", "attend_linearly", "pool_heads"):
@@ -101,14 +101,14 @@ def _checks(graph: ModuleGraph, fields: dict[str, Field]) -> list[tuple[str, str
 
 @dataclass(frozen=True)
 class _LayerCheck:
-    """A statement that refuses numbers of layers for which the file would be wrong."""
+    """A check of the number of layers."""
 
     fields: tuple[str, ...]
     statement: Statement
 
 
 def _layer_checks(graph: ModuleGraph) -> list[_LayerCheck]:
-    """The numbers of layers that each stack may have, where the file is not right for all."""
+    """Checks of the number of layers of each stack, if the file is not correct for all numbers."""
     found: dict[Any, _LayerCheck] = {}
     for scope in graph.scopes.values():
         if scope.role != "layers" or scope.layers is None:
@@ -117,7 +117,7 @@ def _layer_checks(graph: ModuleGraph) -> list[_LayerCheck]:
         test, words = _refused(counts(graph, scope), Dot(SELF, field.name))
         said = f"{field.name} must be {words}"
         error = Raise(call("ValueError", Format((f"{said}, not ", Dot(SELF, field.name)))))
-        if width(error, depth=3) > LONG:  # of a long name
+        if width(error, depth=3) > LONG:  # for a long name
             error = Raise(call("ValueError", constant(said)))
         made = written_for(If(test, (error,)), scope.path, field.origin)
         found.setdefault(made, _LayerCheck((field.name,), made))
@@ -125,7 +125,7 @@ def _layer_checks(graph: ModuleGraph) -> list[_LayerCheck]:
 
 
 def _refused(counts: Counts, layers: Expr) -> tuple[Any, str]:
-    """The test for numbers of layers that are refused, and words for those that are not."""
+    """The test for invalid numbers of layers, and a description of valid ones."""
     least, most = constant(counts.least), constant(counts.most)
     if counts.least == counts.most:
         return expression("layers != n", layers=layers, n=least), f"{counts.least}"

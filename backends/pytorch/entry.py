@@ -1,4 +1,4 @@
-"""How a method begins: where the new tokens are, and whether its arguments belong together."""
+"""The first lines of a method: positions of the new tokens, and checks of arguments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEW, SEEN, BATCH, MEMORY = "T", "S", "B", "M"
 
 
 def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statement]:
-    """Where the new tokens of `anchor` begin and end, and the checks of all that was given."""
+    """Statements for the range of the new tokens of `anchor`, and checks of all arguments."""
     checked = checks(f, stack, given)
     shape = f.graph.values[given[0].value].shape
     ids = [dim.label for dim in shape] == [BATCH, NEW]
@@ -58,7 +58,7 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
 
 
 def checks(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
-    """The lines that check the arguments of whole numbers: those of one shape in one line."""
+    """The lines that check integer arguments; one line per shape."""
     groups: dict[tuple[Any, ...], list[Given]] = {}
     for one in given:
         if shapes := shapes_of(f, stack, given, one):
@@ -67,7 +67,7 @@ def checks(f: Writer, stack: str, given: list[Given]) -> list[Statement]:
 
 
 def _check(f: Writer, shapes: tuple[Any, ...], group: list[Given]) -> list[Statement]:
-    """One line, or as many as the arguments need."""
+    """One or several lines."""
     ops = [op.number for op in map(f.graph.producer, (one.value for one in group)) if op]
     line = Do(call("check_shapes", *shapes, **{one.name: Name(one.name) for one in group}))
     if len(group) > 1 and width(line, 2) > LONG:
@@ -76,7 +76,7 @@ def _check(f: Writer, shapes: tuple[Any, ...], group: list[Given]) -> list[State
 
 
 def shapes_of(f: Writer, stack: str, given: list[Given], one: Given) -> tuple[Any, ...]:
-    """The shapes that an argument of whole numbers may have; none for other arguments."""
+    """The allowed shapes of an integer argument; empty for other arguments."""
     value = f.graph.values.get(one.value)
     if value is None or value.dtype != "int":
         return ()
@@ -85,13 +85,13 @@ def shapes_of(f: Writer, stack: str, given: list[Given], one: Given) -> tuple[An
     if len(sizes) < len(found):
         return ()
     shapes = [sizes]
-    if one.name.endswith("position_ids"):  # rows that are alike may have one row of positions
+    if one.name.endswith("position_ids"):  # one row of positions may apply to all sequences
         shapes += [[constant(1), *sizes[1:]], sizes[1:]]
     return tuple(Sequence(tuple(shape), "()") for shape in shapes)
 
 
 def _size(f: Writer, stack: str, given: list[Given], one: Given, axis: str) -> Expr | None:
-    """The size of an axis of an argument; None where the method does not know it."""
+    """The size of an axis of an argument; None if it is unknown in the method."""
     if axis == BATCH:
         return Name("batch")
     if axis not in (NEW, SEEN):
@@ -104,7 +104,7 @@ def _size(f: Writer, stack: str, given: list[Given], one: Given, axis: str) -> E
 
 
 def owner_of(graph: ModuleGraph, argument: str) -> str:
-    """The stack of an argument: the one that reads it first, or whose prefix it has."""
+    """The stack of an argument: the first that reads it, or the one with its prefix."""
     for stack, fact in graph.inputs.items():
         if fact.argument == argument:
             return stack
@@ -114,7 +114,7 @@ def owner_of(graph: ModuleGraph, argument: str) -> str:
 
 
 def prefix_of(graph: ModuleGraph, stack: str) -> str:
-    """What the names of a stack's arguments begin with: `decoder_`, or nothing."""
+    """Prefix of a stack's arguments: `decoder_`, or ""."""
     first = graph.inputs[stack]
     ids = "input_ids" if len(graph.inputs) == 1 else f"{stack}_ids"
     if first.kind == "tokens":
@@ -127,7 +127,7 @@ def prefix_of(graph: ModuleGraph, stack: str) -> str:
 
 
 def switches(graph: ModuleGraph, stack: str) -> list[Any]:
-    """The lengths at which LongRoPE changes the angles of all tokens of a stack, each once."""
+    """The lengths at which LongRoPE switches frequencies, without duplicates."""
     found = [
         op.attrs["scaling"]["original_max_positions"]
         for op in graph.ops()
@@ -145,6 +145,6 @@ if position_ids is None and 0 < start <= most < end:
 
 
 def _no_switch(f: Writer, given: list[Given], most: Any) -> tuple[Statement, ...]:
-    """Keys in the cache have the angles of a short text, which those of a long one do not meet."""
+    """A check that no step crosses such a length: cached keys would have the short angles."""
     positions = next(g.name for g in given if g.name.endswith("position_ids"))
     return statements(CROSSING, position_ids=Name(positions), most=f.number(most))

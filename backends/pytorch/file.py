@@ -1,4 +1,4 @@
-"""An emitted file, assembled: card, imports, Config, helpers, classes, the model."""
+"""Assemble an emitted file: docstring, imports, Config, helpers, classes, the model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 
 from ...compiler.graph import ModuleGraph
 from ...compiler.passes.join_projections import join_projections
+from .bases import with_bases
 from .caches import cache_class
 from .card import write_card
-from .classes import Written, plan_file, with_bases
+from .classes import Written
 from .code.layout import Printed
 from .code.nodes import (
     Set,
@@ -23,6 +24,7 @@ from .code.nodes import (
 from .code.scope import Names, UnboundNameError, bound_by, notes_of
 from .code.show import WIDTH, show
 from .config import config_class
+from .file_classes import plan_file
 from .generate import generate_method
 from .grouped import require_grouped
 from .helpers import collect
@@ -54,14 +56,14 @@ TORCH_IMPORTS = {
     "F": "from torch.nn import functional as F",
     "checkpoint": "from torch.utils.checkpoint import checkpoint",
 }
-"""A name that a file may read from outside -> the line that imports it."""
+"""Global name -> the line that imports it."""
 IMPORTED = {*IMPORTS, *TORCH_IMPORTS, "Tensor"}
 BUILTINS = set(dir(builtins))
 
 
 @dataclass(frozen=True, eq=False)
 class Emitted:
-    """A built model: its text, the name of its class, and where each line came from."""
+    """An emitted file: its text, the name of its class, and the origins of its lines."""
 
     text: str
     class_name: str
@@ -69,12 +71,12 @@ class Emitted:
 
     @cached_property
     def source_map(self) -> dict[str, Any]:
-        """What each line comes from (see docs/source-map.md), worked out when it is asked for."""
+        """The origins of each line (see docs/source-map.md), computed on first access."""
         return self._map()
 
 
 def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
-    """The PyTorch file of a graph. Same graph, same bytes. Raises BuildError."""
+    """The PyTorch file of a graph. Equal graphs give equal bytes. Raises BuildError."""
     if options.static_cache:
         require_static(graph)
     if options.experts == "grouped":
@@ -95,7 +97,7 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
 
 
 def is_ours_unedited(text: str) -> bool:
-    """Was this text written here, and not changed since?"""
+    """Whether the text was written by Modelwright and not modified since."""
     content, mark, seal = text.rpartition(SEAL)
     return bool(mark) and hashlib.sha256(content.encode()).hexdigest() + "\n" == seal
 
@@ -105,7 +107,7 @@ def is_ours_unedited(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Program:
-    """The parts of a file in their order, and the names that it imports."""
+    """The parts of a file in order, and the names that it imports."""
 
     first: list[Statement]  # Config, cache, helpers, masks
     classes: list[Written]
@@ -127,7 +129,7 @@ class Program:
 def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     """The classes, functions and constants of the file.
 
-    Raises UnboundNameError where a part reads a name that is not there: a fault of the compiler.
+    Raises UnboundNameError if a part reads an undefined name, which is a bug.
     """
     plan, classes = plan_file(graph, options)
     needs = Needs()
@@ -160,7 +162,7 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
 
 
 def printed(parts: list[Statement], width: int = WIDTH) -> list[Printed]:
-    """The lines of the parts, with two blank ones between them."""
+    """The lines of the parts, separated by two blank lines."""
     lines: list[Printed] = []
     for before, part in zip([None, *parts], parts, strict=False):
         if before is not None and not (isinstance(before, Set) and isinstance(part, Set)):

@@ -1,4 +1,4 @@
-"""`generate`: the runtime's loop, with its slots filled for one model."""
+"""`generate`: the template in `runtime/generate.py`, filled in for one model."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ SLOT = Name("slot")
 
 @dataclass(frozen=True)
 class Slots:
-    """How a model takes its tokens.
+    """What the template of `generate` needs to know about a model.
 
-    source    its first argument: `input_ids`, or what an encoder reads
-    mask      the argument that hides padding; "" where nothing there is padding
-    memory    what the decoder reads, as an expression; None where the answer extends `source`
-    method    what makes hidden states: a method, or a stack
-    passed    what each step passes to it
-    limit     the longest sequence, as an expression over the Config; None where nothing limits it
-    absolute  does its mask count places from the beginning of the row, padding included?
-    placed    does it take `position_ids`, so that padded rows count from their first real token?
-    dropout   is there dropout, which is off while it generates?
-    static    has the cache a fixed size, so that a step may be compiled once?
-    asked     what its mask asks for: the name in the loop -> the argument of the method
-    ids       are its first argument token ids, and not vectors?
-    switches  lengths up to which rotary angles are others than beyond (LongRoPE)
+    source    its first argument: `input_ids`, or the input of an encoder
+    mask      the argument that masks padding; "" if the source has no padding
+    memory    the encoder's output, as an expression; None if generated tokens extend `source`
+    method    the method or stack that computes hidden states
+    passed    its arguments in each step
+    limit     the maximum length, as an expression over the Config; None if there is none
+    absolute  whether its mask depends on indices that count padding
+    placed    whether it takes `position_ids`, so that positions of padded rows skip padding
+    dropout   whether it has dropout, which must be off during generation
+    static    whether the cache has a fixed size, so that a step is compiled only once
+    asked     data of its mask: name in the loop -> argument of the method
+    ids       whether its first argument is token ids, not vectors
+    switches  lengths at which LongRoPE switches frequencies
     path      the scope of the stack that each step calls
     """
 
@@ -91,7 +91,7 @@ class Slots:
 
     @property
     def expressions(self) -> dict[str, Any]:
-        """What stands for `slot.name`."""
+        """Expressions for `slot.name`."""
         method = dotted(f"self.{self.method}")
         forward = Name("forward") if self.static else method
         more = {argument: Name(name) for name, argument in self.asked.items()}
@@ -114,7 +114,7 @@ class Slots:
 
 
 def generate_method(model: Model) -> Function | None:
-    """`generate`, where a language-model head reads a stack that keeps a cache."""
+    """`generate`, if a language-model head reads a stack with a cache."""
     slots = slots_of(model)
     template = trees("generate")["generate"]
     assert isinstance(template, Function)
@@ -126,7 +126,7 @@ def generate_method(model: Model) -> Function | None:
 
 
 def slots_of(model: Model) -> Slots | None:
-    """How the model takes its tokens; None where `generate` is not possible."""
+    """The slots of a model; None if it cannot have `generate`."""
     name = model.language_head()
     if not name or model.head_stack(name) not in model.plan.cached:
         return None
@@ -163,11 +163,11 @@ def slots_of(model: Model) -> Slots | None:
 
 
 ROLES = {"prefix_length": "prefix_length", "global_mask": "marks"}
-"""What a mask asks for -> its name in the loop."""
+"""Data argument of a mask -> its name in the loop."""
 
 
 def switches_of(model: Model, stack: str) -> tuple[Expr, ...]:
-    """The lengths at which LongRoPE changes the angles of all tokens of a stack."""
+    """The lengths at which LongRoPE switches frequencies."""
     return tuple(over(length, _of_config) for length in switches(model.graph, stack))
 
 
@@ -176,7 +176,7 @@ def _of_config(value: Any) -> Expr:
 
 
 def limit_of(model: Model, stack: str) -> Expr | None:
-    """The longest sequence of a stack, as its methods say it."""
+    """The maximum length of a stack, as in its methods."""
     limit = model.graph.limits.get(stack)
     if limit is None:
         return None
@@ -184,11 +184,11 @@ def limit_of(model: Model, stack: str) -> Expr | None:
 
 
 ABSOLUTE = ("global", "keys", "queries", "random")
-"""Parts of a mask formula that say where in its row a token stands, padding included."""
+"""Predicates of masks that depend on the index in the row, including padding."""
 
 
 def counts_places(graph: ModuleGraph, stack: str) -> bool:
-    """Does a mask of this stack mean another token where a row is padded on the left?"""
+    """Whether left padding changes which tokens a mask of this stack refers to."""
     return any(
         op.kind == "mask"
         and graph.scopes[op.scope].stack == stack
@@ -198,7 +198,7 @@ def counts_places(graph: ModuleGraph, stack: str) -> bool:
 
 
 def has_dropout(graph: ModuleGraph) -> bool:
-    """Does a model in training drop anything?"""
+    """Whether the model has dropout or stochastic depth."""
     kinds = ("dropout", "drop_path")
     return any(op.kind in kinds or op.attrs.get("dropout") is not None for op in graph.ops())
 
@@ -230,19 +230,19 @@ def _with_memory(model: Model, step: Step, source: str, *, static: bool) -> Slot
 
 
 def _known(passed: list[Any], names: set[str]) -> list[Any]:
-    """What `generate` has of the arguments of a stack; it leaves out the others."""
+    """The arguments of a stack that `generate` passes."""
     return [x for x in passed if not isinstance(x, Name) or x.id in names]
 
 
 def _memory_masks(model: Model, step: Step) -> list[str]:
-    """The argument that tells a step which tokens of the memory, or of its source, are padding."""
+    """The arguments of a step that mask padding in the memory or its source."""
     masks = [g.name for g in step.given if g.name.endswith("attention_mask")]
     own = own_mask(model.graph, step.stack) if reads_memory(model.graph, step.stack) else ""
     return [name for name in masks if name != own]
 
 
 def filled(template: Function, slots: Slots, tokens: TokenFact) -> Function:
-    """The runtime's `generate` with these slots."""
+    """The template of `generate` with these slots filled in."""
     body = _filling(template, tuple(slots.flags.items()))(
         {
             **{f"slot.{key}": value for key, value in slots.expressions.items()},
@@ -260,7 +260,7 @@ def filled(template: Function, slots: Slots, tokens: TokenFact) -> Function:
 
 @cache
 def _filling(template: Function, flags: tuple[tuple[str, bool], ...]) -> Filling:
-    """What fills the expressions of the slots in where its tests are decided."""
+    """A function that resolves tests on slots and fills in their expressions."""
     body = decided(template.body, dict(flags))
     slots = {node for node in walk(body) if isinstance(node, Dot) and node.of == SLOT}
     holes = {slot: Name(f"slot.{slot.name}") for slot in slots}
@@ -271,7 +271,7 @@ def _filling(template: Function, flags: tuple[tuple[str, bool], ...]) -> Filling
 def _parameters(
     template: tuple[Parameter, ...], slots: Slots, tokens: TokenFact
 ) -> list[Parameter]:
-    """The parameters that a model with these slots has, with its own tokens as defaults."""
+    """The parameters of `generate`, with the model's special tokens as defaults."""
     reads = slots.memory is not None
     absent = {
         "attention_mask": not slots.mask,
@@ -319,7 +319,7 @@ def _doc(slots: Slots) -> str:
 
 
 def decided(body: tuple[Statement, ...], flags: dict[str, bool]) -> tuple[Statement, ...]:
-    """The statements, with every `if slot.x` replaced by the branch that is taken."""
+    """Replace every `if slot.x` by the branch that applies."""
     found: list[Statement] = []
     for statement in body:
         if isinstance(statement, If):
@@ -328,7 +328,7 @@ def decided(body: tuple[Statement, ...], flags: dict[str, bool]) -> tuple[Statem
             found.append(replace(statement, body=decided(statement.body, flags)))
         elif isinstance(statement, Try):
             body, final = decided(statement.body, flags), decided(statement.final, flags)
-            found += [Try(body, final)] if final else body  # nothing is left to do at its end
+            found += [Try(body, final)] if final else body  # an empty `finally` is dropped
         else:
             found.append(statement)
     return tuple(found)
@@ -343,7 +343,7 @@ def _decided_if(statement: If, flags: dict[str, bool]) -> tuple[Statement, ...]:
 
 
 def truth(test: Any, flags: dict[str, bool]) -> bool | None:
-    """What a test of slots comes to; None for a test of something else."""
+    """The value of a test on slots; None for other tests."""
     if isinstance(test, Dot) and test.of == SLOT:
         if test.name not in flags:
             raise UnboundNameError(f"generate asks for slot.{test.name}, which is no slot")

@@ -1,4 +1,4 @@
-"""Whether the matrices of experts can be multiplied by `torch.nn.functional.grouped_mm`."""
+"""Whether experts can use `torch.nn.functional.grouped_mm`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .static import BuildError
 if TYPE_CHECKING:
     import torch
 
-MULTIPLE = 8  # numbers of a row: 16 bytes of bfloat16, the step at which `grouped_mm` reads rows
+MULTIPLE = 8  # elements: `grouped_mm` needs rows that are multiples of 16 bytes, here in bfloat16
 DTYPES = ("float32", "bfloat16", "float16")
 
 
 def require_grouped(graph: ModuleGraph) -> None:
-    """Raises BuildError, with the reason, where `grouped_mm` cannot compute the experts."""
+    """Raise BuildError, with the reason, if `grouped_mm` cannot compute the experts."""
     if reason := why_not_grouped(graph):
         raise BuildError(f"--experts grouped does not apply to {graph.name}: {reason}")
 
@@ -33,7 +33,7 @@ def why_not_grouped(graph: ModuleGraph) -> str:
 
 
 def require_grouped_mm(dtype: torch.dtype | None) -> None:
-    """Raises BuildError where this PyTorch has no `grouped_mm`, or none for this dtype."""
+    """Raise BuildError if this version of PyTorch has no `grouped_mm` for this dtype."""
     import torch
 
     if not hasattr(torch.nn.functional, "grouped_mm"):

@@ -1,4 +1,4 @@
-"""The runtime's classes and functions: what a file copies, with what each of them needs."""
+"""Classes and functions of the runtime that files copy, and what each of them needs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FILES = (
     "sampling",
     "loading",
 )
-"""The files that are copied from, in the order in which an emitted file has their parts."""
+"""Runtime files, in the order of their parts in an emitted file."""
 
 
 @cache
 def source(file: str) -> str:
-    """A runtime file as it stands."""
+    """The source of a runtime file."""
     return resources.files(f"{__package__}.runtime").joinpath(f"{file}.py").read_text("utf-8")
 
 
@@ -58,7 +58,7 @@ def helper(name: str) -> Copied:
 
 
 def collect(names: Iterable[str]) -> list[Copied]:
-    """The helpers of these names and those that they need; other names are left alone."""
+    """The helpers with these names and all that they need; other names are ignored."""
     wanted: set[str] = set()
     queue = list(names)
     while queue:
@@ -71,5 +71,5 @@ def collect(names: Iterable[str]) -> list[Copied]:
 
 @cache
 def trees(file: str) -> dict[str, Statement]:
-    """The top-level classes and functions of a runtime file as trees, by name."""
+    """The trees of the top-level classes and functions of a runtime file, by name."""
     return read_definitions(source(file))

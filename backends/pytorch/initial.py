@@ -1,7 +1,7 @@
-"""`init_weights`: one loop that sets every weight, printed from the data on the weights.
+"""`init_weights`: one loop that initialises all weights, generated from the weight table.
 
-A chain of tests on the names of weights goes from the special to the general. A test holds for no
-weight that a later one is for: `endings` takes as much of a name as that needs.
+A chain of tests on weight names goes from special to general cases. A test must not match weights
+of later cases, so `endings` uses as much of a name as necessary.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ WEIGHT, STD = Name("weight"), Name("std")
 
 
 def init_fields(graph: ModuleGraph) -> list[tuple[str, Any]]:
-    """What `init_weights` adds to the Config."""
+    """Fields that `init_weights` adds to the Config."""
     return [("init_std", graph.init.std)] if graph.init.std is not None else []
 
 
 @dataclass(frozen=True)
 class Way:
-    """How a weight is set.
+    """How a weight is initialised.
 
-    fill   the number that fills it; None where it is drawn
-    each   is each of its matrices drawn by itself? Their shapes decide where there is no std
-    layers  the layers of a residual projection, which is drawn narrower (GPT-2); "" for others
+    fill    the constant; None for random weights
+    each    whether each of its matrices is initialised separately, as Xavier needs
+    layers  for depth-scaled residual projections (GPT-2), the number of layers; "" for others
     """
 
     fill: float | None = None
@@ -69,7 +69,7 @@ class Way:
 
     @property
     def rank(self) -> tuple[Any, ...]:
-        """Numbers come first, drawn weights last."""
+        """Sort key: constants first, random weights last."""
         drawn = self.fill is None
         order = 2 if self.fill not in FILLS else 0 if self.fill else 1
         return drawn, order, not self.layers, not self.each
@@ -81,7 +81,7 @@ class Initial:
     def __init__(self, graph: ModuleGraph) -> None:
         self.graph = graph
         self.init = graph.init
-        self.names: dict[Way, list[str]] = {}  # weights by the way in which they are set
+        self.names: dict[Way, list[str]] = {}  # weights by way of initialisation
         weights = [
             (self.way(op, weight), self.name(op, weight), graph.block_of(op.scope))
             for op in graph.ops()
@@ -92,7 +92,7 @@ class Initial:
         for way, name, _ in weights:
             ways.setdefault(name, set()).add(way)
         for way, name, block in weights:
-            differs = block is not None and len(ways[name]) > 1  # from layer to layer
+            differs = block is not None and len(ways[name]) > 1  # differs between layers
             layers = block.stored if block is not None and differs else ("{layer}",)
             written = [name.replace("{layer}", str(layer)) for layer in layers]
             self.names.setdefault(way, []).extend(written)
@@ -107,7 +107,7 @@ class Initial:
         return Way(None, each, layers.path if narrow and layers is not None else "")
 
     def name(self, op: Op, weight: Any) -> str:
-        """The name of a parameter, with `{layer}` where it stands in a layer."""
+        """Name of a parameter, with `{layer}` inside layers."""
         own = joined_name(op) if op.attrs.get("joined") else op.name
         parts = (self.graph.scopes[op.scope].weights, own, weight.name)
         return ".".join(part for part in parts if part)
@@ -142,7 +142,7 @@ class Initial:
         return [line for way in self.names for line in self.setting(way, std)]
 
     def setting(self, way: Way, std: Expr) -> tuple[Statement, ...]:
-        """The statement that sets `weight`."""
+        """The statement that initialises `weight`."""
         if way.fill is not None:
             value = Literal(way.fill, repr(way.fill))
             if way.fill in FILLS:
@@ -155,13 +155,13 @@ class Initial:
         return (self.draw(WEIGHT, std),)
 
     def draw(self, weight: Expr, std: Expr) -> Statement:
-        """The statement that draws a weight."""
+        """The statement that initialises a random weight."""
         given = {"w": weight} if self.init.std is None else {"w": weight, "std": std}
         (found,) = statements(DRAWS[self.init.kind], **given)
         return found
 
     def narrower(self, layers: Scope, std: Expr) -> Expr:
-        """Depth-scaled normal (GPT-2): branches' last layers by 1/sqrt(number of branches)."""
+        """Depth scaling (GPT-2): std of residual projections times 1/sqrt(number of branches)."""
         branches = max(len(self._branches(block)) for block in self.graph.children(layers.path))
         found: Expr = expression(
             "std * (branches * count) ** -0.5",
@@ -172,7 +172,7 @@ class Initial:
         return found
 
     def _branches(self, block: Scope) -> set[str]:
-        """The branches of a block that end in a residual projection; experts are one together."""
+        """Number of branches of a block that end in a residual projection; all experts are one."""
         return {
             op.scope.removeprefix(f"{block.path}.").partition(".")[0]
             for op in self.graph.subtree(block.path)
@@ -192,7 +192,7 @@ class Initial:
         return text[0].upper() + text[1:]
 
     def joined_lines(self) -> list[Statement]:
-        """Layers that are computed together are drawn each by itself where shapes matter."""
+        """Lines that initialise each part of joined layers separately, if the shape matters."""
         joined = any("joined" in op.attrs for op in self.graph.ops())
         if not joined or self.init.std is not None:
             return []
@@ -207,7 +207,7 @@ class Initial:
 
 
 def endings(own: list[str], later: list[list[str]]) -> Expr:
-    """The test that holds for these names and for none of those that later tests are for."""
+    """A test that matches these names and no name of later cases."""
     others = [name for names in later for name in names]
     ends: dict[str, None] = {}
     whole: dict[str, None] = {}
@@ -235,7 +235,7 @@ def endings(own: list[str], later: list[list[str]]) -> Expr:
 
 
 def candidates(name: str) -> list[str]:
-    """Ends of a name that may tell it from others, the shortest first."""
+    """Suffixes of a name, shortest first."""
     own = name.rpartition("{layer}")[2].removeprefix(".")
     parts = own.split(".")
     found = [end for end in ("bias", "norm.weight") if own.endswith(end)]
@@ -256,7 +256,7 @@ def _joined_by_or(tests: list[Expr]) -> Expr:
 
 
 def _bracketed(test: Expr) -> Expr:
-    """`and` within `or` stands in brackets, as ruff asks."""
+    """`and` within `or`, in parentheses (ruff RUF021)."""
     return Bracketed(test) if isinstance(test, Binary) and test.sign == "and" else test
 
 

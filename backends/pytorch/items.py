@@ -1,4 +1,4 @@
-"""What a scope does, in order: its own ops, and the calls of the scopes below it."""
+"""The items of a scope in order: its own ops, and calls of the scopes below it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Do:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The call of a scope below: a module, or with its other roles a subclass."""
+    """A call of a scope below; subclasses are for stacks and layers."""
 
     scope: Scope
     order: int
@@ -42,7 +42,7 @@ class Run:
 
 
 class Keep(Run):
-    """What is made once and then read from the cache: keys and values of a memory."""
+    """Ops that are computed once and then read from the cache: keys and values of a memory."""
 
 
 class Repeat(Run):
@@ -50,7 +50,7 @@ class Repeat(Run):
 
 
 class Stack(Run):
-    """One of several stacks of the model."""
+    """A call of one of several stacks."""
 
 
 Item = Do | Run
@@ -60,7 +60,7 @@ ROLES: dict[str, type[Run]] = {"module": Run, "method": Keep, "layers": Repeat, 
 def external(
     graph: ModuleGraph, index: Index, ops: Iterable[Op]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What these ops read that they do not make, and what they make that others read."""
+    """Inputs of these ops from outside, and results that are used outside."""
     ops = list(ops)
     numbers = {op.number for op in ops}
     made = dict.fromkeys(value for op in ops for value in op.outputs)
@@ -78,11 +78,11 @@ def external(
 
 
 def items_of(graph: ModuleGraph, index: Index, scope: str) -> list[Item]:
-    """The ops and calls of a scope, each after what it needs, otherwise as they were made."""
+    """The ops and calls of a scope, each after its inputs, otherwise in order of creation."""
     items: list[Item] = [Do(op) for op in index.ops[scope] if op.kind not in SILENT]
     for child in index.children[scope]:
         ops = index.subtree[child.path]
-        if child.role == "stack" and not ops:  # it has no layers, and gives what it is given
+        if child.role == "stack" and not ops:  # without layers, it returns its input
             value = graph.hidden[child.stack]
             items.append(Stack(child, graph.producers[value], Operands([value]), ()))
         elif ops:

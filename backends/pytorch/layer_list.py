@@ -1,4 +1,4 @@
-"""The layers of a stack in `__init__`: which class each has, and what it is made with."""
+"""The layers of a stack in `__init__`: classes and constructor arguments."""
 
 from __future__ import annotations
 
@@ -17,21 +17,25 @@ from .sizes import config_expression
 
 
 def construct(plan: FilePlan, child: Scope, layer: str = "layer") -> Any:
-    """The call that makes a module or a block; `layer` holds the number of its layer."""
+    """The constructor call of a module or block; `layer` is an expression for the layer index."""
     knows = plan.knows_layer(child.path) and child.role != "stack"
-    given: list[Expr] = [Name("config"), *([Name(layer)] if knows else [])]
-    given += plan.class_arguments.get(child.path, {}).values()
+    unneeded = plan.unneeded.get(child.path, ())
+    config = [] if "config" in unneeded else [Name("config")]
+    number = [Name(layer)] if knows and "layer" not in unneeded else []
+    own = plan.class_arguments.get(child.path, {}).values()
+    given = [*config, *own, *number] if child.path in plan.lenient else [*config, *number, *own]
     made = change(call(plan.class_of(child), *given), {Name("layer"): Name(layer)})
     return written_for(made, child.path)
 
 
 def layer_list(plan: FilePlan, layers: Scope) -> list[Statement]:
-    """`self.layers = nn.ModuleList(…)`: one block per layer, or one for those that share."""
+    """`self.layers = nn.ModuleList(…)`, with one block per layer or per group of shared layers."""
     if plan.has_shared_layers(layers.path):
         return list(statements("self.layers = made", made=shared_list(plan, layers)))
     blocks, kinds = plan.index.children[layers.path], kinds_of(plan, layers)
     several = len(set(class_names(plan, layers))) > 1
-    if kinds is None and (several or plan.class_arguments.get(blocks[0].path)):
+    given = len(blocks) > 1 and plan.class_arguments.get(blocks[0].path)
+    if kinds is None and (several or given):
         return layer_loop(plan, layers)
     made = construct(plan, blocks[0], "i")
     if kinds is not None:
@@ -43,13 +47,13 @@ def layer_list(plan: FilePlan, layers: Scope) -> list[Statement]:
 
 
 def layer_loop(plan: FilePlan, layers: Scope) -> list[Statement]:
-    """The loop that makes the layers one by one, each with what its number asks for."""
+    """A loop that creates the layers, with arguments that depend on the index."""
     blocks = {block.name: block for block in plan.index.children[layers.path]}
     made = {kind: construct(plan, block, "i") for kind, block in blocks.items()}
     given = {k: plan.class_arguments.get(b.path, {}) for k, b in blocks.items()}
     block: Expr = Name("block")
     own, chosen = ["block"], made
-    if len(set(class_names(plan, layers))) == 1:  # it is given what differs
+    if len(set(class_names(plan, layers))) == 1:  # the arguments that differ
         own, first = list(next(iter(given.values()))), next(iter(made.values()))
         alike = len(first.arguments) - len(own)
         chosen = {kind: _tuple([a.value for a in m.arguments[alike:]]) for kind, m in made.items()}
@@ -66,7 +70,7 @@ def _tuple(values: list[Any]) -> Any:
 
 
 def shared_list(plan: FilePlan, layers: Scope) -> Expr:
-    """The modules of layers of which some share one."""
+    """The modules, if some layers share one."""
     first = plan.index.children[layers.path][0]
     if len(set(layers.modules)) == 1:
         return _expr("nn.ModuleList([block])", block=construct(plan, first))
@@ -80,13 +84,13 @@ def _expr(template: str, **given: Expr) -> Expr:
 
 
 def class_names(plan: FilePlan, layers: Scope) -> list[str]:
-    """The class of the block of each layer."""
+    """The class of each layer."""
     blocks = {block.name: plan.class_of(block) for block in plan.index.children[layers.path]}
     return [blocks[kind] for kind in layers.order]
 
 
 def kinds_of(plan: FilePlan, layers: Scope) -> Index | None:
-    """The classes of blocks that only a tuple can tell, and which item a layer has; else None."""
+    """A tuple of classes and the item of each layer, if no shorter expression gives the class."""
     if plan.has_shared_layers(layers.path) or len(set(class_names(plan, layers))) == 1:
         return None
     blocks = plan.index.children[layers.path]
@@ -104,7 +108,7 @@ def kinds_constant(plan: FilePlan, layers: Scope) -> Name:
 
 
 def constants(plan: FilePlan) -> list[Statement]:
-    """KINDS and MODULES of each stack that needs them, as statements."""
+    """Assignments of KINDS and MODULES for each stack that needs them."""
     found: list[Statement] = []
     for layers in plan.graph.scopes.values():
         if layers.role != "layers":

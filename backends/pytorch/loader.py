@@ -15,7 +15,7 @@ FUNCTION = "load_checkpoint"
 
 @dataclass(frozen=True)
 class Row:
-    """A tensor or module of a checkpoint and the weights that it holds, by name.
+    """A tensor or module of a checkpoint and the weights that it stores, by name.
 
     how: other arguments of the runtime's `Stored`
     """
@@ -27,10 +27,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Loader:
-    """A table of names as data.
+    """A table of checkpoint names.
 
-    word: what `build --loader` was given
-    rows: in the order of the model's weights
+    word: the argument of `build --loader`
+    rows: rows in the order of the model's weights
     more: other arguments of the runtime's `Checkpoint`
     """
 
@@ -55,7 +55,7 @@ def _row(row: Row) -> Expr:
 
 
 def _value(value: Any) -> Expr:
-    """A constant, or a tuple of such."""
+    """A constant or a tuple of constants."""
     if isinstance(value, tuple):
         return Sequence(tuple(_value(item) for item in value))
     return constant(value)

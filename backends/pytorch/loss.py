@@ -1,4 +1,4 @@
-"""The loss of a model's only head: of labels, or of pairs; in float32 or wider."""
+"""The loss of a model with one head, in float32 or wider."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LOSSES = {
 
 
 def loss_method(graph: ModuleGraph) -> Function | None:
-    """The loss of a model's only head, if it has one."""
+    """The method `loss`, for a model with one head that has a loss."""
     if len(graph.heads) != 1:
         return None
     (head,) = graph.heads.values()

@@ -1,4 +1,4 @@
-"""One row per op that holds weights: the value of the attribute that `__init__` sets."""
+"""One row per op with weights: the value of its attribute in `__init__`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .writer import SELF, Writer
 
 
 def joined_name(op: Op) -> str:
-    """The attribute that holds the weights of a linear layer together with those beside it."""
+    """Attribute of a joined linear layer."""
     return "_".join(op.attrs["joined"])
 
 
 def make(f: Writer, op: Op) -> list[Statement]:
-    """The statements of `__init__` that make what an op needs."""
+    """The statements of `__init__` for an op."""
     row = MAKERS.get(op.kind)
     made = row(f, op) if row is not None else []
     return [written_for(statement, op.number) for statement in made]
@@ -31,7 +31,7 @@ def attribute(name: str, value: Any) -> list[Statement]:
 
 
 def _called(name: str, *arguments: Any, **options: Any) -> Call:
-    """A call with the options that are not None, by their names."""
+    """A call with the options that are not None as keyword arguments."""
     return call(name, *arguments, **{key: v for key, v in options.items() if v is not None})
 
 
@@ -119,7 +119,7 @@ def make_vector(f: Writer, op: Op) -> list[Statement]:
 
 
 def _parameter(function: str) -> Callable[[Writer, Op], list[Statement]]:
-    """A parameter that stands alone, made by this function of its sizes."""
+    """A parameter of the module itself, created by this function of its sizes."""
 
     def row(f: Writer, op: Op) -> list[Statement]:
         made = call(f"torch.{function}", *map(sized, op.weights[0].shape))

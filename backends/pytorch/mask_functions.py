@@ -1,4 +1,4 @@
-"""A mask formula as a small function of query and key positions, from its predicate tree."""
+"""Write a mask formula as a function of query and key positions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .code.nodes import (
     Bracketed,
     Expr,
     Function,
+    If,
     Name,
     Parameter,
     Return,
@@ -23,7 +24,7 @@ from .code.nodes import (
 from .code.read import constant, expression, statements
 from .code.scope import Names
 from .code.walk import change, written_for
-from .ops.masks import atoms_of, mask_sizes
+from .ops.masks import atoms_of, mask_sizes, narrower
 from .sizes import over
 
 DATA = ("attention_mask", "document_ids", "prefix_length", "global_mask")
@@ -32,14 +33,14 @@ START_TO_END = Slice(Name("start"), Name("end"))
 
 
 def number(value: Any) -> Any:
-    """A size by its field's name (a parameter of the function), or a literal."""
+    """A named size (a parameter of the function), or a literal."""
     return (
         over(value, lambda field: Name(field.name)) if isinstance(value, Size) else constant(value)
     )
 
 
 def numbers(atom: Any, **names: int) -> dict[str, Expr]:
-    """Arguments of an atom by name, from their places."""
+    """Arguments of a predicate by name."""
     return {name: number(atom.args[place]) for name, place in names.items()}
 
 
@@ -150,28 +151,28 @@ def _joined(sign: str, parts: list[Any]) -> Any:
 
 
 def _flattened(left: Any, sign: str, right: Any) -> Any:
-    """`left sign right`, without brackets where the right side is joined by the same sign."""
+    """`left sign right`, without parentheses around a right side with the same operator."""
     if isinstance(right, Binary) and right.sign == sign:
         return Binary(_flattened(left, sign, right.left), sign, right.right)
     return Binary(left, sign, right)
 
 
 COUNTED = ("blocks", "fixed", "prefix")
-"""Atoms that count from the first real token of a row."""
+"""Predicates that count from the first real token of a row."""
 FIRST = "first_places(attention_mask, like.device)"
 
 
 def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
-    """The function that makes a mask; `static` where it is told the place of every query."""
-    if len({_windowed(op) for op in ops}) > 1:
-        return causal_or_window(name, ops, static=static)
-    op = ops[-1]  # they differ in sizes, which are parameters
+    """The function that computes a mask; `static`: it gets the position of every query."""
+    if len({narrower(op.attrs["formula"]) is None for op in ops}) > 1:
+        return causal_or_narrower(name, ops, static=static)
+    op = ops[-1]  # sizes that differ are parameters
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal"
     given = [name for name in DATA if op.arg(name)]
     keys = Name("place") if static else START_TO_END
     admits = with_queries(predicate(formula), keys)
     counts = any(atom.name in COUNTED for atom in atoms_of(formula))
-    if counts and "attention_mask" not in given:  # nothing is padding
+    if counts and "attention_mask" not in given:  # no padding
         admits = change(admits, {expression(f"{x} - first"): Name(x) for x in "qk"})
     body: list[Statement] = [*_left_to_kernel(implicit, "attention_mask" in given, static)]
     read = Names([Return(admits)]).outer
@@ -206,48 +207,56 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     return found
 
 
-def _windowed(op: Op) -> bool:
-    return any(atom.name == "window" for atom in atoms_of(op.attrs["formula"]))
-
-
 MASKED = "mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]"
+NARROWED = {"window": "the last `{}`", "blocks": "within a block"}
 
 
-def causal_or_window(name: str, ops: list[Op], *, static: bool) -> Function:
-    """The function of causal masks of which some have a window."""
-    padded = bool(ops[-1].arg("attention_mask"))
-    alone = "place.size(0) == end" if static else "(start == 0 or end - start == 1)"
-    empty = " and attention_mask is None" if padded else ""
+def causal_or_narrower(name: str, ops: list[Op], *, static: bool) -> Function:
+    """The function of causal masks, some of which have a window or blocks."""
+    plain = next(op for op in ops if narrower(op.attrs["formula"]) is None)
+    atom = next(part for op in ops if (part := narrower(op.attrs["formula"])) is not None)
+    size, padded = atom.args[0].code(), bool(plain.arg("attention_mask"))
+    implicit = plain.attrs["implicit"] == "causal"
     queries = (
         "place[:, None]" if static else "torch.arange(start, end, device=like.device)[:, None]"
     )
-    body = statements(
-        f"if window is None{empty} and {alone}:\n"
-        "    return None\n"
-        f"q = {queries}  # (T, 1)\n"
-        "k = torch.arange(end, device=like.device)  # (S,)\n"
-        "mask = k <= q  # (T, S)\n"
-        "if window is not None:\n"
-        "    mask = mask & (k > q - window)\n"
-        f"return {MASKED if padded else 'mask'}"
+    body = (
+        *_left_to_kernel(implicit, padded, static, size),
+        Set(Name("q"), expression(queries), "(T, 1)"),
+        *statements("k = torch.arange(end, device=like.device)  # (S,)\nmask = k <= q  # (T, S)"),
+        If(expression("size is not None", size=Name(size)), _narrowed(atom, padded=padded)),
+        Return(expression(MASKED if padded else "mask")),
     )
     parameters = (
         Parameter("place", TENSOR) if static else Parameter("start", INT),
         Parameter("end", INT),
-        Parameter("window", expression("int | None")),
+        Parameter(size, expression("int | None")),
         *([Parameter("attention_mask", OPTIONAL)] if padded else []),
         Parameter("like", TENSOR),
     )
-    title = (
-        "True where q may attend to k: causal, the last `window`. None where `is_causal` suffices."
-    )
-    made = Function(name, parameters, OPTIONAL, body, title)
+    title = f"True where q may attend to k: causal, {NARROWED[atom.name].format(size)}."
+    if implicit:
+        title += " None where `is_causal` suffices."
+    made = Function(name, parameters, OPTIONAL if implicit else TENSOR, body, title)
     found: Function = written_for(made, *[op.number for op in ops])
     return found
 
 
+def _narrowed(atom: Any, *, padded: bool) -> tuple[Statement, ...]:
+    """Restrict the mask to the window or the blocks."""
+    if atom.name == "window":
+        hidden = expression("k > q - size", **numbers(atom, size=0))
+    elif padded:
+        first = Set(Name("first"), expression(FIRST), "(B or 1, 1, 1, 1)")
+        both = expression("mask & (admits)", admits=Bracketed(predicate(atom)))
+        return (first, Set(Name("mask"), both, "(B or 1, 1, T, S)"))
+    else:
+        hidden = change(predicate(atom), {expression(f"{x} - first"): Name(x) for x in "qk"})
+    return (Set(Name("mask"), expression("mask & hidden", hidden=Bracketed(hidden))),)
+
+
 def with_queries(admits: Any, keys: Any) -> Any:
-    """The predicate, in which data is read for these queries."""
+    """The predicate, with data arguments sliced to the queries."""
     return change(admits, {START_TO_END: keys})
 
 
@@ -269,7 +278,7 @@ def _result(
 
 
 def _of_pairs(atoms: list[Any], admits: Any, read: set[str], tokens: Any) -> Any:
-    """The expression over all pairs, also where the formula asks for one side of them only."""
+    """The expression for all pairs, even if the formula depends only on queries or keys."""
     names = {atom.name for atom in atoms}
     given = any(atom.args == ("given",) for atom in atoms)
     if {"q", "k"} <= read or given or "documents" in names:
@@ -282,7 +291,7 @@ def _of_pairs(atoms: list[Any], admits: Any, read: set[str], tokens: Any) -> Any
 
 
 def _absent(name: str, meaning: str, shape: str) -> tuple[Statement, ...]:
-    """What data that a formula speaks of is, when it is not given."""
+    """Defaults of data arguments that are absent."""
     zeros = f"torch.zeros({shape}, dtype=torch.long, device=like.device)"
     return statements(f"if {name} is None:  # {meaning}\n    {name} = {zeros}")
 
@@ -294,11 +303,14 @@ ABSENT = {
 }
 
 
-def _left_to_kernel(implicit: bool, padded: bool, static: bool) -> tuple[Statement, ...]:
-    """Nothing is made where the kernel masks by itself."""
+def _left_to_kernel(
+    implicit: bool, padded: bool, static: bool, size: str = ""
+) -> tuple[Statement, ...]:
+    """Return None if SDPA's `is_causal` suffices, which it does not for a mask of some `size`."""
     if not implicit:
         return ()
     test = "place.size(0) == end" if static else "start == 0 or end - start == 1"
-    if padded:
-        test = f"attention_mask is None and {test if static else f'({test})'}"
+    absent = [f"{name} is None" for name in (size, "attention_mask" if padded else "") if name]
+    if absent:
+        test = " and ".join([*absent, test if static else f"({test})"])
     return statements(f"if {test}:\n    return None")

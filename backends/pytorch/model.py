@@ -1,4 +1,4 @@
-"""The model's own class: calls of its stacks, heads, loss, generation and fresh weights."""
+"""The class of the model: stacks, heads, loss, generation and initialisation."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ from .stacks import (
 )
 from .writer import SELF, Needs, Writer
 
-ROOM = 90  # columns of a statement in a method, with space for the sign of a comment
+ROOM = 90  # columns for a statement in a method, with room for `  #`
 LOGITS = "Logits"
 RESULTS = {"language_model": LOGITS, "classifier": "Logits of the classes"}
-"""What the only head of a model gives, by its kind; others give vectors."""
+"""Output of a model's only head, by its type; other heads return vectors."""
 TYING = "Press, Wolf 2016, arXiv 1608.05859"
 TITLES = {
     "classifier": "A classifier; its head scores the classes for each {}.",
@@ -67,10 +67,10 @@ class Model:
         self.steps: list[Step] = []
         self.done = {id(item) for item in self.items if self.is_of_stacks(item)}
 
-    # -- which items belong to which method
+    # -- items of each method
 
     def needed(self, value: str) -> list[Item]:
-        """The items that make this value and belong to no earlier method, in order."""
+        """The items that compute this value and are not in an earlier method, in order."""
         made_by = {v: item for item in self.items for v in item.outputs}
         wanted: set[int] = set()
 
@@ -90,20 +90,20 @@ class Model:
         return Writer(self.plan, Scope("", "", "model", None, stack=stack), self.needs, root=True)
 
     def is_of_stacks(self, item: Item) -> bool:
-        """Is this a stack, or the embedding that makes what one reads?"""
+        """Whether an item is a stack, or the embedding of one."""
         if isinstance(item, Stack):
             return True
         several = len(self.graph.hidden) > 1
         return several and isinstance(item, Do) and item.op.kind == "embedding"
 
     def crosses(self) -> bool:
-        """Does a stack read another? Then each is called by itself where tokens come in steps."""
+        """Whether a stack reads another. If so, `generate` calls each stack separately."""
         return any(self.plan.is_read(step.stack) for step in self.steps)
 
     # -- methods
 
     def write_steps(self) -> list[Function]:
-        """How the hidden states of each stack are made: a method, where there is only one stack."""
+        """The steps that compute hidden states: one method, or a call of each of several stacks."""
         if len(self.graph.hidden) > 1:
             self.steps = [step_of(self.plan, stack) for stack in self.graph.hidden]
             return []
@@ -134,7 +134,7 @@ class Model:
     # -- heads
 
     def language_head(self) -> str:
-        """The one language-model head whose logits `generate` samples from, if there is one."""
+        """The only language-model head, from whose logits `generate` samples; or None."""
         if len(self.graph.heads) != 1:
             return ""
         (head,) = self.graph.heads.values()
@@ -178,12 +178,12 @@ class Model:
             made = Set(Name(name), step.call(Name("x"), *passed[1:]))
             note = "" if name == "x" and note == before else note
         columns = width(made)
-        above = ROOM - len(note) < columns <= ROOM  # the note would not fit beside it
+        above = ROOM - len(note) < columns <= ROOM  # the note would not fit on the line
         f.say(made if above else replace(made, note=note))
 
     def note(self, step: Step, value: str) -> str:
-        """The shape of a value of a stack; that of a memory has a length of its own."""
-        if self.local_name(step) == step.stack:  # stacks beside it have another T and D
+        """The shape of a stack's output; a memory has length M."""
+        if self.local_name(step) == step.stack:  # other stacks have their own T and D
             return ""
         shape = self.graph.values[value].shape
         if self.plan.is_read(step.stack):
@@ -197,7 +197,7 @@ class Model:
         return "x" if len(readers) == 1 else step.stack
 
     def all_given(self, steps: list[Step], extra: list[Given]) -> list[Given]:
-        """Every argument of these steps, each once; memories are made inside."""
+        """All arguments of these steps, without duplicates and memories."""
         memories = {self.local_name(step) for step in self.steps}
         found: dict[str, Given] = {}
         for step in steps:
@@ -226,7 +226,7 @@ class Model:
         extra = [g for g in extra if g.value not in hidden]
         for one in extra:
             f.hold(one.value, one.name)
-        pooled = any(op.kind == "pool" for op in self.graph.ops())  # reads all tokens at once
+        pooled = any(op.kind == "pool" for op in self.graph.ops())  # without a cache
         cached = not pooled and not self.crosses()
         self.call_steps(f, stacks, cached=cached)
         f.count_uses(items, list(outputs.values()))
@@ -255,7 +255,7 @@ class Model:
         assert isinstance(made, Set)
         assert made.value is not None
         nested = Return(expression("self.logits(x)", x=made.value), origins=made.origins)
-        if width(nested, depth=2) <= LONG:  # the title says its shape
+        if width(nested, depth=2) <= LONG:  # its shape is in the docstring
             f.body[-1] = nested
         else:
             f.say(Return(logits, f.note(self.graph.outputs[language])))
@@ -280,7 +280,7 @@ class Model:
     # -- the class
 
     def methods(self) -> list[Function]:
-        """What the model does: its steps, logits, forward and loss."""
+        """The methods of the model: steps, logits, forward and loss."""
         steps = self.write_steps()
         language = self.language_head()
         logits = [self.write_logits(language)] if language else []
@@ -311,7 +311,7 @@ class Model:
         return Class(name, bases, body, self.class_title(), origins=frozenset({""}))
 
     def class_title(self) -> str:
-        """What the model is: what its head is."""
+        """The docstring of the class, by its head."""
         heads = list(self.graph.heads.values())
         if not heads:
             return "The model without a head: it gives hidden states."
@@ -321,7 +321,7 @@ class Model:
         if kind != "language_model":
             return TITLES[kind].format("sequence" if heads[0].pool else "token")
         last = self.graph.producer(self.graph.outputs[name])
-        while last is not None and not last.weights:  # a softcap stands behind it
+        while last is not None and not last.weights:  # a softcap follows it
             last = self.graph.producer(last.first)
         tied = last is not None and bool(last.weights[0].tied)
         if last is not None and self.graph.scopes[last.scope].role == "module":
@@ -336,6 +336,6 @@ OWN_CONFIG = Dot(SELF, "config")
 
 
 def with_config(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
-    """The body with a short name for the config, where it takes fewer lines with it."""
+    """The body, with a local name for the config if this saves lines."""
     short = (Set(Name("config"), OWN_CONFIG), *change(body, {OWN_CONFIG: Name("config")}))
     return short if height(short, depth=2) < height(body, depth=2) else body

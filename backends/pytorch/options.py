@@ -13,7 +13,7 @@ Experts = Literal["split", "grouped"]
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How a model is written.
+    """Options of `build`.
 
     gradient_checkpointing  recompute the activations of each layer in the backward pass
     join_projections        fuse linear layers with the same input into one matrix product
@@ -37,7 +37,7 @@ class BuildOptions:
             raise BuildError(f"experts must be {known}, not {self.experts}")
 
     def words(self) -> list[str]:
-        """The same options for the command `modelwright build`."""
+        """The same as options of the command `modelwright build`."""
         found = []
         for option in fields(self):
             value = getattr(self, option.name)

@@ -66,7 +66,7 @@ def _held(model: Class) -> dict[str, Origins]:
 
 
 def with_users(parts: list[Statement]) -> list[Statement]:
-    """The parts, each helper with the origins of what calls it, directly or by another helper.
+    """The parts, where each helper has the origins of its direct and indirect callers.
 
     What nothing calls is of the model: a function that loads its weights.
     """
@@ -78,7 +78,7 @@ def with_users(parts: list[Statement]) -> list[Statement]:
             if called:
                 origins = placed(origins_in(statement), around)
                 users |= {name: users[name] | origins for name in called}
-    for _ in helpers:  # as often as one helper may call the next
+    for _ in helpers:  # until no chain of helpers is longer
         for helper in helpers:
             for name in helper.needs & users.keys():
                 users[name] |= users[helper.name]
@@ -87,7 +87,7 @@ def with_users(parts: list[Statement]) -> list[Statement]:
 
 
 def simple_statements(part: Any, around: Origins = NOWHERE) -> Iterator[tuple[Any, Origins]]:
-    """Each statement within a part that holds no others, with the origins around it."""
+    """Each statement without nested statements in a part, with the origins of enclosing nodes."""
     around = placed(part.origins, around)
     if not isinstance(part, (Class, Function, If, For, With, Try)):
         yield part, around

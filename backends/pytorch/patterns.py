@@ -1,6 +1,6 @@
-"""What changes from layer to layer, as expressions over the layer's number `i`.
+"""Values that differ between layers, as expressions of the layer index `i`.
 
-They follow the pattern and the overrides of the spec, so they are right for every number of layers.
+They follow the pattern and the overrides of the spec, so they are correct for any number of layers.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from .code.nodes import Sequence as Items
 from .code.read import constant, expression
 
 MOST_TERMS = 16
-"""So many tuples are added with `+`; a longer chain would be too deep for Python's compiler."""
+"""Maximum number of tuples that are added with `+`; Python's compiler limits the depth."""
 
 
 def fold(order: Sequence[Hashable]) -> int:
-    """The shortest length after which a pattern repeats, in linear time.
+    """The period of a sequence, in linear time.
 
-    It is the length less that of the longest proper prefix that is a suffix too (Knuth, Morris and
-    Pratt, 1977).
+    It is the length minus that of the longest proper prefix that is also a suffix (Knuth, Morris
+    and Pratt, 1977).
     """
-    longest = [0]  # for each prefix, the length of its longest proper prefix that ends it, too
+    longest = [0]  # for each prefix, the length of its longest proper prefix and suffix
     for item in order[1:]:
         length = longest[-1]
         while length and order[length] != item:
@@ -35,7 +35,7 @@ def fold(order: Sequence[Hashable]) -> int:
 
 
 def runs(parts: Sequence[Any]) -> Expr:
-    """A tuple; long runs of one thing are folded: `(Dense,) * 3 + (Sparse,) * 58`."""
+    """A tuple; long runs of one item are written as `(Dense,) * 3 + (Sparse,) * 58`."""
     found: list[tuple[Any, int]] = []
     for part in parts:
         if found and found[-1][0] == part:
@@ -58,14 +58,14 @@ def runs(parts: Sequence[Any]) -> Expr:
 
 
 MOST_PARTS = 100
-"""An expression of more parts is not written: a tuple lists what each layer has."""
+"""Maximum number of parts of an expression; beyond, a tuple lists the value of each layer."""
 MOST_COUNTS = 500
-"""So many numbers of layers are tried to learn which of them a file is right for."""
+"""Number of layer counts that are tried to find those for which a file is correct."""
 
 
 @dataclass(frozen=True)
 class Except:
-    """The layers of an override have what `then` says, all others what `other` says."""
+    """An override: its layers have `then`, all others `other`."""
 
     override: Override
     then: Rule
@@ -73,17 +73,17 @@ class Except:
 
 
 Rule = tuple[Any, ...] | Except
-"""What each layer has: a tuple that repeats, in which None stands for anything, or an exception."""
+"""The value of each layer: a repeating tuple, in which None is any value, or an override."""
 
 
 def rule_of(layers: Scope) -> LayerRule:
-    """The rule that the blocks of a stack follow. Where nobody said it, they repeat as they are."""
+    """The rule of a stack's blocks. Without a pattern in the spec, the given order repeats."""
     listed = LayerRule(layers.order, (), tuple(dict.fromkeys(layers.order)))
     return listed if layers.rule is None or _tree(layers.rule) is None else layers.rule
 
 
 def _tree(rule: LayerRule) -> Rule | None:
-    """The names of blocks as a `Rule`; None where that would be too long to read."""
+    """The block names as a `Rule`; None if it would be too long."""
     tree: Rule = tuple(name or None for name in rule.pattern)
     for override in rule.overrides:
         tree = Except(override, _changed(tree, override), tree)
@@ -93,13 +93,13 @@ def _tree(rule: LayerRule) -> Rule | None:
 
 
 def _changed(tree: Rule, by: Override) -> Rule:
-    """What the layers of an override have, by what they would have without it."""
+    """Block of a layer without an override -> block with it."""
     if by.block:
         return (by.block,)
     if isinstance(tree, tuple):
         return tuple((name and by.after(name)) or None for name in tree)
     inner = tree.override
-    if (inner.first < 0) == (inner.last < 0) == (by.first < 0) == (by.last < 0):  # by one end
+    if (inner.first < 0) == (inner.last < 0) == (by.first < 0) == (by.last < 0):  # same end
         if by.last < inner.first or inner.last < by.first:
             return _changed(tree.other, by)
         if inner.first <= by.first and by.last <= inner.last:
@@ -114,19 +114,19 @@ def _size(tree: Rule) -> int:
 def by_layer(
     layers: Scope, values: Mapping[str, Any], number: Callable[[Any], Expr], *, listed: bool = True
 ) -> Expr:
-    """What layer `i` has: `local if i % 6 < 5 else global_`, or one of a tuple.
+    """The value of layer `i`: `local if i % 6 < 5 else global_`, or an item of a tuple.
 
-    values: of each block
-    number: writes a size of the Config
-    listed: may it be an item of a tuple, all of which are computed for every layer?
+    values: value of each block
+    number: writes a field of the Config
+    listed: whether a tuple is allowed, whose items are all evaluated for every layer
     """
     tree = _tree(rule_of(layers))
-    assert tree is not None, "`rule_of` gives rules that can be written"
+    assert tree is not None, "`rule_of` returns only rules that can be written"
     return _Choices(number, layers.layers, listed).written(_simple(tree, values))
 
 
 def _simple(tree: Rule, values: Mapping[str, Any]) -> Rule:
-    """The values of the blocks, without exceptions that are none."""
+    """The rule for the values of the blocks, without redundant overrides."""
     if isinstance(tree, tuple):
         found = [None if name is None else values.get(name) for name in tree]
         known = [value for value in found if value is not None]
@@ -138,7 +138,7 @@ def _simple(tree: Rule, values: Mapping[str, Any]) -> Rule:
 
 
 def _leaves(tree: Rule) -> tuple[Any, ...]:
-    """The different values of a rule."""
+    """The distinct values of a rule."""
     if isinstance(tree, tuple):
         return tuple(dict.fromkeys(tree))
     return tuple(dict.fromkeys((*_leaves(tree.then), *_leaves(tree.other))))
@@ -146,7 +146,7 @@ def _leaves(tree: Rule) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class _Choices:
-    """Writes what a layer has as choices over its number `i`."""
+    """Writes a rule as conditional expressions of the layer index `i`."""
 
     number: Callable[[Any], Expr]
     layers: Any
@@ -157,13 +157,13 @@ class _Choices:
             return _repeated(tree, self.listed)
         overrides = [tree.override]
         then, other = tree.then, tree.other
-        while isinstance(other, Except) and other.then == then:  # several ranges have the same
+        while isinstance(other, Except) and other.then == then:  # several equal ranges
             overrides.append(other.override)
             other = other.other
         return _choice(self.written(then), self.any(overrides), self.written(other))
 
     def any(self, overrides: list[Override]) -> Expr:
-        """Is layer `i` in one of these ranges?"""
+        """The test whether layer `i` is in one of these ranges."""
         single = {one.first for one in overrides if one.first == one.last >= 0 and not one.count}
         if 1 < len(single) == len(overrides):
             found: Expr = expression("i in n", n=Items(tuple(map(constant, sorted(single)))))
@@ -175,7 +175,7 @@ class _Choices:
         return total
 
     def within(self, one: Override) -> Expr:
-        """Is layer `i` in the range of an override? `i < 3`, `i == config.layers - 1`."""
+        """The test whether layer `i` is in a range: `i < 3`, `i == config.layers - 1`."""
         if one.count is not None:
             return _test("i < n", n=self.number(one.count))
         first, last = self.end(one.first), self.end(one.last)
@@ -199,8 +199,8 @@ def _test(template: str, **given: Expr) -> Expr:
 
 
 def _repeated(parts: tuple[Any, ...], listed: bool) -> Expr:
-    """One of these values, which repeat."""
-    period = fold(parts * 2)  # it divides the length
+    """An item of a repeating tuple."""
+    period = fold(parts * 2)  # the period divides the length
     parts = parts[:period]
     if period == 1:
         single: Expr = parts[0]
@@ -220,7 +220,7 @@ def _repeated(parts: tuple[Any, ...], listed: bool) -> Expr:
 
 
 def _one_of(parts: tuple[Any, ...], within: Expr) -> Expr:
-    """The same as a chain of choices, of which one is computed."""
+    """The same as nested conditional expressions, which evaluate only one item."""
     found_at: dict[Expr, list[int]] = {}
     for i, part in enumerate(parts):
         found_at.setdefault(part, []).append(i)
@@ -240,15 +240,15 @@ def _choice(first: Expr, test: Expr, other: Expr) -> Expr:
     return chosen
 
 
-# -- how many layers a file may have
+# -- valid numbers of layers
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The numbers of layers for which a file is right.
+    """The numbers of layers for which a file is correct.
 
-    They are those from `least` to `most` (None: without end) that leave one of `remainders` when
-    they are divided by `period`.
+    These are the numbers n from `least` to `most` (None: unbounded) with n % `period` in
+    `remainders`.
     """
 
     least: int = 1
@@ -258,13 +258,13 @@ class Counts:
 
 
 def counts(graph: ModuleGraph, layers: Scope) -> Counts:
-    """The numbers of layers for which the file of this stack is right; never 0."""
+    """The numbers of layers for which the file of this stack is correct, at least 1."""
     default, kinds = len(layers.order), set(layers.order)
     sharing = len(set(layers.modules)) < default
     if sharing and len(kinds) > 1:
-        return Counts(default, default)  # which layers share a module is listed
+        return Counts(default, default)  # the file lists which layers share a module
     if set_by_layer(graph, layers):
-        return Counts(default, default)  # `init_weights` lists these layers
+        return Counts(default, default)  # the file lists layers in `init_weights`
     rule = rule_of(layers)
     if layers.rule is None or rule != layers.rule:
         return Counts() if len(kinds) == 1 and not sharing else Counts(default, default)
@@ -274,7 +274,7 @@ def counts(graph: ModuleGraph, layers: Scope) -> Counts:
 
 
 def set_by_layer(graph: ModuleGraph, layers: Scope) -> bool:
-    """Is the initial value of a weight another one in other layers?"""
+    """Whether the initialisation of a weight depends on the layer."""
     found: dict[tuple[str, ...], Any] = {}
     for op in graph.subtree(layers.path):
         for weight in op.weights:
@@ -288,7 +288,7 @@ def set_by_layer(graph: ModuleGraph, layers: Scope) -> bool:
 
 
 def readers(graph: ModuleGraph, layers: Scope) -> list[set[str]]:
-    """The blocks that read a weight of the stack, where only some do: one of them must be there."""
+    """The blocks that use a weight of the stack, if not all do; one of them must occur."""
     blocks = {block.name: block.path for block in graph.children(layers.path)}
     if len(blocks) == 1:
         return []
@@ -313,13 +313,13 @@ def _fitting(rule: LayerRule, default: int, read: list[set[str]]) -> Counts:
     settled = 1 + max([0, *(end + 1 for end in ends)]) + max([0, *(-end for end in ends)])
     period = len(rule.pattern)
     if read or rule.shared or not {*rule.pattern} <= {*(rule.blocks or rule.pattern)} - {""}:
-        settled += 2 * period  # until each block has come twice
+        settled += 2 * period  # until each block has occurred twice
     if settled + period > MOST_COUNTS:
         return Counts() if not read and _always_fits(rule) else Counts(default, default)
     orders = [{*rule.order(n)} for n in range(settled + period)]
     fits = [rule.fits(n) and all(own & order for own in read) for n, order in enumerate(orders)]
     remainders = {n % period for n in range(settled, settled + period) if fits[n]}
-    least = settled  # from there on, as a period before
+    least = settled  # from there on periodic
     while least > 1 and fits[least - 1] == ((least - 1) % period in remainders):
         least -= 1
     if remainders and default >= least:
@@ -334,7 +334,7 @@ def _fitting(rule: LayerRule, default: int, read: list[set[str]]) -> Counts:
 
 
 def _always_fits(rule: LayerRule) -> bool:
-    """Has every number of layers the same blocks and the same final norm?"""
+    """Whether any number of layers has the same blocks and final norm."""
     blocks = {*rule.pattern, *(one.block for one in rule.overrides)}
     if rule.blocks and not blocks <= {*rule.blocks}:
         return False

@@ -1,7 +1,7 @@
-"""Pickling objects of modules that were imported from a text and are in no file.
+"""Pickle objects of modules that were imported from a source text, not from a file.
 
-`pickle`, `copy.deepcopy`, `torch.save` and multiprocessing name a class by its module. A process
-that has not compiled the same spec has no such module, so each object brings the text along.
+`pickle`, `copy.deepcopy`, `torch.save` and multiprocessing refer to a class by its module. Another
+process does not have this module, so each pickled object contains the text.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from types import ModuleType
 from typing import Any
 
 LEAST_PROTOCOL = 2
-"""The first pickle protocol that makes objects with `__new__` alone."""
+"""The first pickle protocol that creates objects by `__new__`."""
 
 
 def carry_text(module: ModuleType, text: str, name: str, rebuild: Callable[..., object]) -> None:
-    """Make objects of the module's classes, when pickled, contain the text of the module.
+    """Make pickled objects of the module's classes contain the module's text.
 
-    rebuild: makes an empty object out of the text, the name of the spec, that of the class, and
-        arguments of `__new__`
+    rebuild: creates an empty object from the text, the name of the spec, the name of the class, and
+        the arguments of `__new__`
     """
 
     def reduce(self: object, protocol: Any) -> str | tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The plan of an emitted file: which scopes are classes, what each is given, who knows what."""
+"""The plan of an emitted file: which scopes are classes, and the parameters of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .code.read import constant, expression
 from .items import Item, external, items_of
 from .options import BuildOptions
 
-COUNTED = ("by_layer", "decay_rates")  # ops that compute with the number of their layer
+COUNTED = ("by_layer", "decay_rates")  # ops that use the layer index
 ENTRIES = ("argument", "layer_input")  # ops that a parameter of a function stands for
 ANNOTATIONS = {
     "tensor": "Tensor",
@@ -23,15 +23,17 @@ ANNOTATIONS = {
     "causal": "bool",
     "cache": "Cache | None",
     "layer": "int",
+    "bundle": "tuple[Tensor, ...]",
+    "optional bundle": "tuple[Tensor | None, ...]",
 }
 DEFAULTS = {"causal": False, "cache": None}
-"""What a module that may be called without them takes for them."""
+"""Defaults of optional parameters of modules."""
 
 R = TypeVar("R")
 
 
 def remembered(method: Callable[..., R]) -> Callable[..., R]:
-    """A method of the plan that is computed once for the same arguments."""
+    """A cached method of the plan."""
 
     @wraps(method)
     def look_up(plan: Any, *args: Any) -> R:
@@ -46,17 +48,17 @@ def remembered(method: Callable[..., R]) -> Callable[..., R]:
 
 @dataclass(frozen=True)
 class Given:
-    """Something that a function is given.
+    """A parameter of a function.
 
-    kind  tensor · table (a weight of another module) · causal (does the kernel mask?) · cache ·
-          layer (its number)
+    kind  tensor · table (a weight of another module) · causal (`is_causal` of SDPA) · cache ·
+          layer (the index) · bundle (the inputs of one module of a block, as a tuple)
     """
 
     name: str
-    value: str = ""  # of a tensor: its id in the graph
+    value: str = ""  # id of a tensor in the graph
     kind: str = "tensor"
     optional: bool = False
-    by_default: bool = False  # may be left out
+    by_default: bool = False  # has a default
 
     def parameter(self) -> Parameter:
         word = ANNOTATIONS[self.kind]
@@ -68,7 +70,7 @@ class Given:
 
 @dataclass(frozen=True)
 class LayerInput:
-    """Something that all blocks of a stack are given under one name; `values` by block."""
+    """A parameter that all blocks of a stack have; `values` by block."""
 
     name: str
     values: dict[str, str]
@@ -79,14 +81,14 @@ class LayerInput:
 
 
 def with_one_mask(found: list[Given]) -> list[Given]:
-    """The parameters, where the mask of a memory is called `mask` if there is no other."""
+    """The parameters, with the mask of a memory named `mask` if there is no other mask."""
     if [g.name for g in found if g.name.endswith("mask")] != ["memory_mask"]:
         return found
     return [replace(g, name="mask") if g.name == "memory_mask" else g for g in found]
 
 
 class FilePlan:
-    """What the classes of one file agree on: signatures, names of shared values, class names."""
+    """What the classes of a file share: signatures, names of values, class names."""
 
     def __init__(
         self, graph: ModuleGraph, options: BuildOptions, *, causal_given: bool = False
@@ -95,30 +97,35 @@ class FilePlan:
         self.index = Index(graph)
         self.fields = {field.name: field for field in graph.fields}
         self.options = options
-        self.causal_given = causal_given  # a stack tells its layers when the kernel masks
-        self.plain = False  # write modules as if none kept a cache or were told `causal`
-        self.lenient: set[str] = set()  # may be called without `cache` and `causal`
-        self.class_names: dict[str, str] = {}  # scope -> the class that it becomes
-        self.class_arguments: dict[str, dict[str, Expr]] = {}  # scope -> what else it is made with
+        self.causal_given = causal_given  # stacks pass `is_causal` to their layers
+        self.bundling = False  # layers get the inputs of their attention as a tuple
+        self.plain = False  # write modules without `cache` and `is_causal`
+        self.unmasked = False  # … and without `mask`
+        self.lenient: set[str] = set()  # modules with optional `cache` and `is_causal`
+        self.lenient_masks: set[str] = set()  # … and `mask`
+        self.class_names: dict[str, str] = {}  # scope -> its class
+        self.class_arguments: dict[str, dict[str, Expr]] = {}  # scope -> more arguments
+        self.unneeded: dict[str, set[str]] = {}  # scope -> parameters its class lacks
         self.cached = {graph.scopes[op.scope].stack for op in graph.keepers()}
         self.memory: dict[Any, Any] = {}
 
-    def telling_causal(self, *, told: bool) -> FilePlan:
-        """The same file, where stacks tell their layers when the kernel makes the causal mask."""
+    def written_as(self, *, causal_given: bool, bundling: bool) -> FilePlan:
+        """The same plan with other values of `causal_given` and `bundling`."""
         other = copy(self)
-        other.causal_given = told
-        other.memory, other.lenient = {}, set()
+        other.causal_given, other.bundling = causal_given, bundling
+        other.memory, other.unneeded = {}, {}
+        other.lenient, other.lenient_masks = set(), set()
         other.class_names, other.class_arguments = {}, {}
         return other
 
     @remembered
-    def as_plain(self) -> FilePlan:
-        """The same file, if no module kept a cache or were told that it is causal."""
+    def as_plain(self, unmasked: bool) -> FilePlan:
+        """The same plan, with modules without `cache` and `is_causal`, and maybe without `mask`."""
         other = copy(self)
-        other.plain, other.cached, other.memory = True, set(), {}
+        other.plain, other.unmasked, other.cached, other.memory = True, unmasked, set(), {}
         return other
 
-    # -- what a scope does
+    # -- contents of scopes
 
     def ops(self, path: str) -> list[Op]:
         """The ops in a scope and below it."""
@@ -133,7 +140,7 @@ class FilePlan:
         return external(self.graph, self.index, self.ops(path))
 
     def stack_of_layers(self, path: str) -> str:
-        """For a block, its `layers` scope: blocks of a stack have one signature. Else itself."""
+        """The `layers` scope of a block, since all blocks of a stack have the same signature."""
         scope = self.graph.scopes[path]
         return scope.parent or "" if scope.role == "block" else path
 
@@ -150,12 +157,12 @@ class FilePlan:
 
     @remembered
     def counts_layers(self, path: str) -> bool:
-        """Does it compute with the number of its layer?"""
+        """Whether the scope uses the layer index."""
         return any(op.kind in COUNTED for op in self.ops(self.stack_of_layers(path)))
 
     @remembered
     def takes_is_causal(self, path: str) -> bool:
-        """Does the scope have an argument `is_causal`, because SDPA makes its causal mask?"""
+        """Whether the scope has an argument `is_causal`, because SDPA applies its causal mask."""
         if not self.causal_given or self.plain:
             return False
         if self.graph.scopes[path].role not in ("module", "block"):
@@ -164,13 +171,13 @@ class FilePlan:
         return any(op.kind == "attend" and op.attrs["causal"] for op in ops)
 
     def layer_by_call(self, path: str) -> bool:
-        """Do layers share modules, so that a module cannot know which layer it serves?"""
+        """Whether layers share modules, so that the layer index must be passed in calls."""
         layers = self.graph.layers_of(path)
         return layers is not None and self.has_shared_layers(layers.path)
 
     @remembered
     def has_shared_layers(self, path: str) -> bool:
-        """Do several of the layers of this scope have one module?"""
+        """Whether several layers of this scope share a module."""
         modules = self.graph.scopes[path].modules
         return len(set(modules)) < len(modules)
 
@@ -182,7 +189,7 @@ class FilePlan:
 
     @remembered
     def value_name(self, value: str, scope: str) -> str:
-        """What a parameter that carries this value is called."""
+        """Parameter name of a value."""
         towers = self.compared(scope)
         if value in towers:
             return towers[value]
@@ -200,7 +207,7 @@ class FilePlan:
 
     @remembered
     def compared(self, scope: str) -> dict[str, str]:
-        """The hidden states that a head of several stacks reads, and the stacks' names."""
+        """The hidden states that a head with several stacks reads, and the names of the stacks."""
         if self.graph.scopes[scope].origin[:1] != ("heads",):
             return {}
         read, _ = self.external(scope)
@@ -209,22 +216,22 @@ class FilePlan:
 
     @remembered
     def is_read(self, stack: str) -> bool:
-        """Does another stack read this one?"""
+        """Whether another stack reads this one."""
         readers = self.index.consumers[self.graph.hidden[stack]]
         return any(self.graph.scopes[op.scope].stack not in ("", stack) for op in readers)
 
     @remembered
     def shared_values(self, layers: str) -> list[str]:
-        """The values that every layer of a stack reads and none of them makes."""
+        """Values that the layers of a stack read but do not compute, such as masks."""
         inputs, _ = self.external(layers)
         return [value for value in inputs if value != self.graph.scopes[layers].source]
 
     @remembered
     def layer_inputs(self, layers: str) -> list[LayerInput]:
-        """What the blocks of a stack are given besides the stream, by the names they have there.
+        """Parameters of a stack's blocks besides the hidden states, by their names in the block.
 
-        Kinds of blocks that read other masks or angles are given them under one name: the loop over
-        the layers chooses.
+        Kinds of blocks with different masks or angles have one parameter; the loop over the layers
+        chooses the value.
         """
         blocks = self.index.children[layers]
         if len(blocks) > 1 and not self.layer_by_call(blocks[0].path):
@@ -235,7 +242,7 @@ class FilePlan:
         return [LayerInput(name, {b.path: v for b in blocks}) for v, name in names.items()]
 
     def _by_base(self, layers: str) -> list[LayerInput] | None:
-        """The values by their names in a block; None where a block reads two of one name."""
+        """The values by name in a block; None if a block reads two with the same name."""
         blocks = self.index.children[layers]
         groups: dict[str, list[str]] = {}
         for value in self.shared_values(layers):
@@ -253,13 +260,57 @@ class FilePlan:
         return found
 
     @remembered
+    def bundle(self, layers: str) -> str:
+        """The module of each block whose inputs are passed as a tuple; empty if there is none."""
+        return self.may_bundle(layers) if self.bundling else ""
+
+    @remembered
+    def may_bundle(self, layers: str) -> str:
+        """The module whose inputs could be passed to blocks as a tuple; empty if there is none.
+
+        It alone reads the inputs of a block, and kinds of blocks differ in which these are.
+        """
+        blocks = self.index.children[layers]
+        if len(blocks) < 2 or self.layer_by_call(blocks[0].path):
+            return ""
+        readers = {self._only_reader(block) for block in blocks}
+        if len(readers) > 1 or None in readers:
+            return ""
+        (name,) = readers
+        given = {
+            tuple(g.name for g in self._module_inputs(f"{block.path}.{name}")) for block in blocks
+        }
+        return str(name) if len(given) > 1 else ""
+
+    def _only_reader(self, block: Scope) -> str | None:
+        """The only module that reads the inputs of a block; None if there are others."""
+        given = {*self.external(block.path)[0]}.intersection(self.shared_values(block.parent or ""))
+        if given.intersection(value for op in self.index.ops[block.path] for value in op.inputs):
+            return None
+        readers = [
+            child
+            for child in self.index.children[block.path]
+            if given.intersection(self.external(child.path)[0])
+        ]
+        if len(readers) != 1 or readers[0].role != "module":
+            return None
+        own = [g.value for g in self._module_inputs(readers[0].path)]
+        return readers[0].name if len(own) == len(given) + 1 and own[0] not in given else None
+
+    @remembered
+    def bundled(self, block: str) -> tuple[str, ...]:
+        """The values of the tuple that is passed to a block, in order; empty if there is none."""
+        name = self.bundle(self.graph.scopes[block].parent or "")
+        return tuple(g.value for g in self._module_inputs(f"{block}.{name}")[1:]) if name else ()
+
+    @remembered
     def several_stacks(self) -> bool:
-        """Has the model more than one stack of layers?"""
+        """Whether the model has more than one stack."""
         return len([s for s in self.graph.scopes.values() if s.role == "layers"]) > 1
 
     @remembered
     def tables(self, path: str) -> dict[str, str]:
-        """Weights of other modules that this one multiplies by, and what they are called here."""
+        """Weights of other modules that this one uses, and their names here."""
         found: dict[str, str] = {}
         for op in self.ops(path):
             for weight in op.weights:
@@ -270,9 +321,12 @@ class FilePlan:
     # -- signatures
 
     def given(self, path: str) -> list[Given]:
-        """The parameters of a scope's forward, in order."""
+        """The parameters of a scope's `forward`, in order."""
         lenient = path in self.lenient
-        found = self._inputs(path)
+        own = self.own_mask(path)
+        found = [g for g in self._inputs(path) if not self.unmasked or g.value != own or not own]
+        if path in self.lenient_masks:
+            found[-1] = replace(found[-1], by_default=True)
         found = [*found, *(Given(name, kind="table") for name in self.tables(path).values())]
         if self.takes_is_causal(path):
             found.append(Given("causal", kind="causal", by_default=lenient))
@@ -284,13 +338,27 @@ class FilePlan:
         return found
 
     @remembered
+    def own_mask(self, path: str) -> str:
+        """The mask of a module or block that could be optional: its last input; empty if none."""
+        last = self._inputs(path)[-1:]
+        if not last or last[0].name != "mask" or not last[0].optional or self.tables(path):
+            return ""
+        readers = [op for op in self.ops(path) if last[0].value in op.inputs]
+        masked = all(op.kind == "attend" and op.arg("mask") == last[0].value for op in readers)
+        return last[0].value if masked and not any(op.arg("bias") for op in readers) else ""
+
+    @remembered
     def _inputs(self, path: str) -> list[Given]:
         scope = self.graph.scopes[path]
         if scope.role != "block":
             return self._module_inputs(path)
         stream = Given("x", scope.carry[0] if scope.carry else "")
+        inputs = self.layer_inputs(scope.parent or "")
+        if module := self.bundle(scope.parent or ""):
+            kind = "optional bundle" if any(map(self.optional, inputs)) else "bundle"
+            return [stream, Given(f"{module}_inputs", kind=kind)]
         found = [stream]
-        for one in self.layer_inputs(scope.parent or ""):
+        for one in inputs:
             found.append(Given(one.name, one.values[path], optional=self.optional(one)))
         return with_one_mask(found)
 
@@ -320,7 +388,9 @@ class FilePlan:
         return Given(self.value_name(value, path), value, optional=optional)
 
     def optional(self, given: LayerInput) -> bool:
-        """May some block of the stack be given None for it? Then the classes of all say so."""
+        """Whether the value may be None for some block of the stack; its type is then optional
+        in all.
+        """
         return any(self.graph.values[value].optional for value in given.values.values())
 
     def class_of(self, scope: Scope) -> str:

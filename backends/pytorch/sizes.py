@@ -1,4 +1,4 @@
-"""Sizes of the spec as expressions over the Config: `config.d_model // config.heads`."""
+"""Sizes as expressions over the Config: `config.d_model // config.heads`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ CONFIG = Name("config")
 
 
 def config_expression(value: Any) -> Expr:
-    """A size, a field or a plain number, as an expression over `config`."""
+    """A size, field or number as an expression over `config`."""
     return over(value, lambda field: field_of(CONFIG, field))
 
 
 def field_of(config: Expr, field: Field) -> Dot:
-    """A field of the Config, which comes from a value of the spec."""
+    """The field of a Config expression, with its origin in the spec."""
     return Dot(config, field.name, origins=frozenset({field.origin}))
 
 
 def over(value: Any, write: Callable[[Field], Expr]) -> Expr:
-    """The same with each field of the Config written in another way."""
+    """The same expression with fields of the Config replaced."""
     if isinstance(value, Field):
         return write(value)
     if not isinstance(value, Size):

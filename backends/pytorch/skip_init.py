@@ -15,9 +15,9 @@ DRAWN = frozenset(
 
 
 class SkipInit(TorchFunctionMode):
-    """Ignores in-place initialisation of tensors on the meta device.
+    """Skip in-place initialisation of tensors on the meta device.
 
-    It has no effect there, but the first `normal_` imports torch's compiler: 1 to 2 s, and 70 MB.
+    It has no effect there, but the first `normal_` imports torch's compiler.
     """
 
     def __torch_function__(

@@ -1,4 +1,4 @@
-"""The stacks of a model: what each is given, and the `forward` of one of several."""
+"""The stacks of a model: parameters and `forward`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ TENSOR = Name("Tensor")
 
 @dataclass(frozen=True)
 class Step:
-    """What gives the hidden states of one stack.
+    """The call that computes the hidden states of one stack.
 
-    name   what the model calls: the stack, or `hidden_states` where it has only one
-    given  the parameters of what is called
-    table  the model's embedding that makes the first of them; None where the stack has its own
+    name   the stack, or the method `hidden_states` if there is only one stack
+    given  parameters of the call
+    table  the model's embedding for the first parameter; None if the stack has its own
     ids    the argument that this embedding reads
     path   the scope of the stack
     """
@@ -50,7 +50,7 @@ class Step:
 
     @property
     def arguments(self) -> list[Given]:
-        """The same as arguments of the model: ids in place of their vectors."""
+        """The parameters as arguments of the model, with ids instead of embedded ids."""
         if self.ids is None:
             return self.given
         return [self.ids, *(g for g in self.given[1:] if g.name != self.ids.name)]
@@ -60,7 +60,7 @@ class Step:
         return CACHE in self.given
 
     def passed(self, ids: Expr | None = None) -> list[Any]:
-        """The arguments of a call, less the cache, with these ids in place of the model's."""
+        """The arguments of a call without the cache, with other ids."""
         source = self.arguments[0].name
         ids = Name(source) if ids is None else ids
         found = [ids if g.name == source else Name(g.name) for g in self.given if g != CACHE]
@@ -70,11 +70,11 @@ class Step:
         return found
 
 
-# -- what a stack is given
+# -- parameters of a stack
 
 
 def given_for(plan: FilePlan, items: Iterable[Item], stack: str, *more: str) -> list[Given]:
-    """Parameters for what the items of a stack read and do not make, and for `more`."""
+    """Parameters for all inputs of a stack's items, and for `more`."""
     items = list(items)
     made = {value for item in items for value in item.outputs}
     read = [v for item in items for v in item.inputs if v]
@@ -94,7 +94,7 @@ def given_for(plan: FilePlan, items: Iterable[Item], stack: str, *more: str) -> 
 
 
 def name_of(plan: FilePlan, value: str, stack: str) -> str:
-    """What a stack calls a value that it is given."""
+    """Parameter name of a value in a stack."""
     for other, hidden in plan.graph.hidden.items():
         if hidden == value and other != stack:
             return memory_name(plan, other)
@@ -110,14 +110,14 @@ def memory_name(plan: FilePlan, stack: str) -> str:
 
 
 def own_mask(graph: ModuleGraph, stack: str) -> str:
-    """The argument that says which tokens of this stack are padding."""
+    """The argument that masks this stack's padding."""
     return f"{prefix_of(graph, stack)}attention_mask"
 
 
 def rank(graph: ModuleGraph, given: Given, own: str) -> tuple[int, int, bool]:
-    """Vectors, ids, memory, then the optional arguments in the order that Hugging Face has.
+    """Sort key: vectors, ids, memory, then optional arguments in Hugging Face's order.
 
-    Of two masks, that of what is read stands first.
+    The mask of the memory precedes the stack's own.
     """
     if not given.by_default:
         producer = graph.producer(given.value)
@@ -128,7 +128,7 @@ def rank(graph: ModuleGraph, given: Given, own: str) -> tuple[int, int, bool]:
 
 
 def reads_memory(graph: ModuleGraph, stack: str) -> bool:
-    """Does it attend to what other stacks give?"""
+    """Whether it attends to other stacks."""
     scopes = graph.scopes
     return any(
         scopes[op.scope].stack == stack
@@ -137,13 +137,13 @@ def reads_memory(graph: ModuleGraph, stack: str) -> bool:
     )
 
 
-# -- what it does
+# -- methods
 
 
 def write_hidden(
     f: Writer, stack: str, items: list[Item], given: list[Given]
 ) -> tuple[Statement, ...]:
-    """The statements that make the hidden states of a stack, with a cache where it keeps one."""
+    """The statements that compute the hidden states of a stack, with or without a cache."""
     value = f.graph.hidden[stack]
     for one in given:
         f.hold(one.value, one.name)
@@ -160,7 +160,7 @@ def write_hidden(
 
 
 def step_of(plan: FilePlan, stack: str) -> Step:
-    """How the model calls one of several stacks."""
+    """The model's call of one of several stacks."""
     graph, value = plan.graph, plan.graph.hidden[stack]
     path = graph.stacks()[stack].path
     given = given_for(plan, plan.items(path), stack, *([] if plan.ops(path) else [value]))
@@ -173,7 +173,7 @@ def step_of(plan: FilePlan, stack: str) -> Step:
 
 
 def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
-    """The `forward` of one of several stacks: from where its own modules start."""
+    """The `forward` of one of several stacks."""
     step = step_of(plan, scope.stack)
     f = Writer(plan, scope, needs, root=False)
     tensors = [given for given in step.given if given != CACHE]
@@ -185,7 +185,7 @@ def stack_forward(plan: FilePlan, scope: Scope, needs: Needs) -> Function:
 
 
 def title_of(graph: ModuleGraph, step: Step) -> str:
-    """The docstring of what gives hidden states."""
+    """The docstring of a method that returns hidden states."""
     shape = show(graph.values[step.value].shape)
     text = f"Hidden states {shape} of {described(graph, step.given[0])}"
     hidden = graph.hidden.values()

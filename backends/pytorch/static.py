@@ -1,4 +1,4 @@
-"""Whether a decoder can go step by step with a cache that has its full size from the start."""
+"""Whether a decoder can use a cache that is allocated at full size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class BuildError(ValueError):
 
 
 def require_static(graph: ModuleGraph) -> None:
-    """Raises BuildError, with the reason, where a cache of fixed size would not do."""
+    """Raise BuildError, with the reason, if a static cache is not possible."""
     if reason := why_not_static(graph):
         raise BuildError(f"--static-cache does not apply to {graph.name}: {reason}")
 

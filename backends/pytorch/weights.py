@@ -1,4 +1,4 @@
-"""Weights to and from checkpoint files, by their logical names."""
+"""Load and save weights by logical name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..checkpoint_files import Weights
 
 WRAPPERS = ("_orig_mod", "module", "model")
-"""What `torch.compile`, data parallelism, and Hugging Face or Lightning put before each name."""
+"""Prefixes that `torch.compile`, data parallelism, Hugging Face and Lightning add to names."""
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -47,7 +47,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside of wrappers that hold nothing else."""
+    """The model inside wrappers such as `torch.compile` or DataParallel."""
     inner = dict(model.named_children())
     if len(inner) == 1 and inner.keys() <= {"_orig_mod", "module"}:
         return _unwrapped(next(iter(inner.values())))
@@ -99,7 +99,7 @@ def read_tensors(path: str | Path, wanted: Collection[str]) -> dict[str, Tensor]
 
 @contextmanager
 def _reading(path: str | Path) -> Iterator[Weights]:
-    """The tensors at a path. Errors of its files are WeightsErrors."""
+    """The tensors at a path. Errors in its files are raised as WeightsErrors."""
     from ..checkpoint_files import weights_at
 
     try:
@@ -109,9 +109,9 @@ def _reading(path: str | Path) -> Iterator[Weights]:
 
 
 def _logical_names(stored: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
-    """Logical name -> name in the file. One that no wrapper explains stays as it is.
+    """Logical name -> name in the file, without prefixes of wrappers.
 
-    Raises WeightsError where one weight is there twice, with and without a wrapper.
+    Raises WeightsError if a weight occurs twice, with and without a prefix.
     """
     found: dict[str, str] = {}
     for name in stored:
@@ -143,7 +143,7 @@ def _check(
     path: str | Path,
     strict: bool,
 ) -> None:
-    """Raises WeightsError for what cannot be read into the model."""
+    """Raise WeightsError if the tensors do not fit the model."""
     from ..checkpoint_readers import not_floating
 
     wanted = {name: tuple(tensor.shape) for name, tensor in target.items()}
@@ -170,7 +170,7 @@ _LIBRARY = ("self_attn.q_proj", "attention.self.query", "attn.c_attn", "SelfAtte
 
 
 def _note(path: Path, names: Iterable[str]) -> str | None:
-    """What to do about a file that is not the whole of a checkpoint of this model."""
+    """A hint for a checkpoint in another format."""
     from ..checkpoint_files import shard_note
 
     if any(part in name for name in names for part in _LIBRARY):
@@ -179,9 +179,9 @@ def _note(path: Path, names: Iterable[str]) -> str | None:
 
 
 def check_shapes(wanted: Shapes, found: Shapes, file: str, *, note: str | None = None) -> None:
-    """Raises WeightsError with the differences between what is wanted and what was found.
+    """Raise WeightsError, which lists all differences between `wanted` and `found`.
 
-    note: a last line of the message
+    note: last line of the message
     """
     missing = [f"missing: {name} {wanted[name]}" for name in sorted(wanted.keys() - found.keys())]
     unexpected = [

@@ -1,4 +1,4 @@
-"""One function of an emitted file: what is named, what is inlined, which names are free."""
+"""Write one function of an emitted file: which values get names, and which are inlined."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ PLACE = Name("place")
 
 
 class Needs:
-    """What a class must have because of what its functions say."""
+    """What the functions of a class need from it."""
 
     def __init__(self) -> None:
         self.attributes: dict[str, Expr] = {}  # name -> expression over the config
-        self.masks: dict[str, list[Op]] = {}  # function name -> the ops that call it
+        self.masks: dict[str, list[Op]] = {}  # helper function -> the ops that call it
         self.layer = False
 
 
 class Writer:
-    """Writes the statements of one function. The rows of ops call its methods."""
+    """Writes the statements of one function. The rows of ops use its methods."""
 
     def __init__(self, plan: FilePlan, place: Scope, needs: Needs, *, root: bool) -> None:
         self.plan = plan
@@ -37,21 +37,21 @@ class Writer:
         self.place = place
         self.needs = needs
         self.root = root  # a method of the model itself
-        self.whole = root or place.role == "stack"  # it has a stream of its own, `x`
+        self.whole = root or place.role == "stack"  # a stack with its own variable `x`
         self.modules = {op.name for op in plan.index.ops[place.path] if op.weights}
         self.modules |= {child.name for child in plan.index.children[place.path]}
         self.cached = place.stack in plan.cached
         self.by_call = plan.layer_by_call(place.path)
         self.ids = ""  # a value whose second axis is the new tokens
         self.body: list[Statement] = []
-        self.names: dict[str, Expr] = {}  # value id -> the expression that holds it
-        self.holds: dict[str, str] = {}  # local name -> the value id that it holds now
-        self.waiting: dict[str, Expr] = {}  # unnamed values, to be written where they are used
+        self.names: dict[str, Expr] = {}  # value id -> its expression
+        self.holds: dict[str, str] = {}  # local name -> id of its current value
+        self.waiting: dict[str, Expr] = {}  # values without a name, inlined at their use
         self.sources: dict[str, Op] = {}
-        self.pending: dict[str, int] = {}  # value id -> how many uses are still to come
+        self.pending: dict[str, int] = {}  # value id -> number of remaining uses
         self.uses_end = False
         self.doing: Op | None = None  # the op that is being written
-        self.first: tuple[int, str] | None = None  # where the first (B, T, …) is made; its name
+        self.first: tuple[int, str] | None = None  # where the first (B, T, …) is computed; its name
 
     # -- names
 
@@ -63,12 +63,12 @@ class Writer:
             self.pending[value] = self.pending.get(value, 0) + 1
 
     def hold(self, value: str, name: str) -> None:
-        """From here on, `name` holds this value."""
+        """Record that `name` now refers to this value."""
         self.names[value] = Name(name)
         self.holds[name] = value
 
     def bind(self, value: str, name: str) -> str:
-        """Let `name` hold this value, or a name like it while `name` still holds a live one."""
+        """Choose a name for this value: `name`, or a similar one if `name` is still in use."""
         candidate, number = name, 2
         while self.pending.get(self.holds.get(candidate, ""), 0) > 0:
             candidate, number = f"{name}{number}", number + 1
@@ -76,29 +76,29 @@ class Writer:
         return candidate
 
     def use(self, value: str) -> Any:
-        """The expression of a value; each call is one use."""
+        """The expression of a value; each call counts as one use."""
         self.pending[value] = self.pending.get(value, 1) - 1
         if value in self.waiting:
             return self.waiting.pop(value)
         return self.names[value]
 
     def arg(self, op: Op, slot: str) -> Any:
-        """The expression in a slot of an op; each call is one use."""
+        """The expression in a slot of an op; each call counts as one use."""
         return self.use(op.arg(slot))
 
     def given(self, op: Op, *slots: str) -> list[Any]:
-        """The expressions in these slots, without those of slots that hold nothing."""
+        """The expressions in these slots, without empty slots."""
         return self.use_all(value for slot in slots if (value := op.arg(slot)))
 
     def use_all(self, values: Iterable[str]) -> list[Any]:
         return [self.use(value) for value in values]
 
     def own(self, op: Op, name: str = "") -> Any:
-        """The attribute that holds an op's weights, or another that is said to."""
+        """The attribute of an op's weights, or another attribute."""
         return Dot(SELF, name or op.name)
 
     def joined(self, op: Op) -> list[Op]:
-        """The linear layers that are computed with this one, itself among them, in order."""
+        """The linear layers that are joined with this one, including itself, in order."""
         parts = op.attrs.get("joined", ())
         return [x for x in self.plan.index.ops[op.scope] if x.name in parts and x.kind == "linear"]
 
@@ -120,27 +120,27 @@ class Writer:
         return self._attribute(value, name)
 
     def _attribute(self, value: Size | Field, name: str) -> Expr:
-        """A number that the module keeps as an attribute."""
+        """A number that the module stores as an attribute."""
         field = value if isinstance(value, Field) else value.tree
         word = field.name if isinstance(field, Field) else name
         if isinstance(field, Field) and word == f"{self.place.stack}_{field.key}":
-            word = field.key if self.place.role == "stack" else word  # of the encoder, in its class
+            word = field.key if self.place.role == "stack" else word  # no prefix in a stack's class
         if not word:  # a plain number
             return config_expression(value)
-        if word == "layers":  # the stack's blocks are called so
+        if word == "layers":  # the name of the stack's blocks
             word = "depth"
-        elif word in self.modules:  # as `prefix_tokens`, which are weights too
+        elif word in self.modules:  # such as `prefix_tokens`, which are weights too
             word = f"number_of_{word}"
         self.needs.attributes[word] = config_expression(value)
         return Dot(SELF, word, origins=origins_in(self.needs.attributes[word]))
 
     @property
     def static(self) -> bool:
-        """Does the cache have room for all tokens from the first step on?"""
+        """Whether the cache is allocated at full size."""
         return self.cached and self.plan.options.static_cache
 
     def counted(self) -> Any:
-        """Where the new tokens stand in their sequences, as an expression (T,)."""
+        """Positions of the new tokens, as an expression (T,)."""
         if self.static:
             return PLACE
         start = "start, " if self.cached else ""
@@ -148,14 +148,14 @@ class Writer:
         return expression(f"torch.arange({start}end, device=ids.device)", ids=ids, end=end)
 
     def new_places(self, op: Op) -> Any:
-        """The name of where the new tokens stand; said once in a function."""
+        """The variable with the positions of the new tokens, assigned once per function."""
         if not self.static and self.holds.get("place") != "place":
             self.assign("place", self.counted(), "(T,)", op)
             self.holds["place"] = "place"
         return PLACE
 
     def first_place(self, op: Op) -> Any:
-        """What a mask is told of where its queries stand: the first of them, or each."""
+        """The positions argument of a mask: the first query's, or all."""
         if self.plan.options.static_cache:
             return self.new_places(op)
         return Name("start") if self.cached else constant(0)
@@ -182,14 +182,14 @@ class Writer:
         self.say(Set(names(*targets), value, note), op=op)
 
     def note(self, *values: str) -> str:
-        """`(B, T, D)`; of several values `(B, T, E) each`, or one shape and another."""
+        """`(B, T, D)`; for several values `(B, T, E) each`, or several shapes."""
         shapes = [show(self.graph.values[value].shape) for value in values]
         if len(shapes) > 1 and len(set(shapes)) == 1:
             return f"{shapes[0]} each"
         return " and ".join(shapes)
 
     def settle(self, op: Op, value: Expr) -> None:
-        """Give the op's one result a name now, or let it wait for its only use."""
+        """Assign the op's result to a name, or inline it if it is used once."""
         result = self.graph.values[op.outputs[0]]
         value = written_for(value, op.number)
         if self.pending.get(result.id, 0) == 1 and not result.name:
@@ -208,7 +208,7 @@ class Writer:
             self.first = len(self.body), name
 
     def finish(self, results: list[str]) -> None:
-        """`return` what the function makes; a last assignment becomes the return itself."""
+        """Return the results; if the last statement assigns the result, it becomes the return."""
         if len(results) > 1:
             self.say(Return(Sequence(tuple(self.use_all(results)), "")))
             return
@@ -220,18 +220,18 @@ class Writer:
             self.say(Return(self.names[value]))
 
     def return_last(self, target: Expr) -> bool:
-        """Turn a last `target = value` into `return value`; False where there is none."""
+        """Turn a final `target = value` into `return value`; False if there is none."""
         last = self.body[-1] if self.body else None
         if not isinstance(last, Set) or last.target != target or last.value is None:
             return False
         self.body[-1] = Return(last.value, last.note, origins=last.origins)
         return True
 
-    # -- what stands around the function
+    # -- values of the enclosing function
 
     @property
     def like(self) -> Any:
-        """The float tensor at hand: it gives dtype and device to what is computed beside it."""
+        """A float tensor in scope, for the dtype and device of new tensors."""
         floats = [
             name
             for name, value in self.holds.items()
@@ -246,7 +246,7 @@ class Writer:
         return Name("layer") if self.by_call else Dot(SELF, "layer")
 
     def table(self, weight: str) -> Any:
-        """A weight of another module: the model has it, others are given it."""
+        """A weight of another module: an attribute in the model, a parameter elsewhere."""
         if not self.root:
             return Name(self.plan.tables(self.place.path)[weight])
         found: Expr = SELF

@@ -1,7 +1,7 @@
-"""Arguments for any model, read from its spec and graph: ids, images, padding, documents.
+"""Test inputs for any model, from its spec and graph: ids, images, padding, documents.
 
-Every case holds two sequences of each stream, of different length where there is padding. Numbers
-are drawn from seeds of their names: the same spec is always tried on the same data.
+A case has two sequences for each stream, of different lengths if there is padding. Seeds are
+derived from names, so a spec is always tested with the same data.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ ROLES = ("attention_mask", "position_ids", "document_ids", "prefix_length", "glo
 
 @dataclass(frozen=True)
 class Stream:
-    """The tokens that one argument holds.
+    """The tokens of one argument.
 
-    longest, shorter: how many tokens its two sequences have; `fixed` where the input decides
+    longest, shorter: lengths of its two sequences; `fixed` if the input determines the length
     """
 
     ids: str
@@ -46,12 +46,12 @@ class Stream:
 
 @dataclass(frozen=True, eq=False)
 class Arguments:
-    """What a model of this spec can be given."""
+    """Builds the inputs of a model."""
 
     spec: ModelSpec
     graph: ModuleGraph
 
-    # -- what there is
+    # -- properties of the model
 
     def known(self) -> dict[str, Op]:
         return {op.name: op for op in self.graph.ops("") if op.kind == "argument"}
@@ -60,7 +60,7 @@ class Arguments:
         return self.graph.values[self.known()[name].outputs[0]].optional
 
     def streams(self) -> list[Stream]:
-        """Arguments of token ids, in the order in which they are read."""
+        """Token-id arguments, in the order in which they are read."""
         found: list[Stream] = []
         for name, op in self.known().items():
             value = self.graph.values[op.outputs[0]]
@@ -77,7 +77,7 @@ class Arguments:
         return found
 
     def limit(self, ids: str, longest: int = LONG) -> int:
-        """How many tokens the stack that reads these ids can see, at most `longest`."""
+        """Maximum number of tokens of the stack that reads these ids, at most `longest`."""
         for name, stack in self.spec.stacks.items():
             read = any(getattr(source, "argument", "") == ids for source in stack.input)
             if read and name in self.graph.limits:
@@ -85,7 +85,7 @@ class Arguments:
         return longest
 
     def entries(self, op: Op) -> int:
-        """Rows of the smallest table in which an argument's numbers are looked up."""
+        """Number of entries of the smallest embedding that an argument indexes."""
         rows = [
             int(reader.weights[0].shape[0])
             for reader in self.graph.consumers(op.outputs[0])
@@ -95,7 +95,7 @@ class Arguments:
 
     @cached_property
     def kept_ids(self) -> dict[str, int]:
-        """Ids with a meaning: `pad`, and those that a pool looks for."""
+        """Special ids: `pad`, and those that a pool searches for."""
         found: dict[str, int] = {}
         for part in parts_of(self.spec):
             if isinstance(part, SpecialTokens) and part.pad is not None:
@@ -107,7 +107,7 @@ class Arguments:
     # -- cases
 
     def plain(self) -> Data:
-        """Nothing that may be left out: two sequences, all of whose tokens are real."""
+        """Required arguments only: two sequences without padding."""
         data = {
             name: self._floats(op)
             for name, op in self.known().items()
@@ -122,7 +122,7 @@ class Arguments:
         return data
 
     def padded(self, side: str) -> Data:
-        """The second sequence is shorter and padded on a side; positions count what is real."""
+        """The second sequence is shorter and padded on one side; positions skip padding."""
         data = self.plain()
         known = self.known()
         pad = self.kept_ids.get("pad", 0)
@@ -140,12 +140,12 @@ class Arguments:
         return {name: value for name, value in data.items() if name in known}
 
     def unplaced(self, side: str) -> Data:
-        """The same without positions: the model counts by itself."""
+        """The same without `position_ids`."""
         data = self.padded(side)
         return {name: a for name, a in data.items() if not name.endswith("position_ids")}
 
     def everything(self) -> Data:
-        """Every argument there is: documents, a prefix, global tokens, positions."""
+        """All arguments: documents, a prefix, global tokens, positions."""
         data = self.plain()
         for stream in self.streams():
             length = stream.longest
@@ -165,7 +165,7 @@ class Arguments:
         return {name: value for name, value in data.items() if name in known}
 
     def long(self) -> Data:
-        """One sequence of each stream that is longer than all windows, and nothing else."""
+        """One sequence per stream that is longer than all windows, without optional arguments."""
         data = {name: value[:1] for name, value in self.plain().items()}
         for stream in self.streams():
             length = min(LONG, self.limit(stream.ids))
@@ -173,7 +173,7 @@ class Arguments:
         return data
 
     def single(self, padded: Data) -> Data:
-        """The second sequences of padded data, without their padding."""
+        """The second sequence of padded data, without its padding."""
         found = {name: value[1:] for name, value in padded.items()}
         for stream in self.streams():
             mask = padded.get(f"{stream.prefix}attention_mask")
@@ -188,12 +188,12 @@ class Arguments:
         return found
 
     def companions(self, stream: Stream) -> list[str]:
-        """The arguments that hold a number for each token of a stream."""
+        """The arguments with one number per token of a stream."""
         own = [stream.ids, *(f"{stream.prefix}{role}" for role in ROLES if role != "prefix_length")]
         return [*own, *self.added_names(stream)]
 
     def added_names(self, stream: Stream) -> list[str]:
-        """More embeddings that are summed with those of these ids."""
+        """Further embedding arguments that are added to those of these ids."""
         found: list[str] = []
         for stack in self.spec.stacks.values():
             for source in stack.input:
@@ -211,7 +211,7 @@ class Arguments:
         }
 
     def words(self, stream: Stream, length: int) -> Array:
-        """Two rows of words that mean nothing special, but for those that a pool looks for."""
+        """Two rows of ordinary token ids, plus those that a pool searches for."""
         special = set(self.kept_ids.values())
         words = np.array([i for i in range(stream.rows) if i not in special] or [0])
         ids: Array = words[self.draw(stream.ids, (2, length), len(words))]
@@ -222,8 +222,8 @@ class Arguments:
         return ids
 
     def _floats(self, op: Op) -> Array:
-        """Two of what an argument holds, every axis of unknown length as long as a sequence, or as
-        long as a stem wants for that many tokens.
+        """Two rows of floats; axes of unknown length are as long as a sequence, or as convolutions
+        need for that many tokens.
         """
         shape = self.graph.values[op.outputs[0]].shape[1:]
         stems = [

@@ -1,8 +1,7 @@
-"""Where a model is no smooth function: what it chose, by how little, and how large numbers get.
+"""Record discrete choices of the reference (experts), their margins, and the largest values.
 
-A router takes the best experts and hears nothing of the others. Where two are as good as each
-other, rounding decides, and what the spec says of them is no number that could be compared: a
-sigmoid gives 1 to every logit above 37.
+If two experts have equal scores, rounding decides which one a router chooses, so the outputs cannot
+be compared. A sigmoid, for example, is 1 for every logit above 37.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from ..reference.interpreter import Results
 
 
 class Choices:
-    """Hears the ops of the reference.
+    """Observes the ops of the reference.
 
-    chosen: what each choice was, in the order in which they were made
-    margin: by how little the closest of them was made, relative to the largest score
-    largest: of the numbers on the way
+    chosen: the chosen experts, in order of computation
+    margin: the smallest distance between chosen and other scores, relative to the largest score
+    largest: largest intermediate value
     """
 
     def __init__(self) -> None:
@@ -43,11 +42,11 @@ class Choices:
 
 
 Made = tuple[Array, Array]
-"""How far what was chosen is above the rest, and what was chosen."""
+"""Distance of the chosen scores from the others, and the choice."""
 
 
 def _best(scores: Array, count: int) -> Made:
-    """The `count` best of the last axis."""
+    """The `count` largest scores of the last axis."""
     if count >= scores.shape[-1]:
         return np.array([np.inf]), np.ones(scores.shape, bool)
     ordered = -np.sort(-scores, axis=-1)
@@ -67,7 +66,7 @@ def _best_groups(call: Call, scores: Array) -> Made:
 
 
 def _sparse_mixer(call: Call, scores: Array) -> Made:
-    """The best one left, in turn; and which of those left are near enough to count."""
+    """The best remaining expert, one at a time, and those within the jitter."""
     ordered = -np.sort(-scores, axis=-1)
     gaps, made = [], [np.argsort(-scores, axis=-1, kind="stable")]
     for step in range(call.value("top_k")):

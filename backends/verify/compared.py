@@ -1,4 +1,4 @@
-"""Each value of a document that is spelled out, and each default of the language, beside a spec."""
+"""Compare a spec with a fully written-out document and the defaults of the language."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ Normal: depth_scaled=false
 SpecialTokens: pad=none bos=none eos=none decoder_start=none
 ModelSpec: init=normal modelwright=1
 """
-"""The defaults that `docs/language.md` prints, by class; what comes from a class has them too."""
+"""The defaults of `docs/language.md` by class; subclasses have them too."""
 
 
 @cache
 def defaults_of(cls: type[Part]) -> dict[str, str]:
-    """Option -> its default, for those that have one and are not taken from outside."""
+    """Option -> default, for options that are not inherited from outer levels."""
     found: dict[str, str] = {}
     names = {base.__name__ for base in cls.__mro__}
     for row in DEFAULTS.splitlines():
@@ -78,10 +78,10 @@ def defaults_of(cls: type[Part]) -> dict[str, str]:
 
 
 def disagreements(spec: ModelSpec, document: Document) -> list[str]:
-    """Where the spec is not what the document says: `decoder.layers.0.attention.heads: 4, not 8`.
+    """Differences, such as `decoder.layers.0.attention.heads: 4, not 8`.
 
-    Every value that is written counts, wherever the rules of the language put it, and the default
-    of every option that is not.
+    Compares every written value, at each place where the rules of the language put it, and the
+    default of every other option.
     """
     said = spelled(document.data, document.files)
     found: list[str] = []
@@ -120,7 +120,7 @@ def _of_stack(name: str, said: Data, stack: Any) -> Iterator[str]:
 
 
 def compared(key: str, said: Any, found: Any, where: str) -> Iterator[str]:
-    """Each value that is another one in the spec. key: what `said` stands under."""
+    """Values that differ in the spec. key: the key of `said`."""
     if isinstance(found, Part):
         yield from _of_part(key, said, found, where)
     elif isinstance(found, Mask):
@@ -141,7 +141,7 @@ def compared(key: str, said: Any, found: Any, where: str) -> Iterator[str]:
 def _of_list(key: str, said: Any, found: tuple[Any, ...], where: str) -> Iterator[str]:
     several = list(said) if isinstance(said, (list, tuple)) else [said]
     several = [one for one in several if one not in ("none", {"type": "none"})]
-    if key == "bias":  # a set of layers
+    if key == "bias":  # layers given as a set
         several, found = sorted(several), tuple(sorted(found))
     if len(several) != len(found):
         yield f"{where}: {len(found)} values, not {len(several)}"
@@ -162,14 +162,14 @@ def _of_part(key: str, said: Any, found: Part, where: str) -> Iterator[str]:
         option = {"from_": "from"}.get(name, name)
         value = own.pop(option, known.get(option))
         if name == "skip_padding" and value is True:
-            value = "mask"  # the rule that there was first
+            value = "mask"  # the default of the option
         if value is not None:
             yield from compared(option, value, getattr(found, name), f"{where}.{option}")
     yield from (f"{where} has no `{option}`" for option in own)
 
 
 def plain(value: Any) -> Any:
-    """A value as it is compared: `1e-6` is a number, and spaces in a size mean nothing."""
+    """A normalised value: `1e-6` is a number, and spaces in a size are ignored."""
     if value is None or value in ("true", "false"):
         return "none" if value is None else value == "true"
     if isinstance(value, bool):

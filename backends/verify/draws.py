@@ -1,8 +1,7 @@
-"""Which blocks a `random` mask draws, as a compiled model shows it.
+"""Find the blocks that a `random` mask chooses, by running a compiled model.
 
-The language says neither which blocks a seed draws nor how, so the oracle has to be told. A model
-that does nothing but take the mean of what it sees, of vectors that are the rows of the identity,
-shows it: the oracle judges all but the draw.
+The oracle does not compute them, so they are given to it. A model that averages the visible
+vectors, applied to the rows of the identity matrix, shows the mask.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from .arguments import Array
 
 @cache
 def drawn(atom: Atom, length: int) -> Array:
-    """(T, T) booleans: which keys each of so many queries sees through the mask."""
+    """The mask as (T, T) booleans: which keys each query attends to."""
     spec = loads(
         f"{{name: seen, family: encoder-only, d_model: {length}, layers: 1, norm_placement: none, "
         "residual: none, bias: false, final_norm: false, input: features, feed_forward: none, "

@@ -1,9 +1,9 @@
-"""A document spelled out: the same spec, in which nothing is inherited.
+"""Write out a document so that nothing is inherited.
 
-It is a second reading of the rules of `docs/language.md` (a word is a type; outside is the default
-for inside; one merge; `extends`; families; patterns and overrides), in plain mappings. It judges
-`spec/levels.py`, `spec/merge.py`, `spec/layers.py` and `spec/surface.py`, and shares no code with
-them: what the compiler makes of a document must be what it makes of this one, layer by layer.
+This is a second, independent implementation of the rules of `docs/language.md` (types as words,
+inheritance, merging, `extends`, families, patterns and overrides) on plain mappings. It tests
+`spec/levels.py`, `spec/merge.py`, `spec/layers.py` and `spec/surface.py` and shares no code with
+them: both must give the same spec, layer by layer.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Files = dict[str, Data]
 
 @dataclass(frozen=True)
 class Document:
-    """A spec as YAML gives it. files: the documents that it extends, by the name that it uses."""
+    """A spec as parsed from YAML. files: the documents that it extends, by the names it uses."""
 
     data: Data
     files: Files = field(default_factory=dict)
 
 
 def read_document(path: Path, sets: Sequence[str] = ()) -> Document:
-    """A file, those that it extends by their full paths, and values that replace its own."""
+    """Read a file, the files that it extends (by full path), and `--set` values."""
     files: Files = {}
     data = _read(path.resolve(), files)
     for text in sets:
@@ -71,11 +71,11 @@ FAMILIES: dict[str, Data] = {
 }
 ELEMENTS = {"stacks": "stack", "heads": "head", "blocks": "block", "overrides": "block"}
 ELEMENTS |= {"add": "", "towers": ""}
-"""Maps of named things, and what stands under a name; `none` takes a name away."""
+"""Maps of named parts; `none` removes a name."""
 USUAL: Data = {"norm": "layernorm", "norm_placement": "pre", "activation": "gelu"}
 USUAL |= {"bias": True, "dropout": 0}
 OUTER = ("norm", "activation", "dropout", "vocab_size")
-"""What heads take from the model."""
+"""Keys that heads inherit from the model."""
 
 
 def whole(key: str, value: Any) -> Any:
@@ -84,7 +84,7 @@ def whole(key: str, value: Any) -> Any:
 
 
 def met(key: str, outer: Any, inner: Any) -> Any:
-    """Rule 3: what stands at `key` where an inner level meets an outer one."""
+    """Rule 3: merge an inner and an outer value of `key`."""
     outer, inner = whole(key, outer), whole(key, inner)
     if not (isinstance(outer, dict) and isinstance(inner, dict)):
         return inner
@@ -102,7 +102,7 @@ def met(key: str, outer: Any, inner: Any) -> Any:
 
 
 def extended(data: Data, files: Files) -> Data:
-    """The document on top of the one that it extends, whose name it does not take."""
+    """The document merged into the one that it extends, without that one's name."""
     if "extends" not in data:
         return data
     base = extended(files[data["extends"]], files)
@@ -112,7 +112,7 @@ def extended(data: Data, files: Files) -> Data:
 
 
 def stacks_of(data: Data, files: Files) -> dict[str, Data]:
-    """Every stack with the outer levels merged in: family, model, then what the stack says."""
+    """Every stack with its outer levels merged: family, model, stack."""
     family = FAMILIES.get(data.get("family", ""), {})
     if family:
         said = {name: data.get(name, {}) for name in family}
@@ -153,9 +153,9 @@ def layers_of(stack: Data) -> list[Data]:
 
 
 def inward(key: str, value: Any, words: Data) -> Any:
-    """Rule 2 inside a block: a component with what it takes from outside written in it.
+    """Rule 2 inside a block: a component with inherited options filled in.
 
-    words: what the outer levels say. An option without a default takes it, merged by rule 3
+    words: values of the outer levels. An option without a default inherits them, merged by rule 3
     """
     value = whole(key, value)
     if isinstance(value, list):
@@ -180,7 +180,7 @@ def inward(key: str, value: Any, words: Data) -> Any:
 
 
 def branches(block: Data) -> Data:
-    """A block whose branches say all that they take from it."""
+    """A block with inherited options filled in to its branches."""
     words = {word: whole(word, block[word]) for word in USUAL}
     found = dict(block)
     cross = whole("cross_attention", found.get("cross_attention", "none"))
@@ -194,7 +194,7 @@ def branches(block: Data) -> Data:
 
 
 def settled(found: Data) -> None:
-    """Inputs and heads with what they take from their stacks, and an input from its tie."""
+    """Inputs and heads with options filled in from their stacks and tied embeddings."""
     stacks = found["stacks"]
     for stack in stacks.values():
         words = {word: stack[word] for word in (*OUTER, "bias") if word in stack}
@@ -222,7 +222,7 @@ def settled(found: Data) -> None:
 
 
 def named(layers: list[Data]) -> tuple[dict[str, Data], list[str]]:
-    """Blocks by name, equal ones once, and the name of the block of each layer."""
+    """Distinct blocks by name, and the name of each layer's block."""
     blocks: dict[str, Data] = {}
     order = []
     for number, layer in enumerate(layers):
@@ -233,7 +233,7 @@ def named(layers: list[Data]) -> tuple[dict[str, Data], list[str]]:
 
 
 def spelled(data: Data, files: Files) -> Data:
-    """The whole document again, each key of each layer where it acts."""
+    """The whole document with each key at its own level."""
     data = extended(data, files)
     found = {key: value for key, value in data.items() if key in ("name", *OUTER)}
     for key in ("init", "tokens", "description", "modelwright", "head", "heads"):
@@ -256,23 +256,23 @@ def spelled(data: Data, files: Files) -> Data:
 
 
 INSIDE = BLOCK_KEYS - {*USUAL, "positions"}
-"""Keys that act in a block alone; a stack's input and last norm read the others too."""
+"""Keys that only apply in blocks; others also affect the stack's input or final norm."""
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes a value in full wherever it stands."""
+    """A YAML dumper without aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def text_of(data: Data) -> str:
-    """As YAML, which is read as any document is."""
+    """The document as YAML."""
     return yaml.dump(data, Dumper=_Plain, sort_keys=False, allow_unicode=True)
 
 
 def meaning(spec: ModelSpec) -> Any:
-    """A spec as data: blocks by layer, and nothing that only names or notes."""
+    """A spec as data, with the block of each layer and without names and descriptions."""
     found = spec.model_dump(mode="json", by_alias=True)
     found.pop("family", None)
     for stack in found["stacks"].values():

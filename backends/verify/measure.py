@@ -1,4 +1,4 @@
-"""How far two results are apart, and where."""
+"""Compare two results: largest error and its index."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from .arguments import Array
 
 EXACT = 1e-10
-"""In float64: what is equal differs by 1e-14 or so, a wrong epsilon of a norm by 1e-6."""
+"""Bound in float64: correct code differs by about 1e-14, a wrong epsilon of a norm by 1e-6."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The largest error that a law found, relative to the largest number that was expected.
+    """The largest error of a law, relative to the largest expected value.
 
-    where: the case, the result and the index, or the weight
-    note: what was left out, or is claimed in a weaker form
+    where: case, output and index, or weight
+    note: what was excluded, or tested with a weaker condition
     """
 
     error: float
@@ -29,27 +29,27 @@ class Measured:
 
 @dataclass(frozen=True)
 class NotHere:
-    """A law says nothing about this model."""
+    """A law is not applicable to this model."""
 
     reason: str
 
 
 class Largest:
-    """Keeps the largest of several errors, and where it was."""
+    """The largest of several errors, and its location."""
 
     def __init__(self, bound: float = EXACT) -> None:
         self.bound, self.error, self.where = bound, 0.0, ""
         self.compared = 0
 
     def take(self, error: float, where: str) -> None:
-        """One error; what is no number is as wrong as can be."""
+        """Add an error; NaN counts as infinite."""
         self.compared += 1
         error = float("inf") if np.isnan(error) else float(error)
         if error > self.error or not self.where:
             self.error, self.where = error, where
 
     def compare(self, found: Any, expected: Any, where: str) -> None:
-        """The largest difference of two arrays, relative to the largest number expected."""
+        """The largest difference of two arrays, relative to the largest expected value."""
         found, expected = as_array(found), as_array(expected)
         if found.shape != expected.shape:
             self.take(float("inf"), f"{where}: {found.shape} instead of {expected.shape}")
@@ -68,7 +68,7 @@ class Largest:
 
 
 def as_array(value: Any) -> Array:
-    """A tensor or an array, in float64."""
+    """A tensor or array as a float64 array."""
     if hasattr(value, "detach"):
         value = value.detach().double().cpu().numpy()
     return np.asarray(value, np.float64)

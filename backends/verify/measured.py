@@ -1,4 +1,4 @@
-"""What a model costs, asked from PyTorch: FLOPs of a forward, and what autograd keeps of it."""
+"""Measure a model in PyTorch: FLOPs of a forward pass, and bytes that autograd saves."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ BATCH, TOKENS = 2, 48
 
 
 class Saved:
-    """A tensor that an op saved; gone when the op is."""
+    """A weak reference to a tensor that an op saved."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
 
 
 class Measured:
-    """A model of a built file, with two rows of data on which every stack has `tokens` tokens."""
+    """A compiled model with two sequences, for which every stack has `tokens` tokens."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Measured:
             yield name, tensor
 
     def flops(self) -> int:
-        """Of one forward, as torch counts the products of matrices."""
+        """FLOPs of one forward pass, by PyTorch's `FlopCounterMode`."""
         self.model.eval()
         math, counter = sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False)
         with torch.no_grad(), math, counter:
@@ -84,7 +84,7 @@ class Measured:
         return counter.get_total_flops()
 
     def loss(self) -> Any:
-        """The loss of the model, or what it gives where its file has none."""
+        """The loss of the model, or its output if it has no loss."""
         result = self.model(**self.data)
         loss: Any = getattr(self.model, "loss", None)
         if loss is None:
@@ -97,15 +97,15 @@ class Measured:
         return loss(result, labels)
 
     def kept(self) -> int:
-        """Bytes kept between forward and backward in training.
+        """Bytes that are saved for the backward pass in training.
 
-        A storage counts once, with all its bytes. Parameters and arguments are no activations.
+        Each storage counts once and in full. Parameters and arguments are not counted.
         """
         self.model.train()
-        self.loss()  # makes the labels
+        self.loss()  # create the labels
         given = [*self.model.parameters(), *self.data.values(), *self.labels.values()]
         free = {tensor.untyped_storage().data_ptr() for tensor in given}
-        saved: list[ReferenceType[Saved]] = []  # what the graph drops is freed, and not counted
+        saved: list[ReferenceType[Saved]] = []  # freed tensors are not counted
         held: list[Tensor] = []
 
         def pack(tensor: Tensor) -> Saved:
@@ -116,7 +116,7 @@ class Measured:
             self.checkpoints(held.append),
             torch.autograd.graph.saved_tensors_hooks(pack, lambda made: made.tensor),
         ):
-            loss = self.loss()  # held while the rest is counted, as a training step holds it
+            loss = self.loss()  # keep it alive, as in a training step
         alive = [made.tensor for each in saved if (made := each()) is not None]
         storages = {t.untyped_storage().data_ptr(): t.untyped_storage() for t in (*alive, *held)}
         del loss
@@ -124,7 +124,7 @@ class Measured:
 
     @contextmanager
     def checkpoints(self, note: Any) -> Iterator[None]:
-        """Hear of what `torch.utils.checkpoint` holds: the arguments of each layer."""
+        """Record the tensors that `torch.utils.checkpoint` stores: the arguments of each layer."""
         plain = getattr(self.module, "checkpoint", None)
         if plain is None:
             yield

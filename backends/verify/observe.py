@@ -1,7 +1,7 @@
-"""What attention does inside an emitted file: the weight of each key, for each query.
+"""Observe the attention weights inside an emitted file.
 
-The two functions in which an emitted file turns scores into weighted values are replaced while it
-runs. Given the unit vectors for values, they give the weights themselves.
+The two functions that compute weighted values are replaced while the model runs. With unit vectors
+as values, they return the weights.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from torch import Tensor
 from torch.nn import functional
 
 PLACES = {"scaled_dot_product_attention": 2, "weighted_values": 1}
-"""Function -> the place of the values among its arguments."""
+"""Function -> index of the values among its arguments."""
 
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """One attention: the weights (B, H, T, S) of its keys, the values, and what came of them."""
+    """One attention: weights (B, H, T, S), values and output."""
 
     weights: Tensor
     values: Tensor
@@ -41,7 +41,7 @@ class Functions:
 
 @contextmanager
 def observing(module: ModuleType) -> Iterator[list[Observed]]:
-    """Every attention that the functions of an emitted file compute, in order."""
+    """Collect all attentions that an emitted file computes, in order."""
     seen: list[Observed] = []
     before = dict(vars(module))
     fused = "scaled_dot_product_attention"

@@ -33,7 +33,7 @@ class Finding:
         return self.error is not None or not self.holds
 
     def to_json(self) -> dict[str, Any]:
-        """An error that is no number, or infinite, is null; so is that of a law that raised."""
+        """Plain data; an error is null if it is NaN or infinite, or if the law raised."""
         made = asdict(self)
         if self.error is not None and not math.isfinite(self.error):
             made["error"] = None

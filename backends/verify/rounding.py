@@ -1,4 +1,4 @@
-"""How far rounding moves a model, which is measured where a usual bound does not suffice."""
+"""Measure the effect of rounding on a model, if the usual bound does not suffice."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from .choices import Choices
 from .measure import Largest
 
 STEPS = 8
-"""A dtype may be this many times as far off as one rounding of everything is.
+"""Bound of the error in a dtype, as a multiple of the effect of rounding all values once.
 
-The examples are off by 3 such steps at most in float32, and by 1 in halves.
+The examples need at most 3 in float32, and 1 in half precision.
 """
 
 DRAWS = 5
-"""How often that is measured: where a sum nearly cancels, one draw says little."""
+"""Number of measurements; one is not enough where a sum nearly cancels."""
 
 SEEN = 2.0**-32
-"""The smallest rounding that is tried; the effect of a smaller one is taken as proportional."""
+"""The smallest perturbation; the effect of smaller ones is extrapolated linearly."""
 
 
 def sensitivity(
     graph: ModuleGraph, weights: Mapping[str, Array], cases: Iterable[Data], last_place: float
 ) -> float:
-    """How far the reference moves when all numbers, of weights and on the way, move by a rounding.
+    """The change of the reference when all weights and intermediate values are perturbed.
 
-    Each goes up or down by half of its last place, at random (Parker 1997, Monte Carlo arithmetic).
-    Where that makes a router choose other experts, the case says nothing.
+    Each changes by half a unit in the last place, up or down at random (Parker, 1997, Monte Carlo
+    arithmetic). Cases in which a router chooses other experts are ignored.
     """
     generator, step = np.random.default_rng(0), max(last_place, SEEN)
 

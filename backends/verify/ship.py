@@ -1,4 +1,4 @@
-"""Tests that go beside a built file and need torch alone: its facts, and the laws of `shipped`."""
+"""Write a test file for a built model that needs only torch, from the template `shipped`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ ITSELF = (
 def ship(spec: ModelSpec) -> str:
     """Source text of a test file for the file that `build` writes for a spec.
 
-    Raises UnknownError for a model that is not small with any Config.
+    Raises UnknownError if no Config makes the model small.
     """
     full = lower(spec)
     small_spec = shrink(spec, whole_order=True)
@@ -87,9 +87,9 @@ def ship(spec: ModelSpec) -> str:
 
 
 def _config(full: Any, small: Any) -> dict[str, Any]:
-    """The fields by which the built file's model becomes small.
+    """The Config fields that make the built model small.
 
-    Two numbers that differ (`text_heads`, `vision_heads`) may be one field where they are small.
+    Different fields (`text_heads`, `vision_heads`) may have one name in the small spec.
     """
     sizes = {field.name: field.default for field in dataclasses.fields(small.Config)}
     found = {}
@@ -103,7 +103,7 @@ def _config(full: Any, small: Any) -> dict[str, Any]:
 
 
 def _made(module: Any, graph: ModuleGraph, config: dict[str, Any]) -> nn.Module:
-    """The built file's model, small, in float64. Raises UnknownError where it stays too large."""
+    """The small built model in float64. Raises UnknownError if it is still too large."""
     kind = getattr(module, graph.class_name)
     try:
         with torch.device("meta"):
@@ -126,7 +126,7 @@ def _made(module: Any, graph: ModuleGraph, config: dict[str, Any]) -> nn.Module:
 def _facts(
     subject: Subject, model: nn.Module, config: dict[str, Any]
 ) -> tuple[dict[str, Any], str]:
-    """What the tests are told, and who gave the numbers."""
+    """The constants of the test file, and who computed the expected values."""
     weights = {
         name: (tuple(weight.shape), *_centre_and_spread(subject, name, tuple(weight.shape)))
         for name, weight in model.named_parameters()
@@ -158,7 +158,7 @@ def _facts(
 
 
 def _centre_and_spread(subject: Subject, name: str, shape: tuple[int, ...]) -> tuple[float, float]:
-    """Norms about 1, biases about 0; matrices keep the size of what they multiply."""
+    """Mean and amplitude of a weight: norms around 1, biases around 0, matrices by fan-in."""
     for weight in subject.graph.weights():
         if weight.name == name and weight.shape == shape:
             initial = weight.weight.initial
@@ -171,7 +171,7 @@ def _centre_and_spread(subject: Subject, name: str, shape: tuple[int, ...]) -> t
 def _expected(
     subject: Subject, model: nn.Module, cases: dict[str, Data]
 ) -> tuple[dict[str, dict[str, tuple[float, ...]]], str]:
-    """Some numbers of each result: those of the reference, where it computes the same model."""
+    """Some values of each output, from the reference if it can compute the same model."""
     own, others = {}, {}
     state = {name: weight.numpy() for name, weight in model.state_dict().items()}
     for case in ("plain", "padded right"):
@@ -196,7 +196,7 @@ def _some(numbers: Array) -> tuple[float, ...]:
 
 
 def _stacks(subject: Subject) -> dict[str, dict[str, str]]:
-    """How each stack is called, less those that read several others."""
+    """How each stack is called, without stacks that read several others."""
     graph = subject.graph
     if len(graph.hidden) == 1:
         return {stack: {"method": "hidden_states"} for stack in graph.hidden}
@@ -223,7 +223,7 @@ def _causal(subject: Subject, known: Iterable[str]) -> dict[str, str]:
 
 
 def _padded(subject: Subject, known: Iterable[str], side: str) -> dict[str, str]:
-    """The stacks in which padding on a side changes nothing, and their masks."""
+    """The stacks that are invariant to padding on one side, and their masks."""
     arguments = subject.arguments.known()
     if moved_by_padding(subject, side):
         return {}
@@ -248,7 +248,7 @@ def _cached(subject: Subject, known: Iterable[str]) -> dict[str, Any]:
 
 
 def _waves(data: Data) -> Data:
-    """The same with waves in place of other numbers than ids."""
+    """The same inputs, with waves instead of floats."""
     return {
         name: wave((2, *a.shape[1:]), 0).numpy()[2 - len(a) :] if a.dtype.kind == "f" else a
         for name, a in data.items()
@@ -256,7 +256,7 @@ def _waves(data: Data) -> Data:
 
 
 def _written(data: Data) -> dict[str, Any]:
-    """Ids as lists; of waves the shape, and how many of the two rows are taken, the last ones."""
+    """Ids as lists; for waves the shape and the number of rows."""
     return {
         name: {"shape": [2, *a.shape[1:]], "last": len(a)} if a.dtype.kind == "f" else a.tolist()
         for name, a in data.items()
@@ -264,9 +264,9 @@ def _written(data: Data) -> dict[str, Any]:
 
 
 def _literal(value: Any, indent: int = 0, used: int = 20) -> str:
-    """A value as Python text; what is too long for a line has one for each of its parts.
+    """A value as Python source; long collections have one item per line.
 
-    indent, used: columns before the line, and those that stand in it before the value
+    indent, used: indentation, and columns already used on the line
     """
     text = _inline(value)
     if indent + used + len(text) < WIDTH or not isinstance(value, (dict, list, tuple)):

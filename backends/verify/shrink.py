@@ -1,10 +1,9 @@
-"""A spec at a size that runs in no time, with all of its structure.
+"""Make a spec small, keeping its structure.
 
-Kept are: which parts there are, how heads, key heads and groups of experts relate, patterns of
-layers, what shares its weights, which sizes are equal, which is larger, shares that are rotated,
-and windows that are narrower than a sequence. Everything else becomes as small as that allows.
-
-The laws of the language judge what is tried, so that no rule of it stands here a second time.
+Kept are all parts, the ratios of heads, key-value heads and expert groups, patterns of layers,
+shared weights, equality and order of sizes, rotated fractions, and windows narrower than a
+sequence. All else becomes as small as possible. Candidates are checked by the laws of the language,
+so no rule is repeated here.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from ...spec.positions import (
 WIDTHS = (32, 40, 48, 64, 24, 80, 96, 120, 128, 144, 160, 192, 240, 256, 320, 384)
 HEAD_WIDTHS = (12, 16, 8, 20, 24, 32, 40, 64)
 
-# kind -> what its smallest number becomes, and by how much each larger one exceeds the one before
+# kind -> new value of its smallest number, and the step to each larger one
 KINDS: dict[str, tuple[int, int]] = {
     "vocabulary": (61, 4),
     "positions": (136, 8),
@@ -89,20 +88,20 @@ SPANS: dict[str, tuple[int, int]] = {
     "fixed": (4, 1),
     "random": (4, 1),
 }
-"""Atom -> what the narrowest becomes, all narrower than a sequence of the checks."""
+"""Predicate -> new value of its smallest number; all are below the length of a test sequence."""
 RANGE_ENDS = (3, 2)
 LEAST_IDS = 3
 Sizes = dict[str, dict[int, int]]
 
 
 def shrink(spec: ModelSpec, *, whole_order: bool = False) -> ModelSpec:
-    """The spec made small; the spec itself where nothing smaller obeys the laws.
+    """The small spec; the spec itself if no smaller one is valid.
 
-    With `whole_order` its layers are the first ones as they are, until each kind has stood there.
+    With `whole_order`, its layers are the first ones, until each kind has occurred.
     """
     values = _values(spec)
     heads = {True: HEAD_WIDTHS, False: HEAD_WIDTHS[:1]}["head width" in values]
-    for pairs in (True, False):  # first such that a rotation has several pairs
+    for pairs in (True, False):  # prefer several rotated pairs
         for width, head in product(WIDTHS, heads):
             bases = {**KINDS, "width": (width, 8), "head width": (head, 4)}
             sizes = {kind: ranked(found, *bases[kind]) for kind, found in values.items()}
@@ -115,7 +114,7 @@ def shrink(spec: ModelSpec, *, whole_order: bool = False) -> ModelSpec:
 
 
 def one_of_each(spec: ModelSpec) -> ModelSpec:
-    """A spec with the first layer of each kind alone."""
+    """A spec with only the first layer of each kind."""
     stacks = {}
     for name, stack in spec.stacks.items():
         order = tuple(dict.fromkeys(stack.order))
@@ -124,7 +123,7 @@ def one_of_each(spec: ModelSpec) -> ModelSpec:
 
 
 def ranked(values: set[int], least: int, step: int) -> dict[int, int]:
-    """Smaller numbers in the same order, equal where they were equal; none grows.
+    """Map numbers to smaller ones in the same order; none becomes larger.
 
     >>> ranked({768, 3072, 2}, 40, 8)
     {2: 2, 768: 48, 3072: 56}
@@ -133,7 +132,7 @@ def ranked(values: set[int], least: int, step: int) -> dict[int, int]:
 
 
 def _values(spec: ModelSpec) -> dict[str, set[int]]:
-    """Every number that is made smaller, by its kind."""
+    """All numbers to reduce, by kind."""
     found: dict[str, set[int]] = {}
     for part in parts_of(spec):
         for name in type(part).model_fields:
@@ -151,7 +150,7 @@ def kind_of(part: Part, name: str) -> str:
 
 
 def parts_of(value: Any) -> Iterator[Part]:
-    """A part and all parts within it."""
+    """A part and all nested parts."""
     if isinstance(value, Part):
         yield value
         for name in type(value).model_fields:
@@ -165,7 +164,7 @@ def parts_of(value: Any) -> Iterator[Part]:
 
 
 def _turns_enough(spec: ModelSpec) -> bool:
-    """Are there two pairs where a head is rotated, and four where slow ones are scaled?"""
+    """Whether each rotated head has two pairs, or four with RoPE scaling."""
     for stack in spec.stacks.values():
         for block in stack.blocks.values():
             for _, position in rotaries(block):
@@ -176,7 +175,7 @@ def _turns_enough(spec: ModelSpec) -> bool:
 
 
 class _Small:
-    """One attempt: a spec written again with these sizes."""
+    """One attempt: the spec with these sizes."""
 
     def __init__(self, spec: ModelSpec, sizes: Sizes, *, whole_order: bool) -> None:
         self.old, self.sizes, self.whole_order = spec, sizes, whole_order
@@ -190,7 +189,7 @@ class _Small:
         return made.model_copy(update={"stacks": stacks})
 
     def part(self, part: Part) -> Part:
-        """A part with smaller numbers and smaller parts."""
+        """A part with smaller numbers and nested parts."""
         update: dict[str, Any] = {}
         for name in type(part).model_fields:
             old = getattr(part, name)
@@ -219,7 +218,7 @@ class _Small:
     # -- token ids
 
     def _small_ids(self) -> dict[int, int]:
-        """Special ids that are words of a small vocabulary too; equal ones stay equal."""
+        """Special ids inside the small vocabulary; equal ones stay equal."""
         rows = min(self.sizes.get("vocabulary", {0: 61}).values())
         ids = {
             value
@@ -290,7 +289,7 @@ def _ends(limits: Range) -> set[int]:
     return {abs(end) for end in (limits.start, limits.stop) if end}
 
 
-# -- what several numbers of a part decide together
+# -- numbers that depend on each other
 
 
 def _tokens(small: _Small, part: Part, update: dict[str, Any]) -> dict[str, Any]:
@@ -303,9 +302,9 @@ def _stack(small: _Small, stack: Stack, update: dict[str, Any]) -> dict[str, Any
 
 
 def few_layers(order: tuple[str, ...]) -> tuple[str, ...]:
-    """The first layers, until each kind has followed on each that it ever follows on.
+    """The first layers, until each pair of consecutive kinds has occurred.
 
-    Runs are two layers long at most.
+    Runs have at most two layers.
 
     >>> few_layers(("local",) * 5 + ("global",) + ("local",) * 5)
     ('local', 'local', 'global', 'local')
@@ -322,7 +321,7 @@ def few_layers(order: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def first_layers(order: tuple[str, ...]) -> tuple[str, ...]:
-    """The first layers, two at least, until each kind has stood there.
+    """The first layers, at least two, until each kind has occurred.
 
     >>> len(first_layers((("local",) * 5 + ("global",)) * 4))
     6
@@ -332,7 +331,7 @@ def first_layers(order: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _block(small: _Small, block: Block, update: dict[str, Any]) -> dict[str, Any]:
-    """Few heads: as many as the masks and the slopes of ALiBi need."""
+    """Few heads: as many as masks and ALiBi slopes need."""
     changed = {}
     runs = len(block.mask) if isinstance(block.mask, tuple) else 1
     sloped = any(isinstance(position, Alibi) for position in block.positions)
@@ -348,7 +347,7 @@ def _block(small: _Small, block: Block, update: dict[str, Any]) -> dict[str, Any
 
 
 def few_heads(heads: int, kv_heads: int | None, *, runs: int, sloped: bool) -> dict[str, int]:
-    """Heads and key heads of which each key head serves several, if it did.
+    """Numbers of heads and key-value heads; grouped if they were.
 
     >>> few_heads(32, 8, runs=1, sloped=False)
     {'heads': 4, 'kv_heads': 2}
@@ -371,7 +370,7 @@ def few_heads(heads: int, kv_heads: int | None, *, runs: int, sloped: bool) -> d
 
 
 def _moe(small: _Small, part: Moe, update: dict[str, Any]) -> dict[str, Any]:
-    """Few experts: of each group two or more, of which some are chosen and some not."""
+    """Few experts: at least two per group, some chosen and some not."""
     groups = part.router.groups
     experts = min(part.experts, 8)
     top_k = part.top_k if experts == part.experts else min(part.top_k, 2)
@@ -387,9 +386,7 @@ def _moe(small: _Small, part: Moe, update: dict[str, Any]) -> dict[str, Any]:
 
 
 def _patches(small: _Small, part: Patches, update: dict[str, Any]) -> dict[str, Any]:
-    """Nine patches, or three times four; where pixels were left over at the edge, some are again,
-    and patches that overlapped do.
-    """
+    """Three by three or three by four patches; unused pixels at the edge and overlaps are kept."""
     if max(part.sides) <= 32:
         return {}
     patch = min(part.patch_size, 6)
@@ -410,23 +407,23 @@ def _patches(small: _Small, part: Patches, update: dict[str, Any]) -> dict[str, 
 
 
 def _convolution(small: _Small, part: Convolution, update: dict[str, Any]) -> dict[str, Any]:
-    """Narrower than the sequences, even where it was, in groups where it had some."""
+    """A kernel shorter than the sequences, even if it was even, with groups if it had some."""
     least = 4 + part.kernel % 2
     return {"kernel": min(part.kernel, least), "groups": min(part.groups, 2)}
 
 
 def _rotary(small: _Small, part: Rotary, update: dict[str, Any]) -> dict[str, Any]:
-    """Waves as much shorter as sequences are, so that angles still differ within them."""
+    """Wavelengths reduced like the sequences, so that angles still differ."""
     return {"theta": round(part.theta**0.45, 2)} if part.theta >= 1000 else {}
 
 
 def _temperature(small: _Small, part: Temperature, update: dict[str, Any]) -> dict[str, Any]:
-    """Steps as short as the texts are."""
+    """Step lengths reduced like the sequences."""
     return {"length": min(part.length, 3)}
 
 
 def _clipped(small: _Small, part: Mha, update: dict[str, Any]) -> dict[str, Any]:
-    """A limit that numbers of this size reach."""
+    """A limit that small values reach."""
     return {} if isinstance(part.clip_qkv, str) else {"clip_qkv": min(part.clip_qkv, 0.8)}
 
 
@@ -435,7 +432,7 @@ def _clamped(small: _Small, part: Glu, update: dict[str, Any]) -> dict[str, Any]
 
 
 def _router(small: _Small, part: Router, update: dict[str, Any]) -> dict[str, Any]:
-    """A share within which more than one expert lies."""
+    """A jitter that includes more than one expert."""
     return {"jitter": max(part.jitter, 0.3)} if part.score == "sparsemixer" else {}
 
 
@@ -456,7 +453,7 @@ RULES: dict[type[Part], Callable[[_Small, Any, dict[str, Any]], dict[str, Any]]]
 
 
 def _fitted(stack: Stack) -> Stack:
-    """A stack whose longrope has a divisor for each pair that is left, spread over those it had."""
+    """A stack whose LongRoPE has one divisor per remaining pair, taken from the original ones."""
     blocks = {}
     for name, block in stack.blocks.items():
         positions = list(block.positions)

@@ -1,4 +1,4 @@
-"""What the laws are tried on: a graph, the model that its text makes, weights, and data."""
+"""A model under test: graph, compiled model, weights and data."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ CASES = (
 
 
 class UnknownError(ValueError):
-    """What cannot be tried: a device that is not there, a law that does not exist, a size."""
+    """Something cannot be tested: an unavailable device, an unknown law, a size."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A model under test. All of it is made once, and no law changes it.
+    """A model under test. Its parts are computed once, and laws do not change them.
 
-    spec: what the laws are read from, where they ask for more than the ops say
-    text: of the emitted file
-    weights: by logical name, as float32 can hold them
-    thorough: whether laws try all that they know, and not a choice
-    document, whole: what was written, and the spec before it was made small, where that is known
-    emit: makes the text of the file from the graph
+    spec: the spec, for laws that need more than the ops
+    text: source of the emitted file
+    weights: by logical name, representable in float32
+    thorough: whether laws test everything instead of a selection
+    document, whole: the document and the spec before it was made small, if known
+    emit: function from the graph to the source of the file
     """
 
     spec: ModelSpec
@@ -77,11 +77,11 @@ class Subject:
 
     @cached_property
     def model(self) -> nn.Module:
-        """The model in float64, with these weights, not training."""
+        """The model in float64 and eval mode, with these weights."""
         return self.fresh("float64")
 
     def fresh(self, dtype: str = "float64") -> nn.Module:
-        """A model of its own, which a law may change."""
+        """A separate model, which a law may change."""
         kind = getattr(torch, dtype)
         before = torch.get_default_dtype()
         with torch.random.fork_rng(devices=[]):
@@ -92,12 +92,12 @@ class Subject:
             finally:
                 torch.set_default_dtype(before)
         state = {name: torch.from_numpy(weight).to(kind) for name, weight in self.weights.items()}
-        model.load_state_dict(state, strict=False)  # the law of weights says what differs
+        model.load_state_dict(state, strict=False)  # the law `weights` reports the difference
         return model.to(self.device).eval()
 
     @cached_property
     def shallow(self) -> Subject:
-        """The same model with one layer of each kind, for laws that take long for each layer."""
+        """The same model with one layer of each kind, for slow laws."""
         spec = one_of_each(self.spec)
         if spec == self.spec or self.thorough:
             return self
@@ -112,7 +112,7 @@ class Subject:
         return _cases(self.arguments)[case]()
 
     def tensors(self, data: Data, dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:
-        """Whole numbers as they are, others in the dtype of the weights."""
+        """The arguments as tensors; floats in the dtype of the weights."""
         found = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in data.items()}
         return {
             name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).to(self.device)
@@ -122,7 +122,7 @@ class Subject:
     # -- results
 
     def results(self, data: Data, model: nn.Module | None = None) -> dict[str, Tensor]:
-        """What the model gives, by the names of its results."""
+        """The outputs of the model by name."""
         model = model or self.model
         dtype = next((w.dtype for w in model.parameters()), torch.float64)
         with torch.no_grad():
@@ -135,41 +135,41 @@ class Subject:
     def reference(
         self, data: Data, weights: dict[str, Array] | None = None, watch: Watch = unchanged
     ) -> dict[str, Array]:
-        """What the reference says of these data."""
+        """The outputs of the reference for these data."""
         found = run(self.graph, weights or self.weights, data, watch)
         return {name: found[name] for name in self.graph.outputs}
 
     def choices(self, data: Data, weights: dict[str, Array] | None = None) -> Choices:
-        """What the reference chooses on the way, by how little, and how large its numbers get."""
+        """The choices of the reference, their margins, and the largest values."""
         heard = Choices()
         self.reference(data, weights, heard)
         return heard
 
     def sensitivity(self, dtype: str, weights: dict[str, Array] | None = None) -> float:
-        """How far one rounding of everything to this dtype moves the reference."""
+        """The effect of rounding everything once to this dtype."""
         data = [self.data(case) for case in CASES]
         last_place = float(torch.finfo(getattr(torch, dtype)).eps)
         return sensitivity(self.graph, weights or self.weights, data, last_place)
 
     @cached_property
     def exact(self) -> float:
-        """The bound of what is equal in float64, for a model that magnifies its rounding."""
+        """The bound in float64; larger for a model that amplifies rounding errors."""
         return max(EXACT, STEPS * self.sensitivity("float64"))
 
     @property
     def chooses(self) -> bool:
-        """Do tokens go to some experts and not to others?"""
+        """Whether the model routes tokens to experts."""
         return any(op.kind in MARGINS for op in self.graph.ops())
 
     @cached_property
     def references(self) -> dict[str, dict[str, Array]]:
-        """What the reference says of each case."""
+        """The outputs of the reference for each case."""
         return {case: self.reference(self.data(case)) for case in CASES}
 
-    # -- stacks, each by itself
+    # -- single stacks
 
     def method(self, stack: str) -> Callable[..., Tensor]:
-        """The function that gives the hidden states of a stack, by the model's arguments."""
+        """A function from the model's arguments to the hidden states of a stack."""
         return hidden_states_of(self.model, self.graph, stack)
 
     def is_read(self, stack: str) -> bool:
@@ -180,7 +180,7 @@ class Subject:
         )
 
     def given(self, stack: str, data: Data) -> dict[str, Any]:
-        """What a stack is called with: arguments, and the memories that it reads."""
+        """The arguments of a stack, including the hidden states of other stacks."""
         tensors = self.tensors(data)
         memories = memories_of(self.model, self.graph, stack, tensors)
         known = inspect.signature(self.method(stack)).parameters
@@ -200,7 +200,7 @@ class Subject:
 
     @cached_property
     def cached(self) -> str:
-        """The stack that keeps a cache; "" where none does."""
+        """The stack with a cache; "" if there is none."""
         found = [self.graph.scopes[op.scope].stack for op in self.graph.keepers()]
         return found[0] if found else ""
 
@@ -218,6 +218,6 @@ def _cases(arguments: Arguments) -> dict[str, Callable[[], Data]]:
 
 
 def weights_for(graph: ModuleGraph, seed: int) -> dict[str, Array]:
-    """Random weights of which none is at rest, as float32 can hold them."""
+    """Random weights, representable in float32; none has its initial constant."""
     drawn = random_weights(graph, seed)
     return {name: weight.astype(np.float32).astype(np.float64) for name, weight in drawn.items()}

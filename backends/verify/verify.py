@@ -1,4 +1,4 @@
-"""Tries every law on a model of a spec."""
+"""Test every law on a model of a spec."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _stored(graph: ModuleGraph, path: str | Path) -> dict[str, Array]:
 
 
 def _tried(law: Law, subject: Subject, tell: Callable[[str], None]) -> Finding:
-    """A law's finding; what it raises is a failure that says where."""
+    """The finding of a law; an exception is a failure with its location."""
     tell(law.name)
     begun = time.perf_counter()
     try:
@@ -158,7 +158,7 @@ def _product(shape: tuple[int, ...]) -> int:
 
 @contextmanager
 def _forgotten() -> Iterator[None]:
-    """Modules that are imported inside are forgotten afterwards."""
+    """Remove modules that are imported in this context from `sys.modules`."""
     before = set(sys.modules)
     try:
         yield

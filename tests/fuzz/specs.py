@@ -47,7 +47,7 @@ class Document:
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes a value in full wherever it stands."""
+    """A YAML dumper without aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

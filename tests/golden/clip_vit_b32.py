@@ -89,49 +89,50 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
-class VisionAttention(nn.Module):
+class Attention(nn.Module):
     """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, d_model: int, heads: int) -> None:
         super().__init__()
-        self.head_dim = config.vision_d_model // config.vision_heads
-        self.query = nn.Linear(config.vision_d_model, config.vision_d_model)
-        self.key = nn.Linear(config.vision_d_model, config.vision_d_model)
-        self.value = nn.Linear(config.vision_d_model, config.vision_d_model)
-        self.output = nn.Linear(config.vision_d_model, config.vision_d_model)
+        self.head_dim = d_model // heads
+        self.query = nn.Linear(d_model, d_model)
+        self.key = nn.Linear(d_model, d_model)
+        self.value = nn.Linear(d_model, d_model)
+        self.output = nn.Linear(d_model, d_model)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        y = F.scaled_dot_product_attention(q, k, v)  # (B, H, T, E)
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
-class VisionFeedForward(nn.Module):
+class FeedForward(nn.Module):
     """Two linear layers with quick_gelu between them."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, d_model: int) -> None:
         super().__init__()
-        self.up = nn.Linear(config.vision_d_model, 4 * config.vision_d_model)
-        self.down = nn.Linear(4 * config.vision_d_model, config.vision_d_model)
+        self.up = nn.Linear(d_model, 4 * d_model)
+        self.down = nn.Linear(4 * d_model, d_model)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(quick_gelu(self.up(x)))  # (B, T, D)
 
 
-class VisionBlock(nn.Module):
+class Block(nn.Module):
     """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, d_model: int, heads: int) -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(config.vision_d_model, config.eps)
-        self.attention = VisionAttention(config)
-        self.feed_forward_norm = nn.LayerNorm(config.vision_d_model, config.eps)
-        self.feed_forward = VisionFeedForward(config)
+        self.attention_norm = nn.LayerNorm(d_model, config.eps)
+        self.attention = Attention(d_model, heads)
+        self.feed_forward_norm = nn.LayerNorm(d_model, config.eps)
+        self.feed_forward = FeedForward(d_model)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(self.attention_norm(x))
+    def forward(self, x: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), mask, causal)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
@@ -154,7 +155,9 @@ class Vision(nn.Module):
             config.vision_d_model,
         )
         self.embedding_norm = nn.LayerNorm(config.vision_d_model, config.eps)
-        self.layers = nn.ModuleList(VisionBlock(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(
+            Block(config, config.vision_d_model, config.vision_heads) for _ in range(config.layers)
+        )
         self.norm = nn.LayerNorm(config.vision_d_model, config.eps)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
@@ -171,53 +174,6 @@ class Vision(nn.Module):
         return self.norm(x)
 
 
-class TextAttention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.head_dim = config.text_d_model // config.text_heads
-        self.query = nn.Linear(config.text_d_model, config.text_d_model)
-        self.key = nn.Linear(config.text_d_model, config.text_d_model)
-        self.value = nn.Linear(config.text_d_model, config.text_d_model)
-        self.output = nn.Linear(config.text_d_model, config.text_d_model)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        # (B, H, T, E)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
-class TextFeedForward(nn.Module):
-    """Two linear layers with quick_gelu between them."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.up = nn.Linear(config.text_d_model, 4 * config.text_d_model)
-        self.down = nn.Linear(4 * config.text_d_model, config.text_d_model)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(quick_gelu(self.up(x)))  # (B, T, D)
-
-
-class TextBlock(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(config.text_d_model, config.eps)
-        self.attention = TextAttention(config)
-        self.feed_forward_norm = nn.LayerNorm(config.text_d_model, config.eps)
-        self.feed_forward = TextFeedForward(config)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), mask)
-        return x + self.feed_forward(self.feed_forward_norm(x))
-
-
 class Text(nn.Module):
     """The text stack."""
 
@@ -226,7 +182,9 @@ class Text(nn.Module):
         self.max_positions = config.max_positions
         self.token_embedding = nn.Embedding(config.vocab_size, config.text_d_model)
         self.position_embedding = nn.Embedding(config.max_positions, config.text_d_model)
-        self.layers = nn.ModuleList(TextBlock(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(
+            Block(config, config.text_d_model, config.text_heads) for _ in range(config.layers)
+        )
         self.norm = nn.LayerNorm(config.text_d_model, config.eps)
 
     def forward(
@@ -245,8 +203,9 @@ class Text(nn.Module):
             position_ids = torch.arange(length, device=input_ids.device)  # (T,)
         x = self.token_embedding(input_ids) + self.position_embedding(position_ids)  # (B, T, D)
         mask = causal_mask(0, length, attention_mask, like=x)
+        causal = mask is None
         for block in self.layers:
-            x = block(x, mask)
+            x = block(x, mask, causal)
         return self.norm(x)
 
 
@@ -310,4 +269,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
 
 
-# sha256 of the above: caf24ff8109ca36201c970d280ab32e15dee046737ebdfe456357845d43e83dd
+# sha256 of the above: e4fcdaf036d203784ae3b2cd5f9a1371d464b9ebebf1ec601ee372c0d190d901

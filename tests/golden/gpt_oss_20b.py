@@ -199,20 +199,15 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def causal_window_mask(
-    start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
+def causal_mask(
+    start: int, end: int, window: int | None, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
-    """True where query q may attend to key k: causal & window(128)."""
+    """True where q may attend to k: causal, the last `window`."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
-    mask = (k <= q) & (k > q - window)  # (T, S)
-    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
-
-
-def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor:
-    """True where query q may attend to key k: causal."""
-    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
-    mask = torch.arange(end, device=like.device) <= q  # (T, S)
+    mask = k <= q  # (T, S)
+    if window is not None:
+        mask = mask & (k > q - window)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
@@ -353,8 +348,8 @@ class GptOss20b(nn.Module):
         )
         cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         cos, sin = cos * self.config.rope_attention_factor, sin * self.config.rope_attention_factor
-        local_mask = causal_window_mask(start, end, self.config.window, attention_mask, like=x)
-        global_mask = causal_mask(start, end, attention_mask, like=x)
+        local_mask = causal_mask(start, end, self.config.window, attention_mask, like=x)
+        global_mask = causal_mask(start, end, None, attention_mask, like=x)
         for i, block in enumerate(self.layers):
             mask = local_mask if i % 2 == 0 else global_mask
             x = block(x, cos, sin, mask, cache)
@@ -422,4 +417,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8c01ff73d088ed00d619ae0939e7a86252927e165208150997fd0a28df2d329e
+# sha256 of the above: d8e22dd3fef423c1ee2093a91bb1335000ef5aac2673b83d29ddb71dc5f638e5

@@ -113,22 +113,36 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
-class EncoderAttention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+class Projections(nn.Module):
+    """Projections of `Attention` and of `CrossAttention`, each with weights of its own."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, layer: int = 0) -> None:
         super().__init__()
+        self.layer = layer
         self.head_dim = config.d_model // config.heads
         self.query = nn.Linear(config.d_model, config.d_model)
         self.key = nn.Linear(config.d_model, config.d_model, bias=False)
         self.value = nn.Linear(config.d_model, config.d_model)
         self.output = nn.Linear(config.d_model, config.d_model)
 
-    def forward(self, x: Tensor) -> Tensor:
+
+class Attention(Projections):
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        cache: Cache | None = None,
+    ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        y = F.scaled_dot_product_attention(q, k, v)  # (B, H, T, E)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
+        # (B, H, T, E)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -150,7 +164,7 @@ class EncoderBlock(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.attention = EncoderAttention(config)
+        self.attention = Attention(config)
         self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
         self.feed_forward = FeedForward(config)
 
@@ -193,34 +207,6 @@ class Encoder(nn.Module):
         return self.norm(x)
 
 
-class Projections(nn.Module):
-    """Projections of `Attention` and of `CrossAttention`, each with weights of its own."""
-
-    def __init__(self, config: Config, layer: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self.head_dim = config.d_model // config.heads
-        self.query = nn.Linear(config.d_model, config.d_model)
-        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.value = nn.Linear(config.d_model, config.d_model)
-        self.output = nn.Linear(config.d_model, config.d_model)
-
-
-class DecoderAttention(Projections):
-    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
-
-    def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
-        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
-        if cache is not None:
-            k, v = cache.append(self.layer, k, v)  # (B, H, S, E) each
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None
-        )  # (B, H, T, E)
-        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
-
-
 class CrossAttention(Projections):
     """Multi-head attention over a memory (Vaswani et al. 2017, arXiv 1706.03762)."""
 
@@ -243,16 +229,16 @@ class DecoderBlock(nn.Module):
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.d_model, config.eps)
-        self.attention = DecoderAttention(config, layer)
+        self.attention = Attention(config, layer)
         self.cross_attention_norm = nn.LayerNorm(config.d_model, config.eps)
         self.cross_attention = CrossAttention(config, layer)
         self.feed_forward_norm = nn.LayerNorm(config.d_model, config.eps)
         self.feed_forward = FeedForward(config)
 
     def forward(
-        self, x: Tensor, mask: Tensor | None, memory: Tensor, cache: Cache | None
+        self, x: Tensor, mask: Tensor | None, memory: Tensor, causal: bool, cache: Cache | None
     ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), mask, cache)
+        x = x + self.attention(self.attention_norm(x), mask, causal, cache)
         x = x + self.cross_attention(self.cross_attention_norm(x), memory, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
@@ -291,8 +277,9 @@ class Decoder(nn.Module):
         # (B, T, D)
         x = self.token_embedding(decoder_input_ids) + self.position_embedding(decoder_position_ids)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
+        causal = x.size(1) > 1 and mask is None
         for block in self.layers:
-            x = block(x, mask, memory, cache)
+            x = block(x, mask, memory, causal, cache)
         if cache is not None:
             cache.length = end
         return self.norm(x)
@@ -380,4 +367,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: e7ea157ed96823182c77a313ce234756737904b116ba905cd75899d9184e322c
+# sha256 of the above: 71eb4118e336804fdb8ab6491833c3e92c9226d9905c3ec6ec5c0bb6c123d950

@@ -188,9 +188,9 @@ def test_weights_of_another_model_from_python(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("dynamic-cache", "DynamicCache has a meaning of its own in a Hugging Face model"),
+        ("dynamic-cache", "DynamicCache is also a name in a Hugging Face model"),
         ("pre-trained", "PreTrained"),
-        ("kept-cache", "KeptCache has a meaning of its own"),
+        ("kept-cache", "KeptCache is also a name"),
         ("import", "a model with the name `import` cannot be exported; rename it"),
     ],
 )

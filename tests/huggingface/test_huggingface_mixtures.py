@@ -78,7 +78,7 @@ def test_experts_that_differ_from_layer_to_layer_are_refused(tmp_path: Path) -> 
         num_experts=8,
         moe_topk=[2, 4],
     )
-    with pytest.raises(CheckpointError, match="`moe_topk` that differs from layer to layer"):
+    with pytest.raises(CheckpointError, match="`moe_topk` must be the same in all layers"):
         import_folder(tmp_path)
 
 

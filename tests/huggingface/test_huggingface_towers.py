@@ -69,7 +69,7 @@ def test_a_bare_encoder_without_a_pooler(saved: Saved) -> None:
 @pytest.mark.parametrize(
     "changes, said",
     [
-        ({"image_size": [22, 27]}, "`image_size: [22, 27]` is not supported yet: only squares are"),
+        ({"image_size": [22, 27]}, "`image_size: [22, 27]` is not supported yet, only equal sides"),
         ({"patch_size": [5, 5, 5]}, "`patch_size: [5, 5, 5]` is not supported yet"),
         ({"image_size": None}, "`image_size: None` is not supported yet"),
         ({"image_size": [[22, 22]]}, "`image_size: [[22, 22]]` is not supported yet"),
@@ -106,7 +106,7 @@ def test_the_tokens_in_front_lie_in_two_tensors(saved: Saved) -> None:
 def test_images_of_another_size_than_the_positions(saved: Saved) -> None:
     """The library stretches DINOv2's positions; here the size is said, and another refused."""
     folder, _ = saved("dinov2")
-    assert "Images have 22 pixels a side" in " ".join(import_folder(folder).split())
+    assert "Images are 22 pixels wide and high" in " ".join(import_folder(folder).split())
     with pytest.raises(ValueError, match="image_size is 22"):
         mw.from_pretrained(folder)(torch.zeros(1, 3, 32, 32))
 

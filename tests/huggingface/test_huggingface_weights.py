@@ -170,7 +170,7 @@ def test_all_that_does_not_fit_is_said_by_both_names(checkpoint: Checkpoint) -> 
         "shape of pooler.dense.bias: (7,) in the file, but (32,) in the model (head.dense.bias)",
         "unexpected: adapter.weight (3,), which is unknown",
         "unexpected: encoder.layer.2.output.dense.bias (32,), "
-        "which would be layers.2.feed_forward.down.bias",
+        "which corresponds to layers.2.feed_forward.down.bias",
     ]
 
 

@@ -152,9 +152,9 @@ REFUSED: dict[str, tuple[str, Keys, str]] = {
         {"rope_scaling": {"type": "linear", "factor": 8.0}},
         "must have `rope_type`",
     ),
-    "ignored": ("gpt_neox", {"rope_theta": 500.0}, "must be in `rope_parameters`"),
+    "ignored": ("gpt_neox", {"rope_theta": 500.0}, "into `rope_parameters`"),
     "unknown": ("llama", {"rope_scaling": {"type": "su", "factor": 2.0}}, "rotary scaling `su`"),
-    "phi3": ("phi3", {"rope_scaling": LINEAR}, "the library has LongRoPE here"),
+    "phi3": ("phi3", {"rope_scaling": LINEAR}, "phi3 uses LongRoPE"),
 }
 
 

@@ -176,6 +176,7 @@ DATA = (
     "state",
     "mask",
     "window",  # of a mask that some layers have
+    "block_size",
     "attention_mask",
     "position_ids",
     "token_type_ids",

@@ -19,6 +19,7 @@ GOLDEN: dict[str, tuple[str, dict[str, bool]]] = {
     "gpt2_static": ("gpt2", {"static_cache": True}),
     "gpt_oss_20b": ("gpt_oss_20b", {}),
     "llama3_8b": ("llama3_8b", {}),
+    "llama4_scout": ("llama4_scout", {}),
     "llama3_8b_joined": ("llama3_8b", {"join_projections": True}),
     "mixtral_8x7b": ("mixtral_8x7b", {}),
     "t5_small": ("t5_small", {}),

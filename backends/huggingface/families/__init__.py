@@ -1,6 +1,6 @@
-"""The model families that can be imported: one file per model type, or type and its versions.
+"""The model families that can be imported: one file per model type or group of versions.
 
-A file is named as the library names the model; files that begin with `_` hold shared rows.
+Files have the library's names of the models; those that begin with `_` contain shared rows.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from ..family import Family
 
 
 def _files() -> Iterator[str]:
-    """The names of the files that hold families, in alphabetical order."""
+    """Names of the files that define families, in alphabetical order."""
     names = (module.name for module in iter_modules(__path__))
     return (name for name in sorted(names) if not name.startswith("_"))
 
 
 HOMES: dict[str, str] = {}
-"""Model type -> the file that holds its family."""
+"""Model type -> the file that defines its family."""
 FAMILIES: dict[str, Family] = {}
 """Model type -> its family."""
 
@@ -29,4 +29,4 @@ for _file in _files():
         FAMILIES[_family.model_type] = _family
 
 ALSO = {"kimi_k2": "deepseek_v3"}
-"""Types of files of the hub that the library does not know, and those that they are built as."""
+"""Model types on the hub that the library does not know -> the equivalent type that it does."""

@@ -1,4 +1,4 @@
-"""Encoder families that also have a decoder class: causal with `is_decoder: true`."""
+"""Encoder families that also have a decoder class, causal if `is_decoder` is true."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..values import IfSet
 
 
 def _counted(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Positions of RoBERTa and its kin: step by step, only the mask says what is padding."""
+    """RoBERTa-like positions; a decoder finds padding by `attention_mask`, not by token id."""
     positions = spec.get("positions")
     if not (isinstance(positions, Mapping) and "skip_padding" in positions):
         return {}
@@ -21,7 +21,7 @@ def _counted(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_decoder_class(family: Family, name: str) -> Family:
-    """The family with the library's class for writing, which has the head for masked tokens."""
+    """Add the library's causal class, which has the masked-LM head."""
     head = next(head for other, head in family.heads.items() if other.endswith("ForMaskedLM"))
     return replace(
         family,

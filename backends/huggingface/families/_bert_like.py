@@ -68,9 +68,9 @@ def masked_head(
     width: Any = None,
     unused: Collection[str] = (),
 ) -> Head:
-    """A head for masked tokens below `prefix`: a dense layer, a norm, and the table of tokens.
+    """A masked-LM head with names below `prefix`: dense layer, norm, tied output projection.
 
-    width: of the dense layer, where the table is another one than that of the tokens
+    width: output width of the dense layer, if the output projection has its own weight
     """
     root = f"{prefix}." if prefix else ""
     return Head(
@@ -101,7 +101,7 @@ DROPOUT = Key("classifier_dropout")
 
 
 def token_heads(name: str, *, dropout: Any = DROPOUT, classifier: str = "classifier") -> Any:
-    """Classes for every token, and the two ends of an answer."""
+    """Heads for token classification and question answering (start and end logits)."""
     pooler = (r"pooler\.dense\..*",)
     return {
         f"{name}ForTokenClassification": Head(
@@ -118,7 +118,7 @@ def token_heads(name: str, *, dropout: Any = DROPOUT, classifier: str = "classif
 
 
 def pooled_model(names: Names | None = None) -> Head:
-    """The bare model, whose pooler reads the first token."""
+    """The model without a head; its pooler reads the first token."""
     return Head(
         spec={
             "head": {
@@ -156,7 +156,7 @@ UNUSED = (r"embeddings\.position_ids", r"embeddings\.token_type_ids")
 
 
 def two_layers(name: str, act: str = "tanh", dropout: Any = DROPOUT) -> dict[str, Head]:
-    """A classifier of two layers on the first token (RoBERTa's)."""
+    """A classifier with two layers on the first token (RoBERTa)."""
     head = {
         "type": "classifier",
         "classes": CLASSES,
@@ -186,11 +186,11 @@ def bert_like(
     names: Mapping[Any, Any] = {},
     **more: Any,
 ) -> Family:
-    """A family that differs from BERT in these rows.
+    """A family that differs from BERT in the given rows.
 
-    reads: more keys of config.json
-    without: keys of config.json that BERT has and this family has not
-    spec, names: what is other or more; None takes a row away
+    reads: additional keys of config.json
+    without: keys of config.json that BERT has and this family does not
+    spec, names: changed and additional rows; None removes a row
     """
     rows = {**BERT_NAMES, **names}
     return Family(
@@ -209,13 +209,13 @@ def bert_like(
 
 
 def narrow(values: Values) -> int | None:
-    """The width of the table of tokens, where it is not that of the model."""
+    """Width of the token embedding; None if it is d_model."""
     narrow: int = values["embedding_size"]
     return None if narrow == values["hidden_size"] else narrow
 
 
 def narrow_head(values: Values) -> int | None:
-    """The width before an output table of its own, which is as narrow."""
+    """Width before an untied output projection, which equals that of the embedding."""
     return None if values["tie_word_embeddings"] else narrow(values)
 
 
@@ -223,7 +223,7 @@ PRE_NORM: Mapping[str, Any] = {"norm_placement": "pre"}
 
 
 def masked_and_next(name: str, pooler: str = "pooler.dense") -> dict[str, Head]:
-    """The class of BERT's training: masked tokens, and whether two sentences follow each other."""
+    """BERT's pretraining class: masked tokens and next-sentence prediction."""
     masked = like_bert_heads(name)[f"{name}ForMaskedLM"]
     names = {str(ours).replace("head", "mlm", 1): theirs for ours, theirs in masked.names.items()}
     nsp = {

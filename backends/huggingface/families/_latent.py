@@ -55,5 +55,5 @@ UNREAD = TRAINED | {"pretraining_tp", "qk_head_dim"}
 
 
 def turned(values: Values) -> dict[str, Any]:
-    """Neighbouring columns turn together, unless the config says otherwise."""
+    """Rotary positions that pair neighbouring features, unless `rope_interleave` is false."""
     return Rotary(interleaved=values["rope_interleave"], scores=True)(values)

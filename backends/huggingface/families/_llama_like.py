@@ -85,11 +85,11 @@ def llama_like(
     names: Names | None = None,
     **more: Any,
 ) -> Family:
-    """A family that differs from Llama in these rows.
+    """A family that differs from Llama in the given rows.
 
-    reads, optional, spec, names: what is other or more; in `spec`, mappings merge and None
-        takes a key away
-    without: keys of config.json that Llama has and this family has not
+    reads, optional, spec, names: changed and additional rows; in `spec`, mappings are merged
+        and None removes a key
+    without: keys of config.json that Llama has and this family does not
     """
     more.setdefault("heads", causal_heads(name))
     return Family(

@@ -25,11 +25,11 @@ TRAINED = frozenset(
         "seq_aux",
     ]
 )
-"""Keys that matter in training alone, where the load of the experts is balanced."""
+"""Keys that only affect training (load balancing of the experts)."""
 
 
 def glu(hidden: Any) -> dict[str, Any]:
-    """A gated feed-forward as wide as a key, or a function of the values, says."""
+    """A gated feed-forward; `hidden` is the key of its inner width, or a function of the values."""
     width = hidden if callable(hidden) else Key(hidden)
     return {"type": "glu", "d_ff": width, "activation": activation("hidden_act")}
 
@@ -41,13 +41,13 @@ def mixture(
     top_k: str = "num_experts_per_tok",
     **more: Any,
 ) -> dict[str, Any]:
-    """A mixture of gated feed-forwards, by the keys that say its sizes."""
+    """A mixture of gated feed-forwards; the arguments are the keys of its sizes."""
     sizes = {"experts": Key(experts), "top_k": Key(top_k)}
     return {"type": "moe", **sizes, "expert": glu(hidden), **more}
 
 
 def several(hidden: str, count: str) -> Read:
-    """A shared expert as wide as some experts are together; none where the count is 0."""
+    """A shared expert with the width of `count` experts; None if the count is 0."""
 
     def read(values: Values) -> Any:
         width = values[hidden] * (values[count] or 0)
@@ -57,7 +57,7 @@ def several(hidden: str, count: str) -> Read:
 
 
 def sigmoid_router(values: Values) -> dict[str, Any]:
-    """DeepSeek-V3's: experts are chosen by group, with a bias that their weights do not have."""
+    """DeepSeek-V3's router: sigmoid scores, groups, and a bias that affects the choice only."""
     said = {
         "score": "sigmoid",
         "normalize": values["norm_topk_prob"],
@@ -79,12 +79,13 @@ def dense_and_sparse(
     others: Sequence[Layer] | None = None,
     biased: Mapping[str, Any] = {},
 ) -> list[Layer]:
-    """A block for the layers with one feed-forward and one for those with a mixture.
+    """The blocks of a model in which some layers have experts and the others do not.
 
-    sparse: which layers have a mixture
-    dense: what says how wide the feed-forward of the others is
-    others: in what else the layers differ; a block is named after both where both differ
-    biased: what else is said of the feed-forward of the others
+    sparse: for each layer, whether it has experts
+    dense: key of the inner width of the other layers, or a function of the values
+    others: name and options of each layer's block apart from the feed-forward; if both differ,
+        block names are joined
+    biased: further options of the feed-forward of the dense layers
     """
     count = values["num_hidden_layers"]
     if len(sparse) != count:
@@ -101,7 +102,7 @@ def dense_and_sparse(
 
 
 def named_sparse(values: Values) -> list[bool]:
-    """Which layers `mlp_layer_types` calls sparse."""
+    """Whether each layer is sparse, by `mlp_layer_types`."""
     said = values["mlp_layer_types"]
     unknown = sorted(set(said) - {"dense", "sparse"})
     if unknown:
@@ -110,12 +111,12 @@ def named_sparse(values: Values) -> list[bool]:
 
 
 def sparse_after(first: int, values: Values) -> list[bool]:
-    """All layers are sparse but the first ones."""
+    """All layers but the first `first` are sparse."""
     return [index >= first for index in range(values["num_hidden_layers"])]
 
 
 def predicted(values: Values) -> tuple[str, ...]:
-    """Layers that predict later tokens stand after the model's own, which runs without them."""
+    """Tensors to skip, including multi-token prediction layers, which follow the model's own."""
     count, more = values["num_hidden_layers"], values["num_nextn_predict_layers"] or 0
     return (*UNUSED, *(rf"layers\.{count + index}\..*" for index in range(more)))
 
@@ -123,7 +124,7 @@ def predicted(values: Values) -> tuple[str, ...]:
 def separate(
     place: str, gate: str = "gate_proj", up: str = "up_proj", down: str = "down_proj"
 ) -> Names:
-    """Experts whose tensors are separate."""
+    """Experts with separate tensors."""
     parts = {"gate": gate, "up": up, "down": down}
     return {
         f"{PART}.experts.{ours}": Layout(f"layers.{{}}.{place}.{{e}}.{theirs}.weight")
@@ -132,7 +133,7 @@ def separate(
 
 
 def together(gate_up: str, down: str) -> Names:
-    """Experts in two tensors: their gates and ups, one after the other, and their downs."""
+    """Experts in two tensors: gate and up, concatenated, and down."""
     both = f"{PART}.experts.gate", f"{PART}.experts.up"
     return {
         both: Layout(f"layers.{{}}.{gate_up}", axis=1),
@@ -146,18 +147,18 @@ def router(name: str = "mlp.gate") -> Names:
 
 
 def shared(place: str) -> Names:
-    """The expert that serves every token."""
+    """The shared expert."""
     parts = ("gate", "up", "down")
     return {f"{PART}.shared_expert.{part}": f"layers.{{}}.{place}.{part}_proj" for part in parts}
 
 
 def selection_bias(name: str = "mlp.gate.e_score_correction_bias") -> Names:
-    """What is added to the scores where experts are chosen."""
+    """The bias that is added to the scores when experts are chosen."""
     return {f"{PART}.selection_bias": f"layers.{{}}.{name}"}
 
 
 EXPERTS: Names = {**router(), **separate("mlp.experts")}
-"""As in Qwen and most others."""
+"""Names of Qwen and most other models."""
 
 SIGMOID_NAMES: Names = {**EXPERTS, **selection_bias(), **shared("mlp.shared_experts")}
 

@@ -1,4 +1,4 @@
-"""The language model inside a model that also reads images or sound: only the text is imported."""
+"""The language model of a model that also reads images or audio; only this part is imported."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def text_of(
     others: str = "audio_tower|multi_modal_projector",
     read: str = "sounds",
 ) -> Family:
-    """The text of a model whose config has it under `text_config`.
+    """The language model of a model whose config describes it under `text_config`.
 
-    reads: more keys of `text_config`
-    there: the prefix of its names, and the table of the words
-    others: the parts that are not read
-    read: by the whole model, besides texts
+    reads: additional keys of `text_config`
+    there: prefix of its tensor names, and name of the output projection
+    others: names of the parts that are not imported (a regular expression)
+    read: what the whole model reads besides text
     """
     prefix, output = there
     root = prefix.partition("language_model.")[0].replace(".", r"\.")
@@ -56,9 +56,9 @@ def text_of(
                 partial=True,
             ),
         },
-        note=f"The text alone: {read} are not read here",
+        note=f"Text only: {read} are not supported",
     )
 
 
 FEWER_WORDS = changed(LANGUAGE_MODEL, {"head": {"vocab_size": Key("vocab_size")}})
-"""A head whose table has fewer entries than that of the tokens."""
+"""A head with fewer outputs than the token embedding has entries."""

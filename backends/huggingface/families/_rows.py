@@ -13,7 +13,7 @@ from ..values import Key, RefusedError, Row, Values, filled
 
 
 def changed(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec with other or more rows: mappings merge, and None takes a key away."""
+    """Merge changes into a spec: mappings are merged, and None removes a key."""
     merged = dict(spec)
     for key, value in changes.items():
         old = merged.get(key)
@@ -24,7 +24,7 @@ def changed(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 @dataclass(frozen=True)
 class Token:
-    """A special id, or a list of them; ids that the vocabulary lacks are left out."""
+    """A special token id or a list of them, without ids outside the vocabulary."""
 
     name: str
 
@@ -44,7 +44,7 @@ token = Token
 
 
 def _longest(values: Values) -> int:
-    """The longest sequence: the config's, unless theta grows with those that are longer."""
+    """`max_position_embeddings`, multiplied by the factor for dynamic NTK scaling."""
     said: int = values["max_position_embeddings"]
     scaling = stated(values)
     dynamic = "dynamic" in (scaling.get("rope_type"), scaling.get("type"))
@@ -52,20 +52,20 @@ def _longest(values: Values) -> int:
 
 
 def _head_dim(values: Values) -> int | None:
-    """The width of a head where it is not the width of the model over the heads."""
+    """Width of a head; None if it is d_model / heads."""
     usual, rest = divmod(values["hidden_size"], values["num_attention_heads"])
     said: int = values.get("head_dim") or usual
     return None if said == usual and not rest else said
 
 
 def _kv_heads(values: Values) -> int | None:
-    """The number of key and value heads where it is not that of the query heads."""
+    """Number of key-value heads; None if it equals the number of query heads."""
     said: int | None = values.get("num_key_value_heads")
     return None if said == values["num_attention_heads"] else said
 
 
 def after_padding(values: Values) -> int:
-    """The first position id of RoBERTa and its relatives: they count from the pad id on."""
+    """First position id of RoBERTa-like models, which is `pad_token_id` + 1."""
     pad: int | None = values["pad_token_id"]
     if pad is None:
         raise RefusedError("`pad_token_id` must be a token id: positions count from it")
@@ -85,7 +85,7 @@ def _whole(number: float) -> int | float:
 
 
 def score_scale(name: str) -> Any:
-    """What the scores are multiplied by, from what they are divided by the root of."""
+    """Attention scale from a key such as `query_pre_attn_scalar`: value ** -0.5."""
 
     def read(values: Values) -> float | None:
         width: int = (
@@ -118,17 +118,19 @@ def _layers(values: Values) -> str:
 
 
 def layer_types(values: Values) -> list[str]:
-    """What the config says of each layer; all alike where it says nothing."""
+    """The type of each layer; `full_attention` if the config does not set `layer_types`."""
     said = values.get("layer_types")
     if said is None:
         return ["full_attention"] * int(values["num_hidden_layers"])
     if len(said) != values["num_hidden_layers"]:
-        raise RefusedError(f"`layer_types` has {len(said)} entries, the model {_layers(values)}")
+        raise RefusedError(
+            f"`layer_types` has {len(said)} entries, but the model has {_layers(values)}"
+        )
     return list(said)
 
 
 def every(values: Values, period: int) -> Values:
-    """The values with `layer_types` filled in: each layer of that number is full, others slide."""
+    """Set missing `layer_types`: every `period`-th layer is full, the others have a window."""
     if values.get("layer_types") is not None:
         return values
     layers = range(1, values["num_hidden_layers"] + 1)
@@ -137,7 +139,7 @@ def every(values: Values, period: int) -> Values:
 
 
 def mask_of(layer_type: str, values: Values) -> str:
-    """The mask of a kind of layer, in a decoder."""
+    """Mask of a layer type in a decoder."""
     if layer_type == "full_attention":
         return "causal"
     if layer_type == "sliding_attention" and "sliding_window" in values:
@@ -149,11 +151,11 @@ def mask_of(layer_type: str, values: Values) -> str:
 
 
 KINDS = {"full_attention": "global", "sliding_attention": "local", "chunked_attention": "local"}
-"""What a block is called whose layers the library gives this type."""
+"""The library's layer type -> name of the block."""
 
 
 def local_and_global(values: Values, **blocks: Any) -> list[Layer]:
-    """A block for each kind of layer: its mask, and what `blocks` say of `local` and `global`."""
+    """The block of each layer: its mask, and the options that `blocks` has for its name."""
     said: list[Layer] = []
     for layer_type in layer_types(values):
         kind = KINDS.get(layer_type, layer_type)
@@ -163,13 +165,13 @@ def local_and_global(values: Values, **blocks: Any) -> list[Layer]:
 
 
 def full_attention(values: Values) -> str:
-    """What is said of BigBird's sparse attention, which depends on the length in the library."""
+    """Note for BigBird: the library switches to sparse attention for long sequences."""
     if values["attention_type"] != "block_sparse":
         return ""
     longest = (5 + 2 * values["num_random_blocks"]) * values["block_size"]
     return (
-        f"Attention is full here at any length; the library makes it sparse, by random blocks, "
-        f"for more than {longest} tokens"
+        f"Attention is full here at any length; the library uses random sparse blocks "
+        f"above {longest} tokens"
     )
 
 
@@ -203,11 +205,11 @@ def causal_heads(
     answers: str = "transformer.",
     unused: Sequence[str] = (),
 ) -> dict[str, Head]:
-    """The classes of a decoder: for text, bare, and for `tasks`, read at the last token or at each.
+    """The classes of a decoder: causal LM, without a head, and for `tasks`.
 
-    table, output: the tables of the tokens and of the words
-    names: classes that are not called after the model and the task
-    answers: the prefix of the class for answers
+    table, output: names of the token embedding and of the output projection
+    names: classes that are not named after the model and the task
+    answers: prefix of the tensor names of the question-answering class
     """
     heads = {
         "ForCausalLM": Head(

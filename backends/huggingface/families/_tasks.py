@@ -1,4 +1,4 @@
-"""Heads for tasks: classes of texts and tokens, several choices, two sentences, answers."""
+"""Heads of the library's task classes, such as `…ForSequenceClassification`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CLASSES = Key("id2label", read=len)
 DROPOUT = Key("classifier_dropout")
 WIDTH = Key("hidden_size")
 POOLER = (r"pooler\..*",)
-"""The tensors of a pooler, which a file may hold and the class does not read."""
+"""Tensors of a pooler, which a file may contain although the class does not use it."""
 
 
 def pooled(
@@ -27,7 +27,7 @@ def pooled(
     unused: Sequence[str] = (),
     **more: Any,
 ) -> Head:
-    """Classes of a text: one vector, a linear layer with an activation, and a linear layer."""
+    """Sequence classification: a pool, a linear layer with an activation, and a linear layer."""
     return Head(
         spec={
             "head": {
@@ -54,24 +54,24 @@ def scored(
     unused: Sequence[str] = (),
     **more: Any,
 ) -> Head:
-    """Classes of each token; of a text where `pool` is given: a linear layer."""
+    """Classification by one linear layer: of each token or, with a `pool`, of the sequence."""
     pool: Mapping[str, Any] = {"pool": more.pop("pool")} if "pool" in more else {}
     head = {"type": "classifier", "classes": classes, "dropout": dropout, "bias": bias, **pool}
     return Head(spec={"head": head}, names={"head.output": output}, unused=tuple(unused), **more)
 
 
 def choices(name: str, **options: Any) -> dict[str, Head]:
-    """Several choices: one score for each text. The choices are rows of the batch here."""
+    """Multiple choice: one score per sequence. Here, choices are separate rows of the batch."""
     return {f"{name}ForMultipleChoice": pooled(classes=1, **options)}
 
 
 def answers(name: str, *, unused: Sequence[str] = (), **more: Any) -> dict[str, Head]:
-    """The first and the last token of an answer: two scores for each token."""
+    """Question answering: start and end scores for each token."""
     head = scored("qa_outputs", classes=2, dropout=0, unused=unused, **more)
     return {f"{name}ForQuestionAnswering": head}
 
 
 def next_sentence(name: str, **options: Any) -> dict[str, Head]:
-    """Whether the second sentence follows the first: class 0 is yes."""
+    """Next-sentence prediction: class 0 means that the second sentence follows the first."""
     head = pooled(classes=2, output="cls.seq_relationship", dropout=0, **options)
     return {f"{name}ForNextSentencePrediction": head}

@@ -1,4 +1,4 @@
-"""Rows shared by encoders of images."""
+"""Rows shared by image encoders."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ._rows import changed
 
 
 def square(name: str) -> Row:
-    """A size in both directions, which may be said once or for each of the two."""
+    """A height and width that must be equal, given as one number or as two."""
 
     def read(values: Values) -> Any:
         said = values[name]
         sides = said if isinstance(said, list) else [said]
         if len(set(map(str, sides))) != 1 or not isinstance(sides[0], int) or len(sides) > 2:
-            raise RefusedError(f"`{name}: {said}` is not supported yet: only squares are")
+            raise RefusedError(f"`{name}: {said}` is not supported yet, only equal sides")
         return sides[0]
 
     return Row(read, lambda size: {name: size})
@@ -28,7 +28,7 @@ def square(name: str) -> Row:
 SIZE_KEYS = keys("image_size patch_size num_channels")
 
 SIDES: Mapping[str, type] = {"image_size": object, "patch_size": object}
-"""Sizes that may be a number or two."""
+"""Sizes that may be one number or a list of two."""
 
 KEYS = (
     *keys(
@@ -41,7 +41,7 @@ KEYS = (
 BACKBONE = frozenset(
     ["apply_layernorm", "out_features", "out_indices", "reshape_hidden_states", "stage_names"]
 )
-"""Keys of encoders that detectors read: which layers they give, and how."""
+"""Keys of backbone classes, which return the features of several layers."""
 
 PATCHES: Mapping[str, Any] = {
     "type": "patches",
@@ -71,7 +71,7 @@ LAST: Mapping[str, Any] = {"init": {"type": "normal", "std": Key("initializer_ra
 
 
 def in_batches(name: str) -> Layout:
-    """Rows that the checkpoint keeps with an axis for the batch in front: (1, T, D)."""
+    """A tensor that the checkpoint stores with a batch axis: (1, T, D)."""
     return Layout(name, stored=lambda values: (1, -1, values["hidden_size"]))
 
 
@@ -103,7 +103,7 @@ MASK_TOKEN = r"embeddings\.mask_token"
 
 
 def pooled_model() -> Head:
-    """The bare model, whose pooler reads the first token."""
+    """The model without a head; its pooler reads the first token."""
     return Head(
         spec={
             "head": {
@@ -122,15 +122,15 @@ def pooled_model() -> Head:
 
 
 OF_PATCHES: Mapping[str, Any] = {"type": "mean", "skip": 1}
-"""The mean of an image's patches, without the class token."""
+"""Mean over the patches of an image, without the class token."""
 
 
 def image_classes(
     pool: Any, *, norm: str = "", normed: Any = None, unused: Collection[str] = ()
 ) -> Head:
-    """Classes of the whole image, from one vector.
+    """Image classification, from one vector per image.
 
-    norm, normed: of that vector: its name, and whether there is one
+    norm, normed: name of a norm on that vector, and whether there is one
     """
     return Head(
         spec={
@@ -160,10 +160,10 @@ def vit_like(
     unused: Collection[str] = (),
     **more: Any,
 ) -> Family:
-    """A family that differs from ViT in these rows.
+    """A family that differs from ViT in the given rows.
 
-    reads: more keys of config.json
-    without: keys of config.json that ViT has and this family has not
+    reads: additional keys of config.json
+    without: keys of config.json that ViT has and this family does not
     """
     return Family(
         model_type=model_type,

@@ -37,7 +37,7 @@ _SANDWICH: Names = {
 
 
 def _afmoe_layers(values: Values) -> list[Layer]:
-    """Only layers with windows have positions."""
+    """Only layers with windows have rotary positions."""
     others = local_and_global(
         every(values, values["global_attn_every_n_layers"]), local={"positions": Rotary()}
     )

@@ -22,12 +22,12 @@ from ._tasks import choices, pooled
 
 
 def _albert_depth(values: Values) -> int:
-    """Each layer of the library runs all layers of its group."""
+    """Number of layers: each layer of the library runs all inner layers of its group."""
     return int(values["num_hidden_layers"] * values["inner_group_num"])
 
 
 def _albert_layers(values: Values) -> list[Any]:
-    """A shared block for each layer of a group; layers of the library run their group through."""
+    """The shared block of each layer: one block per inner layer of a group."""
     layers, groups = values["num_hidden_layers"], values["num_hidden_groups"]
     inner = values["inner_group_num"]
     if groups * inner == 1:
@@ -55,7 +55,7 @@ _ALBERT_PARTS = {
 
 
 def _albert_names(values: Values) -> Names:
-    """One layer of ours for each layer of the library's groups."""
+    """Tensor names: the first layer of each shared block has the weights of a group's layer."""
     names: dict[str, str] = {
         "token_embedding": "embeddings.word_embeddings",
         "token_type_embedding": "embeddings.token_type_embeddings",
@@ -72,7 +72,7 @@ def _albert_names(values: Values) -> Names:
 
 
 def _pretraining() -> Head:
-    """Masked tokens, and whether two sentences stand in their order."""
+    """ALBERT's pretraining class: masked tokens and sentence-order prediction."""
     masked = masked_head("predictions", norm="LayerNorm", width=narrow_head)
     names = {str(ours).replace("head", "mlm", 1): theirs for ours, theirs in masked.names.items()}
     order = pooled(dropout=Key("classifier_dropout_prob")).spec["head"]

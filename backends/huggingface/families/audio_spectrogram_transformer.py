@@ -15,7 +15,7 @@ from .deit import DEIT
 
 
 def _sides(*names: str) -> Row:
-    """Two sizes of a spectrogram, of bands and of frames; one number where they agree."""
+    """Two sizes of a spectrogram, along bands and frames; one number if they are equal."""
 
     def read(values: Values) -> Any:
         bands, frames = (values[name] for name in names)

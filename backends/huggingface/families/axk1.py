@@ -21,7 +21,7 @@ from .deepseek_v3 import (
 
 
 def _axk1_layers(values: Values) -> list[Layer]:
-    """What a mixture says is normed again."""
+    """DeepSeek-V3's layers, with a second norm after the experts."""
     said = {**V3_MIXTURE, "norm_placement": "sandwich"}
     return dense_and_sparse(values, named_layers(values), said)
 

@@ -1,4 +1,4 @@
-"""BART (Lewis et al., 2019, arXiv:1910.13461), and rows that its relatives share."""
+"""BART (Lewis et al., 2019, arXiv:1910.13461), and rows shared by similar models."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def stack_spec(stack: str) -> dict[str, Any]:
 
 
 def _tied(values: Values) -> str | None:
-    """One table serves both sides, unless the file has one for each."""
+    """The decoder shares the encoder's token embedding, unless the file has two."""
     return None if values["separate"] else "encoder"
 
 
@@ -127,9 +127,9 @@ TOKENS: Mapping[str, Any] = {
 def decoder_alone(
     family: Family, name: str, names: Mapping[Any, Any], output: str = "lm_head"
 ) -> Family:
-    """The family of a class that writes with the decoder and asks no encoder.
+    """The family of a causal class that uses only the decoder, without cross-attention.
 
-    output: the table of the words
+    output: name of the output projection
     """
     stacks = ("family", "encoder", "decoder")
     outer = {key: value for key, value in family.spec.items() if key not in stacks}
@@ -151,7 +151,7 @@ def decoder_alone(
         },
         unused=(
             *(family.unused if isinstance(family.unused, tuple) else ()),
-            r"decoder\.layers\.\d+\.encoder_attn.*",  # text alone asks no encoder
+            r"decoder\.layers\.\d+\.encoder_attn.*",  # no encoder, so no cross-attention
         ),
         heads={
             name: Head(
@@ -164,9 +164,9 @@ def decoder_alone(
 
 
 def classes_at_the_end(prefix: str = "", dropout: Any = DROPOUT, **more: Any) -> Head:
-    """Classes of a text that both sides read, at its last token, which must be `eos`.
+    """Sequence classification from the decoder's last token, which must be `eos`.
 
-    The library gives the decoder the same text, one place later; here it is an argument.
+    The library passes the same text, shifted by one, to the decoder; here it is an argument.
     """
     return pooled(
         dense="classification_head.dense",
@@ -195,12 +195,12 @@ def bart_like(
     tasks: Sequence[str] = (),
     **more: Any,
 ) -> Family:
-    """A family that differs from BART in these rows.
+    """A family that differs from BART in the given rows.
 
-    model: the class with the head
-    alone: whether the library has a class for its decoder alone
-    bias: whether the head has one, which no training changes
-    tasks: for which the library has a class
+    model: name of the class with the language-model head
+    alone: whether the library has a causal class for the decoder
+    bias: whether the head has a (constant) bias
+    tasks: tasks for which the library has a class
     """
     head = {"type": "language_model", "tied": Key("tie_word_embeddings"), "bias": bias}
     family = Family(
@@ -250,7 +250,7 @@ def bart_like(
 
 BART = bart_like("bart", "Bart", tasks=TASKS)
 
-# Positions that count from 0; Pegasus stores its sinusoids, so that they are read as learned.
+# Positions count from 0. Pegasus stores its sinusoids, so they are imported as learned positions.
 POSITIONS_FROM_ZERO: Mapping[str, Any] = {"positions": {"offset": None}}
 
 

@@ -36,7 +36,7 @@ _IRRELEVANT = frozenset(
 
 
 def _positions(values: Values) -> Any:
-    """Vectors that are added, a table of offsets in each layer or one for all, or several."""
+    """Learned positions, relative tables per layer, one shared relative table, or several."""
     said: list[Any] = ["learned"] if values["use_absolute_position_embeddings"] else []
     for key, share in (("relative", "layer"), ("shared_relative", "stack")):
         if values[f"use_{key}_position_bias"]:
@@ -48,8 +48,8 @@ def _note(values: Values) -> str:
     if not values["drop_path_rate"]:
         return ""
     return (
-        f"In training the library leaves branches out, the last layer's with a chance of "
-        f"{values['drop_path_rate']:g} (drop_path), fewer before it; not so here"
+        f"Without the library's stochastic depth in training (`drop_path_rate`, up to "
+        f"{values['drop_path_rate']:g} in the last layer)"
     )
 
 
@@ -79,7 +79,7 @@ def beit_like(model_type: str, name: str, **more: Any) -> Family:
         },
         unused=(r".*relative_position_index",),
         heads={
-            # the pooler is a norm of the patches' mean
+            # the pooler normalises the mean over the patches
             f"{name}ForImageClassification": image_classes(
                 IfSet("use_mean_pooling", OF_PATCHES, "first"),
                 norm="pooler.layernorm",

@@ -1,4 +1,4 @@
-"""BERT that writes (Rothe et al., 2019, arXiv:1907.12461): it has no kinds of tokens."""
+"""BERT as a decoder (Rothe et al., 2019, arXiv:1907.12461), without token types."""
 
 from __future__ import annotations
 

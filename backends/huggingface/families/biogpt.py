@@ -18,7 +18,7 @@ BIOGPT = Family(
         "bos_token_id eos_token_id tie_word_embeddings id2label",
     ),
     optional=TOKEN_KEYS,
-    irrelevant=frozenset(["layer_norm_eps", "layerdrop"]),  # norms have 1e-5, whatever it says
+    irrelevant=frozenset(["layer_norm_eps", "layerdrop"]),  # the library's norms use 1e-5
     spec=changed(
         XGLM_SPEC,
         {

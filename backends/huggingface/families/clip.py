@@ -26,11 +26,11 @@ TEXT_OPTIONAL: Mapping[str, type] = {
     "eos_token_id": object,
 }
 
-# Keys of parts that once held what all models have: how to write texts, and names of labels.
+# Generation options and label names, which older versions wrote into the configs of towers.
 IRRELEVANT = frozenset(["id2label", "initializer_factor", "label2id", "pad_token_id"])
 
 _FIXED: Mapping[str, Any] = {"dropout": 0.0}
-"""What older configs of CLIP say besides."""
+"""Further keys of older CLIP configs."""
 
 TOWER_SPEC: Mapping[str, Any] = {
     "family": "encoder-only",
@@ -100,14 +100,14 @@ def projection(pool: Any, size: Any, name: str, *, bias: bool) -> Head:
 
 
 def _end_of_text(values: Values) -> dict[str, Any]:
-    """Where a text is read: configs before 2023 name a wrong id, and mean the largest."""
+    """The token at which a text is pooled; configs before 2023 have a wrong id, 2."""
     end = first(values["eos_token_id"])
     return {"type": "token", "id": values["vocab_size"] - 1 if end == 2 else end}
 
 
 def _end_of_text_back(pool: Any) -> dict[str, Any]:
     if pool.type != "token":
-        raise OtherFamilyError("its texts are not read at a token")
+        raise OtherFamilyError("its texts are not pooled at a token id")
     return {"text_config": {"eos_token_id": pool.id}}
 
 
@@ -150,7 +150,7 @@ CLIP_VISION = Family(
     prefix="vision_model.",
     unused=(POSITION_IDS,),
     heads={
-        # its last norm is for the pooled vector alone
+        # its last norm is applied to the pooled vector only
         "CLIPVisionModel": Head(
             spec={"final_norm": False}, unused=(r"post_layernorm\..*",), partial=True
         ),
@@ -162,7 +162,7 @@ CLIP_VISION = Family(
 
 
 def two_towers(model_type: str, image: Family, head: Mapping[str, Head]) -> Family:
-    """What the vision tower of a model of two is, where it stands alone."""
+    """The vision tower of a two-tower model as a model of its own."""
     return replace(
         image,
         model_type=model_type,
@@ -175,7 +175,7 @@ def two_towers(model_type: str, image: Family, head: Mapping[str, Head]) -> Fami
 
 
 def _beneath(prefix: str, stack: str, names: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The rows of a tower, where it stands beside another."""
+    """The tensor names of a tower inside a two-tower model."""
     rows: dict[Any, Any] = {}
     for ours, theirs in names.items():
         if isinstance(theirs, Layout):
@@ -186,7 +186,7 @@ def _beneath(prefix: str, stack: str, names: Mapping[Any, Any]) -> dict[Any, Any
 
 
 def _towers(model_type: str, name: str) -> Family:
-    """Both towers, and the scores of images with texts."""
+    """Both towers and the contrastive head."""
     return Family(
         model_type=model_type,
         reads=keys("projection_dim"),
@@ -224,7 +224,7 @@ def _towers(model_type: str, name: str) -> Family:
                 },
             )
         },
-        note="The scores have a row for each image and a column for each text",
+        note="The logits have a row for each image and a column for each text",
     )
 
 

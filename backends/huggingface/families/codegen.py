@@ -10,7 +10,7 @@ _CODEGEN_QVK = tuple(f"layers.{{}}.attention.{part}" for part in ("query", "valu
 
 CODEGEN = gptj_like(
     "codegen",
-    {**J_NAMES, _CODEGEN_QVK: Layout("h.{}.attn.qkv_proj", groups=4)},  # of four devices
+    {**J_NAMES, _CODEGEN_QVK: Layout("h.{}.attn.qkv_proj", groups=4)},  # 4 devices
     causal_heads("CodeGen", table="wte", spec={"head": BIASED_HEAD}, tasks=()),
 )
 

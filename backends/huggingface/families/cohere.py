@@ -50,7 +50,7 @@ COHERE = llama_like(
 
 
 def _layers(values: Values) -> list[Layer]:
-    """Only the layers with a window rotate queries and keys."""
+    """Only layers with a window have rotary positions."""
     period = values["sliding_window_pattern"] or values["_sliding_window_pattern"] or 4
     return local_and_global(
         every(values, period),
@@ -87,7 +87,7 @@ COHERE2 = llama_like(
 
 
 def _compass_layers(values: Values) -> list[Layer]:
-    """A kind of layer that has no parameters of a rotation does not rotate."""
+    """Layer types without an entry in `rope_parameters` have no positions."""
     said = stated(values)
     by_kind = any(isinstance(each, Mapping) or each is None for each in said.values())
     blocks = {

@@ -44,7 +44,7 @@ _COHERE_MIXTURE = {
 
 
 def _cohere_kinds(values: Values, dense: int) -> list[str]:
-    """Which layers have windows: in turns of their own for the dense ones in front."""
+    """The type of each layer; the dense layers at the start have a pattern of their own."""
     turns = [values["prefix_dense_sliding_window_pattern"], values["sliding_window_pattern"]]
     count = values["num_hidden_layers"]
     places = [(i + 1) % turns[0] for i in range(dense)]
@@ -53,9 +53,9 @@ def _cohere_kinds(values: Values, dense: int) -> list[str]:
 
 
 def _cohere_layers(values: Values) -> list[Layer]:
-    """Layers with windows have positions; so have dense ones, where these have no windows."""
+    """Layers with windows have positions, and so do dense layers if all of these are full."""
     if values.get("rope_scaling"):
-        raise RefusedError("`rope_scaling` is not read here: the library reads `rope_parameters`")
+        raise RefusedError("`rope_scaling` is ignored by the library; use `rope_parameters`")
     first = values["first_k_dense_replace"] or 0
     if values["layer_types"] is None:
         values = {**values, "layer_types": _cohere_kinds(values, first)}

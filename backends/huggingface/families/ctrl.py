@@ -1,4 +1,4 @@
-"""CTRL (Keskar et al., 2019, arXiv:1909.05858): the first words say what kind of text follows."""
+"""CTRL (Keskar et al., 2019, arXiv:1909.05858)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CTRL = Family(
         "id2label",
     ),
     optional=TOKEN_KEYS,
-    fixed={"layer_norm_epsilon": 1e-6},  # norms of the layers have it, whatever it says
+    fixed={"layer_norm_epsilon": 1e-6},  # the value that the library uses in layers
     irrelevant=frozenset(
         [
             "attn_pdrop",

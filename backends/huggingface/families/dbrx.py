@@ -1,4 +1,4 @@
-"""DBRX (Databricks, 2024): its config has a part for attention and one for the experts."""
+"""DBRX (Databricks, 2024); its config has nested parts for attention and experts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _part(values: Values, name: str, defaults: Mapping[str, Any]) -> dict[str, A
     said = values[name] or {}
     for key in said:
         if key not in defaults and key not in _UNREAD:
-            raise RefusedError(f"`{name}: {key}` is not known of dbrx")
+            raise RefusedError(f"`{name}: {key}` is not a known option of dbrx")
     return {**defaults, **{key: value for key, value in said.items() if key in defaults}}
 
 
@@ -83,16 +83,16 @@ def _mixture(values: Values) -> dict[str, Any]:
 
 
 def _rotary(values: Values) -> dict[str, Any]:
-    """Theta stands beside the other values of attention in the files of the hub."""
-    """Theta is in `attn_config`; beside it, the library reads `rope_theta` instead."""
+    """Rotary positions; published configs have theta inside `attn_config`."""
+
     inner, outer = _part(values, "attn_config", _ATTENTION)["rope_theta"], values["rope_theta"]
     if None not in (inner, outer) and inner != outer:
-        raise RefusedError(f"`rope_theta: {outer}` and that of `attn_config`, {inner}, differ")
+        raise RefusedError(f"`rope_theta` is {outer}, but {inner} in `attn_config`")
     return Rotary()({**values, "rope_theta": outer or inner or 10000.0})
 
 
 def _rows_of_all(values: Values) -> tuple[int, ...]:
-    """The experts of a layer, one below the other."""
+    """Shape of the tensor that concatenates the experts of a layer: (experts * d_ff, d_model)."""
     return (-1, values["d_model"])
 
 
@@ -102,7 +102,7 @@ DBRX = Family(
         "d_model n_heads n_layers max_seq_len vocab_size resid_pdrop emb_pdrop",
         "initializer_range tie_word_embeddings bos_token_id eos_token_id",
     ),
-    own_defaults={"rope_theta": None},  # it stands in `attn_config`
+    own_defaults={"rope_theta": None},  # usually in `attn_config`
     optional={**TOKEN_KEYS, "attn_config": dict, "rope_theta": float, "ffn_config": dict},
     irrelevant=TRAINED | {"num_key_value_heads", "init_config"},
     spec={

@@ -42,7 +42,7 @@ def _deberta_positions(values: Values) -> Any:
 
 
 def _scale(values: Values) -> float | None:
-    """Scores are divided for each term that `pos_att_type` names, also where there are none."""
+    """The library scales by the terms in `pos_att_type` even without relative attention."""
     terms = values["pos_att_type"] or []
     if values["relative_attention"] or not terms:
         return None
@@ -130,7 +130,7 @@ DEBERTA_V2 = _deberta(
     "DebertaV2",
     own_defaults={"position_buckets": -1, "share_att_key": False, "norm_rel_ebd": "none"},
     fixed={"conv_kernel_size": 0},
-    unused=(r"encoder\.LayerNorm\..*",),  # of relative positions, which there may be none of
+    unused=(r"encoder\.LayerNorm\..*",),  # norm of relative positions, unused without them
     names={
         **{f"layers.{{}}.attention.{part}": f"{_SELF}.{part}_proj" for part in _PARTS},
         "layers.{}.attention.position_key": f"{_SELF}.pos_key_proj",

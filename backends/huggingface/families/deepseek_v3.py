@@ -73,7 +73,7 @@ DEEPSEEK_V3 = llama_like(
 
 
 def named_layers(values: Values) -> list[bool]:
-    """As `mlp_layer_types` says; without it, dense are as many as older configs say, or one."""
+    """Sparse layers by `mlp_layer_types`, or else by `first_k_dense_replace` (default: 1)."""
     if values["mlp_layer_types"] is not None:
         return named_sparse(values)
     first = values["first_k_dense_replace"]

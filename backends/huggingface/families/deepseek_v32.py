@@ -1,6 +1,6 @@
-"""DeepSeek-V3.2 (DeepSeek-AI, 2025, arXiv:2512.02556): a learned index chooses the keys.
+"""DeepSeek-V3.2 (DeepSeek-AI, 2025, arXiv:2512.02556), whose indexer selects keys.
 
-Only texts no longer than the number of chosen keys are supported: they are seen whole."""
+Supported up to `index_topk` tokens, where all keys are selected."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _layers(values: Values) -> list[Layer]:
 
 def _note(values: Values) -> str:
     count = values["index_topk"]
-    return f"Texts of up to {count} tokens: of longer ones the library chooses {count} keys a query"
+    return f"Up to {count} tokens: in longer sequences, the library selects {count} keys per query"
 
 
 def _unused(values: Values) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ def _wide(values: Values) -> int:
 
 
 def _two_thirds(values: Values) -> int:
-    """The width of the gated feed-forward: two thirds of the other's, and a multiple of 8."""
+    """Width of the gated feed-forward: 2/3 of the ungated one, rounded up to a multiple of 8."""
     return (int(_wide(values) * 2 / 3) + 7) // 8 * 8
 
 
@@ -54,8 +54,8 @@ def _class_and_patches(values: Values) -> dict[str, Any]:
 
 def _stretched(values: Values) -> str:
     return (
-        f"Images have {values['image_size']} pixels a side, as the positions were learned; for "
-        "other sizes the library stretches them"
+        f"Images are {values['image_size']} pixels wide and high; the library also accepts other "
+        "sizes and interpolates the positions"
     )
 
 

@@ -12,7 +12,7 @@ from ._vision import BACKBONE, in_batches, vit_like
 
 
 def _biases(values: Values) -> list[str] | bool | None:
-    """The projections of attention that have a bias, where not all have one."""
+    """The attention projections that have a bias; None if all have one."""
     parts = {"query": "query", "key": "key", "value": "value", "output": "proj"}
     found = [ours for ours, theirs in parts.items() if values[f"{theirs}_bias"]]
     return None if len(found) == len(parts) else found or False
@@ -27,7 +27,7 @@ def _biases_back(said: Any) -> dict[str, bool]:
 
 
 def _not_read(values: Values) -> dict[str, Any]:
-    """A token for hidden patches, and registers, which the library stores where it has none too."""
+    """Tensors that the library stores but does not use: a mask token and empty registers."""
     import torch
 
     tensors = {"embeddings.mask_token": torch.zeros(1, 1, values["hidden_size"])}
@@ -91,7 +91,7 @@ DINOV3 = vit_like(
     derived=_not_read,
     heads={"DINOv3ViTModel": Head()},
     note=lambda values: (
-        f"Images have {values['image_size']} pixels a side; the library takes other sizes, too"
+        f"Images are {values['image_size']} pixels wide and high; the library accepts other sizes"
     ),
 )
 

@@ -20,7 +20,7 @@ from ._rows import causal_heads, local_and_global
 
 
 def _dots_layers(values: Values) -> list[Layer]:
-    """Windows begin at `max_window_layers`."""
+    """Layers from `max_window_layers` on have a window."""
     said = values["layer_types"]
     if said is None:
         first = values["max_window_layers"] if values["sliding_window"] else 10**9

@@ -11,7 +11,7 @@ from ._tasks import choices
 
 _ELECTRA_CLASSES = two_layers("Electra", act="gelu")
 
-# For each token: was it replaced? (the library leaves out the axis of the one score)
+# Was each token replaced? The library returns (B, T), without an axis for the single score.
 _DISCRIMINATOR = Head(
     spec={
         "head": {

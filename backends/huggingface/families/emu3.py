@@ -1,4 +1,4 @@
-"""The language model of Emu 3 (Wang et al., 2024, arXiv:2409.18869): images are tokens too."""
+"""The language model of Emu 3 (Wang et al., 2024, arXiv:2409.18869)."""
 
 from __future__ import annotations
 

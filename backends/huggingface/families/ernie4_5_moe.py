@@ -29,7 +29,7 @@ _ERNIE_MIXTURE = mixture(
 
 
 def _ernie_layers(values: Values) -> list[Layer]:
-    """Every so many layers of a range are sparse."""
+    """Every `moe_layer_interval`-th layer between the start and end index is sparse."""
     count, step = values["num_hidden_layers"], values["moe_layer_interval"]
     first, last = values["moe_layer_start_index"], values["moe_layer_end_index"]
     last = count - 1 if last == -1 else last

@@ -13,7 +13,7 @@ from ._llama_like import QK_NORMS, llama_like
 from ._rows import after_padding, changed
 from ._tasks import scored
 
-# ESM C (EvolutionaryScale, 2024): proteins, by Llama's layers with norms of means too
+# ESM C (EvolutionaryScale, 2024): Llama's layers with LayerNorm
 
 
 def _by_depth(values: Values) -> float:
@@ -55,15 +55,15 @@ ESMC = llama_like(
 )
 
 _KEPT = 0.88
-"""In training 12 % of the tokens are masks, whose vectors are zeros; the others stay this large."""
+"""Factor of token embeddings (`token_dropout`): 12 % of the training tokens were masked."""
 
 
 def _note(values: Values) -> str:
     if not values["token_dropout"]:
         return ""
     return (
-        "For texts without mask tokens: where there are some, the library (`token_dropout`) sets "
-        "their embeddings to zero and scales the others by how many there are"
+        "For sequences without mask tokens. The library zeroes the embeddings of mask tokens and "
+        "rescales the others by their number (`token_dropout`)"
     )
 
 

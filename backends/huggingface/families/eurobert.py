@@ -40,7 +40,7 @@ EUROBERT = llama_like(
 
 
 def rotary_names(attention: str) -> dict[Any, Any]:
-    """Rows of encoders with fused projections; `attention` is its name in a layer."""
+    """Tensor names of encoders with fused projections; `attention` is the module's name."""
     separate = ("query", "key", "value")
     return {
         "position_embedding": None,

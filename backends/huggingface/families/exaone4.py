@@ -11,7 +11,7 @@ from .smollm3 import ROTARY
 
 
 def _exaone_layers(values: Values) -> list[Layer]:
-    """Only the layers with a window rotate, where there are windows."""
+    """If some layers have a window, only those have rotary positions."""
     said = values["sliding_window_pattern"]
     period = len(said) if isinstance(said, str) else said
     if values["sliding_window"] is None:

@@ -28,7 +28,7 @@ _EXAONE_MIXTURE = mixture(
 
 
 def _exaone_layers(values: Values) -> list[Layer]:
-    """Beside layers with windows, those that see everything have no positions."""
+    """If some layers have a window, the full layers have no positions."""
     if values["sliding_window"] is None:
         others = local_and_global(
             {**values, "layer_types": None}, **{"global": {"positions": Rotary()}}

@@ -1,4 +1,4 @@
-"""Falcon (Almazrouei et al., 2023, arXiv:2311.16867), of four builds: 7B, 40B and 11B, and RW."""
+"""Falcon (Almazrouei et al., 2023, arXiv:2311.16867): 7B, 40B, 11B and RefinedWeb (RW)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _residual(values: Values) -> Any:
 
 
 def _names(values: Values) -> Names:
-    """The projections of a head, or of those that share a key, stand together."""
+    """Tensor names; query, key and value are fused by head or by group of heads."""
     groups = None if values["multi_query"] else values["num_attention_heads"]
     if values["new_decoder_architecture"]:
         groups = values["num_kv_heads"] or values["num_attention_heads"]
@@ -111,7 +111,7 @@ FALCON = Family(
         "FalconForTokenClassification": scored(dropout=0.1),
     },
     note=lambda values: (
-        "ALiBi is exact here; the library rounds its slopes and its products to bfloat16"
+        "ALiBi is exact here; the library rounds slopes and products to bfloat16"
         if values["alibi"]
         else ""
     ),

@@ -22,7 +22,7 @@ _FLINT_MIXTURE = mixture(
 
 
 def _flint_layers(values: Values) -> list[Layer]:
-    """Every fourth layer, the first and the last see everything, and have no positions."""
+    """Layers 0 and 1, every fourth and the last are full and have no positions."""
     if values["layer_types"] is None:
         count = values["num_hidden_layers"]
         everywhere = [i < 2 or i % 4 == 1 or i == count - 1 for i in range(count)]

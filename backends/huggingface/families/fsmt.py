@@ -1,4 +1,4 @@
-"""FSMT (Ng et al., 2019, arXiv:1907.06616): a vocabulary for each side."""
+"""FSMT (Ng et al., 2019, arXiv:1907.06616): encoder and decoder have their own vocabularies."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def _after_padding_here(values: Values) -> dict[str, Any]:
 
 
 def _own_words(name: str) -> Read:
-    """The size of the table of one side."""
+    """Vocabulary size of one stack; None if the embeddings are shared."""
     return lambda values: None if values["tie_word_embeddings"] else values[name]
 
 
 def _shared_words(values: Values) -> int | None:
-    """The size of the one table, if one serves both sides."""
+    """Vocabulary size of a shared embedding; None if there are two."""
     words: int = values["src_vocab_size"]
     if not values["tie_word_embeddings"]:
         return None
     if words != values["tgt_vocab_size"]:
-        raise RefusedError("`tie_word_embeddings: true` needs one vocabulary for both sides")
+        raise RefusedError("`tie_word_embeddings: true` needs equal vocabulary sizes")
     return words
 
 

@@ -32,11 +32,11 @@ GEMMA = llama_like(
     "gemma",
     "Gemma",
     reads=_KEYS,
-    irrelevant=frozenset(["hidden_activation"]),  # of files of the hub, and never read
+    irrelevant=frozenset(["hidden_activation"]),  # in published files, but not used
     fixed={"use_bidirectional_attention": None},
     spec={
         **_SPEC,
-        # "gelu" of the first files meant the tanh approximation
+        # "gelu" in the first files means the tanh approximation
         "feed_forward": {"activation": Key("hidden_act", {**ACTIVATIONS, "gelu": "gelu_tanh"})},
     },
     heads=causal_heads("Gemma", tasks=TOKENS_TOO),
@@ -96,7 +96,7 @@ GEMMA2 = llama_like(
 
 
 def _rotary_3(layer_type: str, theta: str) -> Any:
-    """The rotation of a kind of layer; only the full ones were ever scaled."""
+    """Rotary positions of a layer type; RoPE scaling applies to full layers only."""
 
     def read(values: Values) -> dict[str, Any]:
         merged = by_layer_type({**values, "rope_theta": values[theta]}, ["full_attention"])
@@ -140,7 +140,7 @@ GEMMA3_TEXT = llama_like(
     ),
 )
 
-# Gemma 3 with its images: the text alone is read
+# Gemma 3 with images: only the text part is imported
 
 GEMMA3 = replace(
     GEMMA3_TEXT,
@@ -161,7 +161,7 @@ GEMMA3 = replace(
             partial=True,
         ),
     },
-    note="The text alone: images are not read here",
+    note="Text only: images are not supported",
 )
 
 FAMILIES = (GEMMA, GEMMA2, GEMMA3_TEXT, GEMMA3)

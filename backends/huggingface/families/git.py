@@ -34,7 +34,7 @@ GIT = bert_like(
         ),
         "GitModel": Head(partial=True),
     },
-    note="The text alone: images are not read here",
+    note="Text only: images are not supported",
 )
 
 FAMILIES = (GIT,)

@@ -31,7 +31,7 @@ GPT2_KEYS = keys(
 
 
 def _scale(values: Values) -> str | None:
-    """What is said of the scores, which may be divided by the number of the layer too."""
+    """The attention scale: default, `none`, or `by_layer`."""
     if not values["scale_attn_by_inverse_layer_idx"]:
         return None if values["scale_attn_weights"] else "none"
     if not values["scale_attn_weights"]:

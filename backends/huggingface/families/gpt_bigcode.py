@@ -14,7 +14,7 @@ SCALE_BY_LAYER = "scale_attn_by_inverse_layer_idx"
 
 
 def _bigcode_names(values: Values) -> Names:
-    """With one key for all heads the projections follow each other; else they do in each head."""
+    """Tensor names; query, key and value are fused by head, except in multi-query attention."""
     groups = None if values["multi_query"] else values["n_head"]
     return {
         "token_embedding": "wte",

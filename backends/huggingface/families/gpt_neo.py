@@ -1,4 +1,4 @@
-"""GPT-Neo (Black et al., 2021): every other layer sees a window; scores are not scaled."""
+"""GPT-Neo (Black et al., 2021): every other layer has a window; scores are not scaled."""
 
 from __future__ import annotations
 

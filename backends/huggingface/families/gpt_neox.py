@@ -14,16 +14,18 @@ from ._tasks import answers, scored
 
 
 def older_rotary(values: Values, fraction: float) -> Values:
-    """The values of a config whose keys are `rotary_emb_base` and `rotary_pct`.
+    """Rotary parameters of a config with `rotary_emb_base` and `rotary_pct`.
 
-    The library ignores today's names of them outside of `rope_parameters`: they are refused unless
-    they say the same.
+    Outside of `rope_parameters`, the library ignores the newer names of these keys. They raise an
+    error unless they have the same values.
     """
     theta, part = values["rotary_emb_base"] or 10000.0, values["rotary_pct"] or fraction
     if values["rope_theta"] not in (10000.0, theta):
-        raise RefusedError("`rope_theta` must be in `rope_parameters`, or `rotary_emb_base`")
+        raise RefusedError("put `rope_theta` into `rope_parameters`, or use `rotary_emb_base`")
     if values.get("partial_rotary_factor") not in (None, part):
-        raise RefusedError("`partial_rotary_factor` must be in `rope_parameters`, or `rotary_pct`")
+        raise RefusedError(
+            "put `partial_rotary_factor` into `rope_parameters`, or use `rotary_pct`"
+        )
     return {**values, "rope_theta": theta, "partial_rotary_factor": part}
 
 

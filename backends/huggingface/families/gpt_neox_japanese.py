@@ -19,7 +19,7 @@ def _japanese_rotary(values: Values) -> dict[str, Any]:
 
 
 def _japanese_layers(values: Values) -> list[Layer]:
-    """The last layer alone has a bias."""
+    """Only the last layer's attention has a bias, on its output projection."""
     count = values["num_hidden_layers"]
     biased = {"attention": {"bias": ["output"]}}
     return [("block", {}) if i < count - 1 else ("last", biased) for i in range(count)]

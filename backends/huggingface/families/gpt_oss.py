@@ -1,4 +1,4 @@
-"""gpt-oss (OpenAI, 2025, arXiv:2508.10925): clamped gates and sinks; files of the full weights."""
+"""gpt-oss (OpenAI, 2025, arXiv:2508.10925): clamped gates and sinks; unquantized checkpoints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _YARN = {
 
 
 def _rotary(values: Values) -> dict[str, Any]:
-    """Positions are stretched where the config says nothing, too."""
+    """Rotary positions, with YaRN scaling by default."""
     return Rotary()(with_parameters(values, stated(values) or _YARN))
 
 
@@ -34,7 +34,7 @@ def _layers(values: Values) -> list[Layer]:
 
 
 def _fused(bias: str = "") -> Names:
-    """Gates and ups of all experts in turns: their columns, or their biases."""
+    """Names of the experts' weights or biases; columns of gate and up are interleaved."""
     ours = [f"{PART}.experts.{part}{bias}" for part in ("gate", "up", "down")]
     matrix = not bias
     return {

@@ -18,7 +18,7 @@ def _turned(values: Values) -> dict[str, Any]:
     width = values["n_embd"] // values["n_head"]
     turned = values["rotary_dim"]
     if turned is None:
-        raise RefusedError("`rotary_dim: null`, angles over the whole model, is not supported")
+        raise RefusedError("`rotary_dim: null` is not supported")
     return {"type": "rotary", "layout": "interleaved", "fraction": turned / width}
 
 

@@ -53,7 +53,7 @@ def _rotary(values: Values, theta: float | None) -> dict[str, Any]:
 
 
 def swa_layers(values: Values) -> list[Layer]:
-    """A block for each kind of mask and theta; 0 is a layer without positions."""
+    """A block for each combination of mask and theta; theta 0 means no positions."""
     if values.get("layer_types") is None:
         count = values["num_hidden_layers"]
         kinds = ["sliding_attention" if i % 4 else "full_attention" for i in range(count)]

@@ -9,7 +9,7 @@ from ._bert_like import bert_like, masked_head, pooled_model, token_heads
 from ._rows import QKV
 from ._tasks import pooled
 
-# GTE (Zhang et al., 2024, arXiv:2407.19669): the last layer of a gated unit alone has a bias
+# In the gated feed-forward, only the last linear layer has a bias.
 
 GTE = bert_like(
     "gte",

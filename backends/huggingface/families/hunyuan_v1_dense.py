@@ -12,7 +12,7 @@ from ._rows import SEQUENCE, causal_heads
 
 
 def hunyuan_rotary(values: Values) -> dict[str, Any]:
-    """`alpha` of "dynamic" parameters grows theta once and for all."""
+    """Rotary positions; with "dynamic" scaling, `alpha` increases theta by a constant factor."""
     said = Rotary().parameters(values)
     alpha = said.get("alpha")
     if said.get("rope_type", said.get("type")) != "dynamic" or not alpha:

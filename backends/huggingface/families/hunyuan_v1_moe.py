@@ -13,12 +13,12 @@ from .hunyuan_v1_dense import HUNYUAN_NORMS, HUNYUAN_SPEC
 
 
 def _alike(name: str) -> Any:
-    """A number that the config may say for each layer, and that must be one for all."""
+    """A number that may be given per layer, but must be the same in all layers."""
 
     def read(values: Values) -> int:
         said = values[name] if isinstance(values[name], list) else [values[name]]
         if len(set(said)) != 1:
-            raise RefusedError(f"`{name}` that differs from layer to layer is not supported yet")
+            raise RefusedError(f"`{name}` must be the same in all layers")
         return int(said[0])
 
     return read

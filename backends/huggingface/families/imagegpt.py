@@ -9,7 +9,7 @@ from .gpt2 import GPT2_KEYS, GPT2_NAMES, GPT2_SPEC, GPT2_UNUSED
 
 
 def _colours(values: Values) -> int:
-    """Those that can come next: all words but the one that begins an image."""
+    """Number of logits: all tokens but the start token of an image."""
     return int(values["vocab_size"]) - 1
 
 

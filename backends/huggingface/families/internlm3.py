@@ -10,11 +10,11 @@ INTERNLM3 = llama_like(
     "internlm3",
     "Llama",
     reads=keys(BIAS_KEYS, "num_key_value_heads head_dim pad_token_id"),
-    fixed={"qkv_bias": False, "bias": False},  # of files of the hub
+    fixed={"qkv_bias": False, "bias": False},  # in published files
     spec=BIASED_SPEC,
     heads={
         **causal_heads("Llama", tasks=()),
-        **causal_heads("InternLM3", tasks=()),  # what files of the hub call it
+        **causal_heads("InternLM3", tasks=()),  # the name in published files
     },
 )
 

@@ -1,5 +1,5 @@
-"""Llama 4 (Meta, 2025): chunks with rotary positions, every fourth layer without; experts that read
-tokens by their weights."""
+"""Llama 4 (Meta, 2025): chunked attention with rotary positions, every fourth layer full and
+without; routing weights multiply the inputs of the experts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNIT = {"type": "head", "norm": {"affine": False}, "after_positions": True}
 
 def _turns(values: Values) -> list[bool]:
     """Which layers have rotary positions."""
-    said = values["no_rope_layers"]  # 1 where there are some, whatever its name says
+    said = values["no_rope_layers"]  # 1: rotary positions; 0: none
     interval = values["no_rope_layer_interval"]
     return [
         bool(said[i]) if said else (i + 1) % interval != 0
@@ -40,7 +40,7 @@ def _turns(values: Values) -> list[bool]:
 
 
 def _still(values: Values) -> Any:
-    """The positions of a layer without rotation."""
+    """Positions of a layer without RoPE: temperature scaling of queries, or none."""
     if not values["attn_temperature_tuning"]:
         return "none"
     return {
@@ -119,7 +119,7 @@ LLAMA4_TEXT = llama_like(
         if name == "Llama4ForCausalLM"
     }
     | {"Llama4TextModel": Head()},
-    note="Chunks begin at the first place, padding or not; the library's begin at the first token",
+    note="Chunks count from index 0, including padding; the library counts from the first token",
 )
 
 LLAMA4 = replace(
@@ -137,7 +137,7 @@ LLAMA4 = replace(
             partial=True,
         )
     },
-    note=f"The text alone: images are not read here. {LLAMA4_TEXT.note}",
+    note=f"Text only: images are not supported. {LLAMA4_TEXT.note}",
 )
 
 FAMILIES = (LLAMA4_TEXT, LLAMA4)

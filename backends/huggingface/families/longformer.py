@@ -14,7 +14,7 @@ PARTS = ("query", "key", "value")
 
 
 def windows(layers: str) -> Callable[[Values], list[Layer]]:
-    """A block for each width; a window of n holds n / 2 tokens on either side."""
+    """A block for each window size; a window of n extends n / 2 tokens to each side."""
 
     def read(values: Values) -> list[Layer]:
         said, count = values["attention_window"], values[layers]

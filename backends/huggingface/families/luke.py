@@ -24,7 +24,7 @@ LUKE = roberta_like(
         **answers("Luke", unused=POOLER, partial=True),
     },
     unused=[r"entity_embeddings\..*", r".*\.(w2e|e2w|e2e)_query\..*"],
-    note="Words alone: entities are not read here",
+    note="Words only: entities are not supported",
 )
 
 FAMILIES = (LUKE,)

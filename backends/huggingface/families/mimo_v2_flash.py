@@ -32,7 +32,7 @@ _MIXTURE = mixture(experts="n_routed_experts", router=sigmoid_router)
 
 
 def _types(values: Values) -> Values:
-    """Every sixth layer is full, and the first."""
+    """Set missing layer types: the first and every sixth layer are full."""
     if values["layer_types"] is not None:
         return values
     full = [not i or not (i + 1) % 6 for i in range(values["num_hidden_layers"])]
@@ -43,9 +43,9 @@ def _types(values: Values) -> Values:
 
 
 def _rotary(layer_type: str, values: Values) -> dict[str, Any]:
-    """The library cuts the width that is rotated to a whole number.
+    """Rotary positions; the rotated width is rounded down, as in the library.
 
-    Where the parameters do not say it, all of a head is rotated if they are scaled, a third if not.
+    If the config does not set the fraction, it is 1 with RoPE scaling and 0.334 without.
     """
     kind = Rotary(layer_type=layer_type, by_layer_type=True).parameters(values)
     usual = 0.334 if kind.get("rope_type", kind.get("type", "default")) == "default" else 1.0
@@ -56,7 +56,7 @@ def _rotary(layer_type: str, values: Values) -> dict[str, Any]:
 
 
 def _layers(values: Values) -> list[Layer]:
-    """Layers with a window have sinks and twice as many heads for keys and values."""
+    """Layers with a window have sinks and twice as many key-value heads."""
     values = _types(values)
     values = with_parameters(values, stated(values) or _ROPE)
     others = []
@@ -112,7 +112,7 @@ MIMO_V2_FLASH = llama_like(
     names=_NAMES,
     unused=(*UNUSED, r"mtp\..*"),
     heads=causal_heads("MiMoV2Flash", tasks=()),
-    note="`attention_value_scale` is multiplied into the projections of the values",
+    note="`attention_value_scale` is multiplied into the value projections",
 )
 
 FAMILIES = (MIMO_V2_FLASH,)

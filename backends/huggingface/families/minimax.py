@@ -34,13 +34,13 @@ _LIGHTNING: dict[str, Any] = {
 
 
 def _residual(values: Values, kind: str) -> dict[str, Any]:
-    """How a branch and the normed stream are weighed: alike in both branches of a layer."""
+    """Factors of a branch and of its normed input; both branches must have the same."""
     factors = ("alpha_factor", "beta_factor")
     alpha, beta = (values[f"{kind}_{factor}"] for factor in factors)
     if [alpha, beta] != [values[f"mlp_{factor}"] for factor in factors]:
         raise RefusedError(
-            f"`{kind}_alpha_factor` and `{kind}_beta_factor` must be those of `mlp`: the two "
-            "branches of a layer are weighed alike"
+            f"`{kind}_alpha_factor` and `{kind}_beta_factor` must equal `mlp_alpha_factor` and "
+            "`mlp_beta_factor`"
         )
     return {"from": "normed", "stream_scale": alpha, "scale": beta}
 
@@ -79,7 +79,7 @@ def _rotated(block: Any) -> bool:
 
 
 def _back(spec: Any) -> dict[str, Any]:
-    """The kinds of layers, their attention, and how each weighs its branches."""
+    """Config keys from a spec: layer types, attention and residual factors."""
     (stack,) = spec.stacks.values()
     config: dict[str, Any] = {"layer_types": [], "sliding_window": None}
     for block in (stack.blocks[kind] for kind in stack.order):
@@ -113,7 +113,7 @@ _NAMES: Names = {
 
 
 def _names(values: Values) -> Names:
-    """The projections of a layer of lightning attention are one tensor, head by head."""
+    """Tensor names; lightning attention has one fused projection, grouped by head."""
     rows: dict[Any, Any] = dict(_NAMES)
     for layer, kind in enumerate(_kinds(values)):
         if kind == "linear_attention":
@@ -125,11 +125,11 @@ def _names(values: Values) -> Names:
 
 
 _BLOCK = 256
-"""So many tokens the library computes at once (`block_size`)."""
+"""The library's block size of lightning attention, in tokens."""
 
 
 def _derived(values: Values) -> dict[str, Tensor]:
-    """How fast each head forgets: e^(-rate · distance) for the places of a block."""
+    """Decay tensors that the library stores: e^(-rate · distance) within a block."""
     import torch
 
     heads, layers = values["num_attention_heads"], values["num_hidden_layers"]

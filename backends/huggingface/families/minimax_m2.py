@@ -14,7 +14,7 @@ from .mixtral import MIXTRAL_MIXTURE, MIXTRAL_NAMES, MOE_PREFIX
 
 
 def _partial(values: Values) -> dict[str, Any]:
-    """What is rotated of a head, which the first checkpoints say as a width."""
+    """Rotary positions; older configs give the rotated width as `rotary_dim`."""
     said = values["rotary_dim"]
     fraction = 1.0 if said is None else said / values["head_dim"]
     return Rotary(fraction=fraction, partial=True)(values)

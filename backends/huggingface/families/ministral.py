@@ -46,8 +46,8 @@ def _growing(values: Values) -> list[dict[str, Any]]:
     )
     if first is None or slope is None:
         raise RefusedError(
-            "`rope_parameters` must say `original_max_position_embeddings` and "
-            "`llama_4_scaling_beta`, by which queries grow"
+            "`rope_parameters` must have `original_max_position_embeddings` and "
+            "`llama_4_scaling_beta`"
         )
     turned = Rotary()(with_parameters(values, said))
     grown = {"type": "temperature", "length": first, "slope": slope}

@@ -1,4 +1,4 @@
-"""Llama 3.2 Vision (Meta, 2024), text only: the layers that read an image are left out."""
+"""Llama 3.2 Vision (Meta, 2024), text only: without the cross-attention layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._multimodal import FEWER_WORDS
 
 
 def _reads_text(values: Values) -> list[int]:
-    """The layers that do not read an image, by their numbers in the whole model."""
+    """Indices, in the whole model, of the layers without cross-attention to an image."""
     images = values["cross_attention_layers"]
     return [layer for layer in range(values["num_hidden_layers"]) if layer not in images]
 
@@ -45,7 +45,7 @@ def _mllama(model_type: str, name: str, **more: Any) -> Family:
         without=["attention_dropout"],
         spec={
             "layers": lambda values: len(_reads_text(values)),
-            "input": {"vocab_size": lambda values: values["vocab_size"] + 8},  # for the images
+            "input": {"vocab_size": lambda values: values["vocab_size"] + 8},  # 8 more for images
             "attention": {"dropout": Key("dropout")},
         },
         unused=_images,
@@ -58,7 +58,7 @@ def _mllama(model_type: str, name: str, **more: Any) -> Family:
             ),
             **more.pop("others", {}),
         },
-        note="The text alone: images are not read here, nor are the layers that look at them",
+        note="Text only: images and cross-attention layers are not supported",
         **more,
     )
     return replace(family, names=_mllama_names)

@@ -18,7 +18,7 @@ _BLOCKS = {
     "full_attention": ("global", "global_rope_theta"),
     "sliding_attention": ("local", "local_rope_theta"),
 }
-"""Of each kind of layer: what its block is called, and the key of older configs for theta."""
+"""Layer type -> name of its block, and the older config key of its theta."""
 
 
 def _types(values: Values) -> list[str]:
@@ -34,7 +34,7 @@ def _positions(layer_type: str, older: str, values: Values) -> dict[str, Any]:
 
 
 def _layers(full: str, window: str) -> Callable[[Values], list[Layer]]:
-    """The masks of both kinds; a window holds half of `local_attention` tokens on a side."""
+    """The blocks of both layer types; `window` takes `local_attention` // 2."""
 
     def layers(values: Values) -> list[Layer]:
         masks = {"global": full, "local": window.format(values["local_attention"] // 2)}
@@ -80,7 +80,7 @@ IRRELEVANT = frozenset(
         "reference_compile",
         "repad_logits_with_grad",
         "rope_theta",  # each kind of layer has its own
-        "sliding_window",  # half of `local_attention`, whatever the file says
+        "sliding_window",  # always half of `local_attention`
         "sparse_pred_ignore_index",
         "sparse_prediction",
     ]
@@ -106,7 +106,7 @@ SPEC: dict[str, Any] = {
         "bias": Key("mlp_bias"),
         "hidden_dropout": Key("mlp_dropout"),
     },
-    # the norm of the embeddings has just run
+    # the embeddings are already normalised
     "overrides": {"0": {"attention": {"norm_placement": "none"}}},
 }
 
@@ -123,7 +123,7 @@ NAMES: Mapping[Any, Any] = {
 
 
 def masked_words(transform: str, output: str, **more: Any) -> Head:
-    """The head of words: the names of what it does before the table, and of the table itself."""
+    """The masked-LM head; names of its transform and of its output projection."""
     return Head(
         spec={
             "head": {
@@ -152,7 +152,7 @@ POOLING = Key("classifier_pooling", words={"cls": "first", "mean": "mean"})
 
 
 def scores(transform: str, output: str, **more: Any) -> Head:
-    """Classes: the same transform as before the table of words, and a linear layer.
+    """A classifier: the same transform as in the masked-LM head, and a linear layer.
 
     more: `pool`, `classes`, `dropout`, `bias`, and fields of the Head
     """
@@ -198,7 +198,7 @@ MODERNBERT = Family(
     },
 )
 
-# As a decoder (Weller et al., 2025, arXiv:2507.11412): the query is one of the window's tokens
+# As a decoder (Weller et al., 2025, arXiv:2507.11412); its windows include the query.
 
 MODERNBERT_DECODER = Family(
     model_type="modernbert-decoder",

@@ -24,7 +24,7 @@ MODERNVBERT = replace(
             "head", "classifier", pool="none", partial=True
         ),
     },
-    note="The text alone: images are not read here",
+    note="Text only: images are not supported",
 )
 
 FAMILIES = (MODERNVBERT,)

@@ -1,4 +1,4 @@
-"""Moshi (Défossez et al., 2024, arXiv:2410.00037): the decoder of its text."""
+"""The text decoder of Moshi (Défossez et al., 2024, arXiv:2410.00037)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOSHI = llama_like(
             "audio_vocab_size",
             "depth_decoder_config",
             "num_codebooks",
-            "sliding_window",  # no mask of the library is made of it
+            "sliding_window",  # not used by the library
         ]
     ),
     spec={

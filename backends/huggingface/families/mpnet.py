@@ -17,7 +17,7 @@ MPNET = bert_like(
         **token_heads("MPNet", dropout=Key("hidden_dropout_prob")),
     },
     without=["type_vocab_size"],
-    # the library counts positions from 2 and makes 32 buckets, whatever the config says
+    # the library ignores these keys: positions count from 2, and there are 32 buckets
     fixed={"pad_token_id": 1, "relative_attention_num_buckets": 32},
     spec={
         "max_positions": lambda values: values["max_position_embeddings"] - 2,

@@ -22,7 +22,7 @@ _MPT_ATTENTION = {
 
 
 def _in_attention(name: str) -> Any:
-    """A value of the mapping `attn_config`, whose other values must be those of MPT-7B."""
+    """A value of `attn_config`; the others must be those of MPT-7B."""
 
     def read(values: Values) -> Any:
         said = values["attn_config"] or {}

@@ -1,4 +1,4 @@
-"""nanochat (Karpathy, 2025): norms without weights, and positions that turn the other way round."""
+"""nanochat (Karpathy, 2025): norms without weights, and rotation in the opposite direction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def _kv_heads(values: Values) -> int:
     return int(values["num_key_value_heads"] or values["num_attention_heads"])
 
 
-# Pairs (a, b) that turn backwards are pairs (b, a) that turn forwards; no weight of a norm minds.
+# Rotating pairs (a, b) backwards equals rotating (b, a) forwards, so the halves of each head are
+# swapped. The norms have no weights, so this does not affect them.
 NANOCHAT = llama_like(
     "nanochat",
     "NanoChat",

@@ -38,10 +38,10 @@ _THETA_3 = 500000.0
 
 
 def _rotary_3(layer_type: str) -> Any:
-    """The rotation of a kind of layer; only the full ones were ever scaled."""
+    """Rotary positions of a layer type; RoPE scaling applies to full layers only."""
 
     def read(values: Values) -> dict[str, Any]:
-        if layer_type == "sliding_attention":  # the library reads `rope_theta` once, for the others
+        if layer_type == "sliding_attention":  # `rope_theta` applies to full layers
             values = {**values, "rope_theta": _THETA_3}
         return of_layer_type(by_layer_type(values, ["full_attention"]), layer_type)
 

@@ -29,7 +29,7 @@ COUNTED = {"type": "learned", "offset": 2, "skip_padding": "mask"}
 
 
 def _width(values: Values) -> int | None:
-    """Of embeddings that are narrower than the model (OPT-350m); projections have no bias."""
+    """Width of the token embedding, if it differs from d_model (OPT-350m)."""
     width: int = values["word_embed_proj_dim"] or values["hidden_size"]
     return None if width == values["hidden_size"] else width
 

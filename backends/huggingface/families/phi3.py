@@ -17,9 +17,7 @@ def _rotary_3(values: Values) -> dict[str, Any]:
     said = stated(values)
     kind = said.get("rope_type", said.get("type", "default"))
     if kind not in ("default", "longrope", "su", "yarn"):
-        raise RefusedError(
-            f"rotary scaling `{kind}` is not supported: the library has LongRoPE here"
-        )
+        raise RefusedError(f"rotary scaling `{kind}` is not supported; phi3 uses LongRoPE")
     if kind in ("su", "yarn"):
         said = {**said, "rope_type": "longrope"}
     return Rotary(partial=True)(with_parameters(values, said))

@@ -21,7 +21,7 @@ PHI4_MULTIMODAL = replace(
         name: replace(head, partial=True)
         for name, head in causal_heads("Phi4Multimodal", tasks=()).items()
     },
-    note="The text alone: images and sounds are not read here",
+    note="Text only: images and audio are not supported",
 )
 
 FAMILIES = (PHI4_MULTIMODAL,)

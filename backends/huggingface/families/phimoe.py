@@ -15,13 +15,15 @@ from .mixtral import MIXTRAL_MIXTURE, MIXTRAL_NAMES, windowed
 
 
 def _rotary(values: Values) -> dict[str, Any]:
-    """Factors of cosine and sine for short and for long texts, which the config must say."""
+    """Rotary positions; LongRoPE needs explicit `short_mscale` and `long_mscale`."""
     spec = Rotary()(values)
     if "scaling" in spec:
         said = Rotary().parameters(values)
         factors = {key: said.get(key) for key in ("short_mscale", "long_mscale")}
         if spec["scaling"]["type"] != "longrope" or None in factors.values():
-            raise RefusedError("this rotary scaling of phimoe is not supported yet")
+            raise RefusedError(
+                "phimoe supports only `longrope` with `short_mscale` and `long_mscale`"
+            )
         spec["scaling"] |= factors
     return spec
 
@@ -34,7 +36,7 @@ PHIMOE = llama_like(
         "num_experts_per_tok router_jitter_noise",
     ),
     optional={"sliding_window": int, "original_max_position_embeddings": int},
-    fixed={"num_experts_per_tok": 2},  # the library's router is made for two
+    fixed={"num_experts_per_tok": 2},  # the library's router supports only 2
     irrelevant=TRAINED | {"hidden_dropout", "input_jitter_noise"},
     spec={
         "norm": {"type": "layernorm", "eps": Key("rms_norm_eps")},
@@ -62,7 +64,7 @@ PHIMOE = llama_like(
 
 PHIMOE = replace(
     PHIMOE,
-    heads={**PHIMOE.heads, "PhiMoEForCausalLM": PHIMOE.heads["PhimoeForCausalLM"]},  # of the hub
+    heads={**PHIMOE.heads, "PhiMoEForCausalLM": PHIMOE.heads["PhimoeForCausalLM"]},  # published
 )
 
 FAMILIES = (PHIMOE,)

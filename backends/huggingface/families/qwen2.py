@@ -10,7 +10,7 @@ from ._rows import ALL_TASKS, causal_heads, local_and_global
 
 
 def qwen_layers(values: Values) -> list[Layer]:
-    """Qwen's windows: in the layers from `max_window_layers` on, if they are switched on."""
+    """Layers from `max_window_layers` on have a window, if `use_sliding_window` is true."""
     said = values["layer_types"]
     if said is None:
         switch = values["sliding_window"] is not None and values["use_sliding_window"]

@@ -16,7 +16,7 @@ NORMALIZED = {"normalize": Key("norm_topk_prob")}
 
 
 def qwen_sparse(values: Values, experts: str) -> list[bool]:
-    """Every `decoder_sparse_step`-th layer, but those of `mlp_only_layers`."""
+    """Every `decoder_sparse_step`-th layer is sparse, except those in `mlp_only_layers`."""
     layers = range(values["num_hidden_layers"])
     step, dense = values["decoder_sparse_step"], values["mlp_only_layers"]
     return [i not in dense and values[experts] > 0 and (i + 1) % step == 0 for i in layers]
@@ -28,7 +28,7 @@ _QWEN2_MIXTURE = mixture(
 
 
 def _qwen2_layers(values: Values) -> list[Layer]:
-    """Windows are in every second layer of the first ones, if they are switched on."""
+    """With `use_sliding_window`, every other layer before `max_window_layers` has a window."""
     said = values["layer_types"]
     if said is None:
         first = values["max_window_layers"] if values["use_sliding_window"] else 0

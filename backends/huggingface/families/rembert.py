@@ -11,7 +11,7 @@ from ._tasks import choices, pooled
 
 
 def narrow_input(values: Values) -> int | None:
-    """The width of RemBERT's table of tokens."""
+    """Width of the token embedding; None if it is d_model."""
     return narrow({**values, "embedding_size": values["input_embedding_size"]})
 
 

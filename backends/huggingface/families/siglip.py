@@ -46,8 +46,8 @@ SIGLIP_TEXT = Family(
             bias=True,
         )
     },
-    note="Texts are padded to their full length and given without a mask, as the library does: "
-    "with one, the last real token would be read, not the last place",
+    note="Pad texts to the full length and pass no mask, as the library does: with a mask, the "
+    "last real token would be pooled instead of the last position",
 )
 
 SIGLIP_VISION = Family(
@@ -60,7 +60,7 @@ SIGLIP_VISION = Family(
     prefix="vision_model.",
     unused=(POSITION_IDS, r"head\..*"),
     heads={"SiglipVisionModel": Head(partial=True)},
-    note="The head that asks all patches with one learned query is left out",
+    note="Without the attention-pooling head",
 )
 
 SIGLIP = two_towers(

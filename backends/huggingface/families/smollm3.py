@@ -13,7 +13,7 @@ ROTARY = Rotary()
 
 
 def _smollm_layers(values: Values) -> list[Layer]:
-    """Layers that rotate and layers that do not, of which some may have windows."""
+    """The blocks of layers with and without rotary positions, and with and without a window."""
     count, every_nth = values["num_hidden_layers"], values["no_rope_layer_interval"]
     turned = values["no_rope_layers"] or [int(i % every_nth != 0) for i in range(1, count + 1)]
     window = values["use_sliding_window"] and values["sliding_window"] is not None

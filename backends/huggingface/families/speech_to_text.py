@@ -1,4 +1,4 @@
-"""Speech2Text (Wang et al., 2020, arXiv:2010.05171): gated convolutions, then as BART is."""
+"""Speech2Text (Wang et al., 2020, arXiv:2010.05171): gated convolutions before BART's layers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _SCALE = IfSet("scale_embedding", "sqrt_d_model")
 
 
 def _convolutions(values: Values) -> list[dict[str, Any]]:
-    """Each takes every second frame; half of its channels gate the others."""
+    """Convolutions with stride 2 and gated linear units."""
     kernels, width = values["conv_kernel_sizes"], values["d_model"]
     if len(kernels) != values["num_conv_layers"]:
-        raise RefusedError("`conv_kernel_sizes` must have `num_conv_layers` numbers")
+        raise RefusedError("`conv_kernel_sizes` must have one number per layer (`num_conv_layers`)")
     channels = [values["conv_channels"] // 2] * (len(kernels) - 1) + [width]
     return [
         {"channels": out, "kernel": kernel, "stride": 2, "gated": True}
@@ -26,12 +26,12 @@ def _convolutions(values: Values) -> list[dict[str, Any]]:
 
 
 def _sound_positions(values: Values) -> str | None:
-    """Real frames have the number 0 in the library: with padding of that id, none has a place."""
+    """The library takes all frames for padding if `pad_token_id` is 0, so none has a position."""
     return "none" if values["pad_token_id"] == 0 else None
 
 
 def _back(spec: Any) -> dict[str, Any]:
-    """The convolutions, and what they read."""
+    """Config keys of the convolutions, from a spec."""
     stem = spec.stacks["encoder"].input[0]
     if stem.type != "conv":
         raise OtherFamilyError("it reads no sounds")
@@ -59,7 +59,7 @@ SPEECH_TO_TEXT = Family(
         "begin_suppress_tokens",
         "early_stopping",
         "max_length",
-        "max_source_positions",  # of a table that grows
+        "max_source_positions",  # the library's position table grows
         "num_beams",
     },
     spec={
@@ -114,7 +114,7 @@ SPEECH_TO_TEXT = Family(
         ),
         "Speech2TextModel": Head(),
     },
-    note="Sounds of a batch are equally long: no frame is padding",
+    note="All signals in a batch have the same length; padding is not supported",
 )
 
 FAMILIES = (SPEECH_TO_TEXT,)

@@ -15,7 +15,7 @@ from .t5 import COPIES, KEYS, TOKENS, decoder_layers, spec_of, stack_rows
 
 
 def _step(values: Values, stack: str) -> int:
-    """After how many layers a sparse one stands."""
+    """Distance between sparse layers of a stack."""
     count = values["num_layers"] if stack == "encoder" else decoder_layers(values)
     sparse: int = values[f"num_sparse_{stack}_layers"]
     return int(count // sparse if sparse > 0 else count)
@@ -58,7 +58,7 @@ def _layers(values: Values, stack: str) -> dict[str, Any]:
 
 
 def _back(spec: Any) -> dict[str, Any]:
-    """The sparse layers of both stacks, and what an expert is."""
+    """Config keys from a spec: sparse layers of both stacks, and the experts."""
     config: dict[str, Any] = {}
     for name, depth in (("encoder", "num_layers"), ("decoder", "num_decoder_layers")):
         stack = spec.stacks[name]
@@ -73,7 +73,7 @@ def _back(spec: Any) -> dict[str, Any]:
             }
         dense = [getattr(part, "expert", part) for part in blocks]
         if any(not isinstance(part, Mlp) for part in dense):
-            raise OtherFamilyError("a layer has another feed-forward")
+            raise OtherFamilyError("a layer has a feed-forward of another type")
         for part in dense[:1]:
             config |= {"d_ff": part.d_ff, "dense_act_fn": part.activation.type}
     return config

@@ -18,7 +18,7 @@ _ATTENTION = {"query": "q", "key": "k", "value": "v", "output": "o"}
 
 
 def _feed_forward(values: Values) -> dict[str, Any]:
-    """`relu`, or `gated-gelu`, which means the tanh form."""
+    """The feed-forward of `relu` or `gated-gelu`, which uses the tanh approximation."""
     gate, _, function = values["feed_forward_proj"].rpartition("-")
     name = "gelu_new" if values["feed_forward_proj"] == "gated-gelu" else function
     if gate not in ("", "gated") or name not in _ACTIVATIONS:
@@ -33,7 +33,7 @@ def _feed_forward(values: Values) -> dict[str, Any]:
 
 def _feed_forward_back(said: Any) -> dict[str, Any]:
     if said.type not in ("mlp", "glu"):
-        raise OtherFamilyError("its feed-forward is another")
+        raise OtherFamilyError("its feed-forward is not one of T5's")
     names = {"relu": "relu", "gelu_tanh": "gelu", "silu": "silu"}
     name = names.get(said.activation.type, "")
     kind = f"gated-{name}" if said.type == "glu" else said.activation.type
@@ -41,7 +41,7 @@ def _feed_forward_back(said: Any) -> dict[str, Any]:
 
 
 def input_scale(values: Values) -> str | None:
-    """Version 1.0 divides by the root of d_model before its head; 1.1 says so by being untied."""
+    """Version 1.0 (tied) scales by 1/√d_model before the head; version 1.1 (untied) does not."""
     said = values.get("scale_decoder_outputs")
     scaled = values["tied_as_written"] is not False if said is None else said
     return "1/sqrt_d_model" if scaled else None
@@ -66,7 +66,7 @@ def spec_of(share: str) -> dict[str, Any]:
         "dropout": Key("dropout_rate"),
         "bias": False,
         "norm": {"type": "rmsnorm", "eps": Key("layer_norm_epsilon")},
-        "residual": {"float32": True},  # the library keeps `wo` and what it adds to in float32
+        "residual": {"float32": True},  # the library keeps `wo` and the residual stream in float32
         "positions": {
             "type": "relative_bias",
             "buckets": Key("relative_attention_num_buckets"),
@@ -89,7 +89,7 @@ def spec_of(share: str) -> dict[str, Any]:
 
 
 def stack_rows(stack: str, last: int) -> dict[str, str]:
-    """The rows of a stack; `last` numbers the feed-forward among the parts of a block."""
+    """Tensor names of a stack; `last` is the index of the feed-forward in a block."""
     ours, theirs = f"{stack}.layers.{{}}", f"{stack}.block.{{}}.layer"
     rows = {
         f"{ours}.attention_norm": f"{theirs}.0.layer_norm",
@@ -106,7 +106,7 @@ def stack_rows(stack: str, last: int) -> dict[str, str]:
 
 
 def names(values: Values) -> Names:
-    """All rows; a gated feed-forward has two matrices where a plain one has one."""
+    """All tensor names; a gated feed-forward has two input matrices."""
     gated = values["feed_forward_proj"].startswith("gated")
     up = {"gate": "wi_0", "up": "wi_1"} if gated else {"up": "wi"}
     rows = {"token_embedding": "shared", **stack_rows("encoder", 1), **stack_rows("decoder", 2)}
@@ -189,7 +189,7 @@ def _tasks(name: str) -> dict[str, Head]:
 
 
 def encoder_alone(family: Family, name: str, tasks: bool) -> Family:
-    """The family of the classes that have the encoder alone."""
+    """The family of the encoder-only classes."""
     stacks = ("family", "encoder", "decoder")
     outer = {key: value for key, value in family.spec.items() if key not in stacks}
     rows = family.names

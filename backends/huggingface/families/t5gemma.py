@@ -25,14 +25,14 @@ _STACK = {key: value for key, value in GEMMA2.spec.items() if key not in ("famil
 
 
 def _both_ways(values: Values) -> dict[str, Any]:
-    """The encoder's windows hold that many tokens on either side."""
+    """The encoder's layers; windows extend `sliding_window` tokens to each side."""
     masks = {"global": "full", "local": f"band({values['sliding_window']})"}
     said = local_and_global(values)
     return folded([(kind, {"mask": masks[kind]}) for kind, _ in said])
 
 
 def _stack(key: str) -> Read:
-    """A stack, as Gemma 2 says it of its own values."""
+    """One stack: Gemma 2's layers with the values of this part of the config."""
 
     def read(values: Values) -> dict[str, Any]:
         own = every(values[key], 2)
@@ -102,7 +102,7 @@ T5GEMMA = Family(
         ),
         "T5GemmaModel": Head(),
     },
-    note="Tokens that are padding are hidden by `attention_mask` alone, which must be given",
+    note="Pass `attention_mask`: without it, padding is not masked",
 )
 
 FAMILIES = (T5GEMMA,)

@@ -33,7 +33,7 @@ TROCR = Family(
     last=LAST,
     names={**NAMES, "embedding_norm": "layernorm_embedding"},
     prefix="model.decoder.",
-    unused=(r"layers\.\d+\.encoder_attn.*",),  # text alone asks no encoder
+    unused=(r"layers\.\d+\.encoder_attn.*",),  # no encoder, so no cross-attention
     heads={
         "TrOCRForCausalLM": causal_heads("TrOCR", output="output_projection", tasks=())[
             "TrOCRForCausalLM"

@@ -24,7 +24,7 @@ _MASKS = {"full_attention": "full", "sliding_attention": "band({})"}
 
 
 def _layers(values: Values) -> list[Layer]:
-    """Every third layer is full; windows hold that many tokens on either side."""
+    """Every third layer is full; windows extend `sliding_window` tokens to each side."""
     count = values["num_hidden_layers"]
     kinds = ["sliding_attention" if (i + 1) % 3 else "full_attention" for i in range(count)]
     values = {

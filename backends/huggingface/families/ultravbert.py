@@ -1,4 +1,4 @@
-"""UltraVBERT, text only: UltraBERT that also reads images."""
+"""UltraVBERT, text only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ULTRAVBERT = replace(
         "UltraVBertForSequenceClassification": scored(pool=POOLING, partial=True),
         "UltraVBertForTokenClassification": scored(partial=True),
     },
-    note="The text alone: images are not read here",
+    note="Text only: images are not supported",
 )
 
 FAMILIES = (ULTRAVBERT,)

@@ -1,4 +1,4 @@
-"""wav2vec 2.0 (Baevski et al., 2020, arXiv:2006.11477), and what encoders of waveforms share."""
+"""wav2vec 2.0 (Baevski et al., 2020, arXiv:2006.11477), and rows shared by similar models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KEYS = keys(
     "do_stable_layer_norm classifier_proj_size final_dropout id2label",
 )
 
-# What is drawn at random in training alone, and what a loss or another class reads.
+# Keys of random masking in training, of losses and of other classes.
 _IRRELEVANT = frozenset(
     [
         "apply_spec_augment",
@@ -84,9 +84,9 @@ _ADAPTER_SIZES = frozenset(
 
 
 def _convolutions(values: Values) -> list[dict[str, Any]]:
-    """All of them with a norm over channels, or the first with one over frames.
+    """The convolutions: with a norm over channels each, or over frames in the first one only.
 
-    Their norms have torch's eps, whatever `layer_norm_eps` is.
+    In the library, these norms use torch's default eps, so `layer_norm_eps` must equal it.
     """
     if values["layer_norm_eps"] != 1e-5:
         said = values["layer_norm_eps"]
@@ -151,7 +151,7 @@ _SPEC: Mapping[str, Any] = {
 
 
 def _back(spec: Any) -> dict[str, Any]:
-    """The convolutions. Without masks in training, the library has no vector for what is masked."""
+    """Config keys of the convolutions. With `mask_time_prob` 0 the library has no mask vector."""
     (stack,) = spec.stacks.values()
     if stack.input[0].type != "conv":
         raise OtherFamilyError("it reads no sounds")
@@ -190,7 +190,7 @@ def _names(values: Values) -> Names:
 
 _OLDER = ".conv.weight_"
 
-_NOTE = "Sounds of a batch are equally long: no sample is padding"
+_NOTE = "All signals in a batch have the same length; padding is not supported"
 
 
 def _head(classes: Any, names: Mapping[str, str], **more: Any) -> Head:
@@ -208,7 +208,10 @@ def waveform_encoder(
     irrelevant: frozenset[str] = frozenset(),
     frames: bool = False,
 ) -> Family:
-    """frames: whether it has a class that scores each frame."""
+    """A family like wav2vec 2.0.
+
+    frames: whether the library has a class for frame classification
+    """
     of_all = _head(
         Key("id2label", read=len),
         {"head.dense": "projector", "head.output": "classifier"},
@@ -252,7 +255,7 @@ _PRETRAINED = Head(
     unused=(r"quantizer\..*", r"project_q\..*"),
     partial=True,
 )
-"""What the masked frames are compared with is left out: its codebooks are for training."""
+"""The pretraining class without its quantizer, which only the loss uses."""
 
 WAV2VEC2 = waveform_encoder(
     "wav2vec2", "Wav2Vec2", fixed=_ADAPTERS, irrelevant=_ADAPTER_SIZES, frames=True

@@ -15,7 +15,7 @@ _ATTENTION = {"attention": {"bias": ["query", "value", "output"]}}
 
 
 def _gelu(values: Values) -> str | None:
-    """The stem's activation, whatever that of the feed-forwards is."""
+    """Activation of the convolutions, which is always GELU."""
     return None if values["activation_function"] == "gelu" else "gelu"
 
 
@@ -60,7 +60,7 @@ _WHISPER = Family(
         "mask_time_prob",
         "max_length",
         "median_filter_width",
-        "scale_embedding",  # read, and not used
+        "scale_embedding",  # not used by the library
         "suppress_tokens",
         "use_weighted_layer_sum",
     },
@@ -92,8 +92,8 @@ _WHISPER = Family(
         ),
         "WhisperModel": Head(),
     },
-    note="Frames are as many as `max_positions` of the encoder, doubled, in the library; here that "
-    "is the most. Its sinusoids are read from the file, as learned positions",
+    note="The encoder's sinusoids are imported as learned positions. At most 2 * `max_positions` "
+    "frames; the library requires exactly this number",
 )
 
 WHISPER = replace(

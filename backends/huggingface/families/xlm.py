@@ -24,7 +24,7 @@ _SUMMARY: dict[str, Any] = {
     "summary_activation": None,
     "summary_proj_to_labels": True,
 }
-"""How a text becomes one vector, at the one setting that is read."""
+"""Options of the library's pooling that are supported at one value only."""
 
 
 def xlm_like(model_type: str, name: str, **more: Any) -> Family:

@@ -20,7 +20,7 @@ def _by_head(values: Values) -> tuple[int, ...]:
 
 
 def _flat(name: str) -> Layout:
-    """(d_model, heads, head_dim) in the checkpoint, (heads * head_dim, d_model) here."""
+    """A weight of shape (d_model, heads, head_dim) in the checkpoint."""
     return Layout(f"{_ATTENTION}.{name}", transposed=True, stored=_by_head)
 
 
@@ -92,7 +92,7 @@ XLNET = Family(
         "layers.{}.feed_forward_norm": "layer.{}.ff.layer_norm",
     },
     prefix="transformer.",
-    # segments, memories and the second stream of its training are not read
+    # not supported: segments, memories and the second stream of pretraining
     unused=(r"mask_emb", r"layer\.\d+\.rel_attn\.(r_s_bias|seg_embed)"),
     heads={
         "XLNetLMHeadModel": Head(
@@ -115,7 +115,7 @@ XLNET = Family(
             names={"head.output": "classifier"},
         ),
     },
-    note="Segments, memories and permuted targets are not read",
+    note="Segments, memories and permuted targets are not supported",
 )
 
 FAMILIES = (XLNET,)

@@ -1,1 +1,1 @@
-"""Emitted programs as data: nodes, a reader of templates, name resolution, and one printer."""
+"""Emitted programs as syntax trees: nodes, templates, name resolution, and a printer."""

@@ -10,7 +10,7 @@ from .nodes import Argument, Call, Dot, Expr, Literal, Name, Sequence
 
 
 def constant(value: Any) -> Literal:
-    """A Python literal as a person writes it: 10_000.0, 1e-5, 50257."""
+    """A Python literal in its usual form: 10_000.0, 1e-5, 50257."""
     return Literal(value, written(value))
 
 
@@ -38,7 +38,7 @@ def _written_float(value: float) -> str:
 
 
 def call(function: str | Expr, *arguments: Expr, **named: Expr) -> Call:
-    """`function(arguments, name=value)`; a function by its name, which may be dotted."""
+    """`function(arguments, name=value)`; the function is given by its (dotted) name."""
     of = dotted(function) if isinstance(function, str) else function
     by_name = [Argument(value, name) for name, value in named.items()]
     return Call(of, (*[Argument(value) for value in arguments], *by_name))
@@ -55,7 +55,7 @@ def dotted(path: str) -> Any:
 
 
 def names(*ids: str) -> Any:
-    """One name, or several without brackets: the target of an assignment."""
+    """One or several names: the target of an assignment."""
     return name(ids[0]) if len(ids) == 1 else Sequence(tuple(map(name, ids)), "")
 
 

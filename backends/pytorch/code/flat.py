@@ -47,7 +47,7 @@ UNARIES = {"-": UNARY, "~": UNARY, "not ": NOT}
 
 
 def binding(e: Any) -> int:
-    """How tightly an expression holds together: the higher, the tighter."""
+    """Precedence of an expression."""
     kind = type(e)
     if kind is Literal and type(e.value) in (int, float) and copysign(1, e.value) < 0:
         return UNARY
@@ -59,14 +59,14 @@ def binding(e: Any) -> int:
 
 
 def flat(e: Any, want: int = 0) -> str:
-    """An expression on one line, in brackets where something of a tighter binding is wanted."""
+    """An expression on one line, in parentheses if its precedence is too low."""
     text = FLAT[type(e)](e)
     return f"({text})" if want > CHOICE and binding(e) < want else text
 
 
 def _binary(e: Binary) -> str:
     bind = BINDING[e.sign]
-    if e.sign == "**":  # simple operands stand close
+    if e.sign == "**":  # no spaces around ** of simple operands
         sign = "**" if is_simple(e.left) and is_simple(e.right) else " ** "
         return f"{flat(e.left, bind + 1)}{sign}{flat(e.right, UNARY)}"
     return f"{flat(e.left, bind)} {e.sign} {flat(e.right, bind + 1)}"
@@ -83,7 +83,7 @@ def _index(e: Index) -> str:
 
 
 def keys_in(e: Index) -> str:
-    """Keys of an index; slices between long ends have spaces around the colon."""
+    """Keys of an index; slices with compound ends have spaces around the colon."""
     ends = [end for key in e.keys if type(key) is Slice for end in (key.start, key.stop) if end]
     wide = any(not _short(end) for end in ends)
     return ", ".join([_slice(k, wide) if type(k) is Slice else flat(k) for k in e.keys])
@@ -116,7 +116,7 @@ def _format(e: Format) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A piece of text as an f-string holds it."""
+    """A literal part of an f-string, escaped."""
     doubled = "".join(letter * 2 if letter in "{}" else letter for letter in text)
     return json.dumps(doubled, ensure_ascii=False)[1:-1]
 
@@ -132,7 +132,7 @@ def _generator(e: Generator) -> str:
 
 
 def _owner(e: Any) -> str:
-    """What stands before a dot; a number needs brackets there."""
+    """The expression before a dot; a number needs parentheses."""
     number = type(e) is Literal and not isinstance(e.value, str)
     return f"({flat(e)})" if number else flat(e, ATOM)
 

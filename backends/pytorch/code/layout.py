@@ -1,7 +1,7 @@
-"""Where the lines of an emitted file break, as a formatter would have it.
+"""Line breaks in emitted files, formatted as by ruff.
 
-Breaks stand at brackets, operators and method calls of the tree. What this module decides about a
-line, it decides by its pieces and their widths.
+Lines break at brackets, operators and method calls. Decisions depend only on the pieces of a line
+and their widths.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from .nodes import Sequence as Items
 from .walk import origins_in, placed, walk
 
 BREAKS = ((" ",), ("or",), ("and",), ("==",), ("|",), ("^",), ("&",), ("+", "-"), ("*", "/"))
-"""The operators at which a long expression breaks, the loosest first."""
+"""Operators at which a long expression breaks, by increasing precedence."""
 
 
 class Place(NamedTuple):
@@ -70,13 +70,13 @@ class Place(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A part of a line outside of all brackets, or a pair of brackets with all that is in it."""
+    """A part of a line outside of all brackets, or a pair of brackets with its content."""
 
     inner: str  # the text, or what stands between the brackets
-    nodes: tuple[Any, ...] = ()  # the nodes between the brackets, separated by commas
+    nodes: tuple[Any, ...] = ()  # the content, separated by commas
     brackets: str = ""
-    sign: str = ""  # this piece is an operator
-    word: str = ""  # or the `if` or `else` of a choice
+    sign: str = ""  # the piece is an operator
+    word: str = ""  # or the `if` or `else` of a conditional expression
     dot: bool = False  # or `.name`
     origins: Origins = NOWHERE
 
@@ -90,11 +90,11 @@ class Piece(NamedTuple):
 
 
 class Printed(NamedTuple):
-    """A line of the file, and its origins, which only a source map asks for.
+    """A line of the file and its origins (for source maps).
 
     own     origins of the line itself
-    nodes   trees that are printed on it, whose origins are its own, too
-    around  origins of what it stands in, for lines whose own name no op or scope
+    nodes   trees printed on it, whose origins belong to the line too
+    around  origins of the enclosing nodes, for lines whose own name no op or scope
     """
 
     text: str
@@ -104,7 +104,7 @@ class Printed(NamedTuple):
 
     @property
     def origins(self) -> Origins:
-        """Where the line comes from."""
+        """Origins of the line."""
         return placed(self.own | origins_in(*self.nodes), self.around)
 
 
@@ -169,7 +169,7 @@ def _loops(e: Loop) -> list[Piece]:
 
 
 class Line(NamedTuple):
-    """A statement that is to be laid out: what stands before its value, the value, what follows.
+    """A statement to lay out: the text before its value, the value, the text after it.
 
     lead  "name" for `name = value`, "names" for `a, b = value`, "dotted" for `a.b = value`,
           "return", or "" for all others
@@ -196,7 +196,7 @@ def origins_of(found: Iterable[Piece]) -> Origins:
 def wrap(line: Line, at: Place, note: str = "") -> list[Printed]:
     """One statement as lines.
 
-    The note stands behind the last one, or above a statement that fits on a line without it.
+    The note follows the last line, or precedes a statement that fits on one line without it.
     """
     margin, tail = at.margin, f"  # {note}" if note else ""
     found = line.all
@@ -223,7 +223,7 @@ def wrap(line: Line, at: Place, note: str = "") -> list[Printed]:
 
 
 def _inside(group: Piece, at: Place) -> list[Printed]:
-    """What stands in brackets: on one line where it fits there, else one part a line."""
+    """The content of brackets: on one line if it fits, else one part per line."""
     inner = at.deeper.margin + group.inner
     if at.fits(inner) and group.brackets != "{}":
         return [Printed(inner, group.all_origins)]
@@ -232,7 +232,7 @@ def _inside(group: Piece, at: Place) -> list[Printed]:
 
 
 def _split(found: list[Piece]) -> tuple[list[Piece], Piece, list[Piece]] | None:
-    """What stands before the last brackets that hold something, these, and what follows."""
+    """Split at the last non-empty brackets: before, brackets, after."""
     for place in range(len(found) - 1, -1, -1):
         if found[place].nodes:
             return found[:place], found[place], found[place + 1 :]
@@ -240,7 +240,7 @@ def _split(found: list[Piece]) -> tuple[list[Piece], Piece, list[Piece]] | None:
 
 
 def _terms(found: list[Piece]) -> list[list[Piece]]:
-    """The pieces cut at their loosest operators; each term but the first is led by one."""
+    """Split at the operators of lowest precedence; each term but the first begins with one."""
     signs = {piece.sign for piece in found}
     for group in BREAKS:
         if signs.isdisjoint(group):
@@ -261,7 +261,7 @@ def _led(piece: Piece, word: str) -> Piece:
 
 
 def _calls(found: list[Piece]) -> list[list[Piece]]:
-    """The pieces cut before each method that is called on the result of a call."""
+    """Split before each method that is called on the result of a call."""
     calls: list[list[Piece]] = [[]]
     for before, piece in zip([None, *found], found, strict=False):
         if before is not None and before.brackets == "()" and piece.dot:
@@ -271,7 +271,7 @@ def _calls(found: list[Piece]) -> list[list[Piece]]:
 
 
 def _broken(found: list[Piece], at: Place, end: str = "") -> list[Printed]:
-    """An expression inside brackets: on one line, or broken at its loosest operators first."""
+    """An expression in brackets: on one line, or broken at operators of lowest precedence first."""
     text = at.margin + text_of(found) + end
     if at.fits(text):
         return [Printed(text, origins_of(found))]
@@ -289,7 +289,7 @@ def _broken(found: list[Piece], at: Place, end: str = "") -> list[Printed]:
 def _in_brackets(
     line: Line, split: tuple[list[Piece], Piece, list[Piece]] | None, at: Place
 ) -> bool:
-    """Does a long value get brackets of its own, to break at its operators or its methods?"""
+    """Whether a long value is put into parentheses, to break at its operators or methods."""
     if line.lead not in ("name", "names", "return", "test") or any(
         _chooses(piece) for piece in line.value
     ):
@@ -317,7 +317,7 @@ def _chooses(piece: Piece) -> bool:
 
 
 def _has_methods(found: list[Piece]) -> bool:
-    """Is a method called on the result of a call, or read of it, here or in brackets?"""
+    """Whether the expression contains an attribute of the result of a call."""
     if len(_calls(found)) > 1:
         return True
     return any(
@@ -328,7 +328,7 @@ def _has_methods(found: list[Piece]) -> bool:
 
 
 def _bracketed(line: Line, at: Place, tail: str) -> list[Printed]:
-    """`name = (…)` for what has no bracket to break at: a long name, or a choice of two values."""
+    """`name = (…)` for a value without brackets, such as a conditional expression."""
     margin = at.margin
     if not line.lead:
         return [Printed(margin + text_of(line.all) + tail, origins_of(line.all))]

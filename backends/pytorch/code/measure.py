@@ -17,7 +17,7 @@ LONG = 100
 
 
 def width(statement: Statement, depth: int = 0) -> int:
-    """How many columns the statement takes on one line, its note included."""
+    """Width of the statement on one line, including its note."""
     note = getattr(statement, "note", "")
     return 4 * depth + columns(statement) + (len(note) + 4 if note else 0)
 

@@ -1,8 +1,9 @@
-"""The vocabulary of emitted programs: expressions and statements of Python, as data.
+"""Syntax tree of emitted programs: expressions and statements of Python.
 
-Nodes are immutable and compare by what they say, so two classes are one where their trees are
-equal. `origins` tell the source map where a node comes from and are no part of the comparison: the
-number of an op, the path of a scope of the graph, or the path of a value in the spec, as a tuple.
+Nodes are immutable and compared by value; classes with equal trees are merged. `origins` say where
+a
+node comes from, for source maps: the number of an op, the path of a scope, or the path of a spec
+value as a tuple. Comparison ignores them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 else:
 
     def tree_node(*, frozen: bool, slots: bool, kw_only: bool = False):
-        """A dataclass that nobody changes. Type checking forbids it; Python does not look, which
-        would cost a tenth of the time of emitting a file."""
+        """A dataclass that is immutable for type checkers; `frozen=True` would take a tenth of the
+            time of
+        emitting a file."""
         return dataclass(unsafe_hash=frozen, slots=slots, kw_only=kw_only)
 
 
@@ -45,7 +47,7 @@ class Name(Node):
 
 @tree_node(frozen=True, slots=True)
 class Literal(Node):
-    """A number, a string, None, True, False or `...`, and how it is written (1 is not 1.0)."""
+    """A number, a string, None, True, False or `...`, with its spelling (1 is not 1.0)."""
 
     value: Any
     text: str
@@ -76,7 +78,7 @@ class Call(Node):
 
 @tree_node(frozen=True, slots=True)
 class Binary(Node):
-    """`left sign right`; chains such as `a + b + c` lean to the left."""
+    """`left sign right`; chains such as `a + b + c` are left-associative."""
 
     left: Expr
     sign: str
@@ -91,7 +93,7 @@ class Unary(Node):
 
 @tree_node(frozen=True, slots=True)
 class Bracketed(Node):
-    """An expression in brackets that help the reader and that Python does not need."""
+    """An expression in parentheses that are only for readability."""
 
     of: Expr
 
@@ -107,7 +109,7 @@ class Choice(Node):
 
 @tree_node(frozen=True, slots=True)
 class Sequence(Node):
-    """A tuple, a list or a set; without brackets, a tuple such as `a, b`.
+    """A tuple, a list or a set; without brackets: a tuple such as `a, b`.
 
     An item `*a` is an argument, as in a call.
     """
@@ -146,14 +148,14 @@ class Slice(Node):
 
 @tree_node(frozen=True, slots=True)
 class Format(Node):
-    """An f-string; its parts are texts and expressions."""
+    """An f-string; its parts are strings and expressions."""
 
     parts: tuple[str | Expr, ...]
 
 
 @tree_node(frozen=True, slots=True)
 class Adjacent(Node):
-    """Strings one behind the other, which Python joins: a long one over several lines."""
+    """Adjacent string literals, which Python concatenates."""
 
     items: tuple[Expr, ...]
 
@@ -178,7 +180,7 @@ class Generator(Node):
     target: Expr
     over: Expr
     test: Expr | None = None
-    brackets: str = ""  # "" for the only argument of a call
+    brackets: str = ""  # no brackets for the only argument of a call
     inner: tuple[Loop, ...] = ()
 
     @property
@@ -212,7 +214,7 @@ Expr = (
 class Set(Node):
     """`target = value`, with an annotation in a class; `note` is the comment behind it.
 
-    `also` are the further targets of `target = also = value`.
+    `also` contains the further targets of `target = also = value`.
     """
 
     target: Expr
@@ -234,7 +236,7 @@ class Update(Node):
 
 @tree_node(frozen=True, slots=True)
 class Do(Node):
-    """An expression for its effect."""
+    """An expression statement."""
 
     value: Expr
     note: str = ""
@@ -310,7 +312,7 @@ class Try(Node):
 
 @tree_node(frozen=True, slots=True)
 class Parameter(Node):
-    """A parameter of a function; the name `*` separates those that are given by name only.
+    """A parameter of a function; the name `*` precedes keyword-only parameters.
 
     `stars` stand before one that takes all further arguments.
     """
@@ -323,7 +325,7 @@ class Parameter(Node):
 
 @tree_node(frozen=True, slots=True)
 class Function(Node):
-    """`def name(parameters) -> result:`; the docstring holds the lines of its text."""
+    """`def name(parameters) -> result:`; `docstring` is a tuple of lines."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -344,10 +346,11 @@ class Class(Node):
 
 @tree_node(frozen=True, slots=True)
 class Copied(Node):
-    """A function or a class of the runtime, copied into the file as it stands there.
+    """A function or class of the runtime, copied into the file unchanged.
 
-    `needs` are the names outside of it that it uses, `fields` those of the Config that it reads,
-    `notes` its comments and docstrings.
+    needs: global names that it uses
+    fields: fields of the Config that it reads
+    notes: its comments and docstrings
     """
 
     name: str

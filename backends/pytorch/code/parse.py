@@ -31,7 +31,7 @@ from .parse_expressions import SIGNS, read_expression, read_target, refuse
 
 
 def read_block(text: str) -> tuple[Statement, ...]:
-    """All statements of a text, with comments as notes."""
+    """All statements of a source text, with comments as notes."""
     reader = _Reader(comments(text))
     found = tuple(reader.block(ast.parse(text).body))
     reader.refuse_lost(1, text.count("\n") + 1)
@@ -39,7 +39,7 @@ def read_block(text: str) -> tuple[Statement, ...]:
 
 
 def read_definitions(text: str) -> dict[str, Any]:
-    """The top-level classes and functions of a text by name."""
+    """The top-level classes and functions of a source text, by name."""
     reader = _Reader(comments(text))
     found = [n for n in ast.parse(text).body if isinstance(n, (ast.ClassDef, ast.FunctionDef))]
     made = {}
@@ -51,7 +51,7 @@ def read_definitions(text: str) -> dict[str, Any]:
 
 
 def comments(text: str) -> dict[int, tuple[str, bool]]:
-    """Line -> the comment that it holds, and whether it stands alone."""
+    """Line -> its comment, and whether the comment has its own line."""
     if "#" not in text:
         return {}
     found = {}
@@ -63,12 +63,12 @@ def comments(text: str) -> dict[int, tuple[str, bool]]:
 
 
 class _Reader:
-    """Statements with the comments that stand behind and above them."""
+    """Converts statements, with the comments after and above them."""
 
     def __init__(self, notes: dict[int, tuple[str, bool]]) -> None:
         self.notes = notes
-        self.said = 0  # the last line whose comments were taken
-        self.taken: set[int] = set()  # the lines whose comments stand in the tree
+        self.said = 0  # the last line whose comments were used
+        self.taken: set[int] = set()  # lines whose comments are in the tree
 
     def block(self, body: list[ast.stmt]) -> Iterator[Statement]:
         for node in body:
@@ -88,7 +88,7 @@ class _Reader:
         return "" if alone else note
 
     def refuse_lost(self, first: int, last: int) -> None:
-        """Raises KeyError where a comment between these lines has no place in the tree."""
+        """Raise KeyError if a comment between these lines would be lost."""
         lost = [line for line in self.notes if first <= line <= last and line not in self.taken]
         where = ", ".join(f"{line} (# {self.notes[line][0]})" for line in lost)
         refuse(lost, f"place for the comments of lines {where}")
@@ -99,7 +99,7 @@ class _Reader:
 
 
 def _value(node: ast.AST) -> Any:
-    """A value; a tuple needs no brackets where it is assigned or returned."""
+    """A value; a tuple that is assigned or returned needs no parentheses."""
     return read_target(node) if isinstance(node, ast.Tuple) and node.elts else read_expression(node)
 
 

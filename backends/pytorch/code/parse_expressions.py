@@ -78,7 +78,7 @@ def _chain(parts: list[Any], signs: list[str]) -> Any:
 
 
 def _bool(node: ast.BoolOp) -> Any:
-    """`or` and `and`; an `and` within an `or` stands in brackets, as ruff asks (RUF021)."""
+    """`or` and `and`; an `and` within an `or` is parenthesised (ruff RUF021)."""
     parts = [read_expression(value) for value in node.values]
     if isinstance(node.op, ast.Or):
         joined = [isinstance(part, Binary) and part.sign == "and" for part in parts]
@@ -93,7 +93,7 @@ def _compare(node: ast.Compare) -> Any:
 
 
 def _compares(part: Any) -> bool:
-    """Is it a comparison itself? Then it is no part of a chain such as `a < b < c`."""
+    """Whether it is a comparison, and so not an operand of a chain such as `a < b < c`."""
     return isinstance(part, Binary) and part.sign in COMPARISONS
 
 
@@ -101,7 +101,7 @@ COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "is", "is not", "in", "not in")
 
 
 def refuse(bad: object, what: str) -> None:
-    """Raises KeyError for what emitted programs never say and the tree has no node for."""
+    """Raise KeyError for syntax without a node type."""
     if bad:
         raise KeyError(f"emitted programs have no {what}")
 
@@ -195,7 +195,7 @@ EXPRESSIONS: dict[type[ast.AST], Callable[[Any], Any]] = {
 
 
 def read_expression(node: ast.AST) -> Any:
-    """The tree of a parsed expression. Raises KeyError for what emitted programs never say."""
+    """The tree of a parsed expression. Raises KeyError for syntax without a node type."""
     return EXPRESSIONS[type(node)](node)
 
 

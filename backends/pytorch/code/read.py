@@ -1,7 +1,7 @@
 """Templates: `expression("x + bias", x=…)` is the tree of that line, with x filled in.
 
-Rows of ops are written as the line that they become. What stands in a template is read once; the
-names that are given as arguments are exchanged for other expressions.
+The row of an op is written like the code that it becomes. Templates are parsed once; names that are
+passed as arguments are replaced by expressions.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .walk import VALUES, walk
 
 
 def expression(template: str, /, **given: Expr) -> Any:
-    """The tree of an expression, with names exchanged for what is given."""
+    """The tree of an expression, with names replaced by the given expressions."""
     return _filling(template, frozenset(given))(given) if given else _expression(template)
 
 
 def statements(template: str, /, **given: Expr) -> tuple[Statement, ...]:
-    """The trees of these lines, with their comments; names exchanged for what is given."""
+    """The trees of these lines and their comments, with names replaced by the given expressions."""
     if not given:
         return _statements(template)
     filled: tuple[Statement, ...] = _filling_lines(template, frozenset(given))(given)
@@ -42,30 +42,30 @@ Filling = Callable[[dict[str, Any]], Any]
 
 @cache
 def _filling(template: str, names: frozenset[str]) -> Filling:
-    """What makes the tree of a template out of the expressions for these names."""
+    """A function from expressions for these names to the tree of a template."""
     return _all_used(_expression(template), names)
 
 
 @cache
 def _filling_lines(template: str, names: frozenset[str]) -> Filling:
-    """The same for the statements of a template."""
+    """The same for a template of statements."""
     return _all_used(_statements(template), names)
 
 
 def _all_used(tree: Any, names: frozenset[str]) -> Filling:
-    """The same. Raises KeyError where something is given that the template does not use."""
+    """The same. Raises KeyError for arguments that the template does not use."""
     if unused := names - {node.id for node in walk(tree) if isinstance(node, Name)}:
         raise KeyError(f"a template does not use {', '.join(sorted(unused))}")
     return filling(tree, names)
 
 
 def filling(tree: Any, names: frozenset[str]) -> Filling:
-    """What rebuilds a tree with expressions for these names."""
+    """A function that fills in expressions for these names."""
     return _maker(tree, names) or (lambda given: tree)
 
 
 def _maker(part: Any, names: frozenset[str]) -> Filling | None:
-    """What rebuilds this part with the names filled in; None where it holds none of them."""
+    """A function that fills in the names in this part; None if it contains none of them."""
     kind = type(part)
     if kind is Name:
         return itemgetter(part.id) if part.id in names else None

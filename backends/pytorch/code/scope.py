@@ -1,4 +1,4 @@
-"""Names in emitted programs, resolved as Python does: what is local, what is read from outside."""
+"""Resolve names in emitted programs as Python does: local names and global names."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ SELF, CONFIG = Name("self"), Name("config")
 
 
 class UnboundNameError(AssertionError):
-    """An emitted function reads a name that it has not set: a fault of the compiler."""
+    """An emitted function reads a name before it is set: a bug of the compiler."""
 
 
 class Names:
-    """What parts of a program read.
+    """The names that parts of a program read.
 
     outer   names that they do not set themselves
-    fields  the fields of the Config: `config.x` and `self.config.x`
+    fields  fields of the Config: `config.x` and `self.config.x`
 
-    Raises UnboundNameError where a function reads one of its own names before it is set.
+    Raises UnboundNameError if a function reads one of its local names before it is set.
     """
 
     def __init__(self, parts: Iterable[Any]) -> None:
@@ -53,7 +53,7 @@ class Names:
             self.outer |= self._of(part)
 
     def _of(self, part: Any) -> set[str]:
-        """The names that a part reads from outside."""
+        """The global names that a part reads."""
         if isinstance(part, Copied):
             self.fields |= part.fields
             return set(part.needs)
@@ -66,13 +66,13 @@ class Names:
         found = self._read(part.bases + part.decorators)
         bound: set[str] = set()
         for inner in part.body:
-            read = self._of(inner)  # methods do not see the names of their class
+            read = self._of(inner)  # methods do not see names of the class body
             found |= read if isinstance(inner, Function) else read - bound
             bound |= bound_by(inner)
         return found
 
     def _read(self, found: Any) -> set[str]:
-        """The names that expressions read; a generator's own one is not among them."""
+        """The names that expressions read, without the variables of generators."""
         names: set[str] = set()
         waiting = [found]
         while waiting:
@@ -134,7 +134,7 @@ class Names:
                     read(part, known)  # it is called where its names are known
                     known = known | {part.name}
                 elif isinstance(part, Try):
-                    run(part.final, known)  # it runs wherever the body ends
+                    run(part.final, known)  # runs after any exit from the body
                     known = run(part.body, known)
                 elif isinstance(part, Update):
                     read((part.target, part.value), known)
@@ -164,7 +164,7 @@ def bound_by(statement: Any) -> set[str]:
 
 
 def inner_statements(statement: Any) -> tuple[Any, ...]:
-    """The statements that stand in another one, which is no function or class."""
+    """The nested statements of a statement, except functions and classes."""
     if isinstance(statement, If):
         return statement.then + statement.other
     if isinstance(statement, Try):
@@ -190,14 +190,14 @@ def _entered(part: With) -> list[Any]:
 
 
 def _no_names(part: Set) -> tuple[Any, ...]:
-    """Targets that are not plain names: `cache.length = end` reads `cache`."""
+    """Assignment targets that are not names; `cache.length = end` reads `cache`."""
     return tuple(target for target in (part.target, *part.also) if not _targets(target))
 
 
 def _after(part: If, then: set[str], other: set[str]) -> set[str]:
-    """The names that are set after an `if`: those that both branches set.
+    """The names that are set after an `if`: those set by both branches.
 
-    If a branch returns, raises or leaves the loop, those of the other one.
+    If one branch returns, raises or leaves the loop, those of the other.
     """
     if part.then and _leaves(part.then[-1]):
         return other

@@ -1,4 +1,4 @@
-"""Statements to lines: indentation, signatures, docstrings, blank lines."""
+"""Print statements as lines: indentation, signatures, docstrings, blank lines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NARROWER = 4  # columns that a long docstring has less
 
 
 def show(statement: Statement, depth: int = 0, width: int = WIDTH) -> list[Printed]:
-    """The lines of a statement, indented by four columns for each level of depth.
+    """The lines of a statement, indented by four columns per level.
 
     They have at most `width` columns where there is a place to break them.
     """
@@ -46,12 +46,12 @@ def show(statement: Statement, depth: int = 0, width: int = WIDTH) -> list[Print
 
 
 def show_all(body: tuple[Statement, ...], at: Place) -> list[Printed]:
-    """The lines of statements one after another."""
+    """The lines of several statements."""
     return [line for statement in body for line in SHOW[type(statement)](statement, at)]
 
 
 def _parts(s: Any) -> tuple[str, str, str, Any]:
-    """A simple statement: what stands before its value, the value, what follows, the value's tree.
+    """A simple statement: text before its value, value, text after it, tree of the value.
 
     The head of an assignment ends with its sign.
     """
@@ -91,13 +91,13 @@ def _assignment(s: Set) -> tuple[str, str]:
 
 
 def _line(s: Any, word: str) -> Line:
-    """A simple statement as `wrap` takes it."""
+    """A simple statement as an argument of `wrap`."""
     head, _, end, value = _parts(s)
     lead = {Return: "return", If: "test"}.get(type(s), "")
     if type(s) is Set and s.annotation is None and not s.also:
         lead = {Name: "name", Dot: "dotted", Sequence: "names"}.get(type(s.target), "")
     before = [Piece(f"{word}{head}")]
-    if type(s) is Set and s.annotation is None and lead in ("", "names"):  # a target may break, too
+    if type(s) is Set and s.annotation is None and lead in ("", "names"):  # a target may also break
         before = [p for t in (s.target, *s.also) for p in (*pieces(t), Piece(" = "))]
     return Line(before, pieces(value) if value is not None else [], end, lead)
 
@@ -161,7 +161,7 @@ def _function(s: Function, at: Place) -> Iterator[Printed]:
 
 
 def _within(s: Function | Class | If | For | With, lines: list[Printed]) -> Iterator[Printed]:
-    """Lines that name no op or scope themselves have those around them, the nearest first."""
+    """Give lines without an op or scope the origins of the nearest enclosing node that has one."""
     for line in lines:
         if not line.text or not s.origins or is_placed(line.around):
             yield line
@@ -170,9 +170,9 @@ def _within(s: Function | Class | If | For | With, lines: list[Printed]) -> Iter
 
 
 def signature(s: Function, at: Place) -> list[tuple[str, tuple[Parameter, ...]]]:
-    """`def name(self, …) -> result:`, on one line or broken as a formatter would.
+    """`def name(self, …) -> result:`, on one line or broken as by a formatter.
 
-    Each line is told with the parameters that it holds.
+    Yields each line with the parameters that it contains.
     """
     margin, end = at.margin, f") -> {flat(s.result)}:"
     texts = [parameter_text(p) for p in s.parameters]
@@ -188,7 +188,7 @@ def signature(s: Function, at: Place) -> list[tuple[str, tuple[Parameter, ...]]]
 
 
 def _document(text: str, at: Place, origins: Origins) -> Iterator[Printed]:
-    """A docstring: as it stands where it has several lines, else wrapped at words if long."""
+    """A docstring: unchanged if it has several lines, else wrapped."""
     margin = at.margin
     whole = f'{margin}"""{text}"""'
     if "\n" in text:

@@ -69,7 +69,7 @@ KINDS: tuple[Any, ...] = (
 TEXTS = {"origins", "id", "name", "sign", "brackets", "stars", "note", "doc", "word", "text"}
 TEXTS |= {"needs", "fields", "notes"}
 PARTS = {kind: tuple(f.name for f in fields(kind) if f.name not in TEXTS) for kind in KINDS}
-"""The fields of each kind of node that may hold other nodes."""
+"""The fields of each node type that may contain nodes."""
 PARTS[Literal] = ()
 
 
@@ -85,7 +85,7 @@ VALUES = {kind: _values(names) for kind, names in FIELDS.items()}
 
 
 def walk(*found: Any) -> Iterator[Any]:
-    """These nodes and all that stand in them, in no order that means anything."""
+    """These nodes and all descendants, in arbitrary order."""
     waiting = list(found)
     while waiting:
         part = waiting.pop()
@@ -97,7 +97,7 @@ def walk(*found: Any) -> Iterator[Any]:
 
 
 def origins_in(*found: Any) -> Origins:
-    """Where these nodes and all in them come from."""
+    """The origins of these nodes and all descendants."""
     origins = [node.origins for node in walk(*found) if node.origins]
     return NOWHERE.union(*origins) if origins else NOWHERE
 
@@ -113,13 +113,13 @@ def placed(own: Origins, around: Origins) -> Origins:
 
 
 def written_for(node: Any, *origins: Origin) -> Any:
-    """The node, written for these ops, scopes or values of the spec too."""
+    """The node with additional origins."""
     kind = type(node)
     return kind(*VALUES[kind](node), origins=node.origins.union(origins))
 
 
 def change(part: Any, changes: dict[Any, Any]) -> Any:
-    """The tree with some of its nodes exchanged for others, the outermost first."""
+    """Replace nodes of a tree, outermost first."""
     by_kind: dict[type, list[tuple[Any, Any]]] = {}
     for old, new in changes.items():
         by_kind.setdefault(type(old), []).append((old, new))
@@ -131,9 +131,9 @@ def change(part: Any, changes: dict[Any, Any]) -> Any:
 
 
 def rebuilt(part: Any, exchange: Callable[[Any], Any]) -> Any:
-    """The tree with what `exchange` gives for a node in its place; None leaves a node there.
+    """Replace each node by the result of `exchange`; None keeps a node.
 
-    What does not change is the same object as before.
+    Unchanged subtrees are the same objects as before.
     """
     kind = type(part)
     if kind is tuple:
@@ -156,7 +156,7 @@ def rebuilt(part: Any, exchange: Callable[[Any], Any]) -> Any:
 
 
 def union(first: Any, second: Any) -> Any:
-    """The first tree, with the origins of the second too where both say the same."""
+    """The first tree, with the origins of the second added where both are equal."""
     kind = type(first)
     if kind is not type(second):
         return first
@@ -169,7 +169,7 @@ def union(first: Any, second: Any) -> Any:
 
 
 def exchanged(first: Any, second: Any) -> dict[Origin, Origins]:
-    """For each origin in the first of two equal trees, the origins at its place in the second."""
+    """For each origin in the first of two equal trees, the corresponding origins in the second."""
     found: dict[Origin, Origins] = {}
     for one, other in zip(walk(first), walk(second), strict=True):
         for origin in one.origins:
@@ -178,7 +178,7 @@ def exchanged(first: Any, second: Any) -> dict[Origin, Origins]:
 
 
 def also_from(part: Any, more: dict[Origin, Origins]) -> Any:
-    """The tree, where each node also has the origins that `more` lists for its own."""
+    """The tree with additional origins: for each origin of a node, those in `more`."""
     kind = type(part)
     if kind is tuple:
         return tuple([also_from(item, more) for item in part])

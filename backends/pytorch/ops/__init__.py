@@ -1,4 +1,4 @@
-"""One row per op: how a line of PyTorch says it, and what its module needs to be constructed.
+"""One row per op: its expression in PyTorch.
 
 A row knows an op and its attributes, never an attention variant.
 """

@@ -1,4 +1,4 @@
-"""What stands around attention: heads, the cache, sinks; the kernel is chosen by name."""
+"""Ops around attention: heads, cache, sinks, and the choice of the kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elementwise ops: activations, sums, products, limits."""
+"""Elementwise ops: activations, sums, products, clamps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixtures of experts: who is chosen, with which weight, and what the chosen compute."""
+"""Mixtures of experts: routing and expert layers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def sparse_mixer(f: Writer, op: Op) -> None:
 
 
 def _both(f: Writer, op: Op, value: Expr) -> None:
-    """A statement that binds all the results of an op."""
+    """A statement that assigns all results of an op."""
     names = [f.bind(result, f.graph.values[result].name) for result in op.outputs]
     f.assign_all(names, value, f.note(*op.outputs), op)
 
@@ -109,7 +109,7 @@ def sum_pairs(f: Writer, op: Op) -> Any:
 
 
 def _by_token(f: Writer, op: Op) -> tuple[Expr, Expr]:
-    """The name of what the experts of each token give, (B, T, A, D), and the weights."""
+    """The name of the expert outputs of each token, (B, T, A, D), and the weights."""
     x, order, weights = f.given(op, "x", "order", "weights")
     parts = {"x": x, "order": order, "weights": weights}
     values = f.graph.values

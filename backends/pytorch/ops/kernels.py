@@ -1,4 +1,4 @@
-"""The ways to attend, one function for each kernel that a pass may have chosen."""
+"""Attention: one function for each kernel that the pass can choose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NONE = constant(None)
 
 
 def dropout_rate(f: Writer, op: Op) -> list[Any]:
-    """The rate as an argument, named once in a function; nothing where there is no dropout."""
+    """The argument `dropout_p`, with a local name for the rate; empty without dropout."""
     rate = op.attrs["dropout"]
     if rate is None:
         return []
@@ -29,14 +29,15 @@ def dropout_rate(f: Writer, op: Op) -> list[Any]:
 
 
 def _operands(f: Writer, op: Op) -> tuple[list[Any], Any]:
-    """Queries, keys and values, and the bias of the scores or else the mask; None for neither."""
+    """Queries, keys, values, and the bias, the mask, or None."""
     q, k, v = f.use_all(map(op.arg, "qkv"))
     given = op.arg("bias") or op.arg("mask")
-    return [q, k, v], f.use(given) if given else None
+    hidden = f.plan.unmasked and given == f.plan.own_mask(f.place.path)
+    return [q, k, v], f.use(given) if given and not hidden else None
 
 
 def _with_sinks(f: Writer, op: Op) -> tuple[list[Any], Any]:
-    """The same, where sinks are the bias of one key more, whose value is 0."""
+    """The same with sinks, as the bias of one extra key whose value is 0."""
     operands, given = _operands(f, op)
     sinks = op.arg("sinks")
     if not sinks:
@@ -71,9 +72,8 @@ def sdpa(f: Writer, op: Op) -> Any:
 
 
 def causal_case(f: Writer, mask: Expr | None, tokens: Expr) -> Any:
-    """When the kernel makes the causal mask: none is given, and not for one token alone."""
-    # sizes first: while torch compiles for any length, a comparison of them is no bool yet, and
-    # the kernel wants one
+    """The condition for `is_causal`: no mask is given, and there are several tokens."""
+    # Sizes first: with dynamic shapes, comparing them gives a SymBool, but SDPA needs a bool.
     mask = NONE if mask is None else mask
     if f.cached:
         return expression("tokens > 1 and mask is None", tokens=tokens, mask=mask)
@@ -81,7 +81,7 @@ def causal_case(f: Writer, mask: Expr | None, tokens: Expr) -> Any:
 
 
 def _with_named_case(f: Writer, op: Op, arguments: list[Argument], case: Expr | None) -> Any:
-    """The kernel's call; the case for its own causal mask has a name where that is shorter."""
+    """The call of SDPA; the value of `is_causal` gets a variable if this is shorter."""
     whole = Call(SDPA, tuple(arguments))
     if case is None:
         return whole
@@ -95,7 +95,7 @@ def _with_named_case(f: Writer, op: Op, arguments: list[Argument], case: Expr | 
 
 
 def _rows(value: Expr, note: str) -> int:
-    """How many lines `y = value` takes in a method."""
+    """Number of lines of `y = value` in a method."""
     return height((Set(Name("y"), value, note),), depth=2)[1]
 
 

@@ -53,7 +53,7 @@ def patchify(f: Writer, op: Op) -> Any:
 
 def convolve(f: Writer, op: Op) -> Any:
     made = call(f.own(op), f.arg(op, "x"))
-    if op.attrs["padded"] and op.attrs["kernel"] % 2 == 0:  # it has zeros for one place more
+    if op.attrs["padded"] and op.attrs["kernel"] % 2 == 0:  # it pads one position too many
         return expression("made[..., :-1]", made=made)
     return made
 
@@ -94,7 +94,7 @@ SHORT = {"query": "q", "key": "k", "value": "v"}
 
 
 def joined_linear(f: Writer, op: Op) -> None:
-    """All results of one product, said where the first of them is made."""
+    """One call for all joined linear layers, at the first of them."""
     x, together = f.arg(op, "x"), f.joined(op)
     if together[0] is not op:
         return

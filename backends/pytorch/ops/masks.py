@@ -1,4 +1,4 @@
-"""Masks: the functions that make them, their names, and rows of single queries."""
+"""Masks: the functions that compute them, their names, and masks of single queries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def mask(f: Writer, op: Op) -> None:
         name = mask_name(f.graph, op)
         f.needs.masks.setdefault(name, []).append(op)
         sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
-        if name == CAUSAL and windowed(f.graph):
+        if name == CAUSAL and narrowed(f.graph):
             sizes = sizes or [constant(None)]
         made = call(name, f.first_place(op), f.end(), *sizes, *data, like=f.like)
         note = ""
@@ -30,7 +30,7 @@ def mask(f: Writer, op: Op) -> None:
     f.assign(bound, made, note, op)
     if op.attrs["implicit"] == "causal" and f.plan.causal_given:
         like = f.like
-        tokens = like if like == Name("x") else f.names[f.ids]  # a memory has another length
+        tokens = like if like == Name("x") else f.names[f.ids]  # a memory has its own length
         size = expression("x.size(1)", x=tokens)
         f.assign("causal", causal_case(f, Name(bound), size), "", op)
 
@@ -57,7 +57,7 @@ def global_rows(f: Writer, op: Op) -> Any:
 
 
 def _end(f: Writer, limit: int) -> Any:
-    """One end of a range; negative ones count from the last token."""
+    """One end of a range; negative numbers count from the end."""
     if limit < 0:
         return expression("end - number", end=f.end(), number=constant(-limit))
     return constant(int(limit))
@@ -68,7 +68,7 @@ def select(f: Writer, op: Op) -> Any:
 
 
 def mask_sizes(formula: Any) -> list[Size]:
-    """The named sizes of a formula, each once, in order."""
+    """The distinct named sizes of a formula, in order."""
     found: dict[str, Size] = {}
     for atom in atoms_of(formula):
         for arg in atom.args:
@@ -84,9 +84,9 @@ def atoms_of(formula: Any) -> list[Any]:
 
 
 def mask_name(graph: ModuleGraph, op: Op) -> str:
-    """What the function of a mask is called: by its atoms; numbered where others have the same."""
+    """Name of a mask function, from its predicates; numbered if it is already taken."""
     base = _mask_words(op)
-    if base == WINDOW and windowed(graph):
+    if base == narrowed(graph):
         return CAUSAL
     alike = dict.fromkeys(
         _mask_shape(other)
@@ -97,46 +97,54 @@ def mask_name(graph: ModuleGraph, op: Op) -> str:
     return f"{base}_{place + 1}" if place else base
 
 
-CAUSAL, WINDOW = "causal_mask", "causal_window_mask"
+CAUSAL = "causal_mask"
+NARROWER = ("window", "blocks")
+"""Predicates that may narrow a causal mask in the same function: a window, or blocks."""
 
 
-def windowed(graph: ModuleGraph) -> bool:
-    """Have some layers a causal mask, and others the same within a window? One function makes both.
+def narrowed(graph: ModuleGraph) -> str:
+    """Name of a mask that narrows the causal mask of other layers; one function does both.
 
-    The window is a number of the Config, and both hide the same padding.
+    Empty if there is none. The size must be a field of the Config, and both masks must have the
+    same padding.
     """
     masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs["implicit"] != "full"]
-    kinds = {_mask_words(op): op for op in masks if _mask_words(op) in (CAUSAL, WINDOW)}
-    if len(kinds) < 2 or len({_mask_shape(op)[2] for op in kinds.values()}) > 1:
-        return False
-    own = [op for op in masks if _mask_words(op) == WINDOW]
-    plain = [op for op in masks if _mask_words(op) == CAUSAL]
-    return (
-        len({_mask_shape(op) for op in own}) == len({_mask_shape(op) for op in plain}) == 1
-        and all(len(mask_sizes(op.attrs["formula"])) == 1 for op in own)
-        and all(_is_window(op.attrs["formula"]) for op in own)
-        and all(op.attrs["implicit"] == "causal" for op in plain)
-    )
+    shapes = {_mask_shape(op): op for op in masks}
+    plain = [op for op in shapes.values() if _mask_words(op) == CAUSAL]
+    other = [op for op in shapes.values() if narrower(op.attrs["formula"]) is not None]
+    if len(plain) != 1 or len(other) != 1 or _mask_shape(plain[0])[2] != _mask_shape(other[0])[2]:
+        return ""
+    return _mask_words(other[0])
 
 
-def _is_window(formula: Any) -> bool:
-    """Is it a window of keys that a query may see, itself the last?"""
-    parts = getattr(formula, "parts", ())
-    if parts and type(formula).__name__ != "And":
-        return False
-    return {atom.name for atom in parts or (formula,)} <= {"causal", "window"}
+def narrower(formula: Any) -> Any:
+    """The predicate with one size that narrows a causal mask; None if the formula is another."""
+    parts = getattr(formula, "parts", None)
+    if parts is None:
+        found = [formula] if getattr(formula, "name", "") == "window" else []
+    elif type(formula).__name__ == "And" and any(_named(part) == "causal" for part in parts):
+        found = [part for part in parts if _named(part) != "causal"]
+    else:
+        found = []
+    if len(found) != 1 or _named(found[0]) not in NARROWER or len(found[0].args) != 1:
+        return None
+    return found[0] if isinstance(found[0].args[0], Size) else None
+
+
+def _named(formula: Any) -> str:
+    return str(getattr(formula, "name", ""))
 
 
 def _mask_words(op: Op) -> str:
     words = dict.fromkeys(atom.name for atom in atoms_of(op.attrs["formula"]))
     name = "_".join(words) + "_mask"
-    return "global_tokens_mask" if name == "global_mask" else name  # an argument is called so
+    return "global_tokens_mask" if name == "global_mask" else name  # the name of an argument
 
 
 def _mask_shape(op: Op) -> Any:
-    """What makes a function of a mask another one: the formula without its sizes, and the data."""
+    """What distinguishes mask functions: the formula without its sizes, and data arguments."""
     sizes = [size.code() for size in mask_sizes(op.attrs["formula"])]
-    data = tuple(bool(value) for value in op.inputs)  # an image has no padding
+    data = tuple(bool(value) for value in op.inputs)  # images have no padding
     return _without_sizes(op.attrs["formula"], sizes), op.attrs["implicit"], data
 
 

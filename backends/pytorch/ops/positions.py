@@ -1,4 +1,4 @@
-"""Where tokens stand: their numbers, and sinusoids of them."""
+"""Positions and sinusoids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def position_ids(f: Writer, op: Op) -> None:
         return
     name = f.use(given)
     counted, note = COUNTINGS[rule](f, op, data)
-    if f.pending[given] > 0:  # the stack also counts by another rule
+    if f.pending[given] > 0:  # the stack also uses another counting rule
         other = Name(f.bind(op.outputs[0], "places"))
         f.say(Set(other, name), op=op)
         name = other

@@ -1,4 +1,4 @@
-"""Scores that depend on how far a key is from its query."""
+"""Scores that depend on the distance between query and key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AFTER = "the other half is for keys after the query"
 
 
 def relative_buckets(f: Writer, op: Op) -> Any:
-    if f.holds.get("distance") != "key - query":  # another table may have asked for it
+    if f.holds.get("distance") != "key - query":  # another table may have defined it already
         place = f.new_places(op)
         keys = place
         if f.cached:

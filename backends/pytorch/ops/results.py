@@ -1,4 +1,4 @@
-"""What heads compute: similarities, and one vector for a whole sequence."""
+"""Ops of heads: similarities and pooling."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def exp_scale(f: Writer, op: Op) -> Any:
     return expression("x * scale.exp()", x=f.arg(op, "x"), scale=f.own(op))
 
 
-WHOLE = {  # pools of sequences without padding
+WHOLE = {  # pooling of sequences without padding
     "last": "x[:, -1]",
     "mean": "x.mean(1)",
     "max": "x.amax(1)",

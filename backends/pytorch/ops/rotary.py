@@ -1,4 +1,4 @@
-"""Rotary positions: a table of angles, the ways to stretch it, and the rotation."""
+"""Rotary positions: angles, RoPE scaling, and rotation."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def rope_table(f: Writer, op: Op) -> None:
 
 
 def _by_frequencies(graph: ModuleGraph) -> bool:
-    """Does a table of the file scale its frequencies, so that all are made in two steps?"""
+    """Whether any table scales its frequencies; if so, all compute frequencies and angles apart."""
     return any(op.kind == "rope_table" and op.attrs["scaling"] for op in graph.ops())
 
 
 def _names(f: Writer, op: Op) -> tuple[list[str], Name]:
-    """The names of cosine and sine, and of the frequencies that they are made of."""
+    """The names of cosine, sine and frequencies."""
     titles = [f.graph.values[value].name for value in op.outputs]
     bound = [f.bind(value, title) for value, title in zip(op.outputs, titles, strict=True)]
     return bound, Name(bound[0].removesuffix("cos") + "frequencies")
@@ -67,7 +67,7 @@ def grid_rope_table(f: Writer, op: Op) -> None:
 
 
 def attention_factor(f: Writer, op: Op, positions: Any, cos: str) -> Any:
-    """What multiplies the table, so that scores grow; None for nothing."""
+    """The attention factor, which multiplies cosine and sine; None if it is 1."""
     scaling = op.attrs["scaling"] or {}
     if "attention_factor" in scaling:
         return f.number(scaling["attention_factor"])

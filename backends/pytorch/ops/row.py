@@ -1,4 +1,4 @@
-"""What a row of the tables is."""
+"""The type of a row."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..code.read import call, expression
 from ..writer import Writer
 
 Row = Callable[[Writer, Op], Any]
-"""Writes an op: returns the expression of its result, or None where it wrote statements."""
+"""Writes an op: returns the expression of its result, or None if it wrote statements."""
 
 
 def module_call(f: Writer, op: Op) -> Any:
-    """The call of a module; what it is given has a name where a sum of it would be too long."""
+    """The call of a module; its argument gets a variable if the line would be too long."""
     value = op.first
     if value in f.waiting and not f.root:
         own = call(f.own(op), f.waiting[value])

@@ -1,4 +1,4 @@
-"""Attention without scores of pairs: sums over the keys, made once."""
+"""Attention without pairwise scores: sums over the keys."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Helpers of emitted files: real functions, tested here, copied out as text where they are used."""
+"""Helpers of emitted files: tested functions, copied as text into the files that use them."""

@@ -1,4 +1,4 @@
-"""Reading a Hugging Face checkpoint by a table of names."""
+"""Read a Hugging Face checkpoint by a table of names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The laws: what must be true of every compiled model, one function each."""
+"""The laws: invariants of compiled models, one function each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Judge = Callable[[Subject], Measured | NotHere]
 
 @dataclass(frozen=True)
 class Law:
-    """name: one word, for tables and options; says: the law in a few words."""
+    """A law. name: one word, for tables and options; says: a short statement."""
 
     name: str
     says: str
@@ -75,6 +75,6 @@ LAWS: tuple[Law, ...] = (
     Law("compile", "`torch.compile` gives the same, in one graph", tools.compiled),
     Law("export", "`torch.export` gives the same, at any length", tools.exported),
 )
-"""In the order in which they are tried and shown."""
+"""All laws, in the order in which they are tested and shown."""
 
 __all__ = ["LAWS", "Judge", "Law"]

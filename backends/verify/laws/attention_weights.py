@@ -1,4 +1,4 @@
-"""The law of attention's rows: what each query takes is an average of values it may see."""
+"""The law `rows`: attention outputs are weighted means of the visible values."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ DIRECTIONS = 8
 
 
 def rows(subject: Subject) -> Measured | NotHere:
-    """Weights are not negative, 0 at keys that are hidden, and sum to 1 (to 0 where all are).
+    """Weights are non-negative, 0 for masked keys, and sum to 1 (to 0 if all keys are masked).
 
-    So results lie in the convex hull of the values: they are compared with the weighted sum, and
-    with the ends of the values along some directions. With sinks the sum is between 0 and 1, and
-    the hull holds the origin too: a sink takes a share and gives nothing.
+    So outputs equal the weighted sum and lie in the convex hull of the values, which is tested
+    along some directions. With sinks, the sum is between 0 and 1 and the hull includes the origin,
+    since a sink has a weight but no value.
     """
     largest, attends = Largest(), attentions(subject.graph)
     if not attends:
@@ -42,7 +42,7 @@ def rows(subject: Subject) -> Measured | NotHere:
 
 
 def attentions(graph: ModuleGraph) -> list[tuple[str, Op]]:
-    """Every attention in the order in which it runs: where it stands, and its op."""
+    """All attentions in order of computation: path and op."""
     found: list[tuple[str, Op]] = []
     for scope in graph.scopes.values():
         if scope.role != "layers":
@@ -73,7 +73,7 @@ def _judge(
     largest.compare(np.minimum(weights, 0) + 1, np.ones_like(weights), f"{where}: negative")
     total, some = weights.sum(axis=-1), admitted.any(axis=-1)
     if sunk:
-        over = np.maximum(total - 1, 0) + np.where(some, 0, total)  # a sink may take all of it
+        over = np.maximum(total - 1, 0) + np.where(some, 0, total)  # a sink can have all the weight
         largest.compare(over + 1, np.ones_like(over), f"{where}: sum")
     else:
         largest.compare(total, np.where(some, 1.0, 0.0), f"{where}: sum")
@@ -84,7 +84,7 @@ def _judge(
 
 
 def _in_hull(result: Array, values: Array, *, origin: bool, where: str, largest: Largest) -> None:
-    """Along some directions no result lies beyond all values."""
+    """Test along some directions that no output exceeds all values."""
     directions = np.random.default_rng(0).standard_normal((values.shape[-1], DIRECTIONS))
     along, ends = result @ directions, values @ directions
     low, high = ends.min(axis=2, keepdims=True), ends.max(axis=2, keepdims=True)
@@ -95,7 +95,7 @@ def _in_hull(result: Array, values: Array, *, origin: bool, where: str, largest:
 
 
 def _admitted(subject: Subject, op: Op, data: Data, weights: Array) -> Array:
-    """True where a query may see a key: (B, 1 or H, T, S)."""
+    """True where a query may attend to a key, (B, 1 or H, T, S)."""
     batch, heads, queries, keys = weights.shape
     names = _data_of(subject.graph, op)
     real = np.ones((batch, keys), bool)
@@ -126,7 +126,7 @@ def _crosses(graph: ModuleGraph, op: Op) -> bool:
 
 
 def _masks(graph: ModuleGraph, op: Op) -> list[Op]:
-    """The mask ops that an attention's scores come from, by way of its mask or its bias."""
+    """The mask ops of an attention, through its mask or bias."""
     found, left = [], [value for value in (op.arg("mask"), op.arg("bias")) if value]
     while left:
         producer = graph.producer(left.pop())
@@ -140,7 +140,7 @@ def _masks(graph: ModuleGraph, op: Op) -> list[Op]:
 
 
 def _data_of(graph: ModuleGraph, op: Op) -> dict[str, str]:
-    """The arguments that an attention's masks read, by their roles."""
+    """The arguments of an attention's masks, by role."""
     roles = ("attention_mask", "document_ids", "prefix_length", "global_mask")
     found = dict.fromkeys(roles, "")
     for mask in _masks(graph, op):

@@ -1,4 +1,4 @@
-"""Laws of the file: how it may be built, what its `Config` may say, and what it shares."""
+"""Laws of the file: build options, `Config` and shared weights."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from .generating import generation
 
 
 def options(subject: Subject) -> Measured | NotHere:
-    """Every way to build the file gives the same names, numbers, steps, tokens and gradients.
+    """All build options give the same weight names, outputs, cached steps, tokens and gradients.
 
-    Each option by itself and all of them together; with `thorough`, in every combination.
+    Tested are each option by itself and all together; with `thorough`, all combinations.
     """
     largest, tried = Largest(), []
     for chosen in combinations(subject):
@@ -52,7 +52,7 @@ def options(subject: Subject) -> Measured | NotHere:
 
 
 def _same_experts(subject: Subject, largest: Largest) -> None:
-    """All experts in one call, which knows no float64, in float32 as the others are."""
+    """`--experts grouped` equals `split`, in float32, because `grouped_mm` lacks float64."""
     other = _built(subject, BuildOptions(experts="grouped"))
     models = [one.fresh("float32") for one in (subject, other)]
     apart = Largest()
@@ -66,7 +66,7 @@ def _same_experts(subject: Subject, largest: Largest) -> None:
 
 
 def combinations(subject: Subject) -> list[BuildOptions]:
-    """All but the usual file, as far as the model can be built so."""
+    """The option combinations that are possible for the model, without the default."""
     names = [f.name for f in dataclasses.fields(BuildOptions) if f.default is False]
     static = not why_not_static(subject.graph)
     found = []
@@ -82,7 +82,7 @@ def combinations(subject: Subject) -> list[BuildOptions]:
 
 
 def _built(subject: Subject, chosen: BuildOptions) -> Subject:
-    """The same model as a file that was built with options."""
+    """The same model, built with options."""
     text = emit_file(subject.graph, chosen).text
     return replace(subject, text=text)
 
@@ -110,12 +110,12 @@ def _same(subject: Subject, other: Subject, words: str, largest: Largest) -> Non
 
 
 def _same_training(subject: Subject, other: Subject, words: str, largest: Largest) -> None:
-    """The results of training, and how long the gradient of all weights together is."""
+    """Outputs in training mode, and the norm of the gradient of all weights."""
     found = []
     for one in (subject, other):
         model = one.fresh().train()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)  # what is computed again backwards must drop the same again
+            torch.manual_seed(0)  # recomputation must use the same dropout masks
             value = total(one, model, one.data("plain"))()
             value.backward()  # type: ignore[no-untyped-call]
         grads = [w.grad.square().sum() for w in model.parameters() if w.grad is not None]
@@ -127,12 +127,12 @@ def _same_training(subject: Subject, other: Subject, words: str, largest: Larges
 
 
 def config(subject: Subject) -> Measured | NotHere:
-    """A number of the `Config` means what it means in the spec: `Config(n)` is `--set n`.
+    """Changing a `Config` field equals changing the spec with `--set`.
 
-    Each field whose name is a key of the language is changed, and so is the document at each place
-    where this key has that value: the weights have the shapes of the changed spec, and the numbers
-    are those of the oracle. Left out are keys with several values in the document, or that stand
-    for several numbers, and numbers that the language forbids to change alone.
+    Each field whose name is a key of the language is changed, and in the document each occurrence
+    of this key with that value. The weights must have the shapes of the changed spec, and the
+    outputs must equal the oracle's. Not tested are keys with several values or meanings in the
+    document, and values that cannot be changed alone.
     """
     document = yaml.safe_load(show(subject.spec))
     if outlines(loads(written(document))) != outlines(subject.spec):
@@ -145,7 +145,7 @@ def config(subject: Subject) -> Measured | NotHere:
         alike = [f for f in subject.graph.fields if (f.key, f.value) == (field.key, field.value)]
         values = _values(document, field.key)
         alone = len(alike) == 1 and len(set(map(str, values))) == 1
-        if field.key == "layers":  # the order of several kinds of layers is no number
+        if field.key == "layers":  # the order of different layers is not a number
             alone &= all(len(set(s.order)) == 1 for s in subject.spec.stacks.values())
         for value in _others(field.value, fewer=field.key == "layers") if alone else ():
             spec = with_number(document, field.key, field.value, value)
@@ -159,13 +159,13 @@ def config(subject: Subject) -> Measured | NotHere:
 
 
 def outlines(spec: ModelSpec) -> Any:
-    """All but the word of the family, which a document may leave out."""
+    """The data of a spec without its family, which is optional."""
     data = spec.model_dump(mode="json", by_alias=True)
     return {key: value for key, value in data.items() if key != "family"}
 
 
 def _others(value: float, *, fewer: bool) -> tuple[float, ...]:
-    """Other numbers for a field, of the same kind: some sizes must be even, some divide others."""
+    """Other values for a field; some sizes must be even or divide others."""
     if isinstance(value, int) and fewer and value > 1:
         return (value - 1,)
     if isinstance(value, int):
@@ -174,7 +174,7 @@ def _others(value: float, *, fewer: bool) -> tuple[float, ...]:
 
 
 def with_number(document: Any, key: str, old: float, new: float) -> ModelSpec | None:
-    """The spec of a document with another number for a key; None where there is no such spec."""
+    """The spec of a document with another value for a key; None if it is invalid."""
     changed = _replaced(document, key, old, new)
     if changed == document:
         return None
@@ -187,7 +187,7 @@ def with_number(document: Any, key: str, old: float, new: float) -> ModelSpec | 
 
 
 def _values(data: Any, key: str) -> list[Any]:
-    """What stands at a key, wherever it stands in a document."""
+    """All values of a key in a document."""
     if isinstance(data, dict):
         own = [value for name, value in data.items() if name == key]
         return own + [found for value in data.values() for found in _values(value, key)]
@@ -200,7 +200,7 @@ def written(document: Any) -> str:
 
 
 def _replaced(data: Any, key: str, old: float, new: float) -> Any:
-    """A document with another value wherever this key has the old one."""
+    """A document in which a key has a new value wherever it had the old one."""
     if isinstance(data, dict):
         return {
             name: new if name == key and value == old else _replaced(value, key, old, new)
@@ -212,9 +212,9 @@ def _replaced(data: Any, key: str, old: float, new: float) -> Any:
 def _compare_config(
     subject: Subject, kind: Any, spec: ModelSpec, changed: tuple[str, float, bool], largest: Largest
 ) -> bool:
-    """Whether a field could be tried; its error goes to `largest`.
+    """Whether a field could be tested; its error is added to `largest`.
 
-    Numbers that the language derives from it, such as the rotated width, are fields and change too.
+    Derived fields, such as the rotated width, change too.
     """
     (name, value, once), graph = changed, lower(spec)
     before_it = {field.name: field.value for field in subject.graph.fields}
@@ -224,7 +224,7 @@ def _compare_config(
         if field.name in before_it and before_it[field.name] != field.value
     }
     if {field.name for field in graph.fields} != set(before_it):
-        return False  # what was one number is two, or the other way round
+        return False  # the specs have different fields
     other = replace(subject, spec=spec, graph=graph, weights=_weights(graph))
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
@@ -260,14 +260,14 @@ def _weights(graph: ModuleGraph) -> dict[str, Array]:
     return weights_for(graph, 0)
 
 
-# -- what is shared
+# -- shared weights
 
 
 def sharing(subject: Subject) -> Measured | NotHere:
-    """Each name is a storage of its own, and a tie or a shared layer is one storage.
+    """Each name has its own storage; tied weights and shared layers have one storage.
 
-    Other weights, put in place by `load_state_dict(assign=True)` or into a deep copy, reach every
-    place that uses them, and the first model stays what it is.
+    Weights that are replaced by `load_state_dict(assign=True)` or in a deep copy affect all their
+    uses, and the original model is unchanged.
     """
     largest, model = Largest(), subject.fresh()
     places: dict[int, str] = {}
@@ -298,5 +298,5 @@ def sharing(subject: Subject) -> Measured | NotHere:
 
 
 def tied_with(subject: Subject, data: Data, weights: dict[str, Array]) -> bool:
-    """Do experts tie with other weights?"""
+    """Whether experts have equal scores with these weights."""
     return subject.chooses and subject.choices(data, weights).margin < 1e-9

@@ -1,4 +1,4 @@
-"""The law of the cache: steps equal the whole."""
+"""The law `cache`: steps with a cache equal one pass without."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PIECES = {
 
 
 def reading_stream(subject: Subject) -> Stream:
-    """The stream of the stack that keeps a cache."""
+    """The token argument of the stack with a cache."""
     streams = subject.arguments.streams()
     return next(s for s in streams if subject.stack_of(s.ids) == subject.cached)
 
 
 def steps(subject: Subject) -> Measured | NotHere:
-    """Hidden states of pieces, joined, against those of the whole text."""
+    """Compare concatenated hidden states of chunks with those of the whole sequence."""
     if not subject.cached:
         return NotHere("no stack has a cache")
     if crowded(subject):
@@ -47,7 +47,7 @@ def steps(subject: Subject) -> Measured | NotHere:
 
 
 def _within(subject: Subject, data: Data, stream: Stream) -> Data:
-    """The text as far as its angles do not change with its length."""
+    """The part of a sequence in which angles do not depend on the length."""
     most = first_length(subject)
     own = subject.arguments.companions(stream)
     return {name: a[:, :most] if name in own else a for name, a in data.items()}
@@ -56,14 +56,14 @@ def _within(subject: Subject, data: Data, stream: Stream) -> Data:
 def pieces(
     subject: Subject, data: Data, sizes: tuple[int, ...], method: Any | None = None
 ) -> Tensor:
-    """The hidden states of all pieces, joined; the cache is as large as it must be."""
+    """The concatenated hidden states of all chunks; also checks the length of the cache."""
     stream = reading_stream(subject)
     length = data[stream.ids].shape[1]
     own = {stream.ids, f"{stream.prefix}position_ids", *subject.arguments.added_names(stream)}
     seen = {f"{stream.prefix}{role}" for role in ("attention_mask", "document_ids", "global_mask")}
     method = method or subject.method(subject.cached)
     cache: Any = vars(subject.module)["Cache"](length)
-    static = isinstance(cache.length, Tensor)  # it has its full size from the start
+    static = isinstance(cache.length, Tensor)  # a static cache is allocated at full size
     found, start = [], 0
     with torch.no_grad():
         given = subject.given(subject.cached, data)

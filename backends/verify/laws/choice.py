@@ -1,4 +1,4 @@
-"""Where experts tie, no number can be compared: which data that concerns."""
+"""Find inputs for which experts have equal scores, so that outputs cannot be compared."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from ..subject import Subject
 
 
 def tied_at(subject: Subject, data: Data, closest: float = EXACT) -> bool:
-    """Does a router choose so closely that rounding may choose another expert?"""
+    """Whether scores of a router are so close that rounding may change the choice."""
     return subject.chooses and subject.choices(data).margin <= closest

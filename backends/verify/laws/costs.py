@@ -1,4 +1,4 @@
-"""The law of costs: what `inspect` says of FLOPs and memory is what PyTorch counts."""
+"""The law `costs`: FLOPs and memory of `inspect` equal PyTorch's counts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from ..subject import Subject
 
 TOKENS = 20
 NEAR, EQUAL = 0.2, 1e-9
-"""How far the bytes that training keeps may be off: of so small tensors a copy more or less, which
-torch makes by their layout, is a large share. FLOPs are exact, unless a stem makes the tokens:
-there the frames of each token are a whole number."""
+"""Tolerance of the bytes saved for the backward pass: for small tensors, one copy more or less is a
+large share. FLOPs are exact except for convolutional stems, where frames per token are rounded."""
 
 
 def costs(subject: Subject) -> Measured | NotHere:
-    """FLOPs of a forward, and the bytes that autograd keeps of one in training."""
+    """FLOPs of a forward pass, and bytes that autograd saves in training."""
     if subject.device != "cpu":
         return NotHere("costs are counted on the CPU")
     counted = Counted(subject.spec, subject.graph, subject.module, TOKENS)
@@ -30,7 +29,7 @@ def costs(subject: Subject) -> Measured | NotHere:
     where = f"{said.flops_dense:,.0f} FLOPs, not {flops:,}"
     largest.take(apart if exact else float("inf"), where)
     if _has_single_heads(subject):
-        return largest.measured("FLOPs alone: what one head by itself keeps depends on its layout")
+        return largest.measured("FLOPs only: with one head, memory depends on the layout")
     kept = counted.kept()
     apart = abs(said.activations.cpu - kept) / max(kept, 1)
     largest.take(apart, f"{said.activations.cpu:,} bytes in training, not {kept:,}")
@@ -38,5 +37,5 @@ def costs(subject: Subject) -> Measured | NotHere:
 
 
 def _has_single_heads(subject: Subject) -> bool:
-    """Is there an attention with one head, whose axes are exchanged without a copy?"""
+    """Whether an attention has one head, whose axes are transposed without a copy."""
     return any(getattr(part, "heads", None) == 1 for part in parts_of(subject.spec))

@@ -1,4 +1,4 @@
-"""The law of derivatives: gradients are what small steps of the weights say."""
+"""The law `differences`: gradients equal finite differences."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
 
 STEPS = (1e-4, 1e-5, 1e-6)
-"""Of these the one that fits best counts: where a router or a ReLU switches within one step, a
-smaller one does not."""
+"""Step sizes. The best one counts, since a router or ReLU may switch within a larger step."""
 
 BOUND = 1e-4
-"""Relative to the derivative along a usual direction. Central differences are off by 1e-8 or so."""
+"""Bound, relative to the derivative along a typical direction. Central differences are exact to
+about 1e-8."""
 
 
 def differences(subject: Subject) -> Measured | NotHere:
-    """Along a random direction of each weight, the gradient is the central difference.
+    """Compare the gradient with central differences along a random direction of each weight.
 
-    What a weight without a gradient does is a matter of the law `gradients`.
+    Weights without a gradient are tested by the law `gradients`.
     """
     model, data = subject.fresh(), subject.data("padded left")
     function = total(subject, model, data)
@@ -43,11 +43,11 @@ def differences(subject: Subject) -> Measured | NotHere:
 
 
 NOTHING = 1e-7
-"""Gradients so much smaller than the largest one are rounding: a bias of keys has none."""
+"""Gradients below this fraction of the largest are rounding errors, such as those of key biases."""
 
 
 def total(subject: Subject, model: nn.Module, data: Data) -> Callable[[], Tensor]:
-    """One number of all results, in which each has a factor of its own."""
+    """A random linear combination of all outputs."""
     given = subject.tensors(data)
 
     def compute() -> Tensor:
@@ -63,9 +63,9 @@ def total(subject: Subject, model: nn.Module, data: Data) -> Callable[[], Tensor
 def _error(
     function: Callable[[], Tensor], name: str, weight: nn.Parameter, value: float, least: float
 ) -> float:
-    """How far the gradient is from the difference, relative to the derivative that is usual.
+    """The difference of gradient and finite difference, relative to a typical derivative.
 
-    The first step that fits suffices.
+    The first step size within the bound suffices.
     """
     grad = weight.grad
     assert grad is not None

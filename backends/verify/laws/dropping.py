@@ -1,9 +1,9 @@
-"""The law of dropout: where something is dropped in training, at which rate, and what is kept.
+"""The law `dropout`: where dropout is applied in training, and at which rate.
 
-A model in training is run with draws that are no longer random: whether a number is dropped follows
-from its place in a tensor of its shape. The oracle drops by the same numbers where the spec says
-so, and both must give the same. So the place, the rate, whether numbers or whole branches go, and
-what the rest is multiplied by are all judged, whatever the order of draws is.
+Dropout masks are made deterministic: whether an element is dropped depends on its index in a tensor
+of its shape. The oracle applies the same masks, and the outputs must be equal. This tests the
+places of dropout, the rates, whether elements or whole branches are dropped, and the scaling of the
+rest.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CASES = ("plain", "padded left")
 
 
 def dropout(subject: Subject) -> Measured | NotHere:
-    """At rest two runs are equal and nothing is dropped; in training it is what the spec says."""
+    """No dropout in eval mode; in training, the same as in the oracle."""
     data, largest = subject.data("plain"), Largest()
     first = subject.results(data)
     with Drops() as drops:
@@ -57,9 +57,9 @@ def dropout(subject: Subject) -> Measured | NotHere:
 
 @cache
 def chances(shape: tuple[int, ...], row: int) -> Array:
-    """The numbers from 0 to 1 of one row of a tensor whose rows have this shape.
+    """Deterministic numbers in [0, 1] for one row of a tensor.
 
-    Where one number decides about a row, rows are kept and dropped in turn.
+    If there is one number per row, rows are kept and dropped alternately.
     """
     if np.prod(shape) == 1:
         return np.full(shape, 0.01 if row % 2 else 0.99)
@@ -68,16 +68,16 @@ def chances(shape: tuple[int, ...], row: int) -> Array:
 
 
 def of_batch(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """The same for all rows, (B, ...)."""
+    """The same for all rows, (B, …)."""
     rows = [chances(shape[1:], row) for row in range(shape[0])]
     return torch.from_numpy(np.stack(rows)).to(like)
 
 
-# -- what torch drops with
+# -- replacements of torch's dropout
 
 
 class Drops(TorchFunctionMode):
-    """Whatever is dropped is dropped by `chances`; notes the rates."""
+    """Replaces dropout by that of `chances`, and records the rates."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Drops(TorchFunctionMode):
 
 
 Instead = tuple[float, Tensor | None]
-"""The rate at which something is dropped, and the result; none where nothing is."""
+"""Rate and result of a dropout call; None if nothing is dropped."""
 
 
 def _dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Instead:
@@ -119,7 +119,7 @@ def _attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Instead:
-    """Attention with the weights dropped, (B, H, T, E): what the fused kernels do at once."""
+    """Attention with dropout on the weights, (B, H, T, E), equal to fused kernels."""
     if not dropout_p:
         return 0.0, None
     if enable_gqa:
@@ -145,11 +145,11 @@ INSTEAD: dict[str, Callable[..., Instead]] = {
 }
 
 
-# -- where the oracle cannot drop
+# -- models that the oracle does not support
 
 
 def _count(subject: Subject, largest: Largest) -> None:
-    """In training each place of the graph drops at its rate, and no other."""
+    """Compare only the rates of all dropouts in training with those of the graph."""
     wanted = rates(subject)
     with torch.random.fork_rng(devices=[]), Drops() as drops:
         subject.results(subject.data("plain"), subject.fresh().train())
@@ -159,7 +159,7 @@ def _count(subject: Subject, largest: Largest) -> None:
 
 
 def rates(subject: Subject) -> list[float]:
-    """The rate of everything that one forward in training drops."""
+    """The rates of all dropouts in one forward pass in training."""
     found = []
     for op in subject.graph.ops():
         layers = subject.graph.layers_of(op.scope)

@@ -1,4 +1,4 @@
-"""Laws of numbers: names and shapes of weights, and equality with the two judges."""
+"""Laws of weights and outputs: names, shapes, and equality with oracle and reference."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from ..shrink import parts_of
 from ..subject import CASES, Subject
 
 FLOOR = {"float32": 2e-5, "bfloat16": 0.05, "float16": 0.01, "float64": 1e-10}
-"""What rounding alone may do in each dtype to a model of a few layers."""
+"""Bound of the rounding error in each dtype, for a model with a few layers."""
 
 MOST = 0.75
-"""The share of numbers that is compared where rounding may choose another expert."""
+"""Fraction of values that must be within the bound if rounding may change the choice of experts."""
 
 WIDE = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}
-"""The range in which a dtype's norms square; float16 has a smaller one of its own."""
+"""dtype -> the dtype in which norms square values; float16 is not checked."""
 
 BEYOND = "beyond float32"
 TIED = "left out, because experts have equal scores"
 
 
 def weights(subject: Subject) -> Measured | NotHere:
-    """Each logical weight once, with its shape; and no buffers."""
+    """The state dict contains each logical weight once, with its shape, and no buffers."""
     stored = {name: tuple(weight.shape) for name, weight in subject.model.state_dict().items()}
     wanted = {weight.name: weight.shape for weight in subject.graph.weights()}
     wrong = sorted(
@@ -43,7 +43,7 @@ def weights(subject: Subject) -> Measured | NotHere:
 
 
 def oracle(subject: Subject) -> Measured | NotHere:
-    """All results are what the spec says by itself, without the graph that was made of it."""
+    """All outputs equal those of the oracle, which does not use the graph."""
 
     try:
         return _equal(subject, lambda case: by_oracle(subject, subject.data(case)))
@@ -54,21 +54,21 @@ def oracle(subject: Subject) -> Measured | NotHere:
 def by_oracle(
     subject: Subject, data: Data, chances: Chances | None = None, spec: ModelSpec | None = None
 ) -> dict[str, Array]:
-    """What the spec, or another one, says of these data; in training, with what decides there."""
+    """The oracle's outputs for a spec and data; in training with deterministic dropout."""
     spec = spec or subject.spec
     with np.errstate(all="ignore"):
         found = run(spec, subject.weights, data, drawn, chances)
-    hidden = list(spec.stacks)[-1]  # the result of a model without heads
+    hidden = list(spec.stacks)[-1]  # the output of a model without heads
     return {name: found.get(name, found[hidden]) for name in subject.graph.outputs}
 
 
 def reference(subject: Subject) -> Measured | NotHere:
-    """All results are those of the graph."""
+    """All outputs equal those of the reference, which interprets the graph."""
     return _equal(subject, lambda case: subject.references[case])
 
 
 def _equal(subject: Subject, right: Callable[[str], dict[str, Array]]) -> Measured | NotHere:
-    """All results, in all cases; but for those in which experts are as good as each other."""
+    """Compare all outputs in all cases, except cases with equal scores of experts."""
     errors = {}
     for case in CASES:
         found, errors[case] = subject.results(subject.data(case)), Largest()
@@ -91,7 +91,7 @@ def float32(subject: Subject) -> Measured | NotHere:
 
 
 def chosen(subject: Subject) -> Measured | NotHere:
-    """The dtype that was asked for; float16 where the spec has a stream that is wider then."""
+    """The law `dtype`: the requested dtype, or float16 for specs with a float32 residual stream."""
     if subject.dtype in ("", "float32", "float64"):
         if any(getattr(part, "float32", False) for part in parts_of(subject.spec)):
             return _rounded(subject, "float16")
@@ -100,11 +100,11 @@ def chosen(subject: Subject) -> Measured | NotHere:
 
 
 def _rounded(subject: Subject, dtype: str) -> Measured | NotHere:
-    """A dtype against the reference on weights that it can hold.
+    """Compare a dtype with the reference, for weights that the dtype can represent.
 
-    The bound is a floor; a model that magnifies small changes may be as far off as they take it.
-    Where it still is too far off, and rounding may have chosen another expert for some tokens, most
-    of the numbers must be as near. Nothing is said of numbers whose square the dtype cannot hold.
+    The bound is larger for models that amplify small changes. If it is exceeded and rounding may
+    have changed the choice of experts, only most of the values must be within it. Models whose
+    values overflow when squared are not tested.
     """
     kind = getattr(torch, dtype)
     held = {
@@ -144,7 +144,7 @@ def _rounded(subject: Subject, dtype: str) -> Measured | NotHere:
 
 
 def _most(pairs: list[tuple[str, Tensor, Array]], bound: float) -> Largest:
-    """The error that most of the numbers of each result stay below."""
+    """The error below which most values of each output are."""
     most = Largest(bound)
     for where, ours, expected in pairs:
         difference = np.abs(as_array(ours) - expected) / max(float(np.abs(expected).max()), 1e-30)
@@ -153,12 +153,12 @@ def _most(pairs: list[tuple[str, Tensor, Array]], bound: float) -> Largest:
 
 
 def _tied(subject: Subject, case: str, error: float) -> bool:
-    """Is an expert chosen by less than this error, relative to the largest score?"""
+    """Whether an expert is chosen by a margin below this error, relative to the largest score."""
     return subject.choices(subject.data(case)).margin < error
 
 
 def beyond(subject: Subject, dtype: str, held: dict[str, Array]) -> str:
-    """What the numbers of this model reach, if the dtype cannot hold their square; else ""."""
+    """A note if the square of the model's largest value overflows; else ""."""
     reached = max(subject.choices(subject.data(case), held).largest for case in CASES)
     if dtype not in WIDE or reached <= torch.finfo(getattr(torch, WIDE[dtype])).max ** 0.5:
         return ""

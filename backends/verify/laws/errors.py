@@ -1,4 +1,4 @@
-"""The law of errors: what cannot be right is an error, and not a wrong number."""
+"""The law `errors`: invalid arguments raise errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"top_p": -0.1},
     {"top_p": 1.5},
 )
-"""What `generate` cannot do."""
+"""Invalid settings of `generate`."""
 
 
 def errors(subject: Subject) -> Measured | NotHere:
@@ -49,7 +49,7 @@ def _raises(call: Callable[[], Any], *kinds: type[Exception]) -> bool:
 
 
 def _arguments(subject: Subject) -> Iterator[Call]:
-    """Masks of one row or of floats, ids with another axis, more tokens than a table has."""
+    """Calls with invalid masks and ids, and with more tokens than the position table has."""
     data, known = subject.tensors(subject.data("plain")), subject.arguments.known()
 
     def forward(name: str, value: Tensor) -> Call:
@@ -70,7 +70,7 @@ def _arguments(subject: Subject) -> Iterator[Call]:
 
 
 def _cache(subject: Subject) -> Iterator[Call]:
-    """One token more than a cache has room for, and another number of rows."""
+    """Calls that exceed the capacity of a cache, or have another batch size."""
     kinds = {op.kind for op in subject.graph.keepers()}
     if "cache" not in kinds:
         return
@@ -85,7 +85,7 @@ def _cache(subject: Subject) -> Iterator[Call]:
 
     def full() -> None:
         cache: Any = vars(subject.module)["Cache"](3)
-        if not isinstance(cache.length, Tensor):  # a static one has a size of its own
+        if not isinstance(cache.length, Tensor):  # static caches have a fixed size
             step(cache, slice(None), slice(0, 4))
         else:
             raise ValueError
@@ -100,7 +100,7 @@ def _cache(subject: Subject) -> Iterator[Call]:
 
 
 def _generation(subject: Subject) -> Iterator[Call]:
-    """Settings that mean nothing, and prompts whose last token is padding."""
+    """Calls of `generate` with invalid settings, and with prompts that end in padding."""
     generate: Any = getattr(subject.model, "generate", None)
     if generate is None:
         return

@@ -1,8 +1,8 @@
-"""The law of fresh weights: what `init_weights` sets is what the spec says, by its distribution.
+"""The law `init`: `init_weights` draws from the distributions of the spec.
 
-What each weight should be is said here a second time, from `docs/language.md`: norms begin as the
-identity, biases with zero, all else is drawn by `init`. Lowering has its own table, which this law
-judges; of the graph it takes only which kind of op a weight belongs to.
+The expected values are defined here independently, from `docs/language.md`: norms are the identity,
+biases are zero, all other weights follow `init`. This tests the table of lowering; only the kind of
+op of each weight is taken from the graph.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from ..measure import Measured, NotHere
 from ..subject import Subject
 
 SIGMAS = 5
-"""A statistic may be this many standard errors off: by chance 1 in 1.7 million is further."""
+"""Tolerance of a statistic in standard errors; exceeded by chance once in 1.7 million."""
 
 KOLMOGOROV = 2.6
-"""The same for the largest distance of two distribution functions, times the root of the count."""
+"""The same for the Kolmogorov distance, times the square root of the count."""
 
 FEW = 100
-"""Fewer numbers than this say nothing about a standard deviation."""
+"""Minimum number of values for testing a standard deviation."""
 
 RESIDUAL = re.compile(
     r"\.((cross_)?attention\.output|feed_forward\.(shared_expert\.)?down)\.weight$"
     r"|\.feed_forward\.experts\.down$"
 )
-"""The last linear layer of each branch, which writes into the stream."""
+"""Residual projections: the last linear layer of each branch."""
 
 BRANCHES = ("attention", "cross_attention", "feed_forward")
 
 
 def initial(subject: Subject) -> Measured | NotHere:
-    """Every weight is set; constants are those of the spec, and draws have its distribution.
+    """Every weight is initialised; constants and distributions are those of the spec.
 
-    Normal and truncated draws have the mean 0 and the standard deviation of the spec (of a residual
-    projection 1/sqrt(number of branches) of it, with `depth_scaled`), from both sides; Xavier's are
-    uniform in the range of their fans; orthogonal matrices have orthogonal rows or columns. Shapes
-    of distributions are compared by the Kolmogorov distance. The seed is fixed.
+    Normal and truncated weights have mean 0 and the standard deviation of the spec (with
+    `depth_scaled`, residual projections have 1/sqrt(number of branches) of it). Xavier weights are
+    uniform in the range given by the fans; orthogonal matrices have orthogonal rows or columns.
+    Distributions are compared by the Kolmogorov distance. The seed is fixed.
     """
     model = subject.fresh("float32")
     fill(model)
@@ -71,7 +71,7 @@ def initial(subject: Subject) -> Measured | NotHere:
 
 
 def fill(model: nn.Module) -> None:
-    """Weights that hold no number, then `init_weights`, always from the same seed."""
+    """The weights after `init_weights`, starting from NaN, with a fixed seed."""
     with torch.no_grad():
         for weight in model.parameters():
             weight.fill_(torch.nan)
@@ -84,7 +84,7 @@ def fill(model: nn.Module) -> None:
 
 
 def constant_of(subject: Subject, weight: LogicalWeight) -> float | None:
-    """The number that a weight begins with; None for one that is drawn."""
+    """The initial constant of a weight; None if it is random."""
     op = subject.graph.op(weight.op)
     if weight.weight.name == "bias":
         return 0.0
@@ -112,14 +112,14 @@ def _contrastive(subject: Subject) -> Contrastive | None:
 
 
 def _temperature(subject: Subject, op: Op) -> float:
-    """The scores are divided by the temperature: they grow by exp of minus its logarithm."""
+    """Scores are multiplied by exp(s), so s = -log(temperature)."""
     head = _contrastive(subject)
     assert head is not None
     return -math.log(head.temperature)
 
 
 def _added_bias(subject: Subject, op: Op) -> float:
-    """Of contrastive scores -10 (Zhai et al., 2023, arXiv:2303.15343), of a router's choice 0."""
+    """-10 for contrastive logits (Zhai et al., 2023, arXiv:2303.15343), 0 for a selection bias."""
     of_scores = subject.graph.layers_of(op.scope) is None and op.name == "bias"
     return -10.0 if of_scores and _contrastive(subject) is not None else 0.0
 
@@ -136,7 +136,7 @@ CONSTANTS: dict[str, Callable[[Subject, Op], float]] = {
     "sinks": _nothing,
     "score_vector": lambda subject, op: 1.0,
 }
-"""Kind of op -> what its weight begins with. All others are drawn."""
+"""Kind of op -> initial constant of its weight. All other weights are random."""
 
 
 # -- draws
@@ -145,7 +145,7 @@ CONSTANTS: dict[str, Callable[[Subject, Op], float]] = {
 def _of_distribution(
     subject: Subject, wanted: dict[str, LogicalWeight], drawn: dict[str, Array]
 ) -> list[str]:
-    """What is wrong with the draws, by the rule of the spec."""
+    """Describe deviations from the distribution of the spec."""
     init = subject.spec.init
     if isinstance(init, (Normal, TruncatedNormal)):
         return _by_deviation(subject, drawn)
@@ -160,13 +160,13 @@ def _of_distribution(
 
 
 def _matrices(subject: Subject, weight: LogicalWeight, value: Array) -> list[Array]:
-    """The matrices that are drawn one by one: of experts there are several in one weight."""
+    """The matrices that are initialised separately: one per expert."""
     several = subject.graph.op(weight.op).kind == "expert_linear"
     return list(value) if several else [value]
 
 
 def _by_deviation(subject: Subject, drawn: dict[str, Array]) -> list[str]:
-    """Normal draws, whole or cut at two standard deviations."""
+    """Normal values, or truncated at two standard deviations."""
     init: Any = subject.spec.init
     cut = 2.0 if isinstance(init, TruncatedNormal) else math.inf
     wrong: list[str] = []
@@ -180,7 +180,7 @@ def _by_deviation(subject: Subject, drawn: dict[str, Array]) -> list[str]:
         if share.size > 1 and float(share.std()) == 0:
             wrong.append(f"{name}: all numbers are equal")
         elif problem := _moments(share, cut):
-            wrong.append(f"{name}: {problem}, of what the spec says")
+            wrong.append(f"{name}: {problem} that of the spec")
     every = np.sort(np.concatenate([*shares, np.empty(0)]))
     if every.size >= FEW and not wrong:
         low, high = normal(-cut), normal(cut)
@@ -190,9 +190,9 @@ def _by_deviation(subject: Subject, drawn: dict[str, Array]) -> list[str]:
 
 
 def branches(subject: Subject, name: str) -> int:
-    """How many branches write into the stream that this weight's branch writes into.
+    """Number of branches of the stack that contains this weight.
 
-    Of the layers of a stack the widest counts (Radford et al., 2019, GPT-2: 2 for each layer).
+    The layer with the most branches counts (2 per layer in GPT-2; Radford et al., 2019).
     """
     stacks = subject.spec.stacks
     stack = next((s for key, s in stacks.items() if name.startswith(f"{key}.")), None)
@@ -205,7 +205,7 @@ def branches(subject: Subject, name: str) -> int:
 
 
 def _moments(share: Array, cut: float) -> str:
-    """What is wrong with draws divided by their standard deviation; "" for nothing."""
+    """Describe wrong moments of standardised values; "" if there are none."""
     if float(np.abs(share).max(initial=0)) > cut * (1 + 1e-6):
         return f"{np.abs(share).max():.3g} standard deviations from 0"
     if share.size < FEW:
@@ -220,7 +220,7 @@ def _moments(share: Array, cut: float) -> str:
 
 
 def deviation(cut: float) -> float:
-    """The standard deviation of a normal draw that is cut at so many of its own.
+    """Standard deviation of a standard normal distribution truncated at ± a bound.
 
     >>> round(deviation(2.0), 4)
     0.8796
@@ -232,12 +232,12 @@ def deviation(cut: float) -> float:
 
 
 def normal(x: float) -> float:
-    """The distribution function of the standard normal distribution."""
+    """Cumulative distribution function of the standard normal distribution."""
     return (1 + math.erf(x / math.sqrt(2))) / 2
 
 
 def _shape(expected: Array, what: str) -> list[str]:
-    """Sorted draws by what their distribution function should say of them, which is uniform."""
+    """Compare values, mapped by their distribution function, with a uniform distribution."""
     count = expected.size
     steps = np.arange(count + 1) / count
     distance = max(np.abs(expected - steps[1:]).max(), np.abs(expected - steps[:-1]).max())
@@ -257,14 +257,14 @@ def _xavier(matrices: dict[tuple[str, int], Array]) -> list[str]:
         field = int(np.prod(matrix.shape[2:]))
         share = matrix.ravel() / math.sqrt(6 / ((matrix.shape[0] + matrix.shape[1]) * field))
         if np.abs(share).max() > 1 + 1e-6:
-            return [f"{name}: {np.abs(share).max():.3g} times the largest number that it may have"]
+            return [f"{name}: {np.abs(share).max():.3g} times the largest allowed value"]
         shares.append(share)
     every = np.sort(np.concatenate([*shares, np.empty(0)]))
     return _shape((every + 1) / 2, "uniform") if every.size >= FEW else []
 
 
 def _orthogonal(matrix: Array) -> bool:
-    """Rows of length 1 that are orthogonal, or columns, whichever are fewer (Saxe et al., 2013)."""
+    """Orthonormal rows or columns, whichever are fewer (Saxe et al., 2013, arXiv:1312.6120)."""
     flat = matrix.reshape(len(matrix), -1)
     product = flat @ flat.T if flat.shape[0] <= flat.shape[1] else flat.T @ flat
     return bool(np.allclose(product, np.eye(len(product)), atol=1e-4))

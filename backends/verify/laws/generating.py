@@ -1,4 +1,4 @@
-"""The law of generation: greedy generation equals the whole, token by token."""
+"""The law `generate`: greedy generation equals forward passes without a cache."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ACROSS = "across the first length"
 
 
 def generation(subject: Subject, *, training: bool = True) -> Measured | NotHere:
-    """The scores behind every new token are those of the whole before it, in padded rows too.
+    """The logits of every new token equal those of a forward pass, also in padded rows.
 
-    What a decoder goes on with is padded on the left, what an encoder reads on the right. Where
-    LongRoPE has other angles beyond its first length, an answer goes past it too.
+    Prompts of decoders are padded on the left, inputs of encoders on the right. With LongRoPE,
+    generation also crosses the original length.
     """
     if not hasattr(subject.model, "generate"):
         return NotHere("the model has no `generate`")
@@ -37,7 +37,7 @@ def generation(subject: Subject, *, training: bool = True) -> Measured | NotHere
     stream = reading_stream(subject)
     most = min(subject.arguments.limit(stream.ids), first_length(subject, DynamicScaling))
     if stream.longest + NEW_TOKENS > most:
-        return NotHere("sequences are too short to go on")
+        return NotHere("sequences are too short to generate more")
     model, largest = subject.fresh(), Largest()
     wanted = inspect.signature(model.generate).parameters  # type: ignore[arg-type]
     cases = ["plain", "padded right" if "decoder_start_token_id" in wanted else "padded left"]
@@ -46,7 +46,7 @@ def generation(subject: Subject, *, training: bool = True) -> Measured | NotHere
         cases.append(ACROSS)
     for case in cases:
         side = case.removeprefix("padded ")
-        changes = first < stream.longest + NEW_TOKENS  # by the longest row of the batch
+        changes = first < stream.longest + NEW_TOKENS  # determined by the longest row of the batch
         if side != case and (changes or moved_by_padding(subject, side)):
             continue
         data = subject.data(case) if case != ACROSS else of_length(subject, 1, first - 2)
@@ -57,7 +57,7 @@ def generation(subject: Subject, *, training: bool = True) -> Measured | NotHere
                 where = f"{case}: row {row}, new token {place}"
                 largest.compare(scores[place][row], expected[place], where)
                 if tokens[row, place - NEW_TOKENS] != expected[place].argmax():
-                    largest.take(float("inf"), f"{where} is not the likeliest")
+                    largest.take(float("inf"), f"{where} is not the most likely one")
         if case == "plain" and training:
             _in_training(subject, data, tokens, wanted, largest)
     return largest.measured()
@@ -66,23 +66,23 @@ def generation(subject: Subject, *, training: bool = True) -> Measured | NotHere
 def _in_training(
     subject: Subject, data: Data, tokens: Array, wanted: Mapping[str, Any], largest: Largest
 ) -> None:
-    """A model that is trained generates the same tokens, and goes on as it was."""
+    """In training mode, a model generates the same tokens, and the mode is restored."""
     model = subject.fresh().train()
     first = next(module for module in model.modules() if module is not model)
-    first.eval()  # frozen layers stay so
+    first.eval()  # layers in eval mode stay in eval mode
     before = [module.training for module in model.modules()]
     with torch.random.fork_rng(devices=[]):
         found, _ = _generated(subject, model, data, wanted)
     if not np.array_equal(found, tokens):
-        largest.take(float("inf"), "in training other tokens are generated")
+        largest.take(float("inf"), "other tokens are generated in training mode")
     if [module.training for module in model.modules()] != before:
-        largest.take(float("inf"), "what was in training is not so after `generate`")
+        largest.take(float("inf"), "`generate` does not restore the training mode")
 
 
 def _generated(
     subject: Subject, model: nn.Module, data: Data, wanted: Mapping[str, Any]
 ) -> tuple[Array, list[Array]]:
-    """Rows of tokens, and the scores (B, V) from which each new one was chosen."""
+    """Generated tokens, and the logits (B, V) of each new token."""
     seen: list[Array] = []
     score: Any = model.logits
 
@@ -92,13 +92,11 @@ def _generated(
         return found
 
     known, stream = subject.tensors(data), reading_stream(subject)
-    if "decoder_start_token_id" in wanted:  # it is given what the encoder reads, if that is tokens
+    if "decoder_start_token_id" in wanted:  # pass the encoder's input, if it is tokens
         stream = next((s for s in subject.arguments.streams() if s.ids != stream.ids), stream)
     given = {name: v for name, v in known.items() if name in wanted}
     for word, own in ((IDS, stream.ids), (MASK, f"{stream.prefix}{MASK}")):
-        if (
-            word in wanted and word not in given and own in known
-        ):  # `generate` has one name for what it goes on with
+        if word in wanted and word not in given and own in known:  # names that `generate` uses
             given[word] = known[own]
     generate: Any = model.generate
     vars(model)["logits"] = watched
@@ -113,7 +111,7 @@ def _generated(
 def _whole(
     subject: Subject, data: Data, row: int, new: Array, wanted: Mapping[str, Any]
 ) -> list[Array]:
-    """The scores of each new token of a row, by a forward of all before it, without padding."""
+    """The logits of each new token of a row, by forward passes without padding."""
     own = {name: value[row : row + 1] for name, value in data.items()}
     for stream in subject.arguments.streams():
         mask = own.pop(f"{stream.prefix}attention_mask", None)
@@ -131,6 +129,6 @@ def _whole(
         one: Array = as_array(next(iter(found.values())))[0]
         return one
 
-    if first_length(subject, LongRope) < ids.shape[1]:  # each length has its own angles
+    if first_length(subject, LongRope) < ids.shape[1]:  # angles depend on the length
         return [scores(end)[-1] for end in range(length, ids.shape[1] + 1)]
     return list(scores(ids.shape[1])[length - 1 :])

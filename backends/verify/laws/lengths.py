@@ -1,8 +1,7 @@
-"""The law of lengths: at every length where code may change its way, it gives the same.
+"""The law `lengths`: outputs are correct at lengths around each threshold.
 
-Chunks, windows, blocks, the first length of a rotation, the end of a table: what goes wrong there
-goes wrong at one token more or less. Thresholds are found in the emitted file, as the whole numbers
-that stand in it, and in the spec.
+Errors of chunks, windows, blocks, RoPE scaling or position tables appear at one token more or less
+than a threshold. Thresholds are the integers in the emitted file and sizes in the spec.
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ from .equality import by_oracle
 from .padding import first_length
 
 LONGEST = 140
-"""The longest text that is tried: two chunks of 64, and some more."""
+"""The maximum length: more than two chunks of 64."""
 
 SHORT = ((3, 1), (3, 2), (1, 1), (1, 2), (2, 3))
-"""Rows and tokens of small batches: so few tokens leave experts without any."""
+"""Rows and tokens of batches so small that some experts get no tokens."""
 
 FEW = 14
-"""How many lengths are tried, of those at thresholds; all of them with `thorough`."""
+"""Number of lengths that are tested; all of them with `thorough`."""
 
 
 def lengths(subject: Subject) -> Measured | NotHere:
-    """One text of each length against the reference, the longest against the oracle too.
+    """Compare a sequence of each length with the reference, and the longest with the oracle.
 
-    Where a stack keeps a cache, the longest text in pieces that end beside 64 tokens too.
+    With a cache, the longest sequence is also computed in chunks that end around 64 tokens.
     """
     arguments = subject.arguments
     if not arguments.streams():
@@ -56,7 +55,7 @@ def lengths(subject: Subject) -> Measured | NotHere:
 
 
 def _longest(subject: Subject, data: Data, largest: Largest) -> None:
-    """The longest text by the spec alone, and in pieces."""
+    """The longest sequence: compared with the oracle, and in chunks."""
     try:
         expected = by_oracle(subject, data)
     except UnknownOptionError:
@@ -80,7 +79,7 @@ def _longest(subject: Subject, data: Data, largest: Largest) -> None:
 
 
 def of_length(subject: Subject, rows: int, length: int) -> Data:
-    """Plain data in which the stream that may be longest has this length, others at most that."""
+    """Inputs in which the stream with the highest limit has this length, others at most this."""
     arguments = subject.arguments
     plain = arguments.plain()
     data = {name: np.resize(value, (rows, *value.shape[1:])) for name, value in plain.items()}
@@ -92,7 +91,7 @@ def of_length(subject: Subject, rows: int, length: int) -> Data:
 
 
 def chosen(subject: Subject) -> list[int]:
-    """The lengths that are tried, the longest always among them."""
+    """The tested lengths, always including the longest."""
     streams = subject.arguments.streams()
     longest = max(subject.arguments.limit(stream.ids, LONGEST) for stream in streams)
     found = {
@@ -111,7 +110,7 @@ def chosen(subject: Subject) -> list[int]:
 
 
 def thresholds(subject: Subject) -> set[int]:
-    """Whole numbers of the emitted file and of the spec at which something may change."""
+    """Integers of the emitted file and of the spec that may be thresholds."""
     written = {
         node.value
         for node in ast.walk(ast.parse(subject.text))
@@ -125,7 +124,7 @@ NAMES = ("original_max_positions", "max_distance", "length", "capacity", "kernel
 
 
 def _named(subject: Subject) -> set[int]:
-    """Windows, strides and blocks, the first lengths of rotations, ends of tables."""
+    """Windows, strides, blocks, original lengths of RoPE scalings, sizes of position tables."""
     found: set[int] = {64}
     for part in parts_of(subject.spec):
         for name in type(part).model_fields:

@@ -1,4 +1,4 @@
-"""The law of levels: the spec is what its document says, by a second reading of the language."""
+"""The law `levels`: the spec equals a second, independent resolution of its document."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..subject import Subject
 
 
 def levels(subject: Subject) -> Measured | NotHere:
-    """Each value of the document, and defaults, where the five rules of the language put them.
+    """Compare each value of the document and all defaults with the resolved spec.
 
-    The document is spelled out, so that nothing is inherited: each of its values, and each default,
-    is that of the spec, and it is the same spec when it is read. Concerns the spec before it is
-    made small.
+    The document is written out so that nothing is inherited. Each of its values and each default
+    must be that of the spec, and loading it must give an equal spec. Tests the original spec, not
+    the small one.
     """
     document = subject.document
     if document is None:
@@ -24,5 +24,5 @@ def levels(subject: Subject) -> Measured | NotHere:
     if not wrong and meaning(loads(text_of(spelled(document.data, document.files)))) != meaning(
         spec
     ):
-        wrong = ["the document is another spec when every level is written out"]
+        wrong = ["the document with every level written out is a different spec"]
     return Measured(len(wrong), 0, wrong[0] if wrong else "every value of the document")

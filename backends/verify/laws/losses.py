@@ -1,4 +1,4 @@
-"""The law of losses: what `loss` gives is what the only head of the spec is trained with."""
+"""The law `loss`: `loss` equals a direct computation of the head's training loss."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ IGNORED = -100
 
 
 def loss(subject: Subject) -> Measured | NotHere:
-    """Against the sum written out; labels of -100 do not count; halves are summed in float32.
+    """Compare with the explicit sum, without labels of -100; half precision uses float32.
 
-    A causal language model that reads no other stack predicts the next token: its labels are those
-    of the text, shifted here. Pairs: Radford et al., 2021, arXiv:2103.00020, figure 3 (softmax);
-    Zhai et al., 2023, arXiv:2303.15343, algorithm 1 (sigmoid).
+    A causal decoder without cross-attention predicts the next token, so labels are shifted here.
+    Pairs: Radford et al., 2021, arXiv:2103.00020, figure 3 (softmax); Zhai et al., 2023,
+    arXiv:2303.15343, algorithm 1 (sigmoid).
     """
     heads = list(subject.spec.heads.values())
     trained = len(heads) == 1 and isinstance(heads[0], (LanguageModel, Classifier, Contrastive))
@@ -51,14 +51,14 @@ def loss(subject: Subject) -> Measured | NotHere:
 
 
 def _labels(subject: Subject, shape: tuple[int, ...], classes: int) -> Array:
-    """Labels of which some do not count, at the beginning, inside, and at the end."""
+    """Labels, some of which are -100: at the beginning, inside and at the end."""
     labels = subject.arguments.draw("labels", shape, classes)
     labels.flat[[0, labels.size // 2, -1] if labels.size > 3 else [0]] = IGNORED
     return labels
 
 
 def _predicts_next(subject: Subject, head: Head) -> bool:
-    """Does a place know the tokens up to its own, and no more?"""
+    """Whether the model is causal and has no other stack, so that it predicts the next token."""
     if not isinstance(head, LanguageModel):
         return False
     spec = subject.spec
@@ -73,7 +73,7 @@ def _predicts_next(subject: Subject, head: Head) -> bool:
 
 
 def _of_labels(scores: Array, labels: Array, *, shifted: bool) -> float:
-    """The mean of -log softmax(scores)[label] over the labels that count."""
+    """The mean of -log softmax(scores)[label] over labels other than -100."""
     if shifted:
         scores, labels = scores[:, :-1], labels[:, 1:]
     rows = zip(scores.reshape(-1, scores.shape[-1]), labels.ravel(), strict=True)

@@ -1,4 +1,4 @@
-"""The law of order: without positions and masks, a model knows no order."""
+"""The law `order`: without positions and masks, a model is permutation-equivariant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .sight import CROWDED, attending, crowded, masks_of, word_stacks
 
 
 def order(subject: Subject) -> Measured | NotHere:
-    """Words in another order give the same hidden states in that order."""
+    """Permuting the tokens permutes the hidden states."""
     if crowded(subject):
         return NotHere(CROWDED)
     largest = Largest()

@@ -1,4 +1,4 @@
-"""The law of padding: a padded sequence is what it is alone, whatever stands at its padding."""
+"""The law `padding`: padding, and the ids at padding, do not change outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .sight import COUNT_PADDING, CROWDED, attending, crowded, masks_of, word_st
 
 
 def padding(subject: Subject) -> Measured | NotHere:
-    """Left and right: hidden states of real tokens, and results."""
+    """Compare hidden states of real tokens and outputs, for left and right padding."""
     if crowded(subject):
         return NotHere(CROWDED)
     largest, reasons = Largest(), []
@@ -35,7 +35,7 @@ def padding(subject: Subject) -> Measured | NotHere:
             largest.compare(hidden[1][real], alone, f"padded {side}: {stack}")
             named = f"{stream.prefix}attention_mask"
             truths = subject.hidden(stack, {**data, named: mask.astype(bool)})
-            largest.compare(truths, hidden, f"a mask of truths {side}: {stack}")
+            largest.compare(truths, hidden, f"a boolean mask {side}: {stack}")
             if not counts_words(subject):
                 other = subject.hidden(stack, _scribbled(subject, data))
                 where = f"other ids at the padding {side}: {stack}"
@@ -49,12 +49,12 @@ def padding(subject: Subject) -> Measured | NotHere:
 def _compare_results(
     subject: Subject, data: Data, single: Data, side: str, largest: Largest
 ) -> None:
-    """Results of whole sequences; one of the first place is another where padding stands there."""
+    """Compare outputs of sequences, except pooling of the first token, if this is padding."""
     found, alone = subject.results(data), subject.results(single)
     for name, head in subject.spec.heads.items():
         if found[name].dim() != 2 or found[name].size(0) != 2:
             continue
-        if isinstance(head, Contrastive):  # of the pair in the second place
+        if isinstance(head, Contrastive):  # the padded sequence is the second row
             firsts = [tower.pool.type.startswith("first") for tower in head.towers.values()]
             if side == "right" or not any(firsts):
                 where = f"padded {side}: {name}"
@@ -66,7 +66,7 @@ def _compare_results(
 
 
 def _scribbled(subject: Subject, data: Data) -> Data:
-    """The same with other words where padding stands."""
+    """The same input with other ids at padding."""
     made = dict(data)
     for stream in subject.arguments.streams():
         mask = data.get(f"{stream.prefix}attention_mask")
@@ -77,7 +77,7 @@ def _scribbled(subject: Subject, data: Data) -> Data:
 
 
 def counts_words(subject: Subject) -> bool:
-    """Do positions count words that are not the padding's id, or does a pool look for one?"""
+    """Whether the model depends on ids at padding: positions that count ids, or a token pool."""
     counted = any(
         getattr(position, "skip_padding", False) == "tokens"
         for stack in subject.spec.stacks.values()
@@ -87,7 +87,7 @@ def counts_words(subject: Subject) -> bool:
 
 
 def moved_by_padding(subject: Subject, side: str) -> str:
-    """Why padding on this side moves what a model sees; "" where it does not."""
+    """Why padding on this side changes the model's masks or angles; "" if it does not."""
     for _, stack in word_stacks(subject):
         for block in attending(subject, stack):
             used = [atom for mask in masks_of(block) for atom in atoms(mask)]
@@ -104,7 +104,7 @@ def moved_by_padding(subject: Subject, side: str) -> str:
 
 
 def first_length(subject: Subject, *kinds: type[Part]) -> int:
-    """How long sequences may be before rotations change with their length; of these scalings."""
+    """The smallest original length of these RoPE scalings."""
     lengths = [
         position.scaling.original_max_positions
         for stack in subject.spec.stacks.values()

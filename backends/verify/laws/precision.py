@@ -1,4 +1,4 @@
-"""The law of low precision: bfloat16 is as near as the depth of a model lets it be."""
+"""The law `bfloat16`: the error is bounded by the depth of the model."""
 
 from __future__ import annotations
 
@@ -22,21 +22,20 @@ from .lengths import of_length
 
 DTYPE = "bfloat16"
 ROUNDINGS = 8.0
-"""Each branch may be off by so many units of rounding, as a root mean square; the errors of all
-branches add up as those of independent draws do. The examples need up to 5.6."""
+"""Allowed root mean square error of one branch, in rounding units. Errors of branches add up as if
+they were independent. The examples need up to 5.6."""
 
 LENGTH = 130
 WIDE = frozenset({"cos", "sin", "topk", "log1p", "cumsum"})
-"""What is computed in float32 or wider: angles, slopes, sums, and the choice of experts."""
+"""Functions that must be computed in float32 or wider: angles, slopes, sums, routing."""
 
 
 def bfloat16(subject: Subject) -> Measured | NotHere:
-    """The root mean square of the error in bfloat16, against float64 with the same weights.
+    """The root mean square error of bfloat16 relative to float64, with the same weights.
 
-    The bound is 8 units of rounding for one branch, times the root of the number of branches; for a
-    model that magnifies small changes it is what they are measured to do. Where rounding chooses
-    other experts, three quarters of the numbers are compared. Angles, sums over positions and the
-    choice of experts are in float32 or wider.
+    The bound is 8 rounding units times the square root of the number of branches, or measured for
+    models that amplify small changes. If rounding changes the choice of experts, three quarters of
+    the values are compared. Angles, sums over positions and routing must be in float32 or wider.
     """
     kind = getattr(torch, DTYPE)
     held = {
@@ -61,18 +60,18 @@ def bfloat16(subject: Subject) -> Measured | NotHere:
 
 
 def _routers(subject: Subject, model: nn.Module) -> set[int]:
-    """Where the weights of routers lie in memory: their products choose the experts."""
+    """Memory addresses of router weights, to recognise their matrix products."""
     weights = model.named_parameters() if subject.chooses else ()
     return {weight.data_ptr() for name, weight in weights if name.endswith(".router.weight")}
 
 
 def unit(kind: torch.dtype) -> float:
-    """Half of the distance from 1 to the next number of a dtype."""
+    """Rounding unit: half of the distance from 1 to the next number of a dtype."""
     return float(torch.finfo(kind).eps) / 2
 
 
 def depth(subject: Subject) -> int:
-    """How many branches there are one behind the other, and the head."""
+    """Number of sequential branches, plus the head."""
     return 1 + sum(
         sum(not isinstance(getattr(stack.blocks[kind], key), Nothing) for key in BRANCHES)
         for stack in subject.spec.stacks.values()
@@ -88,7 +87,7 @@ def _cases(subject: Subject) -> dict[str, Data]:
 
 
 def _error(subject: Subject, found: Tensor, expected: Array) -> float:
-    """Relative to the root mean square of what is expected."""
+    """Root mean square error relative to that of the expected values."""
     apart, size = np.abs(as_array(found) - expected), math.sqrt(float(np.square(expected).mean()))
     if subject.chooses:
         apart = apart[apart <= np.quantile(apart, MOST)]
@@ -96,7 +95,7 @@ def _error(subject: Subject, found: Tensor, expected: Array) -> float:
 
 
 class Narrow(TorchFunctionMode):
-    """Notes what is computed in halves, of what must not be. routers: where their weights lie."""
+    """Records forbidden computations in half precision. routers: addresses of their weights."""
 
     def __init__(self, routers: Collection[int]) -> None:
         super().__init__()
@@ -109,6 +108,6 @@ class Narrow(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in WIDE and isinstance(args[0], Tensor) and args[0].dtype == torch.bfloat16:
             self.found.append(name)
-        if name == "linear" and args[1].data_ptr() in self.routers:  # not a wider copy of it
+        if name == "linear" and args[1].data_ptr() in self.routers:  # not a float32 copy
             self.found.append("linear of a router")
         return func(*args, **(kwargs or {}))

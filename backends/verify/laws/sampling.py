@@ -1,7 +1,7 @@
-"""Laws of `generate` on scores that are fixed: which tokens it draws, how often, and when it stops.
+"""Laws of `generate` with fixed logits: which tokens it samples, how often, and when it stops.
 
-The model's own states and scores are replaced, so that all that is left is the loop: thousands of
-rows cost nothing, and what has to come out is known.
+The model's hidden states and logits are replaced, so only the loop is tested. Thousands of rows are
+cheap, and the expected result is known.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .cached import reading_stream
 
 ROWS = 5_000
 SIGMAS = 5.5
-"""A count may be this many standard deviations off its expectation."""
+"""Tolerance of a count in standard deviations."""
 
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},
@@ -39,17 +39,17 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"top_p": 1.0},
     {"temperature": 1.7, "top_k": 6, "top_p": 0.7},
 )
-"""What `generate` is given; the rest is its default: temperature 1 and no limit."""
+"""Settings of `generate`; others have their defaults: temperature 1 and no limits."""
 
 NO_GENERATE = NotHere("the model has no `generate`")
 
 
 def sampling(subject: Subject) -> Measured | NotHere:
-    """Draws from fixed scores have the support and the frequencies of the settings.
+    """Samples from fixed logits have the support and the frequencies of the settings.
 
-    Scores are divided by the temperature; the `top_k` best are left; of these the fewest whose
-    probabilities reach `top_p`. Even rows have other scores than odd ones. The seed is fixed, and a
-    count may be 5.5 standard deviations off.
+    Logits are divided by the temperature; then the `top_k` largest are kept, and of these the
+    fewest whose probabilities reach `top_p`. Even and odd rows have different logits. The seed is
+    fixed; counts may differ by 5.5 standard deviations.
     """
     model = subject.fresh()
     if not hasattr(model, "generate"):
@@ -75,12 +75,12 @@ def sampling(subject: Subject) -> Measured | NotHere:
 
 
 def vocabulary(subject: Subject) -> int:
-    """How many tokens have a score."""
+    """Number of logits."""
     return int(next(iter(subject.results(subject.data("plain")).values())).shape[-1])
 
 
 def _scores(size: int, seed: int) -> Array:
-    """Distinct scores in any order: the best are apart, so that no setting is at a boundary."""
+    """Distinct logits; the largest differ enough that no setting is at a boundary."""
     found: Array = -np.sqrt(np.arange(size)) * 0.9
     return np.random.default_rng(seed).permutation(found)
 
@@ -91,7 +91,7 @@ def probabilities(
     top_k: int | None = None,
     top_p: float | None = None,
 ) -> Array:
-    """What each token should be drawn with; (V,) of (V,).
+    """The probability of each token, (V,) from logits (V,).
 
     The nucleus: Holtzman et al., 2019, arXiv:1904.09751; top-k: Fan et al., 2018, arXiv:1805.04833.
     """
@@ -113,7 +113,7 @@ def probabilities(
 
 
 def _unlike(counts: Array, expected: Array) -> str:
-    """What is wrong with how often tokens were drawn; "" for nothing."""
+    """Describe wrong frequencies of tokens; "" if there are none."""
     total = int(counts.sum())
     outside = np.flatnonzero((counts > 0) & (expected == 0))
     if outside.size:
@@ -126,7 +126,7 @@ def _unlike(counts: Array, expected: Array) -> str:
     return ""
 
 
-# -- when it stops
+# -- stopping
 
 FIRST, SECOND, PADDING, WORD = 3, 4, 5, 6
 SCRIPT = (
@@ -134,14 +134,14 @@ SCRIPT = (
     (WORD, WORD, WORD, SECOND, WORD, WORD),
     (WORD, WORD, WORD, WORD, WORD, WORD),
 )
-"""What the three rows want to say, step by step; the last one never ends."""
+"""The scripted tokens of three rows; the last row never ends."""
 
 
 def stopping(subject: Subject) -> Measured | NotHere:
-    """Each row ends at an end token, with padding after it; the loop ends when all rows have.
+    """Each row ends at an end token, followed by padding; the loop stops when all rows have ended.
 
-    One end token or several, or none; the ids of the spec are the defaults; the last position is
-    used, and not one more.
+    Tested with one, several and no end tokens. The ids of the spec are the defaults. The last
+    position is used, but not exceeded.
     """
     model = subject.fresh()
     if not hasattr(model, "generate"):
@@ -187,7 +187,7 @@ def _script_wrong(
 
 
 def scripted(ends: int | tuple[int, ...] | None, rows: int) -> Array:
-    """What has to come of the script, (rows, new tokens)."""
+    """The expected result of the script, (rows, new tokens)."""
     known = () if ends is None else (ends,) if isinstance(ends, int) else ends
     lines = []
     for wanted in SCRIPT[:rows]:
@@ -202,7 +202,7 @@ def scripted(ends: int | tuple[int, ...] | None, rows: int) -> Array:
 
 
 def _new(subject: Subject, model: nn.Module, found: Array) -> int:
-    """How many of the tokens are new: all behind the prompt, or behind the first one."""
+    """Number of new tokens: those after the prompt or the start token."""
     data, name = subject.data("plain"), _source(model)
     given = data[name if name in data else reading_stream(subject).ids]
     prompt = 1 if _reads_memory(model) else given.shape[1]
@@ -210,7 +210,7 @@ def _new(subject: Subject, model: nn.Module, found: Array) -> int:
 
 
 def _defaults_wrong(subject: Subject, model: nn.Module) -> list[str]:
-    """The ids of the spec are what `generate` takes where none are given."""
+    """Check that the defaults of `generate` are the ids of the spec; "" if they are."""
     known, tokens = _signature(model), subject.spec.tokens
     wanted = {"eos_token_id": tokens.eos, "pad_token_id": tokens.pad}
     wanted["decoder_start_token_id"] = tokens.decoder_start
@@ -222,7 +222,7 @@ def _defaults_wrong(subject: Subject, model: nn.Module) -> list[str]:
 
 
 def _limit_wrong(subject: Subject, model: nn.Module, size: int) -> list[str]:
-    """The last new token needs no position: one more than the positions can be written."""
+    """Check the maximum length: the last new token needs no position."""
     limit = subject.graph.limits.get(subject.cached)
     if limit is None:
         return []
@@ -245,7 +245,7 @@ def _limit_wrong(subject: Subject, model: nn.Module, size: int) -> list[str]:
     return ["more tokens than max_positions are generated without an error"]
 
 
-# -- a model without states
+# -- a model with fixed logits
 
 
 def _signature(model: nn.Module) -> Any:
@@ -266,7 +266,7 @@ def _reads_memory(model: nn.Module) -> bool:
 def _fixed(
     subject: Subject, model: nn.Module, scores: Callable[[int, int], Tensor]
 ) -> Iterator[None]:
-    """The model with scores (rows, V) of each step in place of its own, and no states."""
+    """The model with given logits (rows, V) for each step."""
     steps = iter(range(10**6))
 
     def states(x: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -291,7 +291,7 @@ def _fixed(
 
 
 def _generated(subject: Subject, model: nn.Module, rows: int, **options: Any) -> Array:
-    """All tokens of so many rows with the same prompt, (rows, T)."""
+    """All tokens of `rows` copies of the same prompt, (rows, T)."""
     name = _source(model)
     stream = reading_stream(subject)
     data = subject.tensors(subject.data("plain"))

@@ -1,4 +1,4 @@
-"""Laws of sight: the future, keys that a mask excludes, packed documents."""
+"""Laws of masks: `future`, `mask` and `documents`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ..measure import Largest, Measured, NotHere
 from ..subject import Subject
 
 ABSOLUTE = frozenset({"blocks", "fixed", "global", "keys", "queries", "random", "prefix"})
-"""Atoms that ask where a token stands, and not only how far it is from another."""
+"""Predicates that depend on indices, not only on distances."""
 COUNT_PADDING = ABSOLUTE - {"blocks", "fixed", "prefix"}
-"""Those that count from the start of the row, padding or not; the others skip what is in front."""
+"""Of these, predicates that count padding; the others count from the first real token."""
 
 
 def masks_of(block: Block) -> tuple[Mask, ...]:
@@ -29,23 +29,23 @@ def masks_of(block: Block) -> tuple[Mask, ...]:
 
 
 def attending(subject: Subject, stack: str) -> list[Block]:
-    """The blocks of a stack, layer by layer, that have self-attention."""
+    """The blocks with self-attention of a stack, layer by layer."""
     found = subject.spec.stacks[stack]
     blocks = [found.blocks[kind] for kind in found.order]
     return [block for block in blocks if not isinstance(block.attention, Nothing)]
 
 
 def word_stacks(subject: Subject) -> Iterator[tuple[Stream, str]]:
-    """Each stream of token ids, and the stack that reads it."""
+    """Each token-id argument, and the stack that reads it."""
     for stream in subject.arguments.streams():
         yield stream, subject.stack_of(stream.ids)
 
 
-CROWDED = "experts have a capacity, for which tokens compete"
+CROWDED = "experts have a capacity, so tokens affect each other"
 
 
 def crowded(subject: Subject) -> bool:
-    """Do experts have a capacity that the tokens of a sequence may exceed?"""
+    """Whether experts have a capacity that the tokens of a sequence can exceed."""
     longest = max((stream.longest for stream in subject.arguments.streams()), default=0)
     return any(
         op.kind == "within_capacity"
@@ -55,7 +55,7 @@ def crowded(subject: Subject) -> bool:
 
 
 def changed_words(subject: Subject, stream: Stream, data: Data) -> Data:
-    """The first sequence, and below it once for each place the same with another word there."""
+    """The first sequence, followed by copies in which one token each is changed."""
     length = data[stream.ids].shape[1]
     rows = {name: np.repeat(value[:1], length + 1, axis=0) for name, value in data.items()}
     special = set(subject.arguments.kept_ids.values())
@@ -67,7 +67,7 @@ def changed_words(subject: Subject, stream: Stream, data: Data) -> Data:
 
 
 def future(subject: Subject) -> Measured | NotHere:
-    """A stack whose masks are all causal: a later word moves no earlier hidden state."""
+    """In causal stacks, changing a token does not change earlier hidden states."""
     largest = Largest()
     for stream, stack in word_stacks(subject):
         blocks = attending(subject, stack)
@@ -84,7 +84,7 @@ def future(subject: Subject) -> Measured | NotHere:
 
 
 def excluded(subject: Subject) -> Measured | NotHere:
-    """A word that no path of admitted keys joins to a query does not move its hidden state."""
+    """Changing a token does not change hidden states to which no path of allowed pairs leads."""
     if crowded(subject):
         return NotHere(CROWDED)
     largest = Largest()
@@ -107,7 +107,7 @@ def excluded(subject: Subject) -> Measured | NotHere:
 
 
 def _reach(subject: Subject, stack: str, stream: Stream, data: Data) -> Array:
-    """True where a word (column) may reach a hidden state (row), through all layers."""
+    """True where a token (column) can affect a hidden state (row) through all layers."""
     length = data[stream.ids].shape[1]
     pairs = Pairs.of(
         length,
@@ -129,7 +129,7 @@ def _first(data: Data, name: str) -> Any:
 
 
 def documents(subject: Subject) -> Measured | NotHere:
-    """A sequence of several documents equals each of them alone."""
+    """Packed documents give the same outputs as each document alone."""
     if crowded(subject):
         return NotHere(CROWDED)
     largest = Largest()
@@ -168,7 +168,7 @@ def _no_documents(subject: Subject, stack: str, stream: Stream) -> str:
 
 
 def _speaks_of_documents(mask: Mask) -> bool:
-    """Must two tokens be of one document, whatever else is asked of them?"""
+    """Whether the mask restricts all pairs to one document."""
     if isinstance(mask, Atom):
         return mask.name == "documents"
     parts = getattr(mask, "parts", ())

@@ -1,4 +1,4 @@
-"""Laws of what torch does with a model: its kernels, `torch.compile`, `torch.export`."""
+"""Laws of kernels, `torch.compile` and `torch.export`."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ Results = dict[str, Tensor]
 
 
 def kernels(subject: Subject) -> Measured | NotHere:
-    """Each kernel of torch's that takes the model, and masks that hide nothing, against the rest.
+    """Compare all SDPA kernels that support the model, and masks of ones with no mask.
 
-    A mask of ones is what no mask is, though the kernel then makes none of its own. Kernels are
-    tried in float64, and in float32 those that know no float64; there a model that magnifies small
-    changes has the bound of the law of float32.
+    With a mask of ones, SDPA does not use `is_causal`. Kernels are tested in float64, or in float32
+    if they do not support float64; there the bound is that of the law `float32`.
     """
     if not any(op.kind == "attend" for op in subject.graph.ops()):
         return NotHere("there is no attention with scores")
@@ -57,7 +56,7 @@ def kernels(subject: Subject) -> Measured | NotHere:
 def _kernels(subject: Subject, dtype: str, largest: Largest, used: list[str]) -> Largest:
     model = subject.model if dtype == "float64" else subject.fresh(dtype)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says why it does not take a kernel
+        warnings.simplefilter("ignore")  # torch warns why it does not use a kernel
         for case in ("plain", "padded right"):
             data = subject.data(case)
             plain = subject.results(data, model)
@@ -66,7 +65,7 @@ def _kernels(subject: Subject, dtype: str, largest: Largest, used: list[str]) ->
                     with sdpa_kernel(kernel):
                         found = subject.results(data, model)
                 except RuntimeError:
-                    continue  # it does not take these shapes, or this machine has it not
+                    continue  # not supported for these shapes or on this machine
                 used.append(name)
                 _compare(largest, found, plain, f"{dtype}, {case}: {name}")
             if case == "plain":
@@ -92,9 +91,9 @@ def _with_masks_of_ones(subject: Subject, data: Data) -> Data:
 
 
 def compiled(subject: Subject) -> Measured | NotHere:
-    """`torch.compile` without a break in the graph: forward, and steps with a cache.
+    """`torch.compile(fullgraph=True)` of `forward` and cached steps.
 
-    Of a model with one layer of each kind; `thorough`: of all layers.
+    Tested with one layer of each kind; with `thorough`, all layers.
     """
     largest, subject = Largest(), subject.shallow
     torch.compiler.reset()
@@ -124,12 +123,11 @@ def data_length(subject: Subject) -> int:
 
 
 def exported(subject: Subject) -> Measured | NotHere:
-    """`torch.export` of forward: one program for any number of rows, and texts of any length.
+    """`torch.export` of `forward`: one program for any batch size and length.
 
-    It is run at lengths and numbers of rows on both sides of each threshold: a few, beside the
-    length that it was exported with, and with `thorough` all of them. It may refuse shorter texts,
-    of which something has one part alone: torch takes 1 for a size of its own. Of a model with one
-    layer of each kind; `thorough`: of all layers.
+    The program is run at lengths and batch sizes around some of the thresholds, or with `thorough`
+    around all. It may refuse shorter sequences where some size would be 1, for which torch
+    specialises. Tested with one layer of each kind; with `thorough`, all layers.
     """
     largest, subject = Largest(), subject.shallow
     data, free = subject.data("plain"), _free_lengths(subject)
@@ -144,7 +142,7 @@ def exported(subject: Subject) -> Measured | NotHere:
         try:
             with torch.no_grad():
                 found = subject.named(run(**subject.tensors(given)))
-        except AssertionError:  # a guard: that many tokens give one block, or another 1
+        except AssertionError:  # a guard of torch.export: some size would be 1
             if length >= data_length(subject):
                 raise
             refused = max(refused, length)
@@ -157,19 +155,19 @@ def exported(subject: Subject) -> Measured | NotHere:
 
 
 def _free_lengths(subject: Subject) -> set[str]:
-    """The arguments of token ids that may be longer than they are: not at the end of a table."""
+    """Token-id arguments that can be longer: not limited by a position table."""
     arguments = subject.arguments
     return {s.ids for s in arguments.streams() if arguments.limit(s.ids) > s.longest}
 
 
 def _dynamic(name: str, value: Array, free: set[str]) -> dict[int, Any]:
-    """The axes of an argument that may have another size: rows, and tokens."""
+    """The dynamic axes of an argument: batch and length."""
     auto: Any = torch.export.Dim.AUTO
     return {0: auto, 1: auto} if name in free else {0: auto}
 
 
 def _sizes(subject: Subject, free: set[str]) -> list[tuple[int, int]]:
-    """Rows and tokens at which the exported program is run: more than one of each."""
+    """Batch sizes and lengths at which the exported program is run, all above 1."""
     own = data_length(subject)
     if not free:
         return [(2, own), (3, own)]

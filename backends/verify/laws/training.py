@@ -1,4 +1,4 @@
-"""The law of gradients: every weight that can matter has one."""
+"""The law `gradients`: every weight that affects an output has a gradient."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..measure import EXACT, Largest, Measured, NotHere
 from ..subject import Subject
 
 SHIFTS = re.compile(r"(^|\.)(position_)?key(_up|_rope|_global)?(_norm)?\.bias$")
-"""A bias that all keys have alike moves all scores of a query alike: softmax forgets it."""
+"""A bias of keys shifts all scores of a query equally, to which softmax is invariant."""
 
 SELECTION = "selection_bias"
-"""What balances the load of experts sets it, and no gradient (Wang et al., 2024, 2408.15664)."""
+"""Set by load balancing, not by gradients (Wang et al., 2024, arXiv:2408.15664)."""
 
 MOVED = (1e-3, 1e-4, 1e-5, 1e-6)
-"""How far a weight is moved; less where that makes a router choose others, which is a jump."""
+"""Step sizes of a weight; smaller ones if a router would choose other experts."""
 
 
 def gradients(subject: Subject) -> Measured | NotHere:
-    """A weight without a gradient is an error, unless the reference does not move with it either.
+    """A weight without a gradient is an error, unless it does not affect the reference either.
 
-    Exempt are a bias of keys before softmax, rows that are never used (a table counts as a whole),
-    weights that are not trained, and what the reference says cannot matter here.
+    Exempt are key biases before a softmax, unused rows of tables (tables count as a whole), weights
+    that are not trained, and weights that do not affect the reference.
     """
     model, data = subject.fresh(), subject.data("every argument")
     still = without_gradient(subject, model, data)
@@ -48,7 +48,7 @@ def gradients(subject: Subject) -> Measured | NotHere:
 
 
 def without_gradient(subject: Subject, model: nn.Module, data: Data) -> list[str]:
-    """The weights whose gradient is absent or zero everywhere, after one step backwards."""
+    """The weights whose gradient is None or all zero after one backward pass."""
     model.zero_grad()
     total = sum(
         (value * torch.linspace(1, 2, value.numel(), dtype=value.dtype).view_as(value)).sum()
@@ -64,7 +64,7 @@ def without_gradient(subject: Subject, model: nn.Module, data: Data) -> list[str
 
 
 def _matters(subject: Subject, name: str, data: dict[str, Array]) -> bool:
-    """Does the reference move when this weight does, and every choice stays what it is?"""
+    """Whether this weight affects the reference without changing a choice of experts."""
     if SHIFTS.search(name) and "rotary" not in repr(subject.spec):
         return False
     weight, before = subject.weights[name], subject.reference(data)

@@ -1,0 +1,56 @@
+"""Give attentions with equal constructors a common base class."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .classes import MODULE, Written
+from .code.nodes import NOWHERE, Class, Function, Name, Parameter
+from .code.walk import union
+
+TITLE = "Projections of `Attention` and of `CrossAttention`, each with weights of its own."
+
+
+def with_bases(classes: list[Written], *, whole: bool = False) -> list[Class]:
+    """The classes to write. Attentions with equal constructors get a common base class.
+
+    They have the same weights and differ in `forward`. `whole` of the base class has the origins of
+    all of them.
+    """
+    alike: dict[Function, list[Written]] = {}
+    for one in classes:
+        if one.noun.endswith("Attention") and one.scope.role == "module":
+            alike.setdefault(_made_by(one), []).append(one)
+    groups = [group for group in alike.values() if len(group) > 1]
+    bases = {id(one): base_of(group, len(groups), whole=whole) for group in groups for one in group}
+    firsts = {id(group[0]) for group in groups}
+    found: list[Class] = []
+    for one in classes:
+        base = bases.get(id(one))
+        if base is None:
+            found.append(one.tree())
+            continue
+        if id(one) in firsts:
+            found.append(base)
+        rest = Class(one.name, (Name(base.name),), one.body[1:], one.doc, origins=one.origins)
+        found.append(rest)
+    return found
+
+
+def _made_by(one: Written) -> Function:
+    """The constructor, with or without the layer argument."""
+    made = one.body[0]
+    assert isinstance(made, Function)
+    names = tuple(Parameter(p.name, p.annotation) for p in made.parameters)
+    return replace(made, parameters=names)
+
+
+def base_of(group: list[Written], groups: int, *, whole: bool) -> Class:
+    """The base class of a group: `Projections`, with a prefix if there are several."""
+    lenient = [one for one in group if any(p.default for p in one.constructor.parameters)]
+    made = (lenient or group)[0].body[0]
+    name = "Projections" if groups == 1 else f"{group[0].name}Projections"
+    for one in group if whole else ():
+        made = union(made, one.body[0])
+    origins = NOWHERE.union(*[one.origins for one in group])
+    return Class(name, (MODULE,), (made,), TITLE, origins=origins)

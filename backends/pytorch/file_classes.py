@@ -1,0 +1,205 @@
+"""Choose the classes of a file: equal scopes share one; sort them in reading order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...compiler.graph import ModuleGraph, Scope
+from .arguments import sizes_between, take_arguments
+from .class_names import name_classes
+from .classes import Written, write_class
+from .code.nodes import Expr
+from .code.walk import change
+from .options import BuildOptions
+from .plan import FilePlan
+
+
+def plan_file(graph: ModuleGraph, options: BuildOptions) -> tuple[FilePlan, list[Written]]:
+    """Choose the way to pass `is_causal` and inputs of layers that needs the fewest classes."""
+    plan = FilePlan(graph, options)
+    layers = [scope.path for scope in graph.scopes.values() if scope.role == "layers"]
+    told = (False, True) if one_causal_mask(graph) and may_merge(graph) else (False,)
+    bundling = (False, True) if any(map(plan.may_bundle, layers)) else (False,)
+    ways = [plan.written_as(causal_given=c, bundling=b) for b in bundling for c in told]
+    written = [(way, write_classes(way)) for way in ways]
+    return min(written, key=lambda one: len(one[1]))
+
+
+def one_causal_mask(graph: ModuleGraph) -> bool:
+    """Whether all layers of a causal stack have the same mask, so that one boolean suffices."""
+    masks: dict[str, set[str]] = {}
+    for op in graph.ops():
+        if op.kind == "attend" and op.attrs["causal"]:
+            masks.setdefault(graph.scopes[op.scope].stack, set()).add(op.arg("mask"))
+    return bool(masks) and all(len(found) == 1 for found in masks.values())
+
+
+def may_merge(graph: ModuleGraph) -> bool:
+    """Whether attentions differ in causality, so that an argument could merge their classes."""
+    ways = {
+        (graph.scopes[op.scope].stack, op.attrs["causal"])
+        for op in graph.ops()
+        if op.kind == "attend"
+    }
+    return len(ways) > 1
+
+
+def write_classes(plan: FilePlan) -> list[Written]:
+    """All classes below the model; each after those that it uses."""
+    scopes = {
+        scope.path: scope
+        for scope in plan.graph.scopes.values()
+        if scope.role == "stack" or (scope.role in ("module", "block") and plan.ops(scope.path))
+    }
+    levels: dict[int, list[Scope]] = {}
+    for path, level in heights(plan, scopes).items():
+        levels.setdefault(level, []).append(scopes[path])
+    found: list[Written] = []
+    for level in sorted(levels):
+        classes = share(plan, [write_class(plan, scope) for scope in levels[level]])
+        take_arguments(plan, classes)
+        join_kinds(classes)
+        found += name_classes(plan, classes, found)
+    return in_reading_order(plan, found)
+
+
+def heights(plan: FilePlan, scopes: dict[str, Scope]) -> dict[str, int]:
+    """Nesting height of each scope; only classes of equal height can be merged."""
+    within: dict[str, list[str]] = {path: [] for path in scopes}
+    for path in scopes:
+        around = plan.graph.scopes[path].parent
+        while around is not None and around not in scopes:
+            around = plan.graph.scopes[around].parent
+        if around is not None:
+            within[around].append(path)
+    found = dict.fromkeys(scopes, 0)
+    for _ in scopes:
+        before = dict(found)
+        for path in reversed(scopes):
+            found[path] = max([found[path], *(found[inner] + 1 for inner in within[path])])
+        alike: dict[str, list[str]] = {}
+        for path, scope in scopes.items():
+            key = "." if scope.role == "block" else scope.noun
+            alike.setdefault(key, []).append(path)
+        for paths in alike.values():
+            if not _nested(paths):
+                found.update(dict.fromkeys(paths, max(found[path] for path in paths)))
+        if found == before:
+            break
+    return found
+
+
+def _nested(paths: list[str]) -> bool:
+    """Whether one of these scopes contains another."""
+    inner = {path.rpartition(".")[0] for path in paths}
+    for path in [*inner]:
+        while path := path.rpartition(".")[0]:
+            inner.add(path)
+    return not inner.isdisjoint(paths)
+
+
+def in_reading_order(plan: FilePlan, classes: list[Written]) -> list[Written]:
+    """Sort classes: each after those that it uses, otherwise in the order of use.
+
+    A class of blocks follows the modules of all blocks of the first stack that uses it.
+    """
+    by_name = {one.name: one for one in classes}
+    found: dict[str, Written] = {}
+    blocks = [scope for scope in plan.graph.scopes.values() if scope.role == "block"]
+    last: dict[str, Scope] = {}  # of each class, in the first stack
+    for block in blocks:
+        before = last.setdefault(plan.class_names.get(block.path, ""), block)
+        if before.parent == block.parent:
+            last[plan.class_names.get(block.path, "")] = block
+
+    def visit(path: str) -> None:
+        for child in plan.index.children[path]:
+            visit(child.path)
+        name = plan.class_names.get(path)
+        if name in by_name and (plan.graph.scopes[path].role != "block" or last[name].path == path):
+            found.setdefault(name, by_name[name])
+
+    visit("")
+    return list(found.values())
+
+
+def join_kinds(classes: list[Written]) -> None:
+    """Give kinds of layers that differ only in their inputs one noun, and so one class."""
+    stacks: dict[str, list[Written]] = {}
+    for one in classes:
+        if one.scope.role == "block":
+            stacks.setdefault(one.scope.parent or "", []).append(one)
+    for blocks in stacks.values():
+        different: list[list[Written]] = []
+        for block in blocks:
+            alike = next((group for group in different if group[0].same_as(block)), None)
+            if alike is None:
+                different.append([block])
+                continue
+            alike.append(block)
+            block.noun = alike[0].noun
+        several = [group for group in different if len(group) > 1]
+        if len(several) == 1:
+            for block in several[0]:
+                block.noun = "Block"
+
+
+def share(plan: FilePlan, classes: list[Written]) -> list[Written]:
+    """Let modules with fewer inputs use the class of those with more, if nothing else differs.
+
+    The parameters `mask`, `is_causal` and `cache` of such a class are optional.
+    """
+    modules = [c for c in classes if c.scope.role != "stack"]
+    twins: dict[int, Written] = {}  # id of a class -> the class that replaces it
+    for one in sorted(modules, key=lambda c: not _keeps(plan, c.scope)):
+        others = [c for c in modules if c is not one and _holds_alike(plan, one, c)]
+        if id(one) not in twins and others:
+            twins = {**_lenient(plan, one, others), **twins}
+    return [twins.get(id(c), c) for c in classes]
+
+
+def _lenient(plan: FilePlan, one: Written, others: list[Written]) -> dict[int, Written]:
+    """The class that replaces this one and others, by id; empty if there is none."""
+    path, found = one.scope.path, []
+    for unmasked in (False, True):
+        if not (plan.own_mask(path) if unmasked else _keeps(plan, one.scope)):
+            continue
+        without = write_class(plan.as_plain(unmasked), one.scope)
+        alike = [(without, c, sizes_between(plan, without, c)) for c in others]
+        alike = [twin for twin in alike if twin[2] is not None]
+        if alike:
+            (plan.lenient_masks if unmasked else plan.lenient).add(path)
+        found += alike
+    if not found:
+        return {}
+    if path in plan.lenient_masks and _keeps(plan, one.scope):
+        plan.lenient.add(path)  # parameters after an optional one are optional
+    lenient = write_class(plan, one.scope)
+    lenient.replaced = [(without, c) for without, c, sizes in found if not sizes]
+    twins = {id(c): _resized(lenient, without, c, sizes or {}) for without, c, sizes in found}
+    return {id(one): lenient, **twins}
+
+
+def _resized(
+    lenient: Written, without: Written, other: Written, sizes: dict[Expr, Expr]
+) -> Written:
+    """The shared class, with the sizes of another module."""
+    if not sizes:
+        return replace(lenient, scope=other.scope)
+    made = change(lenient.constructor, sizes)
+    written = replace(without, body=change(without.body, sizes))
+    body, pairs = (made, *lenient.body[1:]), [(written, other)]
+    return replace(lenient, scope=other.scope, constructor=made, body=body, replaced=pairs)
+
+
+def _holds_alike(plan: FilePlan, one: Written, other: Written) -> bool:
+    """Whether two classes contain modules with the same names."""
+    first, second = (plan.graph.children(each.scope.path) for each in (one, other))
+    return one.noun == other.noun and [c.name for c in first] == [c.name for c in second]
+
+
+def _keeps(plan: FilePlan, scope: Scope) -> bool:
+    """Whether it has a cache or an argument `is_causal`."""
+    if plan.layer_by_call(scope.path):
+        return False
+    return plan.uses_cache(scope.path) or plan.takes_is_causal(scope.path)

@@ -1,0 +1,419 @@
+"""llama4-scout: a 48-layer decoder-only transformer, in one file (PyTorch >= 2.5).
+
+Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 d511ff9cd3d2). Write it again:
+    modelwright build llama4_scout.yaml -o llama4_scout.py
+
+    part                          weights
+    token_embedding         1,034,485,760
+    local x36              79,275,663,360
+    global x12             26,425,221,120
+    norm                            5,120
+    head                    1,034,485,760
+    total                 107,769,861,120
+
+Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
+         width  R rotated width of a head  F feed-forward width  X experts  A experts that serve
+         a token  J pairs of a token and an expert that serves it, B * T * A  V vocabulary
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the model. The defaults are the spec's."""
+
+    d_model: int = 5120
+    vocab_size: int = 202048
+    layers: int = 48
+    eps: float = 1e-5
+    heads: int = 40
+    kv_heads: int = 8
+    rope_theta: float = 500_000.0
+    block_size: int = 8192
+    experts: int = 16
+    top_k: int = 1
+    d_ff: int = 8192
+    temperature_length: int = 8192
+    temperature_slope: float = 0.1
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.heads % self.kv_heads:
+            raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
+        if self.d_model % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
+        if self.layers < 1:
+            raise ValueError(f"layers must be at least 1, not {self.layers}")
+
+
+class Cache:
+    """Key-value cache of a decoder, by layer. Not part of the state dict."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.kv: dict[int, list[Tensor]] = {}
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store new keys and values (..., T, E); return those of all tokens (..., S, E)."""
+        end = self.length + k.size(-2)
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens, but the cache holds {self.capacity}")
+        if layer not in self.kv:
+            self.kv[layer] = [x.new_empty(*x.shape[:-2], self.capacity, x.size(-1)) for x in (k, v)]
+        keys, values = self.kv[layer]
+        if (len(keys), keys.dtype) != (len(k), k.dtype):
+            raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
+        keys[..., self.length : end, :] = k
+        values[..., self.length : end, :] = v
+        return keys[..., :end, :], values[..., :end, :]
+
+
+def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
+    """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
+    for name, x in given.items():
+        if x is not None and (x.is_floating_point() or x.shape not in shapes):
+            raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
+
+
+def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Tensor) -> Tensor:
+    """Factor of each query, which grows every `length` positions, in float32 or wider."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    steps = (position_ids[..., None, :, None] // length).to(dtype)  # (1, T, 1) or (B, 1, T, 1)
+    return 1 + slope * torch.log1p(steps)
+
+
+def rope_angles(
+    position_ids: Tensor, width: int, theta: float, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of the rotation angles at each position, the same for all heads."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
+    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
+    return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
+
+
+def apply_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate each pair (x[2i], x[2i + 1]) of a head by the angle of its position."""
+    x1, x2 = x[..., 0::2].to(cos.dtype), x[..., 1::2].to(cos.dtype)  # (B, H, T, E/2) each
+    turned = torch.stack([x1 * cos - x2 * sin, x2 * cos + x1 * sin], dim=-1)
+    return turned.flatten(-2).type_as(x)
+
+
+def first_places(attention_mask: Tensor | None, device: torch.device) -> Tensor:
+    """Index of the first real token of each row, (B, 1, 1, 1)."""
+    if attention_mask is None:
+        return torch.zeros(1, 1, 1, 1, dtype=torch.long, device=device)
+    return attention_mask.long().argmax(-1)[:, None, None, None]  # (B, 1, 1, 1)
+
+
+class Router(nn.Linear):
+    """A linear layer computed in float32 or wider, so that rounding does not change the routing."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        dtype = torch.promote_types(input.dtype, torch.float32)
+        return F.linear(input.to(dtype), self.weight.to(dtype))
+
+
+def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
+    """Multiply each row by the matrix of its expert: x (J, in), weight (X, out, in) -> (J, out).
+
+    `expert` (J,) is the expert of each row, in ascending order. Compiled code cannot have shapes
+    that depend on routing; there, rows are sorted into blocks of one size, each of a single expert.
+    """
+    rows, experts = x.size(0), weight.size(0)
+    if not torch.compiler.is_compiling():
+        sizes = expert.bincount(minlength=experts).tolist()
+        groups = zip(torch.split(x, sizes), weight, strict=True)
+        return torch.cat([F.linear(part, w) for part, w in groups if len(part) or not rows])
+    size = rows // experts + 2  # of a block; at most 2 X blocks are used; never 1
+    counts = F.one_hot(expert, experts).sum(0)  # rows per expert
+    rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
+    row = rank - rank // size * size  # rank % size, which ONNX export does not support
+    place = (row == 0).cumsum(0) - 1, row  # block, and row in the block
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(place[:1], expert)  # of each block
+    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(place, x)
+    return (padded @ weight[owner].mT)[place]
+
+
+def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
+    """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
+    if temperature == 0:
+        return logits.argmax(-1)  # (B,)
+    logits = logits.float() / temperature
+    if top_k:
+        kth = logits.topk(min(top_k, logits.size(-1))).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -torch.inf)
+    if top_p is not None and top_p < 1:  # the smallest set with probability >= top_p
+        ranked, order = logits.sort(descending=True)
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)
+        beyond = (before >= top_p) & (before > 0)  # keeps the most likely token
+        logits = logits.scatter(-1, order, ranked.masked_fill(beyond, -torch.inf))
+    return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
+
+
+def causal_mask(
+    start: int, end: int, block_size: int | None, attention_mask: Tensor | None, like: Tensor
+) -> Tensor | None:
+    """True where q may attend to k: causal, within a block. None where `is_causal` suffices."""
+    if block_size is None and attention_mask is None and (start == 0 or end - start == 1):
+        return None
+    q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
+    k = torch.arange(end, device=like.device)  # (S,)
+    mask = k <= q  # (T, S)
+    if block_size is not None:
+        first = first_places(attention_mask, like.device)  # (B or 1, 1, 1, 1)
+        mask = mask & ((q - first) // block_size == (k - first) // block_size)  # (B or 1, 1, T, S)
+    return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
+
+
+class LocalAttention(nn.Module):
+    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, 2305.13245)."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.query = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.key = nn.Linear(config.d_model, config.kv_heads * self.head_dim, bias=False)
+        self.value = nn.Linear(config.d_model, config.kv_heads * self.head_dim, bias=False)
+        self.query_norm = nn.RMSNorm(
+            config.d_model // config.heads, config.eps, elementwise_affine=False
+        )
+        self.key_norm = nn.RMSNorm(
+            config.d_model // config.heads, config.eps, elementwise_affine=False
+        )
+        self.output = nn.Linear(config.d_model, config.d_model, bias=False)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        q = apply_rope_interleaved(q, cos, sin)
+        k = apply_rope_interleaved(k, cos, sin)
+        q = self.query_norm(q)
+        k = self.key_norm(k)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class Experts(nn.Module):
+    """Experts, each a SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.gate = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.up = nn.Parameter(torch.empty(config.experts, config.d_ff, config.d_model))
+        self.down = nn.Parameter(torch.empty(config.experts, config.d_model, config.d_ff))
+
+    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        expert, order = chosen.flatten().sort()  # (J,) each
+        rows = x.flatten(0, 1)[order // chosen.size(-1)]  # (J, D)
+        rows = (rows * weights.flatten()[order, None]).type_as(rows)
+        # (J, F)
+        h = F.silu(expert_linear(rows, self.gate, expert)) * expert_linear(rows, self.up, expert)
+        y = expert_linear(h, self.down, expert)  # (J, D)
+        y = y[order.argsort()].unflatten(0, weights.shape)  # (B, T, A, D)
+        return y.sum(-2)  # (B, T, D)
+
+
+class FeedForward(nn.Module):
+    """SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.gate = nn.Linear(config.d_model, config.d_ff, bias=False)
+        self.up = nn.Linear(config.d_model, config.d_ff, bias=False)
+        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.silu(self.gate(x)) * self.up(x))  # (B, T, D)
+
+
+class MixtureOfExperts(nn.Module):
+    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv 1701.06538)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.top_k = config.top_k
+        self.router = Router(config.d_model, config.experts, bias=False)
+        self.experts = Experts(config)
+        self.shared_expert = FeedForward(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights, chosen = torch.sigmoid(self.router(x)).topk(self.top_k)  # (B, T, A) each
+        return self.experts(x, chosen, weights) + self.shared_expert(x)  # (B, T, D)
+
+
+class GlobalAttention(nn.Module):
+    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, 2305.13245)."""
+
+    def __init__(self, config: Config, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.d_model // config.heads
+        self.query = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.key = nn.Linear(config.d_model, config.kv_heads * self.head_dim, bias=False)
+        self.value = nn.Linear(config.d_model, config.kv_heads * self.head_dim, bias=False)
+        self.output = nn.Linear(config.d_model, config.d_model, bias=False)
+
+    def forward(
+        self, x: Tensor, sharpness: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
+        k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        v = self.value(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
+        q = (q * sharpness).type_as(q)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=q.size(2) > 1 and mask is None, enable_gqa=True
+        )  # (B, H, T, E)
+        return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
+
+
+class Block(nn.Module):
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+
+    def __init__(self, config: Config, attention: nn.Module) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.attention = attention
+        self.feed_forward_norm = nn.RMSNorm(config.d_model, config.eps)
+        self.feed_forward = MixtureOfExperts(config)
+
+    def forward(
+        self, x: Tensor, attention_inputs: tuple[Tensor | None, ...], cache: Cache | None
+    ) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), *attention_inputs, cache)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class Llama4Scout(nn.Module):
+    """Language model with an untied output head."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Config()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.layers = nn.ModuleList()
+        for i in range(config.layers):
+            attention = LocalAttention(config, i) if i % 4 < 3 else GlobalAttention(config, i)
+            self.layers.append(Block(config, attention))
+        self.norm = nn.RMSNorm(config.d_model, config.eps)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Norms to identity, the rest normal(0, std)."""
+        for name, weight in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(weight)
+            else:
+                nn.init.normal_(weight, std=self.config.init_std)
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Hidden states (B, T, D) of `input_ids` (B, T); with a cache, they extend it."""
+        batch, length = input_ids.size(0), input_ids.size(-1)
+        start, end = (0, length) if cache is None else (cache.length, cache.length + length)
+        check_shapes((batch, length), input_ids=input_ids)
+        check_shapes((batch, end), attention_mask=attention_mask)
+        check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
+        x = self.token_embedding(input_ids)  # (B, T, D)
+        if position_ids is None:
+            position_ids = torch.arange(start, end, device=input_ids.device)  # (T,)
+        cos, sin = rope_angles(
+            position_ids, self.config.d_model // self.config.heads, self.config.rope_theta, like=x
+        )  # (B, 1, T, R/2) each
+        local_mask = causal_mask(start, end, self.config.block_size, attention_mask, like=x)
+        sharpness = growing_sharpness(
+            position_ids + 1, self.config.temperature_length, self.config.temperature_slope, like=x
+        )  # (T, 1) or (B, 1, T, 1)
+        global_mask = causal_mask(start, end, None, attention_mask, like=x)
+        local = cos, sin, local_mask
+        global_ = sharpness, global_mask
+        for i, block in enumerate(self.layers):
+            attention_inputs = local if i % 4 < 3 else global_
+            x = block(x, attention_inputs, cache)
+        if cache is not None:
+            cache.length = end
+        return self.norm(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits over the vocabulary."""
+        return self.head(x)  # (B, T, V)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) for `input_ids` (B, T)."""
+        return self.logits(self.hidden_states(input_ids, attention_mask, position_ids, cache))
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the next token; -100 in `labels` is ignored."""
+        logits = logits[:, :-1].to(torch.promote_types(logits.dtype, torch.float32))
+        return F.cross_entropy(logits.flatten(0, -2), labels[:, 1:].flatten())
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        input_ids: Tensor,
+        max_new_tokens: int,
+        attention_mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        eos_token_id: int | tuple[int, ...] | None = 200001,
+        pad_token_id: int = 200001,
+    ) -> Tensor:
+        """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
+
+        A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
+        """
+        tokens = step = input_ids
+        if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
+            raise ValueError("pad prompts on the left: none may be empty or end in padding")
+        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
+            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
+        cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
+        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
+        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        mask = position_ids = None
+        for _ in range(max_new_tokens):
+            if attention_mask is not None:  # new tokens are real; padding is not counted
+                mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
+                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
+            x = self.hidden_states(step, mask, position_ids, cache=cache)
+            token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
+            step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
+            tokens = torch.cat([tokens, step], dim=1)
+            done |= torch.isin(token, ends)
+            if ends.numel() and done.all():
+                break
+        return tokens
+
+
+# sha256 of the above: 89749163bb73bd6f009833d61639374fcc177da868942061fb3b63a6ddb18229

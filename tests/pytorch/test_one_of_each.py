@@ -1,0 +1,114 @@
+"""What differs in little is written once: masks, blocks, attentions and feed-forwards of a file."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from emitted_texts import ALL, built, tree
+
+
+def functions(name: str) -> dict[str, list[str]]:
+    """The functions of a file, and the names of their parameters."""
+    found = [node for node in tree(name).body if isinstance(node, ast.FunctionDef)]
+    return {one.name: [arg.arg for arg in one.args.args] for one in found}
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("example gemma3_1b", "window"),
+        ("example gemma2_2b", "window"),  # its kernel never masks by itself
+        ("example gpt_oss_20b", "window"),
+        ("example llama4_scout", "block_size"),
+        ("masks_of_heads_in_some_layers", "window"),
+    ],
+)
+def test_one_function_makes_the_masks_that_differ_in_a_size(name: str, size: str) -> None:
+    masks = {k: v for k, v in functions(name).items() if k.endswith("_mask")}
+    assert masks == {"causal_mask": ["start", "end", size, "attention_mask", "like"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("example sparse_transformer", {"causal_window_mask", "causal_strided_mask"}),
+        ("example modernbert_base", {"padding_mask", "band_mask"}),
+    ],
+)
+def test_other_masks_have_functions_of_their_own(name: str, expected: set[str]) -> None:
+    assert {k for k in functions(name) if k.endswith("_mask")} == expected
+
+
+def classes(name: str) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in tree(name).body if isinstance(node, ast.ClassDef)}
+
+
+def written(name: str, of: str) -> str:
+    """A class of a file, as text."""
+    return ast.unparse(classes(name)[of])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "example llama4_scout",
+        "example tiny_lightning",
+        "linear_beside_others",
+        "masks_of_heads_in_some_layers",
+        "pattern",
+    ],
+)
+def test_blocks_whose_attentions_are_given_other_things_are_one(name: str) -> None:
+    assert [one for one in classes(name) if one.endswith("Block")] == ["Block"]
+    block = written(name, "Block")
+    assert "def __init__(self, config: Config, attention: nn.Module)" in block
+    assert "*attention_inputs, cache)" in block
+    assert "attention_inputs = " in built(name).text
+
+
+@pytest.mark.parametrize("name", ["example gemma3_1b", "example deepseek_v3"])
+def test_values_of_equal_names_are_passed_one_by_one(name: str) -> None:
+    assert "_inputs, cache" not in built(name).text
+
+
+def test_a_block_whose_module_is_given_needs_no_layer() -> None:
+    assert "Block(config, attention)" in built("example llama4_scout").text
+    assert "Block(config, i, feed_forward)" in built("example deepseek_v3").text
+
+
+def test_towers_of_other_widths_share_their_classes() -> None:
+    """CLIP's image and text encoders differ in sizes, and in that one of them is causal."""
+    found = classes("example clip_vit_b32")
+    assert list(found)[1:] == [
+        *("Attention", "FeedForward", "Block", "Vision", "Text", "Contrastive", "ClipVitB32")
+    ]
+    text = built("example clip_vit_b32").text
+    assert "class Attention(nn.Module):" in text
+    assert "def __init__(self, d_model: int, heads: int) -> None:" in text
+    assert "def __init__(self, config: Config, d_model: int, heads: int) -> None:" in text
+    assert "Block(config, config.text_d_model, config.text_heads)" in text
+
+
+def test_an_attention_without_a_mask_is_that_with_one() -> None:
+    """Whisper's encoder attends to all frames, its decoder to past tokens."""
+    found = classes("example whisper_tiny")
+    attentions = [one for one in found if one.endswith(("Attention", "Projections"))]
+    assert attentions == ["Projections", "Attention", "CrossAttention"]
+    assert "mask: Tensor | None=None" in written("example whisper_tiny", "Attention")
+
+
+def test_stacks_of_other_sizes_share_what_they_can() -> None:
+    found = classes("stacks_of_other_sizes")
+    assert {"Attention", "FeedForward", "CrossAttention"} <= set(found)
+    assert not {"EncoderAttention", "EncoderFeedForward"} & set(found)
+    attention = written("stacks_of_other_sizes", "Attention")
+    assert "def __init__(self, d_model: int, heads: int, layer: int=0)" in attention
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_class_stands_before_one_that_it_uses(name: str) -> None:
+    order = list(classes(name))
+    for number, one in enumerate(order):
+        used = {node.id for node in ast.walk(classes(name)[one]) if isinstance(node, ast.Name)}
+        assert not used.intersection(order[number + 1 :]), one
