@@ -155,9 +155,10 @@ def sizes_between(plan: FilePlan, one: Written, other: Written) -> dict[Expr, Ex
 
 def _join(plan: FilePlan, group: list[Any]) -> None:
     """Merge the classes of a group, each with the first possible one."""
-    buckets: list[list[Any]] = []
-    for one in group:
-        bucket = next((b for b in buckets if _joined(plan, [*b, one]) is not None), None)
+    whole = _joined(plan, group) is not None  # then all fit one by one, too
+    buckets: list[list[Any]] = [group] if whole else []
+    for one in () if whole else group:
+        bucket = next((b for b in buckets if _fits(plan, b, one)), None)
         if bucket is None:
             buckets.append([one])
         else:
@@ -173,6 +174,12 @@ def _join(plan: FilePlan, group: list[Any]) -> None:
             one.before = one.constructor
             one.constructor = replace(made, origins=one.constructor.origins)
             one.body = (one.constructor, *one.body[1:])
+
+
+def _fits(plan: FilePlan, bucket: list[Any], one: Any) -> bool:
+    """Whether a class can be merged with all of a bucket; most do not fit its first already."""
+    pair = _joined(plan, [bucket[0], one]) is not None
+    return pair and (len(bucket) == 1 or _joined(plan, [*bucket, one]) is not None)
 
 
 def _joined(plan: FilePlan, bucket: list[Any]) -> tuple[Function, Arguments] | None:

@@ -150,9 +150,12 @@ def share(plan: FilePlan, classes: list[Written]) -> list[Written]:
     The parameters `mask`, `is_causal` and `cache` of such a class are optional.
     """
     modules = [c for c in classes if c.scope.role != "stack"]
+    alike: dict[tuple[str, ...], list[Written]] = {}
+    for one in modules:
+        alike.setdefault(_contents(plan, one), []).append(one)
     twins: dict[int, Written] = {}  # id of a class -> the class that replaces it
     for one in sorted(modules, key=lambda c: not _keeps(plan, c.scope)):
-        others = [c for c in modules if c is not one and _holds_alike(plan, one, c)]
+        others = [c for c in alike[_contents(plan, one)] if c is not one]
         if id(one) not in twins and others:
             twins = {**_lenient(plan, one, others), **twins}
     return [twins.get(id(c), c) for c in classes]
@@ -192,10 +195,9 @@ def _resized(
     return replace(lenient, scope=other.scope, constructor=made, body=body, replaced=pairs)
 
 
-def _holds_alike(plan: FilePlan, one: Written, other: Written) -> bool:
-    """Whether two classes contain modules with the same names."""
-    first, second = (plan.graph.children(each.scope.path) for each in (one, other))
-    return one.noun == other.noun and [c.name for c in first] == [c.name for c in second]
+def _contents(plan: FilePlan, one: Written) -> tuple[str, ...]:
+    """The noun of a class and the names of the modules in it, which equal classes have alike."""
+    return one.noun, *(child.name for child in plan.index.children[one.scope.path])
 
 
 def _keeps(plan: FilePlan, scope: Scope) -> bool:

@@ -63,11 +63,12 @@ def external(
     """Inputs of these ops from outside, and results that are used outside."""
     ops = list(ops)
     numbers = {op.number for op in ops}
-    made = dict.fromkeys(value for op in ops for value in op.outputs)
+    made = dict.fromkeys([value for op in ops for value in op.outputs])
     inputs: dict[str, None] = {}
     for op in ops:
-        read = (*op.inputs, op.attrs.get("absent", ""))
-        inputs.update((value, None) for value in read if value and value not in made)
+        for value in (*op.inputs, op.attrs.get("absent", "")):
+            if value and value not in made:
+                inputs[value] = None
     results = {*graph.outputs.values(), *graph.hidden.values()}
     outputs = [
         value

@@ -337,5 +337,8 @@ OWN_CONFIG = Dot(SELF, "config")
 
 def with_config(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
     """The body, with a local name for the config if this saves lines."""
-    short = (Set(Name("config"), OWN_CONFIG), *change(body, {OWN_CONFIG: Name("config")}))
+    changed: tuple[Statement, ...] = change(body, {OWN_CONFIG: Name("config")})
+    if changed is body:
+        return body
+    short = (Set(Name("config"), OWN_CONFIG), *changed)
     return short if height(short, depth=2) < height(body, depth=2) else body

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import wraps
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from ...compiler.graph import ModuleGraph, Op, Scope
@@ -34,13 +35,23 @@ R = TypeVar("R")
 
 def remembered(method: Callable[..., R]) -> Callable[..., R]:
     """A cached method of the plan."""
+    return _remembered(method, attrgetter("memory"))
+
+
+def of_graph(method: Callable[..., R]) -> Callable[..., R]:
+    """A cached method that depends on the graph only: all plans of a graph share its results."""
+    return _remembered(method, attrgetter("graph_memory"))
+
+
+def _remembered(method: Callable[..., R], memory_of: Callable[[Any], Any]) -> Callable[..., R]:
+    name = method.__name__
 
     @wraps(method)
     def look_up(plan: Any, *args: Any) -> R:
-        key = (method.__name__, *args)
-        if key not in plan.memory:
-            plan.memory[key] = method(plan, *args)
-        found: R = plan.memory[key]
+        memory, key = memory_of(plan), (name, *args)
+        found: R | None = memory.get(key)
+        if found is None:
+            found = memory[key] = method(plan, *args)
         return found
 
     return look_up
@@ -108,6 +119,7 @@ class FilePlan:
         self.unneeded: dict[str, set[str]] = {}  # scope -> parameters its class lacks
         self.cached = {graph.scopes[op.scope].stack for op in graph.keepers()}
         self.memory: dict[Any, Any] = {}
+        self.graph_memory: dict[Any, Any] = {}
 
     def written_as(self, *, causal_given: bool, bundling: bool) -> FilePlan:
         """The same plan with other values of `causal_given` and `bundling`."""
@@ -131,11 +143,11 @@ class FilePlan:
         """The ops in a scope and below it."""
         return self.index.subtree[path]
 
-    @remembered
+    @of_graph
     def items(self, path: str) -> list[Item]:
         return items_of(self.graph, self.index, path)
 
-    @remembered
+    @of_graph
     def external(self, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return external(self.graph, self.index, self.ops(path))
 
@@ -155,7 +167,7 @@ class FilePlan:
             for op in ops
         )
 
-    @remembered
+    @of_graph
     def counts_layers(self, path: str) -> bool:
         """Whether the scope uses the layer index."""
         return any(op.kind in COUNTED for op in self.ops(self.stack_of_layers(path)))
@@ -175,7 +187,7 @@ class FilePlan:
         layers = self.graph.layers_of(path)
         return layers is not None and self.has_shared_layers(layers.path)
 
-    @remembered
+    @of_graph
     def has_shared_layers(self, path: str) -> bool:
         """Whether several layers of this scope share a module."""
         modules = self.graph.scopes[path].modules
@@ -187,7 +199,7 @@ class FilePlan:
 
     # -- values
 
-    @remembered
+    @of_graph
     def value_name(self, value: str, scope: str) -> str:
         """Parameter name of a value."""
         towers = self.compared(scope)
@@ -205,7 +217,7 @@ class FilePlan:
         found = self.graph.values[value]
         return (found.base if in_module else "") or found.name or "x"
 
-    @remembered
+    @of_graph
     def compared(self, scope: str) -> dict[str, str]:
         """The hidden states that a head with several stacks reads, and the names of the stacks."""
         if self.graph.scopes[scope].origin[:1] != ("heads",):
@@ -214,19 +226,19 @@ class FilePlan:
         found = {h: stack for stack, h in self.graph.hidden.items() if h in read}
         return found if len(found) > 1 else {}
 
-    @remembered
+    @of_graph
     def is_read(self, stack: str) -> bool:
         """Whether another stack reads this one."""
         readers = self.index.consumers[self.graph.hidden[stack]]
         return any(self.graph.scopes[op.scope].stack not in ("", stack) for op in readers)
 
-    @remembered
+    @of_graph
     def shared_values(self, layers: str) -> list[str]:
         """Values that the layers of a stack read but do not compute, such as masks."""
         inputs, _ = self.external(layers)
         return [value for value in inputs if value != self.graph.scopes[layers].source]
 
-    @remembered
+    @of_graph
     def layer_inputs(self, layers: str) -> list[LayerInput]:
         """Parameters of a stack's blocks besides the hidden states, by their names in the block.
 
@@ -264,7 +276,7 @@ class FilePlan:
         """The module of each block whose inputs are passed as a tuple; empty if there is none."""
         return self.may_bundle(layers) if self.bundling else ""
 
-    @remembered
+    @of_graph
     def may_bundle(self, layers: str) -> str:
         """The module whose inputs could be passed to blocks as a tuple; empty if there is none.
 
@@ -303,12 +315,12 @@ class FilePlan:
         name = self.bundle(self.graph.scopes[block].parent or "")
         return tuple(g.value for g in self._module_inputs(f"{block}.{name}")[1:]) if name else ()
 
-    @remembered
+    @of_graph
     def several_stacks(self) -> bool:
         """Whether the model has more than one stack."""
         return len([s for s in self.graph.scopes.values() if s.role == "layers"]) > 1
 
-    @remembered
+    @of_graph
     def tables(self, path: str) -> dict[str, str]:
         """Weights of other modules that this one uses, and their names here."""
         found: dict[str, str] = {}
@@ -362,6 +374,7 @@ class FilePlan:
             found.append(Given(one.name, one.values[path], optional=self.optional(one)))
         return with_one_mask(found)
 
+    @of_graph
     def _module_inputs(self, path: str) -> list[Given]:
         found = [self.tensor(value, path) for value in self.external(path)[0]]
         last = set(self.graph.hidden.values()) - self.compared(path).keys()
@@ -378,7 +391,8 @@ class FilePlan:
         op = self.graph.producer(given.value) if given.value else None
         if op is None or op.kind not in ENTRIES:
             return made
-        return replace(made, origins=frozenset({op.number}))
+        number = frozenset({op.number})
+        return Parameter(made.name, made.annotation, made.default, origins=number)
 
     def tensor(self, value: str, path: str) -> Given:
         layers = self.graph.layers_of(path)

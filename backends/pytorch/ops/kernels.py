@@ -87,8 +87,9 @@ def _with_named_case(f: Writer, op: Op, arguments: list[Argument], case: Expr | 
         return whole
     named = Argument(Name("causal"), "is_causal")
     short = Call(SDPA, tuple(named if a.value is case else a for a in arguments))
-    rows = [_rows(value, f.note(*op.outputs)) for value in (whole, short)]
-    if rows[0] <= rows[1] + 1:
+    note = f.note(*op.outputs)
+    rows = _rows(whole, note)
+    if rows <= 2 or rows <= _rows(short, note) + 1:
         return whole
     f.assign("causal", case, "", op)
     return short
