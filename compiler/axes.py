@@ -11,6 +11,8 @@ GLOSSARY = {
     "T": "new tokens",
     "S": "tokens so far",
     "M": "memory tokens",
+    "Q": "queries of a tile",
+    "Sq": "keys of a tile",
     "D": "d_model",
     "H": "heads",
     "K": "key/value heads",

@@ -199,7 +199,7 @@ class _Count:
         return self.root(carry[1]) if carry else ""
 
     def checkpoint(self) -> None:
-        """Keep what enters layers, from outside and along the stream."""
+        """Keep what enters layers, from outside and along the stream; masks in tiles are lists."""
         for op in self.graph.ops():
             block = self.graph.block_of(op.scope)
             if block is None:
@@ -207,6 +207,9 @@ class _Count:
             self.blocks[block.path].enters = True
             for value in op.inputs:
                 root = self.root(value) if value else ""
+                made = self.graph.producer(root) if root else None
+                if made is not None and made.attrs.get("tiles"):
+                    continue
                 if root and root not in self.streams and not self.home(root):
                     self.outside.add(root)
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from ...compiler.graph import ModuleGraph
+from ...compiler.passes.choose_tiles import use_tiles, without_tiles
 from ...compiler.passes.join_projections import join_projections
 from .bases import with_bases
 from .caches import cache_class
@@ -31,12 +32,12 @@ from .helpers import collect
 from .initial import init_fields
 from .layer_list import constants
 from .loader import FUNCTION, table
-from .mask_functions import mask_function
 from .model import Model
 from .options import USUAL, BuildOptions
 from .origins import with_called, with_users
 from .source_map import source_map
 from .static import require_static
+from .tile_functions import mask_functions, tile_constants
 from .writer import Needs
 
 SEAL = "\n\n# sha256 of the above: "
@@ -48,6 +49,7 @@ IMPORTS = {
     "dataclass": "from dataclasses import dataclass",
     "Path": "from pathlib import Path",
     "Any": "from typing import Any",
+    "NamedTuple": "from typing import NamedTuple",
 }
 TORCH_IMPORTS = {
     "torch": "import torch",
@@ -83,6 +85,7 @@ def emit_file(graph: ModuleGraph, options: BuildOptions = USUAL) -> Emitted:
         require_grouped(graph)
     if options.join_projections:
         graph = join_projections(graph)
+    graph = without_tiles(graph) if options.static_cache else use_tiles(graph)
     program = program_of(graph, options)
     text = "\n".join([line.text for line in printed(program.parts)])
     head = _head(graph, program, options)
@@ -140,7 +143,7 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     methods = model.methods()
     static = options.static_cache
     own: list[Statement] = [cache_class(graph, static=static)] if plan.cached else []
-    masks = [mask_function(name, ops, static=static) for name, ops in needs.masks.items()]
+    masks = mask_functions(graph, needs.masks, static=static)
     generate = generate_method(model)
     names = [] if options.loader is None else table(options.loader)
     last = [*names, *constants(plan), model.write(methods, generate)]
@@ -148,6 +151,7 @@ def program_of(graph: ModuleGraph, options: BuildOptions) -> Program:
     read = Names([*own, *rest])
     helpers = collect(read.outer | ({FUNCTION} if names else set()))
     read.add(helpers)
+    own += tile_constants(graph, read.outer)
     config = config_class(graph, read.fields, init_fields(graph))
     read.add([config])
     bound = [bound_by(part) for part in (config, *own, *helpers, *rest)]
@@ -175,9 +179,18 @@ def _head(graph: ModuleGraph, program: Program, options: BuildOptions) -> str:
     notes, outer = notes_of(program.parts), program.imported
     name = f"{module_name(graph.name)}.py"
     card = write_card(graph, notes, name, options.words(), options.torch)
-    standard = "\n".join(line for name, line in IMPORTS.items() if name in outer)
+    standard = "\n".join(_joined([line for name, line in IMPORTS.items() if name in outer]))
     third = "\n".join(line for name, line in TORCH_IMPORTS.items() if name in outer)
     return f'"""{card}\n"""\n\n{standard}\n\n{third}\n\n\n'
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Import lines, each module once: `from typing import Any, NamedTuple`."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        module, sign, name = line.partition(" import ")
+        found.setdefault(f"{module}{sign}", []).append(name)
+    return [f"{module}{', '.join(names)}" for module, names in found.items()]
 
 
 def module_name(name: str) -> str:

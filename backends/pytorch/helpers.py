@@ -18,6 +18,7 @@ FILES = (
     "positions",
     "norms",
     "functions",
+    "tiles",
     "experts",
     "sampling",
     "loading",

@@ -24,7 +24,7 @@ from .code.nodes import (
 from .code.read import constant, expression, statements
 from .code.scope import Names
 from .code.walk import change, written_for
-from .ops.masks import atoms_of, mask_sizes, narrower
+from .ops.masks import atoms_of, mask_sizes, narrower, tiled
 from .sizes import over
 
 DATA = ("attention_mask", "document_ids", "prefix_length", "global_mask")
@@ -86,7 +86,7 @@ def in_range(letter: str, limits: Any) -> Any:
         parts.append(expression("of < stop", of=of, stop=_from_end(limits.stop)))
     if not parts:
         return expression("of >= 0", of=of)
-    return _joined("&", parts)
+    return joined("&", parts)
 
 
 def _from_end(limit: int) -> Any:
@@ -140,10 +140,10 @@ def predicate(formula: Any) -> Any:
             found = predicate(part)
             apart = sign == "|" and isinstance(found, Binary) and found.sign == "&"
             parts.append(Bracketed(found) if apart else found)
-    return _joined(sign, parts)
+    return joined(sign, parts)
 
 
-def _joined(sign: str, parts: list[Any]) -> Any:
+def joined(sign: str, parts: list[Any]) -> Any:
     found = parts[0]
     for part in parts[1:]:
         found = _flattened(found, sign, part)
@@ -164,10 +164,10 @@ FIRST = "first_places(attention_mask, like.device)"
 
 def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     """The function that computes a mask; `static`: it gets the position of every query."""
-    if len({narrower(op.attrs["formula"]) is None for op in ops}) > 1:
+    if not tiled(ops[-1]) and len({narrower(op.attrs["formula"]) is None for op in ops}) > 1:
         return causal_or_narrower(name, ops, static=static)
     op = ops[-1]  # sizes that differ are parameters
-    formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal"
+    formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal" and not tiled(op)
     given = [name for name in DATA if op.arg(name)]
     keys = Name("place") if static else START_TO_END
     admits = with_queries(predicate(formula), keys)

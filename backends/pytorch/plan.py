@@ -20,12 +20,14 @@ COUNTED = ("by_layer", "decay_rates")  # ops that use the layer index
 ENTRIES = ("argument", "layer_input")  # ops that a parameter of a function stands for
 ANNOTATIONS = {
     "tensor": "Tensor",
+    "tiles": "list[Tile]",
     "table": "Tensor",
     "causal": "bool",
     "cache": "Cache | None",
     "layer": "int",
     "bundle": "tuple[Tensor, ...]",
     "optional bundle": "tuple[Tensor | None, ...]",
+    "bundle with tiles": "tuple[Any, ...]",
 }
 DEFAULTS = {"causal": False, "cache": None}
 """Defaults of optional parameters of modules."""
@@ -61,8 +63,9 @@ def _remembered(method: Callable[..., R], memory_of: Callable[[Any], Any]) -> Ca
 class Given:
     """A parameter of a function.
 
-    kind  tensor · table (a weight of another module) · causal (`is_causal` of SDPA) · cache ·
-          layer (the index) · bundle (the inputs of one module of a block, as a tuple)
+    kind  tensor · tiles (a mask as runs of queries with their keys) · table (a weight of another
+          module) · causal (`is_causal` of SDPA) · cache · layer (the index) · bundle (the inputs of
+          one module of a block, as a tuple)
     """
 
     name: str
@@ -368,10 +371,13 @@ class FilePlan:
         inputs = self.layer_inputs(scope.parent or "")
         if module := self.bundle(scope.parent or ""):
             kind = "optional bundle" if any(map(self.optional, inputs)) else "bundle"
+            if any(self.kind(value) == "tiles" for one in inputs for value in one.values.values()):
+                kind = "bundle with tiles"
             return [stream, Given(f"{module}_inputs", kind=kind)]
         found = [stream]
         for one in inputs:
-            found.append(Given(one.name, one.values[path], optional=self.optional(one)))
+            value = one.values[path]
+            found.append(Given(one.name, value, self.kind(value), optional=self.optional(one)))
         return with_one_mask(found)
 
     @of_graph
@@ -399,7 +405,12 @@ class FilePlan:
         inputs = self.layer_inputs(layers.path) if layers is not None else []
         own = [self.optional(one) for one in inputs if value in one.values.values()]
         optional = any(own) or self.graph.values[value].optional
-        return Given(self.value_name(value, path), value, optional=optional)
+        return Given(self.value_name(value, path), value, self.kind(value), optional=optional)
+
+    def kind(self, value: str) -> str:
+        """Is a value a tensor, or a mask in tiles?"""
+        producer = self.graph.producer(value)
+        return "tiles" if producer is not None and producer.attrs.get("tiles") else "tensor"
 
     def optional(self, given: LayerInput) -> bool:
         """Whether the value may be None for some block of the stack; its type is then optional

@@ -131,6 +131,8 @@ def _fused(s: Saving) -> Iterator[Kept]:
     yield from ("k", "v")
     if s.given("bias"):
         yield "bias"
+    elif s.given("mask") and s.op.attrs.get("tiles"):
+        yield "mask"  # numbers already, the same for all layers
     elif s.given("mask"):
         yield Own("float", s.storage("mask"))  # made from the booleans, in each layer
 
@@ -153,7 +155,8 @@ def _written_out(s: Saving) -> Iterator[Kept]:
     else:
         yield from (operand(s, "q"), _repeated(s, "k"), Own("float", scores))  # the tanh
     yield _repeated(s, "v")
-    if not s.given("bias") and not s.given("sinks") and s.given("mask"):
+    booleans = s.given("mask") and not s.op.attrs.get("tiles")
+    if booleans and not s.given("bias") and not s.given("sinks"):
         yield Own("bool", s.storage("mask"))
     yield from (Own("bool", scores), Own("float", 2 * scores))  # what is unseen, the weights
     if _drops(s):
@@ -236,6 +239,7 @@ ROWS: dict[str, Row] = {
             "kernel?",
             "reason?",
             "causal?",
+            "tiles?",
             "score?",
         ),
         saves=attend_saves,

@@ -31,7 +31,9 @@ def for_each_sequence(formula: Any) -> bool:
 
 
 def mask_stores(s: Saving) -> tuple[str, Poly]:
-    """Nothing where the kernel knows the mask by itself."""
+    """Nothing where the kernel knows the mask by itself. Of tiles, what one tile of all would."""
+    if s.op.attrs.get("tiles") == "band" and str(s.op.attrs["formula"]) != "causal":
+        return "float", elements(s.shape(OUT)[-2:])
     pairs = Poly() if s.op.attrs.get("implicit") else elements(s.shape(OUT)[-2:])
     return "bool", pairs
 
@@ -53,7 +55,7 @@ ROWS: dict[str, Row] = {
         mask_shape,
         dtype="bool",
         part="attention",
-        attrs=("formula", "keys", "stack", "memory", "alike?", "implicit?"),
+        attrs=("formula", "keys", "stack", "memory", "alike?", "implicit?", "tiles?"),
         stores=mask_stores,
     ),
     "head_masks": Row(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..graph import ModuleGraph
 from .check import IllegalGraphError, check
 from .choose_kernels import choose_kernels
+from .choose_tiles import choose_tiles
 from .hoist_invariants import hoist_invariants
 from .merge_equal import merge_equal
 from .name_shared_values import name_shared_values
@@ -18,6 +19,7 @@ PASSES: tuple[Pass, ...] = (
     merge_equal,
     name_shared_values,
     choose_kernels,
+    choose_tiles,
 )
 
 

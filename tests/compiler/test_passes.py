@@ -10,6 +10,7 @@ from modelwright.compiler import PASSES, ModuleGraph, check, run_passes
 from modelwright.compiler import passes as passes_module
 from modelwright.compiler.lower import lower_spec
 from modelwright.compiler.passes.choose_kernels import choose_kernels
+from modelwright.compiler.passes.choose_tiles import choose_tiles
 from modelwright.compiler.passes.hoist_invariants import hoist_invariants
 from modelwright.compiler.passes.merge_equal import merge_equal
 from modelwright.compiler.passes.name_shared_values import name_shared_values
@@ -35,6 +36,7 @@ def graph(request: pytest.FixtureRequest) -> ModuleGraph:
 
 def test_the_order_is_the_documented_one() -> None:
     documented = (hoist_invariants, merge_equal, name_shared_values, choose_kernels)
+    documented += (choose_tiles,)
     assert documented == PASSES
 
 
@@ -176,7 +178,22 @@ def test_values_that_all_blocks_read_keep_their_name() -> None:
     ("sets", "kernel", "reason"),
     [
         ((), "sdpa", "the fused kernel knows a causal mask"),
-        (("mask=causal & window(3)",), "sdpa", "one dense boolean mask"),
+        (("mask=causal & window(3)",), "sdpa", "tiles: a query may see 3 keys at most"),
+        (
+            ("mask=causal & window(3)", "positions=learned"),
+            "sdpa",
+            "one dense mask: sequences have at most 24 tokens",
+        ),
+        (
+            ("mask=causal & window(2000)", "max_positions=2000", "positions=learned"),
+            "sdpa",
+            "one dense mask: it covers all 2,000 positions",
+        ),
+        (
+            ("mask=causal & strided(3)",),
+            "sdpa",
+            "one dense mask: the keys of a query are no single range",
+        ),
         (("mask=full",), "sdpa", "the fused kernel knows a full mask"),
         (("positions=alibi",), "sdpa+bias", "the bias and the mask are added to the scores"),
         (("attention.softcap=3",), "explicit", "the fused kernel has no softcap"),

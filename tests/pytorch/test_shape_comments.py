@@ -101,6 +101,9 @@ def check(graph: ModuleGraph) -> None:
     torch.manual_seed(0)
     model = getattr(module, graph.class_name)()
     exercise(model, graph, module)
+    if hasattr(module, "DENSE"):  # as for long sequences
+        module.DENSE, module.TILE = 0, 4
+        exercise(model, graph, module)
     assert_true(watch)
 
 

@@ -165,7 +165,7 @@ def _other_pieces(e: Any) -> list[Piece]:
 
 def _loops(e: Loop) -> list[Piece]:
     test = [] if e.test is None else [Piece(" if ", word="if"), *pieces(e.test)]
-    return [Piece(f" for {flat(e.target)} in "), *pieces(e.over), *test]
+    return [Piece(f" for {flat(e.target)} in ", word="for"), *pieces(e.over), *test]
 
 
 class Line(NamedTuple):
@@ -260,6 +260,19 @@ def _led(piece: Piece, word: str) -> Piece:
     return piece._replace(inner="" if word == " " else f"{word} ", sign="", word="")
 
 
+def _clauses(found: list[Piece]) -> list[list[Piece]]:
+    """The pieces of a comprehension cut before `for` and `if`; all others are one part."""
+    if all(piece.word != "for" for piece in found):
+        return [found]
+    clauses: list[list[Piece]] = [[]]
+    for piece in found:
+        if piece.word:
+            clauses.append([piece._replace(inner=piece.inner.lstrip(), word="")])
+        else:
+            clauses[-1].append(piece)
+    return clauses
+
+
 def _calls(found: list[Piece]) -> list[list[Piece]]:
     """Split before each method that is called on the result of a call."""
     calls: list[list[Piece]] = [[]]
@@ -275,7 +288,9 @@ def _broken(found: list[Piece], at: Place, end: str = "") -> list[Printed]:
     text = at.margin + text_of(found) + end
     if at.fits(text):
         return [Printed(text, origins_of(found))]
-    parts = _terms(found)
+    parts = _clauses(found)
+    if len(parts) == 1:
+        parts = _terms(found)
     if len(parts) == 1:
         parts = _calls(found)
         lines = wrap(Line([], found, end), at)

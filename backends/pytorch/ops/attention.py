@@ -9,7 +9,7 @@ from ....compiler.graph import Op
 from ..code.nodes import If, Name, Sequence, Set
 from ..code.read import expression
 from ..writer import Writer
-from .kernels import KERNELS
+from .kernels import KERNELS, tiled
 from .row import Row
 
 
@@ -52,6 +52,8 @@ def cache(f: Writer, op: Op) -> None:
 
 
 def attend(f: Writer, op: Op) -> Any:
+    if op.attrs.get("tiles"):
+        return tiled(f, op)
     return KERNELS[op.attrs["kernel"]](f, op)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from ....compiler.graph import Op
 from ....compiler.sizes import Size
 from ..code.measure import height
-from ..code.nodes import Argument, Call, Expr, Name, Set
-from ..code.read import call, constant, dotted, expression
+from ..code.nodes import Argument, Call, Expr, Generator, Name, Set
+from ..code.read import call, constant, dotted, expression, names
 from ..writer import Writer
 
 SDPA = dotted("F.scaled_dot_product_attention")
@@ -50,6 +50,55 @@ def _with_sinks(f: Writer, op: Op) -> tuple[list[Any], Any]:
     wider = call("with_sinks", k, v, given, learned)
     f.assign_all((k.id, v.id, given.id), wider, "one key more, of zeros", op)
     return operands, given
+
+
+def tiled(f: Writer, op: Op) -> Any:
+    """Attention tile by tile: the expression of the kernel, for the queries and keys of each."""
+    (q, k, v), tiles = _operands(f, op)
+    parts = call("split_tiles", q, k, v, tiles)
+    each = TILE_KERNELS[op.attrs["kernel"]](f, op)
+    outputs = Generator(each, names("q", "k", "v", "mask"), parts, brackets="[]")
+    f.assign("outputs", outputs, "", op)
+    return call("join_tiles", Name("outputs"))
+
+
+QUERY, KEY, VALUE, MASK = map(Name, ("q", "k", "v", "mask"))
+
+
+def sdpa_of_tile(f: Writer, op: Op) -> Any:
+    arguments = [Argument(QUERY), Argument(KEY), Argument(VALUE)]
+    name = SDPA
+    if op.arg("sinks"):
+        name = Name("attention_with_sinks")
+        arguments += [Argument(MASK), Argument(f.use(op.arg("sinks")))]
+        arguments += [Argument(value, "dropout") for value in dropout_rate(f, op)]
+    else:
+        arguments.append(Argument(MASK, "attn_mask"))
+        arguments += [Argument(value, "dropout_p") for value in dropout_rate(f, op)]
+    if op.attrs["tiles"] == "causal":
+        case = causal_case(f, MASK, expression("q.size(2)"))
+        arguments.append(Argument(case, "is_causal"))
+    if op.attrs["scale"] is not None:
+        arguments.append(Argument(f.number(op.attrs["scale"]), "scale"))
+    if op.attrs["heads"] != op.attrs["kv_heads"] and not op.arg("sinks"):
+        arguments.append(Argument(constant(True), "enable_gqa"))
+    return Call(name, tuple(arguments))
+
+
+def explicit_of_tile(f: Writer, op: Op) -> Any:
+    numbers = [_scale(f, op), f.number(op.attrs["softcap"])]
+    rate = dropout_rate(f, op)
+    return call("biased_explicit_attention", QUERY, KEY, VALUE, MASK, *numbers, *rate)
+
+
+def distance_of_tile(f: Writer, op: Op) -> Any:
+    rate = dropout_rate(f, op)
+    return call("biased_distance_attention", QUERY, KEY, VALUE, MASK, _scale(f, op), *rate)
+
+
+def additive_of_tile(f: Writer, op: Op) -> Any:
+    vector, rate = _score_vector(f, op), dropout_rate(f, op)
+    return call("biased_additive_attention", QUERY, KEY, VALUE, vector, MASK, *rate)
 
 
 def sdpa(f: Writer, op: Op) -> Any:
@@ -117,11 +166,16 @@ def distance(f: Writer, op: Op) -> Any:
 
 def additive(f: Writer, op: Op) -> Any:
     operands, given = _operands(f, op)
-    vector, scale = f.use(op.arg("vector")), op.attrs["scale"]
-    if scale != 1:
-        vector = expression("vector * scale", vector=vector, scale=f.number(scale))
+    vector = _score_vector(f, op)
     name = "biased_additive_attention" if op.arg("bias") else "additive_attention"
     return call(name, *operands, vector, given or NONE, *dropout_rate(f, op))
+
+
+def _score_vector(f: Writer, op: Op) -> Any:
+    vector, scale = f.use(op.arg("vector")), op.attrs["scale"]
+    if scale == 1:
+        return vector
+    return expression("vector * scale", vector=vector, scale=f.number(scale))
 
 
 def _scale(f: Writer, op: Op) -> Any:
@@ -137,4 +191,12 @@ KERNELS: dict[str, Callable[[Writer, Op], Any]] = {
     "explicit": explicit,
     "distance": distance,
     "additive": additive,
+}
+
+TILE_KERNELS: dict[str, Callable[[Writer, Op], Any]] = {
+    "sdpa": sdpa_of_tile,
+    "sdpa+bias": sdpa_of_tile,
+    "explicit": explicit_of_tile,
+    "distance": distance_of_tile,
+    "additive": additive_of_tile,
 }

@@ -16,6 +16,9 @@ from .row import Row
 def mask(f: Writer, op: Op) -> None:
     value = f.graph.values[op.outputs[0]]
     data = f.given(op, *op.slots)
+    if op.attrs.get("tiles"):
+        f.assign(f.bind(value.id, value.name), tiles_of(f, op, data), "", op)
+        return
     if op.attrs["implicit"] == "full":
         made, note = call("padding_mask", *data), f"(B, 1, 1, {op.attrs['keys']})"
     else:
@@ -33,6 +36,43 @@ def mask(f: Writer, op: Op) -> None:
         tokens = like if like == Name("x") else f.names[f.ids]  # a memory has its own length
         size = expression("x.size(1)", x=tokens)
         f.assign("causal", causal_case(f, Name(bound), size), "", op)
+
+
+def tiles_of(f: Writer, op: Op, data: list[Any]) -> Any:
+    """The call that makes the tiles of a mask."""
+    if op.attrs["tiles"] == "whole":
+        padding = call("padding_mask", *data) if data else constant(None)
+        return call("one_tile", f.end(), padding, like=f.like)
+    sizes = [f.number(size) for size in mask_sizes(op.attrs["formula"])]
+    name = mask_name(f.graph, op)
+    f.needs.masks.setdefault(name, []).append(op)
+    return call(tiles_name(name), f.first_place(op), f.end(), *sizes, *data, like=f.like)
+
+
+def tiled(op: Op) -> bool:
+    """Is a mask emitted as tiles?"""
+    return bool(op.attrs.get("tiles"))
+
+
+def tiles_name(mask: str) -> str:
+    """The function that makes tiles, by that of the dense mask."""
+    return mask.replace("_mask", "_tiles")
+
+
+def window_like(graph: ModuleGraph, op: Op) -> Op | None:
+    """For a causal mask, one of other layers within a window: its function makes tiles of both."""
+    if _mask_words(op) != CAUSAL:
+        return None
+    for other in graph.ops():
+        if other.kind == "mask" and other.attrs.get("tiles") == "band" and other is not op:
+            found = narrower(other.attrs["formula"])
+            if (
+                found is not None
+                and found.name == "window"
+                and _mask_shape(op)[1:] == (_mask_shape(other)[1:])
+            ):
+                return other
+    return None
 
 
 def head_masks(f: Writer, op: Op) -> Any:
@@ -86,12 +126,12 @@ def atoms_of(formula: Any) -> list[Any]:
 def mask_name(graph: ModuleGraph, op: Op) -> str:
     """Name of a mask function, from its predicates; numbered if it is already taken."""
     base = _mask_words(op)
-    if base == narrowed(graph):
+    if base == narrowed(graph) and not tiled(op):
         return CAUSAL
     alike = dict.fromkeys(
         _mask_shape(other)
         for other in graph.ops()
-        if other.kind == "mask" and other.attrs["implicit"] != "full" and _mask_words(other) == base
+        if other.kind == "mask" and _mask_words(other) == base and other.attrs["implicit"] != "full"
     )
     place = list(alike).index(_mask_shape(op))
     return f"{base}_{place + 1}" if place else base
@@ -109,7 +149,7 @@ def narrowed(graph: ModuleGraph) -> str:
     same padding.
     """
     masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs["implicit"] != "full"]
-    shapes = {_mask_shape(op): op for op in masks}
+    shapes = {_mask_shape(op): op for op in masks if not tiled(op)}
     plain = [op for op in shapes.values() if _mask_words(op) == CAUSAL]
     other = [op for op in shapes.values() if narrower(op.attrs["formula"]) is not None]
     if len(plain) != 1 or len(other) != 1 or _mask_shape(plain[0])[2] != _mask_shape(other[0])[2]:
@@ -145,7 +185,8 @@ def _mask_shape(op: Op) -> Any:
     """What distinguishes mask functions: the formula without its sizes, and data arguments."""
     sizes = [size.code() for size in mask_sizes(op.attrs["formula"])]
     data = tuple(bool(value) for value in op.inputs)  # images have no padding
-    return _without_sizes(op.attrs["formula"], sizes), op.attrs["implicit"], data
+    implicit = "" if tiled(op) else op.attrs["implicit"]
+    return _without_sizes(op.attrs["formula"], sizes), implicit, data
 
 
 def _without_sizes(formula: Any, sizes: list[str]) -> Any:

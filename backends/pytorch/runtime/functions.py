@@ -96,6 +96,21 @@ def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tenso
     return F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1)), torch.cat([bias, column], dim=-1)
 
 
+def attention_with_sinks(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor,
+    sinks: Tensor,
+    dropout: float = 0.0,
+    scale: float | None = None,
+) -> Tensor:
+    """Attention with one more zero key, whose score is the attention sink of each head."""
+    bias = bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
+    k, v, bias = with_sinks(k, v, bias, sinks)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale)
+
+
 def explicit_attention(
     q: Tensor,
     k: Tensor,

@@ -26,6 +26,7 @@ from . import (
     precision,
     sampling,
     sight,
+    tiles,
     tools,
     training,
 )
@@ -72,6 +73,7 @@ LAWS: tuple[Law, ...] = (
     Law("loss", "`loss` is the training loss of the head", losses.loss),
     Law("costs", "FLOPs and memory equal what PyTorch counts", costs.costs),
     Law("kernels", "all attention kernels give the same", tools.kernels),
+    Law("tiles", "attention in tiles equals one dense mask", tiles.tiles),
     Law("compile", "`torch.compile` gives the same, in one graph", tools.compiled),
     Law("export", "`torch.export` gives the same, at any length", tools.exported),
 )

@@ -1,0 +1,146 @@
+"""Functions that make the tiles of a mask: runs of queries, each with the keys that it may see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...compiler import tile_sizes
+from ...compiler.graph import ModuleGraph, Op
+from ...compiler.reach import most, reach
+from .code.nodes import (
+    Binary,
+    Bracketed,
+    Expr,
+    Function,
+    If,
+    Name,
+    Parameter,
+    Return,
+    Set,
+    Statement,
+)
+from .code.read import call, constant, expression
+from .code.walk import written_for
+from .mask_functions import INT, OPTIONAL, TENSOR, joined, mask_function, number
+from .ops.masks import mask_name, mask_sizes, tiles_name, window_like
+
+
+def mask_functions(
+    graph: ModuleGraph, masks: dict[str, list[Op]], *, static: bool
+) -> list[Function]:
+    """The functions of the masks by name, each with that of its tiles where an op asks for them.
+
+    The tiles of a causal mask are those of a window as long as the sequence, where there is one.
+    """
+    found, borrowed = [], []
+    for name, ops in masks.items():
+        tiled = [op for op in ops if op.attrs.get("tiles")]
+        window = window_like(graph, tiled[-1]) if tiled else None
+        if window is not None and len(tiled) == len(ops):
+            borrowed.append(causal_tiles(name, ops, mask_name(graph, window)))
+            continue
+        found.append(mask_function(name, ops, static=static))
+        if tiled:
+            found.append(tile_function(name, tiled))
+    return [*found, *borrowed]
+
+
+def tile_constants(graph: ModuleGraph, read: set[str]) -> list[Set]:
+    """The constants that functions of tiles read."""
+    masks = [op for op in graph.ops() if op.kind == "mask" and op.attrs.get("tiles") == "band"]
+    reaches = [reach(op.attrs["formula"]) for op in masks]
+    widths = [most(far.left) + most(far.right) + 1 for far in reaches if far.bounded]
+    size = tile_sizes.tile_size(widths)
+    made = {
+        "DENSE": Set(Name("DENSE"), constant(tile_sizes.SHORT), "fewer queries are one tile"),
+        "TILE": Set(Name("TILE"), constant(size), "queries of one tile"),
+    }
+    return [statement for name, statement in made.items() if name in read]
+
+
+def tile_function(name: str, ops: list[Op]) -> Function:
+    """The function that makes the tiles of a mask, which calls that of the mask, `name`."""
+    op = ops[-1]
+    formula, padded = op.attrs["formula"], bool(op.arg("attention_mask"))
+    sizes = [Name(size.code()) for size in mask_sizes(formula)]
+    padding = [Name("attention_mask")] if padded else []
+    body: list[Statement] = []
+    compiling = expression("torch.compiler.is_compiling()")
+    if op.attrs["implicit"] == "causal":
+        if sizes:
+            note = "one graph for sequences of any length"
+            body.append(Set(Name("compiling"), compiling, note))
+            compiling = Name("compiling")
+        body += _left_to_sdpa(formula, padded)
+    given = [Name("start"), Name("end"), *sizes, *padding, Name("like")]
+    count = expression("end - start")
+    whole = call("one_tile", count, call(name, *given), Name("like"))
+    dense = expression("compiling or end - start < DENSE", compiling=compiling)
+    body.append(If(dense, (Return(whole),)))
+    far = reach(formula)
+    body.append(Set(Name("left"), bound(far.left, Name("end"))))
+    stop = _plus(expression("left + TILE"), far.right)
+    near = call(name, Name("left"), stop, *sizes, *[constant(None)] * padded, Name("like"))
+    if far.right != 0:
+        near = expression("near[:TILE]", near=near)
+    body.append(Set(Name("near"), near, "(Q, Sq)"))
+    more = Name("attention_mask") if padded else constant(None)
+    tiles = expression("sliding_tiles(start, end, left, near, padding, like)", padding=more)
+    body.append(Return(tiles))
+    return _of_tiles(name, ops, body)
+
+
+def causal_tiles(name: str, ops: list[Op], window: str) -> Function:
+    """The function of a causal mask beside one within a window, which makes its tiles."""
+    op = ops[-1]
+    padded = bool(op.arg("attention_mask"))
+    body: list[Statement] = []
+    if op.attrs["implicit"] == "causal":
+        body += _left_to_sdpa(op.attrs["formula"], padded)
+    padding = [Name("attention_mask")] if padded else []
+    given = [Name("start"), Name("end"), Name("end"), *padding, Name("like")]
+    body.append(Return(call(tiles_name(window), *given)))
+    return _of_tiles(name, ops, body)
+
+
+def _of_tiles(name: str, ops: list[Op], body: list[Statement]) -> Function:
+    op = ops[-1]
+    formula = op.attrs["formula"]
+    parameters = (
+        *(Parameter(each, INT) for each in ("start", "end")),
+        *(Parameter(size.code(), INT) for size in mask_sizes(formula)),
+        *([Parameter("attention_mask", OPTIONAL)] if op.arg("attention_mask") else []),
+        Parameter("like", TENSOR),
+    )
+    title = f"The queries `start` to `end` in tiles: {formula}."
+    if op.attrs["implicit"] == "causal":
+        title += " No mask where `is_causal` suffices."
+    result = expression("list[Tile]")
+    made = Function(tiles_name(name), parameters, result, tuple(body), title)
+    found: Function = written_for(made, *[op.number for op in ops])
+    return found
+
+
+def bound(found: Any, unbounded: Expr) -> Any:
+    """The number of keys on one side that a query may see, over the sizes of the formula."""
+    if found is None:
+        return unbounded
+    if isinstance(found, tuple):
+        sign, *sides = found
+        return call(sign, *[bound(side, unbounded) for side in sides])
+    return number(found)
+
+
+def _plus(left: Any, right: Any) -> Any:
+    return left if right == 0 else Binary(left, "+", bound(right, Name("end")))
+
+
+def _left_to_sdpa(formula: Any, padded: bool) -> tuple[Statement, ...]:
+    """Where no padding is hidden and the window covers all tokens, SDPA masks by itself."""
+    parts = getattr(formula, "parts", (formula,))
+    windows = [part for part in parts if part.name == "window"]
+    tests = [expression("not compiling")] if windows else []
+    tests += [expression("attention_mask is None")] if padded else []
+    tests += [expression("end <= size", size=number(part.args[0])) for part in windows]
+    tests.append(Bracketed(expression("start == 0 or end - start == 1")))
+    return (If(joined("and", tests), (Return(expression("one_tile(end - start, None, like)")),)),)

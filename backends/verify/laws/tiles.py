@@ -1,0 +1,79 @@
+"""The law of tiles: attention in tiles equals attention with one dense mask, as do gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from ..arguments import Data
+from ..measure import Largest, Measured, NotHere
+from ..subject import Subject
+from .cached import PIECES, pieces
+from .derivatives import total
+
+SIZES = (1, 3, 4, 16)
+"""Queries of a tile."""
+CASES = ("plain", "padded left", "padded right", "every argument")
+ONE_TILE = 1 << 30
+
+
+@contextmanager
+def tiles_of(module: ModuleType, size: int) -> Iterator[None]:
+    """Let a built file compute sequences of any length in tiles of so many queries; 0: in one."""
+    before: dict[str, int] = {n: vars(module)[n] for n in ("DENSE", "TILE") if n in vars(module)}
+    changed = {"DENSE": 0 if size else ONE_TILE, "TILE": size or ONE_TILE}
+    vars(module).update({name: changed[name] for name in before})
+    try:
+        yield
+    finally:
+        vars(module).update(before)
+
+
+def tiles(subject: Subject) -> Measured | NotHere:
+    """Outputs, gradients and steps with a cache, for several sizes of tiles."""
+    if "DENSE" not in vars(subject.module):
+        return NotHere("no mask is computed in tiles")
+    largest = Largest(subject.exact)
+    for case in CASES:
+        data = subject.data(case)
+        with tiles_of(subject.module, 0):
+            dense = subject.results(data)
+        for size in SIZES:
+            with tiles_of(subject.module, size):
+                found = subject.results(data)
+            for name, value in found.items():
+                largest.compare(value, dense[name], f"{case}, tiles of {size}: {name}")
+    _gradients(subject, largest)
+    if subject.cached:
+        _steps(subject, largest)
+    return largest.measured()
+
+
+def _gradients(subject: Subject, largest: Largest) -> None:
+    data = subject.data("padded left")
+    dense = gradients(subject, data, 0)
+    for size in SIZES:
+        for name, value in gradients(subject, data, size).items():
+            largest.compare(value, dense[name], f"tiles of {size}: gradient of {name}")
+
+
+def gradients(subject: Subject, data: Data, size: int) -> dict[str, Tensor]:
+    """The gradient of every weight that gets one."""
+    model = subject.fresh()
+    with tiles_of(subject.module, size):
+        total(subject, model, data)().backward()  # type: ignore[no-untyped-call]
+    return {name: w.grad for name, w in model.named_parameters() if w.grad is not None}
+
+
+def _steps(subject: Subject, largest: Largest) -> None:
+    data = subject.data("padded left")
+    for name, sizes in PIECES.items():
+        found = []
+        for size in (0, 3):
+            with tiles_of(subject.module, size), torch.no_grad():
+                found.append(pieces(subject, data, sizes))
+        largest.compare(found[1], found[0], f"{name} with a cache, tiles of 3")

@@ -1,0 +1,250 @@
+"""The attention of emitted files under sparse masks, by length, against causal SDPA.
+
+    python -m benchmarks.scaling                 # 1k to 32k tokens: about 40 minutes
+    python -m benchmarks.scaling --quick         # 1k to 8k, three rounds: about 3 minutes
+    python -m benchmarks.scaling --only window --dtype bfloat16 --lengths 16384
+
+12 heads of 64, one sequence, one thread. Each mask is built into a model of one layer; the code of
+its file makes the tiles and attends, without the projections around. Dense attention is one call of
+`scaled_dot_product_attention(is_causal=True)`, in turns with the emitted code; it has no mask to
+read and computes half of the scores. Forward is timed without gradients. The peak of memory is that
+of a process of its own, less what the process had before.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import modelwright as mw
+
+from .__main__ import CLOCKS
+from .measure import alternate
+from .pages import conditions
+
+HEADS, WIDTH = 12, 64
+LENGTHS = (1024, 2048, 4096, 8192, 16384, 32768)
+QUICK = (1024, 2048, 4096, 8192)
+MASKS = {
+    "window(256)": "causal & window(256)",
+    "window(4096)": "causal & window(4096)",
+    "band(256)": "band(256)",
+    "longformer": "band(256) | global(0:1)",
+    "bigbird": "blocks(64, 1) | global(0:64) | global(-64:) | random(64, 3)",
+}
+"""What a column is called, and the mask of its spec."""
+DENSE = "dense causal"
+SPEC = """
+name: scaling
+family: {family}
+vocab_size: 64
+max_positions: 65536
+d_model: {width}
+layers: 1
+positions: none
+mask: "{mask}"
+attention: {{heads: {heads}}}
+head: none
+"""
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """The attention of one mask, as an emitted file computes it."""
+
+    file: dict[str, Any]
+    make: str  # the function that makes the tiles
+    sizes: tuple[int, ...]
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Make the tiles and attend: what a model does once, and in each layer."""
+        length = q.size(2)
+        data = [None] * ("attention_mask" in self.file[self.make].__annotations__)
+        tiles = self.file[self.make](0, length, *self.sizes, *data, like=q)
+        causal = "causal" in self.make
+        outputs = [
+            F.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, is_causal=causal and mask is None
+            )
+            for q, k, v, mask in self.file["split_tiles"](q, k, v, tiles)
+        ]
+        joined: Tensor = self.file["join_tiles"](outputs)
+        return joined
+
+
+def emitted(mask: str) -> Emitted | None:
+    """The attention of a mask; None where its file makes no tiles."""
+    family = "decoder-only" if mask.startswith("causal") else "encoder-only"
+    text = SPEC.format(family=family, mask=mask, width=HEADS * WIDTH, heads=HEADS)
+    model: Any = mw.compile(mw.loads(text))
+    file = type(model).forward.__globals__
+    made = [name for name in file if name.endswith("_tiles") and "like" in _names(file[name])]
+    made = [name for name in made if "start" in _names(file[name]) and name not in HELPERS]
+    if not made:
+        return None
+    config, (name,) = model.config, made
+    sizes = [n for n in _names(file[name]) if n in vars(config)]
+    return Emitted(file, name, tuple(getattr(config, size) for size in sizes))
+
+
+HELPERS = ("sliding_tiles", "gathered_tiles")
+
+
+def _names(function: Any) -> list[str]:
+    return list(getattr(function, "__annotations__", {}))
+
+
+# -- what is timed
+
+
+def inputs(length: int, dtype: torch.dtype, *, gradients: bool) -> list[Tensor]:
+    """Queries, keys and values as projections leave them: heads of a token side by side."""
+    torch.manual_seed(0)
+    made = [torch.randn(1, length, HEADS, WIDTH, dtype=dtype).transpose(1, 2) for _ in range(3)]
+    return [x.requires_grad_(gradients) for x in made]
+
+
+def work(attend: Callable[..., Tensor], length: int, dtype: torch.dtype, *, backward: bool) -> Any:
+    """A function that attends once, and computes the gradients where `backward`."""
+    q, k, v = inputs(length, dtype, gradients=backward)
+    if not backward:
+
+        def forward() -> None:
+            with torch.no_grad():
+                attend(q, k, v)
+
+        return forward
+    along = torch.randn(1, length, HEADS, WIDTH, dtype=dtype).transpose(1, 2)
+    return lambda: torch.autograd.grad(attend(q, k, v), (q, k, v), along)
+
+
+def dense(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+def attention(name: str) -> Callable[..., Tensor] | None:
+    if name == DENSE:
+        return dense
+    found = emitted(MASKS[name])
+    return None if found is None else found.attend
+
+
+# -- memory
+
+
+def peak(name: str, length: int, dtype: str, *, backward: bool) -> float:
+    """MB that a process needs for one run more than it had before."""
+    command = [sys.executable, "-m", "benchmarks.scaling", "--peak", name, "--lengths", str(length)]
+    command += ["--dtype", dtype, *(["--backward"] if backward else [])]
+    here = Path(__file__).resolve().parent.parent
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def report_peak(name: str, length: int, dtype: torch.dtype, *, backward: bool) -> None:
+    attend = attention(name)
+    assert attend is not None
+    run = work(attend, length, dtype, backward=backward)
+    work(attend, 64, dtype, backward=backward)()  # what torch loads at its first call
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run()
+    click.echo((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+# -- the table
+
+
+@click.command()
+@click.option("--lengths", help="Tokens, separated by commas.")
+@click.option("--dtype", "dtypes", multiple=True, type=click.Choice(["float32", "bfloat16"]))
+@click.option("--only", default="", help="Masks whose name holds this.")
+@click.option("--rounds", type=click.IntRange(min=1), help="[default: 5; 3 with --quick]")
+@click.option("--clock", type=click.Choice(list(CLOCKS)), default="cpu", show_default=True)
+@click.option("--quick", is_flag=True, help="Up to 8k tokens, float32, three rounds.")
+@click.option("--memory/--no-memory", default=True, help="Measure the peak of memory too.")
+@click.option("--peak", "of_peak", hidden=True)
+@click.option("--backward", is_flag=True, hidden=True)
+def main(
+    lengths: str | None,
+    dtypes: tuple[str, ...],
+    only: str,
+    rounds: int | None,
+    clock: str,
+    quick: bool,
+    memory: bool,
+    of_peak: str | None,
+    backward: bool,
+) -> None:
+    """Time the attention of emitted files by length, next to dense causal SDPA."""
+    torch.set_num_threads(1)
+    asked = tuple(map(int, lengths.split(","))) if lengths else QUICK if quick else LENGTHS
+    if of_peak is not None:
+        report_peak(
+            of_peak, asked[0], getattr(torch, (dtypes or ("float32",))[0]), backward=backward
+        )
+        return
+    names = [name for name in MASKS if only in name]
+    found = {name: attention(name) for name in names}
+    click.echo(" ".join(f"{key}: {value}" for key, value in conditions().items()))
+    for dtype in dtypes or (("float32",) if quick else ("float32", "bfloat16")):
+        for way in (False, True):
+            table(found, asked, dtype, rounds or (3 if quick else 5), clock, memory, backward=way)
+
+
+def table(
+    found: dict[str, Callable[..., Tensor] | None],
+    lengths: tuple[int, ...],
+    dtype: str,
+    rounds: int,
+    clock: str,
+    memory: bool,
+    *,
+    backward: bool,
+) -> None:
+    """Print one table: ms, how many times faster than dense, MB, and the exponent of time."""
+    click.echo(f"\n{dtype}, {'forward and backward' if backward else 'forward'}")
+    click.echo(f"{'tokens':>7} {'mask':14} {'ms':>10} {'x dense':>8} {'MB':>8}")
+    times: dict[str, dict[int, float]] = {}
+    able = {name: attend for name, attend in found.items() if attend is not None}
+    for length in lengths:
+        kind = getattr(torch, dtype)
+        candidates = {DENSE: work(dense, length, kind, backward=backward)}
+        for name, attend in able.items():
+            candidates[name] = work(attend, length, kind, backward=backward)
+        count = rounds if length < 16384 else min(rounds, 3)
+        timed = alternate(str(length), candidates, rounds=count, warm_up=1, clock=CLOCKS[clock])
+        for name in candidates:
+            ratio = 1 / timed.ratio(name, DENSE)
+            times.setdefault(name, {})[length] = timed.median(name)
+            used = peak(name, length, dtype, backward=backward) if memory else math.nan
+            ms = timed.median(name) * 1e3
+            click.echo(f"{length:7d} {name:14} {ms:10.1f} {ratio:8.2f} {used:8.0f}")
+    for name, by_length in times.items():
+        if exponent := _exponent(by_length):
+            click.echo(f"exponent of {name}: {exponent}")
+    for name in found.keys() - able.keys():
+        click.echo(f"{name}: no tiles")
+
+
+def _exponent(times: dict[int, float]) -> str:
+    """How time grows from 4k tokens to the longest: log(time ratio) / log(length ratio)."""
+    longest = max(times)
+    if longest <= 4096 or 4096 not in times:
+        return ""
+    growth = math.log(times[longest] / times[4096]) / math.log(longest / 4096)
+    return f"{growth:.2f} from 4k to {longest // 1024}k"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""When attention in tiles is faster than with one dense mask, and how large tiles are.
+
+The numbers were measured on the CPU (`benchmarks/scaling.py`); the tests make them small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SHORT = 1024
+"""With fewer queries, one dense mask is as fast."""
+
+SMALLEST, LARGEST = 64, 512
+"""Queries of one tile."""
+
+
+def tile_size(widths: Iterable[int]) -> int:
+    """Queries of one tile: about a quarter of the keys that a query may see, a power of two.
+
+    widths: of each mask, how many keys a query may see
+    """
+    least, size = min(widths, default=0), SMALLEST
+    while 2 * size <= LARGEST and 8 * size <= least:
+        size *= 2
+    return size

@@ -1,0 +1,225 @@
+"""Attention in tiles: equal to one dense mask and to both judges, at the cost of what it reads."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
+
+import modelwright as mw
+from modelwright.backends import oracle, reference
+from modelwright.backends.verify.laws.tiles import tiles_of
+
+EXACT = 1e-12
+DECODER = """
+name: tiny
+family: decoder-only
+vocab_size: 40
+d_model: 16
+layers: 2
+positions: rotary
+mask: causal & window(4)
+attention: {heads: 4}
+head: language_model
+"""
+ENCODER = DECODER.replace("decoder-only", "encoder-only").replace("causal & window(4)", "band(2)")
+DECODERS: dict[str, tuple[str, ...]] = {
+    "window": (),
+    "window of one": ("mask=causal & window(1)",),
+    "wider than the text": ("mask=causal & window(99)",),
+    "window without causal": ("mask=window(5)",),
+    "two windows": ("mask=causal & (window(2) | window(6) & ~strided(2))",),
+    "shared keys": ("attention.kv_heads=2",),
+    "softcap": ("attention.softcap=5.0",),
+    "sinks": ("attention.sinks=true",),
+    "sinks and shared keys": ("attention.sinks=true", "attention.kv_heads=1"),
+    "distance": ("attention.score=distance",),
+    "additive": ("attention.score=additive",),
+    "latent": (
+        "attention={type: mla, heads: 2, kv_rank: 6, nope_dim: 4, rope_dim: 2, value_dim: 3}",
+    ),
+    "with causal layers": ("blocks={a: {mask: causal}, b: {}}", "pattern=[a, b]"),
+    "shared layers": ("share=true",),
+}
+ENCODERS: dict[str, tuple[str, ...]] = {
+    "band": (),
+    "lopsided": ("mask=band(1, 4)",),
+    "intersection": ("mask=band(3, 1) & band(1, 6)",),
+    "union": ("mask=band(0) | band(2, 1)",),
+    "with full layers": ("blocks={a: {mask: full}, b: {}}", "pattern=[a, b]"),
+    "with full and causal layers": (
+        "blocks={a: {mask: full}, b: {}, c: {mask: causal}}",
+        "pattern=[a, b, c]",
+        "layers=3",
+    ),
+}
+CASES = {name: (DECODER, sets) for name, sets in DECODERS.items()} | {
+    f"encoder: {name}": (ENCODER, sets) for name, sets in ENCODERS.items()
+}
+LENGTH = 13
+
+
+def built(name: str) -> tuple[Any, nn.Module, ModuleType]:
+    text, sets = CASES[name]
+    spec = mw.loads(text, sets=sets)
+    model = mw.compile(spec, dtype="float64").eval()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.2 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+    return spec, model, sys.modules[type(model).__module__]
+
+
+def arguments(padding: str) -> dict[str, Tensor]:
+    ids = torch.randint(0, 40, (2, LENGTH), generator=torch.Generator().manual_seed(2))
+    if padding == "none":
+        return {"input_ids": ids}
+    mask = torch.ones_like(ids)
+    if padding != "all real":
+        mask[1, slice(0, 5) if padding == "left" else slice(LENGTH - 5, LENGTH)] = 0
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+@pytest.mark.parametrize("padding", ["none", "all real", "left", "right"])
+@pytest.mark.parametrize("name", CASES)
+def test_tiles_equal_both_judges(name: str, padding: str) -> None:
+    spec, model, module = built(name)
+    data = arguments(padding)
+    arrays = {key: value.numpy() for key, value in data.items()}
+    weights = {key: value.numpy() for key, value in model.state_dict().items()}
+    graph = mw.lower(spec)
+    (head,) = graph.outputs
+    by_reference = reference.run(graph, weights, arrays)[head]
+    by_oracle = oracle.run(spec, weights, arrays)[head]
+    for size in (0, 1, 3, 4, 16):
+        with tiles_of(module, size), torch.no_grad():
+            found = model(**data).numpy()
+        np.testing.assert_allclose(found, by_reference, rtol=0, atol=EXACT, err_msg=f"{size}")
+        np.testing.assert_allclose(found, by_oracle, rtol=0, atol=EXACT, err_msg=f"{size}")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_in_tiles_are_those_of_one_mask(name: str) -> None:
+    _, model, module = built(name)
+    data = arguments("left")
+    found: list[dict[str, Tensor]] = []
+    for size in (0, 1, 3, 16):
+        model.zero_grad()
+        with tiles_of(module, size):
+            model(**data).sin().sum().backward()
+        grads = {n: w.grad.clone() for n, w in model.named_parameters() if w.grad is not None}
+        found.append(grads)
+    for other in found[1:]:
+        assert other.keys() == found[0].keys()
+        for key, value in other.items():
+            assert torch.allclose(value, found[0][key], rtol=0, atol=1e-11), key
+
+
+@pytest.mark.parametrize("sizes", [(5, 8), (1,) * LENGTH, (3, 3, 7), (12, 1)])
+@pytest.mark.parametrize("padding", ["none", "left"])
+@pytest.mark.parametrize("name", DECODERS)
+def test_pieces_with_a_cache_equal_the_whole(
+    name: str, padding: str, sizes: tuple[int, ...]
+) -> None:
+    _, model, module = built(name)
+    data = arguments(padding)
+    if padding == "left":
+        data["position_ids"] = (data["attention_mask"].cumsum(1) - 1).clamp(min=0)
+    with torch.no_grad(), tiles_of(module, 0):
+        whole = model(**data)
+    with torch.no_grad(), tiles_of(module, 3):
+        cache, start = module.Cache(LENGTH), 0
+        for size in sizes:
+            piece = {key: value[:, start : start + size] for key, value in data.items()}
+            if "attention_mask" in data:
+                piece["attention_mask"] = data["attention_mask"][:, : start + size]
+            found = model(**piece, cache=cache)
+            expected = whole[:, start : start + size]
+            assert torch.allclose(found, expected, rtol=0, atol=EXACT)
+            start += size
+
+
+# -- what it costs
+
+
+def plan(module: ModuleType, tokens: int, mask: Tensor | None = None) -> list[Any]:
+    like = torch.zeros(1)
+    tiles: list[Any] = module.causal_window_tiles(0, tokens, 4, mask, like)
+    return tiles
+
+
+def test_a_tile_reads_its_window_alone() -> None:
+    _, _, module = built("window")
+    with tiles_of(module, 4):
+        tiles = plan(module, 14)
+    assert [(tile.queries, tile.keys) for tile in tiles] == [
+        (4, (slice(0, 4),)),
+        (4, (slice(1, 8),)),
+        (4, (slice(5, 12),)),
+        (2, (slice(9, 14),)),
+    ]
+
+
+def test_tiles_share_one_mask_and_real_tokens_cost_nothing() -> None:
+    _, _, module = built("window")
+    mask = torch.ones(2, 30, dtype=torch.long)
+    with tiles_of(module, 4):
+        tiles = plan(module, 30, mask)
+        assert len({tile.mask.untyped_storage().data_ptr() for tile in tiles}) == 1
+        mask[1, :6] = 0
+        tiles = plan(module, 30, mask)
+    assert [tile.mask.dim() for tile in tiles] == [4, 4, 4, *[2] * 5], "those that read padding"
+
+
+def test_a_window_over_all_tokens_is_left_to_the_kernel() -> None:
+    _, _, module = built("window")
+    for size in (0, 4):
+        with tiles_of(module, size):
+            assert [tile.mask for tile in plan(module, 4)] == [None]
+            assert all(tile.mask is not None for tile in plan(module, 5))
+
+
+def test_short_texts_have_one_mask() -> None:
+    _, _, module = built("window")
+    assert (module.DENSE, module.TILE) == (1024, 64)
+    assert len(plan(module, 1023)) == 1
+    assert len(plan(module, 1024)) == 16
+
+
+def test_training_keeps_little_more_than_its_inputs() -> None:
+    _, _, module = built("window")
+    q, k, v = (torch.randn(1, 2, 600, 16, requires_grad=True) for _ in range(3))
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with tiles_of(module, 64), torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        parts = module.split_tiles(q, k, v, module.causal_window_tiles(0, 600, 64, None, q))
+        y = module.join_tiles([attend(*part) for part in parts])
+    results = y.numel() * y.element_size()
+    assert sum(kept.values()) - results <= 1.5 * 3 * q.numel() * q.element_size()
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
+def test_a_compiled_model_is_one_graph_for_all_lengths() -> None:
+    _, model, module = built("with causal layers")
+    torch._dynamo.reset()
+    count = CompileCounter()
+    with tiles_of(module, 4), torch.no_grad():
+        compiled = torch.compile(model, backend=count, fullgraph=True)
+        for tokens in range(2, 22, 2):
+            ids = torch.randint(0, 40, (2, tokens))
+            assert torch.allclose(compiled(ids), model(ids), rtol=0, atol=EXACT)
+    assert count.frame_count <= 3, "compiled once, and at most twice again"
