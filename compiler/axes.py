@@ -1,4 +1,4 @@
-"""The glossary of axes: every letter that a shape comment, a shape rule or a figure may use."""
+"""Names of axes: the letters used in shape comments, shape rules and figures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ GLOSSARY = {
 
 @dataclass(frozen=True)
 class Dim:
-    """One axis of a shape: the letter a reader sees, and its size unless that is data (B, T).
+    """One axis of a shape: its letter, and its size unless that depends on the input (B, T).
 
     `parts` are the axes that were flattened into this one.
     """
@@ -63,11 +63,11 @@ class Dim:
         return Dim(f"{self.label}*{other.label}", self.size * other.size)
 
     def times(self, number: int) -> Dim:
-        """So many times as long: `2*T`."""
+        """The axis multiplied by a number: `2*T`."""
         return Dim(f"{number}*{self.label}", None if self.size is None else number * self.size)
 
     def __add__(self, other: int) -> Dim:
-        """`G+1`: as long, and so many more."""
+        """The axis plus a number: `G+1`."""
         assert self.size is not None
         return Dim(f"{self.label}+{int(other)}", self.size + other)
 

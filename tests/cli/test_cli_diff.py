@@ -35,7 +35,7 @@ def test_equal_specs_say_so_and_exit_with_0(pair: tuple[Path, Path]) -> None:
     result = diff(pair[0], pair[0])
     assert (result.exit_code, result.stdout) == (
         0,
-        f"{pair[0]} and {pair[0]} are equal: every resolved value is.\n",
+        f"{pair[0]} and {pair[0]} are equal, including defaults.\n",
     )
 
 

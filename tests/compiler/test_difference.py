@@ -198,5 +198,5 @@ def test_the_text_tells_places_values_and_costs():
 
 def test_equal_specs_say_so():
     found = difference(small(), small(), ("one.yaml", "two.yaml"))
-    assert found.render() == "one.yaml and two.yaml are equal: every resolved value is."
+    assert found.render() == "one.yaml and two.yaml are equal, including defaults."
     assert found.to_json()["equal"] is True
