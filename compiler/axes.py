@@ -23,12 +23,12 @@ GLOSSARY = {
     "L": "latent width of keys and values",
     "Lq": "latent width of queries",
     "R": "rotated width of a head",
-    "W": "width of the token table",
+    "W": "width of the token embedding",
     "I": "width of the input",
     "F": "feed-forward width",
     "X": "experts",
-    "A": "experts that serve a token",
-    "J": "pairs of a token and an expert that serves it, B * T * A",
+    "A": "experts per token",
+    "J": "pairs of a token and one of its experts, B * T * A",
     "V": "vocabulary",
     "C": "classes",
     "N": "projection size",
@@ -38,8 +38,8 @@ GLOSSARY = {
     "O": "output width",
     "G": "patches of an image",
     "Y": "frames of a signal",
-    **{f"Y{n}": f"frames behind convolution {n}" for n in range(1, 10)},
-    **{f"Z{n}": f"channels behind convolution {n}" for n in range(1, 10)},
+    **{f"Y{n}": f"frames after convolution {n}" for n in range(1, 10)},
+    **{f"Z{n}": f"channels after convolution {n}" for n in range(1, 10)},
 }
 
 
