@@ -18,7 +18,7 @@ from .report import Report, report
 from .report_text import in_bytes, in_flops, table
 
 ACTIVATIONS = (  # key of the data, key of the report, label
-    ("activation_bytes", "cpu", "activations kept for training, on the CPU"),
+    ("activation_bytes", "cpu", "activations saved for training, on the CPU"),
     ("activations.gpu", "gpu", "  with fused GPU kernels, estimated"),
     ("activations.checkpointed", "checkpointed", "  with gradient checkpointing"),
 )
@@ -104,7 +104,7 @@ def _words(found: Difference) -> list[str]:
     rows = [("", *found.names)]
     rows += [(f"  {c.path}", _said(c.before), _said(c.after)) for c in found.changes]
     first, *lines = table(rows, "<<<", indent="")
-    text = ["what differs", first]
+    text = ["differences", first]
     for line, change in zip(lines, found.changes, strict=True):
         text += [line, *_also(change)]
     return text
@@ -152,7 +152,7 @@ def _numbers(found: Difference) -> Iterator[tuple[str, str, float, float, Any]]:
     if (a.weights_active, b.weights_active) != (a.weights_total, b.weights_total):
         words = "parameters active for one token"
         yield "weights_active", words, a.weights_active, b.weights_active, _count
-    yield "flops.forward", "FLOPs of a forward", round(a.forward), round(b.forward), in_flops
+    yield "flops.forward", "FLOPs of a forward pass", round(a.forward), round(b.forward), in_flops
     flops = round(a.attention_flops), round(b.attention_flops)
     yield "flops.scores", "  of scores and weighted sums", *flops, in_flops
     for key, name, words in ACTIVATIONS:
@@ -163,7 +163,7 @@ def _numbers(found: Difference) -> Iterator[tuple[str, str, float, float, Any]]:
         one, other = round(a.decoding.flops), round(b.decoding.flops)
         yield "decoding.flops", "FLOPs of one decoding step", one, other, in_flops
         read = a.decoding.weight_bytes, b.decoding.weight_bytes
-        yield "decoding.weight_bytes", "  weights that it reads", *read, in_bytes
+        yield "decoding.weight_bytes", "  weights read", *read, in_bytes
 
 
 def _count(number: float) -> str:
@@ -176,7 +176,7 @@ def _costs(found: Difference) -> list[str]:
     rows = [("", *found.names, "difference", "")]
     for _, words, one, other, written in _numbers(found):
         rows.append((f"  {words}", written(one), written(other), *_step(one, other, written)))
-    title = f"what it costs, batch {b.batch}, sequence {tokens}, {b.dtype}"
+    title = f"costs, batch {b.batch}, sequence {tokens}, {b.dtype}"
     return [title, *table(rows, "<>>>>", indent="")]
 
 

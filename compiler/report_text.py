@@ -91,7 +91,7 @@ def html(report: Costs) -> str:
     sizes = [
         ("memory", report.dtype),
         ("parameters", in_bytes(report.weights_bytes)),
-        ("activations kept for training, on the CPU", in_bytes(report.activations.cpu)),
+        ("activations saved for training, on the CPU", in_bytes(report.activations.cpu)),
         ("  with fused GPU kernels (an estimate)", in_bytes(report.activations.gpu)),
         ("  with gradient checkpointing", in_bytes(report.activations.checkpointed)),
         ("cache", in_bytes(report.cache_bytes)),
@@ -141,7 +141,7 @@ def _memory(report: Costs) -> list[str]:
     kept = report.activations
     again = f"plus {in_bytes(kept.recomputed)} for the layer that is recomputed"
     rows = [
-        ("activations kept for training", in_bytes(kept.cpu), "on the CPU, loss included"),
+        ("activations saved for training", in_bytes(kept.cpu), "on the CPU, loss included"),
         ("  with fused GPU kernels", in_bytes(kept.gpu), "an estimate"),
         ("  with gradient checkpointing", in_bytes(kept.checkpointed), again),
     ]

@@ -147,7 +147,7 @@ def _root(
         },
     )
     title = ET.SubElement(root, f"{{{SVG}}}title", {"id": f"{page}-title"})
-    title.text = clean(f"{names[0]} and {names[1]}: what differs")
+    title.text = clean(f"{names[0]} and {names[1]}: differences")
     if options.theme == "auto":
         rule = f"#{page}>text{{fill:{theme('dark').ink}}}"
         ET.SubElement(

@@ -55,7 +55,7 @@ def test_json(pair: tuple[Path, Path]) -> None:
 def test_figure(pair: tuple[Path, Path], tmp_path: Path) -> None:
     result = diff(*pair, "-o", tmp_path / "diff.svg", "--theme", "light")
     assert result.exit_code == 0
-    assert "what differs" in result.stdout
+    assert "differences" in result.stdout
     assert f"wrote {tmp_path / 'diff.svg'}" in result.stderr
     text = (tmp_path / "diff.svg").read_text(encoding="utf-8")
     assert text.startswith("<svg")

@@ -464,7 +464,7 @@ FLOPs for batch 1, sequence 8
   with every score: 96 B S T + 3,872 B T
 
 memory for batch 1, sequence 8 in float32
-  activations kept for training  12.5 KiB  on the CPU, loss included
+  activations saved for training  12.5 KiB  on the CPU, loss included
     with fused GPU kernels       12.5 KiB  an estimate
     with gradient checkpointing   2.9 KiB  plus 3.2 KiB for the layer that is recomputed
   cache                             768 B
