@@ -75,8 +75,7 @@ class Layer:
     """One layer for one sequence.
 
     number: index, from 0. stack, weights: the stack, and its weights (not those of the layer).
-    positions, mask: of the branch; cross-attention has neither. tokens: of the sequence. dropout:
-    of the block
+    positions, mask: of the branch; cross-attention has neither. tokens, dropout: as named
     """
 
     number: int

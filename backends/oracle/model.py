@@ -30,8 +30,7 @@ def run(
     """The outputs of a model: stack -> hidden states (B, T, D), and head -> output.
 
     spec: a resolved spec. weights: the state dict of the compiled model. inputs: arguments of its
-    `forward`, by name. draws: the blocks of `random(…)` masks. chances: in training, numbers that
-    determine dropout.
+    `forward`, by name. draws: the blocks of `random(…)` masks. chances: numbers for dropout.
 
     Raises OracleError for an unknown option, a missing weight, or an unused weight.
     """
