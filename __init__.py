@@ -6,8 +6,8 @@
     print(mw.report("gpt2.yaml").render())
     text = mw.to_yaml(mw.load("gpt2.yaml", sets=["layers=6"]))
 
-Functions take a spec, the path of its file, or its graph. Importing this module is cheap: each name
-is imported when it is first used, and only compiling a model or loading weights imports torch.
+Functions take a spec, the path of its file, or its graph. Names are imported on first use, and only
+compiling a model and loading weights import torch.
 """
 
 from __future__ import annotations

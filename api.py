@@ -1,6 +1,6 @@
-"""The functions of the package that take a spec, its file or its graph.
+"""Functions of the package that take a spec, its path or its graph.
 
-Each imports its module when it is called, so that importing the package stays cheap.
+Each function imports its module when it is called, so that importing the package is fast.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _specs: WeakKeyDictionary[ModuleGraph, ModelSpec] = WeakKeyDictionary()
-"""The spec of each graph that `lower` made, since a graph itself holds none."""
+"""Graph -> spec, for graphs that `lower` returned, since graphs do not contain the spec."""
 
 
 def lower(source: Source) -> ModuleGraph:

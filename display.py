@@ -1,7 +1,7 @@
 """Display of specs, graphs and masks as figures in notebooks.
 
-These classes do not know the code that draws them. The root of the package registers a drawing
-function for each class here, before anything else of the package is imported.
+These classes do not import drawing code. The root of the package registers a drawing function for
+each class before other modules are imported.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Figures of specs, graphs and masks for notebooks.
 
-Each figure in a page has ids of its own, made from a hash of its content and a counter.
+Each figure in a page has unique ids, made from a hash of its content and a counter.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _of_spec(spec: ModelSpec) -> bytes | None:
     from .compiler import lower
     from .spec.support import refusals
 
-    if any(refusals(spec)):  # a spec that was read without `check_support`
+    if any(refusals(spec)):  # a spec that was loaded without `check_support`
         return None
     return _of_graph(lower(spec))
 

@@ -1,8 +1,8 @@
-"""Writing output files atomically, without overwriting files that a user has edited.
+"""Write output files atomically, without overwriting files that a user has edited.
 
-Each file contains the SHA-256 of the rest of its content where its format allows: in a comment on
-the last line, a JSON `$comment` or a PNG text chunk. A file without a matching hash was edited or
-not written by Modelwright. Emitted Python has its hash in the docstring, which its emitter reads.
+Where the format allows, a file contains the SHA-256 of the rest of its content: in a comment on the
+last line, a JSON `$comment` or a PNG text chunk. A file without a matching hash was edited or not
+written by Modelwright. Emitted Python has its hash in the docstring, which its emitter reads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-_COMMENT = {  # suffix -> what stands around a comment on the last line
+_COMMENT = {  # suffix -> start and end of a comment
     ".dot": (b"// ", b""),
     ".mmd": (b"%% ", b""),
     ".pdf": (b"% ", b""),
@@ -36,7 +36,7 @@ _PNG_END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"
 
 
 class OutputError(Exception):
-    """A file that cannot be written, or must not be; the message says which and why."""
+    """A file cannot be written or must not be overwritten; the message says which and why."""
 
 
 def write(
@@ -46,11 +46,11 @@ def write(
     force: bool = False,
     is_ours: Callable[[bytes], bool] | None = None,
 ) -> None:
-    """Write `data` to a new file beside `path` and move it there.
+    """Write `data` to a temporary file and rename it to `path`.
 
-    A file that is there already is replaced if `force`, if it holds the same bytes, or if
-    `is_ours(its bytes)`. A pipe, a device or an open descriptor such as `/dev/stdout` is written
-    to and never replaced. Raises OutputError otherwise, and when the path cannot be written.
+    An existing file is replaced if `force`, if it has the same bytes, or if `is_ours(its bytes)`. A
+    pipe, a device or an open descriptor such as `/dev/stdout` is written to and never replaced.
+    Raises OutputError otherwise, and if the path cannot be written.
     """
     try:
         if is_stream(path):
@@ -70,11 +70,10 @@ def write(
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new name beside `path`; the file that the block writes there is moved to its place.
+    """Context: a temporary name; the file that the block writes there is renamed to `path`.
 
-    Nothing is moved, and nothing is left, when the block raises. For a pipe or a device the name
-    is in a temporary folder, and the file is copied. Raises OutputError for a path that cannot be
-    written.
+    If the block raises, the file is removed. For a pipe or a device, the name is in a temporary
+    folder, and the file is copied. Raises OutputError for a path that cannot be written.
     """
     if is_stream(path):
         with TemporaryDirectory() as folder:
@@ -95,8 +94,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _check_place(path: Path, target: Path) -> None:
-    """Raises OutputError unless a regular file may be created or replaced at `target`."""
-    if target.is_symlink():  # what resolving a path leaves only of a loop
+    """Raise OutputError unless a regular file can be created or replaced at `target`."""
+    if target.is_symlink():  # still a link after resolving: a circular link
         raise OutputError(f"{path} is a symbolic link that leads back to itself")
     if target.is_dir():
         raise OutputError(f"{path} is a folder")
@@ -117,7 +116,7 @@ _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def is_stream(path: Path) -> bool:
-    """Is this a pipe, a character device or an open descriptor: something to write to in place?"""
+    """Whether the path is a pipe, a character device or an open descriptor."""
     if _descriptor(path) is not None:
         return True
     try:
@@ -128,9 +127,9 @@ def is_stream(path: Path) -> bool:
 
 
 def _descriptor(path: Path) -> int | None:
-    """The number of the open descriptor that a path such as `/dev/stdout` stands for."""
+    """The open descriptor of a path such as `/dev/stdout`."""
     name = os.path.abspath(path)
-    for _ in range(40):  # links, as many as Linux follows
+    for _ in range(40):  # maximum number of links, as in Linux
         if name in _STANDARD:
             return _STANDARD[name]
         if found := _DESCRIPTORS.match(name):
@@ -143,7 +142,7 @@ def _descriptor(path: Path) -> int | None:
 
 
 def _write_to_stream(path: Path, data: bytes) -> None:
-    """Write to what is there. A pipe that nobody reads is an error; waiting for it is not."""
+    """Write to a pipe or device. A pipe without a reader is an error."""
     number = _descriptor(path)
     standard = {1: sys.stdout, 2: sys.stderr}
     try:
@@ -162,7 +161,7 @@ def _write_to_stream(path: Path, data: bytes) -> None:
             file.write(data)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and number == 1:
-            raise  # as when printing: the command ends silently
+            raise  # as in printing: the command ends silently
         if error.errno == errno.ENXIO:
             raise OutputError(f"{path} is a pipe that no process reads") from None
         raise _cannot_write(path, error) from None
@@ -175,10 +174,10 @@ def write_folder(
     force: bool = False,
     is_ours: Callable[[Path], bool] = lambda _: False,
 ) -> None:
-    """Let `fill` write into a new folder beside `path` and move that there when it is whole.
+    """Let `fill` write into a temporary folder, and rename it to `path` when complete.
 
-    A folder that is there already is replaced if it is empty, or if `force` and `is_ours(it)`.
-    Raises OutputError otherwise, and when the place cannot be written.
+    An existing folder is replaced if it is empty, or if `force` and `is_ours(it)`.
+    Raises OutputError otherwise, and if the folder cannot be written.
     """
     target = Path(os.path.realpath(path))
     try:
@@ -214,12 +213,12 @@ def _refuse_to_lose_folder(
 
 
 def _swap_into_place(fresh: Path, target: Path) -> None:
-    """Move a folder to its place. Where one is, the two change places in one step if they can."""
+    """Rename a folder; an existing one is exchanged atomically if possible."""
     if not target.exists():
         fresh.rename(target)
         return
     if _exchanged(fresh, target):
-        return  # what was there is now called `fresh`, and its maker removes that
+        return  # the old folder is now at `fresh`, which the caller removes
     old = _beside(target)
     target.rename(old)
     try:
@@ -231,7 +230,7 @@ def _swap_into_place(fresh: Path, target: Path) -> None:
 
 
 def _exchanged(one: Path, other: Path) -> bool:
-    """Exchange two names in one step (Linux: renameat2); False where that is not to be had."""
+    """Exchange two names atomically (Linux: renameat2); False if it is not supported."""
     if sys.platform != "linux":
         return False
     import ctypes
@@ -242,11 +241,11 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 
 _LEFT = re.compile(r"\.(\d{1,10})-([0-9a-f]{4})[0-9a-f]{8}\..+")
-"""`.1234-ab12cd34ef56.name`: process, four signs of the machine, eight of chance, the target."""
+"""`.1234-ab12cd34ef56.name`: process, machine (4 characters), random (8 characters), target."""
 
 
 def _beside(target: Path) -> Path:
-    """A name of nothing, beside the target; what a process that was killed here left is removed."""
+    """An unused temporary name next to the target; leftovers of killed processes are removed."""
     machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
     name = os.fsdecode(os.fsencode(target.name)[-100:])
     for left in target.parent.glob(".*"):
@@ -259,7 +258,7 @@ def _beside(target: Path) -> Path:
 
 
 def _runs(pid: int) -> bool:
-    """Is there a process of this number? Yes, if in doubt."""
+    """Whether a process with this id exists; True in case of doubt."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -280,7 +279,7 @@ def _refuse_to_lose(
 
 
 def stamp(data: bytes, suffix: str) -> bytes:
-    """The bytes with a note that holds their hash; unchanged for a suffix that has no place."""
+    """The bytes with their hash added; unchanged for other suffixes."""
     if suffix == ".json":
         content = json.loads(data)
         return json_text({"$comment": _note(json_text(content)), **content})
@@ -294,13 +293,13 @@ def stamp(data: bytes, suffix: str) -> bytes:
 
 
 def is_unedited(data: bytes, suffix: str) -> bool:
-    """Whether `data` is what `stamp` made, to the byte."""
+    """Whether `data` is exactly the output of `stamp`."""
     rest = _without_stamp(data, suffix)
     return rest is not None and stamp(rest, suffix) == data
 
 
 def _without_stamp(data: bytes, suffix: str) -> bytes | None:
-    """What was stamped; None where no stamp can be."""
+    """The bytes before stamping; None if there is no stamp."""
     if suffix == ".json":
         try:
             content = json.loads(data)

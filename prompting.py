@@ -1,6 +1,6 @@
-"""Text generation from a prompt: the work of `modelwright generate`.
+"""Text generation from a prompt, for `modelwright generate`.
 
-torch and tokenizers are imported when they are first needed.
+torch and tokenizers are imported on first use.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHOWN = 12  # lines of a list of mismatched weights
 
 
 class PromptError(Exception):
-    """The prompt, tokenizer, weights or device cannot be used; the message says why."""
+    """The prompt, tokenizer, weights or device is invalid; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ def load_tokenizer(name: str) -> Tokens:
 
     try:
         read = Tokenizer.from_file(name)
-    except Exception as error:  # the library raises no narrower one
+    except Exception as error:  # the library raises plain Exceptions
         raise PromptError(f"{name} is not a valid tokenizer.json: {error}") from None
     return Tokens(lambda text: list(read.encode(text).ids), lambda ids: str(read.decode(ids)))
 
 
 def decode_prompt(data: bytes) -> str:
-    """The text of UTF-8 bytes. Raises PromptError for others."""
+    """Decode UTF-8. Raises PromptError if it is invalid."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -71,7 +71,7 @@ def load_model(
     """The compiled model in eval mode with the weights of a checkpoint.
 
     device: default: cuda if available
-    dtype: of the weights; default: torch's
+    dtype: dtype of the weights; default: torch's
 
     Raises PromptError when the model cannot generate text, or the device or weights do not fit.
     """
@@ -96,7 +96,7 @@ def load_model(
 
 
 def shortened(message: str) -> str:
-    """The first lines of a long message."""
+    """A message limited to its first lines."""
     lines = message.splitlines()
     if len(lines) <= SHOWN + 1:
         return message
@@ -125,10 +125,10 @@ def generate_text(
         raise PromptError(f"the tokenizer gives token id {max(ids)}, but vocab_size is {entries}")
     torch.manual_seed(seed)
     device = next(model.parameters()).device
-    emitted: Any = model  # its methods are those of the built file
+    emitted: Any = model  # methods of the emitted class
     try:
         answer = emitted.generate(torch.tensor([ids], device=device), **sampling)[0].tolist()
-    except (ValueError, IndexError) as error:  # more tokens, or other ones, than the model has
+    except (ValueError, IndexError) as error:  # too many tokens, or ids outside the vocabulary
         raise PromptError(str(error)) from None
     answers = "decoder_start_token_id" in inspect.signature(emitted.generate).parameters
-    return tokens.decode(answer[1:] if answers else answer)  # not its start
+    return tokens.decode(answer[1:] if answers else answer)  # without the start token

@@ -1,4 +1,4 @@
-"""Tables for notebooks: rows of text as HTML, without styles of their own."""
+"""Tables for notebooks: rows of text as unstyled HTML."""
 
 from __future__ import annotations
 

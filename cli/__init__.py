@@ -1,10 +1,10 @@
 """The command line: the only part of the package that prints or exits.
 
-Each command is a module of the same name. It is imported when the command is run, and imports
-what it needs inside its function: `check` runs without networkx, `inspect` and `visualize` without
-torch. Results go to stdout, everything else to stderr. Exit codes: 0 success; 1 interrupted, a
-failed `verify`, or a bug; 2 bad input, or output that cannot be written; 141 when the reader of a
-pipe is gone.
+Each command is a module of the same name, imported when the command runs. Commands import what they
+need inside their functions, so that `check` runs without networkx, and `inspect` and `visualize`
+without torch. Results go to stdout, everything else to stderr. Exit codes: 0 success; 1
+interrupted, a failed `verify`, or a bug; 2 bad input, or output that cannot be written; 141 when
+the reader of a pipe is gone.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ COMMANDS = (
     "export",
     "completion",
 )
-"""In the order of `modelwright --help`; the module and its function have the command's name."""
+"""Commands in the order of `modelwright --help`; modules and functions have the same names."""
 
 
 class Commands(click.Group):
-    """Imports the module of a command, and turns errors about input into messages."""
+    """Imports the module of a command, and converts input errors to messages."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -89,7 +89,7 @@ def cli() -> None:
 
 def main() -> None:
     """The console script `modelwright`."""
-    if sys.stderr is None:  # the caller closed it
+    if sys.stderr is None:  # closed by the caller
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
@@ -104,7 +104,7 @@ def main() -> None:
     except click.ClickException as error:
         show_error(error)
         code = error.exit_code
-    except OSError as error:  # while click itself prints, such as --help
+    except OSError as error:  # while click prints, as for --help
         forget(sys.stdout)
         print_error(f"Error: standard output cannot be written: {error.strerror}")
         code = BadInputError.exit_code

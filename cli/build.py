@@ -113,7 +113,7 @@ def build(
 
 
 def _table(spec: ModelSpec, graph: ModuleGraph, word: str) -> Loader:
-    """The names that --loader asks for."""
+    """The table of names for --loader."""
     from ..backends.huggingface import CheckpointError, ExportError
     from ..backends.huggingface.loader import WORD, loader_table
 

@@ -43,7 +43,7 @@ def check(
 
 
 def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) -> bool:
-    """Check one spec and print what is wrong; True when it is valid."""
+    """Check one spec and print its problems; True if it is valid."""
     from ..compiler import lower
 
     try:
@@ -54,7 +54,7 @@ def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) 
         error.show()
         return False
     if strict and spec.warnings:
-        if ctx.meta.get("quiet"):  # the warnings are the reason of the exit code
+        if ctx.meta.get("quiet"):  # warnings determine the exit code
             for warning in spec.warnings:
                 print_error(f"warning: {warning}")
         return False
@@ -64,7 +64,7 @@ def _check(ctx: click.Context, path: Path, sets: tuple[str, ...], strict: bool) 
 
 
 def _check_as_json(specs: tuple[Path, ...], sets: tuple[str, ...], strict: bool) -> bool:
-    """Check all specs and print their problems as one JSON object; True when one is invalid."""
+    """Check all specs and print their problems as one JSON object; True if one is invalid."""
     from ..compiler import lower
     from ..outputs import json_text
     from ..spec import SpecErrors
@@ -74,7 +74,7 @@ def _check_as_json(specs: tuple[Path, ...], sets: tuple[str, ...], strict: bool)
     for path in specs:
         try:
             spec = read_spec(path, sets)
-            lower(spec)  # refuses what has no effect
+            lower(spec)  # also finds options without effect
             found = [warning.to_json("warning") for warning in spec.located_warnings]
             ok = not (strict and found)
         except SpecErrors as error:

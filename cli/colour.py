@@ -1,4 +1,4 @@
-"""Colours of error messages, on a terminal only."""
+"""Colours of error messages on terminals."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _CARET = re.compile(r"^( +)(\^)$", re.MULTILINE)
 
 
 def wanted() -> bool:
-    """Whether stderr is a terminal that shows colours (https://no-color.org)."""
+    """Whether stderr is a terminal with colours (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 def coloured(message: str) -> str:
-    """The place of each error in bold and its caret in red; unchanged where colour is unwanted."""
+    """The location of each error in bold and its caret in red, if colours are wanted."""
     if not wanted():
         return message
     message = _LOCATED.sub(lambda found: click.style(found[0], bold=True), message)

@@ -1,4 +1,4 @@
-"""Shell completion of `--set KEY=VALUE`: keys of the language, and the values of some of them."""
+"""Shell completion of `--set KEY=VALUE`: keys of the language, and values of some keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def complete_set(_ctx: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
-    """Dotted keys that begin with `start`; behind `=` the types or words that may stand there."""
+    """Dotted keys that begin with `start`; after `=`, types or words."""
     dotted, sign, value = start.partition("=")
     *outer, last = dotted.split(".")
     if sign:
@@ -40,7 +40,7 @@ def _keys(path: tuple[str, ...]) -> Iterator[str]:
 
 
 def _at(path: tuple[str, ...]) -> list[Shape]:
-    """What may stand at a dotted path; several shapes where types differ."""
+    """The accepted values at a dotted path; several if types differ."""
     from ..spec.model import Block, ModelSpec, Stack
     from ..spec.signatures import shapes
 
@@ -60,7 +60,7 @@ def _at(path: tuple[str, ...]) -> list[Shape]:
 
 
 def _inside(shape: Shape) -> dict[str, Shape]:
-    """The keys of a component, of whatever type, or of a mapping."""
+    """The keys of a mapping, or of all types of a component."""
     from ..spec.signatures import shapes
 
     inside = shape.inner if shape.kind == "list" and shape.inner is not None else shape
@@ -74,7 +74,7 @@ def _inside(shape: Shape) -> dict[str, Shape]:
 
 
 def _words(shape: Shape) -> list[str]:
-    """Types of a component, and values of a key that has few."""
+    """Types of a component, or the words of a key."""
     inside = shape.inner if shape.kind == "list" and shape.inner is not None else shape
     if inside.tagged is not None:
         return list(inside.tagged.classes)

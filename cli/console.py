@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 import click
 
 SIGPIPE_EXIT = 141
-"""Exit code of a command whose output nobody reads any more: 128 + SIGPIPE, as of other tools."""
+"""Exit code if the reader of the output is gone: 128 + SIGPIPE, as in other tools."""
 
 
 class BadInputError(click.ClickException):
-    """The user's input is wrong: a message, and exit code 2.
+    """The user's input is invalid; exit code 2.
 
     located: the message begins with its file and line
     """
@@ -38,7 +38,7 @@ class BadInputError(click.ClickException):
 
 @contextmanager
 def reporting_errors() -> Iterator[None]:
-    """Turn the package's exceptions about bad input into a message and exit code 2."""
+    """Context: convert exceptions about bad input to a message and exit code 2."""
     try:
         yield
     except (click.ClickException, click.Abort, click.exceptions.Exit):
@@ -54,7 +54,7 @@ def reporting_errors() -> Iterator[None]:
 
 
 def _bad_input(error: Exception) -> BadInputError | None:
-    """The message for an exception about bad input; None for a bug of this package."""
+    """The message of an exception about bad input; None for a bug."""
     from ..outputs import OutputError
     from ..spec.errors import SpecErrors
 
@@ -68,18 +68,18 @@ def _bad_input(error: Exception) -> BadInputError | None:
 
 
 def fail(message: str) -> NoReturn:
-    """Stop the command with a message about its input and exit code 2."""
+    """Stop the command with a message and exit code 2."""
     raise BadInputError(message)
 
 
 def note(message: str) -> None:
-    """Print a message that is not the result to stderr, unless --quiet is given."""
+    """Print a note to stderr, unless --quiet is given."""
     if not click.get_current_context().meta.get("quiet"):
         print_error(message)
 
 
 def print_error(message: str) -> None:
-    """Print to stderr. When stderr cannot be written, only the exit code remains."""
+    """Print to stderr; failures are ignored."""
     try:
         click.echo(message, err=True)
     except OSError:
@@ -87,7 +87,7 @@ def print_error(message: str) -> None:
 
 
 def show_error(error: click.ClickException) -> None:
-    """Print an error of a command or its options. When stderr fails, only the exit code remains."""
+    """Print an error of a command or its options; failures are ignored."""
     try:
         error.show()
     except OSError:
@@ -95,16 +95,16 @@ def show_error(error: click.ClickException) -> None:
 
 
 class ClosedOutput(io.TextIOBase):
-    """Stands for a stdout that the caller closed: writing to it fails, as it does elsewhere."""
+    """Replaces a closed stdout; writing to it raises an error."""
 
     def write(self, _text: str) -> int:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 
 def print_result(result: str | bytes) -> None:
-    """Print a result to stdout; a line break is added to text without one.
+    """Print a result to stdout, with a final newline.
 
-    Raises OutputError when stdout is closed or full, BrokenPipeError when nobody reads it.
+    Raises OutputError if stdout is closed or full, BrokenPipeError if its reader is gone.
     """
     from ..outputs import OutputError
 
@@ -122,7 +122,7 @@ def print_result(result: str | bytes) -> None:
 
 
 def forget(stream: Any) -> None:
-    """Point a broken stream at the null device, so that Python's flush at exit does not fail."""
+    """Redirect a broken stream to the null device, so that Python's flush at exit does not fail."""
     try:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
@@ -133,9 +133,9 @@ def forget(stream: Any) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[..., None]]:
-    """Show a progress bar on a terminal when the block takes more than a second.
+    """Context: a progress bar on a terminal, if the block takes more than a second.
 
-    Yields a function of the text beside the bar, and of the share that is done if that is known.
+    Yields a function that sets the text and, if known, the completed fraction.
     """
     hidden = click.get_current_context().meta.get("quiet")
     if hidden or sys.stderr is None or not sys.stderr.isatty():
@@ -175,7 +175,7 @@ def progress(what: str) -> Iterator[Callable[..., None]]:
 
 
 def write_result(path: Path | None, data: bytes, *, force: bool, stamped: bool = True) -> None:
-    """Write a result to its file, or to stdout for None or `-`."""
+    """Write a result to a file, or to stdout for None or `-`."""
     if path is None or str(path) == "-":
         print_result(data)
         return

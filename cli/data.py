@@ -11,7 +11,7 @@ from .console import fail, note, progress
 from .options import quiet
 
 SMALL = 4 << 20
-"""Bytes of text that one process encodes before others have started."""
+"""Bytes of text that one process encodes while others start."""
 FIELDS = ("text", "source", "target", "label")
 
 
@@ -138,13 +138,13 @@ def _write_images(paths: tuple[Path, ...], output: Path, held_out: float, force:
 
 
 def usual_processes(paths: tuple[Path, ...]) -> int:
-    """One for each core, at most 16; of little text only this one, which need not start others."""
+    """One process per core, at most 16; only one for little text."""
     size = sum(path.stat().st_size for path in paths if path.is_file())
     return 1 if size < SMALL else min(16, os.cpu_count() or 1)
 
 
 def _renamed(fields: tuple[str, ...]) -> dict[str, str]:
-    """`text=body` as a table. Fails for a name that no kind of data has."""
+    """Parse `text=body`. Fails for an unknown name."""
     found = {}
     for word in fields:
         name, equals, field = word.partition("=")

@@ -57,7 +57,7 @@ def new(name: str | None, output: Path | None, force: bool) -> None:
 
 
 def _suggestion(name: str) -> str:
-    """The examples whose names are the same but for case and signs, begin alike, or are near."""
+    """Examples with similar names."""
     from ..spec.errors import nearest
 
     plain = _plain(name)
@@ -82,13 +82,13 @@ def _plain(name: str) -> str:
 
 
 def example_text(name: str) -> str:
-    """The example without its modeline, since the schema it names is not beside the copy."""
+    """The example without its modeline, which refers to a schema that is not copied."""
     lines = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith("# yaml-language-server:"))
 
 
 def example_bases(name: str) -> Iterator[str]:
-    """The examples that this one extends, nearest first."""
+    """The examples that an example extends, nearest first."""
     for line in example_text(name).splitlines():
         if line.startswith("extends: "):
             base = line.split()[1].removesuffix(".yaml")

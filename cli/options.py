@@ -1,4 +1,4 @@
-"""Options that several commands share, and reading the spec that most of them take."""
+"""Options of several commands, and loading of specs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 THEMES = ("auto", "light", "dark", "print")
-SPEC = click.Path(allow_dash=True, path_type=Path)  # a folder is an error like any other
+SPEC = click.Path(allow_dash=True, path_type=Path)  # a folder gives an error as usual
 OUTPUT = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 WEIGHTS = click.Path(exists=True, path_type=Path)
 STDIN = "<stdin>"
@@ -53,7 +53,7 @@ theme_option = click.option(
 
 
 def reads_spec(command: Command) -> Command:
-    """The argument SPEC and the option --set, for every command that takes one spec."""
+    """The argument SPEC and the option --set, for commands with one spec."""
     spec = click.argument("spec", type=SPEC)
     return spec(sets_option(command))
 
@@ -80,7 +80,7 @@ def format_option(formats: tuple[str, ...]) -> Callable[[Command], Command]:
 
 
 def output_format(output: Path, format: str | None, formats: tuple[str, ...]) -> str:
-    """The format that --format or the suffix of the output file asks for."""
+    """The format given by --format or the suffix of the output file."""
     if format is not None:
         return format
     from ..outputs import is_stream
@@ -96,7 +96,7 @@ def output_format(output: Path, format: str | None, formats: tuple[str, ...]) ->
 
 
 def read_stdin() -> bytes:
-    """All of stdin, which can be read only once. Fails when it is closed or was read before."""
+    """All of stdin. Fails if it is closed or was already read."""
     ctx = click.get_current_context()
     if ctx.meta.get("stdin"):
         fail("standard input can be read only once: `-` is given twice")
@@ -118,7 +118,7 @@ def read_spec(path: Path, sets: tuple[str, ...]) -> ModelSpec:
 
 
 def load_spec(path: Path, sets: tuple[str, ...]) -> ModelSpec:
-    """`read_spec`, with its notes and warnings on stderr, each once in a command."""
+    """`read_spec`, with notes and warnings on stderr, without duplicates."""
     spec = read_spec(path, sets)
     told = click.get_current_context().meta.setdefault("told", set())
     for text in (*(f"note: {n}" for n in spec.notes), *(f"warning: {w}" for w in spec.warnings)):

@@ -14,7 +14,7 @@ from .console import fail, note
 from .options import WEIGHTS, load_spec, quiet, reads_spec
 
 OWN = ("data", "weights", "out", "spec", "flops")
-"""Settings that are no options here, or options of their own."""
+"""Settings without an option, or with a separately defined one."""
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,7 +112,7 @@ def train(
 
 
 def _check(weights: Path) -> None:
-    """Fail where `train.py`, which needs no more than torch and safetensors, cannot read a file."""
+    """Fail if `train.py`, which uses only torch and safetensors, cannot read a file."""
     from ..backends.checkpoint_errors import CheckpointError
     from ..backends.checkpoint_readers import is_pickle, read_header
 

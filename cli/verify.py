@@ -39,7 +39,9 @@ from .options import DTYPES, OUTPUT, WEIGHTS, force_option, load_spec, quiet, re
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(
-    "--emit-tests", type=OUTPUT, help="Write a test file for the built model; it needs only torch."
+    "--emit-tests",
+    type=OUTPUT,
+    help="Write a test file for the built model, which needs only torch.",
 )
 @force_option
 @quiet

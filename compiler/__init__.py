@@ -1,6 +1,6 @@
-"""The compiler: a checked spec becomes a graph of ops, values and scopes.
+"""The compiler: turns a valid spec into a graph of ops, values and scopes.
 
-Never imports torch. `lower` is the whole way: lowering, then the passes.
+Never imports torch. `lower` runs lowering, then the passes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .passes import PASSES, check, run_passes
 
 
 def lower(spec: ModelSpec) -> ModuleGraph:
-    """The graph of a spec: lowered, then through every pass."""
+    """The graph of a spec, after all passes."""
     return run_passes(lower_spec(spec))
 
 

@@ -1,4 +1,4 @@
-"""The glossary of axes: every letter that a shape comment, a shape rule or a figure may use."""
+"""Names of axes: the letters used in shape comments, shape rules and figures."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ GLOSSARY = {
     "L": "latent width of keys and values",
     "Lq": "latent width of queries",
     "R": "rotated width of a head",
-    "W": "width of the token table",
+    "W": "width of the token embedding",
     "I": "width of the input",
     "F": "feed-forward width",
     "X": "experts",
-    "A": "experts that serve a token",
-    "J": "pairs of a token and an expert that serves it, B * T * A",
+    "A": "experts per token",
+    "J": "pairs of a token and one of its experts, B * T * A",
     "V": "vocabulary",
     "C": "classes",
     "N": "projection size",
@@ -38,14 +38,14 @@ GLOSSARY = {
     "O": "output width",
     "G": "patches of an image",
     "Y": "frames of a signal",
-    **{f"Y{n}": f"frames behind convolution {n}" for n in range(1, 10)},
-    **{f"Z{n}": f"channels behind convolution {n}" for n in range(1, 10)},
+    **{f"Y{n}": f"frames after convolution {n}" for n in range(1, 10)},
+    **{f"Z{n}": f"channels after convolution {n}" for n in range(1, 10)},
 }
 
 
 @dataclass(frozen=True)
 class Dim:
-    """One axis of a shape: the letter a reader sees, and its size unless that is data (B, T).
+    """One axis of a shape: its letter, and its size unless that depends on the input (B, T).
 
     `parts` are the axes that were flattened into this one.
     """
@@ -63,11 +63,11 @@ class Dim:
         return Dim(f"{self.label}*{other.label}", self.size * other.size)
 
     def times(self, number: int) -> Dim:
-        """So many times as long: `2*T`."""
+        """The axis multiplied by a number: `2*T`."""
         return Dim(f"{number}*{self.label}", None if self.size is None else number * self.size)
 
     def __add__(self, other: int) -> Dim:
-        """`G+1`: as long, and so many more."""
+        """The axis plus a number: `G+1`."""
         assert self.size is not None
         return Dim(f"{self.label}+{int(other)}", self.size + other)
 

@@ -1,4 +1,4 @@
-"""One difference between two specs: both values, where they stand, who wrote them."""
+"""One difference between two specs: both values, their paths and origins."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ..spec.errors import Mark
 Path = tuple[str | int, ...]
 
 ABSENT = "-"
-"""What stands for a value on the side that has none."""
+"""Text for a value that one of the specs does not have."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """A value of one of the specs: where it stands, what it is, who wrote it.
+    """A value of one of the specs: path, text and origin.
 
-    text     the value as YAML; "-" where there is none
-    part     is it a part that is not `none`, and no plain value?
-    where    `gpt2.yaml:12`, `default`, `family decoder-only`, `--set layers=6`; "" where none
+    text     the value as YAML; "-" if there is none
+    part     whether it is a component other than `none`, not a plain value
+    where    `gpt2.yaml:12`, `default`, `family decoder-only`, `--set layers=6`, or ""
     """
 
     path: Path
@@ -35,7 +35,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Change:
-    """A value that is another one, is new, or is gone; `also` are other places of the same."""
+    """A changed, added or removed value; `also` are other paths with the same change."""
 
     before: Side
     after: Side
@@ -50,12 +50,12 @@ class Change:
 
     @property
     def place(self) -> Path:
-        """Where it is in the new spec; what is gone, where it was in the old one."""
+        """Its path in the new spec; for removed values, in the old one."""
         return self.after.path if self.after.there else self.before.path
 
     @property
     def path(self) -> str:
-        """The place, dotted; names that differ on the two sides as `block->local`."""
+        """The dotted path; names that differ between the specs as `block->local`."""
         pairs = zip_longest(self.before.path, self.after.path)
         return ".".join(_step(a, b) for a, b in pairs)
 

@@ -1,4 +1,4 @@
-"""Polynomials in the symbolic axes B, T, S and M: costs as formulas, numbers by substitution.
+"""Polynomials in the axes B, T, S and M: costs as formulas, evaluated by substitution.
 
 >>> flops = 2 * Poly.of("B") * Poly.of("T") * 768 * 768
 >>> str(flops), flops.at(B=1, T=10)
@@ -16,7 +16,7 @@ Monomial = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Poly:
-    """A sum of products: each tuple of sorted axis letters has a coefficient."""
+    """A polynomial: tuple of sorted axis letters -> coefficient."""
 
     terms: tuple[tuple[Monomial, float], ...] = ()
 
@@ -48,7 +48,7 @@ class Poly:
     __rmul__ = __mul__
 
     def at(self, **axes: int) -> float:
-        """The number for these axis lengths. An axis that is not given is an error."""
+        """The value for these axis lengths. Raises an error if an axis is missing."""
         total: float = 0
         for letters, factor in self.terms:
             for letter in letters:
@@ -69,7 +69,7 @@ class Poly:
 
 
 def elements(shape: Shape) -> Poly:
-    """How many numbers a tensor of this shape holds."""
+    """Number of elements of a tensor of this shape."""
     total = Poly.of(1)
     for dim in shape:
         total = total * _length(dim)

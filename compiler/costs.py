@@ -1,4 +1,4 @@
-"""What a model costs, as data: what `report` counts, what `report_text` writes."""
+"""The costs of a model as data; `report` computes them, `report_text` prints them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LETTERS = {
     "T": "new tokens",
     "S": "tokens seen so far",
     "M": "tokens of the memory",
-    "Q": "chunks of 64 tokens, the first ones filled up with zeros",
+    "Q": "chunks of 64 tokens, padded with zeros at the beginning",
 }
 
 
@@ -75,7 +75,7 @@ class Costs:
     """
 
     name: str
-    stacks: tuple[str, ...]  # one line about each
+    stacks: tuple[str, ...]  # one line about each stack
     batch: int
     sequence: int
     dtype: str
@@ -100,12 +100,12 @@ class Costs:
 
     @property
     def layer_weights(self) -> int:
-        """Numbers stored in the layers: without embeddings, positions and heads."""
+        """Parameters of the layers: without embeddings, positions and heads."""
         return sum(self.weights.get(part, 0) for part in LAYER_PARTS)
 
     @property
     def activation_bytes(self) -> int:
-        """What a training step keeps, with the kernels of the CPU."""
+        """Bytes that a training step saves, with the kernels of the CPU."""
         return self.activations.cpu
 
     @property
@@ -114,11 +114,11 @@ class Costs:
 
     @property
     def forward(self) -> float:
-        """FLOPs of one forward of the whole batch."""
+        """FLOPs of a forward pass of the whole batch."""
         return sum(self.flops.values())
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain data: dicts, strings and whole numbers, densities as fractions."""
+        """The report as plain data; densities are fractions."""
         return {
             "name": self.name,
             "batch": self.batch,

@@ -1,10 +1,10 @@
-"""Costs of a graph as sums over its ops: weights by part, FLOPs.
+"""Sum the costs of a graph over its ops: weights by part, FLOPs.
 
-An op below a `layers` scope counts once for each layer of its kind (its weights: once for each
-stored module), so the cost of counting does not grow with the depth.
+An op in a `layers` scope is multiplied by the number of layers of its kind (its weights: by the
+number of stored modules), so counting does not take longer for deep models.
 
-Lengths are letters: T new tokens and S tokens seen by a stack that decodes, M the tokens of a stack
-that is read as a memory (there, T is the same length and written M).
+Lengths are letters: T new tokens and S tokens including cached ones in a decoder, M tokens of a
+memory (the T of that stack is also written M).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Attend:
-    """One attend op: where it stands, which layers it runs in, what it costs with every pair."""
+    """One attend op: its scope, its layers, and its costs with all pairs."""
 
     scope: str
     layers: tuple[int, ...]
@@ -42,12 +42,12 @@ class Attend:
     reason: str
     op: Op
     flops: Poly
-    scores: Poly  # B * H * T * S of all its layers
+    scores: Poly  # sum of B * H * T * S over its layers
     crosses: bool  # reads a memory
 
 
 def part_of(graph: ModuleGraph, op: Op) -> str:
-    """Which part of the report an op counts under: a branch's or a head's is its own, first."""
+    """The part of the report in which an op is counted: its branch or head, else its own."""
     if op.origin[:1] == ("heads",):
         return "head"
     row = OPS[op.kind]
@@ -56,26 +56,26 @@ def part_of(graph: ModuleGraph, op: Op) -> str:
     for name in op.scope.split("."):
         if name in BRANCHES:
             return BRANCHES[name]
-    for ending, part in TABLES.items():  # in front of it may stand the block that asks for it
+    for ending, part in TABLES.items():  # may have the name of a block as a prefix
         if op.name.endswith(ending):
             return part
     return row.part if row.part in PARTS else "other"
 
 
 def layers_of(graph: ModuleGraph, op: Op) -> int:
-    """How many layers run an op."""
+    """Number of layers that run an op."""
     block = graph.block_of(op.scope)
     return 1 if block is None else len(block.layer_indices)
 
 
 def stored_layers(graph: ModuleGraph, stack: str) -> int:
-    """How many layers of a stack have weights of their own."""
+    """Number of layers of a stack with their own weights."""
     scopes = [s for s in graph.scopes.values() if s.role == "layers" and s.stack == stack]
     return len({module for scope in scopes for module in scope.modules})
 
 
 def weights_by_part(graph: ModuleGraph) -> dict[str, int]:
-    """How many numbers each part stores. A tied weight counts where it is stored, once."""
+    """Number of parameters of each part. Tied weights are counted once, where they are stored."""
     counts = dict.fromkeys(PARTS, 0)
     for op in graph.ops():
         own = sum(weight.count for weight in op.weights if not weight.tied)
@@ -87,9 +87,9 @@ def weights_by_part(graph: ModuleGraph) -> dict[str, int]:
 
 
 def active_weights(graph: ModuleGraph) -> int:
-    """How many of the stored numbers serve one token: all but the experts that it did not choose.
+    """Number of parameters used for one token: without the experts that it does not choose.
 
-    Every expert is as large as the others, so no choice has to be known.
+    All experts have the same size, so this does not depend on the choice.
     """
     total = 0
     for op in graph.ops():
@@ -103,7 +103,7 @@ def active_weights(graph: ModuleGraph) -> int:
 
 
 def flops_by_part(graph: ModuleGraph) -> dict[str, Poly]:
-    """The FLOPs of each part in one forward, without the attend ops."""
+    """The FLOPs of each part in one forward pass, without attend ops."""
     lengths = Lengths(graph)
     totals = dict.fromkeys(PARTS, Poly())
     for op in graph.ops():
@@ -115,7 +115,7 @@ def flops_by_part(graph: ModuleGraph) -> dict[str, Poly]:
 
 
 def attends(graph: ModuleGraph) -> Iterator[Attend]:
-    """Every attend op, in the order in which they run."""
+    """All attend ops, in order of computation."""
     lengths = Lengths(graph)
     for op in graph.ops():
         if op.kind != "attend":
@@ -139,9 +139,9 @@ def attends(graph: ModuleGraph) -> Iterator[Attend]:
 
 
 class Lengths:
-    """Which letter the length of a value has, seen from the whole model.
+    """The letters of lengths, for the whole model.
 
-    A stack whose input decides how many tokens it has (an image) has that number instead.
+    A stack whose input determines the number of tokens (an image) has this number instead.
     """
 
     def __init__(self, graph: ModuleGraph) -> None:
@@ -150,17 +150,17 @@ class Lengths:
         self.of_heads = _read_by_heads(graph)
 
     def of_memory(self, op: Op) -> bool:
-        """Is everything that this op computes as long as a memory?"""
+        """Whether the outputs of this op have the length of a memory."""
         scope = self.graph.scopes[op.scope]
         return scope.stack in self.memories or scope.role == "method"
 
     def crosses(self, op: Op) -> bool:
-        """Does an attend read keys that another stack's tokens gave?"""
+        """Whether an attend op is cross-attention."""
         producer = self.graph.producer(op.arg("k"))
         return producer is not None and self.graph.scopes[producer.scope].role == "method"
 
     def values(self, op: Op) -> dict[str, Value]:
-        """The values that an op touches, with M for the length of what belongs to a memory."""
+        """The values of an op, with M for lengths of a memory."""
         touched = {name: self.graph.values[name] for name in (*op.inputs, *op.outputs) if name}
         head = self.of_heads.get(op.number, "")
         if head in self.graph.lengths:
@@ -177,12 +177,12 @@ class Lengths:
         return touched
 
     def length(self, stack: str) -> Dim:
-        """How long a stack is that another reads, or whose input decides."""
+        """Length of a stack that another reads, or whose input determines its length."""
         size = self.graph.lengths.get(stack)
         return M if size is None else Dim("T", size)
 
     def of_what(self, op: Op) -> Dim:
-        """How long the memory is that an op makes or reads."""
+        """Length of the memory that an op computes or reads."""
         scope = self.graph.scopes[op.scope]
         if scope.role != "method":
             return self.length(scope.stack)
@@ -194,7 +194,7 @@ class Lengths:
 
 
 def _read_by_heads(graph: ModuleGraph) -> dict[int, str]:
-    """Op of a head -> the stack whose hidden states it is computed from."""
+    """Op of a head -> the stack whose hidden states it uses."""
     stacks = {value: stack for stack, value in graph.hidden.items()}
     found: dict[int, str] = {}
     for op in graph.ops():
@@ -213,7 +213,7 @@ def _measured(value: Value, length: Dim) -> Value:
 
 
 def as_long_as(shape: Shape, length: Dim) -> Shape:
-    """The shape of as many tokens, which may be counted as new, seen, or a memory's."""
+    """The shape with this letter instead of T, S or M."""
     return tuple(_measured_axis(dim, length) for dim in shape)
 
 

@@ -1,7 +1,7 @@
-"""Which atoms of a mask admit a pair: every admitted pair belongs to one term of the formula.
+"""Assign each allowed pair of a mask to one term of the formula (for colours in figures).
 
-A term is what admits by itself: an atom, the `~` of a part, or several of them joined by `&`, one
-out of each `|`. Terms are numbers of literals, counted from the left.
+A term is a conjunction of literals, with one operand of each `|`. A literal is a predicate or a
+part with `~`. Terms are tuples of literal indices, counted from the left.
 
 >>> from .formula import parse_formula
 >>> formula = parse_formula("causal & (window(2) | strided(3))")
@@ -20,17 +20,17 @@ Term = tuple[int, ...]
 
 
 def literals(formula: Formula) -> tuple[Formula, ...]:
-    """What `&` and `|` join, from left to right: atoms, and parts behind a `~`."""
+    """The literals of a formula from left to right: predicates, and parts with `~`."""
     if isinstance(formula, (And, Or)):
         return tuple(literal for part in formula.parts for literal in literals(part))
     return (formula,)
 
 
 def credit(formula: Formula, tokens: int, given: Given | None = None) -> dict[Term, list[int]]:
-    """For each term that admits anything, its share of the row of every query.
+    """For each non-empty term, its part of the row of every query.
 
-    The shares are apart from each other, and together they are what the formula admits. A pair
-    that several parts of a `|` admit belongs to the first of them.
+    The parts are disjoint, and their union is the mask. A pair that several operands of a `|` allow
+    belongs to the first of them.
     """
     rows = Rows(tokens, given)
     found: dict[Term, list[int]] = {}
@@ -41,7 +41,7 @@ def credit(formula: Formula, tokens: int, given: Given | None = None) -> dict[Te
 
 
 def _of_row(rows: Rows, formula: Formula, query: int, first: int) -> dict[Term, int]:
-    """The terms of one query. `first` is the number of the formula's first literal."""
+    """The terms of one query. `first` is the index of the formula's first literal."""
     if isinstance(formula, Or):
         return _either(rows, formula, query, first)
     if isinstance(formula, And):

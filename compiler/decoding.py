@@ -1,4 +1,4 @@
-"""One step of decoding: what it computes, which weights it reads, what the cache holds."""
+"""Costs of one decoding step: FLOPs, weights that are read, and the cache."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ONE = Size.of(1)
 
 @dataclass(frozen=True)
 class Step:
-    """One new token of each of B sequences, behind a cache of which S tokens are then seen.
+    """A step with one new token for each of B sequences, after which S tokens are cached.
 
-    flops     of the whole step, over all cached keys, whatever the masks admit
-    weights   numbers read once, whatever the batch: all but tables that are looked up, and experts
-    rows      numbers of tables that are looked up, for each sequence
-    experts   of each layer with experts: their numbers, how many there are, how many serve a token
+    flops     of the whole step, over all cached keys, whatever the mask
+    weights   parameters read once per step: all except embedding tables and experts
+    rows      parameters of embedding tables that are read for each sequence
+    experts   for each layer with experts: parameters, number of experts, experts per token
     """
 
     stack: str
@@ -32,9 +32,9 @@ class Step:
     experts: tuple[tuple[int, int, int], ...]
 
     def weights_read(self, batch: int) -> float:
-        """Numbers that a step reads, if tokens choose experts evenly and apart from each other.
+        """Parameters that a step reads, if routing is uniform and independent.
 
-        Of X experts, of which A serve a token, B tokens are then served by X (1 - (1 - A/X)^B).
+        With A of X experts per token, B tokens use X (1 - (1 - A/X)^B) experts on average.
         """
         total: float = self.weights + batch * self.rows
         for numbers, experts, chosen in self.experts:
@@ -43,7 +43,7 @@ class Step:
 
 
 class StepLengths(Lengths):
-    """The lengths in a step: one new token instead of T."""
+    """Lengths in a decoding step: T is 1."""
 
     def values(self, op: Op) -> dict[str, Value]:
         found = super().values(op)
@@ -58,13 +58,13 @@ def _one_new(shape: Shape) -> Shape:
 
 
 def decoding_stack(graph: ModuleGraph) -> str | None:
-    """The stack that keeps a cache; None for a model without one."""
+    """The stack with a cache; None if there is none."""
     keepers = graph.keepers()
     return graph.scopes[keepers[0].scope].stack if keepers else None
 
 
 def decoding_step(graph: ModuleGraph) -> Step | None:
-    """The costs of one step; None for a model that keeps no cache."""
+    """The costs of one step; None without a cache."""
     stack = decoding_stack(graph)
     if stack is None:
         return None
@@ -77,7 +77,7 @@ def decoding_step(graph: ModuleGraph) -> Step | None:
 
 
 def _ops_of_step(graph: ModuleGraph, stack: str) -> Iterator[Op]:
-    """The ops of the stack, without what is made of a memory once, and what reads its result."""
+    """The ops of the stack and of its heads, without those that run once per memory."""
     after = {graph.hidden[stack]}
     for op in graph.ops():
         scope = graph.scopes[op.scope]
@@ -89,7 +89,7 @@ def _ops_of_step(graph: ModuleGraph, stack: str) -> Iterator[Op]:
 
 
 def _read(graph: ModuleGraph, ops: list[Op]) -> tuple[int, int, tuple[tuple[int, int, int], ...]]:
-    """Weights that are read whole, rows of tables, and experts."""
+    """Weights that are read in full, rows of tables, and experts."""
     whole, rows = 0, 0
     experts: list[tuple[int, int, int]] = []
     for op in ops:
@@ -104,7 +104,7 @@ def _read(graph: ModuleGraph, ops: list[Op]) -> tuple[int, int, tuple[tuple[int,
 
 
 def cached(graph: ModuleGraph) -> dict[str, Poly]:
-    """What decoding keeps: keys and values (or latents) of S tokens and of every memory, in the
+    """Elements of the cache: keys and values (or latents) of S tokens and of all memories, in the
     dtype of the activations (`float`), and sums of linear attention, at least float32 (`wide`).
     """
     lengths = Lengths(graph)
@@ -114,7 +114,7 @@ def cached(graph: ModuleGraph) -> dict[str, Poly]:
         if op.kind == "cache":
             for name in op.outputs:
                 kept = kept + layers_of(graph, op) * elements(graph.values[name].shape)
-        if op.kind == "attend_linearly" and op.attrs["cached"]:  # however long the text
+        if op.kind == "attend_linearly" and op.attrs["cached"]:  # independent of the length
             key, value = (graph.values[op.arg(slot)].shape for slot in ("k", "v"))
             sums = sums + layers_of(graph, op) * elements((*key[:2], key[-1], value[-1]))
     for attend in attends(graph):

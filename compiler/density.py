@@ -1,7 +1,7 @@
-"""How many pairs a mask admits, counted without a table of all pairs.
+"""The density of a mask, computed without a table of all pairs.
 
-Of most masks every row is counted, or some rows of long sequences; a row is a whole number with a
-bit per key.
+For most masks, the bits of each row are counted (of a sample of rows for long sequences). A row is
+an integer with one bit per key.
 
 >>> from .formula import parse_formula
 >>> density(parse_formula("causal"), 4)
@@ -16,23 +16,23 @@ from .formula import And, Atom, Formula, Range, atoms
 from .rows import Rows
 
 EXACT = 4096
-"""Up to this many tokens every row is counted; of longer sequences, this many rows."""
+"""Maximum number of rows that are counted; longer sequences are sampled."""
 
 DRAWS = 200_000
-"""Where `random` would draw from more key blocks than this in all, neighbours share a drawing."""
+"""Limit of key blocks that `random` may choose from in total; beyond it, neighbouring query blocks
+share a choice."""
 
 GOLDEN = 0.6180339887498949
 
 
 def density(formula: Formula, tokens: int, rows: int = EXACT) -> float:
-    """The share of all pairs of `tokens` queries and keys that the formula admits, 0 to 1.
+    """The fraction of pairs of `tokens` queries and keys that the formula allows, 0 to 1.
 
-    Exact up to 4096 tokens and, at any length, for `full`, `causal`, `window` and `band`; above
-    that from 4096 rows spread evenly, and every row that a range of `global` or `queries` opens:
-    within 0.1 % of the whole for masks whose rows repeat or grow steadily (all atoms do). Of
-    `random` over very many blocks, blocks near each other share what they draw. Fewer `rows` are
-    quicker and less exact. What depends on data counts as when the argument is left out: one
-    document, no prefix, no global token but those that the formula names, no padding.
+    Exact up to 4096 tokens and, at any length, for `full`, `causal`, `window` and `band`. Otherwise
+    computed from 4096 evenly spaced rows and all rows of `global` and `queries` ranges, with an
+    error below 0.1 %. With `random` over very many blocks, neighbouring blocks share a choice.
+    Fewer `rows` are faster and less exact. Absent arguments have their defaults: one document, no
+    prefix, no further global tokens, no padding.
     """
     if tokens < 1:
         return 0.0
@@ -52,7 +52,7 @@ def density(formula: Formula, tokens: int, rows: int = EXACT) -> float:
 
 
 def _offsets(atom: Atom, tokens: int) -> tuple[int, int] | None:
-    """The least and the greatest q - k that an atom admits, where that is all it asks."""
+    """The range of q - k of a predicate that depends only on it; else None."""
     if atom.name == "full":
         return -tokens, tokens
     if atom.name == "causal":
@@ -77,7 +77,7 @@ def _closed_form(formula: Formula, tokens: int) -> float | None:
 
 
 def _diagonals(offset: int, tokens: int) -> int:
-    """How many pairs have q - k <= offset, for -tokens <= offset < tokens."""
+    """Number of pairs with q - k <= offset, for -tokens <= offset < tokens."""
     if offset < 0:
         return (tokens + offset) * (tokens + offset + 1) // 2
     return tokens**2 - (tokens - offset - 1) * (tokens - offset) // 2
@@ -87,7 +87,7 @@ def _diagonals(offset: int, tokens: int) -> int:
 
 
 def _apart(formula: Formula, rows: Rows, most: int) -> set[int]:
-    """The queries whose whole rows a range opens, unless they are so many that a sample will do."""
+    """Queries whose rows are full because of a range; empty if there are enough to sample."""
     found: set[int] = set()
     for atom in atoms(formula):
         if atom.name in ("global", "queries") and isinstance(atom.args[0], Range):
@@ -97,7 +97,7 @@ def _apart(formula: Formula, rows: Rows, most: int) -> set[int]:
 
 
 def _sampled(tokens: int, limit: int) -> list[int]:
-    """Every row, or `limit` of them: one in each equal run, at a place that never falls in step."""
+    """All rows, or `limit` of them: one in each equal interval, at varying offsets."""
     if tokens <= limit:
         return list(range(tokens))
     return [int((i + i * GOLDEN % 1) * tokens / limit) for i in range(limit)]

@@ -1,8 +1,8 @@
-"""What differs between two specs: every resolved value, and where each was written.
+"""Compare two specs: all resolved values, and where each was written.
 
-Stacks are compared by name, or with each other where both specs have one; blocks by name where both
-stacks have the same, else those that stand in the same layers. What one line of a file changed in
-many places is one change.
+Stacks are matched by name, or with each other if both specs have one. Blocks are matched by name if
+both stacks have the same names, else by layers. If one line of a file changes several values, they
+are one change.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from .change import ABSENT, Change, Path, Side
 
 
 def every_change(before: ModelSpec, after: ModelSpec) -> list[Change]:
-    """Every place that differs, in the order of the resolved spec; none for equal specs."""
+    """All changed values, in the order of the resolved spec; empty for equal specs."""
     return list(_Comparison(before, after).models())
 
 
 def changes(before: ModelSpec, after: ModelSpec) -> list[Change]:
-    """Every difference; the places that one line of a file changed are one."""
+    """All differences; values changed by one line of a file are one difference."""
     return [widest(group) for group in by_cause(before, after)]
 
 
 def by_cause(before: ModelSpec, after: ModelSpec) -> list[list[Change]]:
-    """Every place that differs, those together that one line of a file changed."""
+    """All changed values, grouped by the line of a file that changed them."""
     groups: dict[Any, list[Change]] = {}
     for change in every_change(before, after):
         groups.setdefault(_cause(change), []).append(change)
@@ -40,13 +40,13 @@ def by_cause(before: ModelSpec, after: ModelSpec) -> list[list[Change]]:
 
 
 def widest(group: Sequence[Change]) -> Change:
-    """Of changes that have one cause, that in the widest place, with the other places."""
+    """The outermost of several changes with one cause, with the paths of the others."""
     found = min(group, key=lambda change: len(change.place))
     return replace(found, also=tuple(each.place for each in group if each is not found))
 
 
 def _cause(change: Change) -> Any:
-    """What changes have in common that were written in one place: key, values, marks."""
+    """What changes with one cause have in common: key, values, marks."""
     marks = [(side.text, side.where, _place(side.mark)) for side in (change.before, change.after)]
     written = any(side.mark is not None for side in (change.before, change.after))
     return (change.place[-1], *marks) if written else (change.before.path, change.after.path)
@@ -57,7 +57,7 @@ def _place(mark: Mark | None) -> tuple[str, int, int] | None:
 
 
 class _Comparison:
-    """One walk over both specs at once."""
+    """Walks over both specs in parallel."""
 
     def __init__(self, before: ModelSpec, after: ModelSpec) -> None:
         self.before, self.after = before, after
@@ -83,7 +83,7 @@ class _Comparison:
             yield from self.values(block, fresh, *blocks)
 
     def values(self, one: Any, other: Any, a: Path, b: Path) -> Iterator[Change]:
-        """Two values that stand for each other; None where there is none."""
+        """Compare two corresponding values; None if one spec has none."""
         if isinstance(one, Stack) and isinstance(other, Stack):
             yield from self.stacks(one, other, a, b)
         elif isinstance(one, Part) and isinstance(other, Part):
@@ -101,7 +101,7 @@ class _Comparison:
             yield from self.inside(one, other, a, b)
 
     def inside(self, one: Any, other: Any, a: Path, b: Path) -> Iterator[Change]:
-        """What was written of a part that the other side does not have at all."""
+        """Written options of a part that the other spec does not have."""
         part, path = (one, a) if isinstance(one, Part) else (other, b)
         if isinstance(part, Part) and not isinstance(part, (Stack, Block)):
             spec = self.before if part is one else self.after
@@ -114,7 +114,7 @@ class _Comparison:
     def fields(
         self, one: Part, other: Part, a: Path, b: Path, skip: Sequence[str] = ()
     ) -> Iterator[Change]:
-        """The options of two parts. What only one of them knows counts where it was written."""
+        """Compare the options of two parts. Options of only one part count if they are written."""
         left, right = type(one).model_fields, type(other).model_fields
         for name in dict.fromkeys([*left, *right]):
             if name in skip or name == "type":
@@ -137,12 +137,12 @@ class _Comparison:
 
 
 def _ordered(value: Any, first: bool) -> tuple[Any, Any]:
-    """The value on its side, and nothing on the other."""
+    """The value in one spec, and nothing in the other."""
     return (value, None) if first else (None, value)
 
 
 def _is_option(path: Path) -> bool:
-    """Is None a value here (`not set`), and not the lack of a named thing?"""
+    """Whether None means `not set`, not the absence of a named part."""
     return isinstance(path[-1], str) and path[-1] in DERIVED
 
 
@@ -152,7 +152,7 @@ def _side(spec: ModelSpec, path: Path, value: Any, option: bool) -> Side:
     place = (*path, "type") if isinstance(value, Part) and hasattr(value, "type") else path
     mark = _mark(spec, place)
     if mark is None and place != path and (held := _mark(spec, path)) is not None:
-        place, mark = path, held  # a mapping that does not say its type
+        place, mark = path, held  # a mapping without `type`
     part = isinstance(value, Part) and not isinstance(value, Nothing)
     return Side(path, _text(value, str(path[-1])), origin(spec, place), mark, part)
 
@@ -166,7 +166,7 @@ def _mark(spec: ModelSpec, path: Path) -> Mark | None:
 
 
 def _is_said(spec: ModelSpec, part: Part, name: str, path: Path) -> bool:
-    """Did somebody give this value? Of a spec made in Python: is it another than the default?"""
+    """Whether the value is written; for a spec from Python, whether it differs from the default."""
     if spec._tree is not None:
         return _mark(spec, path) is not None
     return bool(getattr(part, name) != type(part).model_fields[name].default)
@@ -187,12 +187,12 @@ def _text(value: Any, key: str) -> str:
 
 
 def _parts(value: Any) -> bool:
-    """Is it a list of parts, such as `positions`?"""
+    """Whether it is a list of parts, such as `positions`."""
     return isinstance(value, tuple) and all(isinstance(each, Part) for each in value)
 
 
 def _namesakes(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, str]]:
-    """Names that stand for each other; "" where one side has none."""
+    """Corresponding names; "" if one spec has none."""
     if len(one) == len(other) == 1:
         return [(next(iter(one)), next(iter(other)))]
     names = dict.fromkeys([*one, *other])
@@ -200,7 +200,7 @@ def _namesakes(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, st
 
 
 def _counterparts(one: Stack, other: Stack) -> list[tuple[str, str]]:
-    """Blocks that stand for each other: by name if all names are known, else by their layers."""
+    """Corresponding blocks: by name if all names occur in both, else by layers."""
     if one.blocks.keys() == other.blocks.keys():
         return [(name, name) for name in one.blocks]
     pairs = list(dict.fromkeys(zip(one.order, other.order, strict=False)))

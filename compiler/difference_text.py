@@ -1,4 +1,4 @@
-"""The difference of two specs as text and as data: what was written, and what it costs."""
+"""The difference of two specs as text and as data: changed values and costs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .passes import run_passes
 from .report import Report, report
 from .report_text import in_bytes, in_flops, table
 
-ACTIVATIONS = (  # key of the data, of the report, words
-    ("activation_bytes", "cpu", "activations kept for training, on the CPU"),
+ACTIVATIONS = (  # key of the data, key of the report, label
+    ("activation_bytes", "cpu", "activations saved for training, on the CPU"),
     ("activations.gpu", "gpu", "  with fused GPU kernels, estimated"),
     ("activations.checkpointed", "checkpointed", "  with gradient checkpointing"),
 )
 PLACES = 2
-"""So many other places of a change are named; the rest is counted."""
+"""Maximum number of other paths of a change that are listed; the rest is counted."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two models, what differs in their specs, and what each costs.
+    """Two models, the differences of their specs, and the costs of each.
 
-    causes: every place that differs, those together that one line of a file changed
+    causes: all changed values, grouped by the line of a file that changed them
     """
 
     before: Report
@@ -49,9 +49,9 @@ class Difference:
         return not self.changes
 
     def render(self) -> str:
-        """Words and a table, ending without a newline."""
+        """The text: changes and a table of costs, without a final newline."""
         if self.equal:
-            return f"{self.names[0]} and {self.names[1]} are equal: every resolved value is."
+            return f"{self.names[0]} and {self.names[1]} are equal, including defaults."
         return "\n\n".join("\n".join(lines) for lines in (_words(self), _costs(self)))
 
     def to_json(self) -> dict[str, Any]:
@@ -82,9 +82,9 @@ def difference(
     sequence: int | None = None,
     dtype: str = "float32",
 ) -> Difference:
-    """Compare two specs. `sequence` is by default the shorter of what both models can read.
+    """Compare two specs. `sequence` defaults to the longest that both models support.
 
-    A model that reads nothing but images has as many tokens as these have.
+    For a model that reads only images, it is the number of their tokens.
     """
     one, other = (run_passes(lower_spec(spec)) for spec in (before, after))
     length = sequence or min(map(default_sequence, (one, other)))
@@ -104,7 +104,7 @@ def _words(found: Difference) -> list[str]:
     rows = [("", *found.names)]
     rows += [(f"  {c.path}", _said(c.before), _said(c.after)) for c in found.changes]
     first, *lines = table(rows, "<<<", indent="")
-    text = ["what differs", first]
+    text = ["differences", first]
     for line, change in zip(lines, found.changes, strict=True):
         text += [line, *_also(change)]
     return text
@@ -115,7 +115,7 @@ def _said(side: Side) -> str:
 
 
 def _also(change: Change) -> list[str]:
-    """The other places of a change, a few by name."""
+    """The other paths of a change, some by name."""
     named = [".".join(map(str, path)) for path in change.also[:PLACES]]
     rest = len(change.also) - len(named)
     lines = [f"      and {path}" for path in named]
@@ -142,7 +142,7 @@ def _side(side: Side) -> dict[str, str] | None:
 
 
 def _numbers(found: Difference) -> Iterator[tuple[str, str, float, float, Any]]:
-    """Key, words, both numbers, and how they are written."""
+    """Key, label, both numbers, and their format."""
     a, b = found.before, found.after
     yield "weights", "parameters", a.weights_total, b.weights_total, _count
     for part in dict.fromkeys([*a.weights, *b.weights]):
@@ -152,7 +152,7 @@ def _numbers(found: Difference) -> Iterator[tuple[str, str, float, float, Any]]:
     if (a.weights_active, b.weights_active) != (a.weights_total, b.weights_total):
         words = "parameters active for one token"
         yield "weights_active", words, a.weights_active, b.weights_active, _count
-    yield "flops.forward", "FLOPs of a forward", round(a.forward), round(b.forward), in_flops
+    yield "flops.forward", "FLOPs of a forward pass", round(a.forward), round(b.forward), in_flops
     flops = round(a.attention_flops), round(b.attention_flops)
     yield "flops.scores", "  of scores and weighted sums", *flops, in_flops
     for key, name, words in ACTIVATIONS:
@@ -163,7 +163,7 @@ def _numbers(found: Difference) -> Iterator[tuple[str, str, float, float, Any]]:
         one, other = round(a.decoding.flops), round(b.decoding.flops)
         yield "decoding.flops", "FLOPs of one decoding step", one, other, in_flops
         read = a.decoding.weight_bytes, b.decoding.weight_bytes
-        yield "decoding.weight_bytes", "  weights that it reads", *read, in_bytes
+        yield "decoding.weight_bytes", "  weights read", *read, in_bytes
 
 
 def _count(number: float) -> str:
@@ -176,12 +176,12 @@ def _costs(found: Difference) -> list[str]:
     rows = [("", *found.names, "difference", "")]
     for _, words, one, other, written in _numbers(found):
         rows.append((f"  {words}", written(one), written(other), *_step(one, other, written)))
-    title = f"what it costs, batch {b.batch}, sequence {tokens}, {b.dtype}"
+    title = f"costs, batch {b.batch}, sequence {tokens}, {b.dtype}"
     return [title, *table(rows, "<>>>>", indent="")]
 
 
 def _step(one: float, other: float, written: Any) -> tuple[str, str]:
-    """How much more or less, and in percent."""
+    """The difference, absolute and in percent."""
     if one == other:
         return "same", ""
     sign = "+" if other > one else "-"

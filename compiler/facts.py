@@ -1,6 +1,6 @@
-"""Facts about a model that are no ops: its heads, inputs, stacks, tokens, and what wrote it.
+"""Facts about a model besides its ops: heads, inputs, stacks, tokens and source.
 
-Lowering fills them, `ModuleGraph` holds them. Backends read these and never the spec itself.
+Lowering adds them to the `ModuleGraph`. Backends read facts, never the spec.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ Origin = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class HeadFact:
-    """What a model makes of hidden states.
+    """An output head.
 
     kind    the `type` of the spec: language_model, classifier, projection, contrastive
-    stack   whose hidden states it reads; "" where it compares several
-    loss    what a loss of it compares:
-            next_token     each score with the label one place later
-            labels         each score with the label of its place
-            softmax_pairs  rows and columns of scores, where equal places belong together
-            sigmoid_pairs  each score by itself, likewise
-            ""             no loss is written for it
-    stacks  all that it reads
-    pool    how a sequence becomes one vector: the `type` of the spec; "" where it does not
+    stack   the stack that it reads; "" if it compares several
+    loss    the loss:
+            next_token     cross-entropy with the next label
+            labels         cross-entropy with the label at the same position
+            softmax_pairs  cross-entropy over rows and columns; pairs with equal index match
+            sigmoid_pairs  sigmoid loss of each pair, likewise
+            ""             no loss
+    stacks  all stacks that it reads
+    pool    `type` of its pool; "" if there is none
     """
 
     name: str
@@ -42,11 +42,11 @@ class HeadFact:
 
 @dataclass(frozen=True)
 class InitFact:
-    """How fresh weights are drawn.
+    """Weight initialisation.
 
     kind          normal, truncated_normal, xavier, orthogonal
-    std           standard deviation; None where the kind has none
-    depth_scaled  are weights that write to the stream narrower by the root of how many do?
+    std           standard deviation; None if the kind has none
+    depth_scaled  residual projections scaled by 1/sqrt(number of branches) (GPT-2)
     """
 
     kind: str = "normal"
@@ -56,10 +56,10 @@ class InitFact:
 
 @dataclass(frozen=True)
 class TokenFact:
-    """Token ids with a meaning; None for one that nobody gave.
+    """Special token ids; None if not set.
 
-    eos            the first of those that end a text
-    all_eos        all of them
+    eos            the first of the end tokens
+    all_eos        all end tokens
     """
 
     bos: int | None = None
@@ -71,10 +71,10 @@ class TokenFact:
 
 @dataclass(frozen=True)
 class Reach:
-    """One convolution of a stem, as far as it decides how many tokens there are.
+    """The kernel and stride of a convolution, which determine the number of tokens.
 
-    reach   how many numbers besides the first it needs for one result
-    stride  its step
+    reach   number of inputs of one output, minus 1
+    stride  stride
     """
 
     reach: int
@@ -83,12 +83,12 @@ class Reach:
 
 @dataclass(frozen=True)
 class InputFact:
-    """What a stack reads first.
+    """The first input of a stack.
 
     kind          the `type` of the spec: tokens, patches, conv, features, learned, stack
-    argument      its name in `forward`; "" where it is none
-    axis          which axis of the argument counts what `tokens` is asked for
-    convolutions  of a stem, in order; empty for all else
+    argument      its name in `forward`; "" if it is not an argument
+    axis          the axis of the argument whose length is given to `tokens`
+    convolutions  those of a convolutional stem, in order
     """
 
     kind: str
@@ -97,7 +97,7 @@ class InputFact:
     convolutions: tuple[Reach, ...] = ()
 
     def tokens(self, length: int) -> int:
-        """How many tokens so many frames become; without convolutions as many."""
+        """Number of tokens for this number of frames; the same without convolutions."""
         for layer in self.convolutions:
             length = max(0, (length - layer.reach - 1) // layer.stride + 1)
         return length
@@ -107,12 +107,12 @@ class InputFact:
 class StackFact:
     """A stack of layers.
 
-    max_positions  the longest sequence of the training; None where the spec names none
-    order          the kind of block of every layer
-    blocks         the kinds of blocks that the spec names, in its order
-    reads          the stacks whose hidden states it reads
-    vocab_size     entries of its table of tokens and of its language model; None where it has none
-    heads          of the attention of its first block that has some; None where none has
+    max_positions  the longest training sequence; None if not set
+    order          the block of each layer
+    blocks         the names of the spec's blocks, in order
+    reads          the stacks that it reads
+    vocab_size     size of its vocabulary; None if it has none
+    heads          attention heads of the first block that has some; None if none has
     """
 
     name: str
@@ -132,13 +132,13 @@ def _nowhere(origin: Origin) -> Mark | None:
 
 @dataclass(frozen=True, eq=False)
 class SourceFact:
-    """What a model was written in.
+    """The source of a model.
 
-    name         the basename of the file, or the name given to `loads`; "" for a spec from Python
-    model        the name of the model, as the spec says it
-    sets         the `--set` changes that it was read with
-    description  for the docstring
-    family       decoder-only, encoder-only, encoder-decoder; "" for others
+    name         basename of the file, or the name given to `loads`; "" for a spec from Python
+    model        name of the model in the spec
+    sets         the `--set` changes
+    description  text for the docstring
+    family       decoder-only, encoder-only, encoder-decoder, or ""
     """
 
     name: str = ""
@@ -151,15 +151,15 @@ class SourceFact:
 
     @cached_property
     def sha(self) -> str:
-        """SHA-256 of the resolved spec as sorted JSON, computed when it is asked for."""
+        """SHA-256 of the resolved spec as sorted JSON, computed on demand."""
         return self.digest()
 
     def mark(self, origin: Origin) -> Mark | None:
-        """Where the value at a path was written, or the nearest one around it. None if nowhere."""
+        """Where the value at a path was written, or the nearest enclosing one; else None."""
         return self.find(origin)
 
     def written(self, origin: Origin) -> Mark | None:
-        """The same; of a default, where the part stands that it belongs to."""
+        """The same; for a default, the place of the enclosing part."""
         mark = self.find(origin)
         while mark is not None and mark.why == "default" and origin:
             origin = origin[:-1]

@@ -1,7 +1,6 @@
-"""Mask formulas as a graph holds them: a tree of atoms joined by `&`, `|` and `~`.
+"""Mask formulas in a graph: a tree of predicates joined by `&`, `|` and `~`.
 
-What each atom admits is said where the language defines it, in `spec/masks.py`; a formula here has
-been checked there. Its numbers may be named sizes.
+`spec/masks.py` defines the predicates and checks formulas. Here, numbers may be named sizes.
 
 >>> formula = parse_formula("causal & (window(2) | ~strided(3))")
 >>> print(formula)
@@ -21,7 +20,7 @@ from ..spec import masks as written
 
 @dataclass(frozen=True)
 class Range:
-    """Positions start up to, not including, stop; None is the beginning or the end."""
+    """Positions from start up to, not including, stop; None is the beginning or the end."""
 
     start: int | None
     stop: int | None
@@ -32,12 +31,12 @@ class Range:
 
 
 Argument = int | Range | str
-"""What stands in an atom's parentheses: a number, a named size, a range, or the word `given`."""
+"""An argument of a predicate: a number, a named size, a range, or the word `given`."""
 
 
 @dataclass(frozen=True)
 class Formula(Displayed):
-    """Any formula; `str` prints it as a spec writes it."""
+    """Base class of formulas; `str` prints one as in a spec."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Atom(Formula):
 
 @dataclass(frozen=True)
 class And(Formula):
-    """Admits what every part admits. Parts that are themselves `And` are taken apart."""
+    """True if all parts are true. Nested `And`s are flattened."""
 
     parts: tuple[Formula, ...]
 
@@ -66,7 +65,7 @@ class And(Formula):
 
 @dataclass(frozen=True)
 class Or(Formula):
-    """Admits what any part admits. Parts that are themselves `Or` are taken apart."""
+    """True if any part is true. Nested `Or`s are flattened."""
 
     parts: tuple[Formula, ...]
 
@@ -79,7 +78,7 @@ class Or(Formula):
 
 @dataclass(frozen=True)
 class Not(Formula):
-    """Admits what `part` does not."""
+    """True if `part` is false."""
 
     part: Formula
 
@@ -92,14 +91,14 @@ def _flat(kind: type[And] | type[Or], parts: tuple[Formula, ...]) -> tuple[Formu
 
 
 class HeadFormulas(tuple[Formula, ...]):
-    """The formulas of equal runs of heads, in order; written as a spec writes them."""
+    """The formulas of equal groups of heads, in order; printed as in a spec."""
 
     def __str__(self) -> str:
         return f"[{', '.join(map(str, self))}]"
 
 
 AnyMask = written.Mask | Formula
-"""A mask of a spec, or the formula of one."""
+"""A mask of a spec, or its formula."""
 
 
 def formula_of(mask: AnyMask) -> Formula:
@@ -122,12 +121,12 @@ def _argument(argument: written.Argument) -> Argument:
 
 
 def parse_formula(text: str) -> Formula:
-    """Read a formula as a spec writes it. Raises `spec.masks.MaskError` for what is none."""
+    """Parse a formula. Raises `spec.masks.MaskError` if it is invalid."""
     return formula_of(written.parse_mask(text))
 
 
 def atoms(formula: Formula) -> Iterator[Atom]:
-    """Every atom of a formula, from left to right."""
+    """All predicates of a formula, from left to right."""
     if isinstance(formula, Atom):
         yield formula
     elif isinstance(formula, Not):
@@ -138,7 +137,7 @@ def atoms(formula: Formula) -> Iterator[Atom]:
 
 
 def plain(formula: Formula) -> Formula:
-    """The same formula with its named sizes as plain numbers."""
+    """The same formula with plain numbers instead of named sizes."""
     if isinstance(formula, (And, Or)):
         return type(formula)(tuple(plain(part) for part in formula.parts))
     if isinstance(formula, Not):

@@ -1,13 +1,13 @@
-"""ModuleGraph: the one type that goes through the house.
+"""ModuleGraph, the central data structure.
 
-Ops are its nodes; a value that flows from one op to another is an edge, keyed by the argument slot
-it fills, so `x * x` has two edges. Scopes are the modules that the ops stand in; a scope of layers
-stands once and repeats.
+Ops are nodes. A value that flows from one op to another is an edge, keyed by the argument slot, so
+`x * x` has two edges. Scopes are the modules that contain the ops; layers of one kind share a
+scope.
 
-`graph.nx` is the same as a `networkx.MultiDiGraph`, made when it is asked for. A node is an op's
-number and carries `op` (an `Op`); an edge carries `value` (the id of the value that flows along
-it). A layer's output that is the next layer's input is not an edge: the `layers` scope says it in
-`carry`, so the graph has no cycles.
+`graph.nx` returns it as a `networkx.MultiDiGraph`. A node is the number of an op, with the
+attribute `op`; an edge has the attribute `value`, the id of the value. The output of a layer that
+is the input of the next one is not an edge but the attribute `carry` of the `layers` scope, so the
+graph has no cycles.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..display import Displayed
 from .axes import Shape, show
 from .facts import HeadFact, InitFact, InputFact, SourceFact, StackFact, TokenFact
-from .facts import Origin as Origin  # the origin of an op is a path of the spec
+from .facts import Origin as Origin  # the origin of an op is a path in the spec
 from .layer_rule import LayerRule
 from .operands import Operands
 from .order import in_order
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """A tensor: what a reader would call it, its symbolic shape, its kind of numbers.
+    """A tensor: its name, symbolic shape and kind of numbers.
 
-    `name` is "" where the value is worth no name of its own; `optional` values may be None.
+    `name` is "" if the value needs no variable; `optional` values may be None.
     """
 
     id: str
@@ -41,7 +41,7 @@ class Value:
     shape: Shape
     dtype: str = "float"  # float | int | bool
     optional: bool = False
-    base: str = ""  # the name before it was told apart from others of that name
+    base: str = ""  # the name before equal names are distinguished
 
     def __str__(self) -> str:
         return f"{self.name or self.id} {show(self.shape)}"
@@ -49,19 +49,19 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Initial:
-    """How a fresh weight is drawn: zeros · ones · constant (value) · normal (the spec's `init`)."""
+    """Initialisation of a weight: zeros · ones · constant (value) · normal (the spec's `init`)."""
 
     kind: str
     value: float = 0.0
-    residual: bool = False  # writes into the residual stream: narrower when depth-scaled
+    residual: bool = False  # residual projection, scaled if `depth_scaled` is set
 
 
 @dataclass(frozen=True, eq=False)
 class Weight:
-    """A parameter of an op. `name` is `weight`, `bias`, or "" for a parameter that stands alone.
+    """A parameter of an op. `name` is `weight`, `bias`, or "" for a bare parameter.
 
-    `tied` names the logical weight that is used instead of an own one. One that is not `trained`
-    gets no gradient: what sets it is no part of the model.
+    `tied` is the logical name of the weight that is used instead. Weights that are not `trained`
+    get no gradient; the training loop sets them.
     """
 
     name: str
@@ -80,23 +80,23 @@ class Weight:
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """One line of a model. `kind` is a row of `ops.OPS`, `name` the attribute that holds it."""
+    """An operation. `kind` is a row of `ops.OPS`, `name` the attribute of its module."""
 
     number: int
     kind: str
-    inputs: Operands  # ids of values, as `slots` names them; "" for an absent one
+    inputs: Operands  # ids of values by slot; "" for an absent one
     outputs: tuple[str, ...]
     scope: str
     name: str = ""
     attrs: dict[str, Any] = field(default_factory=dict)
     weights: tuple[Weight, ...] = ()
     origin: Origin = ()
-    slots: tuple[str, ...] = ()  # the name of each input; a slot for several stands as often
+    slots: tuple[str, ...] = ()  # name of each input; slots with several values are repeated
 
     def arg(self, slot: str) -> str:
-        """The value in a slot, by its id; "" where an optional one is absent.
+        """The id of the value in a slot; "" if it is optional and absent.
 
-        Raises LookupError for a slot that this kind of op does not have, or has several values for.
+        Raises LookupError for an unknown slot and for one with several values.
         """
         found = self.args(slot)
         if len(found) > 1:
@@ -104,7 +104,7 @@ class Op:
         return found[0]
 
     def args(self, slot: str) -> tuple[str, ...]:
-        """All values in a slot, by their ids. Raises LookupError for one that it does not have."""
+        """The ids of all values in a slot. Raises LookupError for an unknown slot."""
         given = zip(self.slots, self.inputs, strict=True)
         found = tuple(value for name, value in given if name == slot)
         if not found:
@@ -114,17 +114,17 @@ class Op:
 
     @property
     def first(self) -> str:
-        """The value in its first slot, whatever that is; "" for an op that reads none."""
+        """The value in its first slot; "" for an op without inputs."""
         return next(iter(self.inputs), "")
 
 
 @dataclass(frozen=True, eq=False)
 class Scope:
-    """A module (or a method of one) that ops stand in.
+    """A module, or a method of one, that contains ops.
 
     role     model · stack · layers · block · module · method
-    path     where it stands, dotted; unique. `""` is the model.
-    weights  the prefix of its weights' logical names; holds `{layer}` below a `layers` scope
+    path     dotted and unique; `""` is the model
+    weights  prefix of the logical names of its weights; with `{layer}` inside a `layers` scope
     """
 
     path: str
@@ -132,26 +132,26 @@ class Scope:
     role: str
     parent: str | None
     weights: str = ""
-    noun: str = ""  # what its class is called before collisions are resolved
+    noun: str = ""  # name of its class before collisions are resolved
     title: str = ""  # its docstring
     origin: Origin = ()
-    stack: str = ""  # the stack it belongs to
+    stack: str = ""  # its stack
     # role layers
     layers: Size | None = None
-    order: tuple[str, ...] = ()  # block kind of each layer
-    rule: LayerRule | None = None  # what `order` follows from; None where nobody said it
-    modules: tuple[int, ...] = ()  # which stored module each layer uses
-    carry: tuple[str, str] | None = None  # value in, value out of one repetition
-    result: str = ""  # the value after the last repetition
-    source: str = ""  # the value that enters the first repetition
+    order: tuple[str, ...] = ()  # block of each layer
+    rule: LayerRule | None = None  # the pattern and overrides behind `order`; None without them
+    modules: tuple[int, ...] = ()  # index of the stored module of each layer
+    carry: tuple[str, str] | None = None  # input and output of one layer
+    result: str = ""  # the value after the last layer
+    source: str = ""  # the input of the first layer
     # role block
     layer_indices: tuple[int, ...] = ()
-    stored: tuple[int, ...] = ()  # numbers of the stored modules of this kind
+    stored: tuple[int, ...] = ()  # indices of the stored modules of this kind
 
 
 @dataclass(frozen=True, eq=False)
 class LogicalWeight:
-    """A weight by the name that never changes: `layers.3.attention.query.weight`."""
+    """A weight by its logical name, such as `layers.3.attention.query.weight`."""
 
     name: str
     shape: tuple[int, ...]
@@ -159,7 +159,7 @@ class LogicalWeight:
     weight: Weight
 
 
-TABLES = (  # what a graph holds beside its ops
+TABLES = (  # metadata
     "values",
     "producers",
     "scopes",
@@ -173,14 +173,14 @@ TABLES = (  # what a graph holds beside its ops
     "inputs",
     "stack_facts",
 )
-FACTS = ("init", "tokens", "source")  # frozen: copies of a graph share them
+FACTS = ("init", "tokens", "source")  # immutable, so copies share them
 
 
 OP_FIELDS = tuple(Op.__dataclass_fields__)
 
 
 class ModuleGraph(Displayed):
-    """A model as ops, values and scopes. Passes take one and return one; backends read one."""
+    """A model as ops, values and scopes. Passes map one graph to another; backends read it."""
 
     def __init__(self, name: str, class_name: str) -> None:
         self.name = name
@@ -191,17 +191,17 @@ class ModuleGraph(Displayed):
         self.scopes: dict[str, Scope] = {}
         self.fields: list[Field] = []
         self.outputs: dict[str, str] = {}  # head name, or "hidden_states", -> value id
-        self.hidden: dict[str, str] = {}  # stack name -> value id of its last hidden states
-        self.predicts_next: set[str] = set()  # stacks that read no other and see nothing later
-        self.limits: dict[str, Size] = {}  # stack name -> the most positions that it may see
-        self.lengths: dict[str, Size] = {}  # stack name -> its tokens, where its input decides
+        self.hidden: dict[str, str] = {}  # stack name -> value id of its output
+        self.predicts_next: set[str] = set()  # causal stacks that read no other stack
+        self.limits: dict[str, Size] = {}  # stack name -> maximum number of positions
+        self.lengths: dict[str, Size] = {}  # stack name -> number of tokens, if the input sets it
         self.heads: dict[str, HeadFact] = {}  # in the order of the spec
-        self.inputs: dict[str, InputFact] = {}  # stack name -> what it reads first
+        self.inputs: dict[str, InputFact] = {}  # stack name -> its first input
         self.stack_facts: dict[str, StackFact] = {}
         self.init = InitFact()
         self.tokens = TokenFact()
         self.source = SourceFact()
-        self._order: list[int] | None = None  # None where it must be worked out again
+        self._order: list[int] | None = None  # None: must be computed again
 
     # -- building
 
@@ -234,7 +234,7 @@ class ModuleGraph(Displayed):
         del self._ops[number]
 
     def copy(self) -> ModuleGraph:
-        """An independent graph (ops, values and scopes are immutable and shared)."""
+        """A copy of the graph; ops, values and scopes are immutable and shared."""
         other = ModuleGraph(self.name, self.class_name)
         other._ops, other._order = self._ops.copy(), self._order
         for name in TABLES:
@@ -249,7 +249,7 @@ class ModuleGraph(Displayed):
         return self._ops[number]
 
     def __len__(self) -> int:
-        """How many ops it has."""
+        """Number of ops."""
         return len(self._ops)
 
     def __contains__(self, number: int) -> bool:
@@ -257,7 +257,7 @@ class ModuleGraph(Displayed):
 
     @property
     def nx(self) -> nx.MultiDiGraph[int]:
-        """A new `networkx` graph of the ops and the values that flow between them."""
+        """The graph as a new `networkx.MultiDiGraph`."""
         import networkx
 
         made: nx.MultiDiGraph[int] = networkx.MultiDiGraph()
@@ -270,9 +270,9 @@ class ModuleGraph(Displayed):
         return made
 
     def ops(self, scope: str | None = None) -> list[Op]:
-        """All ops, or those directly in `scope`, in an order in which each can be computed.
+        """All ops, or those directly in `scope`, in topological order.
 
-        Raises graphlib.CycleError where they need each other.
+        Raises graphlib.CycleError if there is a cycle.
         """
         if self._order is None:
             made = self.producers
@@ -289,11 +289,11 @@ class ModuleGraph(Displayed):
         return None if number is None else self.op(number)
 
     def scope_of(self, value: str) -> str:
-        """The scope in which a value is made."""
+        """The scope in which a value is computed."""
         return self.op(self.producers[value]).scope
 
     def keepers(self, path: str | None = None) -> list[Op]:
-        """The ops (within a scope) whose results depend on what a cache keeps."""
+        """The ops (within a scope) whose results depend on a cache."""
         ops = self.ops() if path is None else self.subtree(path)
         return [op for op in ops if op.kind == "cache" or op.attrs.get("cached")]
 
@@ -304,7 +304,7 @@ class ModuleGraph(Displayed):
         return [s for s in self.scopes.values() if s.parent == path]
 
     def inside(self, path: str, ancestor: str) -> bool:
-        """Is scope `path` the scope `ancestor`, or somewhere within it?"""
+        """Whether the scope `path` is `ancestor` or inside it."""
         scope: str | None = path
         while scope is not None:
             if scope == ancestor:
@@ -316,7 +316,7 @@ class ModuleGraph(Displayed):
         return [op for op in self.ops() if self.inside(op.scope, path)]
 
     def layers_of(self, path: str) -> Scope | None:
-        """The repeated scope that `path` stands in, if any."""
+        """The `layers` scope that contains `path`, or None."""
         scope: str | None = path
         while scope is not None:
             if self.scopes[scope].role == "layers":
@@ -333,26 +333,26 @@ class ModuleGraph(Displayed):
         return None
 
     def stacks(self) -> dict[str, Scope]:
-        """The scope of each stack; a model's only stack is the model itself."""
+        """The scope of each stack; a single stack is the model itself."""
         found = {s.stack: s for s in self.scopes.values() if s.role == "stack"}
         return found or {self.scopes[""].stack: self.scopes[""]}
 
     @property
     def depths(self) -> dict[str, int]:
-        """How many layers each stack has."""
+        """Number of layers of each stack."""
         return {name: stack.layers for name, stack in self.stack_facts.items()}
 
     def decided(self) -> bool:
-        """Does the input of every stack decide how many tokens it has, as an image does?"""
+        """Whether the inputs of all stacks determine the number of tokens, as images do."""
         return self.lengths.keys() >= self.stack_facts.keys()
 
     def weight_name(self, op: Op, weight: Weight) -> str:
-        """The logical name, with `{layer}` where it stands in a layer."""
+        """The logical name, with `{layer}` inside layers."""
         parts = (self.scopes[op.scope].weights, op.name, weight.name)
         return ".".join(part for part in parts if part)
 
     def weights(self) -> Iterator[LogicalWeight]:
-        """Every stored weight once: ties and shared layers are not counted again."""
+        """All stored weights; tied weights and shared layers occur once."""
         for op in self.ops():
             block = self.block_of(op.scope)
             for weight in op.weights:

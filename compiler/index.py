@@ -1,4 +1,4 @@
-"""Who stands where in a graph, and who reads what: looked up, not searched for each time."""
+"""Lookup tables of a graph: ops by scope, scopes by parent, readers of values."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from .graph import ModuleGraph, Op, Scope
 
 
 class Index:
-    """A graph's ops by scope and its scopes by parent, as the graph is when the index is made."""
+    """A snapshot of a graph's ops by scope and its scopes by parent."""
 
     def __init__(self, graph: ModuleGraph) -> None:
         self.ops: dict[str, list[Op]] = defaultdict(list)  # directly in a scope
-        self.subtree: dict[str, list[Op]] = defaultdict(list)  # in a scope and all below it
+        self.subtree: dict[str, list[Op]] = defaultdict(list)  # in a scope and its descendants
         self.children: dict[str, list[Scope]] = defaultdict(list)
         self.consumers: dict[str, list[Op]] = defaultdict(list)
         for scope in graph.scopes.values():

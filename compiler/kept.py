@@ -1,8 +1,8 @@
-"""What training keeps between forward and backward, as formulas: the sum of the ops' rules.
+"""Tensors saved for the backward pass, as formulas: the sum of the ops' rules.
 
-Autograd keeps tensors, and several ops may keep the same one, or views of one storage. Each storage
-counts once: a tensor of a layer once for each layer, the stream between two layers once, what is
-computed before the layers once for all of them.
+Several ops may save the same tensor, or views of one storage. Each storage counts once: tensors of
+a layer once per layer, the hidden states between two layers once, and tensors computed before the
+layers once for all of them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from .ops import OPS
 from .ops.saved import FREE, OUT, Own, Saving
 
 Sizes = dict[str, Poly]
-"""How many numbers of each kind: float, wide (at least float32), int (8 bytes) and bool."""
+"""Number of elements by kind: float, wide (at least float32), int (8 bytes) and bool."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What one training step keeps, in numbers of each kind.
+    """Elements saved by one training step, by kind.
 
-    total   between forward and backward, the loss included
-    layers  the insides of one layer of each kind: what gradient checkpointing makes again
+    total   saved for the backward pass, including the loss
+    layers  the inside of one layer of each kind, which gradient checkpointing recomputes
     """
 
     total: Sizes
@@ -36,12 +36,12 @@ class Kept:
 
 @dataclass
 class _Block:
-    """What the ops of one kind of layer keep.
+    """Storages saved by the ops of one kind of layer.
 
-    values  the storages that they make
-    own     tensors without a name
-    enters  is the stream kept as it enters?
-    behind  does something behind the layers keep their result?
+    values  storages that the layer creates
+    own     tensors that are not values of the graph
+    enters  whether the input of the layer is saved
+    behind  whether an op after the layers saves their output
     """
 
     values: set[str] = field(default_factory=set)
@@ -53,20 +53,20 @@ class _Block:
 def kept_by_training(
     graph: ModuleGraph, *, fused: bool = False, narrow: bool = False, checkpointed: bool = False
 ) -> Kept:
-    """What autograd keeps of a forward in training and of the loss.
+    """Elements that autograd saves in a training step, including the loss.
 
-    fused         with the kernels of GPUs instead of those of the CPU (see `ops.saved`)
+    fused         with GPU kernels instead of those of the CPU (see `ops.saved`)
     narrow        activations have fewer than 4 bytes
-    checkpointed  as in files built with `--gradient-checkpointing`: of a layer only what enters it
+    checkpointed  with `--gradient-checkpointing`: only the inputs of layers
 
-    Without padding and other optional arguments. Not counted: weights, gradients, the optimizer,
-    the arguments themselves, and what is freed before the backward.
+    Without padding and other optional arguments. Not counted are weights, gradients, the optimizer,
+    arguments, and tensors that are freed before the backward pass.
     """
     return _Count(graph, fused=fused, narrow=narrow).kept(checkpointed=checkpointed)
 
 
 class _Count:
-    """One count: in which storage each value is, and which storages are kept."""
+    """Counts saved storages: the storage of each value, and which storages are saved."""
 
     def __init__(self, graph: ModuleGraph, *, fused: bool, narrow: bool) -> None:
         self.graph, self.fused, self.narrow = graph, fused, narrow
@@ -74,10 +74,10 @@ class _Count:
         self.seen: dict[int, Saving] = {}
         self.blocks = {s.path: _Block() for s in graph.scopes.values() if s.role == "block"}
         self.streams = {s.carry[0]: s.path for s in graph.scopes.values() if s.carry}
-        self.outside: set[str] = set()  # storages that are made outside of layers
-        self.own: Sizes = {}  # tensors without a name that ops outside of layers keep
+        self.outside: set[str] = set()  # storages created outside of layers
+        self.own: Sizes = {}  # unnamed tensors that ops outside of layers save
 
-    # -- what the rules ask
+    # -- queries of the rules
 
     def saving(self, op: Op) -> Saving:
         if op.number not in self.seen:
@@ -99,7 +99,7 @@ class _Count:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """The values that need a gradient: those that depend on a trained weight."""
+        """Values that need a gradient because they depend on a trained weight."""
         found: set[str] = set()
         for op in self.graph.ops():
             learns = any(weight.trained for weight in op.weights)
@@ -113,7 +113,7 @@ class _Count:
         return frozenset(inputs | set(self.graph.outputs.values()))
 
     def root(self, value: str) -> str:
-        """The value whose storage this one is in; "" for a parameter or an argument."""
+        """The value that owns the storage of this one; "" for a parameter or an argument."""
         while value and value not in self.streams:
             op = self.graph.producer(value)
             shared = () if op is None else OPS[op.kind].view(self.saving(op))
@@ -124,7 +124,7 @@ class _Count:
         return value
 
     def stored(self, value: str) -> tuple[str, Poly]:
-        """Kind and number of what a value stores."""
+        """Kind and number of the stored elements of a value."""
         op = self.graph.producer(value)
         assert op is not None
         row = OPS[op.kind]
@@ -133,7 +133,7 @@ class _Count:
         return self.graph.values[value].dtype, elements(self.lengths.values(op)[value].shape)
 
     def home(self, value: str) -> str:
-        """The kind of layer that makes a value; "" outside of layers."""
+        """The kind of layer that computes a value; "" outside of layers."""
         block = self.graph.block_of(self.graph.scope_of(value))
         return "" if block is None else block.path
 
@@ -147,7 +147,7 @@ class _Count:
             self.checkpoint()
         whole: list[Sizes] = [self.own]
         stacks = [scope for scope in self.graph.scopes.values() if scope.role == "layers"]
-        for scope in reversed(stacks):  # a later one may keep the result of one before
+        for scope in reversed(stacks):  # a later op may save the result of an earlier one
             whole.append(self.between(scope))
         for path, block in self.blocks.items():
             if not checkpointed:
@@ -158,7 +158,7 @@ class _Count:
         return Kept(_sum([*whole, loss_keeps(self.graph, self.lengths)]), layers)
 
     def of_op(self, op: Op) -> Iterator[str | Own]:
-        """What one op keeps: the storages of values, and tensors of its own."""
+        """What one op saves: storages of values, and other tensors."""
         if self.needs.isdisjoint(op.outputs):
             return
         for each in OPS[op.kind].saves(self.saving(op)):
@@ -182,7 +182,7 @@ class _Count:
             self.keep_outside(each)
 
     def keep_outside(self, value: str) -> None:
-        """Keep what is read outside of the layer that makes it, if one does."""
+        """Mark a storage as saved outside of the layer that creates it."""
         home = self.home(value)
         if home:
             self.blocks[home].behind = True
@@ -194,12 +194,12 @@ class _Count:
         return carry[0] if carry else ""
 
     def end(self, path: str) -> str:
-        """The storage of what a layer gives to the next one."""
+        """The storage of a layer's output."""
         carry = self.graph.scopes[path].carry
         return self.root(carry[1]) if carry else ""
 
     def checkpoint(self) -> None:
-        """Keep what enters layers, from outside and along the stream; masks in tiles are lists."""
+        """Save the inputs of layers: hidden states and values from outside, except tiled masks."""
         for op in self.graph.ops():
             block = self.graph.block_of(op.scope)
             if block is None:
@@ -214,7 +214,7 @@ class _Count:
                     self.outside.add(root)
 
     def between(self, scope: Scope) -> Sizes:
-        """What is kept of the stream between layers, and behind the last one."""
+        """Saved hidden states between layers and after the last one."""
         paths = [f"{scope.path}.{kind}" for kind in scope.order]
         if not paths:
             return {}
@@ -230,11 +230,11 @@ class _Count:
         return total
 
     def ends(self, path: str) -> bool:
-        """Do the ops of a layer keep what it gives to the next one?"""
+        """Whether the ops of a layer save its output."""
         return self.end(path) in self.blocks[path].values
 
     def inside(self, path: str, block: _Block) -> Sizes:
-        """What one layer keeps, without what it shares with its neighbours."""
+        """What one layer saves, without the hidden states shared with its neighbours."""
         return _sum([block.own, self.sum_of(block.values - {self.end(path)})])
 
     def sum_of(self, values: set[str]) -> Sizes:
@@ -245,7 +245,7 @@ class _Count:
 
 
 def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:
-    """What the loss of an only head keeps: logarithms of probabilities, and labels."""
+    """What the loss of a single head saves: log-probabilities and labels."""
     if len(graph.heads) != 1:
         return {}
     (head,) = graph.heads.values()
@@ -254,7 +254,7 @@ def loss_keeps(graph: ModuleGraph, lengths: Lengths) -> Sizes:
     assert op is not None
     shape = lengths.values(op)[value].shape
     scores, rows = elements(shape), elements(shape[:-1])
-    if head.loss == "next_token":  # of all tokens but the last; these labels are a copy
+    if head.loss == "next_token":  # all tokens but the last; the labels are a copy
         batch = elements(shape[:-2])
         return {"wide": scores + -1 * batch * elements(shape[-1:]), "int": rows + -1 * batch}
     if head.loss == "labels":

@@ -1,4 +1,4 @@
-"""A table of the modules of a model, as its layers hold them: shape, parameters, FLOPs."""
+"""A table of the modules of a model: shape, parameters, FLOPs."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ CLASSES = {
     "rms_norm": "RMSNorm",
     "table": "Embedding",
 }
-"""What holds the weights of an op; all others are parameters of the module around them."""
+"""Ops that are modules of their own; weights of others are parameters of the enclosing module."""
 
 
 @dataclass(frozen=True)
 class LayerRow:
     """One module, or one kind of layer.
 
-    name     its dotted name, with `{layer}` in layers
-    kind     its class, before names that several modules have are told apart
-    depth    how deep it stands: rows below with a greater depth are parts of it
-    shape    of its result
-    layers   the layers that it stands for; empty outside layers
-    stored   how many of these layers have weights of their own
-    weights  numbers stored in one of them
-    flops    of one of them in a forward of the whole batch, without what masks forbid
+    name     dotted name, with `{layer}` in layers
+    kind     its class, before equal names are distinguished
+    depth    nesting depth: following rows with a greater depth are its submodules
+    shape    shape of its output
+    layers   the layers that it represents; empty outside layers
+    stored   number of these layers with their own weights
+    weights  parameters of one of them
+    flops    FLOPs of one of them in a forward pass of the whole batch, without masked scores
     """
 
     name: str
@@ -52,7 +52,7 @@ class LayerRow:
 
     @property
     def times(self) -> int:
-        """How often it runs in a forward."""
+        """How often it runs in a forward pass."""
         return max(1, len(self.layers))
 
     def to_json(self) -> dict[str, Any]:
@@ -66,10 +66,10 @@ class LayerRow:
 
 
 def layer_rows(graph: ModuleGraph, costs: OpCosts, at: dict[str, int]) -> tuple[LayerRow, ...]:
-    """The rows, each kind of layer once, in the order in which the model computes.
+    """The rows in order of computation, each kind of layer once.
 
-    costs: of the same graph
-    at: the batch and the lengths that these costs are for
+    costs: costs of the same graph
+    at: batch size and lengths of these costs
     """
     return tuple(_Rows(graph, costs, at).below("", 0))
 
@@ -81,7 +81,7 @@ class _Rows:
         self.lengths = Lengths(graph)
 
     def below(self, path: str, depth: int) -> Iterator[LayerRow]:
-        """What stands directly in a scope, by the first op of each."""
+        """The direct children of a scope, sorted by their first op."""
         parts: list[Op | Scope] = [*self.index.ops[path], *self.index.children[path]]
         for part in sorted(parts, key=self.place):
             if isinstance(part, Op):
@@ -100,7 +100,7 @@ class _Rows:
         return min((op.number for op in ops), default=0)
 
     def counts(self, ops: list[Op]) -> bool:
-        """Has it weights of its own, or does it multiply matrices?"""
+        """Whether it has weights or FLOPs."""
         return any(op.weights for op in ops) or any(self.costs.flops[op.number] for op in ops)
 
     def scope(self, scope: Scope, depth: int) -> LayerRow:
@@ -129,7 +129,7 @@ class _Rows:
         )
 
     def last(self, ops: list[Op]) -> Op:
-        """The op whose result leaves a scope."""
+        """The op whose result is the output of a scope."""
         inside = {op.number for op in ops}
         for op in reversed(ops):
             readers = [r for v in op.outputs for r in self.index.consumers[v]]

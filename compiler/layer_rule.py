@@ -1,4 +1,4 @@
-"""The blocks of a stack for any number of layers, by the pattern and the overrides of the spec."""
+"""The blocks of a stack for any number of layers, from pattern and overrides."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ from ..spec.order import Override as Written
 
 @dataclass(frozen=True)
 class Override(Written):
-    """An exception from the pattern.
+    """An override of the pattern.
 
-    count: how many layers it names from layer 0 on, where that number is a field of the Config
+    count: the number of layers from layer 0 on, if it is a field of the Config
     """
 
     count: int | None = None
 
     def after(self, before: str) -> str:
-        """The block of a layer that had this one; "" where the spec has not made that block."""
+        """The block after the override, given the one before; "" if the spec does not define it."""
         return self.block or dict(self.becomes).get(before, "")
 
 
 @dataclass(frozen=True)
 class LayerRule:
-    """What the order of the blocks of a stack follows from.
+    """The rule that gives the blocks of a stack.
 
-    pattern: names of blocks, repeated and cut
-    overrides: exceptions, in order
-    last: the blocks that the last layer may be: behind another one, the stack would have another
-        final norm
-    shared: the blocks of which all layers use one module
-    blocks: the blocks that the model has; none of them: all that are named here
+    pattern: names of blocks, repeated or cut off
+    overrides: overrides, in order
+    last: allowed blocks of the last layer; others would change the final norm
+    shared: blocks whose layers share one module
+    blocks: the blocks of the model; empty: all that are named here
 
     >>> rule = LayerRule(("sparse",), (Override(0, 2, "dense"),), ("dense", "sparse"))
     >>> rule.order(5)
@@ -44,7 +43,7 @@ class LayerRule:
     blocks: tuple[str, ...] = ()
 
     def order(self, count: int) -> tuple[str, ...]:
-        """The block of each layer; "" for one that only another spec would have."""
+        """The block of each layer; "" for one that the spec does not define."""
         found = [self.pattern[i % len(self.pattern)] for i in range(count)]
         for override in self.overrides:
             layers = override.range(count)
@@ -57,7 +56,7 @@ class LayerRule:
         return tuple(found)
 
     def fits(self, count: int) -> bool:
-        """Has a stack of so many layers, one at least, the same final norm and no other blocks?"""
+        """Whether a stack with this many layers has the same final norm and no new blocks."""
         order = self.order(count)
         if any(order.count(name) > 1 for name in self.shared):
             return False

@@ -1,4 +1,4 @@
-"""What each op of a model costs: the report's sums, taken apart."""
+"""The costs of each op of a model."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LONGEST = 1024
 
 @dataclass(frozen=True)
 class OpCosts:
-    """By the number of an op, in all layers that run it together.
+    """Costs by op number, summed over all layers that run it.
 
-    weights   numbers stored; ties and shared layers once
-    flops     of one forward of sequences of `sequence` tokens, without what masks forbid
+    weights  parameters; tied and shared ones once
+    flops    of one forward pass with `sequence` tokens, without masked scores
     """
 
     sequence: int
@@ -37,7 +37,7 @@ class OpCosts:
 
 
 def op_costs(graph: ModuleGraph, sequence: int | None = None, batch: int = 1) -> OpCosts:
-    """The costs of every op, for `sequence` tokens (as in `report`, at most 1024 by default)."""
+    """The costs of all ops for `sequence` tokens (by default as in `report`)."""
     length = default_sequence(graph) if sequence is None else sequence
     at = lengths_at(batch, length)
     lengths = Lengths(graph)
@@ -57,7 +57,7 @@ def op_costs(graph: ModuleGraph, sequence: int | None = None, batch: int = 1) ->
 
 
 def default_sequence(graph: ModuleGraph) -> int:
-    """The shortest of the stacks' `max_positions`, at most 1024; of an image, all its tokens."""
+    """The smallest `max_positions`, at most 1024; for images, the number of tokens."""
     if graph.decided():
         return int(list(graph.lengths.values())[-1])
     limits = [stack.max_positions or LONGEST for stack in graph.stack_facts.values()]
@@ -65,12 +65,12 @@ def default_sequence(graph: ModuleGraph) -> int:
 
 
 def lengths_at(batch: int, length: int) -> dict[str, int]:
-    """What the letters of the costs stand for where every stack has `length` tokens."""
+    """Values of the letters in costs if every stack has `length` tokens."""
     chunks = -(-length // CHUNK) + 1  # see `chunks_of`
     return {"B": batch, **dict.fromkeys("TSM", length), "Q": chunks}
 
 
 def mask_density(formula: Formula | HeadFormulas, length: int) -> float:
-    """The share of the pairs that a mask admits; of a list, the mean of its equal runs of heads."""
+    """The density of a mask; for a list of masks, the mean."""
     parts = formula if isinstance(formula, tuple) else (formula,)
     return sum(density(plain(part), length) for part in parts) / len(parts)

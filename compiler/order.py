@@ -1,4 +1,4 @@
-"""Putting things in an order in which each comes after what it needs."""
+"""Deterministic topological order."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from heapq import heapify, heappop, heappush
 
 
 def in_order(needs: Mapping[int, Iterable[int]]) -> list[int]:
-    """The numbers, each after those that it needs; of those that may come next the smallest first.
+    """The numbers in topological order; ties are resolved by the smallest number.
 
-    Raises graphlib.CycleError where some need each other.
+    Raises graphlib.CycleError if there is a cycle.
     """
     if all(number in needs and number < later for later, own in needs.items() for number in own):
-        return sorted(needs)  # the order in which they were made
+        return sorted(needs)  # the order of creation
     sorter = TopologicalSorter(needs)
     sorter.prepare()
     ready = list(sorter.get_ready())

@@ -1,7 +1,7 @@
-"""What a model costs: weights, FLOPs and memory, counted from the graph. Nothing is allocated.
+"""The costs of a model: weights, FLOPs and memory, counted from the graph without allocation.
 
-FLOPs count a multiply-add as 2 and matrix products only; scores that the mask forbids are not
-counted; training is three forwards (Kaplan et al. 2020, arXiv:2001.08361).
+FLOPs count 2 per multiply-add, of matrix products only, without masked scores. Training is 3 ×
+forward (Kaplan et al. 2020, arXiv:2001.08361).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Report(Costs):
         return report_text.html(self)
 
     def weight_table(self) -> str:
-        """Every weight: name, shape, how many numbers, copies and part; the last line sums up."""
+        """All weights: name, shape, size, copies and part; the last line is the total."""
         return report_text.weight_table(self)
 
     def layer_table(self) -> str:
-        """Every module: class, shape of its result, parameters, FLOPs and shares."""
+        """All modules: class, output shape, parameters, FLOPs and shares."""
         return report_text.layer_table(self)
 
     def kernels(self) -> str:
@@ -57,11 +57,11 @@ def report(
     of tokens of an image model.
     """
     if dtype not in BYTES:
-        raise ValueError(f"dtype {dtype!r} is none of {', '.join(BYTES)}")
+        raise ValueError(f"unknown dtype {dtype!r}; expected one of: {', '.join(BYTES)}")
     length = default_sequence(graph) if sequence is None else sequence
     if graph.decided() and length != default_sequence(graph):
         raise ValueError(
-            f"sequence is {length}, but an image has {default_sequence(graph)} tokens here"
+            f"sequence is {length}, but an image has {default_sequence(graph)} tokens in this model"
         )
     for name, value in (("batch", batch), ("sequence", length)):
         if value < 1:

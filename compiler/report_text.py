@@ -1,4 +1,4 @@
-"""The cost report as text: aligned columns, shares, and units that a person reads at a glance."""
+"""The cost report as text: aligned columns, shares and readable units."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def html(report: Costs) -> str:
     sizes = [
         ("memory", report.dtype),
         ("parameters", in_bytes(report.weights_bytes)),
-        ("activations kept for training, on the CPU", in_bytes(report.activations.cpu)),
+        ("activations saved for training, on the CPU", in_bytes(report.activations.cpu)),
         ("  with fused GPU kernels (an estimate)", in_bytes(report.activations.gpu)),
         ("  with gradient checkpointing", in_bytes(report.activations.checkpointed)),
         ("cache", in_bytes(report.cache_bytes)),
@@ -141,7 +141,7 @@ def _memory(report: Costs) -> list[str]:
     kept = report.activations
     again = f"plus {in_bytes(kept.recomputed)} for the layer that is recomputed"
     rows = [
-        ("activations kept for training", in_bytes(kept.cpu), "on the CPU, loss included"),
+        ("activations saved for training", in_bytes(kept.cpu), "on the CPU, loss included"),
         ("  with fused GPU kernels", in_bytes(kept.gpu), "an estimate"),
         ("  with gradient checkpointing", in_bytes(kept.checkpointed), again),
     ]
@@ -155,7 +155,7 @@ def _decoding(report: Costs) -> list[str]:
     step = report.decoding
     if step is None:
         return []
-    note = "" if step.exact else "if tokens choose experts evenly"
+    note = "" if step.exact else "if routing is uniform"
     rows = [
         ("FLOPs, over all cached keys", in_flops(step.flops), ""),
         ("weights read", in_bytes(step.weight_bytes), note),
@@ -176,7 +176,7 @@ def _attention(report: Costs) -> list[str]:
     lines = [
         "attention",
         f"  FLOPs of all scores and weighted sums: {in_words(report.attention_formula)}",
-        "  pairs of query and key that the masks admit",
+        "  query-key pairs that the masks allow",
         *table(rows, "<><"),
     ]
     letters = sorted(set(report.flops_formula) & set(LETTERS), key="BTSMQ".index)
@@ -184,7 +184,7 @@ def _attention(report: Costs) -> list[str]:
 
 
 def layer_table(report: Costs) -> str:
-    """A line for each module, each kind of layer once, and the whole."""
+    """One line per module, each kind of layer once, and the total."""
     total, forward = report.weights_total, report.forward
     rows = [("module", "class", "result", "", "parameters", "", "FLOPs", "")]
     for row in report.layer_rows:
@@ -204,7 +204,7 @@ def layer_table(report: Costs) -> str:
 
 
 def weight_table(report: Costs) -> str:
-    """A line for each weight, those of layers once, and their sum."""
+    """One line per weight, those of layers once, and the total."""
     rows = [("weight", "shape", "numbers", "layers", "copies", "part", "expression", "")]
     for row in report.weight_rows:
         shape = " x ".join(map(str, row.shape))

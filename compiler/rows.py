@@ -1,7 +1,6 @@
-"""The keys that a query sees, as one whole number with a bit per key.
+"""The rows of a mask as integers with one bit per key.
 
-A formula is then a few operations on whole numbers for each query, and no table of all pairs is
-made.
+A formula takes a few integer operations per query, without a table of all pairs.
 
 >>> from .formula import parse_formula
 >>> bin(Rows(4).of(parse_formula("causal"), 2))
@@ -19,10 +18,10 @@ from .formula import And, Atom, Formula, Not, Or, Range
 
 @dataclass(frozen=True)
 class Given:
-    """What a mask asks of the data of one sequence; by default it is neutral.
+    """Data arguments of a mask for one sequence; the defaults are neutral.
 
-    document_ids: the document of each token; empty: there is only one
-    prefix_length: how many tokens the prefix has
+    document_ids: document of each token; empty: only one document
+    prefix_length: length of the prefix
     global_tokens: where `global_mask` is 1
     """
 
@@ -32,10 +31,10 @@ class Given:
 
 
 class Rows:
-    """The row of every query of a sequence of `tokens`; bit k is set where it sees key k.
+    """The rows of a mask for `tokens` tokens; bit k is set if the query attends to key k.
 
-    draws: from how many key blocks `random` may draw in all; past that, the blocks of queries that
-        are near each other share a drawing. 0: each has its own, as the atom says
+    draws: limit of key blocks that `random` may choose from in total; beyond it, neighbouring query
+        blocks share a choice. 0: no limit
     """
 
     def __init__(self, tokens: int, given: Given | None = None, draws: int = 0) -> None:
@@ -44,7 +43,7 @@ class Rows:
         self.kept: dict[Any, int] = {}
 
     def of(self, formula: Formula, query: int) -> int:
-        """The keys that a formula admits for one query."""
+        """The keys that a formula allows for one query."""
         if isinstance(formula, Atom):
             return ROWS[formula.name](self, query, *formula.args)
         if isinstance(formula, Not):
@@ -58,7 +57,7 @@ class Rows:
         return row
 
     def run(self, start: int, stop: int) -> int:
-        """The keys start up to stop."""
+        """The keys from start up to stop."""
         start, stop = max(start, 0), min(stop, self.tokens)
         return ((1 << (stop - start)) - 1) << start if start < stop else 0
 
@@ -75,7 +74,7 @@ class Rows:
         return self.kept[key]
 
     def repeated(self, pattern: int, period: int) -> int:
-        """A pattern of bits again and again, from key 0 on."""
+        """A bit pattern, repeated from key 0 on."""
         row, length = pattern, period
         while length < self.tokens:
             row |= row << length
@@ -91,7 +90,7 @@ class Rows:
 
 
 def drawn_blocks(block: int, blocks: int, m: int, seed: int) -> list[int]:
-    """The key blocks that `random(n, m, seed)` gives the queries of `block`, of `blocks` in all."""
+    """The key blocks that `random(n, m, seed)` chooses for the query block `block` of `blocks`."""
 
     def place(key: int) -> tuple[int, int]:
         x = ((block * 92837111) ^ (key * 689287499) ^ (seed * 283923481)) & 0x7FFFFFFF
@@ -100,7 +99,7 @@ def drawn_blocks(block: int, blocks: int, m: int, seed: int) -> list[int]:
     return sorted(range(blocks), key=place)[:m]
 
 
-# -- one function for each atom
+# -- one function for each predicate
 
 
 def _full(rows: Rows, query: int) -> int:

@@ -1,4 +1,4 @@
-"""Sizes that know their names: a `Size` behaves as an int and remembers how it was computed.
+"""Symbolic sizes: a `Size` behaves like an int and stores the expression that computed it.
 
 >>> d_model = Size.of(Field("d_model", 768))
 >>> (3 * d_model).code(), int(3 * d_model)
@@ -17,11 +17,13 @@ BINDING = {"+": 1, "-": 1, "*": 2, "//": 2, "**": 3}
 
 @dataclass(eq=False)
 class Field:
-    """One number of the spec, and one field of the emitted `Config`.
+    """A number of the spec that is a field of the emitted `Config`.
 
-    `key` is the spec's word for it (`d_model`); `name` is what the emitted file calls it, which
-    differs only where two parts of one model ask for different numbers (`local_window`). `origin`
-    is where the spec asks for it; of a field of the Config, `places` are all that ask for it.
+    key: its key in the spec (`d_model`)
+    name: its name in the emitted file, which differs only if two parts of a model have different
+        values (`local_window`)
+    origin: its path in the spec
+    places: all paths that use the field
     """
 
     key: str
@@ -29,7 +31,7 @@ class Field:
     origin: tuple[Any, ...] = ()
     context: tuple[str, ...] = ()
     name: str = ""
-    comment: str = field(default="", repr=False)  # how the number follows from others
+    comment: str = field(default="", repr=False)  # how the number is derived from others
     places: dict[tuple[Any, ...], None] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -37,7 +39,7 @@ class Field:
 
 
 class Size(int):
-    """A positive int with the expression that made it."""
+    """A positive int with its expression."""
 
     tree: Node
 
@@ -83,13 +85,13 @@ class Size(int):
         return self if other == 0 else self._join("+", other, int(self) + int(other))
 
     def __floordiv__(self, other: Any) -> Any:
-        """The quotient. Raises IndivisibleError where it is not whole; `floor` rounds down."""
+        """The exact quotient. Raises IndivisibleError if it is not whole; `floor` rounds down."""
         if isinstance(other, int) and int(self) % int(other):
             raise IndivisibleError(self, Size.of(other))
         return self.floor(other)
 
     def floor(self, other: Any) -> Any:
-        """The quotient, rounded down: how many patches fit into an image."""
+        """The quotient, rounded down, as for patches of an image."""
         if not isinstance(other, int):
             return int(self) // other
         return self if other == 1 else self._join("//", other, int(self) // int(other))
@@ -103,7 +105,7 @@ class Size(int):
         return self if other == 1 else self._join("**", other, int(self) ** int(other))
 
     def code(self, prefix: str = "") -> str:
-        """The expression as Python text, each field written with `prefix` in front."""
+        """The expression as Python source, with `prefix` before each field."""
         return _code(self.tree, prefix)[0]
 
     def fields(self) -> list[Field]:
@@ -114,7 +116,7 @@ class Size(int):
 
 
 class IndivisibleError(ArithmeticError):
-    """A size that must be a multiple of another one is not."""
+    """A size is not a multiple of another one."""
 
     def __init__(self, dividend: Size, divisor: Size) -> None:
         super().__init__(
@@ -124,12 +126,12 @@ class IndivisibleError(ArithmeticError):
 
 
 def _described(size: Size) -> str:
-    """`d_model (768)`; a plain number as it is."""
+    """`d_model (768)`; plain numbers unchanged."""
     return f"{size.code()} ({int(size)})" if size.fields() else str(int(size))
 
 
 def _whole(left: Size, right: int) -> Size | None:
-    """`heads * (d_model // heads)` is `d_model`, where the division is exact."""
+    """Simplify `heads * (d_model // heads)` to `d_model`."""
     if not isinstance(right, Size) or not isinstance(right.tree, tuple):
         return None
     operator, dividend, divisor = right.tree
@@ -163,7 +165,7 @@ def _fields(tree: Node) -> list[Field]:
 
 
 class InverseRoot(float):
-    """1 / sqrt(times * width), a scale of scores that knows how it was computed."""
+    """1 / sqrt(times * width), an attention scale with its expression."""
 
     times: int
     width: Size
@@ -179,7 +181,7 @@ class InverseRoot(float):
 
 
 def number(value: Any) -> Any:
-    """The plain number behind a `Field`, a `Size` or a number."""
+    """The plain number of a `Field`, a `Size` or a number."""
     if isinstance(value, Field):
         return value.value
     return int(value) if isinstance(value, Size) else value

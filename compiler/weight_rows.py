@@ -1,4 +1,4 @@
-"""The weights of a model as rows: name, shape and the expression behind it, count, and place."""
+"""A table of the weights of a model: name, shape, expression, count and origin."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from .sizes import Size
 
 @dataclass(frozen=True)
 class WeightRow:
-    """A weight by its logical name; one of a layer has one row for all layers of a kind.
+    """A weight by its logical name; weights of layers have one row per kind of layer.
 
-    name        as in a checkpoint, with `{layer}` for the number of a layer
-    shape       its sizes
-    expression  the same in the names of `Config`: `heads * head_dim, d_model`
-    count       how many numbers one copy holds
-    copies      how many are stored: 1, or one for each layer that has its own; 0 of a tied one
-    layers      the numbers that `{layer}` stands for; empty outside layers
-    tied        the name of the weight that is used instead; "" where there is none
-    trained     False for one that gets no gradient
-    part        what the report counts it under: embedding, attention, feed_forward …
-    op          the number of the op that uses it
-    scope       the module that holds it, dotted; "" is the model
-    spec        the path of the part of the spec that asks for it, dotted
+    name        as in a checkpoint, with `{layer}` for the layer index
+    shape       sizes
+    expression  the shape in terms of `Config` fields: `heads * head_dim, d_model`
+    count       number of elements of one copy
+    copies      number of stored copies: 1, or the number of layers with their own; 0 if tied
+    layers      values of `{layer}`; empty outside layers
+    tied        name of the weight that is used instead, or ""
+    trained     False if it gets no gradient
+    part        part of the report: embedding, attention, feed_forward …
+    op          number of the op that uses it
+    scope       dotted path of its module; "" is the model
+    spec        dotted path of its part of the spec
     """
 
     name: str
@@ -44,7 +44,7 @@ class WeightRow:
 
     @property
     def total(self) -> int:
-        """How many numbers are stored in all copies."""
+        """Number of elements of all copies."""
         return self.count * self.copies
 
     def to_json(self) -> dict[str, Any]:
@@ -54,11 +54,11 @@ class WeightRow:
 
 
 def weight_rows(graph: ModuleGraph) -> tuple[WeightRow, ...]:
-    """A row for every weight, in the order in which the model computes.
+    """One row per weight, in order of computation.
 
-    Kinds of layers that share a name (`layers.{layer}.norm.weight`) have a row each, for different
-    `layers`. A table that several stacks read under one name has one row. Copies times count,
-    summed over the rows, is how many numbers the model stores.
+    Different kinds of layers have separate rows with the same name (`layers.{layer}.norm.weight`)
+    and different `layers`. A table shared by several stacks has one row. The number of parameters
+    is the sum of copies times count.
     """
     return tuple(row for op in graph.ops() for row in _rows(graph, op))
 
@@ -70,7 +70,7 @@ def _rows(graph: ModuleGraph, op: Op) -> Iterator[WeightRow]:
     for weight in op.weights:
         name = graph.weight_name(op, weight)
         if weight.tied == name:
-            continue  # stored by another op, which has the row
+            continue  # stored by another op, which has its own row
         yield WeightRow(
             name=name,
             shape=tuple(int(size) for size in weight.shape),

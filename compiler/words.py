@@ -1,4 +1,4 @@
-"""What all floors say alike: the nearest right answer in a message, names of classes."""
+"""Shared helpers for messages and class names."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The figures of these pages, drawn by the tool: `make gallery` writes them all.
+"""Draw the figures of these pages (`make gallery`).
 
     python docs/draw.py     docs/gallery.md, docs/gallery/, docs/figures/, a block of figures.md
 
-Every example of `modelwright new` is in the gallery; a mask that is more than `full` or `causal`
-has a sheet of its own. The tests compare each file with what is drawn anew.
+The gallery has all examples of `modelwright new`; masks other than `full` and `causal` have a sheet
+of their own. Tests compare each file with a new drawing.
 """
 
 from __future__ import annotations
@@ -28,19 +28,18 @@ from modelwright.compiler.graph import ModuleGraph
 
 DOCS = Path(__file__).resolve().parent
 PLAIN_MASKS = {"full", "causal"}
-CHANGES = ("positions=rotary", "attention.kv_heads=4")  # what two pages compare
-HEIGHT = 620  # of a figure in the page, at most
+CHANGES = ("positions=rotary", "attention.kv_heads=4")  # changes in the example of a difference
+HEIGHT = 620  # maximum height of a figure in the page
 HEAD = """# Gallery
 
-Every example of `modelwright new`, drawn by `modelwright visualize`, and by `modelwright masks`
-where its attention does not simply see all, or all before. This page and its figures are written
-by `make gallery`.
+All examples of `modelwright new`, drawn by `modelwright visualize` and, if their masks are not just
+`full` or `causal`, by `modelwright masks`. `make gallery` writes this page and its figures.
 
 """
 
 
 def files() -> dict[str, bytes]:
-    """Every file that is drawn, by its path below this folder."""
+    """All generated files, by path below this folder."""
     return {**dict(_gallery()), **dict(_figures())}
 
 
@@ -74,12 +73,12 @@ def _plain(graph: ModuleGraph) -> bool:
 
 
 def about(name: str) -> str:
-    """The first line of an example: what it is, and who wrote of it first."""
+    """The title of an example: its first line."""
     return example_text(name).partition("\n")[0].removeprefix("#").strip()
 
 
 def weights(graph: ModuleGraph) -> str:
-    """`124.4 M`, and of a mixture how many serve one token."""
+    """`124.4 M`, and for a mixture of experts the weights per token."""
     told = report(graph)
     stored, active = told.weights_total, told.weights_active
     return _short(stored) if active == stored else f"{_short(stored)}, {_short(active)} active"
@@ -110,12 +109,12 @@ def _section(name: str, graph: ModuleGraph, *, masks: bool) -> str:
         "",
     ]
     if masks:
-        lines += [f'<img src="gallery/{name}.masks.svg" alt="What {name} may see">', ""]
+        lines += [f'<img src="gallery/{name}.masks.svg" alt="Attention masks of {name}">', ""]
     return "\n".join(lines)
 
 
 def _height(svg: bytes) -> int:
-    """In pixels of a page, of which three are four thirds of a point each."""
+    """Height in pixels, 4/3 per point."""
     box = svg.decode().partition('viewBox="')[2].partition('"')[0]
     return round(float(box.split()[3]) * 4 / 3)
 
@@ -138,14 +137,14 @@ def _figures() -> Iterator[tuple[str, bytes]]:
 
 
 def _with_block(page: str, words: str) -> bytes:
-    """The page with these words in its block of text."""
+    """The page with its text block replaced."""
     text = (DOCS / page).read_text(encoding="utf-8")
     before, fence, after = text.partition("```text\n")
     return f"{before}{fence}{words}\n```{after.partition('```')[2]}".encode()
 
 
 def main() -> None:
-    """Write what differs, and remove what is drawn no longer."""
+    """Write changed files, and remove files that are no longer drawn."""
     wanted = files()
     for folder in ("gallery", "figures"):
         (DOCS / folder).mkdir(exist_ok=True)

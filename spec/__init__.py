@@ -1,4 +1,4 @@
-"""The spec language: what a user may write, read from YAML or built in Python.
+"""The spec language, read from YAML or built in Python.
 
     from modelwright.spec import load
 
@@ -48,7 +48,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what prints specs and the language when it is first used."""
+    """Import printing functions on first use."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(importlib.import_module(_LATER[name], __name__), name)

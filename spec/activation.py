@@ -1,4 +1,4 @@
-"""Activations: the curve inside a feed-forward, a head or a stem."""
+"""Activation functions."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What every residual branch may say for itself."""
+"""Options of every residual branch."""
 
 from .norm import Norm, Placement
 from .part import Part

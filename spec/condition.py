@@ -1,4 +1,4 @@
-"""Conditions: a vector that shifts, scales and gates every layer."""
+"""Conditioning: a vector that shifts, scales and gates every layer."""
 
 from typing import Annotated, Literal
 

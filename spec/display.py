@@ -19,16 +19,16 @@ from .model import ModelSpec, Stack
 from .part import Part
 
 Path = tuple[str | int, ...]
-COLUMN = 44  # where the origins begin
-DERIVED = {  # options that are open by default -> what they then are
+COLUMN = 44  # column of the origins
+DERIVED = {  # options without a fixed default -> how it is derived
     "kv_heads": "heads",
     "head_dim": "d_model / heads",
     "value_dim": "head_dim",
     "scale": "1 / sqrt(head_dim)",
     "width": "d_model",
 }
-LAST = ("norm", "norm_placement", "residual", "stream", "axis")  # common keys of branches
-ORDINARY = ("attention", "cross_attention", "feed_forward")  # what `sublayers` stand instead of
+LAST = ("norm", "norm_placement", "residual", "stream", "axis")  # keys that all branches have
+ORDINARY = ("attention", "cross_attention", "feed_forward")  # keys that `sublayers` replaces
 PLAIN = re.compile(r"[A-Za-z_~(][\w .*/&|~(),:+-]*\Z")
 
 
@@ -47,7 +47,7 @@ def to_yaml(spec: ModelSpec) -> str:
 
 
 class _Printer:
-    """One walk over the parts, with the marked tree beside it."""
+    """Walks over the parts of a spec and the tree with their origins."""
 
     def __init__(self, spec: ModelSpec, *, origins: bool = True) -> None:
         self.spec, self.origins = spec, origins
@@ -123,7 +123,7 @@ class _Printer:
         yield from self.inside(value, path, depth + 1)
 
     def inside(self, value: Part, path: Path, depth: int) -> Iterator[str]:
-        """The lines of a part without its key: its type, then its options."""
+        """The lines of a part without its key: type, then options."""
         word = getattr(value, "type", None)
         if word is not None:
             yield self.line("  " * depth, "type", scalar(word), self.origin((*path, "type")))
@@ -147,7 +147,7 @@ class _Printer:
 
 
 def origin(spec: ModelSpec, path: Path) -> str:
-    """Who gave the value at a path: `gpt2.yaml:12`, `default` …; "" when nothing was read."""
+    """Origin of the value at a path: `gpt2.yaml:12`, `default` …; "" if no text was read."""
     if spec._tree is None:
         return ""
     place = locate(spec._tree, path)
@@ -180,7 +180,7 @@ def scalar(value: Any) -> str:
 
 
 def pattern(order: tuple[str, ...]) -> list[str]:
-    """The shortest pattern that repeats to this order, as `name * n`; empty without layers."""
+    """The shortest repeating pattern of this order, as `name * n`; empty without layers."""
     runs: list[tuple[str, int]] = []
     for name in order[: _period(order)]:
         if runs and runs[-1][0] == name:
@@ -193,8 +193,8 @@ def pattern(order: tuple[str, ...]) -> list[str]:
 def _period(order: tuple[str, ...]) -> int:
     """The smallest n > 0 with order[i] == order[i + n] for all i; 0 for an empty order.
 
-    It is the length less the longest proper prefix that is also a suffix, found in linear time
-    with the prefix function of Knuth, Morris and Pratt (1977).
+    It is the length minus that of the longest proper prefix that is also a suffix, found in linear
+    time with the prefix function of Knuth, Morris and Pratt (1977).
     """
     prefix = [0] * len(order)
     length = 0

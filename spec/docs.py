@@ -14,7 +14,7 @@ OPTION = re.compile(r"([a-z_][a-z0-9_]*): (.+)")
 
 @cache
 def summary(cls: type[Part]) -> str:
-    """The text before the options."""
+    """The description of a part, without its options."""
     lines = []
     for line in inspect.cleandoc(cls.__doc__ or "").splitlines():
         if _option(cls, line):
@@ -25,7 +25,7 @@ def summary(cls: type[Part]) -> str:
 
 @cache
 def options(cls: type[Part]) -> dict[str, str]:
-    """Key -> what it means, for every key of a part, its bases' included."""
+    """Key -> description, for every key of a part and its bases."""
     said: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if issubclass(base, Part):

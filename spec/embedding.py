@@ -1,4 +1,4 @@
-"""Inputs: what a stack reads, and how it becomes vectors of its width."""
+"""Inputs of stacks."""
 
 from typing import Annotated, Literal
 
@@ -23,7 +23,7 @@ from .scalars import (
 
 
 def pair(sides: int | tuple[int, int]) -> tuple[int, int]:
-    """Two numbers, of one that stands for both."""
+    """A pair, from one number or two."""
     return (sides, sides) if isinstance(sides, int) else sides
 
 
@@ -102,12 +102,12 @@ class Patches(Source):
 
     @property
     def steps(self) -> tuple[int, int]:
-        """From a patch to the next one, down and across."""
+        """Distance between patches, down and across."""
         return pair(self.patch_size if self.stride is None else self.stride)
 
     @property
     def grid(self) -> tuple[int, int]:
-        """How many patches stand below one another, and beside one another."""
+        """Number of rows and columns of patches."""
         rows, columns = (
             (side - self.patch_size) // step + 1
             for side, step in zip(self.sides, self.steps, strict=True)
@@ -116,7 +116,7 @@ class Patches(Source):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image, as it is given."""
+        """Shape of one image."""
         height, width = self.sides
         return (width, height) if self.layout == "spectrogram" else (self.channels, height, width)
 
@@ -177,21 +177,21 @@ class ConvStem(Source):
     scale: InputScale = 1
 
     def tokens(self, frames: int) -> int:
-        """How many tokens so many frames become."""
+        """Number of tokens for this number of frames."""
         for layer in self.layers:
             reach = 0 if self.padded else layer.dilation * (layer.kernel - 1)
             frames = max(0, (frames - reach - 1) // layer.stride + 1)
         return frames
 
     def frames(self, tokens: int) -> int:
-        """The fewest frames that become so many tokens."""
+        """The smallest number of frames that gives this number of tokens."""
         for layer in reversed(self.layers):
             reach = 0 if self.padded else layer.dilation * (layer.kernel - 1)
             tokens = (tokens - 1) * layer.stride + reach + 1
         return tokens
 
     def shape(self, frames: int) -> tuple[int, ...]:
-        """Of one signal, as it is given."""
+        """Shape of one signal."""
         shapes = {"channels": (self.channels, frames), "frames": (frames, self.channels)}
         return shapes.get(self.layout, (frames,))
 

@@ -1,7 +1,7 @@
-"""Errors in a spec with their places, and their text.
+"""Errors in a spec, with their locations.
 
-The text is `file:line:column: message`, then the line, then a caret below the column. Exit codes
-and colours are up to the command line.
+The text is `file:line:column: message`, then the line, then a caret below the column. The command
+line adds exit codes and colours.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-WIDTH = 100  # columns of a shown line; longer lines are cut around the caret
+WIDTH = 100  # columns of an excerpt; longer lines are cut around the caret
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in a text: `line` and `column` count from 1; line 0 means the file as a whole.
+    """A location in a text: `line` and `column` count from 1; line 0 is the whole file.
 
-    file: the path as it was given, not made absolute
+    file: the path as given
     text: the whole line
-    why: the origin of a value that is not written there: "family", "default", "--set" or ""
-    end_line, end_column: the place after the last character of the value; for a key, of its value;
-        line 0 when the mark is a point
+    why: origin of a value that is not written in the text: "family", "default", "--set"; else ""
+    end_line, end_column: the position after the last character of the value (for a key, of its
+        value); line 0 if there is no end
     """
 
     file: str
@@ -36,24 +36,24 @@ class Mark:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
     def moved(self, columns: int) -> Mark:
-        """The place that many columns to the right."""
+        """The location moved to the right."""
         return Mark(self.file, self.line, self.column + columns, self.text, self.why)
 
     def ending(self, line: int, column: int) -> Mark:
-        """The same place with an end."""
+        """The same location with an end."""
         return replace(self, end_line=line, end_column=column)
 
 
 @dataclass(frozen=True)
 class SpecError:
-    """One problem and its place. The message says what is wrong, then after `; ` what is right."""
+    """A problem and its location. The message describes it and, after `; `, the correction."""
 
     mark: Mark
     message: str
 
     @property
     def hint(self) -> str:
-        """How to correct it: what follows the first `; ` of the message; "" when nothing does."""
+        """The correction: the part of the message after the first `; `, or ""."""
         return self._parts[1]
 
     @property
@@ -65,7 +65,7 @@ class SpecError:
         return self.message, ""
 
     def to_json(self, severity: str) -> dict[str, object]:
-        """As plain data: severity, file, line and column from 1, message, and hint or None."""
+        """Plain data: severity, file, line and column from 1, message, and hint or None."""
         message, hint = self._parts
         return {
             "severity": severity,
@@ -81,7 +81,7 @@ class SpecError:
 
 
 class SpecErrors(Exception):  # noqa: N818 - it holds errors; `SpecError` is one of them
-    """All problems of a spec, sorted by place; `str()` renders them."""
+    """All problems of a spec, sorted by location; `str()` renders them."""
 
     def __init__(self, problems: Iterable[SpecError]) -> None:
         self.problems: tuple[SpecError, ...] = tuple(
@@ -116,7 +116,7 @@ def printable(name: object) -> str:
 
 def nearest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The option most similar to `word`: `RMSNorm` and `rms-norm` are both `rmsnorm`."""
-    import difflib  # needed only when something is wrong
+    import difflib  # needed only for errors
 
     plain = {folded(option): option for option in options}
     if folded(word) in plain:

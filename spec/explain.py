@@ -1,7 +1,7 @@
-"""Turn pydantic's errors into located messages with the nearest valid key or value.
+"""Convert pydantic's errors to located messages with the nearest valid key or value.
 
-pydantic reports a misspelt key twice, as unknown and as missing; the two are joined. An error at an
-outer level that appears in several stacks has one place, so it is reported once.
+pydantic reports a misspelt key twice, as unknown and as missing; these are combined. An error at an
+outer level that affects several stacks is reported once.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ KINDS = {
     "model_attributes_type": "a mapping of options",
     "tuple_type": "a list",
 }
-MOST_SHOWN = 20  # keys in a message
-MOST_ERRORS = 200  # of one spec
+MOST_SHOWN = 20  # maximum number of keys in a message
+MOST_ERRORS = 200  # maximum number of errors of a spec
 TRUTH = {"yes": "true", "on": "true", "True": "true", "TRUE": "true", "no": "false"} | {
     "off": "false",
     "False": "false",
@@ -39,14 +39,14 @@ TRUTH = {"yes": "true", "on": "true", "True": "true", "TRUE": "true", "no": "fal
 
 
 class Explainer:
-    """Turns errors into problems, and remembers which keys were meant by misspelt ones."""
+    """Converts errors, and remembers the intended keys of misspelt ones."""
 
     def __init__(self, tree: Node) -> None:
         self.tree = tree
         self.meant: set[str] = set()
 
     def explain(self, errors: Sequence[ErrorDetails]) -> list[SpecError]:
-        """The problems behind these errors, without those that follow from another."""
+        """The problems of these errors, without consequences of other problems."""
         unknown = [e for e in errors if e["type"] == "extra_forbidden"]
         missing = {(*e["loc"],) for e in errors if e["type"] == "missing"}
         problems = [self.unknown(e, missing) for e in unknown[:MOST_ERRORS]]
@@ -59,7 +59,7 @@ class Explainer:
         return list(_once(problems))
 
     def follows(self, path: Path) -> bool:
-        """Is this value missing only because its key, or one around it, was misspelt?"""
+        """Whether this value is missing only because its key or an enclosing one is misspelt."""
         return any(part in self.meant for part in path)
 
     def say(self, error: ErrorDetails) -> SpecError:
@@ -191,7 +191,7 @@ class Explainer:
         mark, value = place.mark, place.node.value
         if isinstance(value, str):
             start = mark.text.find(value, mark.column - 1)
-            if start in (mark.column - 1, mark.column):  # as it stands, or behind a quote
+            if start in (mark.column - 1, mark.column):  # with or without a quote
                 mark = mark.moved(start - mark.column + 1 + context["offset"])
         words = str(context["words"])
         return SpecError(mark, words if words.startswith("a mask") else f"mask: {words}")
@@ -209,7 +209,7 @@ RULES: dict[str, Callable[[Explainer, ErrorDetails], SpecError]] = {
 
 
 def _once(problems: Sequence[SpecError]) -> Iterator[SpecError]:
-    """Each problem once. A value that fails in several places by the same key is one problem."""
+    """Remove duplicates; a value that fails in several stacks is one problem."""
     said: set[tuple[Mark, str]] = set()
     for problem in problems:
         start = problem.message.split(" must be ")[0]
@@ -219,7 +219,7 @@ def _once(problems: Sequence[SpecError]) -> Iterator[SpecError]:
 
 
 def _about_text(words: str, given: str) -> str:
-    """The end of a message about a text where a number or true or false is expected."""
+    """The end of a message about a string instead of a number or boolean."""
     if words.startswith("true"):
         if given in ("true", "false"):
             return ", which is in quotes; write it without quotes"
@@ -241,7 +241,7 @@ def _key(path: Sequence[str | int]) -> str:
 
 
 def _typed(here: Holder) -> str:
-    """`type: x, ` when the type must be said, or differs from the default one."""
+    """`type: x, ` if the type is required or differs from the default."""
     if here.tagged is None or here.cls is None:
         return ""
     name = here.cls.model_fields["type"].default
@@ -260,7 +260,7 @@ def _none_of(what: str, given: str, options: Sequence[str]) -> str:
 
 
 def _options(here: Holder, path: Sequence[str | int]) -> list[str]:
-    """The keys that may be written in this mapping."""
+    """The keys that are allowed in this mapping."""
     if not path:
         return sorted(ONLY_MODEL | STACK_KEYS | BLOCK_KEYS)
     if here.cls is None:

@@ -1,4 +1,4 @@
-"""Read files, the files they extend, and `--set` options."""
+"""Read spec files, the files that they extend, and `--set` changes."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .merge import Reading, merge
 from .part import BROKEN
 from .source import MAX_CHARACTERS, Node, parse
 
-MAX_PATH = 200  # characters of what `extends` says
-MAX_CHAIN = 16  # files that extend one another
-MOST_FILES = 64  # files that one spec extends
-MOST_BYTES = 4 * MAX_CHARACTERS  # of one file, in UTF-8
-MOST_TOGETHER = 4 * MAX_CHARACTERS  # characters of all files of a spec
-DOTTED = re.compile(r"(?<!\.)\.(?!\.)")  # the dots of a path, but not those of the range `0..2`
+MAX_PATH = 200  # characters of the value of `extends`
+MAX_CHAIN = 16  # files in a chain of `extends`
+MOST_FILES = 64  # files that a spec extends in total
+MOST_BYTES = 4 * MAX_CHARACTERS  # bytes of one file
+MOST_TOGETHER = 4 * MAX_CHARACTERS  # characters of a spec and all files that it extends
+DOTTED = re.compile(r"(?<!\.)\.(?!\.)")  # dots of a path, except those of a range `0..2`
 KEY = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
 
 
 def read_file(path: Path, reading: Reading) -> Node | None:
-    """The tree of one file by itself; None, with a problem, when it cannot be read."""
+    """The tree of one file, without `extends`; None, with a problem, if it cannot be read."""
     whole = Mark(printable(path), 0, 0)
     try:
         with path.open("rb") as file:
@@ -39,7 +39,7 @@ def read_file(path: Path, reading: Reading) -> Node | None:
 
 
 def decoded(data: bytes, name: str, reading: Reading) -> str | None:
-    """The text of UTF-8 bytes, without a byte order mark; None, with a problem, for others."""
+    """The text of UTF-8 bytes, without a byte order mark; None, with a problem, if invalid."""
     if len(data) > MOST_BYTES:
         message = f"a spec can have at most {MAX_CHARACTERS:,} characters"
         reading.problem(Mark(name, 1, 1), message)
@@ -58,7 +58,7 @@ def decoded(data: bytes, name: str, reading: Reading) -> str | None:
 
 
 def read_text(text: str, name: str, reading: Reading) -> Node | None:
-    """The tree of a text, which counts towards the size of all files of a spec."""
+    """The tree of a text; its length counts towards the limit of all files."""
     reading.characters += len(text)
     if reading.characters > MOST_TOGETHER:
         message = (
@@ -71,7 +71,7 @@ def read_text(text: str, name: str, reading: Reading) -> Node | None:
 
 
 def read_document(path: Path, reading: Reading, seen: tuple[Path, ...] = ()) -> Node | None:
-    """A file that `extends` named, on top of everything it extends, as one tree; read once."""
+    """The tree of a file named by `extends`, merged with everything that it extends; cached."""
     key = real_path(path)
     if key not in reading.documents:
         if len(reading.documents) >= MOST_FILES:
@@ -79,14 +79,14 @@ def read_document(path: Path, reading: Reading, seen: tuple[Path, ...] = ()) -> 
                 Mark(printable(path), 1, 1), f"a spec can extend at most {MOST_FILES} files"
             )
             return None
-        reading.documents[key] = None  # counts while it is being read
+        reading.documents[key] = None  # also while it is being read
         tree = read_file(path, reading)
         reading.documents[key] = tree and extended(tree, path, reading, seen)
     return reading.documents[key]
 
 
 def extended(tree: Node, path: Path, reading: Reading, seen: tuple[Path, ...] = ()) -> Node | None:
-    """A tree on top of everything it extends; None, with a problem, when a base is unreadable."""
+    """A tree merged with everything that it extends; None, with a problem, on failure."""
     base = tree.value.pop("extends", None)
     if base is None:
         return tree
@@ -101,12 +101,12 @@ def extended(tree: Node, path: Path, reading: Reading, seen: tuple[Path, ...] = 
 
 
 def real_path(path: Path) -> Path:
-    """The path without symbolic links; one that leads back to itself stays as it is."""
+    """The path without symbolic links; a circular link is unchanged."""
     return Path(os.path.realpath(path))
 
 
 def find(base: Node, path: Path, reading: Reading, file: str | None = None) -> Path | None:
-    """The file that `extends` names, or None with a problem: it stays in the spec's folder."""
+    """The file named by `extends`; None, with a problem, if it is outside the spec's folder."""
     name = base.value if file is None else file
     if name is BROKEN:
         return None
@@ -117,9 +117,7 @@ def find(base: Node, path: Path, reading: Reading, file: str | None = None) -> P
         reading.wrong(base, "only a stack can extend `file#stack`; a spec extends a whole file")
         return None
     if reading.folder is None:
-        reading.wrong(
-            base, "a text has no folder to look in; use `loads(text, folder=…)` or `load(path)`"
-        )
+        reading.wrong(base, "`extends` needs a folder; use `loads(text, folder=…)` or `load(path)`")
         return None
     target = path.parent / name
     if not real_path(target).is_relative_to(reading.folder):
@@ -132,9 +130,9 @@ def find(base: Node, path: Path, reading: Reading, file: str | None = None) -> P
 
 
 def _not_found(target: Path, name: str, path: Path) -> str:
-    """Why an `extends` finds no file."""
+    """The message for an `extends` without a file."""
     if target.is_symlink():
-        loop = real_path(target).is_symlink()  # what a loop resolves to is still a link
+        loop = real_path(target).is_symlink()  # a circular link is not resolved
         return f"`{name}` is a symbolic link " + (
             "that leads back to itself" if loop else "to a file that does not exist"
         )
@@ -151,7 +149,7 @@ def _not_found(target: Path, name: str, path: Path) -> str:
 
 
 def circular(base: Node, target: Path, seen: tuple[Path, ...], reading: Reading) -> bool:
-    """Whether `extends` leads back to an earlier file, or too far; adds a problem if so."""
+    """Whether a chain of `extends` is circular or too long; adds a problem if so."""
     if real_path(target) in [real_path(p) for p in seen]:
         way = " -> ".join(p.name for p in (*seen, target))
         reading.wrong(base, f"`extends` is circular: {way}")

@@ -1,4 +1,4 @@
-"""Heads: what a model makes of the hidden states."""
+"""Output heads."""
 
 from typing import Annotated, Literal
 

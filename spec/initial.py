@@ -1,4 +1,4 @@
-"""How fresh weights are drawn."""
+"""Weight initialisation."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Layers that differ: named blocks, the repeated pattern, and overrides."""
+"""Layers that differ: blocks, pattern and overrides."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ ENTRY = re.compile(r"(\w{1,64})(?:\s*\*\s*(\d{1,6}))?\Z")
 LAYER = re.compile(r"(-?\d{1,6})(?:\.\.(-?\d{1,6}))?\Z")
 MOST_BLOCKS = 256
 _TOO_MANY_BLOCKS = f"a stack has at most {MOST_BLOCKS} different blocks"
-ONLY_BLOCK = "block"  # the name of the one block of a stack that names none
+ONLY_BLOCK = "block"  # name of the unnamed block of a stack
 
 
 @dataclass
 class Order:
-    """The blocks of a stack, levels merged, and which of them each layer is.
+    """The blocks of a stack, with levels merged, and the block of each layer.
 
-    layers: for each layer the position of its block in `blocks`, in a byte, so that an override
-        of a range is one `bytes.translate`
-    recorder: the pattern and the overrides that gave them
+    layers: the index in `blocks` of each layer's block, as bytes, so that an override of a range is
+        one `bytes.translate`
+    recorder: the pattern and the overrides
     """
 
     blocks: dict[str, Node]
@@ -35,14 +35,14 @@ class Order:
 
     @property
     def names(self) -> list[str]:
-        """The name of the block of each layer."""
+        """The block name of each layer."""
         names = list(self.blocks)
         return [names[i] for i in self.layers]
 
 
 @dataclass
 class OrderNode(Node):
-    """The list of the blocks of all layers, whose data knows the rule that it follows."""
+    """The list of block names of all layers, with the rule behind it."""
 
     rule: LayerRule | None = None
 
@@ -51,7 +51,7 @@ class OrderNode(Node):
 
 
 def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
-    """Fill `layers` with the pattern, then put the overrides in. `base`: the stack's block keys."""
+    """Fill `layers` with the pattern, then apply overrides. `base`: the stack's block keys."""
     said = stack.get("layers")
     count = said.value if said and isinstance(said.value, int) else 0
     count = count if 0 <= count <= MOST_LAYERS and not isinstance(count, bool) else 0
@@ -61,7 +61,7 @@ def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
     blocks = _named(stack, base, reading)
     cycle = _cycle(stack, blocks, reading)
     if not cycle and _is_zero(said) and base.get("attention") is None:
-        return Order(blocks, bytearray())  # no layers: nothing that a block must have is asked for
+        return Order(blocks, bytearray())  # without layers, required keys of blocks may be missing
     if not cycle:
         blocks = {**blocks, ONLY_BLOCK: blocks.get(ONLY_BLOCK, base)}
         cycle = [ONLY_BLOCK]
@@ -76,7 +76,7 @@ def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
 
 
 def _is_zero(node: Node | None) -> bool:
-    """Does a plain 0 stand here?"""
+    """Whether the value is a plain 0."""
     return node is not None and type(node.value) in (int, float) and node.value == 0
 
 
@@ -105,7 +105,7 @@ def _cycle(stack: Node, blocks: dict[str, Node], reading: Reading) -> list[str]:
     if pattern is None:
         if blocks and named is not None and stack.get("overrides") is None:
             reading.problem(
-                named, "`blocks` needs a `pattern`, the order in which the layers use them"
+                named, "`blocks` needs a `pattern`, which gives the order of the layers"
             )
         return []
     entries = pattern.value if isinstance(pattern.value, list) else None
@@ -160,7 +160,7 @@ def _override(stack: Node, order: Order, reading: Reading) -> None:
 
 
 def _ends(key: str, what: Node, reading: Reading) -> tuple[int, int]:
-    """The first and the last layer of an override key, as it names them."""
+    """The first and last layer of an override key, as written."""
     match = LAYER.match(key)
     if match is None:
         reading.problem(
@@ -174,7 +174,7 @@ def _ends(key: str, what: Node, reading: Reading) -> tuple[int, int]:
 
 
 def _layers(ends: tuple[int, int], key: str, what: Node, count: int, reading: Reading) -> range:
-    """The layers of an override key, without those beyond the last layer."""
+    """The layers of an override key, up to the last layer."""
     found = Override(*ends).range(count)
     if not found and count and LAYER.match(key):
         reading.warn(what.at, f"the override `{key}` matches none of the {count} layers")
@@ -182,9 +182,9 @@ def _layers(ends: tuple[int, int], key: str, what: Node, count: int, reading: Re
 
 
 def _change(order: Order, layers: range, what: Node, reading: Reading) -> dict[str, str]:
-    """Merge an override into the blocks of these layers. Returns what each block becomes.
+    """Merge an override into the blocks of these layers. Returns block -> new block.
 
-    Each block among them becomes a new one, named after its first layer here.
+    Each of these blocks is copied; the copy is named after its first layer here.
     """
     part = order.layers[layers.start : layers.stop]
     names, table = list(order.blocks), bytearray(range(256))
@@ -201,7 +201,7 @@ def _change(order: Order, layers: range, what: Node, reading: Reading) -> dict[s
 
 
 def _fresh_name(old: str, layer: int, blocks: dict[str, Node]) -> str:
-    """A name for the block of a layer that is not taken: `local_layer_3`, then `…_3x`, `…_3x2`."""
+    """An unused name for the block of a layer: `local_layer_3`, then `…_3x`, `…_3x2`."""
     plain = re.sub(r"_layer_\d+(x\d*)?\Z", "", old)  # an override of an override
     wanted = f"{plain[: MAX_LENGTH - 20]}_layer_{layer}"
     endings = ("", "x", *(f"x{n}" for n in range(2, len(blocks) + 2)))

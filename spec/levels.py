@@ -1,8 +1,8 @@
-"""Rule 2 of the language: outer levels are the defaults of inner ones.
+"""Rule 2 of the language: outer levels are defaults of inner ones.
 
-Turns the tree of a document into the tree of a `ModelSpec`: families become stacks, outer levels
-are merged into inner ones, defaults such as `activation` are passed to the components that use
-them, and patterns become the order of layers. Each value keeps the place where it was written.
+Converts the tree of a document to the tree of a `ModelSpec`: families become stacks, outer levels
+are merged into inner ones, defaults such as `activation` are passed to components, and patterns
+become the order of layers. Each value keeps its location.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def resolve(tree: Node, path: Path, reading: Reading) -> Node:
 
 
 def defaulted(value: object, place: Node) -> Node:
-    """A default value, with the place where it would be written."""
+    """A default value, with the location where it would be written."""
     return from_data(value, replace(place.at, why="default"))
 
 
@@ -82,7 +82,7 @@ def resolve_stack(stack: Node, reading: Reading) -> Node:
         reading.count_values(blocks[name], stack)
     named = stack.get("blocks")
     own["blocks"] = Node(blocks, (named or stack).mark, (named or stack).key_mark)
-    nodes = [Node(name, stack.mark) for name in blocks]  # shared by the layers of a block
+    nodes = [Node(name, stack.mark) for name in blocks]  # shared by all layers of a block
     may_end = tuple(blocks)
     if "final_norm" not in own:
         ends = {name: _ends_normed(node) for name, node in blocks.items()}
@@ -99,13 +99,13 @@ def resolve_stack(stack: Node, reading: Reading) -> Node:
 
 
 def _ends_normed(last: Node) -> bool:
-    """Does a stack whose last layer is this block end in a norm, if nobody says so?"""
+    """The default of `final_norm` if the last layer has this block."""
     placement = last.get("norm_placement")
     return placement is None or not placement.is_word("post")
 
 
 def _settle_streams(own: Words) -> None:
-    """With several streams, the width of the stack is that of the first."""
+    """With several streams, the width of the stack is that of the first one."""
     streams = own.get("streams")
     first = next((node for _, node in streams.items()), None) if streams else None
     if first is not None and "d_model" not in own and (width := first.get("d_model")):
@@ -113,7 +113,7 @@ def _settle_streams(own: Words) -> None:
 
 
 def _settle_ties(stacks: dict[str, Node]) -> None:
-    """An input tied to another stack's table has that table's sizes, unless it says others."""
+    """A tied input gets the sizes of the other stack's embedding, unless it sets them."""
     for stack in stacks.values():
         for node in stack.value["input"].value:
             tied = node.get("tied")
@@ -133,7 +133,7 @@ def _listed(key: str, node: Node, words: Words) -> Node:
 
 
 def push(key: str, node: Node, outer: Words) -> Node:
-    """Rule 2 for components: an option without a default is taken from the outer level."""
+    """Rule 2 for components: options without a default are inherited from the outer level."""
     node = expand(key, node)
     if isinstance(node.value, list):
         return Node([push(key, n, outer) for n in node.value], node.mark, node.key_mark)
@@ -160,9 +160,9 @@ def push(key: str, node: Node, outer: Words) -> Node:
 
 
 def _parts_of(cls: type[Part]) -> list[str]:
-    """The components that are there even where nobody speaks of them: the expert of a mixture.
+    """Components that exist even if they are not written, such as the expert of a mixture.
 
-    Not those whose own default is another type than the component's: a projection's activation.
+    Excluded are those with a default of another type, such as the activation of a projection head.
     """
     return [
         key
@@ -175,7 +175,7 @@ def _parts_of(cls: type[Part]) -> list[str]:
 
 
 def resolve_block(block: Node) -> Node:
-    """Complete every branch of a merged block."""
+    """Fill in every branch of a merged block."""
     if not isinstance(block.value, dict):
         return block
     items = {key: expand(key, node) for key, node in block.items()}
@@ -198,7 +198,7 @@ def resolve_block(block: Node) -> Node:
 
 
 def _sublayers(items: Words, block: Node, words: Words) -> Node:
-    """The list of branches, each with its words, its mask and its positions."""
+    """The list of `sublayers`, each with types expanded, mask and positions."""
     node = items["sublayers"]
     if not isinstance(node.value, list):
         return node
@@ -214,21 +214,21 @@ def _sublayers(items: Words, block: Node, words: Words) -> Node:
 
 
 def _complete_branches(items: Words, block: Node) -> None:
-    """The three branches of the ordinary block; cross-attention is as attention, unless said."""
+    """The three branches of a block; cross-attention inherits options of attention."""
     said = items.get("attention")
     attention = items.setdefault("attention", defaulted({}, block))
     items.setdefault("feed_forward", defaulted({}, block))
     cross = items.setdefault("cross_attention", expand("cross_attention", defaulted("none", block)))
     if has_type("cross_attention", cross, "none") or not isinstance(cross.value, dict):
         return
-    if said is None and "heads" not in cross.value:  # one missing `heads` is said once
+    if said is None and "heads" not in cross.value:  # report a missing `heads` once
         items["cross_attention"] = expand("cross_attention", defaulted("none", block))
     elif isinstance(attention.value, dict) and not has_type("attention", attention, "none"):
         items["cross_attention"] = merge("attention", attention, cross, Reading())
 
 
 def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: Reading) -> None:
-    """`head` and `heads` -> heads, each with its stack, its words and its vocabulary."""
+    """Merge `head` and `heads`; fill in stacks, types and vocabularies."""
     head, heads = model.pop("head", None), model.pop("heads", None)
     if heads is not None and isinstance(heads.value, int):
         reading.wrong(
@@ -278,7 +278,7 @@ def _resolve_heads(tree: Node, model: Words, stacks: dict[str, Node], reading: R
 
 
 def _vocabulary(head: Node, stacks: dict[str, Node], tree: Node) -> Words:
-    """The vocab_size of the stack a head reads, or the model's."""
+    """The vocab_size of the head's stack, or of the model."""
     said = head.get("stack")
     stack = stacks.get(said.value) if said and isinstance(said.value, str) else None
     found = (stack.get("vocab_size") if stack else None) or tree.get("vocab_size")

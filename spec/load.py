@@ -1,4 +1,4 @@
-"""Read a file, a text or plain data into a ModelSpec, or raise SpecErrors with all errors."""
+"""Load a ModelSpec from a file, a text or plain data; raises SpecErrors with all errors."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _finish(
 
 
 def _sealed(spec: ModelSpec, resolved: Node, name: str, reading: Reading) -> ModelSpec:
-    """The spec without unused blocks, and with its source, warnings and notes attached."""
+    """The spec without unused blocks, with its source, warnings and notes."""
     stacks = {}
     for key, stack in spec.stacks.items():
         used = set(stack.order)

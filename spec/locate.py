@@ -1,4 +1,4 @@
-"""Find the node of a path in the resolved data, and so its line and column."""
+"""Find the node of a path in the resolved tree, and its location."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .source import Node
 
 @dataclass(frozen=True)
 class Place:
-    """The deepest node found on a path, and whether it is the whole path."""
+    """The deepest node on a path, and whether the path was found completely."""
 
     node: Node
     path: tuple[str | int, ...]
@@ -19,18 +19,18 @@ class Place:
 
     @property
     def mark(self) -> Mark:
-        """The place of the value, or of the mapping that would contain it."""
+        """The location of the value, or of the mapping that would contain it."""
         return self.node.mark if self.found else self.node.at
 
 
 def steps(path: str | Sequence[str | int]) -> tuple[str | int, ...]:
-    """A dotted path, taken apart: `stacks.decoder.blocks.block.positions.0`."""
+    """Split a dotted path such as `stacks.decoder.blocks.block.positions.0`."""
     parts = path.split(".") if isinstance(path, str) else path
     return tuple(int(p) if isinstance(p, str) and p.isdecimal() else p for p in parts)
 
 
 def locate(tree: Node, path: Sequence[str | int]) -> Place:
-    """Follow a path as far as the tree has it."""
+    """Follow a path as far as it exists in the tree."""
     node = tree
     walked: list[str | int] = []
     for part in path:

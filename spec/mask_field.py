@@ -1,4 +1,4 @@
-"""A mask as a value of a spec: read from its formula, printed as its formula."""
+"""Masks as field values: parsed from and printed as formulas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .part import BROKEN
 
 
 def read_mask(value: Any) -> Mask | tuple[Mask, ...]:
-    """A mask as it stands in a spec: a formula, a tree, or a list of them, one per run of heads."""
+    """Read a mask: a formula, a tree, or a list of them, one per group of heads."""
     if isinstance(value, Mask):
         return value
     if isinstance(value, str):
@@ -25,10 +25,10 @@ def read_mask(value: Any) -> Mask | tuple[Mask, ...]:
 
 
 def json_pattern() -> str:
-    """A regular expression that every formula matches, for JSON Schema.
+    """A regular expression for formulas, for JSON Schema.
 
-    It checks atoms, the number of their arguments and the operators between them; it cannot check
-    that parentheses are balanced or that numbers are in range.
+    It checks predicates, their number of arguments, and operators, but not balanced parentheses or
+    ranges of numbers.
     """
     number, space = r"-?\d{1,12}", r"\s*"
     atoms = []
@@ -52,7 +52,7 @@ _FORMULA = {"type": "string", "maxLength": MAX_LENGTH, "pattern": json_pattern()
 
 
 class _MaskField:
-    """Lets pydantic read a mask, and print it as its formula."""
+    """pydantic validation and serialisation of masks."""
 
     words = "a formula such as `causal & window(512)`, or a list of them"
     json: dict[str, Any] = {  # noqa: RUF012 - read only

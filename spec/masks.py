@@ -1,4 +1,4 @@
-"""Masks: a formula of predicates with `&`, `|`, `~` and parentheses, parsed into a predicate tree.
+"""Masks: formulas of predicates with `&`, `|`, `~` and parentheses, parsed into a tree.
 
 A query at index q may attend to a key at index k if the formula is true. Both count from 0 over all
 tokens, including cached ones, so a step with a cache uses the same formula as training. The
@@ -51,7 +51,7 @@ MAX_NUMBER = 1_000_000_000
 
 
 class MaskError(ValueError):
-    """A formula that cannot be read; `offset` is the character where it goes wrong."""
+    """An invalid formula; `offset` is the index of the first wrong character."""
 
     def __init__(self, message: str, offset: int = 0) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ class MaskError(ValueError):
 
 @dataclass(frozen=True)
 class Range:
-    """Positions start up to, not including, stop; None is the beginning or the end."""
+    """Positions from start up to, not including, stop; None is the beginning or the end."""
 
     start: int | None
     stop: int | None
@@ -71,9 +71,9 @@ class Range:
 
 
 Argument = int | Range | str
-"""What stands in an atom's parentheses: a number, a range, or the word `given`."""
+"""An argument of a predicate: a number, a range, or the word `given`."""
 
-# name -> for each argument the least number allowed; `optional` of them may be left out at the end
+# name -> minimum of each argument; the last `optional` ones may be omitted
 NUMBERS: dict[str, tuple[tuple[int, ...], int]] = {
     "full": ((), 0),
     "causal": ((), 0),
@@ -92,7 +92,7 @@ ATOMS = (*NUMBERS, *RANGES)
 
 @dataclass(frozen=True)
 class Mask(Displayed):
-    """Any formula. `str` prints it; `parse_mask` reads that back to an equal tree."""
+    """Base class of formulas. `str` prints one, and `parse_mask` parses it to an equal tree."""
 
     def __and__(self, other: Mask) -> Mask:
         return And((self, other))
@@ -106,7 +106,7 @@ class Mask(Displayed):
 
 @dataclass(frozen=True)
 class Atom(Mask):
-    """One predicate by name, such as `window(8)`. Raises MaskError for what is no atom."""
+    """One predicate by name, such as `window(8)`. Raises MaskError if it is invalid."""
 
     name: str
     args: tuple[Argument, ...] = ()
@@ -128,7 +128,7 @@ class Atom(Mask):
 
 @dataclass(frozen=True)
 class And(Mask):
-    """Admits what every part admits. Parts that are themselves `And` are taken apart."""
+    """True if all parts are true. Nested `And`s are flattened."""
 
     parts: tuple[Mask, ...]
 
@@ -141,7 +141,7 @@ class And(Mask):
 
 @dataclass(frozen=True)
 class Or(Mask):
-    """Admits what any part admits. Parts that are themselves `Or` are taken apart."""
+    """True if any part is true. Nested `Or`s are flattened."""
 
     parts: tuple[Mask, ...]
 
@@ -154,7 +154,7 @@ class Or(Mask):
 
 @dataclass(frozen=True)
 class Not(Mask):
-    """Admits what `part` does not."""
+    """True if `part` is false."""
 
     part: Mask
 
@@ -162,7 +162,7 @@ class Not(Mask):
         return f"~({self.part})" if isinstance(self.part, (And, Or)) else f"~{self.part}"
 
 
-_OTHER_NAMES = {  # what masks and operators are called elsewhere -> here
+_OTHER_NAMES = {  # names of masks and operators in other libraries -> here
     "sliding_window": "window(…)", "sliding": "window(…)", "local": "window(…)",
     "swa": "window(…)", "bidirectional": "full", "all": "full", "dense": "full", "none": "full",
     "autoregressive": "causal", "lower_triangular": "causal", "tril": "causal",
@@ -229,7 +229,7 @@ def _number_problem(atom: Atom) -> str | None:
 
 
 def atoms(mask: Mask) -> Iterator[Atom]:
-    """Every atom of a mask, from left to right."""
+    """All predicates of a mask, from left to right."""
     if isinstance(mask, Atom):
         yield mask
     elif isinstance(mask, Not):
@@ -248,7 +248,7 @@ _FLIPPED: dict[Certainty, Certainty] = {
 
 
 def _future(mask: Mask) -> Certainty:
-    """Are pairs with k > q admitted?"""
+    """Whether pairs with k > q can be allowed."""
     if isinstance(mask, Not):
         return _FLIPPED[_future(mask.part)]
     if isinstance(mask, (And, Or)):
@@ -265,7 +265,7 @@ def _future(mask: Mask) -> Certainty:
 
 
 def admits_future(mask: Mask) -> bool:
-    """Can some query see a key behind it? True when in doubt; arguments count as any value."""
+    """Whether a query may attend to later keys. True in case of doubt, for any arguments."""
     return _future(mask) != "never"
 
 
@@ -312,7 +312,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
-    """Recursive descent over the tokens, bounded in depth."""
+    """Recursive-descent parser with bounded depth."""
 
     def __init__(self, tokens: list[_Token]) -> None:
         self.tokens, self.place, self.depth = tokens, 0, 0

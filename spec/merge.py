@@ -1,4 +1,4 @@
-"""Rules 1 and 3 of the language: a word is a type, and how two trees are merged."""
+"""Rules 1 and 3 of the language: words as types, and merging of trees."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .errors import Mark, SpecError, SpecErrors
 from .part import BROKEN, COMPONENTS
 from .source import Node
 
-# Maps of named things -> what stands under each name. `none` there removes an element.
+# Maps of named elements -> key of an element. `none` removes an element.
 NAMED = {
     "blocks": "block",
     "stacks": "stack",
@@ -22,17 +22,17 @@ NAMED = {
 
 
 MOST_VALUES = 60_000
-"""Values of a spec after merging levels: 256 different blocks of 64 options each are 16,384."""
+"""Maximum number of values after merging; 256 blocks with 64 options each have 16,384."""
 
 
 @dataclass
 class Reading:
-    """State of one `load`: the errors found so far, files already read, and size limits.
+    """State of one `load`: errors so far, files already read, and size limits.
 
-    folder: no file outside of it is opened; None: no file at all
-    incomplete: an `extends` failed, so anything that seems to be missing may be in that file
-    documents: resolved path -> its tree, for each file that an `extends` named
-    stacks: resolved path and stack -> the stack that an `extends: file#stack` named
+    folder: files outside of it are not opened; None: no files at all
+    incomplete: an `extends` failed, so missing values may be in that file
+    documents: resolved path -> tree, for files named by `extends`
+    stacks: resolved path and stack -> tree, for stacks named by `extends: file#stack`
     characters: total length of all files
     values: number of values after merging levels
     layers: number of layers in all stacks
@@ -50,23 +50,23 @@ class Reading:
     layers: int = 0
 
     def problem(self, place: Node | Mark, message: str) -> None:
-        """Add a problem at this key or place."""
+        """Add a problem at this key or location."""
         mark = place.at if isinstance(place, Node) else place
         self.problems.append(SpecError(mark, message))
 
     def wrong(self, node: Node, message: str) -> None:
-        """Add a problem with this value, which becomes BROKEN so that no other follows from it."""
+        """Add a problem with this value, which becomes BROKEN to avoid consequential errors."""
         if node.value is not BROKEN:
             self.problems.append(SpecError(node.mark, message))
             node.value = BROKEN
 
     def stop(self, place: Node | Mark, message: str) -> NoReturn:
-        """Give up with this problem and all earlier ones. Raises SpecErrors."""
+        """Raise SpecErrors with this problem and all earlier ones."""
         self.problem(place, message)
         raise SpecErrors(self.problems)
 
     def count_values(self, node: Node, place: Node) -> None:
-        """Add the values of a merged tree to the total, and stop above MOST_VALUES."""
+        """Add the values of a merged tree to the total; stop above MOST_VALUES."""
         self.values += node.size()
         if self.values > MOST_VALUES:
             self.stop(
@@ -87,14 +87,14 @@ class Reading:
 
 
 def expand(key: str, node: Node) -> Node:
-    """Rule 1: a word in place of a component is its type."""
+    """Rule 1: a word in place of a component means its type."""
     if key in COMPONENTS and isinstance(node.value, str):
         return Node({"type": Node(node.value, node.mark, node.key_mark)}, node.mark, node.key_mark)
     return node
 
 
 def type_of(key: str, node: Node) -> object:
-    """The type of a component, or the default one."""
+    """The type of a component, or its default type."""
     said = node.get("type")
     return COMPONENTS[key].default if said is None else said.value
 
@@ -107,9 +107,9 @@ def has_type(key: str, node: Node | None, name: str) -> bool:
 
 
 def merge(key: str, outer: Node, inner: Node, reading: Reading) -> Node:
-    """Rule 3: merge mappings key by key; another `type` or anything else replaces the outer value.
+    """Rule 3: merge mappings key by key; another `type` or other values replace the outer value.
 
-    key: the key of both values, which decides whether they are components or named maps
+    key: the key of both values, which tells components from named maps
     """
     outer, inner = expand(key, outer), expand(key, inner)
     if not (isinstance(outer.value, dict) and isinstance(inner.value, dict)):
@@ -142,7 +142,7 @@ def merge_all(key: str, levels: list[Node | None], reading: Reading) -> Node:
 def _note_dropped(key: str, outer: Node, inner: Node, reading: Reading) -> None:
     dropped = [name for name in outer.value if name != "type"]
     was, now = type_of(key, outer), type_of(key, inner)
-    if dropped and isinstance(was, str) and isinstance(now, str):  # else it is an error
+    if dropped and isinstance(was, str) and isinstance(now, str):  # reported elsewhere
         reading.note(
             inner.value["type"].mark,
             f"changing {key} from `{was}` to `{now}` drops its options {', '.join(dropped)}",
@@ -150,12 +150,12 @@ def _note_dropped(key: str, outer: Node, inner: Node, reading: Reading) -> None:
 
 
 def only(node: Node, keys: frozenset[str]) -> Node:
-    """The mapping reduced to these keys."""
+    """The mapping with only these keys."""
     return Node({k: v for k, v in node.items() if k in keys}, node.mark, node.key_mark)
 
 
 def without_removed(node: Node, key: str = "") -> Node:
-    """The tree without named elements that are `none`."""
+    """The tree without elements that are set to `none`."""
     if isinstance(node.value, dict):
         kept = {
             name: without_removed(inner, NAMED.get(key, name))

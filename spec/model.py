@@ -1,4 +1,4 @@
-"""A spec once its levels are resolved: blocks, stacks, the model."""
+"""Resolved specs: blocks, stacks, the model."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ _resolvers: list[Resolver] = []
 
 
 def resolve_with(resolver: Resolver) -> None:
-    """Say what settles the levels of data from Python: it knows the keys of these classes."""
+    """Register the function that resolves levels of data from Python."""
     _resolvers.append(resolver)
 
 
@@ -181,7 +181,7 @@ class ModelSpec(Part, Displayed):
     @model_validator(mode="before")
     @classmethod
     def _resolve(cls, data: Any, info: ValidationInfo) -> Any:
-        """From Python the levels are resolved here; `load` has done it on the marked tree."""
+        """Resolve the levels of data from Python; `load` has already done so."""
         if isinstance(info.context, dict) and info.context.get("resolved"):
             return data
         return _resolvers[-1](data) if isinstance(data, dict) else data
@@ -262,7 +262,7 @@ class ModelSpec(Part, Displayed):
         return hash(self.sha)
 
 
-# The keys of each level as people write them. Some are settled on the way and leave no field.
+# The written keys of each level. Some are resolved while loading and have no field.
 BLOCK_KEYS = frozenset(Block.model_fields)
 STACK_KEYS = frozenset(Stack.model_fields) - {"order"} | {"pattern", "overrides", "extends"}
 ONLY_MODEL = (frozenset(ModelSpec.model_fields) | {"encoder", "decoder", "head", "extends"}) - {
@@ -276,4 +276,4 @@ WRITTEN = {
     "pattern": "list of blocks, `name` or `name * n`, repeated or cut off to fill `layers`",
     "overrides": "exceptions: layer `0`, `-1` or range `0..2` -> the name of a block, or a block",
 }
-"""Keys without a field of their own: they are resolved while a spec is read."""
+"""Keys without a field, which are resolved while a spec is loaded."""

@@ -12,11 +12,12 @@ from .masks import ATOMS
 
 MAX_LENGTH = 64
 PLAIN_NAME = re.compile(r"^[A-Za-z]\w*\Z", re.ASCII)
-BLOCK_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]*\Z")  # only its class reaches code: `global` may be
+BLOCK_NAME = re.compile(
+    r"^[A-Za-z][A-Za-z0-9_]*\Z"
+)  # only class names appear in code, so `global` is allowed
 MODEL_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_.\-]*\Z")
 
-# What emitted files import, define or call: a model's class, a stack or an argument that took one
-# of these names would hide it.
+# Names that emitted files import, define or call; a class, stack or argument must not hide them.
 CODE_NAMES = frozenset(
     [
         "Attention",
@@ -62,7 +63,7 @@ CODE_NAMES = frozenset(
         "torch",
     ]
 )
-# Attributes of torch.nn.Module, and methods of every emitted model: no submodule may hide them.
+# Attributes of torch.nn.Module and methods of emitted models; submodules must not hide them.
 MODULE_NAMES = frozenset(
     [
         "T_destination",
@@ -140,7 +141,7 @@ MODULE_NAMES = frozenset(
         "token_embedding",
     ]
 )
-# Arguments that every model has, and words of the code around them.
+# Arguments that every model has, and local variables.
 ARGUMENT_NAMES = frozenset(
     [
         "F",
@@ -182,7 +183,7 @@ ARGUMENT_NAMES = frozenset(
     ]
 )
 
-# Functions that emitted files may define: an argument that took one of these names would hide it.
+# Functions that emitted files may define; arguments must not hide them.
 HELPER_NAMES = frozenset(
     """
     added_scores additive_attention alibi_bias alibi_bias_ceil apply_partial_rope
@@ -206,15 +207,15 @@ HELPER_NAMES = frozenset(
 
 
 def hides_code(name: str) -> bool:
-    """Would an argument of this name hide something that emitted files define or call?"""
+    """Whether an argument with this name would hide a name in emitted files."""
     words = name.removesuffix("_mask").split("_") if name.endswith("_mask") else []
     return name in ARGUMENT_NAMES | HELPER_NAMES or (bool(words) and set(words) <= set(ATOMS))
 
 
 def camel_case(name: str) -> str:
-    """The class a name becomes: `feed_forward` -> `FeedForward`, `llama-3.1-8b` -> `Llama3_1_8b`.
+    """The class name of a name: `feed_forward` -> `FeedForward`, `llama-3.1-8b` -> `Llama3_1_8b`.
 
-    A digit does not run into the digit before it.
+    Adjacent digits are separated by an underscore.
     """
     text = ""
     for part in filter(None, re.split(r"[-_.]+", name)):
@@ -224,7 +225,7 @@ def camel_case(name: str) -> str:
 
 
 def name_problem(value: object, pattern: re.Pattern[str]) -> str | None:
-    """What a name must be, when `value` is not that; None when it is a good name."""
+    """What a name must be, if `value` is invalid; else None."""
     if not isinstance(value, str) or not pattern.match(value):
         signs = "digits, `_`, `-` and `.`" if pattern is MODEL_NAME else "digits and `_`"
         return f"a name of letters, {signs} that starts with a letter"
@@ -239,5 +240,5 @@ def name_problem(value: object, pattern: re.Pattern[str]) -> str | None:
         if not name.isidentifier() or keyword.iskeyword(name):
             return f"a name whose class name, {name}, is not a Python keyword"
         if pattern is MODEL_NAME and name in CODE_NAMES:
-            return f"another name; the class {name} exists in the generated code"
+            return f"another name; the generated code already has a class {name}"
     return None

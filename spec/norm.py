@@ -1,4 +1,4 @@
-"""Normalisations: which one. Where one stands is said by `norm_placement` and its kin."""
+"""Normalisation. Its place is set by `norm_placement`, `final_norm` and others."""
 
 from typing import Annotated, Literal, TypeGuard
 
@@ -43,10 +43,11 @@ declare(Norm)
 
 
 def plain_layer_norm(norm: object) -> TypeGuard[LayerNorm]:
-    """A layer norm with the weight and the bias of a group norm, whatever its `eps` is."""
+    """Whether it is a layer norm with weight and bias and without options other than `eps`."""
     return isinstance(norm, LayerNorm) and norm == LayerNorm(eps=norm.eps)
 
 
 Placement = OneOf[Literal["pre", "post", "sandwich", "output", "none"]]
-"""Where a branch's norm stands: before the branch; after the add; before it and on its output; on
-its output only; nowhere."""
+"""Place of a branch's norm: before the branch; after the addition; before it and on its output;
+only
+on its output; nowhere."""

@@ -1,4 +1,4 @@
-"""Numbers as people write them elsewhere: `12B`, `1_000`, `50%`, `2^15`, `4 * 768`."""
+"""Numbers in other notations: `12B`, `1_000`, `50%`, `2^15`, `4 * 768`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FLOAT = re.compile(r"[-+]?\d{1,12}(\.\d{0,12})?(e[-+]?\d{1,3})?", re.IGNORECASE
 
 
 def plain_number(text: str) -> str | None:
-    """The number that a text most likely means, as it is written in a spec; None if unknown.
+    """The number that a text probably means, in the notation of specs; None if unknown.
 
     >>> [plain_number(t) for t in ("12B", "1_000", "50%", "2^15", "1e-6f", "many")]
     ['12000000000', '1000', '0.5', '32768', '1e-6', None]

@@ -1,4 +1,4 @@
-"""Which block each layer of a stack is, and the rule that says it for other numbers of layers."""
+"""The block of each layer of a stack, and the rule for other numbers of layers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from pydantic_core import core_schema
 
 @dataclass(frozen=True)
 class Override:
-    """An exception from the pattern: these layers have another block.
+    """An override: these layers have another block.
 
-    first, last: as the spec writes them; negative numbers count from the last layer
-    block: the block of these layers; "" where each layer's block is changed instead
-    becomes: pairs of a block and the block that the change makes of it
+    first, last: as in the spec; negative numbers count from the last layer
+    block: the block of these layers; "" if the override changes each layer's block instead
+    becomes: pairs of a block and its changed copy
     """
 
     first: int
@@ -23,19 +23,18 @@ class Override:
     becomes: tuple[tuple[str, str], ...] = ()
 
     def range(self, count: int) -> range:
-        """The layers that it changes, of so many in all."""
+        """The layers of the override, given the total number."""
         first, last = (end + count if end < 0 else end for end in (self.first, self.last))
         return range(max(first, 0), min(last + 1, count))
 
 
 @dataclass(frozen=True)
 class LayerRule:
-    """The pattern and the overrides of a stack: they give the blocks of any number of layers.
+    """The pattern and the overrides of a stack, which give the blocks of any number of layers.
 
-    pattern: names of blocks, repeated and cut
-    overrides: exceptions, in order
-    last: the blocks that the last layer may be: behind another one, the stack would have another
-        final norm
+    pattern: names of blocks, repeated or cut off
+    overrides: overrides, in order
+    last: allowed blocks of the last layer; others would change the final norm
     """
 
     pattern: tuple[str, ...]
@@ -44,7 +43,7 @@ class LayerRule:
 
 
 class LayerOrder(tuple[str, ...]):
-    """The name of the block of each layer, and the rule it follows; None where nobody said one."""
+    """The block name of each layer, and the rule; None without a pattern."""
 
     rule: LayerRule | None = None
 
@@ -66,7 +65,7 @@ class LayerOrder(tuple[str, ...]):
 
 
 class RuleRecorder:
-    """Notes the pattern and the overrides of a stack while its layers are being ordered."""
+    """Records the pattern and the overrides of a stack."""
 
     def __init__(self, pattern: Iterable[str]) -> None:
         self.pattern = tuple(pattern)
@@ -79,7 +78,7 @@ class RuleRecorder:
         self.overrides.append(Override(first, last, becomes=tuple(becomes.items())))
 
     def rule(self, last: Iterable[str]) -> LayerRule | None:
-        """The rule; None for a stack that has no blocks."""
+        """The rule; None for a stack without blocks."""
         if not self.pattern:
             return None
         return LayerRule(self.pattern, tuple(self.overrides), tuple(last))

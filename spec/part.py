@@ -1,14 +1,14 @@
-"""What every part of a spec is: a strict, frozen mapping; and how a `type` picks its class.
+"""Base class of the parts of a spec: strict, frozen mappings; and the choice of a class by `type`.
 
-A place where a component may stand is annotated `Annotated[A | B | Nothing, Tagged("key")]` and
-declared with `declare`. A word is a type (rule 1), a mapping without `type` is the default type.
-The classes behind a place are built when they are first used, which keeps the import quick.
+A field for a component is annotated `Annotated[A | B | Nothing, Tagged("key")]` and registered with
+`declare`. A word is a type (rule 1); a mapping without `type` has the default type. Validators are
+built on first use, to keep imports fast.
 
-Modules that define parts leave out `from __future__ import annotations`: pydantic evaluates every
-annotation at import, and evaluating 350 of them from text is a tenth of the time of `check`.
+Modules that define parts do not use `from __future__ import annotations`, because pydantic would
+have to evaluate 350 annotations from strings at import, a tenth of the time of `check`.
 
-The docstring of a part is its documentation: lines `option: words` describe the options, and the
-reference and the JSON Schema are printed from them.
+The docstring of a part is its documentation: lines `option: text` describe its options in the
+language reference and the JSON Schema.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from pydantic_core import PydanticCustomError, core_schema
 
 
 class UnknownValueError(Exception):
-    """A law touched a value that could not be read: the law cannot be decided."""
+    """A law read an invalid value, so it cannot be checked."""
 
 
 class _Broken:
-    """Stands where a value could not be read, so that the rest can still be checked."""
+    """Placeholder for an invalid value, so that the rest can be checked."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ class _Broken:
         raise UnknownValueError
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # pydantic before 2.11 asks for these in isinstance
+        if name.startswith("__"):  # pydantic before 2.11 reads these in isinstance
             raise AttributeError(name)
         raise UnknownValueError
 
@@ -52,7 +52,7 @@ BROKEN: Any = _Broken()
 
 
 class Part(BaseModel):
-    """A mapping of a spec: unknown keys are refused, and nothing changes once it is read."""
+    """A mapping of a spec; unknown keys are errors, and instances are immutable."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -74,7 +74,7 @@ class Part(BaseModel):
 
 
 def build_serializers(value: object) -> None:
-    """Build the classes inside a value that were only constructed and never validated.
+    """Build serialisers of nested classes that were constructed but never validated.
 
     Before version 2.14 pydantic cannot dump a nested object of a class with a deferred build.
     """
@@ -95,12 +95,12 @@ def build_serializers(value: object) -> None:
 
 
 CONTAINERS = (Part, dict, tuple)
-"""Values of a spec in which parts may stand."""
+"""Values of a spec that may contain parts."""
 
 
 @cache
 def options_of(cls: type[Part]) -> tuple[str, ...]:
-    """The names of the attributes of a part: its options, and `type` where it has one."""
+    """The attributes of a part: its options, and `type` if it has one."""
     return tuple(cls.model_fields)
 
 
@@ -111,12 +111,13 @@ class Nothing(Part):
 
 
 NOTHING = Nothing.model_construct()
-"""The default of parts that are off. Defaults are constructed, not validated: validators are built
-for the classes that a spec uses, not for all of them at import."""
+"""The default of optional components. Defaults are constructed, not validated, so that validators
+are
+built only for classes that a spec uses."""
 
 
 class _Passing:
-    """Marks a value that may be BROKEN, because something inside or around it was."""
+    """Annotation for values that may be BROKEN."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -129,7 +130,7 @@ class _Passing:
 
 
 class _OneOf:
-    """Marks a Literal: a value must be one of its words."""
+    """Annotation for a Literal: the value must be one of its words."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -153,14 +154,14 @@ Map = Annotated[dict[K, V], PASSING]
 OneOf = Annotated[V, _OneOf()]
 
 COMPONENTS: dict[str, Tagged] = {}
-"""Key of a spec -> what may stand there."""
+"""Key of a spec -> its component."""
 
 
 class Tagged:
-    """Marks a union of parts that `type` tells apart.
+    """Annotation for a union of parts, distinguished by `type`.
 
-    key: the key under which the component stands
-    default: the type of a mapping that does not say one; None: it must be said
+    key: key of the component
+    default: the type of a mapping without `type`; None: `type` is required
     """
 
     def __init__(self, key: str, default: str | None = None) -> None:
@@ -197,7 +198,7 @@ class Tagged:
         return cls.model_validate(value, context=info.context)
 
     def pick(self, data: Any) -> type[Part] | None:
-        """The class that plain data asks for; None when it asks for none that exists."""
+        """The class of plain data; None if its type is unknown."""
         if isinstance(data, str):
             return self.classes.get(data)
         name = data.get("type", self.default) if isinstance(data, dict) else None
@@ -205,7 +206,7 @@ class Tagged:
 
 
 def declare(annotation: Any, *keys: str) -> None:
-    """Register a component's place: under its own key, and under `keys` where it stands too."""
+    """Register a component under its own key and under further `keys`."""
     union, tagged = get_args(annotation)
     tagged.fill(union)
     for key in (tagged.key, *keys):

@@ -1,4 +1,4 @@
-"""Pools: how the vectors of a sequence become one."""
+"""Pooling of a sequence to one vector."""
 
 from typing import Annotated, Literal
 

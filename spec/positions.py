@@ -1,4 +1,4 @@
-"""Positions: how a model knows the order of its input. The type decides where it acts."""
+"""Position encodings."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -319,10 +319,10 @@ def _without_nothing(positions: tuple[Position, ...]) -> tuple[Position, ...]:
 
 
 Positions = Annotated[Many[Position], AfterValidator(_without_nothing)]
-"""Every position type that acts; `none` is the empty tuple."""
+"""All position types except `none`, which is the empty tuple."""
 
 
 def acts_on(position: Part) -> Place | None:
-    """Where a position type acts; None for `none`."""
+    """What a position type acts on; None for `none`."""
     place: Place | None = getattr(position, "acts_on", None)
     return place

@@ -1,4 +1,4 @@
-"""The parts of the reference that are no tables."""
+"""The text of the language reference outside of tables."""
 
 from __future__ import annotations
 

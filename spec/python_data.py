@@ -15,9 +15,9 @@ from .source import Node, from_data
 
 
 def resolve_data(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain data, or parts, in the written or the resolved form -> resolved data.
+    """Resolve plain data or parts, in written or resolved form.
 
-    Raises SpecErrors when the levels do not fit together.
+    Raises SpecErrors if the levels are inconsistent.
     """
     reading = Reading()
     said: dict[str, Any] = _unpacked(data)
@@ -36,7 +36,7 @@ def resolve_data(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unpacked(value: Any) -> Any:
-    """Parts as the data they were made from; what was left to its default stays open."""
+    """Parts as plain data, without unset options."""
     if isinstance(value, Part):
         said = {k: _unpacked(getattr(value, k)) for k in value.model_fields_set}
         if "type" in type(value).model_fields:

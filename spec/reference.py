@@ -31,7 +31,7 @@ ORDER = (
     "expert", "shared_expert", "activation", "residual", "condition", "embed", "sublayers", "head",
     "transform", "pool", "projector", "init",
 )  # fmt: skip
-BASES: dict[str, type[Part]] = {  # what all types of a component have
+BASES: dict[str, type[Part]] = {  # base classes with options of all types of a component
     "input": Source,
     "attention": Branch,
     "feed_forward": Branch,
@@ -40,7 +40,7 @@ BASES: dict[str, type[Part]] = {  # what all types of a component have
     "sublayers": Own,
     "head": HeadPart,
 }
-SAME = {"cross_attention": "attention"}  # places that take the same types
+SAME = {"cross_attention": "attention"}  # keys with the same types
 
 
 def language_reference() -> str:
@@ -75,7 +75,7 @@ def _page() -> Iterator[str]:
 
 
 def _atoms() -> Iterator[str]:
-    """The indented table in the docstring of the mask algebra."""
+    """The table of predicates in the docstring of `masks`."""
     for line in (masks.__doc__ or "").splitlines():
         if line.startswith("    "):
             yield line[4:]
@@ -98,7 +98,7 @@ def _component(tagged: Tagged) -> Iterator[str]:
 
 
 def _common(tagged: Tagged) -> tuple[str, ...]:
-    """Options that every type has but `none`."""
+    """Options of all types except `none`."""
     base = BASES.get(tagged.key)
     return tuple(shapes(base)) if base else ()
 

@@ -1,4 +1,4 @@
-"""Residuals: how the branches of a block join its stream."""
+"""Residual connections."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from .scalars import Flag, MaybeNumber, Number, Rate
 
 
 class Joining(Part):
-    """How the output of a branch is added to the stream.
+    """How the output of a branch is added to the residual stream.
 
     scale: multiplies the branch's output, after its norm if it has one there
     stream_scale: multiplies the residual stream before the addition (DeepNorm's α; Wang et al.,

@@ -1,4 +1,4 @@
-"""Numbers, names and sizes: a description, a validator and a JSON Schema for each kind."""
+"""Scalar types: description, validator and JSON Schema of each."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from .part import BROKEN, UnknownValueError
 
 @dataclass(frozen=True, eq=False)
 class Wanted:
-    """What a value must be.
+    """A scalar type.
 
-    words: for people, as in "`layers` must be an integer from 0 to 100,000"
-    read: gives the value as it is kept, or raises ValueError
-    json: the same in JSON Schema
+    words: description in errors, as in "`layers` must be an integer from 0 to 100,000"
+    read: returns the normalised value, or raises ValueError
+    json: JSON Schema
     """
 
     words: str
@@ -49,7 +49,7 @@ class Wanted:
             return value
         try:
             return self.read(value)
-        except UnknownValueError:  # a part of it could not be read, and has been said
+        except UnknownValueError:  # already reported
             return BROKEN
         except ValueError as error:
             context = {"words": str(error) or self.words}
@@ -57,7 +57,7 @@ class Wanted:
 
 
 def whole(low: int, high: int) -> Wanted:
-    """An integer in a range, both ends included."""
+    """An integer in a range, including both ends."""
 
     def read(value: Any) -> int:
         if isinstance(value, float) and value.is_integer():
@@ -119,7 +119,7 @@ def _read_size(value: Any) -> int | str:
 
 
 def size_of(size: int | str, d_model: int) -> Fraction:
-    """The number behind a size: `8/3 * d_model` of 768 is 2048."""
+    """The value of a size: `8/3 * d_model` with d_model 768 is 2048."""
     factor = Fraction(size.split(" * ")[0]) * d_model if isinstance(size, str) else size
     return Fraction(1) * factor
 
@@ -270,7 +270,7 @@ OptionalCount = Annotated[
         {"anyOf": [_COUNT_JSON, {"const": "none"}]},
     ),
 ]
-MaybeCount = Annotated[  # where none is not the same as left out
+MaybeCount = Annotated[  # here, `none` differs from leaving it out
     int | Literal["none"],
     Wanted(
         "an integer above 0 or `none`",

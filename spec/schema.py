@@ -1,7 +1,7 @@
-"""JSON Schema of specs as people write them, for completion and checks in editors.
+"""JSON Schema of specs, for completion and checks in editors.
 
-An inner level may leave anything to an outer one, so almost nothing is required. Rules that compare
-the values of several keys are left to `check`.
+Inner levels inherit from outer ones, so almost nothing is required. Rules that relate several keys
+are checked by `check` only.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .surface import FAMILIES, MOST_STACKS
 
 Json = dict[str, Any]
 _FILE = {"type": "string", "maxLength": MAX_PATH}
-ONE_OR_MANY = ("positions", "input")  # one stands for a list of one
+ONE_OR_MANY = ("positions", "input")  # a single value means a list of one
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema() -> Json:
-    """The schema, as plain data with a fixed order of keys."""
+    """The schema as plain data, with a fixed order of keys."""
     definitions = {
         tagged.key: _component(tagged)
         for key, tagged in sorted(COMPONENTS.items())
@@ -38,7 +38,7 @@ def json_schema() -> Json:
     return {
         "$schema": DRAFT,
         "title": "Modelwright spec",
-        "description": "A transformer, from which modelwright writes a PyTorch file.",
+        "description": "A transformer model for modelwright.",
         "$defs": dict(sorted(definitions.items())),
         **_closed({**_model_keys(), **{k: v for k, v in stack.items() if k != "extends"}}),
         "required": ["name"],
@@ -48,13 +48,13 @@ def json_schema() -> Json:
 
 
 def _exclusive() -> list[Json]:
-    """Pairs of keys of which only one may be written."""
+    """Pairs of mutually exclusive keys."""
     pairs = (("family", "stacks"), ("head", "heads"), ("encoder", "stacks"), ("decoder", "stacks"))
     return [{"not": {"required": list(pair)}} for pair in pairs]
 
 
 def _family_rules() -> list[Json]:
-    """A family without an encoder or decoder does not take that key."""
+    """`encoder` and `decoder` are only allowed for families that have them."""
     return [
         {
             "if": {"properties": {"family": {"const": family}}, "required": ["family"]},
@@ -77,7 +77,7 @@ def _closed(properties: Json, description: str = "") -> Json:
 
 
 def _keys(cls: type[Part]) -> Json:
-    """Every key of a part, with what it means."""
+    """All keys of a part, with descriptions."""
     meaning = options(cls)
     return {
         key: _said(_value(key, shape), meaning.get(key, "")) for key, shape in shapes(cls).items()
@@ -120,7 +120,7 @@ def _model_keys() -> Json:
 
 
 def _named(inner: Json) -> Json:
-    """A map of named things, each of which may be `none`."""
+    """A map from names to elements, each of which may be `none`."""
     return {"type": "object", "additionalProperties": {"anyOf": [{"const": "none"}, inner]}}
 
 
@@ -151,9 +151,9 @@ def _leaf(leaf: Any) -> Json:
 
 
 def _component(tagged: Tagged) -> Json:
-    """A word, or a mapping whose keys depend on its type; without `type` any of the keys may stand.
+    """A word, or a mapping whose keys depend on its type; without `type`, any of the keys.
 
-    An inner level may leave the type to an outer one, so a mapping without it is no mistake.
+    The type may be inherited from an outer level, so a mapping without `type` is valid.
     """
     words = [{"const": t, "description": summary(cls)} for t, cls in tagged.classes.items()]
     by_type = {name: _keys(cls) for name, cls in tagged.classes.items()}

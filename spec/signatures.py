@@ -1,4 +1,4 @@
-"""What each key accepts, read from the annotations of the classes.
+"""The accepted values of each key, from the annotations of the classes.
 
 Error messages, the JSON Schema, the language reference and `show` are derived from it.
 """
@@ -63,13 +63,13 @@ def shape_of(annotation: Any, metadata: Sequence[Any] = ()) -> Shape:
 
 
 def key_of(name: str, field: FieldInfo) -> str:
-    """The key as it is written: `from` for the attribute `from_`."""
+    """The key of an attribute: `from` for `from_`."""
     return field.alias or name
 
 
 @cache
 def shapes(cls: type[Part]) -> dict[str, Shape]:
-    """Every key of a part, `type` left out."""
+    """All keys of a part except `type`."""
     return {
         key_of(name, field): shape_of(field.annotation, field.metadata)
         for name, field in cls.model_fields.items()
@@ -81,8 +81,8 @@ def shapes(cls: type[Part]) -> dict[str, Shape]:
 class Holder:
     """The mapping at a path.
 
-    cls: its class, None when its type is not known
-    key: the key under which it stands
+    cls: its class; None if its type is unknown
+    key: its key
     """
 
     cls: type[Part] | None
@@ -91,7 +91,7 @@ class Holder:
 
 
 def holder(path: Sequence[str | int], tree: Node) -> Holder:
-    """The part that stands at a path of the resolved tree."""
+    """The mapping at a path of the resolved tree."""
     shape: Shape | None = Shape("part", cls=ModelSpec)
     node: Node | None = tree
     key = "the spec"

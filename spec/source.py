@@ -1,4 +1,4 @@
-"""Parse YAML text into a tree of nodes with line and column. Safe and bounded.
+"""Parse YAML to a tree of nodes with locations. Safe and bounded.
 
 The tree is built from YAML's event stream, so depth and size are checked before anything is
 composed. The language is a subset of YAML 1.2's core schema: mappings with plain keys, lists,
@@ -23,9 +23,9 @@ MAX_DEPTH = 32
 MAX_NODES = 10_000
 MAX_DIGITS = 40
 
-# PyYAML has no parser in C where it was built without libyaml.
+# PyYAML may be built without libyaml.
 FAST_LOADER: Any = getattr(yaml, "CSafeLoader", None)
-# What the parser in C reads otherwise than the one in Python.
+# Text that the C parser reads differently from the Python parser.
 READ_DIFFERENTLY = re.compile(r"[\t?]")
 
 WORDS = {"true": True, "false": False}
@@ -33,13 +33,13 @@ NULLS = ("", "~", "null", "Null", "NULL")
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
 DECIMAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
 LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
-# Control characters, surrogates, invisible characters, and marks that change the reading order.
+# Control characters, surrogates, invisible characters, and bidirectional controls.
 FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _COLON_EXPECTED = "expected `:` after this key"
 _NO_SPACE = "add a space after `:`"
-YAML_SAYS = (  # what the YAML scanner says -> what we say
+YAML_SAYS = (  # messages of the YAML scanner -> our messages
     (r"found character '\\t' that", "a tab is not allowed here; indent with spaces"),
     (r"found character '(.+)' that cannot", r"a word cannot begin with `\1`; quote it"),
     (r"mapping values are not allowed", "`: ` is not allowed here; quote a text that "
@@ -59,7 +59,7 @@ YAML_SAYS = (  # what the YAML scanner says -> what we say
 
 @dataclass
 class Node:
-    """A value (`dict[str, Node]`, `list[Node]` or a scalar) and the places of it and its key."""
+    """A value (`dict[str, Node]`, `list[Node]` or a scalar), with its location and its key's."""
 
     value: Any
     mark: Mark
@@ -67,7 +67,7 @@ class Node:
 
     @property
     def at(self) -> Mark:
-        """The place of the node as a whole: that of its key, if it has one."""
+        """The location of the node: that of its key, if it has one."""
         return self.key_mark or self.mark
 
     def get(self, key: str) -> Node | None:
@@ -80,7 +80,7 @@ class Node:
         return isinstance(self.value, str) and self.value == word
 
     def size(self) -> int:
-        """The number of values in this tree; a long text counts as several."""
+        """Number of values in this tree; long strings count as several."""
         if isinstance(self.value, (dict, list)):
             nodes: Iterable[Node] = (
                 self.value.values() if isinstance(self.value, dict) else self.value
@@ -89,7 +89,7 @@ class Node:
         return 1 + len(self.value) // 16 if isinstance(self.value, str) else 1
 
     def plain(self) -> Any:
-        """The data without places, as new dicts and lists."""
+        """The data without locations, as new dicts and lists."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -98,7 +98,7 @@ class Node:
 
 
 def from_data(data: object, mark: Mark) -> Node:
-    """Plain Python data as a tree whose nodes all have the place `mark`."""
+    """Plain Python data as a tree whose nodes all have the location `mark`."""
     if isinstance(data, dict):
         return Node({str(k): from_data(v, mark) for k, v in data.items()}, mark, mark)
     if isinstance(data, (list, tuple)):
@@ -107,17 +107,17 @@ def from_data(data: object, mark: Mark) -> Node:
 
 
 def _whole(number: float) -> int | float:
-    """A float with an integer value as an int, so that `1e3` and 1000 are the same."""
+    """Convert a float with an integer value to int, so that `1e3` equals 1000."""
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def parse(text: str, file: str, problems: list[SpecError]) -> Node | None:
-    """The tree of a text; None when it cannot be parsed at all.
+    """The tree of a text; None if it cannot be parsed at all.
 
-    Problems are appended to `problems`, and a value with a problem is `BROKEN` in the tree.
+    Problems are appended to `problems`; values with a problem are `BROKEN`.
 
-    PyYAML's parser in C is ten times as fast as its parser in Python, but words and places its
-    errors differently: the parser in Python reads once more what the other finds fault with.
+    PyYAML's C parser is ten times as fast as its Python parser, but has other error messages and
+    locations. If it finds an error, the Python parser reads the text again.
     """
     if len(text) > MAX_CHARACTERS:
         message = f"a spec can have at most {MAX_CHARACTERS:,} characters, not {len(text):,}"
@@ -161,7 +161,7 @@ def _tree(text: str, file: str, problems: list[SpecError], loader: Any) -> Node 
 
 
 def _about_key(line: str) -> str:
-    """What is wrong with a line in which YAML finds no key and value."""
+    """The message for a line without a key and value."""
     found = re.match(r"\s*([\w.-]+)\s*(.)", line)
     if found and found[2] == ":":
         after = line[found.end() : found.end() + 1]
@@ -187,10 +187,10 @@ class _Frame:
 
     node: Node
     flow: bool
-    key: tuple[str, Mark] | None = None  # a key that waits for its value
-    torn: list[str] = field(default_factory=list)  # pieces of a formula that commas tore apart
+    key: tuple[str, Mark] | None = None  # a key whose value follows
+    torn: list[str] = field(default_factory=list)  # pieces of a formula that was split at commas
     torn_mark: Mark | None = None
-    swallow: bool = False  # the empty value behind the last piece
+    swallow: bool = False  # the empty value after the last piece
 
 
 class _Builder:
@@ -201,7 +201,7 @@ class _Builder:
         self.lines = text.splitlines()
         self.frames: list[_Frame] = []
         self.root: Node | None = None
-        self.end = (1, 1)  # behind what was read last: line and column
+        self.end = (1, 1)  # line and column after the last token
         self.count = 0
         self.documents = 0
 
@@ -218,7 +218,7 @@ class _Builder:
         return Mark(self.file, line, column, FORBIDDEN.sub("�", shown))
 
     def from_yaml(self, error: yaml.MarkedYAMLError) -> SpecError:
-        """What the YAML scanner says, in our words; what is never closed points at its opening."""
+        """Translate an error of the YAML scanner; an unclosed bracket is located at its start."""
         start, end = error.context_mark, error.problem_mark
         if start is not None and end is not None and end.index >= len(self.text.rstrip()):
             sign = self.at(start).text[start.column : start.column + 1]
@@ -236,7 +236,7 @@ class _Builder:
         return SpecError(mark, words)
 
     def start_of(self, mark: Mark) -> Mark:
-        """The first word of the same line."""
+        """Location of the first word of the line."""
         return mark.moved(len(mark.text) - len(mark.text.lstrip()) - mark.column + 1)
 
     def problem(self, mark: Mark, message: str) -> None:
@@ -264,7 +264,7 @@ class _Builder:
                 self.problem(frame.torn_mark, "a parenthesis in this formula is never closed")
 
     def read_to(self, mark: Any) -> None:
-        """Note the end of a value; a block scalar ends with its last line that is not empty."""
+        """Record the end of a value; a block scalar ends at its last non-empty line."""
         line, column = mark.line, mark.column
         while column == 0 and line > 0:
             line -= 1
@@ -272,7 +272,7 @@ class _Builder:
         self.end = (line + 1, column + 1)
 
     def finish(self, node: Node) -> None:
-        """A value ends here; so does its key."""
+        """Finish a value and its key."""
         node.mark = node.mark.ending(*self.end)
         if node.key_mark is not None:
             node.key_mark = node.key_mark.ending(*self.end)
@@ -326,7 +326,7 @@ class _Builder:
             self.place(Node(self.scalar(event.value, mark) if plain else event.value, mark))
 
     def is_torn(self, value: str, mark: Mark) -> bool:
-        """Inside { } or [ ] a comma tears `window(2, 2)` in pieces: join them, and say so."""
+        """In { } or [ ], YAML splits `window(2, 2)` at the comma: join the pieces and report it."""
         frame = self.frames[-1]
         if frame.swallow:
             frame.swallow = False

@@ -1,4 +1,4 @@
-"""`sublayers`: blocks of another build, any branches in any order."""
+"""`sublayers`: blocks with arbitrary branches."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ from .scalars import Count, Flag, Name
 
 
 class Own(Branch):
-    """What an entry of `sublayers` may say besides the options of its type.
+    """Further options of an entry of `sublayers`.
 
     residual: how its output is added to the residual stream
     stream: the stream that its output is added to

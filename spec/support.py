@@ -1,4 +1,4 @@
-"""Features that are in the language but not implemented yet; each use is an error.
+"""Features of the language that are not implemented yet; using one is an error.
 
 When a feature is implemented, its line here is removed.
 """
@@ -35,17 +35,17 @@ LATER_TYPES: dict[type[Part], str] = {
     Maxout: "transform of type `maxout`",
 }
 
-# class -> option -> the values that can be built, and what any other is called
+# class -> option -> the supported values, and a name for all others
 LATER_OPTIONS: dict[type[Part], dict[str, tuple[tuple[Any, ...], str]]] = {
     Source: {"optional": ((False,), "an `optional` input")},
-    Tokens: {"prefix_tokens": ((0,), "`prefix_tokens` in front of token ids")},
-    Features: {"prefix_tokens": ((0,), "`prefix_tokens` in front of vectors")},
+    Tokens: {"prefix_tokens": ((0,), "`prefix_tokens` before token ids")},
+    Features: {"prefix_tokens": ((0,), "`prefix_tokens` before vectors")},
     ConvStem: {
         "axes": ((1,), "convolutions over several axes"),
-        "prefix_tokens": ((0,), "`prefix_tokens` in front of a signal"),
+        "prefix_tokens": ((0,), "`prefix_tokens` before a signal"),
     },
     Rotary: {"axes": ((1, 2), "positions with three axes")},
-    RelativeTable: {"axes": ((2,), "a grid of another number of axes than 2")},
+    RelativeTable: {"axes": ((2,), "a grid with a number of axes other than 2")},
     Sinusoidal: {"axes": ((1,), "positions with several axes")},
     Mha: {
         "score_bias": (((),), "`score_bias`"),
@@ -117,11 +117,11 @@ def _combinations(part: Part, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(part, Contrastive) and part.towers is not BROKEN and len(part.towers) > 2:
         yield (*path, "towers"), "a contrastive head with more than two towers"
     if isinstance(part, Mha) and part.separate_global is True and part.sinks is True:
-        yield (*path, "sinks"), "`sinks` beside `separate_global`"
+        yield (*path, "sinks"), "`sinks` with `separate_global`"
     for expert in ("expert", "shared_expert") if isinstance(part, Moe) else ():
         inner = getattr(part, expert)
         if isinstance(inner, Hidden) and inner.inner_norm is True:
-            yield (*path, expert, "inner_norm"), "the `inner_norm` of an expert"
+            yield (*path, expert, "inner_norm"), "`inner_norm` in an expert"
     sources = part.input if isinstance(part, Stack) and part.input is not BROKEN else ()
     if len(sources) > 1 and not any(type(source) in LATER_TYPES for source in sources):
         yield (*path, "input"), "a stack that reads several inputs"

@@ -1,4 +1,4 @@
-"""The stacks of a document with their outer levels merged: families, and `extends` of a stack."""
+"""The stacks of a document with outer levels merged: families, and `extends` of a stack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }
-OTHER_NAMES = {  # models and words, without digits -> the family
+OTHER_NAMES = {  # names of models and other words, without digits -> family
     **dict.fromkeys(
         ("decoder", "causal", "causallm", "gpt", "gptneo", "gptneox", "gptj", "llama", "mistral",
          "mixtral", "qwen", "gemma", "phi", "falcon", "opt", "bloom", "mpt", "deepseek", "olmo",
@@ -41,13 +41,13 @@ OTHER_NAMES = {  # models and words, without digits -> the family
 MOST_STACKS = 64
 INWARD = BLOCK_KEYS | STACK_KEYS
 Chain = tuple[tuple[Path, str], ...]
-"""The stacks, each with its file, that led here through `extends`."""
+"""The chain of stacks and files of `extends`."""
 Levels = tuple[Node | None, Node | None]
-"""A stack as its family describes it, and as the document does."""
+"""A stack as given by the family, and as written."""
 
 
 def surface(tree: Node, path: Path, reading: Reading) -> dict[str, Node]:
-    """The stacks of a document with its outer levels merged in, before layers are resolved."""
+    """The stacks of a document with outer levels merged, before layers are resolved."""
     found: dict[str, Node] = {}
     for name, levels in _named_stacks(tree, reading).items():
         stack = _surface_of(levels, tree, path, reading, ())
@@ -59,7 +59,7 @@ def surface(tree: Node, path: Path, reading: Reading) -> dict[str, Node]:
 def _surface_of(
     levels: Levels, tree: Node, path: Path, reading: Reading, chain: Chain
 ) -> Node | None:
-    """One stack of a document with the outer levels merged in; None, with a problem, if invalid."""
+    """One stack with outer levels merged; None, with a problem, if it is invalid."""
     default, own = levels
     here = own or Node({}, tree.mark)
     if not isinstance(here.value, dict):
@@ -119,7 +119,7 @@ def _named_stacks(tree: Node, reading: Reading) -> dict[str, Levels]:
 
 
 def _family(family: Node, reading: Reading) -> str:
-    """The family, or the one probably meant, with a problem."""
+    """The family; if it is unknown, the probably intended one, with a problem."""
     word = family.value if isinstance(family.value, str) else ""
     if word in FAMILIES:
         return word
@@ -133,9 +133,9 @@ def _family(family: Node, reading: Reading) -> str:
 
 
 def _imported(base: Node, path: Path, reading: Reading, chain: Chain) -> Node | None:
-    """The stack `file#name` with the outer levels of its own file.
+    """The stack `file#name`, with the outer levels of its file.
 
-    Only that stack of the file is resolved, and only once, however many stacks extend it.
+    Only this stack of the file is resolved, and only once.
     """
     text = base.value if isinstance(base.value, str) else ""
     file, sign, part = text.partition("#")
@@ -158,7 +158,7 @@ def _imported(base: Node, path: Path, reading: Reading, chain: Chain) -> Node | 
 
 
 def _stack_of(base: Node, target: Path, part: str, reading: Reading, chain: Chain) -> Node | None:
-    """The stack of this name in a file; None, with a problem, when there is none."""
+    """The stack with this name in a file; None, with a problem, if there is none."""
     document = read_document(target, reading)
     if document is None:
         return None

@@ -1,4 +1,4 @@
-"""Validate resolved data, continuing after errors to find all of them."""
+"""Validate resolved data, and continue after errors to find all of them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROUNDS = 12
 def validate(data: dict[str, Any]) -> tuple[ModelSpec | None, list[ErrorDetails]]:
     """The spec and all validation errors.
 
-    Invalid values become `BROKEN`, so that laws can be checked on the rest. The spec is None when
-    too much is invalid.
+    Invalid values become `BROKEN`, so that laws can be checked on the rest. The spec is None if too
+    much is invalid.
     """
     errors: list[ErrorDetails] = []
     for _ in range(ROUNDS):
@@ -32,7 +32,7 @@ def validate(data: dict[str, Any]) -> tuple[ModelSpec | None, list[ErrorDetails]
 
 
 def _mend(data: Any, error: ErrorDetails) -> None:
-    """Remove from the data what an error is about."""
+    """Remove the value of an error from the data."""
     path = list(error["loc"])
     drop = error["type"] == "extra_forbidden" or path[-1] == "[key]"
     if path[-1] == "[key]":
@@ -48,11 +48,11 @@ def _mend(data: Any, error: ErrorDetails) -> None:
         if isinstance(holder, list) and isinstance(last, int) and holder[last] is not BROKEN:
             holder[last] = BROKEN
             return
-        path.pop()  # it is out already, and what holds it cannot do without
+        path.pop()  # already removed, and its container needs it
 
 
 def _down(data: Any, path: list[int | str]) -> Any:
-    """The value at a path; BROKEN when the path leads nowhere any more."""
+    """The value at a path; BROKEN if the path no longer exists."""
     for part in path:
         if isinstance(data, dict):
             data = data.get(str(part), BROKEN)

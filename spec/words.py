@@ -1,4 +1,4 @@
-"""Keys and types of other libraries, and where a key of this language belongs."""
+"""Keys and types of other libraries, and the places of our keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .model import BLOCK_KEYS, ONLY_MODEL, STACK_KEYS
 from .part import COMPONENTS, Part
 from .signatures import shapes
 
-# key of a Hugging Face config, or of another library -> what is written here
+# key of another library -> equivalent in a spec
 FOREIGN_KEYS = {
     "hidden_size": "d_model", "n_embd": "d_model", "dim": "d_model", "embed_dim": "d_model",
     "embedding_dim": "d_model", "emb_dim": "d_model", "model_dim": "d_model", "width": "d_model",
@@ -87,7 +87,7 @@ FOREIGN_KEYS = {
     "base": "extends", "inherits": "extends", "version": "modelwright",
 }  # fmt: skip
 
-# option of an earlier version -> its name now, where the part has that option
+# option of an earlier version -> its current name
 RENAMED = {"hidden": "d_ff"}
 
 _RUN = "it is not part of a spec: "
@@ -102,7 +102,7 @@ _BATCH = _RUN + "the batch size is that of the input; `inspect` has `--batch`"
 _KERNEL = _RUN + "the kernel is chosen when the file is built; see `inspect --kernels`"
 _SAMPLING = _RUN + "it is an argument of `generate`"
 
-# key that people expect in a spec -> why it is not there
+# key that is not part of a spec -> why
 NOT_IN_A_SPEC = {
     **dict.fromkeys(
         ("quantization", "quantize", "quantization_config", "quant", "bits", "load_in_8bit",
@@ -123,14 +123,14 @@ NOT_IN_A_SPEC = {
     **dict.fromkeys(("temperature", "top_p", "max_new_tokens"), _SAMPLING),
 }  # fmt: skip
 
-# word that stands for a type elsewhere -> what is written here
+# type name of another library -> equivalent in a spec
 FOREIGN_TYPES = {
     "swiglu": "{type: glu, activation: silu}", "geglu": "{type: glu, activation: gelu}",
     "reglu": "{type: glu, activation: relu}", "gated": "glu", "ffn": "mlp", "dense": "mlp",
     "gqa": "{type: mha, kv_heads: …}", "mqa": "{type: mha, kv_heads: 1}",
     "grouped_query": "{type: mha, kv_heads: …}", "multi_query": "{type: mha, kv_heads: 1}",
     "multi_head": "mha", "multihead": "mha", "self_attention": "mha", "flash": "mha",
-    "sliding_window": "mha, and beside it `mask: causal & window(…)`",
+    "sliding_window": "mha, and add `mask: causal & window(…)` next to it",
     "rope": "rotary", "rotary_embedding": "rotary", "absolute": "learned", "sine": "sinusoidal",
     "sincos": "sinusoidal", "t5": "relative_bias", "bucketed": "relative_bias",
     "rms": "rmsnorm", "rms_norm": "rmsnorm", "layer_norm": "layernorm", "layer": "layernorm",
@@ -143,14 +143,14 @@ FOREIGN_TYPES = {
     "experts": "moe", "mixture_of_experts": "moe", "off": "none", "no": "none", "false": "none",
 }  # fmt: skip
 
-# A key is shown at its plainest place; these are places within, or beside, plainer ones.
+# A key is suggested at its simplest place; these are nested or secondary places.
 WITHIN = ("sublayers", "cross_attention", "expert", "shared_expert", "projector", "heads")
 MOST_PLACES = 3
 
 
 @cache
 def places(key: str) -> tuple[str, ...]:
-    """Where a key of the language belongs; () when it is unknown."""
+    """Where a key of the language belongs; () if it is unknown."""
     if key in BLOCK_KEYS:
         return (f"`{key}` belongs in a block, in a stack or at the top level",)
     if key in STACK_KEYS and key not in ONLY_MODEL:
@@ -178,7 +178,7 @@ def _component_places(key: str) -> list[str]:
 
 
 def _part_places(cls: type[Part], key: str) -> list[str]:
-    """Places in the plain mappings of a class, such as `router: {…}`."""
+    """Places in nested mappings of a class, such as `router: {…}`."""
     found = []
     for name, shape in shapes(cls).items():
         inner = shape.cls or (shape.inner.cls if shape.inner else None)

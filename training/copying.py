@@ -1,8 +1,8 @@
-"""Copying the modules of `emitted/` into a run, with their slots filled for one model.
+"""Copy the modules of `emitted/` into a run, with their constants filled in for one model.
 
-A module is read by `ast`. Two kinds of statements at its top are written anew: imports from beside
-(`from .files import fail` becomes `from files import fail`), and assignments to slots
-(`LAYERS = ("layers",)`). All others are copied as they stand, with their comments.
+Two kinds of top-level statements are rewritten: relative imports (`from .files import fail` becomes
+`from files import fail`), and assignments of slots (`LAYERS = ("layers",)`). All others are copied
+with their comments.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def copied(
     modules: Mapping[str, str] | None = None,
     classes: Mapping[str, str] | None = None,
 ) -> str:
-    """The text of a module of `emitted/` as it stands in a run.
+    """The source of a module of `emitted/` for a run.
 
     slots: names of constants -> their values for this model
-    modules: modules beside -> what they are called in a run, where that differs
-    classes: names that are imported -> what they are called there
+    modules: other modules -> their names in a run, if they differ
+    classes: imported names -> their names in a run
 
-    Raises KeyError for a slot that the module does not assign.
+    Raises KeyError for a slot that the module does not have.
     """
     text = (EMITTED / f"{module}.py").read_text(encoding="utf-8")
     lines, at = text.splitlines(keepends=True), 0
@@ -50,7 +50,7 @@ def copied(
 
 
 def _groups(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
-    """The statements one by one, but imports from beside together: new names change their order."""
+    """The statements; relative imports are grouped, since renaming changes their order."""
     for beside, nodes in groupby(
         body, lambda node: isinstance(node, ast.ImportFrom) and node.level
     ):
@@ -67,7 +67,7 @@ def _import_order(line: str) -> tuple[bool, str]:
 def _fresh(
     node: ast.stmt, slots: dict[str, Any], modules: Mapping[str, str], classes: Mapping[str, str]
 ) -> Iterator[str]:
-    """The lines in place of a statement; none for one that is copied."""
+    """The replacement of a statement; None if it is copied."""
     if isinstance(node, ast.ImportFrom) and node.level:
         yield from _imports(node, modules, classes)
     elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -91,12 +91,12 @@ def _imports(
 
 
 def sealed(text: str) -> str:
-    """The text with its hash, as at the end of a built file: `is_ours_unedited` knows it again."""
+    """The text with its hash at the end, for `is_ours_unedited`."""
     return f"{text}{SEAL}{hashlib.sha256(text.encode()).hexdigest()}\n"
 
 
 def literal(value: Any) -> str:
-    """A constant as a formatter writes it: numbers, strings in double quotes, tuples of them."""
+    """A formatted constant: numbers, strings in double quotes, tuples."""
     if isinstance(value, tuple):
         comma = "," if len(value) == 1 else ""
         return f"({', '.join(map(literal, value))}{comma})"

@@ -1,4 +1,4 @@
-"""Text to token ids, in several processes, in order, and without reading ahead without end."""
+"""Encode text in several processes, in order and with bounded read-ahead."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .errors import TrainingError
 from .specials import roles_of
 
 BYTES = "bytes"
-"""The name of the tokenizer whose tokens are the bytes of UTF-8."""
+"""Name of the tokenizer whose tokens are UTF-8 bytes."""
 
 
 @dataclass(frozen=True)
 class TokenizerFile:
-    """A tokenizer that text is encoded with.
+    """A tokenizer.
 
-    source      the content of tokenizer.json; "" for bytes
+    source      content of tokenizer.json; "" for bytes
     digest      SHA-256 of it, or `bytes`
     vocabulary  one more than the largest id
     roles       role of a special token -> its id: pad, bos, eos, mask, …
-    tokens      name of a token -> its id; empty for bytes
+    tokens      token -> id; empty for bytes
     """
 
     source: str
@@ -40,7 +40,7 @@ class TokenizerFile:
 
 
 def read_tokenizer(name: str) -> TokenizerFile:
-    """A tokenizer.json file, or bytes. Raises TrainingError for a file that is no tokenizer."""
+    """Read a tokenizer.json file, or `bytes`. Raises TrainingError if it is not a tokenizer."""
     if name == BYTES:
         return TokenizerFile("", BYTES, 256, {})
     if not Path(name).is_file():
@@ -54,7 +54,7 @@ def read_tokenizer(name: str) -> TokenizerFile:
         vocabulary = Tokenizer.from_str(text).get_vocab(with_added_tokens=True)
     except OSError as error:
         raise TrainingError(f"{name}: {error.strerror}") from None
-    except Exception as error:  # the library raises no narrower one
+    except Exception as error:  # the library raises plain Exceptions
         raise TrainingError(f"{name} is not a valid tokenizer.json: {error}") from None
     digest = hashlib.sha256(text.encode()).hexdigest()
     size = max(vocabulary.values(), default=-1) + 1
@@ -65,7 +65,7 @@ Encode = Callable[[list[str]], list[list[int]]]
 
 
 def encoder(source: str) -> Encode:
-    """What turns texts into ids, without special tokens of its own."""
+    """A function from texts to ids, without special tokens."""
     if not source:
         return lambda texts: [list(text.encode()) for text in texts]
     from tokenizers import Tokenizer
@@ -79,12 +79,12 @@ def encoder(source: str) -> Encode:
 
 
 _encode: Encode | None = None
-"""In a worker process: its own encoder."""
+"""The encoder of a worker process."""
 
 
 def _begin(source: str) -> None:
     global _encode
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for this one hears it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # handled by the parent process
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # each process has one core
     _encode = encoder(source)
 
@@ -97,12 +97,12 @@ def _work(texts: list[str]) -> list[list[int]]:
 def encode_in_order(
     batches: Iterable[tuple[Any, list[str]]], source: str, processes: int
 ) -> Iterator[tuple[Any, list[list[int]]]]:
-    """Each batch with the ids of its texts, in the order of the batches.
+    """Yield each batch with the ids of its texts, in order.
 
-    batches: pairs of whatever belongs to a batch, and its texts
-    processes: how many work at once; 1 is this one
+    batches: pairs of arbitrary data and texts
+    processes: number of processes; 1 uses only this one
 
-    At most four batches for each process are read ahead.
+    At most four batches per process are read ahead.
     """
     if processes == 1:
         encode = encoder(source)

@@ -1,7 +1,7 @@
-"""The error of this part of the package."""
+"""Errors of training."""
 
 from __future__ import annotations
 
 
 class TrainingError(Exception):
-    """Text, a tokenizer, token files or settings cannot be used; the message says which and why."""
+    """Text, a tokenizer, token files or settings are invalid; the message says which and why."""

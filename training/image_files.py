@@ -1,4 +1,4 @@
-"""Folders of images with a class each, from NumPy's `.npz` files.
+"""Folders of labelled images, from NumPy's `.npz` files.
 
 data.json                   kind, tokenizer (none), shape of an image, classes; sizes of each split
 train.bin, val.bin          uint8: channels x height x width of each image
@@ -58,7 +58,7 @@ def write_images(
 def _append(
     folder: Path, images: Any, labels: Any, sizes: dict[str, Sizes], held_out: float
 ) -> None:
-    """Add the images of a file to both splits; those that are held out lie at even distances."""
+    """Add the images of a file to both splits; held-out images are evenly spaced."""
     import numpy as np
 
     number = sum(size.documents for size in sizes.values()) + np.arange(len(images))
@@ -73,7 +73,7 @@ def _append(
 
 
 def _read(path: Path) -> tuple[Any, Any]:
-    """The images and labels of a file. Raises TrainingError for others than are described above."""
+    """The images and labels of a file. Raises TrainingError if they are not as described above."""
     import numpy as np
 
     try:
@@ -81,7 +81,7 @@ def _read(path: Path) -> tuple[Any, Any]:
             images, labels = file["images"], file["labels"]
     except KeyError as error:
         raise TrainingError(f"{path}: {error.args[0]}; it needs `images` and `labels`") from None
-    except Exception as error:  # zipfile, zlib and numpy each raise their own
+    except Exception as error:  # zipfile, zlib and numpy raise different exceptions
         raise TrainingError(f"{path} is not a valid .npz file: {error}") from None
     if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
         raise TrainingError(

@@ -1,4 +1,4 @@
-"""Recipes: settings that belong together, as a publication gives them."""
+"""Recipes: groups of settings from publications."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ RECIPES: dict[str, Callable[[int, Values, Values], Values]] = {
     "gpt": _gpt,
     "vaswani": _vaswani,
 }
-"""Name -> settings, from d_model, all settings, and those that are given."""
+"""Name -> function from d_model, all settings and given settings to defaults."""

@@ -1,6 +1,6 @@
-"""Run folders: the spec, the model, the training script and its settings, and running them.
+"""Run folders: spec, model, training script and settings; and starting runs.
 
-    spec.yaml settings.json             what is trained, and how
+    spec.yaml settings.json             the spec and the settings
     model.py                            the file of `modelwright build`
     train.py samples.py …               the script; `torchrun RUN/train.py` needs nothing else
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from ..spec import ModelSpec
 
 SHARED = ("files", "log", "checkpoints", "optimizers", "settings")
-"""Modules that are the same in every run."""
+"""Modules that are equal in all runs."""
 LONGEST = 1024
-"""Tokens in a sequence by default, at most."""
+"""Maximum of the default sequence length."""
 FOLDERS = ("data", "weights")
-"""Settings that are paths. They are stored as absolute ones."""
+"""Settings that are paths, which are stored as absolute paths."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _write_spec(spec: ModelSpec, run: Path) -> None:
 
 
 def _written(path: Path, text: str, is_ours: Callable[[str], bool]) -> bool:
-    """Write a file, unless one is there that was modified by hand."""
+    """Write a file, unless it was modified by hand."""
     if path.is_file():
         there = path.read_text(encoding="utf-8", errors="replace")
         if there != text and not is_ours(there):
@@ -107,7 +107,7 @@ def _written(path: Path, text: str, is_ours: Callable[[str], bool]) -> bool:
 
 
 def _stored(spec: ModelSpec, run: Path) -> dict[str, Any]:
-    """The settings of a run that is there already; empty for a new one."""
+    """The settings of an existing run; empty for a new one."""
     if not (run / "spec.yaml").is_file():
         if run.is_dir() and any(run.iterdir()):
             raise TrainingError(
@@ -158,7 +158,7 @@ def _defaults(graph: ModuleGraph, task: Task, given: dict[str, Any], recipe: str
 
 
 def training_flops(graph: ModuleGraph, task: Task, length: int) -> float:
-    """FLOPs of training for each token of a sequence; 0 where samples are no such sequences."""
+    """Training FLOPs per token; 0 if samples are not sequences of equal length."""
     from ..compiler.report import report
 
     if task.kind != "text":
@@ -167,7 +167,7 @@ def training_flops(graph: ModuleGraph, task: Task, length: int) -> float:
 
 
 def command(script: Path, devices: int = 1) -> list[str]:
-    """The command line that runs a script on so many devices of this machine."""
+    """The command that runs a script on several devices of this machine."""
     if devices == 1:
         return [sys.executable, str(script)]
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={devices}"]
@@ -175,7 +175,7 @@ def command(script: Path, devices: int = 1) -> list[str]:
 
 
 def run_script(script: Path, devices: int = 1) -> int:
-    """Run a training script and wait for it, also after Ctrl-C, which it hears itself."""
+    """Run a training script and wait for it, also after Ctrl-C, which the script handles."""
     import subprocess
 
     process = subprocess.Popen(command(script, devices))

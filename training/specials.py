@@ -1,4 +1,4 @@
-"""Special tokens: what each is called in a tokenizer, and which id a spec gives it."""
+"""Special tokens: names in tokenizers, and ids in specs."""
 
 from __future__ import annotations
 
@@ -35,24 +35,23 @@ NAMES: dict[str, dict[str, str]] = {
         "mask": "<mask>",
     },
 }
-"""Type of tokenizer -> role -> the name of its token: those of GPT-2, BERT and T5 where they have
-one."""
+"""Type of tokenizer -> role -> name of the token, as in GPT-2, BERT and T5."""
 
 USUAL = {
     "bpe": ("eos",),
     "wordpiece": ("pad", "unk", "bos", "eos", "mask"),
     "unigram": ("pad", "eos", "unk"),
 }
-"""Roles of a tokenizer that is made without a spec, from id 0."""
+"""Roles of a tokenizer without a spec, with ids from 0."""
 
 NEEDED = {"bpe": (), "wordpiece": ("unk",), "unigram": ("unk",)}
-"""Roles that a type of tokenizer cannot be without."""
+"""Roles that a type of tokenizer needs."""
 
 
 def wanted_specials(type_: str, spec: ModelSpec | None) -> dict[str, int]:
-    """Names of special tokens -> their ids, as the spec's `tokens` say; other roles follow.
+    """Name of a special token -> id, from the spec's `tokens`; other roles follow.
 
-    Raises TrainingError when two roles that need different tokens are given one id.
+    Raises TrainingError if roles that need different tokens have the same id.
     """
     names = NAMES[type_]
     if spec is None:
@@ -67,7 +66,7 @@ def wanted_specials(type_: str, spec: ModelSpec | None) -> dict[str, int]:
 
 
 def spec_ids(spec: ModelSpec) -> Iterable[tuple[str, int]]:
-    """Roles and ids of the spec's `tokens`; of several that end a text, `eos`, `eos2`, …"""
+    """Roles and ids of the spec's `tokens`; several end tokens are `eos`, `eos2`, …"""
     tokens = spec.tokens
     eos = tokens.eos if isinstance(tokens.eos, tuple) else (tokens.eos,)
     if tokens.pad is not None:
@@ -82,7 +81,7 @@ def spec_ids(spec: ModelSpec) -> Iterable[tuple[str, int]]:
 
 
 def vocabulary_of(spec: ModelSpec) -> int:
-    """The vocab_size of a spec. Raises TrainingError when it has none, or several."""
+    """The vocab_size of a spec. Raises TrainingError unless there is exactly one."""
     sizes = {stack.vocab_size for stack in spec.stacks.values() if stack.vocab_size is not None}
     if len(sizes) == 1:
         return sizes.pop()
@@ -93,14 +92,14 @@ def vocabulary_of(spec: ModelSpec) -> int:
 
 
 def masks_words(spec: ModelSpec) -> bool:
-    """Has the spec a language model over a stack that sees the whole text, as BERT has?"""
+    """Whether the spec is a masked language model: a language-model head on a non-causal stack."""
     return spec.family == "encoder-only" and any(
         head.type == "language_model" for head in spec.heads.values()
     )
 
 
 def roles_of(vocabulary: Mapping[str, int]) -> dict[str, int]:
-    """Role -> id, for the names above that a tokenizer has."""
+    """Role -> id, for the special tokens of a tokenizer."""
     found: dict[str, int] = {}
     for names in NAMES.values():
         for role, name in names.items():
@@ -110,7 +109,7 @@ def roles_of(vocabulary: Mapping[str, int]) -> dict[str, int]:
 
 
 def check_ids(specials: Mapping[str, int], size: int) -> None:
-    """Raises TrainingError unless every special token has an id below the vocabulary's size."""
+    """Raise TrainingError unless all ids of special tokens are below the vocabulary size."""
     for name, number in specials.items():
         if number >= size:
             raise TrainingError(

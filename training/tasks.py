@@ -1,4 +1,4 @@
-"""What a model is trained for: its only head decides the data, the samples and the labels."""
+"""Training objectives: the head of a model determines data, samples and labels."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """How a model is trained.
+    """A training objective.
 
-    module  the module of `emitted/` that makes its samples
-    kind    the kind of data: see `token_files.KINDS`
+    module  the module of `emitted/` that provides samples
+    kind    the kind of data, see `token_files.KINDS`
     slots   the constants of that module
     """
 
@@ -52,7 +52,7 @@ def task_of(graph: ModuleGraph, model: nn.Module) -> Task:
 
 
 Arguments = dict[str, bool]
-"""Names of the arguments of `forward` -> must they be given?"""
+"""Argument of `forward` -> whether it is required."""
 
 
 def _next_token(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
@@ -63,7 +63,7 @@ def _next_token(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Tas
 
 
 def _same_place(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
-    """A language model that is no next-token one: it fills in masks, or writes what it reads."""
+    """A language model without label shift: masked, or an encoder-decoder."""
     words = {"VOCABULARY": vocabulary(graph, head)}
     if "decoder_input_ids" not in arguments:
         _require(graph, arguments, ("input_ids",))
@@ -79,7 +79,7 @@ def _same_place(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Tas
 
 
 def _classes(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
-    """One class for a whole text or image."""
+    """Classification of a whole text or image."""
     if not head.pool:
         raise TrainingError(
             f"{graph.name}: training a token classifier is not supported yet; add a `pool` to the "
@@ -101,12 +101,12 @@ def _classes(graph: ModuleGraph, head: HeadFact, arguments: Arguments) -> Task:
 
 
 def _pad(graph: ModuleGraph) -> int:
-    """The padding token; where the spec names none, token 0, which the mask hides."""
+    """The padding token; token 0 (masked) if the spec has none."""
     return 0 if graph.tokens.pad is None else graph.tokens.pad
 
 
 def _require(graph: ModuleGraph, arguments: Arguments, given: tuple[str, ...]) -> None:
-    """Raises TrainingError unless exactly these arguments must be given."""
+    """Raise TrainingError unless exactly these arguments are required."""
     needed = [name for name, required in arguments.items() if required]
     if other := [name for name in needed if name not in given]:
         raise TrainingError(
@@ -117,7 +117,7 @@ def _require(graph: ModuleGraph, arguments: Arguments, given: tuple[str, ...]) -
 
 
 def vocabulary(graph: ModuleGraph, head: HeadFact) -> int:
-    """How many tokens the stack of a head knows."""
+    """Vocabulary size of a head's stack."""
     size = graph.stack_facts[head.stack].vocab_size
     if size is None:
         raise TrainingError(f"{graph.name}: the stack {head.stack} has no vocab_size")
@@ -129,11 +129,11 @@ TASKS: dict[tuple[str, str], Callable[[ModuleGraph, HeadFact, Arguments], Task]]
     ("language_model", "labels"): _same_place,
     ("classifier", "labels"): _classes,
 }
-"""Type and loss of a head -> its task."""
+"""Type and loss of a head -> objective."""
 
 
 def layers_of(model: nn.Module) -> tuple[str, ...]:
-    """Names of the lists of layers, without lists inside of others."""
+    """Names of the outermost lists of layers."""
     from torch import nn
 
     found: list[str] = []

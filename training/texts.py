@@ -1,4 +1,4 @@
-"""Reading text files, JSONL and Parquet piece by piece, however large they are.
+"""Stream text files, JSONL and Parquet.
 
 A text file is one document. A line of JSONL and a row of Parquet are a document each.
 """
@@ -15,18 +15,18 @@ from typing import Any
 from .errors import TrainingError
 
 PIECE = 1 << 20
-"""How many characters of a text file are handed on at once."""
+"""Maximum number of characters of a piece of a text file."""
 
 
 @dataclass(frozen=True)
 class Row:
     """A document, or a piece of one.
 
-    fields     column -> value; of a text file, `text`
-    source     the file, and in JSONL the line: what an error names
-    ends       does the document end here?
-    position   bytes of the file up to the end of this row, for progress and for holding out
-    is_text    is it of a text file, which may be cut anywhere?
+    fields     column -> value; text files have `text`
+    source     file and, in JSONL, line, for errors
+    ends       whether the document ends here
+    position   bytes of the file up to the end of this row, for progress and the held-out split
+    is_text    whether it is from a text file, which can be split anywhere
     """
 
     fields: Mapping[str, Any]
@@ -36,7 +36,7 @@ class Row:
     is_text: bool = False
 
     def text(self, column: str) -> str:
-        """The text of a column. Raises TrainingError when there is none."""
+        """The text of a column. Raises TrainingError if there is none."""
         if column not in self.fields:
             known = ", ".join(map(str, self.fields)) or "none"
             raise TrainingError(f"{self.source}: no field `{column}`; its fields: {known}")
@@ -50,7 +50,7 @@ class Row:
 
 
 def total_bytes(paths: Sequence[Path]) -> int:
-    """The size of all files together. Raises TrainingError for what is not a file."""
+    """The total size of files. Raises TrainingError if a path is not a file."""
     for path in paths:
         if path.is_dir():
             raise TrainingError(f"{path} is a folder; give its files, such as `{path}/*`")
@@ -62,9 +62,9 @@ def total_bytes(paths: Sequence[Path]) -> int:
 def read_rows(path: Path, columns: Sequence[str] = ("text",)) -> Iterator[Row]:
     """The documents of a file, by its suffix: `.jsonl`, `.parquet`, or else text in UTF-8.
 
-    columns: those that are needed; Parquet reads no others
+    columns: the needed columns; Parquet reads no others
 
-    Raises TrainingError with the file and the line or the byte of what is wrong.
+    Raises TrainingError with the file and the line or byte of an error.
     """
     read = READERS.get(path.suffix.lower(), _read_text)
     try:
@@ -74,7 +74,7 @@ def read_rows(path: Path, columns: Sequence[str] = ("text",)) -> Iterator[Row]:
 
 
 def _read_text(path: Path, _columns: Sequence[str]) -> Iterator[Row]:
-    """The whole file in pieces that end with a line where lines are not too long."""
+    """The file in pieces that end at line ends, unless lines are too long."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     rest, given, position, size = "", 0, 0, path.stat().st_size
     with path.open("rb") as file:
@@ -151,4 +151,4 @@ def _parquet_rows(file: Any, path: Path, columns: Sequence[str]) -> Iterator[Row
 
 
 READERS = {".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".parquet": _read_parquet}
-"""Suffix -> what reads it."""
+"""Suffix -> reader."""

@@ -1,12 +1,12 @@
-"""Folders of token files: what `modelwright data` writes and the training script reads.
+"""Folders of token files, written by `modelwright data` and read by the training script.
 
 data.json               kind, data type, tokenizer, vocabulary, special tokens; sizes of each split
 tokenizer.json          the tokenizer, unless tokens are bytes
-train.bin, val.bin      one token after the other
-train.ends, val.ends    int64: where each document ends
+train.bin, val.bin      concatenated tokens
+train.ends, val.ends    int64: end index of each document
 
-Of pairs there are two such files, `train.source.bin` and `train.target.bin`, each with its ends. Of
-labelled documents there is one label for each, `train.labels` (int64).
+Pairs have two such files, `train.source.bin` and `train.target.bin`, each with its ends. Labelled
+documents have `train.labels` (int64).
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from .texts import Row, read_rows, total_bytes
 FORMAT = 1
 SPLITS = ("train", "val")
 BATCH_CHARACTERS = 1 << 20
-"""How much text a process is given at once."""
+"""Amount of text per batch of a process."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a document is.
+    """A kind of document.
 
-    columns  the fields of its texts, each of which becomes a file of tokens
-    label    the field of its class; "" where it has none
+    columns  its text fields, each of which becomes a file of tokens
+    label    the field of its class, or ""
     """
 
     columns: tuple[str, ...]
     label: str = ""
 
     def stem(self, column: str) -> str:
-        """The name of a column's files after that of the split: "" where there is one column."""
+        """Infix of a column's file names; "" if there is only one column."""
         return "" if len(self.columns) == 1 else f".{column}"
 
 
@@ -58,10 +58,10 @@ class Request:
 
     paths      text, JSONL or Parquet
     kind       `text`, `pairs` or `labelled`
-    fields     our name of a column -> that of the files, where they differ
-    end        the id that ends every text; None adds nothing
-    held_out   the share of the documents for `val`: the end of each text file, and documents
-               at even distances of JSONL and Parquet
+    fields     our name of a column -> name in the input, if it differs
+    end        id that is appended to every text, or None
+    held_out   fraction for `val`: the end of each text file, and evenly spaced documents of JSONL
+               and Parquet
     """
 
     paths: Sequence[Path]
@@ -78,7 +78,7 @@ class Request:
 
 @dataclass
 class Sizes:
-    """Of a split: documents, and the tokens and bytes of all their texts."""
+    """Sizes of a split: documents, tokens and bytes."""
 
     documents: int = 0
     tokens: int = 0
@@ -159,12 +159,12 @@ def end_id(tokenizer: TokenizerFile, name: str | None) -> int | None:
 
 
 def dtype_of(vocabulary: int) -> str:
-    """The narrowest of NumPy's types that holds every id."""
+    """The narrowest NumPy dtype for all ids."""
     return "uint16" if vocabulary <= 1 << 16 else "uint32"
 
 
 class _Split:
-    """The open files of a split, and what was written to them."""
+    """The open files of a split, and their sizes so far."""
 
     def __init__(self, folder: Path, split: str, request: Request, opened: ExitStack) -> None:
         self.sizes = Sizes()
@@ -182,7 +182,7 @@ class _Split:
         self.counts = [0] * len(stems)
 
     def add(self, row: _Encoded, ids: list[list[int]]) -> None:
-        """One document, or a piece of one."""
+        """Add a document, or a piece of one."""
         import numpy as np
 
         for n, (tokens, file) in enumerate(zip(ids, self.tokens, strict=True)):
@@ -201,7 +201,7 @@ class _Split:
 
 @dataclass(frozen=True)
 class _Encoded:
-    """What is kept of a row while its texts are encoded."""
+    """Metadata of a row while its texts are encoded."""
 
     split: str
     ends: bool
@@ -216,7 +216,7 @@ def _write_all(
     total: int,
     told: Callable[[float], None],
 ) -> int:
-    """Encode and write everything; how many classes there are."""
+    """Encode and write everything. Returns the number of classes."""
     labels = 0
     batches = _batches(request, total)
     width = len(KINDS[request.kind].columns)
@@ -229,7 +229,7 @@ def _write_all(
 
 
 def _batches(request: Request, total: int) -> Iterator[tuple[list[_Encoded], list[str]]]:
-    """The rows of all files with their texts, so many at once as a process shall have."""
+    """Batches of rows and their texts."""
     kind = KINDS[request.kind]
     rows: list[_Encoded] = []
     texts: list[str] = []
@@ -249,7 +249,7 @@ def _batches(request: Request, total: int) -> Iterator[tuple[list[_Encoded], lis
 
 
 def _split_rows(request: Request, total: int) -> Iterator[tuple[Row, str, float]]:
-    """Each row, whether it is held out, and what share of all bytes was read with it."""
+    """Each row, whether it is held out, and the fraction of bytes read so far."""
     kind = KINDS[request.kind]
     columns = [request.called(name) for name in (*kind.columns, *filter(None, [kind.label]))]
     before = number = 0
@@ -267,7 +267,7 @@ def _split_rows(request: Request, total: int) -> Iterator[tuple[Row, str, float]
 
 
 def _cut(row: Row, size: int, request: Request) -> Iterator[tuple[Row, str]]:
-    """A piece of a text file, cut in two where the part that is held out begins."""
+    """Split a piece of a text file where the held-out part begins."""
     border = round(size * (1 - request.held_out))
     text = row.fields["text"]
     length = len(text.encode(errors="replace"))

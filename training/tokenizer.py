@@ -1,11 +1,11 @@
-"""Training a tokenizer on text, with the library `tokenizers`.
+"""Train a tokenizer with the library `tokenizers`.
 
 bpe        byte-level byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909; GPT-2)
 wordpiece  words and their continuations, lower case (Schuster & Nakajima 2012; BERT)
 unigram    a unigram language model of pieces (Kudo 2018, arXiv:1804.10959; T5)
 
-The library gives special tokens the first ids. A spec may want others, so the ids of the finished
-tokenizer are assigned anew: special tokens get the ids of the spec, all else keeps its order.
+The library gives the first ids to special tokens. Afterwards, ids are reassigned: special tokens
+get the ids of the spec, all other tokens keep their order.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from .specials import NAMES, check_ids
 from .texts import Row, read_rows, total_bytes
 
 SAMPLE = 4 << 20
-"""Bytes of text on which bytes per token are measured."""
+"""Bytes of text for measuring bytes per token."""
 
 
 @dataclass(frozen=True)
 class Made:
     """A trained tokenizer.
 
-    text             the content of tokenizer.json
-    vocabulary       how many tokens it has
-    bytes_per_token  on the beginning of the text that it was trained on
+    text             content of tokenizer.json
+    vocabulary       number of tokens
+    bytes_per_token  on the beginning of the training text
     """
 
     text: str
@@ -66,7 +66,7 @@ def train_tokenizer(
         empty.train_from_iterator(_pieces(paths, columns, total, told), trainer)
     except TrainingError:
         raise
-    except Exception as error:  # the library raises no narrower one
+    except Exception as error:  # the library raises plain Exceptions
         raise TrainingError(f"the tokenizer cannot be trained: {error}") from None
     text = _with_ids(json.loads(empty.to_str()), specials)
     return _measured(text, paths, columns)
@@ -84,7 +84,7 @@ def _pieces(
 
 
 def _columns(row: Row, columns: Sequence[str]) -> Sequence[str]:
-    """The columns of a row that are read: a text file has one, whatever the others have."""
+    """The columns of a row; a text file has only one."""
     return ("text",) if row.is_text else columns
 
 
@@ -148,10 +148,10 @@ KINDS: dict[str, Callable[[int, list[str]], tuple[Any, Any]]] = {
 
 
 def _with_ids(content: dict[str, Any], specials: dict[str, int]) -> str:
-    """The tokenizer.json in which special tokens have the ids that are wanted."""
+    """The tokenizer.json with the requested ids of special tokens."""
     model = content["model"]
     pieces = model["vocab"]
-    listed = isinstance(pieces, list)  # of a unigram model: a piece and its score, by id
+    listed = isinstance(pieces, list)  # unigram: pieces and scores by id
     by_id = [p[0] for p in pieces] if listed else sorted(pieces, key=pieces.__getitem__)
     ids = _assigned(by_id, specials)
     if listed:
@@ -167,7 +167,7 @@ def _with_ids(content: dict[str, Any], specials: dict[str, int]) -> str:
 
 
 def _assigned(pieces: Iterable[str], specials: dict[str, int]) -> dict[str, int]:
-    """Piece -> id. Raises TrainingError when there are too few pieces to reach a special id."""
+    """Piece -> id. Raises TrainingError if there are too few pieces for a special id."""
     ordinary = [piece for piece in pieces if piece not in specials]
     size = len(ordinary) + len(specials)
     if beyond := {name: number for name, number in specials.items() if number >= size}:

@@ -1,4 +1,6 @@
-"""Figures of a model, from its graph alone: no weights, no torch, one size for any depth."""
+"""Figures of a model, from its graph: no weights, no torch; the size does not depend on the
+depth.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +48,11 @@ FORMATS = tuple(_WRITERS)
 
 
 def draw(graph: ModuleGraph, format: str = "svg", options: DrawOptions | None = None) -> bytes:
-    """The figure of a model: each kind of block once, in a frame that says how often it stands.
+    """Draw a model: each kind of block once, in a frame with the number of layers.
 
-    `format` is svg, png, pdf, dot (every place given: `neato -n2` draws it) or mmd (Mermaid). The
-    same graph and options give the same bytes. Raises DrawError for another format, and for png
-    and pdf where what draws them is missing.
+    `format` is svg, png, pdf, dot (with all positions, for `neato -n2`) or mmd (Mermaid). Equal
+    graphs and options give equal bytes. Raises DrawError for an unknown format, and for png and pdf
+    if their renderer is not installed.
     """
     if format not in _WRITERS:
         raise DrawError(f"unknown format `{format}`; expected one of: {', '.join(FORMATS)}")

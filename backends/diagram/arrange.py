@@ -1,10 +1,10 @@
-"""Which part stands above which: a region becomes a column of parts, forks and side lanes.
+"""Arrange the parts of a region as a column with forks and lanes for residual connections.
 
-Every block that residual branches build is series-parallel: between a fork and the join above it
-stand branches, and a value that goes round a branch is a lane. The join of `x + f(norm(x))` has
-the lane x and the branch f; that of a parallel block has two branches and a lane; the queries, keys
-and values of an opened attention are three branches. A region that is not of that kind is still
-drawn right: all its parts in one column, with a lane for every edge that skips one.
+Residual blocks are series-parallel graphs: branches run from a fork to the join above it, and a
+value that bypasses a branch is a lane. The join of `x + f(norm(x))` has the lane x and the branch
+f; that of a parallel block has two branches and a lane; queries, keys and values of an opened
+attention are three branches. Other graphs are drawn as one column, with a lane for every edge that
+skips a part.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .parts import Parts
 
 @dataclass
 class Item:
-    """One part, and the chains of parts that feed it from the side, nearest first.
+    """One part, and the chains of parts that are its inputs from the side, nearest first.
 
-    `joined`: it reads what stands right below it.
+    `joined`: it reads the part directly below it.
     """
 
     part: Part
@@ -30,18 +30,18 @@ class Item:
 
 @dataclass
 class Fork:
-    """Branches beside one another, below the item that joins them."""
+    """Parallel branches below the item that joins them."""
 
     branches: list[Column]
 
 
 Column = list["Item | Fork"]
-"""From the bottom to the top."""
+"""A column, from the bottom to the top."""
 
 
 @dataclass(frozen=True)
 class Lane:
-    """An edge that goes round what stands between its ends."""
+    """An edge that bypasses the parts between its ends."""
 
     start: str
     end: str
@@ -55,7 +55,7 @@ class Arrangement:
 
 
 class Region:
-    """The flow inside one region: what feeds a part from below, and what from the side."""
+    """The flow inside one region: inputs of parts from below and from the side."""
 
     def __init__(self, parts: Parts, path: str) -> None:
         self.parts = parts
@@ -64,7 +64,7 @@ class Region:
         self.order = parts.order(path)
         self.streams: dict[str, list[str]] = {}
         self.sides: dict[str, list[str]] = {}
-        self.above: dict[str, tuple[str, ...]] = {}  # every part that all ways to a part pass
+        self.above: dict[str, tuple[str, ...]] = {}  # the dominators of a part
         self.ancestors: dict[str, set[str]] = {}
         self.readers: dict[str, int] = {}
         for part in self.order:
@@ -83,13 +83,13 @@ class Region:
             self.readers[source] = self.readers.get(source, 0) + 1
 
     def common(self, keys: list[str]) -> tuple[str, ...]:
-        """The parts that all ways to all of these pass, the nearest last."""
+        """The common dominators of these parts, nearest last."""
         ways = [self.above[key] for key in keys]
         same = takewhile(lambda level: len(set(level)) == 1, zip(*ways, strict=False))
         return tuple(level[0] for level in same)
 
     def operands(self, key: str) -> list[str]:
-        """What feeds a part from below; a sum of a sum is one sum."""
+        """The inputs of a part from below; nested sums are one sum."""
         found = []
         for source in self.streams[key]:
             inner = self.parts.by_key[source]
@@ -101,7 +101,7 @@ class Region:
         return found
 
     def chain(self, key: str) -> list[list[Part]]:
-        """What feeds a part from the side; sums on the way are taken apart."""
+        """The inputs of a part from the side; sums are split."""
         part = self.parts.by_key[key]
         if part.look == "sum" and part.inputs:
             return [chain for source in part.inputs for chain in self.chain(source)]
@@ -114,13 +114,13 @@ class Region:
 
 
 def arrange(parts: Parts, path: str) -> Arrangement:
-    """The arrangement of a region that has an entry: a kind of block."""
+    """The arrangement of a region with an entry: a kind of block."""
     region = Region(parts, path)
     return arrange_from(region, region.result, frozenset([region.entry]))
 
 
 def arrange_from(region: Region, result: str, stops: frozenset[str]) -> Arrangement:
-    """The column that ends in `result` and stands on one of the parts `stops`, or on the ground."""
+    """The column from one of the parts `stops`, or from the bottom, up to `result`."""
     lanes: list[Lane] = []
     column = _column(region, result, stops, lanes)
     entry = next((key for key in region.above.get(result, ())[::-1] if key in stops), "")
@@ -149,7 +149,7 @@ def _column(region: Region, key: str, stops: frozenset[str], lanes: list[Lane]) 
 
 
 def keys(column: Column) -> list[str]:
-    """The parts of a column, those beside it left out."""
+    """The parts of a column, without those at its side."""
     found = []
     for item in column:
         if isinstance(item, Item):
@@ -160,7 +160,7 @@ def keys(column: Column) -> list[str]:
 
 
 def _sound(column: Column, lanes: list[Lane], entry: str) -> bool:
-    """Does every part stand in one place, and every lane between two of them?"""
+    """Whether every part occurs once and every lane connects two parts."""
     found = keys(column)
     ends = {end for lane in lanes for end in (lane.start, lane.end)}
     return len(set(found)) == len(found) and ends <= {*found, entry}

@@ -1,4 +1,4 @@
-"""What stands below a figure: notes, and a legend of the colours and lines that are in it."""
+"""The notes and the legend below a figure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .palette import theme
 from .placed import Placed
 from .text import text_width, wrap
 
-GAP = 18.0  # from the figure to what is below it
+GAP = 18.0  # distance below the figure
 ROW = 17.0
 SWATCH = 22.0
 LOOKS = {
@@ -20,15 +20,15 @@ LOOKS = {
     "other": "other step",
 }
 LINES = {
-    "residual": "residual: goes round what is beside it",
-    "memory": "what another stack made",
-    "position": "to every layer",
-    "tie": "the same weights",
+    "residual": "residual connection",
+    "memory": "output of another stack",
+    "position": "input of every layer",
+    "tie": "tied weights",
 }
 
 
 def caption(drawing: Drawing, notes: list[str]) -> None:
-    """Lines of small words below the figure."""
+    """Draw notes below the figure."""
     if not notes:
         return
     left, right, y = _corner(drawing)
@@ -38,11 +38,11 @@ def caption(drawing: Drawing, notes: list[str]) -> None:
 
 
 def legend(drawing: Drawing) -> None:
-    """Samples in rows, each with its word; only of what the figure holds."""
+    """Draw a legend of the colours and lines that occur in the figure."""
     looks = {part.look for part in drawing.parts() if getattr(part, "form", "box") != "text"}
     edges = {edge.look for edge in drawing.edges}
     colours = theme(drawing.theme).looks
-    alike = [colours["other"]] if drawing.theme == "print" else []  # white boxes say nothing
+    alike = [colours["other"]] if drawing.theme == "print" else []  # white boxes have no meaning
     wanted = [
         (look, word, True)
         for look, word in LOOKS.items()
@@ -74,7 +74,7 @@ def _sample(drawing: Drawing, look: str, word: str, x: float, y: float, *, fille
 
 
 def _corner(drawing: Drawing) -> tuple[float, float, float]:
-    """The left and right of the figure, and the height of the first line below it."""
+    """Left and right end of the figure, and height of the first line below it."""
     whole = Placed(drawing.boxes, drawing.frames, drawing.edges, drawing.texts)
     left, right = whole.extent()
     return left, right, whole.height()[0] - GAP

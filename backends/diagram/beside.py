@@ -1,4 +1,4 @@
-"""A column in the making: its boxes, and what feeds them from the side."""
+"""A column under construction: its boxes and their inputs from the side."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WIRES = 7.0  # between the lines that lead from tables up and down
 
 @dataclass
 class Table:
-    """A chain of parts that feeds others from the side, to be drawn beside the frame they are in.
+    """A chain of parts (such as a position table) that is drawn at the side of a frame.
 
-    `ways` are the boxes it feeds and the points on the way to each, the first at its height.
+    `ways` are the boxes that it leads to, with the points of each line.
     """
 
     chain: list[Part]
@@ -33,7 +33,7 @@ class Table:
 
 
 class Beside:
-    """What is placed of a column, and the tables that are still to be placed beside it."""
+    """The placed parts of a column, and the tables that remain to be placed at its side."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Beside:
         return box
 
     def _sides(self, item: Item, box: Box) -> None:
-        """What feeds a part from the side: sums on the lanes' side, boxes on the other."""
+        """The inputs of a part from the side: sums on the side of the lanes, boxes on the other."""
         outwards = 1 if box.form == "circle" else -1
         heights = [self._side_height(chain) for chain in item.sides]
         y = box.y - (sum(heights) + SIDE_GAP * (len(heights) - 1)) / 2
@@ -80,13 +80,13 @@ class Beside:
             y += height + SIDE_GAP
 
     def _side_height(self, chain: list[Part]) -> float:
-        """The room along the column of what feeds a part from the side."""
+        """Height of the inputs of a part from the side."""
         if self._sideways and chain[0].form == "wave":
             return WAVE_WORDS + 4
         return max(size_of(part, SIDE_WIDTH)[1] for part in chain)
 
     def _chain(self, chain: list[Part], far: float, y: float, outwards: int) -> Box:
-        """Parts in a row from u = far outwards, each feeding the one before it; the first."""
+        """Place a chain of parts outwards from u = far; returns the first."""
         found: list[Box] = []
         for part in chain:
             width, height = size_of(part, side_width(part))
@@ -115,7 +115,7 @@ class Beside:
             self.out.texts.append(Text(line, u, height, SMALL, anchor))
 
     def _outside(self, part: Part, box: Box) -> None:
-        """Remember the tables that feed a box from outside its frame."""
+        """Remember tables outside of the frame that lead to a box."""
         sources = [source for source in part.outside if source not in self.outputs]
         chains = [chain for source in sources for chain in self.root.chain(source)]
         for index, chain in enumerate(chains):
@@ -124,9 +124,9 @@ class Beside:
             self._tables.append(Table(chain, y, [(box, [end])]))
 
     def _beside(self, left: float) -> None:
-        """Draw the remembered tables left of u = left; one that feeds several boxes stands once.
+        """Draw the remembered tables left of u = left, each once.
 
-        Such a one has a line of its own up and down, between the tables and the frames.
+        A table with several targets has a vertical line between tables and frames.
         """
         grouped: dict[str, list[Table]] = {}
         for table in self._tables:
@@ -150,7 +150,7 @@ class Beside:
 
 
 def _free(y: float, half: float, busy: list[float]) -> float:
-    """The first height from y on at which a table is on no line that passes it."""
+    """The first height from y on at which a table does not cover a line."""
     for line in busy:
         if abs(line - y) < half:
             y = line + half
@@ -158,5 +158,5 @@ def _free(y: float, half: float, busy: list[float]) -> float:
 
 
 def _near(box: Box, y: float) -> float:
-    """The edge of a box that is nearest to a height outside it."""
+    """The edge of a box nearest to a height outside it."""
     return box.top if y > box.y else box.bottom

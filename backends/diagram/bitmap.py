@@ -1,4 +1,4 @@
-"""A PNG of a figure that is written as SVG by itself."""
+"""Convert an SVG to PNG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The columns of several stacks beside one another, and what one reads of another."""
+"""Columns of several stacks side by side, and the connections between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEVEL = 10.0  # between the lines of several stacks that are read
 
 
 def side_by_side(columns: list[Placed]) -> list[Placed]:
-    """The first of several columns is mirrored: its lanes stand outside, as the last one's do."""
+    """Place columns side by side; the first one is mirrored, so that its lanes are outside."""
     found: list[Placed] = []
     x = 0.0
     for index, column in enumerate(columns):
@@ -26,10 +26,10 @@ def side_by_side(columns: list[Placed]) -> list[Placed]:
 
 
 def readings(drawing: Drawing, columns: list[Placed], stacks: dict[str, str]) -> None:
-    """From the top of the stack that is read, over, and down to each box that reads it.
+    """Draw connections from the output of a stack to each box that reads it.
 
-    `stacks` are the names of the stacks by the parts that give their results: one that is not
-    drawn is a word in front of the column that reads it.
+    `stacks` maps output parts to names of stacks. A stack that is not drawn is shown as a name
+    beside the column that reads it.
     """
     for index, column in enumerate(columns):
         left = column.extent()[0]
@@ -57,7 +57,7 @@ def readings(drawing: Drawing, columns: list[Placed], stacks: dict[str, str]) ->
 
 
 def _named(drawing: Drawing, stack: str, x: float, wanted: list[Reading], *, sideways: bool) -> Box:
-    """The word for a stack that is not drawn, at the height of the lowest line from it."""
+    """The name of a stack that is not drawn, at the height of its lowest line."""
     said = f"{words(stack)} states"
     size = text_width(said, FONT_SIZES[TITLE]) + 8, 18.0
     width, height = size[::-1] if sideways else size
@@ -71,7 +71,7 @@ def _named(drawing: Drawing, stack: str, x: float, wanted: list[Reading], *, sid
 
 
 def distinct(columns: list[Placed]) -> None:
-    """An argument that two stacks read stands in both columns, with an id of its own in each."""
+    """Give an argument that two stacks read a separate id in each column."""
     seen: set[str] = set()
     for index, column in enumerate(columns, 1):
         fresh = {box.id: f"{box.id}.column.{index}" for box in column.boxes if box.id in seen}

@@ -1,4 +1,4 @@
-"""Two models side by side, with the parts that differ marked in each."""
+"""Draw two models side by side, with their differences marked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GAP, HEAD, MARGIN = 36.0, 44.0, 14.0
 TITLE, SMALL = 14.0, 10.5
 MOST_TOLD = 40
 OF_LAYERS = ("layers", "pattern", "d_model")
-"""Keys of a stack that no box shows."""
+"""Keys of a stack without a box."""
 
 
 def draw_difference(
@@ -50,11 +50,10 @@ def draw_difference(
 
 
 def marks(causes: Iterable[Sequence[Change]], drawn: Drawing, *, after: bool) -> dict[str, str]:
-    """What to mark in the figure of one side: the place and what happened to it.
+    """The marks of one figure: path -> added, changed or removed.
 
-    A part that is new, or gone, is marked as that and not by its keys; all else has changed. Of the
-    places of one cause those in a box are enough: what is said for a whole stack is marked where it
-    arrives.
+    Added and removed parts are marked as a whole; everything else is marked as changed. If one
+    change affects several paths, those with a box are marked.
     """
     found: dict[str, str] = {}
     for cause in causes:
@@ -72,7 +71,7 @@ def marks(causes: Iterable[Sequence[Change]], drawn: Drawing, *, after: bool) ->
 
 
 def _of_layers(drawn: Drawing, place: str) -> list[str]:
-    """The place itself; of what is said of all layers of a stack, the frames of its layers."""
+    """The path itself; for keys of all layers of a stack, the frames of its layers."""
     stack, _, key = place.rpartition(".")
     if key not in OF_LAYERS or stack.count(".") != 1:
         return [place]
@@ -86,7 +85,7 @@ def dotted(path: Path) -> str:
 
 
 def _is_boxed(drawn: Drawing, place: str) -> bool:
-    """Is what stands closest to a place a box, and no frame of layers, nor a whole stack?"""
+    """Whether the path belongs to a box, not to a frame of layers or a stack."""
     if any(box.spec.startswith(f"{place}.") for box in drawn.boxes):
         return True
     around = [p for p in drawn.parts() if p.spec and f"{place}.".startswith(f"{p.spec}.")]
@@ -106,7 +105,7 @@ def _both(found: Difference, options: DrawOptions) -> bytes:
         for graph, places in zip(found.graphs, marked, strict=True)
     ]
     digest = hashlib.sha256("\n".join(names).encode() + b"".join(drawn)).hexdigest()
-    page = f"difference-{digest[:8]}"  # so that two of them can stand in one page
+    page = f"difference-{digest[:8]}"  # unique ids for several figures in one page
     figures = [
         embedded(svg, f"{page}-{which}")
         for svg, which in zip(drawn, ("before", "after"), strict=True)
@@ -147,7 +146,7 @@ def _root(
         },
     )
     title = ET.SubElement(root, f"{{{SVG}}}title", {"id": f"{page}-title"})
-    title.text = clean(f"{names[0]} and {names[1]}: what differs")
+    title.text = clean(f"{names[0]} and {names[1]}: differences")
     if options.theme == "auto":
         rule = f"#{page}>text{{fill:{theme('dark').ink}}}"
         ET.SubElement(
@@ -160,7 +159,7 @@ def _root(
 
 
 def _described(root: ET.Element, page: str, found: Sequence[Change]) -> None:
-    """The figure in words, for those who do not see it."""
+    """A description of the figure, for screen readers."""
     told = [f"{c.path}: {c.before.text} and {c.after.text}" for c in found[:MOST_TOLD]]
     rest = len(found) - len(told)
     words = "; ".join([*told, f"{rest} more"] if rest else told or ["nothing differs"])
@@ -170,7 +169,7 @@ def _described(root: ET.Element, page: str, found: Sequence[Change]) -> None:
 
 
 def _put(figure: ET.Element, x: float, y: float, wide: float, high: float) -> None:
-    """Give a figure its place in the page; two figures stand on one line."""
+    """Position a figure in the page; both figures have the same baseline."""
     places = {"x": x, "y": y, "width": wide, "height": high}
     for key, value in places.items():
         figure.set(key, number(value))

@@ -1,4 +1,4 @@
-"""Costs in a figure: a small line in each box, and a line below that says what they are of."""
+"""Costs in a figure: a line in each box, and an explanation below."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .parts import Parts
 from .text import plain
 
 FORMS = ("box", "opened", "layers")
-LEAST = 0.5  # of a hundred: what is less, of weights and of FLOPs, is not said
+LEAST = 0.5  # percent; smaller shares of weights and FLOPs are not shown
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _FLOPS = ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1e3, "kFLOP"))
 
 
 def say_costs(parts: Parts) -> list[str]:
-    """Give each box its line, and say the whole."""
+    """Add a line of costs to each box; returns the notes below the figure."""
     costs = op_costs(parts.graph)
     for part in parts.by_key.values():
         if part.form in FORMS:
@@ -29,7 +29,7 @@ def say_costs(parts: Parts) -> list[str]:
 
 
 def _line(graph: ModuleGraph, part: Part, costs: OpCosts) -> str:
-    """`28.3 M weights · 28 % FLOPs`; nothing for a part that hardly costs anything."""
+    """`28.3 M weights · 28 % FLOPs`; empty for negligible costs."""
     ops = part.ops if part.form != "layers" else graph.subtree(part.path)
     weights, flops = costs.of(ops)
     share = 100 * flops / (costs.total[1] or 1.0)

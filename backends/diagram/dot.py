@@ -1,4 +1,4 @@
-"""A drawing as DOT, every place given: `neato -n2` draws it so, `dot` lays it out anew."""
+"""Write a drawing as DOT with all positions; `neato -n2` draws it, `dot` computes a new layout."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ KAPPA = 0.5523  # a quarter of a circle as a cubic curve
 
 
 def dot(drawing: Drawing, font: str = FONT, *, whole_page: bool = False) -> str:
-    """DOT text. Nodes, clusters and edges have the classes and ids that the SVG has.
+    """DOT text. Nodes, clusters and edges have the classes and ids of the SVG.
 
-    `whole_page`: unseen points stand in the corners, for Graphviz cuts a page to what it shows.
+    `whole_page`: add invisible points in the corners, because Graphviz crops the page.
     """
     return _Writer(drawing, font, whole_page=whole_page).source()
 
@@ -79,7 +79,7 @@ class _Writer:
         return source
 
     def inside(self, graph: graphviz.Digraph, parent: str) -> None:
-        """The boxes and frames that stand directly in a frame."""
+        """The direct children of a frame."""
         for box in self.drawing.boxes:
             if box.frame == parent:
                 self.box(graph, box)
@@ -122,7 +122,7 @@ class _Writer:
         return attributes
 
     def label(self, lines: list[Line]) -> str:
-        """An HTML label: the small lines are small and grey."""
+        """An HTML label with small, grey lines."""
         rows = []
         for line in lines:
             text, size = _html(line.text), FONT_SIZES[line.role]
@@ -152,7 +152,7 @@ class _Writer:
         graph.node(identity(box.id), **attributes)
 
     def mark(self, graph: graphviz.Digraph, part: Box | Frame) -> None:
-        """A line around a part and a sign on it, as nodes of their own."""
+        """The outline and badge of a marked part, as separate nodes."""
         colour = self.theme.marks[part.mark]
         if isinstance(part, Box):
             middle, size = (part.x, part.y), (part.width, part.height)

@@ -1,4 +1,4 @@
-"""What a figure is made of once every place is decided: boxes, frames, edges, texts.
+"""A laid-out figure: boxes, frames, edges and texts with positions.
 
 Units are points (1/72 inch), x to the right, y upwards from the bottom. The writers (SVG, DOT,
 Mermaid) read a `Drawing` and nothing else.
@@ -34,10 +34,10 @@ class Box:
     width: float
     height: float
     lines: list[Line]
-    path: str  # where it stands in the model, dotted
-    tip: str  # the full text, however much of it was shortened in the box
-    frame: str = ""  # the frame it stands in
-    spec: str = ""  # the place in the resolved spec that asked for it, dotted
+    path: str  # dotted path in the model
+    tip: str  # the full text, which may be abbreviated in the box
+    frame: str = ""  # the enclosing frame
+    spec: str = ""  # dotted path in the resolved spec
     source: str = ""  # where that was written: `gpt2.yaml:12`
     mark: str = ""  # added, changed or removed
 
@@ -64,7 +64,7 @@ class Frame:
     lines: list[str] = field(default_factory=list)  # small, below the name
     indent: float = 0.0  # of the name and the lines, beyond lines that enter from above
     look: str = "frame"  # of an opened module, that of its box
-    count: str = ""  # what stands outside it: `12×`
+    count: str = ""  # text outside of it: `12×`
     parent: str = ""
     spec: str = ""
     source: str = ""
@@ -84,7 +84,7 @@ class Edge:
 
 @dataclass
 class Text:
-    """Words that belong to no box. `anchor`: -1 ends at x, 0 is centred on it, 1 starts at it."""
+    """Text outside of boxes. `anchor`: -1 ends at x, 0 is centred on it, 1 starts at it."""
 
     text: str
     x: float
@@ -112,5 +112,5 @@ class Drawing:
         return [*self.frames, *self.boxes]
 
     def is_inner(self, frame: Frame) -> bool:
-        """Is this the frame of one kind of layer within that of all layers?"""
+        """Whether this is the frame of one kind of layer inside that of all layers."""
         return bool(frame.parent) and all(other.parent != frame.id for other in self.frames)

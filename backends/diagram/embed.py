@@ -1,6 +1,4 @@
-"""One figure inside another page, or another figure: no id of it, and no rule of its style, is
-anybody else's.
-"""
+"""Embed a figure in a page or another figure, with unique ids and scoped styles."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ REFERENCES = ("aria-labelledby", "aria-describedby")
 
 
 def embedded(svg: bytes, name: str) -> ET.Element:
-    """The figure with `name` as its id and at the head of every other id, rule and reference."""
+    """The figure with the id `name`, which also prefixes all other ids, rules and references."""
     root = ET.fromstring(svg)
     for element in root.iter():
         if (own := element.get("id")) is not None:
@@ -27,14 +25,14 @@ def embedded(svg: bytes, name: str) -> ET.Element:
 
 
 def written(root: ET.Element) -> bytes:
-    """The element as a document of its own."""
+    """The element as a separate document."""
     ET.register_namespace("", SVG)
     text: str = ET.tostring(root, encoding="unicode")
     return text.encode() + b"\n"
 
 
 def _scoped(css: str, name: str) -> str:
-    """Rules that reach nothing outside the element of that id: `a,b{…}` is `#n a,#n b{…}`."""
+    """Restrict rules to the element with that id: `a,b{…}` becomes `#n a,#n b{…}`."""
 
     def within(rule: re.Match[str]) -> str:
         selectors = ",".join(f"#{name} {one.strip()}" for one in rule[1].split(","))

@@ -1,8 +1,8 @@
-"""The one door to what draws PNG and PDF. SVG, DOT and Mermaid need none of it.
+"""Render PNG and PDF; SVG, DOT and Mermaid need no renderer.
 
-A PNG is the SVG, drawn by `resvg-py`. A PDF is the DOT, whose places are given, drawn by Graphviz:
-`pygraphviz` (2.0.4 and later) brings it along; without that a `neato` on the PATH is run by the
-`graphviz` package. Where `resvg-py` is missing Graphviz draws the PNG too.
+A PNG is the SVG rendered by `resvg-py`. A PDF is the DOT rendered by Graphviz, which `pygraphviz`
+(2.0.4 or later) includes; otherwise the `graphviz` package runs `neato` from the PATH. Without
+`resvg-py`, Graphviz renders PNG too.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from .raster import FONT, FONTS, rasterize
 from .svg import svg
 
 MISSING = (
-    "a {format} needs Graphviz, and none is here. Either `pip install 'pygraphviz>=2.0.4'`, which "
-    "brings it along, or install Graphviz so that `neato` is on the PATH; or draw an svg, which "
+    "a {format} needs Graphviz: run `pip install 'pygraphviz>=2.0.4'`, which includes it, or "
+    "install Graphviz so that `neato` is on the PATH. An svg "
     "needs neither{more}"
 )
 DOTS_PER_INCH = 144
 
 
 def png(drawing: Drawing) -> bytes:
-    """The figure as a PNG. Raises DrawError when nothing is here that could draw it."""
+    """The figure as a PNG. Raises DrawError if no renderer is installed."""
     if importlib.util.find_spec("resvg_py") is not None:
         if drawing.theme == "auto":
-            drawing = replace(drawing, theme="light")  # a page without a reader
+            drawing = replace(drawing, theme="light")  # no page to follow
         return rasterize(svg(drawing))
     return render(drawing, "png")
 
 
 def render(drawing: Drawing, format: str) -> bytes:
-    """The figure as `png` or `pdf` by Graphviz. Raises DrawError when none is here, or it fails."""
+    """Render `png` or `pdf` by Graphviz. Raises DrawError if it is not installed or fails."""
     source = dot(drawing, FONT, whole_page=True)
     with own_fonts():
         if importlib.util.find_spec("pygraphviz") is not None:
@@ -60,9 +60,9 @@ def render(drawing: Drawing, format: str) -> bytes:
 
 @cache
 def _settings() -> Path:
-    """Settings of fontconfig that name our font alone, in a folder that goes when Python does.
+    """fontconfig settings with only our font, in a temporary folder.
 
-    The fonts are copied there, for fontconfig writes beside those that it reads.
+    The fonts are copied there, because fontconfig writes files next to them.
     """
     folder = tempfile.mkdtemp(prefix="modelwright-fonts-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -76,7 +76,7 @@ def _settings() -> Path:
 
 @contextmanager
 def own_fonts() -> Iterator[None]:
-    """Let Graphviz find the font that comes along, so that it needs none of the system's.
+    """Let Graphviz find the included font instead of system fonts.
 
     fontconfig reads its settings once in a process, from the file that this variable names.
     """
@@ -97,7 +97,7 @@ def _missing(format: str) -> str:
 def _with_pygraphviz(source: str, format: str) -> bytes:
     try:
         import pygraphviz
-    except (ImportError, OSError) as error:  # the package is there, the library it needs is not
+    except (ImportError, OSError) as error:  # the package is installed, but not its library
         if shutil.which("neato"):
             return _with_program(source, format)
         raise DrawError(f"{_missing(format)} ({error})") from None
@@ -114,9 +114,9 @@ def _with_pygraphviz(source: str, format: str) -> bytes:
 
 @contextmanager
 def _without_font_warnings() -> Iterator[None]:
-    """Keep to itself what an older fontconfig says of a newer system's settings.
+    """Suppress warnings of an older fontconfig about newer system settings.
 
-    It writes to the process's stderr from C; all else that is written there is passed on.
+    It writes to stderr from C; other output is passed on.
     """
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:
@@ -147,7 +147,7 @@ def _with_program(source: str, format: str) -> bytes:
 
 
 def _without_date(pdf: bytes) -> bytes:
-    """Same figure, same bytes: the date of drawing is overwritten, its length kept."""
+    """Overwrite the creation date, so that equal figures have equal bytes."""
     return re.sub(
         rb"(/CreationDate \(D:)([0-9]+)", lambda m: m[1] + b"20000101000000"[: len(m[2])], pdf
     )

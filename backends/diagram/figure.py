@@ -1,4 +1,4 @@
-"""The figure of a model: a column for each stack, and what goes from one to another."""
+"""Lay out the figure of a model: a column for each stack, and the connections between them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RESULTS = {"B": "scores", "V": "logits", "C": "scores", "N": "vector"}
 
 
 def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:
-    """Everything in its place. The size depends on the kinds of blocks, never on their number.
+    """Lay out a figure. Its size depends on the kinds of blocks, not on the number of layers.
 
     Raises DrawError for a stack that the model does not have.
     """
@@ -63,7 +63,7 @@ def figure(graph: ModuleGraph, options: DrawOptions | None = None) -> Drawing:
 
 
 def _costs(parts: Parts) -> list[str]:
-    """Give each box its costs; what they are of. Imported when asked for: it counts a model."""
+    """Add costs to each box; returns notes."""
     from .costs import say_costs
 
     return say_costs(parts)
@@ -78,7 +78,7 @@ def _stacks(graph: ModuleGraph, wanted: str | None) -> list[str]:
 
 
 def _description(graph: ModuleGraph, wanted: list[str]) -> str:
-    """The figure in a sentence, for those who do not see it."""
+    """A description of the figure in one sentence, for screen readers."""
     stacks = []
     for name in wanted:
         layers = [s for s in graph.scopes.values() if s.role == "layers" and s.stack == name]
@@ -115,14 +115,14 @@ def _stack(
 def _belongs(
     graph: ModuleGraph, parts: Parts, root: Region, head: str, own: str, outputs: dict[str, str]
 ) -> bool:
-    """Does this head stand on this stack: the last one that its result depends on?"""
+    """Whether a head is drawn above this stack, the last one that it depends on."""
     key = parts.source(graph.outputs[head], ROOT) or ""
     below = {key, *root.ancestors.get(key, ())}
     return own == [output for output in outputs.values() if output in below][-1]
 
 
 def _states(graph: ModuleGraph, stack: str, options: DrawOptions) -> Part:
-    """The words above a stack that is drawn alone and has no head: others read it."""
+    """The text above a stack that is drawn alone and has no head."""
     shape = (shape_text(graph, graph.hidden[stack]),) if options.shapes else ()
     title = f"{words(stack)} states"
     part = Part(f"result.{stack}", "text", "text", ROOT, stack, title, shape)
@@ -146,7 +146,7 @@ def _head(
 
 
 def _fit(drawing: Drawing) -> None:
-    """Move everything so that the figure begins at (0, 0), with a margin."""
+    """Move the figure to (0, 0), with a margin."""
     whole = Placed(drawing.boxes, drawing.frames, drawing.edges, drawing.texts)
     left, right = whole.extent()
     low, high = whole.height()

@@ -1,4 +1,4 @@
-"""The order of the kinds of layers in a stack, in as few words as it can be said.
+"""The shortest description of the order of layers in a stack.
 
 >>> fold(["local", "local", "global"] * 2 + ["local"])
 [(2, [(2, 'local'), (1, 'global')]), (1, [(1, 'local')])]
@@ -19,7 +19,7 @@ def runs(order: Sequence[str]) -> list[Run]:
 
 
 def fold(order: Sequence[str]) -> list[tuple[int, list[Run]]]:
-    """(how often, what): a few runs in front, a repeated group, what is left over."""
+    """(count, item): leading runs, a repeated group, and the rest."""
     found = runs(order)
     best = [(1, found)] if found else []
     for start in range(min(len(found), 4)):
@@ -48,7 +48,7 @@ def _cost(parts: list[tuple[int, list[Run]]]) -> int:
 
 
 def phrases(order: Sequence[str]) -> list[str]:
-    """One for each part of the order, the first layers first."""
+    """One phrase for each part of the order, first layers first."""
     said = []
     for times, group in fold(order):
         text = ", ".join(f"{count} {kind}" for count, kind in group)

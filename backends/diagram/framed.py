@@ -1,4 +1,4 @@
-"""Frames around layers and modules, their names and counts, and shapes beside the stream."""
+"""Frames around layers and modules, with names, counts and shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNT_WIDTH, COUNT_LINES = 124.0, 8  # of the words beside a frame
 
 
 class Framed(Beside):
-    """A column that opens and closes frames around what is placed meanwhile."""
+    """A column that opens and closes frames around placed parts."""
 
     def _open(self, key: str, path: str, bottom: float) -> Frame:
         frame = Frame(f"{key}.frame", path, 0, bottom, 0, 0, parent=self._frame)
@@ -25,7 +25,7 @@ class Framed(Beside):
         return frame
 
     def _close(self, frame: Frame, mark: Mark, top: float, name: str, count: Count) -> None:
-        """Give a frame its size, from what was placed in it, and say how often it stands."""
+        """Set the size of a frame from its content, and add its count."""
         left, right = self.out.extent(mark)
         frame.left, frame.right = left - PADDING, right + PADDING
         frame.top = max(top, frame.bottom + 3 * PADDING)
@@ -42,7 +42,7 @@ class Framed(Beside):
             self._outside_of(frame, count)
 
     def _corner(self, frame: Frame, count: str) -> None:
-        """The count of a frame in another, in its upper right corner."""
+        """The count of a nested frame, in its upper right corner."""
         x, side = (frame.left + 9, 1) if self._mirrored else (frame.right - 9, -1)
         text = Text(count, x, frame.top - 12, TITLE, side, "count")
         if self._sideways:
@@ -51,7 +51,7 @@ class Framed(Beside):
         self.out.texts.append(text)
 
     def _outside_of(self, frame: Frame, count: Count) -> None:
-        """The count of a frame, and words about it: beside it, or below in a sideways figure."""
+        """The count of a frame and its notes: at its side, or below it in a horizontal figure."""
         width = max(COUNT_WIDTH, frame.top - frame.bottom) if self._sideways else COUNT_WIDTH
         small = [s for text in count.small for s in wrap(text, FONT_SIZES[SMALL], width, 3)]
         small = small if len(small) <= COUNT_LINES else [*small[: COUNT_LINES - 1], "…"]
@@ -69,7 +69,7 @@ class Framed(Beside):
             y -= 17 if role == COUNT else 12
 
     def _shape(self, shape: str, u: float, cursor: Cursor) -> None:
-        """A shape beside the stream; in a figure that runs to the right above a longer piece."""
+        """A shape next to the residual stream, or above it in a horizontal figure."""
         if self._sideways:
             length = text_width(shape, FONT_SIZES[SMALL]) + 4
             self.out.texts.append(Text(shape, u - 8, cursor.y - 14 + length / 2, SMALL, 0))

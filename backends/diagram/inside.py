@@ -1,4 +1,4 @@
-"""What stands in an opened module, woven."""
+"""The content of opened modules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .sizes import inner_size
 
 
 def open_modules(parts: Parts, column: Column, *, mirrored: bool) -> None:
-    """Place what is in each opened module of a column, which may be going to be mirrored."""
+    """Lay out the content of each opened module of a column, which may be mirrored later."""
     for item in column:
         if isinstance(item, Fork):
             for branch in item.branches:
@@ -44,7 +44,7 @@ def _plain_box(part: Part) -> bool:
 
 
 def main_source(parts: Parts, module: Part) -> str:
-    """The part that the stream comes from into a module; "" for one that nothing feeds."""
+    """The main input of a module, or ""."""
     inside = parts.regions[module.key].parts
     read = [source for part in inside for source in part.outside]
     return next((source for source in read if source in module.inputs), "")

@@ -1,4 +1,4 @@
-"""A sum that only a norm reads is drawn with it: `Add & LayerNorm`, as papers draw post-norm."""
+"""Draw a sum that only a norm reads together with it: `Add & LayerNorm`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .part import Part, Region
 def join_sums(
     graph: ModuleGraph, regions: dict[str, Region], by_key: dict[str, Part]
 ) -> dict[str, str]:
-    """Let norms in layers take in the sums below them; which part each such sum became."""
+    """Merge norms in layers with the sums below them. Returns sum -> merged part."""
     found: dict[str, str] = {}
     for region in regions.values():
         scope = graph.scopes.get(region.path)
@@ -28,7 +28,7 @@ def join_sums(
 
 
 def _sum_below(region: Region, by_key: dict[str, Part], norm: Part) -> Part | None:
-    """The sum of two values that feeds this norm and nothing else."""
+    """The sum of two values that only this norm reads."""
     if norm.form != "box" or norm.look != "norm" or len(norm.inputs) != 1 or norm.outside:
         return None
     (source,) = norm.inputs

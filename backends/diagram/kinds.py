@@ -1,4 +1,4 @@
-"""How often each kind of block stands in a stack, and how the frames say it."""
+"""Counts of the kinds of blocks in a stack, for the frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .fold import Run, fold, phrases
 
 @dataclass(frozen=True)
 class Count:
-    """What stands outside a frame: `12×`, and small words below it."""
+    """The count outside of a frame, `12×`, and a note below it."""
 
     large: str = ""
     small: tuple[str, ...] = ()
@@ -23,18 +23,18 @@ class Count:
 
 @dataclass
 class Group:
-    """Kinds of blocks that stand above one another; `outer`: a frame stands around them all."""
+    """Kinds of blocks in a column; `outer`: they have a common frame."""
 
     blocks: list[tuple[Scope, Count]] = field(default_factory=list)
     outer: Count | None = None
 
 
 def groups_of(order: Sequence[str], blocks: list[Scope]) -> list[Group]:
-    """The frames for an order of kinds, from the bottom up, each kind once.
+    """The frames for an order of layers, from the bottom up, each kind once.
 
-    One kind: `12×`. A repeated pattern: `4×` around `5×` local and one global, and in words what
-    is left over: `then 2 local`. Kinds that follow one another: `3×` and `58×`. Any other order: a
-    frame around the counts, and the order in words beside it.
+    One kind: `12×`. A repeated pattern: `4×` around `5×` local and one global, and a note for the
+    rest: `then 2 local`. Consecutive kinds: `3×` and `58×`. Other orders: a frame around the
+    counts, and a note with the order.
     """
     by_name = {block.name: block for block in blocks if block.name in order}
     totals = Counter(order)
@@ -65,10 +65,9 @@ def groups_of(order: Sequence[str], blocks: list[Scope]) -> list[Group]:
 
 
 def _homes(folded: list[tuple[int, list[Run]]]) -> set[int] | None:
-    """The parts of an order in which kinds are drawn; None where the parts share them out badly.
+    """The part of an order in which each kind is drawn; None if that is not possible.
 
-    A kind is drawn in the part that repeats most. A part is drawn with all its kinds, each of which
-    stands in it once, or not at all.
+    A kind is drawn in the part that repeats most. A part is drawn with all its kinds or not at all.
     """
     best: dict[str, int] = {}
     for index, (times, runs) in enumerate(folded):
@@ -84,7 +83,7 @@ def _homes(folded: list[tuple[int, list[Run]]]) -> set[int] | None:
 
 
 def note(group: Group, words: str) -> None:
-    """Small words beside the outermost frame of a group."""
+    """The note at the outermost frame of a group."""
     if group.outer is not None:
         group.outer = Count(group.outer.large, (*group.outer.small, words))
     else:

@@ -1,4 +1,4 @@
-"""What the inside of an opened module is woven of, and the result: see `weave`."""
+"""Data structures for the layout of opened modules, see `weave`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WIRE = 8.0  # the width that a passing line takes
 
 @dataclass(eq=False)
 class Knot:
-    """A part in its row, or a line that passes it (then it has no width of a box)."""
+    """A part in a row, or a line that passes through the row (without a width)."""
 
     key: str
     row: int
@@ -23,10 +23,10 @@ class Knot:
     passing: bool = False
     x: float = 0.0
     y: float = 0.0
-    exit: float = 0.0  # where the line up leaves it
-    into: list[Knot] = field(default_factory=list)  # what feeds it, in the row below
-    out: list[Knot] = field(default_factory=list)  # what it feeds, in the row above
-    ports: dict[int, list[Point]] = field(default_factory=dict)  # id of a feeder -> the way in
+    exit: float = 0.0  # where its output line starts
+    into: list[Knot] = field(default_factory=list)  # its inputs, in the row below
+    out: list[Knot] = field(default_factory=list)  # its outputs, in the row above
+    ports: dict[int, list[Point]] = field(default_factory=dict)  # id of an input -> entry point
 
     @property
     def room(self) -> float:
@@ -35,10 +35,9 @@ class Knot:
 
 @dataclass
 class Woven:
-    """Where everything of an opened module stands; `ways` are from, to, and the points between.
+    """The layout of an opened module; `ways` are (from, to, points).
 
-    A way from a source begins where that enters: the first source on the spine at the bottom, the
-    others at the left, at the height `entries` says.
+    The first source enters at the bottom centre, the others from the left at the heights `entries`.
     """
 
     places: dict[str, tuple[float, float, float, float]]  # u, y, width, height
@@ -50,7 +49,7 @@ class Woven:
     mirrored: bool = False
 
     def flipped(self) -> Woven:
-        """With the left on the right."""
+        """The mirrored layout."""
         return Woven(
             {key: (-u, y, width, height) for key, (u, y, width, height) in self.places.items()},
             [(a, b, [(-u, y) for u, y in points]) for a, b, points in self.ways],

@@ -1,4 +1,4 @@
-"""Residual lanes of a layer: those that do not run side by side run at the same distance."""
+"""Align the residual lanes of a layer that do not overlap."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .drawing import Edge
 
 
 def even(edges: list[Edge]) -> None:
-    """Move lanes outwards, so that the lanes of a layer form as few straight lines as they can."""
+    """Move lanes outwards, so that the lanes of a layer form few straight lines."""
     lanes = [edge for edge in edges if edge.look == "residual" and len(edge.points) == 4]
     levels: dict[int, list[Edge]] = {}
     for lane in sorted(lanes, key=_length):

@@ -1,4 +1,4 @@
-"""Which letter of a figure stands for the tokens of which stack: one letter, one length."""
+"""The letter of each stack's length in a figure: one letter per length."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .text import plain
 
 
 def shape_text(graph: ModuleGraph, value: str) -> str:
-    """`(B, T, 768)`: letters for data, numbers for sizes."""
+    """`(B, T, 768)`: letters for input-dependent axes, numbers for sizes."""
     shape = shape_of(graph, value)
     return f"({', '.join(d.label if d.size is None else plain(int(d.size)) for d in shape)})"
 
@@ -22,10 +22,10 @@ def shape_of(graph: ModuleGraph, value: str) -> Shape:
 
 
 def lengths(graph: ModuleGraph) -> dict[str, Dim]:
-    """The length of each stack that has another one than T.
+    """The length of each stack whose length is not T.
 
-    A memory has M tokens, several have M1, M2 …; stacks side by side T, T2 …; where its input
-    decides how many tokens a stack has, as an image does, it is that number.
+    A memory has M tokens, several have M1, M2 …; further stacks T2 …; a stack whose input
+    determines the length, such as an image, has this number.
     """
     read = {name for stack in graph.stack_facts.values() for name in stack.reads}
     free = [name for name in graph.stack_facts if name not in graph.lengths]
@@ -39,7 +39,7 @@ def lengths(graph: ModuleGraph) -> dict[str, Dim]:
 
 
 def stack_of(graph: ModuleGraph, value: str) -> str:
-    """The stack whose tokens a value has; "" where none is told."""
+    """The stack of a value's token axis, or ""."""
     for head, result in graph.outputs.items():
         if result == value and head in graph.heads:
             return graph.heads[head].stack
@@ -54,7 +54,7 @@ def stack_of(graph: ModuleGraph, value: str) -> str:
 
 
 def _reader(graph: ModuleGraph, value: str) -> str:
-    """The first stack that reads a value, through ops that stand in none; "" where none does."""
+    """The first stack that reads a value directly or through ops outside of stacks, or ""."""
     waiting, seen = [value], {value}
     while waiting:
         for op in graph.consumers(waiting.pop(0)):

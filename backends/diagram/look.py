@@ -1,13 +1,13 @@
-"""One row per op: how it is drawn. Ops that a row calls `through` or `unseen` take no place.
+"""One row per op: how it is drawn. `through` and `unseen` ops are not drawn.
 
 form    box      a full box of the column
         pill     a low box: a small step, or a table that feeds another box
         circle   a sign in a circle: sums and products
-        wave     a circle with a wave, its words beside it
-        text     words without a border: what goes in and comes out
-        entry    where the stream enters a layer; nothing is drawn
-        through  nothing is drawn: its first input stands for its result
-        unseen   neither it nor what only feeds it is drawn: masks and counters, said in words
+        wave     a circle with a wave, and text next to it
+        text     text without a border: inputs and outputs
+        entry    the input of a layer; nothing is drawn
+        through  nothing is drawn; its first input replaces its result
+        unseen   neither it nor its exclusive inputs are drawn, such as masks, which are text
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Look:
 
 
 def figure(value: Any) -> str:
-    """A number of the spec as a figure shows it."""
+    """A number of the spec, formatted."""
     return plain(number(value) if isinstance(value, Field) else value)
 
 
@@ -165,14 +165,14 @@ def _top(op: Op, graph: ModuleGraph) -> str:
 
 
 def capacity(op: Op, graph: ModuleGraph) -> str:
-    """How many tokens an expert serves."""
+    """The capacity of an expert."""
     if op.attrs["capacity"] is None:
         return f"capacity factor {figure(op.attrs['factor'])}"
     return f"capacity {figure(op.attrs['capacity'])}"
 
 
 def _steps(op: Op, graph: ModuleGraph) -> str:
-    """How many positions share a step of what queries are multiplied by."""
+    """Number of positions per temperature step."""
     return f"a step every {figure(op.attrs['length'])}"
 
 
@@ -261,7 +261,7 @@ LOOKS: dict[str, Look] = {
 
 
 def _attend_lines(op: Op, graph: ModuleGraph) -> str:
-    """The formula of an attention whose steps are drawn one by one."""
+    """The formula of an attention whose steps are drawn separately."""
     if op.attrs.get("score"):
         return f"softmax of {op.attrs['score']} scores · v"
     scale, width = op.attrs.get("scale"), graph.values[op.arg("q")].shape[-1].size
@@ -275,14 +275,14 @@ def _attend_lines(op: Op, graph: ModuleGraph) -> str:
 
 
 def _rotation(op: Op, graph: ModuleGraph) -> str:
-    """What the table of a rotation says, where no table is drawn."""
+    """The text of a RoPE table that is not drawn."""
     table = graph.producer(op.arg("cos"))
     looks = {"rope_table": _rotary, "grid_rope_table": _grid_rotary}
     return looks[table.kind](table, graph) if table is not None and table.kind in looks else ""
 
 
 def _growth(op: Op, graph: ModuleGraph) -> str:
-    """What the steps of a temperature are, where these are not drawn."""
+    """The text of temperature steps that are not drawn."""
     table = graph.producer(op.arg("sharpness"))
     return "" if table is None or table.kind != "sharpness" else _steps(table, graph)
 
@@ -300,7 +300,7 @@ INNER: dict[str, Look] = {
     "attend": Look("box", "attention", _const("Attend"), _attend_lines),
     "add": Look("circle", "sum", _const("+")),
 }
-"""Of an opened module: what a figure of whole modules draws otherwise."""
+"""Rows that differ inside opened modules."""
 
 
 FULL: dict[str, Look] = {
@@ -308,21 +308,21 @@ FULL: dict[str, Look] = {
     "mask": Look("pill", "position", _const("Mask"), _formula),
     "head_masks": Look("pill", "position", _const("Masks of the heads"), _formula),
 }
-"""Of a figure of every op."""
+"""Rows for `--depth ops`."""
 
 
 def inner_look(op: Op, look: Look) -> Look:
-    """The row of an op that stands in an opened module."""
+    """The row of an op inside an opened module."""
     return INNER.get(op.kind, look)
 
 
 def step_look(look: Look) -> Look:
-    """A step that is drawn although it computes next to nothing: it joins results."""
+    """The row of a cheap step that joins results."""
     return Look("pill", "other", look.title, look.detail)
 
 
 def full_look_of(op: Op) -> Look:
-    """The row of an op in a figure of every op: what other figures leave out is a low box."""
+    """The row of an op with `--depth ops`; ops that are hidden elsewhere are low boxes."""
     look = look_of(op)
     if op.kind in FULL:
         return FULL[op.kind]
@@ -330,5 +330,5 @@ def full_look_of(op: Op) -> Look:
 
 
 def look_of(op: Op) -> Look:
-    """The row of an op. A kind without a row is a plain box that says its name."""
+    """The row of an op. A kind without a row is a plain box with its name."""
     return LOOKS.get(op.kind, Look("box", "other", lambda op, graph: words(op.kind)))

@@ -1,4 +1,4 @@
-"""Which parts of a figure a place in the spec belongs to, to point them out."""
+"""Mark the parts of a figure that belong to a path in the spec."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from .drawing import Box, Drawing, Frame
 
 _FORMS = ("box", "pill", "circle")
-"""Of parts that stand at the same place of the spec, the fullest is the one that is meant."""
+"""If several parts have the same path, the largest one is marked."""
 
 
 def mark(drawing: Drawing, marks: Mapping[str, str]) -> None:
-    """Mark each part that a place belongs to: see `DrawOptions.marks`. Later places win.
+    """Mark the parts of each path, see `DrawOptions.marks`. Later paths override earlier ones.
 
-    A whole block is its frame. A key of a part (`….attention.heads`) is the part that stands
-    deepest on the way to it; the keys of a stack (`….layers`) are the frame of its layers.
+    A block is marked at its frame, a key of a part (`….attention.heads`) at the innermost enclosing
+    part, and a key of a stack (`….layers`) at the frame of its layers.
     """
     for place, what in marks.items():
         for found in _found(drawing, place):
@@ -22,7 +22,7 @@ def mark(drawing: Drawing, marks: Mapping[str, str]) -> None:
 
 
 def _found(drawing: Drawing, place: str) -> list[Box | Frame]:
-    """The frames or boxes that stand for a place of the spec; none for one that nothing draws."""
+    """The frames or boxes of a path of the spec; empty if nothing is drawn for it."""
     frames = [frame for frame in drawing.frames if frame.spec == place]
     if frames:
         return list(frames)
@@ -42,7 +42,7 @@ def _found(drawing: Drawing, place: str) -> list[Box | Frame]:
 
 
 def _layers(drawing: Drawing, stack: str) -> list[Box | Frame]:
-    """The frames of a stack whose layers have none around them all: they are of one kind."""
+    """The frames of a stack with one kind of layer."""
     blocks = f"{stack}.blocks"
     return [frame for frame in drawing.frames if not frame.parent and _within(frame.spec, blocks)]
 

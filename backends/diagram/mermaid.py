@@ -1,4 +1,4 @@
-"""A drawing as Mermaid text, for pages that draw it themselves."""
+"""Write a drawing as Mermaid text."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _label(box: Box) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Mermaid reads `#` and a code as a sign, and much else as its own."""
+    """Escape characters that are special in Mermaid."""
     plain = clean(text)
     return "".join(
         sign if sign.isalnum() or sign in " ,.·×→-_()" else f"#{ord(sign)};" for sign in plain

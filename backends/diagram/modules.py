@@ -1,4 +1,4 @@
-"""What a box says that stands for a whole module, read from the ops inside it."""
+"""The text of a box that represents a whole module, from its ops."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Said:
 def say(
     graph: ModuleGraph, scope: Scope, ops: list[Op], *, crossed: bool, inner: bool = False
 ) -> Said:
-    """Title and small lines of a module; `crossed`: it reads what another stack made.
+    """Title and lines of a module; `crossed`: it reads another stack.
 
-    `inner`: it stands in an opened module, whose frame says what both are.
+    `inner`: it is inside an opened module, whose frame already has part of the text.
     """
     if inner:
         return _part_of_module(graph, scope, ops)
@@ -56,19 +56,19 @@ def say(
 
 
 def _part_of_module(graph: ModuleGraph, scope: Scope, ops: list[Op]) -> Said:
-    """A module in an opened one, such as the experts of a mixture."""
+    """A module inside an opened one, such as experts."""
     experts = [int(op.attrs["experts"]) for op in ops if op.kind == "expert_linear"]
     chosen = [f"{figure(op.attrs['top_k'])} for each token" for op in ops if "experts" in op.attrs]
     chain = " → ".join(plain(width) for width in _widths(graph, ops))
     activations = [activation(op, graph) for op in ops if op.kind == "activation"]
-    named = scope.noun == "FeedForward"  # the class of each; its name says which one it is
+    named = scope.noun == "FeedForward"  # the class; its name identifies it
     title = words(scope.name) if named else class_words(scope.noun or scope.name)
     title = f"{plain(experts[0])} experts" if experts else title
     return Said("feed_forward", title, (*chosen[:1], *_lines(chain, *activations)))
 
 
 def _compared(graph: ModuleGraph, scope: Scope, ops: list[Op]) -> Said:
-    """What becomes of each tower before the two are compared."""
+    """The projections of both towers."""
     pools = [look_of(op).detail(op, graph) for op in ops if op.kind == "pool"]
     widths = [
         f"{plain(int(op.attrs['in_features']))} → {plain(int(op.attrs['out_dim'].size))}"
@@ -80,7 +80,7 @@ def _compared(graph: ModuleGraph, scope: Scope, ops: list[Op]) -> Said:
 
 
 def _experts(graph: ModuleGraph, ops: list[Op]) -> Said:
-    """How many experts there are, what one is, and whether another one serves every token."""
+    """Number and type of experts, and the shared expert."""
     inner = [op for op in ops if graph.scopes[op.scope].name == "experts"]
     attrs = next(op.attrs for op in inner if op.kind == "expert_linear")
     chain = " → ".join(plain(width) for width in _widths(graph, inner))
@@ -93,7 +93,7 @@ def _experts(graph: ModuleGraph, ops: list[Op]) -> Said:
 
 
 def _lines(chain: str, *extras: str) -> tuple[str, ...]:
-    """On one line where that is short, else on two."""
+    """One line if it is short, else two."""
     joined = " · ".join(part for part in (chain, *extras) if part)
     if not joined:
         return ()
@@ -103,7 +103,7 @@ def _lines(chain: str, *extras: str) -> tuple[str, ...]:
 
 
 def _widths(graph: ModuleGraph, ops: list[Op]) -> list[int]:
-    """The widths along the way of the last linear op back to the module's input."""
+    """The widths from the module's input to the last linear op."""
     linears = {op.number: op for op in ops if op.kind in LINEAR}
     if not linears:
         return []
@@ -143,7 +143,7 @@ def _attention(
     else:
         title = "Multi-query attention" if kv_heads == 1 else "Grouped-query attention"
     width, value_width = _size(queries[-1]), _size(values[-1])
-    if attend.kind == "attend_linearly":  # a column more than values have may count the weights
+    if attend.kind == "attend_linearly":  # linear attention may append a column of ones
         value_width = width
     shared = "" if kv_heads == heads else f" · {kv_heads} kv {'head' if kv_heads == 1 else 'heads'}"
     wide = f"{width}" if value_width == width else f"{width}/{value_width}"
@@ -186,7 +186,7 @@ def _extras(graph: ModuleGraph, attend: Op, ops: list[Op]) -> list[str]:
 
 
 def _of_sums(graph: ModuleGraph, attend: Op, before: list[Op], ops: list[Op]) -> list[str]:
-    """What is said of linear attention: its features, and what becomes of its sums."""
+    """The lines of linear attention: feature map, normalisation and decay."""
     maps = [activation(op, graph) for op in before if op.kind == "activation"]
     maps += ["softmax"] if any(op.kind == "softmax" for op in before) else []
     found = [f"{maps[0]} features"] if maps else []

@@ -1,4 +1,4 @@
-"""Which modules can be opened in a figure, and what stands in an opened one."""
+"""Which modules can be opened in a figure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FORMS = ("box", "pill", "circle", "wave")
 
 
 def outermost(graph: ModuleGraph, op: Op, below: str | None = None) -> Scope | None:
-    """The outermost module that an op stands in; of those inside of `below`, where that is one."""
+    """The outermost module of an op, or the outermost one inside `below`."""
     found, path = None, op.scope
     while path and path != below:
         scope = graph.scopes[path]
@@ -20,9 +20,9 @@ def outermost(graph: ModuleGraph, op: Op, below: str | None = None) -> Scope | N
 
 
 def openable(graph: ModuleGraph) -> set[str]:
-    """The modules that have more than one part, and that one value alone flows through.
+    """The modules that can be opened: several parts, and one main input.
 
-    A module that reads several of the values around it stays one box.
+    A module that reads several surrounding values stays one box.
     """
     parts: dict[str, int] = {}
     read: dict[str, set[str]] = {}
@@ -37,7 +37,7 @@ def openable(graph: ModuleGraph) -> set[str]:
 
 
 def _near(graph: ModuleGraph, value: str, module: Scope) -> bool:
-    """Is it of the stream around a module: made in its block, or for a head in the model?"""
+    """Whether a value is computed next to the module: in its block, or for a head in the model."""
     op = graph.producer(value)
     if op is None or graph.values[value].dtype != "float" or graph.inside(op.scope, module.path):
         return False
@@ -45,7 +45,7 @@ def _near(graph: ModuleGraph, value: str, module: Scope) -> bool:
 
 
 def _origin(graph: ModuleGraph, value: str) -> str:
-    """The value that steps which are not drawn made this one from."""
+    """The source of a value, before steps that are not drawn."""
     op = graph.producer(value)
     while op is not None and look_of(op).form == "through" and op.first:
         value = op.first

@@ -1,4 +1,4 @@
-"""What can be asked of a figure."""
+"""Options of figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .palette import THEMES
 
 DEPTHS = ("stack", "block", "module", "ops")
 DIRECTIONS = ("up", "right")
-MOST = 64  # layers one by one: nobody reads more
+MOST = 64  # maximum number of separate layers
 MARKS = ("added", "changed", "removed")
 
 

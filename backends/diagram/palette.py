@@ -1,7 +1,7 @@
-"""Colours: of each look, of lines and of words, in each theme.
+"""Colours of parts, lines and text in each theme.
 
-Borders differ for colour blindness, and no colour carries a meaning that words or the kind of line
-do not. `print` needs no colour at all: white boxes, grey steps, lines told apart by their strokes.
+Colours never carry information that is not also in text or line style. `print` uses no colour:
+white boxes, grey steps, and lines with different strokes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Stroke(NamedTuple):
 
 
 class Theme(NamedTuple):
-    page: str  # behind everything; "" for nothing
+    page: str  # background; "" for none
     ink: str
     muted: str
     frame: Paint
@@ -112,16 +112,16 @@ PRINT = Theme(
     marks={"added": "#000000", "changed": "#000000", "removed": "#000000"},
 )
 _THEMES = {"auto": LIGHT, "light": LIGHT, "dark": DARK, "print": PRINT}
-SIGNS = {"added": "+", "changed": "≠", "removed": "−"}  # in the badge of a marked part
+SIGNS = {"added": "+", "changed": "≠", "removed": "−"}  # sign in the badge of a marked part
 
 
 def theme(name: str) -> Theme:
-    """The colours of a theme; `auto` has those of `light`, and `dark_style` beside them."""
+    """The colours of a theme; `auto` has those of `light`, plus `dark_style`."""
     return _THEMES[name]
 
 
 def dark_style() -> str:
-    """CSS that turns the colours of `auto` dark where the reader's page is."""
+    """CSS of `auto` for pages in dark mode."""
     rules = [
         f"text{{fill:{DARK.ink}}}text.small,text.name,text.title.count{{fill:{DARK.muted}}}",
         f".node>text.name{{fill:{DARK.ink}}}",
@@ -139,7 +139,7 @@ def dark_style() -> str:
         opened = f"fill:{DARK.looks['other'].fill};stroke:{paint.border}"
         rules.append(f".frame.module.{name}>rect{{{opened}}}")
     for name, colour in DARK.marks.items():
-        own = f".marked.{name}"  # these come last, and say more: they win over the looks
+        own = f".marked.{name}"  # last, to override the other rules
         rules.append(f"{own}>rect.outline{{fill:none;stroke:{colour}}}")
         rules.append(f"{own}>circle.badge{{fill:{colour};stroke:none}}")
         rules.append(f"{own}>text.sign{{fill:{DARK.page}}}")

@@ -1,4 +1,4 @@
-"""What is drawn: a part, and the region that it stands in."""
+"""Parts of a figure and their regions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PORTS = ("Q", "K", "V")
 
 @dataclass
 class Part:
-    """Something that is drawn. `inputs` are parts of its own region, `outside` of outer ones."""
+    """A part of a figure. `inputs` are in the same region, `outside` in outer ones."""
 
     key: str
     form: str  # a form of look.py, or `layers`
@@ -26,19 +26,19 @@ class Part:
     outside: list[str] = field(default_factory=list)
     ports: dict[str, str] = field(default_factory=dict)  # Q, K, V -> the part each comes from
     ops: list[Op] = field(default_factory=list)
-    sideways: bool = False  # in a figure that runs to the right
-    cost: str = ""  # a small line, where costs are asked for
-    inner: Woven | None = None  # where everything of an opened module stands
+    sideways: bool = False  # in a horizontal figure
+    cost: str = ""  # a line with costs, if requested
+    inner: Woven | None = None  # layout of an opened module
 
     def origin(self, graph: ModuleGraph) -> Origin:
-        """The place in the spec that asked for it."""
+        """Path in the spec."""
         scope = graph.scopes.get(self.key)
         return scope.origin if scope else self.ops[0].origin if self.ops else ()
 
 
 @dataclass
 class Region:
-    """The parts of one scope that is drawn as a whole. `result` is the part that ends it."""
+    """The parts of a scope that is drawn as a region. `result` is its last part."""
 
     path: str
     parts: list[Part] = field(default_factory=list)

@@ -1,9 +1,8 @@
-"""From a ModuleGraph to parts: what is drawn, and what feeds what.
+"""Convert a ModuleGraph to parts of a figure and their connections.
 
-An op is a part, or belongs to one: the ops of a module are one box. Parts stand in regions: the
-model, each kind of block, and, where modules are opened, each module. A value that crosses into a
-region is remembered on the part that reads it (`outside`), and a repeated stack of layers is one
-part of the region around it.
+An op is a part or belongs to one; the ops of a module are one box. Regions are the model, each kind
+of block, and each opened module. Inputs from outside of a region are recorded in `outside` of the
+part that reads them. A stack of layers is one part of the surrounding region.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .text import plain, words
 
 
 class Parts:
-    """Every part of a model, by key and by region."""
+    """All parts of a model, by key and by region."""
 
     def __init__(self, graph: ModuleGraph, options: DrawOptions | None = None) -> None:
         self.graph = graph
@@ -56,7 +55,7 @@ class Parts:
     # -- reading
 
     def source(self, value: str, region: str) -> str | None:
-        """The part that gives this value, as a region sees it; None for what is not drawn."""
+        """The part of this value, as seen from a region; None if it is not drawn."""
         key = self._of_value.get(value)
         if key is None:
             return None
@@ -66,10 +65,10 @@ class Parts:
         return part.key
 
     def shows(self, op: Op) -> str:
-        """The part that stands for an op: its own, or what is nearest to what it makes.
+        """The part of an op: its own, or the nearest one that uses its result.
 
-        Masks, counts and the like are said in words by the part that reads them; what is drawn by
-        no box at all stands for in the part around it.
+        Masks and the like are text in the part that reads them; other ops without a box belong to
+        the enclosing part.
         """
         own = next((part.key for part in self.by_key.values() if op in part.ops), None)
         waiting, seen = [op], {op.number}
@@ -83,7 +82,7 @@ class Parts:
         return own or self._holder(self._region(op.scope))
 
     def order(self, region: str) -> list[Part]:
-        """The parts of a region, each after those that feed it."""
+        """The parts of a region in topological order."""
         parts = self.regions[region].parts
         place = {part.key: index for index, part in enumerate(parts)}
         needs = {place[part.key]: [place[key] for key in part.inputs] for part in parts}
@@ -101,7 +100,7 @@ class Parts:
         return part
 
     def _region(self, scope: str | None) -> str:
-        """The region that a scope stands in."""
+        """The region of a scope."""
         while scope:
             if scope in self.regions:
                 return scope
@@ -109,7 +108,7 @@ class Parts:
         return ROOT
 
     def _holder(self, region: str) -> str:
-        """The part that stands for a whole region in the region around it."""
+        """The part that represents a region in the surrounding region."""
         if region in self._opened:
             return region
         parent = self.graph.scopes[region].parent
@@ -120,7 +119,7 @@ class Parts:
         return outer == ROOT or self.graph.inside(region, outer)
 
     def _box_of(self, op: Op) -> Scope | None:
-        """The module that is drawn as one box for all its ops, this one among them."""
+        """The module that is drawn as one box and contains this op."""
         found = outermost(self.graph, op)
         if found is None or found.path not in self._opened:
             return found
@@ -161,7 +160,7 @@ class Parts:
         self._of_value.update(dict.fromkeys(op.outputs, part.key))
 
     def _is_said(self, op: Op) -> bool:
-        """A table of positions is said by the steps that read it, where those are all drawn."""
+        """Whether a position table is shown as text in the steps that read it."""
         tables = ("rope_table", "grid_rope_table", "sharpness")
         if op.kind not in tables or self.every or not self._opened:
             return False
@@ -169,7 +168,7 @@ class Parts:
         return all(self._region(reader.scope) in self._opened for reader in readers)
 
     def _passed(self, op: Op) -> dict[str, str]:
-        """What a step that is not drawn hands on; nothing where it joins several results."""
+        """The input that replaces a step that is not drawn; None if it joins several values."""
         sources = [self._of_value.get(value) for value in op.inputs if value]
         first = self._of_value.get(op.first)
         if first is None:
@@ -181,14 +180,14 @@ class Parts:
         return {} if joins else dict.fromkeys(op.outputs, first)
 
     def _seen(self, op: Op) -> bool:
-        """Numbers that only count or choose are said in words, and so are optional arguments."""
+        """Whether a value is drawn: not integers, booleans or optional arguments."""
         values = [self.graph.values[name] for name in op.outputs]
         if op.kind == "argument":
             return not all(value.optional for value in values)
         return any(value.dtype == "float" for value in values)
 
     def _key(self, op: Op) -> str:
-        """Unlike that of any module: ops without a name are counted, arguments have a place."""
+        """A key that differs from all modules."""
         parts = [op.scope, op.name] if op.name else [op.scope, op.kind]
         if op.kind == "argument":
             parts = ["argument", op.name]
@@ -210,7 +209,7 @@ class Parts:
             self._feed(module, op)
 
     def _feed(self, part: Part, op: Op) -> None:
-        """What an op reads feeds the part that it belongs to."""
+        """Connect the inputs of an op to its part."""
         for value in op.inputs:
             source = self.source(value, part.region) if value else None
             if source is None or source == part.key:
@@ -250,14 +249,14 @@ class Parts:
                 self._of_value[value] = joined.get(key, key)
 
     def _compare(self, part: Part, stacks: set[str]) -> None:
-        """A head of several stacks stands on the last of them, and reads the others."""
+        """A head of several stacks is drawn above the last one and reads the others."""
         read = [source for source in part.inputs if source in stacks]
         if part.region == ROOT and len(read) > 1:
             part.inputs = read[-1:]
             part.outside += read[:-1]
 
     def _whole(self, part: Part, layers: Scope) -> None:
-        """What a stack of layers says and reads where it is drawn as one box."""
+        """Text and inputs of a stack that is drawn as one box."""
         source = self.source(layers.source, part.region)
         part.inputs = [source] if source else []
         part.title = words(layers.stack)
@@ -273,7 +272,7 @@ class Parts:
         return {key for key in found if key is not None}
 
     def _ports(self, part: Part) -> dict[str, str]:
-        """Where the queries, keys and values of an attention box come from, if that is clear."""
+        """The sources of queries, keys and values of an attention box, if they are unique."""
         attends = [op for op in part.ops if op.kind in ATTENDS]
         if len(attends) != 1:
             return {}
@@ -285,7 +284,7 @@ class Parts:
         return found if len(found) == len(PORTS) else {}
 
     def _sources(self, part: Part, value: str) -> set[str]:
-        """The parts outside this box that a value inside it is made from, tables left out."""
+        """The parts outside of this box from which a value is computed, except tables."""
         op = self.graph.producer(value)
         if op is None or op not in part.ops:
             source = self.source(value, part.region)

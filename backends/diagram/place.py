@@ -1,4 +1,4 @@
-"""Where everything of one column stands: upwards along its spine, lanes and tables beside it."""
+"""Place the parts of one column along its centre line, with lanes and tables at its sides."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from .sizes import (
     width_of,
 )
 
-GAP_ABOVE = PADDING - 3  # between frames that stand above one another
+GAP_ABOVE = PADDING - 3  # between consecutive frames
 
 
 @dataclass
 class Tee:
-    """Where a lane leaves the stream."""
+    """Where a lane leaves the centre line."""
 
     u: float
     y: float
@@ -46,7 +46,7 @@ class Tee:
 
 
 class Placer(Framed):
-    """Builds one column. `outputs` are the parts that give a stack's hidden states."""
+    """Builds one column. `outputs` are the parts with the stack's hidden states."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Placer(Framed):
         self._beside(self.out.extent()[0])
         return self.out
 
-    # -- along the spine
+    # -- along the centre line
 
     def _column(self, column: Column, u: float, cursor: Cursor) -> Cursor:
         for item in column:
@@ -120,7 +120,7 @@ class Placer(Framed):
         return Cursor(bottom + (row + height) / 2, [Tail(box.id, [(u, box.top)])])
 
     def _opened(self, part: Part, u: float, cursor: Cursor) -> Cursor:
-        """An opened module: a frame with its name, and what is in it."""
+        """An opened module: a frame with its name and content."""
         inner = part.inner
         assert inner is not None
         left, right, height = frame_of(part)
@@ -158,7 +158,7 @@ class Placer(Framed):
         return Cursor(frame.top, [Tail(result.id, [(result.x, result.top)])])
 
     def _enter(self, box: Box, cursor: Cursor, bend: float, way: list[Point]) -> None:
-        """The stream's way to a part of an opened module."""
+        """The line to a part of an opened module."""
         for tail in cursor.tails:
             points = list(tail.points)
             if points[-1][0] != way[0][0]:
@@ -166,7 +166,7 @@ class Placer(Framed):
             self.out.edges.append(Edge(tail.key, box.id, [*points, *way]))
 
     def _arrive(self, box: Box, part: Part, cursor: Cursor, bend: float, *, aside: bool) -> None:
-        """The stream's way into a box; beside what another stack gives, its arrow stands aside."""
+        """The line into a box; moved aside if another stack also enters."""
         for tail in cursor.tails:
             start = tail.points[-1][0]
             wide = box.form == "box" and abs(start - box.x) < box.width / 2 - 12
@@ -213,7 +213,7 @@ class Placer(Framed):
         return found
 
     def _lane(self, lane: Lane, box: Box) -> None:
-        """From the tee round everything placed since, other lanes included, into the box's side."""
+        """A lane from the tee, around everything placed since then, into the side of a box."""
         tee = self._tees[lane.start]
         reach = [placed.x + placed.width / 2 for placed in self.out.boxes[tee.mark[0] :]]
         reach += [u for edge in self.out.edges[tee.mark[1] :] for u, _ in edge.points]
@@ -225,7 +225,7 @@ class Placer(Framed):
     # -- frames
 
     def _layers(self, part: Part, u: float, cursor: Cursor) -> Cursor:
-        """The layers of a stack: some one by one, then each kind once, with how often it stands."""
+        """The layers of a stack: some separately, then each kind once with its count."""
         scope = self.parts.graph.scopes[part.path]
         if cursor.tails:
             cursor = Cursor(cursor.y + TEE + 9, cursor.tails)
@@ -244,7 +244,7 @@ class Placer(Framed):
         return cursor
 
     def _group(self, part: Part, group: Group, u: float, cursor: Cursor) -> Cursor:
-        """Kinds of layers above one another, in a frame around them where they repeat together."""
+        """Several kinds of layers, in a common frame if they repeat together."""
         scope = self.parts.graph.scopes[part.path]
         several = len(self.parts.blocks(part.path)) > 1
         mark = self.out.mark()
@@ -267,7 +267,7 @@ class Placer(Framed):
     def _one_layer(
         self, scope: Scope, index: int, name: str, u: float, cursor: Cursor, first: float
     ) -> Cursor:
-        """A layer with a frame of its own, and ids that hold its number."""
+        """A separate layer with its own frame, and ids with its index."""
         path = f"{scope.path}.{name}"
         mark = self.out.mark()
         gap = GAP_ABOVE if cursor.y > first else 0

@@ -1,7 +1,6 @@
-"""A column as it is built: in its own coordinates, until it is moved to its place in the figure.
+"""A column under construction, in its own coordinates.
 
-Its coordinates are u, from the spine outwards to the side of its residual lanes, and y, from the
-ground up.
+u points from the centre line towards the residual lanes, y upwards.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ Mark = tuple[int, int, int, int]
 
 @dataclass
 class Tail:
-    """An open end of the stream: the part it comes from, and the way so far."""
+    """An open end of a line: its source and its points so far."""
 
     key: str
     points: list[Point]
@@ -24,7 +23,7 @@ class Tail:
 
 @dataclass
 class Cursor:
-    """How high a column is built, and its open ends."""
+    """The current height of a column, and its open ends."""
 
     y: float = 0.0
     tails: list[Tail] = field(default_factory=list)
@@ -32,7 +31,7 @@ class Cursor:
 
 @dataclass
 class Reading:
-    """A wish to read another stack's output: the way ends in `points`."""
+    """A connection to another stack's output; the line ends in `points`."""
 
     source: str
     target: str
@@ -49,10 +48,10 @@ class Placed:
     texts: list[Text] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     exits: dict[str, tuple[Tail, float]] = field(default_factory=dict)  # part -> tail, clear height
-    sideways: bool = False  # the figure runs to the right: texts lie along y
+    sideways: bool = False  # horizontal figure: text is along y
 
     def extent(self, since: Mark = (0, 0, 0, 0)) -> tuple[float, float]:
-        """The smallest and largest u of all that was placed since then."""
+        """The smallest and largest u of all parts placed since then."""
         found: list[float] = []
         for box in self.boxes[since[0] :]:
             found += [box.x - box.width / 2, box.x + box.width / 2]
@@ -68,7 +67,7 @@ class Placed:
         return min(found, default=0.0), max(found, default=0.0)
 
     def height(self) -> tuple[float, float]:
-        """The lowest and the highest place of anything."""
+        """The lowest and the highest y."""
         found = [text.y for text in self.texts]
         found += [y for box in self.boxes for y in (box.bottom, box.top)]
         found += [y for frame in self.frames for y in (frame.bottom, frame.top)]
@@ -79,7 +78,7 @@ class Placed:
         return len(self.boxes), len(self.edges), len(self.texts), len(self.frames)
 
     def moved(self, x: float, sign: int) -> Placed:
-        """The same column with its spine at x; sign -1 mirrors it."""
+        """The column with its centre line at x; sign -1 mirrors it."""
 
         def to(points: list[Point]) -> list[Point]:
             return [(x + sign * u, y) for u, y in points]
@@ -106,7 +105,7 @@ class Placed:
 
 
 def rename(placed: Placed, since: Mark, path: str, new: str) -> None:
-    """Give all that was placed since then ids of a scope of its own."""
+    """Give all parts placed since then ids in a separate scope."""
     for box in placed.boxes[since[0] :]:
         box.id, box.frame = renamed(box.id, path, new), renamed(box.frame, path, new)
     for edge in placed.edges[since[1] :]:

@@ -1,4 +1,4 @@
-"""Where lines enter the parts of a woven module."""
+"""Where lines enter the parts of an opened module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .knots import SIDE, Knot
 
 
 def spread(knot: Knot, below: list[Knot]) -> list[float]:
-    """Where lines enter a box from below: straight up where they can, never close together."""
+    """Entry points of lines into a box from below, vertical where possible."""
     half = max(0.0, knot.width / 2 - 12)
     ports = [min(max(other.exit, knot.x - half), knot.x + half) for other in below]
     if len(ports) == 1:
@@ -22,7 +22,7 @@ def spread(knot: Knot, below: list[Knot]) -> list[float]:
 
 
 def round_ports(knot: Knot, below: list[Knot], row: list[Knot]) -> list[list[Point]]:
-    """Into a circle from the left, from below and from the right."""
+    """Entry points of a circle: left, bottom and right."""
     radius = knot.width / 2
     sides = {2: (-1, 1), 3: (-1, 0, 1)}.get(len(below), (-1, *[0] * (len(below) - 2), 1))
     if len(below) == 2 and abs(below[0].exit - knot.x) < 1:

@@ -1,4 +1,4 @@
-"""Text made safe for XML. (`xml.sax.saxutils` would bring the network's modules along.)"""
+"""Escape text for XML. (`xml.sax.saxutils` would import network modules.)"""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def escape(text: str) -> str:
 
 
 def quoteattr(text: str) -> str:
-    """The value of an attribute, in its quotes."""
+    """The quoted value of an attribute."""
     return f'"{html.escape(text)}"'.replace("\n", "&#10;").replace("\t", "&#9;")

@@ -1,6 +1,6 @@
-"""PNG from SVG, by `resvg-py` and a font that comes along: the same picture on every machine.
+"""Convert SVG to PNG by `resvg-py` and the included font, with the same result on all machines.
 
-System fonts are not asked: a machine without any would drop all words and say nothing.
+System fonts are not used, because text would be missing on machines without fonts.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from .options import DrawError
 
 FONT = "Figure Sans"
 FONTS = tuple(sorted((Path(__file__).parent / "fonts").glob("*.ttf")))
-ZOOM = 1.5  # of 96 dots per inch: two dots for each point
+ZOOM = 1.5  # relative to 96 dots per inch: two dots per point
 
 
 def rasterize(svg: bytes) -> bytes:
-    """The PNG of an SVG document. Raises ImportError where `resvg-py` is not installed."""
+    """The PNG of an SVG document. Raises ImportError if `resvg-py` is not installed."""
     import resvg_py
 
     try:

@@ -1,4 +1,4 @@
-"""How large each part is drawn, and the distances between them, in points."""
+"""Sizes of parts and distances between them, in points."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _MAX_PILL = 4
 
 
 def lines_of(part: Part, width: float = BOX_WIDTH) -> list[Line]:
-    """What stands in a box: the title, then small lines, as many as the words need, at most six."""
-    inner = width - (6 if part.form == "text" else 12)  # words without a border need less
+    """The lines of a box: the title, then at most six small lines."""
+    inner = width - (6 if part.form == "text" else 12)  # text without a border needs less
     if part.form in ("circle", "wave"):
         return [Line("~" if part.form == "wave" else part.title)]
     if part.form == "pill":
@@ -46,7 +46,7 @@ def lines_of(part: Part, width: float = BOX_WIDTH) -> list[Line]:
 
 
 def size_of(part: Part, width: float = BOX_WIDTH) -> tuple[float, float]:
-    """How much room a part takes across the column, and along it."""
+    """The size of a part across and along the column."""
     if part.inner is not None:
         left, right, height = frame_of(part)
         return 2 * max(left, right), height
@@ -60,7 +60,7 @@ def size_of(part: Part, width: float = BOX_WIDTH) -> tuple[float, float]:
 
 
 def _drawn(part: Part, width: float) -> tuple[float, float]:
-    """Width and height of a part, as the reader sees it."""
+    """Width and height of a part in the figure."""
     lines = lines_of(part, width)
     if part.form in ("circle", "wave"):
         return CIRCLE, CIRCLE
@@ -73,7 +73,7 @@ def _drawn(part: Part, width: float) -> tuple[float, float]:
 
 
 def inner_size(part: Part) -> tuple[float, float]:
-    """The room of a part in an opened module, across and along: as wide as its words."""
+    """The size of a part in an opened module, across and along; fitted to its text."""
     if part.form != "box":
         return size_of(part, SIDE_WIDTH)
     width = _fitting(part, 66.0)
@@ -82,14 +82,14 @@ def inner_size(part: Part) -> tuple[float, float]:
 
 
 def _fitting(part: Part, least: float) -> float:
-    """The width of a box that is as wide as its words, within limits."""
+    """The width of a box fitted to its text, within limits."""
     words = [text_width(part.title, FONT_SIZES[TITLE])]
     words += [text_width(text, FONT_SIZES[SMALL]) for text in (*part.lines, part.cost)]
     return min(max(least, max(words) + 14), BOX_WIDTH)
 
 
 def side_width(part: Part) -> float:
-    """The width of a part that stands beside the column: as wide as its words, within limits."""
+    """The width of a part at the side of the column, fitted to its text, within limits."""
     if part.form == "text":
         words = [text_width(part.title, FONT_SIZES[TITLE])]
         return 6 + max([*words, *(text_width(line, FONT_SIZES[SMALL]) for line in part.lines)])
@@ -98,7 +98,7 @@ def side_width(part: Part) -> float:
 
 
 def width_of(column: Column, lanes: set[str]) -> float:
-    """The width of a column; `lanes` are the parts that a lane ends at."""
+    """The width of a column; `lanes` are the parts at which lanes end."""
     widest = 0.0
     for item in column:
         if isinstance(item, Item):
@@ -111,10 +111,9 @@ def width_of(column: Column, lanes: set[str]) -> float:
 
 
 def frame_of(part: Part) -> tuple[float, float, float]:
-    """How far the frame of an opened module reaches from the spine to either side, and its height.
+    """The extent of an opened module's frame to both sides of the centre line, and its height.
 
-    Its words stand on the left of the line that leaves it, as the reader sees it; in a figure that
-    runs to the right above all that is in it.
+    Its text is left of the output line, or above the content in a horizontal figure.
     """
     inner = part.inner
     assert inner is not None
@@ -133,15 +132,15 @@ def frame_of(part: Part) -> tuple[float, float, float]:
 
 
 def indent_of(part: Part) -> float:
-    """How far the words of an opened module stand from its edge: beyond what enters from above."""
+    """Indentation of an opened module's text, beyond lines that enter from above."""
     sides = len(part.inner.entries) - 1 if part.inner is not None else 0
     return 4.0 + 8.0 * sides if part.sideways and sides > 0 else 0.0
 
 
 def frame_lines(part: Part, room: float) -> list[str]:
-    """The small lines of an opened module's frame, on as few lines as they can stand on."""
+    """The lines of an opened module's frame, joined where they fit."""
     found: list[str] = []
-    lines = part.lines if part.look == "attention" else ()  # else what is in it says as much
+    lines = part.lines if part.look == "attention" else ()  # else its content says the same
     for text in (text for line in (*lines, part.cost) for text in line.split(" · ") if text):
         joined = f"{found[-1]} · {text}" if found else text
         if found and text_width(joined, FONT_SIZES[SMALL]) <= room - 22:

@@ -1,4 +1,4 @@
-"""A drawing as SVG: one group with a class, an id and a title for each part."""
+"""Write a drawing as SVG: one group with a class, an id and a title per part."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BADGE = 7.5  # the radius of the sign on that line
 
 
 def svg(drawing: Drawing) -> bytes:
-    """The whole document, UTF-8."""
+    """The document in UTF-8."""
     return "\n".join(_Writer(drawing).document()).encode() + b"\n"
 
 
@@ -96,7 +96,7 @@ class _Writer:
     def part(
         self, part: Box | Frame, css: str, tip: str, inside: str, middle: Point, size: Point
     ) -> str:
-        """The group of a box or frame: what it is, where it stands, what asked for it."""
+        """The group of a box or frame, with class, id and origin."""
         if part.mark:
             css += f" marked {part.mark}"
             inside += self.outline(part.mark, middle, size)
@@ -106,7 +106,7 @@ class _Writer:
         return f"<g {attributes}><title>{text(tip)}</title>{inside}</g>"
 
     def outline(self, mark: str, middle: Point, size: Point) -> str:
-        """A line around a part and a sign on it: what happened to it."""
+        """The outline and badge of a marked part."""
         colour = self.theme.marks[mark]
         wide, high = size[0] + 2 * OUTLINE, size[1] + 2 * OUTLINE
         dashes = ' stroke-dasharray="6 3"' if mark == "removed" else ""
@@ -153,7 +153,7 @@ class _Writer:
         return f"{opening}{path}{head}</g>"
 
     def y(self, up: float) -> str:
-        """SVG counts downwards."""
+        """y in SVG, which points downwards."""
         return number(self.height - up)
 
 
@@ -166,7 +166,7 @@ def number(value: float) -> str:
 
 
 def text(value: str) -> str:
-    """Text between tags: escaped, and without signs that XML forbids."""
+    """Text between tags: escaped, and without characters that XML forbids."""
     return escape(clean(value))
 
 
@@ -187,7 +187,7 @@ def words(
 
 
 def baselines(box: Box) -> list[float]:
-    """Where the lines of a box stand, so that together they are in its middle."""
+    """The baselines of a box's lines, vertically centred."""
     steps = [FONT_SIZES[line.role] * 1.25 for line in box.lines]
     y = box.y + sum(steps) / 2
     found = []
@@ -202,7 +202,7 @@ def baselines(box: Box) -> list[float]:
 
 
 def _arrow(points: list[Point], colour: str) -> tuple[list[Point], str]:
-    """The line shortened by its head, and the head."""
+    """An arrow: the shortened line and the head."""
     (x, y), (before_x, before_y) = points[-1], points[-2]
     length = math.hypot(x - before_x, y - before_y) or 1.0
     dx, dy = (x - before_x) / length, (y - before_y) / length

@@ -1,7 +1,7 @@
-"""How wide text is, and how to make it fit: no font is asked, so every machine draws the same.
+"""Text widths from a table, independent of installed fonts.
 
-Widths are those of Helvetica (Adobe's published font metrics, in thousandths of the size), with
-room for the wider fonts that stand in for it.
+The widths are those of Helvetica (Adobe's published font metrics, in thousandths of the size), with
+room for wider substitutes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ELLIPSIS = "…"
 
 
 def text_width(text: str, size: float) -> float:
-    """The width in points of one line, a little generous."""
+    """The width of one line in points, slightly overestimated."""
     return sum(map(_sign_width, text)) * size * ROOM / 1000
 
 
@@ -48,7 +48,7 @@ def _sign_width(sign: str) -> int:
 
 
 def shorten(text: str, size: float, width: float) -> str:
-    """The text itself where it fits, else its beginning and an ellipsis."""
+    """The text, truncated with an ellipsis if it does not fit."""
     text = clean(text)
     if text_width(text, size) <= width:
         return text
@@ -58,7 +58,7 @@ def shorten(text: str, size: float, width: float) -> str:
 
 
 def wrap(text: str, size: float, width: float, lines: int) -> list[str]:
-    """The text on at most `lines` lines, broken at spaces; the last is shortened if it must be."""
+    """Wrap text to at most `lines` lines; the last one may be truncated."""
     words = clean(text).split(" ")
     found: list[str] = []
     while words and len(found) < lines - 1:
@@ -72,18 +72,18 @@ def wrap(text: str, size: float, width: float, lines: int) -> list[str]:
 
 
 def clean(text: str) -> str:
-    """On one line, without signs that no XML document may hold."""
+    """One line, without characters that XML forbids."""
     return "".join(sign if sign.isprintable() else " " for sign in text.strip())
 
 
 def words(name: str) -> str:
-    """A name as a reader says it: `token_embedding` is `Token embedding`."""
+    """A readable name: `token_embedding` becomes `Token embedding`."""
     spaced = name.replace("_", " ").strip()
     return spaced[:1].upper() + spaced[1:]
 
 
 def class_words(name: str) -> str:
-    """A class name as a reader says it: `LanguageModelHead` is `Language model head`."""
+    """A readable class name: `LanguageModelHead` becomes `Language model head`."""
     spaced = "".join(
         f" {sign.lower()}" if sign.isupper() and before.islower() else sign
         for before, sign in zip(" " + name, name, strict=False)
@@ -92,7 +92,7 @@ def class_words(name: str) -> str:
 
 
 def plain(value: object) -> str:
-    """A number as a reader writes it: 50257 is `50,257`, 10000.0 is `10,000`, 0.0625 itself."""
+    """A formatted number: 50257 is `50,257`, 10000.0 is `10,000`, 0.0625 is unchanged."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if float(value).is_integer() and abs(value) < 1e15:

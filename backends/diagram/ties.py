@@ -1,4 +1,4 @@
-"""Weights that several parts use: a dashed line between them."""
+"""Dashed lines between tied weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .placed import Placed
 
 
 def ties(drawing: Drawing, parts: Parts, columns: list[Placed]) -> None:
-    """A dashed line between parts that use one table of weights."""
+    """Add a dashed line between parts that share a weight."""
     graph = parts.graph
     users: dict[str, list[str]] = {w.tied: [] for op in graph.ops() for w in op.weights if w.tied}
     for part in parts.by_key.values():
@@ -42,7 +42,7 @@ def _tie(drawing: Drawing, keys: list[str], columns: list[Placed]) -> None:
 
 
 def _tie_beside(drawing: Drawing, lower: Box, upper: Box, column: Placed, outwards: int) -> None:
-    """Along the side of a column, unless another box stands in the way: then the words suffice."""
+    """Draw it along the side of a column, unless another box is in the way."""
     for box in (lower, upper):
         for other in column.boxes:
             beside = abs(other.y - box.y) < (other.height + box.height) / 2

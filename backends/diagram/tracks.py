@@ -1,17 +1,17 @@
-"""The channel between two rows: which line runs above which, so that few cross and none meet."""
+"""Tracks of horizontal lines between two rows, with few crossings and no overlaps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
-NEAR = 6.0  # lines that are closer than this along the channel need tracks of their own
-_MOST = 5  # orders of more lines than that are not all tried
+NEAR = 6.0  # lines closer than this need separate tracks
+_MOST = 5  # with more lines, not all orders are tried
 
 
 @dataclass(frozen=True)
 class Net:
-    """One result on its way: from u in the lower row to some us in the upper one."""
+    """A value from u in the lower row to several u in the upper row."""
 
     name: int
     start: float
@@ -31,7 +31,7 @@ class Net:
 
 
 def tracks_of(nets: list[Net]) -> dict[int, int]:
-    """The track of each line that bends, 0 the lowest.
+    """The track of each line with a bend; 0 is the lowest.
 
     >>> tracks_of([Net(1, 0, (-50, 0, 50)), Net(2, 80, (80,))])
     {1: 0}
@@ -54,7 +54,7 @@ def _overlap(a: Net, b: Net) -> bool:
 
 
 def _cost(order: tuple[Net, ...], straight: list[Net]) -> int:
-    """Crossings, and ten for each pair of lines that would lie on one another."""
+    """Number of crossings, plus ten for each pair of overlapping lines."""
     cost = 0
     for lower, upper in combinations(order, 2):
         cost += sum(upper.left < end < upper.right for end in lower.ends)

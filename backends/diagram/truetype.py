@@ -1,6 +1,6 @@
-"""What a PDF must know of a TrueType font: the glyph of each sign, and how wide it is.
+"""Read glyphs and widths of a TrueType font, for PDF.
 
-Tables as in Apple's TrueType reference manual and the OpenType specification.
+Tables follow Apple's TrueType reference manual and the OpenType specification.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Font:
-    """A font file: its bytes, glyphs by sign, widths of glyphs in thousandths of the size."""
+    """A font file: bytes, glyphs by character, widths in thousandths of the size."""
 
     data: bytes
     glyphs: dict[int, int]
@@ -23,7 +23,7 @@ class Font:
     descent: int
 
     def glyph(self, sign: str) -> int:
-        """The glyph of a sign; that of `?` where the font has none."""
+        """The glyph of a character; that of `?` if the font has none."""
         return self.glyphs.get(ord(sign)) or self.glyphs.get(ord("?"), 0)
 
     def width(self, text: str, size: float) -> float:
@@ -58,14 +58,14 @@ def read_font(path: Path) -> Font:
 
 
 def _tables(data: bytes) -> dict[str, int]:
-    """Where each table begins."""
+    """Offset of each table."""
     (count,) = struct.unpack_from(">H", data, 4)
     records = (struct.unpack_from(">4sIII", data, 12 + 16 * i) for i in range(count))
     return {tag.decode(): offset for tag, _, offset, _ in records}
 
 
 def _characters(data: bytes, start: int) -> dict[int, int]:
-    """Sign -> glyph, from the table of the Unicode characters below 65536 (format 4)."""
+    """Character -> glyph, from the table of Unicode characters below 65536 (format 4)."""
     (count,) = struct.unpack_from(">H", data, start + 2)
     records = (struct.unpack_from(">HHI", data, start + 4 + 8 * i) for i in range(count))
     table = next(start + offset for platform, kind, offset in records if (platform, kind) == (3, 1))

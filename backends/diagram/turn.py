@@ -1,4 +1,4 @@
-"""A figure that runs to the right: what was placed from the bottom to the top, turned."""
+"""Rotate a vertical figure to a horizontal one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .drawing import Drawing
 
 
 def turn(drawing: Drawing) -> None:
-    """The way along becomes the way to the right; what stood left of it stands above it."""
+    """Rotate: upwards becomes rightwards, left becomes above."""
     for box in drawing.boxes:
         box.x, box.y = box.y, -box.x
         box.width, box.height = box.height, box.width

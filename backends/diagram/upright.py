@@ -1,4 +1,4 @@
-"""Which knots stand above one another in a woven module, and where each such column stands."""
+"""Align the parts of an opened module in columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Rows = list[list[Knot]]
 
 
 def stand_upright(rows: Rows, spine: list[Knot]) -> None:
-    """Give each column its u; the knots of the spine, the entry and the result, stand at 0."""
+    """Set u of each column; entry and result are at 0."""
     column, apart = _together(rows, set())
     fixed = {column[id(knot)] for knot in spine}
     near: dict[int, list[int]] = {each: [] for each in column.values()}
@@ -40,9 +40,9 @@ def stand_upright(rows: Rows, spine: list[Knot]) -> None:
 
 
 def _together(rows: Rows, apart: set[str]) -> tuple[dict[int, int], dict[tuple[int, int], float]]:
-    """The column of each knot, and how far the middles of neighbours must be from one another.
+    """The column of each knot, and the minimum distances of neighbours.
 
-    Two columns whose order is not the same in all rows are not kept together: `apart`.
+    Columns whose order differs between rows are split: `apart`.
     """
     column: dict[int, int] = {}
     for knot in (k for row in rows for k in row):
@@ -85,7 +85,7 @@ def _straighten(
     own: int,
     feeders: list[int],
 ) -> None:
-    """Where what feeds a knot is nearly below it, bring the two to one line, if there is room."""
+    """Align a knot with an input that is nearly below it, if there is room."""
     near = min(feeders, key=lambda other: abs(at[other] - at[own]))
     if not 0.01 < abs(at[near] - at[own]) < SIDE:
         return
@@ -100,7 +100,7 @@ def _straighten(
 
 
 def _push(at: dict[int, float], apart: Mapping[tuple[int, int], float], fixed: set[int]) -> float:
-    """Move columns that are too close to one another apart; the largest move that it took."""
+    """Move apart columns that are too close. Returns the largest move."""
     largest = 0.0
     for (left, right), gap in apart.items():
         short = gap - (at[right] - at[left])

@@ -1,9 +1,9 @@
-"""The inside of an opened module: any flow, in rows from the bottom to the top.
+"""Lay out the content of an opened module in rows, from the bottom to the top (layered layout).
 
-A part stands one row above the highest of those that feed it; a line that passes a row takes a
-place in it, so that it crosses no box. What follows one another alone stands in one column. Between
-two rows each result runs on a track of its own. Coordinates are those of a column (see `placed`):
-u = 0 is the spine, on which the module is entered and left.
+A part is one row above its highest input. A line that passes a row has a place in it, so that it
+crosses no box. Chains without forks stay in one column. Between two rows, each value has its own
+track. Coordinates are those of a column (see `placed`); u = 0 is the centre line of input and
+output.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .ports import round_ports, spread
 from .tracks import Net, tracks_of
 from .upright import GAP, stand_upright
 
-CHANNEL = 17.0  # between two rows with straight lines alone
-TRACK = 8.0  # between the lines that run along a channel
+CHANNEL = 17.0  # between two rows with only straight lines
+TRACK = 8.0  # between tracks
 
 
 def weave(
@@ -30,10 +30,9 @@ def weave(
     *,
     mirrored: bool = False,
 ) -> Woven:
-    """Place parts (in an order in which each follows what feeds it) and the lines between them.
+    """Place parts, given in topological order, and the lines between them.
 
-    `mirrored`: in a column that is going to be mirrored, so that the parts still stand from the
-    left to the right; what comes from the side enters where it would.
+    `mirrored`: for a column that will be mirrored; parts keep their order from left to right.
     """
     made = _Weave(sizes, inputs, sources, result, circles, mirrored=mirrored).woven()
     return made.flipped() if mirrored else made
@@ -79,7 +78,7 @@ class _Weave:
     # -- rows
 
     def _rows(self, sizes: Mapping[str, tuple[float, float]], result: str) -> dict[str, int]:
-        """The row of each part; one that nothing feeds stands right below what it feeds."""
+        """The row of each part; one without inputs is directly below its output."""
         rows = dict.fromkeys(self.sources, 0)
         for key in sizes:
             rows[key] = 1 + max((rows[s] for s in self.inputs.get(key, ())), default=0)
@@ -91,7 +90,7 @@ class _Weave:
         return {key: rows[key] for key in sizes}
 
     def _join(self) -> None:
-        """Tie each part to what feeds it, through a place in every row between."""
+        """Connect each part to its inputs, with a place in every row between."""
         for key, sources in self.inputs.items():
             knot = self.knots[key]
             for source in sources:
@@ -109,7 +108,7 @@ class _Weave:
     # -- the order in each row
 
     def _order(self) -> None:
-        """A few sweeps by the middle of the neighbours; the order with the fewest crossings."""
+        """Order rows by a few sweeps of the barycentre heuristic; keeps the fewest crossings."""
         best, fewest = [list(row) for row in self.rows], self._crossings()
         for turn in range(8):
             upwards = turn % 2 == 0
@@ -143,7 +142,7 @@ class _Weave:
     # -- along u
 
     def _stretch(self) -> None:
-        """A box reaches over all that feeds it, as far as its row has room."""
+        """Widen a box to cover its inputs, as far as its row has room."""
         for row in self.rows:
             for index, knot in enumerate(row):
                 if knot.passing or knot.round or len(knot.into) < 2:
@@ -155,7 +154,7 @@ class _Weave:
                     low = max(low, row[index - 1].x + row[index - 1].room / 2 + GAP)
                 if index + 1 < len(row):
                     high = min(high, row[index + 1].x - row[index + 1].room / 2 - GAP)
-                if len(row) > 1:  # no wider than it must be beside others
+                if len(row) > 1:  # limited by its neighbours
                     low, high = (
                         min(low, knot.x - knot.width / 2),
                         max(high, knot.x + knot.width / 2),
@@ -178,7 +177,7 @@ class _Weave:
     # -- along y
 
     def _heights(self) -> None:
-        """Rows and the tracks between them, from the bottom up."""
+        """Heights of rows and tracks, from the bottom up."""
         y = TRACK * max(0, len(self.sides) - 1)
         for index, key in enumerate(self.sides):
             self.knots[key].y = y - TRACK * index

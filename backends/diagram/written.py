@@ -1,4 +1,4 @@
-"""Where in the spec a part of a figure comes from."""
+"""Origin of a part of a figure in the spec."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from ...compiler.graph import ModuleGraph, Origin
 
 
 def written(graph: ModuleGraph, origin: Origin) -> tuple[str, str]:
-    """The dotted place in the resolved spec, and the line that says it: `gpt2.yaml:12`.
+    """The dotted path in the resolved spec, and its location: `gpt2.yaml:12`.
 
-    The line of a default is that of the part which it stands in. "" for what no text says.
+    A default has the location of the enclosing part; "" if there is none.
     """
     place = ".".join(map(str, origin))
     mark = graph.source.written(origin)

@@ -1,13 +1,12 @@
-"""The oracle: a second judge, from the resolved spec straight to numbers, in NumPy and float64.
+"""The oracle: computes a model directly from its resolved spec, in NumPy and float64.
 
     from modelwright.backends.oracle import run
 
     outputs = run(spec, weights, inputs)  # stack or head -> array
 
-It never sees the graph, so it judges what lowering makes of a spec; the interpreter in
-`backends/reference` judges what backends make of the graph. It was written from `docs/language.md`
-and the papers that each function names, and imports nothing but `spec` and NumPy. It computes one
-sequence at a time, with plain loops, and is meant for small models.
+It does not use the graph, so it tests lowering; the interpreter in `backends/reference` tests the
+backends. It was written from `docs/language.md` and the cited papers, and imports only `spec` and
+NumPy. It computes one sequence at a time with plain loops, and is meant for small models.
 """
 
 from .model import run

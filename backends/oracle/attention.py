@@ -1,4 +1,4 @@
-"""Multi-head attention of one sequence, and attention over latent vectors."""
+"""Multi-head and latent attention of one sequence."""
 
 from typing import Any
 
@@ -19,15 +19,15 @@ GATES = {"sigmoid": sigmoid, "softplus": softplus}
 
 
 def clip(part: Mha, x: Array) -> Array:
-    """Bounds on both sides (Groeneveld et al., 2024, arXiv:2402.00838)."""
+    """Clamp on both sides (Groeneveld et al., 2024, arXiv:2402.00838)."""
     return x if part.clip_qkv == "none" else np.clip(x, -part.clip_qkv, part.clip_qkv)
 
 
 def projected(part: Mha, weights: Weights, x: Array, name: str, heads: int, width: int) -> Array:
-    """x W, normed and clipped in the order that the spec says: (T, H, E).
+    """x W, normalised and clipped in the order of the spec: (T, H, E).
 
-    name: `query` or `key`, with `_global` behind it for the projections of global rows. The norm
-    stands on each head (Henry et al., 2020, arXiv:2010.04245) or on the whole projection.
+    name: `query` or `key`, with the suffix `_global` for global tokens. The norm is over each head
+    (Henry et al., 2020, arXiv:2010.04245) or over the whole projection.
     """
     y = weights.linear(name, x, heads * width, bias=has_bias(part, name.split("_")[0]))
     rule, shape = part.qk_norm, (len(x), heads, width)
@@ -52,10 +52,10 @@ def turned(layer: Layer, x: Array) -> Array:
 
 
 def placed(layer: Layer, part: Mha, weights: Weights, x: Array, name: str) -> Array:
-    """Queries or keys (T, H, E) with rotary positions, and the norm that may stand behind them.
+    """Queries or keys (T, H, E) with rotary positions, followed by an optional norm.
 
-    For cosines they have length 1 before that (Liu et al., 2021, arXiv:2111.09883, eq. 2), so that
-    what lets them grow, YaRN and the temperature, multiplies the cosines.
+    For cosine scores they are normalised to length 1 first (Liu et al., 2021, arXiv:2111.09883, eq.
+    2), so that factors of YaRN and temperature multiply the cosines.
     """
     if part.score == "cosine":
         x = unit(x)
@@ -69,11 +69,11 @@ def placed(layer: Layer, part: Mha, weights: Weights, x: Array, name: str) -> Ar
 def taken(
     layer: Layer, part: Mha, weights: Weights, x: Array, source: Memory, suffix: str
 ) -> Array:
-    """What each head takes from the values: (T, H, V).
+    """The attention output: (T, H, V).
 
-    softmax(scores) values (Vaswani et al., 2017, arXiv:1706.03762, eq. 1). Key heads serve equal
-    runs of query heads (Ainslie et al., 2023, arXiv:2305.13245). A sink is one more score of its
-    head without a value (Xiao et al., 2023, arXiv:2309.17453; learned in gpt-oss).
+    softmax(scores) values (Vaswani et al., 2017, arXiv:1706.03762, eq. 1). Key heads are shared by
+    equal groups of query heads (Ainslie et al., 2023, arXiv:2305.13245). A sink is an additional
+    score per head, without a value (Xiao et al., 2023, arXiv:2309.17453; learned in gpt-oss).
     """
     heads, kv_heads = part.heads, part.kv_heads or part.heads
     width = part.head_dim or layer.width // heads
@@ -101,7 +101,7 @@ def taken(
 
 
 def mha(layer: Layer, part: Mha, weights: Weights, x: Array, memory: Memory | None) -> Array:
-    """The branch, (T, D) -> (T, D). With a memory, keys and values are made of that."""
+    """The branch, (T, D) -> (T, D); keys and values are computed from a memory if there is one."""
     source = memory or Memory(x, layer.tokens, own=True)
     y = taken(layer, part, weights, x, source, "")
     if part.separate_global:  # Beltagy et al., 2020, arXiv:2004.05150, section 3.1
@@ -114,7 +114,7 @@ def mha(layer: Layer, part: Mha, weights: Weights, x: Array, memory: Memory | No
 
 
 def gated(part: Mha | LinearAttention, weights: Weights, x: Array, y: Array) -> Array:
-    """y (T, H, V) -> (T, H · V), times a gate of the layer's input x (Qiu et al., 2025,
+    """y (T, H, V) -> (T, H · V), gated by the layer's input x (Qiu et al., 2025,
     arXiv:2505.06708, eq. 5).
     """
     flat = y.reshape(len(y), -1)
@@ -130,7 +130,7 @@ def mla(layer: Layer, part: Mla, weights: Weights, x: Array, memory: Memory | No
     """Multi-head latent attention (DeepSeek-AI, 2024, arXiv:2405.04434, eq. 9 to 19).
 
     A head's query is [content; rotated]; its key [content of the latent vector; a rotated key that
-    all heads share]; its value is made of the latent vector too.
+    all heads share]; its value is projected from the latent vector.
     """
     source = memory or Memory(x, layer.tokens, own=True)
     heads, still, turning = part.heads, part.nope_dim, part.rope_dim

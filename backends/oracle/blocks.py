@@ -1,4 +1,4 @@
-"""A block: its branches, where their norms stand, and how they join the stream."""
+"""A block: branches, norms and residual connections."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ BEFORE, ON_OUTPUT = ("pre", "sandwich"), ("sandwich", "output")
 
 
 def branch(key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory: Any) -> Array:
-    """What one branch makes of its input x (T, D), without its norms."""
+    """The output of a branch for its input x (T, D), without norms."""
     inside = weights.below(key)
     if key == "feed_forward":
         return feed_forward(part, inside, x, layer.tokens)
@@ -36,7 +36,7 @@ def branch(key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory
 def with_norms(
     key: str, part: Any, layer: Layer, weights: Weights, x: Array, memory: Any
 ) -> tuple[Array, Array]:
-    """What the branch read, and what it gave, each with its norm if one stands there.
+    """Input and output of a branch, each normalised if the placement says so.
 
     `pre`: Xiong et al., 2020, arXiv:2002.04745. `sandwich`: Ding et al., 2021, arXiv:2105.13290.
     `output`: OLMo 2, arXiv:2501.00656, section 3.2.
@@ -58,7 +58,7 @@ def scaled(residual: Joining, layer: Layer, weights: Weights, key: str, gave: Ar
 
 
 def run_block(block: Block, layer: Layer, weights: Weights, x: Array, memories: Any) -> Array:
-    """One layer, (T, D) -> (T, D). memories: stack -> what it gave."""
+    """One layer, (T, D) -> (T, D). memories: stack -> its output."""
     parts = {key: getattr(block, key) for key in BRANCHES}
     parts = {key: part for key, part in parts.items() if not isinstance(part, Nothing)}
 
@@ -94,14 +94,14 @@ def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x
     """α · stream + Σ scale · branch(norm(stream)) (Wang and Komatsuzaki, 2021, GPT-J; Chowdhery et
     al., 2022, arXiv:2204.02311, section 2).
 
-    There is one sum, so a norm behind it is one norm. What the page leaves open is an error: norms
-    behind the sum that differ, and a stream of several normed inputs.
+    There is one sum, so there is one norm after it. Cases that the language reference
+    leaves open are errors: different norms after the sum, and several normalised inputs.
     """
     residual = block.residual
     assert isinstance(residual, Parallel)
     posts = [part.norm for part in parts.values() if part.norm_placement == "post"]
     if posts and (len(posts) < len(parts) or any(norm != posts[0] for norm in posts)):
-        raise unknown("what one norm behind the sum of parallel branches is, where they differ")
+        raise unknown("different norms after the sum of parallel branches")
     stream, total = x, np.zeros_like(x)
     if residual.shared_norm:
         norms = [part.norm for part in parts.values()]
@@ -117,7 +117,7 @@ def parallel(block: Block, parts: dict[str, Any], view: Any, weights: Weights, x
             reads.append(read)
         total = total + scaled(residual, layer, weights, key, gave)
     if residual.from_ == "normed" and len(reads) > 1:
-        raise unknown("which normed input several parallel branches are added to")
+        raise unknown("several normalised inputs of parallel branches")
     stream = reads[0] if reads else stream
     base = stream if residual.from_ == "normed" else x
     y: Array = residual.stream_scale * base + total

@@ -1,4 +1,4 @@
-"""Feed-forwards: two layers, a gate, and mixtures of experts."""
+"""Feed-forwards: plain, gated, and mixtures of experts."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ from .weights import Array, Weights, has_bias, unknown
 
 
 def hidden(part: Hidden, norm: Any, weights: Weights, x: Array, tokens: Tokens) -> Array:
-    """An mlp or a glu, (T, D) -> (T, D). norm: which one `inner_norm` is."""
+    """An mlp or glu, (T, D) -> (T, D). norm: the norm of `inner_norm`."""
     size = int(size_of(part.d_ff, x.shape[-1]))
 
     def project(name: str, y: Array) -> Array:
@@ -31,8 +31,8 @@ def combine(part: Hidden, up: Array, gate: Any) -> Array:
     """activation(up) (Vaswani et al., 2017, arXiv:1706.03762, eq. 2), or activation(gate) · up
     (Shazeer, 2020, arXiv:2002.05202, eq. 5).
 
-    clamp and linear_offset are those of gpt-oss: gate has an upper bound, up has both, and
-    `linear_offset` is added to what is left of up.
+    clamp and linear_offset as in gpt-oss: gate is clamped from above, up on both sides; then
+    `linear_offset` is added to up.
     """
     if isinstance(part, Mlp):
         return activate(part.activation, up)
@@ -44,19 +44,19 @@ def combine(part: Hidden, up: Array, gate: Any) -> Array:
 
 
 def expert(part: Hidden, weights: Weights, number: int, x: Array) -> Array:
-    """One expert on one token, (D,) -> (D,); the weights of all lie in one tensor each."""
+    """One expert for one token, (D,) -> (D,); weights of all experts are stacked."""
 
     def project(name: str, y: Array) -> Array:
         z: Array = weights(name)[number] @ y
         return z + weights(f"{name}_bias")[number] if has_bias(part, name) else z
 
     if part.inner_norm:
-        raise unknown("the `inner_norm` of an expert")
+        raise unknown("`inner_norm` in an expert")
     return project("down", combine(part, project("up", x), lambda: project("gate", x)))
 
 
 def room(part: Moe, tokens: int) -> float:
-    """How many tokens of a sequence an expert serves."""
+    """Capacity of an expert, in tokens of a sequence."""
     if part.capacity_factor != "none":
         return math.ceil(part.capacity_factor * tokens * part.top_k / part.experts)
     return part.capacity or math.inf
@@ -65,8 +65,8 @@ def room(part: Moe, tokens: int) -> float:
 def mixture(part: Moe, weights: Weights, x: Array, tokens: Tokens) -> Array:
     """Σ_e w_e E_e(x) over the chosen experts (Shazeer et al., 2017, arXiv:1701.06538, eq. 1).
 
-    With a capacity the first tokens of the sequence that choose an expert are served, padding among
-    them; the weights of the others stay as they are (Fedus et al., 2021, arXiv:2101.03961, 2.2).
+    With a capacity, only the first tokens that choose an expert are processed, including padding;
+    other weights are unchanged (Fedus et al., 2021, arXiv:2101.03961, 2.2).
     """
     if tokens.chances is not None and part.expert.hidden_dropout:
         raise unknown("the `hidden_dropout` of experts in training")
@@ -99,16 +99,16 @@ def feed_forward(part: Any, weights: Weights, x: Array, tokens: Tokens) -> Array
 
 
 Chosen = list[tuple[int, float]]
-"""Numbers of experts, and their weights."""
+"""Indices of experts, and their weights."""
 
 
 def best(values: Array, count: int) -> list[int]:
-    """The places of the largest values, the first of equal ones first."""
+    """Indices of the largest values; ties in order."""
     return [int(i) for i in np.argsort(-values, kind="stable")[:count]]
 
 
 def within_groups(groups: Groups, values: Array) -> Array:
-    """-inf for experts of groups that are not kept (DeepSeek-AI, 2024, arXiv:2405.04434, 2.2.2;
+    """Set scores of experts in other groups to -inf (DeepSeek-AI, 2024, arXiv:2405.04434, 2.2.2;
     the sum of the two best: DeepSeek-V3, arXiv:2412.19437, 2.1.2).
     """
     runs = values.reshape(groups.count, -1)
@@ -123,8 +123,8 @@ def within_groups(groups: Groups, values: Array) -> Array:
 def sparse_mixer(logits: Array, count: int, jitter: float) -> Chosen:
     """SparseMixer's rule without sampling (Liu et al., 2024, arXiv:2409.12136, and PhiMoE's code).
 
-    The best expert in turn, with its share of a softmax over those that are left and not far below
-    it: (best - logit) / max(|logit|, best) is at most 2 · jitter.
+    Chooses the best remaining expert repeatedly; its weight is a softmax over the remaining experts
+    with (best - logit) / max(|logit|, best) is at most 2 · jitter.
     """
     left, found = logits.copy(), []
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""Heads: what a model makes of the hidden states."""
+"""Output heads."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,13 +15,13 @@ from .scores import softcapped, unit
 from .weights import Array, Weights
 
 Hidden = dict[str, list[Memory]]
-"""Stack -> what it gives for each row of the batch."""
+"""Stack -> its output for each sequence of the batch."""
 
 
 def language_model(
     spec: ModelSpec, head: LanguageModel, weights: Weights, own: Weights, row: Memory
 ) -> Array:
-    """A score for each word, (T, V): softcap(scale · (W h + b)).
+    """Logits, (T, V): softcap(scale · (W h + b)).
 
     Tied: Press and Wolf, 2016 (arXiv:1608.05859). Transform: Devlin et al., 2018, their code.
     """
@@ -83,7 +83,7 @@ def contrastive(head: Contrastive, own: Weights, hidden: Hidden) -> Array:
 
 
 def run_head(spec: ModelSpec, name: str, weights: Weights, hidden: Hidden) -> Array:
-    """What a head gives for the whole batch."""
+    """The output of a head for the whole batch."""
     head, own = spec.heads[name], weights.below(name)
     if isinstance(head, Contrastive):
         return contrastive(head, own, hidden)
@@ -97,12 +97,12 @@ def run_head(spec: ModelSpec, name: str, weights: Weights, hidden: Hidden) -> Ar
 
 
 def mean(pool: Any, tokens: Tokens, x: Array) -> Array:
-    """Over the tokens that attention_mask admits, without the first `skip`."""
+    """Mean over real tokens, without the first `skip`."""
     return x[tokens.admitted & (tokens.index >= pool.skip)].mean(axis=0)
 
 
 POOLS: dict[str, Callable[[Any, Tokens, Array], Array]] = {
-    # place 0 even where it is padding; of several the mean, or all of them side by side
+    # token 0 even if it is padding; for several tokens the mean, or the concatenation
     "first": lambda pool, tokens, x: (
         x[: pool.tokens].ravel() if pool.joined else x[: pool.tokens].mean(axis=0)
     ),
@@ -110,14 +110,14 @@ POOLS: dict[str, Callable[[Any, Tokens, Array], Array]] = {
     "mean": mean,
     "first_and_mean": lambda pool, tokens, x: np.concatenate([x[0], mean(pool, tokens, x)]),
     "max": lambda pool, tokens, x: x[tokens.admitted].max(axis=0),
-    # the first place of an id; place 0 where it stands nowhere, as CLIP's argmax gives
+    # first index of an id; 0 if it does not occur, as in CLIP's argmax
     "token": lambda pool, tokens, x: x[int(np.argmax(tokens.ids == pool.id))],
 }
-"""Type of a pool -> (T, D) to (D,), or wider."""
+"""Type of a pool -> function from (T, D) to (D,) or wider."""
 
 
 def pooled(pool: Any, weights: Weights, name: str, row: Memory) -> Array:
-    """One vector of a sequence; all of them without a pool. name: of the weight of attention."""
+    """One vector per sequence; unchanged without a pool. name: weight of attention pooling."""
     if isinstance(pool, Nothing):
         return row.x
     if pool.type == "attention":

@@ -1,4 +1,4 @@
-"""Inputs: how what a stack reads becomes vectors of its width."""
+"""Inputs of stacks."""
 
 import math
 from typing import Any
@@ -14,11 +14,11 @@ from .positions import added, grouped
 from .weights import Array, Weights, unknown
 
 Rows = dict[str, Array]
-"""Argument of the model -> its row for one sequence."""
+"""Argument of the model -> its value for one sequence."""
 
 
 def source_of(spec: ModelSpec, name: str) -> Any:
-    """The one input of a stack."""
+    """The input of a stack."""
     sources = spec.stacks[name].input
     if len(sources) != 1:
         raise unknown("a stack that reads several inputs")
@@ -26,15 +26,15 @@ def source_of(spec: ModelSpec, name: str) -> Any:
 
 
 def scale_of(source: TokenInput | ConvStem, stack: Stack) -> float:
-    """√d_model (Vaswani et al., 2017, section 3.4), or the number that is given."""
+    """√d_model (Vaswani et al., 2017, section 3.4), or the given number."""
     return math.sqrt(stack.d_model) if source.scale == "sqrt_d_model" else float(source.scale)
 
 
 def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
-    """The token table of a stack (entries, width).
+    """The token embedding of a stack (entries, width).
 
-    An input that is tied uses the table of another stack. A table of several stacks is a weight of
-    the model, else of its stack; where there are several of them, each has its owner's name.
+    A tied input uses the embedding of another stack. A shared embedding is a weight of the model,
+    others are weights of their stack; several shared ones have their owner's name as a prefix.
     """
 
     def owner_of(stack: str) -> str:
@@ -52,7 +52,7 @@ def table_of(spec: ModelSpec, weights: Weights, name: str) -> Array:
 
 
 def embed(stack: Stack, source: Any, weights: Weights, table: Array | None, rows: Rows) -> Array:
-    """Vectors of what an argument holds, before positions: (T, width)."""
+    """Embedded argument, before positions: (T, width)."""
     given = rows[source.argument]
     if isinstance(source, TokenInput):
         assert table is not None
@@ -74,7 +74,7 @@ def embed(stack: Stack, source: Any, weights: Weights, table: Array | None, rows
 
 def patches(stack: Stack, source: Patches, weights: Weights, image: Array) -> Array:
     """E x_p + b for each square patch, row by row (Dosovitskiy et al., 2020, arXiv:2010.11929,
-    eq. 1), behind the learned tokens that have positions.
+    eq. 1), after the learned tokens that have positions.
 
     image: (channels, height, width), or (frames, bands) of a spectrogram, whose bands are rows and
     frames columns (Gong et al., 2021, arXiv:2104.01778, section 2.1).
@@ -118,7 +118,7 @@ def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x:
     def biased(key: str, y: Array) -> Array:
         return y + weights(f"{key}.bias", y.shape[-1]) if source.bias else y
 
-    if layer.separable:  # one filter per channel, then a mixing (Chollet, 2016, arXiv:1610.02357)
+    if layer.separable:  # depthwise, then pointwise (Chollet, 2016, arXiv:1610.02357)
         filters = weights(f"{name}_depthwise.weight", x.shape[-1], 1, layer.kernel)
         x = biased(f"{name}_depthwise", grouped(x, filters, x.shape[-1], **steps))
         x = biased(name, grouped(x, weights(f"{name}.weight", channels, x.shape[-1], 1)))
@@ -127,19 +127,19 @@ def convolve(source: ConvStem, layer: ConvLayer, weights: Weights, name: str, x:
         x = biased(name, grouped(x, kernel, **steps))
     if layer.gated:  # Dauphin et al., 2016, arXiv:1612.08083, eq. 1
         x = x[:, : layer.channels] * sigmoid(x[:, layer.channels :])
-    axes = {"channels": -1, "frames": 0}  # the second: a group norm with a group for each channel
+    axes = {"channels": -1, "frames": 0}  # the second: a group norm with one group per channel
     if layer.normalize is not False:  # (Wu and He, 2018, arXiv:1803.08494)
         x = normalize(source.norm, weights, f"{name}_norm", x, axes[layer.normalize])
     return activate(source.activation, x)
 
 
 def read_input(spec: ModelSpec, name: str, weights: Weights, rows: Rows, tokens: Tokens) -> Array:
-    """The vectors that the first layer of a stack reads: (T, D).
+    """The input of a stack's first layer: (T, D).
 
     The order is embedding, scale, added embeddings, (projection,) (norm,) positions, (norm,)
-    dropout, (projection); registers come in front of patches after positions (Darcet et al., 2023,
-    arXiv:2309.16588, section 2.2). Lan et al., 2019 (arXiv:1909.11942, section 3.1) project behind
-    the norm, Zhang et al., 2022 (OPT, arXiv:2205.01068) before positions.
+    dropout, (projection); registers are inserted before patches, after positions (Darcet et al.,
+    2023, arXiv:2309.16588, section 2.2). Lan et al., 2019 (arXiv:1909.11942, section 3.1) project
+    after the norm, Zhang et al., 2022 (OPT, arXiv:2205.01068) before positions.
     """
     stack = spec.stacks[name]
     source = source_of(spec, name)

@@ -1,4 +1,4 @@
-"""Masks: which query sees which key, from the table of atoms in `docs/language.md`."""
+"""Masks, from the table of predicates in `docs/language.md`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,9 @@ def within(limits: Range, index: Array, count: int) -> Array:
 
 
 def chosen(atom: Atom, tokens: Tokens, index: Array) -> Array:
-    """Which of the tokens at `index` an atom such as `global(0:2)` or `keys(3)` names."""
+    """Which tokens at `index` are in the range of a predicate such as `global(0:2)` or
+    `keys(3)`.
+    """
     if atom.args[0] == "given":
         given = tokens.global_mask
         return np.zeros(index.shape, bool) if given is None else given[index] != 0
@@ -32,9 +34,9 @@ def same_document(tokens: Tokens, q: Array, k: Array) -> Array:
 
 
 def random(atom: Atom, tokens: Tokens) -> Array:
-    """Blocks drawn with a seed (Zaheer et al., 2020, arXiv:2007.14062); whoever asks says which."""
+    """Pseudo-random blocks (Zaheer et al., 2020, arXiv:2007.14062), given by the caller."""
     if tokens.draws is None:
-        raise unknown(f"which blocks `{atom}` draws: give `draws`")
+        raise unknown(f"the blocks of `{atom}`: pass `draws`")
     return tokens.draws(atom, len(tokens.index))
 
 
@@ -59,7 +61,7 @@ RULES: dict[str, Callable[[Any, Tokens, Array, Array], Array]] = {
 
 
 def admits(mask: Mask, tokens: Tokens) -> Array:
-    """(T, T) booleans: a formula of atoms, for every query (row) and key (column)."""
+    """(T, T) booleans: a formula for every query (row) and key (column)."""
     if isinstance(mask, Not):
         return ~admits(mask.part, tokens)
     if isinstance(mask, (And, Or)):
@@ -72,9 +74,9 @@ def admits(mask: Mask, tokens: Tokens) -> Array:
 
 
 def visible(layer: Layer, memory: Memory, heads: int) -> Array:
-    """(H, T, S) booleans, or (H, 1, S) for a memory: no key is padding.
+    """(H, T, S) booleans, or (H, 1, S) for a memory; False at padding.
 
-    A list of masks is shared out to equal runs of heads. A query that sees no key takes nothing.
+    A list of masks applies to equal groups of heads.
     """
     admitted = np.broadcast_to(memory.tokens.admitted, (heads, 1, len(memory.x)))
     if not memory.own:
@@ -85,7 +87,7 @@ def visible(layer: Layer, memory: Memory, heads: int) -> Array:
 
 
 def global_rows(mask: Mask | tuple[Mask, ...], tokens: Tokens) -> Array:
-    """(T,) booleans: the rows that any `global(…)` of the mask names."""
+    """(T,) booleans: tokens that are global in the mask."""
     formulas = mask if isinstance(mask, tuple) else (mask,)
     rows = np.zeros(len(tokens.index), bool)
     for formula in formulas:

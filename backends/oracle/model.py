@@ -1,4 +1,4 @@
-"""A model: its stacks in the order in which they read one another, then its heads."""
+"""A model: stacks in order of their dependencies, then heads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,15 +27,12 @@ def run(
     draws: Draws | None = None,
     chances: Chances | None = None,
 ) -> dict[str, Array]:
-    """The outputs of a model: stack -> hidden states (B, T, D), and head -> what it gives.
+    """The outputs of a model: stack -> hidden states (B, T, D), and head -> output.
 
-    spec: resolved, as `load` gives it. weights: the state dict of the compiled model, by logical
-    name. inputs: arguments of the compiled model's `forward`, by name. draws: what a mask with
-    `random(…)` draws; the language does not say it. chances: in training, what decides about
-    dropout.
+    spec: a resolved spec. weights: the state dict of the compiled model. inputs: arguments of its
+    `forward`, by name. draws: the blocks of `random(…)` masks. chances: numbers for dropout.
 
-    Raises OracleError where the spec has an option that is not known here, asks for a weight that
-    is not there, or leaves one unread.
+    Raises OracleError for an unknown option, a missing weight, or an unused weight.
     """
     check_options(spec)
     store = Weights(weights)
@@ -44,18 +41,18 @@ def run(
         hidden[name] = run_stack(spec, name, store, (inputs, draws, chances), hidden)
     results = {name: np.stack([row.x for row in rows]) for name, rows in hidden.items()}
     results |= {name: run_head(spec, name, store, hidden) for name in spec.heads}
-    for name in spec.stacks:  # a table that only idle stacks share is a weight of the model
+    for name in spec.stacks:  # an embedding shared only by unused stacks belongs to the model
         if isinstance(source_of(spec, name), TokenInput):
             table_of(spec, store, name)
     idle = tuple(f"{name}." for name in spec.stacks if name not in hidden)
     unread = [name for name in weights if name not in store.read and not name.startswith(idle)]
     if unread:
-        raise OracleError(f"weights that the spec does not ask for: {', '.join(sorted(unread))}")
+        raise OracleError(f"weights that the spec does not use: {', '.join(sorted(unread))}")
     return results
 
 
 def stacks_needed(spec: ModelSpec) -> list[str]:
-    """The stacks that a head reads, or the last one; those that they read before them."""
+    """The stacks that heads read (or the last one), after their dependencies."""
     order: list[str] = []
 
     def visit(name: str) -> None:
@@ -76,10 +73,10 @@ def stacks_needed(spec: ModelSpec) -> list[str]:
 
 
 def prefix_of(spec: ModelSpec, name: str) -> str:
-    """What stands before the names of the arguments that go with a stack's own.
+    """Prefix of a stack's further arguments.
 
-    Nothing for `input_ids`, `decoder_` for `decoder_input_ids`, `text_` for `text_ids`; for vectors
-    the name of their stack, or nothing in a model of one stack.
+    "" for `input_ids`, `decoder_` for `decoder_input_ids`, `text_` for `text_ids`; for vectors the
+    name of the stack, or "" if there is only one stack.
     """
     source = source_of(spec, name)
     if isinstance(source, TokenInput):
@@ -89,7 +86,7 @@ def prefix_of(spec: ModelSpec, name: str) -> str:
 
 
 def tokens_of(spec: ModelSpec, name: str, data: Data, row: int) -> Tokens:
-    """What the arguments say of the tokens of one row."""
+    """The tokens of one sequence, from the arguments."""
     inputs, draws, chances = data
     prefix, source = prefix_of(spec, name), source_of(spec, name)
     own = np.asarray(inputs[source.argument])[row]
@@ -117,7 +114,7 @@ def tokens_of(spec: ModelSpec, name: str, data: Data, row: int) -> Tokens:
 
 
 def length_of(source: Any, given: Array) -> int:
-    """How many tokens a row of an argument becomes."""
+    """Number of tokens of an argument."""
     if isinstance(source, Patches):
         return source.prefix_tokens + source.registers + source.grid[0] * source.grid[1]
     if isinstance(source, ConvStem):
@@ -128,7 +125,7 @@ def length_of(source: Any, given: Array) -> int:
 def run_stack(
     spec: ModelSpec, name: str, weights: Weights, data: Data, hidden: Hidden
 ) -> list[Memory]:
-    """The result of a stack for each row of the batch."""
+    """The output of a stack for each sequence of the batch."""
     stack, source, inputs = spec.stacks[name], source_of(spec, name), data[0]
     own = weights.below(name) if len(spec.stacks) > 1 else weights
     found = []
@@ -150,11 +147,11 @@ def run_stack(
 def run_layers(
     stack: Stack, own: Weights, tokens: Tokens, x: Array, memories: dict[str, Memory]
 ) -> Array:
-    """Every layer in order. Layers of a block with `share: true` use the weights of the first
-    of them; weights are numbered in the order in which they are first used
+    """All layers in order. Layers of a block with `share: true` use the weights of the first one;
+    weights are numbered in order of first use
     (Dehghani et al., 2018, arXiv:1807.03819; Lan et al., 2019, arXiv:1909.11942, section 3.1).
     """
-    modules: list[str | int] = []  # what has weights of its own: a shared block, or a layer
+    modules: list[str | int] = []  # owners of weights: shared blocks and layers
     for number, name in enumerate(stack.order):
         block = stack.blocks[name]
         owner = name if block.share else number

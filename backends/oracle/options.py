@@ -1,4 +1,4 @@
-"""Every part of the language, option and word that the oracle knows; what is new is an error."""
+"""The parts, options and words that the oracle supports; all others are errors."""
 
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ NO_EFFECT = """
 type name description family modelwright init bos eos decoder_start dropout hidden_dropout drop_path
 float32 temperature
 """
-"""Options of names, of fresh weights, of training and of generation: they change no output."""
+"""Options that do not affect outputs: names, initialisation, training and generation."""
 
 KNOWN = """
 ModelSpec: stacks heads tokens; SpecialTokens: pad; Nothing:
@@ -63,14 +63,14 @@ Contrastive: size towers loss=softmax|sigmoid; Tower: pool
 FirstPool: tokens joined; LastPool MaxPool AttentionPool:; MeanPool FirstAndMeanPool: skip
 TokenPool: id
 """
-"""Classes, their options, and the words of an option where there are few. A class that comes from
-another one has its options too. One with a star only lends them.
+"""Classes, their options, and the allowed words of an option. Subclasses inherit options; a star
+marks base classes.
 """
 
 
 @cache
 def known_options(cls: type[Part]) -> dict[str, str]:
-    """The options of a class that are computed here, and their words; "" for any."""
+    """The supported options of a class, and their words; "" means any value."""
     found = dict.fromkeys(NO_EFFECT.split(), "")
     names, known = {base.__name__ for base in cls.__mro__}, False
     for row in KNOWN.replace(";", "\n").splitlines():
@@ -84,9 +84,9 @@ def known_options(cls: type[Part]) -> dict[str, str]:
 
 
 def check_options(value: Any) -> None:
-    """Raise OracleError for a part of a spec, an option or a word that is not in the table.
+    """Raise OracleError for an unsupported part, option or word.
 
-    How fresh weights are drawn (`init`) is not looked at.
+    `init` is ignored.
     """
     if isinstance(value, Part):
         known, cls = known_options(type(value)), type(value).__name__

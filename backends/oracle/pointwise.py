@@ -1,4 +1,4 @@
-"""Activations and normalisations: what is done to each number, or to each vector, alone."""
+"""Activations and normalisations."""
 
 import math
 from collections.abc import Callable
@@ -56,8 +56,8 @@ def activate(activation: Any, x: Array) -> Array:
 
 
 def normalize(norm: Any, weights: Weights, name: str, x: Array, axis: int = -1) -> Array:
-    """A norm of the spec over an axis, the last one, with the weights `name.weight` and
-    `name.bias`, which always lie along the last one.
+    """A norm of the spec over an axis (default: the last), with the weights `name.weight` and
+    `name.bias` along the last axis.
 
     LayerNorm: (x - mean) / sqrt(var + eps) * weight + bias (Ba et al., 2016, arXiv:1607.06450,
     eq. 4). RMSNorm: x / sqrt(mean(x²) + eps) * weight (Zhang and Sennrich, 2019,

@@ -1,4 +1,4 @@
-"""Attentions without scores of pairs: linear attention, lightning attention, Fastformer."""
+"""Attention without pairwise scores: linear attention, Lightning attention, Fastformer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ def decay_rates(layer: Layer, part: LinearAttention) -> Array:
 
 def linear(layer: Layer, part: LinearAttention, weights: Weights, x: Array, memory: Any) -> Array:
     """φ(q_i) Σ_j φ(k_j) v_j / (φ(q_i) Σ_j φ(k_j) + 1e-6), (T, D) -> (T, D) (Katharopoulos et al.,
-    2020, arXiv:2006.16236, eq. 5 and 9). Padding adds nothing to the sums.
+    2020, arXiv:2006.16236, eq. 5 and 9). Padding is not part of the sums.
     """
     source = memory or Memory(x, layer.tokens, own=True)
     heads, width = part.heads, part.head_dim or layer.width // part.heads
@@ -60,8 +60,8 @@ def linear(layer: Layer, part: LinearAttention, weights: Weights, x: Array, memo
 
 
 def pool(x: Array, vectors: Array, tokens: Tokens, rate: float | None) -> Array:
-    """One vector per head: Σ_i softmax_i(w · x_i / √E) x_i (eq. 3 to 5), x_i the head's part of a
-    token. x: (T, H · E), vectors: (H, E). (H · E,) comes back.
+    """One vector per head: Σ_i softmax_i(w · x_i / √E) x_i (eq. 3 to 5), where x_i is the head's
+    part of a token. x: (T, H · E), vectors: (H, E), result: (H · E,).
     """
     heads = x.reshape(len(x), *vectors.shape)
     scores = np.einsum("the,he->ht", heads, vectors) / np.sqrt(vectors.shape[1])
@@ -73,7 +73,7 @@ def pool(x: Array, vectors: Array, tokens: Tokens, rate: float | None) -> Array:
 def fastformer(layer: Layer, part: Fastformer, weights: Weights, x: Array, memory: Any) -> Array:
     """Additive attention (Wu et al., 2021, arXiv:2108.09084, section 3.2), (T, D) -> (T, D)."""
     if memory is not None or str(layer.mask) != "full":
-        raise unknown("a Fastformer that reads a memory, or with a mask")
+        raise unknown("cross-attention or a mask in Fastformer")
     bias, width = part.bias is True, layer.width // part.heads
     names = ("query", "key", "value")
     q, k, v = (weights.linear(name, x, layer.width, bias=bias) for name in names)

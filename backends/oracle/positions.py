@@ -10,10 +10,10 @@ from .weights import Array, OracleError, Weights
 
 
 def counted(position: Learned | Sinusoidal, tokens: Tokens, pad: int | None) -> Array:
-    """(T,) positions before the offset; padding that is skipped has the one before the first.
+    """(T,) positions before the offset; skipped padding has position -1.
 
-    OPT counts the ones of the mask, RoBERTa the tokens that are not padding; both give padding -1
-    before the offset. `position_ids` that are given count instead.
+    OPT counts tokens with mask 1, RoBERTa tokens other than padding. `position_ids` take
+    precedence.
     """
     if position.skip_padding is False or tokens.placed:
         return tokens.positions
@@ -28,8 +28,8 @@ def counted(position: Learned | Sinusoidal, tokens: Tokens, pad: int | None) -> 
 def sinusoids(positions: Array, width: int, *, layout: str, denominator: str) -> Array:
     """sin(p / 10000^(2i / d)) and cos of the same (Vaswani et al., 2017, section 3.5).
 
-    `interleaved` is the paper's order: sines and cosines by turns. With `half_minus_one` the last
-    wavelength is exactly 10000 · 2π (the authors' own tensor2tensor).
+    `interleaved` is the paper's order: alternating sines and cosines. With `half_minus_one` the
+    last wavelength is exactly 10000 · 2π (the authors' own tensor2tensor).
     """
     half = width // 2
     below = {"half": half, "half_minus_one": half - 1}
@@ -43,10 +43,10 @@ def sinusoids(positions: Array, width: int, *, layout: str, denominator: str) ->
 def grouped(
     x: Array, kernel: Array, groups: int = 1, *, stride: int = 1, dilation: int = 1
 ) -> Array:
-    """y[t, o] = Σ_k Σ_c kernel[o, c, k] x[t · stride + k · dilation, c], without zeros at the ends.
+    """y[t, o] = Σ_k Σ_c kernel[o, c, k] x[t · stride + k · dilation, c], without zero padding.
 
     x: (frames, channels in). kernel: (channels out, channels in / groups, width); outputs of a
-    group read the inputs of the same group. (frames out, channels out) come back.
+        group read the inputs of the same group. Result: (frames out, channels out).
     """
     out, _, width = kernel.shape
     frames = max(0, (len(x) - dilation * (width - 1) - 1) // stride + 1)
@@ -63,7 +63,7 @@ def grouped(
 
 def convolved(position: Convolution, weights: Weights, x: Array) -> Array:
     """activation(conv(x)) (Baevski et al., 2020, section 2): the kernel reads k // 2 frames before
-    a frame; an even one reads one less behind it.
+    a frame; an even one reads one less after it.
     """
     kernel = weights("position_convolution.weight")
     bias = weights("position_convolution.bias")
@@ -73,11 +73,11 @@ def convolved(position: Convolution, weights: Weights, x: Array) -> Array:
 
 
 def added(stack: Stack, weights: Weights, tokens: Tokens, x: Array, pad: int | None) -> Array:
-    """x (T, D) and every position of the stack that acts on the input."""
+    """x (T, D) plus all positions of the stack that act on the input."""
     for position in stack.positions:
         if isinstance(position, Convolution):
             x = x + convolved(position, weights, x)
-        elif isinstance(position, (Learned, Sinusoidal)):  # registers have no place
+        elif isinstance(position, (Learned, Sinusoidal)):  # registers have no positions
             places = counted(position, tokens, pad)[: len(x)] + position.offset
             if isinstance(position, Learned):
                 x = x + weights("position_embedding.weight")[places]

@@ -1,4 +1,4 @@
-"""Positions that meet contents in the scores: DeBERTa's and Transformer-XL's."""
+"""Scores with relative positions: DeBERTa, Transformer-XL, ALiBi and learned biases."""
 
 import math
 
@@ -13,7 +13,7 @@ from .weights import Array
 def log_bucket(offset: int, position: Disentangled) -> int:
     """The bucket of q - k (He et al., 2021, arXiv:2111.09543, and the authors' code).
 
-    Distances up to half of `buckets` keep one bucket each, those above grow with the logarithm.
+    Distances up to half of `buckets` have their own bucket, larger ones logarithmic buckets.
     """
     if position.buckets == "none":
         return offset
@@ -26,18 +26,18 @@ def log_bucket(offset: int, position: Disentangled) -> int:
 
 
 def span(position: Disentangled) -> int:
-    """How many places the table has to each side."""
+    """Number of relative positions in each direction."""
     return position.max_distance if position.buckets == "none" else position.buckets
 
 
 def disentangled(
     position: Disentangled, tokens: Tokens, q: Array, k: Array, keys: Array, queries: Array
 ) -> Array:
-    """(H, T, T), before it is scaled (He et al., 2020, arXiv:2006.03654, eq. 4).
+    """(H, T, T), before scaling (He et al., 2020, arXiv:2006.03654, eq. 4).
 
-    q, k: (T, H, E). keys, queries: (2 · span, H, E), the table behind the key and query projections
-    of positions. Content to position: q_i · keys[δ]; position to content: k_j · queries[δ], with
-    δ = clip(bucket(i - j) + span, 0, 2 · span - 1) in both, as in the code of the authors and of
+    q, k: (T, H, E). keys, queries: (2 · span, H, E), the table after the key and query projections
+    of positions. Content to position: q_i · keys[δ]; position to content: k_j · queries[δ], with δ
+    = clip(bucket(i - j) + span, 0, 2 · span - 1) in both, as in the code of the authors and of
     `transformers`; the paper writes δ(j, i) in the second.
     """
     count, side = len(tokens.index), span(position)
@@ -53,7 +53,7 @@ def disentangled(
 
 
 def transformer_xl(tokens: Tokens, q: Array, rows: Array, bias: Array, dropout: float) -> Array:
-    """(H, T, T), before it is scaled: terms (b) and (d) of Dai et al., 2019 (arXiv:1901.02860,
+    """(H, T, T), before scaling: terms (b) and (d) of Dai et al., 2019 (arXiv:1901.02860,
     section 3.3), (q_i + v) · W R_{i - j}.
 
     q: (T, H, E). rows: (H, E, D), W. bias: (H, E), v. R_n are the sinusoids of n, sines first.
@@ -72,8 +72,8 @@ def transformer_xl(tokens: Tokens, q: Array, rows: Array, bias: Array, dropout: 
 def slopes(heads: int, kind: str = "floor") -> Array:
     """2^(-8i/n) for n heads, a power of two (Press et al., 2021, arXiv:2108.12409, section 3).
 
-    For other counts their code takes the slopes of the power below, and then every second one of
-    twice as many heads (`floor`); MPT's takes those of the power above, every second one first
+    For other counts, their code takes the slopes of the power of two below, then every other one of
+    twice as many heads (`floor`); MPT takes those of the power above, every other one first
     (`ceil`).
     """
 
@@ -98,9 +98,9 @@ def alibi(position: Alibi, tokens: Tokens, heads: int) -> Array:
 def bucket(offset: int, position: RelativeBias) -> int:
     """The bucket of k - q (Raffel et al., 2019, section 2.1, and their Mesh TensorFlow code).
 
-    Half of the buckets of a side hold one distance each; the others grow with the logarithm up to
-    `max_distance`. With `bidirectional` the second half of all is for keys behind the query, else
-    these share bucket 0.
+    Half of the buckets of a direction hold one distance each; the others grow logarithmically up to
+    `max_distance`. With `bidirectional`, the second half of all buckets is for keys after the
+    query; otherwise these share bucket 0.
     """
     count, start = position.buckets, 0
     if position.bidirectional:
@@ -127,7 +127,7 @@ def relative_bias(position: RelativeBias, tokens: Tokens, table: Array) -> Array
 
 
 def rows_of(tokens: Tokens) -> int:
-    """How many rows a table of offsets on the grid has."""
+    """Number of rows of a table of grid offsets."""
     assert tokens.grid is not None
     rows, columns = tokens.grid
     return (2 * rows - 1) * (2 * columns - 1) + 3 * bool(tokens.in_front)
@@ -138,8 +138,8 @@ def relative_table(position: RelativeTable, tokens: Tokens, table: Array) -> Arr
     patches on a grid of n by n (Liu et al., 2021, arXiv:2103.14030, section 3.2; Bao et al., 2021,
     arXiv:2106.08254).
 
-    With learned tokens in front there are three rows more: from such a token, to one, and between
-    two, in this order, as in BEiT's code.
+    With prefix tokens there are three more rows: from such a token, to one, and between two, in
+    this order, as in BEiT's code.
     """
     assert tokens.grid is not None
     rows, columns = tokens.grid

@@ -1,4 +1,4 @@
-"""Rotary positions, what scales them, and the temperature of queries."""
+"""Rotary positions, RoPE scaling, and temperature positions."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from .context import Tokens
 from .weights import Array
 
 Frequencies = tuple[Array, float]
-"""(pairs,) radians from one position to the next, and what multiplies the turned vectors."""
+"""(pairs,) radians per position, and the attention factor."""
 
 
 def base_frequencies(theta: float, width: int) -> Array:
@@ -25,8 +25,8 @@ def linear(scaling: LinearScaling, theta: float, width: int, *_: Any) -> Frequen
 
 
 def dynamic(scaling: DynamicScaling, theta: float, width: int, length: int, *_: Any) -> Frequencies:
-    """θ · (s · L / L0 - (s - 1))^(d / (d - 2)) beyond the first length L0 ("dynamic NTK"); a
-    single pair turns by 1 whatever θ is.
+    """θ · (s · L / L0 - (s - 1))^(d / (d - 2)) beyond the original length L0 ("dynamic NTK"); the
+    frequency of a single pair is 1 for any θ.
     """
     first = scaling.original_max_positions
     stretch = scaling.factor * max(length, first) / first - (scaling.factor - 1)
@@ -36,7 +36,7 @@ def dynamic(scaling: DynamicScaling, theta: float, width: int, length: int, *_: 
 
 
 def llama3(scaling: Llama3, theta: float, width: int, *_: Any) -> Frequencies:
-    """Llama 3.1's blend by wavelength (Grattafiori et al., 2024, arXiv:2407.21783)."""
+    """Llama 3.1's interpolation by wavelength (Grattafiori et al., 2024, arXiv:2407.21783)."""
     found = base_frequencies(theta, width)
     for i, frequency in enumerate(found):
         turns = scaling.original_max_positions * frequency / (2 * math.pi)
@@ -47,13 +47,14 @@ def llama3(scaling: Llama3, theta: float, width: int, *_: Any) -> Frequencies:
 
 
 def growth(factor: float, mscale: float) -> float:
-    """m(s) = 0.1 · s · ln(factor) + 1; 1 where nothing is stretched (YaRN, eq. 22)."""
+    """m(s) = 0.1 · s · ln(factor) + 1; 1 without extension (YaRN, eq. 22)."""
     return 1.0 if factor <= 1 else 0.1 * mscale * math.log(factor) + 1
 
 
 def yarn(scaling: Yarn, theta: float, width: int, *_: Any) -> Frequencies:
     """NTK by parts (Peng et al., 2023, arXiv:2309.00071, section 3.2). The ramp between β_slow and
-    β_fast turns is linear in the pair i, as in the authors' code, and not in the turns.
+    β_fast rotations is linear in the index i of the pair, as in the authors' code, not in the
+    number of rotations.
     """
     frequencies = base_frequencies(theta, width)
 
@@ -75,7 +76,7 @@ def yarn(scaling: Yarn, theta: float, width: int, *_: Any) -> Frequencies:
 
 def longrope(scaling: LongRope, theta: float, width: int, length: int, most: int) -> Frequencies:
     """θ^(-2i/d) / λ_i with one of two lists λ (Ding et al., 2024, arXiv:2402.13753, eq. 4). most:
-    the longest sequence, which decides how much the turned vectors grow (section 4).
+    the longest sequence, which determines the attention factor (section 4).
     """
     first = scaling.original_max_positions
     fits = length <= first
@@ -112,11 +113,11 @@ def turn(x: Array, angles: Array, layout: str) -> Array:
 
 
 def grid_angles(position: Rotary, tokens: Tokens, width: int) -> Array:
-    """(T, pairs): the first half of the pairs turn by the row, the others by the column.
+    """(T, pairs): the first half of the pairs rotate with the row, the others with the column.
 
-    Each half has the frequencies of a width of its own, θ^(-4i/d) (DINOv3; Siméoni et al., 2025,
-    arXiv:2508.10104, and Heo et al., 2024, arXiv:2403.13298, section 3.2). `centred` places are
-    (2 (r + 1/2) / rows - 1) · 2π. Tokens in front keep angle 0.
+    Each half has the frequencies of half the width, θ^(-4i/d) (DINOv3; Siméoni et al., 2025,
+    arXiv:2508.10104, and Heo et al., 2024, arXiv:2403.13298, section 3.2). `centred` coordinates
+    are (2 (r + 1/2) / rows - 1) · 2π. Prefix tokens have angle 0.
     """
     assert tokens.grid is not None
     frequencies = base_frequencies(position.theta, width // 2)
@@ -132,7 +133,7 @@ def grid_angles(position: Rotary, tokens: Tokens, width: int) -> Array:
 
 
 def rotated(position: Rotary, tokens: Tokens, x: Array, longest: int | None) -> Array:
-    """One head (T, E) with its first `fraction` of numbers turned."""
+    """One head (T, E) with the first `fraction` of its features rotated."""
     width = round(x.shape[-1] * position.fraction)
     if position.axes == 2:
         by, angles = 1.0, grid_angles(position, tokens, width)
@@ -147,7 +148,7 @@ def rotated(position: Rotary, tokens: Tokens, x: Array, longest: int | None) -> 
 
 
 def score_growth(positions: tuple[Any, ...]) -> float:
-    """What YaRN's `mscale_all_dims` multiplies all scores by: m² (DeepSeek-V3's code)."""
+    """The factor m² of all scores from YaRN's `mscale_all_dims` (DeepSeek-V3's code)."""
     for position in positions:
         if isinstance(position, Rotary) and isinstance(position.scaling, Yarn):
             return growth(position.scaling.factor, position.scaling.mscale_all_dims) ** 2

@@ -1,4 +1,4 @@
-"""Scores of queries and keys, and the positions that act on them."""
+"""Attention scores and positions that act on them."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from .weights import Array, Weights, has_bias
 
 
 def unit(x: Array) -> Array:
-    """To length 1."""
+    """Normalise to length 1."""
     return x / np.maximum(np.sqrt((x**2).sum(axis=-1, keepdims=True)), 1e-12)
 
 
@@ -41,14 +41,14 @@ def additive(q: Array, k: Array, w: Array | None) -> Array:
 
 KINDS: dict[str, Callable[[Array, Array, Array | None], Array]] = {
     "dot": lambda q, k, w: q @ k.T,
-    "cosine": lambda q, k, w: q @ k.T,  # of unit vectors
+    "cosine": lambda q, k, w: q @ k.T,  # the vectors have length 1
     "distance": distance,
     "additive": additive,
 }
 
 
 def scale_of(layer: Layer, part: Mha | Mla, width: int) -> float:
-    """What multiplies the scores, YaRN's growth included."""
+    """The scale of the scores, including YaRN's factor."""
     growth = score_growth(layer.positions)
     if part.scale == "none":
         return growth
@@ -70,8 +70,7 @@ def softcapped(cap: float | str, x: Array) -> Array:
 def scores(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Array:
     """(H, T, S) of queries (T, H, E) and keys (S, H, E), before the mask.
 
-    softcap(scale · score of the contents) + what positions add. Queries grow with their
-    temperature first.
+    softcap(scale · content score) + position bias. Temperature positions multiply queries first.
     """
     heads, width = q.shape[1], q.shape[2]
     q = q * query_growth(layer.positions, layer.tokens)[:, None, None]
@@ -99,10 +98,10 @@ def scores(layer: Layer, part: Mha, weights: Weights, q: Array, k: Array) -> Arr
 def position_vectors(
     layer: Layer, part: Mha, weights: Weights, position: Disentangled, width: int
 ) -> list[Array]:
-    """The table of DeBERTa's positions behind its key and query projections: (2 · span, H, E)."""
+    """DeBERTa's position table after the key and query projections: (2 · span, H, E)."""
     prefix, block = first_asking(layer, position)
     table = layer.weights(f"{prefix}relative_embedding.weight", 2 * span(position), layer.width)
-    if position.normalize:  # with the norm of the first block that asks for the table
+    if position.normalize:  # with the norm of the first block that uses the table
         table = normalize(block.norm, layer.weights, f"{prefix}relative_norm", table)
     table = layer.tokens.dropped_rows(table, layer.dropout)
     found = []
@@ -116,9 +115,9 @@ def position_vectors(
 
 
 def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
-    """(H, T, T), or (H, 1, 1) of zeros: numbers that positions add to the scores.
+    """(H, T, T), or zeros (H, 1, 1): the position bias of the scores.
 
-    Falcon's ALiBi (`before_scale`) is scaled as the scores are.
+    Falcon's ALiBi (`before_scale`) is scaled like the scores.
     """
     total = np.zeros((heads, 1, 1))
     for position in layer.positions:
@@ -135,7 +134,7 @@ def added(layer: Layer, weights: Weights, heads: int, scale: float) -> Array:
 
 
 def biases(layer: Layer, weights: Weights, position: Any, shape: tuple[int, int]) -> Array:
-    """(rows, H), one for each bucket or offset. Two tables of a block are named by their types."""
+    """(rows, H), one row per bucket or offset. Two tables of a block are named by type."""
     prefix, asking = "", layer.positions
     if position.share == "stack":
         prefix, block = first_asking(layer, (position, shape[1]))
@@ -146,10 +145,10 @@ def biases(layer: Layer, weights: Weights, position: Any, shape: tuple[int, int]
 
 
 def first_asking(layer: Layer, wanted: Any) -> tuple[str, Block]:
-    """What stands before the name of a table of the stack, and the first block that asks for it.
+    """The prefix of a table's name, and the first block that uses the table.
 
-    A stack has one table for each set of options that its layers ask for, and biases one for each
-    number of heads too. The first has a plain name, another that of the first block that asks.
+    A stack has one table per set of options, and biases one per number of heads. The first table
+    has no prefix, others have the name of the first block that uses them.
     """
     asked: dict[Any, str] = {}
     for name in layer.stack.order:

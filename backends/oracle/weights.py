@@ -1,4 +1,4 @@
-"""The weights of a model by logical name, and a record of which of them were read."""
+"""The weights of a model by logical name, with a record of which were read."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -10,25 +10,25 @@ Array = NDArray[Any]
 
 
 class OracleError(Exception):
-    """The spec and the weights do not fit: one is missing, of another shape, or never read."""
+    """Spec and weights do not match: a weight is missing, misshapen or unused."""
 
 
 class UnknownOptionError(OracleError):
-    """What stands in the spec is not computed here."""
+    """An option is not supported by the oracle."""
 
 
 def unknown(what: str) -> UnknownOptionError:
-    """The error for something that is not computed here, to be raised."""
+    """The error for an unsupported option, to be raised."""
     return UnknownOptionError(f"the oracle does not know {what}")
 
 
 def has_bias(part: Any, layer: str) -> bool:
-    """Has this linear layer of a part a bias? `bias` is a truth or a list of layers."""
+    """Whether a linear layer of a part has a bias; `bias` is a boolean or a list of layers."""
     return part.bias if isinstance(part.bias, bool) else layer in (part.bias or ())
 
 
 class Weights:
-    """A view of a state dict below a prefix. `weights("query.weight")` reads, and records it."""
+    """A view of a state dict below a prefix. `weights("query.weight")` reads and records it."""
 
     def __init__(
         self, arrays: Mapping[str, Array], prefix: str = "", read: set[str] | None = None
@@ -40,7 +40,7 @@ class Weights:
         """The weight in float64. Raises OracleError if it is missing or has another shape."""
         full = self.prefix + name
         if full not in self.arrays:
-            raise OracleError(f"the spec asks for a weight `{full}`, and there is none")
+            raise OracleError(f"the weight `{full}` of the spec is missing")
         self.read.add(full)
         value = np.asarray(self.arrays[full], np.float64)
         if shape and value.shape != shape:
@@ -48,7 +48,7 @@ class Weights:
         return value
 
     def below(self, prefix: str) -> Self:
-        """The same weights below one more prefix, such as `layers.0`."""
+        """The same weights with one more prefix, such as `layers.0`."""
         return type(self)(self.arrays, f"{self.prefix}{prefix}.", self.read)
 
     def linear(self, name: str, x: Array, out: int, *, bias: bool) -> Array:

@@ -1,6 +1,7 @@
-"""The reference: a graph interpreted in NumPy float64, written from the ops' formulas alone.
+"""The reference: an interpreter of graphs in NumPy float64, written from the definitions of the
+ops.
 
-It judges what other backends make of the same graph, so it shares no code with them.
+It is used to test other backends, so it shares no code with them.
 """
 
 from __future__ import annotations

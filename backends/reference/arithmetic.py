@@ -1,4 +1,4 @@
-"""Linear layers, tables, norms and what is done to each number by itself.
+"""Linear layers, embeddings, norms and elementwise ops.
 
 gelu        Hendrycks, Gimpel 2016, arXiv:1606.08415 (exact with erf, its tanh form, and
             `quick_gelu`, x * sigmoid(1.702 x), from the same paper)
@@ -26,7 +26,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def embedding(call: Call) -> Array:
-    """Rows of a table, (*ids, width). Raises ValueError for an id that it has no row for."""
+    """Rows of a table, (*ids, width). Raises ValueError for an id out of range."""
     ids, table = call.given("ids"), call.weights["weight"]
     if ids.size and not (ids.min() >= 0 and ids.max() < len(table)):
         raise ValueError(
@@ -62,7 +62,7 @@ def rms_norm(call: Call) -> Array:
 
 
 def _affine(call: Call, x: Array) -> Array:
-    """`x * (weight + weight_offset) + bias`; weights of (H, E) are one row for each head."""
+    """`x * (weight + weight_offset) + bias`; weights (H, E) have one row per head."""
     if "weight" in call.weights:
         x = x * _along(call.weights["weight"] + (call.value("weight_offset") or 0))
     return x + _along(call.weights["bias"]) if "bias" in call.weights else x
@@ -79,7 +79,7 @@ def l2_normalize(call: Call) -> Array:
     return result
 
 
-# -- number by number
+# -- elementwise
 
 
 def sigmoid(x: Array) -> Array:
@@ -125,7 +125,7 @@ def activation(call: Call) -> Array:
 
 
 def scale(call: Call) -> Array:
-    """`x * factor`; the factor may be the words sqrt_d_model, with the width as `size`."""
+    """`x * factor`; the factor may be `sqrt_d_model`, with the width as `size`."""
     factor = call.value("factor")
     if factor == "sqrt_d_model":
         factor = math.sqrt(call.value("size"))
@@ -134,7 +134,7 @@ def scale(call: Call) -> Array:
 
 
 def clamp(call: Call) -> Array:
-    """`x` limited to -low..high: both are magnitudes, and either may be None."""
+    """`x` clamped to [-low, high]; either may be None."""
     x, low, high = call.given("x"), call.value("low"), call.value("high")
     x = x if low is None else np.maximum(x, -low)
     return x if high is None else np.minimum(x, high)
@@ -176,7 +176,7 @@ def add_bias(call: Call) -> Array:
 
 
 def similarity(call: Call) -> Array:
-    """The product of each row of one with each row of the other."""
+    """The dot product of each row of one input with each row of the other."""
     result: Array = np.einsum("in,jn->ij", call.given("a"), call.given("b"))
     return result
 
@@ -187,21 +187,21 @@ def exp_scale(call: Call) -> Array:
 
 
 def head_bias(call: Call) -> Array:
-    """Each head's own vector added, (B, H, T, E)."""
+    """Add a vector per head, (B, H, T, E)."""
     return call.given("x") + _along(call.weights[""])
 
 
 def by_layer(call: Call) -> Array:
-    """Divided by the number of the layer, from 1."""
+    """Divide by the layer's number, counted from 1."""
     result: Array = call.given("x") / (call.layer + 1)
     return result
 
 
 def concat(call: Call) -> Array:
-    """The inputs side by side along the last axis."""
+    """Concatenate along the last axis."""
     return np.concatenate(call.several("parts"), axis=-1)
 
 
 def unchanged(call: Call) -> Array:
-    """What an op does that only training knows (dropout, drop_path)."""
+    """Ops that only act in training (dropout, drop_path)."""
     return call.given("x")

@@ -1,7 +1,7 @@
-"""Attention: heads, scores, and what each query takes from the values.
+"""Attention: heads, scores and weighted values.
 
 attend  Vaswani et al. 2017, arXiv:1706.03762; key heads shared by groups of query heads: Ainslie
-        et al. 2023, arXiv:2305.13245; sinks, which take a share and give nothing: OpenAI 2025,
+        et al. 2023, arXiv:2305.13245; attention sinks: OpenAI 2025,
         arXiv:2508.10925
 """
 
@@ -29,12 +29,12 @@ def merge_heads(call: Call) -> Array:
 
 
 def expand_heads(call: Call) -> Array:
-    """(B, 1, T, E) to (B, H, T, E): the same for every head."""
+    """(B, 1, T, E) to (B, H, T, E), the same for all heads."""
     return np.repeat(call.given("x"), int(call.attrs["heads"].size), axis=1)
 
 
 def cache(call: Call) -> tuple[Array, Array]:
-    """Keys and values as they are: there is nothing before the first token here."""
+    """Keys and values unchanged, since the reference has no cache."""
     return call.given("first"), call.given("second")
 
 
@@ -44,7 +44,7 @@ def select(call: Call) -> Array:
 
 
 def masked_bias(call: Call) -> Array:
-    """The bias where the mask admits, -inf elsewhere, (B, H, T, S)."""
+    """The bias where the mask is True, -inf elsewhere, (B, H, T, S)."""
     bias, mask = call.given("bias"), call.optional("mask")
     return bias if mask is None else np.where(mask, bias, -np.inf)
 
@@ -55,7 +55,7 @@ def sinks(call: Call) -> Array:
 
 
 def softmax(scores: Array) -> Array:
-    """Over the last axis; a row of nothing but -inf gives zeros."""
+    """Softmax over the last axis; a row of -inf gives zeros."""
     highest = scores.max(axis=-1, keepdims=True, initial=-np.inf)
     raised = np.exp(scores - np.where(np.isfinite(highest), highest, 0.0))
     total = raised.sum(axis=-1, keepdims=True)
@@ -83,7 +83,7 @@ def score_vector(call: Call) -> Array:
 
 
 def attend(call: Call) -> Array:
-    """What each query takes from the values of the keys it sees, (B, H, T, E)."""
+    """The attention output, (B, H, T, E)."""
     q, k, v = call.given("q"), call.given("k"), call.given("v")
     batch, heads, queries, width = q.shape
     key_heads, keys = k.shape[1:3]

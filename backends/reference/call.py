@@ -1,4 +1,4 @@
-"""What the function of one op is given: its inputs, its numbers, its weights."""
+"""The argument of an op's function: inputs, attributes and weights."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One op, about to be computed.
+    """One op to compute.
 
-    inputs   in the order of the slots of `compiler/ops`; None for an optional one that is absent,
-             and those at the end may be left out
-    attrs    the op's attributes as the graph holds them; `value` reads one as a plain number
-    weights  by their names on the op: `weight`, `bias`, or "" for one that stands alone
-    batch    how many sequences there are, and `tokens` how many tokens each has, in the stack that
-             the op names in its attribute `stack`; 0 where it names none
-    layer    the number of the layer that the op runs in, from 0
+    inputs   in the order of the slots in `compiler/ops`; None if absent; absent ones at the end may
+             be omitted
+    attrs    the op's attributes; `value` returns one as a plain number
+    weights  by name: `weight`, `bias`, or "" for a bare parameter
+    batch    number of sequences; `tokens` is the number of tokens in the stack of the attribute
+             `stack`, or 0
+    layer    index of the layer, from 0
     """
 
     kind: str
@@ -37,19 +37,19 @@ class Call:
     layer: int = 0
 
     def given(self, slot: str) -> Array:
-        """An input that must be there. Raises ValueError where it is not."""
+        """A required input. Raises ValueError if it is missing."""
         array = self.optional(slot)
         if array is None:
             raise ValueError(f"{self.kind}: `{slot}` is missing")
         return array
 
     def optional(self, slot: str) -> Array | None:
-        """An input, None where it is absent. Raises LookupError for a slot that there is not."""
+        """An optional input, or None. Raises LookupError for an unknown slot."""
         found = self._held(slot)
         return found[0] if found else None
 
     def several(self, slot: str) -> tuple[Array, ...]:
-        """All inputs in a slot for several; none of them is absent."""
+        """All inputs in a slot with several values."""
         found = tuple(array for array in self._held(slot) if array is not None)
         if not found or len(found) < len(self._held(slot)):
             raise ValueError(f"{self.kind}: one of `{slot}` is missing")
@@ -64,7 +64,7 @@ class Call:
         return tuple(array for name, array in given if name == slot)
 
     def value(self, key: str) -> Any:
-        """An attribute as a plain number or word; None where the op does not have it."""
+        """An attribute as a plain number or word; None if the op does not have it."""
         return number(self.attrs.get(key))
 
 

@@ -1,4 +1,4 @@
-"""Mixtures of experts, pair by pair: each token with each of the experts that it chose.
+"""Mixtures of experts, computed for each pair of a token and a chosen expert.
 
 experts      Shazeer et al. 2017, arXiv:1701.06538
 groups       DeepSeek-AI 2024, arXiv:2405.04434 (best member) and arXiv:2412.19437 (two best)
@@ -52,7 +52,7 @@ def best_groups(call: Call) -> Array:
 
 
 def sparse_mixer(call: Call) -> tuple[Array, Array]:
-    """Token by token: the best expert left, and its share among those about as good."""
+    """For each token: the best remaining expert, and its softmax among those within the jitter."""
     logits, count = call.given("scores"), call.value("top_k")
     weights = np.zeros((*logits.shape[:-1], count))
     places = np.zeros(weights.shape, np.int64)
@@ -73,7 +73,7 @@ def sparse_mixer(call: Call) -> tuple[Array, Array]:
 
 
 def within_capacity(call: Call) -> Array:
-    """Token by token, choice by choice: an expert that is full gives nothing."""
+    """For each token and choice: weight 0 if the expert has reached its capacity."""
     weights, chosen = call.given("weights").copy(), call.given("chosen")
     batch, tokens, choices = chosen.shape
     capacity = call.value("capacity")
@@ -130,7 +130,7 @@ def combine(call: Call) -> Array:
 
 
 def _by_token(call: Call) -> Array:
-    """The row of each pair where the pair stood before it was sorted, (B, T, A, D)."""
+    """The rows of pairs in their original order, (B, T, A, D)."""
     x = call.given("x")
     rows = np.zeros_like(x)
     for row, place in zip(x, call.given("order"), strict=True):

@@ -1,6 +1,6 @@
-"""Images: a vector for each square patch (Dosovitskiy et al. 2020, arXiv:2010.11929), and tokens.
+"""Images: patches (Dosovitskiy et al. 2020, arXiv:2010.11929) and learned tokens.
 
-They are read as the paper says it: cut, flattened, multiplied.
+As in the paper, patches are cut out, flattened and multiplied.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def patchify(call: Call) -> Array:
 
 
 def insert_tokens(call: Call) -> Array:
-    """The tokens of the weight, alike in every sequence, from place `at` on."""
+    """Insert the tokens of the weight into every sequence at index `at`."""
     x, at = call.given("x"), call.value("at")
     tokens = np.broadcast_to(call.weights[""], (len(x), *call.weights[""].shape))
     return np.concatenate([x[:, :at], tokens, x[:, at:]], axis=1)

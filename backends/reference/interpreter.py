@@ -1,7 +1,7 @@
-"""Runs a ModuleGraph in float64, op by op, as `compiler/ops` says what each op means.
+"""Run a ModuleGraph in float64, op by op, as defined in `compiler/ops`.
 
-There is no training, no cache and no kernel here: dropout changes nothing, every token is new, and
-attention is written out. It is slow and means to be obvious; what is compiled is judged by it.
+There is no training, no cache and no kernel: dropout has no effect, all tokens are new, and
+attention is computed explicitly. It is slow but simple, and used to test compiled models.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def run(
     inputs: Mapping[str, Array],
     watch: Watch = unchanged,
 ) -> dict[str, Array]:
-    """Every result of the model, in float64.
+    """All outputs of the model, in float64.
 
-    Weights are given by logical name (`weight_shapes` lists them), inputs by the name they have in
-    `forward`: token ids (B, T), attention_mask (B, T) with 1 = real, and so on; optional ones may
-    be left out, except that a formula's data then is neutral (one document, no prefix, no global
-    token). `watch` hears what each op was given, and what it gave, and may change it. The result
+    Weights are given by logical name (see `weight_shapes`), inputs by the argument name in
+    `forward`: token ids (B, T), attention_mask (B, T) with 1 = real, and so on. Optional arguments
+    may be absent; data of masks is then neutral (one document, no prefix, no global tokens).
+    `watch` is called with the inputs and outputs of each op and may change the outputs. The result
     has an entry for each of `graph.outputs`, and `hidden:<stack>` for the last hidden states of
     each stack, (B, T, D).
 
@@ -52,7 +52,7 @@ def run(
 
 @dataclass
 class _Model:
-    """Values as they are asked for: what an op needs is computed before it, once."""
+    """Computes values on demand, each once."""
 
     graph: ModuleGraph
     weights: dict[str, Array]
@@ -66,7 +66,7 @@ class _Model:
         return found
 
     def value(self, value: str) -> Array | None:
-        """A value outside the layers. None where it is an optional argument that is absent."""
+        """A value outside of layers; None for an absent optional argument."""
         if value not in self.values:
             op = self.graph.op(self.graph.producers[value])
             layers = self.graph.layers_of(op.scope)
@@ -77,7 +77,7 @@ class _Model:
         return self.values[value]
 
     def run_layers(self, layers: Scope) -> Array:
-        """The stream after the last layer: each layer is its kind of block on its own weights."""
+        """The hidden states after the last layer."""
         kinds = {block.name: block for block in self.graph.children(layers.path)}
         ops = {kind: self.graph.subtree(block.path) for kind, block in kinds.items()}
         x = self.array(layers.source)
@@ -96,16 +96,16 @@ class _Model:
         return x
 
     def compute(self, op: Op, values: Values, layer: int | None, number: int = 0) -> None:
-        """Add the results of one op to `values`: the model's, or those of one layer.
+        """Add the results of one op to `values`, of the model or of one layer.
 
-        `layer` is the layer whose weights it has, `number` that in which it runs.
+        `layer` is the index of the weights, `number` the index of the layer.
         """
         if op.kind == "argument":
             given = self.inputs.get(op.name)
             values[op.outputs[0]] = None if given is None else np.asarray(given)
             return
         inputs = [self._input(value, values) for value in op.inputs]
-        if "absent" in op.attrs:  # ids that are left out are 0
+        if "absent" in op.attrs:  # absent ids are 0
             zeros = np.zeros_like(self.array(op.attrs["absent"]))
             inputs = [zeros if array is None else array for array in inputs]
         batch, tokens = self._tokens(op.attrs.get("stack", ""))
@@ -124,7 +124,7 @@ class _Model:
         return values[value] if value in values else self.value(value)
 
     def _weights(self, op: Op, layer: int | None) -> dict[str, Array]:
-        """The op's weights by their short names; a tied one is the weight it is tied to."""
+        """The op's weights by short name; for tied ones, the other weight."""
         found = {}
         for weight in op.weights:
             name = weight.tied or self.graph.weight_name(op, weight)
@@ -132,7 +132,7 @@ class _Model:
         return found
 
     def _tokens(self, stack: str) -> tuple[int, int]:
-        """How many sequences, and tokens in each, a stack is given."""
+        """Number of sequences and of tokens of a stack."""
         if not stack:
             return 0, 0
         data = self.inputs[self.graph.inputs[stack].argument]
@@ -140,7 +140,7 @@ class _Model:
         return data.shape[0], self._read(stack, data.shape) if decided is None else int(decided)
 
     def _read(self, stack: str, shape: tuple[int, ...]) -> int:
-        """How many tokens an argument makes: one for each of its places, or as a stem does."""
+        """Number of tokens of an argument, after convolutions if there are any."""
         source = self.graph.inputs[stack]
         if source.convolutions:
             return source.tokens(shape[source.axis])
@@ -152,7 +152,7 @@ class _Model:
         raise ValueError(f"{name} has no axis of tokens")
 
     def _check_result(self, op: Op, value: str, array: Array) -> None:
-        """The sizes that the graph knows must be those of the array (1 is any of them)."""
+        """Check the sizes in the graph against the array (1 may be broadcast)."""
         shape = self.graph.values[value].shape
         wanted = [None if dim.size is None else int(dim.size) for dim in shape]
         fits = len(wanted) == array.ndim and all(

@@ -1,4 +1,4 @@
-"""Linear attention, pair by pair (Katharopoulos et al. 2020, arXiv:2006.16236)."""
+"""Linear attention, computed for each pair (Katharopoulos et al. 2020, arXiv:2006.16236)."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def by_last(call: Call) -> Array:
 
 
 def decay_rates(call: Call) -> Array:
-    """One rate for each head: its slope, times what is left of the depth."""
+    """Decay rate of each head in a layer, (H,)."""
     heads, layers = int(call.attrs["heads"].size), call.value("layers")
     depth = 1 - call.layer / (layers - 1 + 1e-5) + 1e-5
     return np.array([2 ** (-8 * head / heads) * depth for head in range(1, heads + 1)])
 
 
 def attend_linearly(call: Call) -> Array:
-    """The weight of a pair is its product, faded by the distance, (B, H, T, E)."""
+    """Linear attention; the weight of a pair is its product, times the decay, (B, H, T, E)."""
     q, k, v = call.given("q"), call.given("k"), call.given("v")
     rates = call.optional("rates")
     weights = np.einsum("bhie,bhje->bhij", q, k)
@@ -51,7 +51,7 @@ def attend_linearly(call: Call) -> Array:
 
 
 def pool_heads(call: Call) -> Array:
-    """Additive pooling, head by head (Wu et al. 2021, arXiv:2108.09084, equations 1 and 2)."""
+    """Additive pooling for each head (Wu et al. 2021, arXiv:2108.09084, equations 1 and 2)."""
     x, mask, vectors = call.given("x"), call.optional("attention_mask"), call.weights[""]
     result = np.empty((*x.shape[:2], 1, x.shape[-1]))
     for b in range(len(x)):

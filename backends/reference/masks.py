@@ -1,7 +1,7 @@
-"""Mask formulas, evaluated pair by pair: which query may see which key.
+"""Mask formulas, evaluated for each pair of query and key.
 
-Every atom is written here as the language defines it, over query positions (T, 1) and key
-positions (1, S), both counted from 0 over all tokens.
+Predicates are written as in the language reference, for query positions (T, 1) and key positions
+(1, S), both counted from 0 over all tokens.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from .call import Array, Call, as_mask
 
 @dataclass(frozen=True)
 class Pairs:
-    """All pairs of a batch and the data that a formula may ask for.
+    """All pairs of a batch, and the data arguments of formulas.
 
-    Data that a caller leaves out is neutral: one document, no prefix, no global token.
+    Absent data is neutral: one document, no prefix, no global tokens.
     """
 
     queries: Array  # (T, 1)
     keys: Array  # (1, S)
-    end: int  # the number of tokens; ranges from the end are counted from it
+    end: int  # number of tokens, for ranges from the end
     document_ids: Array | None = None  # (B, S)
     prefix_length: Array | None = None  # (B,)
     global_mask: Array | None = None  # (B, S)
-    first: Array | None = None  # (B,): the first real token of each row, where padding is told
+    first: Array | None = None  # (B,): first real token of each row, if there is a mask
 
     @classmethod
     def of(cls, tokens: int, **data: Array | None) -> Pairs:
@@ -63,7 +63,7 @@ def _strided(pairs: Pairs, n: int) -> Array:
 
 
 def _counted(pairs: Pairs) -> tuple[Array, Array]:
-    """The places of queries and keys, counted from the first real token of each row."""
+    """Query and key indices, counted from the first real token of each row."""
     if pairs.first is None:
         return pairs.queries, pairs.keys
     first = pairs.first[:, None, None]
@@ -80,7 +80,7 @@ def _blocks(pairs: Pairs, n: int, m: int = 0) -> Array:
 
 
 def random_key(block: int, key_block: int, seed: int) -> int:
-    """The number by which `random` draws: the key blocks with the smallest ones are taken."""
+    """The pseudo-random number of `random`; key blocks with the smallest ones are chosen."""
     x = (block * 92837111) ^ (key_block * 689287499) ^ (seed * 283923481)
     x &= 0x7FFFFFFF
     for _ in range(2):
@@ -89,7 +89,7 @@ def random_key(block: int, key_block: int, seed: int) -> int:
 
 
 def drawn_blocks(block: int, blocks: int, m: int, seed: int) -> list[int]:
-    """The `m` key blocks, of `blocks` in the sequence, that the queries of `block` see."""
+    """The `m` of `blocks` key blocks that the queries of `block` attend to."""
     return sorted(range(blocks), key=lambda key: (random_key(block, key, seed), key))[:m]
 
 
@@ -117,7 +117,7 @@ def _documents(pairs: Pairs) -> Array:
 
 
 def _inside(places: Array, chosen: Range, end: int) -> Array:
-    """Whether each place lies in a range; negative ends count from `end`."""
+    """Whether each index is in a range; negative ends count from `end`."""
     start, stop = (
         None if side is None else side + end if side < 0 else side
         for side in (chosen.start, chosen.stop)
@@ -136,7 +136,7 @@ def _global(pairs: Pairs, which: Range | str) -> Array:
 
 
 def head_masks(call: Call) -> Array:
-    """Each mask for as many heads as the others, in order, (B or 1, H, T, S)."""
+    """Masks for equal groups of heads, in order, (B or 1, H, T, S)."""
     heads = int(call.attrs["shape"][1].size)
     alone = np.zeros((1, 1, 1, 1), dtype=bool)
     masks = np.broadcast_arrays(alone, *call.several("masks"))[1:]
@@ -181,7 +181,7 @@ ATOMS: dict[str, Callable[..., Array]] = {
 
 
 def admits(formula: Formula, pairs: Pairs) -> Array:
-    """True where the formula admits a pair: (T, S), or (B, T, S) where it reads data."""
+    """True where the formula allows a pair: (T, S), or (B, T, S) if it depends on data."""
     if isinstance(formula, Not):
         return ~admits(formula.part, pairs)
     if isinstance(formula, (And, Or)):
@@ -196,9 +196,9 @@ def admits(formula: Formula, pairs: Pairs) -> Array:
 
 
 def mask(call: Call) -> Array:
-    """True where a query may see a key, (B or 1, 1, T or 1, S); padding is seen by no query.
+    """True where a query may attend to a key, (B or 1, 1, T or 1, S), never to padding.
 
-    What is alike for all sequences, because no data joins it, is (T, S).
+    Without data arguments the mask is (T, S).
     """
     attention_mask = call.optional("attention_mask")
     if call.attrs.get("memory"):

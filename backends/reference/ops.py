@@ -1,6 +1,6 @@
-"""One row per kind of op: the function that computes it from its inputs, numbers and weights.
+"""One row per kind of op: the function that computes it.
 
-`argument` and `layer_input` have no row: they are how values enter a model and a layer.
+`argument` and `layer_input` have no row; they are the inputs of the model and of layers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "table": arithmetic.table,
     "layer_norm": arithmetic.layer_norm,
     "rms_norm": arithmetic.rms_norm,
-    # number by number
+    # elementwise
     "activation": arithmetic.activation,
     "add": arithmetic.add,
     "multiply": arithmetic.multiply,
@@ -82,7 +82,7 @@ COMPUTE: dict[str, Callable[[Call], Result]] = {
     "select": attention.select,
     "score_vector": attention.score_vector,
     "attend": attention.attend,
-    # sums instead of scores of pairs
+    # sums instead of pairwise scores
     "pool_heads": linear.pool_heads,
     "without_padding": linear.without_padding,
     "append_ones": linear.append_ones,

@@ -1,6 +1,6 @@
-"""Pools: one vector per sequence. Padding, wherever it stands, is in none of them but `first`.
+"""Pooling: one vector per sequence. Padding is ignored, except by `first`.
 
-A sequence without one real token gives zeros.
+A sequence without real tokens gives zeros.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _real(call: Call) -> Array:
 
 
 def _attention(call: Call) -> Array:
-    """The tokens, each with the softmax of its score for a weight."""
+    """The mean of the tokens, weighted by a softmax of their scores."""
     x, scores = call.given("x"), call.given("extra")[..., 0]  # (B, T, D), (B, T)
     weights = softmax(np.where(_real(call), scores, -np.inf))
     result: Array = (weights[..., None] * x).sum(axis=1)
@@ -56,13 +56,13 @@ def _attention(call: Call) -> Array:
 
 
 def _token(call: Call) -> Array:
-    """The vector where the id stands first. Raises ValueError where it does not stand at all."""
+    """The vector at the first occurrence of the id. Raises ValueError if there is none."""
     x, ids, wanted = call.given("x"), call.given("extra"), call.value("token")
     rows = []
     for row, vectors in zip(ids, x, strict=True):
         places = np.flatnonzero(row == wanted)
         if not places.size:
-            raise ValueError(f"pool: the id {wanted} does not stand in every sequence")
+            raise ValueError(f"pool: the id {wanted} does not occur in every sequence")
         rows.append(vectors[places[0]])
     return np.stack(rows)
 

@@ -1,4 +1,4 @@
-"""Positions: how they are counted, and what they become; rotation is in `rotary`.
+"""Positions; rotation is in `rotary`.
 
 sinusoid       Vaswani et al. 2017, arXiv:1706.03762
 temperature    Nakanishi 2025, arXiv:2501.19399
@@ -20,8 +20,8 @@ from .call import Array, Call, as_mask
 def position_ids(call: Call) -> Array:
     """The position of each token, (B, T): as given, or counted from 0 by the op's rule.
 
-    `index` counts every token. `mask` and `tokens` count real tokens only; padding gets -1, which
-    the offset of a learned table makes a place of its own.
+    `index` counts all tokens. `mask` and `tokens` count real tokens only; padding gets -1, before
+    the offset is added.
     """
     given, data = call.optional("position_ids"), call.optional("data")
     if given is not None:
@@ -50,14 +50,14 @@ def sinusoid(call: Call) -> Array:
 
 
 def sharpness(call: Call) -> Array:
-    """What the query of each position is multiplied by, (B, 1, T, 1)."""
+    """The factor of the query at each position, (B, 1, T, 1)."""
     whole_steps = np.floor(call.given("positions") / call.value("length"))
     grown: Array = 1 + call.value("slope") * np.log(1 + whole_steps)
     return grown[:, None, :, None]
 
 
 def sharpen(call: Call) -> Array:
-    """Each vector times the number of its position."""
+    """Multiply each vector by the factor of its position."""
     grown: Array = call.given("x") * call.given("sharpness")
     return grown
 
@@ -68,9 +68,9 @@ def sharpen(call: Call) -> Array:
 def alibi_slopes(heads: int, rule: str) -> list[float]:
     """One slope per head: 2^(-8/n), its square, its cube … for a power of two n.
 
-    For another number of heads, `floor` takes the slopes of the power of two below and fills up
-    with every other slope of twice as many heads; `ceil` takes the slopes of the power of two
-    above, every other one first.
+    For other numbers of heads, `floor` takes the slopes of the power of two below, then every other
+    slope of twice as many heads; `ceil` takes the slopes of the power of two above, every other one
+    first.
     """
     below = 2 ** int(math.log2(heads))
     if below == heads:
@@ -92,7 +92,7 @@ def _distances(call: Call) -> Array:
 
 
 def alibi(call: Call) -> Array:
-    """A penalty that grows with the distance, (H, T, S)."""
+    """A bias that decreases with the distance, (H, T, S)."""
     slopes = np.array(alibi_slopes(int(call.attrs["heads"].size), call.attrs["rule"]))
     factor = call.value("scale")
     bias: Array = -slopes[:, None, None] * np.abs(_distances(call))
@@ -100,11 +100,11 @@ def alibi(call: Call) -> Array:
 
 
 def bucket(distance: int, *, buckets: int, max_distance: int, bidirectional: bool) -> int:
-    """The T5 bucket of one distance (key - query), in whole numbers throughout.
+    """The T5 bucket of one distance (key - query), in integer arithmetic.
 
-    Half of the buckets hold one distance each, the others grow geometrically up to
-    `max_distance`; what lies further falls into the last one. In two directions, the keys behind
-    the query have the upper half of the buckets.
+    Half of the buckets hold one distance each, the others grow geometrically up to `max_distance`;
+    larger distances are in the last one. With two directions, keys after the query have the upper
+    half of the buckets.
     """
     start = 0
     if bidirectional:
@@ -142,18 +142,18 @@ def relative_buckets(call: Call) -> Array:
 
 
 def relative_bias(call: Call) -> Array:
-    """A learned bias for each bucket and head, (H, T, S)."""
+    """A learned bias per bucket and head, (H, T, S)."""
     return np.moveaxis(call.weights["weight"][call.given("buckets")], -1, 0)
 
 
-# -- scores between contents and relative positions
+# -- scores between content and relative positions
 
 
 def log_bucket(distance: int, *, buckets: int, max_distance: int) -> int:
-    """The signed bucket of one distance (query - key), in whole numbers throughout.
+    """The signed bucket of one distance (query - key), in integer arithmetic.
 
-    Up to half of the buckets a distance is its own; beyond, the buckets grow geometrically, so that
-    `max_distance - 1` is the last one.
+    Distances up to half of the buckets are their own bucket; then buckets grow geometrically, so
+    that `max_distance - 1` is in the last one.
     """
     half, far = buckets // 2, abs(distance)
     if far <= half:
@@ -166,7 +166,7 @@ def log_bucket(distance: int, *, buckets: int, max_distance: int) -> int:
 
 
 def relative_places(call: Call) -> Array:
-    """The row of query - key in a table that begins with the furthest key ahead, (T, S)."""
+    """The row of query - key in a table that begins with the most distant later key, (T, S)."""
     most, buckets = call.value("max_distance"), call.value("buckets")
     behind = -_distances(call)
     if call.attrs["rule"] == "log":
@@ -179,12 +179,12 @@ def relative_places(call: Call) -> Array:
 
 
 def relative_positions(call: Call) -> Array:
-    """Every distance that a sequence can have, and one more, (2*T,)."""
+    """All distances in a sequence, and one more, (2*T,)."""
     return np.arange(-call.tokens, call.tokens)
 
 
 def position_scores(call: Call) -> Array:
-    """Each content with the vector of each pair's relative position, (B, H, T, S)."""
+    """Dot products of contents with the vectors of relative positions, (B, H, T, S)."""
     x, positions, places = call.given("x"), call.given("positions"), call.given("places")
     of_pairs = positions[:, places]  # (H, T, S, E)
     form = "bhte,htse->bhts" if call.attrs["side"] == "query" else "bhse,htse->bhts"

@@ -1,8 +1,8 @@
-"""Rotation by position, and its scalings.
+"""Rotary positions and RoPE scaling.
 
 rope      Su et al. 2021, arXiv:2104.09864
 linear    Chen et al. 2023, arXiv:2306.15595
-dynamic   bloc97 and emozilla 2023 ("dynamic NTK"): a theta that grows with the sequence
+dynamic   bloc97 and emozilla 2023 ("dynamic NTK"): theta grows with the length
 llama3    Llama Team 2024, arXiv:2407.21783
 yarn      Peng et al. 2023, arXiv:2309.00071
 longrope  Ding et al. 2024, arXiv:2402.13753
@@ -25,7 +25,7 @@ Numbers = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair of columns; `length` is how many positions the sequence reaches over."""
+    """A pair of features; `length` is the sequence length."""
 
     index: int
     width: int
@@ -34,7 +34,7 @@ class Pair:
 
     @property
     def frequency(self) -> float:
-        """The angle that it turns by from one position to the next."""
+        """The rotation angle per position."""
         return float(self.theta ** (-2 * self.index / self.width))
 
 
@@ -43,17 +43,17 @@ def _linear(pair: Pair, scaling: Numbers) -> float:
 
 
 def _dynamic(pair: Pair, scaling: Numbers) -> float:
-    """As if theta had grown with the sequence, such that the last pair slows by that much."""
+    """The frequency with a theta that grows with the sequence."""
     factor, original = scaling["factor"], scaling["original_max_positions"]
     growth = factor * max(pair.length, original) / original - (factor - 1)
-    if pair.width == 2:  # the only pair is also the fastest, which is kept
+    if pair.width == 2:  # a single pair has the highest frequency, which is kept
         return pair.frequency
     theta = pair.theta * growth ** (pair.width / (pair.width - 2))
     return Pair(pair.index, pair.width, theta, pair.length).frequency
 
 
 def _llama3(pair: Pair, scaling: Numbers) -> float:
-    """Short waves stay, long ones are divided by the factor, those between are mixed."""
+    """Keep high frequencies, divide low ones by the factor, interpolate between."""
     frequency = pair.frequency
     low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
     turns = scaling["original_max_positions"] * frequency / (2 * math.pi)
@@ -66,7 +66,7 @@ def _llama3(pair: Pair, scaling: Numbers) -> float:
 
 
 def _yarn(pair: Pair, scaling: Numbers) -> float:
-    """As llama3, but mixed by the number of the pair between two bounds (eq. 17 to 20)."""
+    """Like llama3, but interpolated by the index of the pair between two bounds (eq. 17 to 20)."""
 
     def bound(turns: float) -> float:
         wave = scaling["original_max_positions"] / (turns * 2 * math.pi)
@@ -97,7 +97,7 @@ SCALINGS: dict[str, Callable[[Pair, Numbers], float]] = {
 
 
 def _yarn_growth(length: int, scaling: Numbers) -> float:
-    """What turned vectors are multiplied by (eq. 22, and its ratio in DeepSeek-V3)."""
+    """The attention factor (eq. 22, and its ratio in DeepSeek-V3)."""
 
     def growth(mscale: float) -> float:
         factor = scaling["factor"]
@@ -123,7 +123,7 @@ GROWTHS: dict[str, Callable[[int, Numbers], float]] = {
 def frequencies(
     width: int, theta: float, scaling: Mapping[str, Any] | None, length: int = 0
 ) -> list[float]:
-    """The angle that each pair of columns turns by from one position to the next."""
+    """The rotation angle per position of each pair."""
     pairs = [Pair(index, width, theta, length) for index in range(width // 2)]
     if scaling is None:
         return [pair.frequency for pair in pairs]
@@ -132,7 +132,7 @@ def frequencies(
 
 
 def rope_table(call: Call) -> tuple[Array, Array]:
-    """Cosine and sine of the angle of each position and pair, both (B, T, R/2)."""
+    """Cosine and sine of the angle at each position and pair, both (B, T, R/2)."""
     positions, scaling = call.given("positions"), call.attrs.get("scaling")
     length = int(positions.max()) + 1
     turns = frequencies(call.value("width"), call.value("theta"), scaling, length)
@@ -144,7 +144,7 @@ def rope_table(call: Call) -> tuple[Array, Array]:
 
 
 def grid_rope_table(call: Call) -> tuple[Array, Array]:
-    """Of each patch, row by row, both (T, R/2); tokens in front have the angle 0."""
+    """Cosine and sine for patches in row-major order, both (T, R/2); prefix tokens have angle 0."""
     rows, columns = (int(size) for size in call.attrs["grid"])
     quarter = call.value("width") // 4
     turns = [Pair(index, 2 * quarter, call.value("theta"), 0).frequency for index in range(quarter)]
@@ -162,9 +162,9 @@ def grid_rope_table(call: Call) -> tuple[Array, Array]:
 
 
 def rotate(call: Call) -> Array:
-    """The first (or last) `width` columns of each head turned, pair by pair; the others stay."""
+    """Rotate the first (or last) `width` features of each head in pairs; keep the others."""
     x, cos, sin = call.given("x"), call.given("cos"), call.given("sin")
-    cos, sin = cos[..., None, :, :], sin[..., None, :, :]  # the same for every head
+    cos, sin = cos[..., None, :, :], sin[..., None, :, :]  # the same for all heads
     width = call.value("width")
     half = width // 2
     if call.attrs["layout"] == "interleaved":

@@ -1,4 +1,4 @@
-"""Signals: convolutions, as sums over what each place reads."""
+"""Convolutions over signals, as explicit sums."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from .call import Array, Call
 
 
 def convolve(call: Call) -> Array:
-    """(B, channels, frames) to (B, D, places): every `stride`-th place, with zeros around where it
-    is `padded`, else those where nothing is missing.
-    """
+    """(B, channels, frames) to (B, D, frames out) with a stride, with or without zero padding."""
     x, weight = call.given("x"), call.weights["weight"]
     stride, dilation, kernel = (call.value(key) for key in ("stride", "dilation", "kernel"))
     before = kernel // 2 * dilation if call.value("padded") else 0
@@ -32,7 +30,7 @@ def convolve(call: Call) -> Array:
 
 
 def group_norm(call: Call) -> Array:
-    """Each channel of (B, D, T) over its frames."""
+    """Normalise each channel of (B, D, T) over its frames."""
     x = call.given("x")
     apart = x - x.mean(axis=2, keepdims=True)
     variance = (apart**2).mean(axis=2, keepdims=True)
@@ -42,7 +40,7 @@ def group_norm(call: Call) -> Array:
 
 
 def glu(call: Call) -> Array:
-    """The first half of the channels, each times the sigmoid of one of the others."""
+    """The first half of the channels times the sigmoid of the second half."""
     one, other = np.split(call.given("x"), 2, axis=1)
     gated: Array = one / (1 + np.exp(-other))
     return gated

@@ -1,4 +1,4 @@
-"""Lowering: spec components become ops, scopes and values."""
+"""Lowering: turn spec components into ops, scopes and values."""
 
 from .model import lower_spec
 

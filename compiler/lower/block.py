@@ -1,4 +1,4 @@
-"""A block: branches around a residual stream. Where norms stand is topology, decided here.
+"""A block: branches around a residual stream, with norms at these places:
 
 pre-norm    x + branch(norm(x))                     Xiong et al. 2020, arXiv:2002.04745
 post-norm   norm(x + branch(x))                     Vaswani et al. 2017, arXiv:1706.03762
@@ -34,7 +34,7 @@ FEED_FORWARDS: dict[str, Callable[[Builder, StackState, Any, str], str]] = {
 
 @dataclass(frozen=True, eq=False)
 class Branch:
-    """One residual branch: its name, its part of the spec, and how to build it."""
+    """A residual branch: name, part of the spec, and function that builds it."""
 
     name: str
     part: Any
@@ -69,14 +69,14 @@ def branches(b: Builder, state: StackState, block: Block) -> list[Branch]:
 
 
 def _placement(branch: Branch) -> str:
-    """Where the norm of a branch stands; nowhere, and unread, where it is `none`."""
+    """The norm placement of a branch; `none`, without reading it, if its norm is `none`."""
     if peek(branch.part, "norm_placement") == "none":
         return str(branch.part.norm_placement)
     return str(has_norm(branch.part, "norm_placement") or "none")
 
 
 def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
-    """One layer: the stream in, the stream out, both (B, T, D)."""
+    """Lower one layer: hidden states (B, T, D) to hidden states (B, T, D)."""
     state.float32 = not isinstance(block.residual, Nothing) and block.residual.float32
     parts = branches(b, state, block)
     if block.residual.type == "parallel":
@@ -104,7 +104,7 @@ SHORTLY = {
 
 
 def block_title(b: Builder, state: StackState, block: Block) -> str:
-    """What a layer is: where its norms stand."""
+    """Docstring of a layer: placement of norms."""
     parts = branches(b, state, block)
     placements = [_placement(branch) for branch in parts]
     residual = peek(block, "residual")
@@ -160,7 +160,7 @@ def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
     read = x
     if shared:
         read = b.rename(_joint_norm(b, block, parts, x), "h")
-    first = ""  # the normed input: the laws want one, whose norm is shared or that of one branch
+    first = ""  # the normalised input; laws ensure that there is only one
     is_normed = shared or any(_placement(one) in ("pre", "sandwich") for one in parts)
     if is_normed and getattr(block.residual, "from_", "") == "normed":
         with b.at(parts[0].name), b.within(parts[0].name):
@@ -183,14 +183,14 @@ def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
 
 
 def _own_input(b: Builder, branch: Branch, x: str, *, shared: bool) -> str:
-    """What a parallel branch reads: `x` behind its own norm, if one stands there."""
+    """The input of a parallel branch: `x`, after its own norm if it has one."""
     if shared or _placement(branch) not in ("pre", "sandwich"):
         return x
     return lower_norm(b, branch.part.norm, x, f"{branch.name}_norm")
 
 
 def _joint_norm(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
-    """The one norm of all parallel branches; the laws refuse branches with different ones."""
+    """The norm after parallel branches; laws ensure that all branches have the same."""
     norm = parts[0].part.norm
     if norm == block.norm:
         return lower_norm(b, norm, x, "norm")

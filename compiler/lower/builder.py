@@ -1,4 +1,4 @@
-"""Builder: what a lowering function holds in its hand while it writes ops into a graph."""
+"""Builder: adds ops, scopes and values to a graph."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
     from ...spec.model import ModelSpec
 
 LEVELS = tuple(level for count in range(5) for level in combinations(range(4), count))
-"""Which parts of a context (stack, block, branch, part of it) may stand before a key."""
+"""Parts of a context (stack, block, branch, part) that can prefix a field name."""
 
 
 class Builder:
-    """Appends ops to the current scope, remembering which part of the spec asked for them."""
+    """Appends ops to the current scope, with their origin in the spec."""
 
     def __init__(self, graph: ModuleGraph) -> None:
         self.graph = graph
         self.scope = ""
         self.origin: Origin = ()
-        self.context: tuple[str, ...] = ()  # tells equal keys apart: see LEVELS
+        self.context: tuple[str, ...] = ()  # distinguishes equal keys, see LEVELS
         self._requests: list[Field] = []
         self._values = 0
         self._length: Dim | None = None
 
-    # -- where we are
+    # -- current position
 
     @contextmanager
     def at(self, *path: Any) -> Iterator[None]:
-        """What is built here comes from this part of the spec (appended to the enclosing one)."""
+        """Context: ops built here have this origin (appended to the enclosing one)."""
         before, self.origin = self.origin, (*self.origin, *path)
         yield
         self.origin = before
 
     @contextmanager
     def beside(self, *path: Any) -> Iterator[None]:
-        """What is built here comes from a key of the enclosing block or stack."""
+        """Context: ops built here come from a key of the enclosing block or stack."""
         level = 4 if self.origin[2:3] == ("blocks",) else 2
         before, self.origin = self.origin, (*self.origin[:level], *path)
         yield
@@ -52,14 +52,14 @@ class Builder:
 
     @contextmanager
     def within(self, name: str) -> Iterator[None]:
-        """Sizes asked for here belong to this stack, block, branch or part of one."""
+        """Context: sizes requested here belong to this stack, block, branch or part."""
         before, self.context = self.context, (*self.context, name)
         yield
         self.context = before
 
     @contextmanager
     def module(self, name: str, role: str = "module", **details: Any) -> Iterator[Scope]:
-        """A scope below the current one; its weights are prefixed by its name."""
+        """Context: a scope below the current one, whose name prefixes its weights."""
         parent = self.graph.scopes[self.scope]
         path = f"{parent.path}.{name}" if parent.path else name
         prefix = details.pop("weights", None)
@@ -75,14 +75,14 @@ class Builder:
 
     @contextmanager
     def in_scope(self, path: str) -> Iterator[None]:
-        """Build in another scope: what a whole stack shares stands outside its layers."""
+        """Context: build in another scope, for values shared by a whole stack."""
         before, self.scope = self.scope, path
         yield
         self.scope = before
 
     @contextmanager
     def as_long_as(self, length: Dim) -> Iterator[None]:
-        """What is built here is not T long: what is read in a memory has its length, M."""
+        """Context: values built here have the length M of a memory instead of T."""
         before, self._length = self._length, length
         yield
         self._length = before
@@ -90,7 +90,7 @@ class Builder:
     # -- sizes
 
     def field(self, key: str, value: Any, comment: str = "") -> Field:
-        """A number of the spec that becomes a field of the emitted Config."""
+        """Make a number of the spec a field of the emitted Config."""
         found = Field(key, value, self.origin, self.context, comment=comment)
         self._requests.append(found)
         return found
@@ -99,7 +99,7 @@ class Builder:
         return Size.of(self.field(key, int(value), comment))
 
     def name_fields(self) -> None:
-        """One name per number: the key alone where all agree, with a prefix where they do not."""
+        """Name the fields: by key if all numbers agree, else with a prefix."""
         by_key: dict[str, list[Field]] = {}
         for request in self._requests:
             by_key.setdefault(request.key, []).append(request)
@@ -113,7 +113,7 @@ class Builder:
         self.graph.fields = sorted(seen.values(), key=lambda field: order[id(field)])
 
     def find_fields(self, spec: ModelSpec) -> None:
-        """Say of each number where in the spec it stands, where its key is one of the spec's."""
+        """Record the origin in the spec of each number."""
         named = {field.name: field for field in self.graph.fields}
         for request in self._requests:
             path = (*request.origin, request.key)
@@ -131,7 +131,7 @@ class Builder:
         return self.graph.add_value(Value(identity, name, shape, dtype, optional))
 
     def op(self, kind: str, *inputs: str, name: str = "", out: str = "", **attrs: Any) -> str:
-        """Append an op with one result; returns the result's value id."""
+        """Append an op with one result; returns the id of the result."""
         return self.ops(kind, *inputs, name=name, out=(out,), **attrs)[0]
 
     def ops(
@@ -177,7 +177,7 @@ class Builder:
         return self.graph.values[value].shape
 
     def rename(self, value: str, name: str) -> str:
-        """Give a value the name a reader would choose; an argument has its own."""
+        """Rename a value; arguments keep their names."""
         old = self.graph.values[value]
         producer = self.graph.producer(value)
         if producer is not None and producer.kind == "argument":
@@ -190,14 +190,14 @@ class Builder:
 
 
 def _check_groups(attrs: dict[str, Any]) -> None:
-    """Each key/value head serves the same number of query heads. Raises IndivisibleError."""
+    """Raise IndivisibleError unless key-value heads divide query heads."""
     heads, kv_heads = (getattr(attrs.get(key), "size", None) for key in ("heads", "kv_heads"))
     if heads is not None and kv_heads is not None and int(heads) % int(kv_heads):
         raise IndivisibleError(heads, kv_heads)
 
 
 def _stands_in(spec: Any, path: Origin) -> bool:
-    """Is there a value in the spec at this path?"""
+    """Whether the spec has a value at this path."""
     for step in path:
         if isinstance(spec, dict):
             if step not in spec:
@@ -217,9 +217,9 @@ def _prefix(field: Field, level: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _telling_level(requests: list[Field]) -> tuple[int, ...]:
-    """The shortest choice of context parts under which different numbers have different names."""
+    """The shortest prefix that gives different numbers different names."""
     for level in LEVELS:
         values: dict[tuple[str, ...], Any] = {}
         if all(values.setdefault(_prefix(r, level), r.value) == r.value for r in requests):
             return level
-    raise AssertionError(f"one part asks for two values of {requests[0].key}")
+    raise AssertionError(f"one part requests two values of {requests[0].key}")

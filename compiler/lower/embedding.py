@@ -1,4 +1,4 @@
-"""Inputs: what a stack reads, and what is done to it before the first layer."""
+"""Inputs of a stack, up to the first layer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .stem import lower_stem
 
 
 def lower_input(b: Builder, state: StackState, source: Input) -> str:
-    """The stream as it enters the first layer, (B, T, D)."""
+    """The input of the first layer, (B, T, D)."""
     x = SOURCES[source.type](b, state, source)
     with b.in_scope(state.scope):
         normalize = has_norm(source, "normalize")
@@ -39,7 +39,7 @@ def lower_input(b: Builder, state: StackState, source: Input) -> str:
 
 
 def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
-    """The vectors of token ids, scaled, and what is added to them."""
+    """Embedded token ids, scaled, plus added embeddings."""
     x = _lookup(b, state, source)
     with b.in_scope(state.scope):
         x = lower_input_scale(b, source.scale, x, state.width)
@@ -49,7 +49,7 @@ def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
 
 
 def lower_features(b: Builder, state: StackState, source: Features) -> str:
-    """Vectors from outside, projected where they are of another width."""
+    """Vectors given as an argument, projected if their width differs."""
     width = state.width
     if source.size is not None and source.size != width.size:
         width = Dim("I", b.size("input_size", source.size))
@@ -84,7 +84,7 @@ SOURCES: dict[str, Callable[[Builder, StackState, Any], str]] = {
 
 
 def _lookup(b: Builder, state: StackState, source: Tokens) -> str:
-    """The vectors of the tokens. A table that several stacks use stands in the model itself."""
+    """The token embedding. A table shared by several stacks belongs to the model."""
     vocab, width = state.vocab_size, state.table_width
     assert width is not None
     *path, name, _ = state.table.split(".")
@@ -107,7 +107,7 @@ def _added(b: Builder, state: StackState, name: str, rows: int, x: str) -> str:
     table = name.removesuffix("_ids").removesuffix("_id")
     ids = argument(b, state, name, (B, T))
     with b.at("add", name):
-        # `token_types`; the plurals of other words may be fields already (`layers`) or of Python
+        # `token_types`; other plurals may collide with fields (`layers`) or Python names
         size = b.size(f"{table}s" if table.endswith("_type") else f"{table}_entries", rows)
         vectors = b.op(
             "embedding",
@@ -137,7 +137,7 @@ def _projected(b: Builder, state: StackState, source: Tokens, x: str, *, when: s
 
 
 def _is_changed(state: StackState, source: Tokens) -> bool:
-    """Is anything done to the vectors between the two places of the projection?"""
+    """Whether the two places of the projection give different results."""
     input_positions = any(acts_on(plain(one)) == "input" for one in state.stack.positions)
     return bool(input_positions or has_norm(source, "normalize") or source.dropout)
 

@@ -1,4 +1,4 @@
-"""Mixtures of experts: a router chooses, for each token, a few of many feed-forwards.
+"""Mixtures of experts: a router chooses a few of many feed-forwards for each token.
 
 sparse mixtures     Shazeer et al. 2017, arXiv:1701.06538
 softmax of the top  Jiang et al. 2024, "Mixtral of Experts", arXiv:2401.04088
@@ -23,7 +23,7 @@ TITLE = "Experts, a few chosen by a router for each token (Shazeer et al. 2017, 
 
 
 def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str:
-    """The branch's result, (B, T, D)."""
+    """The output of the branch, (B, T, D)."""
     experts = b.size("experts", part.experts)
     top_k = b.size("top_k", part.top_k)
     with b.module("feed_forward", noun="MixtureOfExperts", title=TITLE):
@@ -40,10 +40,10 @@ def lower_experts(b: Builder, state: StackState, part: MoeBranch, x: str) -> str
 
 
 def lower_router(b: Builder, router: Router, x: str, experts: Dim, top_k: Size) -> tuple[str, str]:
-    """The weights of the chosen experts and their numbers, both (B, T, A), best first.
+    """Weights and indices of the chosen experts, both (B, T, A), best first.
 
-    A softmax that is renormalised over the chosen is the softmax of their logits. Where the order
-    of the logits is that of the scores, they are what is compared.
+    A softmax that is renormalised over the chosen experts equals the softmax of their logits. If
+    logits and scores have the same order, logits are compared.
     """
     if router.score == "sparsemixer":
         logits = _logits(b, router, x, experts, name="logits")
@@ -93,7 +93,7 @@ def _logits(b: Builder, router: Router, x: str, experts: Dim, *, name: str) -> s
 def _limited(
     b: Builder, part: MoeBranch, weights: str, chosen: str, counts: tuple[Size, Size]
 ) -> str:
-    """The weights, 0 where an expert has no room for one token more."""
+    """The weights, 0 where the capacity of an expert is exceeded."""
     factor = None if part.capacity_factor == "none" else float(part.capacity_factor)
     if part.capacity is None and factor is None:
         return weights
@@ -117,7 +117,7 @@ def _scores(b: Builder, router: Router, logits: str, *, name: str) -> str:
 
 
 def _choice(b: Builder, router: Router, scores: str, experts: Dim) -> str:
-    """What the experts are compared by."""
+    """The scores by which experts are chosen."""
     choice = scores
     if router.selection_bias:
         choice = b.op("add_bias", choice, name="selection_bias", dim=experts, trained=False)
@@ -150,7 +150,7 @@ def _routed(
     *,
     before: bool,
 ) -> str:
-    """What a token's experts make of it, weighted; or of the token, weighted `before`."""
+    """The weighted outputs of a token's experts; with `before`, their inputs are weighted."""
     experts, top_k = counts
     width = b.width(x)
     hidden = hidden_of(b, part, width)
@@ -183,7 +183,7 @@ def _routed(
 
 
 def _shared(b: Builder, part: MoeBranch, x: str) -> str:
-    """The expert that serves every token, gated by a number of its own if that is asked."""
+    """The shared expert, with an optional gate."""
     shared = part.shared_expert
     assert not isinstance(shared, Nothing)
     with b.module("shared_expert", noun="FeedForward", title=f"{title_of(shared)}."):

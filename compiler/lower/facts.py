@@ -1,4 +1,4 @@
-"""What a graph knows besides its ops: the facts of `compiler/facts.py`, read from the spec."""
+"""Add the facts of `compiler/facts.py` to a graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..graph import ModuleGraph
 
 
 def readers(spec: ModelSpec, name: str) -> list[str]:
-    """The stacks whose hidden states this stack reads."""
+    """The stacks that this stack reads."""
     found = []
     for block in spec.stacks[name].blocks.values():
         if not isinstance(block.cross_attention, Nothing):
@@ -20,7 +20,7 @@ def readers(spec: ModelSpec, name: str) -> list[str]:
 
 
 def add_facts(graph: ModuleGraph, spec: ModelSpec, view: ModelSpec) -> None:
-    """Put them on a graph whose stacks are lowered. What is read of `view` counts as used."""
+    """Add facts to a lowered graph. Options read from `view` count as used."""
     graph.heads = {name: _head(graph, spec, name, head) for name, head in view.heads.items()}
     init = view.init
     graph.init = InitFact(
@@ -47,7 +47,7 @@ def _head(graph: ModuleGraph, spec: ModelSpec, name: str, head: Head) -> HeadFac
 
 
 def _loss(graph: ModuleGraph, head: Head, stack: str) -> str:
-    """What is compared where the loss of a head is written."""
+    """The loss of a head, see `HeadFact`."""
     if isinstance(head, Contrastive):
         return f"{head.loss}_pairs"
     if isinstance(head, LanguageModel):

@@ -19,11 +19,11 @@ from .norm import Norm, lower_norm
 from .state import StackState
 
 Project = Callable[[str, str], str]
-"""Makes the linear layer `gate`, `up` or `down` on a value."""
+"""A function that applies the linear layer `gate`, `up` or `down` to a value."""
 
 
 def size_of(b: Builder, key: str, value: int | str, width: Size) -> Size:
-    """A size as written: a number, or a multiple of the width (`4 * d_model`, `8/3 * d_model`)."""
+    """A size of the spec: a number or a multiple of d_model (`4 * d_model`, `8/3 * d_model`)."""
     if isinstance(value, int):
         return b.size(key, value)
     match = re.fullmatch(r"(\d+)(?:/(\d+))? \* d_model", value)
@@ -41,7 +41,7 @@ def lower_activation(b: Builder, activation: Any, x: str) -> str:
 
 
 def lower_feed_forward(b: Builder, state: StackState, part: MlpBranch | GluBranch, x: str) -> str:
-    """The branch's result, (B, T, D)."""
+    """The output of the branch, (B, T, D)."""
     with b.module("feed_forward", noun="FeedForward", title=f"{title_of(part)}."):
         return lower_dense(b, part, x, part.norm, widen=state.float32)
 
@@ -49,7 +49,7 @@ def lower_feed_forward(b: Builder, state: StackState, part: MlpBranch | GluBranc
 def lower_dense(
     b: Builder, part: Mlp | Glu, x: str, norm: Norm | None = None, *, widen: bool = False
 ) -> str:
-    """An mlp or glu out of linear layers, in the current scope.
+    """An mlp or glu in the current scope.
 
     With `widen`, the last one of a float16 model is computed in float32.
     """
@@ -74,7 +74,7 @@ def lower_dense(
 
 
 def has_bias(part: Mlp | Glu, name: str) -> bool:
-    """Whether a linear layer of a feed-forward has one."""
+    """Whether a linear layer of a feed-forward has a bias."""
     return bool(part.bias) if isinstance(part.bias, bool) else name in (part.bias or ())
 
 
@@ -86,7 +86,7 @@ def hidden_of(b: Builder, part: Mlp | Glu, width: Dim) -> Dim:
 def lower_hidden(
     b: Builder, part: Mlp | Glu, x: str, project: Project, norm: Norm | None = None
 ) -> str:
-    """What stands between the linear layers; `project` says what they are."""
+    """The ops between the linear layers; `project` applies a linear layer."""
     if isinstance(part, Glu):
         h = _gated(b, part, x, project)
     else:
@@ -122,7 +122,7 @@ SOURCES = {
 
 
 def title_of(part: Mlp | Glu) -> str:
-    """What it is, and who published it."""
+    """Docstring of a feed-forward, with its source."""
     name = part.activation.type  # type: ignore[union-attr]
     if isinstance(part, Glu):
         title = GATED.get(name, f"Gated linear unit with {name}")

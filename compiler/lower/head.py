@@ -1,4 +1,4 @@
-"""Heads: what a stack's hidden states become."""
+"""Output heads."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _dense(b: Builder, transform: DenseTransform, x: str, name: str, width: Dim)
 
 
 def _vocab(b: Builder, state: StackState, head: LanguageModel) -> Size:
-    """How many words have a score: its own number, which may be less than the table of tokens."""
+    """Number of logits, which may be less than the number of token embeddings."""
     own = getattr(head, "vocab_size", None) or state.stack.vocab_size
     if state.vocab_size is not None and own in (None, state.vocab_size):
         return state.vocab_size
@@ -97,7 +97,7 @@ def _unembed(b: Builder, x: str, name: str, vocab: Dim, *, tied: str, bias: bool
 
 
 def lower_pool(b: Builder, state: StackState, pool: Any, x: str, scores: str = "pool_score") -> str:
-    """One vector per sequence, (B, D); `none` keeps one per token. `scores`: its layer, if any."""
+    """One vector per sequence, (B, D); `none` keeps (B, T, D). `scores`: for attention pooling."""
     if pool.type == "none":
         return x
     if pool.type == "first_and_mean":
@@ -132,7 +132,7 @@ def lower_pool(b: Builder, state: StackState, pool: Any, x: str, scores: str = "
 
 
 def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier, x: str) -> str:
-    """Scores of the classes, (B, C), or (B, T, C) without a pool."""
+    """Logits of the classes, (B, C), or (B, T, C) without a pool."""
     classes = Dim("C", b.size("classes", head.classes))
     with b.module(name, noun="Classifier", title="Logits of the classes."):
         x = lower_pool(b, state, head.pool, x)
@@ -170,7 +170,7 @@ def lower_projection(b: Builder, state: StackState, name: str, head: ProjectionH
 def lower_contrastive(
     b: Builder, states: Mapping[str, StackState], name: str, head: Contrastive
 ) -> str:
-    """How well each item of the first tower fits each of the second, (B, B)."""
+    """Similarity logits of all pairs of items of two towers, (B, B)."""
     size = Dim("N", b.size("projection_size", head.size))
     title = f"Scaled cosines of the vectors of two towers ({CONTRASTIVE[head.loss]})."
     with b.module(name, noun="Contrastive", title=title):

@@ -1,4 +1,4 @@
-"""Masks: the formula of a block becomes one `mask` op that data arguments join."""
+"""Masks: a formula becomes a `mask` op with data arguments as inputs."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ SIZE_NAMES = {
 def lower_mask(
     b: Builder, state: StackState, formula: Mask | tuple[Mask, ...], heads: Dim | None = None
 ) -> str:
-    """True where a query of this stack may see a key of it; `attention_mask` hides padding.
+    """True where a query may attend to a key; includes `attention_mask`.
 
-    (B, 1, T, S), or (B, H, T, S) where a list of masks shares out the heads. "" where every query
-    sees every key.
+    (B, 1, T, S), or (B, H, T, S) for a list of masks. "" if every query attends to every key.
     """
     met: dict[str, list[tuple[Any, ...]]] = {}
     if str(formula) == "full" and not state.padded:
@@ -71,7 +70,7 @@ def _mask(b: Builder, state: StackState, formula: Formula, out: str) -> str:
 
 
 def lower_global_rows(b: Builder, state: StackState, formula: Mask | tuple[Mask, ...]) -> str:
-    """True at the queries whose rows a `global` of the formula opens, (B, 1, T, 1)."""
+    """True at global queries of the formula, (B, 1, T, 1)."""
     assert isinstance(formula, Mask), "the laws refuse a list here"
     found = [atom.args[0] for atom in atoms(formula_of(formula)) if atom.name == "global"]
     given = argument(b, state, "global_mask", (B, T)) if "given" in found else ""
@@ -86,7 +85,7 @@ def lower_global_rows(b: Builder, state: StackState, formula: Mask | tuple[Mask,
 
 
 def lower_memory_mask(b: Builder, memory: Memory) -> str:
-    """True at the real tokens of a memory, for every query; "" where all of them are real."""
+    """True at real tokens of a memory; "" if it has no padding."""
     if not memory.attention_mask:
         return ""
     return b.op(
@@ -105,9 +104,9 @@ def lower_memory_mask(b: Builder, memory: Memory) -> str:
 
 
 def _named(b: Builder, formula: Formula, met: dict[str, list[tuple[Any, ...]]]) -> Formula:
-    """The same formula with its numbers as named sizes.
+    """The same formula with named sizes instead of numbers.
 
-    An atom that stands twice with other numbers tells them apart: `window`, `second_window`.
+    Repeated predicates get different names: `window`, `second_window`.
     """
     if isinstance(formula, And):
         return And(tuple(_named(b, part, met) for part in formula.parts))
@@ -137,9 +136,9 @@ def _ordinal(index: int) -> str:
 
 
 def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
-    """Does a query see the same keys whether or not more tokens follow?
+    """Whether the visible keys of a query do not depend on later tokens.
 
-    True where the formula is causal and nothing in it is counted from the end of the sequence.
+    True if the formula is causal and does not count from the end of the sequence.
     """
     if not isinstance(formula, Mask):
         return all(cacheable(part) for part in formula)
@@ -153,7 +152,7 @@ def cacheable(formula: Mask | tuple[Mask, ...]) -> bool:
 
 
 def causal(formula: Mask | tuple[Mask, ...]) -> bool:
-    """Does the formula admit no later key? A `prefix` counts as seen: it comes first."""
+    """Whether the formula allows no later keys, except those of a `prefix`."""
     if not isinstance(formula, Mask):
         return all(causal(part) for part in formula)
     return not admits_future(_without_prefix(formula))

@@ -1,4 +1,4 @@
-"""A whole spec to a graph: stacks in the order in which they read one another, then heads."""
+"""Lower a whole spec: stacks in order of their dependencies, then heads."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ TABLE = "token_embedding.weight"
 
 
 def lower_spec(spec: ModelSpec) -> ModuleGraph:
-    """The graph of a spec, before any pass.
+    """The graph of a spec, before all passes.
 
-    Raises SpecErrors for sizes that do not divide and for values that are set and not used.
+    Raises SpecErrors for sizes that do not divide and for options without effect.
     """
     graph = ModuleGraph(spec.name, spec.class_name)
     graph.scopes[""] = Scope("", "", "model", None, stack="")
@@ -56,7 +56,7 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
 
 
 def reading_order(spec: ModelSpec) -> list[str]:
-    """Each stack after those that it reads (the spec's laws refuse cycles)."""
+    """The stacks, each after those that it reads (laws ensure that there are no cycles)."""
     order: list[str] = []
 
     def visit(name: str) -> None:
@@ -71,14 +71,14 @@ def reading_order(spec: ModelSpec) -> list[str]:
 
 
 def _tokens(stack: Stack) -> Tokens | None:
-    """The token ids that a stack reads, if it reads any."""
+    """The token input of a stack, or None."""
     return next((source for source in stack.input if isinstance(source, Tokens)), None)
 
 
 def _table(spec: ModelSpec, name: str, prefix: str) -> str:
-    """The logical name of a stack's token table; a shared table belongs to the model.
+    """The logical name of a stack's token embedding; a shared one belongs to the model.
 
-    Where several tables are shared, each has the name of the stack whose it is.
+    If several are shared, their names have the stack's name as a prefix.
     """
     owners = {other: _owner(spec, other) for other in spec.stacks if _tokens(spec.stacks[other])}
     shared = {owner for other, owner in owners.items() if other != owner}
@@ -88,32 +88,30 @@ def _table(spec: ModelSpec, name: str, prefix: str) -> str:
 
 
 def _owner(spec: ModelSpec, name: str) -> str:
-    """The stack whose token table this one uses: itself, or the end of its ties."""
+    """The stack whose token embedding this one uses: itself, or the end of a chain of ties."""
     source = _tokens(spec.stacks[name])
     return name if source is None or source.tied == "none" else _owner(spec, source.tied)
 
 
 def _cached(spec: ModelSpec, name: str) -> bool:
-    """Does the stack keep a cache? The last one that no other reads does, if no query of it sees
-    what comes after it: a model goes on with one text, and all else is read whole.
-    """
+    """Whether the stack has a cache: the last stack that no other reads, if it is causal."""
     read = {other for reader in spec.stacks for other in readers(spec, reader)}
     if name != [stack for stack in spec.stacks if stack not in read][-1]:
         return False
     stack = spec.stacks[name]
     if any(getattr(position, "skip_padding", "") == "tokens" for position in stack.positions):
-        return False  # it counts the tokens that it is given, which are few in a step
+        return False  # it counts the tokens of the call, which are few in a step
     compared = spec.heads and all(isinstance(head, Contrastive) for head in spec.heads.values())
     if _tokens(stack) is None or compared:
         return False
     blocks = [b for b in stack.blocks.values() if not isinstance(b.attention, Nothing)]
     if any(isinstance(b.attention, Mha) and b.attention.separate_global for b in blocks):
-        return False  # it would keep two keys and values of each token
+        return False  # it would need two keys and values per token
     return bool(blocks) and all(cacheable(block.mask) for block in blocks)
 
 
 def _argument_names(spec: ModelSpec, name: str) -> dict[str, str]:
-    """`input_ids` goes with `attention_mask`, `decoder_input_ids` with `decoder_attention_mask`."""
+    """Prefix and argument names: `decoder_attention_mask` for `decoder_input_ids`."""
     source = _tokens(spec.stacks[name])
     ids = "input_ids" if source is None and len(spec.stacks) == 1 else f"{name}_ids"
     if source is not None:
@@ -128,7 +126,7 @@ def _argument_names(spec: ModelSpec, name: str) -> dict[str, str]:
 def _lower_stack(
     b: Builder, spec: ModelSpec, view: ModelSpec, name: str, states: dict[str, StackState]
 ) -> StackState:
-    """Lower one stack. What is read of `view` counts as used, what is read of `spec` does not."""
+    """Lower one stack. Options read from `view` count as used, those read from `spec` do not."""
     stack = view.stacks[name]
     alone = len(spec.stacks) == 1
     width = Dim("D", b.size("d_model", stack.d_model or 0))
@@ -192,7 +190,7 @@ def _lower_stack(
 
 
 def _counts(stack: Stack) -> bool:
-    """Are positions vectors by number? Rotary and relative ones go on past `max_positions`."""
+    """Whether positions are limited to `max_positions`: learned or sinusoidal."""
     blocks = [position for block in stack.blocks.values() for position in block.positions]
     return any(isinstance(p, (Learned, Sinusoidal)) for p in (*stack.positions, *blocks))
 
@@ -203,7 +201,7 @@ def _stack_title(name: str, spec: ModelSpec) -> str:
 
 
 def _ids(b: Builder, name: str) -> str:
-    """The token ids; two stacks that name the same argument read one tensor."""
+    """The token ids; stacks with the same argument name read the same tensor."""
     for op in b.graph.ops(""):
         if op.kind == "argument" and op.name == name:
             return op.outputs[0]
@@ -212,7 +210,7 @@ def _ids(b: Builder, name: str) -> str:
 
 
 def stored_modules(stack: Stack) -> tuple[int, ...]:
-    """Which stored module each layer uses: its own, or the one its shared block has."""
+    """The index of the stored module of each layer."""
     modules: list[int] = []
     shared: dict[str, int] = {}
     stored = 0
@@ -245,11 +243,11 @@ def _lower_layers(b: Builder, state: StackState, x: str) -> str:
 
 
 def layer_rule(b: Builder, stack: Stack) -> LayerRule | None:
-    """The rule that the layers follow, among the blocks that they have.
+    """The rule that gives the blocks of the layers.
 
-    The length of a range of layers from 0 that have a block by its name is a field of the Config.
+    The length of an override `0..n` with a named block is a field of the Config.
     """
-    said = getattr(peek(stack, "order"), "rule", None)  # a plain tuple knows none
+    said = getattr(peek(stack, "order"), "rule", None)  # a plain tuple has no rule
     if said is None:
         return None
     counts: dict[str, int] = {}

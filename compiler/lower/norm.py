@@ -18,7 +18,7 @@ Norm = LayerNorm | RmsNorm | Nothing
 
 
 def has_norm(part: Any, option: str) -> Any:
-    """An option that asks for the part's `norm`; False, and unread, where that norm is `none`."""
+    """An option that needs the part's `norm`; False, without reading it, if that norm is `none`."""
     return not isinstance(peek(part, "norm"), Nothing) and getattr(part, option)
 
 
@@ -33,9 +33,9 @@ def lower_norm(
     key: str = "norm",
     narrow: bool = False,
 ) -> str:
-    """`x` normalised over its last axis; `none` gives back `x` itself. `key` says the norm.
+    """`x` normalised over its last axis; `x` itself for `none`. `key` is the key of the norm.
 
-    With `narrow`, `x` may be wider than the weight, whose dtype the result has.
+    With `narrow`, `x` may have a wider dtype than the weight; the result has the weight's.
     """
     assert norm is not None, "the levels fill in every norm"
     if isinstance(norm, Nothing):

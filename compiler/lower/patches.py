@@ -1,7 +1,7 @@
 """Images: square patches, each a token (Dosovitskiy et al. 2020, arXiv:2010.11929).
-That overlap, and of a spectrogram: Gong et al. 2021, arXiv:2104.01778.
+Overlapping patches, and patches of a spectrogram: Gong et al. 2021, arXiv:2104.01778.
 
-Registers, tokens that stand for nothing and have no position: Darcet et al. 2023, arXiv:2309.16588.
+Registers, learned tokens without a position: Darcet et al. 2023, arXiv:2309.16588.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .state import StackState
 
 
 def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
-    """The vectors of an image's patches, (B, G, D), or (B, T, D) where no other token stands."""
+    """Projected patches of an image, (B, G, D), or (B, T, D) if there are no other tokens."""
     height, width = _pair(b, source.image_size, "image_size", "image_height", "image_width")
     patch = b.size("patch_size", source.patch_size)
     steps = (patch, patch)
@@ -61,7 +61,7 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
 def _pair(
     b: Builder, sides: int | tuple[int, int], key: str, down: str, across: str
 ) -> tuple[Size, Size]:
-    """Two sizes: one of the spec for both, or one for each."""
+    """Two sizes, from one number or a list of two."""
     if isinstance(sides, int):
         both = b.size(key, sides)
         return both, both
@@ -69,13 +69,13 @@ def _pair(
 
 
 def _fitting(side: Size, patch: Size, step: Size) -> Size:
-    """How many patches fit beside one another."""
+    """Number of patches along one side."""
     fitting: Size = side.floor(patch) if step is patch else (side - patch).floor(step) + 1
     return fitting
 
 
 def lower_registers(b: Builder, state: StackState, source: Patches, x: str) -> str:
-    """The stream with its registers, behind the prefix; they come after positions were added."""
+    """Insert registers after the prefix tokens, after positions have been added."""
     at = _number(b, "prefix_tokens", source.prefix_tokens)
     return _inserted(b, x, "registers", source.registers, at=at, last=True)
 
@@ -87,7 +87,7 @@ def _number(b: Builder, key: str, count: int) -> Size:
 def _inserted(
     b: Builder, x: str, name: str, count: int, *, at: Size | None = None, last: bool
 ) -> str:
-    """`count` learned tokens at a place of each sequence; after the `last` ones it is T long."""
+    """Insert `count` learned tokens; with `last`, the resulting length is named T."""
     if not count:
         return x
     rows = b.size(name, count)

@@ -1,4 +1,4 @@
-"""Positions: where a token stands, as a vector added to it or a bias of the scores.
+"""Positions, added to the input or to the scores.
 
 learned        Vaswani et al. 2017, arXiv:1706.03762 (as compared there); Devlin et al. 2018
 sinusoidal     Vaswani et al. 2017, arXiv:1706.03762
@@ -31,9 +31,9 @@ from .stem import lower_convolution
 def argument(
     b: Builder, state: StackState, role: str, shape: tuple[Dim, ...], *, dtype: str = "int"
 ) -> str:
-    """The optional argument of forward that plays this role for the stack; made on first use.
+    """The optional argument of `forward` with this role for the stack; created on first use.
 
-    "" where it has none: no token of an image is padding, and each has its place.
+    "" for images, which have no padding and fixed positions.
     """
     if not state.padded and role in ("attention_mask", "position_ids"):
         return ""
@@ -51,7 +51,7 @@ def argument(
 
 
 def token_positions(b: Builder, state: StackState, rule: str = "index") -> str:
-    """The position of each new token, (T,) or (B, T), counted by this rule."""
+    """The position of each new token, (T,) or (B, T), by this counting rule."""
     if rule not in state.positions:
         given = argument(b, state, "position_ids", (B, T))
         data = ""
@@ -74,7 +74,7 @@ def token_positions(b: Builder, state: StackState, rule: str = "index") -> str:
 
 
 def lower_input_positions(b: Builder, state: StackState, x: str) -> str:
-    """`x` with the positions added that act on the input of a stack."""
+    """Add positions that act on the input of a stack to `x`."""
     for index, position in enumerate(state.stack.positions):
         with b.beside("positions", index):
             if isinstance(position, Learned):
@@ -121,7 +121,7 @@ def _sinusoidal(b: Builder, state: StackState, position: Sinusoidal, x: str) -> 
 
 
 def lower_temperature(b: Builder, state: StackState, position: Temperature, query: str) -> str:
-    """The query, grown by the number of its position."""
+    """The query, multiplied by the factor of its position."""
     positions = token_positions(b, state)
     if position.offset:
         positions = b.op("shift", positions, amount=position.offset)
@@ -144,7 +144,7 @@ def lower_score_bias(
     heads: Dim,
     scale: object,
 ) -> str:
-    """A bias (H, T, S) of the scores that depends on the distance of query and key."""
+    """A bias (H, T, S) of the scores that depends on the distance between query and key."""
     keys = S if state.cached else T
     shape = (heads, T, keys)
     if isinstance(position, Alibi):
@@ -164,7 +164,7 @@ def lower_score_bias(
     if shared and key in state.relative_bias:
         return state.relative_bias[key]
     buckets = _buckets(b, state, position)
-    # blocks that ask for another table than the first one have theirs by their own name
+    # a table that differs from the first one has the block's name as a prefix
     kind = f"{b.context[1]}_" if shared and state.relative_bias else ""
     with b.in_scope(state.scope if shared else b.scope):
         distances = _distances(b, state, position, (T, keys), buckets)
@@ -183,7 +183,7 @@ def lower_score_bias(
 
 
 def _table_name(block: Block, position: RelativeBias | RelativeTable) -> str:
-    """`relative_bias`; two tables in one place are told apart by the types of their positions."""
+    """`relative_bias`, or the type of the positions if a block has two tables."""
     together = {
         other.type
         for other in block.positions
@@ -193,9 +193,9 @@ def _table_name(block: Block, position: RelativeBias | RelativeTable) -> str:
 
 
 def _buckets(b: Builder, state: StackState, position: RelativeBias | RelativeTable) -> Size:
-    """The rows of a table of biases: one for each bucket, or for each offset on the grid.
+    """Entries of a bias table: one per bucket, or per offset on the grid.
 
-    Three more are for a token in front as query, as key, and as both.
+    Prefix tokens have three more: as query, as key, and as both.
     """
     if isinstance(position, RelativeBias):
         return b.size("buckets", position.buckets)

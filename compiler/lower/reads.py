@@ -1,6 +1,6 @@
 """Record which options of a spec lowering reads.
 
-A `View` stands for a part of the spec: `isinstance`, comparison and attributes work as on the part
+A `View` wraps a part of the spec. `isinstance`, comparison and attributes work as on the part
 itself, and each option that is read is recorded by its path. `unused` reports the others.
 """
 
@@ -16,7 +16,7 @@ Path = tuple[str | int, ...]
 T = TypeVar("T")
 
 USED = ""
-"""Recorded below the path of a part that is used as a whole: see `consume`."""
+"""Recorded below the path of a part that is used as a whole, see `consume`."""
 
 
 class View:
@@ -69,12 +69,12 @@ class View:
 
 @cache
 def _member(cls: type, name: str) -> Any:
-    """What a class or one of its bases defines under a name, unbound; None where nothing is."""
+    """The attribute of a class or of its bases, unbound; None if there is none."""
     return next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), None)
 
 
 def viewed(value: T, path: Path, reads: set[Path]) -> T:
-    """The same value; its parts record what is read of them."""
+    """Wrap a value so that reads of its parts are recorded."""
     if isinstance(value, Part):
         return cast(T, View(plain(value), path, reads))
     if isinstance(value, dict):
@@ -87,19 +87,19 @@ def viewed(value: T, path: Path, reads: set[Path]) -> T:
 
 
 def plain(value: Any) -> Any:
-    """The part behind a view; anything else as it is."""
+    """The part inside a view; other values unchanged."""
     return value._part if type(value) is View else value
 
 
 def peek(part: Any, option: str) -> Any:
-    """An option, without recording that it is read."""
+    """Read an option without recording it."""
     return getattr(plain(part), option)
 
 
 def consume(part: Any, *options: str) -> None:
-    """Record that a part is used, and these of its options, which are settled without being read.
+    """Record that a part and these of its options are used, although they are not read.
 
-    For parts without options, such as `transformer_xl`, and values that a law ties to another.
+    For parts without options, such as `transformer_xl`, and values determined by a law.
     """
     if type(part) is View:
         part._reads.update((*part._path, name) for name in (USED, *options))

@@ -1,4 +1,4 @@
-"""Scores between contents and relative positions, which join those between contents.
+"""Scores between content and relative positions, added to content scores.
 
 disentangled    He et al. 2020, arXiv:2006.03654; buckets, shared projections: arXiv:2111.09543
 transformer_xl  Dai et al. 2019, arXiv:1901.02860
@@ -20,14 +20,14 @@ from .reads import consume
 from .state import StackState
 
 SIDES = {"content_to_position": ("key", "query"), "position_to_content": ("query", "key")}
-"""Term -> the projection of the positions, and whose content meets them."""
+"""Term -> projection of the positions, and the side whose content is used."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What an attention has at hand: (B, H, T or S, E) each, and how it projects.
+    """Queries and keys of an attention, (B, H, T or S, E), and its projections.
 
-    project: the projection of this name, its own or one that is there already, split in heads
+    project: applies the projection of this name, a new or an existing one, and splits heads
     """
 
     query: str
@@ -40,7 +40,7 @@ class Contents:
 def lower_disentangled(
     b: Builder, state: StackState, block: Block, position: Disentangled, contents: Contents
 ) -> str:
-    """The terms of a disentangled attention, scaled as its scores are, (B, H, T, S)."""
+    """The terms of disentangled attention, scaled like the scores, (B, H, T, S)."""
     table = _table(b, state, block, position)
     places = _places(b, state, position)
     table = _dropped(b, block, table)
@@ -57,14 +57,14 @@ def lower_disentangled(
 
 
 def _span(b: Builder, position: Disentangled) -> Size:
-    """How many places there are to each side."""
+    """Number of relative positions in each direction."""
     if position.buckets == "none":
         return b.size("max_distance", position.max_distance)
     return b.size("buckets", position.buckets)
 
 
 def _table(b: Builder, state: StackState, block: Block, position: Disentangled) -> str:
-    """The vectors of the relative positions, (U, D): one table for the stack."""
+    """Vectors of relative positions, (U, D); one table per stack."""
     key = repr(position)
     consume(position, "normalize")
     if key not in state.relative_embedding:
@@ -97,9 +97,9 @@ def _places(b: Builder, state: StackState, position: Disentangled) -> str:
 def lower_transformer_xl(
     b: Builder, state: StackState, block: Block, contents: Contents
 ) -> tuple[str, str]:
-    """The query as the contents see it, and its scores with the relative positions, scaled.
+    """The query for content scores, and its scaled scores with relative positions.
 
-    Each asks with a bias of its own (u and v of the paper) for all heads.
+    Each has its own learned bias (u and v in the paper).
     """
     length = S if state.cached else T
     with b.in_scope(state.scope):

@@ -1,4 +1,4 @@
-"""Rotary positions, and how they are stretched for sequences longer than those of the training.
+"""Rotary positions and RoPE scaling.
 
 rotary    Su et al. 2021, arXiv:2104.09864
 linear    Chen et al. 2023, arXiv:2306.15595
@@ -23,13 +23,13 @@ from .positions import token_positions
 from .state import StackState
 
 MOST_PARTS = 4096
-"""The widest head of which a part is rotated: a fraction is one of so many parts at most."""
+"""Maximum denominator of a rotated fraction."""
 
 
 def lower_rotary(
     b: Builder, state: StackState, position: Rotary, head_dim: Dim
 ) -> tuple[str, str, Size]:
-    """The (cos, sin) table of a rotary position and the width of a head that it turns."""
+    """The (cos, sin) table, and the number of rotated features per head."""
     assert head_dim.size is not None
     width = head_dim.size
     if position.fraction != 1:
@@ -63,7 +63,7 @@ def lower_rotary(
 def _scaling(
     b: Builder, state: StackState, position: Rotary, theta: Field
 ) -> dict[str, Any] | None:
-    """The numbers of a scaling, and `attention_factor`: what multiplies the table, if not 1."""
+    """The numbers of a scaling, and `attention_factor`, which multiplies cos and sin."""
     scaling = position.scaling
     if isinstance(scaling, Nothing):
         return None
@@ -89,25 +89,25 @@ def _scaling(
 
 
 def _plain(value: Any) -> Any:
-    """Divisors as floats, so that the emitted tuple is one of floats."""
+    """Divisors as floats."""
     return tuple(map(float, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _yarn_growth(factor: float, mscale: float) -> tuple[float, str]:
-    """How much vectors grow so that scores are sharper, and its rule (Peng et al. 2023, eq. 22)."""
+    """YaRN's attention factor and its formula (Peng et al. 2023, eq. 22)."""
     growth = 0.1 * mscale * math.log(factor) + 1 if factor > 1 else 1.0
     return growth, f"0.1 * {mscale:g} * ln({factor:g}) + 1"
 
 
 def _longrope_growth(length: int, original: int) -> tuple[float, str]:
-    """The same for LongRoPE (Ding et al. 2024): by how much longer sequences become."""
+    """LongRoPE's attention factor and its formula (Ding et al. 2024)."""
     longer = length / original
     growth = math.sqrt(1 + math.log(longer) / math.log(original)) if longer > 1 else 1.0
     return growth, f"sqrt(1 + ln({longer:g}) / ln({original}))"
 
 
 def score_growth(positions: Iterable[Any]) -> tuple[float, str]:
-    """What YaRN's `mscale_all_dims` multiplies all scores by, turned or not; and its rule."""
+    """The factor of all scores from YaRN's `mscale_all_dims`, and its formula."""
     for position in positions:
         scaling = getattr(position, "scaling", None)
         if isinstance(scaling, Yarn):

@@ -15,10 +15,10 @@ from .rotary import score_growth
 def lower_scale(
     b: Builder, said: float | str | None, head: Dim, positions: Iterable[Any] = ()
 ) -> Field | float | None:
-    """The scale of the scores: None is 1/sqrt of the head's width; `said` is the spec's word.
+    """The scale of the scores; None is 1/sqrt(head_dim). `said` is the value of the spec.
 
-    `by_layer` is said by an op of its own. YaRN's `mscale_all_dims` multiplies the scale;
-    disentangled positions add terms to the scores.
+    `by_layer` is a separate op. YaRN's `mscale_all_dims` multiplies the scale; disentangled
+    positions change the default because they add terms.
     """
     positions = tuple(positions)
     said = None if said == "by_layer" else said

@@ -1,4 +1,4 @@
-"""What the vectors of an input are multiplied by."""
+"""Scaling of inputs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ SQRT_D_MODEL = "sqrt_d_model"
 
 
 def lower_input_scale(b: Builder, scale: float | str, x: str, width: Dim) -> str:
-    """`x` (B, T, W), scaled as the spec says: by a number, or by the root of the stream's width.
+    """`x` (B, T, W), multiplied by a number or by √d_model.
 
-    W, the width of a factorised table, may be another.
+    W, the width of a factorised embedding, may differ from d_model.
     """
     if scale == SQRT_D_MODEL:
         return b.op("scale", x, factor=SQRT_D_MODEL, size=width.size, out="x")

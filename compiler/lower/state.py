@@ -1,4 +1,4 @@
-"""What the lowering functions of one stack share."""
+"""State shared by the lowering functions of one stack."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Memory:
-    """The hidden states of a stack, as another stack's cross-attention reads them."""
+    """The hidden states of a stack that another stack's cross-attention reads."""
 
     value: str
     attention_mask: str
@@ -31,17 +31,17 @@ class StackState:
     cached: bool
     memories: dict[str, Memory]
     ids: str = ""
-    float32: bool = False  # may the stream be wider than the weights? See `Joining.float32`
-    padded: bool = True  # may some of its tokens be no real ones, as `attention_mask` says?
+    float32: bool = False  # whether the residual stream is float32, see `Joining.float32`
+    padded: bool = True  # whether it can have padding
     arguments: dict[str, str] = field(default_factory=dict)  # role -> value id
     argument_names: dict[str, str] = field(default_factory=dict)  # role -> name in forward
     positions: dict[str, str] = field(default_factory=dict)  # counting rule -> value id
-    grid: tuple[Size, Size] | None = None  # patches of an image below, and beside one another
-    front: Size | None = None  # tokens in front of them that have positions
-    registers: Size = field(default_factory=lambda: Size.of(0))  # and behind these, without
-    placed: Size | None = None  # how many of its tokens have positions, where its input decides
+    grid: tuple[Size, Size] | None = None  # rows and columns of patches
+    front: Size | None = None  # prefix tokens, with positions
+    registers: Size = field(default_factory=lambda: Size.of(0))  # tokens without positions
+    placed: Size | None = None  # number of tokens with positions, if the input determines it
     table_width: Dim | None = None
-    table: str = ""  # logical name of the token table
+    table: str = ""  # logical name of the token embedding
     vocab_size: Size | None = None
-    relative_bias: dict[str, str] = field(default_factory=dict)  # what shared tables add to scores
-    relative_embedding: dict[str, str] = field(default_factory=dict)  # shared tables of vectors
+    relative_bias: dict[str, str] = field(default_factory=dict)  # biases from shared tables
+    relative_embedding: dict[str, str] = field(default_factory=dict)  # shared position tables

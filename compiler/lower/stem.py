@@ -1,7 +1,7 @@
-"""Signals: convolutions whose results are the tokens.
+"""Convolutional stems: convolutions over a signal, whose output frames are the tokens.
 
-Two convolutions over a spectrogram: Radford et al. 2022, arXiv:2212.04356 (Whisper). A filter for
-each channel, then a mixing of channels: Chollet 2016, arXiv:1610.02357. Convolutions over the
+Two convolutions over a spectrogram: Radford et al. 2022, arXiv:2212.04356 (Whisper). Depthwise
+    separable convolutions: Chollet 2016, arXiv:1610.02357. Convolutions over the
 waveform, and one for positions: Baevski et al. 2020, arXiv:2006.11477 (wav2vec 2.0).
 """
 
@@ -22,7 +22,7 @@ from .state import StackState
 
 
 def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
-    """The vectors of a signal, (B, T, D): one for every so many frames."""
+    """The tokens of a signal, (B, T, D)."""
     lengths = _lengths(source)
     x = _signal(b, state, source, lengths[0])
     with b.in_scope(state.scope):
@@ -33,7 +33,7 @@ def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
                 with b.at("layers", index):
                     if not last or source.project is not False:
                         width = _channels(b, layer, index + 1)
-                    consume(layer, "channels")  # of the last: d_model, says a law
+                    consume(layer, "channels")  # the last one has d_model channels, by a law
                     y = _convolved(b, source, layer, x, name, (width, lengths[index + 1]))
                     y = _normed(b, source, layer, y, f"{name}_norm")
                 inline = last and not layer.separable
@@ -43,7 +43,7 @@ def lower_stem(b: Builder, state: StackState, source: ConvStem) -> str:
 
 
 def lower_convolution(b: Builder, state: StackState, position: Convolution, x: str) -> str:
-    """`x` (B, T, D) and what a convolution over it gives."""
+    """`x` (B, T, D) plus a convolution over it."""
     b.rename(x, "x")
     y = b.op(
         "convolve",
@@ -63,12 +63,12 @@ def lower_convolution(b: Builder, state: StackState, position: Convolution, x: s
 
 
 def _lengths(source: ConvStem) -> list[Dim]:
-    """How long the signal is, and the result of each convolution, of which the last is T."""
+    """Lengths of the signal and of the output of each convolution; the last one is T."""
     step, lengths = 1, [T]
     for index, layer in reversed(list(enumerate(source.layers))):
         step *= layer.stride
         whole = T if step == 1 else T.times(step)
-        # what is not padded is a little longer than its multiple of T, which tells the costs
+        # without padding, slightly longer than a multiple of T; used for costs
         lengths.append(whole if source.padded else Dim(f"Y{index or ''}", None, (whole,)))
     return lengths[::-1]
 
@@ -95,7 +95,7 @@ def _channels(b: Builder, layer: ConvLayer, number: int) -> Dim:
 def _convolved(
     b: Builder, source: ConvStem, layer: ConvLayer, x: str, name: str, out: tuple[Dim, Dim]
 ) -> str:
-    """One convolution; a separable one filters each channel first, then mixes them."""
+    """One convolution, or a depthwise and a pointwise one."""
     width, length = out
     read = b.shape(x)[1]
     made = width.times(2) if layer.gated else width
@@ -127,7 +127,7 @@ def _convolved(
 
 
 def _normed(b: Builder, source: ConvStem, layer: ConvLayer, x: str, name: str) -> str:
-    """`x` (B, Z, Y), normalised over the channels of a frame, or the frames of a channel."""
+    """`x` (B, Z, Y), normalised over channels or over frames."""
     norm = source.norm
     assert norm is not None, "the levels fill in every norm"
     if layer.normalize is False or isinstance(norm, Nothing):

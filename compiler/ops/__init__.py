@@ -1,7 +1,6 @@
-"""One row per op: what it computes, its result's shape, its weights, its matrix FLOPs.
+"""One row per op: definition, shape, weights, FLOPs of matrix products.
 
-Backends know these ops and nothing above them. FLOPs count multiply-adds as 2 and, as is usual in
-the field, only those of matrix products; what is left is memory traffic, not arithmetic.
+Backends know only these ops. FLOPs count 2 per multiply-add, of matrix products only, as usual.
 """
 
 from __future__ import annotations

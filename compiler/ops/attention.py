@@ -1,4 +1,4 @@
-"""Heads, the cache, and attention by scores of pairs."""
+"""Heads, the cache, and attention with pairwise scores."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .saved import FREE, OUT, Kept, Own, Saving, by_token, operand, view
 
 
 def attend_flops(op: Op, values: dict[str, Value]) -> Poly:
-    """Scores and weighted sum over every pair, sinks as one key more; the report scales by the
-    mask's density.
+    """FLOPs of scores and weighted sums over all pairs; sinks are one extra key. The report
+    multiplies them by the density of the mask.
     """
     q, k, v = (values[op.arg(slot)].shape for slot in ("q", "k", "v"))
     keys = elements(k[-2:-1]) + (1 if op.arg("sinks") else 0)
@@ -59,15 +59,15 @@ def attend_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(*inputs["q"].shape[:-1], inputs["v"].shape[-1])]
 
 
-# -- what the backward needs
+# -- tensors saved for the backward pass
 
 
 def runs_fused(s: Saving) -> bool:
-    """Does one kernel compute all of an attend, so that no scores are kept?
+    """Whether one fused kernel computes the attention, so that no scores are saved.
 
-    On the CPU, scaled_dot_product_attention has such a kernel for equal widths of keys and values,
-    without dropout and without a bias that is learned or has three axes (H, T, S). On a GPU it is
-    taken to have one for all.
+    On the CPU, scaled_dot_product_attention has one for keys and values of equal width, without
+    dropout and without a bias that is learned or has three axes (H, T, S). On a GPU, a fused kernel
+    is assumed for all cases.
     """
     if s.op.attrs["kernel"] in ("explicit", "additive"):
         return False
@@ -79,7 +79,7 @@ def runs_fused(s: Saving) -> bool:
 
 
 def _has_three_axes(s: Saving) -> bool:
-    """Is there a bias that is the same for every sequence, without an axis for them?"""
+    """Whether the bias has no batch axis."""
     if not s.given("bias"):
         return False
     made = s.source("bias")
@@ -95,7 +95,7 @@ def _drops(s: Saving) -> bool:
 
 
 def _keys(s: Saving) -> Poly:
-    """How many vectors of keys there are once heads that share them have their own."""
+    """Number of key vectors after grouped heads are expanded."""
     more = 1 if s.given("sinks") else 0
     heads = elements(s.shape("q")[:2])
     return heads * (elements(s.shape("k")[-2:-1]) + more)
@@ -123,7 +123,7 @@ def attend_saves(s: Saving) -> Iterator[Kept]:
 
 
 def _fused(s: Saving) -> Iterator[Kept]:
-    """Queries, keys, values, the result, the log of each row's sum, and the bias."""
+    """Queries, keys, values, output, log-sum-exp of each row, and the bias."""
     yield from ("q", OUT, Own("wide", s.rows("q")))
     if s.given("sinks"):
         yield from (_repeated(s, "k"), _repeated(s, "v"), Own("float", _scores(s)))
@@ -134,19 +134,19 @@ def _fused(s: Saving) -> Iterator[Kept]:
     elif s.given("mask") and s.op.attrs.get("tiles"):
         yield "mask"  # numbers already, the same for all layers
     elif s.given("mask"):
-        yield Own("float", s.storage("mask"))  # made from the booleans, in each layer
+        yield Own("float", s.storage("mask"))  # converted from booleans in each layer
 
 
 def _in_steps(s: Saving) -> Iterator[Kept]:
-    """Copies of queries, keys and values for the products, and the weights, in float32 or wider."""
+    """Copies of queries, keys and values, and the attention weights, in float32 or wider."""
     yield from (s.own("q", "wide"), _repeated(s, "k", "wide"), _repeated(s, "v", "wide"))
     yield Own("wide", _scores(s))
     if _drops(s):
-        yield Own("wide", 2 * _scores(s))  # the choice, and what it leaves
+        yield Own("wide", 2 * _scores(s))  # the dropout mask and the result
 
 
 def _written_out(s: Saving) -> Iterator[Kept]:
-    """The functions of the emitted file: what bounds or adds, the masks, the softmax."""
+    """Explicit attention in the emitted file: softcap or additive scores, masks, softmax."""
     scores = _scores(s)
     if s.op.attrs["kernel"] == "additive":
         sums = scores * elements(s.shape("q")[-1:])
@@ -158,13 +158,13 @@ def _written_out(s: Saving) -> Iterator[Kept]:
     booleans = s.given("mask") and not s.op.attrs.get("tiles")
     if booleans and not s.given("bias") and not s.given("sinks"):
         yield Own("bool", s.storage("mask"))
-    yield from (Own("bool", scores), Own("float", 2 * scores))  # what is unseen, the weights
+    yield from (Own("bool", scores), Own("float", 2 * scores))  # the mask and the attention weights
     if _drops(s):
         yield Own("bool" if s.fused else "float", scores)
 
 
 def merged_view(s: Saving) -> tuple[str, ...]:
-    """The result of a fused kernel is a view of (B, T, H, E) where the queries are: no copy."""
+    """After a fused kernel, merging heads is a view, since its output is laid out (B, T, H, E)."""
     made = s.source("x")
     if made is None or made.op.kind != "attend" or not runs_fused(made):
         return ()
@@ -181,18 +181,18 @@ ROWS: dict[str, Row] = {
     ),
     "merge_heads": Row("(B, H, T, E) to (B, T, H*E)", ("x",), merge_shape, view=merged_view),
     "expand_heads": Row(
-        "(B, 1, T, E) to (B, H, T, E): one for all heads",
+        "(B, 1, T, E) to (B, H, T, E), the same for all heads",
         ("x",),
         expanded_shape,
         attrs=("heads",),
         view=view("x"),
     ),
     "concat": Row(
-        "the inputs side by side along the last axis", ("parts*",), joined_shape, attrs=("dim",)
+        "concatenation of the inputs along the last axis", ("parts*",), joined_shape, attrs=("dim",)
     ),
     "cache": Row(
-        "two values (..., T, E) of the new tokens, such as k and v, to those of all tokens seen "
-        "so far, (..., S, E)",
+        "appends two values (..., T, E) of the new tokens, such as k and v, to the cached "
+        "ones: (..., S, E)",
         ("first", "second"),
         cached_shape,
         view=view("first", "second"),
@@ -208,7 +208,7 @@ ROWS: dict[str, Row] = {
         view=view(FREE),
     ),
     "sinks": Row(
-        "a learned number for each head, (H,)",
+        "a learned score for each head, (H,)",
         (),
         lambda inputs, attrs: [(attrs["heads"],)],
         sink_weights,
@@ -218,13 +218,12 @@ ROWS: dict[str, Row] = {
         view=view(FREE),
     ),
     "attend": Row(
-        "softmax(cap(q k^T * scale) + "
-        "bias over the keys that the mask admits) v; rows that see nothing give 0. A head's sink "
-        "joins the softmax as the score of one more key, whose value is 0. Query head h reads key "
-        "head "
-        "h // (H/K). With attr score `distance`, -|q - k|^2 stands for q k^T; with `additive`, "
-        "vector . tanh(q + k) with the vector of each head. attrs: scale (a "
-        "number, a Field, or None = 1/sqrt(E)), score, softcap or None, dropout, formula, kernel",
+        "softmax(cap(q k^T * scale) + bias) v over the keys that the mask allows; 0 for "
+        "queries without allowed keys. A sink is the score of one extra key per head, whose "
+        "value is 0. Query head h uses key head h // (H/K). With attr score `distance`, q k^T "
+        "is replaced by -|q - k|^2; with `additive`, by vector . tanh(q + k). attrs: scale (a "
+        "number, a Field, or None = 1/sqrt(E)), score, softcap or None, dropout, formula, "
+        "kernel",
         ("q", "k", "v", "mask?", "bias?", "sinks?", "vector?"),
         attend_shape,
         flops=attend_flops,

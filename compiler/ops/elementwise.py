@@ -24,7 +24,7 @@ def bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
     return (Weight("", (attrs["dim"].size,), initial, trained=attrs.get("trained", True)),)
 
 
-# -- what the backward needs: the input of an op, or its result
+# -- tensors saved for the backward pass: the input of an op, or its result
 
 
 def _with_sigmoid(s: Saving) -> Iterator[Kept]:
@@ -61,12 +61,12 @@ def activation_saves(s: Saving) -> Iterable[Kept]:
 
 
 def product_saves(s: Saving) -> Iterator[Kept]:
-    """Each factor where the other one needs a gradient."""
+    """Each factor, if the other one needs a gradient."""
     yield from (own for own, other in ("ab", "ba") if s.trained(other))
 
 
 def dropout_saves(s: Saving) -> Iterator[Kept]:
-    """The choice: as numbers on the CPU, as booleans in the kernels of GPUs."""
+    """The dropout mask: floats on the CPU, booleans in GPU kernels."""
     if number(s.op.attrs["rate"]):
         yield s.own("x", "bool" if s.fused else "float")
 
@@ -84,7 +84,7 @@ def drop_path_saves(s: Saving) -> Iterator[Kept]:
 
 
 def unit_saves(s: Saving) -> Iterator[Kept]:
-    """The input, its length, and the length bounded from below."""
+    """The input, its norm, and the clamped norm."""
     yield from ("x", Own("float", 2 * s.rows("x")))
 
 
@@ -98,13 +98,13 @@ ROWS: dict[str, Row] = {
     "add": Row("a + b", ("a", "b"), broadcast),
     "multiply": Row("a * b", ("a", "b"), broadcast, saves=product_saves),
     "scale": Row(
-        "x * factor (a number, a Field, or the words sqrt_d_model)",
+        "x * factor (a number, a Field, or `sqrt_d_model`)",
         ("x",),
         attrs=("factor", "size?"),
     ),
-    "by_layer": Row("x / the number of the layer, from 1", ("x",)),
+    "by_layer": Row("x / the layer's number, counted from 1", ("x",)),
     "clamp": Row(
-        "x limited to -low..high (low may be None: no lower limit)",
+        "x clamped to [-low, high] (low None: no lower bound)",
         ("x",),
         attrs=("low", "high"),
         saves=keeps("x"),
@@ -114,7 +114,7 @@ ROWS: dict[str, Row] = {
         "x * vector", ("x",), same, vector_weights, attrs=("dim", "initial"), saves=keeps("x")
     ),
     "head_bias": Row(
-        "x + the vector of each head (H, E)",
+        "x + a vector for each head (H, E)",
         ("x",),
         same,
         head_weights,
@@ -136,7 +136,7 @@ ROWS: dict[str, Row] = {
         view=dropout_view,
     ),
     "drop_path": Row(
-        "in training, the whole branch of a sequence is zero with probability rate",
+        "in training, the whole branch of a sequence is zero with probability `rate`",
         ("x",),
         attrs=("rate",),
         saves=drop_path_saves,

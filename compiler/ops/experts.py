@@ -22,7 +22,7 @@ def expert_bias_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 
 def chosen_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
-    """Of `top_k` weights and as many numbers."""
+    """The shape of `top_k` weights and indices."""
     return [(*inputs["scores"].shape[:-1], Dim("A", attrs["top_k"]))] * 2
 
 
@@ -42,17 +42,17 @@ def combined_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(*inputs["weights"].shape[:-1], inputs["x"].shape[-1])]
 
 
-# -- what the backward needs
+# -- tensors saved for the backward pass
 
 
 def groups_saves(s: Saving) -> Iterator[Kept]:
-    """Which groups are out."""
+    """The mask of groups that are not chosen."""
     members = number(s.shape("scores")[-1].size) // number(s.op.attrs["groups"])
     yield Own("bool", s.size("scores") * (1 / members))
 
 
 def top_k_saves(s: Saving) -> Iterator[Kept]:
-    """The places, unless they are all that is used."""
+    """The indices, unless only they are used."""
     if s.used(0):
         yield s.own(OUT, "int")
 
@@ -62,7 +62,7 @@ def sum_to_one_saves(s: Saving) -> Iterator[Kept]:
 
 
 def sparse_mixer_saves(s: Saving) -> Iterator[Kept]:
-    """For each choice: its number, the experts that are too far below, the softmax of the rest."""
+    """For each choice: its index, the mask of excluded experts, the softmax of the others."""
     for _ in range(number(s.op.attrs["top_k"])):
         yield Own("int", s.rows("scores"))
         yield from (s.own("scores", "bool"), s.own("scores"))
@@ -73,31 +73,31 @@ def capacity_saves(s: Saving) -> Iterator[Kept]:
 
 
 def rows_saves(s: Saving) -> Iterator[Kept]:
-    """The token of each pair, or where each pair of a token stands."""
+    """The token of each pair, or the index of each pair of a token."""
     yield s.own("order", "int")
 
 
 def weigh_rows_saves(s: Saving) -> Iterator[Kept]:
-    """The rows, the weight of each and where it stands."""
+    """The rows, their weights and indices."""
     yield from ("x", s.own("order"), "order")
 
 
 def combine_saves(s: Saving) -> Iterator[Kept]:
-    """The rows in the order of tokens, that order, and the weights."""
+    """The rows in token order, the permutation, and the weights."""
     yield from (s.own("order", "int"), s.own("x"), "weights")
 
 
 ROWS: dict[str, Row] = {
     "softmax": Row("exp(x) / sum(exp(x)) over the last axis", ("x",), saves=keeps(OUT)),
     "best_groups": Row(
-        "scores of X experts, -inf outside the `kept` best of `groups` equal runs of them; a run "
-        "is as good as the sum of its `members` best scores",
+        "scores of X experts, -inf outside the `kept` best of `groups` equal groups; the "
+        "score of a group is the sum of its `members` best scores",
         ("scores",),
         attrs=("groups", "kept", "members"),
         saves=groups_saves,
     ),
     "top_k": Row(
-        "the `top_k` largest numbers of the last axis, and their places, best first",
+        "the `top_k` largest elements of the last axis and their indices, largest first",
         ("scores",),
         chosen_shape,
         dtype="float int",
@@ -105,15 +105,16 @@ ROWS: dict[str, Row] = {
         saves=top_k_saves,
     ),
     "gather": Row(
-        "inputs x, places: the numbers of x at these places of its last axis",
+        "inputs x, places: the elements of x at these indices of its last axis",
         ("x", "places"),
         like_second,
         saves=keeps("x", "places"),
     ),
     "sum_to_one": Row("x / (sum(x) + 1e-20) over the last axis", ("x",), saves=sum_to_one_saves),
     "sparse_mixer": Row(
-        "`top_k` times the best expert that is left; its weight is its softmax among those left "
-        "whose (best - logit) / max(|logit|, best) is at most 2 * jitter. Results: weights, places",
+        "chooses the best remaining expert `top_k` times; its weight is a softmax over the "
+        "remaining experts with (best - logit) / max(|logit|, best) <= 2 * jitter. Results: "
+        "weights, indices",
         ("scores",),
         chosen_shape,
         dtype="float int",
@@ -121,27 +122,28 @@ ROWS: dict[str, Row] = {
         saves=sparse_mixer_saves,
     ),
     "within_capacity": Row(
-        "inputs weights, chosen, both (B, T, A): the weights, 0 where `capacity` tokens of the "
-        "sequence chose the expert before (a token's first choice is before its second). "
-        "Where capacity is None it is factor * T * top_k / experts, rounded up",
+        "inputs weights, chosen, both (B, T, A): the weights, 0 if `capacity` earlier tokens "
+        "of the sequence chose the same expert (a token's first choice counts before its "
+        "second). If capacity is None, it is factor * T * top_k / experts, rounded up",
         ("weights", "chosen"),
         attrs=("experts", "top_k", "capacity", "factor"),
         saves=capacity_saves,
     ),
     "assign": Row(
-        "pairs of a token and an expert, from the experts chosen for each token (B, T, A), sorted "
-        "by expert. Results: the expert of each pair, and its place in `chosen` as one row",
+        "input: the experts chosen for each token (B, T, A). Pairs of a token and an expert, "
+        "sorted by expert. Results: the expert of each pair, and its index in the flattened "
+        "input",
         ("chosen",),
         flat_shape,
     ),
     "rows": Row(
-        "inputs x, places of the pairs, experts chosen for each token: the token of each pair",
+        "inputs x, indices of the pairs, experts chosen for each token: the token of each pair",
         ("x", "order", "chosen"),
         rows_shape,
         saves=rows_saves,
     ),
     "expert_linear": Row(
-        "inputs x, experts of the pairs: x[j] @ weight[expert[j]].T",
+        "inputs x, expert of each pair: x[j] @ weight[expert[j]].T",
         ("x", "expert"),
         last,
         expert_weights,
@@ -150,7 +152,7 @@ ROWS: dict[str, Row] = {
         saves=keeps("x"),
     ),
     "expert_bias": Row(
-        "inputs x, experts of the pairs: x[j] + bias[expert[j]]",
+        "inputs x, expert of each pair: x[j] + bias[expert[j]]",
         ("x", "expert"),
         same,
         expert_bias_weights,
@@ -158,18 +160,19 @@ ROWS: dict[str, Row] = {
         saves=keeps("expert"),
     ),
     "weigh_rows": Row(
-        "inputs x, places of the pairs, weights: each pair by its weight",
+        "inputs x, indices of the pairs, weights: each pair times its weight",
         ("x", "order", "weights"),
         saves=weigh_rows_saves,
     ),
     "sum_pairs": Row(
-        "inputs x, places of the pairs, weights (their shape): the sum of each token's pairs",
+        "inputs x, indices of the pairs, weights (for their shape): the sum over each token's "
+        "pairs",
         ("x", "order", "weights"),
         combined_shape,
         saves=rows_saves,
     ),
     "combine": Row(
-        "inputs x, places of the pairs, weights: the sum of each token's pairs by their weights",
+        "inputs x, indices of the pairs, weights: the weighted sum over each token's pairs",
         ("x", "order", "weights"),
         combined_shape,
         saves=combine_saves,

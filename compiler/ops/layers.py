@@ -24,7 +24,7 @@ def linear_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 
 def again_weights(attrs: Attrs) -> tuple[Weight, ...]:
-    """Those of the linear op that `module` names."""
+    """The weights of the linear op `module`."""
     names = ("weight", "bias") if attrs["bias"] else ("weight",)
     return tuple(
         replace(weight, tied=f"{attrs['module']}.{name}")
@@ -64,7 +64,7 @@ def patch_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 
 def _read(attrs: Attrs) -> Size:
-    """How many channels each filter of a convolution reads."""
+    """Number of input channels of each filter of a convolution."""
     channels, groups = attrs["channels"], attrs["groups"]
     read: Size = Size.of(1) if groups == channels else channels // groups
     return read
@@ -119,11 +119,11 @@ def insert_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(batch, attrs["length"], width)]
 
 
-# -- what the backward needs
+# -- tensors saved for the backward pass
 
 
 def embedding_saves(s: Saving) -> Iterator[Kept]:
-    """The ids; zeros are made for those that are left out."""
+    """The ids; zeros if the argument is absent."""
     absent = s.op.attrs.get("absent") and s.values[s.op.arg("ids")].optional
     yield s.own("ids", "int") if absent else "ids"
 
@@ -134,7 +134,7 @@ def linear_saves(s: Saving) -> Iterator[Kept]:
 
 
 def layer_norm_saves(s: Saving) -> Iterator[Kept]:
-    """The input, its mean and its deviation; before weights of heads also the normed input."""
+    """The input, mean and inverse deviation; with weights per head also the normalised input."""
     yield from ("x", Own("float", 2 * s.rows("x")))
     if s.op.attrs.get("per_head") is not None and s.op.attrs["affine"]:
         yield s.own("x")
@@ -142,7 +142,7 @@ def layer_norm_saves(s: Saving) -> Iterator[Kept]:
 
 
 def rms_norm_saves(s: Saving) -> Iterator[Kept]:
-    """The input and its size; the CPU multiplies in steps and keeps the normed input besides."""
+    """The input and its inverse norm; on the CPU also the normalised input."""
     yield from (s.widened("x"), Own("wide", s.rows("x")))
     if s.op.attrs["affine"] and (s.op.attrs.get("per_head") is not None or not s.fused):
         yield s.own("x", "wide")
@@ -150,7 +150,7 @@ def rms_norm_saves(s: Saving) -> Iterator[Kept]:
 
 
 def _shifted_weight(s: Saving) -> Iterator[Kept]:
-    """`offset + weight`, which is no parameter."""
+    """`offset + weight`, which is not a parameter."""
     if s.op.attrs["affine"] and s.op.attrs.get("weight_offset"):
         yield Own("float", Poly.of(s.op.weights[0].count))
 
@@ -171,7 +171,7 @@ ROWS: dict[str, Row] = {
         saves=embedding_saves,
     ),
     "table": Row(
-        "a learned table as it is",
+        "a learned table",
         (),
         declared,
         table_weights,
@@ -181,9 +181,9 @@ ROWS: dict[str, Row] = {
         view=view(FREE),
     ),
     "patchify": Row(
-        "the numbers of each square patch of an image (channels, then rows, then columns), "
-        "@ weight.T + bias; patches row by row from the top left, `steps` (down, across) from one "
-        "to the next; what is left over at the right and the bottom is not read",
+        "patches of an image, flattened (channels, rows, columns), @ weight.T + bias. Patches "
+        "are in row-major order at distances `steps` (down, across); pixels left over at the "
+        "right and bottom are ignored",
         ("image",),
         patch_shape,
         patch_weights,
@@ -193,10 +193,9 @@ ROWS: dict[str, Row] = {
         saves=keeps("image"),
     ),
     "convolve": Row(
-        "y[o, t] = bias[o] + the sum over i and j of weight[o, i, j] * x[i, t * stride + (j - "
-        "kernel // 2) * dilation], zeros outside of x; where it is not `padded`, x[i, t * stride + "
-        "j * dilation] for all t that read no zeros. A filter reads the channels of its group, one "
-        "of `groups` equal runs",
+        "y[o, t] = bias[o] + sum over i and j of weight[o, i, j] * x[i, t * stride + (j - "
+        "kernel // 2) * dilation], with zero padding; without `padded`, x[i, t * stride + j * "
+        "dilation] for all t inside x. The channels are split into `groups` equal groups",
         ("x",),
         convolved_shape,
         convolution_weights,
@@ -216,7 +215,7 @@ ROWS: dict[str, Row] = {
         saves=keeps("x"),
     ),
     "glu": Row(
-        "(B, 2*D, T): the first half * sigmoid(the other)",
+        "(B, 2*D, T) to (B, D, T): the first half * sigmoid(the second half)",
         ("x",),
         convolved_half,
         attrs=("out_dim",),
@@ -225,7 +224,7 @@ ROWS: dict[str, Row] = {
     "swap_axes": Row("(B, D, T) to (B, T, D)", ("x",), swapped_shape, view=view("x")),
     "add_axis": Row("(B, ...) to (B, 1, ...)", ("x",), added_shape, view=view("x")),
     "insert_tokens": Row(
-        "the rows of the weight stand in each sequence, from place `at` on",
+        "inserts the rows of the weight into each sequence at index `at`",
         ("x",),
         insert_shape,
         inserted_weights,
@@ -233,7 +232,7 @@ ROWS: dict[str, Row] = {
         attrs=("rows", "at", "length", "out_dim"),
     ),
     "linear": Row(
-        "x @ weight.T + bias; with `wide` in float32 or wider, with `widen` where x is float16",
+        "x @ weight.T + bias; in float32 or wider with `wide`, or with `widen` if x is float16",
         ("x",),
         last,
         linear_weights,
@@ -251,7 +250,7 @@ ROWS: dict[str, Row] = {
         saves=linear_saves,
     ),
     "linear_again": Row(
-        "the linear layer of the same name, in the same module, applied to another input",
+        "the linear layer of the same name in the same module, applied to another input",
         ("x",),
         last,
         again_weights,
@@ -260,7 +259,7 @@ ROWS: dict[str, Row] = {
         saves=linear_saves,
     ),
     "group_norm": Row(
-        "(x - mean) / sqrt(var + eps) * weight + bias for each channel of (B, D, T), over its T",
+        "(x - mean) / sqrt(var + eps) * weight + bias for each channel of (B, D, T), over T",
         ("x",),
         same,
         norm_weights,
@@ -279,7 +278,8 @@ ROWS: dict[str, Row] = {
         saves=layer_norm_saves,
     ),
     "rms_norm": Row(
-        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset); with `narrow` in weight's dtype",
+        "x / sqrt(mean(x^2) + eps) * (weight + weight_offset); with `narrow`, in the weight's "
+        "dtype",
         ("x",),
         same,
         norm_weights,

@@ -1,4 +1,4 @@
-"""Which pairs of a query and a key are admitted."""
+"""Masks: which keys each query attends to."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def mask_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(B, ONE, queries, keys)]
 
 
-# -- what is stored without padding and other data: one mask for all sequences
+# -- storage without padding and other data: one mask for all sequences
 
 
 EACH = {"prefix", "documents"}
 
 
 def for_each_sequence(formula: Any) -> bool:
-    """Has a mask of this formula an axis for sequences, even where no data is given?"""
+    """Whether a mask of this formula has a batch axis even without data arguments."""
     return any(atom.name in EACH or atom.args == ("given",) for atom in atoms(formula))
 
 
 def mask_stores(s: Saving) -> tuple[str, Poly]:
-    """Nothing where the kernel knows the mask by itself. Of tiles, what one tile of all would."""
+    """Nothing if SDPA's `is_causal` suffices; for tiles, the mask of one tile over all pairs."""
     if s.op.attrs.get("tiles") == "band" and str(s.op.attrs["formula"]) != "causal":
         return "float", elements(s.shape(OUT)[-2:])
     pairs = Poly() if s.op.attrs.get("implicit") else elements(s.shape(OUT)[-2:])
@@ -48,9 +48,10 @@ def global_rows_stores(s: Saving) -> tuple[str, Poly]:
 
 ROWS: dict[str, Row] = {
     "mask": Row(
-        "True where a query may see a key. Inputs, each optional: attention_mask, document_ids, "
-        "prefix_length, global_mask. attrs: formula (a mask tree), keys (axis S, or M for a "
-        "memory, which has attention_mask only), alike (the same for every sequence: no data)",
+        "True where a query may attend to a key. Optional inputs: attention_mask, "
+        "document_ids, prefix_length, global_mask. attrs: formula (a mask tree), keys (axis "
+        "S, or M for a memory, which has only attention_mask), alike (the same for all "
+        "sequences, without data)",
         ("attention_mask?", "document_ids?", "prefix_length?", "global_mask?"),
         mask_shape,
         dtype="bool",
@@ -59,7 +60,7 @@ ROWS: dict[str, Row] = {
         stores=mask_stores,
     ),
     "head_masks": Row(
-        "a mask for each of several equal runs of heads, in order, as one (B, H, T, S)",
+        "masks of several equal groups of heads, in order, concatenated to (B, H, T, S)",
         ("masks*",),
         declared,
         dtype="bool",
@@ -68,8 +69,8 @@ ROWS: dict[str, Row] = {
         stores=head_masks_stores,
     ),
     "global_rows": Row(
-        "True at the queries that are global: where global_mask (an optional input) is 1, or in "
-        "one of the `ranges`, whose negative ends count from the end",
+        "True at global queries: where global_mask (optional) is 1, or in one of the "
+        "`ranges`; negative ends count from the end",
         ("global_mask?",),
         declared,
         dtype="bool",
@@ -78,7 +79,7 @@ ROWS: dict[str, Row] = {
         stores=global_rows_stores,
     ),
     "select": Row(
-        "inputs chosen, a, b: a where chosen, else b",
+        "inputs chosen, a, b: a where chosen is True, else b",
         ("chosen", "a", "b"),
         lambda inputs, attrs: [inputs["a"].shape],
         dtype="float",

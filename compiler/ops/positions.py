@@ -1,4 +1,4 @@
-"""Data of the call, where tokens stand, and what scores get from it."""
+"""Arguments, positions, and position scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def bucket_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 
 def position_flops(op: Op, values: dict[str, Value]) -> Poly:
-    """Every content with every row of the positions, of which the places are then taken."""
+    """FLOPs of the products of all contents with all relative positions, before indexing."""
     contents, positions = (values[op.arg(slot)].shape for slot in ("x", "positions"))
     return 2 * elements(contents) * elements(positions[-2:-1])
 
@@ -36,11 +36,11 @@ def position_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(*inputs["x"].shape[:2], *inputs["places"].shape)]
 
 
-# -- what the backward needs, and what is stored when no data but the ids is given
+# -- tensors saved for the backward pass, and storage without optional arguments
 
 
 def counted_stores(s: Saving) -> tuple[str, Poly]:
-    """Positions are the same for every sequence, unless its tokens decide."""
+    """Positions are the same for all sequences, unless they depend on token ids."""
     shape = s.shape(OUT)
     return "int", elements(shape if s.op.attrs["rule"] == "tokens" else shape[-1:])
 
@@ -66,20 +66,20 @@ def masked_stores(s: Saving) -> tuple[str, Poly]:
 
 
 def position_scores_saves(s: Saving) -> Iterator[Kept]:
-    """Contents, positions once for each sequence, the scores of all positions, the places."""
+    """Contents, positions repeated for each sequence, scores of all positions, and indices."""
     positions = s.shape("positions")
     yield from (s.own("x"), Own("float", Poly.of("B") * elements(positions)))
     yield from (Own("float", s.rows("x") * elements(positions[-2:-1])), "places")
 
 
 def masked_saves(s: Saving) -> Iterator[Kept]:
-    """The forbidden pairs."""
+    """The mask of excluded pairs."""
     if not s.values[s.op.arg("mask")].optional:
         yield Own("bool", s.storage("mask"))
 
 
 def masked_view(s: Saving) -> tuple[str, ...]:
-    """The bias itself where no mask is made."""
+    """The bias itself, if there is no mask."""
     return ("bias",) if s.values[s.op.arg("mask")].optional else ()
 
 
@@ -88,15 +88,15 @@ ROWS: dict[str, Row] = {
     # without a cache they are 0 and T.
     "argument": Row("an argument of forward", (), declared, attrs=("shape",), view=view(FREE)),
     "layer_input": Row(
-        "the stream as it enters a layer: the input for the first one, then what the layer before "
-        "it gave",
+        "the input of a layer: that of the stack for the first layer, else the output of the "
+        "previous layer",
         ("x",),
         view=view("x"),
     ),
     "position_ids": Row(
-        "the `position_ids` argument if given, else start..end; with rule `mask` or `tokens`: "
-        "cumsum(m) * m - 1 with m = attention_mask, or m = (ids != pad). Inputs: position_ids "
-        "argument, and for the two rules the mask or the ids. Then + offset",
+        "the argument `position_ids` if given, else start..end; with rule `mask` or `tokens`: "
+        "cumsum(m) * m - 1 with m = attention_mask or m = (ids != pad). Then `offset` is "
+        "added. Inputs: the argument, and for the two rules the mask or the ids",
         ("position_ids?", "data?"),
         declared,
         dtype="int",
@@ -105,7 +105,7 @@ ROWS: dict[str, Row] = {
         stores=counted_stores,
     ),
     "sinusoid": Row(
-        "sin and cos of position * 10000^(-i/d), d = width/2 or width/2 - 1, side by side "
+        "sin and cos of position * 10000^(-i/d) with d = width/2 or width/2 - 1, concatenated "
         "(layout concat) or alternating (interleaved)",
         ("positions",),
         declared,
@@ -114,9 +114,9 @@ ROWS: dict[str, Row] = {
         attrs=("shape", "width", "layout", "denominator"),
     ),
     "rope_table": Row(
-        "cos and sin of position * frequency_i, frequency_i = theta^(-2i/width), scaled: `scaling` "
-        "has a type and its numbers (dynamic and longrope look at the greatest position too), and "
-        "may multiply cos and sin",
+        "cos and sin of position * frequency_i with frequency_i = theta^(-2i/width). "
+        "`scaling` has a type and its numbers, and may multiply cos and sin; dynamic and "
+        "longrope also depend on the largest position",
         ("positions",),
         rope_shape,
         dtype="float",
@@ -125,9 +125,10 @@ ROWS: dict[str, Row] = {
         stores=angles_stores,
     ),
     "grid_rope_table": Row(
-        "the same for the patches of a grid (rows, columns), row by row, behind `front` tokens "
-        "with the angle 0: the first half of the frequencies, theta^(-4i/width), turn by the row, "
-        "the others by the column; both are counted from 0, or, centred, 2 pi * ((2 i + 1)/n - 1)",
+        "the same for a grid of patches (rows, columns) in row-major order, after `front` "
+        "tokens with angle 0. The first half of the frequencies, theta^(-4i/width), is "
+        "multiplied by the row, the other half by the column; both are indices, or with "
+        "`centred` 2 pi * ((2 i + 1)/n - 1)",
         (),
         grid_rope_shape,
         dtype="float",
@@ -136,8 +137,8 @@ ROWS: dict[str, Row] = {
         stores=grid_angles_stores,
     ),
     "rotate": Row(
-        "inputs x, cos, sin: rotates pairs of the first `width` columns of each head by the angle "
-        "of its position (with `end`, of those behind as many); pairs are (i, i + width/2) or, "
+        "inputs x, cos, sin: rotates pairs of the first `width` features of each head (with "
+        "`end`, the last ones) by the angle of the position; pairs are (i, i + width/2) or, "
         "interleaved, (2i, 2i + 1)",
         ("x", "cos", "sin"),
         part="positions",
@@ -145,7 +146,7 @@ ROWS: dict[str, Row] = {
         saves=keeps("cos", "sin"),
     ),
     "sharpness": Row(
-        "1 + slope * ln(1 + floor(position / length)), for each position",
+        "1 + slope * ln(1 + floor(position / length)) for each position",
         ("positions",),
         declared,
         dtype="float",
@@ -154,7 +155,7 @@ ROWS: dict[str, Row] = {
         stores=sharpness_stores,
     ),
     "sharpen": Row(
-        "inputs x, sharpness: x * the number of its position",
+        "inputs x, sharpness: x times the factor of its position",
         ("x", "sharpness"),
         part="positions",
         saves=keeps("sharpness"),
@@ -169,8 +170,8 @@ ROWS: dict[str, Row] = {
     ),
     "grid_offsets": Row(
         "the row of a table for each pair of patches on a square grid: with n = 2 * grid - 1, "
-        "(rows down from key to query + grid - 1) * n + (columns likewise); behind these n^2 "
-        "rows, where tokens stand in `front`: one of them is the query, the key, both",
+        "(rows from key to query + grid - 1) * n + (columns likewise). Three more rows are "
+        "for pairs with one of the `front` tokens: as query, as key, as both",
         (),
         declared,
         dtype="int",
@@ -178,8 +179,9 @@ ROWS: dict[str, Row] = {
         attrs=("shape", "grid", "front", "stack"),
     ),
     "relative_buckets": Row(
-        "the bucket of key - query: T5's, half of them exact, half logarithmic up to "
-        "max_distance; bidirectional: one half of the buckets for keys behind the query",
+        "T5's bucket of key - query: half of the buckets hold one distance, half grow "
+        "logarithmically up to max_distance; with `bidirectional`, half of the buckets are "
+        "for keys after the query",
         (),
         declared,
         dtype="int",
@@ -197,11 +199,11 @@ ROWS: dict[str, Row] = {
         saves=keeps("buckets"),
     ),
     "relative_places": Row(
-        "the row of a table of relative positions that belongs to query - key = d: clamp(d, -r, "
-        "r - 1) + r. With rule `log`, r is `buckets` and d becomes its bucket first: d itself up "
-        "to half of them, then sign(d) * (h + ceil((h - 1) * log(|d| / h) / log((max_distance - "
-        "1) / h))) with h = buckets // 2; with rule `each`, r is `max_distance`, with `all` the "
-        "number of tokens",
+        "the row of a table of relative positions for d = query - key: clamp(d, -r, r - 1) + "
+        "r. With rule `log`, r is `buckets`, and d is first replaced by d if |d| <= h, else "
+        "sign(d) * (h + ceil((h - 1) * log(|d| / h) / log((max_distance - 1) / h))), with h = "
+        "buckets // 2. With rule `each`, r is `max_distance`; with `all`, r is the number of "
+        "tokens",
         (),
         declared,
         dtype="int",
@@ -209,7 +211,7 @@ ROWS: dict[str, Row] = {
         attrs=("shape", "rule", "buckets", "max_distance", "stack"),
     ),
     "relative_positions": Row(
-        "every relative position in rising order, -n..n-1 of n tokens",
+        "all relative positions in ascending order, -n..n-1 for n tokens",
         (),
         declared,
         dtype="int",
@@ -217,8 +219,8 @@ ROWS: dict[str, Row] = {
         attrs=("shape", "stack"),
     ),
     "position_scores": Row(
-        "inputs x (B, H, T or S, E), positions (H, U, E), places (T, S): x . positions[place], "
-        "where x is that of the query or of the key (attr `side`)",
+        "inputs x (B, H, T or S, E), positions (H, U, E), places (T, S): x . "
+        "positions[place], where x is that of the query or of the key (attr `side`)",
         ("x", "positions", "places"),
         position_shape,
         flops=position_flops,
@@ -227,7 +229,7 @@ ROWS: dict[str, Row] = {
         saves=position_scores_saves,
     ),
     "masked_bias": Row(
-        "inputs bias, mask: bias where the mask admits, else -inf",
+        "inputs bias, mask: bias where the mask is True, else -inf",
         ("bias", "mask"),
         broadcast,
         saves=masked_saves,

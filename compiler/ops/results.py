@@ -1,4 +1,4 @@
-"""What heads compute: similarities, and one vector for a whole sequence."""
+"""Ops of heads: similarities and pooling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pool_shape(inputs: Inputs, attrs: Attrs) -> list[Shape]:
     return [(inputs["x"].shape[0], inputs["x"].shape[-1])]
 
 
-# -- what the backward needs
+# -- tensors saved for the backward pass
 
 
 def exp_scale_saves(s: Saving) -> Iterator[Kept]:
@@ -39,7 +39,7 @@ def pool_saves(s: Saving) -> Iterator[Kept]:
 
 
 def pool_view(s: Saving) -> tuple[str, ...]:
-    """One place of every sequence is a view of all of them."""
+    """Selecting one position of every sequence is a view."""
     how = s.op.attrs["how"]
     one = how == "last" or (how == "first" and s.op.attrs["tokens"] == 1)
     return ("x",) if one else ()
@@ -54,7 +54,7 @@ ROWS: dict[str, Row] = {
         saves=keeps("a", "b"),
     ),
     "exp_scale": Row(
-        "x * exp(the learned number)",
+        "x * exp(s) with a learned number s",
         ("x",),
         same,
         vector_weights,
@@ -62,17 +62,18 @@ ROWS: dict[str, Row] = {
         saves=exp_scale_saves,
     ),
     "join_tokens": Row(
-        "the first `tokens` vectors of each sequence side by side",
+        "the first `tokens` vectors of each sequence, concatenated",
         ("x",),
         lambda inputs, attrs: [(inputs["x"].shape[0], attrs["dim"])],
         attrs=("tokens", "dim"),
         view=view("x"),
     ),
     "pool": Row(
-        "one vector per sequence. Inputs x, attention_mask or '', and for `attention` scores "
-        "(B, T, 1), for `token` the ids. how: first (the mean of the first `tokens`), last (real "
-        "token), mean, max (over real tokens), attention (softmax of the scores over real tokens), "
-        "token (the first place where ids == id). skip: leading tokens that a mean leaves out",
+        "one vector per sequence. Inputs: x, optional attention_mask, and for `attention` "
+        "scores (B, T, 1), for `token` the ids. how: first (the mean of the first `tokens`), "
+        "last (real token), mean, max (over real tokens), attention (weighted by a softmax of "
+        "the scores over real tokens), token (the first index with ids == id). skip: number "
+        "of leading tokens that a mean leaves out",
         ("x", "attention_mask?", "extra?"),
         pool_shape,
         attrs=("how", "token", "skip", "tokens"),

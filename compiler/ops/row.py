@@ -1,4 +1,4 @@
-"""What the table says of an op, and the shape rules that many share."""
+"""The type of a row of the op table, and common shape rules."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ ONES, ZEROS, NORMAL = Initial("ones"), Initial("zeros"), Initial("normal")
 
 @dataclass(frozen=True)
 class Inputs:
-    """What an op reads: the value of each slot that has one, in order."""
+    """The inputs of an op by slot, in order."""
 
     slots: tuple[str, ...]
     values: tuple[Value, ...]
 
     @classmethod
     def of(cls, slots: tuple[str, ...], ids: Iterable[str], values: Mapping[str, Value]) -> Inputs:
-        """The values of these ids; "" stands for none."""
+        """The values with these ids; "" is absent."""
         given = [(slot, values[one]) for slot, one in zip(slots, ids, strict=True) if one]
         return cls(tuple(slot for slot, _ in given), tuple(value for _, value in given))
 
     def __getitem__(self, slot: str) -> Value:
-        """The value in a slot. Raises ValueError where there is none."""
+        """The value in a slot. Raises ValueError if it is absent."""
         return self.values[self.slots.index(slot)]
 
     def __iter__(self) -> Iterator[Value]:
@@ -46,7 +46,7 @@ def same(inputs: Inputs, attrs: Attrs) -> list[Shape]:
 
 
 def declared(inputs: Inputs, attrs: Attrs) -> list[Shape]:
-    """The shape that lowering gave, for ops whose result is no function of their inputs' shapes."""
+    """The shape set by lowering, for ops whose result does not follow from their inputs' shapes."""
     return [attrs["shape"]]
 
 
@@ -74,12 +74,12 @@ def no_flops(op: Op, values: dict[str, Value]) -> Poly:
 class Row:
     """One kind of op.
 
-    slots: the names of its inputs, in order; `mask?` may be absent (""), `parts*`, the last one,
-        holds one value or more
-    attrs: the names of its attributes, which the formula speaks of; `score?` may be left out
-    saves: what autograd keeps of it for the backward, as `saved` describes
-    view: the inputs whose storage the results share; none for results of their own
-    stores: kind and number of what its result stores, where its shape and dtype do not tell
+    slots: names of its inputs, in order; `mask?` is optional (""), `parts*` (only last) has one or
+        more values
+    attrs: names of its attributes; `score?` is optional
+    saves: tensors saved for the backward pass, see `saved`
+    view: inputs whose storage the results share; empty if they have their own
+    stores: kind and number of stored elements, if they do not follow from shape and dtype
     """
 
     formula: str
@@ -87,21 +87,21 @@ class Row:
     shape: Callable[[Inputs, Attrs], list[Shape]] = same
     weights: Callable[[Attrs], tuple[Weight, ...]] = none
     flops: Callable[[Op, dict[str, Value]], Poly] = no_flops
-    dtype: str = ""  # "" is that of the first input; one word for each result, or for all
-    part: str = "other"  # what the report counts it under, unless its scope says otherwise
+    dtype: str = ""  # "": that of the first input; one word per result, or one for all
+    part: str = "other"  # part of the report, unless its scope determines it
     attrs: tuple[str, ...] = ()
     saves: Saves = nothing
     view: View = fresh
     stores: Stores | None = None
 
     def named(self, count: int) -> tuple[str, ...]:
-        """The slot of each of `count` inputs. Raises ValueError where so many do not fit."""
+        """The slot of each of `count` inputs. Raises ValueError for a wrong number."""
         return _named(self.slots, count)
 
     def filled(self, inputs: Iterable[str]) -> tuple[str, ...]:
-        """The inputs with "" for those at the end that are left out.
+        """The inputs, with "" for omitted ones at the end.
 
-        Raises ValueError where so many do not fit, or one that must be there is absent.
+        Raises ValueError for a wrong number, or if a required one is absent.
         """
         given = tuple(inputs)
         whole = (*given, *[""] * (len(self.slots) - len(given)))

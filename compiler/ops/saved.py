@@ -1,8 +1,8 @@
-"""What autograd keeps of an op for its backward: the vocabulary of the rules in the tables of ops.
+"""Rules for tensors that autograd saves for the backward pass of an op.
 
-A rule yields the slots of tensors that the graph knows (`x`, or `out` for the result) and `Own` for
-tensors that only the op's PyTorch code makes. The numbers of tests are those of PyTorch 2.13 on the
-CPU; `fused` stands for the kernels of GPUs.
+A rule yields slots of tensors in the graph (`x`, or `out` for the result), and `Own` for tensors
+that only the op's PyTorch code creates. The rules are tested with PyTorch 2.13 on the CPU; `fused`
+means GPU kernels.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 OUT = "out"
 FREE = "free"
-"""The storage of a parameter or of an argument of `forward`: no activation."""
+"""The storage of a parameter or argument, which is not counted."""
 
 
 @dataclass(frozen=True)
 class Own:
-    """Tensors that have no name in the graph.
+    """Tensors that are not in the graph.
 
     kind  float: of the activations' dtype · wide: the same, at least float32 · int: 8 bytes · bool
     """
@@ -38,15 +38,15 @@ Kept = str | Own
 
 @dataclass(frozen=True)
 class Saving:
-    """One op as its rule sees it.
+    """One op, as the argument of a rule.
 
-    values   what it touches by id, with the lengths of the whole model
+    values   its inputs and outputs by id, with the lengths of the whole model
     needs    ids of all values that need a gradient
     read     ids of all values that an op or a result reads
-    fused    GPU kernels: attention keeps no scores, dropout keeps booleans
+    fused    GPU kernels: attention saves no scores, dropout saves booleans
     narrow   the activations have fewer than 4 bytes
-    source   the op that makes the value of a slot, seen the same way; None for none
-    storage  how many numbers are stored for a slot: less than `size` where rows are alike
+    source   the op that computes the value of a slot, in the same form; or None
+    storage  number of stored elements of a slot: less than `size` for expanded tensors
     """
 
     op: Op
@@ -59,15 +59,15 @@ class Saving:
     storage: Callable[[str], Poly]
 
     def given(self, slot: str) -> bool:
-        """Is there a tensor in this slot?"""
+        """Whether there is a tensor in this slot."""
         return bool(self.op.arg(slot))
 
     def trained(self, slot: str) -> bool:
-        """Does the value in this slot need a gradient?"""
+        """Whether the value in this slot needs a gradient."""
         return self.op.arg(slot) in self.needs
 
     def used(self, result: int) -> bool:
-        """Is this result of the op read?"""
+        """Whether this result of the op is used."""
         return self.op.outputs[result] in self.read
 
     def shape(self, slot: str) -> Shape:
@@ -75,19 +75,19 @@ class Saving:
         return self.values[self.op.outputs[0] if slot == OUT else self.op.arg(slot)].shape
 
     def size(self, slot: str) -> Poly:
-        """How many numbers it has."""
+        """Number of elements."""
         return elements(self.shape(slot))
 
     def rows(self, slot: str) -> Poly:
-        """How many vectors along its last axis it has."""
+        """Number of vectors along its last axis."""
         return elements(self.shape(slot)[:-1])
 
     def own(self, slot: str, kind: str = "float") -> Own:
-        """One more tensor of the size of that in the slot."""
+        """Another tensor with the size of that in the slot."""
         return Own(kind, self.size(slot))
 
     def widened(self, slot: str) -> Kept:
-        """The value in float32: itself, or a copy where it is narrower."""
+        """The value in float32: itself, or a copy if its dtype is narrower."""
         return self.own(slot, "wide") if self.narrow else slot
 
 
@@ -101,17 +101,17 @@ def nothing(s: Saving) -> Iterator[Kept]:
 
 
 def keeps(*slots: str) -> Saves:
-    """A rule that keeps these values, whatever the options."""
+    """A rule that always saves these values."""
     return lambda s: slots
 
 
 def fresh(s: Saving) -> tuple[str, ...]:
-    """The results have a storage of their own."""
+    """The results have their own storage."""
     return ()
 
 
 def view(*slots: str) -> View:
-    """The results share the storage of these inputs, one for each."""
+    """Each result shares the storage of one of these inputs."""
     return lambda s: slots
 
 
@@ -125,16 +125,16 @@ IN_PLACE = (
     "sharpen",
     "without_padding",
 )
-"""Ops whose results are laid out in memory as their inputs are."""
+"""Ops whose results have the memory layout of their inputs."""
 
 
 def by_token(made: Saving | None) -> bool:
-    """Are the heads of a token side by side in memory, as the linear layer left them?"""
+    """Whether the heads of a token are adjacent in memory, as after a linear layer."""
     while made is not None and made.op.kind in IN_PLACE:
         made = made.source("x")
     return made is not None and made.op.kind == "split_heads"
 
 
 def operand(s: Saving, slot: str) -> Kept:
-    """What a batched product keeps of a factor: itself where it is in one piece, else a copy."""
+    """What a batched product saves of a factor: itself if it is contiguous, else a copy."""
     return s.own(slot) if by_token(s.source(slot)) else slot

@@ -1,4 +1,4 @@
-"""Attention without scores of pairs: sums over the keys, made once."""
+"""Attention without pairwise scores: sums over the keys."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def pool_weights(attrs: Attrs) -> tuple[Weight, ...]:
 
 
 CHUNK = 64
-"""So many tokens are compared with one another where sums over all keys before them run along."""
+"""Chunk length of chunked causal linear attention."""
 
 
 def chunks_of(length: Dim) -> tuple[Poly, int]:
-    """How many chunks so many tokens take, and the tokens of each; the first is never full.
+    """Number of chunks for a length, and tokens per chunk; the first chunk is never full.
 
-    One new token behind a cache, a length that is known to be 1, takes two chunks of one.
+    A decoding step with one token has two chunks of one.
     """
     if length.size is None:
         return Poly.of("Q"), CHUNK
@@ -33,15 +33,15 @@ def chunks_of(length: Dim) -> tuple[Poly, int]:
 
 
 def pool_heads_flops(op: Op, values: dict[str, Value]) -> Poly:
-    """The score of every token; the weighted sum is no matrix product."""
+    """FLOPs of the scores of all tokens; the weighted sum is not a matrix product."""
     return 2 * elements(values[op.arg("x")].shape)
 
 
 def linear_attend_flops(op: Op, values: dict[str, Value]) -> Poly:
-    """Keys times values, queries times their sum; with an order, the pairs of a chunk besides.
+    """FLOPs of keys times values, queries times their sum and, if causal, pairs in chunks.
 
-    What the first chunks lack is filled with zeros and computed. With rates, the sum of each chunk
-    is taken into every later one, which grows with the square of their number.
+    The first chunks are padded with zeros, which are computed too. With decay rates, the sum of
+    each chunk contributes to every later one, so the cost is quadratic in the number of chunks.
     """
     q, k, v = (values[op.arg(slot)].shape for slot in ("q", "k", "v"))
     width = elements(v[-1:])
@@ -52,11 +52,11 @@ def linear_attend_flops(op: Op, values: dict[str, Value]) -> Poly:
     flops = 4 * tokens * state + 2 * chunk * tokens * (elements(q[-1:]) + width)
     if not op.arg("rates"):
         return flops
-    cached = 2 * heads * state if chunk == 1 else Poly()  # the query times what is cached
+    cached = 2 * heads * state if chunk == 1 else Poly()  # queries times the cached sum
     return flops + 2 * heads * chunks * chunks * state + cached
 
 
-# -- what the backward needs
+# -- tensors saved for the backward pass
 
 
 def pool_heads_saves(s: Saving) -> Iterator[Kept]:
@@ -73,7 +73,7 @@ def by_last_saves(s: Saving) -> Iterator[Kept]:
 
 
 def linear_attend_saves(s: Saving) -> Iterator[Kept]:
-    """Operands of the products, in float32 or wider where there is an order."""
+    """Operands of the products, in float32 or wider if causal."""
     q, k, v = (s.shape(slot) for slot in ("q", "k", "v"))
     heads, state = elements(q[:2]), elements((q[-1], v[-1]))
     if not s.op.attrs["causal"]:
@@ -90,9 +90,9 @@ def linear_attend_saves(s: Saving) -> Iterator[Kept]:
 
 
 def linear_attend_stores(s: Saving) -> tuple[str, Poly]:
-    """The result of whole chunks, of which the tokens are a view."""
+    """The result for whole chunks; the tokens are a view of it."""
     q, v = s.shape("q"), s.shape("v")
-    if not s.op.attrs["causal"] or s.narrow:  # rounding to fewer bytes copies the tokens alone
+    if not s.op.attrs["causal"] or s.narrow:  # a cast to a narrower dtype copies only the tokens
         return "float", s.size(OUT)
     chunks, chunk = chunks_of(q[-2])
     return "float", chunk * elements(q[:2]) * chunks * elements(v[-1:])
@@ -100,8 +100,8 @@ def linear_attend_stores(s: Saving) -> tuple[str, Poly]:
 
 ROWS: dict[str, Row] = {
     "pool_heads": Row(
-        "inputs x (B, H, T, E), attention_mask or '': the sum of x over real tokens, weighed by "
-        "softmax(vector . x / sqrt(E)) over these, where each head has its vector, (B, H, 1, E)",
+        "inputs x (B, H, T, E), optional attention_mask: the mean of x over real tokens, "
+        "weighted by softmax(vector . x / sqrt(E)), with one vector per head, (B, H, 1, E)",
         ("x", "attention_mask?"),
         lambda inputs, attrs: [(*inputs["x"].shape[:2], ONE, inputs["x"].shape[-1])],
         pool_weights,
@@ -111,12 +111,12 @@ ROWS: dict[str, Row] = {
         saves=pool_heads_saves,
     ),
     "without_padding": Row(
-        "inputs x (B, H, T, E), attention_mask or '': x, 0 at padding",
+        "inputs x (B, H, T, E), optional attention_mask: x, with zeros at padding",
         ("x", "attention_mask?"),
         view=view("x"),
     ),
     "append_ones": Row(
-        "one column more, of ones: what is summed with it counts the weights",
+        "appends a column of ones, whose weighted sum is the sum of the weights",
         ("x",),
         lambda inputs, attrs: [(*inputs["x"].shape[:-1], inputs["x"].shape[-1] + 1)],
     ),
@@ -136,9 +136,9 @@ ROWS: dict[str, Row] = {
         attrs=("shape", "heads", "layers"),
     ),
     "attend_linearly": Row(
-        "inputs q, k, v, rates or '': the sum over keys j of (q_i . k_j) v_j, with `causal` over "
-        "j <= i and, with rates, times exp(-rate * (i - j)). With `cached`, keys and values of "
-        "tokens before count too: the state is the sum of their products",
+        "inputs q, k, v, optional rates: the sum over keys j of (q_i . k_j) v_j; with "
+        "`causal` over j <= i; with rates, times exp(-rate * (i - j)). With `cached`, "
+        "previous tokens are included; the state is the sum of their products k v^T",
         ("q", "k", "v", "rates?"),
         attend_shape,
         flops=linear_attend_flops,

@@ -1,4 +1,4 @@
-"""The passes, in order. Each takes a graph and returns one; `check` says what a legal graph is."""
+"""The passes, in order. Each maps a graph to a graph; `check` defines legal graphs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PASSES: tuple[Pass, ...] = (
 
 
 def run_passes(graph: ModuleGraph, *, checked: bool = False) -> ModuleGraph:
-    """The graph after every pass; with `checked`, each result is checked and a bad pass named."""
+    """The graph after all passes; with `checked`, results are checked and errors name the pass."""
     for step in PASSES:
         graph = step(graph)
         if checked:

@@ -1,4 +1,4 @@
-"""What a legal graph is. Run after every pass in the tests; a bug found here is ours."""
+"""Check that a graph is legal. Tests run this after every pass."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..ops.row import Inputs
 
 
 class IllegalGraphError(AssertionError):
-    """A pass made a graph that no backend could read."""
+    """A graph is not legal, which is a bug of a pass."""
 
 
 def check(graph: ModuleGraph) -> ModuleGraph:
-    """The graph itself, if it is legal; raises IllegalGraphError."""
+    """Return the graph if it is legal, else raise IllegalGraphError."""
     try:
         ops = graph.ops()
     except CycleError as error:
@@ -27,7 +27,7 @@ def check(graph: ModuleGraph) -> ModuleGraph:
         made.update(op.outputs)
     for name, value in {**graph.outputs, **graph.hidden}.items():
         if value not in made:
-            raise IllegalGraphError(f"the result {name} ({value}) is made by no op")
+            raise IllegalGraphError(f"no op computes the result {name} ({value})")
     names = [weight.name for weight in graph.weights()]
     twice = (
         {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
@@ -58,11 +58,11 @@ def _check_op(graph: ModuleGraph, op: Op, made: set[str]) -> None:
     tied = [weight.tied for weight in op.weights if weight.tied]
     for name in tied:
         if not _is_weight(graph, name):
-            raise IllegalGraphError(f"{where}: tied to {name}, which is no weight")
+            raise IllegalGraphError(f"{where}: tied to {name}, which is not a weight")
 
 
 def _check_row(op: Op, where: str) -> None:
-    """Inputs and attributes are those that the op's row names; only optional ones are absent."""
+    """Check inputs and attributes against the op's row; only optional ones may be absent."""
     row = OPS[op.kind]
     try:
         fits = (
@@ -81,7 +81,7 @@ def _check_row(op: Op, where: str) -> None:
 
 
 def _is_weight(graph: ModuleGraph, name: str) -> bool:
-    """Is this a weight's logical name, as it stands or with `{layer}` for a number?"""
+    """Whether this is the logical name of a weight, possibly with `{layer}`."""
     if "{layer}" not in name:
         return any(weight.name == name for weight in graph.weights())
     return any(
@@ -93,7 +93,7 @@ def _is_weight(graph: ModuleGraph, name: str) -> bool:
 
 
 def _check_sight(graph: ModuleGraph, op: Op, where: str) -> None:
-    """What a layer makes is seen within it; outside, only what the last layer gives."""
+    """Check that only the last layer's output is used outside of the layers."""
     for value in filter(None, op.inputs):
         layers = graph.layers_of(graph.scope_of(value))
         if layers is None or value == layers.result or graph.inside(op.scope, layers.path):
@@ -102,7 +102,7 @@ def _check_sight(graph: ModuleGraph, op: Op, where: str) -> None:
 
 
 def _check_shapes(graph: ModuleGraph, op: Op, where: str) -> None:
-    """Each result has the shape that the op's row gives; a memory's length is M instead of T."""
+    """Check the shape of each result by the op's row; memories have length M instead of T."""
     given = Inputs.of(op.slots, op.inputs, graph.values)
     shapes = OPS[op.kind].shape(given, op.attrs)
     for value, shape in zip(op.outputs, shapes, strict=True):
@@ -115,4 +115,4 @@ def _check_fields(graph: ModuleGraph) -> None:
     names = [field.name for field in graph.fields]
     for name in names:
         if not name.isidentifier() or names.count(name) > 1:
-            raise IllegalGraphError(f"the Config field {name} is no identifier or stands twice")
+            raise IllegalGraphError(f"the Config field {name} is not an identifier or occurs twice")

@@ -1,15 +1,14 @@
-"""Decide for each attend how it is computed, and write the reason on the node.
+"""Choose the kernel of each attention, and record the reason.
 
-    sdpa       scaled_dot_product_attention, with a boolean mask or the kernel's own causal one
-    sdpa+bias  the same, with the bias (and -inf where the mask forbids) added to the scores; sinks
-               are the bias of one key more, whose value is 0
-    distance   sdpa+bias, where the bias makes squared distances of the products
-    additive   scores of sums as written
-    explicit   scores, softmax and sum as written: for what the fused kernel cannot express
+    sdpa       scaled_dot_product_attention, with a boolean mask or `is_causal`
+    sdpa+bias  the same with an additive bias (-inf at masked pairs); sinks are the bias of one
+           extra key, whose value is 0
+    distance   sdpa+bias, with a bias that turns dot products into squared distances
+    additive   additive scores, computed explicitly
+    explicit   explicit scores, softmax and sum, for options that SDPA does not support
 
-A mask that the kernel knows by itself need not be made: `implicit` on a mask op is `causal` (None
-means causal) or `full` (None means all); "" says that the mask is always made. `causal` on an
-attend says that it takes no mask for the causal one.
+The attribute `implicit` of a mask op says what None means: `causal` or `full`; "" if the mask is
+always computed. `causal` of an attend op: without a mask, it is causal.
 """
 
 from __future__ import annotations
@@ -44,15 +43,15 @@ def choose_kernels(graph: ModuleGraph) -> ModuleGraph:
 
 
 def _may_take_is_causal(graph: ModuleGraph, attend: Op) -> bool:
-    """Is no mask the causal one here, or never the case? Not so where None means all."""
+    """Whether a missing mask means causal, or never occurs."""
     mask = graph.producer(attend.arg("mask"))
     return mask is not None and not mask.attrs["memory"] and mask.attrs.get("implicit") != "full"
 
 
 def _stacks_with_implicit_causal(graph: ModuleGraph) -> set[str]:
-    """Stacks in which some layer gets None for a causal mask.
+    """Stacks in which some layer gets None as a causal mask.
 
-    Layers whose mask is always made are then written alike: they never get None.
+    The other layers of these stacks, which always get a mask, are written in the same way.
     """
     return {
         op.attrs["stack"]
@@ -63,7 +62,7 @@ def _stacks_with_implicit_causal(graph: ModuleGraph) -> set[str]:
 
 def _kernel(op: Op) -> tuple[str, str]:
     if op.attrs.get("score") == "additive":
-        return "additive", "a query and a key are added, not multiplied"
+        return "additive", "additive scores"
     if op.attrs.get("score") == "distance":
         return "distance", "the squared lengths of the keys are added to the scores"
     if op.attrs["softcap"] is not None:
@@ -74,7 +73,7 @@ def _kernel(op: Op) -> tuple[str, str]:
         return "sdpa+bias", "the bias and the mask are added to the scores"
     formula = str(op.attrs["formula"])
     if formula in ("causal", "full"):
-        return "sdpa", f"the fused kernel knows a {formula} mask"
+        return "sdpa", f"the fused kernel supports a {formula} mask"
     return "sdpa", "one dense boolean mask"
 
 

@@ -1,9 +1,9 @@
-"""Move what is the same in every layer out of the layers, so that it is computed once.
+"""Move ops with the same result in every layer out of the layers, to compute them once.
 
     layers/attention: cos, sin = rope_table(positions)    ->    model: cos, sin = rope_table(...)
     layers/attention: mask = mask(attention_mask)         ->    model: mask = mask(attention_mask)
 
-An op moves when it has no weights, no state of its own, and reads nothing that a layer makes.
+An op is moved if it has no weights and no state, and does not depend on values of a layer.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Linear layers that read the same become one product: a pass that `build` runs when asked.
+"""Fuse linear layers with the same input into one product (`build --join-projections`).
 
 attention: query = linear(x), key = linear(x), value = linear(x)    ->    one of three results
 
-Only how it is computed changes. Each op keeps its weights and their names, so checkpoints are read
-and written as before; `joined` on an op names those that it is computed with, itself among them.
+Ops keep their weights and names, so checkpoints do not change. The attribute `joined` of an op
+lists the ops that are computed together, including itself.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def join_projections(graph: ModuleGraph) -> ModuleGraph:
 
 
 def may_be_joined(graph: ModuleGraph, op: Op) -> bool:
-    """A linear layer of a module in a layer, with weights of its own, in the model's dtype.
+    """Whether it is a linear layer inside a layer, with its own weights, in the model's dtype.
 
-    What writes into the stream is drawn narrower than what stands beside it, and stays alone.
+    Residual projections have a different initialisation and are not joined.
     """
     if op.kind != "linear" or graph.layers_of(op.scope) is None or op.attrs.get("wide"):
         return False

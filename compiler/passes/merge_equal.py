@@ -1,4 +1,4 @@
-"""Compute equal things once: two ops without weights that do the same to the same inputs.
+"""Merge equal ops without weights and with the same inputs.
 
 model: cos_1, sin_1 = rope_table(positions)           ->    model: cos, sin = rope_table(...)
 model: cos_2, sin_2 = rope_table(positions)

@@ -1,7 +1,7 @@
-"""Tell values apart that several kinds of layers share under one name.
+"""Distinguish values that several kinds of layers use under one name.
 
-mask, mask       ->    local_mask, global_mask        (where the kinds differ)
-cos              ->    cos                            (where all kinds use one table)
+mask, mask       ->    local_mask, global_mask        (if the kinds differ)
+cos              ->    cos                            (if all kinds use one table)
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _kinds(graph: ModuleGraph, value: str) -> tuple[str, ...]:
     found: list[str] = []
     for op in graph.consumers(value):
         if op.kind == "layer_input":
-            continue  # the stream, which each layer gives on to the next
+            continue  # the hidden states
         block = graph.block_of(op.scope)
         if block is not None:
             found.append(block.name)

@@ -1,4 +1,4 @@
-"""Attentions: one file per variant, joined here."""
+"""Attention variants, one file each, and their union."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What makes an attention a cross-attention."""
+"""Options of cross-attention."""
 
 from ..part import Part
 from ..scalars import Name

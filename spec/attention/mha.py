@@ -1,4 +1,4 @@
-"""Multi-head attention with all that checkpoints do to it."""
+"""Multi-head attention and its options."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Scores that come from data; those that come from positions are `positions`."""
+"""Score biases computed from data; those from positions are in `positions`."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Feed-forwards: one file per variant, joined here."""
+"""Feed-forward variants, one file each, and their union."""
 
 from typing import Annotated
 

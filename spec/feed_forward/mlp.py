@@ -9,7 +9,7 @@ from ..scalars import Flag, HiddenBias, Rate, Size
 
 
 class Hidden(Part):
-    """What a feed-forward widens to, and what happens there.
+    """Options of all feed-forwards except mixtures of experts.
 
     d_ff: inner width
     activation: activation function

@@ -1,4 +1,4 @@
-"""Laws: rules that relate several keys. They are checked on all valid parts."""
+"""Laws: rules that relate several keys, checked on all valid parts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def findings(spec: ModelSpec) -> Iterator[Finding]:
 def check_laws(
     spec: ModelSpec, tree: Node, reading: Reading, meant: Set[str] = frozenset()
 ) -> None:
-    """Report violations. `meant`: the right spelling of misspelt keys, which are not missing."""
+    """Report violations. `meant`: intended keys of misspelt ones, which are not missing."""
     for finding in sorted(findings(spec), key=lambda finding: finding.may_follow):
         if finding.lacks in meant or (finding.may_follow and reading.problems):
             continue

@@ -1,4 +1,4 @@
-"""Laws of the attentions of a block: heads, widths, positions and masks."""
+"""Laws of attention: heads, widths, positions and masks."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def attentions(block: Block) -> Iterator[tuple[str, Mha]]:
 
 
 def head_width(attention: Mha, stack: Stack) -> int | None:
-    """The width of a head, said or derived; None when it cannot be."""
+    """The width of a head, given or derived; None if unknown."""
     if attention.head_dim is not None:
         return attention.head_dim
     return None if stack.d_model % attention.heads else stack.d_model // attention.heads
 
 
 def latent_width(attention: Mla) -> int:
-    """The width of the widest vector of a head."""
+    """Width of the widest vector of a head."""
     return max(attention.nope_dim + attention.rope_dim, attention.value_dim)
 
 
@@ -138,7 +138,7 @@ def buckets_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iter
 
 
 def grid_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    """A table of offsets on a grid is for patches, each of which has a place on it."""
+    """`relative_table` needs a grid of patches."""
     grid = [s for s in members(stack.input) if isinstance(s, Patches) and not s.registers]
     for i, position in enumerate(members(block.positions)):
         if isinstance(position, RelativeTable) and not grid:
@@ -166,7 +166,7 @@ def masks_share_heads(spec: ModelSpec, stack: Stack, path: Path, block: Block) -
     if heads % count:
         yield Finding(
             (*path, "mask"),
-            f"the number of masks ({count}) must divide that of key-value heads ({heads})",
+            f"the number of masks ({count}) must divide the number of key-value heads ({heads})",
         )
 
 
@@ -202,7 +202,7 @@ def separate_global_named(
 
 
 def scores_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    """What belongs to a product of query and key, beside another score."""
+    """Options that need `score: dot`."""
     for key, part in attentions(block):
         if part.score == "cosine" and part.scale is None:
             yield Finding(

@@ -1,4 +1,4 @@
-"""Laws of the rest of a block: feed-forwards, residuals, norms, and how large it all becomes."""
+"""Laws of feed-forwards, residuals, norms and the total size."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def d_ff_is_whole(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> It
 
 
 def hidden_parts(block: Block) -> Iterator[tuple[Path, Hidden]]:
-    """The mlp and glu of a block, those of a mixture of experts too, and where they stand."""
+    """The mlps and glus of a block, including those of experts, with their paths."""
     part = block.feed_forward
     if isinstance(part, Hidden):
         yield ("feed_forward",), part
@@ -87,7 +87,7 @@ def groups_fit(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
 def sparse_mixer_alone(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
-    """`sparsemixer` is a whole rule of choice; `jitter` is a number of it."""
+    """Options that cannot be combined with `sparsemixer`, and those that need it."""
     part = block.feed_forward
     if not isinstance(part, Moe):
         return
@@ -115,7 +115,7 @@ def one_capacity(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Ite
 
 
 def weighed_where(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    """An expert of no weight gives nothing where its output is weighed, else what 0 gives."""
+    """`weigh: input` cannot be combined with a capacity."""
     part = block.feed_forward
     if not isinstance(part, Moe):
         return
@@ -154,7 +154,7 @@ def plain_without_gate(
 
 
 def placements(block: Block) -> Iterator[tuple[str, str]]:
-    """The norm placement of every branch that is there."""
+    """The norm placement of each branch."""
     for key in ("attention", "cross_attention", "feed_forward"):
         part = getattr(block, key)
         placement = getattr(part, "norm_placement", None)
@@ -207,7 +207,7 @@ def normed_is_there(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> 
 def float32_is_computed(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
-    """A stream wider than the weights is read by norms alone, which make it narrow again."""
+    """`float32` needs norms before all branches, which cast the stream to the weights' dtype."""
     residuals = [b.residual for b in stack.blocks.values()]
     if not isinstance(block.residual, Joining) or not block.residual.float32:
         return
@@ -242,7 +242,7 @@ def _plain(norm: object) -> bool:
 def one_norm_behind_a_sum(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
-    """Parallel branches have one sum, so a norm behind it is one norm, and that of all of them."""
+    """Parallel branches have one sum, so there can be only one norm after it."""
     found = dict(placements(block))
     if not isinstance(block.residual, Parallel) or "post" not in found.values():
         return

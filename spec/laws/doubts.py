@@ -1,4 +1,4 @@
-"""What is probably not intended: warnings, and stacks that have no effect."""
+"""Warnings about probable mistakes, and errors for stacks without effect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAMILY_ENCODES = {"encoder-only": ("encoder",), "encoder-decoder": ("encoder",)}
 
 
 def _deliberate(mask: Mask) -> bool:
-    """`prefix` says that some tokens see one another both ways."""
+    """Whether the mask has a `prefix`, which is intentionally not causal."""
     return any(atom.name == "prefix" for atom in atoms(mask))
 
 
@@ -99,7 +99,7 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
         if name not in read:
             path = ("stacks", name)
             text = f"stack `{name}` has no effect: nothing reads it"
-            if name not in ties and not spec.heads:  # it may be run by itself
+            if name not in ties and not spec.heads:  # it can be run separately
                 yield Finding(path, text, warning=True)
             elif name not in ties:
                 yield Finding(path, f"{text}; remove it", may_follow=True)
@@ -109,7 +109,7 @@ def everything_is_read(spec: ModelSpec) -> Iterator[Finding]:
 
 
 def _is_used(spec: ModelSpec, reference: Reference) -> bool:
-    """Does it stand in a block of which there is a layer, or in no block?"""
+    """Whether the path is outside of blocks, or in a block that some layer uses."""
     level, *names = reference.path[2:4]
     return level != "blocks" or names[0] in spec.stacks[reference.reader].order
 

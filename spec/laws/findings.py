@@ -1,4 +1,4 @@
-"""Violations of laws, and how laws are checked on a spec with invalid parts."""
+"""Violations of laws, and the check of laws on a spec with invalid parts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """A violated law: its path in the resolved spec and the message.
+    """A violation: path in the resolved spec, and message.
 
-    lacks: the missing key, if that is the cause; not reported when the key was misspelt
+    lacks: the missing key, if that is the cause; not reported if the key was misspelt
     warning: allowed, but probably not intended
-    may_follow: it may follow from another problem, and is reported only where there is none
+    may_follow: may be a consequence of another problem; only reported if there is no other
     """
 
     path: Path
@@ -31,7 +31,7 @@ Law = Callable[..., Iterator[Finding]]
 
 
 def tried(law: Law, *subject: Any) -> Iterator[Finding]:
-    """The findings of a law, up to the first invalid value it reads."""
+    """The findings of a law, until it reads an invalid value."""
     try:
         yield from law(*subject)
     except UnknownValueError:
@@ -39,12 +39,12 @@ def tried(law: Law, *subject: Any) -> Iterator[Finding]:
 
 
 def parts(mapping: Any, kind: type | tuple[type, ...]) -> Iterable[tuple[str, Any]]:
-    """The well-formed members of a map of named parts."""
+    """The valid members of a map of named parts."""
     if not isinstance(mapping, dict):
         return []
     return [(name, part) for name, part in mapping.items() if isinstance(part, kind)]
 
 
 def members(sequence: Any) -> list[Any]:
-    """The members of a tuple; none of one that could not be read."""
+    """The members of a tuple; empty if it is invalid."""
     return list(sequence) if isinstance(sequence, tuple) else []

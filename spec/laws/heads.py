@@ -1,4 +1,4 @@
-"""Laws of the heads: which stack they read, and whether it has what they need."""
+"""Laws of heads."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def vocabulary_known(spec: ModelSpec, path: Path, head: Part) -> Iterator[Findin
     if not isinstance(head, LanguageModel) or head.vocab_size is not None:
         return
     stack = _stack(spec, head)
-    said = stack is not None and any(  # the stack's own law says it then
+    said = stack is not None and any(  # reported by the law of the stack
         isinstance(s, Tokens) and s.vocab_size is None and s.tied == "none"
         for s in members(stack.input)
     )
@@ -95,7 +95,7 @@ def tied_to_a_table(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding
 
 
 def skipped_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
-    """A mean that leaves tokens out is of an image, and those stand in front of its patches."""
+    """`skip` of a pool refers to prefix tokens and registers of an image."""
     pool = getattr(head, "pool", None)
     means = (MeanPool, FirstAndMeanPool)
     if not isinstance(head, HeadPart) or not isinstance(pool, means) or not pool.skip:
@@ -114,7 +114,7 @@ def skipped_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterato
 
 
 def first_tokens_are_there(spec: ModelSpec, path: Path, head: Part) -> Iterator[Finding]:
-    """The first of several tokens are learned ones, in front of the patches of an image."""
+    """`tokens` of a pool refers to prefix tokens of an image."""
     pool = getattr(head, "pool", None)
     if not isinstance(head, HeadPart) or not isinstance(pool, FirstPool):
         return

@@ -1,4 +1,4 @@
-"""Laws of what a stack reads: tables, positions, arguments, special tokens."""
+"""Laws of inputs: tables, positions, arguments, special tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .findings import Finding, Path, members, parts
 
 
 def tables(stack: Stack) -> list[tuple[int, Tokens]]:
-    """The token inputs of a stack, with their places."""
+    """The token inputs of a stack, with their paths."""
     sources = () if stack.streams else members(stack.input)
     return [(i, s) for i, s in enumerate(sources) if isinstance(s, Tokens)]
 
@@ -111,7 +111,7 @@ def patches_fit(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
 
 
 def positions_of_patches(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    """No token of an image is padding, each has a row of its own, registers have none."""
+    """Positions of patches: no padding, one per patch, none for registers."""
     sources = [s for s in members(stack.input) if isinstance(s, Patches)]
     for i, position in enumerate(members(stack.positions) if sources else ()):
         for key in ("offset", "skip_padding"):
@@ -165,7 +165,7 @@ def stem_fits(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
 
 
 def _other_norm(norm: Norm | None) -> str:
-    """A norm that is no plain layer norm, in words: its type, or what it says besides."""
+    """Description of a norm that is not a plain layer norm."""
     if not isinstance(norm, LayerNorm):
         return f"`{norm.type}`" if norm else "another"
     options = norm.model_dump(exclude={"type", "eps"})
@@ -175,7 +175,7 @@ def _other_norm(norm: Norm | None) -> str:
 
 
 def convolved_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    """Positions that are read from the neighbours: of a signal, where no frame is padding."""
+    """`convolution` positions need a signal."""
     stem = any(isinstance(source, ConvStem) for source in members(stack.input))
     for i, position in enumerate(members(stack.positions)):
         if not isinstance(position, Convolution):
@@ -193,7 +193,7 @@ def convolved_positions(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[F
 
 
 def tokens_are_counted(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    """Padding that is known by its id is padding of tokens."""
+    """`skip_padding: tokens` needs token ids."""
     vectors = any(isinstance(source, Features) for source in members(stack.input))
     for i, position in enumerate(members(stack.positions) if vectors else ()):
         if getattr(position, "skip_padding", False) == "tokens":
@@ -205,7 +205,7 @@ def tokens_are_counted(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Fi
 
 
 def positions_of_signals(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding]:
-    """No frame of a signal is padding."""
+    """Signals have no padding, so `skip_padding` does not apply."""
     stem = any(isinstance(source, ConvStem) for source in members(stack.input))
     for i, position in enumerate(members(stack.positions) if stem else ()):
         if getattr(position, "skip_padding", False):
@@ -256,7 +256,7 @@ def padding_known(spec: ModelSpec, path: Path, stack: Stack) -> Iterator[Finding
 
 
 def _causal(stack: Stack) -> bool:
-    """Does no block of the stack see what comes later?"""
+    """Whether all masks of the stack are causal."""
     masks = [block.mask for _, block in parts(stack.blocks, Block)]
     formulas = [m for mask in masks for m in (mask if isinstance(mask, tuple) else (mask,))]
     formulas = [formula for formula in formulas if isinstance(formula, Mask)]

@@ -1,4 +1,4 @@
-"""Laws of attentions that have no scores of pairs: what only scores have is refused."""
+"""Laws of attention without pairwise scores, which excludes options of scores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def summed(block: Block) -> Iterator[tuple[str, Summed]]:
 
 
 def head_width(part: Summed, stack: Stack) -> int | None:
-    """The width of a head, said or derived; None when it cannot be."""
+    """The width of a head, given or derived; None if unknown."""
     said = getattr(part, "head_dim", None)
     if said is not None:
         return int(said)
@@ -50,7 +50,7 @@ def heads_divide_width(
 
 
 def mask_is_simple(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    """What is summed over keys cannot leave out some of them for each query."""
+    """Sums over keys allow only simple masks."""
     part = block.attention
     if not isinstance(part, Summed) or not isinstance(block.mask, (Mask, tuple)):
         return

@@ -1,4 +1,4 @@
-"""Laws of positions that meet the contents in the scores."""
+"""Laws of `disentangled` and `transformer_xl` positions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def terms_once(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Itera
 def positions_meet_contents(
     spec: ModelSpec, stack: Stack, path: Path, block: Block
 ) -> Iterator[Finding]:
-    """They need a content for each query head, and one that carries no position of its own."""
+    """They need kv_heads equal to heads, and no rotary positions."""
     part = block.attention
     found = [p for p in members(block.positions) if isinstance(p, MEETING)]
     for i, position in enumerate(members(block.positions)):
@@ -91,7 +91,7 @@ def relative_sinusoids(
 
 
 def scaled_by_layer(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    """It divides the scores of contents; those of positions must not want to be divided too."""
+    """`by_layer` cannot be combined with positions that scale their scores."""
     if getattr(block.attention, "scale", None) != "by_layer":
         return
     for position in members(block.positions):

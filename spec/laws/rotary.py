@@ -1,4 +1,4 @@
-"""Laws of rotary positions: what they turn, and how they are scaled."""
+"""Laws of rotary positions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rotaries(block: Block) -> Iterator[tuple[int, Rotary]]:
 
 
 def turned(block: Block, stack: Stack, position: Rotary) -> float | None:
-    """How many numbers of a head a position turns, if that can be said."""
+    """Number of rotated features per head; None if unknown."""
     if isinstance(block.attention, Mla):
         return block.attention.rope_dim * position.fraction
     if not isinstance(block.attention, Mha):
@@ -81,7 +81,7 @@ def longrope(
     for key in ("short_factor", "long_factor"):
         count = len(getattr(scaling, key))
         if width is not None and count != width // 2:
-            yield f"{key} must have one number per rotated pair, {width // 2:g}, not {count}"
+            yield f"{key} must have {width // 2:g} numbers, one per rotated pair, not {count}"
     if (scaling.short_mscale is None) is not (scaling.long_mscale is None):
         yield "short_mscale and long_mscale must both be set"
     elif scaling.short_mscale is None and stack.max_positions is None:
@@ -94,7 +94,7 @@ def longrope(
 
 
 def on_a_grid(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
-    """Positions on two axes are those of patches, each of which has a row and a column."""
+    """Rotary positions with two axes need patches."""
     for i, position in rotaries(block):
         place: Path = (*path, "positions", i)
         if position.axes == 1:

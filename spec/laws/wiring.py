@@ -1,4 +1,4 @@
-"""Laws of who reads whom: every name is known, nothing goes in a circle, names are free."""
+"""Laws of references between stacks: known names, no cycles, no name clashes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .findings import Finding, Path, members, parts
 
 @dataclass(frozen=True)
 class Reference:
-    """`reader` needs the result of `source`, as the word at `path` says."""
+    """`reader` uses the output of `source`; `path` is where it is written."""
 
     reader: str
     source: str
@@ -24,7 +24,7 @@ class Reference:
 
 
 def references(spec: ModelSpec) -> Iterator[Reference]:
-    """Every reference from stack to stack. A tie shares weights, not results, and is none."""
+    """All references between stacks, except ties, which share weights only."""
     for name, stack in parts(spec.stacks, Stack):
         here: Path = ("stacks", name)
         for i, source in enumerate(members(stack.input)):
@@ -75,7 +75,7 @@ def no_circles(spec: ModelSpec) -> Iterator[Finding]:
 
 
 def _ways_back(start: str, reads: dict[str, list[Reference]]) -> Iterator[tuple[Reference, ...]]:
-    """A way from a stack back to itself, if there is one."""
+    """A cycle through a stack, if there is one."""
     ways: list[tuple[Reference, ...]] = [(reference,) for reference in reads[start]]
     seen: set[str] = set()
     while ways:
@@ -90,7 +90,7 @@ def _ways_back(start: str, reads: dict[str, list[Reference]]) -> Iterator[tuple[
 
 
 def ties(spec: ModelSpec) -> dict[str, tuple[str, Path]]:
-    """Each stack that uses the table of another: which one, and where that is said."""
+    """Stacks that use the embedding of another: which one, and its path."""
     return {
         name: (source.tied, ("stacks", name, "input", i, "tied"))
         for name, stack in parts(spec.stacks, Stack)
@@ -100,7 +100,7 @@ def ties(spec: ModelSpec) -> dict[str, tuple[str, Path]]:
 
 
 def ties_end(spec: ModelSpec) -> Iterator[Finding]:
-    """A chain of ties must end at a stack that has a table of its own."""
+    """A chain of ties must end at a stack with its own embedding."""
     tied = ties(spec)
     for name, (source, path) in tied.items():
         chain = [name]
@@ -118,7 +118,7 @@ def names_are_free(spec: ModelSpec) -> Iterator[Finding]:
     classes: dict[str, str] = {}
     taken = dict.fromkeys(MODULE_NAMES, "models have an attribute of that name")
     for source, _ in ties(spec).values():
-        taken[f"{source}_token_embedding"] = "an embedding that stacks share may have that name"
+        taken[f"{source}_token_embedding"] = "this is the name of an embedding that stacks share"
     for name in spec.stacks:
         class_name = camel_case(name)
         if name in taken:

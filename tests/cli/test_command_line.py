@@ -43,7 +43,7 @@ class TestNew:
         lines = type_in("new").stdout.splitlines()
         assert [line.split()[0] for line in lines] == example_names()
         assert all(len(line.split()) > 3 for line in lines)
-        assert "Attention Is All You Need" in "\n".join(lines)
+        assert "Vaswani et al., 2017" in "\n".join(lines)
 
     def test_prints_an_example_without_its_modeline(self) -> None:
         text = type_in("new", "gpt2").stdout

@@ -185,7 +185,7 @@ def test_the_text_tells_places_values_and_costs():
     specs = small(), small("dropout=0.2", "layers=8")
     text = difference(*specs, ("one.yaml", "two.yaml")).render()
     assert text.splitlines()[:6] == [
-        "what differs",
+        "differences",
         "                          one.yaml          two.yaml",
         "  stacks.decoder.layers   4 (small.yaml:6)  8 (--set layers=8)",
         "  stacks.decoder.dropout  0 (default)       0.2 (--set dropout=0.2)",
@@ -198,5 +198,5 @@ def test_the_text_tells_places_values_and_costs():
 
 def test_equal_specs_say_so():
     found = difference(small(), small(), ("one.yaml", "two.yaml"))
-    assert found.render() == "one.yaml and two.yaml are equal: every resolved value is."
+    assert found.render() == "one.yaml and two.yaml are equal, including defaults."
     assert found.to_json()["equal"] is True

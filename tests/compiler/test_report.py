@@ -429,7 +429,10 @@ def test_the_sequence_is_what_the_model_can_read_up_to_1024():
     [
         ({"batch": 0}, "batch is 0; it must be at least 1"),
         ({"sequence": -3}, "sequence is -3; it must be at least 1"),
-        ({"dtype": "int8"}, "dtype 'int8' is none of float64, float32, bfloat16, float16"),
+        (
+            {"dtype": "int8"},
+            "unknown dtype 'int8'; expected one of: float64, float32, bfloat16, float16",
+        ),
     ],
 )
 def test_options_that_make_no_sense(options, message):
@@ -461,10 +464,10 @@ FLOPs for batch 1, sequence 8
   with every score: 96 B S T + 3,872 B T
 
 memory for batch 1, sequence 8 in float32
-  activations kept for training  12.5 KiB  on the CPU, loss included
-    with fused GPU kernels       12.5 KiB  an estimate
-    with gradient checkpointing   2.9 KiB  plus 3.2 KiB for the layer that is recomputed
-  cache                             768 B
+  activations saved for training  12.5 KiB  on the CPU, loss included
+    with fused GPU kernels        12.5 KiB  an estimate
+    with gradient checkpointing    2.9 KiB  plus 3.2 KiB for the layer that is recomputed
+  cache                              768 B
 
 one decoding step for batch 1, 8 tokens cached, in float32
   FLOPs, over all cached keys  4.6 kFLOPs
@@ -473,7 +476,7 @@ one decoding step for batch 1, 8 tokens cached, in float32
 
 attention
   FLOPs of all scores and weighted sums: 96 B S T
-  pairs of query and key that the masks admit
+  query-key pairs that the masks allow
     causal & window(4)  40.62 %  in 3 layers
 
 B batch  T new tokens  S tokens seen so far

@@ -85,8 +85,8 @@ def test_the_legend_names_what_the_figure_holds():
         "normalisation",
         "embedding",
         "linear map",
-        "residual: goes round what is beside it",
-        "the same weights",
+        "residual connection",
+        "tied weights",
     ]
     lowest = min(box.bottom for box in drawing.boxes if box.path != "legend")
     assert all(box.top < lowest for box in drawing.boxes if box.path == "legend")

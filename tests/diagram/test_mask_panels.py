@@ -229,7 +229,7 @@ def test_a_dense_mask_computes_every_score():
     assert sum(local.wasted) > 0
     assert local.lines[-2:] == ("sdpa: one dense boolean mask", "every score is computed")
     assert sum(globe.wasted) == 0
-    assert globe.lines[-1] == "which blocks it skips is torch's choice"
+    assert globe.lines[-1] == "torch chooses which blocks it skips"
 
 
 # -- tables

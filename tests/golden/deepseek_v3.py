@@ -14,8 +14,8 @@ Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 ea1342175e62). Write 
 Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head width  Ev width of a
          head's values  En width of the part of a head that is not rotated  Er width of the part
          of a head that is rotated  L latent width of keys and values  R rotated width of a head
-         F feed-forward width  X experts  A experts that serve a token  J pairs of a token and
-         an expert that serves it, B * T * A  V vocabulary
+         F feed-forward width  X experts  A experts per token  J pairs of a token and one of its
+         experts, B * T * A  V vocabulary
 """
 
 import math
@@ -441,4 +441,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 1fc6b346eea6cdff5605d3505df38993a9205be0feacc7574fab0a1c4bd07238
+# sha256 of the above: a5ec1e3e206222cd6b5a5b6183f23efec3c7a8601b59f017e50fbc4d2b8e33a0

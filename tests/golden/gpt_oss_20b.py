@@ -13,8 +13,8 @@ Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 bf4cea68b011). Write 
 
 Shapes:  B batch  T new tokens  S tokens so far  Q queries of a tile  Sq keys of a tile  D
          d_model  H heads  K key/value heads  E head width  R rotated width of a head  F feed-
-         forward width  X experts  A experts that serve a token  J pairs of a token and an
-         expert that serves it, B * T * A  V vocabulary
+         forward width  X experts  A experts per token  J pairs of a token and one of its
+         experts, B * T * A  V vocabulary
 """
 
 import math
@@ -533,4 +533,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: ea50a4be57ad56362f2d574dc220c9db5db82a4f6fee5fea499993e90860fd61
+# sha256 of the above: 3d2d765ee88322969bdbd5be5b513d817508bdb0c9bfb317e44524aabd412229

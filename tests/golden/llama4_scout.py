@@ -12,8 +12,8 @@ Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 d511ff9cd3d2). Write
     total                 107,769,861,120
 
 Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  F feed-forward width  X experts  A experts that serve
-         a token  J pairs of a token and an expert that serves it, B * T * A  V vocabulary
+         width  R rotated width of a head  F feed-forward width  X experts  A experts per token
+         J pairs of a token and one of its experts, B * T * A  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -416,4 +416,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 89749163bb73bd6f009833d61639374fcc177da868942061fb3b63a6ddb18229
+# sha256 of the above: 8fef18f6d00dee6f62564aab8071b086c7a2860eacc58506a12c3d30c1e8a0e4

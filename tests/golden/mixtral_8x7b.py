@@ -11,8 +11,8 @@ Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 eb918622935a). Write
     total                  46,702,792,704
 
 Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  F feed-forward width  X experts  A experts that serve
-         a token  J pairs of a token and an expert that serves it, B * T * A  V vocabulary
+         width  R rotated width of a head  F feed-forward width  X experts  A experts per token
+         J pairs of a token and one of its experts, B * T * A  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -332,4 +332,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: eb64d39f934d4e5ce6bdc26c9382ced37a69a01fca01a5677cd583c561613e91
+# sha256 of the above: ce0f3ab8fa4901be7ba4964f3de22312b1dd733c0a23e7ef1c2c1c8720c0a652

@@ -15,7 +15,7 @@ Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1cf82ca888c1). Write
     total                                 37,184,640
 
 Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H heads  E head
-         width  V vocabulary  Z1 channels behind convolution 1
+         width  V vocabulary  Z1 channels after convolution 1
 """
 
 from dataclasses import dataclass
@@ -367,4 +367,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 71eb4118e336804fdb8ab6491833c3e92c9226d9905c3ec6ec5c0bb6c123d950
+# sha256 of the above: 51de09cdaae7955c4c03f05c2c0bcf840dc399f250cccd7e5053703589416c70

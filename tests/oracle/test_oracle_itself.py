@@ -49,14 +49,16 @@ def test_hidden_states_have_the_name_of_their_stack() -> None:
 
 def test_a_weight_that_is_never_read_is_an_error() -> None:
     spec, weights, data = subject()
-    with pytest.raises(OracleError, match=r"does not ask for: layers\.7\.what"):
+    with pytest.raises(OracleError, match=r"does not use: layers\.7\.what"):
         run(spec, {**weights, "layers.7.what": np.zeros(3)}, data)
 
 
 def test_a_weight_that_is_missing_is_an_error() -> None:
     spec, weights, data = subject()
     del weights["layers.0.feed_forward.up.bias"]
-    with pytest.raises(OracleError, match=r"asks for a weight `layers.0.feed_forward.up.bias`"):
+    with pytest.raises(
+        OracleError, match=r"the weight `layers.0.feed_forward.up.bias` of the spec is missing"
+    ):
         run(spec, weights, data)
 
 
@@ -101,7 +103,7 @@ def test_a_part_that_is_not_known_is_an_error() -> None:
 
 def test_random_blocks_have_to_be_given() -> None:
     spec = mw.loads(SMALL.replace("layers: 1", "layers: 1, mask: 'causal & random(2, 1)'"))
-    with pytest.raises(OracleError, match="draws: give `draws`"):
+    with pytest.raises(OracleError, match="pass `draws`"):
         run(spec, numpy_weights(compiled(spec)), {"input_ids": np.arange(10).reshape(2, 5)})
 
 

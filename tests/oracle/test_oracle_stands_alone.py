@@ -47,7 +47,7 @@ def test_it_runs_where_the_graph_and_torch_cannot_be_imported(examples: Path) ->
         "except OracleError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    said = "the spec asks for a weight `token_embedding.weight`, and there is none\n"
+    said = "the weight `token_embedding.weight` of the spec is missing\n"
     assert done.stdout == said, done.stderr
 
 

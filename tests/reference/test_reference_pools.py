@@ -44,7 +44,7 @@ def test_attention_pool_weighs_real_tokens(compute):
 def test_token_pool_takes_the_first_place(compute):
     ids = [[4, 7, 7], [7, 1, 1]]
     assert compute("pool", X, None, ids, how="token", token=7).tolist() == [[5.0, 2.0], [9.0, 0.0]]
-    with pytest.raises(ValueError, match="the id 4 does not stand in every sequence"):
+    with pytest.raises(ValueError, match="the id 4 does not occur in every sequence"):
         compute("pool", X, None, ids, how="token", token=4)
 
 

@@ -16,7 +16,7 @@ LATER = {  # what each spec needs that is not built yet
         "head of type `patches`",
     ],
     "evoformer": ["`streams`", "`sublayers`"],
-    "graphormer_base": ["`prefix_tokens` in front of token ids", "`score_bias`"],
+    "graphormer_base": ["`prefix_tokens` before token ids", "`score_bias`"],
     "llava_like": ["input of type `stack`"],
     "multimodel": [
         "a stack that reads several inputs",

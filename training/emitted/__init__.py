@@ -1,8 +1,8 @@
-"""The files of a run, as modules that are typed, tested and run here.
+"""The files of a run, as typed and tested modules.
 
-`modelwright train` copies them (`training/copying.py`): imports that begin with a dot become
-imports of the file beside, constants in capitals that are named as slots get the values of a spec,
-and `model.py`, which stands here for any model, is the file that `modelwright build` writes.
+`modelwright train` copies them (`training/copying.py`): relative imports become absolute, constants
+that are slots get the values of a spec, and `model.py` is replaced by the file of `modelwright
+build`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures of masks: which query sees which key, and which atom of the formula lets it.
+"""Figures of masks: which query attends to which key, and which predicate allows it.
 
 draw_masks(graph)              a panel for every distinct mask of a model
 draw_mask(mask)                 one mask by itself
@@ -77,7 +77,7 @@ def draw_mask(mask: AnyMask, format: str = "svg", options: MaskOptions | None = 
 
 
 def mask_panels(graph: ModuleGraph, options: MaskOptions) -> tuple[list[Panel], Scale]:
-    """The panels, and at which scale all of them are."""
+    """The panels and their common scale."""
     found = masks_of(graph)
     if not found:
         raise DrawError(f"{graph.name} has no attention scores, so it has no masks")
@@ -98,7 +98,7 @@ def mask_sheet(graph: ModuleGraph, options: MaskOptions) -> Sheet:
 
 
 def _notes(panels: list[Panel], scale: Scale, options: MaskOptions) -> list[str]:
-    """What a reader must know of the whole sheet."""
+    """Notes about the whole sheet."""
     notes = []
     if any(panel.title != str(panel.formula) for panel in panels):
         notes.append(f"Drawn with {scale.tokens} tokens; sizes are divided by {scale.factor:,}.")
@@ -108,7 +108,7 @@ def _notes(panels: list[Panel], scale: Scale, options: MaskOptions) -> list[str]
     if data:
         notes.append(f"Data of this example: {'; '.join(data)}.")
     if any(len(panel.cells) > 1 for panel in panels):
-        notes.append("A pair that several atoms admit has the colour of the first of them.")
+        notes.append("A pair that several predicates allow has the colour of the first one.")
     return notes
 
 

@@ -1,7 +1,7 @@
-"""Colours of mask cells by what admits a pair: of differing lightness, each with a mark of its own.
+"""Colours of mask cells by the predicate that allows a pair, with different lightness and patterns.
 
-A mark is a hole in the cell, so that a figure in greys, or to eyes that see fewer colours, still
-tells one atom from another.
+A pattern is a hole in the cell. It distinguishes predicates in greyscale and for colour-blind
+readers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ THEMES = ("auto", "light", "dark", "print")
 
 
 class Paint(NamedTuple):
-    """A category's colours, and the hole in its cells."""
+    """The colours of a category, and the hole in its cells."""
 
     name: str
     light: str
@@ -33,7 +33,7 @@ PAINTS = (
     Paint("rest", "#B04A6E", "#E58FB0", "#636363", "corner"),
 )
 
-HOLES = {  # corners in shares of a cell, against the clock
+HOLES = {  # corners in fractions of a cell, counterclockwise
     "square": ((0.34, 0.34), (0.34, 0.66), (0.66, 0.66), (0.66, 0.34)),
     "diamond": ((0.5, 0.23), (0.23, 0.5), (0.5, 0.77), (0.77, 0.5)),
     "bar": ((0.16, 0.4), (0.16, 0.6), (0.84, 0.6), (0.84, 0.4)),
@@ -42,7 +42,7 @@ HOLES = {  # corners in shares of a cell, against the clock
     "corner": ((1.0, 0.0), (0.5, 0.0), (1.0, 0.5)),
 }
 
-ROLES = {  # the paint of an atom
+ROLES = {  # predicate -> paint
     "causal": "local",
     "full": "local",
     "window": "local",
@@ -58,11 +58,11 @@ ROLES = {  # the paint of an atom
     "documents": "documents",
 }
 SAYS_MORE = ("random", "global", "prefix", "strided", "keys", "queries", "documents", "fixed")
-"""Of the atoms of one term, the one whose paint it has: the first of these, else the last one."""
+"""The predicate that determines the paint of a term: the first of these, else its last one."""
 
 
 class Tones(NamedTuple):
-    """The colours of a theme besides those of the categories."""
+    """The other colours of a theme."""
 
     ink: str
     muted: str
@@ -84,7 +84,7 @@ def colour(paint: Paint, theme: str) -> str:
 
 
 def preferred(term: Sequence[Formula]) -> int:
-    """The paint that a term would have, by its place in `PAINTS`."""
+    """The preferred paint of a term, as an index of `PAINTS`."""
     names = [literal.name for literal in term if isinstance(literal, Atom)]
     said = [name for name in SAYS_MORE if name in names]
     role = ROLES[said[0] if said else names[-1]] if names else "rest"
@@ -92,9 +92,9 @@ def preferred(term: Sequence[Formula]) -> int:
 
 
 def share_out(panels: Sequence[Sequence[tuple[str, int]]]) -> dict[str, int]:
-    """A paint for every label: the preferred one, unless another label of a panel has it.
+    """Choose a paint for each label: the preferred one, unless another label of a panel has it.
 
-    Labels keep their paint through all panels. Past the last paint they begin again.
+    Labels have the same paint in all panels. After the last paint, paints repeat.
     """
     found: dict[str, int] = {}
     for panel in panels:
@@ -110,5 +110,5 @@ def share_out(panels: Sequence[Sequence[tuple[str, int]]]) -> dict[str, int]:
 
 
 def _alike(label: str, other: str) -> bool:
-    """Two ranges of global tokens need no two colours: they are told apart by their places."""
+    """Whether two labels can share a colour, such as two ranges of global tokens."""
     return label.startswith("global(") and other.startswith("global(")

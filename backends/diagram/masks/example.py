@@ -1,4 +1,4 @@
-"""The data that a drawn mask is given, where it asks for some: an example, and the words for it."""
+"""Example data for drawn masks that depend on data, with a description."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from ....compiler.formula import Atom, Formula, atoms
 from ....compiler.rows import Given
 
 PARTS = (0.4, 0.25, 0.35)
-"""How three documents share the tokens."""
+"""Lengths of three documents, as fractions."""
 
 NEUTRAL = {
     "documents": "one document",
     "prefix": "no prefix",
-    "global(given)": "no global token given",
+    "global(given)": "no global tokens given",
 }
-"""What shares at the true length assume of the data."""
+"""The data assumed for densities at full length."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """An argument of the model, and what it is in the picture."""
+    """An argument of the model, and its example value."""
 
     given: Given
     words: tuple[str, ...]
 
 
 def example(formula: Formula, tokens: int) -> Example:
-    """Data for the atoms of a formula that ask for some; neutral for a formula that asks none."""
+    """Example data for the predicates of a formula; neutral if it needs none."""
     asked = asks(formula)
     words = []
     lengths = _documents(tokens)
@@ -49,7 +49,7 @@ def example(formula: Formula, tokens: int) -> Example:
 
 
 def asks(formula: Formula) -> list[str]:
-    """The atoms that depend on data, as they are written."""
+    """The predicates that depend on data."""
     found = [str(atom) for atom in atoms(formula) if _depends(atom)]
     return list(dict.fromkeys(found))
 

@@ -1,4 +1,4 @@
-"""Rows of bits as squares, or as few rectangles."""
+"""Convert rows of bits to squares or few rectangles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Cell = tuple[float, float, float, float]
 
 
 def grid(rows: Sequence[int], x: float, y: float, pitch: float) -> list[Cell]:
-    """A square for each bit; where squares would be tiny, a rectangle for each run of them."""
+    """A square for each bit, or rectangles for runs of bits if squares would be tiny."""
     gap = 1.5 if pitch >= 7 else 1.0 if pitch >= 5 else 0.5 if pitch >= 3 else 0.0
     size = pitch - gap
     if gap:
@@ -29,7 +29,7 @@ def _bits(row: int) -> Iterator[int]:
 
 
 def _rectangles(rows: Sequence[int], x: float, y: float, pitch: float) -> Iterator[Cell]:
-    """Runs of bits, those that are alike in rows one below the other together."""
+    """Rectangles of equal runs in consecutive rows."""
     open_: dict[tuple[int, int], int] = {}
     for query, row in enumerate([*rows, 0]):
         runs = set(_runs(row))

@@ -1,4 +1,4 @@
-"""Which scores the kernel computes: every one, or what torch's own causal kernel does not skip."""
+"""Which scores the kernel computes: all, or those that SDPA's causal kernel does not skip."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from ....compiler.graph import ModuleGraph, Op
 from .seen import Seen
 
-SKIPS = "which blocks it skips is torch's choice"
+SKIPS = "torch chooses which blocks it skips"
 
 
 @dataclass(frozen=True)
 class Computed:
-    """every: are all scores computed? None where that is torch's choice, and not known here."""
+    """every: whether all scores are computed; None if torch decides."""
 
     every: bool | None
     words: tuple[str, ...]
 
 
 def computed(graph: ModuleGraph, seen: Seen) -> Computed:
-    """What the kernels of the attentions that a mask stands in compute of its pairs."""
+    """What the kernels of the attentions with this mask compute."""
     if seen.sums:
         return Computed(False, ())
     told = [_takes_is_causal(graph, op) for op in seen.ops]
@@ -30,7 +30,7 @@ def computed(graph: ModuleGraph, seen: Seen) -> Computed:
 
 
 def _takes_is_causal(graph: ModuleGraph, op: Op) -> bool:
-    """Is SDPA called with `is_causal` instead of a mask?"""
+    """Whether SDPA is called with `is_causal` instead of a mask."""
     mask = graph.producer(op.arg("mask"))
     implicit = mask is not None and mask.attrs.get("implicit") == "causal"
     return bool(implicit and op.attrs.get("causal"))

@@ -1,4 +1,4 @@
-"""One mask as a picture's panel: which pairs are admitted, by what, and the words below."""
+"""The panel of one mask: allowed pairs by predicate, and the text below."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from .scale import Scale, scaled
 from .seen import Seen
 
 SUMS = "sums of keys and values, no scores"
-"""What linear attention computes in place of scores."""
+"""The text for linear attention, which has no scores."""
 
 MEMORY_SHARE = 0.75
-"""A memory is drawn shorter than the stack that reads it: the two lengths are apart."""
+"""A memory is drawn shorter than the stack that reads it, to show that the lengths differ."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """What admits some of the pairs: a row of bits for every query."""
+    """The pairs that one term allows: a row of bits per query."""
 
     label: str
-    paint: int  # the preferred one
+    paint: int  # preferred paint
     rows: list[int]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A mask, drawn.
+    """The panel of a mask.
 
-    formula   what is drawn: that of the model, its sizes divided
-    cells     the admitted pairs, each in one of them
-    masked    pairs that are not admitted, and not computed as far as is known
+    formula   the drawn formula, with sizes scaled down
+    cells     the allowed pairs, each in one of the cells
+    masked    pairs that are not allowed and, as far as is known, not computed
     wasted    pairs that are computed and then masked
-    padding   pairs that the formula admits, but for padding
+    padding   pairs that the formula allows, but which are padding
     """
 
     title: str
@@ -69,7 +69,7 @@ def panel(
 ) -> Panel:
     """The panel of a mask of a model, at a scale, with `padding` tokens at the end.
 
-    `rows` are counted at most for the share at the true length.
+    At most `rows` rows are counted for the density at full length.
     """
     formula = scaled(seen.formula, scale.factor)
     queries = scale.tokens
@@ -105,7 +105,7 @@ def panel(
 
 
 def _cells(formula: Formula, terms: dict[Term, list[int]], keys: int) -> list[Cells]:
-    """The terms by their labels. What all of them have in common, the title says."""
+    """The terms by label, without the common part, which is in the title."""
     names = literals(formula)
     shared = set.intersection(*map(set, terms)) if len(terms) > 1 else set()
     found: dict[str, Cells] = {}
@@ -119,7 +119,7 @@ def _cells(formula: Formula, terms: dict[Term, list[int]], keys: int) -> list[Ce
 
 
 def whose(seen: Seen) -> str:
-    """Whose mask it is: `decoder, heads 0-7 of 16, 13 of 26 layers (local)`."""
+    """Where the mask is used: `decoder, heads 0-7 of 16, 13 of 26 layers (local)`."""
     words = [f"{seen.stack}, reading {seen.memory}" if seen.memory else seen.stack]
     if seen.heads:
         first, last, total = seen.heads
@@ -134,7 +134,7 @@ def whose(seen: Seen) -> str:
 
 
 def _shares(seen: Seen, drawn: Panel, rows: int) -> list[str]:
-    """How much of all pairs is admitted: at the model's length, and as drawn."""
+    """The density at the model's length, and as drawn."""
     total = drawn.queries * drawn.keys
     here = _together(f"{drawn.admitted:,} of {total:,} · {percent(drawn.admitted / total)}")
     if seen.sums:
@@ -151,7 +151,7 @@ def _shares(seen: Seen, drawn: Panel, rows: int) -> list[str]:
 
 
 def _together(words: str) -> str:
-    """With spaces at which no line is broken."""
+    """Replace spaces by non-breaking ones."""
     return words.replace(" ", "\N{NO-BREAK SPACE}")
 
 

@@ -1,6 +1,6 @@
-"""A sheet of masks as a PDF: one page of its size, its words in the font that comes along.
+"""Write a sheet of masks as a PDF with one page and the embedded font.
 
-PDF 1.7 (ISO 32000-1): a page, its content, and each font as a composite one of glyph numbers.
+PDF 1.7 (ISO 32000-1): a page, its content, and composite fonts with glyph numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CALLED = {"F1": "FigureSans", "F2": "FigureSans-Bold"}
 
 
 def pdf(sheet: Sheet, theme: str) -> bytes:
-    """The whole document. The same sheet gives the same bytes."""
+    """The document. Equal sheets give equal bytes."""
     fonts = {name: read_font(FOLDER / f"{stem}.ttf") for name, stem in STEMS.items()}
     content = "\n".join(_content(sheet, theme, fonts)).encode("ascii")
     every = [words for group in sheet.groups for words in group.words]
@@ -77,7 +77,7 @@ def _fill(tone: str) -> str:
 
 
 def _cell(cell: Cell, hole: str, height: float) -> str:
-    """A rectangle, and what is left out of it: filled by the even-odd rule."""
+    """A rectangle with a hole, filled by the even-odd rule."""
     x, y, wide, high = cell
     shape = " ".join(map(number, (x, height - y - high, wide, high))) + " re"
     if hole:
@@ -109,7 +109,7 @@ def _words(words: Words, height: float, theme: str, fonts: dict[str, Font]) -> s
 
 
 def _font(font: Font, name: str, first: int, signs: set[str]) -> list[bytes]:
-    """Five objects: the font, its glyphs, what it looks like, its file, and what it says."""
+    """The five objects of a font: composite font, glyphs, descriptor, file, Unicode map."""
     widths = " ".join(f"{font.glyph(s)}[{font.widths[font.glyph(s)]}]" for s in sorted(signs))
     box = " ".join(map(str, font.box))
     texts = [
@@ -130,7 +130,7 @@ def _font(font: Font, name: str, first: int, signs: set[str]) -> list[bytes]:
 
 
 def _to_unicode(font: Font, signs: set[str]) -> bytes:
-    """So that words can be searched and copied (section 9.10.3)."""
+    """The map from glyphs to Unicode, for searching and copying text (section 9.10.3)."""
     pairs = sorted({font.glyph(sign): sign for sign in sorted(signs)}.items())
     lines = [f"<{glyph:04X}> <{_utf16(sign)}>" for glyph, sign in pairs]
     runs = [lines[i : i + 100] for i in range(0, len(lines), 100)]
@@ -161,7 +161,7 @@ def _stream(data: bytes, more: str = "") -> bytes:
 
 
 def _file(objects: list[bytes]) -> bytes:
-    """The objects, where each begins, and where that is said (section 7.5)."""
+    """The file: objects, cross-reference table and trailer (section 7.5)."""
     data = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
     places = []
     for index, body in enumerate(objects, 1):

@@ -1,6 +1,6 @@
-"""How many tokens to draw, and how much smaller the sizes: a window of 4096 is drawn as one of 8.
+"""Choose the number of tokens to draw and the scale: a window of 4096 is drawn as one of 8.
 
-Positions shrink with sizes (`global(-64:)`); counts do not (`random(64, 3)` keeps its 3).
+Sizes and positions (`global(-64:)`) are scaled; counts are not (`random(64, 3)` keeps its 3).
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from math import gcd, log2
 from ....compiler.formula import And, Atom, Formula, Not, Or, Range, atoms
 
 FEWEST, USUAL, MOST = 16, 20, 40
-"""Tokens drawn where nobody says how many."""
+"""Default number of tokens."""
 
 LIMIT = 512
-"""Tokens drawn at most."""
+"""Maximum number of tokens."""
 
 SIZES = {"window": 1, "band": 2, "strided": 1, "fixed": 2, "blocks": 1, "random": 1}
-"""Atom -> how many of its numbers, from the left, are numbers of tokens."""
+"""Predicate -> how many of its leading arguments are numbers of tokens."""
 
 PLAIN, MIXED, COARSE = 5, 8, 2
-"""What the largest size is drawn as, about: alone, beside much smaller ones, beside `random`."""
+"""Target of the largest size: alone, with much smaller ones, with `random`."""
 
 FEW_WINDOWS, COARSE_BLOCKS = 4, 20
-"""How often it should fit into the tokens drawn."""
+"""How often it should fit into the drawn tokens."""
 
 FITS = 8
-"""Sizes up to this one are drawn as they are."""
+"""Sizes up to this one are not scaled."""
 
 MOST_DIVISORS = 100_000
 
 
 @dataclass(frozen=True)
 class Scale:
-    """tokens: how many are drawn; factor: what sizes are divided by."""
+    """tokens: number of drawn tokens; factor: divisor of sizes."""
 
     tokens: int
     factor: int
@@ -43,7 +43,7 @@ class Scale:
 def choose(
     formulas: Sequence[Formula], length: int, tokens: int | None = None, factor: int | None = None
 ) -> Scale:
-    """A scale at which windows, strides and blocks can be seen, for models of `length` tokens."""
+    """Choose a scale at which windows, strides and blocks are visible."""
     sizes = [size for formula in formulas for size in _sizes(formula) if size > 0]
     if not sizes:
         return Scale(tokens or max(1, min(USUAL, length)), factor or 1)
@@ -63,7 +63,7 @@ def choose(
 
 
 def _factor(sizes: list[int], wanted: int, length: int) -> int:
-    """What makes the largest size about as wanted: a divisor of every size, if one will do."""
+    """The divisor that brings the largest size close to its target."""
     largest = max(sizes)
     if largest <= (wanted + 1 if wanted == COARSE else FITS):
         return 1
@@ -79,7 +79,7 @@ def _factor(sizes: list[int], wanted: int, length: int) -> int:
 
 
 def _reach(formula: Formula) -> int:
-    """The widest run of keys that an atom with a size admits."""
+    """The widest range of keys that a predicate with a size allows."""
     found = [1]
     for atom in atoms(formula):
         numbers = [arg for arg in atom.args if isinstance(arg, int)]
@@ -94,7 +94,7 @@ def _reach(formula: Formula) -> int:
 
 
 def scaled(formula: Formula, factor: int) -> Formula:
-    """The formula with its numbers of tokens divided, none of them down to nothing."""
+    """The formula with sizes divided by the factor, at least 1."""
     if isinstance(formula, (And, Or)):
         return type(formula)(tuple(scaled(part, factor) for part in formula.parts))
     if isinstance(formula, Not):
@@ -111,7 +111,7 @@ def scaled(formula: Formula, factor: int) -> Formula:
 
 
 def _smaller(number: int, factor: int, least: int = 1) -> int:
-    """A window or a block of one token would be another mask: 2 is the least of what was more."""
+    """A scaled size; at least 2 if it was larger, since 1 would be a different mask."""
     return max(min(number, least), round(number / factor))
 
 
@@ -129,7 +129,7 @@ def _end(end: int, factor: int) -> int:
 
 
 def _sizes(formula: Formula) -> Iterator[int]:
-    """Every number of tokens in a formula; of `fixed`, the block alone."""
+    """All sizes in a formula; for `fixed`, only the block."""
     for atom in atoms(formula):
         count = 1 if atom.name == "fixed" else SIZES.get(atom.name, 0)
         yield from (int(arg) for arg in atom.args[:count] if isinstance(arg, int))
@@ -139,7 +139,7 @@ def _sizes(formula: Formula) -> Iterator[int]:
 
 
 def _widths(limits: Range) -> Iterator[int]:
-    """How wide a range is, and where it begins: both should be seen."""
+    """The width and the start of a range, which should both be visible."""
     start, stop = limits.start or 0, limits.stop
     if stop is None:
         yield abs(start)

@@ -1,4 +1,4 @@
-"""The distinct masks of a model: who is masked by each, in which layers and heads."""
+"""The distinct masks of a model, and the layers and heads that use each."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from ....compiler.formula import Formula, plain
 from ....compiler.graph import ModuleGraph, Op, Origin
 
 LONGEST = 1024
-"""The length at which shares are counted where a model has no `max_positions`."""
+"""Length for densities, if the model has no `max_positions`."""
 
 Key = tuple[str, str, str, bool, "tuple[int, int, int] | None"]
 
 KINDS = ("attend", "attend_linearly")
-"""The ops that know which query sees which key."""
+"""The ops that have a mask."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One mask of a model, and whose it is.
+    """One mask of a model, and where it is used.
 
-    formula   what it admits, in plain numbers
-    stack     whose queries; the keys are of the same stack, or of `memory`
-    memory    the stack that is read; "" for self-attention
-    heads     the first head, the last one, and how many there are; None for all
-    blocks    the kinds of layers, where the stack has several
-    layers    how many layers, of `depth`
-    length    the tokens at which the share of scores is counted
-    padded    may keys be padding? not those of an image
-    sums      no scores are computed: keys and values are summed (linear attention)
-    ops       those that it masks
-    origin    the path of the spec that asked for it
+    formula   the formula with plain numbers
+    stack     the stack of the queries; keys are of the same stack or of `memory`
+    memory    the stack that cross-attention reads; "" for self-attention
+    heads     first head, last head and number of heads; None for all
+    blocks    the kinds of layers, if the stack has several
+    layers    number of layers with this mask, of `depth`
+    length    number of tokens for the density
+    padded    whether keys can be padding
+    sums      linear attention, which has no scores
+    ops       the attention ops
+    origin    path in the spec
     """
 
     formula: Formula
@@ -49,7 +49,7 @@ class Seen:
 
 
 def masks_of(graph: ModuleGraph) -> list[Seen]:
-    """Each distinct mask of each stack, in the order in which it is met."""
+    """The distinct masks of each stack, in order of occurrence."""
     found: dict[Key, Seen] = {}
     counted: dict[Key, set[int]] = {}
     for op in graph.ops():
@@ -72,7 +72,7 @@ def masks_of(graph: ModuleGraph) -> list[Seen]:
 
 
 def _by_heads(op: Op) -> list[tuple[Formula, tuple[int, int, int] | None]]:
-    """The masks of an attention; several share out the heads in equal runs."""
+    """The masks of an attention; several masks apply to equal groups of heads."""
     formula = op.attrs["formula"]
     if isinstance(formula, Formula):
         return [(plain(formula), None)]
@@ -104,7 +104,7 @@ def _first(
 
 
 def _memory(graph: ModuleGraph, op: Op) -> str:
-    """The stack whose tokens an attention reads."""
+    """The stack that an attention reads."""
     producer = graph.producer(op.arg("k"))
     hidden = {value: stack for stack, value in graph.hidden.items()}
     read = [] if producer is None else graph.ops(producer.scope)

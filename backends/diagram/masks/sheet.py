@@ -1,4 +1,4 @@
-"""Panels laid out on a sheet: rectangles and words in their places, y downwards, in points."""
+"""Lay out panels on a sheet: rectangles and text in points, with y downwards."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .grid import Cell, grid
 from .panel import Cells, Panel
 
 SIDE = 224.0
-"""A panel is this wide and high, a cell fewer or more."""
+"""Approximate width and height of a panel."""
 
 LEFT, TOP, RIGHT, BOTTOM = 26.0, 22.0, 16.0, 14.0
 BETWEEN = 38.0
 COLUMNS = 3
 NARROWEST = 400.0
-"""A sheet is at least this wide: below one panel the notes would be a column of words."""
+"""Minimum width of a sheet, for the notes."""
 
 TITLE, SMALL, LABEL = 13.0, 10.5, 9.5
 STEP = {TITLE: 16.5, SMALL: 14.5}
@@ -30,7 +30,7 @@ MOST_LINES = 4
 
 @dataclass(frozen=True)
 class Patch:
-    """Cells of one colour: a path. `tone` is the place of a paint, or the name of a tone."""
+    """A path of cells of one colour. `tone` is the index of a paint, or the name of a tone."""
 
     css: str
     tone: int | str
@@ -55,7 +55,7 @@ class Words:
 
 @dataclass
 class Group:
-    """What belongs together: a panel, or the legend."""
+    """A panel or the legend."""
 
     css: str
     tip: str
@@ -74,7 +74,7 @@ class Sheet:
 
 
 def lay_out(title: str, panels: Sequence[Panel], notes: Sequence[str]) -> Sheet:
-    """The panels in rows of at most three, and a legend of all their colours below."""
+    """Lay out panels in rows of at most three, with a legend below."""
     columns = 2 if len(panels) == 4 else min(COLUMNS, len(panels))
     paints = share_out([[(cells.label, cells.paint) for cells in p.cells] for p in panels])
     wide = LEFT + columns * SIDE + (columns - 1) * BETWEEN + RIGHT
@@ -100,7 +100,7 @@ def lay_out(title: str, panels: Sequence[Panel], notes: Sequence[str]) -> Sheet:
 
 
 def _panel(panel: Panel, x: float, y: float, paints: dict[str, int]) -> tuple[Group, float]:
-    """The panel with its left top corner at (x, y), and where it ends below."""
+    """The panel with its top left corner at (x, y), and its lower end."""
     pitch = SIDE / max(panel.queries, panel.keys)
     pitch = int(10 * pitch) / 10 if pitch >= 3 else pitch  # few digits, and sharp edges
     group = Group("panel", f"{panel.title}: {panel.lines[0]}", panel.origin)
@@ -126,9 +126,7 @@ def _panel(panel: Panel, x: float, y: float, paints: dict[str, int]) -> tuple[Gr
 
 
 def lines_of(text: str, size: float, width: float) -> list[str]:
-    """The text on as many lines as it needs, at most four; no atom is broken in two, nor what
-    spaces that do not break hold together.
-    """
+    """Wrap text to at most four lines, without breaking predicates or non-breaking spaces."""
     words = [clean(word) for word in re.split(r"(?<!,) (?![|&])", text)]
     lines = [""]
     for word in words:
@@ -163,7 +161,7 @@ def _axes(panel: Panel, x: float, y: float) -> list[Words]:
 def _legend(
     panels: Sequence[Panel], paints: dict[str, int], notes: Sequence[str], y: float, width: float
 ) -> tuple[Group, float]:
-    """A square and its meaning for each colour, then what is to be said of the whole."""
+    """The legend: a square and its meaning for each colour, then notes."""
     group = Group("legend", "Legend")
     x, right = LEFT, width - RIGHT
     for css, tone, hole, label in _entries(panels, paints):

@@ -1,7 +1,7 @@
-"""A sheet of masks as SVG: a group for each panel, one path for each colour in it.
+"""Write a sheet of masks as SVG: a group for each panel, with one path per colour.
 
-All ids and all rules of style begin with a name made from the content, so that two figures can
-stand in one page.
+Ids and styles begin with a name derived from the content, so that several figures can be in one
+page.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from .grid import Cell
 from .sheet import Group, Patch, Sheet, Words
 
 Place = Callable[[Origin], tuple[str, str]]
-"""The dotted place of an origin, and the line that says it."""
+"""The dotted path of an origin, and its location."""
 
 
 @lru_cache(maxsize=4096)
 def number(value: float) -> str:
-    """Kept: the cells of a grid have few different numbers."""
+    """A formatted number; cached, since grids repeat few numbers."""
     return two_digits(value)
 
 
 def svg(sheet: Sheet, theme: str = "auto", place: Place | None = None) -> bytes:
-    """The whole document, UTF-8. `place` says where in the spec a panel comes from."""
+    """The document in UTF-8. `place` returns the origin of a panel in the spec."""
     body = [_group(group, theme, place) for group in sheet.groups]
     digest = hashlib.sha256("\n".join([sheet.title, theme, *body]).encode()).hexdigest()
     name = f"masks-{digest[:8]}"
@@ -95,7 +95,7 @@ def _cell(cell: Cell, hole: str) -> str:
 
 
 def _hole(cell: Cell, hole: str) -> str:
-    """Drawn the other way round than the cell, so that nothing fills it."""
+    """A hole, drawn in the opposite direction so that it is not filled."""
     x, y, wide, high = cell
     (first_x, first_y), *_ = points = HOLES[hole]
     steps = (

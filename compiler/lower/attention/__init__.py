@@ -1,6 +1,6 @@
-"""Attention variants: each is a function that builds its subgraph out of ops.
+"""Attention variants: each is a function that builds a subgraph of ops.
 
-A new variant is one file here, one beside it in `spec/attention`, and one row in `VARIANTS`.
+A new variant is one file here, one in `spec/attention`, and one row in `VARIANTS`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VARIANTS: dict[str, Lowering] = {
 def lower_attention(
     b: Builder, state: StackState, block: Any, part: Any, x: str, memory: Memory | None = None
 ) -> str:
-    """The result of an attention branch, (B, T, D)."""
+    """The output of an attention branch, (B, T, D)."""
     return VARIANTS[part.type](b, state, block, part, x, memory)
 
 

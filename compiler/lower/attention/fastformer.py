@@ -19,7 +19,7 @@ One pooled query multiplies the keys, one pooled key the values."""
 def lower_fastformer(
     b: Builder, state: StackState, block: Block, part: Fastformer, x: str, memory: Memory | None
 ) -> str:
-    """The result of the branch, (B, T, D)."""
+    """The output of the branch, (B, T, D)."""
     heads = Dim("H", b.size("heads", part.heads))
     assert state.width.size is not None
     assert heads.size is not None
@@ -46,7 +46,7 @@ def lower_fastformer(
             sizes = {"heads": heads, "kv_heads": heads, "width": head}
             return b.op("pool_heads", y, padding, name=name, out=out, dropout=rate, **sizes)
 
-        query = project("query", "query")  # what the output is added to
+        query = project("query", "query")  # added to the output
         pooled_query = pool(split(query, "q"), "query_pool", "pooled_query")
         key = b.op("multiply", split(project("key")), pooled_query, out="k")
         pooled_key = pool(key, "key_pool", "pooled_key")

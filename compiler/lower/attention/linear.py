@@ -1,7 +1,7 @@
 """Linear attention: Katharopoulos et al. 2020, arXiv:2006.16236.
 
-A feature map stands for the softmax, so that keys and values can be summed before a query comes.
-With decay it is lightning attention (Qin et al. 2024, arXiv:2401.04658; MiniMax 2025,
+A feature map replaces the softmax, so that keys and values can be summed independently of queries.
+With decay it is Lightning attention (Qin et al. 2024, arXiv:2401.04658; MiniMax 2025,
 arXiv:2501.08313).
 """
 
@@ -34,7 +34,7 @@ def lower_linear(
     x: str,
     memory: Memory | None,
 ) -> str:
-    """The result of the branch, (B, T, D)."""
+    """The output of the branch, (B, T, D)."""
     heads = Dim("H", b.size("heads", part.heads))
     assert state.width.size is not None
     assert heads.size is not None
@@ -115,7 +115,7 @@ def _attend(
     *,
     causal: bool,
 ) -> str:
-    """What each query takes, (B, H, T, E)."""
+    """The attention output, (B, H, T, E)."""
     q, k, v = given
     rates = ""
     if part.decay == "lightning":
@@ -145,7 +145,7 @@ def _attend(
 
 
 def _gated(b: Builder, part: LinearAttention, sizes: Sizes, x: str, y: str) -> str:
-    """The heads side by side, normed, then gated, (B, T, H*E)."""
+    """The concatenated heads, normalised and gated, (B, T, H*E)."""
     each_head = part.output_gate == "headwise"
     normed = not isinstance(part.output_norm, Nothing)
     if normed or not each_head:

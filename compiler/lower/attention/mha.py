@@ -25,11 +25,10 @@ from ..state import Memory, StackState
 from .scores import attention_inputs
 
 APART = "_global"
-"""Ends the names of the projections that the rows of `global` have of their own (Beltagy et al.
-2020, arXiv:2004.05150)."""
+"""Suffix of the separate projections of global tokens (Beltagy et al. 2020, arXiv:2004.05150)."""
 
 HEADS = (HeadQkNorm, PerHeadQkNorm)
-"""Norms that know each head."""
+"""Norms over each head."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +122,7 @@ def _has_bias(part: Mha, projection: str) -> bool:
 def _project(
     b: Builder, part: Mha, name: str, x: str, heads: Dim, head: Dim, norm: str = ""
 ) -> str:
-    """One projection, split in heads: (B, H, T, E)."""
+    """One projection, split into heads, (B, H, T, E)."""
     y = b.op(
         "linear",
         x,
@@ -174,7 +173,7 @@ def _keys(b: Builder, part: Mha, sizes: Sizes, x: str, of: str = "") -> str:
 
 
 def _compared(b: Builder, part: Mha, y: str, name: str) -> str:
-    """A query or key as its score compares it: of a cosine only the direction counts."""
+    """A query or key for the score; normalised for `cosine`."""
     return b.rename(b.op("l2_normalize", y) if part.score == "cosine" else y, name)
 
 
@@ -212,13 +211,13 @@ def _rotated(
 
 
 def _unnamed_norm(b: Builder, value: str) -> str:
-    """The value, without a name if a norm makes it: it stands in the call that rotates it."""
+    """The value; without a name if a norm computes it, so that it is inlined in the rotation."""
     op = b.graph.producer(value)
     return b.rename(value, "") if op is not None and op.kind.endswith("_norm") else value
 
 
 def _gated(b: Builder, part: Mha, sizes: Sizes, x: str, y: str) -> str:
-    """The heads side by side, (B, T, H*E), each number or each head gated by the layer's input.
+    """The concatenated heads, (B, T, H*E), gated elementwise or per head by the layer's input.
 
     Qiu et al. 2025, arXiv:2505.06708.
     """
@@ -241,7 +240,7 @@ def _gated(b: Builder, part: Mha, sizes: Sizes, x: str, y: str) -> str:
 
 
 def _of_positions(b: Builder, part: Mha, sizes: Sizes) -> Callable[[str, str, bool], str]:
-    """How relative positions are projected: as queries and keys are, or by weights of their own."""
+    """The projection of relative positions: shared with queries and keys, or separate."""
 
     def project(name: str, rows: str, again: bool) -> str:
         linear: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """Multi-head latent attention: DeepSeek-AI 2024, arXiv:2405.04434.
 
-Keys and values are projected up from one small vector per token; position is told by a rotated part
-beside it, which all heads share. A cache keeps these two, not the keys and values.
+Keys and values are projected from a small latent vector per token. Keys also have a rotated part
+that all heads share. A cache stores only these two.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Sizes:
 def lower_mla(
     b: Builder, state: StackState, block: Block, part: Mla, x: str, memory: Memory | None
 ) -> str:
-    """The result of the branch, (B, T, D)."""
+    """The output of the branch, (B, T, D)."""
     sizes = _sizes(b, part)
     cross = memory is not None
     name = "cross_attention" if cross else "attention"
@@ -106,7 +106,7 @@ def _norm(b: Builder, part: Mla, x: str, name: str, out: str = "") -> str:
 
 
 def _query(b: Builder, part: Mla, sizes: Sizes, x: str) -> str:
-    """Queries, (B, H, T, E): of the input, or of a latent vector made from it."""
+    """Queries, (B, H, T, E), from the input or from a latent vector."""
     out = sizes.heads * sizes.head
     if part.query_rank is None:
         y = _linear(b, "query", x, out)
@@ -118,7 +118,9 @@ def _query(b: Builder, part: Mla, sizes: Sizes, x: str) -> str:
 
 
 def _latent(b: Builder, part: Mla, sizes: Sizes, x: str) -> tuple[str, str]:
-    """The vector of keys and values (B, T, L), and the part of keys to rotate, (B, 1, T, Er)."""
+    """The latent vector of keys and values (B, T, L), and the rotated part of keys, (B, 1, T,
+    Er).
+    """
     latent = _linear(b, "kv_down", x, sizes.latent, bias=part.bias)
     latent = b.rename(_norm(b, part, latent, "kv_norm"), "latent")
     shared = _linear(b, "key_rope", x, sizes.turned, bias=part.bias)
@@ -128,7 +130,7 @@ def _latent(b: Builder, part: Mla, sizes: Sizes, x: str) -> tuple[str, str]:
 def _rotated(
     b: Builder, state: StackState, block: Block, sizes: Sizes, query: str, shared: str
 ) -> tuple[str, str]:
-    """The last part of each query and the shared part of the keys, turned."""
+    """Apply the rotation to the last part of each query and the shared part of the keys."""
     for index, position in enumerate(block.positions):
         if isinstance(position, Rotary):
             with b.beside("positions", index):
@@ -146,7 +148,7 @@ def _rotated(
 
 
 def _expanded(b: Builder, sizes: Sizes, latent: str, shared: str) -> tuple[str, str]:
-    """Keys (B, H, S, E) and values (B, H, S, Ev) of latent vectors and shared parts."""
+    """Keys (B, H, S, E) and values (B, H, S, Ev) from latent vectors and shared parts."""
     still = _linear(b, "key_up", latent, sizes.heads * sizes.still)
     still = b.op("split_heads", still, heads=sizes.heads, width=sizes.still, out="k_nope")
     value = _linear(b, "value_up", latent, sizes.heads * sizes.value)

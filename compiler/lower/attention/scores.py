@@ -1,4 +1,4 @@
-"""Masks, biases and scale, which all attentions with scores share.
+"""Masks, biases and scale, shared by all attention variants with scores.
 
 Sinks: OpenAI 2025, arXiv:2508.10925, after Xiao et al. 2023, arXiv:2309.17453.
 """
@@ -24,8 +24,9 @@ from ..state import Memory, StackState
 
 FULL = Atom("full")
 SCORES = ("additive", "distance")
-"""What is more than a product of query and key (additive: Bahdanau et al. 2014, arXiv:1409.0473;
-distance: Nadaraya 1964, Watson 1964)."""
+"""Scores other than dot products (additive: Bahdanau et al. 2014, arXiv:1409.0473; distance:
+Nadaraya
+1964, Watson 1964)."""
 
 Compared = tuple[str, str]
 Project = Callable[[str, str, bool], str]
@@ -35,8 +36,8 @@ Project = Callable[[str, str, bool], str]
 class AttentionInputs:
     """The mask, bias, sinks and options of the attend op.
 
-    joining: the mask, the bias, the sinks and the score vector; "" for those that are absent
-    by_layer: scores are divided by the number of their layer
+    joining: mask, bias, sinks and score vector; "" if absent
+    by_layer: whether scores are divided by the layer's number
     """
 
     joining: tuple[str, ...]
@@ -66,9 +67,8 @@ def attention_inputs(
 ) -> tuple[str, AttentionInputs]:
     """The scaled query, and the mask, bias and options of the attend op.
 
-    memory: where keys and values come from, if not from the stack itself: then there is no mask but
-        its padding, and no positions
-    project: what `Contents` need, for positions whose scores have to do with contents
+    memory: source of keys and values in cross-attention, without positions and with a padding mask
+    project: projection function of `Contents`, for positions whose scores depend on content
     """
     query = compared[0]
     _, heads, _, head = b.shape(query)
@@ -107,7 +107,7 @@ def _bias(
     compared: Compared,
     project: Project | None,
 ) -> tuple[str, str]:
-    """The query, and what positions add to the scores: (H, T, S) or (B, H, T, S), or ""."""
+    """The query, and the position bias of the scores: (H, T, S), (B, H, T, S), or ""."""
     query, key = compared
     _, heads, _, head = b.shape(query)
     width = Size.of(head.size or 0)
@@ -135,6 +135,6 @@ def _bias(
 
 
 def weights_rate(b: Builder, part: Any, name: str) -> Field | None:
-    """The rate on the attention weights, which may differ from that on the branch."""
+    """Dropout rate on the attention weights, which may differ from that of the branch."""
     with b.within(name):
         return b.field("dropout", part.dropout) if part.dropout else None

@@ -27,15 +27,15 @@ OPENING = """\
 
 Written by `python -m tests.parity.coverage --fields --write`, with transformers {version}.
 
-The tiny model of every type and head that is equal ([coverage.md](coverage.md)), again with one key
-of its `config.json` changed: switches turned over, sizes and rates made others, activations and the
-bases of rotary positions exchanged. A key that the importer overlooked would make another model,
-without a word. {total} changes to {types} models: {counts}.
+Each tiny model that is equal in [coverage.md](coverage.md) is compared again with one key of its
+`config.json` changed: booleans are negated; sizes, rates, activations and bases of rotary positions
+are replaced. If the importer overlooked a key, the outputs would differ. There are {total} changes
+to {types} models: {counts}.
 
 {rows}
 
-What is refused, and why; the rest of the changes are computed as the library does, or the library
-itself does not run with them.
+These changes raise an error on import. All other changes give equal outputs, or the library itself
+cannot run them.
 
 {reasons}
 """

@@ -26,29 +26,34 @@ OPENING = """\
 
 Written by `python -m tests.parity.coverage --write`, with transformers {version}.
 
-Every model type under every language-model head of the library, encoders of images and sounds, and
-variants that real checkpoints use: a tiny model with random weights, none of them at rest, is
-saved, imported with `from_pretrained` and run beside the library's. Equal means that no logit
-(without a head: no hidden state) is further away than 2e-5 of the largest, in float32.
+This page lists which `transformers` model types you can import. For every model type and
+language-model head, for encoders of images and audio, and for variants of published checkpoints, a
+tiny model with random weights (none has its initial constant) is saved, imported with
+`from_pretrained`, and compared with the library's model. Equal means that all logits (or hidden
+states, without a head) agree within 2e-5 of the largest one, in float32.
 
 {counts}
 
 {words}
 
-For equal models: the lines of the imported spec; whether that text builds the same file **again**;
-how many tokens of **greedy** generation with a cache are the library's (`not consistent in HF`: its
-generation is not what its own forward says, and ours is); whether rows with **left padding** say
-the same (`not invariant in HF`: the library's own result changes with the padding).
+The other columns, for equal models:
 
-That no key of a config is overlooked is tried one key at a time: [fields.md](fields.md).
+- **lines**: the number of lines of the imported spec
+- **again**: whether this YAML builds the same file again
+- **greedy**: how many tokens of greedy generation with a cache equal the library's; `not
+  consistent in HF` if the library's own generation differs from its `forward`, and ours does not
+- **left padding**: whether it leaves the outputs unchanged; `not invariant in HF` if it changes
+  them in the library
+
+[fields.md](fields.md) shows that the importer overlooks no key of a config: each key is changed by
+itself.
 
 {rows}
 
 ## Published configurations
 
-The keys and values of these files of the hub, old and new, are imported as they were published,
-with small sizes and random weights, and compared with the library's own class
-(`tests/huggingface/published/`, {published} files).
+These published configs, old and new, are imported with all their keys, with small sizes and random
+weights, and compared with the library's class (`tests/huggingface/published/`, {published} files).
 
 {checkpoints}
 """
@@ -94,15 +99,15 @@ def _row(*cells: str) -> str:
 def _counts(verdicts: Verdicts) -> list[str]:
     groups = {
         **{f"`{head}`": _kept(verdicts, head, variants=False) for head in TEXT_HEADS},
-        "images and sounds": {
+        "images and audio": {
             case: verdict
             for case, verdict in verdicts.items()
             if case.head not in TEXT_HEADS and not case.variant
         },
         "variants": {case: verdict for case, verdict in verdicts.items() if case.variant},
     }
-    groups["together"] = dict(verdicts)
-    lines = [_row("", *WORDS, "together"), _row(*["---"] * (len(WORDS) + 2))]
+    groups["total"] = dict(verdicts)
+    lines = [_row("", *WORDS, "total"), _row(*["---"] * (len(WORDS) + 2))]
     for name, group in groups.items():
         counted = Counter(verdict.word for verdict in group.values())
         lines.append(_row(name, *(str(counted[word]) for word in WORDS), str(len(group))))
@@ -120,8 +125,8 @@ def _counts(verdicts: Verdicts) -> list[str]:
     return [
         *lines,
         "",
-        f"Types of language models with an equal one: {len(equal)} of {len(types)};",
-        f"{len(equal - whole)} of these read images or sounds too, and the text alone is imported.",
+        f"Language-model types with an equal model: {len(equal)} of {len(types)}.",
+        f"{len(equal - whole)} of these also read images or audio; only the text part is imported.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What is said about one case."""
+"""The verdict on one case."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from typing import Literal
 
 Word = Literal["equal", "differs", "fails", "not yet", "not a transformer", "cannot be built"]
 WORDS: dict[Word, str] = {
-    "equal": "the imported model computes what the library computes",
-    "differs": "it is imported, and computes something else",
+    "equal": "the imported model has the outputs of the library's model",
+    "differs": "it is imported, but its outputs differ",
     "fails": "the importer, the compiler or the model stops with an error",
-    "not yet": "the importer refuses it and says why",
-    "not a transformer": "its layers do not attend",
-    "cannot be built": "the library itself does not build or run the tiny model",
+    "not yet": "the importer raises an error with the reason",
+    "not a transformer": "it has no attention",
+    "cannot be built": "the library cannot build or run the tiny model",
 }
 
 BOUNDS = (1e-6, 2e-6, 5e-6, 1e-5, 2e-5)
-"""An error is given by the first of these that it does not pass, so that a page stays the same."""
+"""Errors are rounded up to one of these, so that the page does not change."""
 
 
-ALONE = ", the text alone"
-"""Is said of a model that reads images or sounds too, which are not imported with it."""
+ALONE = ", text only"
+"""Marks a model that also reads images or audio; only its text part is imported."""
 
-SHORT = ", texts of up to `index_topk` tokens"
-"""Is said of a model whose attention to more tokens is another one."""
+SHORT = ", up to `index_topk` tokens"
+"""Marks a model whose attention differs for longer sequences."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word, why, and for an equal model what else was tried.
+    """A word, the reason, and for equal models the results of further tests.
 
-    why: a reason, or how large the error is
-    lines: of the imported spec
-    again: does the imported text build the same model?
-    greedy: tokens of greedy generation that are the library's
-    padded: do rows with padding on the left say the same?
+    why: the reason, or the size of the error
+    lines: number of lines of the imported spec
+    again: whether the imported YAML builds the same model
+    greedy: number of greedy tokens that equal the library's
+    padded: whether left-padded rows give the same outputs
     """
 
     word: Word
@@ -49,7 +49,7 @@ class Verdict:
 
     @property
     def wrong(self) -> bool:
-        """Is there something to mend?"""
+        """Whether something must be fixed."""
         tried = (self.again, self.greedy, self.padded)
         good = ("", "–", "yes", "8 of 8", "not invariant in HF", "not consistent in HF")
         return self.word in ("differs", "fails") or any(
