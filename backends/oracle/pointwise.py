@@ -49,7 +49,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def activate(activation: Any, x: Array) -> Array:
-    """An activation of the spec. Swish: x sigmoid(βx) (Ramachandran et al., 2017, 1710.05941)."""
+    """An activation. Swish: x sigmoid(βx) (Ramachandran et al. 2017, arXiv:1710.05941)."""
     if isinstance(activation, Swish):
         return x * sigmoid(activation.beta * x)
     return ACTIVATIONS[activation.type](x)

@@ -156,7 +156,7 @@ def score_growth(positions: tuple[Any, ...]) -> float:
 
 
 def query_growth(positions: tuple[Any, ...], tokens: Tokens) -> Array:
-    """(T,): 1 + slope · ln(1 + ⌊(position + offset) / length⌋) (Nakanishi, 2025, 2501.19399)."""
+    """(T,): 1 + slope ln(1 + ⌊(position + offset) / length⌋) (Nakanishi 2025, arXiv:2501.19399)."""
     for position in positions:
         if position.type == "temperature":
             steps = (tokens.positions + position.offset) // position.length

@@ -48,7 +48,7 @@ ROOM = 90  # columns for a statement in a method, with room for `  #`
 LOGITS = "Logits"
 RESULTS = {"language_model": LOGITS, "classifier": "Logits of the classes"}
 """Output of a model's only head, by its type; other heads return vectors."""
-TYING = "Press, Wolf 2016, arXiv 1608.05859"
+TYING = "Press, Wolf 2016, arXiv:1608.05859"
 TITLES = {
     "classifier": "A classifier; its head scores the classes for each {}.",
     "projection": "An encoder; its head makes one vector of each {}.",

@@ -88,10 +88,10 @@ def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
 
 
 NORMED = {
-    "pre": "with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)",
-    "post": "with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)",
-    "sandwich": "with norms before and after each branch (Ding et al. 2021, arXiv 2105.13290)",
-    "output": "with a norm after each branch (OLMo Team 2024, arXiv 2501.00656)",
+    "pre": "with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)",
+    "post": "with a norm after each sum (Vaswani et al. 2017, arXiv:1706.03762)",
+    "sandwich": "with norms before and after each branch (Ding et al. 2021, arXiv:2105.13290)",
+    "output": "with a norm after each branch (OLMo Team 2024, arXiv:2501.00656)",
     "none": "without norms",
 }
 SHORTLY = {

@@ -111,13 +111,23 @@ def _gated(b: Builder, part: Glu, x: str, project: Project) -> str:
 
 
 GATED = {"silu": "SwiGLU", "gelu": "GEGLU", "gelu_tanh": "GEGLU", "relu": "ReGLU"}
-NAMES = {"gelu_tanh": "GELU (tanh form)", "gelu": "GELU", "relu": "ReLU", "silu": "SiLU"}
+NAMES = {
+    "gelu_tanh": "tanh GELU",
+    "gelu": "GELU",
+    "quick_gelu": "quick GELU",
+    "relu": "ReLU",
+    "relu2": "squared ReLU",
+    "silu": "SiLU",
+    "swish": "Swish",
+}
 SOURCES = {
-    "gelu": "Hendrycks, Gimpel 2016, arXiv 1606.08415",
-    "gelu_tanh": "Hendrycks, Gimpel 2016, 1606.08415",
-    "relu": "Vaswani et al. 2017, arXiv 1706.03762",
-    "silu": "Elfwing et al. 2017, arXiv 1702.03118",
-    "relu2": "So et al. 2021, arXiv 2109.08668",
+    "gelu": "Hendrycks, Gimpel 2016, arXiv:1606.08415",
+    "gelu_tanh": "Hendrycks, Gimpel 2016, arXiv:1606.08415",
+    "quick_gelu": "Hendrycks, Gimpel 2016, arXiv:1606.08415",
+    "relu": "Vaswani et al. 2017, arXiv:1706.03762",
+    "silu": "Elfwing et al. 2017, arXiv:1702.03118",
+    "swish": "Ramachandran et al. 2017, arXiv:1710.05941",
+    "relu2": "So et al. 2021, arXiv:2109.08668",
 }
 
 
@@ -125,7 +135,7 @@ def title_of(part: Mlp | Glu) -> str:
     """Docstring of a feed-forward, with its source."""
     name = part.activation.type  # type: ignore[union-attr]
     if isinstance(part, Glu):
-        title = GATED.get(name, f"Gated linear unit with {name}")
-        return f"{title} (Shazeer 2020, arXiv 2002.05202)"
+        title = GATED.get(name, f"Gated linear unit with {NAMES.get(name, name)}")
+        return f"{title} (Shazeer 2020, arXiv:2002.05202)"
     source = f" ({SOURCES[name]})" if name in SOURCES else ""
     return f"Two linear layers with {NAMES.get(name, name)} between them{source}"

@@ -190,8 +190,8 @@ def lower_contrastive(
 
 
 CONTRASTIVE = {
-    "softmax": "CLIP, Radford et al. 2021, arXiv 2103.00020",
-    "sigmoid": "SigLIP, Zhai et al. 2023, arXiv 2303.15343",
+    "softmax": "CLIP, Radford et al. 2021, arXiv:2103.00020",
+    "sigmoid": "SigLIP, Zhai et al. 2023, arXiv:2303.15343",
 }
 HEADS: dict[str, Any] = {
     "language_model": lower_language_model,

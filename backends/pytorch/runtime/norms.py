@@ -27,7 +27,7 @@ class WideningLinear(nn.Linear):
 
 
 class OffsetRMSNorm(nn.RMSNorm):
-    """RMS norm (Zhang, Sennrich 2019, arXiv 1910.07467) that multiplies by `1 + weight`."""
+    """RMS norm (Zhang, Sennrich 2019, arXiv:1910.07467) that multiplies by `1 + weight`."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, self.normalized_shape, 1 + self.weight, self.eps)

@@ -11,7 +11,7 @@ from ..state import Memory, StackState
 from .scores import weights_rate
 
 TITLE = """\
-Additive attention (Fastformer, Wu et al. 2021, arXiv 2108.09084).
+Additive attention (Fastformer, Wu et al. 2021, arXiv:2108.09084).
 
 One pooled query multiplies the keys, one pooled key the values."""
 

@@ -174,5 +174,6 @@ def _gated(b: Builder, part: LinearAttention, sizes: Sizes, x: str, y: str) -> s
 def _title(part: LinearAttention, *, cross: bool) -> str:
     over = " over a memory" if cross else ""
     if part.decay == "lightning":
-        return f"Lightning attention{over}: older tokens count less (Qin et al. 2024, 2401.04658)."
-    return f"Linear attention{over} (Katharopoulos et al. 2020, arXiv 2006.16236)."
+        source = "Qin et al. 2024, arXiv:2401.04658"
+        return f"Lightning attention{over}: older tokens count less ({source})."
+    return f"Linear attention{over} (Katharopoulos et al. 2020, arXiv:2006.16236)."

@@ -260,12 +260,13 @@ def _of_positions(b: Builder, part: Mha, sizes: Sizes) -> Callable[[str, str, bo
 
 def _title(part: Mha, cross: bool, *, cached: bool) -> str:
     over = " over a memory" if cross else ""
-    kind = f"Multi-head attention{over} (Vaswani et al. 2017, arXiv 1706.03762)"
+    kind = f"Multi-head attention{over} (Vaswani et al. 2017, arXiv:1706.03762)"
     if part.kv_heads == 1:
-        kind = f"Multi-query attention{over}: one key/value head (Shazeer 2019, arXiv 1911.02150)"
+        kind = f"Multi-query attention{over}: one key/value head (Shazeer 2019, arXiv:1911.02150)"
     elif part.kv_heads is not None and part.kv_heads != part.heads:
-        kind = f"Grouped-query attention{over}: K key/value heads (Ainslie et al. 2023, 2305.13245)"
+        source = "Ainslie et al. 2023, arXiv:2305.13245"
+        kind = f"Grouped-query attention{over}: K key/value heads ({source})"
     if part.separate_global:
-        kind = f"Multi-head attention{over} (Longformer, Beltagy et al. 2020, arXiv 2004.05150)"
+        kind = f"Multi-head attention{over} (Longformer, Beltagy et al. 2020, arXiv:2004.05150)"
         return f"{kind}.\n\nGlobal rows have projections of their own."
     return f"{kind}."
