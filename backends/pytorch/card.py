@@ -46,7 +46,7 @@ def write_card(
         "",
         *table(graph),
         "",
-        *glossary(notes),
+        *glossary(graph, notes),
     ]
     return "\n".join(line.rstrip() for line in lines)
 
@@ -130,9 +130,17 @@ def table(graph: ModuleGraph) -> list[str]:
     return lines
 
 
-def glossary(notes: Iterable[str]) -> list[str]:
+WITHOUT_CACHE = {"T": "tokens", "S": "tokens as keys"}
+CHUNKS = {"C", "N"}
+"""Axes that docstrings of helpers explain themselves: tokens of a chunk, chunks."""
+
+
+def glossary(graph: ModuleGraph, notes: Iterable[str]) -> list[str]:
     """The axes that occur in the file's comments and docstrings."""
     named = set(AXIS.findall("\n".join(notes)))
-    used = [f"{letter} {meaning}" for letter, meaning in GLOSSARY.items() if letter in named]
+    labels = {dim.label for value in graph.values.values() for dim in value.shape}
+    named -= CHUNKS - labels
+    meanings = GLOSSARY if any(graph.keepers()) else {**GLOSSARY, **WITHOUT_CACHE}
+    used = [f"{letter} {meaning}" for letter, meaning in meanings.items() if letter in named]
     text = "Shapes:  " + "  ".join(used)
     return textwrap.wrap(text, 96, subsequent_indent=" " * 9, break_long_words=False)

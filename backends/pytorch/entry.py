@@ -46,9 +46,9 @@ def entry(f: Writer, stack: str, given: list[Given], anchor: str) -> list[Statem
         found += [line for most in switches(f.graph, stack) for line in _no_switch(f, given, most)]
     if f.static:
         found += statements(
-            "place = torch.arange(length, device=x.device)  # (T,)\n"
+            "positions = torch.arange(length, device=x.device)  # (T,)\n"
             "if cache is not None:\n"
-            "    place = cache.begin(place)",
+            "    positions = cache.begin(positions)",
             x=tokens,
         )
     return found

@@ -15,6 +15,7 @@ from .code.measure import LONG, width
 from .code.nodes import (
     Binary,
     Bracketed,
+    Do,
     Dot,
     Expr,
     For,
@@ -28,7 +29,7 @@ from .code.nodes import (
 from .code.nodes import Sequence as Items
 from .code.read import call, constant, expression, statements
 from .code.walk import written_for
-from .make import joined_name
+from .make import initial_note, joined_name
 from .sizes import field_of, over
 from .writer import SELF
 
@@ -61,11 +62,13 @@ class Way:
     fill    the constant; None for random weights
     each    whether each of its matrices is initialised separately, as Xavier needs
     layers  for depth-scaled residual projections (GPT-2), the number of layers; "" for others
+    note    comment that explains the constant
     """
 
     fill: float | None = None
     each: bool = False
     layers: str = ""
+    note: str = ""
 
     @property
     def rank(self) -> tuple[Any, ...]:
@@ -100,7 +103,8 @@ class Initial:
     def way(self, op: Op, weight: Any) -> Way:
         initial = weight.initial
         if initial.kind != "normal":
-            return Way({"ones": 1.0, "zeros": 0.0}.get(initial.kind, initial.value))
+            fill = {"ones": 1.0, "zeros": 0.0}.get(initial.kind, initial.value)
+            return Way(fill, note=initial_note(op))
         each = op.kind == "expert_linear" and self.init.std is None
         layers = self.graph.layers_of(op.scope)
         narrow = self.init.depth_scaled and initial.residual and layers is not None
@@ -147,7 +151,7 @@ class Initial:
             value = Literal(way.fill, repr(way.fill))
             if way.fill in FILLS:
                 return statements(FILLS[way.fill])
-            return statements("nn.init.constant_(weight, v)", v=value)
+            return (Do(expression("nn.init.constant_(weight, v)", v=value), way.note),)
         if way.layers:
             std = self.narrower(self.graph.scopes[way.layers], std)
         if way.each:

@@ -27,8 +27,8 @@ LOSSES = {
         ("scores",),
         "Mean cross-entropy over rows and over columns; pairs with equal index match.",
         "scores = scores.to(torch.promote_types(scores.dtype, torch.float32))\n"
-        "place = torch.arange(scores.size(0), device=scores.device)\n"
-        "return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2",
+        "labels = torch.arange(scores.size(0), device=scores.device)\n"
+        "return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2",
     ),
     "sigmoid_pairs": (
         ("scores",),

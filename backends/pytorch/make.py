@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -107,15 +108,27 @@ def make_dropout(f: Writer, op: Op) -> list[Statement]:
     return attribute(op.name, call("nn.Dropout", sized(op.attrs["rate"])))
 
 
+FILLED = {0.0: "torch.zeros(width)", 1.0: "torch.ones(width)"}
+
+
+def initial_note(op: Op) -> str:
+    """Explains an initial value that is a logarithm."""
+    value = op.weights[0].initial.value
+    return (
+        f"log(1 / {math.exp(-value):.6g})" if op.kind == "exp_scale" and value not in FILLED else ""
+    )
+
+
 def make_vector(f: Writer, op: Op) -> list[Statement]:
     weight = op.weights[0]
-    filled = expression(
-        "torch.full((width,), value)",
-        width=sized(weight.shape[0]),
-        value=constant(weight.initial.value),
-    )
+    value, width = weight.initial.value, sized(weight.shape[0])
+    if value in FILLED:
+        filled = expression(FILLED[value], width=width)
+    else:
+        filled = expression("torch.full((width,), value)", width=width, value=constant(value))
     fixed = None if weight.trained else constant(False)
-    return attribute(op.name, _called("nn.Parameter", filled, requires_grad=fixed))
+    made = _called("nn.Parameter", filled, requires_grad=fixed)
+    return [Set(Dot(SELF, op.name), made, initial_note(op))]
 
 
 def _parameter(function: str) -> Callable[[Writer, Op], list[Statement]]:

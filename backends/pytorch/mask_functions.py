@@ -169,7 +169,7 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     op = ops[-1]  # sizes that differ are parameters
     formula, implicit = op.attrs["formula"], op.attrs["implicit"] == "causal" and not tiled(op)
     given = [name for name in DATA if op.arg(name)]
-    keys = Name("place") if static else START_TO_END
+    keys = Name("positions") if static else START_TO_END
     admits = with_queries(predicate(formula), keys)
     counts = any(atom.name in COUNTED for atom in atoms_of(formula))
     if counts and "attention_mask" not in given:  # no padding
@@ -178,7 +178,9 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     read = Names([Return(admits)]).outer
     if "q" in read:
         made = (
-            "place[:, None]" if static else "torch.arange(start, end, device=like.device)[:, None]"
+            "positions[:, None]"
+            if static
+            else "torch.arange(start, end, device=like.device)[:, None]"
         )
         body.append(Set(Name("q"), expression(made), "(T, 1)"))
     if admits == expression("k <= q"):
@@ -192,7 +194,7 @@ def mask_function(name: str, ops: list[Op], *, static: bool) -> Function:
     body += _result(formula, admits, read, padded="attention_mask" in given, static=static)
     sizes = [Parameter(size.code(), INT) for size in mask_sizes(formula)]
     parameters = (
-        Parameter("place", TENSOR) if static else Parameter("start", INT),
+        Parameter("positions", TENSOR) if static else Parameter("start", INT),
         Parameter("end", INT),
         *sizes,
         *(Parameter(name, OPTIONAL) for name in given),
@@ -218,7 +220,7 @@ def causal_or_narrower(name: str, ops: list[Op], *, static: bool) -> Function:
     size, padded = atom.args[0].code(), bool(plain.arg("attention_mask"))
     implicit = plain.attrs["implicit"] == "causal"
     queries = (
-        "place[:, None]" if static else "torch.arange(start, end, device=like.device)[:, None]"
+        "positions[:, None]" if static else "torch.arange(start, end, device=like.device)[:, None]"
     )
     body = (
         *_left_to_kernel(implicit, padded, static, size),
@@ -228,7 +230,7 @@ def causal_or_narrower(name: str, ops: list[Op], *, static: bool) -> Function:
         Return(expression(MASKED if padded else "mask")),
     )
     parameters = (
-        Parameter("place", TENSOR) if static else Parameter("start", INT),
+        Parameter("positions", TENSOR) if static else Parameter("start", INT),
         Parameter("end", INT),
         Parameter(size, expression("int | None")),
         *([Parameter("attention_mask", OPTIONAL)] if padded else []),
@@ -267,7 +269,9 @@ def _result(
     rows = ("prefix", "documents", *(COUNTED if padded else ()))
     wide = any(a.name in rows or a.args == ("given",) for a in atoms)
     shape = "(B or 1, 1, T, S)" if wide else "(T, S)"
-    pairs = _of_pairs(atoms, admits, read, expression("place.size(0)" if static else "end - start"))
+    pairs = _of_pairs(
+        atoms, admits, read, expression("positions.size(0)" if static else "end - start")
+    )
     if not padded:
         return [Return(pairs, shape)]
     real = "mask & attention_mask.bool()[:, None, None, :]"
@@ -309,7 +313,7 @@ def _left_to_kernel(
     """Return None if SDPA's `is_causal` suffices, which it does not for a mask of some `size`."""
     if not implicit:
         return ()
-    test = "place.size(0) == end" if static else "start == 0 or end - start == 1"
+    test = "positions.size(0) == end" if static else "start == 0 or end - start == 1"
     absent = [f"{name} is None" for name in (size, "attention_mask" if padded else "") if name]
     if absent:
         test = " and ".join([*absent, test if static else f"({test})"])

@@ -16,7 +16,7 @@ from .plan import FilePlan
 from .sizes import config_expression, field_of, over
 
 SELF = Name("self")
-PLACE = Name("place")
+POSITIONS = Name("positions")
 
 
 class Needs:
@@ -142,17 +142,17 @@ class Writer:
     def counted(self) -> Any:
         """Positions of the new tokens, as an expression (T,)."""
         if self.static:
-            return PLACE
+            return POSITIONS
         start = "start, " if self.cached else ""
         ids, end = self.names[self.ids], self.end()
         return expression(f"torch.arange({start}end, device=ids.device)", ids=ids, end=end)
 
     def new_places(self, op: Op) -> Any:
         """The variable with the positions of the new tokens, assigned once per function."""
-        if not self.static and self.holds.get("place") != "place":
-            self.assign("place", self.counted(), "(T,)", op)
-            self.holds["place"] = "place"
-        return PLACE
+        if not self.static and self.holds.get("positions") != "positions":
+            self.assign("positions", self.counted(), "(T,)", op)
+            self.holds["positions"] = "positions"
+        return POSITIONS
 
     def first_place(self, op: Op) -> Any:
         """The positions argument of a mask: the first query's, or all."""

@@ -12,7 +12,7 @@ Written by modelwright 0.1.0 from bert_base.yaml (sha256 de1a2d5ab1ec). Write it
     head.dense                         590,592
     total                          109,482,240
 
-Shapes:  B batch  T new tokens  D d_model  H heads  E head width  N projection size
+Shapes:  B batch  T tokens  D d_model  H heads  E head width  N projection size
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with GELU between them (Hendrycks, Gimpel 2016, arXiv 1606.08415)."""
+    """Two linear layers with GELU between them (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -183,4 +183,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 7387d889fca1fc394fb454b6c4419792365663f76a25624e5a7026494fe19dbf
+# sha256 of the above: 1650e9e29133baa122821b762ca60e5ce204c7b614caa982658dda72203bc338

@@ -19,7 +19,7 @@ Written by modelwright 0.1.0 from clip_vit_b32.yaml (sha256 9748765912cb). Write
     head.scale                                    1
     total                               151,277,313
 
-Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head width  N projection
+Shapes:  B batch  T tokens  S tokens as keys  D d_model  H heads  E head width  N projection
          size  G patches of an image
 """
 
@@ -71,13 +71,14 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def quick_gelu(x: Tensor) -> Tensor:
+    """GELU approximated by a sigmoid (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
     return x * torch.sigmoid(1.702 * x)
 
 
 def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:
     """The vector at the first occurrence of `token_id` in each sequence, (B, D)."""
-    place = (input_ids == token_id).int().argmax(-1)
-    return x[torch.arange(x.size(0), device=x.device), place]  # (B, D)
+    position = (input_ids == token_id).int().argmax(-1)
+    return x[torch.arange(x.size(0), device=x.device), position]  # (B, D)
 
 
 def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> Tensor | None:
@@ -90,7 +91,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, d_model: int, heads: int) -> None:
         super().__init__()
@@ -110,7 +111,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with quick_gelu between them."""
+    """Two linear layers with quick GELU between them (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
 
     def __init__(self, d_model: int) -> None:
         super().__init__()
@@ -122,7 +123,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config, d_model: int, heads: int) -> None:
         super().__init__()
@@ -210,18 +211,18 @@ class Text(nn.Module):
 
 
 class Contrastive(nn.Module):
-    """Scaled cosines of the vectors of two towers (CLIP, Radford et al. 2021, arXiv 2103.00020)."""
+    """Scaled cosines of the vectors of two towers (CLIP, Radford et al. 2021, arXiv:2103.00020)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.vision = nn.Linear(config.vision_d_model, config.projection_size, bias=False)
         self.text = nn.Linear(config.text_d_model, config.projection_size, bias=False)
-        self.scale = nn.Parameter(torch.full((1,), 2.659260036932778))
+        self.scale = nn.Parameter(torch.full((1,), 2.659260036932778))  # log(1 / 0.07)
 
     def forward(self, vision: Tensor, text: Tensor, input_ids: Tensor) -> Tensor:
         x = vision[:, 0]  # (B, D)
         vision = F.normalize(self.vision(x), dim=-1)  # (B, N)
-        x = token_pool(text, input_ids, 49407)
+        x = token_pool(text, input_ids, token_id=49407)
         text = F.normalize(self.text(x), dim=-1)  # (B, N)
         return vision @ text.T * self.scale.exp()  # (B, B)
 
@@ -245,7 +246,7 @@ class ClipVitB32(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(weight)
             elif name.endswith("scale"):
-                nn.init.constant_(weight, 2.659260036932778)
+                nn.init.constant_(weight, 2.659260036932778)  # log(1 / 0.07)
             else:
                 nn.init.normal_(weight, std=self.config.init_std)
 
@@ -265,8 +266,8 @@ class ClipVitB32(nn.Module):
     def loss(scores: Tensor) -> Tensor:
         """Mean cross-entropy over rows and over columns; pairs with equal index match."""
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-        place = torch.arange(scores.size(0), device=scores.device)
-        return (F.cross_entropy(scores, place) + F.cross_entropy(scores.T, place)) / 2
+        labels = torch.arange(scores.size(0), device=scores.device)
+        return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: e4fcdaf036d203784ae3b2cd5f9a1371d464b9ebebf1ec601ee372c0d190d901
+# sha256 of the above: ebf71a2d923b5844646199f3d23b3cdc6045d7508ac7897b7878cf44be7c385f

@@ -14,8 +14,8 @@ Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 ea1342175e62). Write 
 Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head width  Ev width of a
          head's values  En width of the part of a head that is not rotated  Er width of the part
          of a head that is rotated  L latent width of keys and values  R rotated width of a head
-         F feed-forward width  X experts  A experts per token  J pairs of a token and one of its
-         experts, B * T * A  V vocabulary
+         F feed-forward width  X experts  A experts that serve a token  J pairs of a token and
+         an expert that serves it, B * T * A  V vocabulary
 """
 
 import math
@@ -93,7 +93,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """Radians per position for each rotated pair (R/2,), in float32 or wider."""
+    """Radians per position of each pair, (R/2,), for RoPE (Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -147,7 +147,10 @@ class Router(nn.Linear):
 
 
 def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
-    """Scores with -inf outside the `kept` best groups; a group's score sums its `members` best."""
+    """Scores with -inf outside the `kept` best groups, by the sum of each group's best `members`.
+
+    Group-limited routing (DeepSeek-AI 2024, arXiv:2412.19437).
+    """
     grouped = scores.view(*scores.shape[:-1], groups, -1)
     best = grouped.topk(members).values.sum(-1).topk(kept).indices
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
@@ -169,10 +172,10 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
-    place = (row == 0).cumsum(0) - 1, row  # block, and row in the block
-    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(place[:1], expert)  # of each block
-    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(place, x)
-    return (padded @ weight[owner].mT)[place]
+    index = (row == 0).cumsum(0) - 1, row  # block, and row in the block
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # of each block
+    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(index, x)
+    return (padded @ weight[owner].mT)[index]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -201,7 +204,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class LatentAttention(nn.Module):
-    """Multi-head latent attention: keys and values of one vector (DeepSeek-AI 2024, 2405.04434)."""
+    """Multi-head latent attention: k and v of one vector (DeepSeek-AI 2024, arXiv:2405.04434)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -246,7 +249,7 @@ class LatentAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+    """SwiGLU (Shazeer 2020, arXiv:2002.05202)."""
 
     def __init__(self, config: Config, d_ff: int) -> None:
         super().__init__()
@@ -259,7 +262,7 @@ class FeedForward(nn.Module):
 
 
 class Experts(nn.Module):
-    """Experts, each a SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+    """Experts, each a SwiGLU (Shazeer 2020, arXiv:2002.05202)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -278,7 +281,7 @@ class Experts(nn.Module):
 
 
 class MixtureOfExperts(nn.Module):
-    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv 1701.06538)."""
+    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -287,14 +290,14 @@ class MixtureOfExperts(nn.Module):
         self.top_k = config.top_k
         self.router_scale = config.router_scale
         self.router = Router(config.d_model, config.experts, bias=False)
-        self.selection_bias = nn.Parameter(torch.full((config.experts,), 0.0), requires_grad=False)
+        self.selection_bias = nn.Parameter(torch.zeros(config.experts), requires_grad=False)
         self.experts = Experts(config)
         self.shared_expert = FeedForward(config, config.sparse_d_ff)
 
     def forward(self, x: Tensor) -> Tensor:
         scores = torch.sigmoid(self.router(x))  # (B, T, X)
         # (B, T, X)
-        choice = best_groups(scores + self.selection_bias, self.groups, self.top_groups, 2)
+        choice = best_groups(scores + self.selection_bias, self.groups, self.top_groups, members=2)
         chosen = choice.topk(self.top_k).indices  # (B, T, A)
         weights = scores.gather(-1, chosen)  # (B, T, A)
         weights = weights / (weights.sum(-1, keepdim=True) + 1e-20) * self.router_scale
@@ -302,7 +305,7 @@ class MixtureOfExperts(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config, layer: int, feed_forward: nn.Module) -> None:
         super().__init__()
@@ -441,4 +444,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: a5ec1e3e206222cd6b5a5b6183f23efec3c7a8601b59f017e50fbc4d2b8e33a0
+# sha256 of the above: 625ecde5a90e3fe9746ece99ea76c46fa8de89a3af21eb6932ae96d089c90805

@@ -46,13 +46,13 @@ class Cache:
     def __init__(self, capacity: int, device: torch.device | None = None) -> None:
         self.capacity = capacity
         self.length = torch.zeros(1, dtype=torch.long, device=device)
-        self.place = self.length  # positions of the new tokens, (T,)
+        self.positions = self.length  # of the new tokens, (T,)
         self.kv: dict[int, list[Tensor]] = {}
 
-    def begin(self, place: Tensor) -> Tensor:
+    def begin(self, positions: Tensor) -> Tensor:
         """Positions (T,) of the new tokens, after the cached ones; `append` writes there."""
-        self.place = self.length + place
-        return self.place
+        self.positions = self.length + positions
+        return self.positions
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store keys and values (..., T, E) of new tokens; return the whole buffers (..., S, E)."""
@@ -61,8 +61,8 @@ class Cache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
-        keys.index_copy_(-2, self.place, k)
-        values.index_copy_(-2, self.place, v)
+        keys.index_copy_(-2, self.positions, k)
+        values.index_copy_(-2, self.positions, v)
         return keys, values
 
 
@@ -90,18 +90,18 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
 
 
 def causal_mask(
-    place: Tensor, end: int, attention_mask: Tensor | None, like: Tensor
+    positions: Tensor, end: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor | None:
     """True where query q may attend to key k: causal. None where `is_causal` suffices."""
-    if attention_mask is None and place.size(0) == end:
+    if attention_mask is None and positions.size(0) == end:
         return None
-    q = place[:, None]  # (T, 1)
+    q = positions[:, None]  # (T, 1)
     mask = torch.arange(end, device=like.device) <= q  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with GELU (tanh form) between them (Hendrycks, Gimpel 2016, 1606.08415)."""
+    """Two linear layers with tanh GELU between them (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ class Block(nn.Module):
 
 
 class Gpt2(nn.Module):
-    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv:1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -194,14 +194,14 @@ class Gpt2(nn.Module):
         check_shapes((batch, length), (1, length), (length,), position_ids=position_ids)
         if end > self.config.max_positions:
             raise ValueError(f"{end} tokens, but max_positions is {self.config.max_positions}")
-        place = torch.arange(length, device=input_ids.device)  # (T,)
+        positions = torch.arange(length, device=input_ids.device)  # (T,)
         if cache is not None:
-            place = cache.begin(place)
+            positions = cache.begin(positions)
         if position_ids is None:
-            position_ids = place  # (T,)
+            position_ids = positions  # (T,)
         x = self.token_embedding(input_ids) + self.position_embedding(position_ids)  # (B, T, D)
         x = self.dropout(x)
-        mask = causal_mask(place, end, attention_mask, like=x)
+        mask = causal_mask(positions, end, attention_mask, like=x)
         for block in self.layers:
             x = block(x, mask, cache)
         if cache is not None:
@@ -289,4 +289,4 @@ class Gpt2(nn.Module):
         return tokens
 
 
-# sha256 of the above: ea377ba8f0dd37c83e9a80bac229837273ad0769a70a4fb61baf3f29bc5ea5af
+# sha256 of the above: 3de6188745ed90be29cec14d57d337f5606266442193eec1a249f33cc33260cb

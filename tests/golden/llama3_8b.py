@@ -77,7 +77,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the rotation angles at each position, the same for all heads."""
+    """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -116,7 +116,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class Attention(nn.Module):
-    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, 2305.13245)."""
+    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, arXiv:2305.13245)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+    """SwiGLU (Shazeer 2020, arXiv:2002.05202)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -279,4 +279,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 35aec25b502ee1ae2c418b05a8346d6b160a0bbae54820b16e55e47233966f0b
+# sha256 of the above: f284eb93b4747c4e14e188917fcfd2be04977eb6c3168bfdddaf9ff75722d575

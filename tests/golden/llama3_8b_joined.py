@@ -132,7 +132,7 @@ def put_together(
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the rotation angles at each position, the same for all heads."""
+    """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -171,7 +171,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class Attention(nn.Module):
-    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, 2305.13245)."""
+    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, arXiv:2305.13245)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -206,7 +206,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+    """SwiGLU (Shazeer 2020, arXiv:2002.05202)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -221,7 +221,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -345,4 +345,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3bbd85f541cf808ec30d70db6174bd50689ca5b1ddb5281b1be46a5f051fcdb2
+# sha256 of the above: 2d2a8379418983b43bcb8c8ad62a962f93dd66f60b95f527c516dfca00f9e7cf

@@ -12,8 +12,8 @@ Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 d511ff9cd3d2). Write
     total                 107,769,861,120
 
 Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  F feed-forward width  X experts  A experts per token
-         J pairs of a token and one of its experts, B * T * A  V vocabulary
+         width  R rotated width of a head  F feed-forward width  X experts  A experts that serve
+         a token  J pairs of a token and an expert that serves it, B * T * A  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Tensor) -> Tensor:
-    """Factor of each query, which grows every `length` positions, in float32 or wider."""
+    """Factor of a query, growing every `length` positions (Nakanishi 2025, arXiv:2501.19399)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     steps = (position_ids[..., None, :, None] // length).to(dtype)  # (1, T, 1) or (B, 1, T, 1)
     return 1 + slope * torch.log1p(steps)
@@ -91,7 +91,7 @@ def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Ten
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the rotation angles at each position, the same for all heads."""
+    """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -135,10 +135,10 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
-    place = (row == 0).cumsum(0) - 1, row  # block, and row in the block
-    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(place[:1], expert)  # of each block
-    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(place, x)
-    return (padded @ weight[owner].mT)[place]
+    index = (row == 0).cumsum(0) - 1, row  # block, and row in the block
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # of each block
+    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(index, x)
+    return (padded @ weight[owner].mT)[index]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -173,7 +173,7 @@ def causal_mask(
 
 
 class LocalAttention(nn.Module):
-    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, 2305.13245)."""
+    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, arXiv:2305.13245)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class LocalAttention(nn.Module):
 
 
 class Experts(nn.Module):
-    """Experts, each a SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+    """Experts, each a SwiGLU (Shazeer 2020, arXiv:2002.05202)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -229,7 +229,7 @@ class Experts(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+    """SwiGLU (Shazeer 2020, arXiv:2002.05202)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class FeedForward(nn.Module):
 
 
 class MixtureOfExperts(nn.Module):
-    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv 1701.06538)."""
+    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -257,7 +257,7 @@ class MixtureOfExperts(nn.Module):
 
 
 class GlobalAttention(nn.Module):
-    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, 2305.13245)."""
+    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, arXiv:2305.13245)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -284,7 +284,7 @@ class GlobalAttention(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config, attention: nn.Module) -> None:
         super().__init__()
@@ -416,4 +416,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 8fef18f6d00dee6f62564aab8071b086c7a2860eacc58506a12c3d30c1e8a0e4
+# sha256 of the above: cf7bcd8c0a05d2040a35dedaba2917bb4ca990de4e9cc96b7865c0ebb04f94be

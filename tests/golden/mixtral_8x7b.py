@@ -11,8 +11,8 @@ Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 eb918622935a). Write
     total                  46,702,792,704
 
 Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  F feed-forward width  X experts  A experts per token
-         J pairs of a token and one of its experts, B * T * A  V vocabulary
+         width  R rotated width of a head  F feed-forward width  X experts  A experts that serve
+         a token  J pairs of a token and an expert that serves it, B * T * A  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the rotation angles at each position, the same for all heads."""
+    """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -116,10 +116,10 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
-    place = (row == 0).cumsum(0) - 1, row  # block, and row in the block
-    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(place[:1], expert)  # of each block
-    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(place, x)
-    return (padded @ weight[owner].mT)[place]
+    index = (row == 0).cumsum(0) - 1, row  # block, and row in the block
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # of each block
+    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(index, x)
+    return (padded @ weight[owner].mT)[index]
 
 
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
@@ -148,7 +148,7 @@ def causal_mask(start: int, end: int, attention_mask: Tensor | None, like: Tenso
 
 
 class Attention(nn.Module):
-    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, 2305.13245)."""
+    """Grouped-query attention: K key/value heads (Ainslie et al. 2023, arXiv:2305.13245)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class Attention(nn.Module):
 
 
 class Experts(nn.Module):
-    """Experts, each a SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+    """Experts, each a SwiGLU (Shazeer 2020, arXiv:2002.05202)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ class Experts(nn.Module):
 
 
 class MixtureOfExperts(nn.Module):
-    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv 1701.06538)."""
+    """Experts, a few chosen by a router for each token (Shazeer et al. 2017, arXiv:1701.06538)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -210,7 +210,7 @@ class MixtureOfExperts(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -332,4 +332,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: ce0f3ab8fa4901be7ba4964f3de22312b1dd733c0a23e7ef1c2c1c8720c0a652
+# sha256 of the above: d2771617ecb86613ae9c66404d2b023b87d4deefb67e7735a28d8d758bd229a0

@@ -80,7 +80,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
-    """The bucket of each distance >= 0: half of them exact, half logarithmic (T5)."""
+    """Bucket of each distance >= 0: half of them exact, half logarithmic (T5, arXiv:1910.10683)."""
     exact = buckets // 2
     growth = (distance.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
     far = exact + (growth * (buckets - exact)).long()
@@ -145,7 +145,7 @@ class Projections(nn.Module):
 
 
 class Attention(Projections):
-    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def forward(self, x: Tensor, bias: Tensor, cache: Cache | None = None) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
@@ -160,7 +160,7 @@ class Attention(Projections):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with ReLU between them (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Two linear layers with ReLU between them (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class FeedForward(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -205,8 +205,8 @@ class Encoder(nn.Module):
         batch, length, _ = x.shape
         check_shapes((batch, length), attention_mask=attention_mask)
         x = self.dropout(x)
-        place = torch.arange(length, device=x.device)  # (T,)
-        distance = place - place[:, None]  # (T, T)
+        positions = torch.arange(length, device=x.device)  # (T,)
+        distance = positions - positions[:, None]  # (T, T)
         half = self.buckets // 2
         buckets = log_buckets(distance.abs(), half, self.max_distance)  # (T, T)
         buckets = buckets + half * (distance > 0)  # the other half is for keys after the query
@@ -219,7 +219,7 @@ class Encoder(nn.Module):
 
 
 class CrossAttention(Projections):
-    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def forward(
         self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
@@ -239,7 +239,7 @@ class CrossAttention(Projections):
 
 
 class DecoderBlock(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -286,8 +286,8 @@ class Decoder(nn.Module):
         check_shapes((batch, memory.size(1)), attention_mask=attention_mask)
         check_shapes((batch, end), decoder_attention_mask=decoder_attention_mask)
         x = self.dropout(x)
-        place = torch.arange(start, end, device=x.device)  # (T,)
-        distance = torch.arange(end, device=x.device) - place[:, None]  # (T, S)
+        positions = torch.arange(start, end, device=x.device)  # (T,)
+        distance = torch.arange(end, device=x.device) - positions[:, None]  # (T, S)
         buckets = log_buckets(-distance.clamp(max=0), self.buckets, self.max_distance)  # (T, S)
         bias = self.relative_bias(buckets).permute(2, 0, 1)  # (H, T, S)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
@@ -301,7 +301,7 @@ class Decoder(nn.Module):
 
 
 class T5Small(nn.Module):
-    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv:1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -383,4 +383,4 @@ class T5Small(nn.Module):
         return tokens
 
 
-# sha256 of the above: 058426088ac530eeac493167b949eeb16ccbc1f6716c68ef0f1569b4137ad9ff
+# sha256 of the above: dbeba5db824d51e85b741b56d5f83617548fb7eb2955a31bc46b2009eb75f8c7

@@ -72,7 +72,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def paired_sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
-    """A sine, then a cosine, of the positions at each frequency (Vaswani et al. 2017)."""
+    """A sine, then a cosine, of each frequency (Vaswani et al. 2017, arXiv:1706.03762)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
@@ -125,7 +125,7 @@ class Projections(nn.Module):
 
 
 class Attention(Projections):
-    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def forward(
         self, x: Tensor, mask: Tensor | None, causal: bool = False, cache: Cache | None = None
@@ -143,7 +143,7 @@ class Attention(Projections):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with ReLU between them (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Two linear layers with ReLU between them (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ class FeedForward(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -198,7 +198,7 @@ class Encoder(nn.Module):
 
 
 class CrossAttention(Projections):
-    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def forward(
         self, x: Tensor, memory: Tensor, mask: Tensor | None, cache: Cache | None
@@ -218,7 +218,7 @@ class CrossAttention(Projections):
 
 
 class DecoderBlock(nn.Module):
-    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """A layer with a norm after each sum (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -287,7 +287,7 @@ class Decoder(nn.Module):
 
 
 class TransformerBase(nn.Module):
-    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv:1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -375,4 +375,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 3b40e56067da4718aaf46916f0a953b36ef14b09e38ab309464ad2e377217f56
+# sha256 of the above: 89d96cd070f472820c64318791a44467fbc048529c149e9a185796ba1c6ec8da

@@ -15,7 +15,7 @@ Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1cf82ca888c1). Write
     total                                 37,184,640
 
 Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H heads  E head
-         width  V vocabulary  Z1 channels after convolution 1
+         width  V vocabulary  Z1 channels behind convolution 1
 """
 
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
-    """Sines, then cosines, of the positions at `width / 2` frequencies (Vaswani et al. 2017)."""
+    """Sines, then cosines, of the positions (Vaswani et al. 2017, arXiv:1706.03762)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
@@ -127,7 +127,7 @@ class Projections(nn.Module):
 
 
 class Attention(Projections):
-    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def forward(
         self,
@@ -147,7 +147,7 @@ class Attention(Projections):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with GELU between them (Hendrycks, Gimpel 2016, arXiv 1606.08415)."""
+    """Two linear layers with GELU between them (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class FeedForward(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -208,7 +208,7 @@ class Encoder(nn.Module):
 
 
 class CrossAttention(Projections):
-    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Multi-head attention over a memory (Vaswani et al. 2017, arXiv:1706.03762)."""
 
     def forward(self, x: Tensor, memory: Tensor, cache: Cache | None) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
@@ -224,7 +224,7 @@ class CrossAttention(Projections):
 
 
 class DecoderBlock(nn.Module):
-    """A layer with a norm before each branch (Xiong et al. 2020, arXiv 2002.04745)."""
+    """A layer with a norm before each branch (Xiong et al. 2020, arXiv:2002.04745)."""
 
     def __init__(self, config: Config, layer: int) -> None:
         super().__init__()
@@ -286,7 +286,7 @@ class Decoder(nn.Module):
 
 
 class WhisperTiny(nn.Module):
-    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv 1608.05859)."""
+    """Language model; its head is the token embedding (Press, Wolf 2016, arXiv:1608.05859)."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -367,4 +367,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: 51de09cdaae7955c4c03f05c2c0bcf840dc399f250cccd7e5053703589416c70
+# sha256 of the above: c24bd51680ab142009c6e8b72bb3d2b18504271a5d0327e02f84ead510055dc0

@@ -39,7 +39,9 @@ def count_by_mask(f: Writer, op: Op, data: str) -> tuple[Any, str]:
 
 
 def count_by_tokens(f: Writer, op: Op, data: str) -> tuple[Any, str]:
-    return call("positions_of_tokens", f.use(data), constant(op.attrs["pad"])), "(B, T)"
+    return call(
+        "positions_of_tokens", f.use(data), pad_token_id=constant(op.attrs["pad"])
+    ), "(B, T)"
 
 
 COUNTINGS: dict[str, Callable[[Writer, Op, str], tuple[Any, str]]] = {

@@ -27,7 +27,7 @@ def relative_buckets(f: Writer, op: Op) -> Any:
         keys = place
         if f.cached:
             keys = expression("torch.arange(end, device=x.device)", end=f.end(), x=f.like)
-        value = expression("keys - place[:, None]", keys=keys, place=place)
+        value = expression("keys - positions[:, None]", keys=keys, positions=place)
         f.assign("distance", value, f.note(*op.outputs), op)
         f.holds["distance"] = "key - query"
     sizes = [f.number(op.attrs[key]) for key in ("buckets", "max_distance")]

@@ -48,9 +48,8 @@ def pool(f: Writer, op: Op) -> Any:
         given = {"scores": f.use(extra)} if extra else {}
         return expression(WHOLE[how], x=x, **given)
     arguments = [x, *f.use_all(value for value in (extra, mask) if value)]
-    if how == "token":
-        arguments.append(constant(op.attrs["token"]))
-    return call(PADDED[how], *arguments)
+    token = {"token_id": constant(op.attrs["token"])} if how == "token" else {}
+    return call(PADDED[how], *arguments, **token)
 
 
 def join_tokens(f: Writer, op: Op) -> Any:

@@ -44,14 +44,14 @@ class StaticCache:
     def __init__(self, capacity: int, device: torch.device | None = None) -> None:
         self.capacity = capacity
         self.length = torch.zeros(1, dtype=torch.long, device=device)
-        self.place = self.length  # positions of the new tokens, (T,)
+        self.positions = self.length  # of the new tokens, (T,)
         self.kv: dict[int, list[Tensor]] = {}
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def begin(self, place: Tensor) -> Tensor:
+    def begin(self, positions: Tensor) -> Tensor:
         """Positions (T,) of the new tokens, after the cached ones; `append` writes there."""
-        self.place = self.length + place
-        return self.place
+        self.positions = self.length + positions
+        return self.positions
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store keys and values (..., T, E) of new tokens; return the whole buffers (..., S, E)."""
@@ -60,6 +60,6 @@ class StaticCache:
         keys, values = self.kv[layer]
         if (len(keys), keys.dtype) != (len(k), k.dtype):
             raise ValueError(f"{len(k)} rows, {k.dtype}, in a cache of {len(keys)}, {keys.dtype}")
-        keys.index_copy_(-2, self.place, k)
-        values.index_copy_(-2, self.place, v)
+        keys.index_copy_(-2, self.positions, k)
+        values.index_copy_(-2, self.positions, v)
         return keys, values

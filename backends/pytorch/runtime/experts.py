@@ -24,7 +24,10 @@ class BiasedRouter(nn.Linear):
 
 
 def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
-    """Scores with -inf outside the `kept` best groups; a group's score sums its `members` best."""
+    """Scores with -inf outside the `kept` best groups, by the sum of each group's best `members`.
+
+    Group-limited routing (DeepSeek-AI 2024, arXiv:2412.19437).
+    """
     grouped = scores.view(*scores.shape[:-1], groups, -1)
     best = grouped.topk(members).values.sum(-1).topk(kept).indices
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
@@ -55,8 +58,8 @@ def within_capacity(weights: Tensor, chosen: Tensor, experts: int, capacity: int
     """
     in_turn = chosen.flatten(1)  # ordered by token, then by choice
     counts = F.one_hot(in_turn, experts).cumsum(1)
-    place = counts.gather(-1, in_turn[..., None]).view_as(chosen)  # (B, T, A)
-    return weights * (place <= capacity)
+    rank = counts.gather(-1, in_turn[..., None]).view_as(chosen)  # (B, T, A), from 1
+    return weights * (rank <= capacity)
 
 
 def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
@@ -74,10 +77,10 @@ def expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:
     counts = F.one_hot(expert, experts).sum(0)  # rows per expert
     rank = torch.arange(rows, device=x.device) - (counts.cumsum(0) - counts)[expert]
     row = rank - rank // size * size  # rank % size, which ONNX export does not support
-    place = (row == 0).cumsum(0) - 1, row  # block, and row in the block
-    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(place[:1], expert)  # of each block
-    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(place, x)
-    return (padded @ weight[owner].mT)[place]
+    index = (row == 0).cumsum(0) - 1, row  # block, and row in the block
+    owner = expert.new_zeros(min(rows, 2 * experts)).index_put(index[:1], expert)  # of each block
+    padded = x.new_zeros(owner.size(0), size, x.size(-1)).index_put(index, x)
+    return (padded @ weight[owner].mT)[index]
 
 
 def grouped_expert_linear(x: Tensor, weight: Tensor, expert: Tensor) -> Tensor:

@@ -8,20 +8,25 @@ from torch.nn import functional as F
 
 
 def quick_gelu(x: Tensor) -> Tensor:
+    """GELU approximated by a sigmoid (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
     return x * torch.sigmoid(1.702 * x)
 
 
 def swish(x: Tensor, beta: float) -> Tensor:
+    """x * sigmoid(beta * x); SiLU if beta is 1 (Ramachandran et al. 2017, arXiv:1710.05941)."""
     return x * torch.sigmoid(beta * x)
 
 
 def softcap(x: Tensor, cap: float) -> Tensor:
-    """Bound x smoothly to [-cap, cap]."""
+    """Bound x smoothly to [-cap, cap] (Bello et al. 2016, arXiv:1611.09940)."""
     return cap * torch.tanh(x / cap)
 
 
 def drop_path(x: Tensor, rate: float, training: bool) -> Tensor:
-    """Stochastic depth: in training, drop the branch of a sequence with probability `rate`."""
+    """Stochastic depth: in training, drop the branch of a sequence with probability `rate`.
+
+    Huang et al. 2016, arXiv:1603.09382.
+    """
     if not training:
         return x
     kept = x.new_empty(x.size(0), *[1] * (x.dim() - 1)).bernoulli_(1 - rate)
@@ -58,8 +63,8 @@ def given_rows(global_mask: Tensor | None, device: torch.device) -> Tensor:
 
 def rows_between(first: int, stop: int, end: int, device: torch.device) -> Tensor:
     """True at tokens with `first` <= index < `stop`, (1, 1, T, 1)."""
-    place = torch.arange(end, device=device)[None, None, :, None]
-    return (place >= first) & (place < stop)  # (1, 1, T, 1)
+    position = torch.arange(end, device=device)[None, None, :, None]
+    return (position >= first) & (position < stop)  # (1, 1, T, 1)
 
 
 def capped_scores(q: Tensor, k: Tensor, scale: float, cap: float) -> Tensor:
@@ -88,8 +93,8 @@ def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
 def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Append a zero key and value; its score is the attention sink of each head.
 
-    The sink takes part in the softmax, so the other weights sum to less than 1. Keys and values
-    shared by several heads are repeated.
+    The sink takes part in the softmax, so the other weights sum to less than 1 (Xiao et al. 2023,
+    arXiv:2309.17453). Keys and values shared by several heads are repeated.
     """
     k, v = (x.repeat_interleave(sinks.size(0) // x.size(1), dim=1) for x in (k, v))
     column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
@@ -161,7 +166,9 @@ def biased_distance_attention(
 
 
 def added_scores(q: Tensor, k: Tensor, vector: Tensor) -> Tensor:
-    """Additive scores: vector . tanh(q + k) for each pair (Bahdanau et al. 2014), (B, H, T, S)."""
+    """Additive scores: vector . tanh(q + k), (B, H, T, S) (Bahdanau et al. 2014,
+    arXiv:1409.0473).
+    """
     k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
     sums = torch.tanh(q[:, :, :, None] + k[:, :, None])  # (B, H, T, S, E)
     return (sums @ vector[:, None, :, None]).squeeze(-1)  # (B, H, T, S)
@@ -189,8 +196,8 @@ def last_token(x: Tensor, attention_mask: Tensor | None) -> Tensor:
     if attention_mask is None:
         return x[:, -1]
     real = attention_mask.bool()
-    place = torch.arange(1, x.size(1) + 1, device=x.device) * real
-    found = x[torch.arange(x.size(0), device=x.device), place.argmax(-1)]  # (B, D)
+    position = torch.arange(1, x.size(1) + 1, device=x.device) * real  # from 1; 0 at padding
+    found = x[torch.arange(x.size(0), device=x.device), position.argmax(-1)]  # (B, D)
     return found.masked_fill(~real.any(-1, keepdim=True), 0.0)
 
 
@@ -221,14 +228,15 @@ def attention_pool(x: Tensor, scores: Tensor, attention_mask: Tensor | None) -> 
 
 def token_pool(x: Tensor, input_ids: Tensor, token_id: int) -> Tensor:
     """The vector at the first occurrence of `token_id` in each sequence, (B, D)."""
-    place = (input_ids == token_id).int().argmax(-1)
-    return x[torch.arange(x.size(0), device=x.device), place]  # (B, D)
+    position = (input_ids == token_id).int().argmax(-1)
+    return x[torch.arange(x.size(0), device=x.device), position]  # (B, D)
 
 
 def random_blocks(q: Tensor, k: Tensor, size: int, count: int, seed: int) -> Tensor:
     """True in `count` pseudo-random key blocks for each query block.
 
-    A query block attends to the key blocks with the smallest hash values.
+    A query block attends to the key blocks with the smallest hash values; BigBird draws them
+    (Zaheer et al. 2020, arXiv:2007.14062).
     """
     rows, columns = q // size, torch.arange((k.size(0) - 1) // size + 1, device=k.device)
     hashed = ((rows * 92837111) ^ (columns * 689287499) ^ (seed * 283923481)) & 0x7FFFFFFF

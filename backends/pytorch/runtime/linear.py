@@ -72,16 +72,16 @@ def fading_linear_attention(
     """
     queries, keys, values = in_chunks(state, q, k, v)
     tokens, chunk = q.size(2), queries.size(3)
-    place = torch.arange(chunk, device=q.device)[:, None]
+    position = torch.arange(chunk, device=q.device)[:, None]
     rates = rates[:, None, None]  # (H, 1, 1)
-    near = torch.exp(-rates * (place - place.T).clamp(min=0)).tril()  # (H, C, C)
-    to_end = torch.exp(-rates * (chunk - 1 - place))[:, None]  # (H, 1, C, 1)
+    near = torch.exp(-rates * (position - position.T).clamp(min=0)).tril()  # (H, C, C)
+    to_end = torch.exp(-rates * (chunk - 1 - position))[:, None]  # (H, 1, C, 1)
     sums = (keys * to_end).transpose(-2, -1) @ values  # at the end of each chunk, (B, H, N, E, Ev)
     number = torch.arange(queries.size(2), device=q.device)[:, None]
     gap = (number - 1 - number.T).clamp(min=0)
     far = torch.exp(-rates * chunk * gap).tril(-1)  # (H, N, N)
     before = torch.einsum("hnm,bhmde->bhnde", far, sums)
-    from_end = torch.exp(-rates * (place + 1))[:, None]  # (H, 1, C, 1)
+    from_end = torch.exp(-rates * (position + 1))[:, None]  # (H, 1, C, 1)
     y = near[:, None] * (queries @ keys.transpose(-2, -1)) @ values + queries * from_end @ before
     y = y.flatten(2, 3)
     y = y[:, :, y.size(2) - tokens :]

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
-    """Radians per position for each rotated pair (R/2,), in float32 or wider."""
+    """Radians per position of each pair, (R/2,), for RoPE (Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     return theta**-exponent  # (R/2,)
@@ -19,7 +19,7 @@ def rope_frequencies(width: int, theta: float, like: Tensor) -> Tensor:
 def llama3_frequencies(
     frequencies: Tensor, factor: float, low: float, high: float, original_max_positions: int
 ) -> Tensor:
-    """Divide low frequencies by `factor`, keep high ones, interpolate between (Llama 3.1)."""
+    """Divide low frequencies by `factor`, keep high ones (Llama Team 2024, arXiv:2407.21783)."""
     turns = original_max_positions * frequencies / (2 * math.pi)
     keep = ((turns - low) / (high - low)).clamp(0, 1)
     return frequencies * (keep + (1 - keep) / factor)  # (R/2,)
@@ -97,14 +97,14 @@ def by_length(
     original_max_positions: int,
     like: Tensor,
 ) -> Tensor:
-    """`short` if all positions are within the original length, else `long` (LongRoPE)."""
+    """`short` up to the original length, else `long` (Ding et al. 2024, arXiv:2402.13753)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     either = torch.tensor([short, long], device=like.device, dtype=dtype)
     return torch.where(position_ids.max() < original_max_positions, either[0], either[1])
 
 
 def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Tensor) -> Tensor:
-    """Factor of each query, which grows every `length` positions, in float32 or wider."""
+    """Factor of a query, growing every `length` positions (Nakanishi 2025, arXiv:2501.19399)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     steps = (position_ids[..., None, :, None] // length).to(dtype)  # (1, T, 1) or (B, 1, T, 1)
     return 1 + slope * torch.log1p(steps)
@@ -113,7 +113,7 @@ def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Ten
 def rope_angles(
     position_ids: Tensor, width: int, theta: float, like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the rotation angles at each position, the same for all heads."""
+    """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
     angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
@@ -130,8 +130,10 @@ def grid_angles(rows: int, columns: int, front: int, frequencies: Tensor) -> tup
     """Cosine and sine for the patches of an image: half of the pairs rotate with the row, half with
     the column. The `front` prefix tokens are not rotated.
     """
-    place = torch.arange(rows * columns, device=frequencies.device)
-    row, column = (n[:, None].to(frequencies.dtype) for n in (place // columns, place % columns))
+    positions = torch.arange(rows * columns, device=frequencies.device)
+    row, column = (
+        n[:, None].to(frequencies.dtype) for n in (positions // columns, positions % columns)
+    )
     angle = torch.cat([row * frequencies, column * frequencies], dim=-1)
     angle = F.pad(angle, (0, 0, front, 0))  # (T, R/2)
     return angle.cos()[None], angle.sin()[None]  # (1, T, R/2) each
@@ -144,8 +146,10 @@ def centred_grid_angles(
     half of the pairs rotate with the row, half with the column. The `front` prefix tokens are not
     rotated.
     """
-    place = torch.arange(rows * columns, device=frequencies.device)
-    row, column = (n[:, None].to(frequencies.dtype) for n in (place // columns, place % columns))
+    positions = torch.arange(rows * columns, device=frequencies.device)
+    row, column = (
+        n[:, None].to(frequencies.dtype) for n in (positions // columns, positions % columns)
+    )
     down, right = (2 * row + 1) / rows - 1, (2 * column + 1) / columns - 1
     angle = 2 * math.pi * torch.cat([down * frequencies, right * frequencies], dim=-1)
     angle = F.pad(angle, (0, 0, front, 0))  # (T, R/2)
@@ -179,7 +183,7 @@ def apply_partial_rope_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tenso
 
 
 def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
-    """Sines, then cosines, of the positions at `width / 2` frequencies (Vaswani et al. 2017)."""
+    """Sines, then cosines, of the positions (Vaswani et al. 2017, arXiv:1706.03762)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
@@ -187,7 +191,7 @@ def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) 
 
 
 def paired_sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
-    """A sine, then a cosine, of the positions at each frequency (Vaswani et al. 2017)."""
+    """A sine, then a cosine, of each frequency (Vaswani et al. 2017, arXiv:1706.03762)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
     angle = position_ids[..., None].to(dtype) * 10_000.0**-exponent
@@ -195,8 +199,8 @@ def paired_sinusoids(position_ids: Tensor, width: int, denominator: int, like: T
     return table.flatten(-2).type_as(like)  # (T, D) or (B, T, D)
 
 
-def alibi_bias(place: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
-    """ALiBi: -slope * |q - k| for each head (Press et al. 2021), (H, T, S).
+def alibi_bias(positions: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
+    """ALiBi: -slope * |q - k| for each head, (H, T, S) (Press et al. 2021, arXiv:2108.12409).
 
     The slopes are 2^(-8 i / n) for i = 1 … n, where n is the largest power of two; the remaining
     heads use every other slope of the next power.
@@ -205,13 +209,13 @@ def alibi_bias(place: Tensor, end: int, heads: int, scale: float, like: Tensor) 
     power = 2 ** math.floor(math.log2(heads))
     slopes = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     slopes += [2 ** (-4 * (i + 1) / power) for i in range(0, 2 * (heads - power), 2)]
-    distance = (place[:, None] - torch.arange(end, device=like.device)).abs()  # (T, S)
+    distance = (positions[:, None] - torch.arange(end, device=like.device)).abs()  # (T, S)
     slope = torch.tensor(slopes, device=like.device, dtype=dtype)[:, None, None]
     return (-scale * slope * distance).type_as(like)  # (H, T, S)
 
 
-def alibi_bias_ceil(place: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
-    """ALiBi: -slope * |q - k| for each head (Press et al. 2021), (H, T, S).
+def alibi_bias_ceil(positions: Tensor, end: int, heads: int, scale: float, like: Tensor) -> Tensor:
+    """ALiBi: -slope * |q - k| for each head, (H, T, S) (Press et al. 2021, arXiv:2108.12409).
 
     The slopes are those of the next power of two: every other one first, then those between.
     """
@@ -219,30 +223,30 @@ def alibi_bias_ceil(place: Tensor, end: int, heads: int, scale: float, like: Ten
     power = 2 ** math.ceil(math.log2(heads))
     every = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     slopes = every if power == heads else (every[1::2] + every[::2])[:heads]
-    distance = (place[:, None] - torch.arange(end, device=like.device)).abs()  # (T, S)
+    distance = (positions[:, None] - torch.arange(end, device=like.device)).abs()  # (T, S)
     slope = torch.tensor(slopes, device=like.device, dtype=dtype)[:, None, None]
     return (-scale * slope * distance).type_as(like)  # (H, T, S)
 
 
 def log_buckets(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
-    """The bucket of each distance >= 0: half of them exact, half logarithmic (T5)."""
+    """Bucket of each distance >= 0: half of them exact, half logarithmic (T5, arXiv:1910.10683)."""
     exact = buckets // 2
     growth = (distance.clamp(min=1).float() / exact).log() / math.log(max_distance / exact)
     far = exact + (growth * (buckets - exact)).long()
     return torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
 
 
-def relative_places(place: Tensor, end: int, max_distance: int) -> Tensor:
-    """Index of each distance q - k in a table from -max_distance up, (T, S)."""
-    distance = place[:, None] - torch.arange(end, device=place.device)  # (T, S)
+def relative_places(positions: Tensor, end: int, max_distance: int) -> Tensor:
+    """Index of each distance q - k in a table (Shaw et al. 2018, arXiv:1803.02155), (T, S)."""
+    distance = positions[:, None] - torch.arange(end, device=positions.device)  # (T, S)
     return distance.clamp(-max_distance, max_distance - 1) + max_distance
 
 
-def relative_log_places(place: Tensor, end: int, buckets: int, max_distance: int) -> Tensor:
+def relative_log_places(positions: Tensor, end: int, buckets: int, max_distance: int) -> Tensor:
     """Index of each distance q - k in a table: half of the buckets in each direction hold one
-    distance, the others grow logarithmically (He et al. 2021), (T, S).
+    distance, the others grow logarithmically (He et al. 2020, arXiv:2006.03654), (T, S).
     """
-    distance = place[:, None] - torch.arange(end, device=place.device)  # (T, S)
+    distance = positions[:, None] - torch.arange(end, device=positions.device)  # (T, S)
     half = buckets // 2
     growth = (distance.abs().clamp(min=half) / half).log() / math.log((max_distance - 1) / half)
     far = half + (growth * (half - 1) - 1e-4).ceil().long()  # integers are unchanged
@@ -251,24 +255,24 @@ def relative_log_places(place: Tensor, end: int, buckets: int, max_distance: int
 
 
 def content_to_position(q: Tensor, position_key: Tensor, places: Tensor) -> Tensor:
-    """Scores (B, H, T, S) of queries with the relative positions of keys (He et al. 2020)."""
+    """Scores (B, H, T, S) of queries with positions of keys (He et al. 2020, arXiv:2006.03654)."""
     scores = q @ position_key.transpose(-2, -1)  # (B, H, T, U)
     return scores.gather(-1, places.expand(*scores.shape[:2], -1, -1))  # (B, H, T, S)
 
 
 def position_to_content(k: Tensor, position_query: Tensor, places: Tensor) -> Tensor:
-    """Scores (B, H, T, S) of keys with the relative positions of queries (He et al. 2020)."""
+    """Scores (B, H, T, S) of keys with positions of queries (He et al. 2020, arXiv:2006.03654)."""
     scores = k @ position_query.transpose(-2, -1)  # (B, H, S, U)
     columns = places.transpose(0, 1).expand(*scores.shape[:2], -1, -1)  # (B, H, S, T)
     return scores.gather(-1, columns).transpose(-2, -1)  # (B, H, T, S)
 
 
-def positions_past_padding(attention_mask: Tensor | None, place: Tensor) -> Tensor:
+def positions_past_padding(attention_mask: Tensor | None, positions: Tensor) -> Tensor:
     """Position of each new token, counting real tokens only; -1 at padding."""
     if attention_mask is None:
-        return place  # (T,)
+        return positions  # (T,)
     real = attention_mask.long()
-    return (real.cumsum(-1) * real - 1)[:, place]  # (B, T)
+    return (real.cumsum(-1) * real - 1)[:, positions]  # (B, T)
 
 
 def positions_of_tokens(input_ids: Tensor, pad_token_id: int) -> Tensor:
@@ -281,8 +285,8 @@ def grid_offsets(grid: int, device: torch.device) -> Tensor:
     """Index of the relative offset (rows, columns) of each pair of patches on a square grid, (T,
     T).
     """
-    place = torch.arange(grid * grid, device=device)
-    row, column = place // grid, place % grid
+    positions = torch.arange(grid * grid, device=device)
+    row, column = positions // grid, positions % grid
     down = row[:, None] - row + grid - 1  # (T, T)
     right = column[:, None] - column + grid - 1  # (T, T)
     return down * (2 * grid - 1) + right

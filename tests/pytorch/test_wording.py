@@ -1,0 +1,50 @@
+"""The words of emitted files: references, docstrings, legends, names."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+from emitted_texts import ALL, built, tree
+
+REFERENCE = re.compile(r"(?<![\d.])\d{4}\.\d{4,5}(?!\d)")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_papers_have_their_arxiv_id(name: str) -> None:
+    docs = [node for node in ast.walk(tree(name)) if isinstance(node, ast.Constant)]
+    texts = [node.value for node in docs if isinstance(node.value, str)]
+    for text in texts:
+        for found in REFERENCE.finditer(text):
+            assert text[: found.start()].endswith("arXiv:"), text
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_helper_says_what_it_computes(name: str) -> None:
+    functions = [node for node in tree(name).body if isinstance(node, ast.FunctionDef)]
+    assert [one.name for one in functions if not ast.get_docstring(one)] == []
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_legend_speaks_of_this_file(name: str) -> None:
+    """Tokens are new only where a cache holds others; chunks are no classes."""
+    card = ast.get_docstring(tree(name)) or ""
+    legend = " ".join(card[card.index("Shapes:") :].split())
+    cached = any(isinstance(n, ast.ClassDef) and n.name.endswith("Cache") for n in tree(name).body)
+    assert ("T new tokens" in legend) == (cached and "T " in legend)
+    assert ("C classes" in legend) <= ("classes: int" in built(name).text)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_positions_are_called_so(name: str) -> None:
+    assert "place" not in {n.id for n in ast.walk(tree(name)) if isinstance(n, ast.Name)}
+
+
+def test_numbers_are_explained() -> None:
+    clip = built("example clip_vit_b32").text
+    assert clip.count("2.659260036932778") == clip.count("  # log(1 / 0.07)") == 2
+    assert "token_pool(text, input_ids, token_id=49407)" in clip
+    assert "positions_of_tokens(input_ids, pad_token_id=1)" in built("example roberta_base").text
+    assert "members=2" in built("example deepseek_v3").text
+    assert "torch.full((config.heads,), 0.0)" not in built("example gpt_oss_20b").text
