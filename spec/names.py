@@ -195,7 +195,7 @@ HELPER_NAMES = frozenset(
     causal_linear_attention centred_grid_angles content_to_position distance_attention drop_path
     dynamic_frequencies elu_features expert_linear explicit_attention fading_linear_attention
     given_rows grid_angles grid_offsets grid_offsets_behind grouped_expert_linear growing_sharpness
-    paired_sinusoids joined_names last_token lightning_rates linear_attention
+    sinusoid_pairs joined_names last_token lightning_rates linear_attention
     llama3_frequencies log_buckets masks_of_heads max_pool mean_pool padding_mask pool_heads
     position_to_content positions_of_tokens positions_past_padding put_together quick_gelu
     random_blocks relative_log_places relative_places rope_angles rope_frequencies rows_between

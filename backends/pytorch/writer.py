@@ -8,9 +8,10 @@ from typing import Any
 from ...compiler.axes import show
 from ...compiler.graph import Op, Scope, Value
 from ...compiler.sizes import Field, InverseRoot, Size
-from .code.nodes import Dot, Expr, Name, Return, Sequence, Set, Statement
+from .code.measure import LONG, width
+from .code.nodes import Call, Dot, Expr, Name, Return, Sequence, Set, Statement
 from .code.read import constant, expression, names
-from .code.walk import origins_in, written_for
+from .code.walk import change, origins_in, walk, written_for
 from .items import Item
 from .plan import FilePlan
 from .sizes import config_expression, field_of, over
@@ -172,8 +173,25 @@ class Writer:
         self.body += [written_for(s, op.number) for s in found] if op is not None else found
 
     def assign(self, name: str, value: Expr, note: str = "", op: Op | None = None) -> None:
-        """`name = value  # note`."""
-        self.say(Set(Name(name), value, note), op=op)
+        """`name = value  # note`, in the last line if that assigned the input of a module."""
+        made = Set(Name(name), value, note)
+        joined = self._applied(made)
+        if joined is not None:
+            self.body.pop()
+        self.say(joined or made, op=op)
+
+    def _applied(self, made: Set) -> Set | None:
+        """`x = self.dropout(self.norm(x))` for two lines, if it fits on one; else None."""
+        last, value = self.body[-1] if self.body else None, made.value
+        if not isinstance(last, Set) or last.target != made.target or last.also:
+            return None
+        if not isinstance(value, Call) or not isinstance(value.of, Dot) or value.of.of != SELF:
+            return None
+        if [*walk(value)].count(made.target) != 1 or (made.note and made.note != last.note):
+            return None
+        nested = change(value, {made.target: last.value})
+        both = Set(made.target, nested, last.note, origins=last.origins)
+        return both if width(both, depth=2) <= LONG else None
 
     def assign_all(
         self, targets: Iterable[str], value: Expr, note: str = "", op: Op | None = None

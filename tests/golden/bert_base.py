@@ -163,9 +163,7 @@ class BertBase(nn.Module):
         x = self.token_embedding(input_ids) + self.token_type_embedding(token_type_ids)  # (B, T, D)
         if position_ids is None:
             position_ids = torch.arange(length, device=input_ids.device)  # (T,)
-        x = x + self.position_embedding(position_ids)
-        x = self.embedding_norm(x)
-        x = self.dropout(x)
+        x = self.dropout(self.embedding_norm(x + self.position_embedding(position_ids)))
         mask = padding_mask(attention_mask)  # (B, 1, 1, T)
         for block in self.layers:
             x = block(x, mask)
@@ -183,4 +181,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 1650e9e29133baa122821b762ca60e5ce204c7b614caa982658dda72203bc338
+# sha256 of the above: 48bb734b11032aa3b49ec43d9ab449d10936311acbf4b86f01b24d62d8439508

@@ -168,8 +168,7 @@ class Vision(nn.Module):
             raise ValueError(f"{tuple(pixel_values.shape[-2:])} pixels, but image_size is {size}")
         x = self.patch_embedding(pixel_values).flatten(2).transpose(1, 2)  # (B, G, D)
         x = torch.cat([self.prefix_tokens.expand(x.size(0), -1, -1), x], dim=1)  # (B, T, D)
-        x = x + self.position_embedding.weight
-        x = self.embedding_norm(x)
+        x = self.embedding_norm(x + self.position_embedding.weight)
         for block in self.layers:
             x = block(x)
         return self.norm(x)
@@ -270,4 +269,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: ebf71a2d923b5844646199f3d23b3cdc6045d7508ac7897b7878cf44be7c385f
+# sha256 of the above: 4c778e03589bdbbee8f2adc87efab4e64ea2a1e0741b6da2d083f7b67ea4db93

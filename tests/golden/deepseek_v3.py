@@ -107,8 +107,7 @@ def yarn_frequencies(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023,
-    arXiv:2309.00071).
+    """YaRN: frequencies for a length times `factor` (Peng et al. 2023, arXiv:2309.00071).
 
     Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
     than `beta_slow` are divided by `factor`, with interpolation between; the bounds are rounded to
@@ -147,10 +146,7 @@ class Router(nn.Linear):
 
 
 def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
-    """Scores with -inf outside the `kept` best groups, by the sum of each group's best `members`.
-
-    Group-limited routing (DeepSeek-AI 2024, arXiv:2412.19437).
-    """
+    """Scores, -inf outside the `kept` groups with highest sums of `members` (arXiv:2412.19437)."""
     grouped = scores.view(*scores.shape[:-1], groups, -1)
     best = grouped.topk(members).values.sum(-1).topk(kept).indices
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)
@@ -444,4 +440,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 625ecde5a90e3fe9746ece99ea76c46fa8de89a3af21eb6932ae96d089c90805
+# sha256 of the above: 604a26084f0d07b96f7a45efa6441bb056d77558f106e82d44a1d36df60859cb

@@ -101,8 +101,7 @@ def yarn_frequencies_between_pairs(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023,
-    arXiv:2309.00071).
+    """YaRN: frequencies for a length times `factor` (Peng et al. 2023, arXiv:2309.00071).
 
     Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
     than `beta_slow` are divided by `factor`, with interpolation between; the bounds are not rounded
@@ -418,4 +417,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 530aca72b85ac9e4f16ecc627ac1250ad56aa31a61306ef38923a60026284448
+# sha256 of the above: 59a6d722b952c640beb81249d697804b5f4505d56d2a2bd6b17cc86723e3050a

@@ -74,13 +74,11 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
-def rope_angles(
-    position_ids: Tensor, width: int, theta: float, like: Tensor
-) -> tuple[Tensor, Tensor]:
+def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
+    angle = positions[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -279,4 +277,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: f284eb93b4747c4e14e188917fcfd2be04977eb6c3168bfdddaf9ff75722d575
+# sha256 of the above: 3f22581b74d58b42044f31a7fd9721c202335a826a0a58a5ba6167bb70efa030

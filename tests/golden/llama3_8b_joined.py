@@ -129,13 +129,11 @@ def put_together(
             state[joined] = torch.cat([state.pop(name) for name in names])
 
 
-def rope_angles(
-    position_ids: Tensor, width: int, theta: float, like: Tensor
-) -> tuple[Tensor, Tensor]:
+def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
+    angle = positions[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -345,4 +343,4 @@ class Llama3_8b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2d2a8379418983b43bcb8c8ad62a962f93dd66f60b95f527c516dfca00f9e7cf
+# sha256 of the above: 183b5f05df901d9d60afd6c49a9e9a12af8fa0cc08fd8834d41e5b0a8d7fa082

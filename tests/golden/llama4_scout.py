@@ -88,13 +88,11 @@ def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Ten
     return 1 + slope * torch.log1p(steps)
 
 
-def rope_angles(
-    position_ids: Tensor, width: int, theta: float, like: Tensor
-) -> tuple[Tensor, Tensor]:
+def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
+    angle = positions[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -416,4 +414,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: cf7bcd8c0a05d2040a35dedaba2917bb4ca990de4e9cc96b7865c0ebb04f94be
+# sha256 of the above: 4ba2a1a96e8cfd461d871e1dad3d7dd94edce0927ad1a3f110c1eea8d1dd5eb8

@@ -77,13 +77,11 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
-def rope_angles(
-    position_ids: Tensor, width: int, theta: float, like: Tensor
-) -> tuple[Tensor, Tensor]:
+def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
+    angle = positions[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -332,4 +330,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: d2771617ecb86613ae9c66404d2b023b87d4deefb67e7735a28d8d758bd229a0
+# sha256 of the above: 6a63b81a03a4837efe0159d880c05c3178d16f9f52f14e01027ed3a4767d0195

@@ -71,7 +71,7 @@ def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
             raise ValueError(f"{name} must be int or bool {shapes[0]}, not {x.dtype} {(*x.shape,)}")
 
 
-def paired_sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
+def sinusoid_pairs(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
     """A sine, then a cosine, of each frequency (Vaswani et al. 2017, arXiv:1706.03762)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
@@ -189,8 +189,7 @@ class Encoder(nn.Module):
         x = x * math.sqrt(self.d_model)
         if position_ids is None:
             position_ids = torch.arange(length, device=x.device)  # (T,)
-        x = x + paired_sinusoids(position_ids, self.d_model, self.d_model // 2, like=x)
-        x = self.dropout(x)
+        x = self.dropout(x + sinusoid_pairs(position_ids, self.d_model, self.d_model // 2, like=x))
         mask = padding_mask(attention_mask)  # (B, 1, 1, T)
         for block in self.layers:
             x = block(x, mask)
@@ -274,7 +273,7 @@ class Decoder(nn.Module):
         x = x * math.sqrt(self.d_model)
         if decoder_position_ids is None:
             decoder_position_ids = torch.arange(start, end, device=x.device)  # (T,)
-        x = x + paired_sinusoids(decoder_position_ids, self.d_model, self.d_model // 2, like=x)
+        x = x + sinusoid_pairs(decoder_position_ids, self.d_model, self.d_model // 2, like=x)
         x = self.dropout(x)
         mask = causal_mask(start, end, decoder_attention_mask, like=x)
         causal = x.size(1) > 1 and mask is None
@@ -375,4 +374,4 @@ class TransformerBase(nn.Module):
         return tokens
 
 
-# sha256 of the above: 89d96cd070f472820c64318791a44467fbc048529c149e9a185796ba1c6ec8da
+# sha256 of the above: 6a2cfd76eb5fd3e3c2d1ca093e2b748d935d7bc439d91f58e1011d1cbd9b246c

@@ -48,3 +48,20 @@ def test_numbers_are_explained() -> None:
     assert "positions_of_tokens(input_ids, pad_token_id=1)" in built("example roberta_base").text
     assert "members=2" in built("example deepseek_v3").text
     assert "torch.full((config.heads,), 0.0)" not in built("example gpt_oss_20b").text
+
+
+@pytest.mark.parametrize(
+    ("example", "line"),
+    [
+        (
+            "bert_base",
+            "x = self.dropout(self.embedding_norm(x + self.position_embedding(position_ids)))",
+        ),
+        ("roberta_base", "x = self.norm(F.gelu(self.dense(x)))"),
+        ("transformer_base", "x = self.dropout(x + sinusoid_pairs("),
+        ("gpt2", "        x = self.dropout(x)\n"),  # would not fit on one line
+        ("clip_vit_b32", "x = self.embedding_norm(x + self.position_embedding.weight)"),
+    ],
+)
+def test_modules_are_applied_in_one_line_where_that_fits(example: str, line: str) -> None:
+    assert line in built(f"example {example}").text

@@ -62,7 +62,7 @@ def sinusoid(f: Writer, op: Op) -> Any:
     denominator = f.number(width // 2)
     if op.attrs["denominator"] == "half_minus_one":
         denominator = expression("half - 1", half=denominator)
-    name = "paired_sinusoids" if op.attrs["layout"] == "interleaved" else "sinusoids"
+    name = "sinusoid_pairs" if op.attrs["layout"] == "interleaved" else "sinusoids"
     return call(name, f.arg(op, "positions"), f.number(width), denominator, like=f.like)
 
 

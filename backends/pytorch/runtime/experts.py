@@ -24,10 +24,7 @@ class BiasedRouter(nn.Linear):
 
 
 def best_groups(scores: Tensor, groups: int, kept: int, members: int) -> Tensor:
-    """Scores with -inf outside the `kept` best groups, by the sum of each group's best `members`.
-
-    Group-limited routing (DeepSeek-AI 2024, arXiv:2412.19437).
-    """
+    """Scores, -inf outside the `kept` groups with highest sums of `members` (arXiv:2412.19437)."""
     grouped = scores.view(*scores.shape[:-1], groups, -1)
     best = grouped.topk(members).values.sum(-1).topk(kept).indices
     out = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)

@@ -46,8 +46,7 @@ def yarn_frequencies(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023,
-    arXiv:2309.00071).
+    """YaRN: frequencies for a length times `factor` (Peng et al. 2023, arXiv:2309.00071).
 
     Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
     than `beta_slow` are divided by `factor`, with interpolation between; the bounds are rounded to
@@ -72,8 +71,7 @@ def yarn_frequencies_between_pairs(
     beta_fast: float,
     beta_slow: float,
 ) -> Tensor:
-    """Frequencies for `factor` times the original length (YaRN, Peng et al. 2023,
-    arXiv:2309.00071).
+    """YaRN: frequencies for a length times `factor` (Peng et al. 2023, arXiv:2309.00071).
 
     Pairs with more than `beta_fast` rotations over the original length are kept, those with fewer
     than `beta_slow` are divided by `factor`, with interpolation between; the bounds are not rounded
@@ -110,13 +108,11 @@ def growing_sharpness(position_ids: Tensor, length: int, slope: float, like: Ten
     return 1 + slope * torch.log1p(steps)
 
 
-def rope_angles(
-    position_ids: Tensor, width: int, theta: float, like: Tensor
-) -> tuple[Tensor, Tensor]:
+def rope_angles(positions: Tensor, width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of the angles at each position (RoPE, Su et al. 2021, arXiv:2104.09864)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(0, width, 2, device=like.device, dtype=dtype) / width
-    angle = position_ids[..., None, :, None].to(dtype) * theta**-exponent
+    angle = positions[..., None, :, None].to(dtype) * theta**-exponent
     return angle.cos(), angle.sin()  # (1, T, R/2) or (B, 1, T, R/2) each
 
 
@@ -190,7 +186,7 @@ def sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) 
     return torch.cat([angle.sin(), angle.cos()], dim=-1).type_as(like)  # (T, D) or (B, T, D)
 
 
-def paired_sinusoids(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
+def sinusoid_pairs(position_ids: Tensor, width: int, denominator: int, like: Tensor) -> Tensor:
     """A sine, then a cosine, of each frequency (Vaswani et al. 2017, arXiv:1706.03762)."""
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponent = torch.arange(width // 2, device=like.device, dtype=dtype) / denominator
