@@ -14,8 +14,8 @@ Written by modelwright 0.1.0 from deepseek_v3.yaml (sha256 ea1342175e62). Write 
 Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head width  Ev width of a
          head's values  En width of the part of a head that is not rotated  Er width of the part
          of a head that is rotated  L latent width of keys and values  R rotated width of a head
-         F feed-forward width  X experts  A experts that serve a token  J pairs of a token and
-         an expert that serves it, B * T * A  V vocabulary
+         F feed-forward width  X experts  A experts per token  J pairs of a token and one of its
+         experts, B * T * A  V vocabulary
 """
 
 import math
@@ -440,4 +440,4 @@ class DeepseekV3(nn.Module):
         return tokens
 
 
-# sha256 of the above: 604a26084f0d07b96f7a45efa6441bb056d77558f106e82d44a1d36df60859cb
+# sha256 of the above: 1fd5311a5bbbff90ea946baa57e8aaa36319a64c4f87bc9f9a7000895e92bc28

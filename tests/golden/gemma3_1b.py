@@ -10,12 +10,14 @@ Written by modelwright 0.1.0 from gemma3_1b.yaml (sha256 f5bcab3df268). Write it
     norm                            1,152
     total                     999,885,952
 
-Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  V vocabulary
+Shapes:  B batch  T new tokens  S tokens so far  Q queries of a tile  Sq keys of a tile  D
+         d_model  H heads  K key/value heads  E head width  R rotated width of a head  V
+         vocabulary
 """
 
 import math
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +72,10 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
 
+DENSE = 1024  # fewer queries are one tile
+TILE = 128  # queries of one tile
+
+
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
@@ -98,6 +104,91 @@ class OffsetRMSNorm(nn.RMSNorm):
         return F.rms_norm(x, self.normalized_shape, 1 + self.weight, self.eps)
 
 
+class Tile(NamedTuple):
+    """A run of queries and the keys that it reads; a mask of None is left to SDPA."""
+
+    queries: int  # how many, after those of the tile before
+    keys: tuple[slice, ...]  # none: all of them
+    mask: Tensor | None  # added to the scores: 0 where a query may attend to a key, else -inf
+
+
+class KeysOfTile(torch.autograd.Function):
+    """Read the keys or values (B, K, S, E) of one tile, and pass on all of them to the next tile.
+
+    Backward, one gradient of all keys runs through the tiles and each adds its own to it; slices
+    would allocate a gradient of all keys for each tile.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, keys: tuple[slice, ...]) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        ctx.shape, ctx.keys = x.shape, keys
+        found = [x[:, :, part] for part in keys]
+        return x.view_as(x), found[0] if len(found) == 1 else torch.cat(found, dim=2)
+
+    @staticmethod
+    def backward(
+        ctx: Any, total: Tensor | None, gradient: Tensor | None
+    ) -> tuple[Tensor | None, None]:
+        if gradient is None:
+            return total, None
+        total = gradient.new_zeros(ctx.shape) if total is None else total
+        sizes = [len(range(*part.indices(total.size(2)))) for part in ctx.keys]
+        for part, own in zip(ctx.keys, gradient.split(sizes, dim=2), strict=True):
+            total[:, :, part] += own
+        return total, None
+
+
+def one_tile(queries: int, mask: Tensor | None, like: Tensor) -> list[Tile]:
+    """All queries and keys as one tile, with a boolean mask."""
+    if mask is not None:
+        mask = torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
+    return [Tile(queries, (), mask)]
+
+
+def sliding_tiles(
+    start: int, end: int, left: int, near: Tensor, attention_mask: Tensor | None, like: Tensor
+) -> list[Tile]:
+    """Tiles of the queries `start` to `end`, each with the keys from `left` before its first query.
+
+    near: where the queries of any tile may attend to its keys, (Q, Sq)
+    """
+    tiles: list[Tile] = []
+    hidden = [False] if attention_mask is None else (~attention_mask.bool()).any(0).tolist()
+    near = torch.zeros_like(near, dtype=like.dtype).masked_fill(~near, -torch.inf)
+    for first in range(start, end, near.size(0)):
+        last, before = min(first + near.size(0), end), first - left
+        begin, stop = max(0, before), min(before + near.size(1), end)
+        mask = near[: last - first, begin - before : stop - before]
+        if attention_mask is not None and any(hidden[begin:stop]):
+            padding = ~attention_mask.bool()[:, None, None, begin:stop]
+            mask = mask.masked_fill(padding, -torch.inf)
+        tiles.append(Tile(last - first, (slice(begin, stop),), mask))
+    return tiles
+
+
+def split_tiles(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile]
+) -> list[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
+    """Queries (B, H, Q, E), keys and values (B, K, Sq, E), and mask of each tile."""
+    if not tiles[0].keys:
+        return [(q, k, v, tiles[0].mask)]
+    parts = []
+    queries = q.split([tile.queries for tile in tiles], dim=2)
+    for own, tile in zip(queries, tiles, strict=True):
+        k, near_k = KeysOfTile.apply(k, tile.keys)
+        v, near_v = KeysOfTile.apply(v, tile.keys)
+        parts.append((own, near_k, near_v, tile.mask))
+    return parts
+
+
+def join_tiles(outputs: list[Tensor]) -> Tensor:
+    """The outputs (B, H, Q, E) of all tiles as one, (B, H, T, E)."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return torch.cat([y.transpose(1, 2) for y in outputs], dim=1).transpose(1, 2)
+
+
 def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
     """Sample one token per row of `logits` (B, V). Temperature 0 takes the most likely one."""
     if temperature == 0:
@@ -114,18 +205,44 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def causal_mask(
-    start: int, end: int, window: int | None, attention_mask: Tensor | None, like: Tensor
-) -> Tensor | None:
-    """True where q may attend to k: causal, the last `window`. None where `is_causal` suffices."""
-    if window is None and attention_mask is None and (start == 0 or end - start == 1):
-        return None
+def causal_window_mask(
+    start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
+) -> Tensor:
+    """True where query q may attend to key k: causal & window(512)."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
-    mask = k <= q  # (T, S)
-    if window is not None:
-        mask = mask & (k > q - window)
+    mask = (k <= q) & (k > q - window)  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
+
+
+def causal_window_tiles(
+    start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
+) -> list[Tile]:
+    """The queries `start` to `end` in tiles: causal & window(512). No mask where `is_causal`
+    suffices.
+    """
+    compiling = torch.compiler.is_compiling()  # one graph for sequences of any length
+    if (
+        not compiling
+        and attention_mask is None
+        and end <= window
+        and (start == 0 or end - start == 1)
+    ):
+        return one_tile(end - start, None, like)
+    if compiling or end - start < DENSE:
+        return one_tile(
+            end - start, causal_window_mask(start, end, window, attention_mask, like), like
+        )
+    left = window - 1
+    near = causal_window_mask(left, left + TILE, window, None, like)  # (Q, Sq)
+    return sliding_tiles(start, end, left, near, attention_mask, like)
+
+
+def causal_tiles(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> list[Tile]:
+    """The queries `start` to `end` in tiles: causal. No mask where `is_causal` suffices."""
+    if attention_mask is None and (start == 0 or end - start == 1):
+        return one_tile(end - start, None, like)
+    return causal_window_tiles(start, end, end, attention_mask, like)
 
 
 class Attention(nn.Module):
@@ -144,7 +261,7 @@ class Attention(nn.Module):
         self.output = nn.Linear(config.heads * config.head_dim, config.d_model, bias=False)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+        self, x: Tensor, cos: Tensor, sin: Tensor, tiles: list[Tile], cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
@@ -153,10 +270,19 @@ class Attention(nn.Module):
         k = apply_rope(self.key_norm(k), cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        causal = q.size(2) > 1 and mask is None
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=causal, scale=self.scale, enable_gqa=True
-        )  # (B, H, T, E)
+        outputs = [
+            F.scaled_dot_product_attention(
+                q,
+                k,
+                v,
+                attn_mask=mask,
+                is_causal=q.size(2) > 1 and mask is None,
+                scale=self.scale,
+                enable_gqa=True,
+            )
+            for q, k, v, mask in split_tiles(q, k, v, tiles)
+        ]
+        y = join_tiles(outputs)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -186,9 +312,9 @@ class Block(nn.Module):
         self.feed_forward_output_norm = OffsetRMSNorm(config.d_model, config.eps)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache | None
+        self, x: Tensor, cos: Tensor, sin: Tensor, tiles: list[Tile], cache: Cache | None
     ) -> Tensor:
-        y = self.attention(self.attention_norm(x), cos, sin, mask, cache)
+        y = self.attention(self.attention_norm(x), cos, sin, tiles, cache)
         x = x + self.attention_output_norm(y)
         return x + self.feed_forward_output_norm(self.feed_forward(self.feed_forward_norm(x)))
 
@@ -231,16 +357,16 @@ class Gemma3_1b(nn.Module):
         local_cos, local_sin = rope_angles(
             position_ids, self.config.head_dim, self.config.local_rope_theta, like=x
         )  # (B, 1, T, R/2) each
-        local_mask = causal_mask(start, end, self.config.window, attention_mask, like=x)
+        local_tiles = causal_window_tiles(start, end, self.config.window, attention_mask, like=x)
         global_cos, global_sin = rope_angles(
             position_ids, self.config.head_dim, self.config.global_rope_theta, like=x
         )  # (B, 1, T, R/2) each
-        global_mask = causal_mask(start, end, None, attention_mask, like=x)
-        local = local_cos, local_sin, local_mask
-        global_ = global_cos, global_sin, global_mask
+        global_tiles = causal_tiles(start, end, attention_mask, like=x)
+        local = local_cos, local_sin, local_tiles
+        global_ = global_cos, global_sin, global_tiles
         for i, block in enumerate(self.layers):
-            cos, sin, mask = local if i % 6 < 5 else global_
-            x = block(x, cos, sin, mask, cache)
+            cos, sin, tiles = local if i % 6 < 5 else global_
+            x = block(x, cos, sin, tiles, cache)
         if cache is not None:
             cache.length = end
         return self.norm(x)
@@ -305,4 +431,4 @@ class Gemma3_1b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 2279d986534494497c933d07489eb27188974a01dab35b71ae3544c5f9c877d6
+# sha256 of the above: a4a07cdf18b87233c64a7d81cebeaa09dfd717e8dd600d0307cfad6d51e7296d

@@ -11,13 +11,15 @@ Written by modelwright 0.1.0 from gpt_oss_20b.yaml (sha256 bf4cea68b011). Write 
     head                      579,133,440
     total                  20,914,757,184
 
-Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  F feed-forward width  X experts  A experts that serve
-         a token  J pairs of a token and an expert that serves it, B * T * A  V vocabulary
+Shapes:  B batch  T new tokens  S tokens so far  Q queries of a tile  Sq keys of a tile  D
+         d_model  H heads  K key/value heads  E head width  R rotated width of a head  F feed-
+         forward width  X experts  A experts per token  J pairs of a token and one of its
+         experts, B * T * A  V vocabulary
 """
 
 import math
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +81,10 @@ class Cache:
         return keys[..., :end, :], values[..., :end, :]
 
 
+DENSE = 1024  # fewer queries are one tile
+TILE = 64  # queries of one tile
+
+
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
     """Raise ValueError unless each given argument is int or bool and has one of the shapes."""
     for name, x in given.items():
@@ -135,14 +141,6 @@ def swish(x: Tensor, beta: float) -> Tensor:
     return x * torch.sigmoid(beta * x)
 
 
-def as_bias(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
-    """The mask as an additive bias: 0 where it is True, else -inf, (B, H, T, S)."""
-    bias = q.new_zeros(k.size(2)) if mask is None else q.new_zeros(mask.shape)
-    if mask is not None:
-        bias = bias.masked_fill(~mask, -torch.inf)
-    return bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
-
-
 def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Append a zero key and value; its score is the attention sink of each head.
 
@@ -152,6 +150,106 @@ def with_sinks(k: Tensor, v: Tensor, bias: Tensor, sinks: Tensor) -> tuple[Tenso
     k, v = (x.repeat_interleave(sinks.size(0) // x.size(1), dim=1) for x in (k, v))
     column = sinks[:, None, None].type_as(bias).expand(*bias.shape[:-1], 1)  # (B, H, T, 1)
     return F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1)), torch.cat([bias, column], dim=-1)
+
+
+def attention_with_sinks(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor,
+    sinks: Tensor,
+    dropout: float = 0.0,
+    scale: float | None = None,
+) -> Tensor:
+    """Attention with one more zero key, whose score is the attention sink of each head."""
+    bias = bias.expand(q.size(0), q.size(1), q.size(2), k.size(2))
+    k, v, bias = with_sinks(k, v, bias, sinks)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale)
+
+
+class Tile(NamedTuple):
+    """A run of queries and the keys that it reads; a mask of None is left to SDPA."""
+
+    queries: int  # how many, after those of the tile before
+    keys: tuple[slice, ...]  # none: all of them
+    mask: Tensor | None  # added to the scores: 0 where a query may attend to a key, else -inf
+
+
+class KeysOfTile(torch.autograd.Function):
+    """Read the keys or values (B, K, S, E) of one tile, and pass on all of them to the next tile.
+
+    Backward, one gradient of all keys runs through the tiles and each adds its own to it; slices
+    would allocate a gradient of all keys for each tile.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, keys: tuple[slice, ...]) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        ctx.shape, ctx.keys = x.shape, keys
+        found = [x[:, :, part] for part in keys]
+        return x.view_as(x), found[0] if len(found) == 1 else torch.cat(found, dim=2)
+
+    @staticmethod
+    def backward(
+        ctx: Any, total: Tensor | None, gradient: Tensor | None
+    ) -> tuple[Tensor | None, None]:
+        if gradient is None:
+            return total, None
+        total = gradient.new_zeros(ctx.shape) if total is None else total
+        sizes = [len(range(*part.indices(total.size(2)))) for part in ctx.keys]
+        for part, own in zip(ctx.keys, gradient.split(sizes, dim=2), strict=True):
+            total[:, :, part] += own
+        return total, None
+
+
+def one_tile(queries: int, mask: Tensor | None, like: Tensor) -> list[Tile]:
+    """All queries and keys as one tile, with a boolean mask."""
+    if mask is not None:
+        mask = torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
+    return [Tile(queries, (), mask)]
+
+
+def sliding_tiles(
+    start: int, end: int, left: int, near: Tensor, attention_mask: Tensor | None, like: Tensor
+) -> list[Tile]:
+    """Tiles of the queries `start` to `end`, each with the keys from `left` before its first query.
+
+    near: where the queries of any tile may attend to its keys, (Q, Sq)
+    """
+    tiles: list[Tile] = []
+    hidden = [False] if attention_mask is None else (~attention_mask.bool()).any(0).tolist()
+    near = torch.zeros_like(near, dtype=like.dtype).masked_fill(~near, -torch.inf)
+    for first in range(start, end, near.size(0)):
+        last, before = min(first + near.size(0), end), first - left
+        begin, stop = max(0, before), min(before + near.size(1), end)
+        mask = near[: last - first, begin - before : stop - before]
+        if attention_mask is not None and any(hidden[begin:stop]):
+            padding = ~attention_mask.bool()[:, None, None, begin:stop]
+            mask = mask.masked_fill(padding, -torch.inf)
+        tiles.append(Tile(last - first, (slice(begin, stop),), mask))
+    return tiles
+
+
+def split_tiles(
+    q: Tensor, k: Tensor, v: Tensor, tiles: list[Tile]
+) -> list[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
+    """Queries (B, H, Q, E), keys and values (B, K, Sq, E), and mask of each tile."""
+    if not tiles[0].keys:
+        return [(q, k, v, tiles[0].mask)]
+    parts = []
+    queries = q.split([tile.queries for tile in tiles], dim=2)
+    for own, tile in zip(queries, tiles, strict=True):
+        k, near_k = KeysOfTile.apply(k, tile.keys)
+        v, near_v = KeysOfTile.apply(v, tile.keys)
+        parts.append((own, near_k, near_v, tile.mask))
+    return parts
+
+
+def join_tiles(outputs: list[Tensor]) -> Tensor:
+    """The outputs (B, H, Q, E) of all tiles as one, (B, H, T, E)."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return torch.cat([y.transpose(1, 2) for y in outputs], dim=1).transpose(1, 2)
 
 
 class BiasedRouter(nn.Linear):
@@ -199,16 +297,32 @@ def sample(logits: Tensor, temperature: float, top_k: int | None, top_p: float |
     return torch.multinomial(logits.softmax(-1), 1).squeeze(-1)
 
 
-def causal_mask(
-    start: int, end: int, window: int | None, attention_mask: Tensor | None, like: Tensor
+def causal_window_mask(
+    start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
 ) -> Tensor:
-    """True where q may attend to k: causal, the last `window`."""
+    """True where query q may attend to key k: causal & window(128)."""
     q = torch.arange(start, end, device=like.device)[:, None]  # (T, 1)
     k = torch.arange(end, device=like.device)  # (S,)
-    mask = k <= q  # (T, S)
-    if window is not None:
-        mask = mask & (k > q - window)
+    mask = (k <= q) & (k > q - window)  # (T, S)
     return mask if attention_mask is None else mask & attention_mask.bool()[:, None, None, :]
+
+
+def causal_window_tiles(
+    start: int, end: int, window: int, attention_mask: Tensor | None, like: Tensor
+) -> list[Tile]:
+    """The queries `start` to `end` in tiles: causal & window(128)."""
+    if torch.compiler.is_compiling() or end - start < DENSE:
+        return one_tile(
+            end - start, causal_window_mask(start, end, window, attention_mask, like), like
+        )
+    left = window - 1
+    near = causal_window_mask(left, left + TILE, window, None, like)  # (Q, Sq)
+    return sliding_tiles(start, end, left, near, attention_mask, like)
+
+
+def causal_tiles(start: int, end: int, attention_mask: Tensor | None, like: Tensor) -> list[Tile]:
+    """The queries `start` to `end` in tiles: causal."""
+    return causal_window_tiles(start, end, end, attention_mask, like)
 
 
 class Attention(nn.Module):
@@ -225,7 +339,7 @@ class Attention(nn.Module):
         self.output = nn.Linear(config.heads * config.head_dim, config.d_model)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, cache: Cache | None
+        self, x: Tensor, cos: Tensor, sin: Tensor, tiles: list[Tile], cache: Cache | None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, H, T, E)
         k = self.key(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, K, T, E)
@@ -234,9 +348,11 @@ class Attention(nn.Module):
         k = apply_rope(k, cos, sin)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, K, S, E) each
-        bias = as_bias(mask, q, k)  # (B, H, T, S)
-        k, v, bias = with_sinks(k, v, bias, self.sinks)  # one key more, of zeros
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)  # (B, H, T, E)
+        outputs = [
+            attention_with_sinks(q, k, v, mask, self.sinks)
+            for q, k, v, mask in split_tiles(q, k, v, tiles)
+        ]
+        y = join_tiles(outputs)  # (B, H, T, E)
         return self.output(y.transpose(1, 2).flatten(-2))  # (B, T, D)
 
 
@@ -292,9 +408,9 @@ class Block(nn.Module):
         self.feed_forward = MixtureOfExperts(config)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, cache: Cache | None
+        self, x: Tensor, cos: Tensor, sin: Tensor, tiles: list[Tile], cache: Cache | None
     ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), cos, sin, mask, cache)
+        x = x + self.attention(self.attention_norm(x), cos, sin, tiles, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
@@ -348,11 +464,11 @@ class GptOss20b(nn.Module):
         )
         cos, sin = scaled_rope_angles(position_ids, frequencies)  # (B, 1, T, R/2) each
         cos, sin = cos * self.config.rope_attention_factor, sin * self.config.rope_attention_factor
-        local_mask = causal_mask(start, end, self.config.window, attention_mask, like=x)
-        global_mask = causal_mask(start, end, None, attention_mask, like=x)
+        local_tiles = causal_window_tiles(start, end, self.config.window, attention_mask, like=x)
+        global_tiles = causal_tiles(start, end, attention_mask, like=x)
         for i, block in enumerate(self.layers):
-            mask = local_mask if i % 2 == 0 else global_mask
-            x = block(x, cos, sin, mask, cache)
+            tiles = local_tiles if i % 2 == 0 else global_tiles
+            x = block(x, cos, sin, tiles, cache)
         if cache is not None:
             cache.length = end
         return self.norm(x)
@@ -417,4 +533,4 @@ class GptOss20b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 59a6d722b952c640beb81249d697804b5f4505d56d2a2bd6b17cc86723e3050a
+# sha256 of the above: 5505b45b4cfd6d7d24815fe57bc93fdaafccb24d199fc0c9b558893cb5fe08b3

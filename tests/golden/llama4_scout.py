@@ -12,8 +12,8 @@ Written by modelwright 0.1.0 from llama4_scout.yaml (sha256 d511ff9cd3d2). Write
     total                 107,769,861,120
 
 Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  F feed-forward width  X experts  A experts that serve
-         a token  J pairs of a token and an expert that serves it, B * T * A  V vocabulary
+         width  R rotated width of a head  F feed-forward width  X experts  A experts per token
+         J pairs of a token and one of its experts, B * T * A  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -414,4 +414,4 @@ class Llama4Scout(nn.Module):
         return tokens
 
 
-# sha256 of the above: 4ba2a1a96e8cfd461d871e1dad3d7dd94edce0927ad1a3f110c1eea8d1dd5eb8
+# sha256 of the above: 6b064ca1d56c5f72cb3d8cf00b3fbcad9f7e73645227380da1ac4990a771e2a5

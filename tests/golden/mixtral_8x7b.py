@@ -11,8 +11,8 @@ Written by modelwright 0.1.0 from mixtral_8x7b.yaml (sha256 eb918622935a). Write
     total                  46,702,792,704
 
 Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value heads  E head
-         width  R rotated width of a head  F feed-forward width  X experts  A experts that serve
-         a token  J pairs of a token and an expert that serves it, B * T * A  V vocabulary
+         width  R rotated width of a head  F feed-forward width  X experts  A experts per token
+         J pairs of a token and one of its experts, B * T * A  V vocabulary
 """
 
 from dataclasses import dataclass
@@ -330,4 +330,4 @@ class Mixtral8x7b(nn.Module):
         return tokens
 
 
-# sha256 of the above: 6a63b81a03a4837efe0159d880c05c3178d16f9f52f14e01027ed3a4767d0195
+# sha256 of the above: dae062687de7615a9469dbb1f05123e3953f3c46074d65c91098b8678342a179

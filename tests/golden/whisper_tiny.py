@@ -15,7 +15,7 @@ Written by modelwright 0.1.0 from whisper_tiny.yaml (sha256 1cf82ca888c1). Write
     total                                 37,184,640
 
 Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H heads  E head
-         width  V vocabulary  Z1 channels behind convolution 1
+         width  V vocabulary  Z1 channels after convolution 1
 """
 
 from dataclasses import dataclass
@@ -367,4 +367,4 @@ class WhisperTiny(nn.Module):
         return tokens
 
 
-# sha256 of the above: c24bd51680ab142009c6e8b72bb3d2b18504271a5d0327e02f84ead510055dc0
+# sha256 of the above: aa1768224bfe46a6eae75c5eba99559a4714c929f493e4fb6d3c4d3a486096c8

@@ -37,10 +37,10 @@ MOST_LINES = {
     "bert_base": 190,
     "t5_small": 386,  # 13 of them keep float16 finite
     "transformer_base": 377,
-    "gemma3_1b": 310,
+    "gemma3_1b": 440,  # 120 of them compute attention in tiles
     "mixtral_8x7b": 345,
     "llama4_scout": 470,
-    "gpt_oss_20b": 440,
+    "gpt_oss_20b": 540,
     "deepseek_v3": 450,
 }
 HERE = Path(__file__).parent
@@ -169,11 +169,21 @@ CASES = {
     "not rows",  # no token at all
     "q.size(2) > 1",  # several new tokens fill chunks
     "tokens > 1",
+    "torch.compiler.is_compiling()",  # one graph serves sequences of any length
+    "not compiling",
+    "compiling",
+    "end - start < DENSE",  # too few queries for tiles
+    "not tiles[0].keys",  # one tile of all
+    "len(outputs) == 1",
+    "len(found) == 1",  # one range of keys
+    "any(hidden[begin:stop])",  # padding
     "power == heads",  # ALiBi: a number of heads that is a power of two
 }
 DATA = (
     "cache",
     "state",
+    "gradient",
+    "total",
     "mask",
     "window",  # of a mask that some layers have
     "block_size",
@@ -243,6 +253,8 @@ def allowed(test: ast.expr, function: str) -> bool:
     if right in ("None", "not None"):
         return any(left == data or left.endswith(f"_{data}") for data in DATA)
     if text.endswith((".shape[-2:] != (size, size)", ".shape[-2:] != (height, width)")):
+        return True
+    if text.startswith("end <= ") and text.endswith("window"):  # which covers all tokens
         return True
     left, _, right = text.partition(" > ")
     return left in ("end", "length", "cache.capacity") and right.endswith("max_positions")

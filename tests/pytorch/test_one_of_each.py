@@ -17,9 +17,6 @@ def functions(name: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("name", "size"),
     [
-        ("example gemma3_1b", "window"),
-        ("example gemma2_2b", "window"),  # its kernel never masks by itself
-        ("example gpt_oss_20b", "window"),
         ("example llama4_scout", "block_size"),
         ("masks_of_heads_in_some_layers", "window"),
     ],
