@@ -7,12 +7,19 @@
 
 from __future__ import annotations
 
+import math
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Union
 
 Number = int | float | bool
 Node = Union["Field", int, tuple[str, "Node", "Node"]]
-BINDING = {"+": 1, "-": 1, "*": 2, "//": 2, "**": 3}
+Term = Union["Field", float, str, tuple[Any, ...]]
+"""As `Node`, with floats, names of steps, and calls of functions with one argument or two."""
+BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "floor": 2, "**": 3}
+SIGNS = {"floor": "//"}
+"""`//` is an exact quotient and `floor` one that is rounded down; both are written `//`."""
 
 
 @dataclass(eq=False)
@@ -24,6 +31,11 @@ class Field:
         values (`local_window`)
     origin: its path in the spec
     places: all paths that use the field
+    at: its path within `origin`
+    least: the smallest value of an integer
+
+    A number with a `formula` follows from other fields: in the emitted file it is a property of the
+    Config, and nobody can set it.
     """
 
     key: str
@@ -31,11 +43,39 @@ class Field:
     origin: tuple[Any, ...] = ()
     context: tuple[str, ...] = ()
     name: str = ""
-    comment: str = field(default="", repr=False)  # how the number is derived from others
+    comment: str = field(default="", repr=False)
+    at: tuple[Any, ...] = field(default=(), repr=False)  # where it stands below `origin`
+    least: int = field(default=1, repr=False)  # of an integer
+    formula: Formula | None = field(default=None, repr=False)
     places: dict[tuple[Any, ...], None] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.name = self.name or self.key
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """How a number follows from fields of the Config.
+
+    title: what it is, and who published it; a docstring
+    steps: names of numbers on the way, and how each is computed from fields and steps before it
+    result: how the number is computed from fields and steps
+    """
+
+    title: str
+    steps: tuple[tuple[str, Term], ...]
+    result: Term
+
+    def terms(self) -> tuple[Term, ...]:
+        return (*(term for _, term in self.steps), self.result)
+
+    def fields(self) -> list[Field]:
+        """The fields that the number follows from."""
+        return [found for term in self.terms() for found in fields_of(term)]
+
+    def code(self) -> str:
+        """The computation as text, in which equal ones of the same fields are equal."""
+        return "; ".join(code_of(term) for term in self.terms())
 
 
 class Size(int):
@@ -58,11 +98,11 @@ class Size(int):
             return cls.make(source.value, source)
         return cls.make(source, source)
 
-    def _join(self, operator: str, other: int, value: int, *, swapped: bool = False) -> Size:
+    def _join(self, sign: str, other: int, value: int, *, swapped: bool = False) -> Size:
         left, right = self.tree, Size.of(other).tree
         if swapped:
             left, right = right, left
-        return Size.make(value, (operator, left, right))
+        return Size.make(value, (sign, left, right))
 
     def __mul__(self, other: Any) -> Any:
         if not isinstance(other, int):
@@ -88,13 +128,15 @@ class Size(int):
         """The exact quotient. Raises IndivisibleError if it is not whole; `floor` rounds down."""
         if isinstance(other, int) and int(self) % int(other):
             raise IndivisibleError(self, Size.of(other))
-        return self.floor(other)
+        if other == 1 or not isinstance(other, int):
+            return self.floor(other)
+        return self._join("//", other, int(self) // int(other))
 
     def floor(self, other: Any) -> Any:
         """The quotient, rounded down, as for patches of an image."""
         if not isinstance(other, int):
             return int(self) // other
-        return self if other == 1 else self._join("//", other, int(self) // int(other))
+        return self if other == 1 else self._join("floor", other, int(self) // int(other))
 
     def __sub__(self, other: Any) -> Any:
         if not isinstance(other, int):
@@ -106,10 +148,10 @@ class Size(int):
 
     def code(self, prefix: str = "") -> str:
         """The expression as Python source, with `prefix` before each field."""
-        return _code(self.tree, prefix)[0]
+        return code_of(self.tree, prefix)
 
     def fields(self) -> list[Field]:
-        return _fields(self.tree)
+        return fields_of(self.tree)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Size:
         return self
@@ -134,34 +176,43 @@ def _whole(left: Size, right: int) -> Size | None:
     """Simplify `heads * (d_model // heads)` to `d_model`."""
     if not isinstance(right, Size) or not isinstance(right.tree, tuple):
         return None
-    operator, dividend, divisor = right.tree
-    if operator == "//" and divisor is left.tree and isinstance(dividend, Field):
+    sign, dividend, divisor = right.tree
+    if sign == "//" and divisor is left.tree and isinstance(dividend, Field):
         size = Size.of(dividend)
         return size if int(size) == int(left) * int(right) else None
     return None
 
 
-def _code(tree: Node, prefix: str) -> tuple[str, int]:
+def code_of(tree: Term, prefix: str = "") -> str:
+    """A term as Python text, each field written with `prefix` in front."""
+    return _code(tree, prefix)[0]
+
+
+def _code(tree: Term, prefix: str) -> tuple[str, int]:
     if isinstance(tree, Field):
         return prefix + tree.name, 9
-    if isinstance(tree, int):
-        return str(int(tree)), 9
-    operator, left, right = tree
-    binding = BINDING[operator]
+    if isinstance(tree, (int, float)):
+        return repr(tree + 0), 9
+    if isinstance(tree, str):
+        return tree, 9
+    if tree[0] not in BINDING:
+        return f"{tree[0]}({', '.join(code_of(part, prefix) for part in tree[1:])})", 9
+    sign, left, right = tree
+    binding = BINDING[sign]
     texts = []
     for side, part in enumerate((left, right)):
         text, tightness = _code(part, prefix)
         loose = tightness < binding or (tightness == binding and side == 1)
         texts.append(f"({text})" if loose else text)
-    return f"{texts[0]} {operator} {texts[1]}", binding
+    return f"{texts[0]} {SIGNS.get(sign, sign)} {texts[1]}", binding
 
 
-def _fields(tree: Node) -> list[Field]:
+def fields_of(tree: Term) -> list[Field]:
+    """The fields of the Config in a term, in order."""
     if isinstance(tree, Field):
         return [tree]
-    if isinstance(tree, int):
-        return []
-    return _fields(tree[1]) + _fields(tree[2])
+    parts = tree[1:] if isinstance(tree, tuple) else ()
+    return [found for part in parts for found in fields_of(part)]
 
 
 class InverseRoot(float):
@@ -185,3 +236,25 @@ def number(value: Any) -> Any:
     if isinstance(value, Field):
         return value.value
     return int(value) if isinstance(value, Size) else value
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "floor": operator.floordiv,
+    "**": operator.pow,
+    "max": max,
+    "len": len,
+    "math.log": math.log,
+    "math.sqrt": math.sqrt,
+}
+
+
+def value_of(tree: Term) -> Any:
+    """The number that a term without names of steps comes to."""
+    if isinstance(tree, tuple):
+        return FUNCTIONS[tree[0]](*map(value_of, tree[1:]))
+    return number(tree)

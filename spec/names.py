@@ -58,6 +58,7 @@ CODE_NAMES = frozenset(
         "Unions",
         "annotations",
         "dataclass",
+        "fields",
         "math",
         "nn",
         "torch",

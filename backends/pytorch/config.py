@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.graph import ModuleGraph
-from ...compiler.sizes import Field
+from ...compiler.requirements import Requirement, requirements
+from ...compiler.sizes import Field, Formula, Term, code_of
 from .code.measure import LONG, width
 from .code.nodes import (
-    Adjacent,
     Class,
-    Do,
     Dot,
     Expr,
     Format,
@@ -24,10 +24,11 @@ from .code.nodes import (
     Statement,
     Word,
 )
-from .code.read import call, constant, expression
+from .code.read import call, constant, expression, statements
 from .code.scope import UnboundNameError
 from .code.walk import written_for
 from .patterns import Counts, counts
+from .sizes import field_of, formula_lines, term_over
 from .writer import SELF
 
 FROZEN = expression("dataclass(frozen=True)")
@@ -41,16 +42,20 @@ def config_class(graph: ModuleGraph, used: set[str], init: list[tuple[str, Any]]
     """
     layers = _layer_checks(graph)
     used = used | {name for check in layers for name in check.fields}
-    fields = {f.name: f for f in graph.fields if f.name in used}
-    if unknown := used - fields.keys() - {name for name, _ in init}:
+    derived = [f for f in graph.fields if f.name in used and f.formula is not None]
+    used = used | {f.name for one in derived if one.formula for f in one.formula.fields()}
+    fields = {f.name: f for f in graph.fields if f.name in used and f.formula is None}
+    known = {*fields, *(f.name for f in derived), *(name for name, _ in init)}
+    if unknown := used - known:
         raise UnboundNameError(f"the file reads {sorted(unknown)} of a Config that has none")
     body = [_field(f.name, f.value, f.comment, *f.places) for f in fields.values()]
     body += [_field(name, value, "", ("init",)) for name, value in init if name in used]
     body = body or [Word("pass")]
-    parts = [_check(fields[whole], fields[part]) for whole, part in _checks(graph, fields)]
-    parts += [check.statement for check in layers]
-    if parts:
-        body.append(Function("__post_init__", (Parameter("self"),), constant(None), tuple(parts)))
+    checks = _checks(graph, [*fields.values()], layers)
+    if checks:
+        none = constant(None)
+        body.append(Function("__post_init__", (Parameter("self"),), none, tuple(checks)))
+    body += [_property(f, f.formula) for f in derived if f.formula is not None]
     return Class("Config", (), tuple(body), TITLE, (FROZEN,), origins=frozenset({""}))
 
 
@@ -61,42 +66,96 @@ def _field(name: str, value: Any, note: str, *places: tuple[Any, ...]) -> Statem
     return written
 
 
-def _check(whole: Field, part: Field) -> Statement:
-    test = expression("one % other", one=Dot(SELF, whole.name), other=Dot(SELF, part.name))
-    error = Raise(call("ValueError", _message(whole.name, part.name)))
-    made: Statement = written_for(If(test, (error,)), whole.origin, part.origin)
+def _property(field: Field, formula: Formula) -> Statement:
+    """A number that follows from others, which is computed wherever it is read."""
+    body, self = formula_lines(formula), Parameter("self")
+    made = Function(field.name, (self,), Name("float"), body, formula.title, (Name("property"),))
+    found: Statement = written_for(made, *field.places)
+    return found
+
+
+# -- what is refused
+
+
+def _checks(graph: ModuleGraph, fields: list[Field], layers: list[_LayerCheck]) -> list[Statement]:
+    """The statements that raise ValueError for invalid sizes."""
+    there = {field.name for field in fields}
+    found = [one for one in requirements(graph) if {f.name for f in one.fields()} <= there]
+    return [*_least(fields), *map(_check, found), *(one.statement for one in layers)]
+
+
+def _least(fields: list[Field]) -> list[Statement]:
+    """The check that every size is at least 1, or 0 where that is allowed."""
+    sizes = [field for field in fields if isinstance(field.value, int)]
+    zero = tuple(field.name for field in sizes if field.least < 1)
+    lines = statements(SIZES_OR_ZERO, zero=constant(zero)) if zero else statements(SIZES)
+    return [written_for(line, *(field.origin for field in sizes)) for line in lines if sizes]
+
+
+SIZES = """\
+if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+    raise ValueError(f"every size must be at least 1: {self}")
+"""
+SIZES_OR_ZERO = """\
+for f in fields(self):
+    least = 0 if f.name in zero else 1
+    if isinstance(f.default, int) and getattr(self, f.name) < least:
+        raise ValueError(f"{f.name} must be at least {least}: {self}")
+"""
+TESTS = {
+    "%": "left % right",
+    "odd": "left % right == 0",
+    "<=": "left > right",
+    ">=": "left < right",
+    ">": "left <= right",
+    "==": "left != right",
+}
+"""Sign of a relation -> the condition under which it is violated."""
+WORDS = {
+    "odd": "{left} must be odd",
+    "<=": "{left} must be at most {right}",
+    ">=": "{left} must be at least {right}",
+    ">": "{left} must be above {right}",
+    "==": "{left} must equal {right}",
+}
+
+
+def _words(one: Requirement) -> str:
+    """The relation in words, with `{left}` and `{right}` for its numbers."""
+    if one.sign != "%":
+        return WORDS[one.sign]
+    if one.right == 2:
+        return "{left} must be even"
+    plain = isinstance(one.right, int)
+    return "{left} must be a multiple of {right}" if plain else "{right} must divide {left}"
+
+
+def _check(one: Requirement) -> Statement:
+    """The statement that checks a relation."""
+    values = {"left": _value(one.left), "right": _value(one.right)}
+    error = Raise(call("ValueError", _message(one, values)))
+    test = expression(TESTS[one.sign], **values)
+    made: Statement = written_for(If(test, (error,)), *(field.origin for field in one.fields()))
     return made
 
 
-def _message(whole: str, part: str) -> Expr:
-    """`heads (12) must divide d_model (100)`, split into several strings if it is long."""
-    one, other = Dot(SELF, whole), Dot(SELF, part)
-    message = Format((f"{part} (", other, f") must divide {whole} (", one, ")"))
-    said = Raise(call("ValueError", message))
-    if width(said, depth=3) <= LONG or width(Do(message), depth=4) <= LONG:
+def _value(term: Term) -> Expr:
+    return term_over(term, lambda field: field_of(SELF, field))
+
+
+def _message(one: Requirement, values: dict[str, Expr]) -> Expr:
+    """`heads (12) must divide d_model (100)`; if too long for a line, the Config is appended."""
+    texts = {"left": code_of(one.left), "right": f"{one.noun} {code_of(one.right)}".strip()}
+    numbers = {key for key in texts if isinstance(getattr(one, key), (int, float))}
+    parts: list[str | Expr] = []
+    for word in re.split(r"{(left|right)}", _words(one)):
+        parts.append(texts.get(word, word))
+        if word in values.keys() - numbers:
+            parts += [" (", values[word], ")"]
+    message = Format(tuple(parts))
+    if width(Raise(call("ValueError", message)), depth=3) <= LONG:
         return message
-    first: tuple[Expr, ...] = (Format((f"{part} (", other, ") must divide ")),)
-    if width(Do(first[0]), depth=4) > LONG:
-        first = constant(f"{part} "), Format(("(", other, ") must divide "))
-    return Adjacent((*first, Format((f"{whole} (", one, ")"))))
-
-
-def _checks(graph: ModuleGraph, fields: dict[str, Field]) -> list[tuple[str, str]]:
-    """Checks of divisibility: heads by kv_heads, and d_model by heads if head_dim is derived."""
-    found: list[tuple[str, str]] = []
-    for op in graph.ops():
-        if op.kind not in ("attend", "attend_linearly", "pool_heads"):
-            continue
-        heads, kv_heads = op.attrs["heads"].size, op.attrs["kv_heads"].size
-        width = graph.values[op.first].shape[-1].size
-        pairs = []
-        if heads.code() != kv_heads.code():
-            pairs.append((heads.code(), kv_heads.code()))
-        if width is not None and isinstance(width.tree, tuple) and width.tree[0] == "//":
-            _, whole, part = width.tree
-            pairs.append((_name(whole), _name(part)))
-        found += [pair for pair in pairs if pair not in found and set(pair) <= set(fields)]
-    return found
+    return Format((_words(one).format(**texts), ": ", SELF))
 
 
 @dataclass(frozen=True)
@@ -114,7 +173,10 @@ def _layer_checks(graph: ModuleGraph) -> list[_LayerCheck]:
         if scope.role != "layers" or scope.layers is None:
             continue
         (field,) = scope.layers.fields()
-        test, words = _refused(counts(graph, scope), Dot(SELF, field.name))
+        known = counts(graph, scope)
+        if known == Counts():  # as every size, 1 or more
+            continue
+        test, words = _refused(known, Dot(SELF, field.name))
         said = f"{field.name} must be {words}"
         error = Raise(call("ValueError", Format((f"{said}, not ", Dot(SELF, field.name)))))
         if width(error, depth=3) > LONG:  # for a long name
@@ -143,7 +205,3 @@ def _refused(counts: Counts, layers: Expr) -> tuple[Any, str]:
     listed = " or ".join(map(str, counts.remainders))
     words += f" and leave {listed} when divided by {counts.period}"
     return expression("test or wrong", test=test, wrong=wrong), words
-
-
-def _name(tree: Any) -> str:
-    return tree.name if isinstance(tree, Field) else ""

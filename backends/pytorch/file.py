@@ -47,6 +47,7 @@ IMPORTS = {
     "re": "import re",
     "ExitStack": "from contextlib import ExitStack",
     "dataclass": "from dataclasses import dataclass",
+    "fields": "from dataclasses import fields",
     "Path": "from pathlib import Path",
     "Any": "from typing import Any",
     "NamedTuple": "from typing import NamedTuple",

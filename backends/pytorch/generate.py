@@ -78,7 +78,7 @@ class Slots:
             "reads_memory": reads,
             "reads_ids": reads and self.ids,
             "extends": not reads,
-            "measured": self.static or bool(self.switches),
+            "measured": self.static or bool(self.switches) or self.limit is not None,
             "masked": bool(self.mask),
             "limited": self.limit is not None,
             "absolute": self.absolute,
@@ -103,6 +103,7 @@ class Slots:
             "method": method,
             "forward": forward,
             "number": Name("i" if self.static else "_"),
+            "first": constant(1) if self.memory else expression("x.size(1)", x=Name(self.source)),
             "end": expression("cache.capacity" if self.static else "tokens.size(1)"),
             "positions": expression(f"(mask.long().cumsum(-1) - 1).clamp(min=0)[:, {new}]"),
             "states": written_for(

@@ -52,7 +52,7 @@ WEIGHT, STD = Name("weight"), Name("std")
 
 def init_fields(graph: ModuleGraph) -> list[tuple[str, Any]]:
     """Fields that `init_weights` adds to the Config."""
-    return [("init_std", graph.init.std)] if graph.init.std is not None else []
+    return [("init_std", float(graph.init.std))] if graph.init.std is not None else []
 
 
 @dataclass(frozen=True)

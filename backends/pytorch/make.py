@@ -156,7 +156,7 @@ def make_convolution(f: Writer, op: Op) -> list[Statement]:
     options: dict[str, Any] = {}
     if op.attrs["stride"] != 1:
         options["stride"] = sized(op.attrs["stride"])
-    if kernel != 1 and op.attrs["padded"]:
+    if op.attrs["padded"] and (kernel != 1 or kernel.fields()):
         around = kernel.floor(2) if dilation == 1 else dilation * kernel.floor(2)
         options["padding"] = sized(around)
     options |= {key: sized(op.attrs[key]) for key in ("dilation", "groups") if op.attrs[key] != 1}

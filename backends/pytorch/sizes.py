@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...compiler.sizes import Field, Size
-from .code.nodes import Binary, Dot, Expr, Literal, Name
-from .code.read import constant
+from ...compiler.sizes import BINDING, SIGNS, Field, Formula, Size
+from .code.nodes import Binary, Dot, Expr, Literal, Name, Return, Set, Statement
+from .code.read import call, constant
 
 CONFIG = Name("config")
 
@@ -28,13 +28,31 @@ def over(value: Any, write: Callable[[Field], Expr]) -> Expr:
         return write(value)
     if not isinstance(value, Size):
         return constant(value)
-    return _tree(value.tree, write)
+    return term_over(value.tree, write)
 
 
-def _tree(tree: Any, write: Callable[[Field], Expr]) -> Expr:
+def formula_lines(formula: Formula) -> tuple[Statement, ...]:
+    """The body of the property that computes a number from fields of its own Config."""
+
+    def tree(term: Any) -> Expr:
+        return term_over(term, lambda field: field_of(Name("self"), field))
+
+    steps: list[Statement] = [Set(Name(name), tree(term)) for name, term in formula.steps]
+    return (*steps, Return(tree(formula.result)))
+
+
+def term_over(tree: Any, write: Callable[[Field], Expr]) -> Expr:
+    """A term of fields, numbers and names, with each field written in a way."""
     if isinstance(tree, Field):
         return write(tree)
     if isinstance(tree, int):
         return Literal(int(tree), str(int(tree)))
-    sign, left, right = tree
-    return Binary(_tree(left, write), sign, _tree(right, write))
+    if isinstance(tree, float):
+        return constant(tree)
+    if isinstance(tree, str):
+        return Name(tree)
+    word, *parts = tree
+    if word not in BINDING:
+        return call(word, *(term_over(part, write) for part in parts))
+    left, right = parts
+    return Binary(term_over(left, write), SIGNS.get(word, word), term_over(right, write))

@@ -12,7 +12,7 @@ from ..graph import ModuleGraph, Op, Origin, Scope, Value
 from ..operands import Operands
 from ..ops import OPS
 from ..ops.row import Inputs
-from ..sizes import Field, IndivisibleError, Size
+from ..sizes import Field, Formula, IndivisibleError, Size
 
 if TYPE_CHECKING:
     from ...spec.model import ModelSpec
@@ -89,19 +89,40 @@ class Builder:
 
     # -- sizes
 
-    def field(self, key: str, value: Any, comment: str = "") -> Field:
-        """Make a number of the spec a field of the emitted Config."""
-        found = Field(key, value, self.origin, self.context, comment=comment)
+    def field(self, key: str, value: Any, comment: str = "", at: Origin = ()) -> Field:
+        """Make a number of the spec a field of the emitted Config.
+
+        `at`: where it stands in this part of the spec, if not at a key of the same name.
+        """
+        if isinstance(value, int):  # 40 for 40.0; only sizes are integers
+            value = float(value)
+        return self._request(key, value, comment, at)
+
+    def _request(self, key: str, value: Any, comment: str, at: Origin) -> Field:
+        found = Field(key, value, self.origin, self.context, comment=comment, at=at or (key,))
         self._requests.append(found)
         return found
 
-    def size(self, key: str, value: int, comment: str = "") -> Size:
-        return Size.of(self.field(key, int(value), comment))
+    def size(
+        self, key: str, value: int, comment: str = "", at: Origin = (), least: int = 1
+    ) -> Size:
+        field = self._request(key, int(value), comment, at)
+        field.least = least
+        return Size.of(field)
+
+    def derived(self, key: str, value: float, formula: Formula) -> Field:
+        """A number that follows from fields of the Config: a property of it."""
+        found = self.field(key, value)
+        found.formula = formula
+        return found
 
     def name_fields(self) -> None:
-        """Name the fields: by key if all numbers agree, else with a prefix."""
+        """Name the fields: by key if all numbers agree, else with a prefix.
+
+        Derived numbers come last; they agree if their formulas do.
+        """
         by_key: dict[str, list[Field]] = {}
-        for request in self._requests:
+        for request in sorted(self._requests, key=lambda field: field.formula is not None):
             by_key.setdefault(request.key, []).append(request)
         seen: dict[str, Field] = {}
         for key, requests in by_key.items():
@@ -116,7 +137,7 @@ class Builder:
         """Record the origin in the spec of each number."""
         named = {field.name: field for field in self.graph.fields}
         for request in self._requests:
-            path = (*request.origin, request.key)
+            path = (*request.origin, *request.at)
             if _stands_in(spec, path):
                 request.origin = path
             named[request.name].places[request.origin] = None
@@ -216,10 +237,15 @@ def _prefix(field: Field, level: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(field.context[i] for i in level if i < len(field.context))
 
 
+def _same(field: Field) -> tuple[Any, str]:
+    """What is equal of two requests for one field."""
+    return field.value, "" if field.formula is None else field.formula.code()
+
+
 def _telling_level(requests: list[Field]) -> tuple[int, ...]:
     """The shortest prefix that gives different numbers different names."""
     for level in LEVELS:
         values: dict[tuple[str, ...], Any] = {}
-        if all(values.setdefault(_prefix(r, level), r.value) == r.value for r in requests):
+        if all(values.setdefault(_prefix(r, level), _same(r)) == _same(r) for r in requests):
             return level
     raise AssertionError(f"one part requests two values of {requests[0].key}")

@@ -52,7 +52,7 @@ def lower_features(b: Builder, state: StackState, source: Features) -> str:
     """Vectors given as an argument, projected if their width differs."""
     width = state.width
     if source.size is not None and source.size != width.size:
-        width = Dim("I", b.size("input_size", source.size))
+        width = Dim("I", b.size("input_size", source.size, at=("size",)))
     with b.in_scope(""):
         x = state.ids = b.op(
             "argument",
@@ -145,4 +145,4 @@ def _is_changed(state: StackState, source: Tokens) -> bool:
 def table_width(b: Builder, source: Tokens, width: Dim) -> Dim:
     if source.width is None or source.width == width.size:
         return width
-    return Dim("W", b.size("embedding_width", source.width))
+    return Dim("W", b.size("embedding_width", source.width, at=("width",)))

@@ -125,8 +125,8 @@ def _choice(b: Builder, router: Router, scores: str, experts: Dim) -> str:
         choice = b.op(
             "best_groups",
             choice,
-            groups=b.size("groups", router.groups.count),
-            kept=b.size("top_groups", router.groups.top_k),
+            groups=b.size("groups", router.groups.count, at=("groups", "count")),
+            kept=b.size("top_groups", router.groups.top_k, at=("groups", "top_k")),
             members=2 if router.groups.score == "top2_sum" else 1,
             out="choice",
         )
@@ -136,7 +136,7 @@ def _choice(b: Builder, router: Router, scores: str, experts: Dim) -> str:
 def _scaled(b: Builder, router: Router, weights: str) -> str:
     if router.scale == 1:
         return weights
-    factor = b.field("router_scale", float(router.scale))
+    factor = b.field("router_scale", float(router.scale), at=("scale",))
     return b.op("scale", weights, factor=factor, out="weights")
 
 

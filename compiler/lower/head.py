@@ -40,18 +40,24 @@ def lower_language_model(
             if transform is not None:
                 width = state.table_width if tied and state.table_width else b.width(x)
                 if transform.width not in (None, width.size):
-                    width = Dim("N", b.size("transform_width", transform.width))
+                    width = Dim(
+                        "N", b.size("transform_width", transform.width, at=("transform", "width"))
+                    )
                 with b.at("transform"):
                     if transform.inner is not None:
-                        inner = Dim("Ni", b.size("transform_inner", transform.inner))
+                        inner = Dim("Ni", b.size("transform_inner", transform.inner, at=("inner",)))
                         x = _dense(b, transform, x, "inner", inner)
                     x = _dense(b, transform, x, "dense", width)
                     x = lower_norm(b, transform.norm, x, "norm", out="x")
             logits = _unembed(b, x, "" if tied else "output", vocab, tied=tied, bias=head.bias)
     if head.scale != 1:
-        logits = b.op("scale", logits, factor=b.field("logit_scale", float(head.scale)))
+        logits = b.op(
+            "scale", logits, factor=b.field("logit_scale", float(head.scale), at=("scale",))
+        )
     if head.softcap != "none":
-        logits = b.op("softcap", logits, cap=b.field("logit_softcap", float(head.softcap)))
+        logits = b.op(
+            "softcap", logits, cap=b.field("logit_softcap", float(head.softcap), at=("softcap",))
+        )
     return logits
 
 
@@ -59,7 +65,7 @@ def _input_scale(b: Builder, said: float | str, width: Dim) -> Field | float:
     if said == "1/sqrt_d_model":
         assert width.size is not None
         return InverseRoot.of(1, width.size)
-    return b.field("head_input_scale", float(said))
+    return b.field("head_input_scale", float(said), at=("input_scale",))
 
 
 def _dense(b: Builder, transform: DenseTransform, x: str, name: str, width: Dim) -> str:
@@ -139,7 +145,7 @@ def lower_classifier(b: Builder, state: StackState, name: str, head: Classifier,
         if has_norm(head, "pooled_norm"):
             x = lower_norm(b, head.norm, x, "norm", out="x")
         if head.hidden is not None:
-            hidden = Dim("F", b.size("classifier_hidden", head.hidden))
+            hidden = Dim("F", b.size("classifier_hidden", head.hidden, at=("hidden",)))
             x = _linear(b, x, "dense", hidden, bias=head.hidden_bias)
             x = lower_activation(b, head.activation, x)
         if head.hidden_norm:
@@ -157,7 +163,7 @@ def _linear(b: Builder, x: str, name: str, out: Dim, *, bias: bool = True) -> st
 
 def lower_projection(b: Builder, state: StackState, name: str, head: ProjectionHead, x: str) -> str:
     """Vectors of another width, (B, N), or (B, T, N) without a pool."""
-    size = Dim("N", b.size("projection_size", head.size))
+    size = Dim("N", b.size("projection_size", head.size, at=("size",)))
     title = "One vector per sequence." if head.pool.type != "none" else "One vector per token."
     noun = "Pooler" if head.pool.type != "none" else "Projection"
     with b.module(name, noun=noun, title=title):
@@ -171,7 +177,7 @@ def lower_contrastive(
     b: Builder, states: Mapping[str, StackState], name: str, head: Contrastive
 ) -> str:
     """Similarity logits of all pairs of items of two towers, (B, B)."""
-    size = Dim("N", b.size("projection_size", head.size))
+    size = Dim("N", b.size("projection_size", head.size, at=("size",)))
     title = f"Scaled cosines of the vectors of two towers ({CONTRASTIVE[head.loss]})."
     with b.module(name, noun="Contrastive", title=title):
         vectors = []

@@ -22,6 +22,7 @@ SIZE_NAMES = {
     "random": ("random_size", "random_count", "random_seed"),
     "global": ("global_tokens",),
 }
+MAY_BE_ZERO = dict.fromkeys(("band", "band_right", "block_neighbours", "random_seed"), 0)
 
 
 def lower_mask(
@@ -123,7 +124,8 @@ def _named(b: Builder, formula: Formula, met: dict[str, list[tuple[Any, ...]]]) 
     args: list[Any] = []
     for index, value in enumerate(formula.args):
         if isinstance(value, int) and index < len(keys):
-            args.append(b.size(prefix + keys[index], value))
+            least = MAY_BE_ZERO.get(keys[index], 1)
+            args.append(b.size(prefix + keys[index], value, least=least))
         else:
             args.append(value)
     return Atom(formula.name, tuple(args))

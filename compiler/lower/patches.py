@@ -10,19 +10,24 @@ from ...spec.embedding import Patches
 from ..axes import B, Dim, T
 from ..sizes import Size
 from .builder import Builder
+from .reads import consume
 from .state import StackState
 
 
 def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
     """Projected patches of an image, (B, G, D), or (B, T, D) if there are no other tokens."""
-    height, width = _pair(b, source.image_size, "image_size", "image_height", "image_width")
+    height, width = _pair(
+        b, source.image_size, "image_size", "image_size", "image_height", "image_width"
+    )
     patch = b.size("patch_size", source.patch_size)
     steps = (patch, patch)
     if source.stride is not None:
-        steps = _pair(b, source.stride, "patch_stride", "stride_down", "stride_across")
-    channels = b.size("channels", source.channels)
-    down, across = Dim("height", height), Dim("width", width)
+        steps = _pair(b, source.stride, "stride", "patch_stride", "stride_down", "stride_across")
     bands = source.layout == "spectrogram"
+    if bands:
+        consume(source, "channels")  # it has one
+    channels = Size.of(1) if bands else b.size("channels", source.channels)
+    down, across = Dim("height", height), Dim("width", width)
     shape = (B, across, down) if bands else (B, Dim("channels", channels), down, across)
     with b.in_scope(""):
         image = state.ids = b.op(
@@ -59,13 +64,13 @@ def lower_patches(b: Builder, state: StackState, source: Patches) -> str:
 
 
 def _pair(
-    b: Builder, sides: int | tuple[int, int], key: str, down: str, across: str
+    b: Builder, sides: int | tuple[int, int], said: str, key: str, down: str, across: str
 ) -> tuple[Size, Size]:
-    """Two sizes, from one number or a list of two."""
+    """Two sizes, from one number or a list of two at the key `said`."""
     if isinstance(sides, int):
-        both = b.size(key, sides)
+        both = b.size(key, sides, at=(said,))
         return both, both
-    return b.size(down, sides[0]), b.size(across, sides[1])
+    return b.size(down, sides[0], at=(said, 0)), b.size(across, sides[1], at=(said, 1))
 
 
 def _fitting(side: Size, patch: Size, step: Size) -> Size:

@@ -130,8 +130,8 @@ def lower_temperature(b: Builder, state: StackState, position: Temperature, quer
         positions,
         out="sharpness",
         shape=(B, ONE, T, ONE),
-        length=b.size("temperature_length", position.length),
-        slope=b.field("temperature_slope", float(position.slope)),
+        length=b.size("temperature_length", position.length, at=("length",)),
+        slope=b.field("temperature_slope", float(position.slope), at=("slope",)),
     )
     return b.op("sharpen", query, sharpness, out="q")
 

@@ -17,11 +17,13 @@ from typing import Any
 from ...spec.part import Nothing
 from ...spec.positions import LongRope, Rotary, Yarn
 from ..axes import Dim
-from ..sizes import Field, Size
+from ..sizes import Field, Formula, Size, Term, number
 from .builder import Builder
 from .positions import token_positions
 from .state import StackState
 
+YARN = "Peng et al. 2023, arXiv:2309.00071"
+LONGROPE = "Ding et al. 2024, arXiv:2402.13753"
 MOST_PARTS = 4096
 """Maximum denominator of a rotated fraction."""
 
@@ -35,7 +37,7 @@ def lower_rotary(
     if position.fraction != 1:
         share = Fraction(position.fraction).limit_denominator(MOST_PARTS)
         width = share.numerator * width // share.denominator
-    theta = b.field("rope_theta", float(position.theta))
+    theta = b.field("rope_theta", float(position.theta), at=("theta",))
     if position.axes == 2:
         assert state.grid is not None, "refused by the laws"
         cos, sin = b.ops(
@@ -71,21 +73,29 @@ def _scaling(
     for key in scaling.__class__.model_fields:
         value = getattr(scaling, key)
         if key not in ("type", "truncate") and value is not None:
-            found[key] = b.field(f"rope_{key}", _plain(value))
+            whole = key == "original_max_positions"
+            request = b.size if whole else b.field
+            found[key] = request(f"rope_{key}", _plain(value), at=("scaling", key))
     if isinstance(scaling, Yarn):
         found |= {"truncate": scaling.truncate, "theta": theta}
-        growth, rule = _yarn_growth(scaling.factor, scaling.mscale)
-        if scaling.mscale_all_dims:
-            less, divisor = _yarn_growth(scaling.factor, scaling.mscale_all_dims)
-            growth, rule = growth / less, f"{rule} over {divisor}"
+        growth = _yarn_growth(found["factor"], scaling.mscale, scaling.mscale_all_dims)
     elif isinstance(scaling, LongRope) and scaling.short_mscale is None:
-        found["max_positions"] = int(state.stack.max_positions or 0)
-        growth, rule = _longrope_growth(found["max_positions"], scaling.original_max_positions)
+        length = _longest(b, state)
+        found["max_positions"] = int(length)
+        growth = _longrope_growth(length, found["original_max_positions"])
     else:
         return found
-    if growth != 1:
-        found["attention_factor"] = b.field("rope_attention_factor", growth, comment=rule)
+    if growth is not None:
+        found["attention_factor"] = b.derived("rope_attention_factor", *growth)
     return found
+
+
+def _longest(b: Builder, state: StackState) -> Size:
+    """`max_positions` of the stack; where nothing else reads it, it limits nothing."""
+    length = b.size("max_positions", state.stack.max_positions or 0)
+    for field in length.fields():
+        field.origin = b.origin[:2]
+    return length
 
 
 def _plain(value: Any) -> Any:
@@ -93,24 +103,43 @@ def _plain(value: Any) -> Any:
     return tuple(map(float, value)) if isinstance(value, (list, tuple)) else value
 
 
-def _yarn_growth(factor: float, mscale: float) -> tuple[float, str]:
-    """YaRN's attention factor and its formula (Peng et al. 2023, eq. 22)."""
-    growth = 0.1 * mscale * math.log(factor) + 1 if factor > 1 else 1.0
-    return growth, f"0.1 * {mscale:g} * ln({factor:g}) + 1"
+def _yarn_mscale(factor: Field, mscale: float) -> tuple[float, Term]:
+    """m(s) = 0.1 s ln(factor) + 1 of YaRN, and how the file computes it."""
+    value = 0.1 * mscale * math.log(max(number(factor), 1)) + 1
+    tenth: Term = 0.1 if mscale == 1 else ("*", 0.1, mscale)
+    return value, ("+", ("*", tenth, ("math.log", ("max", factor, 1))), 1)
 
 
-def _longrope_growth(length: int, original: int) -> tuple[float, str]:
+def _yarn_growth(factor: Field, more: float, less: float) -> tuple[float, Formula] | None:
+    """YaRN's attention factor m(more) / m(less) and its formula; None if it is always 1."""
+    if more == less:
+        return None
+    value, term = _yarn_mscale(factor, more)
+    if not less:
+        return value, Formula(f"How much rotated vectors grow ({YARN}).", (), term)
+    divisor, below = _yarn_mscale(factor, less)
+    steps = (("grown", term),) if more else ()
+    result = ("/", "grown" if more else 1, "scores")
+    title = f"How much rotated vectors grow, beyond scores ({YARN})."
+    return value / divisor, Formula(title, (*steps, ("scores", below)), result)
+
+
+def _longrope_growth(length: Size, original: Size) -> tuple[float, Formula]:
     """LongRoPE's attention factor and its formula (Ding et al. 2024)."""
-    longer = length / original
-    growth = math.sqrt(1 + math.log(longer) / math.log(original)) if longer > 1 else 1.0
-    return growth, f"sqrt(1 + ln({longer:g}) / ln({original}))"
+    longer = max(int(length) / int(original), 1)
+    value = math.sqrt(1 + math.log(longer) / math.log(int(original)))
+    steps = (("longer", ("max", ("/", length.tree, original.tree), 1)),)
+    inner = ("+", 1, ("/", ("math.log", "longer"), ("math.log", original.tree)))
+    title = f"How much rotated vectors grow ({LONGROPE})."
+    return value, Formula(title, steps, ("math.sqrt", inner))
 
 
-def score_growth(positions: Iterable[Any]) -> tuple[float, str]:
-    """The factor of all scores from YaRN's `mscale_all_dims`, and its formula."""
-    for position in positions:
+def score_growth(b: Builder, positions: Iterable[Any]) -> tuple[float, Term] | None:
+    """YaRN's m(mscale_all_dims), whose square multiplies all scores, and how it is computed."""
+    for index, position in enumerate(positions):
         scaling = getattr(position, "scaling", None)
-        if isinstance(scaling, Yarn):
-            growth, rule = _yarn_growth(scaling.factor, scaling.mscale_all_dims)
-            return growth**2, f"({rule})**2"
-    return 1.0, ""
+        if isinstance(scaling, Yarn) and scaling.mscale_all_dims:
+            with b.beside("positions", index):
+                factor = b.field("rope_factor", scaling.factor, at=("scaling", "factor"))
+            return _yarn_mscale(factor, scaling.mscale_all_dims)
+    return None

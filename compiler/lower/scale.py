@@ -7,9 +7,9 @@ from typing import Any
 
 from ...spec.positions import Disentangled
 from ..axes import Dim
-from ..sizes import Field, InverseRoot
+from ..sizes import Field, Formula, InverseRoot, Term
 from .builder import Builder
-from .rotary import score_growth
+from .rotary import YARN, score_growth
 
 
 def lower_scale(
@@ -22,14 +22,29 @@ def lower_scale(
     """
     positions = tuple(positions)
     said = None if said == "by_layer" else said
-    terms = sum(len(p.terms) for p in positions if isinstance(p, Disentangled))
-    growth, rule = score_growth(positions)
+    times = 1 + sum(len(p.terms) for p in positions if isinstance(p, Disentangled))
     assert head.size is not None
-    if growth == 1:
-        if said is None:
-            return InverseRoot.of(1 + terms, head.size) if terms else None
-        return 1.0 if said == "none" else b.field("scale", float(said))
-    width = (1 + terms) * int(head.size)
-    plain = width**-0.5 if said is None else 1.0 if said == "none" else float(said)
-    first = f"{width}**-0.5" if said is None else f"{plain:g}"
-    return b.field("scale", plain * growth, comment=f"{first} * {rule}")
+    growth = score_growth(b, positions)
+    if growth is not None:
+        return _grown(b, said, InverseRoot.of(times, head.size), *growth)
+    if said is None:
+        return InverseRoot.of(times, head.size) if times > 1 else None
+    return 1.0 if said == "none" else b.field("scale", float(said))
+
+
+def _grown(
+    b: Builder, said: float | str | None, root: InverseRoot, growth: float, term: Term
+) -> Field:
+    """The scale times the square of what YaRN lets the scores grow by."""
+    square, plain = ("**", "growth", 2), 1.0
+    if said is None:
+        plain, width = root, root.width.tree
+        inner = width if root.times == 1 else ("*", root.times, width)
+        result: Term = ("*", ("**", inner, -0.5), square)
+    elif said == "none":
+        result = square
+    else:
+        plain = float(said)
+        result = ("*", b.field("plain_scale", plain, at=("scale",)), square)
+    title = f"The attention scale, with the growth of scores ({YARN})."
+    return b.derived("scale", plain * growth**2, Formula(title, (("growth", term),), result))

@@ -17,5 +17,5 @@ def lower_input_scale(b: Builder, scale: float | str, x: str, width: Dim) -> str
         return b.op("scale", x, factor=SQRT_D_MODEL, size=width.size, out="x")
     if scale == 1:
         return x
-    factor = b.field("embedding_scale", float(scale))
+    factor = b.field("embedding_scale", float(scale), at=("scale",))
     return b.op("scale", x, factor=factor, out="x")

@@ -52,10 +52,10 @@ def lower_convolution(b: Builder, state: StackState, position: Convolution, x: s
         channels=state.width.size,
         out_dim=state.width,
         length=T,
-        kernel=b.size("position_kernel", position.kernel),
+        kernel=b.size("position_kernel", position.kernel, at=("kernel",)),
         stride=Size.of(1),
         dilation=Size.of(1),
-        groups=b.size("position_groups", position.groups),
+        groups=b.size("position_groups", position.groups, at=("groups",)),
         padded=True,
         bias=True,
     )
@@ -89,7 +89,7 @@ def _signal(b: Builder, state: StackState, source: ConvStem, length: Dim) -> str
 
 
 def _channels(b: Builder, layer: ConvLayer, number: int) -> Dim:
-    return Dim(f"Z{number}", b.size(f"conv{number}_channels", layer.channels))
+    return Dim(f"Z{number}", b.size(f"conv{number}_channels", layer.channels, at=("channels",)))
 
 
 def _convolved(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..graph import ModuleGraph, Op
-from ..sizes import Field, Size
+from ..sizes import Field, InverseRoot, Size
 
 DISTINCT = {"dropout", "drop_path", "cache", "attend_linearly", "layer_input", "argument"}
 
@@ -41,4 +41,6 @@ def _frozen(value: Any) -> Any:
         return value.name, value.value
     if isinstance(value, Size):
         return value.code(), int(value)
+    if isinstance(value, InverseRoot):
+        return value.times, value.width.code()
     return repr(value)

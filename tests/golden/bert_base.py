@@ -15,7 +15,7 @@ Written by modelwright 0.1.0 from bert_base.yaml (sha256 de1a2d5ab1ec). Write it
 Shapes:  B batch  T tokens  D d_model  H heads  E head width  N projection size
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -39,10 +39,10 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
+        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+            raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
-        if self.layers < 1:
-            raise ValueError(f"layers must be at least 1, not {self.layers}")
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
@@ -181,4 +181,4 @@ class BertBase(nn.Module):
         return self.head(x)  # (B, N)
 
 
-# sha256 of the above: 48bb734b11032aa3b49ec43d9ab449d10936311acbf4b86f01b24d62d8439508
+# sha256 of the above: eec824ab817e1289007b739c63258629c0b6cdcab5886ebcfff8076f1df0c6e8

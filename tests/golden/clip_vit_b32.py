@@ -23,7 +23,7 @@ Shapes:  B batch  T tokens  S tokens as keys  D d_model  H heads  E head width  
          size  G patches of an image
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -50,17 +50,14 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
+        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+            raise ValueError(f"every size must be at least 1: {self}")
+        if self.patch_size > self.image_size:
+            raise ValueError(f"patch_size must be at most image_size: {self}")
         if self.vision_d_model % self.vision_heads:
-            raise ValueError(
-                f"vision_heads ({self.vision_heads}) must divide "
-                f"vision_d_model ({self.vision_d_model})"
-            )
+            raise ValueError(f"vision_heads must divide vision_d_model: {self}")
         if self.text_d_model % self.text_heads:
-            raise ValueError(
-                f"text_heads ({self.text_heads}) must divide text_d_model ({self.text_d_model})"
-            )
-        if self.layers < 1:
-            raise ValueError(f"layers must be at least 1, not {self.layers}")
+            raise ValueError(f"text_heads must divide text_d_model: {self}")
 
 
 def check_shapes(*shapes: tuple[int, ...], **given: Tensor | None) -> None:
@@ -269,4 +266,4 @@ class ClipVitB32(nn.Module):
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
 
-# sha256 of the above: 4c778e03589bdbbee8f2adc87efab4e64ea2a1e0741b6da2d083f7b67ea4db93
+# sha256 of the above: 830972904449f9079123367a140fa7ce1538ec4f5ebf6cd869369cb1669895d2

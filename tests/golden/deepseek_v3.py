@@ -19,7 +19,7 @@ Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head widt
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -43,11 +43,10 @@ class Config:
     query_rank: int = 1536
     latent_eps: float = 1e-6
     rope_theta: float = 10_000.0
-    rope_factor: int = 40
+    rope_factor: float = 40.0
     rope_original_max_positions: int = 4096
-    rope_beta_fast: int = 32
-    rope_beta_slow: int = 1
-    scale: float = 0.1352337788608801  # 192**-0.5 * (0.1 * 1 * ln(40) + 1)**2
+    rope_beta_fast: float = 32.0
+    rope_beta_slow: float = 1.0
     dense_d_ff: int = 18432
     experts: int = 256
     top_k: int = 8
@@ -58,8 +57,24 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        if self.layers < 1:
-            raise ValueError(f"layers must be at least 1, not {self.layers}")
+        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+            raise ValueError(f"every size must be at least 1: {self}")
+        if self.rope_dim % 2:
+            raise ValueError(f"rope_dim ({self.rope_dim}) must be even")
+        if self.experts % self.groups:
+            raise ValueError(f"groups ({self.groups}) must divide experts ({self.experts})")
+        if self.top_groups > self.groups:
+            raise ValueError(f"top_groups must be at most groups: {self}")
+        if self.experts // self.groups < 2:
+            raise ValueError(f"experts // groups must be at least 2: {self}")
+        if self.top_k > self.top_groups * (self.experts // self.groups):
+            raise ValueError(f"top_k must be at most top_groups * (experts // groups): {self}")
+
+    @property
+    def scale(self) -> float:
+        """The attention scale, with the growth of scores (Peng et al. 2023, arXiv:2309.00071)."""
+        growth = 0.1 * math.log(max(self.rope_factor, 1)) + 1
+        return (self.nope_dim + self.rope_dim) ** -0.5 * growth**2
 
 
 class Cache:
@@ -410,7 +425,7 @@ class DeepseekV3(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int | tuple[int, ...] | None = None,
+        eos_token_id: int | tuple[int, ...] | Tensor | None = None,
         pad_token_id: int = 0,
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
@@ -420,13 +435,17 @@ class DeepseekV3(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
+        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
+            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
+            raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
-        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
-        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         mask = position_ids = None
         for _ in range(max_new_tokens):
+            done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
+            if ends.numel() and not torch.compiler.is_compiling() and done.all():
+                break
             if attention_mask is not None:  # new tokens are real; padding is not counted
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
@@ -434,10 +453,7 @@ class DeepseekV3(nn.Module):
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
-            done |= torch.isin(token, ends)
-            if ends.numel() and done.all():
-                break
         return tokens
 
 
-# sha256 of the above: 1fd5311a5bbbff90ea946baa57e8aaa36319a64c4f87bc9f9a7000895e92bc28
+# sha256 of the above: f6ea93eac2ee919fc5557a3ad70d8654301a816f8676ab01a0d9a2e61d9f4357

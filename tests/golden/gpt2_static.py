@@ -13,7 +13,7 @@ Written by modelwright 0.1.0 from gpt2.yaml (sha256 3e3b51c4bba0). Write it agai
 Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  E head width  V vocabulary
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -34,10 +34,12 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
+        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+            raise ValueError(f"every size must be at least 1: {self}")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
-        if self.layers < 1:
-            raise ValueError(f"layers must be at least 1, not {self.layers}")
+        if self.vocab_size <= 50256:
+            raise ValueError(f"vocab_size ({self.vocab_size}) must be above token id 50256")
 
 
 class Cache:
@@ -238,7 +240,7 @@ class Gpt2(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int | tuple[int, ...] | None = 50256,
+        eos_token_id: int | tuple[int, ...] | Tensor | None = 50256,
         pad_token_id: int = 50256,
         capacity: int | None = None,
         compile_mode: str | None = None,
@@ -253,8 +255,10 @@ class Gpt2(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
+        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
+            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
+            raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if length > self.config.max_positions:
             raise ValueError(f"{length} tokens, but max_positions is {self.config.max_positions}")
@@ -262,13 +266,15 @@ class Gpt2(nn.Module):
             raise ValueError(f"{length} tokens, but the cache holds {capacity}")
         cache = Cache(capacity or length, tokens.device)
         forward = self.hidden_states
-        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
-        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         mask = position_ids = None
         training = [module for module in self.modules() if module.training]
         self.eval()
         try:
             for i in range(max_new_tokens):
+                done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
+                if ends.numel() and not torch.compiler.is_compiling() and done.all():
+                    break
                 if attention_mask is not None:  # new tokens are real; padding is not counted
                     mask = F.pad(attention_mask, (0, cache.capacity - input_ids.size(1)), value=1)
                     position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[
@@ -280,13 +286,10 @@ class Gpt2(nn.Module):
                 tokens = torch.cat([tokens, step], dim=1)
                 if i == 0 and compile_mode is not None:
                     forward = torch.compile(forward, fullgraph=True, mode=compile_mode)
-                done |= torch.isin(token, ends)
-                if ends.numel() and done.all():
-                    break
         finally:
             for module in training:
                 module.training = True
         return tokens
 
 
-# sha256 of the above: 3de6188745ed90be29cec14d57d337f5606266442193eec1a249f33cc33260cb
+# sha256 of the above: aa0c624fbff05aa9dfbd9ef6a24a3a99450c6cc250e3e57204001b216e31bd93

@@ -14,7 +14,7 @@ Shapes:  B batch  T new tokens  S tokens so far  D d_model  H heads  K key/value
          width  R rotated width of a head  V vocabulary
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -36,12 +36,14 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
+        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+            raise ValueError(f"every size must be at least 1: {self}")
+        if self.d_model % (2 * self.heads):
+            raise ValueError(f"2 * heads ({2 * self.heads}) must divide d_model ({self.d_model})")
         if self.heads % self.kv_heads:
             raise ValueError(f"kv_heads ({self.kv_heads}) must divide heads ({self.heads})")
-        if self.d_model % self.heads:
-            raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
-        if self.layers < 1:
-            raise ValueError(f"layers must be at least 1, not {self.layers}")
+        if self.vocab_size <= 128001:
+            raise ValueError(f"vocab_size ({self.vocab_size}) must be above token id 128001")
 
 
 class Cache:
@@ -247,7 +249,7 @@ class Llama3_8b(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-        eos_token_id: int | tuple[int, ...] | None = 128001,
+        eos_token_id: int | tuple[int, ...] | Tensor | None = 128001,
         pad_token_id: int = 128001,
     ) -> Tensor:
         """Extend `input_ids` (B, T), padded on the left, by up to `max_new_tokens`.
@@ -257,13 +259,17 @@ class Llama3_8b(nn.Module):
         tokens = step = input_ids
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
+        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
+            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
+            raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
-        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
-        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         mask = position_ids = None
         for _ in range(max_new_tokens):
+            done = torch.isin(tokens[:, input_ids.size(1) :], ends).any(-1)  # (B,)
+            if ends.numel() and not torch.compiler.is_compiling() and done.all():
+                break
             if attention_mask is not None:  # new tokens are real; padding is not counted
                 mask = F.pad(attention_mask, (0, tokens.size(1) - input_ids.size(1)), value=1)
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -step.size(1) :]
@@ -271,10 +277,7 @@ class Llama3_8b(nn.Module):
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
-            done |= torch.isin(token, ends)
-            if ends.numel() and done.all():
-                break
         return tokens
 
 
-# sha256 of the above: 3f22581b74d58b42044f31a7fd9721c202335a826a0a58a5ba6167bb70efa030
+# sha256 of the above: f7fa4d11a5047044a621b9c8db6fa4a6af587af4447705cfe4e53c98028d9472

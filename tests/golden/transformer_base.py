@@ -14,7 +14,7 @@ Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H h
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -34,10 +34,14 @@ class Config:
     d_ff: int = 2048
 
     def __post_init__(self) -> None:
+        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+            raise ValueError(f"every size must be at least 1: {self}")
+        if self.d_model % 2:
+            raise ValueError(f"d_model ({self.d_model}) must be even")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
-        if self.layers < 1:
-            raise ValueError(f"layers must be at least 1, not {self.layers}")
+        if self.vocab_size <= 2:
+            raise ValueError(f"vocab_size ({self.vocab_size}) must be above token id 2")
 
 
 class Cache:
@@ -343,7 +347,7 @@ class TransformerBase(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         decoder_start_token_id: int = 1,
-        eos_token_id: int | tuple[int, ...] | None = 2,
+        eos_token_id: int | tuple[int, ...] | Tensor | None = 2,
         pad_token_id: int = 0,
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_ids`.
@@ -351,27 +355,28 @@ class TransformerBase(nn.Module):
         A row ends at any of `eos_token_id`. Temperature 0 takes the most likely token.
         """
         tokens = step = input_ids.new_full((input_ids.size(0), 1), decoder_start_token_id)  # (B, 1)
-        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
+        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
+            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
+            raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
-        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
-        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         training = [module for module in self.modules() if module.training]
         self.eval()
         try:
             memory = self.encoder(self.token_embedding(input_ids), attention_mask)  # (B, M, D)
             for _ in range(max_new_tokens):
+                done = torch.isin(tokens[:, 1:], ends).any(-1)  # (B,)
+                if ends.numel() and not torch.compiler.is_compiling() and done.all():
+                    break
                 x = self.decoder(self.token_embedding(step), memory, attention_mask, cache=cache)
                 token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
                 step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
                 tokens = torch.cat([tokens, step], dim=1)
-                done |= torch.isin(token, ends)
-                if ends.numel() and done.all():
-                    break
         finally:
             for module in training:
                 module.training = True
         return tokens
 
 
-# sha256 of the above: 6a2cfd76eb5fd3e3c2d1ca093e2b748d935d7bc439d91f58e1011d1cbd9b246c
+# sha256 of the above: aca0e6cbd60e1fcff4454e77dc81c5d723bc6769e84aad19bbf9b82b73718853

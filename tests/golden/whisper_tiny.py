@@ -18,7 +18,7 @@ Shapes:  B batch  T new tokens  S tokens so far  M memory tokens  D d_model  H h
          width  V vocabulary  Z1 channels after convolution 1
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -43,10 +43,16 @@ class Config:
     init_std: float = 0.02
 
     def __post_init__(self) -> None:
+        if any(isinstance(f.default, int) and getattr(self, f.name) < 1 for f in fields(self)):
+            raise ValueError(f"every size must be at least 1: {self}")
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel ({self.kernel}) must be odd")
+        if self.d_model % 2:
+            raise ValueError(f"d_model ({self.d_model}) must be even")
         if self.d_model % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide d_model ({self.d_model})")
-        if self.layers < 1:
-            raise ValueError(f"layers must be at least 1, not {self.layers}")
+        if self.vocab_size <= 50258:
+            raise ValueError(f"vocab_size ({self.vocab_size}) must be above token id 50258")
 
 
 class Cache:
@@ -337,7 +343,7 @@ class WhisperTiny(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         decoder_start_token_id: int = 50258,
-        eos_token_id: int | tuple[int, ...] | None = 50257,
+        eos_token_id: int | tuple[int, ...] | Tensor | None = 50257,
         pad_token_id: int = 50257,
     ) -> Tensor:
         """Generate up to `max_new_tokens` tokens after the start token, given `input_features`.
@@ -346,25 +352,27 @@ class WhisperTiny(nn.Module):
         """
         start = torch.tensor(decoder_start_token_id, device=input_features.device)
         tokens = step = start.expand(input_features.size(0), 1)  # (B, 1)
-        if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-            raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
-        cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
-        if cache.capacity > self.config.decoder_max_positions:
+        if not (temperature == 0 or 1e-6 <= temperature <= 1000):
+            raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+        if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
+            raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
+        length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
+        if length > self.config.decoder_max_positions:
             raise ValueError(
-                f"{cache.capacity} tokens, but max_positions is {self.config.decoder_max_positions}"
+                f"{length} tokens, but max_positions is {self.config.decoder_max_positions}"
             )
-        ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
-        done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+        cache = Cache(length)
+        ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
         memory = self.encoder(input_features)  # (B, M, D)
         for _ in range(max_new_tokens):
+            done = torch.isin(tokens[:, 1:], ends).any(-1)  # (B,)
+            if ends.numel() and not torch.compiler.is_compiling() and done.all():
+                break
             x = self.decoder(step, memory, cache=cache)
             token = sample(self.logits(x[:, -1:])[:, -1], temperature, top_k, top_p)  # (B,)
             step = token.masked_fill(done, pad_token_id)[:, None]  # pads ended rows
             tokens = torch.cat([tokens, step], dim=1)
-            done |= torch.isin(token, ends)
-            if ends.numel() and done.all():
-                break
         return tokens
 
 
-# sha256 of the above: aa1768224bfe46a6eae75c5eba99559a4714c929f493e4fb6d3c4d3a486096c8
+# sha256 of the above: 0f58b9922281b7c2faad316f0911a83a735ca3eb4a8f584cd592ef7fa985802b

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 import pytest
@@ -87,6 +88,33 @@ def test_a_row_ends_at_any_of_its_end_tokens(text: str, static: bool) -> None:
     assert greedy(model, eos_token_id=None) == greedy(model, eos_token_id=()) == whole
 
 
+@pytest.mark.parametrize("kind", [torch.long, torch.int32])
+def test_end_tokens_may_be_a_tensor(kind: torch.dtype) -> None:
+    model = model_of(SMALL)
+    whole = greedy(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for ends in (torch.tensor([39, whole[4]], dtype=kind), torch.tensor(whole[4], dtype=kind)):
+            found = greedy(model, eos_token_id=ends)
+            assert found == whole[: whole.index(whole[4], 3) + 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [SMALL, SEQ2SEQ])
+@pytest.mark.parametrize("ends", [None, 39, (38, 39)])
+def test_all_steps_are_one_graph(text: str, ends: Any) -> None:
+    """Compiled as a whole it makes all steps, and pads rows that ended."""
+    model = model_of(text, "dropout=0")
+    ends = (
+        ends if ends is None else (greedy(model)[4], *([ends] if isinstance(ends, int) else ends))
+    )
+    eager = greedy(model, eos_token_id=ends, pad_token_id=0)
+    compiled = torch.compile(model.generate, backend="eager", fullgraph=True)
+    made = compiled(PROMPT, 5, temperature=0, eos_token_id=ends, pad_token_id=0)[0].tolist()
+    assert made[: len(eager)] == eager[: len(made)]
+    assert set(made[len(eager) :]) <= {0}
+
+
 def test_end_tokens_of_the_spec_are_the_default() -> None:
     whole = greedy(model_of(SMALL))
     found = greedy(model_of(SMALL, f"tokens.eos=[39, {whole[4]}]"))
@@ -108,8 +136,10 @@ def test_rows_that_ended_are_padded() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": -1.0}, "temperature, top_k must be >= 0"),
-        ({"temperature": float("nan")}, "temperature, top_k must be >= 0"),
+        ({"temperature": -1.0}, "temperature must be 0 or from 1e-6 to 1000, not -1.0"),
+        ({"temperature": float("nan")}, "temperature must be .* not nan"),
+        ({"temperature": float("inf")}, "temperature must be .* not inf"),
+        ({"temperature": 1e-42}, "temperature must be .* not 1e-42"),
         ({"top_k": -3}, "top_k must be >= 0"),
         ({"top_p": -0.5}, r"top_p in \[0, 1\]"),
         ({"top_p": 1.5}, r"top_p in \[0, 1\]"),

@@ -261,6 +261,8 @@ FAULTS: tuple[Fault, ...] = (
           "torch.cat([F.linear(part, w) for", "torch.cat([F.linear(part, 2 * w - w.detach()) for"),
     # the file
     fault("constant instead of a Config field", "gpt2", "range(config.layers)", "range(2)"),
+    fault("number of the spec in a derived one", "gpt_oss_20b",
+          "math.log(max(self.rope_factor, 1))", "math.log(32)"),
     fault("embedding registered twice", "gpt2", "        self.init_weights()\n\n",
           "        self.again = self.token_embedding.weight\n        self.init_weights()\n\n"),
     # fresh weights, dropout, losses

@@ -32,7 +32,7 @@ def generate(
     top_k: int | None = None,
     top_p: float | None = None,
     decoder_start_token_id: int = 0,
-    eos_token_id: int | tuple[int, ...] | None = None,
+    eos_token_id: int | tuple[int, ...] | Tensor | None = None,
     pad_token_id: int = 0,
     capacity: int | None = None,
     compile_mode: str | None = None,
@@ -50,8 +50,10 @@ def generate(
     elif slot.extends:
         if tokens.size(1) == 0 or (attention_mask is not None and not attention_mask[:, -1].all()):
             raise ValueError("pad prompts on the left: none may be empty or end in padding")
-    if not (temperature >= 0 and 0 <= (top_p or 0) <= 1) or min(max_new_tokens, top_k or 0) < 0:
-        raise ValueError("max_new_tokens, temperature, top_k must be >= 0, top_p in [0, 1]")
+    if not (temperature == 0 or 1e-6 <= temperature <= 1000):
+        raise ValueError(f"temperature must be 0 or from 1e-6 to 1000, not {temperature}")
+    if min(max_new_tokens, top_k or 0) < 0 or not 0 <= (top_p or 0) <= 1:
+        raise ValueError("max_new_tokens and top_k must be >= 0, top_p in [0, 1]")
     if slot.measured:
         length = tokens.size(1) + max_new_tokens - 1  # the last new token is not an input
         if slot.limited:
@@ -68,11 +70,7 @@ def generate(
         cache = Cache(max_new_tokens)  # the start token, and all new ones but the last
     else:
         cache = Cache(tokens.size(1) + max_new_tokens - 1)  # the last new token is not an input
-    if slot.limited and not slot.measured:
-        if cache.capacity > slot.limit:
-            raise ValueError(f"{cache.capacity} tokens, but max_positions is {slot.limit}")
-    ends = tokens.new_tensor(() if eos_token_id is None else eos_token_id)
-    done = torch.zeros_like(tokens[:, 0], dtype=torch.bool)
+    ends = torch.as_tensor(() if eos_token_id is None else eos_token_id).to(tokens)
     if slot.extends and slot.placed:
         mask = position_ids = None
     elif slot.extends and slot.masked:
@@ -92,6 +90,9 @@ def generate(
         if slot.reads_memory:
             memory = slot.memory  # (B, M, D)
         for slot.number in range(max_new_tokens):
+            done = torch.isin(tokens[:, slot.first :], ends).any(-1)  # (B,)
+            if ends.numel() and not torch.compiler.is_compiling() and done.all():
+                break
             if slot.switches:
                 if slot.seen - 1 in short:  # angles change: encode all tokens again
                     if slot.static:
@@ -113,9 +114,6 @@ def generate(
             if slot.static:
                 if slot.number == 0 and compile_mode is not None:
                     slot.forward = torch.compile(slot.forward, fullgraph=True, mode=compile_mode)
-            done |= torch.isin(token, ends)
-            if ends.numel() and done.all():
-                break
     finally:
         if slot.dropout:
             for module in training:

@@ -17,6 +17,7 @@ Call = tuple[str, Callable[[], Any]]
 SETTINGS: tuple[dict[str, Any], ...] = (
     {"temperature": -1.0},
     {"temperature": float("nan")},
+    {"temperature": float("inf")},
     {"top_k": -1},
     {"top_p": -0.1},
     {"top_p": 1.5},

@@ -113,7 +113,7 @@ def _bias(
     width = Size.of(head.size or 0)
     total = ""
     said = lower_scale(b, scale_said, head, block.positions)
-    scale = int(width) ** -0.5 if said is None else said
+    scale = InverseRoot.of(1, width) if said is None else said
     for index, position in enumerate(block.positions):
         with b.beside("positions", index), b.within(position.type):
             if isinstance(position, (Alibi, RelativeBias, RelativeTable)):
@@ -125,8 +125,7 @@ def _bias(
             elif isinstance(position, TransformerXl):
                 assert project is not None, "refused by the laws"
                 consume(position)
-                root = InverseRoot.of(1, width) if said is None else scale
-                contents = Contents(query, key, heads, root, project)
+                contents = Contents(query, key, heads, scale, project)
                 query, bias = lower_transformer_xl(b, state, block, contents)
             else:
                 continue
