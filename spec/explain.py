@@ -128,15 +128,24 @@ class Explainer:
                 node.at, f"`{key}` is missing; set it in the stack or at the top level"
             )
         if key == "memory":
-            text = (
-                "`memory` is missing; name the stack to attend to: `cross_attention: {memory: …}`"
-            )
+            text = self._no_memory(path)
         elif node.mark.why == "default" or "stacks" in path[:1]:
             text = f"`{key}` is missing; write `{here.key}: {{{_typed(here)}{key}: …}}`"
             text += " in the block, the stack or at the top level" if here.key in BLOCK_KEYS else ""
         else:
             text = f"`{here.key}` needs `{key}`"
         return SpecError(node.at, text)
+
+    def _no_memory(self, path: Path) -> str:
+        """A family gives `memory` to its decoder; what stands above that is the encoder's too."""
+        family, other = self.tree.get("family"), ("stacks", "decoder", *path[2:])
+        both = locate(self.tree, path).node.at == locate(self.tree, other).node.at
+        if family is not None and path[1] == "encoder" and both:
+            return (
+                "`cross_attention` at the top level is the encoder's too, which has no stack to "
+                "attend to; write it in `decoder`: `decoder: {cross_attention: …}`"
+            )
+        return "`memory` is missing; name the stack to attend to: `cross_attention: {memory: …}`"
 
     # -- wrong values
 

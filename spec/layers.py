@@ -72,7 +72,19 @@ def layer_order(stack: Node, base: Node, reading: Reading) -> Order:
     repeated = (once * (count // len(cycle) + 1))[:count]
     order = Order(blocks, repeated, RuleRecorder(cycle))
     _override(stack, order, reading)
+    _record_named(stack, order.recorder, reading)
     return order
+
+
+def _record_named(stack: Node, recorder: RuleRecorder, reading: Reading) -> None:
+    """Record which of the blocks of a stack its pattern or its overrides name."""
+    named, by = stack.get("blocks"), stack.get("pattern") or stack.get("overrides")
+    used = {*recorder.pattern, *(override.block for override in recorder.overrides)}
+    for name, node in named.items() if named is not None else ():
+        if name in used:
+            reading.named.add(id(node.at))
+        elif by is not None:
+            reading.unnamed[id(node.at)] = (name, node, by)
 
 
 def _is_zero(node: Node | None) -> bool:

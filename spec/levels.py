@@ -16,6 +16,7 @@ from .layers import OrderNode, layer_order
 from .merge import Reading, expand, has_type, merge, only, type_of, without_removed
 from .model import BLOCK_KEYS, ONLY_MODEL
 from .part import BROKEN, COMPONENTS, NOTHING, Part
+from .shadowed import report_shadowed
 from .source import Node, from_data
 from .surface import INWARD, MOST_STACKS, surface
 
@@ -49,6 +50,8 @@ def resolve(tree: Node, path: Path, reading: Reading) -> Node:
     if "tokens" in model and isinstance(model["tokens"].value, dict):
         model["tokens"] = without_removed(model["tokens"], "add")
     _settle_ties(stacks)
+    if not reading.problems:
+        report_shadowed(tree, open_stacks, model, reading)
     return Node(model, tree.mark, tree.key_mark)
 
 
@@ -85,8 +88,8 @@ def resolve_stack(stack: Node, reading: Reading) -> Node:
     nodes = [Node(name, stack.mark) for name in blocks]  # shared by all layers of a block
     may_end = tuple(blocks)
     if "final_norm" not in own:
-        ends = {name: _ends_normed(node) for name, node in blocks.items()}
-        ends[""] = _ends_normed(Node(items, stack.mark))
+        ends = {name: _ends_normed(node, items["norm"]) for name, node in blocks.items()}
+        ends[""] = _ends_normed(Node(items, stack.mark), items["norm"])
         normed = ends[order.names[-1] if order.layers else ""]
         own["final_norm"] = defaulted(normed, stack)
         may_end = tuple(name for name in may_end if ends[name] == normed)
@@ -98,9 +101,11 @@ def resolve_stack(stack: Node, reading: Reading) -> Node:
     return Node(own, stack.mark, stack.key_mark)
 
 
-def _ends_normed(last: Node) -> bool:
-    """The default of `final_norm` if the last layer has this block."""
+def _ends_normed(last: Node, norm: Node) -> bool:
+    """Does a stack with this last block and this norm end in a norm, if nobody says so?"""
     placement = last.get("norm_placement")
+    if has_type("norm", norm, "none"):
+        return False
     return placement is None or not placement.is_word("post")
 
 
@@ -113,17 +118,27 @@ def _settle_streams(own: Words) -> None:
 
 
 def _settle_ties(stacks: dict[str, Node]) -> None:
-    """A tied input gets the sizes of the other stack's embedding, unless it sets them."""
-    for stack in stacks.values():
-        for node in stack.value["input"].value:
+    """An input tied to another stack's table has that table's sizes, unless it says others."""
+    settled: set[str] = set()
+
+    def settle(name: str) -> None:
+        """The stack at the end of a chain of ties first."""
+        if name in settled:
+            return
+        settled.add(name)
+        for node in stacks[name].value["input"].value:
             tied = node.get("tied")
             if tied is None or not isinstance(tied.value, str) or tied.value not in stacks:
                 continue
+            settle(tied.value)
             for source in stacks[tied.value].value["input"].value:
                 for key in ("vocab_size", "width"):
                     value = source.get(key)
                     if value is not None and has_type("input", source, "tokens"):
                         node.value.setdefault(key, value)
+
+    for name in stacks:
+        settle(name)
 
 
 def _listed(key: str, node: Node, words: Words) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -36,6 +37,10 @@ class Reading:
     characters: total length of all files
     values: number of values after merging levels
     layers: number of layers in all stacks
+    replaced: identity of the mark of a value -> the values of inner levels that replaced it, or
+        the mapping of another type
+    named: identities of the marks of blocks that a pattern or an override names
+    unnamed: identity of the mark of another block -> its name, it, and the pattern of its stack
     """
 
     folder: Path | None = None
@@ -48,6 +53,9 @@ class Reading:
     characters: int = 0
     values: int = 0
     layers: int = 0
+    replaced: dict[int, list[Node]] = field(default_factory=dict)
+    named: set[int] = field(default_factory=set)
+    unnamed: dict[int, tuple[str, Node, Node]] = field(default_factory=dict)
 
     def problem(self, place: Node | Mark, message: str) -> None:
         """Add a problem at this key or location."""
@@ -75,6 +83,16 @@ class Reading:
                 "values",
             )
 
+    def replace(self, outer: Node, inner: Node) -> None:
+        """Record that a value, or all values of a mapping, gave way to an inner level."""
+        if outer is inner:
+            return
+        for path, leaf in leaves(outer):
+            found: Node | None = inner
+            for name in path:
+                found = found and found.inside(name)
+            self.replaced.setdefault(id(leaf.mark), []).append(found or inner)
+
     def note(self, mark: Mark, message: str) -> None:
         text = f"{mark}: {message}"
         if text not in self.notes:
@@ -84,6 +102,18 @@ class Reading:
         warning = SpecError(mark, message)
         if warning not in self.warnings:
             self.warnings.append(warning)
+
+
+def leaves(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
+    """Every plain value inside, with its path; an empty list is one."""
+    if isinstance(node.value, dict):
+        for name, inner in node.items():
+            yield from leaves(inner, (*path, name))
+    elif isinstance(node.value, list) and node.value:
+        for index, inner in enumerate(node.value):
+            yield from leaves(inner, (*path, str(index)))
+    else:
+        yield path, node
 
 
 def expand(key: str, node: Node) -> Node:
@@ -113,11 +143,13 @@ def merge(key: str, outer: Node, inner: Node, reading: Reading) -> Node:
     """
     outer, inner = expand(key, outer), expand(key, inner)
     if not (isinstance(outer.value, dict) and isinstance(inner.value, dict)):
+        reading.replace(outer, inner)
         return inner
     if key in COMPONENTS and "type" in inner.value:
         before, after = type_of(key, outer), inner.value["type"]
         if not (isinstance(before, str) and after.is_word(before)):
             _note_dropped(key, outer, inner, reading)
+            reading.replace(outer, inner)
             return inner
     merged = dict(outer.value)
     for name, node in inner.items():

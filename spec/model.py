@@ -97,7 +97,8 @@ class Stack(Part):
     activation: default activation
     bias: default `bias`
     dropout: default dropout rate
-    final_norm: normalise after the last layer; default: true, unless `norm_placement` is `post`
+    final_norm: normalise after the last layer; default: true, unless `norm_placement` is `post` or
+        `norm` is `none`
     output_width: project the output to this width, if it differs from d_model
     blocks: named kinds of layers
     order: the name of the block of each layer

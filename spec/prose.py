@@ -37,7 +37,8 @@ head: {type: language_model, tied: true}
 3. **Values are merged in one way.** This applies to outer and inner levels, `extends`, `--set` and
    named blocks: mappings are merged key by key, any other value is replaced. A mapping with **a
    different `type` replaces the whole mapping**: options of the old type are dropped, and `check`
-   lists them.
+   lists them. A value that no layer has, because all inner levels of the same document replace it,
+   is an error; values of a file that is extended, and those that `--set` changes, may be replaced.
 4. **The reader names its source.** Cross-attention names the stack it attends to (`memory`), an
    input names its `argument` or `stack`, a head its `stack`, a tied embedding the stack that owns
    it. Circular references are errors.

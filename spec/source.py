@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +74,12 @@ class Node:
     def get(self, key: str) -> Node | None:
         return self.value.get(key) if isinstance(self.value, dict) else None
 
+    def inside(self, key: str) -> Node | None:
+        """What stands under a key of a mapping, or at a place of a list."""
+        if isinstance(self.value, list) and key.isdecimal():
+            return self.value[int(key)] if int(key) < len(self.value) else None
+        return self.get(key)
+
     def items(self) -> Iterator[tuple[str, Node]]:
         return iter(list(self.value.items()) if isinstance(self.value, dict) else ())
 
@@ -98,12 +105,13 @@ class Node:
 
 
 def from_data(data: object, mark: Mark) -> Node:
-    """Plain Python data as a tree whose nodes all have the location `mark`."""
+    """Plain Python data as a tree whose nodes have the place `mark`, each a copy of its own."""
+    own = copy(mark)
     if isinstance(data, dict):
-        return Node({str(k): from_data(v, mark) for k, v in data.items()}, mark, mark)
+        return Node({str(k): from_data(v, mark) for k, v in data.items()}, own, own)
     if isinstance(data, (list, tuple)):
-        return Node([from_data(v, mark) for v in data], mark, mark)
-    return Node(_whole(data) if isinstance(data, float) else data, mark, mark)
+        return Node([from_data(v, mark) for v in data], own, own)
+    return Node(_whole(data) if isinstance(data, float) else data, own, own)
 
 
 def _whole(number: float) -> int | float:

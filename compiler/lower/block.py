@@ -79,7 +79,7 @@ def lower_block(b: Builder, state: StackState, block: Block, x: str) -> str:
     """Lower one layer: hidden states (B, T, D) to hidden states (B, T, D)."""
     state.float32 = not isinstance(block.residual, Nothing) and block.residual.float32
     parts = branches(b, state, block)
-    if block.residual.type == "parallel":
+    if len(parts) > 1 and block.residual.type == "parallel":
         return _parallel(b, block, parts, x)
     for branch in parts:
         with b.at(branch.name), b.within(branch.name):
@@ -154,8 +154,6 @@ def _sequential(b: Builder, block: Block, branch: Branch, x: str) -> str:
 
 
 def _parallel(b: Builder, block: Block, parts: list[Branch], x: str) -> str:
-    if not parts:
-        return _stream(b, block, x)
     shared = getattr(block.residual, "shared_norm", False)
     read = x
     if shared:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..axes import Dim, Shape, T
+from ..formula import HeadFormulas
 from ..graph import ModuleGraph, Op, Origin, Scope, Value
 from ..operands import Operands
 from ..ops import OPS
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 LEVELS = tuple(level for count in range(5) for level in combinations(range(4), count))
 """Parts of a context (stack, block, branch, part) that can prefix a field name."""
+
+
+class RefusedError(Exception):
+    """The lowering of a variant cannot do what the spec says at a path."""
+
+    def __init__(self, message: str, path: Origin) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class Builder:
@@ -161,6 +170,7 @@ class Builder:
         row = OPS[kind]
         if "kv_heads" in attrs:
             _check_groups(attrs)
+            self._check_masks(attrs)
         inputs = row.filled(inputs)
         slots = row.named(len(inputs))
         given = Inputs.of(slots, inputs, self.graph.values)
@@ -188,6 +198,20 @@ class Builder:
             )
         )
         return outputs
+
+    def refuse(self, message: str, key: str) -> NoReturn:
+        """Raise RefusedError at a key of the enclosing block."""
+        raise RefusedError(message, (*self.origin[:4], key))
+
+    def _check_masks(self, attrs: dict[str, Any]) -> None:
+        """Each mask of a list is for as many key/value heads."""
+        formula, heads = attrs.get("formula"), attrs["kv_heads"].size
+        if isinstance(formula, HeadFormulas) and heads is not None and int(heads) % len(formula):
+            self.refuse(
+                f"the number of masks ({len(formula)}) must divide that of key-value heads "
+                f"({int(heads)})",
+                "mask",
+            )
 
     def _measured(self, shape: Shape) -> Shape:
         if self._length is None:

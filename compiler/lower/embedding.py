@@ -12,7 +12,7 @@ from .builder import Builder
 from .norm import has_norm, lower_norm
 from .patches import lower_patches, lower_registers
 from .positions import argument, lower_input_positions
-from .reads import plain
+from .reads import peek, plain
 from .scaled import lower_input_scale
 from .state import StackState
 from .stem import lower_stem
@@ -22,7 +22,7 @@ def lower_input(b: Builder, state: StackState, source: Input) -> str:
     """The input of the first layer, (B, T, D)."""
     x = SOURCES[source.type](b, state, source)
     with b.in_scope(state.scope):
-        normalize = has_norm(source, "normalize")
+        normalize = _normalized(state, source)
         if normalize == "before_positions":
             x = lower_norm(b, source.norm, x, "embedding_norm", out="x")
         x = lower_input_positions(b, state, x)
@@ -36,6 +36,16 @@ def lower_input(b: Builder, state: StackState, source: Input) -> str:
         if isinstance(source, Tokens):
             x = _projected(b, state, source, x, when="after_positions")
     return b.rename(x, "x")
+
+
+def _normalized(state: StackState, source: Input) -> Any:
+    """Where embeddings are normalised; `before_positions` is unread if nothing follows there."""
+    registers = isinstance(source, Patches) and peek(source, "registers")
+    if peek(source, "normalize") == "before_positions" and not (
+        registers or _has_input_positions(state)
+    ):
+        return False
+    return has_norm(source, "normalize")
 
 
 def lower_tokens(b: Builder, state: StackState, source: Tokens) -> str:
@@ -138,8 +148,12 @@ def _projected(b: Builder, state: StackState, source: Tokens, x: str, *, when: s
 
 def _is_changed(state: StackState, source: Tokens) -> bool:
     """Whether the two places of the projection give different results."""
-    input_positions = any(acts_on(plain(one)) == "input" for one in state.stack.positions)
-    return bool(input_positions or has_norm(source, "normalize") or source.dropout)
+    return bool(_has_input_positions(state) or _normalized(state, source) or source.dropout)
+
+
+def _has_input_positions(state: StackState) -> bool:
+    """Are positions added to the input of the stack?"""
+    return any(acts_on(plain(one)) == "input" for one in state.stack.positions)
 
 
 def table_width(b: Builder, source: Tokens, width: Dim) -> Dim:

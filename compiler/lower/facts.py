@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...spec.embedding import ConvStem, Source
+from ...spec.embedding import ConvStem, Source, Tokens
 from ...spec.head import Classifier, Contrastive, Head, LanguageModel
 from ...spec.model import ModelSpec, Stack
 from ...spec.part import Nothing
@@ -23,17 +23,27 @@ def add_facts(graph: ModuleGraph, spec: ModelSpec, view: ModelSpec) -> None:
     """Add facts to a lowered graph. Options read from `view` count as used."""
     graph.heads = {name: _head(graph, spec, name, head) for name, head in view.heads.items()}
     init = view.init
-    graph.init = InitFact(
-        init.type, getattr(init, "std", None), getattr(init, "depth_scaled", False)
-    )
+    branches = any(op.attrs.get("residual") for op in graph.ops())
+    scaled = branches and getattr(init, "depth_scaled", False)
+    graph.init = InitFact(init.type, getattr(init, "std", None), scaled)
+    graph.tokens = _tokens(spec, view)
+    graph.inputs = {name: _input(stack.input[0]) for name, stack in view.stacks.items()}
+    graph.stack_facts = {name: _stack(spec, name, stack) for name, stack in spec.stacks.items()}
+    graph.source = _source(spec)
+
+
+def _tokens(spec: ModelSpec, view: ModelSpec) -> TokenFact:
+    """The special tokens, for a model that reads tokens: they are ids of its tokenizer."""
+    words = [name for name, stack in spec.stacks.items() if isinstance(stack.input[0], Tokens)]
+    if not words:
+        return TokenFact()
     tokens = view.tokens
     several = tokens.eos if isinstance(tokens.eos, tuple) else (tokens.eos,)
     ends = tuple(one for one in several if one is not None)
     first = ends[0] if ends else None
-    graph.tokens = TokenFact(tokens.bos, first, tokens.pad, tokens.decoder_start, ends)
-    graph.inputs = {name: _input(stack.input[0]) for name, stack in view.stacks.items()}
-    graph.stack_facts = {name: _stack(spec, name, stack) for name, stack in spec.stacks.items()}
-    graph.source = _source(spec)
+    writes = any(readers(spec, name) for name in words)
+    start = tokens.decoder_start if writes else None
+    return TokenFact(tokens.bos, first, tokens.pad, start, ends)
 
 
 def _head(graph: ModuleGraph, spec: ModelSpec, name: str, head: Head) -> HeadFact:

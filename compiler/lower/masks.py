@@ -31,12 +31,19 @@ def lower_mask(
     """True where a query may attend to a key; includes `attention_mask`.
 
     (B, 1, T, S), or (B, H, T, S) for a list of masks. "" if every query attends to every key.
+    Raises RefusedError for a list where no `heads` are given.
     """
     met: dict[str, list[tuple[Any, ...]]] = {}
     if str(formula) == "full" and not state.padded:
         return ""
     if isinstance(formula, Mask):
         return _mask(b, state, _named(b, formula_of(formula), met), "mask")
+    if heads is None:
+        b.refuse(
+            "a list of masks is for an attention that shares them out among its heads, and this "
+            "one has the same mask for all; write one formula",
+            "mask",
+        )
     parts = HeadFormulas(_named(b, formula_of(part), met) for part in formula)
     runs = [
         _mask(b, state, part, f"{ORDINALS[i] if i < len(ORDINALS) else f'number_{i + 1}'}_mask")

@@ -16,7 +16,7 @@ from ..graph import ModuleGraph, Scope
 from ..layer_rule import LayerRule, Override
 from ..sizes import IndivisibleError, Size
 from .block import block_title, lower_block
-from .builder import Builder
+from .builder import Builder, RefusedError
 from .embedding import lower_input, table_width
 from .facts import add_facts, readers
 from .head import HEADS, lower_contrastive
@@ -33,7 +33,8 @@ TABLE = "token_embedding.weight"
 def lower_spec(spec: ModelSpec) -> ModuleGraph:
     """The graph of a spec, before all passes.
 
-    Raises SpecErrors for sizes that do not divide and for options without effect.
+    Raises SpecErrors for sizes that do not divide, for what the lowering of a variant refuses, and
+    for values that are set and not used.
     """
     graph = ModuleGraph(spec.name, spec.class_name)
     graph.scopes[""] = Scope("", "", "model", None, stack="")
@@ -46,7 +47,7 @@ def lower_spec(spec: ModelSpec) -> ModuleGraph:
             with b.at("stacks", name), b.within(name):
                 states[name] = _lower_stack(b, spec, view, name, states)
         _lower_heads(b, view, states)
-    except IndivisibleError as error:
+    except (IndivisibleError, RefusedError) as error:
         raise located(spec, error) from None
     add_facts(graph, spec, view)
     refuse_unused(spec, reads)

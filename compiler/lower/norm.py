@@ -12,14 +12,16 @@ from ...spec.norm import LayerNorm, RmsNorm
 from ...spec.part import Nothing
 from ..axes import Dim
 from .builder import Builder
-from .reads import peek
+from .reads import peek, plain
 
 Norm = LayerNorm | RmsNorm | Nothing
 
 
 def has_norm(part: Any, option: str) -> Any:
-    """An option that needs the part's `norm`; False, without reading it, if that norm is `none`."""
-    return not isinstance(peek(part, "norm"), Nothing) and getattr(part, option)
+    """An option that needs the part's `norm`; False, without reading it, if one is `none`."""
+    if isinstance(plain(part), Nothing) or isinstance(peek(part, "norm"), Nothing):
+        return False
+    return getattr(part, option)
 
 
 def lower_norm(
@@ -52,7 +54,7 @@ def lower_norm(
             eps=b.field("eps", norm.eps),
             affine=norm.affine,
             bias=bias,
-            weight_offset=norm.weight_offset,
+            weight_offset=norm.weight_offset if norm.affine else 0,
             per_head=per_head if norm.affine else None,
             **({"narrow": True} if narrow else {}),
         )

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...spec.model import Block
+from ...spec.part import Nothing
 from ...spec.positions import Disentangled
 from ..axes import Dim, S, T
 from ..sizes import Field, Size
 from .builder import Builder
 from .norm import lower_norm
-from .reads import consume
+from .reads import peek
 from .state import StackState
 
 SIDES = {"content_to_position": ("key", "query"), "position_to_content": ("query", "key")}
@@ -66,14 +67,13 @@ def _span(b: Builder, position: Disentangled) -> Size:
 def _table(b: Builder, state: StackState, block: Block, position: Disentangled) -> str:
     """Vectors of relative positions, (U, D); one table per stack."""
     key = repr(position)
-    consume(position, "normalize")
     if key not in state.relative_embedding:
         kind = f"{b.context[1]}_" if state.relative_embedding else ""
         with b.in_scope(state.scope):
             rows = Dim("U", 2 * _span(b, position))
             name = f"{kind}relative_embedding"
             table = b.op("table", name=name, shape=(rows, state.width))
-            if position.normalize:
+            if not isinstance(peek(block, "norm"), Nothing) and position.normalize:
                 with b.beside():
                     table = lower_norm(b, block.norm, table, f"{kind}relative_norm")
             b.rename(table, "relative")

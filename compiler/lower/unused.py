@@ -3,7 +3,7 @@
 A value counts as used when lowering reads it at one of the places that it was written for:
 `dropout` of the model is used as soon as one block drops something. These are not reported:
 
-- values that equal what holds without them
+- values that equal what holds without them, and those that switch off what is not there
 - options that inner levels inherit, such as `norm`, where they repeat the value of an outer level
   or one that is used at an inner level
 - the mask that the family gives a stack
@@ -21,21 +21,25 @@ from pydantic_core import PydanticUndefined
 from ...spec.errors import Mark, SpecError, SpecErrors, shown
 from ...spec.levels import DEFAULTS, WORDS
 from ...spec.locate import locate
-from ...spec.model import BLOCK_KEYS, ModelSpec
-from ...spec.part import CONTAINERS, Part, options_of
+from ...spec.model import BLOCK_KEYS, ModelSpec, Stack
+from ...spec.part import CONTAINERS, Nothing, Part, options_of
+from ...spec.residual import Parallel
 from ...spec.surface import FAMILIES
 from ..sizes import IndivisibleError
+from .builder import RefusedError
 from .reads import USED, Path
 
 SETTLED = {"name", "description", "family", "modelwright", "order"}
 """Options that change no op: names, texts, and those that are settled before lowering."""
 
-NEEDED = {
-    ("layernorm", "bias"): "`affine: true`",
-    ("layernorm", "weight_offset"): "`affine: true`",
-    ("rmsnorm", "weight_offset"): "`affine: true`",
+NOTHING = {
+    "final_norm": (False,),
+    "bias": (False, ()),
+    "hidden_bias": (False,),
+    "dropout": (0,),
+    "hidden_dropout": (0,),
 }
-"""Type of a part and option -> what the option needs to have an effect."""
+"""Option -> the values that say that something is not there. So does the type `none`."""
 
 OF_MODEL = ("vocab_size", "max_positions")
 """Options that a model gives to all of its stacks, whether or not each one uses them."""
@@ -45,9 +49,36 @@ OF_STACK = ("mask", "positions", "norm_placement")
 
 INHERITED = frozenset((*WORDS, *OF_MODEL))
 
+AFFINE = "it needs `affine: true`"
+BEFORE = "no positions are added to this input; write `normalize: true`"
+PARALLEL = "`parallel` needs at least two branches"
+UNREAD = "it needs a stack that reads token ids"
+
+WHY_EXACTLY = {
+    ("layernorm", "bias"): AFFINE,
+    ("layernorm", "weight_offset"): AFFINE,
+    ("rmsnorm", "weight_offset"): AFFINE,
+    ("parallel", "type"): PARALLEL,
+    ("normal", "depth_scaled"): "it needs a layer with a residual branch",
+    ("tokens", "pad"): UNREAD,
+    ("tokens", "bos"): UNREAD,
+    ("tokens", "eos"): UNREAD,
+    ("tokens", "decoder_start"): "it needs a decoder that reads token ids and another stack",
+}
+"""Type of a part, or its key where it has none, and option -> why nothing uses it."""
+
 WHY = {
     **dict.fromkeys(
-        ("final_norm", "inner_norm", "output_norm", "pooled_norm", "normalize", "norm_placement"),
+        (
+            "final_norm",
+            "inner_norm",
+            "output_norm",
+            "pooled_norm",
+            "hidden_norm",
+            "normalize",
+            "norm_placement",
+            "qk_norm",
+        ),
         "the `norm` here is `none`",
     ),
     "from": "the input is not normalised here",
@@ -67,6 +98,8 @@ class Option(NamedTuple):
     part: the type of the mapping that it stands in, or ""
     used: lowering reads it
     usual: it equals what holds when it is left out
+    holder: the mapping that it stands in
+    inside: lowering reads something of this mapping
     """
 
     path: Path
@@ -74,6 +107,8 @@ class Option(NamedTuple):
     part: str
     used: bool
     usual: bool
+    holder: Part | None = None
+    inside: bool = True
 
 
 def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
@@ -87,6 +122,7 @@ def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
         option
         for option in options
         if not option.used
+        and not _says_nothing(option)
         and not levels.excuse(option)
         and not _of_family(spec, option)
         and not _without_layers(spec, option)
@@ -107,13 +143,16 @@ def refuse_unused(spec: ModelSpec, reads: set[Path]) -> None:
         raise SpecErrors(found.values())
 
 
-def located(spec: ModelSpec, error: IndivisibleError) -> SpecErrors:
-    """The error at the place of the divisor, or of the dividend where that is a plain number."""
-    fields = [*error.divisor.fields(), *error.dividend.fields()]
+def located(spec: ModelSpec, error: IndivisibleError | RefusedError) -> SpecErrors:
+    """The error at its path; at the divisor, or at the dividend where that is a plain number."""
+    if isinstance(error, RefusedError):
+        paths = [error.path]
+    else:
+        fields = [*error.divisor.fields(), *error.dividend.fields()]
+        paths = [(*field.origin, field.key) for field in fields]
     mark = Mark(spec.source_name or spec.name, 0, 0)
-    for field in fields:
-        mark = spec.nearest_mark((*field.origin, field.key)) or mark
-        break
+    if paths:
+        mark = spec.nearest_mark(paths[0]) or mark
     return SpecErrors([SpecError(mark, str(error))])
 
 
@@ -129,14 +168,19 @@ class Options:
         if isinstance(value, Part):
             cls = type(value)
             kind = str(getattr(value, "type", ""))
-            for name, default in _defaults(cls).items():
+            defaults = dict(_defaults(cls))
+            if isinstance(value, Stack) and isinstance(value.norm, Nothing):
+                defaults["final_norm"] = False
+            for name, default in defaults.items():
                 if path or name not in SETTLED:
-                    self._add((*path, name), getattr(value, name), default, kind)
+                    self._add((*path, name), getattr(value, name), default, kind, value)
             return
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             self._add((*path, key), inner, PydanticUndefined, "")
 
-    def _add(self, path: Path, value: Any, default: Any, kind: str) -> None:
+    def _add(
+        self, path: Path, value: Any, default: Any, kind: str, holder: Part | None = None
+    ) -> None:
         if isinstance(value, Part):
             type_of = str(getattr(value, "type", ""))
             if type_of:
@@ -147,7 +191,9 @@ class Options:
         elif isinstance(value, CONTAINERS) and _has_parts(value):
             self._inside(value, path)
         else:
-            self.found.append(Option(path, value, kind, path in self.reads, bool(value == default)))
+            used, usual = path in self.reads, bool(value == default)
+            inside = holder is None or _is_used(holder, path[:-1], self.reads)
+            self.found.append(Option(path, value, kind, used, usual, holder, inside))
 
 
 @cache
@@ -166,11 +212,21 @@ def _is_used(part: Part, path: Path, reads: set[Path]) -> bool:
     """A part is used when one of its options is, or, without options, when it is looked at."""
     if (*path, USED) in reads:
         return True
+    if isinstance(part, Parallel):
+        return (*path, "type") in reads
     names = [name for name in options_of(type(part)) if name != "type"]
     if not names:
         listed = isinstance(path[-1], int)
         return not listed and path in reads
     return any((*path, name) in reads for name in names)
+
+
+def _says_nothing(option: Option) -> bool:
+    """Does it switch off what is not there?"""
+    if option.path[-1] == "type":
+        return bool(option.value == "none")
+    found = NOTHING.get(str(option.path[-1]), ()) if option.inside else ()
+    return any(option.value == one and type(option.value) is type(one) for one in found)
 
 
 def _mark(spec: ModelSpec, option: Option) -> Mark | None:
@@ -216,7 +272,7 @@ class Levels:
             return option.usual
         level, key = split
         if level[0] == "heads":  # they inherit from the model, as stacks do
-            return option.usual or bool(self.used.get(key)) or _is_default(option)
+            return option.usual or _is_default(option) or self._is_of_a_stack(key)
         used = self.used.get(key, ())
         if any(_is_inside(other, level) for other in used):
             return True
@@ -231,6 +287,13 @@ class Levels:
         if outer:
             return written[max(outer, key=len)] == key[2]
         return option.usual or _is_default(option)
+
+    def _is_of_a_stack(self, key: Key) -> bool:
+        """Has a stack this value too?"""
+        written = self.written[key[:2]].items()
+        return any(
+            value == key[2] for level, value in written if level[0] == "stacks" and len(level) == 2
+        )
 
     def _differs(self, key: Key, stack: Path) -> bool:
         """Is another value of the option used in this stack?"""
@@ -274,13 +337,14 @@ def _without_layers(spec: ModelSpec, option: Option) -> bool:
 def _message(option: Option) -> str:
     """What has no effect, why, and what to do."""
     names = [str(name).removesuffix("_") for name in option.path if isinstance(name, str)]
+    why = WHY_EXACTLY.get((option.part or names[-2], names[-1]))
     if names[-1] == "type":
         names.pop()
-    needed = NEEDED.get((option.part, names[-1]))
-    if needed:
-        return f"`{names[-1]}` has no effect without {needed}; write {needed}, or remove it"
+    text = f"`{names[-1]}: {shown(option.value).strip('`')}` has no effect"
+    unnormed = isinstance(getattr(option.holder, "norm", None), Nothing)
+    if option.value == "before_positions" and names[-1] == "normalize" and not unnormed:
+        return f"{text}: {BEFORE}"
     inherited = next((name for name in reversed(names) if name in WHY), "")
     if "router" in names or ("positions" in names and names[-1] not in WHY):
         inherited = ""
-    text = f"`{names[-1]}: {shown(option.value).strip('`')}` has no effect"
-    return f"{text}: {WHY.get(inherited, 'nothing uses it')}; remove it"
+    return f"{text}: {why or WHY.get(inherited, 'nothing uses it')}; remove it"

@@ -109,6 +109,19 @@ def input_positions_in_stack(
             )
 
 
+def no_positions_to_drop(
+    spec: ModelSpec, stack: Stack, path: Path, block: Block
+) -> Iterator[Finding]:
+    """`positions: none` of a block takes nothing away from the input of its stack."""
+    found = [one.type for one in members(stack.positions)]
+    if found and not block.positions and all(acts_on(one) == "input" for one in stack.positions):
+        yield Finding(
+            (*path, "positions"),
+            f"`positions: none` has no effect: {found[0]} positions act on the input of the stack, "
+            "not on this block; remove it",
+        )
+
+
 def positions_once(spec: ModelSpec, stack: Stack, path: Path, block: Block) -> Iterator[Finding]:
     seen: set[str] = set()
     for i, position in enumerate(members(block.positions)):
@@ -244,6 +257,7 @@ LAWS = (
     heads_divide_width,
     qk_norm_after,
     input_positions_in_stack,
+    no_positions_to_drop,
     positions_once,
     buckets_fit,
     masks_share_heads,

@@ -58,7 +58,7 @@ def remove(document: Document, mark: Mark) -> bool:
     tree = parse(text, name, [])
     if tree is None:
         return False
-    path = next((p for p, node in nodes(tree) if same(node.mark, mark)), None)
+    path = next((p for p, node in nodes(tree) if is_at(node, mark)), None)
     if not path:
         return False
     if path[-1] == "type" or isinstance(path[-1], int):
@@ -78,8 +78,10 @@ def key_of(holder: dict[Any, Any], text: str | int) -> Any:
     return next(key for key in holder if str(key) == str(text))
 
 
-def same(one: Mark, other: Mark) -> bool:
-    return (one.line, one.column) == (other.line, other.column)
+def is_at(node: Node, mark: Mark) -> bool:
+    """Is this the place of a value, or of the key of a mapping?"""
+    places = [node.mark, node.at] if isinstance(node.value, dict) else [node.mark]
+    return (mark.line, mark.column) in [(place.line, place.column) for place in places]
 
 
 def nodes(node: Node, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, Node]]:

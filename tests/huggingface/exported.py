@@ -19,8 +19,9 @@ max_positions: 40
 d_model: 32
 layers: 4
 norm: rmsnorm
-tokens: {{pad: 0, bos: 1, eos: 2, decoder_start: 3}}
+tokens: {{pad: 0, bos: 1, eos: 2}}
 """
+READING = COMMON.replace("eos: 2", "eos: 2, decoder_start: 3")
 DECODER = f"""
 name: odd-decoder
 family: decoder-only
@@ -46,7 +47,7 @@ head: language_model
 BOTH = f"""
 name: odd-pair
 family: encoder-decoder
-{COMMON}
+{READING}
 positions: {{type: relative_bias, buckets: 8, max_distance: 16}}
 attention: {{heads: 4}}
 decoder: {{layers: 2, positions: rotary, feed_forward: {{type: glu}}}}

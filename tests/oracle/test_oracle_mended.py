@@ -18,8 +18,21 @@ REFUSED = {
     "post of the block, but of no branch": "norm_placement",
     "post of three branches with a norm of their own": "norm",
     "post without branches": "norm_placement",
-    "added to an input whose norm is none": "from",
-    "a shared norm of no branch": "shared_norm",
+    **dict.fromkeys(
+        (
+            "post of one branch",
+            "post of the block, in its branch",
+            "post of a feed-forward alone",
+            "added to a normed input",
+            "added to the normed input of a sandwich",
+            "added to the normed input of a feed-forward",
+            "added to an input whose norm is none",
+            "added to a normed input, scaled",
+            "a shared norm of no branch",
+        ),
+        "residual",
+    ),
+    "nothing to scale by depth": "depth_scaled",
     "a shared norm that the branches say": "norm",
 }
 

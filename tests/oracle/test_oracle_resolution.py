@@ -52,15 +52,15 @@ ALIKE = [
      DECODER + "layers: 1, norm: {type: rmsnorm, eps: 1e-3}, decoder: {norm: {weight_offset: 1}}}",
      DECODER + "layers: 1, norm: {type: rmsnorm, eps: 1e-3, weight_offset: 1}}"),
     ("rule 3: a new type starts afresh",
-     DECODER + "layers: 1, norm: {type: rmsnorm, eps: 1e-3}, decoder: {norm: layernorm}}",
-     DECODER + "layers: 1, norm: layernorm}"),
+     BOTH + "layers: 1, norm: {type: rmsnorm, eps: 1e-3}, decoder: {norm: layernorm}}",
+     BOTH + "layers: 1, encoder: {norm: {type: rmsnorm, eps: 1e-3}}}"),
     ("rule 3: the same type is no new one",
      DECODER + "layers: 1, norm: {type: rmsnorm, eps: 1e-3}, "
      "decoder: {norm: {type: rmsnorm, weight_offset: 1}}}",
      DECODER + "layers: 1, norm: {type: rmsnorm, eps: 1e-3, weight_offset: 1}}"),
     ("rule 3: anything but a mapping replaces",
-     DECODER + "layers: 1, positions: [rotary, alibi], decoder: {positions: [alibi]}}",
-     DECODER + "layers: 1, positions: alibi}"),
+     BOTH + "layers: 1, positions: [rotary, alibi], decoder: {positions: [alibi]}}",
+     BOTH + "layers: 1, encoder: {positions: [rotary, alibi]}, decoder: {positions: alibi}}"),
     ("rule 5: positions and mask stand beside the attention and outlive its change",
      DECODER + "layers: 1, positions: rotary, mask: causal & window(3), decoder: {attention: "
      "{type: mla, heads: 2, kv_rank: 4, nope_dim: 2, rope_dim: 2, value_dim: 4}}}",
@@ -116,12 +116,14 @@ def test_documents_that_mean_the_same(before: str, after: str) -> None:
     assert plain(mw.loads(before)) == plain(mw.loads(after))
 
 
-LOCAL = "blocks: {a: {mask: causal & window(3)}, b: {}, c: {norm: rmsnorm}}, "
+LOCAL = "blocks: {a: {mask: causal & window(3)}, b: {}}, "
+THREE = LOCAL.replace("{}}", "{}, c: {norm: rmsnorm}}")
 ORDERS = [
     ("without a pattern all layers are the one block", "layers: 3}", "block block block"),
     ("a pattern is repeated and cut", LOCAL + "layers: 7, pattern: [a * 2, b]}", "a a b a a b a"),
     ("a pattern is cut in its first turn", LOCAL + "layers: 2, pattern: [a * 5, b]}", "a a"),
-    ("an override may name a block", LOCAL + "layers: 4, pattern: [a], overrides: {-1: c, 0: b}}",
+    ("an override may name a block",
+     THREE + "layers: 4, pattern: [a], overrides: {-1: c, 0: b}}",
      "b a a c"),
     ("both ends of a range belong to it", LOCAL + "layers: 5, pattern: [a], overrides: {1..3: b}}",
      "a b b b a"),
@@ -131,7 +133,7 @@ ORDERS = [
      "a a a b b"),
     ("with overrides alone every other layer is the unnamed block",
      "blocks: {a: {norm: rmsnorm}}, layers: 3, overrides: {1: a}}", "block a block"),
-    ("a later override wins", LOCAL + "layers: 3, pattern: [a], overrides: {0..2: b, 1: c}}",
+    ("a later override wins", THREE + "layers: 3, pattern: [a], overrides: {0..2: b, 1: c}}",
      "b c b"),
 ]  # fmt: skip
 """Rule, end of a document, the block of each layer."""
@@ -164,7 +166,8 @@ pattern: [local * 5, global]
 
 LAYERED = (
     DECODER.replace("heads: 2", "heads: 2, softcap: 1")
-    + "layers: 3, norm: {eps: 1e-2}, dropout: 0.1, decoder: {dropout: 0.2, activation: relu}, "
+    + "layers: 4, head: {type: classifier, classes: 3}, norm: {eps: 1e-2}, dropout: 0.1, "
+    "decoder: {dropout: 0.2, activation: relu}, "
     "blocks: {a: {attention: {softcap: 2}}, b: {dropout: 0.3}}, pattern: [a, b], "
     "overrides: {1: {attention: {softcap: 3}, norm: rmsnorm}, 2: {share: true}}}"
 )
@@ -213,7 +216,7 @@ INNER = [
      "4 * d_model"),
     ("a list of biases replaces", "bias: true, attention: {heads: 2, bias: [query]}",
      "blocks.block.attention.bias", ("query",)),
-    ("attention may be switched off", "decoder: {attention: none}", "blocks.block.attention.type",
+    ("attention may be switched off", "attention: none", "blocks.block.attention.type",
      "none"),
 ]  # fmt: skip
 """Rule, keys, path in the stack, value."""
@@ -221,7 +224,7 @@ INNER = [
 
 @pytest.mark.parametrize(("keys", "path", "value"), [x[1:] for x in INNER])
 def test_what_reaches_inward(keys: str, path: str, value: object) -> None:
-    text = DECODER.replace("attention: {heads: 2}, ", "") if "heads" in keys else DECODER
+    text = DECODER.replace("attention: {heads: 2}, ", "") if "attention:" in keys else DECODER
     more = "" if "layers" in keys else "layers: 1, "
     assert at(mw.loads(text + more + keys + "}").stacks["decoder"], path) == value
 
@@ -277,8 +280,14 @@ def test_the_name_is_not_inherited(tmp_path: Path) -> None:
 def test_a_stack_of_another_file_has_the_outer_levels_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(BASE, encoding="utf-8")
     (tmp_path / "top.yaml").write_text(
-        "{name: top, norm: layernorm, dropout: 0.4, "
-        "stacks: {text: {extends: base.yaml#decoder, layers: 2}}}"
+        "{name: top, stacks: {text: {extends: base.yaml#decoder, layers: 2}}}"
     )
     stack = mw.load(tmp_path / "top.yaml").stacks["text"]
     assert (stack.layers, stack.norm.type, stack.dropout) == (2, "rmsnorm", 0.1)
+    (tmp_path / "top.yaml").write_text(
+        "{name: top, dropout: 0.4, stacks: {text: {extends: base.yaml#decoder, layers: 2}}}"
+    )
+    with pytest.raises(
+        mw.SpecErrors, match=r"`dropout: 0\.4` has no effect: every stack takes this"
+    ):
+        mw.load(tmp_path / "top.yaml")

@@ -43,7 +43,7 @@ def test_overrides_are_exceptions(key: str, wanted: str) -> None:
 
 
 def test_overrides_alone_leave_the_unnamed_block() -> None:
-    assert order(AB + "overrides: {0: a}\n") == ("a", "block", "block", "block")
+    assert order(AB + "overrides: {0: a, 2: b}\n") == ("a", "block", "b", "block")
 
 
 def test_a_written_override_goes_on_top_of_what_stands_there() -> None:

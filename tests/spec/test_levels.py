@@ -60,7 +60,7 @@ def test_an_inner_level_wins_and_the_rest_stays() -> None:
 
 
 def test_a_new_type_starts_afresh_and_is_noted() -> None:
-    text = TINY.replace("{heads: 2}", "{heads: 2, softcap: 5}") + (
+    text = BOTH.replace("{heads: 2}", "{heads: 2, softcap: 5}") + (
         "feed_forward: {d_ff: 24, inner_norm: true}\ndecoder: {feed_forward: glu}\n"
     )
     spec = loads(text, "t.yaml")
@@ -85,7 +85,7 @@ def test_saying_the_default_type_is_no_change() -> None:
 
 def test_lists_replace() -> None:
     spec = loads(
-        TINY + "max_positions: 4\npositions: [learned, rotary]\ndecoder: {positions: [rotary]}\n"
+        BOTH + "max_positions: 4\npositions: [learned, rotary]\ndecoder: {positions: [rotary]}\n"
     )
     assert [p.type for p in spec.stacks["decoder"].positions] == ["rotary"]
 
@@ -227,7 +227,7 @@ def test_a_stack_of_another_file_comes_with_its_levels(tmp_path: Path) -> None:
     write(tmp_path, base=TINY + "norm: rmsnorm\nbias: false\n")
     write(
         tmp_path,
-        top="name: top\nbias: true\nstacks:\n  text: {extends: base.yaml#decoder, layers: 1}\n"
+        top="name: top\nstacks:\n  text: {extends: base.yaml#decoder, layers: 1}\n"
         "head: {type: language_model, tied: true}\n",
     )
     spec = load(tmp_path / "top.yaml")

@@ -131,6 +131,7 @@ def _project(
         out_dim=heads * head,
         bias=_has_bias(part, name),
     )
+    norm = norm if has_norm(part.qk_norm, "type") else ""
     late = bool(norm) and getattr(part.qk_norm, "before_clip", False)
     if not late:
         y = _clipped(b, part, y, name)
@@ -200,7 +201,7 @@ def _rotated(
                 query, key = _unnamed_norm(b, query), _unnamed_norm(b, key)
                 query = b.op("rotate", query, cos, sin, out="q", **turn)
                 key = b.op("rotate", key, cos, sin, out="k", **turn)
-    if isinstance(part.qk_norm, HEADS) and part.qk_norm.after_positions:
+    if _is_normed_after(part):
         query = b.rename(_head_norm(b, part, query, sizes.heads, f"query{of}_norm"), "q")
         key = b.rename(_head_norm(b, part, key, sizes.kv_heads, f"key{of}_norm"), "k")
     for index, position in enumerate(block.positions):
@@ -208,6 +209,12 @@ def _rotated(
             with b.beside("positions", index):
                 query = lower_temperature(b, state, position, query)
     return query, key
+
+
+def _is_normed_after(part: Mha) -> bool:
+    """Are the heads of queries and keys normalised after they are rotated?"""
+    rule = part.qk_norm
+    return isinstance(rule, HEADS) and bool(has_norm(rule, "type")) and rule.after_positions
 
 
 def _unnamed_norm(b: Builder, value: str) -> str:

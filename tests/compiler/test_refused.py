@@ -1,0 +1,175 @@
+"""What a spec sets and nothing uses is an error at its place; what holds anyway is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelwright.compiler.lower import lower_spec
+from modelwright.spec import SpecErrors, from_data, loads
+
+KEYS = {
+    "name": "name: small",
+    "family": "family: decoder-only",
+    "vocab_size": "vocab_size: 20",
+    "max_positions": "max_positions: 40",
+    "d_model": "d_model: 16",
+    "layers": "layers: 2",
+    "attention": "attention: {heads: 2}",
+}
+ENCODER = "family: encoder-only"
+BOTH = "family: encoder-decoder"
+IMAGE = "family: encoder-only\ninput: {type: patches, image_size: 8, patch_size: 4}"
+LOCAL = "blocks: {a: {mask: causal & window(3)}, b: {mask: causal & window(4)}}\npattern: "
+SHORT = "blocks: {a: {}, b: {feed_forward: none}}\npattern: [a, b]"
+
+
+def text(*lines: str) -> str:
+    """A small spec, with these lines in place of its own or behind them."""
+    keys = dict(KEYS)
+    for line in "\n".join(lines).split("\n"):
+        keys[line.split(":")[0]] = line
+    return "\n".join(line for line in keys.values() if not line.endswith(": ")) + "\n"
+
+
+REFUSED = {
+    "qk_norm of no norm": (
+        text("attention: {heads: 2, qk_norm: head}", "norm: none"),
+        "7:32: `qk_norm: head` has no effect: the `norm` here is `none`",
+    ),
+    "weight_offset without a weight": (
+        text("norm: {affine: false, weight_offset: 1}"),
+        "8:38: `weight_offset: 1` has no effect: it needs `affine: true`",
+    ),
+    "mask that every block sets": (
+        text("mask: causal", LOCAL + "[a, b]"),
+        "8:7: `mask: causal` has no effect: all inner levels set their own `mask`",
+    ),
+    "mask that overrides set in every layer": (
+        text("mask: full", "overrides: {0..-1: {mask: causal}}"),
+        "8:7: `mask: full` has no effect: all inner levels set their own `mask`",
+    ),
+    "heads that every block sets": (
+        text("blocks: {a: {attention: {heads: 1}}, b: {attention: {heads: 4}}}\npattern: [a, b]"),
+        "7:20: `heads: 2` has no effect: all inner levels set their own `heads`",
+    ),
+    "list that the stack sets": (
+        text("positions: [rotary, alibi]", "decoder: {positions: alibi}"),
+        "8:13: `positions: rotary` has no effect: an inner level replaces it by another type",
+    ),
+    "option of a type that the stack changes": (
+        text("feed_forward: {d_ff: 24}", "decoder: {feed_forward: glu}"),
+        "8:22: `d_ff: 24` has no effect: an inner level replaces it by another type",
+    ),
+    "block that no layer is": (
+        text(LOCAL + "[a]"),
+        "8:41: block `b` has no effect: neither `pattern` nor `overrides` names it",
+    ),
+    "before_positions with rotary ones": (
+        text("positions: rotary", "input: {normalize: before_positions}"),
+        "9:20: `normalize: before_positions` has no effect: no positions are added to this input",
+    ),
+    "before_positions of a factorised embedding": (
+        text("input: {normalize: before_positions, width: 8}"),
+        "8:20: `normalize: before_positions` has no effect: no positions are added to this input",
+    ),
+    "depth_scaled without branches": (
+        text("attention: none", "feed_forward: none", "init: {depth_scaled: true}"),
+        "9:22: `depth_scaled: true` has no effect: it needs a layer with a residual branch",
+    ),
+    "parallel with one branch": (
+        text("feed_forward: none", "residual: parallel"),
+        "9:11: `residual: parallel` has no effect: `parallel` needs at least two branches",
+    ),
+    "normalised table of no norm": (
+        text(ENCODER, "norm: none", "positions: {type: disentangled, normalize: true}"),
+        "9:44: `normalize: true` has no effect: the `norm` here is `none`",
+    ),
+    "start of no decoder": (
+        text("tokens: {decoder_start: 1}"),
+        "8:25: `decoder_start: 1` has no effect: it needs a decoder that reads token ids and",
+    ),
+    "tokens of an image": (
+        text(IMAGE, "vocab_size: ", "max_positions: ", "tokens: {pad: 1, eos: 2}"),
+        "pad: 1` has no effect: it needs a stack that reads token ids",
+    ),
+    "final norm of no norm": (
+        text("norm: none", "final_norm: true"),
+        "9:13: `final_norm: true` has no effect: the `norm` here is `none`",
+    ),
+    "no positions in a block, where the input has them": (
+        text("positions: learned", "blocks: {a: {positions: none}}\npattern: [a]"),
+        "`positions: none` has no effect: learned positions act on the input of the stack",
+    ),
+    "cross-attention of every stack": (
+        text(BOTH, "cross_attention: {heads: 2}"),
+        "8:1: `cross_attention` at the top level is the encoder's too, which has no stack to",
+    ),
+}
+ACCEPTED = {
+    "no final norm where there is no norm": text("norm: none", "final_norm: false"),
+    "no bias where nothing has one": text(
+        "attention: none", "feed_forward: none", "decoder: {bias: false}"
+    ),
+    "no norm of an input that is not normalised": text("input: {norm: none}"),
+    "norm without a weight and without a bias": text("norm: {affine: false, bias: false}"),
+    "heads of a key as many as those of the query": text("attention: {heads: 2, kv_heads: 2}"),
+    "parallel where one kind of block has two branches": text("residual: parallel", SHORT),
+    "mask that one block has": text(
+        "mask: causal & window(2)", "blocks: {a: {}, b: {mask: causal}}\npattern: [a, b]"
+    ),
+    "mask that the stack repeats": text("mask: causal", "decoder: {mask: causal}"),
+    "block that the number of layers cuts off": text(LOCAL + "[a * 4, b]"),
+    "special tokens of an encoder": text(ENCODER, "tokens: {pad: 0, bos: 1, eos: 2}"),
+    "start of a decoder": text(BOTH, "tokens: {decoder_start: 1}"),
+    "norm of the model that only the head has": text(
+        "norm: rmsnorm", "decoder: {norm: layernorm}", "head: {type: classifier, classes: 3, "
+        "pool: mean, pooled_norm: true}",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "message"), REFUSED.values(), ids=list(REFUSED))
+def test_refused(spec: str, message: str) -> None:
+    with pytest.raises(SpecErrors) as caught:
+        lower_spec(loads(spec, "t.yaml"))
+    assert message in str(caught.value)
+    assert all(problem.mark.line for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize("spec", ACCEPTED.values(), ids=list(ACCEPTED))
+def test_accepted(spec: str) -> None:
+    lower_spec(loads(spec))
+
+
+def test_a_base_and_a_set_may_be_changed(tmp_path: pytest.TempPathFactory) -> None:
+    """Values that another document, or `--set`, replaces are there to be changed."""
+    base = text("mask: causal & window(5)")
+    (tmp_path / "base.yaml").write_text(base, encoding="utf-8")  # type: ignore[operator]
+    top = "name: top\nextends: base.yaml\n" + LOCAL + "[a, b]\n"
+    lower_spec(loads(top, folder=tmp_path))  # type: ignore[arg-type]
+    lower_spec(loads(base, sets=["decoder.mask=causal"]))
+    with pytest.raises(SpecErrors, match="--set:1:6: `mask: full` has no effect"):
+        loads(text(LOCAL + "[a, b]"), sets=["mask=full"])
+
+
+def test_data_of_python_are_refused_too() -> None:
+    data = {"name": "a", "family": "decoder-only", "vocab_size": 9, "d_model": 8, "layers": 1}
+    data |= {"attention": {"heads": 2}, "mask": "full", "decoder": {"mask": "causal"}}
+    with pytest.raises(SpecErrors, match="`mask: full` has no effect: all inner levels"):
+        from_data(data)
+
+
+def test_a_chain_of_ties_ends_at_the_table() -> None:
+    stacks = (
+        "stacks: {c: {input: {argument: c_ids, tied: b}}, b: {input: {argument: b_ids, tied: a}}, "
+    )
+    heads = (
+        "heads: {x: {type: classifier, classes: 2, stack: c}, y: {type: classifier, classes: 2, "
+    )
+    spec = (
+        "name: chain\nd_model: 8\nlayers: 1\nattention: {heads: 2}\n" + stacks
+        + "a: {vocab_size: 9, input: {argument: a_ids}}}\n" + heads + "stack: b}, "
+        "z: {type: classifier, classes: 2, stack: a}}\n"
+    )  # fmt: skip
+    graph = lower_spec(loads(spec))
+    assert [op.attrs["rows"] for op in graph.ops() if op.kind == "embedding"] == [9, 9, 9]
