@@ -101,8 +101,9 @@ def walked(root: Path, tmp_path: Path) -> Path:
         shutil.copytree(root / folder, copy / folder)
     for file in root.glob("*.py"):
         shutil.copy(file, copy)
-    variant, lowering = blocks(root / "CONTRIBUTING.md", "python")
+    variant, oracle, lowering = blocks(root / "CONTRIBUTING.md", "python")
     (copy / "spec/attention/shared_qk.py").write_text(variant, encoding="utf-8")
+    (copy / "backends/oracle/shared_qk.py").write_text(oracle, encoding="utf-8")
     (copy / "compiler/lower/attention/shared_qk.py").write_text(lowering, encoding="utf-8")
     (example,) = blocks(root / "CONTRIBUTING.md", "yaml")
     (tmp_path / "tiny_reformer.yaml").write_text(example, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import modelwright
 
 HOME = Path(modelwright.__file__).parent
 SECTION = "## Add an attention variant, step by step"
+ORACLE_ROW = "ATTENTIONS |= {Fastformer: fastformer}"
 UNION = "Mha | Mla | LinearAttention | Fastformer | Nothing, Tagged"
 
 
@@ -50,6 +52,17 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = text.replace('    "mha"', '    "shared_qk": lower_shared_qk,\n    "mha"')
     text = text.replace("from .mla", "from .shared_qk import lower_shared_qk\nfrom .mla", 1)
     table.write_text(text, encoding="utf-8")
+    rows = package / "backends/oracle/blocks.py"
+    text = rows.read_text(encoding="utf-8")
+    assert text.count(ORACLE_ROW) == 1
+    text = text.replace(ORACLE_ROW, ORACLE_ROW.replace("}", ", SharedQk: shared_qk}"))
+    text = text.replace("from .weights", "from .shared_qk import shared_qk\nfrom .weights", 1)
+    rows.write_text(text.replace("Fastformer,", "Fastformer, SharedQk,", 1), encoding="utf-8")
+    known = package / "backends/oracle/options.py"
+    text = known.read_text(encoding="utf-8").replace(
+        "\nMla: heads", "\nSharedQk: heads bias\nMla: heads"
+    )
+    known.write_text(text, encoding="utf-8")
     return folder
 
 
@@ -61,12 +74,24 @@ def command(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_the_walk_through_writes_three_files() -> None:
+def test_the_walk_through_writes_four_files_in_numbered_steps() -> None:
     assert list(blocks()) == [
         "spec/attention/shared_qk.py",
+        "backends/oracle/shared_qk.py",
         "compiler/lower/attention/shared_qk.py",
         "examples/tiny_reformer.yaml",
     ]
+    section = (HOME / "CONTRIBUTING.md").read_text(encoding="utf-8").split(SECTION)[1]
+    steps = re.findall(r"^\*\*(\d)\.", section.split("\n## ")[0], re.MULTILINE)
+    assert steps == [str(number) for number in range(1, len(steps) + 1)]
+
+
+def test_the_oracle_agrees(copy: Path) -> None:
+    laws = [word for law in ("oracle", "reference") for word in ("--law", law)]
+    result = command(copy, "verify", "tiny_reformer.yaml", "--json", *laws)
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = json.loads(result.stdout)
+    assert {law["law"] for law in found["findings"] if law["holds"]} == {"oracle", "reference"}
 
 
 def test_the_variant_is_built(copy: Path) -> None:
@@ -85,6 +110,7 @@ def test_the_variant_is_built(copy: Path) -> None:
         ),
         ("decoder.positions=alibi", "`positions: alibi` has no effect"),
         ("attention.heads=5", "d_model (64) must be a multiple of heads (5)"),
+        ("mask=[causal, causal & window(3)]", "--set:1:6: a list of masks is for an attention"),
         (
             "attention.norm_placement=none",
             "`norm: rmsnorm` has no effect: no layer here uses it",
