@@ -172,7 +172,7 @@ def test_a_stack_that_only_a_block_without_layers_reads_is_refused() -> None:
     text = changed(
         SMALL,
         "family: encoder-decoder",
-        "decoder: {pattern: [a], blocks: {a: {cross_attention: none}, b: {}}}",
+        "decoder: {pattern: [a * 99, b], blocks: {a: {cross_attention: none}, b: {}}}",
     )
     assert "stack `encoder` has no effect: nothing reads it; remove it" in problems(text)
 
@@ -276,7 +276,7 @@ def test_the_mask_of_a_memory_comes_first_whichever_attention_reads_it() -> None
     text = changed(
         SMALL,
         "family: encoder-decoder",
-        "decoder: {attention: {type: linear, heads: 2}}",
+        "attention: {type: linear, heads: 2}",
         "encoder: {attention: none}",
     )
     written = emit_file(lower(loads(text))).text
@@ -338,7 +338,7 @@ head: {type: language_model, stack: question}
         changed(
             SMALL,
             "mask: ~(prefix & keys(1:-1) & ~keys(2) & queries(2:5) | ~(documents & keys(-2:)))",
-            "layers: 3",
+            "layers: 4",
             "overrides: {0..2: {mask: causal}, 1: {mask: causal & window(3)}, 0..1: {bias: false}}",
         ),
     ],
