@@ -38,6 +38,7 @@ COMMANDS = (
     "visualize",
     "masks",
     "diff",
+    "explore",
     "schema",
     "import",
     "tokenizer",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .errors import Mark
@@ -44,3 +44,15 @@ def locate(tree: Node, path: Sequence[str | int]) -> Place:
         node = inner
         walked.append(part)
     return Place(node, tuple(walked), True)
+
+
+def written(tree: Node) -> Iterator[tuple[tuple[str | int, ...], Mark]]:
+    """Every value of a tree: its path, and its place from the key to the end of the value."""
+    waiting: list[tuple[tuple[str | int, ...], Node]] = [((), tree)]
+    while waiting:
+        path, node = waiting.pop()
+        yield path, node.at
+        if isinstance(node.value, dict):
+            waiting += [((*path, key), inner) for key, inner in node.items()]
+        elif isinstance(node.value, list):
+            waiting += [((*path, index), inner) for index, inner in enumerate(node.value)]

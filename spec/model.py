@@ -198,6 +198,16 @@ class ModelSpec(Part, Displayed):
         return self._source_name
 
     @property
+    def tree(self) -> Node:
+        """The resolved data with the place of each value; `spec.locate` finds paths in it.
+
+        Raises ValueError for a spec that was not read from a text.
+        """
+        if self._tree is None:
+            raise ValueError("this spec was not read from a text, so its values have no places")
+        return self._tree
+
+    @property
     def sets(self) -> tuple[str, ...]:
         """The `--set` changes with which the spec was read."""
         return self._sets

@@ -1,0 +1,112 @@
+"""`modelwright explore`: a page with the spec, its figure, code, weights and masks, linked."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import click
+
+from .console import fail, note, print_result
+from .options import SPEC, quiet
+
+PORT = 8765
+INSTALL = "pip install 'modelwright[explore]'"
+
+
+@click.command()
+@click.argument("spec", type=SPEC, required=False)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    help=f"Port to listen at; 0 chooses a free one. [default: {PORT}, or a free one if it is taken]",
+)
+@click.option("--no-browser", is_flag=True, help="Print the address only; open no browser.")
+@click.option("--watch", is_flag=True, help="Reload SPEC when another program changes it.")
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen at. Any but this machine's own needs --token.",
+)
+@click.option("--token", metavar="TEXT", help="Secret of the address. [default: a random one]")
+@quiet
+def explore(
+    spec: Path | None,
+    port: int | None,
+    no_browser: bool,
+    watch: bool,
+    host: str,
+    token: str | None,
+) -> None:
+    """Edit a spec in the browser, beside its figure, PyTorch file, weights, costs and masks.
+
+    SPEC is a YAML file; without it, the page opens an example. The file is never written: export
+    the YAML from the page. Ctrl+C stops the server.
+
+    \b
+      modelwright explore
+      modelwright explore gpt2.yaml --watch     edit in your own editor, watch the page
+      modelwright explore --no-browser          prints the address
+
+    The page is served to this machine only. Its address contains a secret (`#token=…`).
+    """
+    if watch and spec is None:
+        fail("--watch needs SPEC, the file to watch")
+    _check(spec)
+    try:
+        import uvicorn
+
+        from ..explore.server import PageMissingError, application
+        from ..explore.settings import Settings, new_token
+    except ModuleNotFoundError as error:
+        if error.name not in ("uvicorn", "starlette"):
+            raise
+        fail(f"`modelwright explore` needs {error.name}: {INSTALL}")
+    if token is not None and len(token) < 16:
+        fail("--token must have at least 16 characters")
+    settings = Settings(spec, watch, host, token or new_token())
+    if not settings.is_local and token is None:
+        fail(f"--host {host} lets other machines in; choose a secret with --token, at least 16 characters")
+    try:
+        app = application(settings)
+    except PageMissingError as error:
+        fail(str(error))
+    listener = _listen(host, port)
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{listener.getsockname()[1]}/#token={settings.token}"
+    print_result(address)
+    note("Ctrl+C stops the server")
+    if not no_browser:
+        import webbrowser
+
+        webbrowser.open(address)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, ws="none", lifespan="off",
+        limit_concurrency=64, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _check(spec: Path | None) -> None:
+    """Fail for a file that cannot be read; one with errors is what the page is for."""
+    if spec is None:
+        return
+    if str(spec) == "-":
+        fail("SPEC must be a file; `-` is not supported")
+    try:
+        spec.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        fail(f"{spec}: this is not a text in UTF-8")
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    """A socket at the port that was asked for, at the usual one, or at a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for number in (PORT, 0) if port is None else (port,):
+        try:
+            return socket.create_server((host, number), family=family)
+        except OSError as error:
+            problem = error.strerror or str(error)
+    fail(f"cannot listen at {host}{'' if port is None else f' port {port}'}: {problem}")

@@ -1,0 +1,179 @@
+"""Everything that the page shows about a spec, as plain data. No torch, no server.
+
+`figure` is answered first, within milliseconds; `code` after it. Both read the same text, so the
+graph of the last few texts is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..backends.diagram import DrawError, DrawOptions
+from ..backends.diagram.compare import draw_difference
+from ..backends.diagram.figure import figure
+from ..backends.diagram.masks import MaskOptions, draw_masks
+from ..backends.diagram.parts import Parts
+from ..backends.diagram.svg import svg
+from ..backends.pytorch import emit_file
+from ..backends.pytorch.file import module_name
+from ..compiler import ModuleGraph, lower
+from ..compiler.difference_text import difference
+from ..compiler.report import Report, report
+from ..spec import Mark, ModelSpec, SpecError, SpecErrors, loads, show
+from .links import Links
+from .paths import extends_mark
+from .request import Request, read_request
+from .sizes import sizes
+
+Answer = dict[str, Any]
+
+
+def answer(request: Mapping[str, Any], folder: Path | None = None) -> Answer:
+    """The answer to a question of the page; see `Request` for what may be asked.
+
+    folder: folder of the files that a spec may name in `extends`; None: none
+
+    A spec with errors has an answer too: `problems`, each with its place in the text, and nothing
+    else. Raises RequestError for data that is no request.
+    """
+    asked = read_request(request)
+    try:
+        return _ANSWERS[asked.ask](asked, folder)
+    except SpecErrors as errors:
+        return {"problems": [_problem(each, asked, "error") for each in errors.problems]}
+
+
+def _figure(asked: Request, folder: Path | None) -> Answer:
+    spec, graph = _read(asked.text, asked.name, folder)
+    drawn = svg(figure(graph, _options(asked))).decode()
+    return {
+        "problems": [_problem(each, asked, "warning") for each in spec.located_warnings],
+        "notes": list(spec.notes),
+        "name": spec.name,
+        "class": graph.class_name,
+        "svg": drawn,
+        "sizes": sizes(spec),
+    }
+
+
+def _code(asked: Request, folder: Path | None) -> Answer:
+    spec, graph = _read(asked.text, asked.name, folder)
+    emitted = emit_file(graph)
+    costs, note = _report(graph, asked)
+    resolved = show(spec)
+    options = _options(asked)
+    drawn = figure(graph, options), Parts(graph, options)
+    links = Links(spec, graph, drawn, emitted, costs.weight_rows, (asked.text, resolved))
+    return {
+        "problems": [],
+        "code": emitted.text,
+        "file": f"{module_name(graph.name)}.py",
+        "costs": _costs(costs),
+        "note": note,
+        "resolved": resolved,
+        "links": links.to_json(),
+    }
+
+
+def _masks(asked: Request, folder: Path | None) -> Answer:
+    _, graph = _read(asked.text, asked.name, folder)
+    try:
+        drawn = draw_masks(graph, options=MaskOptions(theme=asked.theme)).decode()
+    except DrawError as error:  # a model without attention has no masks
+        return {"problems": [], "svg": "", "note": str(error)}
+    return {"problems": [], "svg": drawn, "note": ""}
+
+
+def _difference(asked: Request, folder: Path | None) -> Answer:
+    other, _ = _read(asked.other, asked.other_name, folder)
+    spec, _ = _read(asked.text, asked.name, folder)
+    names = asked.other_name, asked.name
+    found = difference(other, spec, names, batch=asked.batch, dtype=asked.dtype)
+    drawn = draw_difference(found, options=DrawOptions(theme=asked.theme)).decode()
+    data = found.to_json()
+    lines = {change.path: _line(change.after.mark, asked) for change in found.changes}
+    for change in data["changes"]:
+        change["line"] = lines[change["path"]]
+    return {
+        "problems": [],
+        "svg": drawn,
+        "equal": found.equal,
+        "changes": data["changes"],
+        "cost": data["cost"],
+    }
+
+
+_ANSWERS: dict[str, Callable[[Request, Path | None], Answer]] = {
+    "figure": _figure,
+    "code": _code,
+    "masks": _masks,
+    "difference": _difference,
+}
+
+
+# -- reading
+
+
+def _read(text: str, name: str, folder: Path | None) -> tuple[ModelSpec, ModuleGraph]:
+    """The spec of a text and its graph; kept where no other file has a say. Raises SpecErrors."""
+    if folder is None or "extends" not in text:
+        return _kept(text, name)
+    spec = loads(text, name, folder=folder)
+    return spec, lower(spec)
+
+
+@lru_cache(maxsize=8)
+def _kept(text: str, name: str) -> tuple[ModelSpec, ModuleGraph]:
+    spec = loads(text, name)
+    return spec, lower(spec)
+
+
+def _options(asked: Request) -> DrawOptions:
+    return DrawOptions(depth=asked.depth, costs=asked.costs, theme=asked.theme)
+
+
+def _problem(found: SpecError, asked: Request, severity: str) -> Answer:
+    """An error with its start and end in the text; of another file, at the `extends` of the text."""
+    mark, message = found.mark, found.message
+    if mark.file != asked.name:
+        file = mark.file.replace("\\", "/").rpartition("/")[2]
+        message = f"{file}:{mark.line}: {message}"
+        mark = extends_mark(asked.text) or Mark(asked.name, 1, 1)
+    start = max(1, mark.line), max(1, mark.column)
+    end = (mark.end_line, mark.end_column) if mark.end_line else start
+    return {"severity": severity, "message": message, "from": list(start), "to": list(end)}
+
+
+def _line(mark: Any, asked: Request) -> int:
+    here = mark is not None and mark.file == asked.name and not mark.why
+    return int(mark.line) if here else 0
+
+
+# -- costs
+
+
+def _report(graph: ModuleGraph, asked: Request) -> tuple[Report, str]:
+    """The costs, and why they are not for as many tokens as was asked."""
+    if asked.sequence is not None and graph.decided():
+        costs = report(graph, batch=asked.batch, dtype=asked.dtype)
+        return costs, f"an image of this model has {costs.sequence:,} tokens"
+    return report(graph, batch=asked.batch, sequence=asked.sequence, dtype=asked.dtype), ""
+
+
+ROW = ("name", "shape", "expression", "count", "copies", "tied", "part")
+"""What the page shows of a weight."""
+
+
+def _costs(costs: Report) -> Answer:
+    data = costs.to_json()
+    weights = data["weights"]
+    rows = [{key: row[key] for key in ROW} for row in weights["rows"]]
+    keys = ("batch", "sequence", "dtype", "flops", "activations", "cache_bytes", "decoding")
+    return {
+        **{key: data[key] for key in keys},
+        "weights": {**weights, "rows": rows},
+        "scores": {key: data["attention"][key] for key in ("flops", "formula", "density")},
+    }

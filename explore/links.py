@@ -1,0 +1,211 @@
+"""Links between the panes of the explorer: YAML lines, parts of the figure, code lines, weights.
+
+Each item of a pane says what it stands for. Two items of different panes are *partners* when they
+stand for the same op or module, or when one was asked for by the other's line of YAML. They are
+*related* when one of them only reads a value that the other one sets: `d_model: 768` and each
+weight with that size. The page needs nothing else to link everything with everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..backends.diagram.drawing import Box, Drawing, Frame
+from ..backends.diagram.parts import Parts
+from ..backends.diagram.svg import identity
+from ..backends.pytorch import Emitted
+from ..compiler.graph import ModuleGraph, Op, Scope
+from ..compiler.weight_rows import WeightRow
+from ..spec import ModelSpec
+from .paths import Path, Written, prefixes, steps
+
+PANES = ("yaml", "figure", "code", "weights", "resolved")
+OF_LAYERS = ("layers", "pattern", "overrides", "order")
+"""Keys of a stack that its frame of layers shows."""
+OF_MODEL = ("name", "family", "description", "modelwright")
+"""Keys of the model that its own class shows."""
+
+
+@dataclass
+class Item:
+    """A part of a pane, and what it stands for.
+
+    own       ops ("op", number) and modules ("scope", path)
+    asked     paths of the spec that asked for it
+    values    paths of the spec whose value it shows
+    reads     paths of the spec whose value it depends on
+    yaml      lines of the YAML text that say something about it
+    resolved  lines of the resolved spec that do
+    until     of a line of YAML: the last line of its value
+    """
+
+    own: set[tuple[str, int | str]] = field(default_factory=set)
+    asked: set[Path] = field(default_factory=set)
+    values: set[Path] = field(default_factory=set)
+    reads: set[Path] = field(default_factory=set)
+    yaml: set[int] = field(default_factory=set)
+    resolved: set[int] = field(default_factory=set)
+    until: int = 0
+
+
+class Links:
+    """The items of every pane, by the key that the page has for them.
+
+    Keys are line numbers, the ids of the figure's SVG, and the numbers of weight rows from 0.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        graph: ModuleGraph,
+        drawn: tuple[Drawing, Parts],
+        emitted: Emitted,
+        rows: Iterable[WeightRow],
+        texts: tuple[str, str],
+    ) -> None:
+        """drawn: the figure and its parts; texts: the YAML of the spec and the resolved one."""
+        self.graph = graph
+        self.written = Written(spec, *texts)
+        self.figure = dict(self._figure(*drawn))
+        self.code = dict(self._code(emitted.source_map))
+        self.weights = dict(enumerate(map(self._weight, rows)))
+        self._ask_yaml()
+        self.yaml = dict(self._yaml())
+        self.resolved = dict(self._resolved())
+
+    def to_json(self) -> dict[str, Any]:
+        """All items as lists of numbers; equal ops, modules and paths have equal numbers."""
+        numbers: dict[Any, int] = {}
+
+        def coded(things: Iterable[Any]) -> list[int]:
+            return sorted(numbers.setdefault(thing, len(numbers)) for thing in things)
+
+        def item(one: Item) -> dict[str, Any]:
+            lists = {
+                "own": coded(one.own),
+                "values": coded(one.values),
+                "reads": coded(one.reads),
+                "yaml": sorted(one.yaml),
+                "resolved": sorted(one.resolved),
+            }
+            found: dict[str, Any] = {key: value for key, value in lists.items() if value}
+            return found | ({"until": one.until} if one.until else {})
+
+        return {
+            pane: {str(key): item(one) for key, one in getattr(self, pane).items()}
+            for pane in PANES
+        }
+
+    # -- the items of each pane
+
+    def _figure(self, drawing: Drawing, parts: Parts) -> Iterator[tuple[str, Item]]:
+        shown: dict[str, list[Op]] = {}
+        for op in self.graph.ops():
+            shown.setdefault(parts.shows(op), []).append(op)
+        by_path = {part.path: key for key, part in parts.by_key.items()}
+        for part in drawing.parts():
+            key = part.id if part.id in parts.by_key else by_path.get(part.path, "")
+            result = self.graph.outputs.get(part.path) if not part.spec else None
+            if result is not None:  # the words above a head: what its last op gives
+                shown[key] = [self.graph.op(self.graph.producers[result])]
+            yield identity(part.id), self._part(part, shown.get(key, []))
+
+    def _part(self, part: Box | Frame, ops: list[Op]) -> Item:
+        asked = {steps(part.spec)} if part.spec else {tuple(op.origin) for op in ops}
+        item = Item({("op", op.number) for op in ops}, asked)
+        for op in ops:
+            for weight in op.weights:
+                item.reads |= places_of(weight.shape)
+        scope = self.graph.scopes.get(part.path)
+        if scope is not None and part.path:
+            item.own |= {("scope", each) for each in self._frame(scope)}
+        return item
+
+    def _frame(self, scope: Scope) -> list[str]:
+        """The modules that a part stands for: a kind of layer also for the list of layers."""
+        alone = scope.role == "block" and len(self.graph.children(scope.parent or "")) == 1
+        return [scope.path, scope.parent or ""] if alone else [scope.path]
+
+    def _code(self, source_map: dict[str, Any]) -> Iterator[tuple[int, Item]]:
+        for line in source_map["lines"]:
+            ops = [self.graph.op(number) for number in line["ops"]]
+            scopes = [self.graph.scopes[path] for path in line["scopes"]]
+            asked = {tuple(each.origin) for each in (*ops, *scopes)}
+            values = {steps(path) for path in line["spec"]} - asked
+            item = Item({("op", op.number) for op in ops}, asked)
+            if not ops:
+                item.own |= {("scope", scope.path) for scope in scopes}
+            if ops or scopes:
+                item.reads = values
+            else:
+                item.values, item.asked = values, values
+            yield line["line"], item
+
+    def _weight(self, row: WeightRow) -> Item:
+        op = self.graph.op(row.op)
+        item = Item({("op", op.number)}, {steps(row.spec)})
+        for weight in op.weights:
+            if self.graph.weight_name(op, weight) == row.name:
+                item.reads |= places_of(weight.shape)
+        return item
+
+    def _yaml(self) -> Iterator[tuple[int, Item]]:
+        for line, paths in self.written.lines.items():
+            yield line, Item(values=set(paths), until=self.written.until[line])
+
+    def _resolved(self) -> Iterator[tuple[int, Item]]:
+        for path, line in self.written.resolved.items():
+            yield line, Item(values={path}, yaml=self.written.said(path))
+
+    # -- what asked for them
+
+    @cached_property
+    def _known(self) -> set[Path]:
+        """The paths that asked for an item."""
+        panes = (self.figure, self.code, self.weights)
+        return {path for pane in panes for item in pane.values() for path in item.asked}
+
+    def _ask_yaml(self) -> None:
+        """Give each item the lines that speak about what asked for it."""
+        lines: dict[Path, set[int]] = {path: self.written.home(path) for path in self._known}
+        for line, paths in self.written.lines.items():
+            for path in paths:
+                if (owner := self._owner(path)) is not None:
+                    lines[owner].add(line)
+        resolved: dict[Path, set[int]] = {}
+        for path, number in self.written.resolved.items():
+            if path in self._known or (owner := self._owner(path)) is None:
+                owner = path
+            resolved.setdefault(owner, set()).add(number)
+        of_layers = {stack: self._lines_of(stack, OF_LAYERS) for stack in self.graph.stacks()}
+        of_model = self.written.top(OF_MODEL)
+        for pane in (self.figure, self.code, self.weights):
+            for item in pane.values():
+                for path in item.asked:
+                    item.yaml |= lines[path]
+                    item.resolved |= resolved.get(path, set())
+                for kind, place in item.own:
+                    if kind == "scope" and place == "":
+                        item.yaml |= of_model
+                    elif kind == "scope" and self.graph.scopes[str(place)].role == "layers":
+                        item.yaml |= of_layers[self.graph.scopes[str(place)].stack]
+
+    def _owner(self, path: Path) -> Path | None:
+        """The innermost path around a value that asked for an item; no stack as a whole."""
+        if path in self._known:
+            return path
+        owner = next((outer for outer in prefixes(path) if outer in self._known), None)
+        return None if owner is None or len(owner) < 3 and owner[:1] in ((), ("stacks",)) else owner
+
+    def _lines_of(self, stack: str, keys: tuple[str, ...]) -> set[int]:
+        paths = [("stacks", stack, key) for key in keys]
+        return {line for line, said in self.written.lines.items() if said.intersection(paths)}
+
+
+def places_of(shape: Iterable[Any]) -> set[Path]:
+    """The paths of the spec values that the sizes of a weight are computed from."""
+    fields = (field for size in shape for field in getattr(size, "fields", list)())
+    return {tuple(place) for field in fields for place in (*field.places, field.origin) if place}

@@ -1,0 +1,39 @@
+// Questions to the server. The token is in the fragment of the address that the command prints,
+// which no server sees; it is kept for other tabs of this browser.
+
+const KEY = "modelwright.token";
+const page = crypto.randomUUID();
+let token = "";
+let number = 0;
+
+/** Take the token out of the address; the rest of the fragment is returned. */
+export function takeToken(fragment) {
+  const parts = new URLSearchParams(fragment.replace(/^#/, ""));
+  const given = parts.get("token");
+  parts.delete("token");
+  if (given) localStorage.setItem(KEY, given);
+  token = given ?? localStorage.getItem(KEY) ?? "";
+  return parts;
+}
+
+/** The answer to a question; null for one that a newer question overtook. Throws AskError. */
+export async function ask(path, body = {}) {
+  let response;
+  try {
+    response = await fetch(`/api/${path}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Modelwright-Token": token },
+      body: JSON.stringify(path === "answer" ? { ...body, page, number: ++number } : body),
+    });
+  } catch {
+    throw new AskError("The server does not answer. Is `modelwright explore` still running?");
+  }
+  const said = await response.json().catch(() => ({}));
+  if (response.status === 403) throw new AskError(`This page may not ask: ${said.error}.`);
+  if (response.status === 500) throw new AskError("The server failed at this spec. This is a bug; please report the spec.");
+  if (!response.ok) throw new AskError(said.error ?? `The server answered ${response.status}.`);
+  return said.superseded ? null : said;
+}
+
+/** A question without an answer; the message is for the reader of the page. */
+export class AskError extends Error {}

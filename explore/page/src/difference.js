@@ -1,0 +1,55 @@
+// The Difference tab: this spec compared with an example, or with the text as it was opened.
+
+import { make, svgElement } from "./dom.js";
+import { bytes, change, short, whole } from "./numbers.js";
+
+export const OPENED = "as opened";
+const COSTS = [
+  ["weights", "parameters", short],
+  ["flops.forward", "forward pass", (value) => short(value, "FLOP")],
+  ["activations.cpu", "activations", bytes],
+  ["activation_bytes", "activations", bytes],
+  ["cache_bytes", "cache", bytes],
+];
+
+export class Difference {
+  /** chosen: called when another spec is chosen; go: jumps to a line of the spec */
+  constructor(panel, { names, chosen, go }) {
+    this.go = go;
+    this.select = make("select", { on: { change: chosen } }, ...[OPENED, ...names].map((name) => make("option", { value: name, textContent: name })));
+    this.result = make("div", { className: "result" });
+    panel.append(make("div", { className: "controls" }, make("label", {}, "compare with the spec ", this.select)), this.result);
+  }
+
+  get other() {
+    return this.select.value;
+  }
+
+  show(answer, names) {
+    if (answer.equal) {
+      this.result.replaceChildren(make("p", { className: "empty", textContent: `Nothing differs from ${names[0]}: every resolved value is equal.` }));
+      return;
+    }
+    const head = (...texts) => make("thead", {}, make("tr", {}, ...texts.map((text) => make("th", { textContent: text, scope: "col" }))));
+    const value = (side) => make("td", {}, side ? make("code", { textContent: side.value }) : make("small", { textContent: "not there" }));
+    const rows = answer.changes.map((each) => make("tr", {},
+      make("td", {}, each.line
+        ? make("button", { className: "link", on: { click: () => this.go(each.line) } }, make("code", { textContent: each.path }))
+        : make("code", { textContent: each.path }), ...(each.also.length ? [make("small", { textContent: ` and ${each.also.length} more` })] : [])),
+      value(each.before), value(each.after)));
+    const costs = COSTS.filter(([key]) => key in answer.cost).map(([key, name, write]) => {
+      const { before, after } = answer.cost[key];
+      return make("tr", {}, make("td", { textContent: name }), ...[before, after].map((each) => make("td", { textContent: each ? write(each) : "none", title: whole(each) })),
+        make("td", { textContent: change(before, after, write) || "same" }));
+    });
+    this.result.replaceChildren(
+      make("div", { className: "picture" }, svgElement(answer.svg)),
+      make("table", {}, make("caption", { textContent: `${rows.length} ${rows.length === 1 ? "difference" : "differences"}` }), head("Value", ...names), make("tbody", {}, ...rows)),
+      make("table", {}, make("caption", { textContent: "What it costs" }), head("", ...names, "difference"), make("tbody", {}, ...costs)),
+    );
+  }
+
+  fail(message) {
+    this.result.replaceChildren(make("p", { className: "empty", textContent: message }));
+  }
+}

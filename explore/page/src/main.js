@@ -1,0 +1,339 @@
+// The page: it asks the server about the text and shows the answers in every pane.
+
+import { python } from "@codemirror/lang-python";
+import { yaml } from "@codemirror/lang-yaml";
+import { ask, AskError, takeToken } from "./ask.js";
+import { Costs, Totals } from "./costs.js";
+import { Difference, OPENED } from "./difference.js";
+import { byId, download, make, svgElement } from "./dom.js";
+import { Editor } from "./editor.js";
+import { Figure } from "./figure.js";
+import { exampleDialog, menu, outside, splitters, Tabs, views } from "./layout.js";
+import { Listing } from "./listing.js";
+import { short } from "./numbers.js";
+import { Selection } from "./select.js";
+import { pack, unpack } from "./share.js";
+import { Sliders } from "./sliders.js";
+
+const nonce = document.querySelector("script[nonce]").nonce;
+const WATCH = 1000; // milliseconds between looks at the file
+
+class Page {
+  constructor(start, fragment) {
+    this.start = start;
+    this.options = { depth: fragment.get("depth") ?? "block", costs: false, theme: preferredTheme(), batch: 1, dtype: "float32", sequence: null };
+    this.source = { name: "spec.yaml", folder: "examples", text: "" }; // what was opened
+    this.answers = {};
+    this.version = 0; // counts what would change an answer
+    this.running = false;
+    const selection = () => this.selection;
+    this.editor = new Editor(byId("editor"), { schema: start.schema, nonce, selection, changed: () => this.changed() });
+    this.figure = new Figure(byId("figure"), selection);
+    this.code = new Listing(byId("panel-code"), { pane: "code", label: "PyTorch file", language: python(), nonce, selection });
+    this.resolved = new Listing(byId("panel-resolved"), { pane: "resolved", label: "Resolved spec", language: yaml(), nonce, selection });
+    this.costs = new Costs(byId("panel-weights"), { selection, options: this.options, changed: () => this.again() });
+    this.totals = new Totals();
+    this.sliders = new Sliders(byId("sizes"), {
+      write: (index, text) => this.editor.write(index, text),
+      tokens: (length) => { this.options.sequence = length; this.again(); },
+    });
+    this.difference = new Difference(byId("panel-difference"), { names: Object.keys(start.examples), chosen: () => this.again(), go: (line) => this.editor.go(line) });
+    const panes = { yaml: this.editor, figure: this.figure, code: this.code, weights: this.costs, resolved: this.resolved };
+    this.selection = new Selection(panes, (place, found, kept) => this.tellSelection(place, found, kept));
+    this.tabs = new Tabs(() => this.again());
+    this.controls();
+  }
+
+  // -- opening a text
+
+  open(text, { name, folder }) {
+    this.source = { name, folder, text };
+    this.options.sequence = null;
+    this.totals.reset();
+    byId("file").textContent = name;
+    document.title = `${name} – Modelwright explorer`;
+    if (this.editor.text === text) this.changed();
+    else this.editor.text = text;
+  }
+
+  openExample(name) {
+    this.open(this.start.examples[name], { name: `${name}.yaml`, folder: "examples" });
+  }
+
+  changed() {
+    byId("revert").hidden = this.editor.text === this.source.text;
+    this.again();
+  }
+
+  /** Ask anew: something changed that an answer depends on. */
+  again() {
+    this.version += 1;
+    if (!this.running) this.round();
+  }
+
+  // -- asking
+
+  /** Ask until the answers are of the present text: the figure first, then the rest. */
+  async round() {
+    this.running = true;
+    try {
+      for (let version = -1; version !== this.version;) {
+        version = this.version;
+        const began = performance.now();
+        const good = await this.ask("figure", (answer) => this.showFigure(answer));
+        if (good && version === this.version) await this.ask("code", (answer) => this.showCode(answer));
+        if (good && version === this.version) await this.askForTab();
+        if (good && version === this.version) this.tellTime(performance.now() - began);
+      }
+    } catch (error) {
+      this.tell(error instanceof AskError ? error.message : `The page failed: ${error.message}`, "bad");
+      if (!(error instanceof AskError)) throw error;
+    } finally {
+      this.running = false;
+      document.body.dataset.version = this.version;
+      this.keepFragment();
+    }
+  }
+
+  async ask(what, show, more = {}) {
+    const { batch, sequence, dtype, depth, costs, theme } = this.options;
+    const text = this.editor.text;
+    const { name, folder } = this.source;
+    const answer = await ask("answer", { ask: what, text, name, folder, batch, sequence, dtype, depth, costs, theme, ...more });
+    if (answer === null || text !== this.editor.text) return false;
+    if (!("svg" in answer) && !("code" in answer)) {
+      this.showProblems(answer.problems);
+      return false;
+    }
+    show(answer);
+    return true;
+  }
+
+  async askForTab() {
+    const tab = this.tabs.open;
+    if (tab === "masks") await this.ask("masks", (answer) => showMasks(answer));
+    if (tab === "difference") await this.askDifference();
+  }
+
+  async askDifference() {
+    const { other } = this.difference;
+    const text = other === OPENED ? this.source.text : this.start.examples[other];
+    const names = other === OPENED ? "as opened" : `${other}.yaml`;
+    const shown = await this.ask("difference", (answer) => this.difference.show(answer, [names, this.source.name]), { other: text, other_name: names });
+    if (!shown) this.difference.fail(`${names} cannot be compared.`);
+  }
+
+  // -- showing
+
+  showProblems(problems) {
+    const errors = problems.filter((each) => each.severity === "error");
+    this.editor.showProblems(problems);
+    byId("problems").replaceChildren(...problems.map(({ severity, message, from }) =>
+      make("button", { className: severity, on: { click: () => this.editor.go(...from) } }, make("b", { textContent: `${from[0]}:${from[1]}` }), worded(message))));
+    document.body.classList.toggle("stale", errors.length > 0 && "figure" in this.answers);
+    if (errors.length) this.tell(`${errors.length} ${errors.length === 1 ? "problem" : "problems"}`, "bad");
+  }
+
+  showFigure(answer) {
+    this.answers.figure = answer;
+    this.showProblems(answer.problems);
+    this.figure.show(answer.svg);
+    this.editor.follow(answer.sizes);
+  }
+
+  showCode(answer) {
+    this.answers.code = answer;
+    this.code.show(answer.code);
+    this.resolved.show(answer.resolved);
+    this.costs.show(answer);
+    this.sliders.show(this.answers.figure.sizes, answer.costs.sequence);
+    this.totals.show(answer.costs);
+    this.selection.setLinks(answer.links);
+  }
+
+  tell(text, state = "") {
+    byId("status").textContent = text;
+    byId("status").className = state;
+  }
+
+  tellTime(time) {
+    const { figure, code } = this.answers;
+    this.tell(`${figure.class} · ${short(code.costs.weights.total)} parameters · ${Math.round(time)} ms`, "good");
+  }
+
+  /** The footer: what is selected and how many partners it has. */
+  tellSelection(place, found, kept) {
+    const box = byId("selection");
+    document.body.classList.toggle("selecting", Boolean(place));
+    if (!place) {
+      box.replaceChildren(make("span", { className: "hint", textContent: "Point at a line, a box or a weight: its partners are marked in every pane. Click to keep them." }));
+      return;
+    }
+    const count = (pane, one, many) => {
+      const marked = found[pane];
+      const number = marked.partners.size || marked.related.size;
+      return number && pane !== place.pane ? [make("span", { className: marked.partners.size ? "count" : "count related", textContent: `${number} ${number === 1 ? one : many}` })] : [];
+    };
+    box.replaceChildren(
+      make("b", { textContent: this.nameOf(place) }),
+      ...count("yaml", "line of YAML", "lines of YAML"), ...count("figure", "part", "parts"),
+      ...count("code", "line of code", "lines of code"), ...count("weights", "weight", "weights"), ...count("resolved", "resolved value", "resolved values"),
+      ...(kept ? [make("span", { className: "kept", textContent: "kept; Esc lets go" })] : []));
+  }
+
+  nameOf({ pane, key }) {
+    if (pane === "figure") return this.figure.part(key)?.getAttribute("aria-label") ?? "";
+    if (pane === "weights") return this.answers.code.costs.weights.rows[key]?.name ?? "";
+    return `${{ yaml: this.source.name, code: this.answers.code.file, resolved: "resolved spec" }[pane]}:${key}`;
+  }
+
+  // -- controls
+
+  controls() {
+    splitters();
+    const show = views();
+    exampleDialog(this.start.examples, (name) => this.openExample(name));
+    menu(byId("export"), byId("export-menu"), [
+      ["Spec (.yaml)", () => this.save("yaml", this.editor.text, "application/yaml")],
+      ["PyTorch file (.py)", () => this.save("py", this.answers.code?.code, "text/x-python")],
+      ["Figure (.svg)", () => this.save("svg", this.answers.figure?.svg, "image/svg+xml")],
+      ["Resolved spec (.yaml)", () => this.save("resolved.yaml", this.answers.code?.resolved, "application/yaml")],
+      ["Costs (.json)", () => this.save("json", JSON.stringify(this.answers.code?.costs, null, 2), "application/json")],
+    ]);
+    byId("share").addEventListener("click", () => this.share());
+    byId("revert").addEventListener("click", () => { this.editor.text = this.source.text; });
+    byId("help").addEventListener("click", () => byId("help-dialog").showModal());
+    outside(byId("help-dialog"));
+    byId("depth").value = this.options.depth;
+    byId("depth").addEventListener("change", (event) => { this.options.depth = event.target.value; this.again(); });
+    byId("with-costs").addEventListener("change", (event) => { this.options.costs = event.target.checked; this.again(); });
+    byId("zoom-in").addEventListener("click", () => this.figure.step(1));
+    byId("zoom-out").addEventListener("click", () => this.figure.step(-1));
+    byId("zoom-fit").addEventListener("click", () => this.figure.setZoom(null));
+    byId("theme").addEventListener("click", () => this.setTheme(this.options.theme === "dark" ? "light" : "dark"));
+    this.setTheme(this.options.theme);
+    const places = [
+      () => { show("spec"); this.editor.view.focus(); },
+      () => { show("figure"); this.figure.focus(); },
+      () => { show("output"); this.focusOutput(); },
+      () => { show("spec"); this.sliders.focus(); },
+    ];
+    addEventListener("keydown", (event) => {
+      if (event.altKey && "1234".includes(event.key)) {
+        event.preventDefault();
+        places[event.key - 1]();
+      } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) this.selection.release();
+    });
+    addEventListener("hashchange", () => this.openFragment(takeToken(location.hash)));
+  }
+
+  focusOutput() {
+    const panes = { code: this.code.view, resolved: this.resolved.view, weights: this.costs };
+    (panes[this.tabs.open] ?? byId(`panel-${this.tabs.open}`)).focus();
+  }
+
+  setTheme(theme) {
+    this.options.theme = theme;
+    document.documentElement.dataset.theme = theme;
+    byId("theme").setAttribute("aria-pressed", String(theme === "dark"));
+    localStorage.setItem("modelwright.theme", theme);
+    if (this.source.text) this.again();
+  }
+
+  save(ending, text, type) {
+    if (text === undefined) this.tell("Nothing to export: the spec has problems", "bad");
+    else download(`${this.answers.figure?.name ?? "spec"}.${ending}`, text, type);
+  }
+
+  // -- the address
+
+  async fragment() {
+    const parts = new URLSearchParams({ spec: await pack(this.editor.text), name: this.source.name });
+    if (this.source.folder !== "examples") parts.set("folder", this.source.folder);
+    if (this.tabs.open !== "code") parts.set("tab", this.tabs.open);
+    if (this.options.depth !== "block") parts.set("depth", this.options.depth);
+    return parts.toString();
+  }
+
+  async keepFragment() {
+    history.replaceState(null, "", `#${await this.fragment()}`);
+  }
+
+  async openFragment(parts) {
+    const text = parts.has("spec") ? await unpack(parts.get("spec")) : null;
+    if (parts.has("spec") && text === null) this.tell("The spec in this address is damaged", "bad");
+    this.tabs.show(parts.get("tab") ?? this.tabs.open);
+    const name = /^[\w .-]{1,80}$/.test(parts.get("name") ?? "") ? parts.get("name") : "spec.yaml";
+    const folder = parts.get("folder") === "spec" && this.start.file ? "spec" : "examples";
+    if (text !== null) this.open(text, { name, folder });
+    return text !== null;
+  }
+
+  async share() {
+    const address = `${location.origin}/#${await this.fragment()}`;
+    history.replaceState(null, "", address);
+    try {
+      await navigator.clipboard.writeText(address);
+      this.tell("Link copied", "good");
+    } catch {
+      this.tell("The link is in the address bar", "good");
+    }
+  }
+
+  // -- the file on disk
+
+  async watch() {
+    let digest = this.start.file.digest;
+    for (;;) {
+      await new Promise((done) => { setTimeout(done, WATCH); });
+      if (document.hidden) continue;
+      const answer = await ask("file", { digest }).catch(() => null);
+      if (!answer?.file) continue;
+      digest = answer.file.digest;
+      const load = () => { byId("notice").hidden = true; this.open(answer.file.text, { name: answer.file.name, folder: "spec" }); };
+      if (this.editor.text === this.source.text) load();
+      else notice(`${answer.file.name} changed on disk.`, ["Load it", load], ["Keep this text", () => { byId("notice").hidden = true; }]);
+    }
+  }
+}
+
+function showMasks({ svg, note }) {
+  const panel = byId("panel-masks");
+  panel.replaceChildren(svg ? make("div", { className: "picture" }, svgElement(svg)) : make("p", { className: "empty", textContent: note }));
+}
+
+/** Text with `code` in backquotes. */
+function worded(message) {
+  const parts = message.split("`").map((part, index) => (index % 2 ? make("code", { textContent: part }) : part));
+  return make("span", {}, ...parts);
+}
+
+function notice(text, ...actions) {
+  byId("notice").replaceChildren(make("span", { textContent: text }), ...actions.map(([label, action]) => make("button", { textContent: label, on: { click: action } })));
+  byId("notice").hidden = false;
+}
+
+function preferredTheme() {
+  return localStorage.getItem("modelwright.theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+}
+
+async function begin() {
+  const fragment = takeToken(location.hash);
+  document.documentElement.dataset.theme = preferredTheme();
+  try {
+    const start = await ask("start");
+    const page = new Page(start, fragment);
+    if (!(await page.openFragment(fragment))) {
+      if (start.file) page.open(start.file.text, { name: start.file.name, folder: "spec" });
+      else page.openExample(start.first);
+    }
+    if (start.watch) page.watch();
+  } catch (error) {
+    byId("status").textContent = "no connection";
+    byId("status").className = "bad";
+    notice(error.message);
+    if (!(error instanceof AskError)) throw error;
+  }
+}
+
+begin();

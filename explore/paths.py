@@ -1,0 +1,93 @@
+"""Paths of a spec and the lines where they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..spec import Mark, ModelSpec
+from ..spec.locate import locate, written
+from ..spec.source import parse
+
+Path = tuple[str | int, ...]
+
+
+def steps(dotted: str) -> Path:
+    """`stacks.decoder.input.0` as a tuple; numbers are indices of lists."""
+    if not dotted:
+        return ()
+    return tuple(int(part) if part.isdecimal() else part for part in dotted.split("."))
+
+
+def prefixes(path: Path) -> Iterator[Path]:
+    """The paths around one, innermost first: `a.b.c` has `a.b`, `a` and the empty path."""
+    for length in range(len(path) - 1, -1, -1):
+        yield path[:length]
+
+
+class Written:
+    """Where each path of a spec stands, in the YAML text and in the resolved spec.
+
+    lines     line of the text -> the paths whose key stands there
+    until     line of the text -> the last line of the value of the outermost key there
+    resolved  path -> its line in the resolved spec
+    """
+
+    def __init__(self, spec: ModelSpec, text: str, resolved: str) -> None:
+        self.spec = spec
+        self.lines: dict[int, set[Path]] = {}
+        self.until: dict[int, int] = {}
+        self.tree = spec.tree
+        for path, mark in written(self.tree):
+            if self._is_here(mark) and path:
+                self.lines.setdefault(mark.line, set()).add(path)
+                self.until[mark.line] = max(self.until.get(mark.line, 0), mark.end_line)
+        extends = extends_mark(text)  # the tree has it no more
+        self.extends = set() if extends is None else {extends.line}
+        self.resolved = dict(self._resolved_lines(resolved))
+
+    def home(self, path: Path) -> set[int]:
+        """The line of a path, or of the innermost part around it that the text has.
+
+        What another file says has the line of `extends`, what a family or a default says that of
+        `family` or `stacks`. Empty where the text has no such line.
+        """
+        place = locate(self.tree, path)
+        mark = place.node.at
+        if mark.line == self.tree.at.line and mark.column == self.tree.at.column:
+            mark = self._family()
+        if mark.file != self.spec.source_name:
+            return self.extends
+        return {mark.line} if mark.line and mark.why != "--set" else set()
+
+    def said(self, path: Path) -> set[int]:
+        """The line where exactly this path is written; empty for what the text does not say."""
+        place = locate(self.tree, path)
+        mark = place.node.at
+        return {mark.line} if place.found and path and self._is_here(mark) else set()
+
+    def top(self, keys: Iterable[str]) -> set[int]:
+        """The lines of keys of the model itself."""
+        return {line for key in keys for line in self.said((key,))}
+
+    def _family(self) -> Mark:
+        found = self.tree.get("family") or self.tree.get("stacks") or self.tree
+        return found.at
+
+    def _is_here(self, mark: Mark) -> bool:
+        return mark.line > 0 and not mark.why and mark.file == self.spec.source_name
+
+    def _resolved_lines(self, text: str) -> Iterator[tuple[Path, int]]:
+        tree = parse(text, "", []) if text else None
+        if tree is None:
+            return
+        for path, mark in written(tree):
+            if path:
+                whole = ("stacks", *path) if path[0] in self.spec.stacks else path
+                yield whole, mark.line
+
+
+def extends_mark(text: str) -> Mark | None:
+    """The first `extends` of a YAML text, from its key to the end of its value; None without."""
+    tree = parse(text, "", []) if "extends" in text else None
+    found = [] if tree is None else [(m.line, m) for p, m in written(tree) if p[-1:] == ("extends",)]
+    return min(found)[1] if found else None

@@ -1,0 +1,55 @@
+"""What the page may ask, with bounds on every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+LONGEST_TEXT = 100_000
+"""More than a spec may have, so that too long a text is an error with a place."""
+
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+Name = Annotated[str, Field(max_length=100, pattern=r"^[\w .-]+$")]
+
+
+class RequestError(ValueError):
+    """A request that the page never makes; the message names the key and what is wrong."""
+
+
+class Request(BaseModel):
+    """One question about a spec.
+
+    ask       `figure`: problems, the figure and sizes for the sliders; `code`: PyTorch, costs, weights,
+              the resolved spec and links; `masks`; `difference`: compared with another spec
+    text      the spec as YAML
+    name      its name in messages, without folders
+    other     the other spec of a difference, and its name
+    depth, costs, theme       of figures
+    batch, sequence, dtype    what costs are counted for
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    ask: Literal["figure", "code", "masks", "difference"]
+    text: Text
+    name: Name = "spec.yaml"
+    other: Text = ""
+    other_name: Name = "other.yaml"
+    depth: Literal["stack", "block", "module", "ops"] = "block"
+    costs: bool = False
+    theme: Literal["light", "dark"] = "light"
+    batch: Annotated[int, Field(ge=1, le=65_536)] = 1
+    sequence: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+
+
+def read_request(data: Mapping[str, Any]) -> Request:
+    """The request of plain data. Raises RequestError."""
+    try:
+        return Request.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "request"
+        raise RequestError(f"{place}: {first['msg']}") from None

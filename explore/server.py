@@ -1,0 +1,195 @@
+"""The server of the explorer: one page, its files, and questions answered as JSON.
+
+    GET  /                 the page; / page.js and page.css beside it
+    POST /api/start        schema, examples, and the spec to open
+    POST /api/answer       one `Request`; the answer to it
+    POST /api/file         the spec file, if it changed
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request as HttpRequest
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from ..spec import json_schema
+from ..version import __version__
+from .answer import answer
+from .guard import LONGEST_BODY, Guard, page_policy, refusal
+from .request import RequestError
+from .settings import EXAMPLES, Settings
+
+BUNDLE = Path(__file__).parent / "bundle"
+PAGE = "index.html"
+FILES = {"page.js": "text/javascript", "page.css": "text/css"}
+"""What is served besides the page; nothing else in the folder is."""
+FIRST = "gpt2"
+FOLDERS = ("examples", "spec")
+
+
+class PageMissingError(Exception):
+    """The page is not built; the message names the command that builds it."""
+
+
+def bundle() -> dict[str, bytes]:
+    """The files of the page. Raises PageMissingError where they are not built."""
+    missing = [name for name in (PAGE, *FILES) if not (BUNDLE / name).is_file()]
+    if missing:
+        raise PageMissingError(
+            f"the page of the explorer is not built ({', '.join(missing)} missing in {BUNDLE}); "
+            "run `make explore` in the clone"
+        )
+    return {name: (BUNDLE / name).read_bytes() for name in (PAGE, *FILES)}
+
+
+def application(settings: Settings) -> Starlette:
+    """The server as an ASGI application. Raises PageMissingError."""
+    server = _Server(settings, bundle())
+    routes = [
+        Route("/", server.page),
+        *(Route(f"/{name}", server.file) for name in FILES),
+        Route("/api/start", server.asked(server.start), methods=["POST"]),
+        Route("/api/answer", server.asked(server.answer), methods=["POST"]),
+        Route("/api/file", server.asked(server.changed), methods=["POST"]),
+    ]
+    return Starlette(routes=routes, middleware=[Middleware(Guard, settings=settings)])
+
+
+class _Server:
+    def __init__(self, settings: Settings, files: dict[str, bytes]) -> None:
+        self.settings, self.files = settings, files
+        self.folders = {"examples": EXAMPLES}
+        if settings.spec is not None:
+            self.folders["spec"] = settings.spec.parent
+        self.queue = Queue()
+
+    # -- the page
+
+    async def page(self, _: HttpRequest) -> Response:
+        nonce = secrets.token_urlsafe(16)
+        text = self.files[PAGE].decode().replace("{nonce}", nonce)
+        return HTMLResponse(text, headers={"Content-Security-Policy": page_policy(nonce)})
+
+    async def file(self, request: HttpRequest) -> Response:
+        name = request.url.path.removeprefix("/")
+        return Response(self.files[name], media_type=FILES[name])
+
+    # -- questions
+
+    def asked(self, work: Callable[[Any], dict[str, Any]]) -> Callable[..., Any]:
+        """A route for questions with the token, as JSON, of limited length."""
+
+        async def route(request: HttpRequest) -> Response:
+            given = request.headers.get("x-modelwright-token", "")
+            if not secrets.compare_digest(given.encode(), self.settings.token.encode()):
+                return refusal(403, "wrong token; open the address that `modelwright explore` printed")
+            if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+                return refusal(415, "a question must be application/json")
+            body = b""
+            async for part in request.stream():
+                body += part
+                if len(body) > LONGEST_BODY:
+                    return refusal(413, f"a request can have at most {LONGEST_BODY:,} bytes")
+            try:
+                found = await run_in_threadpool(work, parsed(body))
+            except RequestError as error:
+                return refusal(400, str(error))
+            return JSONResponse(found)
+
+        return route
+
+    def start(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """What the page needs once."""
+        names = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+        return {
+            "version": __version__,
+            "schema": json_schema(),
+            "examples": {name: example(name) for name in names},
+            "file": self._file(),
+            "first": FIRST,
+            "watch": self.settings.watch,
+        }
+
+    def answer(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """One answer at a time; a question that a newer one of the same page overtook has none."""
+        asked = dict(data)
+        page, number = asked.pop("page", ""), asked.pop("number", 0)
+        folder = self.folders.get(str(asked.pop("folder", "examples")))
+        if not isinstance(page, str) or not isinstance(number, int):
+            raise RequestError("page must be a text and number a number")
+        with self.queue.turn(page, f"{asked.get('ask')}", number) as is_last:
+            return answer(asked, folder) if is_last else {"superseded": True}
+
+    def changed(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The file, if its text is not the one with this digest."""
+        if not self.settings.watch:
+            raise RequestError("no file is watched; start with --watch")
+        found = self._file()
+        same = found is None or found["digest"] == data.get("digest")
+        return {"file": None if same else found}
+
+    def _file(self) -> dict[str, str] | None:
+        path = self.settings.spec
+        if path is None:
+            return None
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None  # being written, or gone: the page keeps its text
+        return {"name": path.name, "text": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def example(name: str) -> str:
+    """The text of an example, without the line for editors that names a schema beside it."""
+    lines = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("# yaml-language-server:"))
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """The object that a question is. Raises RequestError."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        raise RequestError("a question must be JSON") from None
+    if not isinstance(data, dict):
+        raise RequestError("a question must be a JSON object")
+    return data
+
+
+class Queue:
+    """One question at a time; of several that wait for one page, only the last is answered."""
+
+    MOST_PAGES = 256
+
+    def __init__(self) -> None:
+        self._work, self._newest = threading.Lock(), {}  # type: ignore[var-annotated]
+
+    def turn(self, page: str, ask: str, number: int) -> _Turn:
+        if len(self._newest) > self.MOST_PAGES:
+            self._newest.clear()
+        key = page[:64], ask[:16]
+        self._newest[key] = max(number, self._newest.get(key, 0))
+        return _Turn(self, key, number)
+
+
+class _Turn:
+    def __init__(self, queue: Queue, key: tuple[str, str], number: int) -> None:
+        self.queue, self.key, self.number = queue, key, number
+
+    def __enter__(self) -> bool:
+        self.queue._work.acquire()
+        return self.number >= self.queue._newest.get(self.key, 0)
+
+    def __exit__(self, *_: object) -> None:
+        self.queue._work.release()

@@ -1,0 +1,57 @@
+"""How the server was started."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def new_token() -> str:
+    """192 random bits."""
+    return secrets.token_urlsafe(24)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a server answers, and to whom.
+
+    spec     the file to open; None: an example
+    watch    tell the page when this file changes
+    host     the address to listen at
+    token    what every question of the page must carry
+    """
+
+    spec: Path | None = None
+    watch: bool = False
+    host: str = LOOPBACK
+    token: str = field(default_factory=new_token)
+
+    @property
+    def is_local(self) -> bool:
+        """Does only this machine reach the server?"""
+        return self.host == "localhost" or (is_address(self.host) and ip_address(self.host).is_loopback)
+
+    def answers_to(self, name: str) -> bool:
+        """May a request name this host? A page elsewhere can point its own name at this machine.
+
+        Names of this machine may, and the host that was given; every address may where the server
+        listens at all of them, since an address cannot be pointed elsewhere.
+        """
+        if name in ("localhost", LOOPBACK, "::1", self.host):
+            return True
+        everywhere = is_address(self.host) and ip_address(self.host).is_unspecified
+        return everywhere and is_address(name)
+
+
+def is_address(text: str) -> bool:
+    """Is this an IPv4 or IPv6 address, and no name?"""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
